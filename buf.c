@@ -1,0 +1,118 @@
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+
+#include "buf.h"
+
+#define BUF_FIRST 1024 /* bytes of the first allocation */
+
+void
+buf_init(struct buf *b, size_t max)
+{
+	assert(max > 0 && max <= (size_t)-1 / 2);
+	b->data = NULL;
+	b->start = b->end = b->cap = 0;
+	b->max = max;
+	b->keep = 0;
+}
+
+void
+buf_free(struct buf *b)
+{
+	free(b->data);
+	b->data = NULL;
+	b->start = b->end = b->cap = 0;
+}
+
+void
+buf_trim(struct buf *b)
+{
+	if (b->start == b->end)
+		buf_free(b);
+}
+
+/* Start at the front again, in memory that is kept or anew. */
+void
+buf_emptied(struct buf *b)
+{
+	if (b->cap > b->keep)
+		buf_free(b);
+	else
+		b->start = b->end = 0;
+}
+
+/*
+ * The next capacity that holds need bytes. Beyond max it is one step, to twice
+ * that: then whenever the end is reached at least half is free at the front,
+ * and moving the queue there costs no more than was consumed.
+ */
+static size_t
+next_cap(const struct buf *b, size_t need)
+{
+	size_t cap;
+
+	if (b->cap >= b->max)
+		return 2 * b->max;
+	cap = b->cap > 0 ? 2 * b->cap : BUF_FIRST;
+	while (cap < need && cap < b->max)
+		cap *= 2;
+	return cap < b->max ? cap : b->max;
+}
+
+static int
+grow(struct buf *b, size_t need)
+{
+	unsigned char *data;
+	size_t cap, len;
+
+	cap = next_cap(b, need);
+	data = malloc(cap);
+	if (data == NULL) {
+		errno = ENOMEM;
+		return -1;
+	}
+	len = buf_len(b);
+	if (len > 0)
+		memcpy(data, b->data + b->start, len);
+	free(b->data);
+	b->data = data;
+	b->start = 0;
+	b->end = len;
+	b->cap = cap;
+	return 0;
+}
+
+void *
+buf_make_room(struct buf *b, size_t n)
+{
+	size_t len;
+
+	len = buf_len(b);
+	if (n > b->max - len) {
+		errno = ENOBUFS;
+		return NULL;
+	}
+	if (n <= b->cap - len && b->start >= len && b->data != NULL) {
+		memmove(b->data, b->data + b->start, len);
+		b->start = 0;
+		b->end = len;
+	} else if (grow(b, len + n) == -1) {
+		return NULL;
+	}
+	return b->data + b->end;
+}
+
+int
+buf_append(struct buf *b, const void *p, size_t n)
+{
+	void *room;
+
+	if (n == 0)
+		return 0;
+	room = buf_reserve(b, n);
+	if (room == NULL)
+		return -1;
+	memcpy(room, p, n);
+	buf_commit(b, n);
+	return 0;
+}

@@ -1,0 +1,49 @@
+#ifndef CHAIN_H
+#define CHAIN_H
+
+/*
+ * A circular doubly linked list through the structs that are on it. The head
+ * is a link like any other; a link that is on no chain points at itself, so
+ * that taking it off twice does no harm.
+ */
+
+#include <stddef.h>
+
+struct chain {
+	struct chain *prev, *next;
+};
+
+/* The struct of type T whose member m the link is. */
+#define CHAIN_OWNER(link, T, m) \
+	((T *)(void *)((char *)(void *)(link) - offsetof(T, m)))
+
+static inline void
+chain_init(struct chain *c)
+{
+	c->prev = c->next = c;
+}
+
+static inline int
+chain_empty(const struct chain *c)
+{
+	return c->next == c;
+}
+
+static inline void
+chain_append(struct chain *head, struct chain *c)
+{
+	c->prev = head->prev;
+	c->next = head;
+	head->prev->next = c;
+	head->prev = c;
+}
+
+static inline void
+chain_remove(struct chain *c)
+{
+	c->prev->next = c->next;
+	c->next->prev = c->prev;
+	chain_init(c);
+}
+
+#endif

@@ -1,0 +1,49 @@
+#ifndef MAP_H
+#define MAP_H
+
+/*
+ * A hash table from byte strings to pointers, open addressing with linear
+ * probing. It owns neither keys nor values: a key's bytes live in its value
+ * (a name inside the struct) and must not change while it is in. Cost is O(1)
+ * a call, growth amortised.
+ *
+ * Keys come from peers, so the hash is seeded: map_init takes 64 bits that the
+ * owner drew, and nobody outside can aim at one slot.
+ */
+
+#include <stdint.h>
+
+#include "slice.h"
+
+struct map_slot;
+
+struct map {
+	struct map_slot *slots;
+	size_t cap; /* power of two, or 0 */
+	size_t n;   /* keys held */
+	uint64_t seed;
+};
+
+void map_init(struct map *, uint64_t seed);
+void map_free(struct map *);
+
+/* The value of the key, or NULL. */
+void *map_get(const struct map *, struct slice key);
+
+/* Add, or replace the key and value of, an entry. 0, or -1 with ENOMEM and
+ * nothing changed. value is not NULL. */
+int map_put(struct map *, struct slice key, void *value);
+
+/* Remove the key; returns its value, or NULL when it was not there. */
+void *map_del(struct map *, struct slice key);
+
+/*
+ * Walk: start with *pos = 0; returns each value once, then NULL. During a walk
+ * nothing is put or deleted.
+ */
+void *map_next(const struct map *, size_t *pos);
+
+/* The hash behind it, for whoever needs a seeded 64-bit hash of bytes. */
+uint64_t map_hash(uint64_t seed, struct slice);
+
+#endif

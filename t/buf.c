@@ -1,0 +1,230 @@
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include <errno.h>
+
+#include "buf.h"
+
+static void
+test_empty(void **state)
+{
+	struct buf b;
+
+	(void)state;
+	buf_init(&b, 100);
+	assert_int_equal(buf_len(&b), 0);
+	assert_int_equal(buf_slice(&b).len, 0);
+	assert_int_equal(buf_append(&b, NULL, 0), 0);
+	assert_null(b.data);
+	buf_consume(&b, 0);
+	buf_free(&b);
+}
+
+static void
+test_append_consume(void **state)
+{
+	struct buf b;
+
+	(void)state;
+	buf_init(&b, 100);
+	assert_int_equal(buf_append(&b, "hello, ", 7), 0);
+	assert_int_equal(buf_append(&b, "world", 5), 0);
+	assert_true(slice_equal(buf_slice(&b), slice_str("hello, world")));
+	buf_consume(&b, 7);
+	assert_int_equal(buf_len(&b), 5);
+	assert_true(slice_equal(buf_slice(&b), slice_str("world")));
+	buf_free(&b);
+	assert_int_equal(buf_len(&b), 0);
+}
+
+static void
+test_memory_given_back(void **state)
+{
+	struct buf b;
+
+	(void)state;
+	buf_init(&b, 100);
+	assert_int_equal(buf_append(&b, "x", 1), 0);
+	assert_non_null(b.data);
+	buf_consume(&b, 1);
+	assert_null(b.data);
+	assert_int_equal(b.cap, 0);
+	/* Room that was asked for and not used is given back, too. */
+	assert_non_null(buf_reserve(&b, 50));
+	buf_commit(&b, 0);
+	assert_null(b.data);
+}
+
+static void
+test_maximum(void **state)
+{
+	static const unsigned char bytes[5000];
+	struct buf b;
+
+	(void)state;
+	buf_init(&b, sizeof(bytes));
+	errno = 0;
+	assert_null(buf_reserve(&b, sizeof(bytes) + 1));
+	assert_int_equal(errno, ENOBUFS);
+	assert_int_equal(buf_append(&b, bytes, sizeof(bytes)), 0);
+	assert_int_equal(b.cap, sizeof(bytes));
+	assert_int_equal(buf_append(&b, bytes, 0), 0);
+	errno = 0;
+	assert_int_equal(buf_append(&b, bytes, 1), -1);
+	assert_int_equal(errno, ENOBUFS);
+	assert_null(buf_reserve(&b, SIZE_MAX));
+	assert_int_equal(buf_len(&b), sizeof(bytes));
+	buf_consume(&b, 1);
+	assert_int_equal(buf_append(&b, bytes, 1), 0);
+	assert_int_equal(buf_append(&b, bytes, 1), -1);
+	buf_free(&b);
+}
+
+static void
+test_reserve_commit(void **state)
+{
+	struct buf b;
+	char *p;
+
+	(void)state;
+	buf_init(&b, 3000);
+	assert_int_equal(buf_append(&b, "ab", 2), 0);
+	p = buf_reserve(&b, 2000);
+	assert_non_null(p);
+	memset(p, 'c', 2000);
+	assert_int_equal(buf_len(&b), 2);
+	buf_commit(&b, 2);
+	assert_true(slice_equal(buf_slice(&b), slice_str("abcc")));
+	buf_free(&b);
+}
+
+/* What goes in comes out, in order, and memory stays within its bound. */
+static void
+test_stream(void **state)
+{
+	unsigned char chunk[1500];
+	struct slice s;
+	struct buf b;
+	size_t i, n, put, got, step;
+
+	(void)state;
+	buf_init(&b, 4000);
+	put = got = 0;
+	for (step = 0; step < 20000; step++) {
+		n = step * 7919 % sizeof(chunk);
+		for (i = 0; i < n; i++)
+			chunk[i] = (unsigned char)((put + i) % 251);
+		if (buf_append(&b, chunk, n) == 0)
+			put += n;
+		assert_true(b.cap <= 2 * b.max);
+		n = step * 104729 % 1600;
+		s = buf_slice(&b);
+		if (n > s.len)
+			n = s.len;
+		for (i = 0; i < n; i++)
+			assert_int_equal(s.p[i], (got + i) % 251);
+		buf_consume(&b, n);
+		got += n;
+		assert_int_equal(buf_len(&b), put - got);
+	}
+	assert_true(got > 1000000);
+	buf_free(&b);
+}
+
+/*
+ * A full queue that takes a byte for each byte that leaves must not move all
+ * of itself each time. Where it moves, its start goes back to 0: that may
+ * happen once in max bytes.
+ */
+static void
+test_full_queue_is_cheap(void **state)
+{
+	static const unsigned char bytes[65536];
+	struct buf b;
+	size_t i, moves;
+
+	(void)state;
+	buf_init(&b, sizeof(bytes));
+	assert_int_equal(buf_append(&b, bytes, sizeof(bytes)), 0);
+	moves = 0;
+	for (i = 0; i < 4 * sizeof(bytes); i++) {
+		buf_consume(&b, 1);
+		assert_int_equal(buf_append(&b, bytes, 1), 0);
+		if (b.start == 0)
+			moves++;
+	}
+	assert_in_range(moves, 1, 5);
+	buf_free(&b);
+}
+
+/* However much goes through it, a queue that stays short stays small. */
+static void
+test_short_queue_is_small(void **state)
+{
+	static const unsigned char bytes[50];
+	struct buf b;
+	size_t i, first;
+
+	(void)state;
+	buf_init(&b, 1000000);
+	assert_int_equal(buf_append(&b, bytes, 1), 0);
+	first = b.cap;
+	for (i = 0; i < 10000; i++) {
+		assert_int_equal(buf_append(&b, bytes, sizeof(bytes)), 0);
+		buf_consume(&b, sizeof(bytes));
+	}
+	assert_int_equal(b.cap, first);
+	buf_free(&b);
+}
+
+/* What is kept is used again; what is larger goes, and so does all at a trim. */
+static void
+test_keep(void **state)
+{
+	static const unsigned char bytes[5000];
+	unsigned char *first;
+	struct buf b;
+
+	(void)state;
+	buf_init(&b, 100000);
+	b.keep = 4096;
+	assert_int_equal(buf_append(&b, bytes, 100), 0);
+	first = b.data;
+	buf_consume(&b, 100);
+	assert_ptr_equal(b.data, first);
+	assert_int_equal(buf_append(&b, bytes, 1000), 0);
+	assert_ptr_equal(b.data, first);
+	buf_trim(&b); /* not empty */
+	assert_int_equal(buf_len(&b), 1000);
+	assert_int_equal(buf_append(&b, bytes, sizeof(bytes)), 0);
+	buf_consume(&b, buf_len(&b));
+	assert_null(b.data);
+	assert_int_equal(buf_append(&b, bytes, 1), 0);
+	buf_consume(&b, 1);
+	assert_non_null(b.data);
+	buf_trim(&b);
+	assert_null(b.data);
+	assert_int_equal(b.cap, 0);
+	buf_free(&b);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_empty),
+		cmocka_unit_test(test_keep),
+		cmocka_unit_test(test_append_consume),
+		cmocka_unit_test(test_memory_given_back),
+		cmocka_unit_test(test_maximum),
+		cmocka_unit_test(test_reserve_commit),
+		cmocka_unit_test(test_stream),
+		cmocka_unit_test(test_full_queue_is_cheap),
+		cmocka_unit_test(test_short_queue_is_small)
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

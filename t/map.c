@@ -1,0 +1,287 @@
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "map.h"
+#include "rng.h"
+
+#define KEYS 600
+
+/* A value with its key inside, as the owner of a map has it, and the model:
+ * is it in? */
+struct entry {
+	char name[24];
+	int in;
+	int seen;
+};
+
+static struct slice
+key_of(const struct entry *e)
+{
+	return slice_str(e->name);
+}
+
+/* The map holds just what the model says, found each way there is. */
+static void
+assert_model(const struct map *m, struct entry *e, size_t n)
+{
+	struct entry *p;
+	size_t i, pos, in;
+
+	in = 0;
+	for (i = 0; i < n; i++) {
+		p = map_get(m, key_of(&e[i]));
+		assert_ptr_equal(p, e[i].in ? &e[i] : NULL);
+		in += (size_t)e[i].in;
+		e[i].seen = 0;
+	}
+	assert_int_equal(m->n, in);
+	for (pos = 0; (p = map_next(m, &pos)) != NULL; in--) {
+		assert_true(p->in && !p->seen);
+		p->seen = 1;
+	}
+	assert_int_equal(in, 0);
+}
+
+/* Random puts and deletions over these entries. */
+static void
+exercise(struct entry *e, size_t n, uint64_t seed, int steps)
+{
+	struct entry *p;
+	struct map m;
+	struct rng r;
+	int step;
+
+	rng_seed(&r, seed);
+	map_init(&m, seed);
+	for (step = 0; step < steps; step++) {
+		p = &e[rng_below(&r, n)];
+		/* Mostly puts for a while, then mostly deletions. */
+		if (rng_below(&r, 10) < (step / 500 % 2 ? 3u : 7u)) {
+			assert_int_equal(map_put(&m, key_of(p), p), 0);
+			p->in = 1;
+		} else {
+			assert_ptr_equal(map_del(&m, key_of(p)),
+			    p->in ? p : NULL);
+			p->in = 0;
+		}
+		if (step % 50 == 0)
+			assert_model(&m, e, n);
+	}
+	assert_model(&m, e, n);
+	map_free(&m);
+	assert_null(map_get(&m, key_of(e)));
+}
+
+static void
+test_empty(void **state)
+{
+	struct map m;
+	size_t pos;
+
+	(void)state;
+	map_init(&m, 1);
+	pos = 0;
+	assert_null(map_get(&m, slice_str("a")));
+	assert_null(map_del(&m, slice_str("a")));
+	assert_null(map_next(&m, &pos));
+	map_free(&m);
+}
+
+static void
+test_random(void **state)
+{
+	static struct entry e[KEYS];
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < KEYS; i++)
+		snprintf(e[i].name, sizeof(e[i].name), "module/%u",
+		    (unsigned)i);
+	exercise(e, KEYS, 11, 20000);
+}
+
+/*
+ * Keys that all begin their search within three slots, two of which are the
+ * last of any table: long runs of probes, which wrap around its end.
+ */
+static void
+test_collisions(void **state)
+{
+	static struct entry e[40];
+	const uint64_t seed = 12, mask = 255;
+	uint64_t home;
+	unsigned i, n;
+
+	(void)state;
+	for (i = n = 0; n < 40; i++) {
+		snprintf(e[n].name, sizeof(e[n].name), "%u", i);
+		home = map_hash(seed, key_of(&e[n])) & mask;
+		if (home == mask || home == mask - 1 || home == 0)
+			n++;
+	}
+	exercise(e, n, seed, 20000);
+}
+
+/*
+ * Delete one after another out of a run, from each place in it: the gap must
+ * close without hiding what is behind it, nor moving it before its home.
+ */
+static void
+test_delete_each(void **state)
+{
+	struct entry e[12];
+	struct map m;
+	unsigned first, i, n;
+
+	(void)state;
+	memset(e, 0, sizeof(e));
+	for (i = n = 0; n < 12; i++) {
+		snprintf(e[n].name, sizeof(e[n].name), "%u", i);
+		if ((map_hash(3, key_of(&e[n])) & 15) >= 13)
+			n++;
+	}
+	for (first = 0; first < n; first++) {
+		map_init(&m, 3);
+		for (i = 0; i < n; i++) {
+			assert_int_equal(map_put(&m, key_of(&e[i]), &e[i]), 0);
+			e[i].in = 1;
+		}
+		assert_int_equal(m.cap, 16);
+		for (i = 0; i < n; i++) {
+			e[(first + 5 * i) % n].in = 0;
+			assert_ptr_equal(map_del(&m,
+			    key_of(&e[(first + 5 * i) % n])),
+			    &e[(first + 5 * i) % n]);
+			assert_model(&m, e, n);
+		}
+		map_free(&m);
+	}
+}
+
+/* A put of a key that is in replaces the key's bytes as well: the old value
+ * may be freed. */
+static void
+test_replace(void **state)
+{
+	struct entry *old, *new;
+	struct map m;
+
+	(void)state;
+	old = calloc(1, sizeof(*old));
+	new = calloc(1, sizeof(*new));
+	assert_true(old != NULL && new != NULL);
+	strcpy(old->name, "calc");
+	strcpy(new->name, "calc");
+	map_init(&m, 5);
+	assert_int_equal(map_put(&m, key_of(old), old), 0);
+	assert_int_equal(map_put(&m, key_of(new), new), 0);
+	assert_int_equal(m.n, 1);
+	free(old);
+	assert_ptr_equal(map_get(&m, slice_str("calc")), new);
+	assert_ptr_equal(map_del(&m, slice_str("calc")), new);
+	assert_int_equal(m.n, 0);
+	map_free(&m);
+	free(new);
+}
+
+static void
+test_keys_are_bytes(void **state)
+{
+	int a, b, c, d;
+	struct map m;
+
+	(void)state;
+	map_init(&m, 6);
+	assert_int_equal(map_put(&m, slice_of("", 0), &a), 0);
+	assert_int_equal(map_put(&m, slice_of("\0", 1), &b), 0);
+	assert_int_equal(map_put(&m, slice_of("\0\0", 2), &c), 0);
+	assert_int_equal(map_put(&m, slice_of("\0x", 2), &d), 0);
+	assert_ptr_equal(map_get(&m, slice_of(NULL, 0)), &a);
+	assert_ptr_equal(map_get(&m, slice_of("\0", 1)), &b);
+	assert_ptr_equal(map_get(&m, slice_of("\0\0", 2)), &c);
+	assert_ptr_equal(map_get(&m, slice_of("\0x", 2)), &d);
+	assert_null(map_get(&m, slice_of("x", 1)));
+	map_free(&m);
+}
+
+/* Replacing and deleting leave nothing behind that makes the table grow. */
+static void
+test_does_not_grow(void **state)
+{
+	static struct entry e[1000];
+	struct map m;
+	unsigned i;
+
+	(void)state;
+	map_init(&m, 7);
+	for (i = 0; i < 1000; i++) {
+		snprintf(e[i].name, sizeof(e[i].name), "%u", i);
+		assert_int_equal(map_put(&m, key_of(&e[i]), &e[i]), 0);
+		assert_int_equal(map_put(&m, key_of(&e[i]), &e[i]), 0);
+		if (i >= 4)
+			assert_non_null(map_del(&m, key_of(&e[i - 4])));
+	}
+	assert_int_equal(m.n, 4);
+	assert_true(m.cap <= 8);
+	map_free(&m);
+}
+
+/* From the SipHash paper: the key is the bytes 0 to 15, the message is as many
+ * bytes counting from 0; and the reference implementation's for none and 8. */
+static void
+test_hash_vectors(void **state)
+{
+	const uint64_t seed = 0x0706050403020100u;
+	unsigned char message[15];
+	unsigned i;
+
+	(void)state;
+	for (i = 0; i < sizeof(message); i++)
+		message[i] = (unsigned char)i;
+	assert_true(map_hash(seed, slice_of(message, 15)) ==
+	    0xa129ca6149be45e5u);
+	assert_true(map_hash(seed, slice_of(NULL, 0)) == 0x726fdb47dd0e0e31u);
+	assert_true(map_hash(seed, slice_of(message, 8)) ==
+	    0x93f5f5799a932462u);
+}
+
+static void
+test_hash_seeded(void **state)
+{
+	unsigned i, same;
+	char name[24];
+
+	(void)state;
+	same = 0;
+	for (i = 0; i < 1000; i++) {
+		snprintf(name, sizeof(name), "%u", i);
+		same += (map_hash(1, slice_str(name)) & 1023) ==
+		    (map_hash(2, slice_str(name)) & 1023);
+	}
+	/* About one is expected. */
+	assert_true(same < 10);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_empty),
+		cmocka_unit_test(test_random),
+		cmocka_unit_test(test_collisions),
+		cmocka_unit_test(test_delete_each),
+		cmocka_unit_test(test_replace),
+		cmocka_unit_test(test_keys_are_bytes),
+		cmocka_unit_test(test_does_not_grow),
+		cmocka_unit_test(test_hash_vectors),
+		cmocka_unit_test(test_hash_seeded)
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
