@@ -1,0 +1,363 @@
+#ifndef MSG_H
+#define MSG_H
+
+/*
+ * The protocol's messages. One table row a message says its number, its name,
+ * its fields and who may send it to whom; encoding and decoding are two short
+ * functions over that table. No I/O, no allocation: a decoded message's slices
+ * point into the bytes it was decoded from.
+ *
+ * A field that is absent reads as zero or as empty, and one that is zero or
+ * empty is not written. Normative text: lambda-protocol(7).
+ */
+
+#include <stdint.h>
+
+#include "slice.h"
+#include "tlv.h"
+
+#define MSG_VERSION   1
+#define MSG_MAX	      (16u * 1024 * 1024) /* bytes of a value, by default */
+#define MSG_HELLO_MAX 256		  /* of a value before the proof */
+#define MSG_HEAD_MAX  TLV_HEAD_MAX
+
+#define ID_SIZE	   16 /* bytes of an instance id */
+#define NONCE_SIZE 32
+#define NAME_BYTES_MAX  255 /* bytes of a module's, node's or function's name */
+#define ADDRESS_MAX 127
+#define REASON_MAX  1024
+#define ORDER_NONE  UINT64_MAX /* release: of an order that is not known any
+				  more */
+#define LIST_MAX    65535 /* bytes of a list in a control message */
+
+enum msg_type {
+	MSG_ALIVE = 1,
+	MSG_HELLO = 2,
+	MSG_PROOF = 4,
+	MSG_PEERS = 6,
+	MSG_SUBSCRIBE = 8,
+	MSG_UNSUBSCRIBE = 10,
+	MSG_EXCHANGES = 12,
+	MSG_SELL = 14,
+	MSG_BUY = 16,
+	MSG_CANCEL = 18,
+	MSG_FILL = 20,
+	MSG_RELEASE = 22,
+	MSG_OFFERS = 23,
+	MSG_WAITING = 25,
+	MSG_CONNECT = 28,
+	MSG_DEMAND = 30,
+	MSG_REFUSE = 32,
+	MSG_RETURN = 34,
+	MSG_REQUEST = 36,
+	MSG_REPLY = 38,
+	MSG_FAIL = 40,
+	MSG_ABANDON = 42,
+	MSG_DRAIN = 44,
+	MSG_INSPECT = 46,
+	MSG_REPORT = 48
+};
+
+/* Who a process is, as its hello says. A bit each, for the table's masks. */
+enum role {
+	ROLE_AUTHORITY = 1 << 0,
+	ROLE_BROKER = 1 << 1,
+	ROLE_EXCHANGE = 1 << 2,
+	ROLE_LISTENER = 1 << 3,
+	ROLE_CHANNEL = 1 << 4,
+	ROLE_PLB = 1 << 5,
+	ROLE_CALLER = 1 << 6, /* lambda-call, a client of a PLB or a channel */
+	ROLE_CTL = 1 << 7
+};
+#define ROLE_COUNT 8
+
+/* An instance id: 128 random bits, new with each process. */
+struct id {
+	unsigned char b[ID_SIZE];
+};
+
+int id_equal(const struct id *, const struct id *);
+int id_compare(const struct id *, const struct id *); /* as memcmp() */
+int id_is_zero(const struct id *);
+struct slice id_slice(const struct id *); /* points into the id */
+
+/* Hexadecimal; returns buf. */
+#define ID_TEXT (2 * ID_SIZE + 1)
+const char *id_print(const struct id *, char buf[ID_TEXT]);
+
+struct msg_alive {
+	int none; /* alive and drain have no fields */
+};
+
+struct msg_hello {
+	uint64_t low, high; /* protocol versions spoken */
+	uint64_t role;	    /* the bit's number, not the bit */
+	uint64_t prove;	    /* 1: a proof is required on this connection */
+	struct id instance;
+	struct slice nonce;
+};
+
+struct msg_proof {
+	struct slice mac;
+};
+
+struct msg_peers {
+	struct slice peers; /* list of struct peer_item: replaces the last */
+};
+
+struct msg_subscribe { /* and unsubscribe */
+	struct slice module;
+};
+
+struct msg_exchanges {
+	struct slice module;
+	struct slice exchanges; /* list of struct peer_item: replaces */
+};
+
+struct msg_sell {
+	uint64_t order;
+	struct slice module;
+	uint64_t quantity;   /* left: replaces */
+	struct slice attrs;  /* empty in a repeated sell: as they were */
+	struct slice contact; /* a struct contact, likewise */
+	struct id seller;    /* set by the broker: the listener's instance */
+	struct slice settled; /* list of struct reservation */
+};
+
+struct msg_buy {
+	uint64_t order;
+	struct slice module;
+	uint64_t missing; /* wanted and not granted: replaces */
+	uint64_t settled; /* of what was filled: granted, refused, released */
+	uint64_t held;	  /* what the buyer has already */
+	uint64_t age_ms;
+	struct slice constraints;
+};
+
+struct msg_cancel {
+	uint64_t order;
+};
+
+struct msg_fill {
+	uint64_t order;
+	struct id exchange;
+	struct slice sellers; /* list of struct seller */
+};
+
+struct msg_release {
+	uint64_t order;
+	struct slice reservations; /* list of struct reservation */
+};
+
+struct msg_offers {
+	uint64_t order;	     /* 0 from plb to caller */
+	struct slice sets;   /* list of struct attrs, 16 at most */
+	struct slice reason; /* when it is not the constraints: a sentence */
+};
+
+struct msg_waiting {
+	uint64_t order;	 /* the sell; 0 from listener to channel to plb */
+	uint64_t buyers; /* whose buys stand unmet; 0: none any more */
+	uint64_t empty;	 /* those of them that hold nothing */
+	uint64_t share;	 /* listener to channel: its fair share, in tokens */
+};
+
+struct msg_connect {
+	uint64_t quantity;
+	struct slice module;
+	struct id seller; /* zero: whoever answers there */
+	struct id exchange;
+	uint64_t counter; /* of the reservation; 0: none */
+	struct slice from; /* channel to listener: the buyer's instance */
+};
+
+struct msg_demand { /* and return */
+	uint64_t tokens;
+};
+
+struct msg_refuse {
+	uint64_t order; /* refused by broker or exchange; 0: a connect's */
+	struct slice reason;
+};
+
+struct msg_request {
+	uint64_t id;
+	struct slice function;
+	struct slice args; /* list of byte strings */
+	struct slice body;
+	uint64_t left_ms; /* 0: no limit */
+	uint64_t cast;	  /* 1: reply when it is accepted */
+	uint64_t retries; /* caller to plb: how often it may be run again */
+};
+
+struct msg_reply {
+	uint64_t id;
+	uint64_t status; /* exit status, 0 to 255 */
+	struct slice body;
+	uint64_t demand; /* tokens granted with it */
+};
+
+struct msg_fail {
+	uint64_t id;
+	uint64_t ran; /* 1: it may have run; 0: it surely did not */
+	struct slice reason;
+	uint64_t demand;
+	uint64_t late; /* 1: its time was up */
+};
+
+struct msg_abandon {
+	uint64_t id;
+};
+
+struct msg_inspect {
+	struct slice what;
+};
+
+struct msg_report {
+	struct slice rows; /* list of byte strings, a line each */
+	uint64_t more;	   /* 1: another report follows */
+};
+
+struct msg {
+	enum msg_type type;
+	union {
+		struct msg_alive alive, drain;
+		struct msg_hello hello;
+		struct msg_proof proof;
+		struct msg_peers peers;
+		struct msg_subscribe subscribe, unsubscribe;
+		struct msg_exchanges exchanges;
+		struct msg_sell sell;
+		struct msg_buy buy;
+		struct msg_cancel cancel;
+		struct msg_fill fill;
+		struct msg_release release;
+		struct msg_offers offers;
+		struct msg_waiting waiting;
+		struct msg_connect connect;
+		struct msg_demand demand, giveback;
+		struct msg_refuse refuse;
+		struct msg_request request;
+		struct msg_reply reply;
+		struct msg_fail fail;
+		struct msg_abandon abandon;
+		struct msg_inspect inspect;
+		struct msg_report report;
+	} u;
+};
+
+/* What lists are made of, and what stands inside one field. */
+
+struct peer_item { /* of peers and exchanges */
+	struct id instance;
+	struct slice address;
+};
+
+struct contact {
+	struct slice node;
+	struct slice address; /* where the listener accepts */
+	struct slice dist;    /* an Erlang node's distribution address */
+};
+
+struct reservation {
+	struct id exchange;
+	uint64_t counter;
+	uint64_t quantity; /* release: how much of it; 0: all */
+};
+
+struct attrs {
+	struct slice version;
+	struct slice digest;  /* SHA-256 of the program */
+	struct slice exports; /* list of "name/arity" or "name/arity:cast" */
+	struct slice labels;  /* list of "label=value", sorted by label */
+};
+
+struct constraints {
+	struct slice version; /* "2.1", or "2.1+" for at least; empty: any */
+	struct slice labels;  /* list of "label=value" */
+};
+
+struct seller { /* of a fill */
+	struct id seller;
+	struct slice contact;
+	uint64_t quantity;   /* 0: told of for its contact alone */
+	struct slice attrs;
+	uint64_t counter; /* of the reservation */
+};
+
+/*
+ * The table. msg_row() is NULL for a type that is not a message.
+ */
+enum field_kind { FIELD_UINT, FIELD_BYTES, FIELD_ID, FIELD_LIST, FIELD_GROUP };
+
+struct field {
+	unsigned char type;
+	unsigned char kind;
+	unsigned char required; /* must be there, so not zero or empty */
+	unsigned short offset;	/* in the struct */
+	uint64_t max;		/* of the value: its bytes, or the integer */
+	const struct schema *of; /* what a list or a group is made of; for a
+				    list NULL: byte strings */
+	const char *name;	 /* the member's */
+};
+
+struct schema {
+	const char *name;
+	const struct field *fields; /* by ascending type */
+	size_t n;
+	size_t size; /* of the struct */
+};
+
+/* Who may send a message to whom: masks of roles. */
+struct msg_path {
+	unsigned short from, to;
+};
+
+struct msg_row {
+	enum msg_type type;
+	struct schema schema;
+	const struct msg_path *paths; /* ended by {0, 0}; NULL: anybody */
+};
+
+extern const struct schema schema_peer_item, schema_contact,
+    schema_reservation, schema_attrs, schema_constraints, schema_seller;
+
+const struct msg_row *msg_row(unsigned type);
+const struct msg_row *msg_rows(size_t *n); /* all, for tests and man pages */
+const char *msg_name(unsigned type);
+const char *role_name(unsigned role);
+
+/* May a process of role from (one bit) send the type to one of role to? */
+int msg_allowed(unsigned type, unsigned from, unsigned to);
+
+/*
+ * Decode a message's value. Returns 1; 0 when the type is odd and unknown, to
+ * be skipped; -1 with EPROTO (unknown even type or field, a field twice or out
+ * of order, one missing), EBADMSG (no TLV) or ERANGE (over its bound). Lists
+ * and groups are checked to their depth, so what the readers below are given
+ * afterwards cannot fail.
+ */
+int msg_decode(struct msg *, unsigned type, struct slice value);
+
+/* The bytes that msg_encode() will write, head and all. */
+size_t msg_size(const struct msg *);
+
+/* Write head and value: 0, or -1 with ERANGE (no room). */
+int msg_encode(const struct msg *, struct tlv_writer *);
+
+/*
+ * Lists: their elements are TLVs of type 1. Reading moves *list on: 1 with the
+ * element, 0 at the end, -1 as msg_decode() (only for bytes that msg_decode()
+ * has not seen). The writers append one element.
+ */
+int list_next(struct slice *list, struct slice *item);
+int item_next(const struct schema *, struct slice *list, void *item);
+void list_put(struct tlv_writer *, struct slice item);
+void item_put(const struct schema *, struct tlv_writer *, const void *item);
+
+/* One group's value, as stands in a field such as contact. */
+int group_decode(const struct schema *, struct slice value, void *out);
+size_t group_size(const struct schema *, const void *);
+void group_encode(const struct schema *, const void *, struct tlv_writer *);
+
+#endif

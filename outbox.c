@@ -1,0 +1,159 @@
+#include <assert.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "outbox.h"
+
+#define LINE_MAX_BYTES 1024 /* of a log line; the rest is cut off */
+
+/* What stands before an act's bytes in the buffer. */
+struct head {
+	unsigned kind;
+	uint32_t peer;
+	uint64_t value;
+	size_t len;
+};
+
+void
+outbox_init(struct outbox *o)
+{
+	buf_init(&o->buf, OUTBOX_MAX);
+	o->buf.keep = OUTBOX_KEEP;
+	o->taken = 0;
+}
+
+void
+outbox_free(struct outbox *o)
+{
+	buf_free(&o->buf);
+	o->taken = 0;
+}
+
+/* The act that was shown last goes once the outbox is used again, as its bytes
+ * stand in the buffer until then. */
+static void
+drop_taken(struct outbox *o)
+{
+	if (o->taken == 0)
+		return;
+	buf_consume(&o->buf, o->taken);
+	o->taken = 0;
+}
+
+unsigned char *
+outbox_reserve(struct outbox *o, unsigned kind, uint32_t peer, uint64_t value,
+    size_t len)
+{
+	struct head head;
+	unsigned char *p;
+
+	drop_taken(o);
+	if (len > OUTBOX_MAX - sizeof(head)) {
+		errno = ENOBUFS;
+		return NULL;
+	}
+	p = buf_reserve(&o->buf, sizeof(head) + len);
+	if (p == NULL)
+		return NULL;
+	memset(&head, 0, sizeof(head));
+	head.kind = kind;
+	head.peer = peer;
+	head.value = value;
+	head.len = len;
+	memcpy(p, &head, sizeof(head));
+	return p + sizeof(head);
+}
+
+void
+outbox_commit(struct outbox *o, size_t len)
+{
+	buf_commit(&o->buf, sizeof(struct head) + len);
+}
+
+int
+outbox_act(struct outbox *o, unsigned kind, uint32_t peer, uint64_t value,
+    struct slice bytes)
+{
+	unsigned char *p;
+
+	p = outbox_reserve(o, kind, peer, value, bytes.len);
+	if (p == NULL)
+		return -1;
+	if (bytes.len > 0)
+		memcpy(p, bytes.p, bytes.len);
+	outbox_commit(o, bytes.len);
+	return 0;
+}
+
+int
+outbox_send(struct outbox *o, uint32_t peer, const struct msg *m)
+{
+	return outbox_message(o, ACT_SEND, peer, 0, m);
+}
+
+int
+outbox_message(struct outbox *o, unsigned kind, uint32_t peer, uint64_t value,
+    const struct msg *m)
+{
+	const struct msg_row *row = msg_row(m->type);
+	struct tlv_writer w;
+	unsigned char *p;
+	size_t value_len, len;
+
+	assert(row != NULL);
+	/* As msg_size() and msg_encode() do, which would measure it twice. */
+	value_len = group_size(&row->schema, &m->u);
+	len = tlv_size(value_len);
+	p = outbox_reserve(o, kind, peer, value, len);
+	if (p == NULL)
+		return -1;
+	tlv_writer_init(&w, p, len);
+	tlv_put_head(&w, m->type, value_len);
+	group_encode(&row->schema, &m->u, &w);
+	assert(!w.failed && w.p == w.end);
+	outbox_commit(o, len);
+	return 0;
+}
+
+int
+outbox_log(struct outbox *o, int level, const char *fmt, ...)
+{
+	char line[LINE_MAX_BYTES];
+	va_list ap;
+	int len;
+
+	va_start(ap, fmt);
+	len = vsnprintf(line, sizeof(line), fmt, ap);
+	va_end(ap);
+	assert(len >= 0);
+	return outbox_act(o, ACT_LOG, 0, (uint64_t)level, slice_str(line));
+}
+
+int
+outbox_take(struct outbox *o, struct act *act)
+{
+	struct slice queued;
+	struct head head;
+
+	drop_taken(o);
+	queued = buf_slice(&o->buf);
+	if (queued.len == 0)
+		return 0;
+	assert(queued.len >= sizeof(head));
+	memcpy(&head, queued.p, sizeof(head));
+	assert(head.len <= queued.len - sizeof(head));
+	act->kind = head.kind;
+	act->peer = head.peer;
+	act->value = head.value;
+	act->bytes = slice_of(queued.p + sizeof(head), head.len);
+	o->taken = sizeof(head) + head.len;
+	return 1;
+}
+
+int
+outbox_empty(const struct outbox *o)
+{
+	return buf_len(&o->buf) == o->taken;
+}

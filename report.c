@@ -1,0 +1,63 @@
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "report.h"
+
+void
+report_begin(struct report *r, struct outbox *out, uint32_t peer)
+{
+	r->out = out;
+	r->peer = peer;
+	scratch_init(&r->rows);
+	r->failed = scratch_begin(&r->rows, REPORT_BYTES) == -1 ? errno : 0;
+}
+
+static void
+flush(struct report *r, int more)
+{
+	struct msg m;
+
+	memset(&m, 0, sizeof(m));
+	m.type = MSG_REPORT;
+	m.u.report.rows = scratch_slice(&r->rows);
+	m.u.report.more = (uint64_t)more;
+	if (outbox_send(r->out, r->peer, &m) == -1 ||
+	    scratch_begin(&r->rows, REPORT_BYTES) == -1)
+		r->failed = errno;
+}
+
+void
+report_row(struct report *r, const char *fmt, ...)
+{
+	char row[REPORT_ROW_MAX];
+	va_list ap;
+
+	if (r->failed)
+		return;
+	va_start(ap, fmt);
+	vsnprintf(row, sizeof(row), fmt, ap);
+	va_end(ap);
+	if (scratch_bytes(&r->rows, slice_str(row)))
+		return;
+	flush(r, 1);
+	if (!r->failed)
+		scratch_bytes(&r->rows, slice_str(row));
+}
+
+int
+report_end(struct report *r)
+{
+	if (!r->failed)
+		flush(r, 0);
+	scratch_free(&r->rows);
+	errno = r->failed;
+	return r->failed ? -1 : 0;
+}
+
+int
+report_wants(struct slice what, const char *kind)
+{
+	return what.len == 0 || slice_equal(what, slice_str(kind));
+}

@@ -1,0 +1,188 @@
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "outbox.h"
+
+static struct msg
+demand(uint64_t tokens)
+{
+	struct msg m;
+
+	memset(&m, 0, sizeof(m));
+	m.type = MSG_DEMAND;
+	m.u.demand.tokens = tokens;
+	return m;
+}
+
+static void
+test_empty(void **state)
+{
+	struct outbox o;
+	struct act a;
+
+	(void)state;
+	outbox_init(&o);
+	assert_true(outbox_empty(&o));
+	assert_int_equal(outbox_take(&o, &a), 0);
+	outbox_free(&o);
+}
+
+static void
+test_order(void **state)
+{
+	struct outbox o;
+	struct act a;
+
+	(void)state;
+	outbox_init(&o);
+	assert_int_equal(outbox_act(&o, ACT_DIAL, 7, DIAL_HOUR,
+	    slice_str("10.0.0.1:4370")), 0);
+	assert_int_equal(outbox_act(&o, ACT_STOP, 0, 111, slice_str("")), 0);
+	assert_int_equal(outbox_act(&o, ACT_OWN + 3, UINT32_MAX, UINT64_MAX,
+	    slice_str("x")), 0);
+	assert_false(outbox_empty(&o));
+
+	assert_int_equal(outbox_take(&o, &a), 1);
+	assert_int_equal(a.kind, ACT_DIAL);
+	assert_int_equal(a.peer, 7);
+	assert_int_equal(a.value, DIAL_HOUR);
+	assert_true(slice_equal(a.bytes, slice_str("10.0.0.1:4370")));
+	assert_int_equal(outbox_take(&o, &a), 1);
+	assert_int_equal(a.kind, ACT_STOP);
+	assert_int_equal(a.value, 111);
+	assert_int_equal(a.bytes.len, 0);
+	assert_false(outbox_empty(&o));
+	assert_int_equal(outbox_take(&o, &a), 1);
+	assert_int_equal(a.kind, ACT_OWN + 3);
+	assert_int_equal(a.peer, UINT32_MAX);
+	assert_true(a.value == UINT64_MAX);
+	/* The last one's bytes stand although nothing else is left. */
+	assert_true(outbox_empty(&o));
+	assert_true(slice_equal(a.bytes, slice_str("x")));
+	assert_int_equal(outbox_take(&o, &a), 0);
+	assert_true(o.buf.cap <= OUTBOX_KEEP); /* what was large is given back */
+	outbox_free(&o);
+}
+
+/* What a driver does: carry out an act, have the core append, take on. */
+static void
+test_append_between(void **state)
+{
+	struct outbox o;
+	struct act a;
+	uint64_t next = 0, n;
+	int i;
+
+	(void)state;
+	outbox_init(&o);
+	for (n = 0; n < 1000; n++) {
+		assert_int_equal(outbox_act(&o, ACT_LOG, 1, 2 * n,
+		    slice_str("even")), 0);
+		assert_int_equal(outbox_act(&o, ACT_LOG, 1, 2 * n + 1,
+		    slice_str("odd")), 0);
+		for (i = 0; i < (n % 2 ? 3 : 1); i++, next++) {
+			assert_int_equal(outbox_take(&o, &a), 1);
+			assert_int_equal(a.value, next);
+			assert_true(slice_equal(a.bytes,
+			    slice_str(next % 2 ? "odd" : "even")));
+		}
+	}
+	assert_int_equal(next, 2000);
+	assert_true(outbox_empty(&o));
+	outbox_free(&o);
+}
+
+static void
+test_send(void **state)
+{
+	static const unsigned char want[] = { 30, 4, 2, 2, 0x01, 0x00 };
+	struct msg m = demand(256);
+	struct outbox o;
+	struct act a;
+
+	(void)state;
+	outbox_init(&o);
+	assert_int_equal(outbox_send(&o, 9, &m), 0);
+	assert_int_equal(outbox_take(&o, &a), 1);
+	assert_int_equal(a.kind, ACT_SEND);
+	assert_int_equal(a.peer, 9);
+	assert_true(slice_equal(a.bytes, slice_of(want, sizeof(want))));
+	outbox_free(&o);
+}
+
+static void
+test_log(void **state)
+{
+	char want[1200];
+	struct outbox o;
+	struct act a;
+
+	(void)state;
+	outbox_init(&o);
+	assert_int_equal(outbox_log(&o, 2, "%s has %d", "calc", 3), 0);
+	memset(want, 'x', sizeof(want) - 1);
+	want[sizeof(want) - 1] = '\0';
+	assert_int_equal(outbox_log(&o, 0, "%s", want), 0);
+	assert_int_equal(outbox_take(&o, &a), 1);
+	assert_int_equal(a.kind, ACT_LOG);
+	assert_int_equal(a.value, 2);
+	assert_true(slice_equal(a.bytes, slice_str("calc has 3")));
+	assert_int_equal(outbox_take(&o, &a), 1);
+	assert_int_equal(a.bytes.len, 1023);
+	assert_memory_equal(a.bytes.p, want, 1023);
+	outbox_free(&o);
+}
+
+/* A shell that takes nothing out: -1, and what was in is in. */
+static void
+test_full(void **state)
+{
+	size_t size = 8 * 1024 * 1024, n = 0;
+	struct msg m = demand(1);
+	struct outbox o;
+	struct act a;
+	char *big = calloc(1, size);
+
+	(void)state;
+	assert_non_null(big);
+	outbox_init(&o);
+	while (outbox_act(&o, ACT_SEND, (uint32_t)n, 0,
+	    slice_of(big, size)) == 0)
+		n++;
+	assert_int_equal(errno, ENOBUFS);
+	assert_int_equal(n, 7);
+	errno = 0;
+	assert_int_equal(outbox_act(&o, ACT_SEND, 0, 0,
+	    slice_of(big, OUTBOX_MAX)), -1);
+	assert_int_equal(errno, ENOBUFS);
+	assert_int_equal(outbox_send(&o, 7, &m), 0);
+	for (n = 0; n < 8; n++) {
+		assert_int_equal(outbox_take(&o, &a), 1);
+		assert_int_equal(a.peer, n);
+		assert_int_equal(a.bytes.len, n < 7 ? size : 5);
+	}
+	assert_int_equal(outbox_take(&o, &a), 0);
+	free(big);
+	outbox_free(&o);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_empty),
+		cmocka_unit_test(test_order),
+		cmocka_unit_test(test_append_between),
+		cmocka_unit_test(test_send),
+		cmocka_unit_test(test_log),
+		cmocka_unit_test(test_full),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

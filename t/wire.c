@@ -1,0 +1,282 @@
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "golden.h"
+#include "hex.h"
+#include "sample.h"
+
+#define WIRE "t/wire"
+
+static void
+wire_path(char *path, size_t n, const char *name, const char *end)
+{
+	assert_true((size_t)snprintf(path, n, WIRE "/%s%s", name, end) < n);
+}
+
+/* A whole frame and nothing behind it: as msg_decode(). */
+static int
+take(const unsigned char *p, size_t n, struct msg *m)
+{
+	struct slice in = slice_of(p, n);
+	struct tlv t;
+
+	errno = 0;
+	if (tlv_next(&in, &t) != 1)
+		return -1;
+	if (in.len > 0) {
+		errno = EBADMSG;
+		return -1;
+	}
+	return msg_decode(m, t.type, t.value);
+}
+
+static void
+check_golden(unsigned type, int full)
+{
+	unsigned char out[HEX_MAX];
+	struct tlv_writer w;
+	struct msg m, got;
+	struct hex wire;
+	char path[128];
+
+	wire_path(path, sizeof(path), msg_name(type), full ? ".hex" :
+	    "-min.hex");
+	if (hex_read(&wire, path) == -1)
+		fail_msg("%s: missing or no file of bytes", path);
+	golden_make(&m, type, full);
+	tlv_writer_init(&w, out, sizeof(out));
+	assert_int_equal(msg_encode(&m, &w), 0);
+	if (wire.len != (size_t)(w.p - out) ||
+	    memcmp(wire.bytes, out, wire.len) != 0)
+		fail_msg("%s: not the bytes of the message", path);
+	assert_int_equal(take(wire.bytes, wire.len, &got), 1);
+	assert_int_equal(got.type, type);
+	sample_same(&msg_row(type)->schema, &m.u, &got.u);
+}
+
+static void
+test_goldens(void **state)
+{
+	const struct msg_row *rows;
+	size_t i, n;
+
+	(void)state;
+	rows = msg_rows(&n);
+	for (i = 0; i < n; i++) {
+		check_golden(rows[i].type, 1);
+		check_golden(rows[i].type, 0);
+	}
+}
+
+/* Call fn for each file of t/wire; returns how many. */
+static size_t
+each_file(void (*fn)(const char *name, const struct hex *))
+{
+	struct dirent *d;
+	struct hex wire;
+	char path[512];
+	size_t n = 0;
+	DIR *dir = opendir(WIRE);
+
+	assert_non_null(dir);
+	while ((d = readdir(dir)) != NULL) {
+		if (strstr(d->d_name, ".hex") == NULL)
+			continue;
+		wire_path(path, sizeof(path), d->d_name, "");
+		if (hex_read(&wire, path) == -1)
+			fail_msg("%s: no file of bytes", path);
+		fn(d->d_name, &wire);
+		n++;
+	}
+	closedir(dir);
+	return n;
+}
+
+static size_t bad_files, same_files, skipped_files;
+
+static void
+check_other(const char *name, const struct hex *wire)
+{
+	struct msg m, other;
+	struct hex o;
+	char path[512];
+	int r = take(wire->bytes, wire->len, &m), error = errno;
+
+	if (strncmp(name, "bad-", 4) == 0) {
+		bad_files++;
+		if (wire->error == 0 || r != -1 || error != wire->error)
+			fail_msg("%s: %d, %s", name, r, strerror(error));
+	} else if (wire->skipped) {
+		skipped_files++;
+		if (r != 0)
+			fail_msg("%s: %d, not skipped", name, r);
+	} else if (r != 1) {
+		fail_msg("%s: %d, %s", name, r, strerror(error));
+	}
+	if (wire->same[0] == '\0')
+		return;
+	same_files++;
+	wire_path(path, sizeof(path), wire->same, "");
+	assert_int_equal(hex_read(&o, path), 0);
+	assert_int_equal(take(o.bytes, o.len, &other), 1);
+	assert_int_equal(m.type, other.type);
+	assert_false(o.len == wire->len &&
+	    memcmp(o.bytes, wire->bytes, o.len) == 0);
+	sample_same(&msg_row(m.type)->schema, &m.u, &other.u);
+}
+
+static void
+test_other_goldens(void **state)
+{
+	(void)state;
+	each_file(check_other);
+	assert_true(bad_files >= 20);
+	assert_true(same_files >= 3);
+	assert_true(skipped_files >= 1);
+}
+
+/* No beginning of a message is one. */
+static void
+check_prefixes(const char *name, const struct hex *wire)
+{
+	unsigned char *copy;
+	struct msg m;
+	size_t n;
+
+	if (wire->error != 0)
+		return;
+	for (n = 0; n < wire->len; n++) {
+		copy = malloc(n > 0 ? n : 1);
+		assert_non_null(copy);
+		memcpy(copy, wire->bytes, n);
+		if (take(copy, n, &m) != -1)
+			fail_msg("%s: %zu bytes are taken", name, n);
+		free(copy);
+	}
+}
+
+static void
+test_prefixes(void **state)
+{
+	(void)state;
+	assert_true(each_file(check_prefixes) > 50);
+}
+
+/* The value cut short, with the head saying so: it may be a message, without
+ * its last fields, but what it holds can be read. */
+static void
+check_cut_values(const char *name, const struct hex *wire)
+{
+	const struct schema *s;
+	struct slice value = slice_of(wire->bytes, wire->len);
+	unsigned char *copy;
+	struct msg m;
+	struct tlv t;
+	size_t n;
+
+	(void)name;
+	if (wire->error != 0 || wire->skipped)
+		return;
+	assert_int_equal(tlv_next(&value, &t), 1);
+	s = &msg_row(t.type)->schema;
+	for (n = 0; n < t.value.len; n++) {
+		copy = malloc(n > 0 ? n : 1);
+		assert_non_null(copy);
+		memcpy(copy, t.value.p, n);
+		m.type = t.type;
+		if (group_decode(s, slice_of(copy, n), &m.u) == 0) {
+			sample_read(s, &m.u);
+			assert_true(group_size(s, &m.u) <= n);
+		}
+		free(copy);
+	}
+}
+
+static void
+test_cut_values(void **state)
+{
+	(void)state;
+	each_file(check_cut_values);
+}
+
+/* Every byte replaced by every other: whatever is taken can be read, and is the
+ * same after another trip. */
+static void
+check_flips(const char *name, const struct hex *wire)
+{
+	unsigned char *copy = malloc(wire->len > 0 ? wire->len : 1);
+	struct msg m;
+	size_t i;
+	int x;
+
+	(void)name;
+	assert_non_null(copy);
+	memcpy(copy, wire->bytes, wire->len);
+	for (i = 0; i < wire->len; i++) {
+		for (x = 1; x < 256; x++) {
+			copy[i] = wire->bytes[i] ^ (unsigned char)x;
+			if (take(copy, wire->len, &m) == 1)
+				sample_round_trip(&m);
+		}
+		copy[i] = wire->bytes[i];
+	}
+	free(copy);
+}
+
+static void
+test_flips(void **state)
+{
+	(void)state;
+	each_file(check_flips);
+}
+
+/* t/wire.test -g: write the golden files of all messages anew. */
+static int
+generate(void)
+{
+	const struct msg_row *rows;
+	char path[128], title[128];
+	struct msg m;
+	size_t i, n;
+	int full;
+
+	rows = msg_rows(&n);
+	for (i = 0; i < n; i++)
+		for (full = 0; full < 2; full++) {
+			snprintf(path, sizeof(path), WIRE "/%s%s.hex",
+			    rows[i].schema.name, full ? "" : "-min");
+			snprintf(title, sizeof(title), "%s, %s",
+			    rows[i].schema.name, full ? "all fields" :
+			    "the required fields");
+			golden_make(&m, rows[i].type, full);
+			if (hex_write(path, &m, title) == -1) {
+				perror(path);
+				return 111;
+			}
+		}
+	return 0;
+}
+
+int
+main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_goldens),
+		cmocka_unit_test(test_other_goldens),
+		cmocka_unit_test(test_prefixes),
+		cmocka_unit_test(test_cut_values),
+		cmocka_unit_test(test_flips),
+	};
+
+	if (argc == 2 && strcmp(argv[1], "-g") == 0)
+		return generate();
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
