@@ -1,0 +1,52 @@
+#ifndef CORE_H
+#define CORE_H
+
+/*
+ * A core, as its driver sees it: a role's state machine with no descriptor,
+ * no clock, no system call, no randomness and no log of its own. The driver is
+ * hub.c on real sockets and t/sim.c on a virtual network; both call the same
+ * six functions and carry out the same outbox.
+ *
+ * A peer is a handle that the driver chose, good from up() to down(); it is
+ * not 0, and no two live peers share its low 16 bits, so that a core can index
+ * an array by them. Cores never see two live links of one instance and role: the driver calls down()
+ * for the older before up() for the newer (peers.h).
+ */
+
+#include <stdint.h>
+
+#include "msg.h"
+#include "outbox.h"
+
+struct peer_info {
+	unsigned role; /* one bit of enum role */
+	struct id instance;
+	uint32_t tag;	       /* of the dial; 0 when the peer dialled us */
+	struct slice address;  /* as dialled, or the peer's remote address;
+				  empty on a Unix socket that accepted it */
+	struct slice local;    /* our end's address, without the port */
+};
+
+struct core_ops {
+	unsigned role;
+	/* The peer is linked and proven. The slices are good for the call. */
+	void (*up)(void *core, int64_t now, uint32_t peer,
+	    const struct peer_info *);
+	/* It is gone, whatever the reason, the core's own ACT_CLOSE too. */
+	void (*down)(void *core, int64_t now, uint32_t peer);
+	/* A message that msg_allowed() lets through. -1 with errno: close the
+	 * peer (down() follows). */
+	int (*message)(void *core, int64_t now, uint32_t peer,
+	    const struct msg *);
+	/* A DIAL_ONCE, or an adopted link with a tag, did not come up; or
+	 * NULL. */
+	void (*failed)(void *core, int64_t now, uint32_t tag,
+	    struct slice reason);
+	/* Time passed: called at or after deadline(), and whenever the driver
+	 * has delivered a batch. */
+	void (*tick)(void *core, int64_t now);
+	/* When tick() wants to be called next, in ms; INT64_MAX: never. */
+	int64_t (*deadline)(const void *core);
+};
+
+#endif

@@ -1,0 +1,101 @@
+#ifndef PEERS_H
+#define PEERS_H
+
+/*
+ * Which addresses to dial and when, and which of several links to one instance
+ * stays, as a core. The driver (hub.c, t/sim.c) tells it what happened to
+ * connections and does what it says.
+ *
+ * A target is an address to keep a link to. Redial: exponential back-off with
+ * full jitter, from PEERS_BACKOFF_MIN_MS to PEERS_BACKOFF_MAX_MS (Brooker,
+ * "Exponential Backoff and Jitter", 2015). A target whose peer is linked over
+ * another connection (it dialled us, or it has a second address) rests until
+ * that is gone. A target that turns out to be ourselves is dropped for good.
+ *
+ * A link that stood for PEERS_BACKOFF_MAX_MS starts the back-off anew; one that
+ * was lost sooner goes on with it, so that a peer that dies at once each time
+ * is not hammered.
+ *
+ * One link an instance and role: of two that different ends dialled, the one
+ * dialled by the lower instance id stays; of two that one end dialled, the
+ * newer.
+ */
+
+#include <stdint.h>
+
+#include "map.h"
+#include "msg.h"
+#include "outbox.h"
+#include "rng.h"
+
+#define PEERS_BACKOFF_MIN_MS 100
+#define PEERS_BACKOFF_MAX_MS 10000
+#define PEERS_KEEP_MS	     (3600 * 1000)
+#define PEERS_TARGET_MAX     4096
+
+struct target;
+struct linked;
+
+struct peers {
+	struct id own;
+	struct rng rng;
+	struct map targets;   /* by address */
+	struct map instances; /* linked peers, by instance and role */
+	struct target *head;  /* all targets */
+	size_t n;	      /* of targets */
+	struct target **heap; /* those that wait, the next to dial first */
+	size_t waiting, cap;  /* how many they are, and places for them */
+};
+
+void peers_init(struct peers *, const struct id *own, uint64_t seed);
+void peers_free(struct peers *);
+
+/*
+ * Keep a link to the address: once, for an hour, or for ever (the longest of
+ * what was asked holds). tag comes back with the target; an address is one
+ * target, with the tag that it was given last. To ask again does not hasten a
+ * back-off; DIAL_ONCE dials again where an earlier DIAL_ONCE is linked, as
+ * somebody new may answer there. -1 with ENOMEM, ENOBUFS at PEERS_TARGET_MAX,
+ * or EINVAL for an address that is empty or over ADDRESS_MAX.
+ */
+int peers_want(struct peers *, int64_t now, struct slice address, enum dial,
+    uint32_t tag);
+void peers_unwant(struct peers *, struct slice address);
+
+/* The next address to dial now: 1 with address and tag (it counts as being
+ * dialled until peers_failed() or peers_up()), or 0. The slice is good until
+ * the target is forgotten. */
+int peers_dial(struct peers *, int64_t now, struct slice *address,
+    uint32_t *tag);
+int64_t peers_deadline(const struct peers *);
+
+/* Dialling, or the handshake after it, failed; self: it was ourselves. Returns
+ * 1 when the target was DIAL_ONCE, and is forgotten; 0 for any other, and for
+ * one that is not being dialled. */
+int peers_failed(struct peers *, int64_t now, struct slice address, int self);
+
+/* Tries since the target was last linked, for the log: 0 when this is the
+ * first, or when there is no such target. */
+unsigned peers_tries(const struct peers *, struct slice address);
+
+/*
+ * A link is proven. address is what we dialled (empty: the peer dialled us).
+ * *loser is set to the connection that must close: 0 none, the new link's
+ * own handle (the driver closes it and reports no up()), or an older link's
+ * (down() for it comes before up() for the new). handle is not 0. -1 with
+ * ENOMEM: close the new link, whose dialling counts as failed.
+ */
+int peers_up(struct peers *, int64_t now, uint32_t handle, unsigned role,
+    const struct id *instance, struct slice address, uint32_t *loser);
+
+/* A proven link is gone (call it for a loser too). Only the instance's present
+ * link counts: an older one that ends late changes nothing. */
+void peers_down(struct peers *, int64_t now, uint32_t handle, unsigned role,
+    const struct id *instance);
+
+/* Walk for inspection, from NULL to NULL; a line each into buf: "ADDRESS STATE
+ * KEEP tries N", and behind it "ROLE INSTANCE" of whom it reached last. */
+const struct target *peers_next(const struct peers *, const struct target *);
+void target_print(const struct target *, char *buf, size_t len);
+
+#endif

@@ -1,0 +1,94 @@
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include "hostport.h"
+
+static void
+assert_slice(struct slice s, const char *expected)
+{
+	assert_true(slice_equal(s, slice_str(expected)));
+}
+
+static void
+test_split(void **state)
+{
+	static const struct {
+		const char *address, *host, *port;
+	} cases[] = {
+		{ "10.0.0.1:80", "10.0.0.1", "80" },
+		{ "[fd00::1]:80", "fd00::1", "80" },
+		{ "[fd00::1]", "fd00::1", "" },
+		{ "fd00::1", "fd00::1", "" },
+		{ "::", "::", "" },
+		{ "10.0.0.1", "10.0.0.1", "" },
+		{ ":80", "", "80" },
+		{ "", "", "" },
+		{ ":", "", "" },
+		{ "[", "", "" },
+		{ "[]", "", "" },
+		{ "[::]x80", "::", "" },
+		{ "[fd00::1", "fd00::1", "" },
+	};
+	struct slice host, port;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		hostport_split(slice_str(cases[i].address), &host, &port);
+		assert_slice(host, cases[i].host);
+		assert_slice(port, cases[i].port);
+	}
+}
+
+static void
+test_kinds(void **state)
+{
+	(void)state;
+	assert_true(hostport_any(slice_str("")));
+	assert_true(hostport_any(slice_str("0.0.0.0")));
+	assert_true(hostport_any(slice_str("::")));
+	assert_false(hostport_any(slice_str("::1")));
+	assert_true(hostport_loopback(slice_str("::1")));
+	assert_true(hostport_loopback(slice_str("127.1.2.3")));
+	assert_false(hostport_loopback(slice_str("128.0.0.1")));
+	assert_false(hostport_loopback(slice_str("127")));
+}
+
+static void
+test_fill(void **state)
+{
+	char buf[ADDRESS_MAX + 1], longest[ADDRESS_MAX + 1];
+
+	(void)state;
+	assert_slice(hostport_fill(slice_str("0.0.0.0:5"), slice_str("h"),
+	    buf), "h:5");
+	assert_slice(hostport_fill(slice_str("[::]:5"), slice_str("fd00::1"),
+	    buf), "[fd00::1]:5");
+	assert_slice(hostport_fill(slice_str("10.0.0.1:5"), slice_str("h"),
+	    buf), "10.0.0.1:5");
+	/* Nothing known is nothing changed. */
+	assert_slice(hostport_fill(slice_str("[::]:5"), slice_str(""), buf),
+	    "[::]:5");
+	/* What does not fit is no address. */
+	memset(longest, 'h', ADDRESS_MAX);
+	longest[ADDRESS_MAX] = '\0';
+	assert_int_equal(hostport_fill(slice_str(":5"), slice_str(longest),
+	    buf).len, 0);
+	assert_int_equal(hostport_fill(slice_str(":5"),
+	    slice_str(longest + 2), buf).len, ADDRESS_MAX);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_split),
+		cmocka_unit_test(test_kinds),
+		cmocka_unit_test(test_fill),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
