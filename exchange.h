@@ -1,0 +1,76 @@
+#ifndef EXCHANGE_H
+#define EXCHANGE_H
+
+/*
+ * The exchange core: matches sell and buy orders of one module. Its peers are
+ * brokers (orders), authorities (drain) and lambda-ctl (inspect). All its
+ * state is soft: whoever owns an order sends it again.
+ *
+ * Orders fall into classes: sells by their attributes, buys by their
+ * constraints, at most EXCHANGE_CLASSES of each; an order of one class more is
+ * refused with a reason. Which buy class fits which sell class is worked out
+ * once a pair.
+ *
+ * Buys of a class wait in the order of their age; when capacity comes up, the
+ * oldest buy of all the classes that it fits is served first. A buy that is
+ * served and lacks more goes to the back of the line with the rest; one that
+ * waits and is sent again keeps its place; one that lacked nothing, and lacks
+ * something again, has the place that its age gives it, and so has one that is
+ * older than its place, as what it was served was refused to it.
+ *
+ * On offer is a seller's stated quantity less its reservations not settled. A
+ * fill names at most EXCHANGE_FILL_SELLERS sellers, of as many different zones
+ * (label "zone") as there are: zones share the quantity evenly as far as each
+ * can, sellers of a zone in proportion to what they offer. A buy of one goes to
+ * a zone, then a seller, drawn in proportion to what is on offer.
+ *
+ * A reservation ends when a sell names it settled, when it is released, when
+ * its buyer's broker is lost, or after EXCHANGE_RESERVE_MS. A seller of which a
+ * reservation was released is not offered to that order again before that
+ * seller's next sell.
+ *
+ * Costs O(log n + classes) a match and a seller touched.
+ */
+
+#include "core.h"
+
+#define EXCHANGE_CLASSES      256
+#define EXCHANGE_ORDERS_MAX   (1u << 20)
+#define EXCHANGE_FILL_SELLERS 16
+#define EXCHANGE_OFFERS	      16
+#define EXCHANGE_RESERVE_MS   15000
+#define EXCHANGE_RETIRE_MS    15000 /* from drain to the end, at most */
+#define EXCHANGE_ORPHAN_MS    5000  /* its authority gone: retires itself */
+#define EXCHANGE_ALONE_MS     60000 /* no authority ever came: it retires */
+#define EXCHANGE_RESERVED_MAX (1u << 20) /* reservations at a time; at the
+					    limit no fills until one ends */
+
+struct exchange;
+
+extern const struct core_ops exchange_ops;
+
+/* NULL with ENOMEM. module is copied. */
+struct exchange *exchange_new(struct slice module, const struct id *own,
+    uint64_t seed);
+void exchange_free(struct exchange *);
+struct outbox *exchange_out(struct exchange *);
+
+/* What a checker or a report asks. */
+struct exchange_view {
+	struct id seller;    /* the listener */
+	uint64_t quantity;   /* as last stated */
+	uint64_t reserved;   /* not settled */
+};
+struct exchange_totals {
+	uint64_t sells, buys;	   /* orders */
+	uint64_t quantity, reserved; /* of all sells */
+	uint64_t missing;	   /* of all buys, less what was filled */
+	uint64_t matches;	   /* fills' sellers since the start */
+};
+void exchange_totals(const struct exchange *, struct exchange_totals *);
+
+/* Walk the sells: *pos starts at 0; 1 with a view, 0 at the end. */
+int exchange_next(const struct exchange *, size_t *pos,
+    struct exchange_view *);
+
+#endif

@@ -1,0 +1,174 @@
+#ifndef MARKET_H
+#define MARKET_H
+
+/*
+ * What an exchange knows: the orders, what they offer and what they lack, and
+ * the reservations. It decides nothing: choose.c picks sellers, match.c whose
+ * turn it is.
+ *
+ * Between two calls of match_run(), unless stuck or closed is set, no buy that
+ * lacks something fits a sell that offers something, other than one that it
+ * excludes; and no sell is fresh.
+ */
+
+#include "chain.h"
+#include "class.h"
+#include "exchange.h"
+#include "map.h"
+#include "outbox.h"
+#include "queue.h"
+#include "reserve.h"
+#include "rng.h"
+
+#define ORDER_KEY      12 /* bytes: the peer's handle, the order's id */
+#define EXCLUSIONS_MAX 8  /* of a buy; then the oldest is dropped */
+
+struct peer { /* of any role */
+	uint32_t handle;
+	unsigned role;
+	struct id instance;
+	struct chain orders;   /* a broker's */
+	struct chain reserves; /* made for its buys */
+};
+
+struct order { /* what is common to both kinds */
+	unsigned char key[ORDER_KEY];
+	int selling; /* it is a struct sell, else a struct buy */
+	uint64_t id;
+	struct peer *broker;
+	struct chain of_broker;
+};
+
+struct sell {
+	struct order order;
+	struct sell_class *class;
+	size_t slot;	      /* in the class */
+	uint32_t quantity;    /* as last stated */
+	uint64_t reserved;    /* of it */
+	uint64_t seq;	      /* of its last message, no other has it */
+	struct id seller;
+	struct slice contact; /* ours */
+	struct chain reserves;
+	int fresh; /* those who wait have not been offered all of it */
+	struct sell *next_fresh;
+	uint64_t told_buyers, told_empty; /* by the last `waiting` */
+};
+
+struct exclusion {
+	unsigned char key[ORDER_KEY]; /* a sell's */
+	uint64_t seq; /* holds as long as this is the sell's last */
+};
+
+struct exclusions {
+	size_t n;
+	struct exclusion e[EXCLUSIONS_MAX]; /* the oldest first */
+};
+
+struct buy {
+	struct order order;
+	struct buy_class *class;
+	struct queued queued;
+	uint64_t missing, settled, held; /* as last stated */
+	uint64_t filled;		 /* by us, ever */
+	uint32_t lacking;		 /* what follows from these */
+	int empty;			 /* counted as such in its class */
+	struct exclusions *not;		 /* or NULL */
+	struct buy *next_passed;	 /* of those passed over in this run */
+};
+
+struct market {
+	struct id own;
+	struct rng rng;
+	struct outbox *out;
+	struct map orders;	/* by key */
+	struct classes classes;
+	struct class_set open;	/* sell classes that offer something */
+	struct class_set fresh; /* and of it something fresh */
+	struct sell *fresh_sells;
+	struct reserves reserves;
+	uint64_t seq;		/* of arrivals, and of sell messages */
+	int closed;		/* no fills any more */
+	int stuck;		/* the last run ended early: ask all again */
+	size_t turned;		/* buy classes that are */
+	int round;		/* of `waiting`: begun, and not through */
+	unsigned char *scratch; /* where a fill's list is put together */
+	struct exchange_totals totals;
+};
+
+/* 0, or -1 with ENOMEM. */
+int market_init(struct market *, const struct id *own, uint64_t seed,
+    struct outbox *);
+void market_free(struct market *);
+
+/* The order of that peer and id, or of that key; or NULL. */
+struct order *market_find(const struct market *, const struct peer *,
+    uint64_t id);
+struct order *market_find_key(const struct market *,
+    const unsigned char key[ORDER_KEY]);
+struct sell *order_sell(struct order *); /* it is one */
+struct buy *order_buy(struct order *);
+
+/* For those that make and end orders: enter one that is allocated, 0 or -1 with
+ * ENOMEM or ENOBUFS; take it off, and free it. */
+int order_enter(struct market *, struct order *, struct peer *broker,
+    uint64_t id);
+void order_leave(struct market *, struct order *);
+
+/*
+ * A new order of the broker. NULL with ENOMEM, or ENOBUFS when there are
+ * EXCHANGE_CLASSES or EXCHANGE_ORDERS_MAX without it. What is given is copied.
+ */
+struct sell *market_sell(struct market *, struct peer *, uint64_t id,
+    struct slice attrs);
+struct buy *market_buy(struct market *, struct peer *, uint64_t id,
+    struct slice constraints);
+
+/* Other attributes, constraints, contact: 0, or -1 as above and all is as it
+ * was. */
+int sell_reclass(struct market *, struct sell *, struct slice attrs);
+int sell_contact(struct sell *, struct slice contact);
+int buy_reclass(struct market *, struct buy *, struct slice constraints);
+
+/* It is gone; a sell's reservations end with it. */
+void sell_end(struct market *, struct sell *);
+void buy_end(struct market *, struct buy *);
+
+/* The quantity is restated. */
+void sell_state(struct market *, struct sell *, uint32_t quantity);
+
+/* Offer what it has; or, for the time being, just so much. */
+void sell_offer(struct market *, struct sell *);
+void sell_weigh(struct market *, struct sell *, uint32_t weight);
+
+/* In the next run what it offers is offered to all who wait. */
+void sell_freshen(struct market *, struct sell *);
+
+/* No sell is fresh any more. */
+void market_unfreshen(struct market *);
+
+/*
+ * Reserve more of a sell's offer: a new reservation for the buy, NULL as
+ * reserve_new(); or more of one that there is.
+ */
+struct reserve *market_reserve(struct market *, int64_t now, struct sell *,
+    const struct buy *, uint32_t quantity);
+void reserve_more(struct market *, struct reserve *, uint32_t quantity);
+
+/* So much of a reservation ends, and it with its last. Its seller is fresh. */
+void reserve_less(struct market *, struct reserve *, uint32_t quantity);
+
+/* Work out again what a buy lacks, and count it. */
+void buy_account(struct market *, struct buy *);
+
+/* Its place in line: behind those who were born then, or earlier. It is in no
+ * queue. */
+void buy_rank(struct market *, struct buy *, int64_t born);
+
+/* It waits in its class's queue, at its place; or, if it did, no more. */
+void buy_enqueue(struct buy *);
+void buy_dequeue(struct buy *);
+
+/* It is not offered the sell before that is stated again. */
+void buy_exclude(struct buy *, const struct sell *);
+
+#endif

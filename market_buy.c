@@ -1,0 +1,156 @@
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+
+#include "market.h"
+
+struct buy *
+market_buy(struct market *m, struct peer *broker, uint64_t id,
+    struct slice constraints)
+{
+	struct buy_class *c;
+	struct buy *b;
+
+	c = class_of_constraints(&m->classes, constraints);
+	if (c == NULL || queue_grow(&c->queue, c->class.n + 1) == -1)
+		return NULL;
+	b = calloc(1, sizeof(*b));
+	if (b == NULL) {
+		errno = ENOMEM;
+		return NULL;
+	}
+	b->not = NULL;
+	b->queued.place = QUEUE_OUT;
+	if (order_enter(m, &b->order, broker, id) == -1) {
+		free(b);
+		return NULL;
+	}
+	b->class = c;
+	c->class.n++;
+	m->totals.buys++;
+	return b;
+}
+
+/* Other buys of the class stand unmet than a moment ago. */
+static void
+unmet_turns(struct market *m, struct buy_class *c)
+{
+	int turned = class_need(c->unmet, c->empty) != c->stood;
+
+	if (turned && !c->turned)
+		m->turned++;
+	else if (!turned && c->turned)
+		m->turned--;
+	c->turned = turned;
+}
+
+/* It is counted as lacking nothing. */
+static void
+buy_uncount(struct market *m, struct buy *b)
+{
+	if (b->lacking == 0)
+		return;
+	m->totals.missing -= b->lacking;
+	b->lacking = 0;
+	b->class->empty -= (size_t)b->empty;
+	b->class->unmet--;
+	unmet_turns(m, b->class);
+}
+
+void
+buy_account(struct market *m, struct buy *b)
+{
+	struct buy_class *c = b->class;
+	uint64_t coming;
+
+	coming = b->filled > b->settled ? b->filled - b->settled : 0;
+	if (b->missing <= coming) {
+		buy_uncount(m, b);
+		return;
+	}
+	if (b->lacking == 0)
+		c->unmet++;
+	else
+		c->empty -= (size_t)b->empty;
+	b->empty = b->held == 0;
+	c->empty += (size_t)b->empty;
+	unmet_turns(m, c);
+	m->totals.missing -= b->lacking;
+	b->lacking = (uint32_t)(b->missing - coming);
+	m->totals.missing += b->lacking;
+}
+
+int
+buy_reclass(struct market *m, struct buy *b, struct slice constraints)
+{
+	struct buy_class *c;
+
+	if (slice_equal(b->class->class.key, constraints))
+		return 0;
+	c = class_of_constraints(&m->classes, constraints);
+	if (c == NULL || queue_grow(&c->queue, c->class.n + 1) == -1)
+		return -1;
+	buy_dequeue(b);
+	buy_uncount(m, b);
+	b->class->class.n--;
+	b->class = c;
+	c->class.n++;
+	buy_account(m, b);
+	return 0;
+}
+
+void
+buy_rank(struct market *m, struct buy *b, int64_t born)
+{
+	assert(b->queued.place == QUEUE_OUT);
+	b->queued.born = born;
+	b->queued.seq = ++m->seq;
+}
+
+void
+buy_enqueue(struct buy *b)
+{
+	assert(b->lacking > 0);
+	queue_add(&b->class->queue, &b->queued);
+}
+
+void
+buy_dequeue(struct buy *b)
+{
+	if (b->queued.place != QUEUE_OUT)
+		queue_remove(&b->class->queue, &b->queued);
+}
+
+void
+buy_end(struct market *m, struct buy *b)
+{
+	buy_dequeue(b);
+	buy_uncount(m, b);
+	b->class->class.n--;
+	m->totals.buys--;
+	order_leave(m, &b->order);
+}
+
+void
+buy_exclude(struct buy *b, const struct sell *s)
+{
+	struct exclusions *not = b->not;
+	size_t i;
+
+	/* Without memory it may be offered what it will refuse again. */
+	if (not == NULL)
+		not = b->not = calloc(1, sizeof(*not));
+	if (not == NULL)
+		return;
+	for (i = 0; i < not->n; i++)
+		if (memcmp(not->e[i].key, s->order.key, ORDER_KEY) == 0)
+			break;
+	if (i == EXCLUSIONS_MAX) {
+		memmove(not->e, not->e + 1, sizeof(not->e[0]) * --i);
+		not->n--;
+	}
+	memcpy(not->e[i].key, s->order.key, ORDER_KEY);
+	not->e[i].seq = s->seq;
+	if (i == not->n)
+		not->n++;
+}
