@@ -1,0 +1,58 @@
+#ifndef AUTHORITY_H
+#define AUTHORITY_H
+
+/*
+ * The authority core: keeps the list of all exchanges, linked to every other
+ * authority; decides which exchanges it runs, has them started, announces them
+ * to brokers and authorities, and retires those it is no longer to run.
+ *
+ * Who runs a module's exchange: the first R by rendezvous hash of (authority
+ * instance, module) among the live authorities, itself included (Thaler and
+ * Ravishankar, "Using Name-Based Mappings to Increase Hit Rates", 1998). The
+ * live are those that it is linked to.
+ *
+ * An exchange is a process with an address, started by us or announced by -x;
+ * either way we keep a link to it: its hello says its instance, its loss is its
+ * death, and drain over it retires it.
+ */
+
+#include "core.h"
+
+#define AUTHORITY_REDUNDANCY 2
+#define AUTHORITY_MODULES_MAX 10000
+#define AUTHORITY_IDLE_MS    60000 /* no subscriber for so long: retired */
+#define AUTHORITY_START_MS   5000  /* a started exchange must be linked by then */
+
+struct authority;
+
+extern const struct core_ops authority_ops;
+
+enum authority_act {
+	/* Start an exchange for the module in bytes; peer: a tag. The shell
+	 * answers with authority_started() or authority_ended(). */
+	AUTHORITY_START = ACT_OWN,
+	/* End the process of the tag: it did not answer, or did not retire. */
+	AUTHORITY_KILL
+};
+
+/* address: where others reach us ("IP:PORT"), as told in peers. */
+struct authority *authority_new(const struct id *own, uint64_t seed,
+    struct slice address, unsigned redundancy);
+void authority_free(struct authority *);
+struct outbox *authority_out(struct authority *);
+
+int authority_bootstrap(struct authority *, int64_t now, struct slice address);
+
+/* -x module=address: somebody else runs it; ours to announce, for ever. */
+int authority_announce(struct authority *, int64_t now, struct slice module,
+    struct slice address);
+
+/* The process of the tag listens there; or it has ended, or could not start. */
+int authority_started(struct authority *, int64_t now, uint32_t tag,
+    struct slice address);
+void authority_ended(struct authority *, int64_t now, uint32_t tag);
+
+/* SIGTERM: announces nothing any more, retires all that it runs, and stops. */
+void authority_stop(struct authority *, int64_t now);
+
+#endif

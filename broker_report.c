@@ -1,0 +1,125 @@
+#include <stdio.h>
+
+#include "broker_state.h"
+#include "report.h"
+
+/* authority ADDRESS instance ID */
+static void
+report_authorities(const struct broker *b, struct report *r)
+{
+	const struct peer *a;
+	char id[ID_TEXT];
+
+	for (a = b->authorities; a != NULL; a = a->next)
+		report_row(r, "authority %s instance %s", a->address,
+		    id_print(&a->instance, id));
+}
+
+/* broker ADDRESS instance ID dialled 0|1 */
+static void
+report_brokers(const struct broker *b, struct report *r)
+{
+	const struct peer *p;
+	char id[ID_TEXT];
+
+	for (p = b->brokers; p != NULL; p = p->next)
+		report_row(r, "broker %s instance %s dialled %d", p->address,
+		    id_print(&p->instance, id), p->dialled);
+}
+
+static const char *
+state_of(const struct place *p)
+{
+	if (p->leaving)
+		return "left";
+	if (p->peer == NULL)
+		return "dialling";
+	return p->draining ? "draining" : "linked";
+}
+
+/* exchange ADDRESS module NAME instance ID
+ * state dialling|linked|draining|left announced COUNT */
+static void
+report_exchanges(const struct broker *b, struct report *r)
+{
+	const struct module *m;
+	const struct place *p;
+	char id[ID_TEXT];
+
+	for (m = b->module_head; m != NULL; m = m->next)
+		for (p = m->places; p != NULL; p = p->next)
+			report_row(r, "exchange %s module %.*s instance %s "
+			    "state %s announced %u", p->address,
+			    SLICE_ARG(broker_module_name(m)),
+			    id_print(&p->instance, id), state_of(p),
+			    p->nclaims);
+}
+
+static void
+report_order(struct report *r, const struct order *o, int64_t now)
+{
+	struct slice name = broker_module_name(o->module);
+
+	if (o->sell)
+		report_row(r, "order %llu kind sell module %.*s owner %s "
+		    "quantity %u", (unsigned long long)o->number,
+		    SLICE_ARG(name), role_name(o->peer->role),
+		    (unsigned)o->quantity);
+	else
+		report_row(r, "order %llu kind buy module %.*s owner %s "
+		    "missing %u held %u lacking %u passed %llu settled %llu "
+		    "age_ms %lld", (unsigned long long)o->number,
+		    SLICE_ARG(name), role_name(o->peer->role),
+		    (unsigned)o->quantity, (unsigned)o->held,
+		    (unsigned)broker_order_lacking(o),
+		    (unsigned long long)o->passed,
+		    (unsigned long long)o->settled,
+		    (long long)(now - o->since));
+}
+
+/* order NUMBER kind sell module NAME owner ROLE quantity LEFT
+ * order NUMBER kind buy module NAME owner ROLE missing N held N lacking N
+ * passed N settled N age_ms N */
+static void
+report_orders(const struct broker *b, struct report *r, int64_t now)
+{
+	const struct module *m;
+	const struct order *o;
+
+	for (m = b->module_head; m != NULL; m = m->next)
+		for (o = m->orders; o != NULL; o = o->next)
+			report_order(r, o, now);
+}
+
+/* contact NODE host IP port PORT local COUNT */
+static void
+report_contacts(const struct broker *b, struct report *r)
+{
+	const struct known *k;
+	size_t pos = 0;
+
+	while ((k = map_next(&b->contacts, &pos)) != NULL)
+		report_row(r, "contact %.*s host %s port %s local %u",
+		    (int)k->len, (const char *)k->node, k->host, k->port,
+		    k->local);
+}
+
+int
+broker_inspect(struct broker *b, int64_t now, struct peer *peer,
+    const struct msg_inspect *m)
+{
+	struct report r;
+
+	report_begin(&r, &b->out, peer->handle);
+	if (report_wants(m->what, "authorities"))
+		report_authorities(b, &r);
+	if (report_wants(m->what, "peers"))
+		report_brokers(b, &r);
+	if (report_wants(m->what, "exchanges"))
+		report_exchanges(b, &r);
+	if (report_wants(m->what, "orders"))
+		report_orders(b, &r, now);
+	if (report_wants(m->what, "contacts"))
+		report_contacts(b, &r);
+	return report_end(&r);
+}
