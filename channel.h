@@ -1,0 +1,98 @@
+#ifndef CHANNEL_H
+#define CHANNEL_H
+
+/*
+ * The channel core: server side of one PLB connection. It grants demand tokens
+ * (as its listener grants them to it, or up to a capacity of its own), queues
+ * nothing: a request without a token closes the connection, one with a token
+ * has a worker at once, or fails because its workers die at once or could not
+ * read it (a newline in a line). Every request gets one answer: reply or fail. A token is granted again with the answer,
+ * unless
+ * - the channel drains, or
+ * - buys stand unmet and it holds more than its fair share, for longer than
+ *   CHANNEL_SLICE_MS.
+ * A cast is answered when it is accepted; its token, and that of a request
+ * whose answer was given while a worker still had it, is granted again with the
+ * next answer after that, or goes back to the listener when none is due.
+ *
+ * Workers: with CHANNEL_EXEC each request is a process of its own; with
+ * CHANNEL_POOL long-lived workers take one request at a time, as many as there
+ * are requests at once; with CHANNEL_MUX one worker takes all. The core never
+ * sees a process: it names workers by small numbers and says start, feed, kill.
+ * A number is used again only after channel_reply() (CHANNEL_EXEC),
+ * channel_ended() or channel_unable().
+ */
+
+#include "core.h"
+#include "frame.h"
+
+#define CHANNEL_SLICE_MS   20
+#define CHANNEL_ASKS	   16	/* connects without an answer */
+#define CHANNEL_VOID_MS	   5000 /* after drain, unspent tokens are void */
+#define CHANNEL_ABANDON_MS 5000 /* from the first signal to the second */
+#define CHANNEL_LATE_MS	   1000 /* likewise, when its time was up */
+
+/* Tags of the two links, for hub_adopt(): one that fails ends the channel. */
+#define CHANNEL_CLIENT_TAG   1
+#define CHANNEL_LISTENER_TAG 2
+
+enum channel_mode { CHANNEL_EXEC, CHANNEL_POOL, CHANNEL_MUX };
+
+struct channel;
+
+extern const struct core_ops channel_ops;
+
+enum channel_act {
+	CHANNEL_START = ACT_OWN, /* worker peer; CHANNEL_EXEC: bytes is the
+				    request's message, value its id */
+	CHANNEL_FEED,	/* worker peer; bytes: the request as the worker reads
+			   it (frame.h); value: its name in channel_reply(),
+			   which is what a mux frame says */
+	CHANNEL_KILL,	/* worker peer: a signal now, and SIGKILL after value
+			   ms; channel_ended() follows */
+	CHANNEL_RETIRE, /* worker peer: no more requests; end of file */
+	CHANNEL_ORPHAN	/* the listener is lost: end all workers, and all */
+};
+
+struct channel_config {
+	struct slice module;
+	enum channel_mode mode;
+	enum frame_kind kind; /* but for CHANNEL_EXEC */
+	uint64_t capacity; /* without a listener; 0: ask the listener */
+};
+
+struct channel *channel_new(const struct id *own, uint64_t seed,
+    const struct channel_config *);
+void channel_free(struct channel *);
+struct outbox *channel_out(struct channel *);
+
+/*
+ * What became of workers. reply: body, and for CHANNEL_EXEC the exit status,
+ * which is the worker's end; name is CHANNEL_FEED's value in CHANNEL_MUX, else
+ * of no meaning. What no request waits for is logged and, but for CHANNEL_MUX,
+ * ends the worker. 0, or -1 with ENOBUFS or ENOMEM.
+ */
+int channel_reply(struct channel *, int64_t now, uint32_t worker,
+    uint64_t name, unsigned status, struct slice body);
+/* The worker has ended; reason says how ("exit 1"): fails what it had. */
+int channel_ended(struct channel *, int64_t now, uint32_t worker,
+    const char *reason);
+/* It could not be started: fails what it was to do, which did not run. */
+int channel_unable(struct channel *, int64_t now, uint32_t worker,
+    const char *reason);
+
+/* SIGTERM: as the listener's drain. ACT_STOP when all is answered. */
+int channel_drain(struct channel *, int64_t now);
+
+/* Requests accepted and not answered, or casts not finished. */
+size_t channel_running(const struct channel *);
+
+/* The request that a worker has, as its client numbers it: for the log. 0 when
+ * it has none, or more than one. */
+uint64_t channel_request_of(const struct channel *, uint32_t worker);
+
+/* Tokens: all that it holds, and those of them that the client may spend. */
+uint64_t channel_held(const struct channel *);
+uint64_t channel_tokens(const struct channel *);
+
+#endif

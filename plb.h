@@ -1,0 +1,102 @@
+#ifndef PLB_H
+#define PLB_H
+
+/*
+ * The PLB core: a probabilistic load balancer for one module, the client side.
+ * It buys capacity through the broker (or uses one given channel), connects to
+ * the sellers that fills name, holds their tokens, and spends one on each
+ * request, drawn among the channels in proportion to the tokens it holds of
+ * them. To its own clients it is what a channel is to it: they connect, get
+ * demand, send requests, and get one answer to each.
+ *
+ * How much it buys: `wanted` is between 0 and the capacity. Requests that find
+ * no token raise it; tokens given back because they lay idle while others
+ * waited lower it. What is missing is wanted less what is held (tokens and
+ * requests in flight).
+ *
+ * What it cannot serve at once waits in a queue, first come first served among
+ * what the tokens at hand can serve. A client has at most PLB_WINDOW requests
+ * with us: its demand says so.
+ */
+
+#include "core.h"
+
+#define PLB_WINDOW	 256	/* tokens a client gets at most */
+#define PLB_CONNECT_MS	 5000	/* a connect with no answer is a refusal */
+#define PLB_REFRESH_MS	 2000	/* an unmet buy is sent again */
+#define PLB_IDLE_MS	 1000	/* tokens unused for so long are given back
+				   while others wait */
+#define PLB_EMPTY_MS	 10000	/* a channel without tokens is left after */
+#define PLB_SWITCH_MS	 5000	/* to acquire by new constraints what is held by
+				   old ones, before these are left */
+#define PLB_CHANNELS_MAX 16384
+
+struct plb;
+
+extern const struct core_ops plb_ops;
+
+enum plb_act {
+	/* The exports in use changed (-D): bytes: encoded attributes of the
+	 * newest version at hand. */
+	PLB_EXPORTS = ACT_OWN,
+	/* Tokens came by demand: plb_room() may have grown. */
+	PLB_ROOM
+};
+
+struct plb_config {
+	struct slice module;
+	uint64_t capacity;	  /* wanted at most */
+	uint64_t wanted;	  /* at the start */
+	struct slice constraints; /* encoded */
+	int fixed;		  /* one given channel and no broker ... */
+	struct slice address;	  /* ... dialled there; empty: the program
+				     brings it, with tag PLB_FIXED_TAG */
+};
+#define PLB_FIXED_TAG 1u
+
+/* Copies what it is given. */
+struct plb *plb_new(const struct id *own, uint64_t seed,
+    const struct plb_config *);
+void plb_free(struct plb *);
+struct outbox *plb_out(struct plb *);
+
+/*
+ * The program's own requests: it calls plb_ops.message() with peer 0 and a
+ * request or abandon, and gets ACT_SEND to peer 0 with reply, fail, offers or
+ * refuse (an order that was refused). Its ids are its own, not 0, and each is
+ * in use once at a time.
+ */
+
+/* How many requests would be sent at once: tokens free of queued requests. */
+uint64_t plb_room(const struct plb *);
+
+/* Want n in all (up to capacity) at least, because there is so much to do. */
+void plb_want(struct plb *, int64_t now, uint64_t n);
+
+/* Want no more than n in all from now on: input has ended. */
+void plb_want_only(struct plb *, int64_t now, uint64_t n);
+
+/*
+ * Buy by other constraints from now on (SIGHUP). What is held of sellers that
+ * do not satisfy them serves on until as much is held of others, for at most
+ * PLB_SWITCH_MS; then its tokens go back, and what is in flight there finishes.
+ * 0, or -1 with ENOMEM and nothing changed.
+ */
+int plb_constrain(struct plb *, int64_t now, struct slice constraints);
+
+/* For reports and progress. */
+struct plb_view {
+	uint64_t wanted, tokens, queued, connecting;
+	uint64_t in_flight; /* on channels that drain, too */
+	size_t channels; /* that hold something */
+	size_t linked;	 /* channels that may be sent requests */
+	int broker;	 /* linked to one */
+};
+void plb_look(const struct plb *, struct plb_view *);
+
+/* SIGTERM, or another has taken over: clients are told to drain, no more is
+ * held than what is left to do needs; ACT_STOP when the last answer is out and
+ * the last client gone. */
+void plb_stop(struct plb *, int64_t now);
+
+#endif

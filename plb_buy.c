@@ -1,0 +1,231 @@
+#include <errno.h>
+#include <string.h>
+
+#include "log.h"
+#include "plb_core.h"
+
+uint64_t
+plb_held(const struct plb *p)
+{
+	return p->hold.tokens + p->hold.in_flight;
+}
+
+uint64_t
+plb_short(const struct plb *p)
+{
+	uint64_t have = plb_held(p), want = p->wanted + p->extra;
+
+	return want > have ? want - have : 0;
+}
+
+/* What the broker is told is missing. It knows of the connects that it filled
+ * itself; those of a link that is gone it does not, so they come off. */
+static uint64_t
+missing(const struct plb *p)
+{
+	uint64_t lacks = plb_short(p);
+
+	return lacks > p->before ? lacks - p->before : 0;
+}
+
+/* What was filled, and what became of it. */
+
+void
+plb_settle(struct plb *p, const struct ask *ask)
+{
+	if (ask->order == p->order)
+		p->settled += ask->quantity;
+	else
+		p->before -= ask->quantity;
+}
+
+void
+plb_release(struct plb *p, const struct ask *ask)
+{
+	unsigned char list[128];
+	struct tlv_writer w;
+	struct reservation res;
+	struct msg m;
+
+	plb_settle(p, ask);
+	if (ask->counter == 0 || p->broker == 0 || ask->order != p->order)
+		return;
+	memset(&res, 0, sizeof(res));
+	res.exchange = ask->exchange;
+	res.counter = ask->counter;
+	tlv_writer_init(&w, list, sizeof(list));
+	item_put(&schema_reservation, &w, &res);
+	memset(&m, 0, sizeof(m));
+	m.type = MSG_RELEASE;
+	m.u.release.order = ask->order;
+	m.u.release.reservations =
+	    slice_of(list, sizeof(list) - (size_t)(w.end - w.p));
+	outbox_send(&p->out, p->broker, &m);
+}
+
+/* Fills. */
+
+static int
+dial_seller(struct plb *p, const struct seller *s, struct hold_channel **out)
+{
+	struct hold_channel *c;
+	struct contact contact;
+	size_t number;
+
+	if (group_decode(&schema_contact, s->contact, &contact) == -1)
+		return -1;
+	c = hold_add(&p->hold, s->attrs, PLB_CHANNELS_MAX, &number);
+	if (c == NULL)
+		return -1;
+	c->seller = s->seller;
+	c->empty = NEVER;
+	memcpy(c->address, contact.address.p, contact.address.len);
+	c->address[contact.address.len] = '\0';
+	do
+		c->tag = ++p->last_tag;
+	while (c->tag == 0 || c->tag == PLB_FIXED_TAG);
+	if (outbox_act(&p->out, ACT_DIAL, c->tag, DIAL_ONCE,
+	    slice_str(c->address)) == -1) {
+		hold_del(&p->hold, number);
+		return -1;
+	}
+	*out = c;
+	return 0;
+}
+
+/* One seller of a fill: connect to it, or give its reservation back. */
+static void
+take_seller(struct plb *p, int64_t now, const struct seller *s,
+    const struct id *exchange)
+{
+	struct hold_channel *c = hold_seller(&p->hold, &s->seller);
+	struct ask ask;
+
+	memset(&ask, 0, sizeof(ask));
+	ask.quantity = s->quantity;
+	ask.exchange = *exchange;
+	ask.counter = s->counter;
+	ask.at = now;
+	ask.order = p->order;
+	if (plb_short(p) <= p->hold.asked || /* we want less by now */
+	    (c == NULL && dial_seller(p, s, &c) == -1) ||
+	    hold_ask(&p->hold, c, &ask) == -1) {
+		plb_release(p, &ask);
+		return;
+	}
+	if (c->state == HOLD_UP)
+		plb_connect(p, c, &ask);
+}
+
+int
+plb_on_fill(struct plb *p, int64_t now, uint32_t peer, const struct msg *m)
+{
+	struct slice list = m->u.fill.sellers;
+	struct seller s;
+
+	if (peer != p->broker || m->u.fill.order != p->order) {
+		errno = EPROTO;
+		return -1;
+	}
+	while (item_next(&schema_seller, &list, &s) == 1)
+		take_seller(p, now, &s, &m->u.fill.exchange);
+	return 0;
+}
+
+/* What else the broker says. */
+
+/* To every caller that waits for something, and to the program itself. */
+int
+plb_on_offers(struct plb *p, int64_t now, uint32_t peer, const struct msg *m)
+{
+	const struct plb_client *c;
+	struct msg offers = *m;
+
+	(void)now;
+	if (peer != p->broker && hold_peer(&p->hold, peer) == NULL) {
+		errno = EPROTO;
+		return -1;
+	}
+	offers.u.offers.order = 0;
+	for (c = p->client + 1; c < p->client + p->nclients; c++)
+		if (c->role == ROLE_CALLER && c->own.n > 0 &&
+		    outbox_send(&p->out, c->peer, &offers) == -1)
+			return -1;
+	return outbox_send(&p->out, 0, &offers);
+}
+
+int
+plb_order_refused(struct plb *p, const struct msg *m)
+{
+	struct msg refuse = *m;
+
+	outbox_log(&p->out, LOG_ERROR, "the order was refused: %.*s",
+	    SLICE_ARG(m->u.refuse.reason));
+	refuse.u.refuse.order = 0;
+	return outbox_send(&p->out, 0, &refuse);
+}
+
+/* Buys. */
+
+static int
+send_buy(struct plb *p, int64_t now, uint64_t lacks)
+{
+	uint64_t have = plb_held(p);
+	uint64_t age = lacks == 0 ? 0 : (uint64_t)(now - p->lacking);
+	struct msg m;
+
+	memset(&m, 0, sizeof(m));
+	m.type = MSG_BUY;
+	m.u.buy.order = p->order;
+	m.u.buy.module = plb_module(p);
+	m.u.buy.missing = lacks;
+	m.u.buy.settled = p->settled;
+	m.u.buy.held = have > UINT32_MAX ? UINT32_MAX : have;
+	m.u.buy.age_ms = age > UINT32_MAX ? UINT32_MAX : age;
+	m.u.buy.constraints = slice_of(p->constraints, p->constraints_len);
+	p->told_missing = lacks;
+	p->told_settled = p->settled;
+	p->bought = now;
+	return outbox_send(&p->out, p->broker, &m);
+}
+
+void
+plb_buy(struct plb *p, int64_t now)
+{
+	uint64_t lacks = missing(p);
+
+	if (lacks == 0)
+		p->lacking = NEVER;
+	else if (p->lacking == NEVER)
+		p->lacking = now;
+	if (p->broker == 0 || (lacks == 0 && p->told_missing == 0 &&
+	    p->settled == p->told_settled))
+		return;
+	if (lacks != p->told_missing || p->settled != p->told_settled ||
+	    now - p->bought >= PLB_REFRESH_MS)
+		send_buy(p, now, lacks);
+}
+
+void
+plb_broker_up(struct plb *p, uint32_t peer)
+{
+	p->broker = peer;
+	plb_order_anew(p);
+}
+
+void
+plb_order_anew(struct plb *p)
+{
+	p->order++;
+	p->before = p->hold.asked;
+	p->settled = 0;
+	p->told_missing = p->told_settled = 0;
+}
+
+int64_t
+plb_buy_deadline(const struct plb *p)
+{
+	if (p->fixed || p->broker == 0 || p->told_missing == 0)
+		return NEVER;
+	return p->bought + PLB_REFRESH_MS;
+}

@@ -1,0 +1,120 @@
+#ifndef PLB_CORE_H
+#define PLB_CORE_H
+
+/*
+ * The PLB core's state, shared by the files that make it up and by nobody
+ * else: plb.c (life, peers, time), plb_buy.c (the order), plb_channel.c
+ * (channels and their tokens), plb_run.c (clients and requests).
+ */
+
+#include "hold.h"
+#include "plb.h"
+#include "requests.h"
+
+#define NEVER INT64_MAX
+
+struct plb_client {
+	uint32_t peer;	 /* 0 in a free one, and in the program's own */
+	unsigned role;
+	uint64_t tokens; /* it may send so many requests */
+	struct request_list own;
+};
+
+struct plb {
+	struct outbox out;
+	struct rng rng;
+	struct id own;
+	unsigned char *module;
+	size_t module_len;
+	unsigned char *constraints;
+	size_t constraints_len;
+	char *address; /* of a fixed channel, or NULL */
+	int fixed;
+	int stopping;
+	int stopped;	   /* ACT_STOP is out */
+
+	uint64_t capacity;
+	uint64_t wanted;
+	struct hold hold;
+	struct requests requests;
+	struct request_list queue;
+	struct plb_client *client; /* [0] is the program itself */
+	size_t nclients;
+
+	uint32_t broker;      /* peer, or 0 */
+	uint32_t last_tag;    /* of a seller that was dialled */
+	uint64_t order;	      /* id on the broker's link, new with each link */
+	uint64_t settled;     /* of what was filled on that link */
+	uint64_t before;      /* asked on links before it, and not answered */
+	uint64_t told_missing, told_settled;
+	int64_t bought;	      /* when a buy was last sent */
+	int64_t lacking;      /* since when something is missing; NEVER */
+	int64_t retry;	      /* fixed: no connect before this */
+
+	uint64_t extra;	      /* wanted beside wanted: what is held of versions
+				 that are to be left (plb_switch.c) */
+	int64_t switch_at;    /* when they are left at the latest; NEVER */
+
+	int64_t look;	      /* when idle tokens are next looked at */
+	int64_t expire;	      /* when deadlines of the queue are looked at */
+	uint64_t seen;	      /* the groups' stamp when exports were looked at */
+	uint64_t shown;	      /* whose exports were shown: when it was made */
+};
+
+struct slice plb_module(const struct plb *);
+
+/* plb_buy.c */
+
+/* What is held: tokens, and requests in flight where it does not drain. */
+uint64_t plb_held(const struct plb *);
+/* What is wanted and not held. */
+uint64_t plb_short(const struct plb *);
+/* A connect was answered. */
+void plb_settle(struct plb *, const struct ask *);
+/* It gave nothing: its exchange may offer the reservation to others, and is not
+ * to offer us that seller before the seller says something new. */
+void plb_release(struct plb *, const struct ask *);
+int plb_on_fill(struct plb *, int64_t, uint32_t, const struct msg *);
+int plb_on_offers(struct plb *, int64_t, uint32_t, const struct msg *);
+int plb_order_refused(struct plb *, const struct msg *);
+void plb_broker_up(struct plb *, uint32_t peer);
+/* The order starts over under a new id. */
+void plb_order_anew(struct plb *);
+/* Tell the broker what is missing, when that is not what it was told, and
+ * again every PLB_REFRESH_MS while it stands. */
+void plb_buy(struct plb *, int64_t);
+int64_t plb_buy_deadline(const struct plb *);
+
+/* plb_switch.c */
+void plb_switch_tick(struct plb *, int64_t);
+
+/* plb_channel.c */
+/* Give n of the tokens back; answer all its connects with nothing. */
+void plb_give_back(struct plb *, struct hold_channel *, uint64_t n);
+void plb_release_all(struct plb *, struct hold_channel *);
+int plb_connect(struct plb *, const struct hold_channel *, const struct ask *);
+int plb_on_demand(struct plb *, int64_t, uint32_t, const struct msg *);
+int plb_on_refuse(struct plb *, int64_t, uint32_t, const struct msg *);
+int plb_on_waiting(struct plb *, int64_t, uint32_t, const struct msg *);
+int plb_on_drain(struct plb *, int64_t, uint32_t, const struct msg *);
+void plb_channel_up(struct plb *, int64_t, uint32_t peer, size_t number);
+void plb_channel_gone(struct plb *, int64_t, size_t number, const char *why);
+int plb_fixed_add(struct plb *, struct slice address, size_t *number);
+void plb_channel_tick(struct plb *, int64_t);
+int64_t plb_channel_deadline(const struct plb *);
+
+/* plb_run.c */
+int plb_on_connect(struct plb *, int64_t, uint32_t, const struct msg *);
+int plb_on_return(struct plb *, int64_t, uint32_t, const struct msg *);
+int plb_on_request(struct plb *, int64_t, uint32_t, const struct msg *);
+int plb_on_abandon(struct plb *, int64_t, uint32_t, const struct msg *);
+int plb_on_reply(struct plb *, int64_t, uint32_t, const struct msg *);
+int plb_on_fail(struct plb *, int64_t, uint32_t, const struct msg *);
+int plb_client_up(struct plb *, uint32_t peer, unsigned role);
+void plb_client_down(struct plb *, int64_t, uint32_t peer);
+struct plb_client *plb_client(const struct plb *, uint32_t peer);
+void plb_lost(struct plb *, int64_t, struct hold_channel *, const char *why);
+void plb_dispatch(struct plb *, int64_t);
+void plb_expire(struct plb *, int64_t);
+
+#endif

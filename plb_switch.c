@@ -1,0 +1,94 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "attrs.h"
+#include "plb_core.h"
+
+/* From one version to another: what satisfies the new constraints is acquired
+ * first, then what does not is left. */
+
+/* What is held of sellers that are to be left. */
+static uint64_t
+held_old(const struct plb *p)
+{
+	const struct hold_channel *c;
+	uint64_t sum = 0;
+	size_t i;
+
+	for (i = 0; i < p->hold.n; i++) {
+		c = &p->hold.channel[i];
+		if (c->old && hold_usable(c))
+			sum += c->tokens + c->sent.n;
+	}
+	return sum;
+}
+
+static void
+mark(struct plb *p)
+{
+	struct hold_channel *c;
+	size_t i;
+
+	for (i = 0; i < p->hold.n; i++) {
+		c = &p->hold.channel[i];
+		if (c->state != HOLD_FREE && c->group != -1)
+			c->old = !constraints_match(
+			    slice_of(p->constraints, p->constraints_len),
+			    pick_attrs(&p->hold.pick, c->group));
+	}
+}
+
+int
+plb_constrain(struct plb *p, int64_t now, struct slice constraints)
+{
+	unsigned char *copy = malloc(constraints.len + 1);
+	struct msg m;
+
+	if (copy == NULL)
+		return -1;
+	if (constraints.len > 0)
+		memcpy(copy, constraints.p, constraints.len);
+	free(p->constraints);
+	p->constraints = copy;
+	p->constraints_len = constraints.len;
+	if (p->fixed)
+		return 0;
+	mark(p);
+	p->extra = held_old(p);
+	p->switch_at = now + PLB_SWITCH_MS;
+	if (p->broker != 0 && p->told_missing > 0) {
+		memset(&m, 0, sizeof(m));
+		m.type = MSG_CANCEL;
+		m.u.cancel.order = p->order;
+		outbox_send(&p->out, p->broker, &m);
+	}
+	plb_order_anew(p);
+	return 0;
+}
+
+static void
+leave(struct plb *p, struct hold_channel *c)
+{
+	plb_release_all(p, c);
+	if (c->state != HOLD_UP || c->closing)
+		return;
+	plb_give_back(p, c, c->tokens);
+	hold_drain(&p->hold, c);
+}
+
+void
+plb_switch_tick(struct plb *p, int64_t now)
+{
+	size_t i;
+
+	if (p->switch_at == NEVER)
+		return;
+	if (now < p->switch_at && plb_held(p) - held_old(p) < p->wanted)
+		return;
+	p->switch_at = NEVER;
+	p->extra = 0;
+	for (i = 0; i < p->hold.n; i++)
+		if (p->hold.channel[i].state != HOLD_FREE &&
+		    p->hold.channel[i].old)
+			leave(p, &p->hold.channel[i]);
+}
