@@ -1,0 +1,558 @@
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "addr.h"
+#include "bootstrap.h"
+#include "die.h"
+#include "log.h"
+#include "map.h"
+
+#define NAME_LEN_MAX 253
+
+/* An address, and how many sources give it at present. */
+struct entry {
+	unsigned refs;
+	uint64_t printed; /* in which round of printing all */
+	uint64_t stamp;	  /* of the answer that it was last seen in */
+	char text[ADDR_TEXT_MAX];
+};
+
+/* What a source gives: a reference to each entry. */
+struct given {
+	struct item {
+		struct entry *entry;
+		unsigned missed; /* answers in a row without it */
+	} *item;
+	size_t n, cap;
+};
+
+struct source {
+	enum bootstrap_kind kind;
+	const char *name; /* as written */
+	const char *what; /* behind the colon */
+	struct given given;
+	int64_t due_at; /* its TTL ends; or INT64_MAX */
+	int asked;	/* and not answered yet */
+	int answered; /* at least once */
+	char failure[BOOTSTRAP_REASON_MAX]; /* as last logged; or empty */
+};
+
+struct bootstrap {
+	struct outbox out;
+	struct source source[BOOTSTRAP_SOURCES_MAX];
+	int n;
+	struct map entries; /* by text */
+	int64_t interval_ms;
+	int64_t next_at; /* ask, and print all */
+	uint64_t round;
+	uint64_t stamp;
+	int once, stopped;
+};
+
+/* Life. */
+
+struct bootstrap *
+bootstrap_new(uint64_t seed, int64_t interval_ms, int once)
+{
+	struct bootstrap *b = calloc(1, sizeof(*b));
+
+	if (b == NULL)
+		return NULL;
+	outbox_init(&b->out);
+	map_init(&b->entries, seed);
+	b->interval_ms = interval_ms;
+	b->once = once;
+	b->next_at = INT64_MIN;
+	return b;
+}
+
+void
+bootstrap_free(struct bootstrap *b)
+{
+	struct entry *e;
+	size_t pos = 0;
+	int i;
+
+	if (b == NULL)
+		return;
+	while ((e = map_next(&b->entries, &pos)) != NULL)
+		free(e);
+	for (i = 0; i < b->n; i++)
+		free(b->source[i].given.item);
+	map_free(&b->entries);
+	outbox_free(&b->out);
+	free(b);
+}
+
+struct outbox *
+bootstrap_out(struct bootstrap *b)
+{
+	return &b->out;
+}
+
+/* Sources. */
+
+static const char *
+skip_prefix(const char *s, const char *prefix)
+{
+	size_t n = strlen(prefix);
+
+	return strncmp(s, prefix, n) == 0 ? s + n : NULL;
+}
+
+static int
+wrong(const char **why, const char *sentence)
+{
+	*why = sentence;
+	errno = EINVAL;
+	return -1;
+}
+
+static int
+is_printable(const char *s)
+{
+	for (; *s != '\0'; s++)
+		if (*s <= ' ' || *s > '~')
+			return 0;
+	return 1;
+}
+
+static int
+is_port(const char *s)
+{
+	unsigned long n = 0;
+
+	if (*s == '\0' || strlen(s) > 5)
+		return 0;
+	for (; isdigit((unsigned char)*s); s++)
+		n = 10 * n + (unsigned long)(*s - '0');
+	return *s == '\0' && n > 0 && n <= 65535;
+}
+
+/* What is behind the colon; commands and files may be anything. */
+static int
+check_what(const struct source *s, const char **why)
+{
+	const char *colon = strchr(s->what, ':'), *at = strchr(s->what, '@');
+
+	if (s->what[0] == '\0')
+		return wrong(why, "something must follow the colon");
+	if (s->kind == BOOTSTRAP_DNS) {
+		if (!is_printable(s->what) || s->what[0] == ':' ||
+		    strcspn(s->what, ":") > NAME_LEN_MAX)
+			return wrong(why, "write dns:NAME or dns:NAME:PORT");
+		if (colon != NULL && !is_port(colon + 1))
+			return wrong(why, "the port is a number from 1 to "
+			    "65535");
+	}
+	if (s->kind == BOOTSTRAP_EPMD && (!is_printable(s->what) ||
+	    at == s->what || strlen(s->what) > NAME_LEN_MAX ||
+	    (at != NULL && (at[1] == '\0' || strchr(at + 1, '@') != NULL))))
+		return wrong(why, "write epmd:NODE or epmd:NODE@HOST");
+	return 0;
+}
+
+static int
+classify(struct source *s, const char **why)
+{
+	static const struct {
+		const char *prefix;
+		enum bootstrap_kind kind;
+	} kinds[] = {
+		{ "file:", BOOTSTRAP_FILE }, { "dns:", BOOTSTRAP_DNS },
+		{ "epmd:", BOOTSTRAP_EPMD }, { "exec:", BOOTSTRAP_EXEC },
+	};
+	struct addr a;
+	size_t i;
+
+	for (i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		s->what = skip_prefix(s->name, kinds[i].prefix);
+		if (s->what == NULL)
+			continue;
+		s->kind = kinds[i].kind;
+		return check_what(s, why);
+	}
+	s->kind = BOOTSTRAP_STATIC;
+	s->what = s->name;
+	return addr_parse(&a, s->what, strlen(s->what), BOOTSTRAP_PORT, why);
+}
+
+int
+bootstrap_add(struct bootstrap *b, const char *name, const char **why)
+{
+	struct source *s = &b->source[b->n];
+
+	if (b->n == BOOTSTRAP_SOURCES_MAX)
+		return wrong(why, "that is one source too many");
+	s->name = name;
+	s->due_at = INT64_MAX;
+	if (classify(s, why) == -1)
+		return -1;
+	return b->n++;
+}
+
+enum bootstrap_kind
+bootstrap_kind(const struct bootstrap *b, int number)
+{
+	return b->source[number].kind;
+}
+
+const char *
+bootstrap_what(const struct bootstrap *b, int number)
+{
+	return b->source[number].what;
+}
+
+/* What sources give. */
+
+static struct slice
+key_of(const struct entry *e)
+{
+	return slice_str(e->text);
+}
+
+static void
+entry_drop(struct bootstrap *b, struct entry *e)
+{
+	if (--e->refs > 0)
+		return;
+	map_del(&b->entries, key_of(e));
+	free(e);
+}
+
+/* The entry with one more reference; one that is new is printed. */
+static struct entry *
+entry_take(struct bootstrap *b, const char *text)
+{
+	struct entry *e = map_get(&b->entries, slice_str(text));
+
+	if (e != NULL) {
+		e->refs++;
+		return e;
+	}
+	if ((e = calloc(1, sizeof(*e))) == NULL)
+		return NULL;
+	strcpy(e->text, text);
+	e->refs = 1;
+	if (map_put(&b->entries, key_of(e), e) == -1) {
+		free(e);
+		return NULL;
+	}
+	outbox_act(&b->out, BOOTSTRAP_LINE, 0, 0, key_of(e));
+	return e;
+}
+
+static int
+say(struct bootstrap *b, struct source *s, const char *reason)
+{
+	if (strcmp(s->failure, reason) == 0)
+		return 0;
+	snprintf(s->failure, sizeof(s->failure), "%s", reason);
+	return outbox_log(&b->out, LOG_ERROR, "%s: %s", s->name, s->failure);
+}
+
+/* The line without what stands around it. */
+static struct slice
+trim(struct slice line)
+{
+	while (line.len > 0 && isspace(line.p[0])) {
+		line.p++;
+		line.len--;
+	}
+	while (line.len > 0 && isspace(line.p[line.len - 1]))
+		line.len--;
+	return line;
+}
+
+/* The line's address: 1; 0: there is none; -1: it is wrong, and reason says
+ * how. */
+static int
+read_line(struct slice line, unsigned long number, char text[ADDR_TEXT_MAX],
+    char reason[BOOTSTRAP_REASON_MAX])
+{
+	const char *why;
+	struct addr a;
+
+	line = trim(line);
+	if (line.len == 0 || line.p[0] == '#')
+		return 0;
+	if (addr_parse(&a, (const char *)line.p, line.len, BOOTSTRAP_PORT,
+	    &why) == 0) {
+		addr_print(&a, text);
+		return 1;
+	}
+	if (reason[0] == '\0')
+		snprintf(reason, BOOTSTRAP_REASON_MAX, "line %lu: %.*s: %s",
+		    number, line.len > 100 ? 100 : (int)line.len,
+		    (const char *)line.p, why);
+	return -1;
+}
+
+static struct slice
+next_line(struct slice *lines)
+{
+	const unsigned char *newline = memchr(lines->p, '\n', lines->len);
+	struct slice line = *lines;
+
+	if (newline != NULL)
+		line.len = (size_t)(newline - lines->p);
+	lines->p += line.len;
+	lines->len -= line.len;
+	if (newline != NULL) {
+		lines->p++;
+		lines->len--;
+	}
+	return line;
+}
+
+/* Put the entry, with the caller's reference, on the list: 0, or -1 with ENOMEM
+ * or ENOBUFS. */
+static int
+given_add(struct given *g, struct entry *e, unsigned missed)
+{
+	size_t cap = g->cap == 0 ? 4 : 2 * g->cap;
+	struct item *grown;
+
+	if (g->n == BOOTSTRAP_ADDRESSES_MAX) {
+		errno = ENOBUFS;
+		return -1;
+	}
+	if (g->n == g->cap) {
+		grown = realloc(g->item, cap * sizeof(*grown));
+		if (grown == NULL)
+			return -1;
+		g->item = grown;
+		g->cap = cap;
+	}
+	g->item[g->n].entry = e;
+	g->item[g->n++].missed = missed;
+	return 0;
+}
+
+static int
+take_address(struct bootstrap *b, struct given *g, const char *text)
+{
+	struct entry *e = map_get(&b->entries, slice_str(text));
+
+	if (e != NULL && e->stamp == b->stamp)
+		return 0;
+	if (g->n == BOOTSTRAP_ADDRESSES_MAX) {
+		errno = ENOBUFS;
+		return -1;
+	}
+	if ((e = entry_take(b, text)) == NULL)
+		return -1;
+	e->stamp = b->stamp;
+	if (given_add(g, e, 0) == -1) {
+		entry_drop(b, e);
+		return -1;
+	}
+	return 0;
+}
+
+/* Add the addresses that do not bear the stamp of this answer. The first wrong
+ * line, or what else is wrong, goes to reason. */
+static void
+collect(struct bootstrap *b, struct given *g, struct slice lines,
+    char reason[BOOTSTRAP_REASON_MAX])
+{
+	char text[ADDR_TEXT_MAX];
+	unsigned long number = 0;
+
+	while (lines.len > 0) {
+		if (read_line(next_line(&lines), ++number, text, reason) != 1 ||
+		    take_address(b, g, text) == 0)
+			continue;
+		if (errno == ENOBUFS)
+			snprintf(reason, BOOTSTRAP_REASON_MAX,
+			    "more than %d addresses: the rest is not used",
+			    BOOTSTRAP_ADDRESSES_MAX);
+		else
+			snprintf(reason, BOOTSTRAP_REASON_MAX, "%s",
+			    strerror(errno));
+		break;
+	}
+}
+
+/* What the last answers had and this one has not. */
+static void
+keep_missed(struct bootstrap *b, const struct source *s, struct given *new)
+{
+	int partial = s->kind == BOOTSTRAP_DNS || s->kind == BOOTSTRAP_EXEC;
+	const struct item *i, *end = s->given.item + s->given.n;
+
+	for (i = s->given.item; i < end; i++)
+		if (!partial || i->entry->stamp == b->stamp ||
+		    i->missed + 1 == BOOTSTRAP_MISSED_MAX ||
+		    given_add(new, i->entry, i->missed + 1) == -1)
+			entry_drop(b, i->entry);
+}
+
+static void
+answered(struct bootstrap *b, struct source *s)
+{
+	int i;
+
+	s->asked = 0;
+	s->answered = 1;
+	if (!b->once || b->stopped)
+		return;
+	for (i = 0; i < b->n; i++)
+		if (!b->source[i].answered)
+			return;
+	b->stopped = 1;
+	outbox_act(&b->out, ACT_STOP, 0,
+	    b->entries.n > 0 ? 0 : EXIT_TEMPORARY, slice_str(""));
+}
+
+int
+bootstrap_result(struct bootstrap *b, int number, struct slice lines,
+    const char *but)
+{
+	struct source *s = &b->source[number];
+	char reason[BOOTSTRAP_REASON_MAX] = "";
+	struct given new;
+
+	memset(&new, 0, sizeof(new));
+	/* The new first: what stays keeps a reference throughout. */
+	b->stamp++;
+	collect(b, &new, lines, reason);
+	keep_missed(b, s, &new);
+	free(s->given.item);
+	s->given = new;
+	if (but != NULL)
+		snprintf(reason, sizeof(reason), "%s", but);
+	if (reason[0] != '\0')
+		say(b, s, reason);
+	else if (s->failure[0] != '\0') {
+		s->failure[0] = '\0';
+		outbox_log(&b->out, LOG_INFO, "%s: good again", s->name);
+	}
+	answered(b, s);
+	return 0;
+}
+
+/* What is wrong with these lines is said when all have come. */
+void
+bootstrap_some(struct bootstrap *b, int number, struct slice lines)
+{
+	struct given *g = &b->source[number].given;
+	char reason[BOOTSTRAP_REASON_MAX] = "";
+	size_t i;
+
+	b->stamp++;
+	for (i = 0; i < g->n; i++)
+		g->item[i].entry->stamp = b->stamp;
+	collect(b, g, lines, reason);
+}
+
+int
+bootstrap_failed(struct bootstrap *b, int number, const char *reason)
+{
+	struct source *s = &b->source[number];
+	int r = say(b, s, reason);
+
+	answered(b, s);
+	return r;
+}
+
+/* The clock. */
+
+/* In the order of the sources; what two of them give, once. */
+static void
+print_all(struct bootstrap *b)
+{
+	struct source *s;
+	struct entry *e;
+	size_t i;
+
+	b->round++;
+	for (s = b->source; s < b->source + b->n; s++)
+		for (i = 0; i < s->given.n; i++) {
+			e = s->given.item[i].entry;
+			if (e->printed == b->round)
+				continue;
+			e->printed = b->round;
+			outbox_act(&b->out, BOOTSTRAP_LINE, 0, 0, key_of(e));
+		}
+}
+
+static void
+ask(struct bootstrap *b, int number)
+{
+	struct source *s = &b->source[number];
+
+	if (s->kind == BOOTSTRAP_STATIC) {
+		if (!s->answered)
+			bootstrap_result(b, number, slice_str(s->what), NULL);
+		return;
+	}
+	if (s->asked)
+		return;
+	s->asked = 1;
+	s->due_at = INT64_MAX;
+	outbox_act(&b->out, BOOTSTRAP_ASK, (uint32_t)number, 0,
+	    slice_str(s->what));
+}
+
+static void
+ask_all(struct bootstrap *b)
+{
+	int i;
+
+	for (i = 0; i < b->n; i++)
+		ask(b, i);
+}
+
+void
+bootstrap_again(struct bootstrap *b, int64_t now)
+{
+	(void)now;
+	ask_all(b);
+}
+
+void
+bootstrap_ttl(struct bootstrap *b, int64_t now, int number, int64_t ttl_ms)
+{
+	if (b->once || ttl_ms <= 0)
+		return;
+	if (ttl_ms < BOOTSTRAP_TTL_MIN_MS)
+		ttl_ms = BOOTSTRAP_TTL_MIN_MS;
+	b->source[number].due_at = now + ttl_ms;
+}
+
+int
+bootstrap_tick(struct bootstrap *b, int64_t now)
+{
+	int i;
+
+	if (b->stopped)
+		return 0;
+	for (i = 0; i < b->n; i++)
+		if (b->source[i].due_at <= now)
+			ask(b, i);
+	if (now < b->next_at)
+		return 0;
+	if (!b->once)
+		print_all(b);
+	ask_all(b);
+	b->next_at = b->once ? INT64_MAX : now + b->interval_ms;
+	return 0;
+}
+
+int64_t
+bootstrap_deadline(const struct bootstrap *b)
+{
+	int64_t at = b->next_at;
+	int i;
+
+	if (b->stopped)
+		return INT64_MAX;
+	for (i = 0; i < b->n; i++)
+		if (b->source[i].due_at < at)
+			at = b->source[i].due_at;
+	return at;
+}

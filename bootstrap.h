@@ -1,0 +1,81 @@
+#ifndef BOOTSTRAP_H
+#define BOOTSTRAP_H
+
+/*
+ * The bootstrap core: sources of addresses, what each gave last, and what of it
+ * is to be printed. Resolving is the shell's: the core asks for it, and takes
+ * what comes of it whenever it comes, also without having asked (a file that
+ * changed). No source waits for another.
+ *
+ * An address that none of the sources gave before is printed at once; all are
+ * printed again each interval. A source that fails keeps what it gave last; why
+ * it fails is logged when that changes. An answer of the DNS or of a command may
+ * be a part of the whole: an address that is missing from it stays until it is
+ * missing from BOOTSTRAP_MISSED_MAX answers in a row.
+ */
+
+#include <stdint.h>
+
+#include "outbox.h"
+
+#define BOOTSTRAP_PORT		4370
+#define BOOTSTRAP_SOURCES_MAX	64
+#define BOOTSTRAP_ADDRESSES_MAX 4096 /* of a source */
+#define BOOTSTRAP_REASON_MAX	256
+#define BOOTSTRAP_MISSED_MAX	3
+#define BOOTSTRAP_TTL_MIN_MS	1000 /* between two questions, whatever the TTL */
+
+enum bootstrap_kind {
+	BOOTSTRAP_STATIC, /* IP:PORT */
+	BOOTSTRAP_FILE,	  /* file:PATH */
+	BOOTSTRAP_DNS,	  /* dns:NAME[:PORT] */
+	BOOTSTRAP_EPMD,	  /* epmd:NODE[@HOST] */
+	BOOTSTRAP_EXEC	  /* exec:COMMAND */
+};
+
+enum bootstrap_act {
+	/* An address, to be printed: bytes. */
+	BOOTSTRAP_LINE = ACT_OWN,
+	/* Resolve the source of the number in peer; answered by one of
+	 * bootstrap_result() and bootstrap_failed(). Not asked again before. */
+	BOOTSTRAP_ASK
+};
+
+struct bootstrap;
+
+/* once: -1: ACT_STOP comes when every source has answered, with 0, or with 111
+ * when none gave anything. NULL with ENOMEM. */
+struct bootstrap *bootstrap_new(uint64_t seed, int64_t interval_ms, int once);
+void bootstrap_free(struct bootstrap *);
+struct outbox *bootstrap_out(struct bootstrap *);
+
+/* Add a source as written on the command line: its number, from 0; or -1 with
+ * ENOMEM, or EINVAL and *why, a static sentence. */
+int bootstrap_add(struct bootstrap *, const char *source, const char **why);
+enum bootstrap_kind bootstrap_kind(const struct bootstrap *, int number);
+/* What stands behind the colon: good as long as the core. */
+const char *bootstrap_what(const struct bootstrap *, int number);
+
+/* All that the source gives, an address a line; empty lines and those that
+ * begin with '#' are passed over, what is no address is reported. but: what is
+ * wrong nonetheless, or NULL. */
+int bootstrap_result(struct bootstrap *, int number, struct slice lines,
+    const char *but);
+int bootstrap_failed(struct bootstrap *, int number, const char *reason);
+
+/* Addresses that the source has given so far: whole lines of what will come
+ * with bootstrap_result(). */
+void bootstrap_some(struct bootstrap *, int number, struct slice lines);
+
+/* Before bootstrap_result(): how long the answer is good. The source is asked
+ * again then, where that is before the interval ends. 0: unknown. */
+void bootstrap_ttl(struct bootstrap *, int64_t now, int number,
+    int64_t ttl_ms);
+
+/* Ask all sources now (SIGHUP). */
+void bootstrap_again(struct bootstrap *, int64_t now);
+
+int bootstrap_tick(struct bootstrap *, int64_t now);
+int64_t bootstrap_deadline(const struct bootstrap *);
+
+#endif

@@ -1,0 +1,253 @@
+#!/bin/sh
+# Unmodified Erlang nodes find each other through lambda-discovery: its answers
+# beside those of the real epmd; everything on one host that works with epmd;
+# two hosts (network namespaces) without DNS and without epmd, by a hosts file
+# and by the epmd module.
+. "$(dirname "$0")/lib.sh"
+
+need erl epmd
+unset ERL_EPMD_PORT ERL_EPMD_ADDRESS ERL_EPMD_RELAXED_COMMAND_CHECK
+HOME=$tmp
+export HOME
+# shellcheck disable=SC3045 # 1000 nodes; where it cannot, it stays
+ulimit -n "$(ulimit -H -n)" 2>/dev/null
+exchanges=$top/t/exchanges
+
+# 1. Answers beside epmd's.
+
+start free lambda-discovery -p 0
+port=$(address free)
+port=${port##*:}
+"$exchanges" "127.0.0.1:$port" >"$tmp/ours" || fail "exchanges with ours"
+wait "$pid" || fail "killed, but its exit is $?"
+start relaxed env ERL_EPMD_RELAXED_COMMAND_CHECK=1 \
+    lambda-discovery -p "$port"
+logged relaxed listening
+"$exchanges" -x "127.0.0.1:$port" >>"$tmp/ours" || fail "relaxed: ours"
+wait "$pid" || fail "killed, but its exit is $?"
+
+start epmd epmd -port "$port"
+until_true 10 epmd -port "$port" -names || fail "epmd does not start"
+"$exchanges" "127.0.0.1:$port" >"$tmp/epmds" || fail "exchanges with epmd"
+wait "$pid"
+start epmdx epmd -port "$port" -relaxed_command_check
+until_true 10 epmd -port "$port" -names || fail "epmd does not start"
+"$exchanges" -x "127.0.0.1:$port" >>"$tmp/epmds" || fail "relaxed: epmd"
+wait "$pid"
+diff "$tmp/epmds" "$tmp/ours" | cut -c 1-200 >"$tmp/diff.log"
+[ -s "$tmp/diff.log" ] && fail "answers differ: < epmd > ours"
+n=$(wc -l <"$tmp/ours")
+[ "$n" -ge 80 ] || fail "only $n exchanges"
+echo "$n exchanges like epmd's"
+rm -f "$tmp"/epmd.log "$tmp"/epmdx.log "$tmp"/free.log
+
+# 2. What works with epmd.
+
+mkdir -p "$tmp/bin"
+PATH=$tmp/bin:$PATH
+printf '#!/bin/sh\nexec erl -noshell -noinput -setcookie c "$@"\n' \
+    >"$tmp/bin/node"
+chmod +x "$tmp/bin/node"
+start here lambda-discovery -p "$port"
+here=$pid
+logged here listening
+ERL_EPMD_PORT=$port
+export ERL_EPMD_PORT
+epmd -names >"$tmp/told" || fail "epmd -names"
+same "$(cat "$tmp/told")" \
+    "epmd: up and running on port $port with data:"
+
+eval_there='process_flag(trap_exit, true), receive never -> ok end.'
+start one node -sname one@localhost -eval "$eval_there"
+one=$pid
+until_true 20 sh -c 'epmd -names | grep -q "name one at port"' ||
+    fail "the node does not register"
+tell() { # PATTERN OPTIONS EXPRESSION [HOST]: a node says something of that kind
+	# shellcheck disable=SC2086
+	tells 0 "$1" node $2 "asker$$@${4:-localhost}" -eval \
+	    "io:format(\"~p~n\", [$3]), halt()."
+}
+tell '^pong$' -sname "net_adm:ping('one@localhost')"
+tell '^one@localhost$' -sname \
+    "rpc:call('one@localhost', erlang, node, [])"
+tell '"one"' -sname 'net_adm:names(localhost)'
+tell '"one"' -sname 'begin {ok, N} = net_adm:names({127,0,0,1}), N end'
+tell '^pong$' '-hidden -sname' "net_adm:ping('one@localhost')"
+
+# Restarted at once under the same name, however it ended.
+for signal in TERM KILL; do
+	stop "$one" "$signal"
+	start one node -sname one@localhost -eval "$eval_there"
+	one=$pid
+	until_true 20 sh -c 'epmd -names | grep -q "name one at port"' ||
+	    fail "the node does not register after SIG$signal"
+	kill -0 "$one" || fail "refused after SIG$signal"
+done
+tell '^pong$' -sname "net_adm:ping('one@localhost')"
+tells 1 'in use\|duplicate\|already' node -sname one@localhost -eval 'halt(0).'
+stop "$one"
+
+# Long names, and IPv6.
+start long node -name long@127.0.0.1 -eval "$eval_there"
+long=$pid
+until_true 20 sh -c 'epmd -names | grep -q "name long at port"' || fail "-name"
+tell '^pong$' -name "net_adm:ping('long@127.0.0.1')" 127.0.0.1
+stop "$long"
+if grep -q 'listening on \[::1\]' "$tmp/here.log"; then
+	start six node -proto_dist inet6_tcp -name six@::1 \
+	    -eval "$eval_there"
+	six=$pid
+	until_true 20 sh -c 'epmd -names | grep -q "name six at port"' ||
+	    fail "IPv6"
+	tells 0 '^pong$' node -proto_dist inet6_tcp -name "ask$$@::1" -eval \
+	    "io:format(\"~p~n\", [net_adm:ping('six@::1')]), halt()."
+	stop "$six"
+fi
+until_true 10 sh -c '[ "$(epmd -names | wc -l)" -eq 1 ]' ||
+    fail "names of nodes that ended: $(epmd -names)"
+epmd -kill >"$tmp/told" || fail "epmd -kill"
+wait "$here" || fail "killed, but its exit is $?"
+unset ERL_EPMD_PORT
+echo "on one host: names, ping, rpc, restart, hidden, long names, IPv6"
+
+# 3. Two hosts, and a third from which one is not local.
+
+hosts a b c
+head -c 32 /dev/urandom >"$tmp/key"
+chmod 600 "$tmp/key"
+LAMBDA_KEY=$tmp/key
+export LAMBDA_KEY
+echo 10.77.0.1:4370 >"$tmp/authorities"
+start authority on a lambda-authority -l 10.77.0.1:4370
+logged authority listening
+
+# What clients on other hosts may not do; epmd listens everywhere.
+start far on b lambda-discovery -p "$port" -l 10.77.0.2
+far=$pid
+logged far 'listening on 10.77.0.2'
+on c "$exchanges" -r "10.77.0.2:$port" >"$tmp/far.ours" || fail "from c"
+stop "$far"
+start farepmd on b epmd -port "$port"
+far=$pid
+until_true 10 on c "$exchanges" -r "10.77.0.2:$port"
+on c "$exchanges" -r "10.77.0.2:$port" >"$tmp/far.epmds" || fail "from c"
+stop "$far"
+diff "$tmp/far.epmds" "$tmp/far.ours" >"$tmp/diff.log" ||
+    fail "answers from elsewhere differ"
+echo "$(wc -l <"$tmp/far.ours") more from another host"
+
+lambda-discovery -E >"$tmp/lambda_epmd.erl"
+(cd "$tmp" && erlc -Werror lambda_epmd.erl) || fail "-E does not compile"
+
+discover() { # HOST IP OPTION...: a broker, and lambda-discovery behind it
+	host=$1 ip=$2
+	shift 2
+	# shellcheck disable=SC2016
+	# tee shows in the log what the broker prints.
+	start "discovery.$host" on "$host" sh -c '
+		in=$0; ip=$1; shift
+		lambda-broker -l "$ip:4371" <"$in" | tee -a /dev/stderr |
+		    lambda-discovery "$@"' "$tmp/authorities" "$ip" "$@"
+	eval "pipe_$host=\$pid"
+	until_true 10 test -S "$tmp/run.$host/broker" || fail "broker on $host"
+	logged "discovery.$host" 'discovery: listening'
+}
+
+server() { # PORT: the node on b, at that port
+	# shellcheck disable=SC2086
+	start server on b node $b_args -sname server@b \
+	    -kernel inet_dist_listen_min "$1" inet_dist_listen_max "$1" \
+	    -eval "$eval_there"
+	server=$pid
+}
+
+# ask EXPRESSION: what it is on a node of a
+asker=0
+ask() {
+	asker=$((asker + 1))
+	# shellcheck disable=SC2086
+	on a timeout 20 node $a_args -sname "ask$asker@a" -eval \
+	    "io:format(\"~p~n\", [$1]), halt()."
+}
+pong() { [ "$(ask "net_adm:ping('server@b')")" = pong ]; }
+
+# The node of a that stays, and asks again and again.
+watcher() {
+	# shellcheck disable=SC2086
+	start watcher on a node $a_args -sname watcher@a -eval '
+		F = fun F(Last) ->
+		    Now = net_adm:ping(list_to_atom("server@b")),
+		    case Now of
+			Last -> ok;
+			_ -> io:format("now ~p~n", [Now])
+		    end,
+		    timer:sleep(100), F(Now)
+		end, F(none).'
+	watcher=$pid
+}
+
+both_ways() { # WAY
+	start listener on b lambda-listener -n server@b -l 10.77.0.2:0 \
+	    -w line twice sh -c 'while read -r n; do echo $((2 * n)); done'
+	listener=$pid
+	server 9105
+	logged listener 'server@b is at port 9105' 20
+	start plb on a sh -c 'while sleep 0.2; do echo 21; done |
+	    lambda-call -L twice'
+	plb=$pid
+	logged plb 42
+	logged discovery.a 'server@b 10.77.0.2 9105'
+	until_true 20 pong || fail "$1: no pong"
+	same "$(ask "rpc:call('server@b', erlang, node, [])")" server@b
+	watcher
+	logged watcher 'now pong'
+	began=$(date +%s%N)
+	kill -9 "$server"
+	logged watcher 'now pang'
+	server 9106
+	until_true 20 sh -c \
+	    'sed 1,/pang/d "$0" | grep -q pong' "$tmp/watcher.log" ||
+	    fail "$1: not found again after it restarted on another port"
+	echo "$1: pong, rpc; restarted on another port, found again" \
+	    "after $((($(date +%s%N) - began) / 1000000)) ms"
+	stop "$watcher" KILL
+	stop "$server" KILL
+	stop "$plb" KILL
+	stop "$listener"
+}
+
+none_started() {
+	for pid in $(ip netns pids "${net}a") $(ip netns pids "${net}b"); do
+		grep -qs epmd "/proc/$pid/comm" 2>/dev/null && fail "there is an epmd"
+	done
+	return 0
+}
+
+# (a) a hosts file; lambda-discovery listens where others reach it.
+cat >"$tmp/inetrc" <<END
+{hosts_file, "$tmp/hosts.a"}.
+{lookup, [file]}.
+END
+discover a 10.77.0.1 -H "$tmp/hosts.a" -l 10.77.0.1
+discover b 10.77.0.2 -l 10.77.0.2
+a_args="-kernel inetrc \"$tmp/inetrc\"" b_args=
+both_ways "hosts file"
+grep -q '^10\.77\.0\.2 b$' "$tmp/hosts.a" || fail "no b in the hosts file"
+none_started
+for host in a b; do
+	for pid in $(ip netns pids "$net$host"); do
+		case $(cat "/proc/$pid/comm" 2>/dev/null) in
+		lambda-broker | lambda-discover*) kill "$pid" ;;
+		esac
+	done
+	eval "wait \$pipe_$host"
+done
+
+# (b) the module; neither listens but on loopback.
+rm "$tmp"/discovery.?.log "$tmp"/listener.log "$tmp"/plb.log \
+    "$tmp"/watcher.log
+discover a 10.77.0.1
+discover b 10.77.0.2
+a_args="-pa $tmp -epmd_module lambda_epmd" b_args=$a_args
+both_ways "module"
+none_started
