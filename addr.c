@@ -1,0 +1,275 @@
+#include <arpa/inet.h>
+#include <errno.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "addr.h"
+
+/* The longest IPv6 address with a zone. */
+#define HOST_MAX (INET6_ADDRSTRLEN + 1 + IF_NAMESIZE)
+
+static const char *
+parse_unix(struct addr *a, const char *text, size_t len)
+{
+	if (len >= sizeof(a->u.un.sun_path))
+		return "it is too long for a Unix socket's name";
+	a->u.un.sun_family = AF_UNIX;
+	memcpy(a->u.un.sun_path, text, len);
+	a->len = sizeof(a->u.un);
+	return NULL;
+}
+
+/* The port behind a host: none (text is empty), or a colon and a number. */
+static const char *
+parse_port(const char *text, size_t len, int default_port, int *port)
+{
+	size_t i;
+
+	*port = default_port;
+	if (len == 0)
+		return default_port > 0 ? NULL :
+		    "the port is missing: write ADDRESS:PORT, or "
+		    "[ADDRESS]:PORT for IPv6";
+	if (text[0] != ':')
+		return "only a colon and a port may follow the bracket";
+	if (len == 1 || len > 6)
+		return "the port must be a number from 0 to 65535";
+	for (*port = 0, i = 1; i < len; i++) {
+		if (text[i] < '0' || text[i] > '9')
+			return "the port must be a number from 0 to 65535";
+		*port = *port * 10 + (text[i] - '0');
+	}
+	return *port <= 65535 ? NULL :
+	    "the port must be a number from 0 to 65535";
+}
+
+/* An interface's name or number. */
+static unsigned
+parse_zone(const char *zone)
+{
+	unsigned long n = if_nametoindex(zone);
+	char *end;
+
+	if (n != 0 || zone[0] < '0' || zone[0] > '9')
+		return (unsigned)n;
+	n = strtoul(zone, &end, 10);
+	return *end == '\0' && n <= 0x7fffffff ? (unsigned)n : 0;
+}
+
+static const char *
+parse_ipv6(struct addr *a, const char *text, size_t len, int port)
+{
+	char host[HOST_MAX], *zone;
+
+	if (len >= sizeof(host))
+		return "that is not an IPv6 address";
+	memcpy(host, text, len);
+	host[len] = '\0';
+	if ((zone = strchr(host, '%')) != NULL)
+		*zone++ = '\0';
+	if (inet_pton(AF_INET6, host, &a->u.in6.sin6_addr) != 1)
+		return "that is not an IPv6 address";
+	if (zone != NULL && (a->u.in6.sin6_scope_id = parse_zone(zone)) == 0)
+		return "there is no network interface of the name behind %";
+	a->u.in6.sin6_family = AF_INET6;
+	a->u.in6.sin6_port = htons((uint16_t)port);
+	a->len = sizeof(a->u.in6);
+	return NULL;
+}
+
+static const char *
+parse_ipv4(struct addr *a, const char *text, size_t len, int port)
+{
+	char host[INET_ADDRSTRLEN];
+	size_t i;
+
+	for (i = 0; i < len; i++)
+		if ((text[i] < '0' || text[i] > '9') && text[i] != '.')
+			return "host names are not looked up here: write an "
+			       "IP address, or a path with a slash";
+	if (len >= sizeof(host))
+		return "an IPv4 address is four numbers up to 255 with dots";
+	memcpy(host, text, len);
+	host[len] = '\0';
+	if (inet_pton(AF_INET, host, &a->u.in.sin_addr) != 1)
+		return "an IPv4 address is four numbers up to 255 with dots";
+	a->u.in.sin_family = AF_INET;
+	a->u.in.sin_port = htons((uint16_t)port);
+	a->len = sizeof(a->u.in);
+	return NULL;
+}
+
+static const char *
+parse_bracket(struct addr *a, const char *text, size_t len, int default_port)
+{
+	const char *close = memchr(text, ']', len), *why;
+	size_t host;
+	int port;
+
+	if (close == NULL)
+		return "the closing bracket is missing";
+	host = (size_t)(close - text);
+	why = parse_port(close + 1, len - host - 1, default_port, &port);
+	return why != NULL ? why : parse_ipv6(a, text + 1, host - 1, port);
+}
+
+static const char *
+parse(struct addr *a, const char *text, size_t len, int default_port)
+{
+	const char *colon, *why;
+	size_t host;
+	int port;
+
+	if (len == 0)
+		return "the address is empty";
+	if (memchr(text, '\0', len) != NULL)
+		return "there is a NUL byte in it";
+	if (memchr(text, '/', len) != NULL)
+		return parse_unix(a, text, len);
+	if (text[0] == '[')
+		return parse_bracket(a, text, len, default_port);
+	colon = memchr(text, ':', len);
+	host = colon == NULL ? len : (size_t)(colon - text);
+	if (colon != NULL && memchr(colon + 1, ':', len - host - 1) != NULL) {
+		if (default_port == 0)
+			return "an IPv6 address with a port is written "
+			       "[ADDRESS]:PORT";
+		return parse_ipv6(a, text, len, default_port);
+	}
+	if (host == 0)
+		return "the address before the port is missing";
+	why = parse_port(text + host, len - host, default_port, &port);
+	if (why == NULL || colon == NULL)
+		return parse_ipv4(a, text, host, port) == NULL ? why :
+		    parse_ipv4(a, text, host, port);
+	return why;
+}
+
+int
+addr_parse(struct addr *a, const char *text, size_t len, int default_port,
+    const char **why)
+{
+	const char *wrong;
+
+	memset(a, 0, sizeof(*a));
+	if ((wrong = parse(a, text, len, default_port)) == NULL)
+		return 0;
+	if (why != NULL)
+		*why = wrong;
+	errno = EINVAL;
+	return -1;
+}
+
+static void
+print_ipv6(const struct addr *a, char buf[ADDR_TEXT_MAX])
+{
+	char host[INET6_ADDRSTRLEN], name[IF_NAMESIZE], zone[IF_NAMESIZE + 2];
+	unsigned scope = a->u.in6.sin6_scope_id;
+
+	inet_ntop(AF_INET6, &a->u.in6.sin6_addr, host, sizeof(host));
+	zone[0] = '\0';
+	if (scope != 0 && if_indextoname(scope, name) != NULL)
+		snprintf(zone, sizeof(zone), "%%%s", name);
+	else if (scope != 0)
+		snprintf(zone, sizeof(zone), "%%%u", scope);
+	snprintf(buf, ADDR_TEXT_MAX, "[%s%s]:%d", host, zone, addr_port(a));
+}
+
+const char *
+addr_print(const struct addr *a, char buf[ADDR_TEXT_MAX])
+{
+	char host[INET_ADDRSTRLEN];
+
+	switch (a->u.sa.sa_family) {
+	case AF_INET:
+		inet_ntop(AF_INET, &a->u.in.sin_addr, host, sizeof(host));
+		snprintf(buf, ADDR_TEXT_MAX, "%s:%d", host, addr_port(a));
+		break;
+	case AF_INET6:
+		print_ipv6(a, buf);
+		break;
+	case AF_UNIX:
+		/* The name of a client's socket is empty. */
+		snprintf(buf, ADDR_TEXT_MAX, "%.*s",
+		    (int)sizeof(a->u.un.sun_path),
+		    a->u.un.sun_path[0] == '\0' ? "local" : a->u.un.sun_path);
+		break;
+	default:
+		snprintf(buf, ADDR_TEXT_MAX, "unknown");
+	}
+	return buf;
+}
+
+int
+addr_equal(const struct addr *a, const struct addr *b)
+{
+	if (a->u.sa.sa_family != b->u.sa.sa_family)
+		return 0;
+	switch (a->u.sa.sa_family) {
+	case AF_INET:
+		return a->u.in.sin_port == b->u.in.sin_port &&
+		    a->u.in.sin_addr.s_addr == b->u.in.sin_addr.s_addr;
+	case AF_INET6:
+		return a->u.in6.sin6_port == b->u.in6.sin6_port &&
+		    a->u.in6.sin6_scope_id == b->u.in6.sin6_scope_id &&
+		    memcmp(&a->u.in6.sin6_addr, &b->u.in6.sin6_addr,
+			sizeof(a->u.in6.sin6_addr)) == 0;
+	case AF_UNIX:
+		return strncmp(a->u.un.sun_path, b->u.un.sun_path,
+			   sizeof(a->u.un.sun_path)) == 0;
+	}
+	return 0;
+}
+
+int
+addr_is_unix(const struct addr *a)
+{
+	return a->u.sa.sa_family == AF_UNIX;
+}
+
+int
+addr_is_loopback(const struct addr *a)
+{
+	switch (a->u.sa.sa_family) {
+	case AF_INET:
+		return ntohl(a->u.in.sin_addr.s_addr) >> 24 == 127;
+	case AF_INET6:
+		return IN6_IS_ADDR_LOOPBACK(&a->u.in6.sin6_addr);
+	}
+	return addr_is_unix(a);
+}
+
+int
+addr_is_any(const struct addr *a)
+{
+	switch (a->u.sa.sa_family) {
+	case AF_INET:
+		return a->u.in.sin_addr.s_addr == htonl(INADDR_ANY);
+	case AF_INET6:
+		return IN6_IS_ADDR_UNSPECIFIED(&a->u.in6.sin6_addr);
+	}
+	return 0;
+}
+
+int
+addr_port(const struct addr *a)
+{
+	switch (a->u.sa.sa_family) {
+	case AF_INET:
+		return ntohs(a->u.in.sin_port);
+	case AF_INET6:
+		return ntohs(a->u.in6.sin6_port);
+	}
+	return 0;
+}
+
+void
+addr_set_port(struct addr *a, int port)
+{
+	if (a->u.sa.sa_family == AF_INET)
+		a->u.in.sin_port = htons((uint16_t)port);
+	else if (a->u.sa.sa_family == AF_INET6)
+		a->u.in6.sin6_port = htons((uint16_t)port);
+}

@@ -1,0 +1,49 @@
+#ifndef ADDR_H
+#define ADDR_H
+
+/*
+ * Addresses as people write them and as sockets take them. The written forms:
+ *
+ *	10.0.0.1:4370	[2001:db8::1]:4370	[fe80::1%eth0]:4370
+ *	/run/lambda/broker			a Unix socket (any with a slash)
+ *
+ * There are no host names here and nothing is resolved: that may block, and is
+ * lambda-bootstrap's business.
+ */
+
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <netinet/in.h>
+
+#define ADDR_TEXT_MAX 128 /* bytes of the longest written form, with its NUL */
+
+struct addr {
+	union {
+		struct sockaddr sa;
+		struct sockaddr_in in;
+		struct sockaddr_in6 in6;
+		struct sockaddr_un un;
+	} u;
+	socklen_t len;
+};
+
+/*
+ * Parse text (len bytes, no NUL needed). default_port fills in for one that is
+ * missing ("10.0.0.1", "2001:db8::1"); with 0 a missing port is an error. Port
+ * 0 itself is good (bind to any). Returns 0, or -1 with EINVAL, and *why (if
+ * not NULL) is a static sentence that says what is wrong with it.
+ */
+int addr_parse(struct addr *, const char *text, size_t len, int default_port,
+    const char **why);
+
+/* The written form; returns buf. */
+const char *addr_print(const struct addr *, char buf[ADDR_TEXT_MAX]);
+
+int addr_equal(const struct addr *, const struct addr *);
+int addr_is_unix(const struct addr *);
+int addr_is_loopback(const struct addr *); /* 127/8, ::1 or a Unix socket */
+int addr_is_any(const struct addr *);	   /* 0.0.0.0 or :: */
+int addr_port(const struct addr *);	   /* 0 for a Unix socket */
+void addr_set_port(struct addr *, int port);
+
+#endif

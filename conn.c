@@ -1,0 +1,390 @@
+#include <assert.h>
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "conn.h"
+#include "net.h"
+
+#define SCRATCH (64 * 1024)
+
+/* Reads of all connections go through it. */
+static unsigned char scratch[SCRATCH];
+
+static int
+two_fds(const struct conn *c)
+{
+	return c->in.fd != c->out.fd;
+}
+
+/*
+ * What is to be watched follows from the state; called when that changed. Two
+ * descriptors stay watched once they are, so this fails (ENOMEM) only at first.
+ */
+static int
+arm(struct conn *c)
+{
+	int reads = !c->paused && !c->connecting && !c->eof;
+	int writes = c->connecting || c->blocked;
+
+	c->in.events = reads ? POLLIN : 0;
+	if (!two_fds(c)) {
+		c->in.events |= writes ? POLLOUT : 0;
+		return loop_watch(c->loop, &c->in);
+	}
+	/* With nothing to write: is there still somebody who would read it? */
+	c->out.events = c->broken ? 0 : writes ? POLLOUT : POLLERR;
+	if (loop_watch(c->loop, &c->in) == -1)
+		return -1;
+	return loop_watch(c->loop, &c->out);
+}
+
+static void
+end(struct conn *c, int error)
+{
+	if (c->closing)
+		return;
+	c->closing = 1;
+	if (c->error == 0)
+		c->error = error;
+	loop_later(c->loop, &c->sweep);
+}
+
+/* Input. */
+
+/* Show the owner these bytes: how many it took. */
+static size_t
+offer(struct conn *c, const unsigned char *p, size_t n)
+{
+	ssize_t taken = c->ops->input(c->arg, p, n);
+
+	assert(taken == -1 ? c->closing : (size_t)taken <= n);
+	return taken == -1 ? n : (size_t)taken;
+}
+
+static void
+show_kept(struct conn *c)
+{
+	struct slice kept = buf_slice(&c->inq);
+
+	c->reshow = 0;
+	if (kept.len > 0)
+		buf_consume(&c->inq, offer(c, kept.p, kept.len));
+}
+
+/* Show what was read, behind what was kept; what is not taken is kept. */
+static void
+show(struct conn *c, const unsigned char *p, size_t n)
+{
+	int fresh = buf_len(&c->inq) == 0;
+	size_t taken = fresh ? offer(c, p, n) : 0;
+
+	if (buf_append(&c->inq, p + taken, n - taken) == -1)
+		conn_fail(c, errno == ENOBUFS ? EMSGSIZE : errno);
+	else if (!fresh)
+		show_kept(c);
+}
+
+/* There is no more: for now, or for good. */
+static void
+read_ended(struct conn *c, ssize_t n)
+{
+	if (n == 0) {
+		c->eof = 1;
+		end(c, 0);
+	} else if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)
+		end(c, errno);
+	else if (c->broken)
+		end(c, EPIPE);
+}
+
+static void
+reads(struct conn *c)
+{
+	size_t total = 0;
+	ssize_t n;
+
+	if (c->reshow && !c->paused && !c->closing)
+		show_kept(c);
+	while (total < CONN_READ_MAX && !c->paused && !c->closing) {
+		n = read(c->in.fd, scratch, sizeof(scratch));
+		if (n <= 0) {
+			read_ended(c, n);
+			return;
+		}
+		total += (size_t)n;
+		show(c, scratch, (size_t)n);
+		if ((size_t)n < sizeof(scratch) && !c->broken)
+			return;
+	}
+}
+
+/* Output. */
+
+/*
+ * Nobody will read what we write any more. The connection ends, but only once
+ * what the peer had sent before is read: its last words may say why. Where it
+ * is paused, that is when it goes on.
+ */
+static void
+break_off(struct conn *c, int error)
+{
+	size_t lost = buf_len(&c->outq);
+
+	if (lost > 0 && c->error == 0)
+		c->error = error;
+	buf_consume(&c->outq, lost);
+	c->broken = 1;
+	c->blocked = 0;
+	arm(c);
+	if (lost >= CONN_DRAINED && c->ops->drained != NULL)
+		c->ops->drained(c->arg);
+	reads(c);
+	if (c->draining)
+		end(c, 0);
+}
+
+/* Write what the descriptor takes: 0, or -1 when it never will again. */
+static int
+write_out(struct conn *c)
+{
+	struct slice bytes;
+	ssize_t n;
+
+	while ((bytes = buf_slice(&c->outq)).len > 0) {
+		n = write(c->out.fd, bytes.p, bytes.len);
+		if (n == -1)
+			return errno == EAGAIN || errno == EWOULDBLOCK ||
+			    errno == EINTR ? 0 : -1;
+		buf_consume(&c->outq, (size_t)n);
+		loop_watch(c->loop, &c->in); /* an answer may be near */
+		if ((size_t)n < bytes.len)
+			return 0;
+	}
+	return 0;
+}
+
+static void
+writes(struct conn *c)
+{
+	size_t before = buf_len(&c->outq), left;
+
+	if (c->connecting)
+		return;
+	if (c->broken)
+		buf_consume(&c->outq, before);
+	else if (write_out(c) == -1) {
+		break_off(c, errno);
+		return;
+	}
+	left = buf_len(&c->outq);
+	if (c->blocked != (left > 0)) {
+		c->blocked = left > 0;
+		arm(c);
+	}
+	if (before >= CONN_DRAINED && left < CONN_DRAINED &&
+	    c->ops->drained != NULL)
+		c->ops->drained(c->arg);
+	if (c->draining && buf_len(&c->outq) == 0)
+		end(c, 0);
+}
+
+/* Events. */
+
+static void
+connected(struct conn *c)
+{
+	if (net_connected(c->out.fd) == -1) {
+		end(c, errno);
+		return;
+	}
+	c->connecting = 0;
+	arm(c);
+	if (c->ops->connected != NULL)
+		c->ops->connected(c->arg);
+	if (!c->closing)
+		writes(c);
+}
+
+static void
+on_in(void *arg, short revents)
+{
+	const int gone = POLLERR | POLLHUP;
+	struct conn *c = arg;
+
+	if (c->closing)
+		return;
+	if (c->connecting) {
+		connected(c);
+		return;
+	}
+	if (c->blocked && !two_fds(c) && (revents & (POLLOUT | gone)))
+		writes(c);
+	if (c->closing)
+		return;
+	if (revents & POLLNVAL)
+		end(c, EBADF);
+	else if (revents & (POLLIN | gone))
+		reads(c);
+	if ((revents & gone) && c->paused && c->blocked)
+		end(c, ECONNRESET); /* or poll() would not wait any more */
+}
+
+static void
+on_out(void *arg, short revents)
+{
+	struct conn *c = arg;
+
+	if (!c->closing)
+		writes(c);
+	if ((revents & (POLLERR | POLLHUP | POLLNVAL)) && !c->closing &&
+	    !c->broken)
+		break_off(c, EPIPE);
+}
+
+/* End of turn: write what was queued in it. */
+static void
+on_flush(void *arg)
+{
+	struct conn *c = arg;
+
+	if (c->broken && !c->closing)
+		reads(c);
+	else if (c->reshow && !c->closing && !c->paused)
+		show_kept(c);
+	if (!c->closing && !c->blocked)
+		writes(c);
+}
+
+/* What still can be said without waiting is said; whether somebody listens
+ * makes no difference any more. */
+static void
+on_sweep(void *arg)
+{
+	struct conn *c = arg;
+
+	if (!c->connecting && !c->blocked && !c->broken)
+		(void)write_out(c);
+	conn_abort(c);
+	c->ops->closed(c->arg, c->error);
+}
+
+/* The interface. */
+
+static void
+forget(struct conn *c)
+{
+	loop_unlater(c->loop, &c->flush);
+	loop_unlater(c->loop, &c->sweep);
+	loop_unwatch(c->loop, &c->in);
+	loop_unwatch(c->loop, &c->out);
+	buf_free(&c->inq);
+	buf_free(&c->outq);
+}
+
+void
+conn_abort(struct conn *c)
+{
+	forget(c);
+	close(c->in.fd);
+	if (two_fds(c))
+		close(c->out.fd);
+}
+
+int
+conn_open(struct conn *c, struct loop *loop, int in, int out, int connecting,
+    size_t in_max, size_t out_max, const struct conn_ops *ops, void *arg)
+{
+	assert(!connecting || in == out);
+	memset(c, 0, sizeof(*c));
+	c->loop = loop;
+	c->ops = ops;
+	c->arg = arg;
+	c->connecting = connecting != 0;
+	c->in.fd = in;
+	c->in.fn = on_in;
+	c->out.fd = out;
+	c->out.fn = on_out;
+	c->in.arg = c->out.arg = c->flush.arg = c->sweep.arg = c;
+	c->flush.fn = on_flush;
+	c->sweep.fn = on_sweep;
+	/* A read may bring more than a whole message of the largest size. */
+	buf_init(&c->inq, in_max + SCRATCH);
+	buf_init(&c->outq, out_max);
+	c->inq.keep = c->outq.keep = CONN_KEEP;
+	if (arm(c) == -1) {
+		forget(c);
+		errno = ENOMEM;
+		return -1;
+	}
+	return 0;
+}
+
+int
+conn_write(struct conn *c, const void *p, size_t n)
+{
+	if (buf_append(&c->outq, p, n) == -1)
+		return -1;
+	conn_written(c);
+	return 0;
+}
+
+void
+conn_trim(struct conn *c)
+{
+	buf_trim(&c->inq);
+	buf_trim(&c->outq);
+}
+
+struct buf *
+conn_out(struct conn *c)
+{
+	return &c->outq;
+}
+
+void
+conn_written(struct conn *c)
+{
+	if (!c->closing)
+		loop_later(c->loop, &c->flush);
+}
+
+size_t
+conn_queued(const struct conn *c)
+{
+	return buf_len(&c->outq);
+}
+
+void
+conn_pause(struct conn *c, int paused)
+{
+	if (c->paused == (unsigned)(paused != 0))
+		return;
+	c->paused = paused != 0;
+	if (c->closing)
+		return;
+	arm(c);
+	if (!paused) {
+		c->reshow = 1;
+		loop_later(c->loop, &c->flush);
+	}
+}
+
+void
+conn_close(struct conn *c)
+{
+	end(c, 0);
+}
+
+void
+conn_drain(struct conn *c)
+{
+	c->draining = 1;
+	conn_written(c);
+}
+
+void
+conn_fail(struct conn *c, int error)
+{
+	end(c, error);
+}

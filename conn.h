@@ -1,0 +1,107 @@
+#ifndef CONN_H
+#define CONN_H
+
+/*
+ * One connection's I/O: a descriptor to read, one to write (the same for a
+ * socket, two for pipes), a queue of bytes to go out. It knows nothing of what
+ * the bytes mean.
+ *
+ * Reading goes through one buffer that the process shares; what the owner does
+ * not take of it is kept for the next read. Writing is put off to the end of
+ * the turn, so that what a turn says goes out in one write. At most
+ * CONN_READ_MAX bytes a turn are read from one connection: a busy peer does not
+ * starve the others.
+ *
+ * A peer that sends no more (end of file, a half-close) ends the connection,
+ * and so does one that reads no more (EPIPE, a reset); either way only once
+ * what it had sent is read, and that waits while the connection is paused.
+ *
+ * Closing is decided at once but carried out at the end of the turn, so the
+ * memory stays good while callbacks unwind; after conn_close() no callback
+ * comes but closed.
+ */
+
+#include <sys/types.h>
+
+#include "buf.h"
+#include "loop.h"
+
+#define CONN_READ_MAX (256 * 1024)
+#define CONN_DRAINED  (256 * 1024)
+#define CONN_KEEP     4096 /* of each queue, from one use to the next */
+
+struct conn;
+
+struct conn_ops {
+	/* Bytes came: returns how many were taken (the rest is shown again,
+	 * with what follows it), or -1 after conn_close() or conn_fail(). */
+	ssize_t (*input)(void *arg, const unsigned char *, size_t);
+	/* The connecting socket is connected. May be NULL. */
+	void (*connected)(void *arg);
+	/* The output queue, which had CONN_DRAINED bytes or more, ran below
+	 * that: whoever paused may go on. May be NULL. */
+	void (*drained)(void *arg);
+	/* The last callback; the struct may be freed in it. error is 0 at a
+	 * clean end of file or after conn_close(), else an errno: EMSGSIZE
+	 * where the owner left more than in_max bytes, EPIPE or ECONNRESET
+	 * where the peer has gone with bytes on their way to it. */
+	void (*closed)(void *arg, int error);
+};
+
+struct conn {
+	struct loop *loop;
+	const struct conn_ops *ops;
+	void *arg;
+	struct watch in, out;	/* out is used only where there are two fds */
+	struct buf inq, outq;
+	struct later flush, sweep;
+	unsigned connecting : 1; /* connect() still undecided */
+	unsigned paused : 1;	 /* not reading: conn_pause() */
+	unsigned closing : 1;	 /* closed() is on its way */
+	unsigned draining : 1;	 /* closes once all is written */
+	unsigned blocked : 1;	 /* waiting to be writable */
+	unsigned eof : 1;	 /* the peer sends no more */
+	unsigned broken : 1;	 /* the peer reads no more: output is dropped */
+	unsigned reshow : 1;	 /* inq is to be shown again */
+	int error;
+};
+
+/*
+ * Take over non-blocking descriptors (in and out may be one), which are closed
+ * with the connection. connecting: net_connect() gave it. in_max and out_max
+ * bound the queues, in bytes. 0, or -1 with ENOMEM (the descriptors stay the
+ * caller's).
+ */
+int conn_open(struct conn *, struct loop *, int in, int out, int connecting,
+    size_t in_max, size_t out_max, const struct conn_ops *, void *arg);
+
+/* Queue bytes: 0, or -1 with ENOBUFS (the peer does not read: close it) or
+ * ENOMEM. Written at the end of the turn. */
+int conn_write(struct conn *, const void *, size_t);
+
+/* The queue to write into directly; conn_written() must follow. */
+struct buf *conn_out(struct conn *);
+void conn_written(struct conn *);
+
+/* Give back the memory of queues that are empty: now and then, so that a
+ * connection that became idle holds none. */
+void conn_trim(struct conn *);
+
+/* Bytes queued and not yet written. */
+size_t conn_queued(const struct conn *);
+
+/* Stop reading, and go on. */
+void conn_pause(struct conn *, int paused);
+
+/* Close at the end of the turn, with what is queued written as far as it goes
+ * without waiting; conn_drain() waits for all of it to be written first (the
+ * owner bounds that with a timer); conn_fail() notes an errno for closed(). */
+void conn_close(struct conn *);
+void conn_drain(struct conn *);
+void conn_fail(struct conn *, int error);
+
+/* Close the descriptors and free the queues at once, with no callback: at the
+ * end of a program. */
+void conn_abort(struct conn *);
+
+#endif

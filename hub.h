@@ -1,0 +1,94 @@
+#ifndef HUB_H
+#define HUB_H
+
+/*
+ * Drives a core on real sockets: listens, dials, shakes hands, delivers
+ * messages, carries the outbox out. What every lambda-*.c main has to do about
+ * its peers is here once; it decides nothing that link.c and peers.c decide.
+ */
+
+#include "addr.h"
+#include "conn.h"
+#include "core.h"
+#include "link.h"
+#include "loop.h"
+#include "peers.h"
+#include "run.h"
+
+#define HUB_LINKS_MAX 65535
+#define HUB_OUT_MAX   (64u * 1024 * 1024) /* bytes queued to one peer */
+#define HUB_HIGH_MARK (1024 * 1024) /* above it a client is not read from */
+#define HUB_STRANGER_MS 60000 /* a wrong key is logged once in, for each host */
+
+struct hub_link;
+struct hub_listen;
+
+struct hub {
+	struct loop *loop;
+	const struct core_ops *ops;
+	void *core;
+	struct outbox *out;
+	struct link_self self;
+	struct peers peers;
+	const struct key *key;
+	/* Acts of the core's own (ACT_OWN and above), and ACT_SEND to peer 0,
+	 * which is the program itself; or NULL. */
+	void (*act)(void *arg, const struct act *);
+	void *arg;
+	unsigned serves;    /* roles that are not read from while more than
+			       HUB_HIGH_MARK is queued for them */
+	struct hub_link **links; /* by slot; NULL where free */
+	size_t nlinks;		 /* slots */
+	size_t used;		 /* of them */
+	size_t free_hint;	 /* no free slot below it */
+	uint16_t generation;	 /* of the next handle */
+	struct timer timer;	 /* core and peers */
+	struct later deliver;	 /* core tick and outbox, once a turn */
+	struct timer stopping;	 /* hub_stop()'s bound */
+	char stranger[ADDR_TEXT_MAX]; /* host whose wrong key was logged */
+	int64_t stranger_at;	 /* when */
+	int stop;		 /* hub_stop() was called */
+	int status;		 /* exit code, once loop_run() returned */
+};
+
+/*
+ * Draws the instance id and the seeds. key may be NULL in a program that has
+ * no TCP peers. The core comes afterwards, with hub_core(), since it wants to
+ * know the id (self.instance).
+ */
+void hub_init(struct hub *, struct loop *, unsigned role, const struct key *);
+void hub_core(struct hub *, const struct core_ops *, void *core,
+    struct outbox *);
+void hub_free(struct hub *);
+
+/* Accept peers on a listening descriptor, which becomes the hub's; accepting
+ * pauses when descriptors run out. Dies (111) without memory. */
+struct hub_listen *hub_listen(struct hub *, int fd);
+void hub_unlisten(struct hub *, struct hub_listen *);
+
+/* Take over a connection (in and out may be one descriptor). Returns its
+ * handle, or 0 with ENOMEM or EMFILE (the descriptors are closed). tag comes
+ * back in peer_info, or, if it is not 0 and the link does not come up, in
+ * failed(). */
+uint32_t hub_adopt(struct hub *, int in, int out, int dialler, uint32_t tag);
+
+/* What the log calls the other end of an adopted connection, where the
+ * descriptors cannot tell (pipes). */
+void hub_name(struct hub *, uint32_t peer, const char *);
+
+/* Keep a link to the address, as a core's ACT_DIAL does. */
+int hub_dial(struct hub *, struct slice address, enum dial, uint32_t tag);
+
+/* Have the core's outbox carried out at the end of this turn: after each call
+ * of the program's own into the core. */
+void hub_deliver(struct hub *);
+
+/* Bytes queued to a peer, and reading from it paused or not. */
+size_t hub_queued(const struct hub *, uint32_t peer);
+void hub_pause(struct hub *, uint32_t peer, int paused);
+
+/* End the loop with this exit code once what is queued is written, and at the
+ * latest after within_ms. */
+void hub_stop(struct hub *, int64_t within_ms, int status);
+
+#endif

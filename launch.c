@@ -1,0 +1,214 @@
+#include <sys/stat.h>
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "die.h"
+#include "launch.h"
+
+/* As execvp() does where PATH is not set. */
+#define PATH_DEFAULT "/bin:/usr/bin"
+
+extern char **environ;
+
+void
+launch_init(struct launch *s, char *const *argv, char *const *env)
+{
+	s->argv = argv;
+	s->env = env;
+	s->in = s->out = s->err = -1;
+	s->keep[0] = s->keep[1] = -1;
+}
+
+static int
+move(posix_spawn_file_actions_t *actions, int from, int to)
+{
+	if (from == -1)
+		return 0;
+	assert(from > 2);
+	return posix_spawn_file_actions_adddup2(actions, from, to);
+}
+
+/* Handlers are undone by the exec itself, ignored signals are not. What we were
+ * started with ignored (nohup) stays so. */
+static int
+set_signals(posix_spawnattr_t *attr)
+{
+	sigset_t none, ignored;
+	int error;
+
+	sigemptyset(&none);
+	sigemptyset(&ignored);
+	sigaddset(&ignored, SIGPIPE);
+	if ((error = posix_spawnattr_setsigmask(attr, &none)) != 0 ||
+	    (error = posix_spawnattr_setsigdefault(attr, &ignored)) != 0)
+		return error;
+	return posix_spawnattr_setflags(attr,
+	    POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+}
+
+/* One thread, so nobody else forks in between. */
+static void
+keep(const struct launch *s, int flags)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(s->keep) / sizeof(s->keep[0]); i++)
+		if (s->keep[i] != -1)
+			fcntl(s->keep[i], F_SETFD, flags);
+}
+
+static int
+run(const struct launch *s, const char *path, const posix_spawnattr_t *attr,
+    pid_t *pid)
+{
+	posix_spawn_file_actions_t actions;
+	int error;
+
+	if ((error = posix_spawn_file_actions_init(&actions)) != 0)
+		return error;
+	if ((error = move(&actions, s->in, 0)) == 0 &&
+	    (error = move(&actions, s->out, 1)) == 0 &&
+	    (error = move(&actions, s->err, 2)) == 0) {
+		keep(s, 0);
+		error = posix_spawn(pid, path, &actions, attr, s->argv,
+		    s->env);
+		keep(s, FD_CLOEXEC);
+	}
+	posix_spawn_file_actions_destroy(&actions);
+	return error;
+}
+
+/*
+ * The program is looked for here and not by posix_spawnp(), which may say that
+ * there is none by no more than the child's exit status.
+ */
+pid_t
+launch(const struct launch *s)
+{
+	posix_spawnattr_t attr;
+	char *path = launch_find(s->argv[0]);
+	pid_t pid = -1;
+	int error;
+
+	if (path == NULL)
+		return -1;
+	if ((error = posix_spawnattr_init(&attr)) == 0) {
+		if ((error = set_signals(&attr)) == 0)
+			error = run(s, path, &attr, &pid);
+		posix_spawnattr_destroy(&attr);
+	}
+	free(path);
+	errno = error;
+	return error == 0 ? pid : -1;
+}
+
+static int
+is_one_of(const char *entry, const char *const *names)
+{
+	size_t len = strcspn(entry, "=");
+
+	for (; *names != NULL; names++)
+		if (strlen(*names) == len && memcmp(entry, *names, len) == 0)
+			return 1;
+	return 0;
+}
+
+char **
+launch_environ(enum launch_whom whom, char *extra)
+{
+	static const char *const ours[] = { "LISTEN_FDS", "LISTEN_PID",
+		"LISTEN_FDNAMES", "NOTIFY_SOCKET", "LAMBDA_CONTROL", NULL };
+	static const char *const secret[] = { "LAMBDA_KEY", "LAMBDA_BROKER",
+		NULL };
+	char **env, **e;
+	size_t n;
+
+	for (n = 0; environ[n] != NULL; n++)
+		;
+	env = malloc((n + 2) * sizeof(*env));
+	if (env == NULL)
+		return NULL;
+	n = 0;
+	if (extra != NULL)
+		env[n++] = extra;
+	for (e = environ; *e != NULL; e++)
+		if (!is_one_of(*e, ours) &&
+		    !(whom == LAUNCH_WORKER && is_one_of(*e, secret)))
+			env[n++] = *e;
+	env[n] = NULL;
+	return env;
+}
+
+static char *
+join(const char *dir, size_t len, const char *name)
+{
+	char *path = malloc(len + strlen(name) + 2);
+
+	if (path == NULL)
+		return NULL;
+	memcpy(path, dir, len);
+	if (len > 0)
+		path[len++] = '/';
+	strcpy(path + len, name);
+	return path;
+}
+
+static int
+is_program(const char *path)
+{
+	struct stat st;
+
+	if (stat(path, &st) == -1)
+		return 0;
+	if (S_ISREG(st.st_mode) && access(path, X_OK) == 0)
+		return 1;
+	errno = EACCES;
+	return 0;
+}
+
+char *
+launch_find(const char *program)
+{
+	const char *dir = getenv("PATH");
+	char *path;
+	size_t len;
+	int error = ENOENT;
+
+	if (strchr(program, '/') != NULL)
+		return is_program(program) ? strdup(program) : NULL;
+	if (dir == NULL)
+		dir = PATH_DEFAULT;
+	for (;; dir += len + 1) {
+		len = strcspn(dir, ":");
+		if ((path = join(dir, len, program)) == NULL)
+			return NULL;
+		if (is_program(path))
+			return path;
+		if (errno == EACCES)
+			error = EACCES;
+		free(path);
+		if (dir[len] == '\0')
+			break;
+	}
+	errno = error;
+	return NULL;
+}
+
+void
+launch_reserve(void)
+{
+	int fd;
+
+	do {
+		if ((fd = open("/dev/null", O_RDWR)) == -1)
+			die_errno(EXIT_TEMPORARY, "unable to open /dev/null");
+	} while (fd <= 2);
+	close(fd);
+}

@@ -1,0 +1,166 @@
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "die.h"
+#include "log.h"
+
+#define STALL_MS 50 /* waited once for a slow reader, before losing lines */
+
+enum log_level log_level = LOG_INFO;
+
+static unsigned long lost; /* lines, since the last that was written */
+static int torn;	   /* the last line was written in part */
+
+void
+log_more(void)
+{
+	if (log_level < LOG_TRACE)
+		log_level = (enum log_level)(log_level + 1);
+}
+
+void
+log_less(void)
+{
+	if (log_level > LOG_ERROR)
+		log_level = (enum log_level)(log_level - 1);
+}
+
+/*
+ * Escape what is not printable ASCII, after the len bytes of the line already
+ * there, and end it. Room is kept for "..." and the newline.
+ */
+static size_t
+finish(char *line, size_t len, const char *text, int cut)
+{
+	static const char hex[] = "0123456789abcdef";
+	const size_t end = LOG_LINE_MAX - 4;
+	unsigned char c;
+
+	for (; (c = (unsigned char)*text) != '\0'; text++) {
+		if (c >= ' ' && c <= '~') {
+			if (1 > end - len)
+				break;
+			line[len++] = (char)c;
+			continue;
+		}
+		if (4 > end - len)
+			break;
+		line[len++] = '\\';
+		line[len++] = 'x';
+		line[len++] = hex[c >> 4];
+		line[len++] = hex[c & 15];
+	}
+	if (cut || *text != '\0') {
+		memcpy(line + len, "...", 3);
+		len += 3;
+	}
+	line[len++] = '\n';
+	return len;
+}
+
+/*
+ * One write(), when there is room for it: a reader that has stopped must not
+ * stop us. An ended line goes out before the next, if one was torn.
+ */
+static int
+put(const char *line, size_t len)
+{
+	struct pollfd p;
+	ssize_t n;
+
+	p.fd = STDERR_FILENO;
+	p.events = POLLOUT;
+	if (poll(&p, 1, lost == 0 ? STALL_MS : 0) == 0)
+		return -1;
+	if (torn && write(STDERR_FILENO, "\n", 1) != 1)
+		return -1;
+	torn = 0;
+	do
+		n = write(STDERR_FILENO, line, len);
+	while (n == -1 && errno == EINTR);
+	torn = n > 0 && (size_t)n < len;
+	return n == (ssize_t)len ? 0 : -1;
+}
+
+/* The program's name cannot fill the line. */
+static size_t
+begin(char *line)
+{
+	int n = snprintf(line, LOG_LINE_MAX / 2, "%s: ", die_progname());
+
+	return n < LOG_LINE_MAX / 2 ? (size_t)n : LOG_LINE_MAX / 2 - 1;
+}
+
+/* A line that says how many are missing, before the first after them. */
+static int
+put_lost(void)
+{
+	char line[LOG_LINE_MAX], text[64];
+
+	if (lost == 0)
+		return 0;
+	snprintf(text, sizeof(text), "%lu lines of log lost", lost);
+	if (put(line, finish(line, begin(line), text, 0)) == -1)
+		return -1;
+	lost = 0;
+	return 0;
+}
+
+static void
+log_line(enum log_level level, const char *fmt, va_list ap)
+{
+	char line[LOG_LINE_MAX], text[LOG_LINE_MAX];
+	int saved = errno, n;
+
+	if (level > log_level)
+		return;
+	n = vsnprintf(text, sizeof(text), fmt, ap);
+	if (put_lost() == -1 ||
+	    put(line, finish(line, begin(line), text,
+		n >= (int)sizeof(text))) == -1)
+		lost++;
+	errno = saved;
+}
+
+void
+log_error(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	log_line(LOG_ERROR, fmt, ap);
+	va_end(ap);
+}
+
+void
+log_info(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	log_line(LOG_INFO, fmt, ap);
+	va_end(ap);
+}
+
+void
+log_debug(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	log_line(LOG_DEBUG, fmt, ap);
+	va_end(ap);
+}
+
+void
+log_trace(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	log_line(LOG_TRACE, fmt, ap);
+	va_end(ap);
+}

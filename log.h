@@ -1,0 +1,38 @@
+#ifndef LOG_H
+#define LOG_H
+
+/*
+ * The log: one line an event, on standard error, written with one write(2) so
+ * that lines of several processes never mix. Whoever collects it (svlogd,
+ * systemd) adds the time. Control characters and bytes of what a peer said
+ * come out as \xHH: a line is one line.
+ *
+ * A log that cannot be written (a full disk, a closed pipe) costs the line,
+ * never the program: lines lost are counted, and the count is written when
+ * writing works again. Standard error is not made non-blocking.
+ */
+
+#include <stdarg.h>
+
+enum log_level {
+	LOG_ERROR, /* something failed and will stay so until somebody acts */
+	LOG_INFO,  /* what an administrator wants to see (the default) */
+	LOG_DEBUG, /* -v: each connection */
+	LOG_TRACE  /* -vv: each message */
+};
+
+#define LOG_LINE_MAX 1024 /* bytes of a line, longer ones are cut with ... */
+
+extern enum log_level log_level;
+
+/* -v and -q. */
+void log_more(void);
+void log_less(void);
+
+/* "prog: message". */
+void log_error(const char *fmt, ...);
+void log_info(const char *fmt, ...);
+void log_debug(const char *fmt, ...);
+void log_trace(const char *fmt, ...);
+
+#endif

@@ -1,0 +1,328 @@
+#include <sys/stat.h>
+#include <sys/types.h>
+
+#include <netinet/tcp.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "net.h"
+
+#define BACKLOG	     1024
+#define LISTEN_FIRST 3 /* sd_listen_fds(3) */
+#define LISTEN_MOST  1024
+
+static int
+fail_closed(int fd)
+{
+	int error = errno;
+
+	close(fd);
+	errno = error;
+	return -1;
+}
+
+int
+net_adopt(int fd)
+{
+	int flags = fcntl(fd, F_GETFL), one = 1;
+
+	if (flags == -1 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) == -1 ||
+	    fcntl(fd, F_SETFD, FD_CLOEXEC) == -1)
+		return -1;
+	if (net_is_tcp(fd))
+		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	return 0;
+}
+
+static int
+new_socket(const struct addr *a)
+{
+	int fd = socket(a->u.sa.sa_family, SOCK_STREAM, 0);
+
+	if (fd == -1)
+		return -1;
+	return net_adopt(fd) == -1 ? fail_closed(fd) : fd;
+}
+
+int
+net_connect(const struct addr *a)
+{
+	int fd = new_socket(a);
+
+	if (fd == -1)
+		return -1;
+	if (connect(fd, &a->u.sa, a->len) == -1 && errno != EINPROGRESS &&
+	    errno != EINTR)
+		return fail_closed(fd);
+	return fd;
+}
+
+int
+net_connected(int fd)
+{
+	int error = 0;
+	socklen_t len = sizeof(error);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len) == -1)
+		return -1;
+	errno = error;
+	return error == 0 ? 0 : -1;
+}
+
+/* Unix sockets. */
+
+/* Give the socket its name: over whatever socket has it, or only where nobody
+ * has. */
+static int
+publish(const char *temp, const char *path, int over)
+{
+	struct stat st;
+
+	if (!over)
+		return link(temp, path);
+	if (lstat(path, &st) == 0 && !S_ISSOCK(st.st_mode)) {
+		errno = EEXIST;
+		return -1;
+	}
+	return rename(temp, path);
+}
+
+/* Bind another name, listen, then publish: whoever looks finds either the old
+ * socket or one that listens. */
+static int
+bind_unix(const struct addr *a, int over)
+{
+	struct addr temp = *a;
+	size_t size = sizeof(temp.u.un.sun_path);
+	char *name = temp.u.un.sun_path;
+	int fd, n, error = 0;
+
+	n = snprintf(name, size, "%s.%ld", a->u.un.sun_path, (long)getpid());
+	if (n < 0 || (size_t)n >= size) {
+		errno = ENAMETOOLONG;
+		return -1;
+	}
+	if ((fd = new_socket(&temp)) == -1)
+		return -1;
+	unlink(name);
+	if (bind(fd, &temp.u.sa, temp.len) == -1)
+		return fail_closed(fd);
+	if (chmod(name, S_IRUSR | S_IWUSR) == -1 || listen(fd, BACKLOG) == -1 ||
+	    publish(name, a->u.un.sun_path, over) == -1)
+		error = errno;
+	if (error != 0 || !over)
+		unlink(name);
+	if (error == 0)
+		return fd;
+	errno = error;
+	return fail_closed(fd);
+}
+
+int
+net_listen_over(const struct addr *a)
+{
+	return bind_unix(a, 1);
+}
+
+/* A name that nobody has is taken in one step, so that of two who start at once
+ * one is told. */
+static int
+listen_unix(const struct addr *a)
+{
+	int fd = net_connect(a);
+
+	if (fd != -1)
+		close(fd);
+	if (fd != -1 || errno == EAGAIN) {
+		errno = EADDRINUSE;
+		return -1;
+	}
+	if (errno == ECONNREFUSED)
+		return bind_unix(a, 1);
+	if (errno != ENOENT)
+		return -1;
+	if ((fd = bind_unix(a, 0)) == -1 && errno == EEXIST)
+		errno = EADDRINUSE;
+	return fd;
+}
+
+void
+net_unlink(const struct addr *a, dev_t dev, ino_t ino)
+{
+	struct stat st;
+
+	if (lstat(a->u.un.sun_path, &st) == 0 && st.st_dev == dev &&
+	    st.st_ino == ino)
+		unlink(a->u.un.sun_path);
+}
+
+/* TCP. */
+
+static int
+listen_tcp(const struct addr *a)
+{
+	int fd = new_socket(a), one = 1;
+
+	if (fd == -1)
+		return -1;
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+	if (a->u.sa.sa_family == AF_INET6)
+		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one));
+	if (bind(fd, &a->u.sa, a->len) == -1 || listen(fd, BACKLOG) == -1)
+		return fail_closed(fd);
+	return fd;
+}
+
+int
+net_listen(const struct addr *a, struct addr *bound)
+{
+	int fd = addr_is_unix(a) ? listen_unix(a) : listen_tcp(a);
+
+	if (fd == -1 || bound == NULL)
+		return fd;
+	*bound = *a;
+	if (!addr_is_unix(a) && net_local(fd, bound) == -1)
+		return fail_closed(fd);
+	return fd;
+}
+
+int
+net_accept(int fd, struct addr *from)
+{
+	int new;
+
+	memset(from, 0, sizeof(*from));
+	from->len = (socklen_t)sizeof(from->u);
+	if ((new = accept(fd, &from->u.sa, &from->len)) == -1)
+		return -1;
+	return net_adopt(new) == -1 ? fail_closed(new) : new;
+}
+
+/* What a descriptor is. */
+
+int
+net_is_socket(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && S_ISSOCK(st.st_mode);
+}
+
+int
+net_is_listening(int fd)
+{
+	int on = 0;
+	socklen_t len = sizeof(on);
+
+	return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &on, &len) == 0 &&
+	    on != 0;
+}
+
+int
+net_is_tcp(int fd)
+{
+	struct addr a;
+
+	return net_local(fd, &a) == 0 && (a.u.sa.sa_family == AF_INET ||
+		a.u.sa.sa_family == AF_INET6);
+}
+
+int
+net_local(int fd, struct addr *a)
+{
+	memset(a, 0, sizeof(*a));
+	a->len = (socklen_t)sizeof(a->u);
+	return getsockname(fd, &a->u.sa, &a->len);
+}
+
+int
+net_remote(int fd, struct addr *a)
+{
+	memset(a, 0, sizeof(*a));
+	a->len = (socklen_t)sizeof(a->u);
+	return getpeername(fd, &a->u.sa, &a->len);
+}
+
+/* What the starter passes. */
+
+/* The index of a name in a list that colons separate, or -1. */
+static int
+name_index(const char *list, const char *name)
+{
+	size_t len = strlen(name), n;
+	int i;
+
+	for (i = 0;; i++) {
+		n = strcspn(list, ":");
+		if (n == len && memcmp(list, name, n) == 0)
+			return i;
+		if (list[n] == '\0')
+			return -1;
+		list += n + 1;
+	}
+}
+
+int
+net_inherited(const char *name)
+{
+	const char *pid = getenv("LISTEN_PID"), *fds = getenv("LISTEN_FDS");
+	const char *names = getenv("LISTEN_FDNAMES");
+	long n;
+	int i = 0, fd;
+
+	if (pid == NULL || fds == NULL || strtol(pid, NULL, 10) != getpid())
+		return -1;
+	n = strtol(fds, NULL, 10);
+	if (name != NULL && names != NULL)
+		i = name_index(names, name);
+	fd = LISTEN_FIRST + i;
+	if (i < 0 || i >= n || n > LISTEN_MOST || !net_is_listening(fd) ||
+	    net_adopt(fd) == -1)
+		return -1;
+	return fd;
+}
+
+/* An abstract name begins with a NUL, and does not end with one. */
+static void
+notify(const char *path)
+{
+	struct addr a;
+	size_t len = strlen(path);
+	int fd;
+
+	memset(&a, 0, sizeof(a));
+	if (len < 2 || len >= sizeof(a.u.un.sun_path) ||
+	    (path[0] != '/' && path[0] != '@'))
+		return;
+	a.u.un.sun_family = AF_UNIX;
+	memcpy(a.u.un.sun_path, path, len);
+	if (path[0] == '@')
+		a.u.un.sun_path[0] = '\0';
+	if ((fd = socket(AF_UNIX, SOCK_DGRAM, 0)) == -1)
+		return;
+	if (net_adopt(fd) == 0)
+		(void)sendto(fd, "READY=1", 7, 0, &a.u.sa,
+		    (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len));
+	close(fd);
+}
+
+void
+net_ready(int fd)
+{
+	const char *path = getenv("NOTIFY_SOCKET");
+	ssize_t n;
+
+	if (fd != -1) {
+		n = write(fd, "\n", 1);
+		(void)n; /* whoever waited for it may be gone */
+		close(fd);
+	}
+	if (path != NULL)
+		notify(path);
+}

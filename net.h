@@ -1,0 +1,67 @@
+#ifndef NET_H
+#define NET_H
+
+/*
+ * Sockets: listen, connect, adopt. Every descriptor made here is non-blocking
+ * and close-on-exec; TCP ones have TCP_NODELAY. Nothing here blocks.
+ */
+
+#include <sys/types.h>
+
+#include "addr.h"
+
+/*
+ * Listen. TCP: with SO_REUSEADDR. A Unix socket of that name is replaced when
+ * nobody answers on it, by binding another name and renaming it over; when
+ * somebody does, -1 with EADDRINUSE. Mode 0600. Returns the descriptor, or -1
+ * with errno. *bound (if not NULL) gets the address as bound, port and all.
+ */
+int net_listen(const struct addr *, struct addr *bound);
+
+/* As net_listen() on a Unix socket, but takes the name over from whoever
+ * answers there (rename over it); theirs goes on without a name. */
+int net_listen_over(const struct addr *);
+
+/* Unlink the Unix socket's name if it still is the socket of this descriptor's
+ * making (device and inode as they were noted at the listen). */
+void net_unlink(const struct addr *, dev_t, ino_t);
+
+/* Accept one connection: its descriptor, or -1 with errno (EAGAIN: none;
+ * ECONNABORTED: try the next; EMFILE and ENFILE: pause). */
+int net_accept(int fd, struct addr *from);
+
+/* Begin to connect: a descriptor, whose connection may be in progress (it is
+ * writable when decided: then net_connected() says how it went). */
+int net_connect(const struct addr *);
+
+/* 0 when the connection stands, -1 with the errno it failed with. */
+int net_connected(int fd);
+
+/* Make an inherited descriptor ours: non-blocking, close-on-exec, TCP_NODELAY
+ * where it is TCP. 0, or -1 with errno. */
+int net_adopt(int fd);
+
+/* What the descriptor is: is it a socket, listening, and TCP? */
+int net_is_socket(int fd);
+int net_is_listening(int fd);
+int net_is_tcp(int fd);
+
+/* Local and remote address: 0, or -1 with errno. */
+int net_local(int fd, struct addr *);
+int net_remote(int fd, struct addr *);
+
+/*
+ * A listening socket passed by LISTEN_FDS (sd_listen_fds(3)): the descriptor
+ * of that name in LISTEN_FDNAMES, or the first when no names are given (name
+ * NULL: the first); -1 when there is none for this process. Adopted already.
+ */
+int net_inherited(const char *name);
+
+/*
+ * Say that we are ready: a newline on descriptor fd (s6; -1: none), which is
+ * then closed, and READY=1 to NOTIFY_SOCKET where that is set (also an
+ * abstract name, '@' first). Failures are not errors.
+ */
+void net_ready(int fd);
+
+#endif

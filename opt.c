@@ -1,0 +1,82 @@
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "die.h"
+#include "msg.h"
+#include "opt.h"
+
+uint64_t
+opt_number(int letter, const char *arg, uint64_t min, uint64_t max)
+{
+	unsigned long long n;
+	char *end;
+
+	errno = 0;
+	n = strtoull(arg, &end, 10);
+	if (!isdigit((unsigned char)arg[0]) || *end != '\0' || errno != 0 ||
+	    n < min || n > max)
+		die(EXIT_USAGE, "-%c %s: give a whole number from %llu to %llu",
+		    letter, arg, (unsigned long long)min,
+		    (unsigned long long)max);
+	return n;
+}
+
+int64_t
+opt_seconds(int letter, const char *arg, int64_t min_ms, int64_t max_ms)
+{
+	double s;
+	char *end;
+
+	s = strtod(arg, &end);
+	if (!(isdigit((unsigned char)arg[0]) || arg[0] == '.') ||
+	    *end != '\0' || !(s * 1000 >= min_ms && s * 1000 <= max_ms))
+		die(EXIT_USAGE, "-%c %s: give seconds from %.10g to %.10g", letter,
+		    arg, min_ms / 1000.0, max_ms / 1000.0);
+	return (int64_t)(s * 1000);
+}
+
+void
+opt_address(int letter, const char *arg, int default_port, struct addr *a)
+{
+	const char *why;
+
+	if (addr_parse(a, arg, strlen(arg), default_port, &why) == -1)
+		die(EXIT_USAGE, "-%c %s: %s", letter, arg, why);
+}
+
+const char *
+opt_name(const char *what, const char *arg)
+{
+	const unsigned char *p;
+
+	for (p = (const unsigned char *)arg; *p != '\0'; p++)
+		if (*p <= ' ' || *p == 0x7f || *p == '/')
+			break;
+	if (*arg == '\0' || *p != '\0' || strlen(arg) > NAME_BYTES_MAX)
+		die(EXIT_USAGE, "%s name '%s': give 1 to %d characters without "
+		    "space or slash", what, arg, NAME_BYTES_MAX);
+	return arg;
+}
+
+const char *
+opt_version(const char *given, char *buf, size_t size)
+{
+	ssize_t n;
+	int fd;
+
+	if (given == NULL || given[0] != '@')
+		return given;
+	if ((fd = open(given + 1, O_RDONLY | O_CLOEXEC)) == -1)
+		return NULL;
+	n = read(fd, buf, size - 1);
+	close(fd);
+	if (n == -1)
+		return NULL;
+	buf[n] = '\0';
+	buf[strcspn(buf, " \t\r\n")] = '\0';
+	return buf;
+}

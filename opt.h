@@ -1,0 +1,33 @@
+#ifndef OPT_H
+#define OPT_H
+
+/*
+ * Option values that several programs take, checked in one way: each of these
+ * dies (100) with a sentence that names the option and what it takes.
+ */
+
+#include <stdint.h>
+
+#include "addr.h"
+
+/* A whole number from min to max. */
+uint64_t opt_number(int letter, const char *arg, uint64_t min, uint64_t max);
+
+/* Seconds, with a fraction ("0.5"), as milliseconds, from min_ms to max_ms. */
+int64_t opt_seconds(int letter, const char *arg, int64_t min_ms,
+    int64_t max_ms);
+
+/* An address; default_port as in addr_parse(). */
+void opt_address(int letter, const char *arg, int default_port, struct addr *);
+
+/* A module's, node's or function's name: 1 to 255 bytes, printable, without
+ * space or slash. what says which ("module"). Returns arg. */
+const char *opt_name(const char *what, const char *arg);
+
+/* The version that -V gives: itself, or for "@file" the first word of the file,
+ * put into buf (OPT_VERSION_MAX bytes do). NULL with errno when the file cannot
+ * be read; NULL, too, for NULL. */
+#define OPT_VERSION_MAX (NAME_BYTES_MAX + 2)
+const char *opt_version(const char *given, char *buf, size_t size);
+
+#endif

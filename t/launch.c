@@ -1,0 +1,230 @@
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "launch.h"
+
+/* What sh prints when it runs the script, and its exit status. */
+static int
+run_sh(const char *script, struct launch *l, char *out, size_t size)
+{
+	char *argv[] = { "sh", "-c", NULL, NULL };
+	int fd[2], status;
+	size_t len = 0;
+	ssize_t n;
+	pid_t pid;
+
+	argv[2] = (char *)(uintptr_t)script;
+	l->argv = argv;
+	assert_int_equal(pipe(fd), 0);
+	fcntl(fd[0], F_SETFD, FD_CLOEXEC);
+	fcntl(fd[1], F_SETFD, FD_CLOEXEC);
+	l->out = fd[1];
+	pid = launch(l);
+	assert_true(pid > 0);
+	close(fd[1]);
+	while ((n = read(fd[0], out + len, size - 1 - len)) > 0)
+		len += (size_t)n;
+	out[len] = '\0';
+	close(fd[0]);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	return status;
+}
+
+static void
+test_run(void **state)
+{
+	char **env = launch_environ(LAUNCH_OWN, NULL), out[100];
+	struct launch l;
+	int status, in;
+
+	(void)state;
+	assert_non_null(env);
+	launch_init(&l, NULL, env);
+	in = open("/dev/null", O_RDONLY);
+	assert_true(in > 2);
+	l.in = in;
+	status = run_sh("cat; echo hello; exit 7", &l, out, sizeof(out));
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 7);
+	assert_string_equal(out, "hello\n");
+	close(in);
+	free(env);
+}
+
+/* Only what is to be kept is passed on, and is ours alone again then. */
+static void
+test_keep(void **state)
+{
+	char **env = launch_environ(LAUNCH_OWN, NULL), out[100], script[100];
+	struct launch l;
+	int fd[2];
+
+	(void)state;
+	assert_int_equal(pipe(fd), 0);
+	fcntl(fd[0], F_SETFD, FD_CLOEXEC);
+	fcntl(fd[1], F_SETFD, FD_CLOEXEC);
+	launch_init(&l, NULL, env);
+	l.keep[0] = fd[1];
+	snprintf(script, sizeof(script), "for i in %d %d; do (: >&$i) "
+	    "2>/dev/null && echo $i; done; :", fd[0], fd[1]);
+	run_sh(script, &l, out, sizeof(out));
+	assert_int_equal(atoi(out), fd[1]);
+	assert_ptr_equal(strchr(out, '\n'), strrchr(out, '\n'));
+	assert_true(fcntl(fd[1], F_GETFD) & FD_CLOEXEC);
+	l.keep[0] = -1;
+	run_sh(script, &l, out, sizeof(out));
+	assert_string_equal(out, "");
+	close(fd[0]);
+	close(fd[1]);
+	free(env);
+}
+
+/* The exec's own failure is ours to hear, without a child to wait for. */
+static void
+test_missing(void **state)
+{
+	char *argv[] = { "no-such-program-anywhere", NULL };
+	char **env = launch_environ(LAUNCH_OWN, NULL);
+	struct launch l;
+
+	(void)state;
+	launch_init(&l, argv, env);
+	errno = 0;
+	assert_int_equal(launch(&l), -1);
+	assert_int_equal(errno, ENOENT);
+	assert_int_equal(waitpid(-1, NULL, 0), -1);
+	assert_int_equal(errno, ECHILD);
+	argv[0] = "/dev/null";
+	assert_int_equal(launch(&l), -1);
+	assert_int_equal(errno, EACCES);
+	free(env);
+}
+
+/* SIGPIPE, which we ignore, ends a child as it should; nothing is blocked. */
+static void
+test_signals(void **state)
+{
+	char **env = launch_environ(LAUNCH_OWN, NULL), out[100];
+	struct launch l;
+	sigset_t set;
+	int status;
+
+	(void)state;
+	signal(SIGPIPE, SIG_IGN);
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	launch_init(&l, NULL, env);
+	status = run_sh("kill -PIPE $$; echo alive", &l, out, sizeof(out));
+	assert_true(WIFSIGNALED(status));
+	assert_int_equal(WTERMSIG(status), SIGPIPE);
+	status = run_sh("kill -TERM $$; echo alive", &l, out, sizeof(out));
+	assert_true(WIFSIGNALED(status));
+	sigprocmask(SIG_UNBLOCK, &set, NULL);
+	free(env);
+}
+
+static int
+has(char **env, const char *entry)
+{
+	for (; *env != NULL; env++)
+		if (strncmp(*env, entry, strlen(entry)) == 0)
+			return 1;
+	return 0;
+}
+
+static void
+test_environ(void **state)
+{
+	char extra[] = "LAMBDA_CONTROL=7";
+	char **env;
+
+	(void)state;
+	setenv("LAMBDA_KEY", "/k", 1);
+	setenv("LAMBDA_BROKER", "/b", 1);
+	setenv("LAMBDA_RUN", "/r", 1);
+	setenv("LISTEN_FDS", "1", 1);
+	setenv("LISTEN_PID", "1", 1);
+	setenv("NOTIFY_SOCKET", "/n", 1);
+	setenv("LAMBDA_CONTROL", "3", 1);
+	env = launch_environ(LAUNCH_OWN, extra);
+	assert_string_equal(env[0], extra);
+	assert_true(has(env, "LAMBDA_KEY=/k"));
+	assert_true(has(env, "LAMBDA_BROKER=/b"));
+	assert_false(has(env, "LISTEN_"));
+	assert_false(has(env, "NOTIFY_SOCKET"));
+	assert_false(has(env + 1, "LAMBDA_CONTROL"));
+	assert_true(has(env, "PATH="));
+	free(env);
+	env = launch_environ(LAUNCH_WORKER, NULL);
+	assert_false(has(env, "LAMBDA_KEY"));
+	assert_false(has(env, "LAMBDA_BROKER"));
+	assert_false(has(env, "LAMBDA_CONTROL"));
+	assert_true(has(env, "LAMBDA_RUN=/r"));
+	free(env);
+}
+
+static void
+test_find(void **state)
+{
+	char dir[] = "/tmp/lambda-launch.XXXXXX", file[64], path[256];
+	char *found;
+
+	(void)state;
+	found = launch_find("sh");
+	assert_non_null(found);
+	assert_int_equal(found[0], '/');
+	assert_int_equal(access(found, X_OK), 0);
+	free(found);
+	assert_null(launch_find("no-such-program-anywhere"));
+	assert_int_equal(errno, ENOENT);
+	assert_null(launch_find("/no/such/program"));
+	assert_int_equal(errno, ENOENT);
+	/* One that is there and no program; a directory is none either. */
+	assert_non_null(mkdtemp(dir));
+	snprintf(file, sizeof(file), "%s/prog", dir);
+	close(open(file, O_WRONLY | O_CREAT, 0600));
+	assert_null(launch_find(dir));
+	assert_null(launch_find(file));
+	assert_int_equal(errno, EACCES);
+	snprintf(path, sizeof(path), "/no/such:%s", dir);
+	setenv("PATH", path, 1);
+	assert_null(launch_find("prog"));
+	assert_int_equal(errno, EACCES);
+	chmod(file, 0700);
+	found = launch_find("prog");
+	assert_string_equal(found, file);
+	free(found);
+	unlink(file);
+	rmdir(dir);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_run),
+		cmocka_unit_test(test_keep),
+		cmocka_unit_test(test_missing),
+		cmocka_unit_test(test_signals),
+		cmocka_unit_test(test_environ),
+		cmocka_unit_test(test_find),
+	};
+
+	launch_reserve();
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,224 @@
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "net.h"
+
+#define GUARD_MS 10000
+
+static void
+parse(struct addr *a, const char *text)
+{
+	assert_int_equal(addr_parse(a, text, strlen(text), 0, NULL), 0);
+}
+
+/* What a supervisor passes. Each case is a child's environment: which of the
+ * descriptors 3, 4 and 5 it is to find, 5 being no listening socket. */
+
+static const struct passed {
+	const char *fds, *names, *name;
+	int pid; /* 0: this process, else another one's */
+	int found;
+} passed[] = {
+	{ "1", NULL, NULL, 0, 3 },
+	{ "2", NULL, "tcp", 0, 3 },
+	{ "2", "broker:tcp", NULL, 0, 3 },
+	{ "2", "broker:tcp", "broker", 0, 3 },
+	{ "2", "broker:tcp", "tcp", 0, 4 },
+	{ "2", "broker:tcp", "tc", 0, -1 },
+	{ "2", "broker:tcp", "tcp2", 0, -1 },
+	{ "2", "", "tcp", 0, -1 },
+	{ "1", "broker:tcp", "tcp", 0, -1 },
+	{ "3", "a:b:c", "c", 0, -1 },
+	{ "0", NULL, NULL, 0, -1 },
+	{ "", NULL, NULL, 0, -1 },
+	{ "-1", NULL, NULL, 0, -1 },
+	{ "99999999", NULL, NULL, 0, -1 },
+	{ NULL, NULL, NULL, 0, -1 },
+	{ "1", NULL, NULL, 1, -1 },
+	{ "1", NULL, NULL, -1, -1 }
+};
+
+static int
+find_passed(const struct passed *p, const int fd[3])
+{
+	char text[32];
+	int i, copy[3];
+
+	for (i = 0; i < 3; i++)
+		copy[i] = fcntl(fd[i], F_DUPFD, 20);
+	for (i = 0; i < 3; i++)
+		if (dup2(copy[i], 3 + i) == -1)
+			return 1;
+	unsetenv("LISTEN_FDS");
+	unsetenv("LISTEN_FDNAMES");
+	unsetenv("LISTEN_PID");
+	if (p->fds != NULL)
+		setenv("LISTEN_FDS", p->fds, 1);
+	if (p->names != NULL)
+		setenv("LISTEN_FDNAMES", p->names, 1);
+	snprintf(text, sizeof(text), "%ld", (long)getpid() + p->pid);
+	if (p->pid != -1)
+		setenv("LISTEN_PID", text, 1);
+	if (net_inherited(p->name) != p->found)
+		return 2;
+	if (p->found != -1 && !(fcntl(p->found, F_GETFD) & FD_CLOEXEC))
+		return 3;
+	return 0;
+}
+
+static void
+test_inherited(void **state)
+{
+	struct addr a;
+	int fd[3], status;
+	size_t i;
+	pid_t pid;
+
+	(void)state;
+	parse(&a, "127.0.0.1:0");
+	fd[0] = net_listen(&a, NULL);
+	fd[1] = net_listen(&a, NULL);
+	fd[2] = socket(AF_UNIX, SOCK_STREAM, 0);
+	for (i = 0; i < sizeof(passed) / sizeof(passed[0]); i++) {
+		if ((pid = fork()) == 0)
+			_exit(find_passed(&passed[i], fd));
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+		if (status != 0)
+			fail_msg("case %zu: status %d", i, status);
+	}
+	for (i = 0; i < 3; i++)
+		close(fd[i]);
+}
+
+/* Readiness. */
+
+static void
+test_ready(void **state)
+{
+	char buf[8];
+	int fd[2];
+
+	(void)state;
+	unsetenv("NOTIFY_SOCKET");
+	net_ready(-1);
+	assert_int_equal(pipe(fd), 0);
+	net_ready(fd[1]);
+	assert_int_equal(fcntl(fd[1], F_GETFD), -1);
+	assert_int_equal(read(fd[0], buf, sizeof(buf)), 1);
+	assert_int_equal(buf[0], '\n');
+	assert_int_equal(read(fd[0], buf, sizeof(buf)), 0);
+	close(fd[0]);
+}
+
+static int
+datagram_socket(const struct sockaddr_un *un, size_t len)
+{
+	int fd = socket(AF_UNIX, SOCK_DGRAM, 0);
+
+	assert_int_not_equal(fd, -1);
+	if (bind(fd, (const struct sockaddr *)un, (socklen_t)len) == 0)
+		return fd;
+	close(fd);
+	return -1;
+}
+
+static void
+assert_notified(int fd)
+{
+	char buf[64];
+	struct pollfd p;
+
+	p.fd = fd;
+	p.events = POLLIN;
+	assert_int_equal(poll(&p, 1, GUARD_MS), 1);
+	assert_int_equal(recv(fd, buf, sizeof(buf), 0), 7);
+	assert_memory_equal(buf, "READY=1", 7);
+}
+
+static void
+test_notify(void **state)
+{
+	char dir[] = "/tmp/lambda-net.XXXXXX", path[64];
+	struct addr a;
+	int fd, i;
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	snprintf(path, sizeof(path), "%s/notify", dir);
+	parse(&a, path);
+	fd = datagram_socket(&a.u.un, sizeof(a.u.un));
+	assert_int_not_equal(fd, -1);
+	setenv("NOTIFY_SOCKET", a.u.un.sun_path, 1);
+	net_ready(-1);
+	assert_notified(fd);
+	/* A queue that nobody empties does not hold us up. */
+	for (i = 0; i < 10000; i++)
+		net_ready(-1);
+	close(fd);
+	/* Nobody there, no path, nothing: no error of ours. */
+	net_ready(-1);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(rmdir(dir), 0);
+	net_ready(-1);
+	setenv("NOTIFY_SOCKET", "relative", 1);
+	net_ready(-1);
+	setenv("NOTIFY_SOCKET", "@", 1);
+	net_ready(-1);
+	setenv("NOTIFY_SOCKET", "", 1);
+	net_ready(-1);
+	unsetenv("NOTIFY_SOCKET");
+}
+
+static void
+test_notify_abstract(void **state)
+{
+	struct sockaddr_un un;
+	char name[64];
+	int fd, n;
+
+	(void)state;
+	n = snprintf(name, sizeof(name), "@lambda-net-test-%ld",
+	    (long)getpid());
+	memset(&un, 0, sizeof(un));
+	un.sun_family = AF_UNIX;
+	memcpy(un.sun_path + 1, name + 1, (size_t)n - 1);
+	fd = datagram_socket(&un,
+	    offsetof(struct sockaddr_un, sun_path) + (size_t)n);
+	if (fd == -1) {
+		print_message("no abstract names on this system\n");
+		skip();
+		return;
+	}
+	setenv("NOTIFY_SOCKET", name, 1);
+	net_ready(-1);
+	assert_notified(fd);
+	unsetenv("NOTIFY_SOCKET");
+	close(fd);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_inherited),
+		cmocka_unit_test(test_ready),
+		cmocka_unit_test(test_notify),
+		cmocka_unit_test(test_notify_abstract)
+	};
+
+	alarm(GUARD_MS / 1000 * 3); /* what hangs has failed */
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
