@@ -1,0 +1,280 @@
+#include <sys/socket.h>
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "desk.h"
+#include "die.h"
+#include "log.h"
+#include "net.h"
+
+#define ACCEPT_A_TURN	64
+#define ACCEPT_PAUSE_MS 100 /* when there are no descriptors left */
+
+struct guest {
+	struct desk *desk;
+	uint32_t number;
+	struct conn conn;
+};
+
+static void on_acceptable(void *, short);
+static void on_pause(void *);
+static void on_tick(void *);
+
+void
+desk_init(struct desk *d, struct loop *loop, struct discovery *core,
+    size_t clients)
+{
+	memset(d, 0, sizeof(*d));
+	d->loop = loop;
+	d->core = core;
+	d->nguests = clients;
+	d->guests = calloc(clients, sizeof(*d->guests));
+	if (d->guests == NULL)
+		die_errno(EXIT_TEMPORARY, "unable to start");
+	d->pause.fn = on_pause;
+	d->tick.fn = on_tick;
+	d->pause.arg = d->tick.arg = d;
+}
+
+void
+desk_listen(struct desk *d, int fd)
+{
+	struct desk_socket *s = &d->sockets[d->nsockets++];
+
+	assert(d->nsockets <= DESK_SOCKETS_MAX);
+	s->desk = d;
+	s->watch.fd = fd;
+	s->watch.events = POLLIN;
+	s->watch.fn = on_acceptable;
+	s->watch.arg = s;
+	if (loop_watch(d->loop, &s->watch) == -1)
+		die_errno(EXIT_TEMPORARY, "unable to listen");
+}
+
+void
+desk_free(struct desk *d)
+{
+	size_t i;
+
+	for (i = 0; i < d->nsockets; i++) {
+		loop_unwatch(d->loop, &d->sockets[i].watch);
+		close(d->sockets[i].watch.fd);
+	}
+	for (i = 0; i < d->nguests; i++)
+		if (d->guests[i] != NULL) {
+			conn_abort(&d->guests[i]->conn);
+			free(d->guests[i]);
+		}
+	loop_untimer(d->loop, &d->pause);
+	loop_untimer(d->loop, &d->tick);
+	free(d->guests);
+}
+
+/* What the core wants. */
+
+/* A node that ended has closed its connection, whether we were told yet or
+ * not; one that says more than it may is as good as gone. */
+static int
+is_gone(const struct guest *g)
+{
+	char byte;
+	ssize_t n;
+
+	if (g == NULL || g->conn.closing)
+		return 1;
+	n = recv(g->conn.in.fd, &byte, 1, MSG_PEEK);
+	return n >= 0 || (errno != EAGAIN && errno != EWOULDBLOCK &&
+	    errno != EINTR);
+}
+
+static void
+to_guest(struct guest *g, const struct act *a)
+{
+	if (g == NULL)
+		return;
+	switch (a->kind) {
+	case ACT_SEND:
+		if (conn_write(&g->conn, a->bytes.p, a->bytes.len) == -1)
+			conn_fail(&g->conn, errno);
+		break;
+	case ACT_DRAIN:
+		conn_drain(&g->conn);
+		break;
+	case ACT_CLOSE:
+		log_debug("closing client %lu: %.*s", (unsigned long)g->number,
+		    SLICE_ARG(a->bytes));
+		conn_close(&g->conn);
+		break;
+	}
+}
+
+static void
+carry_out(struct desk *d, const struct act *a)
+{
+	switch (a->kind) {
+	case ACT_LOG:
+		(a->value == LOG_ERROR ? log_error : a->value == LOG_INFO ?
+			log_info : log_debug)("%.*s", SLICE_ARG(a->bytes));
+		break;
+	case ACT_STOP:
+		loop_stop(d->loop);
+		break;
+	case DISCOVERY_PROBE:
+		discovery_probed(d->core, loop_now(d->loop), a->peer,
+		    is_gone(d->guests[a->value - 1]));
+		break;
+	case DISCOVERY_HOSTS:
+		d->hosts(d->arg);
+		break;
+	default:
+		to_guest(d->guests[a->peer - 1], a);
+	}
+}
+
+void
+desk_deliver(struct desk *d)
+{
+	struct act a;
+
+	while (outbox_take(discovery_out(d->core), &a))
+		carry_out(d, &a);
+}
+
+/* Clients. */
+
+static ssize_t
+on_input(void *arg, const unsigned char *p, size_t n)
+{
+	struct guest *g = arg;
+	struct desk *d = g->desk;
+	size_t taken = discovery_input(d->core, loop_now(d->loop), g->number,
+	    slice_of(p, n));
+
+	desk_deliver(d);
+	return g->conn.closing ? -1 : (ssize_t)taken;
+}
+
+static void
+on_closed(void *arg, int error)
+{
+	struct guest *g = arg;
+	struct desk *d = g->desk;
+
+	if (error != 0)
+		log_debug("client %lu: %s", (unsigned long)g->number,
+		    strerror(error));
+	d->guests[g->number - 1] = NULL;
+	discovery_closed(d->core, loop_now(d->loop), g->number);
+	free(g);
+	desk_deliver(d);
+}
+
+static const struct conn_ops guest_ops = { on_input, NULL, NULL, on_closed };
+
+/* As epmd has it: over loopback, or from an address to the same address. */
+static int
+is_local(int fd, const struct addr *from)
+{
+	struct addr peer = *from, own;
+
+	if (addr_is_loopback(&peer))
+		return 1;
+	if (net_local(fd, &own) == -1)
+		return 0;
+	addr_set_port(&peer, 0);
+	addr_set_port(&own, 0);
+	return addr_equal(&peer, &own);
+}
+
+/* Take the connection over: 0, or -1 and it is the caller's. */
+static int
+admit(struct desk *d, int fd, const struct addr *from)
+{
+	struct guest *g = calloc(1, sizeof(*g));
+
+	if (g == NULL)
+		return -1;
+	g->desk = d;
+	g->number = discovery_open(d->core, loop_now(d->loop),
+	    is_local(fd, from));
+	desk_deliver(d);
+	if (g->number == 0) {
+		free(g);
+		errno = EMFILE;
+		return -1;
+	}
+	if (conn_open(&g->conn, d->loop, fd, fd, 0, EPMD_BYTES_MAX,
+	    DISCOVERY_ANSWER_MAX, &guest_ops, g) == -1) {
+		discovery_closed(d->core, loop_now(d->loop), g->number);
+		free(g);
+		return -1;
+	}
+	d->guests[g->number - 1] = g;
+	if (d->tick.slot == 0)
+		loop_timer(d->loop, &d->tick, discovery_deadline(d->core));
+	return 0;
+}
+
+static void
+accept_again(struct desk *d, short events)
+{
+	size_t i;
+
+	for (i = 0; i < d->nsockets; i++) {
+		d->sockets[i].watch.events = events;
+		loop_watch(d->loop, &d->sockets[i].watch);
+	}
+}
+
+static void
+on_pause(void *arg)
+{
+	accept_again(arg, POLLIN);
+}
+
+static void
+on_acceptable(void *arg, short revents)
+{
+	struct desk_socket *s = arg;
+	struct desk *d = s->desk;
+	struct addr from;
+	int fd, i;
+
+	(void)revents;
+	for (i = 0; i < ACCEPT_A_TURN; i++) {
+		if ((fd = net_accept(s->watch.fd, &from)) != -1) {
+			if (admit(d, fd, &from) == 0)
+				continue;
+			log_error("unable to serve a client: %s",
+			    strerror(errno));
+			close(fd);
+		} else if (errno == EMFILE || errno == ENFILE) {
+			log_error("unable to accept: %s", strerror(errno));
+			accept_again(d, 0);
+			loop_timer(d->loop, &d->pause,
+			    loop_now(d->loop) + ACCEPT_PAUSE_MS);
+			return;
+		} else if (errno != ECONNABORTED && errno != EINTR) {
+			return;
+		}
+	}
+}
+
+/* Clients that speak put the deadline off, so it is looked at when it comes and
+ * not when they speak. */
+static void
+on_tick(void *arg)
+{
+	struct desk *d = arg;
+	int64_t due;
+
+	discovery_tick(d->core, loop_now(d->loop));
+	due = discovery_deadline(d->core);
+	desk_deliver(d);
+	if (due != INT64_MAX)
+		loop_timer(d->loop, &d->tick, due);
+}

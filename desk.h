@@ -1,0 +1,47 @@
+#ifndef DESK_H
+#define DESK_H
+
+/*
+ * The I/O of lambda-discovery: listening sockets, a connection a client, and
+ * the discovery core behind them, whose acts it carries out.
+ */
+
+#include "conn.h"
+#include "discovery.h"
+#include "loop.h"
+
+#define DESK_SOCKETS_MAX 32
+
+struct guest;
+
+struct desk_socket {
+	struct desk *desk;
+	struct watch watch;
+};
+
+struct desk {
+	struct loop *loop;
+	struct discovery *core;
+	struct guest **guests; /* by number - 1 */
+	size_t nguests;	       /* places in it */
+	struct desk_socket sockets[DESK_SOCKETS_MAX];
+	size_t nsockets;
+	struct timer pause, tick;
+	/* The hosts file is not what it was. */
+	void (*hosts)(void *arg);
+	void *arg;
+};
+
+/* clients is that of the core's config. Dies (111) without memory. */
+void desk_init(struct desk *, struct loop *, struct discovery *,
+    size_t clients);
+void desk_free(struct desk *);
+
+/* Take over a listening socket; there are at most DESK_SOCKETS_MAX. Dies (111)
+ * without memory. */
+void desk_listen(struct desk *, int fd);
+
+/* Carry out what the core wants: after each call of it from outside. */
+void desk_deliver(struct desk *);
+
+#endif

@@ -1,0 +1,538 @@
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "die.h"
+#include "door.h"
+#include "gate.h"
+#include "launch.h"
+#include "log.h"
+#include "net.h"
+
+#define ACCEPT_A_TURN	16
+#define ACCEPT_PAUSE_MS 100 /* when there are no descriptors left */
+#define PEEK_MS		20  /* until part of a hello is looked at again */
+#define PEEK_MAX	(MSG_HELLO_MAX + MSG_HEAD_MAX)
+#define TURN_MS		2   /* until it is seen again whether the gate is open */
+#define WAIT_MAX	256 /* connections that wait for a channel */
+#define WAIT_HOST_MAX	64  /* of one host */
+
+/* A connection until its channel is started, then that channel. */
+struct guest {
+	struct door *door;
+	uint32_t tag;
+	int started;
+	struct watch watch; /* the connection, then the liveness pipe */
+	struct timer again; /* to look at a hello that is not whole */
+	pid_t pid;	    /* 0: not started, or ended */
+	int64_t since;	    /* when it came */
+	struct slice host;  /* its address, without the port: bytes of addr */
+	struct addr addr;
+	char from[ADDR_TEXT_MAX];
+	struct guest *prev, *next;
+};
+
+struct door {
+	struct hub *hub;
+	struct listener *listener;
+	struct watch watch;
+	struct timer pause; /* accepting */
+	struct timer late;  /* the gate's deadline */
+	struct gate gate;
+	struct guest *guests;
+	uint32_t tag;	    /* the last one given */
+	struct launch launch;
+	char control[32];   /* LAMBDA_CONTROL=n, in the environment */
+};
+
+static void on_acceptable(void *, short);
+static void on_pause(void *);
+static void on_late(void *);
+static void on_connection(void *, short);
+static void on_again(void *);
+static void on_liveness(void *, short);
+static void on_ended(void *, pid_t, int);
+
+struct door *
+door_open(struct hub *hub, struct listener *listener, int fd,
+    char *const *argv)
+{
+	struct door *d = calloc(1, sizeof(*d));
+	char **env = d == NULL ? NULL : launch_environ(LAUNCH_OWN, d->control);
+
+	if (env == NULL)
+		die_errno(EXIT_TEMPORARY, "unable to listen");
+	d->hub = hub;
+	d->listener = listener;
+	d->watch.fd = fd;
+	d->watch.events = POLLIN;
+	d->watch.fn = on_acceptable;
+	d->watch.arg = d;
+	d->pause.fn = on_pause;
+	d->pause.arg = d;
+	d->late.fn = on_late;
+	d->late.arg = d;
+	gate_init(&d->gate);
+	launch_init(&d->launch, argv, env);
+	if (loop_watch(hub->loop, &d->watch) == -1)
+		die_errno(EXIT_TEMPORARY, "unable to listen");
+	return d;
+}
+
+void
+door_shut(struct door *d)
+{
+	if (d->watch.fd == -1)
+		return;
+	loop_unwatch(d->hub->loop, &d->watch);
+	loop_untimer(d->hub->loop, &d->pause);
+	close(d->watch.fd);
+	d->watch.fd = -1;
+}
+
+static void
+forget(struct guest *g)
+{
+	struct door *d = g->door;
+
+	gate_leave(&d->gate, g->tag);
+	loop_untimer(d->hub->loop, &g->again);
+	if (g->watch.fd != -1) {
+		loop_unwatch(d->hub->loop, &g->watch);
+		close(g->watch.fd);
+	}
+	if (g->prev != NULL)
+		g->prev->next = g->next;
+	else
+		d->guests = g->next;
+	if (g->next != NULL)
+		g->next->prev = g->prev;
+	free(g);
+}
+
+void
+door_free(struct door *d)
+{
+	if (d == NULL)
+		return;
+	door_shut(d);
+	loop_untimer(d->hub->loop, &d->late);
+	while (d->guests != NULL)
+		forget(d->guests);
+	free((void *)(uintptr_t)d->launch.env);
+	free(d);
+}
+
+/* The unproven. */
+
+static struct guest *
+find(const struct door *d, uint32_t tag)
+{
+	struct guest *g;
+
+	for (g = d->guests; g != NULL && g->tag != tag; g = g->next)
+		;
+	return g;
+}
+
+/* What a channel has taken is given back by its liveness pipe, so there it
+ * ends, however it is made to. */
+static void
+expel(struct door *d, uint32_t tag, const char *why)
+{
+	struct guest *g = find(d, tag);
+
+	if (g == NULL)
+		return;
+	log_debug("closing %s: %s", g->from, why);
+	if (!g->started)
+		forget(g);
+	else if (g->pid > 0)
+		kill(g->pid, SIGKILL);
+}
+
+static void
+watch_gate(struct door *d)
+{
+	int64_t due = gate_deadline(&d->gate);
+
+	if (due == INT64_MAX)
+		loop_untimer(d->hub->loop, &d->late);
+	else
+		loop_timer(d->hub->loop, &d->late, due);
+}
+
+static void
+on_late(void *arg)
+{
+	struct door *d = arg;
+	uint32_t tag;
+
+	while ((tag = gate_late(&d->gate, loop_now(d->hub->loop))) != 0)
+		if (!listener_proven(d->listener, tag))
+			expel(d, tag, "it has not proven itself in time");
+	watch_gate(d);
+}
+
+static void
+let_proven_through(struct door *d)
+{
+	size_t i;
+
+	for (i = d->gate.n; i > 0; i--)
+		if (listener_proven(d->listener, d->gate.entries[i - 1].tag))
+			gate_leave(&d->gate, d->gate.entries[i - 1].tag);
+}
+
+static struct slice
+host_of(const struct addr *a)
+{
+	switch (a->u.sa.sa_family) {
+	case AF_INET:
+		return slice_of(&a->u.in.sin_addr, sizeof(a->u.in.sin_addr));
+	case AF_INET6:
+		return slice_of(&a->u.in6.sin6_addr,
+		    sizeof(a->u.in6.sin6_addr));
+	default:
+		return slice_of(NULL, 0);
+	}
+}
+
+/* The one that has waited longest for a channel, of the host or (NULL) of all,
+ * where more wait than may. */
+static struct guest *
+one_too_many(const struct door *d, const struct slice *host, size_t max)
+{
+	struct guest *g, *oldest = NULL;
+	size_t n = 0;
+
+	for (g = d->guests; g != NULL; g = g->next)
+		if (!g->started && (host == NULL || slice_equal(g->host, *host))) {
+			oldest = g; /* the newest come first */
+			n++;
+		}
+	return n > max ? oldest : NULL;
+}
+
+static void
+bound_waiting(struct door *d, const struct slice *host)
+{
+	struct guest *g = one_too_many(d, host, WAIT_HOST_MAX);
+
+	if (g == NULL)
+		g = one_too_many(d, NULL, WAIT_MAX);
+	if (g != NULL)
+		expel(d, g->tag, "too many wait for a channel");
+}
+
+/* A channel for it, or is the gate full of its host's unproven? */
+static int
+enter(struct door *d, const struct guest *g)
+{
+	let_proven_through(d);
+	if (gate_full(&d->gate, g->host))
+		return -1;
+	gate_enter(&d->gate, loop_now(d->hub->loop), g->tag, g->host);
+	watch_gate(d);
+	return 0;
+}
+
+/* Starting a channel. */
+
+static int
+make_cloexec(int fd[2])
+{
+	if (fcntl(fd[0], F_SETFD, FD_CLOEXEC) == 0 &&
+	    fcntl(fd[1], F_SETFD, FD_CLOEXEC) == 0)
+		return 0;
+	close(fd[0]);
+	close(fd[1]);
+	return -1;
+}
+
+/* A control link and a liveness pipe: [0] is ours, [1] the channel's. */
+static int
+open_lines(int control[2], int live[2])
+{
+	if (socketpair(AF_UNIX, SOCK_STREAM, 0, control) == -1 ||
+	    make_cloexec(control) == -1)
+		return -1;
+	if (pipe(live) == 0 && make_cloexec(live) == 0) {
+		if (fcntl(live[0], F_SETFL, O_NONBLOCK) == 0)
+			return 0;
+		close(live[0]);
+		close(live[1]);
+	}
+	close(control[0]);
+	close(control[1]);
+	return -1;
+}
+
+static pid_t
+run_channel(struct door *d, int fd, int control, int live)
+{
+	d->launch.in = d->launch.out = fd;
+	d->launch.keep[0] = control;
+	d->launch.keep[1] = live;
+	snprintf(d->control, sizeof(d->control), "LAMBDA_CONTROL=%d", control);
+	return launch(&d->launch);
+}
+
+/*
+ * The connection is the channel's now. Its place in the loop is the liveness
+ * pipe's, so that needs no memory.
+ */
+static int
+follow(struct guest *g, int live)
+{
+	struct loop *loop = g->door->hub->loop;
+
+	if (loop_child(loop, g->pid, on_ended, g) == -1) {
+		kill(g->pid, SIGKILL);
+		return -1;
+	}
+	loop_unwatch(loop, &g->watch);
+	loop_untimer(loop, &g->again);
+	close(g->watch.fd);
+	g->started = 1;
+	g->watch.fd = live;
+	g->watch.fn = on_liveness;
+	loop_watch(loop, &g->watch);
+	return 0;
+}
+
+static int
+start(struct guest *g)
+{
+	struct door *d = g->door;
+	int control[2], live[2], error;
+	int64_t now = loop_now(d->hub->loop);
+
+	if (open_lines(control, live) == -1)
+		return -1;
+	g->pid = -1;
+	if (listener_spawned(d->listener, now, g->tag) == 0)
+		g->pid = run_channel(d, g->watch.fd, control[1], live[1]);
+	error = errno;
+	close(control[1]);
+	close(live[1]);
+	if (g->pid != -1 && follow(g, live[0]) == 0) {
+		net_adopt(control[0]);
+		hub_adopt(d->hub, control[0], control[0], 0, g->tag);
+		return 0;
+	}
+	listener_gone(d->listener, now, g->tag);
+	close(control[0]);
+	close(live[0]);
+	errno = error;
+	return -1;
+}
+
+static void
+start_channel(struct guest *g)
+{
+	log_debug("channel for %s", g->from);
+	if (start(g) == 0)
+		return;
+	log_error("unable to start a channel (%s): %s",
+	    g->door->launch.argv[0], strerror(errno));
+	g->pid = 0;
+	forget(g);
+}
+
+static void
+free_if_over(struct guest *g)
+{
+	if (g->watch.fd == -1 && g->pid == 0)
+		forget(g);
+}
+
+static void
+on_liveness(void *arg, short revents)
+{
+	struct guest *g = arg;
+	struct door *d = g->door;
+	char none[16];
+	ssize_t n = read(g->watch.fd, none, sizeof(none));
+
+	(void)revents;
+	if (n > 0 || (n == -1 && (errno == EAGAIN || errno == EINTR)))
+		return;
+	loop_unwatch(d->hub->loop, &g->watch);
+	close(g->watch.fd);
+	g->watch.fd = -1;
+	gate_leave(&d->gate, g->tag);
+	listener_gone(d->listener, loop_now(d->hub->loop), g->tag);
+	hub_deliver(d->hub);
+	free_if_over(g);
+}
+
+static void
+on_ended(void *arg, pid_t pid, int status)
+{
+	struct guest *g = arg;
+
+	(void)pid;
+	g->pid = 0;
+	if (WIFSIGNALED(status))
+		log_info("channel of %s: killed by signal %d", g->from,
+		    WTERMSIG(status));
+	else if (WEXITSTATUS(status) != 0)
+		log_info("channel of %s: exit status %d", g->from,
+		    WEXITSTATUS(status));
+	free_if_over(g);
+}
+
+/* Looking at the first bytes. */
+
+static void
+look_in(struct guest *g, int64_t ms)
+{
+	struct loop *loop = g->door->hub->loop;
+
+	loop_unwatch(loop, &g->watch);
+	loop_timer(loop, &g->again, loop_now(loop) + ms);
+}
+
+/* Nothing came yet: it is looked at when something does, or when its time is
+ * up. */
+static void
+look_when_due(struct guest *g)
+{
+	struct loop *loop = g->door->hub->loop;
+
+	loop_watch(loop, &g->watch);
+	loop_timer(loop, &g->again, g->since + GATE_MS);
+}
+
+static void
+serve(struct guest *g)
+{
+	if (enter(g->door, g) == -1)
+		look_in(g, TURN_MS);
+	else
+		start_channel(g);
+}
+
+static void
+look(struct guest *g)
+{
+	unsigned char hello[PEEK_MAX];
+	ssize_t n = recv(g->watch.fd, hello, sizeof(hello), MSG_PEEK);
+
+	if (loop_now(g->door->hub->loop) - g->since >= GATE_MS) {
+		log_debug("closing %s: no channel in time", g->from);
+		forget(g);
+		return;
+	}
+	if (n == -1 && (errno == EAGAIN || errno == EINTR)) {
+		look_when_due(g);
+		return;
+	}
+	switch (n > 0 ? link_is_hello(hello, (size_t)n) : -1) {
+	case 1:
+		serve(g);
+		break;
+	case 0:
+		look_in(g, PEEK_MS);
+		break;
+	default:
+		if (n > 0)
+			log_info("closing %s: it does not begin with a hello",
+			    g->from);
+		forget(g);
+	}
+}
+
+static void
+on_connection(void *arg, short revents)
+{
+	(void)revents;
+	look(arg);
+}
+
+static void
+on_again(void *arg)
+{
+	look(arg);
+}
+
+/* Accepting. */
+
+static uint32_t
+next_tag(struct door *d)
+{
+	do {
+		d->tag++;
+	} while (d->tag == 0 || find(d, d->tag) != NULL);
+	return d->tag;
+}
+
+static void
+receive(struct door *d, int fd, const struct addr *from)
+{
+	struct guest *g = calloc(1, sizeof(*g));
+
+	if (g == NULL) {
+		close(fd);
+		return;
+	}
+	g->door = d;
+	g->tag = next_tag(d);
+	g->since = loop_now(d->hub->loop);
+	g->addr = *from;
+	g->host = host_of(&g->addr);
+	addr_print(from, g->from);
+	g->watch.fd = fd;
+	g->watch.events = POLLIN;
+	g->watch.fn = on_connection;
+	g->watch.arg = g;
+	g->again.fn = on_again;
+	g->again.arg = g;
+	if ((g->next = d->guests) != NULL)
+		g->next->prev = g;
+	d->guests = g;
+	bound_waiting(d, &g->host);
+	look(g);
+}
+
+static void
+on_pause(void *arg)
+{
+	struct door *d = arg;
+
+	loop_watch(d->hub->loop, &d->watch);
+}
+
+static void
+on_acceptable(void *arg, short revents)
+{
+	struct door *d = arg;
+	struct loop *loop = d->hub->loop;
+	struct addr from;
+	int fd, i;
+
+	(void)revents;
+	for (i = 0; i < ACCEPT_A_TURN; i++) {
+		if ((fd = net_accept(d->watch.fd, &from)) != -1) {
+			receive(d, fd, &from);
+			continue;
+		}
+		if (errno == ECONNABORTED || errno == EINTR)
+			continue;
+		if (errno != EAGAIN && errno != EWOULDBLOCK) {
+			log_error("unable to accept: %s; trying again",
+			    strerror(errno));
+			loop_unwatch(loop, &d->watch);
+			loop_timer(loop, &d->pause,
+			    loop_now(loop) + ACCEPT_PAUSE_MS);
+		}
+		return;
+	}
+}

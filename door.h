@@ -1,0 +1,32 @@
+#ifndef DOOR_H
+#define DOOR_H
+
+/*
+ * The listener's door: accepts connections, looks at their first bytes without
+ * taking them, and starts a channel for each that begins with a hello. The
+ * channel has the connection on its descriptors 0 and 1, a control link to the
+ * listener, and one end of a liveness pipe that its workers inherit: when that
+ * closes, nothing of it is left, and the listener core hears so.
+ *
+ * Connections whose peer has not proven itself are bounded: so many of a host
+ * have a channel (gate.h), and so many wait until one of these is proven or its
+ * time is up.
+ */
+
+#include "hub.h"
+#include "listener.h"
+
+struct door;
+
+/*
+ * fd is a listening socket, which becomes the door's. argv is what channels are
+ * run with, and stays the caller's. Dies (111) without memory.
+ */
+struct door *door_open(struct hub *, struct listener *, int fd,
+    char *const *argv);
+
+/* Accept no more; channels stay. */
+void door_shut(struct door *);
+void door_free(struct door *);
+
+#endif

@@ -1,0 +1,335 @@
+/*
+ * lambda-authority: keeps the list of all exchanges, linked to every other
+ * authority, and runs exchanges where they are needed. Reads addresses of other
+ * authorities on standard input.
+ */
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "alive.h"
+#include "authority.h"
+#include "children.h"
+#include "die.h"
+#include "hub.h"
+#include "launch.h"
+#include "lines.h"
+#include "log.h"
+#include "net.h"
+#include "opt.h"
+
+#define AUTHORITY_PORT 4370
+#define DEFAULT_LISTEN "127.0.0.1:4370"
+#define REDUNDANCY_MAX 16
+#define EXTERNAL_MAX   256
+#define LOUD_MAX       4    /* -v or -q passed on */
+#define LEAVE_MS       2000 /* for exchanges to hand over to their successors */
+#define SYNOPSIS \
+	"[-qv] [-a address] [-d fd] [-k keyfile] [-l address] [-n name]\n" \
+	"[-r redundancy] [-x module=address ...]"
+
+struct program {
+	const char *advertise, *listen, *name;
+	char *keyfile;
+	char *external[EXTERNAL_MAX];
+	size_t nexternal;
+	unsigned redundancy;
+	int ready_fd;
+	char *options[2 + LOUD_MAX + 1]; /* for exchanges */
+	size_t noptions;
+	struct key key;
+	struct loop *loop;
+	struct hub hub;
+	struct hub_listen *door;
+	struct authority *authority;
+	struct children children;
+	struct alive alive; /* with -n */
+	struct lines input;
+	struct timer leave;
+	int stopping;
+};
+
+static void
+pass_on(struct program *p, char *option)
+{
+	if (p->noptions < LOUD_MAX)
+		p->options[p->noptions++] = option;
+}
+
+static void
+take_option(struct program *p, int letter)
+{
+	static char loud[] = "-v", quiet[] = "-q";
+
+	switch (letter) {
+	case 'a':
+		p->advertise = optarg;
+		break;
+	case 'd':
+		p->ready_fd = (int)opt_number('d', optarg, 1, 65535);
+		break;
+	case 'k':
+		p->keyfile = optarg;
+		break;
+	case 'l':
+		p->listen = optarg;
+		break;
+	case 'n':
+		p->name = opt_name("node", optarg);
+		break;
+	case 'r':
+		p->redundancy = (unsigned)opt_number('r', optarg, 1,
+		    REDUNDANCY_MAX);
+		break;
+	case 'x':
+		if (p->nexternal == EXTERNAL_MAX)
+			die(EXIT_USAGE, "-x: give %d exchanges at most",
+			    EXTERNAL_MAX);
+		p->external[p->nexternal++] = optarg;
+		break;
+	case 'q':
+		log_less();
+		pass_on(p, quiet);
+		break;
+	case 'v':
+		log_more();
+		pass_on(p, loud);
+		break;
+	default:
+		die_usage(SYNOPSIS);
+	}
+}
+
+static void
+parse(struct program *p, int argc, char **argv)
+{
+	static char k[] = "-k";
+	int letter;
+
+	p->ready_fd = -1;
+	p->redundancy = AUTHORITY_REDUNDANCY;
+	while ((letter = getopt(argc, argv, "a:d:k:l:n:qr:vx:")) != -1)
+		take_option(p, letter);
+	if (optind != argc)
+		die_usage(SYNOPSIS);
+	if (p->keyfile != NULL) {
+		p->options[p->noptions++] = k;
+		p->options[p->noptions++] = p->keyfile;
+	}
+	p->options[p->noptions] = NULL;
+}
+
+/* Listening. */
+
+/* The listening socket, and where it is bound. */
+static int
+listen_tcp(const struct program *p, struct addr *bound)
+{
+	const char *where = p->listen == NULL ? DEFAULT_LISTEN : p->listen;
+	int fd = net_inherited(NULL);
+	struct addr a;
+
+	if (fd != -1) {
+		if (!net_is_tcp(fd) || !net_is_listening(fd) ||
+		    net_local(fd, bound) == -1)
+			die(EXIT_USAGE, "the socket of LISTEN_FDS is no "
+			    "listening TCP socket");
+		run_key_need(&p->key, 'l', bound);
+		return fd;
+	}
+	opt_address('l', where, AUTHORITY_PORT, &a);
+	if (addr_is_unix(&a))
+		die(EXIT_USAGE, "-l %s: give an IP address and port", where);
+	run_key_need(&p->key, 'l', &a);
+	if ((fd = net_listen(&a, bound)) == -1)
+		die_errno(EXIT_TEMPORARY, "unable to listen on %s", where);
+	return fd;
+}
+
+/* Exchanges. */
+
+static void
+on_ended(void *arg, uint32_t tag)
+{
+	struct program *p = arg;
+
+	authority_ended(p->authority, loop_now(p->loop), tag);
+	hub_deliver(&p->hub);
+	if (p->stopping && !children_any(&p->children))
+		loop_stop(p->loop);
+}
+
+static void
+on_start(struct program *p, uint32_t tag, struct slice module)
+{
+	int64_t now = loop_now(p->loop);
+	char text[ADDR_TEXT_MAX];
+	struct addr bound;
+
+	if (children_start(&p->children, tag, module, &bound) == 0)
+		authority_started(p->authority, now, tag,
+		    slice_str(addr_print(&bound, text)));
+	else
+		authority_ended(p->authority, now, tag);
+	hub_deliver(&p->hub);
+}
+
+static void
+on_act(void *arg, const struct act *act)
+{
+	if (act->kind == AUTHORITY_START)
+		on_start(arg, act->peer, act->bytes);
+	else if (act->kind == AUTHORITY_KILL)
+		children_kill(&((struct program *)arg)->children, act->peer);
+}
+
+static void
+announce(struct program *p, char *external)
+{
+	char *equals = strchr(external, '='), text[ADDR_TEXT_MAX];
+	struct addr a;
+
+	if (equals == NULL)
+		die(EXIT_USAGE, "-x %s: write module=IP:PORT", external);
+	*equals = '\0';
+	opt_name("module", external);
+	opt_address('x', equals + 1, 0, &a);
+	run_key_need(&p->key, 'x', &a);
+	if (authority_announce(p->authority, loop_now(p->loop),
+	    slice_str(external), slice_str(addr_print(&a, text))) == -1)
+		die_errno(EXIT_TEMPORARY, "unable to start");
+}
+
+/* Input. */
+
+static void
+on_line(void *arg, const char *line, size_t len, unsigned long number)
+{
+	struct program *p = arg;
+	char text[ADDR_TEXT_MAX];
+	struct addr a;
+
+	if (!lines_address(line, len, number, AUTHORITY_PORT, &a))
+		return;
+	authority_bootstrap(p->authority, loop_now(p->loop),
+	    slice_str(addr_print(&a, text)));
+	hub_deliver(&p->hub);
+}
+
+/*
+ * The end. Exchanges are told to retire and all links are given up, so that the
+ * other authorities start successors at once. Then those that linger are ended.
+ */
+
+static void
+on_leave(void *arg)
+{
+	struct program *p = arg;
+
+	loop_stop(p->loop);
+}
+
+static void
+leave(struct program *p)
+{
+	p->stopping = 1;
+	hub_unlisten(&p->hub, p->door);
+	p->door = NULL;
+	p->leave.fn = on_leave;
+	p->leave.arg = p;
+	loop_timer(p->loop, &p->leave, loop_now(p->loop) + LEAVE_MS);
+	if (children_any(&p->children))
+		loop_run(p->loop);
+	children_kill_all(&p->children);
+}
+
+static void
+on_term(void *arg, int signo)
+{
+	struct program *p = arg;
+
+	(void)signo;
+	lines_stop(&p->input);
+	alive_free(&p->alive);
+	authority_stop(p->authority, loop_now(p->loop));
+	hub_deliver(&p->hub);
+}
+
+static void
+on_hup(void *arg, int signo)
+{
+	struct program *p = arg;
+
+	(void)signo;
+	if (lines_again(&p->input))
+		log_info("reading standard input again");
+}
+
+static void
+start(struct program *p)
+{
+	char text[ADDR_TEXT_MAX];
+	struct addr bound, a;
+	uint64_t seed;
+	size_t i;
+	int fd;
+
+	run_key(&p->key, p->keyfile);
+	fd = listen_tcp(p, &bound);
+	a = bound;
+	if (p->advertise != NULL)
+		opt_address('a', p->advertise, addr_port(&bound), &a);
+	p->loop = loop_new();
+	hub_init(&p->hub, p->loop, ROLE_AUTHORITY, &p->key);
+	random_bytes(&seed, sizeof(seed));
+	p->authority = authority_new(&p->hub.self.instance, seed,
+	    slice_str(addr_print(&a, text)), p->redundancy);
+	if (p->authority == NULL)
+		die_errno(EXIT_TEMPORARY, "unable to start");
+	p->hub.act = on_act;
+	p->hub.arg = p;
+	p->hub.serves = ROLE_CTL;
+	hub_core(&p->hub, &authority_ops, p->authority,
+	    authority_out(p->authority));
+	p->children.loop = p->loop;
+	p->children.address = bound;
+	p->children.options = p->options;
+	p->children.ended = on_ended;
+	p->children.arg = p;
+	children_init(&p->children);
+	for (i = 0; i < p->nexternal; i++)
+		announce(p, p->external[i]);
+	p->door = hub_listen(&p->hub, fd);
+	log_info("listening on %s", addr_print(&bound, text));
+	if (p->name != NULL)
+		alive_init(&p->alive, p->loop, p->name,
+		    (uint16_t)addr_port(&a));
+	lines_init(&p->input, p->loop, 0, on_line, p);
+	loop_signal(p->loop, SIGTERM, on_term, p);
+	loop_signal(p->loop, SIGINT, on_term, p);
+	loop_signal(p->loop, SIGHUP, on_hup, p);
+	net_ready(p->ready_fd);
+	log_info("ready");
+}
+
+int
+main(int argc, char **argv)
+{
+	static struct program p;
+
+	die_name(argv[0]);
+	run_argv0(argv[0]);
+	launch_reserve();
+	parse(&p, argc, argv);
+	start(&p);
+	loop_run(p.loop);
+	leave(&p);
+	children_free(&p.children);
+	hub_free(&p.hub);
+	authority_free(p.authority);
+	loop_free(p.loop);
+	return p.hub.status;
+}

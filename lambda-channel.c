@@ -1,0 +1,326 @@
+/*
+ * lambda-channel: the server side of one PLB connection, which it has on
+ * descriptors 0 and 1. A listener starts it, with a control link; or inetd,
+ * tcpserver, ssh, without one.
+ */
+
+#include <sys/stat.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "channel.h"
+#include "die.h"
+#include "hub.h"
+#include "launch.h"
+#include "log.h"
+#include "net.h"
+#include "opt.h"
+#include "ucspi.h"
+#include "workers.h"
+
+#define SYNOPSIS \
+	"[-qv] [-c capacity] [-k keyfile] [-w protocol] module program\n" \
+	"[argument ...]"
+#define FIRST_FREE    3	    /* descriptor above the standard ones */
+#define ORPHAN_MS     1000  /* from SIGTERM to SIGKILL of the group */
+#define ORPHAN_STEP   20    /* how often it is looked whether all are gone */
+#define STOP_MS	      30000 /* from our own SIGTERM to the end, at most */
+#define CAPACITY_MAX  65535
+
+struct options {
+	const char *keyfile;
+	uint64_t capacity; /* 0: as many as there are processors */
+	struct channel_config channel;
+	struct workers_config workers;
+};
+
+struct program {
+	struct loop *loop;
+	struct hub hub;
+	struct channel *channel;
+	struct workers *workers;
+	int in, out;	       /* the client's connection */
+	int control;	       /* the listener's, or -1 */
+	struct timer end;      /* orphaned, or told to stop */
+	int64_t end_at;
+	int orphaned;
+};
+
+/* Descriptors. */
+
+static int
+same_file(int a, int b)
+{
+	struct stat sa, sb;
+
+	return fstat(a, &sa) == 0 && fstat(b, &sb) == 0 &&
+	    sa.st_dev == sb.st_dev && sa.st_ino == sb.st_ino;
+}
+
+static int
+move_up(int fd)
+{
+	int moved = fcntl(fd, F_DUPFD_CLOEXEC, FIRST_FREE);
+
+	if (moved == -1)
+		die_errno(EXIT_TEMPORARY, "unable to move the connection");
+	return moved;
+}
+
+/*
+ * Take the connection away from where a stray printf could reach it, our own
+ * messages too: inetd gives standard error the same socket.
+ */
+static void
+take_connection(struct program *p)
+{
+	int null, one = net_is_socket(0) && same_file(0, 1);
+	int stray = net_is_socket(2) && (same_file(0, 2) || same_file(1, 2));
+
+	null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	if (null == -1)
+		die_errno(EXIT_TEMPORARY, "unable to open /dev/null");
+	p->in = move_up(0);
+	p->out = one ? p->in : move_up(1);
+	if (dup2(null, 0) == -1 || dup2(null, 1) == -1 ||
+	    (stray && dup2(null, 2) == -1))
+		die_errno(EXIT_TEMPORARY, "unable to move the connection");
+	close(null);
+}
+
+static void
+check_connection(const struct program *p)
+{
+	struct stat st;
+
+	if (fstat(p->in, &st) == -1 ||
+	    !(S_ISSOCK(st.st_mode) || S_ISFIFO(st.st_mode)))
+		die(EXIT_USAGE, "standard input is not a connection: start it "
+		    "from lambda-listener, inetd, tcpserver or "
+		    "lambda-call -x '|command'");
+}
+
+/* The control link that a listener passed on: a descriptor, or -1. */
+static int
+take_control(void)
+{
+	const char *value = getenv("LAMBDA_CONTROL");
+	int fd;
+
+	if (value == NULL)
+		return -1;
+	fd = (int)opt_number('d', value, FIRST_FREE, 65535);
+	unsetenv("LAMBDA_CONTROL");
+	if (net_adopt(fd) == -1)
+		die_errno(EXIT_USAGE, "LAMBDA_CONTROL is descriptor %d", fd);
+	return fd;
+}
+
+/* Options. */
+
+static void
+take_protocol(struct options *o, const char *name)
+{
+	int kind = frame_kind(name);
+
+	if (strcmp(name, "exec") == 0) {
+		o->channel.mode = CHANNEL_EXEC;
+		return;
+	}
+	if (kind == -1)
+		die(EXIT_USAGE, "-w %s: give exec, line, netstring, packet4 "
+		    "or mux", name);
+	o->channel.kind = o->workers.kind = (enum frame_kind)kind;
+	o->channel.mode = kind == FRAME_MUX ? CHANNEL_MUX : CHANNEL_POOL;
+}
+
+static void
+parse(struct options *o, int argc, char **argv)
+{
+	int letter;
+
+	memset(o, 0, sizeof(*o));
+	while ((letter = getopt(argc, argv, "+c:k:qvw:")) != -1)
+		switch (letter) {
+		case 'c':
+			o->capacity = opt_number('c', optarg, 1, CAPACITY_MAX);
+			break;
+		case 'k':
+			o->keyfile = optarg;
+			break;
+		case 'q':
+			log_less();
+			break;
+		case 'v':
+			log_more();
+			break;
+		case 'w':
+			take_protocol(o, optarg);
+			break;
+		default:
+			die_usage(SYNOPSIS);
+		}
+	if (argc - optind < 2)
+		die_usage(SYNOPSIS);
+	o->channel.module = slice_str(opt_name("module", argv[optind]));
+	o->workers.mode = o->channel.mode;
+	o->workers.argv = argv + optind + 1;
+	o->workers.env = launch_environ(LAUNCH_WORKER, NULL);
+	if (o->workers.env == NULL)
+		die_errno(EXIT_TEMPORARY, "unable to start");
+}
+
+/* Ends. */
+
+static void
+end_group(struct program *p, int signo)
+{
+	if (getpgrp() == getpid())
+		kill(0, signo);
+	else if (signo == SIGKILL)
+		hub_stop(&p->hub, 0, EXIT_TEMPORARY);
+}
+
+static void
+on_end(void *arg)
+{
+	struct program *p = arg;
+	int64_t now = loop_now(p->loop);
+
+	if (workers_alive(p->workers) == 0) {
+		hub_stop(&p->hub, ORPHAN_STEP, EXIT_TEMPORARY);
+	} else if (now < p->end_at) {
+		loop_timer(p->loop, &p->end, now + ORPHAN_STEP);
+	} else {
+		end_group(p, SIGKILL);
+	}
+}
+
+/* Nobody counts any more what runs here: all of it ends, casts too. */
+static void
+orphan(struct program *p)
+{
+	if (p->orphaned)
+		return;
+	log_error("the listener is gone: ending");
+	p->orphaned = 1;
+	p->end_at = loop_now(p->loop) + ORPHAN_MS;
+	loop_timer(p->loop, &p->end, loop_now(p->loop));
+	end_group(p, SIGTERM);
+}
+
+static void
+on_term(void *arg, int signo)
+{
+	struct program *p = arg;
+
+	(void)signo;
+	if (p->orphaned || p->end_at != 0)
+		return;
+	p->end_at = loop_now(p->loop) + STOP_MS;
+	loop_timer(p->loop, &p->end, p->end_at);
+	channel_drain(p->channel, loop_now(p->loop));
+	hub_deliver(&p->hub);
+}
+
+static void
+on_act(void *arg, const struct act *a)
+{
+	struct program *p = arg;
+
+	if (a->kind == CHANNEL_ORPHAN)
+		orphan(p);
+	else
+		workers_act(p->workers, a);
+}
+
+/* The start. */
+
+/* Over pipes no proof is asked for here, but the other end may ask, where its
+ * own is TCP (stunnel): then a key that was named is good. */
+static const struct key *
+take_key(const struct program *p, const char *file, struct key *key)
+{
+	if (file == NULL && getenv("LAMBDA_KEY") == NULL && !net_is_tcp(p->in))
+		return NULL;
+	run_key(key, file);
+	return key;
+}
+
+static void
+link_up(struct program *p)
+{
+	char name[UCSPI_PEER_MAX];
+	uint32_t client;
+
+	if (p->control != -1 && hub_adopt(&p->hub, p->control, p->control, 1,
+	    CHANNEL_LISTENER_TAG) == 0)
+		die_errno(EXIT_TEMPORARY, "unable to start");
+	if (net_adopt(p->in) == -1 || net_adopt(p->out) == -1)
+		die_errno(EXIT_TEMPORARY, "unable to take the connection");
+	client = hub_adopt(&p->hub, p->in, p->out, 0, CHANNEL_CLIENT_TAG);
+	if (client == 0)
+		die_errno(EXIT_TEMPORARY, "unable to take the connection");
+	if (!net_is_tcp(p->in) && ucspi_peer(name))
+		hub_name(&p->hub, client, name);
+	workers_client(p->workers, client);
+}
+
+static void
+start(struct program *p, struct options *o)
+{
+	static struct key key;
+	uint64_t seed;
+
+	hub_init(&p->hub, p->loop, ROLE_CHANNEL,
+	    take_key(p, o->keyfile, &key));
+	random_bytes(&seed, sizeof(seed));
+	if (p->control == -1)
+		o->channel.capacity = o->capacity > 0 ? o->capacity :
+							run_processors();
+	p->channel = channel_new(&p->hub.self.instance, seed, &o->channel);
+	if (p->channel == NULL)
+		die_errno(EXIT_TEMPORARY, "unable to start");
+	p->workers = workers_new(&p->hub, p->channel, &o->workers);
+	p->end.fn = on_end;
+	p->end.arg = p;
+	p->hub.act = on_act;
+	p->hub.arg = p;
+	p->hub.serves = ROLE_PLB | ROLE_CALLER;
+	hub_core(&p->hub, &channel_ops, p->channel, channel_out(p->channel));
+	loop_signal(p->loop, SIGTERM, on_term, p);
+	link_up(p);
+}
+
+int
+main(int argc, char **argv)
+{
+	static struct program p;
+	struct options o;
+	int status;
+
+	die_name(argv[0]);
+	run_argv0(argv[0]);
+	launch_reserve();
+	take_connection(&p);
+	parse(&o, argc, argv);
+	check_connection(&p);
+	p.control = take_control();
+	/* Workers are in this group, so that all of them can be ended. */
+	setpgid(0, 0);
+	p.loop = loop_new();
+	start(&p, &o);
+	loop_run(p.loop);
+	status = p.hub.status;
+	workers_free(p.workers);
+	hub_free(&p.hub);
+	channel_free(p.channel);
+	loop_free(p.loop);
+	free(o.workers.env);
+	return status;
+}

@@ -1,0 +1,186 @@
+/*
+ * lambda-ctl: asks a process of the tier what it knows, and prints the answer,
+ * a row a line.
+ */
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "die.h"
+#include "hub.h"
+#include "launch.h"
+#include "log.h"
+#include "opt.h"
+
+#define ANSWER_MS 5000
+#define SYNOPSIS  "[-qv] [-A address | -b socket] [-k keyfile] command [argument ...]"
+
+/* The core: one question, its reports, the end. */
+struct ctl {
+	struct outbox out;
+	const char *what;
+	const char *where;
+	unsigned role; /* of whoever is asked, once linked */
+	int done;
+};
+
+static void
+up(void *core, int64_t now, uint32_t peer, const struct peer_info *info)
+{
+	struct ctl *c = core;
+	struct msg m;
+
+	(void)now;
+	c->role = info->role;
+	memset(&m, 0, sizeof(m));
+	m.type = MSG_INSPECT;
+	m.u.inspect.what = slice_str(c->what);
+	outbox_send(&c->out, peer, &m);
+}
+
+static void
+down(void *core, int64_t now, uint32_t peer)
+{
+	struct ctl *c = core;
+
+	(void)now;
+	(void)peer;
+	if (c->done)
+		return;
+	log_error(c->role == ROLE_CHANNEL ? "%s is a listener's or a "
+	    "channel's: ask an authority, a broker, an exchange or a PLB" :
+	    "%s has gone without an answer", c->where);
+	outbox_act(&c->out, ACT_STOP, 0, EXIT_TEMPORARY, slice_of(NULL, 0));
+}
+
+static int
+message(void *core, int64_t now, uint32_t peer, const struct msg *m)
+{
+	struct ctl *c = core;
+	struct slice rows = m->u.report.rows, row;
+
+	(void)now;
+	(void)peer;
+	if (m->type != MSG_REPORT)
+		return 0;
+	while (list_next(&rows, &row) == 1)
+		printf("%.*s\n", SLICE_ARG(row));
+	if (m->u.report.more)
+		return 0;
+	c->done = 1;
+	return outbox_act(&c->out, ACT_STOP, 0, 0, slice_of(NULL, 0));
+}
+
+static void
+failed(void *core, int64_t now, uint32_t tag, struct slice reason)
+{
+	struct ctl *c = core;
+
+	(void)now;
+	(void)tag;
+	log_error("no answer from %s: %.*s: is it running, with the same key?",
+	    c->where, SLICE_ARG(reason));
+	outbox_act(&c->out, ACT_STOP, 0, EXIT_TEMPORARY, slice_of(NULL, 0));
+}
+
+static void
+tick(void *core, int64_t now)
+{
+	(void)core;
+	(void)now;
+}
+
+static int64_t
+deadline(const void *core)
+{
+	(void)core;
+	return INT64_MAX;
+}
+
+static const struct core_ops ctl_ops = {
+	ROLE_CTL, up, down, message, failed, tick, deadline
+};
+
+static void
+on_late(void *arg)
+{
+	const char *where = arg;
+
+	die(EXIT_TEMPORARY, "no answer from %s in %d s: is it running, with "
+	    "the same key?", where, ANSWER_MS / 1000);
+}
+
+static const char *const commands[] = { "all", "authorities", "contacts",
+	"exchanges", "modules", "orders", "peers", NULL };
+
+static const char *
+command(char **argv, int argc)
+{
+	size_t i;
+
+	if (argc != 1)
+		die_usage(SYNOPSIS);
+	for (i = 0; commands[i] != NULL; i++)
+		if (strcmp(commands[i], argv[0]) == 0)
+			return i == 0 ? "" : commands[i];
+	die(EXIT_USAGE, "%s: no such command: give all, authorities, contacts, "
+	    "exchanges, modules, orders or peers", argv[0]);
+	return NULL;
+}
+
+int
+main(int argc, char **argv)
+{
+	static struct ctl core;
+	static struct hub hub;
+	static struct timer late;
+	const char *keyfile = NULL, *address = NULL, *broker = NULL;
+	char text[ADDR_TEXT_MAX];
+	struct addr a;
+	struct key key;
+	int letter;
+
+	die_name(argv[0]);
+	run_argv0(argv[0]);
+	launch_reserve();
+	while ((letter = getopt(argc, argv, "qvA:b:k:")) != -1) {
+		if (letter == 'A')
+			address = optarg;
+		else if (letter == 'b')
+			broker = optarg;
+		else if (letter == 'k')
+			keyfile = optarg;
+		else if (letter == 'v')
+			log_more();
+		else if (letter == 'q')
+			log_less();
+		else
+			die_usage(SYNOPSIS);
+	}
+	if (address != NULL && broker != NULL)
+		die(EXIT_USAGE, "-A and -b: give one of them");
+	core.what = command(argv + optind, argc - optind);
+	if (address != NULL)
+		opt_address('A', address, 0, &a);
+	else
+		run_broker_socket(&a, broker);
+	core.where = addr_print(&a, text);
+	run_key(&key, keyfile);
+	if (address != NULL)
+		run_key_need(&key, 'A', &a);
+	hub_init(&hub, loop_new(), ROLE_CTL, &key);
+	outbox_init(&core.out);
+	hub_dial(&hub, slice_str(text), DIAL_ONCE, 1);
+	hub_core(&hub, &ctl_ops, &core, &core.out);
+	late.fn = on_late;
+	late.arg = text;
+	loop_timer(hub.loop, &late, loop_now(hub.loop) + ANSWER_MS);
+	loop_run(hub.loop);
+	if (fflush(stdout) == EOF)
+		die_errno(EXIT_TEMPORARY, "unable to write standard output");
+	return hub.status;
+}

@@ -1,0 +1,399 @@
+/*
+ * lambda-discovery: answers Erlang nodes in place of epmd, from the nodes that
+ * register here and from the contacts on standard input.
+ */
+
+#include <sys/resource.h>
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "desk.h"
+#include "die.h"
+#include "epmd_module.h"
+#include "launch.h"
+#include "lines.h"
+#include "log.h"
+#include "net.h"
+#include "opt.h"
+#include "replace.h"
+#include "run.h"
+
+#define SYNOPSIS      "[-Eqv] [-d fd] [-H hostsfile] [-l address] [-p port]"
+#define FILES_OWN     64   /* descriptors for what are not clients */
+#define ADDRESSES_MAX 16   /* of -l */
+#define HOSTS_MS      1100 /* between two hosts files: their mtimes differ */
+#define HOSTS_AGAIN_MS 5000 /* after one could not be written */
+#define HOST_NAME_MAX_BYTES 256
+
+struct program {
+	const char *hosts;
+	const char *listen[ADDRESSES_MAX];
+	size_t nlisten;
+	int port, ready_fd, print;
+	struct addr bound[DESK_SOCKETS_MAX];
+	size_t nbound;
+	char host[HOST_NAME_MAX_BYTES]; /* this one's name */
+	struct loop *loop;
+	struct discovery *core;
+	struct desk desk;
+	struct lines input;
+	struct timer write;
+	int64_t written; /* when the hosts file was, or will be no earlier */
+};
+
+/* Options. */
+
+static void
+add_listen(struct program *p, const char *address)
+{
+	if (p->nlisten == ADDRESSES_MAX)
+		die(EXIT_USAGE, "-l %s: at most %d addresses", address,
+		    ADDRESSES_MAX);
+	p->listen[p->nlisten++] = address;
+}
+
+static void
+take_option(struct program *p, int letter, char *arg)
+{
+	switch (letter) {
+	case 'd':
+		p->ready_fd = (int)opt_number('d', arg, 3, 65535);
+		break;
+	case 'E':
+		p->print = 1;
+		break;
+	case 'H':
+		p->hosts = arg;
+		break;
+	case 'l':
+		add_listen(p, arg);
+		break;
+	case 'p':
+		p->port = (int)opt_number('p', arg, 0, 65535);
+		break;
+	case 'q':
+		log_less();
+		break;
+	case 'v':
+		log_more();
+		break;
+	default:
+		die_usage(SYNOPSIS);
+	}
+}
+
+static void
+take_environment(struct program *p)
+{
+	const char *port = getenv("ERL_EPMD_PORT");
+	char *addresses = getenv("ERL_EPMD_ADDRESS"), *one, *state = NULL;
+	char *end;
+	long n;
+
+	if (p->port == -1 && port != NULL && port[0] != '\0') {
+		n = strtol(port, &end, 10);
+		if (*end != '\0' || n < 1 || n > 65535)
+			die(EXIT_USAGE, "ERL_EPMD_PORT=%s: give a port", port);
+		p->port = (int)n;
+	}
+	if (p->port == -1)
+		p->port = EPMD_PORT;
+	if (p->nlisten > 0 || addresses == NULL)
+		return;
+	for (one = strtok_r(addresses, ", ", &state); one != NULL;
+	    one = strtok_r(NULL, ", ", &state))
+		add_listen(p, one);
+}
+
+static void
+parse(struct program *p, int argc, char **argv)
+{
+	int letter;
+
+	p->port = p->ready_fd = -1;
+	while ((letter = getopt(argc, argv, "d:EH:l:p:qv")) != -1)
+		take_option(p, letter, optarg);
+	if (optind != argc)
+		die_usage(SYNOPSIS);
+	take_environment(p);
+}
+
+static int
+print_module(void)
+{
+	size_t i;
+
+	for (i = 0; epmd_module[i] != NULL; i++)
+		if (puts(epmd_module[i]) == EOF)
+			break;
+	if (fflush(stdout) == EOF)
+		die_errno(EXIT_TEMPORARY, "unable to print");
+	return 0;
+}
+
+/* Sockets. */
+
+/* Listen: 0, or -1 with errno. Port 0 is that of the first socket, so that all
+ * are on one. */
+static int
+listen_on(struct program *p, struct addr *a, int *fd)
+{
+	char text[ADDR_TEXT_MAX];
+	struct addr *bound = &p->bound[p->nbound];
+
+	if (addr_port(a) == 0)
+		addr_set_port(a, p->port);
+	if ((*fd = net_listen(a, bound)) == -1)
+		return -1;
+	p->nbound++;
+	if (p->port == 0)
+		p->port = addr_port(bound);
+	log_info("listening on %s", addr_print(bound, text));
+	return 0;
+}
+
+/* Does one of -l say it already, by name or by all addresses? */
+static int
+is_listened(const struct program *p, const struct addr *a)
+{
+	struct addr b;
+	size_t i;
+
+	for (i = 0; i < p->nlisten; i++) {
+		opt_address('l', p->listen[i], EPMD_PORT, &b);
+		addr_set_port(&b, addr_port(a));
+		if (addr_equal(a, &b) || (addr_is_any(&b) &&
+		    a->u.sa.sa_family == b.u.sa.sa_family))
+			return 1;
+	}
+	return 0;
+}
+
+/* A host without IPv6 has no ::1; one that has it may not have our port 0 free
+ * there. */
+static void
+listen_loopback(struct program *p, int fds[])
+{
+	static const char *const loopback[] = { "127.0.0.1:0", "[::1]:0" };
+	char text[ADDR_TEXT_MAX];
+	struct addr a;
+	size_t i;
+
+	for (i = 0; i < 2; i++) {
+		addr_parse(&a, loopback[i], strlen(loopback[i]), 0, NULL);
+		if (is_listened(p, &a))
+			continue;
+		if (listen_on(p, &a, &fds[p->nbound]) == 0)
+			continue;
+		if (i == 1 && errno != EADDRINUSE && errno != EACCES) {
+			log_debug("no %s: %s", addr_print(&a, text),
+			    strerror(errno));
+			continue;
+		}
+		die_errno(EXIT_TEMPORARY, "unable to listen on %s "
+		    "(is an epmd running? epmd -kill ends it)",
+		    addr_print(&a, text));
+	}
+}
+
+static void
+take_inherited(struct program *p, int fd, int fds[])
+{
+	struct addr *bound = &p->bound[p->nbound];
+	char text[ADDR_TEXT_MAX];
+
+	if (net_local(fd, bound) == -1 || !net_is_listening(fd))
+		die(EXIT_USAGE, "LISTEN_FDS: descriptor %d is not a listening "
+		    "socket", fd);
+	fds[p->nbound++] = fd;
+	p->port = addr_port(bound);
+	log_info("listening on %s", addr_print(bound, text));
+}
+
+static void
+listen_named(struct program *p, int fds[])
+{
+	char text[ADDR_TEXT_MAX];
+	struct addr a;
+	size_t i;
+
+	for (i = 0; i < p->nlisten; i++) {
+		opt_address('l', p->listen[i],
+		    p->port == 0 ? EPMD_PORT : p->port, &a);
+		if (addr_is_unix(&a))
+			die(EXIT_USAGE, "-l %s: Erlang nodes ask over TCP: "
+			    "give an IP address", p->listen[i]);
+		if (p->port == 0)
+			addr_set_port(&a, 0);
+		if (listen_on(p, &a, &fds[p->nbound]) == -1)
+			die_errno(EXIT_TEMPORARY, "unable to listen on %s",
+			    addr_print(&a, text));
+	}
+}
+
+/* As many descriptors as we may have; clients get what we do not need. */
+static unsigned
+clients_max(void)
+{
+	struct rlimit r;
+
+	if (getrlimit(RLIMIT_NOFILE, &r) == -1)
+		return FILES_OWN;
+	if (r.rlim_cur != r.rlim_max) {
+		r.rlim_cur = r.rlim_max;
+		if (setrlimit(RLIMIT_NOFILE, &r) == -1)
+			getrlimit(RLIMIT_NOFILE, &r);
+	}
+	if (r.rlim_cur == RLIM_INFINITY ||
+	    r.rlim_cur >= DISCOVERY_CLIENTS_MAX + FILES_OWN)
+		return DISCOVERY_CLIENTS_MAX;
+	return r.rlim_cur < 2 * FILES_OWN ? FILES_OWN :
+	    (unsigned)r.rlim_cur - FILES_OWN;
+}
+
+/* The hosts file. */
+
+static int
+write_hosts(struct program *p)
+{
+	struct buf text;
+	int r;
+
+	buf_init(&text, CONTACTS_HOSTS_MAX);
+	r = discovery_hosts(p->core, &text);
+	if (r == 0)
+		r = replace_file(p->hosts, buf_slice(&text));
+	buf_free(&text);
+	return r;
+}
+
+static void
+on_write(void *arg)
+{
+	struct program *p = arg;
+	int64_t now = loop_now(p->loop);
+
+	p->written = now + HOSTS_MS;
+	if (write_hosts(p) == 0)
+		return;
+	log_error("unable to write %s: %s", p->hosts, strerror(errno));
+	loop_timer(p->loop, &p->write, now + HOSTS_AGAIN_MS);
+}
+
+/* Whoever reads the file looks at seconds: two of them are never in one. */
+static void
+on_hosts(void *arg)
+{
+	struct program *p = arg;
+	int64_t now = loop_now(p->loop);
+
+	if (p->hosts != NULL && p->write.slot == 0)
+		loop_timer(p->loop, &p->write,
+		    p->written > now ? p->written : now);
+}
+
+/* Input and signals. */
+
+static void
+on_line(void *arg, const char *line, size_t len, unsigned long number)
+{
+	struct program *p = arg;
+
+	discovery_line(p->core, slice_of(line, len), number);
+	desk_deliver(&p->desk);
+}
+
+static void
+on_term(void *arg, int signo)
+{
+	(void)signo;
+	loop_stop(((struct program *)arg)->loop);
+}
+
+static void
+on_hup(void *arg, int signo)
+{
+	struct program *p = arg;
+
+	(void)signo;
+	if (lines_again(&p->input))
+		log_info("reading standard input again");
+}
+
+static void
+make_core(struct program *p, unsigned clients)
+{
+	struct discovery_config config;
+
+	memset(&config, 0, sizeof(config));
+	if (gethostname(p->host, sizeof(p->host) - 1) == -1)
+		p->host[0] = '\0';
+	random_bytes(&config.seed, sizeof(config.seed));
+	config.seconds = (uint32_t)((int64_t)time(NULL) -
+	    loop_now(p->loop) / 1000);
+	config.port = (uint16_t)p->port;
+	config.relaxed = getenv("ERL_EPMD_RELAXED_COMMAND_CHECK") != NULL;
+	config.clients = clients;
+	config.host = slice_str(p->host);
+	if ((p->core = discovery_new(&config)) == NULL)
+		die_errno(EXIT_TEMPORARY, "unable to start");
+}
+
+static void
+start(struct program *p)
+{
+	int fds[DESK_SOCKETS_MAX];
+	unsigned clients = clients_max();
+	size_t i;
+	int fd;
+
+	p->loop = loop_new();
+	if ((fd = net_inherited(NULL)) != -1) {
+		take_inherited(p, fd, fds);
+	} else {
+		listen_loopback(p, fds);
+		listen_named(p, fds);
+	}
+	make_core(p, clients);
+	desk_init(&p->desk, p->loop, p->core, clients);
+	p->desk.hosts = on_hosts;
+	p->desk.arg = p;
+	for (i = 0; i < p->nbound; i++)
+		desk_listen(&p->desk, fds[i]);
+	p->write.fn = on_write;
+	p->write.arg = p;
+	if (p->hosts != NULL && write_hosts(p) == -1)
+		die_errno(EXIT_TEMPORARY, "unable to write %s", p->hosts);
+	p->written = loop_now(p->loop) + HOSTS_MS;
+	lines_init(&p->input, p->loop, 0, on_line, p);
+	loop_signal(p->loop, SIGTERM, on_term, p);
+	loop_signal(p->loop, SIGINT, on_term, p);
+	loop_signal(p->loop, SIGHUP, on_hup, p);
+	net_ready(p->ready_fd);
+}
+
+int
+main(int argc, char **argv)
+{
+	static struct program p;
+
+	die_name(argv[0]);
+	launch_reserve();
+	parse(&p, argc, argv);
+	if (p.print)
+		return print_module();
+	start(&p);
+	loop_run(p.loop);
+	lines_stop(&p.input);
+	loop_untimer(p.loop, &p.write);
+	desk_free(&p.desk);
+	discovery_free(p.core);
+	loop_free(p.loop);
+	return 0;
+}

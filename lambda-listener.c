@@ -1,0 +1,414 @@
+/*
+ * lambda-listener: publishes a module of this host. It sells its capacity
+ * through the broker, and starts a channel for each PLB that connects.
+ */
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "attrs.h"
+#include "die.h"
+#include "door.h"
+#include "frame.h"
+#include "launch.h"
+#include "listener.h"
+#include "log.h"
+#include "net.h"
+#include "offer.h"
+#include "opt.h"
+#include "whereis.h"
+
+#define SYNOPSIS \
+	"[-qvW] [-a address] [-b socket] [-c capacity] [-d fd]\n" \
+	"[-f function ...] [-k keyfile] [-l address] [-n node]\n" \
+	"[-t label=value ...] [-V version] [-w protocol]\n" \
+	"module program [argument ...]"
+#define STOP_MS	     30000 /* from SIGTERM to the end, at most */
+#define WATCH_MS     1000  /* how often -W looks */
+#define CAPACITY_MAX 1000000
+#define ATTRS_MAX    (4 * LIST_MAX)
+#define CHANNEL_ARGS 16	   /* of our own, before module and program */
+#define DIGEST_SHOWN 8	   /* bytes of a digest, in the log */
+
+struct options {
+	const char *address, *broker, *keyfile, *listen, *node;
+	const char *protocol, *module;
+	char **program; /* and its arguments, ended by NULL */
+	struct offer offer;
+	uint64_t capacity;
+	int ready;     /* descriptor to say so on, or -1 */
+	int watch;
+	int louder;    /* -v less -q */
+};
+
+struct program {
+	struct loop *loop;
+	struct hub hub;
+	struct key key;
+	struct listener *listener;
+	struct door *door;
+	struct options options;
+	char **channel;	     /* what channels are run with */
+	struct buf attrs;    /* as published */
+	struct timer look;   /* -W */
+	struct stamp seen;   /* at the last look */
+	struct stamp known;  /* as published, or found wanting */
+	struct whereis node; /* -n */
+};
+
+/* Options. */
+
+static void
+add(int letter, char **list, size_t *n, size_t max, char *arg)
+{
+	if (*n == max)
+		die(EXIT_USAGE, "-%c %s: at most %d of them", letter, arg,
+		    (int)max);
+	list[(*n)++] = arg;
+}
+
+static void
+take_option(struct options *o, int letter, char *arg)
+{
+	switch (letter) {
+	case 'a':
+		o->address = arg;
+		break;
+	case 'b':
+		o->broker = arg;
+		break;
+	case 'c':
+		o->capacity = opt_number('c', arg, 1, CAPACITY_MAX);
+		break;
+	case 'd':
+		o->ready = (int)opt_number('d', arg, 3, 65535);
+		break;
+	case 'f':
+		add('f', o->offer.functions, &o->offer.nfunctions, EXPORTS_MAX,
+		    arg);
+		break;
+	case 'k':
+		o->keyfile = arg;
+		break;
+	case 'l':
+		o->listen = arg;
+		break;
+	case 'n':
+		o->node = opt_name("node", arg);
+		break;
+	case 'q':
+		o->louder--;
+		log_less();
+		break;
+	case 't':
+		add('t', o->offer.labels, &o->offer.nlabels, LABELS_MAX, arg);
+		break;
+	case 'V':
+		o->offer.version = arg;
+		break;
+	case 'v':
+		o->louder++;
+		log_more();
+		break;
+	case 'W':
+		o->watch = 1;
+		break;
+	case 'w':
+		if (strcmp(arg, "exec") != 0 && frame_kind(arg) == -1)
+			die(EXIT_USAGE, "-w %s: give exec, line, netstring, "
+			    "packet4 or mux", arg);
+		o->protocol = arg;
+		break;
+	default:
+		die_usage(SYNOPSIS);
+	}
+}
+
+static void
+parse(struct options *o, int argc, char **argv)
+{
+	int letter;
+
+	o->capacity = run_processors();
+	o->listen = "127.0.0.1:0";
+	o->protocol = "exec";
+	o->ready = -1;
+	while ((letter = getopt(argc, argv,
+	    "+a:b:c:d:f:k:l:n:qt:V:vWw:")) != -1)
+		take_option(o, letter, optarg);
+	if (argc - optind < 2)
+		die_usage(SYNOPSIS);
+	o->module = opt_name("module", argv[optind]);
+	o->program = argv + optind + 1;
+	o->offer.program = o->program[0];
+}
+
+/* lambda-channel [-q ...|-v ...] [-k keyfile] -w protocol -- module program
+ * [argument ...] */
+static char **
+channel_argv(const struct options *o)
+{
+	size_t n = 0, i, args = 0;
+	int louder = o->louder;
+	char **argv;
+
+	while (o->program[args] != NULL)
+		args++;
+	argv = malloc((CHANNEL_ARGS + args) * sizeof(char *));
+	if (argv == NULL)
+		die_errno(EXIT_TEMPORARY, "unable to start");
+	argv[n++] = run_sibling("lambda-channel");
+	for (; louder > 0 && n < 4; louder--)
+		argv[n++] = "-v";
+	for (; louder < 0 && n < 4; louder++)
+		argv[n++] = "-q";
+	if (o->keyfile != NULL) {
+		argv[n++] = "-k";
+		argv[n++] = (char *)(uintptr_t)o->keyfile;
+	}
+	argv[n++] = "-w";
+	argv[n++] = (char *)(uintptr_t)o->protocol;
+	argv[n++] = "--";
+	argv[n++] = (char *)(uintptr_t)o->module;
+	for (i = 0; i <= args; i++)
+		argv[n++] = o->program[i];
+	return argv;
+}
+
+/* What is published. */
+
+static void
+log_published(const char *module, struct slice encoded)
+{
+	char text[1024], digest[2 * DIGEST_SHOWN + 1] = "none";
+	struct attrs attrs;
+	size_t i;
+
+	if (group_decode(&schema_attrs, encoded, &attrs) == 0 &&
+	    attrs.digest.len >= DIGEST_SHOWN)
+		for (i = 0; i < DIGEST_SHOWN; i++)
+			snprintf(digest + 2 * i, 3, "%02x", attrs.digest.p[i]);
+	log_info("publishing new code of %s: digest %s, %s", module, digest,
+	    attrs_print(encoded, text, sizeof(text)));
+}
+
+/* New code beside the old: unless always, only where it differs. */
+static void
+publish(struct program *p, int always)
+{
+	struct buf attrs;
+	char why[1024];
+
+	buf_init(&attrs, ATTRS_MAX);
+	if (offer_make(&p->options.offer, &attrs, why, sizeof(why)) == -1) {
+		log_error("what was published stays: %s", why);
+		buf_free(&attrs);
+		return;
+	}
+	if (!always && slice_equal(buf_slice(&attrs), buf_slice(&p->attrs))) {
+		buf_free(&attrs);
+		return;
+	}
+	buf_free(&p->attrs);
+	p->attrs = attrs;
+	log_published(p->options.module, buf_slice(&attrs));
+	if (listener_publish(p->listener, loop_now(p->loop),
+	    buf_slice(&attrs)) == -1)
+		log_error("unable to publish: %s", strerror(errno));
+	hub_deliver(&p->hub);
+}
+
+/* A file that is being written is waited for: it has to be the same at two
+ * looks. What is found wanting is said once. */
+static void
+on_look(void *arg)
+{
+	struct program *p = arg;
+	struct stamp now = stamp_of(p->options.offer.program);
+
+	loop_timer(p->loop, &p->look, loop_now(p->loop) + WATCH_MS);
+	if (!stamp_equal(&now, &p->known) && stamp_equal(&now, &p->seen)) {
+		p->known = now;
+		publish(p, 0);
+	}
+	p->seen = now;
+}
+
+static void
+on_hangup(void *arg, int signo)
+{
+	struct program *p = arg;
+
+	(void)signo;
+	p->known = p->seen = stamp_of(p->options.offer.program);
+	publish(p, 1);
+}
+
+/* An EPMD knows ports; the address is that of this host, which the broker
+ * knows best. */
+static void
+on_moved(void *arg, unsigned port)
+{
+	struct program *p = arg;
+	char dist[ADDRESS_MAX + 1] = "";
+
+	if (port != 0) {
+		snprintf(dist, sizeof(dist), "0.0.0.0:%u", port);
+		log_info("node %s is at port %u", p->options.node, port);
+	} else {
+		log_info("node %s is not there any more", p->options.node);
+	}
+	listener_dist(p->listener, slice_str(dist));
+	hub_deliver(&p->hub);
+}
+
+static void
+on_stopping(void *arg)
+{
+	struct program *p = arg;
+
+	log_error("channels have not ended in time: ending them");
+	hub_stop(&p->hub, 0, 0);
+}
+
+/* Channels whose listener is gone end themselves. */
+static void
+on_term(void *arg, int signo)
+{
+	struct program *p = arg;
+
+	(void)signo;
+	if (p->look.fn == on_stopping)
+		return;
+	door_shut(p->door);
+	listener_stop(p->listener, loop_now(p->loop));
+	hub_deliver(&p->hub);
+	p->look.fn = on_stopping;
+	loop_timer(p->loop, &p->look, loop_now(p->loop) + STOP_MS);
+}
+
+/* The start. */
+
+/* The listening socket; its address, or that of -a, in text. */
+static int
+open_socket(struct program *p, char text[ADDR_TEXT_MAX])
+{
+	struct options *o = &p->options;
+	struct addr want, bound, given;
+	int fd = net_inherited(NULL);
+
+	if (fd != -1) {
+		if (net_local(fd, &bound) == -1 || !net_is_listening(fd))
+			die(EXIT_USAGE, "LISTEN_FDS: descriptor %d is not a "
+			    "listening socket", fd);
+		want = bound;
+	} else {
+		opt_address('l', o->listen, 0, &want);
+	}
+	if (addr_is_unix(&want))
+		die(EXIT_USAGE, "a listener accepts on TCP: give -l IP:PORT");
+	run_key_need(&p->key, 'l', &want);
+	if (fd == -1 && (fd = net_listen(&want, &bound)) == -1)
+		die_errno(EXIT_TEMPORARY, "unable to listen on %s",
+		    addr_print(&want, text));
+	addr_print(&bound, text);
+	if (o->address != NULL) {
+		opt_address('a', o->address, addr_port(&bound), &given);
+		addr_print(&given, text);
+	}
+	return fd;
+}
+
+static void
+make_listener(struct program *p, const char *address)
+{
+	const struct options *o = &p->options;
+	struct listener_config config;
+	char why[1024];
+	uint64_t seed;
+
+	buf_init(&p->attrs, ATTRS_MAX);
+	if (offer_make(&o->offer, &p->attrs, why, sizeof(why)) == -1)
+		die(EXIT_USAGE, "%s", why);
+	p->known = p->seen = stamp_of(o->offer.program);
+	memset(&config, 0, sizeof(config));
+	config.module = slice_str(o->module);
+	config.capacity = o->capacity;
+	config.attrs = buf_slice(&p->attrs);
+	config.node = slice_str(o->node);
+	config.address = slice_str(address);
+	random_bytes(&seed, sizeof(seed));
+	p->listener = listener_new(&p->hub.self.instance, seed, &config);
+	if (p->listener == NULL)
+		die_errno(EXIT_TEMPORARY, "unable to start");
+	hub_core(&p->hub, &listener_ops, p->listener,
+	    listener_out(p->listener));
+}
+
+static void
+dial_broker(struct program *p)
+{
+	char text[ADDR_TEXT_MAX];
+	struct addr a;
+
+	run_broker_socket(&a, p->options.broker);
+	if (hub_dial(&p->hub, slice_str(addr_print(&a, text)), DIAL_FOREVER,
+	    0) == -1)
+		die_errno(EXIT_TEMPORARY, "unable to start");
+}
+
+static void
+start(struct program *p)
+{
+	char address[ADDR_TEXT_MAX];
+	int fd;
+
+	run_key(&p->key, p->options.keyfile);
+	fd = open_socket(p, address);
+	hub_init(&p->hub, p->loop, ROLE_LISTENER, &p->key);
+	make_listener(p, address);
+	p->channel = channel_argv(&p->options);
+	p->door = door_open(&p->hub, p->listener, fd, p->channel);
+	dial_broker(p);
+	if (p->options.node != NULL)
+		whereis_init(&p->node, p->loop, p->options.node, on_moved, p);
+	loop_signal(p->loop, SIGTERM, on_term, p);
+	loop_signal(p->loop, SIGINT, on_term, p);
+	loop_signal(p->loop, SIGHUP, on_hangup, p);
+	p->look.fn = on_look;
+	p->look.arg = p;
+	if (p->options.watch)
+		loop_timer(p->loop, &p->look, loop_now(p->loop) + WATCH_MS);
+	log_info("publishing %s at %s, capacity %llu", p->options.module,
+	    address, (unsigned long long)p->options.capacity);
+	net_ready(p->options.ready);
+}
+
+int
+main(int argc, char **argv)
+{
+	static struct program p;
+	int status;
+
+	die_name(argv[0]);
+	run_argv0(argv[0]);
+	launch_reserve();
+	parse(&p.options, argc, argv);
+	p.loop = loop_new();
+	start(&p);
+	loop_run(p.loop);
+	status = p.hub.status;
+	whereis_stop(&p.node);
+	door_free(p.door);
+	hub_free(&p.hub);
+	listener_free(p.listener);
+	buf_free(&p.attrs);
+	free(p.channel[0]);
+	free(p.channel);
+	loop_free(p.loop);
+	return status;
+}

@@ -1,0 +1,324 @@
+/*
+ * lambda-plb: buys capacity of one module and serves it to local clients on a
+ * Unix socket.
+ */
+
+#include <sys/stat.h>
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "die.h"
+#include "hub.h"
+#include "launch.h"
+#include "log.h"
+#include "net.h"
+#include "opt.h"
+#include "plb.h"
+#include "proxies.h"
+#include "want.h"
+
+#define CAPACITY     8
+#define TAKE_OVER_MS 5000  /* acquires for so long before it takes the name */
+#define LOOK_MS	     250   /* how often the name is looked at */
+#define STOP_MS	     30000 /* what is in flight may take so long at SIGTERM */
+#define SYNOPSIS \
+	"[-qv] [-b socket] [-c capacity] [-D directory] [-d fd] [-k keyfile]\n" \
+	"[-s socket] [-t label=value ...] [-V version] [-x channel] module"
+
+struct options {
+	const char *module, *broker, *socket, *channel, *keyfile;
+	const char *directory;
+	struct want want;
+	uint64_t capacity;
+	int ready_fd;
+};
+
+struct server {
+	struct hub hub;
+	struct plb *plb;
+	struct addr name; /* of the socket */
+	int passed;	  /* by a supervisor: not ours to unlink */
+	dev_t dev;	  /* what was bound there, to know it again */
+	ino_t ino;
+	struct hub_listen *listen;
+	struct timer look;
+	int64_t since;	 /* it began to acquire, to take over */
+	uint64_t wanted;
+	int ready_fd;
+	struct proxies proxies;
+	struct options *options;
+};
+
+static void
+take_option(struct options *o, int letter, char *arg)
+{
+	switch (letter) {
+	case 'b':
+		o->broker = arg;
+		break;
+	case 'c':
+		o->capacity = opt_number(letter, arg, 1, 1000000);
+		break;
+	case 'D':
+		o->directory = arg;
+		break;
+	case 'd':
+		o->ready_fd = (int)opt_number(letter, arg, 3, 1000000);
+		break;
+	case 'k':
+		o->keyfile = arg;
+		break;
+	case 's':
+		o->socket = arg;
+		break;
+	case 't':
+		want_label(&o->want, arg);
+		break;
+	case 'V':
+		o->want.version = arg;
+		break;
+	case 'x':
+		o->channel = arg;
+		break;
+	case 'v':
+		log_more();
+		break;
+	case 'q':
+		log_less();
+		break;
+	default:
+		die_usage(SYNOPSIS);
+	}
+}
+
+static void
+parse(struct options *o, int argc, char **argv)
+{
+	int letter;
+
+	memset(o, 0, sizeof(*o));
+	o->capacity = CAPACITY;
+	o->ready_fd = -1;
+	while ((letter = getopt(argc, argv, "qvb:c:D:d:k:s:t:V:x:")) != -1)
+		take_option(o, letter, optarg);
+	if (argc - optind != 1)
+		die_usage(SYNOPSIS);
+	if (o->broker != NULL && o->channel != NULL)
+		die(EXIT_USAGE, "-b and -x: give one of them");
+	o->module = opt_name("module", argv[optind]);
+}
+
+/* Serving. */
+
+static int
+name_is(const struct server *s, dev_t *dev, ino_t *ino)
+{
+	struct stat st;
+
+	if (lstat(s->name.u.un.sun_path, &st) == -1)
+		return -1;
+	*dev = st.st_dev;
+	*ino = st.st_ino;
+	return 0;
+}
+
+static void
+serve(struct server *s, int fd)
+{
+	if (fd == -1 || name_is(s, &s->dev, &s->ino) == -1)
+		die_errno(EXIT_TEMPORARY, "unable to listen on %s",
+		    s->name.u.un.sun_path);
+	s->listen = hub_listen(&s->hub, fd);
+	log_info("serving on %s", s->name.u.un.sun_path);
+	net_ready(s->ready_fd);
+	s->ready_fd = -1;
+}
+
+static void
+stop(struct server *s)
+{
+	if (s->listen == NULL)
+		hub_stop(&s->hub, 0, 0);
+	if (!s->passed)
+		net_unlink(&s->name, s->dev, s->ino);
+	hub_unlisten(&s->hub, s->listen);
+	s->listen = NULL;
+	plb_stop(s->plb, loop_now(s->hub.loop));
+	hub_deliver(&s->hub);
+}
+
+/* Once enough is acquired, or not to be had in time, take the name over from
+ * whoever serves on it now. */
+static void
+take_over(struct server *s)
+{
+	struct plb_view v;
+
+	plb_look(s->plb, &v);
+	if (v.tokens < s->wanted &&
+	    loop_now(s->hub.loop) - s->since < TAKE_OVER_MS)
+		return;
+	serve(s, net_listen_over(&s->name));
+}
+
+static void
+on_look(void *arg)
+{
+	struct server *s = arg;
+	dev_t dev;
+	ino_t ino;
+
+	if (s->listen == NULL) {
+		take_over(s);
+	} else if (name_is(s, &dev, &ino) == 0 &&
+	    (dev != s->dev || ino != s->ino)) {
+		log_info("another PLB serves on %s now: draining",
+		    s->name.u.un.sun_path);
+		stop(s);
+		return;
+	}
+	loop_timer(s->hub.loop, &s->look, loop_now(s->hub.loop) + LOOK_MS);
+}
+
+static void
+on_term(void *arg, int signo)
+{
+	struct server *s = arg;
+	static struct timer bound;
+
+	(void)signo;
+	loop_untimer(s->hub.loop, &s->look);
+	stop(s);
+	bound.fn = (timer_fn *)loop_stop;
+	bound.arg = s->hub.loop;
+	loop_timer(s->hub.loop, &bound, loop_now(s->hub.loop) + STOP_MS);
+}
+
+/* SIGHUP: the version of -V @file may be another. */
+static void
+on_hup(void *arg, int signo)
+{
+	struct server *s = arg;
+	struct buf encoded;
+	char why[REASON_MAX];
+
+	(void)signo;
+	if (want_constraints(&s->options->want, &encoded, why, sizeof(why)) == -1) {
+		log_error("%s; going on as before", why);
+		return;
+	}
+	if (plb_constrain(s->plb, loop_now(s->hub.loop), buf_slice(&encoded)) ==
+	    -1)
+		log_error("unable to change versions: %s", strerror(errno));
+	buf_free(&encoded);
+	hub_deliver(&s->hub);
+}
+
+static void
+on_act(void *arg, const struct act *a)
+{
+	struct server *s = arg;
+
+	if (a->kind == PLB_EXPORTS)
+		proxies_show(&s->proxies, a->bytes);
+}
+
+/* A supervisor's socket has its own name, which stays when we end. */
+static void
+take_passed(struct server *s, int fd)
+{
+	if (net_local(fd, &s->name) == -1 || !addr_is_unix(&s->name))
+		die(EXIT_USAGE, "the socket of LISTEN_FDS is no Unix socket");
+	s->passed = 1;
+}
+
+/* Take the name, or begin to acquire first where somebody has it. */
+static void
+start(struct server *s, const struct options *o)
+{
+	int fd = net_inherited("plb");
+
+	s->look.fn = on_look;
+	s->look.arg = s;
+	if (fd != -1)
+		take_passed(s, fd);
+	else
+		fd = net_listen(&s->name, NULL);
+	if (fd != -1)
+		serve(s, fd);
+	else if (errno == EADDRINUSE) {
+		log_info("taking %s over from the PLB that serves there",
+		    s->name.u.un.sun_path);
+		s->since = loop_now(s->hub.loop);
+	} else
+		die_errno(EXIT_TEMPORARY, "unable to listen on %s",
+		    s->name.u.un.sun_path);
+	s->wanted = o->capacity;
+	loop_timer(s->hub.loop, &s->look, loop_now(s->hub.loop) + LOOK_MS);
+	loop_signal(s->hub.loop, SIGTERM, on_term, s);
+	loop_signal(s->hub.loop, SIGINT, on_term, s);
+	loop_signal(s->hub.loop, SIGHUP, on_hup, s);
+}
+
+int
+main(int argc, char **argv)
+{
+	static struct server s;
+	struct plb_config config;
+	struct options o;
+	struct key key;
+	struct addr way;
+	char text[ADDR_TEXT_MAX], why[REASON_MAX];
+	struct buf encoded;
+	uint64_t seed;
+
+	die_name(argv[0]);
+	run_argv0(argv[0]);
+	launch_reserve();
+	parse(&o, argc, argv);
+	memset(&config, 0, sizeof(config));
+	config.module = slice_str(o.module);
+	if (want_constraints(&o.want, &encoded, why, sizeof(why)) == -1)
+		die(errno == EINVAL ? EXIT_USAGE : EXIT_TEMPORARY, "%s", why);
+	config.constraints = buf_slice(&encoded);
+	config.capacity = config.wanted = o.capacity;
+	if (o.socket != NULL)
+		opt_address('s', o.socket, 0, &s.name);
+	else
+		run_plb_socket(&s.name, o.module);
+	if (!addr_is_unix(&s.name))
+		die(EXIT_USAGE, "-s %s: give the path of a Unix socket, with "
+		    "a slash", o.socket);
+	run_key(&key, o.keyfile);
+	s.ready_fd = o.ready_fd;
+	s.options = &o;
+	proxies_init(&s.proxies, o.directory, o.module, &s.name);
+	hub_init(&s.hub, loop_new(), ROLE_PLB, &key);
+	if (o.channel != NULL) {
+		opt_address('x', o.channel, 0, &way);
+		run_key_need(&key, 'x', &way);
+		config.fixed = 1;
+		config.address = slice_str(addr_print(&way, text));
+	} else {
+		run_broker_socket(&way, o.broker);
+		hub_dial(&s.hub, slice_str(addr_print(&way, text)),
+		    DIAL_FOREVER, 0);
+	}
+	random_bytes(&seed, sizeof(seed));
+	s.plb = plb_new(&s.hub.self.instance, seed, &config);
+	if (s.plb == NULL)
+		die_errno(EXIT_TEMPORARY, "unable to start");
+	s.hub.act = on_act;
+	s.hub.arg = &s;
+	s.hub.serves = ROLE_CALLER;
+	hub_core(&s.hub, &plb_ops, s.plb, plb_out(s.plb));
+	start(&s, &o);
+	loop_run(s.hub.loop);
+	proxies_remove(&s.proxies);
+	return s.hub.status;
+}

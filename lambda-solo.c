@@ -1,0 +1,308 @@
+/*
+ * lambda-solo: an authority and a broker of its own on loopback, with a socket
+ * and a run directory of their own, for as long as a command runs.
+ */
+
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "die.h"
+#include "loop.h"
+#include "net.h"
+#include "opt.h"
+#include "run.h"
+
+#define READY_MS    10000
+#define LISTEN_FD   3 /* in the authority: sd_listen_fds(3) */
+#define READY_FD    4 /* in the authority and the broker */
+#define EXIT_NOEXEC 126
+#define EXIT_ABSENT 127
+#define SYNOPSIS    "[-k keyfile] command [argument ...]"
+
+static char dir[512];
+static pid_t authority, broker;
+static volatile sig_atomic_t command_pid;
+
+/* The run directory: flat, so what is in it goes file by file. */
+static void
+remove_dir(void)
+{
+	char path[sizeof(dir) + 256];
+	DIR *d = opendir(dir);
+	struct dirent *e;
+
+	while (d != NULL && (e = readdir(d)) != NULL) {
+		if (e->d_name[0] == '.')
+			continue;
+		snprintf(path, sizeof(path), "%s/%s", dir, e->d_name);
+		unlink(path);
+	}
+	if (d != NULL)
+		closedir(d);
+	rmdir(dir);
+}
+
+static void
+end(pid_t pid)
+{
+	int status;
+
+	if (pid <= 0)
+		return;
+	kill(pid, SIGTERM);
+	while (waitpid(pid, &status, 0) == -1 && errno == EINTR)
+		continue;
+}
+
+static void
+clean_up(void)
+{
+	end(broker);
+	end(authority);
+	remove_dir();
+}
+
+static void
+give_up(const char *what)
+{
+	int error = errno;
+
+	clean_up();
+	errno = error;
+	die_errno(EXIT_TEMPORARY, "unable to %s", what);
+}
+
+static void
+make_dir(void)
+{
+	const char *tmp = getenv("TMPDIR");
+
+	snprintf(dir, sizeof(dir), "%s/lambda-solo.XXXXXX",
+	    tmp == NULL || *tmp != '/' ? "/tmp" : tmp);
+	if (mkdtemp(dir) == NULL)
+		die_errno(EXIT_TEMPORARY, "unable to make %s (TMPDIR names "
+		    "another place)", dir);
+	if (setenv("LAMBDA_RUN", dir, 1) == -1 ||
+	    unsetenv("LAMBDA_BROKER") == -1)
+		give_up("set the environment");
+}
+
+/* Have the program adopt LISTEN_FD. */
+static void
+pass_listening(int fd)
+{
+	char pid[32];
+
+	snprintf(pid, sizeof(pid), "%ld", (long)getpid());
+	if (dup2(fd, LISTEN_FD) == -1 || setenv("LISTEN_PID", pid, 1) == -1 ||
+	    setenv("LISTEN_FDS", "1", 1) == -1 ||
+	    unsetenv("LISTEN_FDNAMES") == -1)
+		_exit(EXIT_TEMPORARY);
+}
+
+/* In the child: fd 0 is in, READY_FD is ready; then the program. All three
+ * descriptors are above READY_FD. */
+static void
+become(char **argv, int in, int listening, int ready)
+{
+	char *path = run_sibling(argv[0]);
+
+	argv[0] = path; /* where it finds its own siblings */
+	loop_forked();
+	if (dup2(in, STDIN_FILENO) == -1 || dup2(STDERR_FILENO,
+		STDOUT_FILENO) == -1 || dup2(ready, READY_FD) == -1)
+		_exit(EXIT_TEMPORARY);
+	if (listening != -1)
+		pass_listening(listening);
+	execvp(path, argv);
+	fprintf(stderr, "lambda-solo: unable to run %s: %s\n", path,
+	    strerror(errno));
+	_exit(EXIT_TEMPORARY);
+}
+
+/* The descriptor, moved out of the way of those above; closed at exec. */
+static int
+high(int fd)
+{
+	int moved = fcntl(fd, F_DUPFD, READY_FD + 1);
+
+	if (moved == -1 || fcntl(moved, F_SETFD, FD_CLOEXEC) == -1)
+		give_up("make a pipe");
+	close(fd);
+	return moved;
+}
+
+/* Start a program with the descriptor as its standard input, and one to listen
+ * on or -1; returns when it says that it is ready. */
+static pid_t
+start(char **argv, int in, int listening)
+{
+	struct pollfd p;
+	int ready[2], r;
+	char c;
+	pid_t pid;
+
+	if (pipe(ready) == -1)
+		give_up("make a pipe");
+	ready[0] = high(ready[0]);
+	ready[1] = high(ready[1]);
+	if ((pid = fork()) == -1)
+		give_up("fork");
+	if (pid == 0)
+		become(argv, in, listening, ready[1]);
+	close(ready[1]);
+	close(in);
+	if (listening != -1)
+		close(listening);
+	p.fd = ready[0];
+	p.events = POLLIN;
+	while ((r = poll(&p, 1, READY_MS)) == -1 && errno == EINTR)
+		continue;
+	if (r != 1 || read(ready[0], &c, 1) != 1) {
+		end(pid);
+		clean_up();
+		die(EXIT_TEMPORARY, r == 0 ? "%s is not ready after 10 s" :
+		    "%s has ended: see above", argv[0]);
+	}
+	close(ready[0]);
+	return pid;
+}
+
+/* A pipe's read end that holds the text and then ends. */
+static int
+text_pipe(const char *text)
+{
+	int fd[2];
+
+	if (pipe(fd) == -1 ||
+	    write(fd[1], text, strlen(text)) != (ssize_t)strlen(text))
+		give_up("make a pipe");
+	close(fd[1]);
+	return high(fd[0]);
+}
+
+/* A listening socket on loopback for the authority; its address goes to text. */
+static int
+listen_somewhere(char *text)
+{
+	struct addr a;
+	int fd;
+
+	addr_parse(&a, "127.0.0.1:0", 11, 0, NULL);
+	if ((fd = net_listen(&a, &a)) == -1)
+		give_up("listen on 127.0.0.1");
+	addr_print(&a, text);
+	return high(fd);
+}
+
+static void
+start_tier(char *keyfile)
+{
+	char address[ADDR_TEXT_MAX], line[ADDR_TEXT_MAX + 1];
+	int listening;
+	char *a[] = { "lambda-authority", "-q", "-d", "4", "-l", address,
+		keyfile == NULL ? NULL : "-k", keyfile, NULL };
+	char *b[] = { "lambda-broker", "-q", "-d", "4", "-l", "127.0.0.1:0",
+		keyfile == NULL ? NULL : "-k", keyfile, NULL };
+
+	listening = listen_somewhere(address);
+	authority = start(a, text_pipe(""), listening);
+	snprintf(line, sizeof(line), "%s\n", address);
+	broker = start(b, text_pipe(line), -1);
+}
+
+/* Until the command runs, signals wait: ended halfway, the tier would stay. */
+static void
+mask_signals(int how)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGHUP);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGQUIT);
+	sigprocmask(how, &set, NULL);
+}
+
+static void
+pass_on(int signo)
+{
+	if (command_pid > 0)
+		kill((pid_t)command_pid, signo);
+}
+
+/* Run the command; returns the status to exit with. */
+static int
+run(char **argv)
+{
+	struct sigaction sa;
+	int status, error;
+	pid_t pid;
+
+	if ((pid = fork()) == -1)
+		give_up("fork");
+	if (pid == 0) {
+		loop_forked();
+		execvp(argv[0], argv);
+		error = errno;
+		fprintf(stderr, "lambda-solo: unable to run %s: %s\n", argv[0],
+		    strerror(error));
+		_exit(error == ENOENT ? EXIT_ABSENT : EXIT_NOEXEC);
+	}
+	command_pid = pid;
+	memset(&sa, 0, sizeof(sa));
+	sa.sa_handler = pass_on;
+	sigemptyset(&sa.sa_mask);
+	sigaction(SIGTERM, &sa, NULL);
+	sigaction(SIGHUP, &sa, NULL);
+	sa.sa_handler = SIG_IGN; /* the terminal sends it to the command too */
+	sigaction(SIGINT, &sa, NULL);
+	sigaction(SIGQUIT, &sa, NULL);
+	mask_signals(SIG_UNBLOCK);
+	while (waitpid(pid, &status, 0) == -1)
+		if (errno != EINTR)
+			give_up("wait");
+	command_pid = 0;
+	return WIFEXITED(status) ? WEXITSTATUS(status) :
+	    128 + WTERMSIG(status);
+}
+
+int
+main(int argc, char **argv)
+{
+	char *keyfile = NULL;
+	struct key key;
+	int letter, status;
+
+	die_name(argv[0]);
+	run_argv0(argv[0]);
+	while ((letter = getopt(argc, argv, "+k:")) != -1) {
+		if (letter != 'k')
+			die_usage(SYNOPSIS);
+		keyfile = optarg;
+	}
+	if (optind == argc)
+		die_usage(SYNOPSIS);
+	if (keyfile == NULL && (keyfile = getenv("LAMBDA_KEY")) != NULL &&
+	    *keyfile == '\0')
+		keyfile = NULL;
+	if (keyfile != NULL) /* what is wrong with it is told here, once */
+		run_key(&key, keyfile);
+	mask_signals(SIG_BLOCK);
+	make_dir();
+	start_tier(keyfile);
+	status = run(argv + optind);
+	clean_up();
+	return status;
+}

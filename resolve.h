@@ -1,0 +1,42 @@
+#ifndef RESOLVE_H
+#define RESOLVE_H
+
+/*
+ * Find the addresses behind a name: in a child process of its own, since every
+ * one of these waits as long as it takes (its parent has a time-out). Each
+ * address goes to standard output when it is known, a line each, ready to be
+ * read by bootstrap_result(); beside them there may be the lines
+ *
+ *	#ttl SECONDS	how long the answer is good
+ *	#why REASON	what failed; the last one counts
+ *
+ * Each function returns the exit status: 0, or 1 when it found nothing.
+ */
+
+#include <stdint.h>
+
+/* NAME:PORT: every address of the host; NAME: where its SRV records, or those of
+ * _lambda._tcp.NAME, point. */
+int resolve_dns(const char *what);
+
+/* NODE[@HOST]: where the EPMD of that host (this one) says that the node is. */
+int resolve_epmd(const char *what);
+
+/* Becomes the command: does not return but when that fails. */
+int resolve_exec(const char *command);
+
+/* Beneath them. */
+
+struct dns_answer;
+
+/* Prints every address of the host, with that port: how many; -1 after having
+ * said why there are none. */
+int resolve_host(const char *host, unsigned port);
+
+/* Asks the servers of /etc/resolv.conf, which it reads, for the SRV records of
+ * the name: 0 with at least one, or -1 after having said why there are none. */
+int resolve_srv(struct dns_answer *, const char *name);
+
+void resolve_why(const char *fmt, ...);
+
+#endif

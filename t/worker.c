@@ -1,0 +1,364 @@
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include <sys/wait.h>
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "worker.h"
+
+#define LINES_MAX 2000
+
+static struct loop *loop;
+static struct worker worker;
+static size_t backlog;
+static char **env;
+static char lines[LINES_MAX]; /* of standard error, a '|' behind each */
+static int ended;
+
+/* Input, where the worker shows it. */
+static size_t shown;
+static size_t take; /* bytes taken at a time */
+static int refuse;  /* to read more */
+
+static ssize_t
+on_input(struct worker *w, const unsigned char *p, size_t n)
+{
+	(void)w;
+	assert_non_null(p);
+	if (refuse)
+		return -1;
+	n = n < take ? n : take;
+	shown += n;
+	return (ssize_t)n;
+}
+
+static void
+on_line(struct worker *w, struct slice s)
+{
+	size_t len = strlen(lines);
+
+	assert_ptr_equal(w, &worker);
+	assert_true(s.len <= WORKER_LINE_MAX);
+	assert_true(len + s.len + 2 < sizeof(lines));
+	memcpy(lines + len, s.p, s.len);
+	strcpy(lines + len + s.len, "|");
+}
+
+static void
+on_ended(struct worker *w)
+{
+	assert_int_equal(w->pid, 0);
+	ended++;
+	loop_stop(loop);
+}
+
+static const struct worker_ops whole_ops = { NULL, on_line, on_ended };
+static const struct worker_ops shown_ops = { on_input, on_line, on_ended };
+
+static int
+begin(void **state)
+{
+	(void)state;
+	loop = loop_new();
+	env = launch_environ(LAUNCH_WORKER, NULL);
+	memset(&worker, 0, sizeof(worker));
+	worker.ops = &whole_ops;
+	worker.output_max = 1000000;
+	worker.backlog = &backlog;
+	lines[0] = '\0';
+	ended = 0;
+	shown = 0;
+	take = SIZE_MAX;
+	refuse = 0;
+	return 0;
+}
+
+static int
+end(void **state)
+{
+	(void)state;
+	buf_free(&worker.output);
+	assert_int_equal(backlog, 0);
+	loop_free(loop);
+	free(env);
+	return 0;
+}
+
+static void
+start(const char *script, const char *body, size_t len, int more)
+{
+	char *argv[] = { "sh", "-c", NULL, NULL };
+	struct launch l;
+
+	argv[2] = (char *)(uintptr_t)script;
+	launch_init(&l, argv, env);
+	assert_int_equal(
+	    worker_start(&worker, loop, &l, slice_of(body, len), more), 0);
+}
+
+static void
+run(void)
+{
+	loop_run(loop);
+	assert_int_equal(ended, 1);
+}
+
+static void
+expect_output(const char *want)
+{
+	assert_true(slice_equal(buf_slice(&worker.output), slice_str(want)));
+}
+
+static void
+test_body(void **state)
+{
+	(void)state;
+	start("cat; exit 3", "hello", 5, 0);
+	run();
+	expect_output("hello");
+	assert_int_equal(WEXITSTATUS(worker.status), 3);
+}
+
+static void
+test_no_body(void **state)
+{
+	(void)state;
+	start("cat; echo end", NULL, 0, 0);
+	run();
+	expect_output("end\n");
+}
+
+/* More than a pipe holds, both ways at once. */
+static void
+test_large(void **state)
+{
+	char *body = malloc(900000);
+
+	(void)state;
+	assert_non_null(body);
+	memset(body, 'x', 900000);
+	start("cat", body, 900000, 0);
+	assert_true(backlog > 0);
+	run();
+	assert_int_equal(buf_len(&worker.output), 900000);
+	free(body);
+}
+
+static void
+test_not_read(void **state)
+{
+	char *body = calloc(1, 900000);
+
+	(void)state;
+	start("echo done", body, 900000, 0);
+	run();
+	expect_output("done\n");
+	assert_int_equal(worker.status, 0);
+	free(body);
+}
+
+static void
+test_over(void **state)
+{
+	(void)state;
+	worker.output_max = 100;
+	start("while :; do echo 0123456789; done", NULL, 0, 0);
+	run();
+	assert_true(worker.over);
+	assert_true(WIFSIGNALED(worker.status) || worker.status != 0);
+	assert_int_equal(buf_len(&worker.output), 0);
+}
+
+static void
+test_lines(void **state)
+{
+	(void)state;
+	start("echo one >&2; printf 'two\\nthree' >&2; echo out", NULL, 0, 0);
+	run();
+	assert_string_equal(lines, "one|two|three|");
+	expect_output("out\n");
+}
+
+static void
+test_long_line(void **state)
+{
+	(void)state;
+	start("i=0; while [ $i -lt 130 ]; do printf 01234567 >&2; "
+	    "i=$((i + 1)); done; echo >&2", NULL, 0, 0);
+	run();
+	assert_int_equal(strlen(lines), 1040 + 3);
+	assert_int_equal(lines[WORKER_LINE_MAX], '|');
+	assert_int_equal(lines[2 * WORKER_LINE_MAX + 1], '|');
+}
+
+/* A child of its own that keeps the pipe open is not waited for. */
+static void
+test_grandchild(void **state)
+{
+	(void)state;
+	start("sleep 30 & echo $!", NULL, 0, 0);
+	run();
+	assert_true(buf_len(&worker.output) > 1);
+	kill((pid_t)strtol((const char *)buf_slice(&worker.output).p, NULL,
+	    10), SIGKILL);
+}
+
+static void
+test_kill(void **state)
+{
+	char how[100];
+
+	(void)state;
+	start("exec sleep 30", NULL, 0, 0);
+	worker_kill(&worker, 60000);
+	run();
+	assert_string_equal(worker_status(worker.status, how, sizeof(how)),
+	    "killed by signal 15 (Terminated)");
+}
+
+/* What does not heed the first signal gets the second. */
+static void
+on_ready(struct worker *w, struct slice s)
+{
+	on_line(w, s);
+	worker_kill(w, 60000);
+	worker_kill(w, 50);
+}
+
+static void
+test_kill_hard(void **state)
+{
+	static const struct worker_ops ops = { NULL, on_ready, on_ended };
+
+	(void)state;
+	worker.ops = &ops;
+	start("trap '' TERM; echo ready >&2; while :; do sleep 1; done", NULL,
+	    0, 0);
+	run();
+	assert_true(WIFSIGNALED(worker.status));
+	assert_int_equal(WTERMSIG(worker.status), SIGKILL);
+}
+
+static void
+test_retire(void **state)
+{
+	(void)state;
+	worker.ops = &shown_ops;
+	start("cat; exit 5", NULL, 0, 1);
+	assert_int_equal(worker_write(&worker, slice_str("hel")), 0);
+	assert_int_equal(worker_write(&worker, slice_str("lo")), 0);
+	assert_int_equal(backlog, 5);
+	worker_retire(&worker);
+	run();
+	assert_int_equal(shown, 5);
+	assert_int_equal(WEXITSTATUS(worker.status), 5);
+}
+
+static void
+test_retire_deaf(void **state)
+{
+	(void)state;
+	worker.ops = &shown_ops;
+	start("exec sleep 30", NULL, 0, 1);
+	worker_retire(&worker);
+	run();
+	assert_int_equal(WTERMSIG(worker.status), SIGTERM);
+}
+
+/* What is not taken is shown again, and is there still at the end. */
+static void
+test_partial(void **state)
+{
+	(void)state;
+	worker.ops = &shown_ops;
+	take = 3;
+	start("printf 0123456789", NULL, 0, 1);
+	run();
+	assert_true(shown >= 3 && shown < 10);
+	assert_int_equal(shown + buf_len(&worker.output), 10);
+}
+
+static void
+test_refused(void **state)
+{
+	(void)state;
+	worker.ops = &shown_ops;
+	refuse = 1;
+	start("echo bad; exec sleep 30", NULL, 0, 1);
+	run();
+	assert_int_equal(WTERMSIG(worker.status), SIGTERM);
+}
+
+static void
+resume(void *arg)
+{
+	(void)arg;
+	assert_int_equal(shown, 0);
+	worker_pause(&worker, 0);
+}
+
+static void
+test_pause(void **state)
+{
+	struct timer timer;
+
+	(void)state;
+	memset(&timer, 0, sizeof(timer));
+	timer.fn = resume;
+	worker.ops = &shown_ops;
+	start("echo hello; read x", NULL, 0, 1);
+	worker_pause(&worker, 1);
+	loop_timer(loop, &timer, loop_now(loop) + 100);
+	worker_retire(&worker);
+	run();
+	assert_int_equal(shown, 6);
+}
+
+static void
+test_missing(void **state)
+{
+	char *argv[] = { "no-such-program-anywhere", NULL };
+	struct launch l;
+
+	(void)state;
+	launch_init(&l, argv, env);
+	errno = 0;
+	assert_int_equal(worker_start(&worker, loop, &l, slice_str("body"), 0),
+	    -1);
+	assert_int_equal(errno, ENOENT);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, begin, end)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_body),
+		TEST(test_no_body),
+		TEST(test_large),
+		TEST(test_not_read),
+		TEST(test_over),
+		TEST(test_lines),
+		TEST(test_long_line),
+		TEST(test_grandchild),
+		TEST(test_kill),
+		TEST(test_kill_hard),
+		TEST(test_retire),
+		TEST(test_retire_deaf),
+		TEST(test_partial),
+		TEST(test_refused),
+		TEST(test_pause),
+		TEST(test_missing),
+	};
+
+	launch_reserve();
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,43 @@
+#ifndef WORKERS_H
+#define WORKERS_H
+
+/*
+ * Carries out what a channel core wants done with its workers: starts, feeds
+ * and ends processes, and tells the core what became of them.
+ *
+ * While more than WORKERS_OUT_MARK bytes wait to be sent to the client, no
+ * replies are passed on; while the workers have more than WORKERS_IN_MARK bytes
+ * still to read, the client is not read from.
+ */
+
+#include "channel.h"
+#include "frame.h"
+#include "hub.h"
+
+#define WORKERS_OUT_MARK (16u * 1024 * 1024)
+#define WORKERS_IN_MARK	 (32u * 1024 * 1024)
+
+struct workers;
+
+struct workers_config {
+	enum channel_mode mode;
+	enum frame_kind kind; /* but for CHANNEL_EXEC */
+	char **argv;	      /* program and arguments, ended by NULL */
+	char **env;
+};
+
+/* Dies (111) without memory. config's pointers stay the caller's. */
+struct workers *workers_new(struct hub *, struct channel *,
+    const struct workers_config *);
+void workers_free(struct workers *);
+
+/* The client's connection. */
+void workers_client(struct workers *, uint32_t peer);
+
+/* An act of the channel core. */
+void workers_act(struct workers *, const struct act *);
+
+/* Processes that run. */
+size_t workers_alive(const struct workers *);
+
+#endif
