@@ -1,0 +1,44 @@
+#ifndef SIM_EVENT_H
+#define SIM_EVENT_H
+
+/*
+ * The virtual clock: what is to happen, by time, and among equals by the order
+ * in which it was arranged. An event is part of whatever waits for it.
+ */
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define EVENT_OFF SIZE_MAX
+
+struct event {
+	int64_t at; /* ms */
+	uint64_t seq;
+	size_t slot; /* in the heap; EVENT_OFF */
+	void (*fn)(void *arg);
+	void *arg;
+};
+
+struct clock {
+	int64_t now;
+	uint64_t seq;
+	struct event **heap;
+	size_t n, cap;
+};
+
+void clock_free(struct clock *);
+
+void event_init(struct event *, void (*fn)(void *), void *arg);
+int event_is_on(const struct event *);
+
+/* Arrange it for then (not before now), or at another time than it was. */
+void event_at(struct clock *, struct event *, int64_t at);
+void event_off(struct clock *, struct event *);
+
+/* The time of the next event; INT64_MAX: there is none. */
+int64_t clock_next(const struct clock *);
+
+/* Move on to the next event, and let it happen. */
+void clock_step(struct clock *);
+
+#endif

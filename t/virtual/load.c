@@ -1,0 +1,237 @@
+/* What is asked of PLBs, and what they answer. */
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "plb.h"
+#include "t/virtual/sim.h"
+
+#define RECENT 32 /* of them one may be abandoned */
+
+struct slice
+load_body(uint64_t call, unsigned char buf[8])
+{
+	memcpy(buf, &call, 8);
+	return slice_of(buf, 8);
+}
+
+static struct call *
+call_new(struct post *s)
+{
+	struct world *w = s->world;
+	struct call *c;
+
+	if (w->ncalls == w->capcalls) {
+		w->capcalls = w->capcalls == 0 ? 256 : 2 * w->capcalls;
+		w->calls = realloc(w->calls, w->capcalls * sizeof(*c));
+		assert(w->calls != NULL);
+	}
+	c = &w->calls[w->ncalls++];
+	memset(c, 0, sizeof(*c));
+	c->post = (uint32_t)(s - w->posts);
+	c->proc = s->proc;
+	c->at = w->clock.now;
+	c->retries = chance(w, s->retry_percent) ? 1 + draw(w, 3) : 0;
+	c->cast = chance(w, s->cast_percent);
+	c->limited = chance(w, s->limit_percent);
+	return c;
+}
+
+static void
+submit(struct post *s, struct proc *p)
+{
+	struct world *w = s->world;
+	struct call *c = call_new(s);
+	unsigned char body[8];
+	struct msg m;
+
+	memset(&m, 0, sizeof(m));
+	m.type = MSG_REQUEST;
+	m.u.request.id = w->ncalls;
+	m.u.request.body = load_body(w->ncalls - 1, body);
+	m.u.request.cast = (uint64_t)c->cast;
+	m.u.request.retries = c->retries;
+	if (c->limited)
+		m.u.request.left_ms = between(w, 20, 4000);
+	if (s->outstanding++ == 0)
+		s->progress = w->clock.now;
+	trace(p, "asks %llu", (unsigned long long)m.u.request.id);
+	if (p->ops->message(p->core, w->clock.now, 0, &m) == -1)
+		world_fail(w, 4, "%s takes no request", p->name);
+}
+
+/* One of the recent requests, if it has no answer yet. */
+static void
+abandon(struct post *s, struct proc *p)
+{
+	struct world *w = s->world;
+	uint64_t id = w->ncalls - draw(w, RECENT);
+	struct call *c;
+	struct msg m;
+
+	if (id == 0 || id > w->ncalls)
+		return;
+	c = &w->calls[id - 1];
+	if (c->proc != p->number || c->answers > 0)
+		return;
+	memset(&m, 0, sizeof(m));
+	m.type = MSG_ABANDON;
+	m.u.abandon.id = id;
+	c->abandoned = 1;
+	p->ops->message(p->core, w->clock.now, 0, &m);
+}
+
+static void
+on_ask(void *arg)
+{
+	struct post *s = arg;
+	struct world *w = s->world;
+	struct proc *p = post_proc(s);
+	unsigned i;
+
+	if (p == NULL || w->quiet)
+		return;
+	event_at(&w->clock, &s->ask,
+	    w->clock.now + 1 + draw(w, 2 * s->pace_ms));
+	if (p->asleep_until > w->clock.now || p->stop)
+		return;
+	for (i = 0; i < s->burst && s->outstanding < s->at_once; i++)
+		submit(s, p);
+	if (chance(w, s->abandon_percent))
+		abandon(s, p);
+	proc_deliver(p);
+}
+
+void
+load_start(struct post *s)
+{
+	event_init(&s->ask, on_ask, s);
+	event_at(&s->world->clock, &s->ask,
+	    s->world->clock.now + draw(s->world, 2 * s->pace_ms));
+}
+
+/* The PLB is gone, with what it had not answered. */
+void
+load_lost(struct proc *p)
+{
+	struct world *w = p->world;
+	struct post *s;
+	size_t i;
+
+	for (i = 0; i < w->ncalls; i++)
+		if (w->calls[i].proc == p->number)
+			w->calls[i].proc = 0;
+	for (s = w->posts; s < w->posts + w->nposts; s++)
+		if (s->proc == p->number) {
+			s->outstanding = 0;
+			event_off(&w->clock, &s->ask);
+		}
+}
+
+/* Answers. */
+
+static struct call *
+answered(struct proc *p, uint64_t id)
+{
+	struct world *w = p->world;
+	struct call *c;
+	struct post *s;
+
+	if (id == 0 || id > w->ncalls ||
+	    w->calls[id - 1].proc != p->number)
+		world_fail(w, 4, "%s answers %llu, which it was not asked",
+		    p->name, (unsigned long long)id);
+	c = &w->calls[id - 1];
+	if (c->answers++ > 0)
+		world_fail(w, 4, "%s answers %llu twice", p->name,
+		    (unsigned long long)id);
+	s = &w->posts[c->post];
+	s->outstanding--;
+	s->progress = w->clock.now;
+	return c;
+}
+
+static void
+on_reply(struct proc *p, const struct msg_reply *m)
+{
+	struct call *c = answered(p, m->id);
+	struct world *w = p->world;
+	unsigned char body[8];
+
+	w->replies++;
+	if (c->cast)
+		return;
+	if (c->runs == 0 ||
+	    !slice_equal(m->body, load_body(m->id - 1, body)))
+		world_fail(w, 4, "%s: the reply to %llu is not its own",
+		    p->name, (unsigned long long)m->id);
+}
+
+/* Were no faults drawn but those that no call may fail of: the control plane
+ * dies, somebody is told to end, there is new code? */
+static int
+none_may_fail(const struct world *w)
+{
+	int i;
+
+	for (i = 0; i < FAULT_KINDS; i++)
+		if (w->plan.faults[i] && i != FAULT_CONTROL &&
+		    i != FAULT_TERM && i != FAULT_PUBLISH)
+			return 0;
+	return 1;
+}
+
+static void
+on_fail(struct proc *p, const struct msg_fail *m)
+{
+	struct call *c = answered(p, m->id);
+	struct world *w = p->world;
+
+	w->fails++;
+	trace(p, "failed %llu: %.*s", (unsigned long long)m->id,
+	    SLICE_ARG(m->reason));
+	if (!m->ran) {
+		c->certain = 1;
+		if (c->runs > 0)
+			world_fail(w, 4, "%s: %llu is said not to have run, "
+			    "and did", p->name, (unsigned long long)m->id);
+	}
+	if (none_may_fail(w) && !c->limited && !c->abandoned)
+		world_fail(w, 5, "%s: %llu failed: %.*s", p->name,
+		    (unsigned long long)m->id, SLICE_ARG(m->reason));
+}
+
+void
+load_act(struct proc *p, const struct act *a)
+{
+	struct slice bytes = a->bytes;
+	struct tlv t;
+	struct msg m;
+
+	if (a->kind != ACT_SEND)
+		return;
+	if (tlv_next(&bytes, &t) != 1 || msg_decode(&m, t.type, t.value) != 1)
+		world_fail(p->world, 4, "%s: a malformed answer", p->name);
+	if (m.type == MSG_REPLY)
+		on_reply(p, &m.u.reply);
+	else if (m.type == MSG_FAIL)
+		on_fail(p, &m.u.fail);
+}
+
+void
+load_ran(struct world *w, struct slice body)
+{
+	struct call *c;
+	uint64_t i;
+
+	assert(body.len == 8);
+	memcpy(&i, body.p, 8);
+	assert(i < w->ncalls);
+	c = &w->calls[i];
+	if (++c->runs > 1 + c->retries)
+		world_fail(w, 4, "%llu runs %u times, with %u retries",
+		    (unsigned long long)i + 1, c->runs, c->retries);
+	if (c->certain)
+		world_fail(w, 4, "%llu runs, after it was said that it surely "
+		    "did not", (unsigned long long)i + 1);
+}

@@ -1,0 +1,248 @@
+/* What a seed draws: sizes, rates, what goes wrong; and who runs where. */
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "attrs.h"
+#include "t/virtual/sim.h"
+
+#define AUTHORITY_PORT 4370
+#define BROKER_PORT    4371
+#define LARGE	       50 /* hosts; beyond it they are alike */
+
+const char *
+module_name(unsigned module, char buf[16])
+{
+	snprintf(buf, 16, "m%u", module);
+	return buf;
+}
+
+unsigned
+module_number(struct slice name)
+{
+	char text[16];
+
+	snprintf(text, sizeof(text), "%.*s", SLICE_ARG(name));
+	return (unsigned)strtoul(text + 1, NULL, 10);
+}
+
+/* Attributes and constraints. */
+
+static char *
+zone_label(const struct post *s, char buf[16])
+{
+	snprintf(buf, 16, "zone=%c", 'a' + (int)s->zone);
+	return buf;
+}
+
+struct slice
+post_attrs(const struct post *s, struct buf *buf)
+{
+	char version[16], zone[16], *label = zone_label(s, zone);
+	const char *why, *which;
+	int r;
+
+	snprintf(version, sizeof(version), "1.%u", s->version);
+	buf_init(buf, LIST_MAX);
+	r = attrs_build(buf, version, NULL, NULL, 0, &label, s->zone != 0,
+	    &why, &which);
+	assert(r == 0);
+	return buf_slice(buf);
+}
+
+struct slice
+post_constraints(const struct post *s, struct buf *buf)
+{
+	char version[16], zone[16], *label = zone_label(s, zone);
+	const char *why, *which;
+	int r;
+
+	snprintf(version, sizeof(version), "1.%u+", s->version);
+	buf_init(buf, LIST_MAX);
+	r = constraints_build(buf, s->version == 0 ? NULL : version, &label,
+	    s->zone != 0, &why, &which);
+	assert(r == 0);
+	return buf_slice(buf);
+}
+
+/* Posts. */
+
+static void
+on_start(void *arg)
+{
+	post_start(arg);
+}
+
+static struct post *
+post_new(struct world *w, enum proc_kind kind, unsigned host)
+{
+	struct post *s = &w->posts[w->nposts++];
+
+	s->world = w;
+	s->kind = kind;
+	s->host = host;
+	event_init(&s->start, on_start, s);
+	event_at(&w->clock, &s->start, draw(w, chance(w, 50) ? 100 : 3000));
+	return s;
+}
+
+static void
+add_bootstrap(struct post *s, const struct post *of)
+{
+	if (s->nbootstrap < BOOTSTRAP_MAX)
+		s->bootstrap[s->nbootstrap++] = of->address;
+}
+
+/* Each authority knows one that was there before it. */
+static void
+place_authorities(struct world *w)
+{
+	unsigned i, n = w->plan.authorities;
+	struct post *s;
+
+	for (i = 0; i < n; i++) {
+		s = post_new(w, PROC_AUTHORITY, 1 + i % w->plan.hosts);
+		net_address(s->host, AUTHORITY_PORT + 10 * (i /
+		    w->plan.hosts), s->address);
+		if (i > 0)
+			add_bootstrap(s, &w->posts[draw(w, i)]);
+	}
+	if (n > 1 && chance(w, 50))
+		add_bootstrap(&w->posts[0], &w->posts[1 + draw(w, n - 1)]);
+}
+
+/* Each broker knows an authority, or one of the brokers before it. */
+static void
+place_brokers(struct world *w)
+{
+	unsigned i, first = (unsigned)w->nposts;
+	struct post *s;
+
+	for (i = 0; i < w->plan.hosts; i++) {
+		s = post_new(w, PROC_BROKER, i + 1);
+		net_address(s->host, BROKER_PORT, s->address);
+		s->same_port = chance(w, 50);
+		if (i > 0 && chance(w, 20))
+			add_bootstrap(s, &w->posts[first + draw(w, i)]);
+		else
+			add_bootstrap(s, &w->posts[draw(w, first)]);
+		if (chance(w, 30))
+			add_bootstrap(s, &w->posts[draw(w, first)]);
+	}
+}
+
+static void
+place_listener(struct world *w, unsigned module)
+{
+	struct post *s = post_new(w, PROC_LISTENER,
+	    between(w, 1, w->plan.hosts));
+
+	s->module = module;
+	s->capacity = between(w, 1, chance(w, 30) ? 3 : 12);
+	s->mode = (enum channel_mode)draw(w, 3);
+	s->version = between(w, 1, 3);
+	s->zone = draw(w, 3);
+	s->same_port = chance(w, 50);
+}
+
+/* A PLB asks for what one of the listeners of the module has. */
+static void
+place_plb(struct world *w, unsigned module, const struct post *sells)
+{
+	struct post *s = post_new(w, PROC_PLB, between(w, 1, w->plan.hosts));
+
+	s->module = module;
+	s->capacity = between(w, 1, chance(w, 30) ? 4 : 20);
+	s->wanted = chance(w, 50) ? s->capacity : draw(w, 3);
+	s->version = chance(w, 20) ? sells->version : 0;
+	s->zone = chance(w, 20) ? sells->zone : 0;
+	s->pace_ms = between(w, 5, chance(w, 50) ? 100 : 3000);
+	s->burst = between(w, 1, 5);
+	s->at_once = between(w, 1, 30);
+	s->retry_percent = chance(w, 50) ? draw(w, 100) : 0;
+	s->cast_percent = chance(w, 30) ? draw(w, 50) : 0;
+	s->limit_percent = chance(w, 30) ? draw(w, 50) : 0;
+	s->abandon_percent = chance(w, 20) ? draw(w, 20) : 0;
+}
+
+static void
+place_users(struct world *w)
+{
+	unsigned m, i, extra, first = (unsigned)w->nposts, n;
+	unsigned hosts = w->plan.hosts, modules = w->plan.modules;
+
+	for (m = 0; m < modules; m++)
+		place_listener(w, m);
+	extra = hosts > LARGE ? hosts / 4 : draw(w, hosts + 1);
+	for (i = 0; i < extra; i++)
+		place_listener(w, draw(w, modules));
+	n = (unsigned)w->nposts - first;
+	extra = hosts > LARGE ? hosts / 4 : 1 + draw(w, hosts + 2);
+	for (i = 0; i < extra; i++) {
+		m = first + draw(w, n);
+		place_plb(w, w->posts[m].module, &w->posts[m]);
+	}
+}
+
+/* Sizes and rates. */
+
+static unsigned
+wanted(unsigned want, unsigned drawn)
+{
+	return want > 0 ? want : drawn;
+}
+
+static void
+draw_faults(struct world *w)
+{
+	unsigned i, percent = draw(w, 100);
+
+	if (percent < 8)
+		return;
+	w->plan.faults[FAULT_CONTROL] = percent < 20 || chance(w, 50);
+	w->plan.faults[FAULT_TERM] = percent >= 20 && chance(w, 50);
+	w->plan.faults[FAULT_PUBLISH] = percent >= 20 && chance(w, 50);
+	if (percent < 35)
+		return;
+	for (i = 0; i < FAULT_KINDS; i++)
+		w->plan.faults[i] = chance(w, percent < 60 ? 20 : 60);
+}
+
+static void
+draw_times(struct world *w)
+{
+	struct plan *p = &w->plan;
+
+	p->latency_min_ms = draw(w, 3);
+	p->latency_max_ms = p->latency_min_ms +
+	    draw(w, chance(w, 30) ? 150 : 8);
+	p->service_ms = between(w, 1, chance(w, 50) ? 20 : 250);
+	p->fault_every_ms = between(w, 100, chance(w, 50) ? 1500 : 8000);
+	p->fault_at = between(w, 2000, 12000);
+	p->heal_at = p->fault_at + between(w, 8000, 45000);
+	p->quiet_at = p->heal_at + 45000;
+	p->end_at = p->quiet_at + 90000;
+}
+
+void
+plan_draw(struct world *w)
+{
+	struct plan *p = &w->plan;
+
+	p->authorities = wanted(w->want_authorities, between(w, 1, 4));
+	p->hosts = wanted(w->want_hosts, between(w, 1, 6));
+	p->modules = wanted(w->want_modules, between(w, 1, 3));
+	p->redundancy = chance(w, 60) ? 2 : between(w, 1, 3);
+	draw_times(w);
+	draw_faults(w);
+	net_init(&w->net, &w->clock, rng_next(&w->rng), p->hosts);
+	w->net.latency_min_ms = p->latency_min_ms;
+	w->net.latency_max_ms = p->latency_max_ms;
+	w->posts = calloc(p->authorities + 2 * p->modules + 4 * p->hosts + 8,
+	    sizeof(*w->posts));
+	assert(w->posts != NULL);
+	place_authorities(w);
+	place_brokers(w);
+	place_users(w);
+}

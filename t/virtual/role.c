@@ -1,0 +1,300 @@
+/* Authorities, brokers, exchanges and PLBs as processes. */
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "authority.h"
+#include "broker.h"
+#include "exchange.h"
+#include "plb.h"
+#include "t/virtual/sim.h"
+
+#define BROKER_SOCKET "/broker"
+#define PORTS	      40000
+#define PORTS_SPREAD  24 /* few, so that they are used again */
+#define START_MS      30
+#define STOP_MS	      1000
+#define LEAVE_MS      2000
+#define RESTART_MS    3000
+
+/* The exchanges of an authority that have ended: their tags. */
+struct nest {
+	uint32_t *ended;
+	size_t n;
+};
+
+struct proc *
+post_proc(const struct post *s)
+{
+	return proc_find(s->world, s->proc);
+}
+
+/* Whatever a supervisor runs is started again. */
+void
+post_ended(struct proc *p)
+{
+	struct world *w = p->world;
+	struct post *s;
+
+	for (s = w->posts; s < w->posts + w->nposts; s++)
+		if (s->proc == p->number) {
+			s->proc = 0;
+			event_at(&w->clock, &s->start, w->clock.now + 100 +
+			    draw(w, RESTART_MS));
+		}
+}
+
+/* Authorities. */
+
+static void
+authority_work(struct proc *p)
+{
+	struct nest *nest = p->role;
+	size_t i, n = nest->n;
+
+	for (i = 0; i < n; i++)
+		authority_ended(p->core, p->world->clock.now, nest->ended[i]);
+	if (n > 0)
+		p->deliver = 1;
+	nest->n = 0;
+}
+
+static void
+child_ended(struct proc *child)
+{
+	struct proc *p = proc_find(child->world, child->parent);
+	struct nest *nest;
+
+	exchange_free(child->core);
+	if (p == NULL)
+		return;
+	nest = p->role;
+	nest->ended = realloc(nest->ended,
+	    (nest->n + 1) * sizeof(*nest->ended));
+	assert(nest->ended != NULL);
+	nest->ended[nest->n++] = child->child_tag;
+	proc_wake(p);
+}
+
+static void
+listen_anywhere(struct proc *p, char address[NET_ADDRESS])
+{
+	do
+		net_address(p->host, PORTS +
+		    draw(p->world, PORTS_SPREAD) +
+		    draw(p->world, 1 + p->world->plan.modules), address);
+	while (proc_listen(p, address) == -1);
+}
+
+static int
+exchange_start(struct proc *parent, uint32_t tag, struct slice module,
+    char address[NET_ADDRESS])
+{
+	struct world *w = parent->world;
+	struct proc *p;
+	struct exchange *x;
+
+	if (w->plan.faults[FAULT_SPAWN] && !w->healed && chance(w, 20))
+		return -1;
+	p = proc_new(w, PROC_EXCHANGE, parent->host, ROLE_EXCHANGE,
+	    "exchange");
+	p->module = module_number(module);
+	p->parent = parent->number;
+	p->child_tag = tag;
+	p->ended = child_ended;
+	p->serves = ROLE_CTL;
+	p->asleep_until = w->clock.now + draw(w, START_MS);
+	listen_anywhere(p, address);
+	x = exchange_new(module, &p->self.instance, rng_next(&p->rng));
+	assert(x != NULL);
+	p->role = x;
+	proc_core(p, &exchange_ops, x, exchange_out(x));
+	return 0;
+}
+
+static void
+authority_act(struct proc *p, const struct act *a)
+{
+	struct proc *q;
+	int64_t now = p->world->clock.now;
+	char address[NET_ADDRESS];
+
+	p->deliver = 1;
+	if (a->kind == AUTHORITY_START) {
+		if (exchange_start(p, a->peer, a->bytes, address) == 0)
+			authority_started(p->core, now, a->peer,
+			    slice_str(address));
+		else
+			authority_ended(p->core, now, a->peer);
+	} else if (a->kind == AUTHORITY_KILL) {
+		for (q = p->world->procs; q != NULL; q = q->next)
+			if (q->parent == p->number &&
+			    q->kind == PROC_EXCHANGE &&
+			    q->child_tag == a->peer)
+				proc_stop(q, STOP_MS);
+	}
+}
+
+/* One that ends in good order ends its exchanges, too, if they linger. */
+static void
+nest_ended(struct proc *p)
+{
+	struct nest *nest = p->role;
+	struct clock *c = &p->world->clock;
+	struct proc *q;
+
+	for (q = p->world->procs; p->stop && q != NULL; q = q->next)
+		if (q->parent == p->number && !event_is_on(&q->stopping))
+			event_at(c, &q->stopping, c->now + LEAVE_MS);
+	free(nest->ended);
+	free(nest);
+	authority_free(p->core);
+	post_ended(p);
+}
+
+static void
+start_authority(struct post *s)
+{
+	struct world *w = s->world;
+	struct proc *p = proc_new(w, PROC_AUTHORITY, s->host, ROLE_AUTHORITY,
+	    "authority");
+	struct authority *a;
+	unsigned i;
+
+	a = authority_new(&p->self.instance, rng_next(&p->rng),
+	    slice_str(s->address), w->plan.redundancy);
+	p->role = calloc(1, sizeof(struct nest));
+	assert(a != NULL && p->role != NULL);
+	p->act = authority_act;
+	p->work = authority_work;
+	p->ended = nest_ended;
+	p->serves = ROLE_CTL;
+	proc_listen(p, s->address);
+	for (i = 0; i < s->nbootstrap; i++)
+		authority_bootstrap(a, w->clock.now,
+		    slice_str(s->bootstrap[i]));
+	proc_core(p, &authority_ops, a, authority_out(a));
+	s->proc = p->number;
+}
+
+/* Brokers. */
+
+static void
+broker_ended(struct proc *p)
+{
+	broker_free(p->core);
+	post_ended(p);
+}
+
+static void
+start_broker(struct post *s)
+{
+	struct world *w = s->world;
+	struct proc *p = proc_new(w, PROC_BROKER, s->host, ROLE_BROKER,
+	    "broker");
+	struct broker *b;
+	unsigned i;
+
+	b = broker_new(&p->self.instance, rng_next(&p->rng),
+	    slice_str(s->same_port ? s->address : ""));
+	assert(b != NULL);
+	p->ended = broker_ended;
+	p->serves = ROLE_LISTENER | ROLE_PLB | ROLE_CALLER | ROLE_CTL;
+	proc_listen(p, s->address);
+	proc_listen(p, BROKER_SOCKET);
+	for (i = 0; i < s->nbootstrap; i++)
+		broker_bootstrap(b, w->clock.now, slice_str(s->bootstrap[i]));
+	proc_core(p, &broker_ops, b, broker_out(b));
+	s->proc = p->number;
+}
+
+/* PLBs. */
+
+static void
+plb_ended(struct proc *p)
+{
+	load_lost(p);
+	plb_free(p->core);
+	post_ended(p);
+}
+
+static void
+start_plb(struct post *s)
+{
+	struct world *w = s->world;
+	struct proc *p = proc_new(w, PROC_PLB, s->host, ROLE_PLB, "plb");
+	struct plb_config config;
+	char name[16];
+	struct buf buf;
+	struct plb *plb;
+
+	memset(&config, 0, sizeof(config));
+	config.module = slice_str(module_name(s->module, name));
+	config.capacity = s->capacity;
+	config.wanted = s->wanted;
+	config.constraints = post_constraints(s, &buf);
+	plb = plb_new(&p->self.instance, rng_next(&p->rng), &config);
+	assert(plb != NULL);
+	buf_free(&buf);
+	p->act = load_act;
+	p->ended = plb_ended;
+	p->serves = ROLE_CALLER;
+	proc_dial(p, slice_str(BROKER_SOCKET), DIAL_FOREVER, 0);
+	proc_core(p, &plb_ops, plb, plb_out(plb));
+	s->proc = p->number;
+	load_start(s);
+}
+
+/* All. */
+
+void
+post_start(struct post *s)
+{
+	struct world *w = s->world;
+
+	if (w->net.off[s->host]) {
+		event_at(&w->clock, &s->start, w->clock.now + 500);
+		return;
+	}
+	switch (s->kind) {
+	case PROC_AUTHORITY:
+		start_authority(s);
+		break;
+	case PROC_BROKER:
+		start_broker(s);
+		break;
+	case PROC_LISTENER:
+		listener_start(s);
+		break;
+	case PROC_PLB:
+		start_plb(s);
+		break;
+	default:
+		assert(!"kept by a supervisor");
+	}
+}
+
+void
+proc_term(struct proc *p)
+{
+	int64_t now = p->world->clock.now;
+
+	switch (p->kind) {
+	case PROC_AUTHORITY:
+		authority_stop(p->core, now);
+		break;
+	case PROC_LISTENER:
+		listener_term(p);
+		break;
+	case PROC_CHANNEL:
+		channel_drain(p->core, now);
+		break;
+	case PROC_PLB:
+		plb_stop(p->core, now);
+		break;
+	default:
+		proc_stop(p, STOP_MS);
+	}
+	proc_deliver(p);
+}

@@ -1,0 +1,184 @@
+#ifndef SIM_SIM_H
+#define SIM_SIM_H
+
+/*
+ * A world of one seed: hosts with their processes on a virtual network, what is
+ * asked of them, what goes wrong, and what must hold whatever does (the promises
+ * of the design, by number).
+ *
+ *	event.c	  the clock
+ *	net.c	  the network
+ *	tie.c	  a connection of a process
+ *	proc.c	  a process: core and driver
+ *	role.c	  authorities, brokers, exchanges, PLBs as processes
+ *	entry.c	  listeners, and their channels as they come and go
+ *	staff.c	  the workers of a channel
+ *	load.c	  requests and their answers
+ *	plan.c	  what a seed draws
+ *	fault.c	  what goes wrong
+ *	check.c	  what must hold at any time
+ *	settle.c  what must hold in the end: who is linked to whom
+ *	ledger.c  what must hold in the end: who holds how much
+ *	world.c	  all of it together
+ */
+
+#include "channel.h"
+#include "t/virtual/proc.h"
+
+#define MODULES_MAX 8
+#define BOOTSTRAP_MAX 4
+
+enum fault {
+	FAULT_RESET,	 /* a connection is lost */
+	FAULT_PARTITION, /* hosts in two halves */
+	FAULT_CUT,	 /* one host does not reach another, one way */
+	FAULT_CONTROL,	 /* an authority, exchange or broker is killed */
+	FAULT_CRASH,	 /* a listener, channel or PLB is */
+	FAULT_TERM,	 /* SIGTERM, and a new one soon */
+	FAULT_POWER,	 /* a host */
+	FAULT_SLOW,	 /* a process is */
+	FAULT_STALL,	 /* a process stands still, and comes back late */
+	FAULT_PUBLISH,	 /* new code */
+	FAULT_WORKER,	 /* a worker dies */
+	FAULT_SPAWN,	 /* a process cannot be started */
+	FAULT_KINDS
+};
+
+/* Something that a supervisor keeps running on a host. */
+struct post {
+	struct world *world;
+	enum proc_kind kind;
+	unsigned host;
+	unsigned module;
+	char address[NET_ADDRESS]; /* where it listens */
+	const char *bootstrap[BOOTSTRAP_MAX];
+	unsigned nbootstrap;
+	uint32_t proc;		   /* number; 0: down */
+	struct event start;
+
+	uint64_t capacity, wanted; /* of listener and PLB */
+	enum channel_mode mode;
+	unsigned version, zone;	   /* sold, or asked for; 0: none, any */
+	int same_port;
+
+	/* A PLB's callers. */
+	struct event ask;
+	unsigned pace_ms, burst, at_once; /* requests outstanding at most */
+	unsigned retry_percent, cast_percent, limit_percent, abandon_percent;
+	size_t outstanding;
+	int64_t progress; /* of what is outstanding: the last answer */
+};
+
+/* What one request has come to. */
+struct call {
+	uint32_t post, proc; /* the PLB's, by index and by number */
+	int64_t at;
+	unsigned retries, runs, answers;
+	int cast, limited, abandoned;
+	int certain; /* it was said that it surely did not run */
+};
+
+/* A listener's capacity, as counted at the workers of all its channels. */
+struct quota {
+	struct quota *next;
+	uint64_t capacity, running;
+	char name[48];
+};
+
+struct plan {
+	unsigned authorities, hosts, modules, redundancy;
+	unsigned latency_min_ms, latency_max_ms;
+	int faults[FAULT_KINDS];	 /* drawn or not */
+	unsigned fault_every_ms;	 /* on average */
+	unsigned service_ms;		 /* of a request, on average */
+	int64_t fault_at, heal_at, quiet_at, end_at;
+};
+
+struct world {
+	uint64_t seed;
+	int verbose;
+	unsigned want_authorities, want_hosts, want_modules; /* 0: drawn */
+	struct clock clock;
+	struct net net;
+	struct rng rng;
+	unsigned char key[32];
+	struct plan plan;
+	struct proc *procs;
+	struct proc **by_number;
+	uint32_t numbers, cap;
+	struct post *posts;
+	size_t nposts;
+	struct call *calls;
+	size_t ncalls, capcalls;
+	struct quota *quotas;
+	struct event fault, mend, watch;
+	unsigned dark; /* the host without power; 0: none */
+	int healed, quiet;
+	unsigned steps; /* in this millisecond */
+	uint64_t messages, replies, fails, injected;
+	size_t queued_max;
+};
+
+/* sim.c */
+void world_fail(struct world *, int promise, const char *fmt, ...);
+void trace(const struct proc *, const char *fmt, ...);
+void note(const struct world *, const char *fmt, ...);
+
+/* world.c */
+void world_run(struct world *);
+void world_enter(struct world *, struct proc *);
+void world_leave(struct world *, struct proc *);
+unsigned draw(struct world *, unsigned n); /* below n */
+int chance(struct world *, unsigned percent);
+unsigned between(struct world *, unsigned low, unsigned high);
+
+/* plan.c */
+void plan_draw(struct world *);
+const char *module_name(unsigned module, char buf[16]);
+unsigned module_number(struct slice name);
+/* What a post publishes or asks for, encoded, in a buffer of the caller. */
+struct slice post_attrs(const struct post *, struct buf *);
+struct slice post_constraints(const struct post *, struct buf *);
+
+/* role.c */
+void post_start(struct post *);
+struct proc *post_proc(const struct post *);
+void post_ended(struct proc *); /* it is started again, after a while */
+void proc_term(struct proc *); /* SIGTERM */
+
+/* entry.c */
+void listener_start(struct post *);
+void listener_term(struct proc *);
+void listener_new_code(struct proc *);
+const struct post *listener_post(const struct proc *);
+/* A channel and all its workers are gone. */
+void listener_lost(struct world *, uint32_t listener, uint32_t tag);
+
+/* staff.c: the channel's number. */
+uint32_t channel_start(struct proc *listener, uint32_t tag, struct quota *,
+    struct sock *client, struct sock *control);
+
+/* load.c */
+void load_start(struct post *);
+void load_act(struct proc *plb, const struct act *);
+void load_lost(struct proc *plb);
+/* A worker begins with the request that is in these bytes. */
+void load_ran(struct world *, struct slice body);
+struct slice load_body(uint64_t call, unsigned char buf[8]);
+
+/* fault.c */
+void fault_start(struct world *);
+void fault_heal(struct world *);
+
+/* check.c */
+void world_check_step(struct proc *);
+void world_check_up(const struct tie *); /* it is about to be */
+void world_bad_message(struct proc *, unsigned role, unsigned type, int error);
+void world_queued(struct proc *, size_t bytes);
+void check_progress(struct world *);
+
+/* settle.c, ledger.c: NULL, or what is not (yet) as it must be. */
+const char *settle_look(struct world *);
+const char *ledger_look(struct world *);
+
+#endif

@@ -1,0 +1,442 @@
+/*
+ * A channel as a process, and its workers: how long each takes is drawn, and
+ * what a worker says reaches the channel in the channel's next turn. What the
+ * channel and its workers hold together is the liveness pipe: the listener hears
+ * when the last of them is gone.
+ */
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "t/virtual/sim.h"
+
+#define ORPHAN_MS 1000
+#define ORPHAN_STEP_MS 20
+#define SIGNAL_MS 20 /* a worker that heeds its signal ends within */
+#define BORN_MS	  20
+
+struct life {
+	struct world *world;
+	unsigned holders;  /* the channel and its workers */
+	uint32_t listener, tag, channel; /* channel 0: it is gone */
+	struct quota *quota;
+	enum channel_mode mode;
+	int orphaned;
+	struct hand *hands;
+	struct said *said, **said_tail;
+};
+
+/* A worker, and what it has to do. */
+struct hand {
+	struct hand *next;
+	struct life *life;
+	uint32_t number;
+	struct job *jobs, **jobs_tail;
+	struct event death;
+	int leaving;
+};
+
+struct job {
+	struct job *next;
+	struct hand *hand;
+	uint64_t name;
+	unsigned char body[8];
+	size_t len;
+	int running;
+	struct event done;
+};
+
+/* What the channel is to hear of a worker. */
+enum saying { SAID_REPLY, SAID_ENDED, SAID_UNABLE };
+
+struct said {
+	struct said *next;
+	enum saying what;
+	uint32_t number;
+	uint64_t name;
+	unsigned char body[8];
+	size_t len;
+};
+
+static void
+say(struct life *l, enum saying what, uint32_t number, const struct job *j)
+{
+	struct proc *channel = proc_find(l->world, l->channel);
+	struct said *s;
+
+	if (channel == NULL)
+		return;
+	s = calloc(1, sizeof(*s));
+	assert(s != NULL);
+	s->what = what;
+	s->number = number;
+	if (j != NULL) {
+		s->name = j->name;
+		memcpy(s->body, j->body, j->len);
+		s->len = j->len;
+	}
+	*l->said_tail = s;
+	l->said_tail = &s->next;
+	proc_wake(channel);
+}
+
+static void
+life_release(struct life *l)
+{
+	struct said *s;
+
+	if (--l->holders > 0)
+		return;
+	listener_lost(l->world, l->listener, l->tag);
+	while ((s = l->said) != NULL) {
+		l->said = s->next;
+		free(s);
+	}
+	free(l);
+}
+
+/* Jobs. */
+
+static void
+job_free(struct job *j)
+{
+	struct hand *h = j->hand;
+	struct job **link;
+
+	event_off(&h->life->world->clock, &j->done);
+	if (j->running)
+		h->life->quota->running--;
+	for (link = &h->jobs; *link != j; link = &(*link)->next)
+		;
+	if ((*link = j->next) == NULL)
+		h->jobs_tail = link;
+	free(j);
+}
+
+static void
+hand_end(struct hand *h)
+{
+	struct life *l = h->life;
+	struct hand **link;
+
+	while (h->jobs != NULL)
+		job_free(h->jobs);
+	event_off(&l->world->clock, &h->death);
+	for (link = &l->hands; *link != h; link = &(*link)->next)
+		;
+	*link = h->next;
+	free(h);
+	life_release(l);
+}
+
+static void
+job_run(struct job *j)
+{
+	struct life *l = j->hand->life;
+	struct world *w = l->world;
+	unsigned mean = w->plan.service_ms;
+
+	j->running = 1;
+	l->quota->running++;
+	if (l->quota->running > l->quota->capacity)
+		world_fail(w, 1, "%s runs %llu at its workers, of %llu",
+		    l->quota->name, (unsigned long long)l->quota->running,
+		    (unsigned long long)l->quota->capacity);
+	load_ran(w, slice_of(j->body, j->len));
+	event_at(&w->clock, &j->done, w->clock.now + 1 +
+	    draw(w, chance(w, 5) ? 20 * mean : 2 * mean));
+}
+
+static void
+die(struct hand *h)
+{
+	say(h->life, SAID_ENDED, h->number, NULL);
+	hand_end(h);
+}
+
+/* A worker with no job ends when it is told to, or nobody is left to. */
+static void
+end_if_idle(struct hand *h)
+{
+	if (h->jobs == NULL && (h->leaving || h->life->channel == 0))
+		die(h);
+}
+
+static void
+on_done(void *arg)
+{
+	struct job *j = arg;
+	struct hand *h = j->hand;
+	struct life *l = h->life;
+	struct world *w = l->world;
+
+	if (w->plan.faults[FAULT_WORKER] && !w->healed && chance(w, 3)) {
+		die(h);
+		return;
+	}
+	say(l, SAID_REPLY, h->number, j);
+	job_free(j);
+	if (l->mode == CHANNEL_EXEC)
+		hand_end(h);
+	else if (l->mode == CHANNEL_POOL && h->jobs != NULL)
+		job_run(h->jobs);
+	else
+		end_if_idle(h);
+}
+
+/* The body of a request's message, which a process of its own is given. */
+static struct slice
+message_body(struct slice frame)
+{
+	struct tlv t;
+	struct msg m;
+	int r;
+
+	r = tlv_next(&frame, &t);
+	assert(r == 1);
+	r = msg_decode(&m, t.type, t.value);
+	assert(r == 1);
+	return m.u.request.body;
+}
+
+/* And what other workers read. */
+static enum frame_kind
+frame_of(enum channel_mode mode)
+{
+	return mode == CHANNEL_MUX ? FRAME_MUX : FRAME_PACKET4;
+}
+
+static struct slice
+frame_body(enum channel_mode mode, const struct act *a)
+{
+	struct frame_reader reader = { frame_of(mode), 0 };
+	struct frame f;
+	ssize_t r;
+
+	r = frame_next(&reader, a->bytes.p, a->bytes.len, &f);
+	assert(r == (ssize_t)a->bytes.len);
+	assert(mode != CHANNEL_MUX || f.id == a->value);
+	return f.body;
+}
+
+static void
+job_new(struct hand *h, uint64_t name, struct slice body)
+{
+	struct job *j = calloc(1, sizeof(*j));
+
+	assert(j != NULL && body.len <= sizeof(j->body));
+	j->hand = h;
+	j->name = name;
+	j->len = body.len;
+	memcpy(j->body, body.p, j->len);
+	event_init(&j->done, on_done, j);
+	*h->jobs_tail = j;
+	h->jobs_tail = &j->next;
+	if (h->life->mode != CHANNEL_POOL || h->jobs == j)
+		job_run(j);
+}
+
+/* Workers. */
+
+static void
+on_death(void *arg)
+{
+	die(arg);
+}
+
+static struct hand *
+find(const struct life *l, uint32_t number)
+{
+	struct hand *h;
+
+	for (h = l->hands; h != NULL && h->number != number; h = h->next)
+		;
+	return h;
+}
+
+static void
+start(struct life *l, const struct act *a)
+{
+	struct world *w = l->world;
+	struct hand *h;
+
+	if (w->plan.faults[FAULT_SPAWN] && !w->healed && chance(w, 5)) {
+		say(l, SAID_UNABLE, a->peer, NULL);
+		return;
+	}
+	h = calloc(1, sizeof(*h));
+	assert(h != NULL && find(l, a->peer) == NULL);
+	h->life = l;
+	h->number = a->peer;
+	h->jobs_tail = &h->jobs;
+	event_init(&h->death, on_death, h);
+	h->next = l->hands;
+	l->hands = h;
+	l->holders++;
+	if (l->mode == CHANNEL_EXEC)
+		job_new(h, a->value, message_body(a->bytes));
+	else if (w->plan.faults[FAULT_WORKER] && !w->healed && chance(w, 5))
+		event_at(&w->clock, &h->death,
+		    w->clock.now + draw(w, BORN_MS));
+}
+
+/* It heeds the signal, or ends after ms. */
+static void
+signal_hand(struct hand *h, int64_t ms)
+{
+	struct world *w = h->life->world;
+	int64_t at = w->clock.now + (chance(w, 80) ? draw(w, SIGNAL_MS) : ms);
+
+	if (!event_is_on(&h->death) || at < h->death.at)
+		event_at(&w->clock, &h->death, at);
+}
+
+static void
+orphan(struct proc *p, struct life *l)
+{
+	struct clock *c = &p->world->clock;
+	struct hand *h;
+
+	if (l->orphaned)
+		return;
+	l->orphaned = 1;
+	for (h = l->hands; h != NULL; h = h->next)
+		signal_hand(h, ORPHAN_MS);
+	event_at(c, &p->stopping, c->now + ORPHAN_MS);
+}
+
+static void
+channel_act(struct proc *p, const struct act *a)
+{
+	struct life *l = p->role;
+	struct hand *h = find(l, a->peer);
+
+	switch (a->kind) {
+	case CHANNEL_START:
+		start(l, a);
+		break;
+	case CHANNEL_FEED:
+		if (h != NULL)
+			job_new(h, a->value, frame_body(l->mode, a));
+		break;
+	case CHANNEL_KILL:
+		if (h != NULL)
+			signal_hand(h, (int64_t)a->value);
+		break;
+	case CHANNEL_RETIRE:
+		if (h == NULL)
+			break;
+		h->leaving = 1;
+		end_if_idle(h);
+		break;
+	case CHANNEL_ORPHAN:
+		orphan(p, l);
+		break;
+	}
+}
+
+/* The channel. */
+
+static void
+hear(struct proc *p, const struct said *s)
+{
+	int64_t now = p->world->clock.now;
+
+	switch (s->what) {
+	case SAID_REPLY:
+		channel_reply(p->core, now, s->number, s->name, 0,
+		    slice_of(s->body, s->len));
+		break;
+	case SAID_ENDED:
+		channel_ended(p->core, now, s->number, "killed by signal 9");
+		break;
+	case SAID_UNABLE:
+		channel_unable(p->core, now, s->number, "unable to run it");
+	}
+	p->deliver = 1;
+}
+
+static void
+channel_work(struct proc *p)
+{
+	struct life *l = p->role;
+	struct said *s;
+
+	while ((s = l->said) != NULL) {
+		if ((l->said = s->next) == NULL)
+			l->said_tail = &l->said;
+		hear(p, s);
+		free(s);
+	}
+	if (l->orphaned && l->hands == NULL)
+		proc_stop(p, ORPHAN_STEP_MS);
+}
+
+static void
+channel_over(struct proc *p)
+{
+	struct life *l = p->role;
+	struct hand *h, *next;
+
+	channel_free(p->core);
+	l->channel = 0;
+	for (h = l->hands; h != NULL; h = next) {
+		next = h->next;
+		if (l->orphaned || l->world->net.off[p->host])
+			die(h);
+		else if (l->mode != CHANNEL_EXEC)
+			end_if_idle(h);
+	}
+	life_release(l);
+}
+
+static struct life *
+life_new(struct proc *listener, uint32_t tag, struct quota *quota)
+{
+	struct life *l = calloc(1, sizeof(*l));
+
+	assert(l != NULL);
+	l->world = listener->world;
+	l->holders = 1;
+	l->listener = listener->number;
+	l->tag = tag;
+	l->quota = quota;
+	l->mode = listener_post(listener)->mode;
+	l->said_tail = &l->said;
+	return l;
+}
+
+uint32_t
+channel_start(struct proc *listener, uint32_t tag, struct quota *quota,
+    struct sock *client, struct sock *control)
+{
+	struct world *w = listener->world;
+	struct proc *p = proc_new(w, PROC_CHANNEL, listener->host,
+	    ROLE_CHANNEL, "channel");
+	struct life *l = life_new(listener, tag, quota);
+	struct channel_config config;
+	struct channel *c;
+	char name[16];
+
+	memset(&config, 0, sizeof(config));
+	config.module = slice_str(module_name(
+	    listener_post(listener)->module, name));
+	config.mode = l->mode;
+	config.kind = frame_of(l->mode);
+	c = channel_new(&p->self.instance, rng_next(&p->rng), &config);
+	assert(c != NULL);
+	l->channel = p->number;
+	p->parent = listener->number;
+	p->child_tag = tag;
+	p->role = l;
+	p->act = channel_act;
+	p->work = channel_work;
+	p->ended = channel_over;
+	p->serves = ROLE_PLB | ROLE_CALLER;
+	p->asleep_until = w->clock.now + draw(w, BORN_MS);
+	proc_core(p, &channel_ops, c, channel_out(c));
+	proc_adopt(p, control, 1, CHANNEL_LISTENER_TAG);
+	proc_adopt(p, client, 0, CHANNEL_CLIENT_TAG);
+	return p->number;
+}

@@ -1,0 +1,158 @@
+/* All of it together: the world of one seed from its beginning to its end. */
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "t/virtual/sim.h"
+
+#define WATCH_MS  1000
+#define STEPS_MAX 1000000 /* in a millisecond */
+
+unsigned
+draw(struct world *w, unsigned n)
+{
+	return n == 0 ? 0 : (unsigned)rng_below(&w->rng, n);
+}
+
+int
+chance(struct world *w, unsigned percent)
+{
+	return draw(w, 100) < percent;
+}
+
+unsigned
+between(struct world *w, unsigned low, unsigned high)
+{
+	return low + draw(w, high - low + 1);
+}
+
+void
+world_enter(struct world *w, struct proc *p)
+{
+	p->number = ++w->numbers;
+	if (w->numbers >= w->cap) {
+		w->cap = w->cap == 0 ? 64 : 2 * w->cap;
+		w->by_number = realloc(w->by_number,
+		    w->cap * sizeof(struct proc *));
+		assert(w->by_number != NULL);
+	}
+	w->by_number[p->number] = p;
+	if ((p->next = w->procs) != NULL)
+		p->next->prev = p;
+	w->procs = p;
+}
+
+void
+world_leave(struct world *w, struct proc *p)
+{
+	w->by_number[p->number] = NULL;
+	if (p->next != NULL)
+		p->next->prev = p->prev;
+	if (p->prev != NULL)
+		p->prev->next = p->next;
+	else
+		w->procs = p->next;
+}
+
+struct proc *
+proc_find(const struct world *w, uint32_t number)
+{
+	return number == 0 || number > w->numbers ? NULL :
+	    w->by_number[number];
+}
+
+/* Once a second. */
+static void
+on_watch(void *arg)
+{
+	struct world *w = arg;
+	int64_t now = w->clock.now;
+
+	event_at(&w->clock, &w->watch, now + WATCH_MS);
+	if (!w->healed && now >= w->plan.heal_at)
+		fault_heal(w);
+	check_progress(w);
+	if (now >= w->plan.quiet_at)
+		w->quiet = 1;
+}
+
+static const char *
+look(struct world *w, int *promise)
+{
+	const char *why = settle_look(w);
+
+	*promise = why != NULL ? 6 : 2;
+	return why != NULL ? why : ledger_look(w);
+}
+
+/* Processes that never let each other rest are as bad as one that spins. */
+static void
+step(struct world *w)
+{
+	int64_t before = w->clock.now;
+
+	clock_step(&w->clock);
+	w->steps = w->clock.now == before ? w->steps + 1 : 0;
+	if (w->steps > STEPS_MAX)
+		world_fail(w, 0, "time stands still");
+}
+
+/* It has come to rest, and all is as it must be: by then, at the latest. */
+static void
+come_to_rest(struct world *w)
+{
+	const char *why;
+	int64_t next = 0;
+	int promise;
+
+	while (w->clock.now < w->plan.end_at) {
+		step(w);
+		if (w->clock.now < next)
+			continue;
+		next = w->clock.now + WATCH_MS;
+		if (look(w, &promise) == NULL)
+			return;
+	}
+	why = look(w, &promise);
+	world_fail(w, promise, "%s", why == NULL ? "only just now" : why);
+}
+
+static void
+world_free(struct world *w)
+{
+	struct quota *q;
+	struct post *s;
+
+	while (w->procs != NULL)
+		proc_kill(w->procs, END_SILENT);
+	for (s = w->posts; s < w->posts + w->nposts; s++)
+		event_off(&w->clock, &s->start);
+	while ((q = w->quotas) != NULL) {
+		w->quotas = q->next;
+		free(q);
+	}
+	net_free(&w->net);
+	clock_free(&w->clock);
+	free(w->by_number);
+	free(w->posts);
+	free(w->calls);
+}
+
+void
+world_run(struct world *w)
+{
+	size_t i;
+
+	rng_seed(&w->rng, w->seed);
+	for (i = 0; i < sizeof(w->key); i++)
+		w->key[i] = (unsigned char)draw(w, 256);
+	plan_draw(w);
+	fault_start(w);
+	event_init(&w->watch, on_watch, w);
+	event_at(&w->clock, &w->watch, WATCH_MS);
+	while (w->clock.now < w->plan.quiet_at)
+		step(w);
+	w->quiet = 1;
+	come_to_rest(w);
+	world_free(w);
+}
