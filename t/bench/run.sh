@@ -1,0 +1,437 @@
+#!/bin/sh
+# Measures, and prints a table: figure, value, aim, and whether it is met. What
+# is compared is measured in the same run. Figures are the medians of several
+# rounds; nothing is asserted, and the exit status is 0 whatever they are.
+#
+#	sh t/bench/run.sh [part ...]
+#
+#	a  codec		e  busy connections beside silent ones
+#	b  exchange		f  memory
+#	c  sampler		g  first answers, and a seller's death
+#	d  echo, whole path	h  the exec protocol
+#	i  PLB core		j  discovery beside epmd
+
+# shellcheck disable=SC2317 # parts are called by name
+top=$(cd "$(dirname "$0")/../.." && pwd)
+bench=$top/t/bench
+PATH=$top:$PATH
+export PATH
+
+# row FIGURE VALUE UNIT [OPERATOR AIM]: OPERATOR is what the value is to be, as
+# awk writes it
+row() {
+	awk -v figure="$1" -v value="$2" -v unit="$3" -v op="${4:-}" \
+	    -v aim="${5:-}" '
+	function show(v) {
+		if (v !~ /^[-+.0-9e]+$/) return v == "" ? "?" : v
+		if (v >= 1e6) return sprintf("%.2f M", v / 1e6)
+		if (v >= 1e4) return sprintf("%.1f k", v / 1e3)
+		return sprintf(v >= 100 ? "%.0f" : v >= 10 ? "%.1f" : "%.3g", v)
+	}
+	BEGIN {
+		met = ""
+		if (op == "<") met = value + 0 < aim + 0 ? "met" : "NOT MET"
+		if (op == ">") met = value + 0 > aim + 0 ? "met" : "NOT MET"
+		if (value == "") met = op == "" ? "" : "NOT MEASURED"
+		printf "%-50s %10s %-7s %-10s %s\n", figure, show(value), unit,
+		    op == "" ? "" : op " " show(aim), met
+	}'
+}
+
+title() {
+	printf '\n%s\n' "$*"
+}
+
+# get OUTPUT NAME: what a program printed under that name
+get() {
+	printf '%s\n' "$1" | awk -v name="$2" '$1 == name { print $2; exit }'
+}
+
+# median NAME: of all lines of that name on standard input (an odd number)
+median() {
+	awk -v name="$1" '$1 == name { printf "%.3f\n", $2 }' | sort -n | awk '
+		{ v[NR] = $1 }
+		END { if (NR) print v[int((NR + 1) / 2)] }'
+}
+
+# ratio A B
+ratio() {
+	awk -v a="$1" -v b="$2" 'BEGIN { if (b > 0) print a / b }'
+}
+
+# inside PART: run it with an authority and a broker
+inside() {
+	"$top/lambda-solo" sh "$0" "in-$1"
+}
+
+# until_true COMMAND ...: tried again and again, for 10 seconds
+until_true() {
+	tries=200
+	until "$@" >/dev/null 2>&1; do
+		tries=$((tries - 1))
+		if [ "$tries" -eq 0 ]; then
+			echo "bench: in vain: $*" >&2
+			return 1
+		fi
+		sleep 0.05
+	done
+}
+
+# (a) The codec: a request of an id, a function, two arguments, 20 bytes.
+
+part_a() {
+	out=$("$bench/codec.bench")
+	size=$(get "$out" size)
+	title "(a) codec: a request of $size bytes," \
+	    "beside the same as text, and a copy"
+	for way in encode decode; do
+		ns=$(get "$out" "$way-ns")
+		row "$way" "$ns" ns '<' 100
+		row "$way, messages" "$(ratio 1e9 "$ns")" /s
+		row "$way, bytes" "$(ratio "${size}e9" "$ns")" B/s
+	done
+	row 'as text: snprintf()' "$(get "$out" print-ns)" ns
+	row 'as text: sscanf()' "$(get "$out" scan-ns)" ns
+	row 'memcpy() of as many bytes' "$(get "$out" copy-ns)" ns
+}
+
+# (b) The exchange core.
+
+part_b() {
+	title "(b) exchange: matches, n sells and n buys standing"
+	"$bench/exchange.bench" >"$tmp/exchange"
+	for n in 1 100 10000 100000; do
+		for how in waiting arriving; do
+			value=$(sed -n "s,^exchange: *$n sells.* \([0-9]*\) $how.*,\1,p" \
+			    "$tmp/exchange")
+			row "n = $n, buys $how" "$value" /s '>' 2000000
+			eval "${how}_$n=\$value"
+		done
+	done
+	for how in waiting arriving; do
+		eval "few=\$${how}_100 many=\$${how}_100000"
+		# shellcheck disable=SC2154
+		row "$how: time at 100,000 over that at 100 (log: 2.5)" \
+		    "$(ratio "$few" "$many")" times '<' 2.5
+	done
+}
+
+# (c) The sampler.
+
+part_c() {
+	title "(c) sampler: weighted draws, beside a walk along the weights"
+	out=$("$bench/sampler.bench")
+	for n in 1 1024 65536; do
+		if [ "$n" = 1024 ]; then
+			row "$n channels" "$(get "$out" "tree-$n")" /s '>' 20000000
+		else
+			row "$n channels" "$(get "$out" "tree-$n")" /s
+		fi
+		row "$n channels, a walk" "$(get "$out" "walk-$n")" /s
+	done
+}
+
+# (d) An echo through the whole path.
+
+part_d() {
+	title "(d) echo of 20 bytes: client - channel - worker and back," \
+	    "beside a bare relay"
+	inside d
+}
+
+in_d() {
+	lambda-listener -q -c 256 -w mux echo cat &
+	listener=$!
+	for n in 1 64 256; do
+		: >"$LAMBDA_RUN/load"
+		: >"$LAMBDA_RUN/relay"
+		for _ in 1 2 3; do
+			"$bench/load.bench" echo 'twenty bytes of body' "$n" 3 \
+			    250 >>"$LAMBDA_RUN/load"
+			"$bench/relay.bench" 32 "$n" 3 250 cat \
+			    >>"$LAMBDA_RUN/relay"
+		done
+		for who in load relay; do
+			for what in rate latency-p50 latency-p99; do
+				value=$(median "$what" <"$LAMBDA_RUN/$who")
+				eval "${who}_${what#*-}=\$value"
+			done
+		done
+		# shellcheck disable=SC2154
+		{
+			row "$n in flight" "$load_rate" /s
+			row "$n in flight, relay" "$relay_rate" /s
+			if [ "$n" = 256 ]; then
+				row "$n in flight, of the relay's rate" \
+				    "$(ratio "$load_rate" "$relay_rate")" \
+				    times '>' 0.5
+			fi
+			row "$n in flight, latency p50" "$load_p50" us
+			row "$n in flight, latency p99" "$load_p99" us
+			row "$n in flight, relay, latency p50" "$relay_p50" us
+			row "$n in flight, relay, latency p99" "$relay_p99" us
+			if [ "$n" = 1 ]; then
+				row "$n in flight, of the relay's p50" \
+				    "$(ratio "$load_p50" "$relay_p50")" \
+				    times '<' 1.5
+			fi
+		}
+	done
+	kill "$listener"
+	wait "$listener"
+}
+
+# (e) Busy connections beside silent ones.
+
+# loop_column N KIND COLUMN: of what loop.bench printed
+loop_column() {
+	awk -v n="$1" -v kind="$2" -v column="$3" '
+		$1 == n && $2 == kind { print $column }' "$tmp/loop"
+}
+
+part_e() {
+	title "(e) 10 busy connections beside n silent ones," \
+	    "and on a plain poll() of all"
+	"$bench/loop.bench" >"$tmp/loop"
+	grep ulimit "$tmp/loop"
+	for n in 10 1000 10000; do
+		row "n = $n" "$(loop_column "$n" silent 3)" /s
+		row "n = $n, latency p50" "$(loop_column "$n" silent 4)" us
+		row "n = $n, latency p99" "$(loop_column "$n" silent 5)" us
+		row "n = $n, plain poll()" "$(loop_column "$n" plain 3)" /s
+		row "n = $n, plain poll(), latency p50" \
+		    "$(loop_column "$n" plain 4)" us
+	done
+	row "10000 that beat every 5 s" "$(loop_column 10000 beating 3)" /s
+	row "rate beside 10 over that beside 10000" \
+	    "$(ratio "$(loop_column 10 silent 3)" \
+	    "$(loop_column 10000 silent 3)")" times '<' 2
+	row "p50 beside 10000 over that beside 10" \
+	    "$(ratio "$(loop_column 10000 silent 4)" \
+	    "$(loop_column 10 silent 4)")" times '<' 2
+}
+
+# (f) Memory.
+
+part_f() {
+	title "(f) private memory: KiB a program, bytes a connection or an order"
+	if [ ! -r /proc/self/smaps_rollup ]; then
+		echo "bench: there is no /proc/PID/smaps_rollup to tell it"
+		return
+	fi
+	for what in idle links-broker links-authority links-exchange links-plb \
+	    orders; do
+		inside "f-$what"
+	done
+}
+
+# private PID: in KiB
+private() {
+	awk '/^Private_/ { n += $2 } END { print n }' \
+	    "/proc/$1/smaps_rollup"
+}
+
+# child_of PPID NAME: the pid of such a program; its command line tells its
+# name, as the system cuts names short
+child_of() {
+	ps -A -o pid= -o ppid= -o args= | awk -v parent="$1" -v name="$2" '
+		{ n = split($3, part, "/") }
+		$2 == parent && part[n] == name { print $1; exit }'
+}
+
+program() {
+	row "$1, idle" "$(private "$2")" KiB '<' 1024
+}
+
+in_f_idle() {
+	authority=$(child_of "$PPID" lambda-authority)
+	lambda-listener -q -w line echo cat &
+	listener=$!
+	lambda-plb -q -c 1 echo &
+	plb=$!
+	lambda-call -q -T 60 nobody </dev/null 2>/dev/null &
+	call=$!
+	lambda-bootstrap -q 127.0.0.1:4370 >/dev/null &
+	bootstrap=$!
+	sleep 60 &
+	bare=$!
+	until_true sh -c 'lambda-ctl exchanges | grep -q linked'
+	until_true lambda-call echo </dev/null
+	program lambda-authority "$authority"
+	program lambda-broker "$(child_of "$PPID" lambda-broker)"
+	program lambda-exchange "$(child_of "$authority" lambda-exchange)"
+	program lambda-listener "$listener"
+	program "lambda-channel (a connection)" \
+	    "$(child_of "$listener" lambda-channel)"
+	program lambda-plb "$plb"
+	program "lambda-call, waiting" "$call"
+	program lambda-bootstrap "$bootstrap"
+	program lambda-solo "$PPID"
+	row "sleep(1)" "$(private "$bare")" KiB
+	# shellcheck disable=SC2086
+	{
+		kill $plb $call $bootstrap $bare $listener
+		wait $plb $call $bootstrap $bare $listener 2>/dev/null
+	}
+}
+
+# grown FIGURE PID COUNT [OPERATOR AIM] -- ARGUMENTS: of links, while it holds
+# COUNT of something
+grown() {
+	figure=$1 of=$2 count=$3
+	shift 3
+	aim=
+	while [ "$1" != -- ]; do
+		aim="$aim $1"
+		shift
+	done
+	shift
+	before=$(private "$of")
+	mkfifo "$LAMBDA_RUN/hold"
+	"$bench/links.bench" "$@" <"$LAMBDA_RUN/hold" >"$LAMBDA_RUN/out" &
+	holder=$!
+	exec 9>"$LAMBDA_RUN/hold"
+	until_true grep -q ready "$LAMBDA_RUN/out"
+	sleep 0.3 # until what was sent is taken in
+	after=$(private "$of")
+	exec 9>&-
+	wait "$holder"
+	# shellcheck disable=SC2086
+	row "$figure" $(((after - before) * 1024 / count)) B $aim
+}
+
+in_f_links_broker() {
+	grown "lambda-broker, a listener's link" \
+	    "$(child_of "$PPID" lambda-broker)" 1000 -- \
+	    listener 1000 "$LAMBDA_RUN/broker"
+}
+
+authority_address() {
+	lambda-ctl authorities | awk '/^authority/ { print $2; exit }'
+}
+
+in_f_links_authority() {
+	grown "lambda-authority, a broker's link" \
+	    "$(child_of "$PPID" lambda-authority)" 1000 -- \
+	    broker 1000 "$(authority_address)"
+}
+
+in_f_links_exchange() {
+	lambda-call -q -T 60 nobody </dev/null 2>/dev/null &
+	call=$!
+	until_true sh -c 'lambda-ctl exchanges | grep -q linked'
+	authority=$(child_of "$PPID" lambda-authority)
+	grown "lambda-exchange, a broker's link" \
+	    "$(child_of "$authority" lambda-exchange)" 1000 -- broker 1000 \
+	    "$(lambda-ctl exchanges | awk '/linked/ { print $2; exit }')"
+	kill "$call"
+	wait "$call" 2>/dev/null
+}
+
+in_f_links_plb() {
+	lambda-plb -q -s "$LAMBDA_RUN/plb" nobody &
+	plb=$!
+	until_true test -S "$LAMBDA_RUN/plb"
+	grown "lambda-plb, a caller's link" "$plb" 1000 -- \
+	    caller 1000 "$LAMBDA_RUN/plb"
+	kill "$plb"
+	wait "$plb" 2>/dev/null
+}
+
+in_f_orders() {
+	grown "lambda-broker, a buy order" \
+	    "$(child_of "$PPID" lambda-broker)" 20000 '<' 512 -- \
+	    orders 20000 "$LAMBDA_RUN/broker"
+}
+
+# (g) Times to a first answer.
+
+part_g() {
+	title "(g) from an event to its effect; processes that start count"
+	inside g
+	mkdir -m 700 "$tmp/all"
+	row "all programs started at once to the first answer" \
+	    "$(get "$(LAMBDA_RUN=$tmp/all "$bench/first.bench" all 9)" all)" \
+	    ms '<' 300
+}
+
+in_g() {
+	row "a program's start to its first byte (echo)" \
+	    "$(get "$("$bench/first.bench" exec 15 echo hi)" exec)" ms
+	row "a listener's start to the first answer of a call" \
+	    "$(get "$("$bench/first.bench" publish 15)" publish)" ms '<' 5
+	row "a seller's SIGKILL to all it sold held elsewhere" \
+	    "$(get "$("$bench/regain.bench" 9 2>/dev/null)" regain)" ms '<' 20
+}
+
+# (h) The exec protocol.
+
+part_h() {
+	title "(h) exec protocol, true(1), 8 in flight, beside posix_spawn()"
+	inside h
+}
+
+in_h() {
+	true=$(PATH=/usr/bin:/bin command -v /usr/bin/true || echo /bin/true)
+	lambda-listener -q -c 8 true "$true" &
+	listener=$!
+	for _ in 1 2 3 4 5; do
+		"$bench/load.bench" true '' 8 3 250 >>"$LAMBDA_RUN/load"
+		"$bench/spawn.bench" 8 3 250 "$true" >>"$LAMBDA_RUN/spawn"
+	done
+	kill "$listener"
+	wait "$listener"
+	ours=$(median rate <"$LAMBDA_RUN/load")
+	bare=$(median rate <"$LAMBDA_RUN/spawn")
+	row "requests" "$ours" /s
+	row "posix_spawn() and waitpid()" "$bare" /s
+	row "requests of spawns" "$(ratio "$ours" "$bare")" times '>' 0.8
+}
+
+# (i) The PLB core.
+
+part_i() {
+	title "(i) PLB core: a request and its reply, decoded already," \
+	    "by channels and functions"
+	"$bench/plb.bench" | while read -r _ channels _ functions _ ns _; do
+		row "$channels channels, $functions functions" "$ns" ns
+	done
+}
+
+# (j) Discovery: lookups beside the real epmd's, by nodes registered.
+
+part_j() {
+	title "(j) discovery: port lookups beside epmd, by nodes registered"
+	sh "$bench/discovery.sh" 10000 >"$tmp/discovery" 2>"$tmp/discovery.err" ||
+	    tail -n 1 "$tmp/discovery.err"
+	while read -r name value; do
+		case $name in
+		*-lookups) row "$name" "$value" "/s" ;;
+		*) row "$name" "$value" us ;;
+		esac
+	done <"$tmp/discovery"
+	row "lambda-10 / epmd-10 lookups" "$(awk '
+		$1 == "epmd-10-lookups" { e = $2 }
+		$1 == "lambda-10-lookups" { l = $2 }
+		END { if (e > 0) print l / e }' "$tmp/discovery")" "" ">" 1
+}
+
+case ${1:-} in
+in-*)
+	"$(printf '%s' "$1" | tr - _)"
+	exit 0 ;;
+esac
+tmp=$(mktemp -d "${TMPDIR:-/tmp}/lambda-b.XXXXXX") || exit 1
+trap 'rm -rf "$tmp"' EXIT
+trap 'exit 130' HUP INT TERM
+[ $# -gt 0 ] || set -- a b c d e f g h i j
+printf '%-50s %10s %-7s %-10s %s\n' FIGURE VALUE UNIT AIM ''
+for part do
+	case $part in
+	[a-j]) "part_$part" ;;
+	*)
+		echo "bench: no part $part: give some of a to j" >&2
+		exit 100 ;;
+	esac
+done
+exit 0
