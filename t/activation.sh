@@ -1,0 +1,167 @@
+#!/bin/sh
+# Sockets that are passed (LISTEN_FDS, LISTEN_PID, LISTEN_FDNAMES), and readiness
+# (-d, NOTIFY_SOCKET, an abstract one too): by t/activate.c as systemd does it,
+# and by s6 itself.
+. "$(dirname "$0")/lib.sh"
+
+[ -x "$top/t/activate" ] || (cd "$top" && make -s t/activate >/dev/null) ||
+    fail "t/activate is not built"
+activate=$top/t/activate
+
+# shows NAME LINE: what t/activate prints
+shows() {
+	until_true 10 grep -q -e "$2" "$tmp/$1.log" || fail "$1: no line $2"
+}
+at() { # NAME SOCKET: where it is
+	shows "$1" "^listening $2 "
+	sed -n "s/^listening $2 //p" "$tmp/$1.log"
+}
+ends() { # NAME PID
+	stop "$2"
+	shows "$1" '^exit 0$'
+}
+
+# An authority, on the socket that it is given and on no other; ready three ways
+# at once.
+start a "$activate" listen:=127.0.0.1:0 "notify:$tmp/notify" fd:7 \
+    lambda-authority -l 192.0.2.1:1 -d 7
+a=$pid
+where=$(at a '')
+shows a '^notify READY=1$'
+shows a '^fd \$$'
+shows a '^fd closed$'
+shows a "listening on $where"
+echo "$where" >"$tmp/authorities"
+# Not meant for its children: they have no such variables.
+start b0 sh -c 'exec "$@" <"$0"' "$tmp/authorities" \
+    "$activate" "notify:@lambda-t$$" "listen:other=127.0.0.1:0" \
+    "listen:tcp=127.0.0.1:0" "listen:broker=$tmp/broker" lambda-broker
+b=$pid
+shows b0 '^notify READY=1$'
+shows b0 "listening on $(at b0 tcp)"
+shows b0 "listening on $tmp/broker"
+grep -q "lambda-broker: listening on $(at b0 other)" "$tmp/b0.log" &&
+    fail "a socket of another name is used"
+LAMBDA_BROKER=$tmp/broker
+export LAMBDA_BROKER
+start l2 "$activate" listen:=127.0.0.1:0 fd:9 lambda-listener -d 9 -c 2 calc \
+    "$top/t/calc.sh"
+l=$pid
+shows l2 '^fd \$$'
+start p "$activate" "listen:plb=$tmp/plb" "notify:$tmp/notify2" lambda-plb calc
+p=$pid
+shows p '^notify READY=1$'
+same "$(lambda-call -s "$tmp/plb" calc add 2 40 </dev/null)" 42
+shows l2 "publishing calc at $(at l2 '')"
+exchange=
+for e in $(strays); do
+	grep -q '^lambda-exchange' "/proc/$e/comm" 2>/dev/null && exchange=$e
+done
+[ -n "$exchange" ] || fail "there is no exchange"
+tr '\0' '\n' <"/proc/$exchange/environ" >"$tmp/environ"
+grep -q '^LISTEN_\|^NOTIFY' "$tmp/environ" &&
+    fail "an exchange has: $(cat "$tmp/environ")"
+
+# Without names, what a socket is tells which it is.
+start b1 "$activate" "listen:=$tmp/broker1" lambda-broker -l 127.0.0.1:0
+b1=$pid
+shows b1 "lambda-broker: listening on $tmp/broker1"
+shows b1 'lambda-broker: listening on 127.0.0.1:'
+start b2 "$activate" listen:=127.0.0.1:0 lambda-broker -b "$tmp/broker2"
+b2=$pid
+shows b2 "lambda-broker: listening on $(at b2 '')"
+shows b2 "lambda-broker: listening on $tmp/broker2"
+
+# Not for this process, or not what is needed.
+start n "$activate" listen:=127.0.0.1:0 pid:1 lambda-authority -l 127.0.0.1:0
+n=$pid
+shows n ready
+grep -q "lambda-authority: listening on $(at n '')" "$tmp/n.log" &&
+    fail "a socket for another process is used"
+tells 0 '^exit 100$' "$activate" "listen:=$tmp/not-tcp" lambda-authority
+grep -q 'no listening TCP socket' "$tmp/told" || fail "$(cat "$tmp/told")"
+
+# A supervisor's socket keeps its name when who served there ends.
+ends p "$p"
+[ -S "$tmp/plb" ] || fail "lambda-plb removed a socket that is not its own"
+ends b1 "$b1"
+[ -S "$tmp/broker1" ] || fail "lambda-broker likewise"
+ends b2 "$b2"
+[ ! -e "$tmp/broker2" ] || fail "its own socket stays"
+ends l2 "$l"
+ends n "$n"
+ends b0 "$b"
+ends a "$a"
+
+# Exchange and channel have theirs on descriptor 0; -d and NOTIFY_SOCKET with
+# nobody there are not errors.
+start x "$activate" listen:=127.0.0.1:0 "notify:@lambda-x$$" fd:5 sh -c \
+    'exec lambda-exchange -d 5 calc <&3 3<&-'
+x=$pid
+shows x '^notify READY=1$'
+shows x '^fd \$$'
+ends x "$x"
+NOTIFY_SOCKET=$tmp/nobody
+export NOTIFY_SOCKET
+start quiet lambda-authority -l 127.0.0.1:0 -d 6
+quiet=$pid
+logged quiet ready
+stop "$quiet"
+same "$ended" 0
+unset NOTIFY_SOCKET LAMBDA_BROKER
+
+# s6: a service is up, and later ready.
+sh "$top/t/setup.sh" s6-svscan || skip "s6 not here; the rest passed"
+service() { # name; its last line is standard input
+	mkdir -p "$tmp/s6/$1"
+	echo 3 >"$tmp/s6/$1/notification-fd"
+	{
+		echo '#!/bin/sh'
+		echo 'exec 2>&1'
+		cat
+	} >"$tmp/s6/$1/run"
+	chmod +x "$tmp/s6/$1/run"
+}
+service authority <<'EOF2'
+exec lambda-authority -d 3 -l 127.0.0.1:0 </dev/null
+EOF2
+service broker <<EOF2
+exec lambda-broker -d 3 -l 127.0.0.1:0 <$tmp/list
+EOF2
+service listener <<EOF2
+exec lambda-listener -d 3 -c 2 calc $top/t/calc.sh
+EOF2
+service plb <<'EOF2'
+exec lambda-plb -d 3 calc
+EOF2
+service discovery <<'EOF2'
+exec lambda-discovery -d 3 -p 0 -l 127.0.0.1 </dev/null
+EOF2
+ready() {
+	s6-svwait -U -t 20000 "$tmp/s6/$1" || fail "s6: $1 is not ready"
+	[ "$(s6-svstat -o ready "$tmp/s6/$1")" = true ] ||
+	    fail "s6: $1: $(s6-svstat "$tmp/s6/$1")"
+}
+supervise() {
+	start "s6.$1" s6-supervise "$tmp/s6/$1"
+	eval "s6_$1=\$pid"
+	until_true 10 s6-svok "$tmp/s6/$1" || fail "no s6-supervise"
+	ready "$1"
+}
+supervise authority
+address s6.authority >"$tmp/list"
+for s in broker listener plb discovery; do
+	supervise "$s"
+done
+same "$(lambda-call calc add 2 40 </dev/null)" 42
+for s in authority broker listener plb discovery; do
+	s6-svc -wR -T 20000 -r "$tmp/s6/$s" || fail "s6: $s did not restart"
+	ready "$s"
+done
+for s in authority broker listener plb discovery; do
+	s6-svc -wD -T 40000 -d "$tmp/s6/$s" || fail "s6: $s is not down"
+	same "$(s6-svstat -o exitcode "$tmp/s6/$s")" 0
+	eval "pid=\$s6_$s"
+	s6-svc -x "$tmp/s6/$s"
+	wait "$pid"
+done

@@ -1,0 +1,94 @@
+#!/bin/sh
+# One call with the exec protocol: arguments, body, reply, exit status and
+# standard error arrive as they were.
+. "$(dirname "$0")/lib.sh"
+
+tier
+start listener lambda-listener -c 4 calc "$top/t/calc.sh"
+listener=$pid
+
+same "$(lambda-call calc pi 5 </dev/null)" 3.14159
+same "$(lambda-call calc add 2 40 </dev/null)" 42
+
+# Arguments: spaces, an empty one, a newline, 8-bit, a leading dash, quotes.
+got=$(printf body | lambda-call calc echo 'a  b' '' 'x
+y' "$(printf '\303\251\377')" -n '"q"' "it's")
+want=$(printf '[a  b][][x\ny][\303\251\377][-n]["q"][it'"'"'s]body')
+same "$got" "$want"
+
+# A body of every byte, and a large one; empty ones.
+awk 'BEGIN { for (i = 0; i < 256; i++) printf "%c", i }' >"$tmp/bytes"
+printf '\0\377\n\r\n' >>"$tmp/bytes"
+lambda-call calc echo <"$tmp/bytes" >"$tmp/back"
+cmp "$tmp/bytes" "$tmp/back" || fail "the body changed"
+dd if=/dev/urandom of="$tmp/large" bs=65536 count=160 2>/dev/null
+lambda-call calc echo <"$tmp/large" >"$tmp/back"
+cmp "$tmp/large" "$tmp/back" || fail "a body of 10 MiB changed"
+same "$(lambda-call calc echo </dev/null | wc -c | tr -d ' ')" 0
+
+# Over what fits: a sentence, and nothing else happens.
+dd if=/dev/zero of="$tmp/large" bs=1048576 count=17 2>/dev/null
+lambda-call calc echo <"$tmp/large" >"$tmp/back" 2>"$tmp/err"
+same $? 100
+grep -q '16 MiB' "$tmp/err" || fail "no sentence for a body that is too large"
+
+# Exit statuses, and standard error in the log with the request's id.
+for status in 0 1 7 100 255; do
+	lambda-call calc status "$status" </dev/null
+	same $? "$status"
+done
+logged listener 'request [0-9]*: exiting with 7'
+
+# A signal, a reply that is too large, and a program that has gone.
+cat >"$tmp/odd" <<'EOF'
+#!/bin/sh
+case $1 in
+signal) kill -9 $$ ;;
+large) exec dd if=/dev/zero bs=1048576 count=17 2>/dev/null ;;
+deaf) exec <&-; echo deaf ;;
+quick) echo quick ;;
+sleep) exec sleep "$2" ;;
+esac
+EOF
+chmod +x "$tmp/odd"
+start odd lambda-listener -c 4 odd "$tmp/odd"
+lambda-call odd signal </dev/null 2>"$tmp/err"
+same $? 111
+grep -q 'signal 9' "$tmp/err" || fail "a signal is not told: $(cat "$tmp/err")"
+lambda-call odd large </dev/null 2>"$tmp/err" >/dev/null
+same $? 111
+grep -q '16 MiB' "$tmp/err" || fail "a large reply: $(cat "$tmp/err")"
+# One that does not read its body.
+same "$(head -c 1000000 /dev/zero | lambda-call odd deaf)" deaf
+same "$(head -c 1000000 /dev/zero | lambda-call odd quick)" quick
+# Time: 99, and the program is not left behind.
+lambda-call -T 0.5 odd sleep 1000.25 </dev/null 2>"$tmp/err"
+same $? 99
+until_true 10 sh -c '! ps ax | grep -q "[s]leep 1000.25"' ||
+    fail "the program outlived its time"
+rm "$tmp/odd"
+lambda-call odd quick </dev/null 2>"$tmp/err"
+same $? 111
+grep -q 'unable to run' "$tmp/err" || fail "gone: $(cat "$tmp/err")"
+
+# The filter's framings, on an exec module: lines, NULs, netstrings, packets.
+printf '1\n2\n3\n' | lambda-call -L calc echo x >"$tmp/out" 2>"$tmp/err"
+same "$(cat "$tmp/out")" "[x]1
+[x]2
+[x]3"
+printf '1\0a b\0' | lambda-call -0 calc echo | tr '\0' '|' >"$tmp/out"
+same "$(cat "$tmp/out")" '1|a b|'
+same "$(printf '3:a\nb,0:,' | lambda-call -N calc echo)" '3:a
+b,0:,'
+same "$(printf '\0\0\0\2hi' | lambda-call -4 calc echo |
+    od -An -c | tr -s ' ')" ' \0 \0 \0 002 h i'
+
+# A line that fails costs itself alone, and the exit status is 111.
+printf '1\n0\n2\n' | lambda-call -L calc status >"$tmp/out" 2>"$tmp/err"
+same $? 111
+same "$(grep -c 'line [0-9]*:' "$tmp/err")" 3
+
+# What was asked for at once is never more than the capacity.
+stop "$listener"
+same "$ended" 0
+echo passed

@@ -1,0 +1,76 @@
+#!/bin/sh
+# Run tests and say how each went, in the order of the arguments:
+#
+#	ok NAME
+#	not ok NAME (log: t/log/NAME.log)
+#	skip NAME: why
+#
+# A test is a binary (NAME.test) or a script (NAME.sh), run from the top of the
+# tree with no standard input. Exit status 0 is passed, 77 skipped (the last
+# line of its output is why), anything else failed. One that takes longer than
+# CHECK_TIMEOUT seconds (300) is ended, and has failed. CHECK_UNDER is a command
+# that binaries are run under (valgrind, say).
+
+limit=${CHECK_TIMEOUT:-300}
+passed=0 failed=0 skipped=0
+test_pid=''
+
+# The guard: end process $1 when its time is up, hard if need be. It looks once a
+# second whether there is still something to guard, and needs no telling.
+guard() {
+	left=$limit
+	for s in TERM KILL; do
+		while [ "$left" -gt 0 ]; do
+			sleep 1
+			kill -0 "$1" 2>/dev/null || return
+			left=$((left - 1))
+		done
+		echo "check: not done in $limit s: kill -$s"
+		kill -"$s" "$1" 2>/dev/null
+		left=10
+	done
+}
+
+run() { # log command
+	log=$1
+	shift
+	"$@" </dev/null >"$log" 2>&1 &
+	test_pid=$!
+	guard "$test_pid" >>"$log" 2>&1 &
+	wait "$test_pid" 2>/dev/null
+	status=$?
+	test_pid=''
+	return "$status"
+}
+
+trap 'kill $test_pid 2>/dev/null; exit 130' HUP INT TERM
+mkdir -p t/log || exit 111
+
+for t do
+	name=${t#t/}
+	name=${name%.test}
+	log=t/log/$name.log
+	# shellcheck disable=SC2086
+	case $t in
+	*.sh) run "$log" sh "$t" ;;
+	*) run "$log" ${CHECK_UNDER:-} "./$t" ;;
+	esac
+	case $? in
+	0)
+		echo "ok $name"
+		passed=$((passed + 1)) ;;
+	77)
+		echo "skip $name: $(tail -n 1 "$log")"
+		skipped=$((skipped + 1)) ;;
+	*)
+		echo "not ok $name (log: $log)"
+		failed=$((failed + 1)) ;;
+	esac
+done
+
+if [ "$skipped" -gt 0 ]; then
+	echo "$passed passed, $failed failed, $skipped skipped"
+else
+	echo "$passed passed, $failed failed"
+fi
+[ "$failed" -eq 0 ]

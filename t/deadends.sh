@@ -1,0 +1,223 @@
+#!/bin/sh
+# A dead end is told, with what to do about it: no broker, no authority, no
+# seller, nothing that fits, all taken, a wrong function, a program that is not
+# there, usage, addresses, a socket that nobody serves, a full disk for the log.
+. "$(dirname "$0")/lib.sh"
+
+# Those that are told after 3 seconds run side by side: each has a log, its pid
+# is in $later, and what is expected of it in a file.
+later=
+expect() { # NAME PATTERN COMMAND...
+	echo "$2" >"$tmp/$1.expected"
+	name=$1
+	shift 2
+	start "$name" "$@"
+	later="$later $name:$pid"
+}
+met() { # STATUS: all of them have ended with it, and said what was expected
+	for name in $later; do
+		wait "${name#*:}"
+		same "${name%:*}: $?" "${name%:*}: $1"
+		name=${name%:*}
+		grep -q -e "$(cat "$tmp/$name.expected")" "$tmp/$name.log" ||
+		    fail "$name: no '$(cat "$tmp/$name.expected")'"
+	done
+	later=
+}
+
+expect nobroker 'no broker answers at .*/none/broker: start lambda-broker' \
+    env LAMBDA_RUN="$tmp/none" lambda-call -T 3.3 calc
+mkdir -m 700 "$tmp/alone"
+start alone env LAMBDA_RUN="$tmp/alone" lambda-broker -l 127.0.0.1:0
+logged alone ready
+expect noauthority 'no authority answers: is lambda-authority running, and' \
+    env LAMBDA_RUN="$tmp/alone" lambda-call -T 3.3 calc
+expect noplb "unable to reach $tmp/nobody.plb: is it running" \
+    sh -c 'lambda-call -T 9 -s "$0" calc; test $? = 111 && exit 99' \
+    "$tmp/nobody.plb"
+expect nochannel 'unable to link to 127.0.0.1:1: Connection refused' \
+    sh -c 'lambda-call -T 9 -x 127.0.0.1:1 calc; test $? = 111 && exit 99'
+
+tier
+start calc lambda-listener -c 3 -V 1.2 -t zone=a -f pi/1 -f add/2 calc \
+    "$top/t/calc.sh"
+start busy lambda-listener -c 1 busy env
+same "$(lambda-call calc pi 3 </dev/null)" 3.142
+expect noseller 'nobody publishes it: is lambda-listener running for nosuch' \
+    lambda-call -T 3.3 nosuch
+n=0
+for option in '-V 2+' '-V 1.1' '-t zone=b' '-V 1.2 -t rack=7'; do
+	n=$((n + 1))
+	# shellcheck disable=SC2086
+	expect "unfit$n" 'nothing on offer satisfies -V and -t; on offer: version 1.2, zone=a' \
+	    lambda-call $option -T 3.3 calc pi 3
+done
+start taker lambda-call busy sleep 5
+until_true 10 sh -c 'lambda-ctl orders | grep -q "module busy.* quantity 0"' ||
+    fail "the only token is not taken"
+expect taken 'all capacity is taken\|others hold all that is on offer' \
+    lambda-call -T 3.5 busy true
+# Its time is up while it runs, and it is not left running.
+start slow lambda-listener -c 2 slow env
+same "$(lambda-call slow echo ready </dev/null)" ready
+expect late 'slow: its time was up$' lambda-call -T 0.4 slow sleep 1000.5
+
+# Meanwhile, what is told at once. A wrong function, with what there is:
+tells 111 'calc does not export nofunc/0; on offer: .*exports pi/1 add/2' \
+    lambda-call calc nofunc
+tells 111 'calc does not export pi/2; on offer: .*exports pi/1 add/2' \
+    lambda-call calc pi 1 2
+# where any is tried, what the program says is in the listener's log.
+start any lambda-listener -c 1 any "$top/t/calc.sh"
+lambda-call any nofunc </dev/null
+same $? 100
+logged any 'request [0-9]*: calc has no function nofunc: pi, add, echo and status'
+
+# Programs that are not there, or die.
+tells 100 'unable to find nosuch on PATH: give the path of an executable' \
+    lambda-listener calc nosuch
+tells 100 '/nosuch: No such file' lambda-listener calc /nosuch
+tells 100 'not executable: chmod +x it' lambda-listener calc /etc/passwd
+tells 127 'unable to run nosuch: No such file' lambda-solo nosuch
+start dies lambda-listener -w line dies false
+tells 111 'exit status 1\|workers die at once' lambda-call dies
+cp "$top/t/calc.sh" "$tmp/goes"
+start goes lambda-listener goes "$tmp/goes"
+until_true 10 lambda-call -T 2 goes pi 1 || fail "goes does not run"
+rm "$tmp/goes"
+tells 111 'unable to run .*/goes: No such file' lambda-call goes pi 1
+
+# Usage: 100, and the synopsis.
+for name in authority bootstrap broker call channel ctl exchange listener plb \
+    solo; do
+	tells 100 "^usage: lambda-$name " "lambda-$name" -Z
+	case $name in
+	authority | broker) ;;
+	*) tells 100 "^usage: lambda-$name " "lambda-$name" ;;
+	esac
+done
+bad() { # what is said, and the line: 100
+	pattern=$1
+	shift
+	tells 100 "$pattern" "$@"
+}
+bad "-c 0: give a whole number from 1 to" lambda-call -c 0 calc
+bad "-c 1x: give a whole number from 1 to" lambda-listener -c 1x calc cat
+bad "-T x: give seconds from" lambda-call -T x calc
+bad "-i 0: give seconds from" lambda-bootstrap -i 0 10.0.0.1
+bad "give 1 to 255 characters without space or slash" lambda-call 'a b'
+bad 'neither a module.s name nor a proxy' lambda-call /etc/passwd
+bad 'give one of them' lambda-call -b ./b -s ./s calc
+bad '-u and -P go with' lambda-call -u calc
+bad '-w foo: give exec, line, netstring, packet4' lambda-listener -w foo a cat
+bad 'an export is name/arity' lambda-listener -f pi calc cat
+bad 'a label is label=value, such as zone=a' lambda-listener -t zone calc cat
+bad 'a version is numbers with dots' lambda-listener -V one calc cat
+bad 'unable to read the version from' lambda-listener -V @/nosuch calc cat
+bad 'no such command: give all, ' lambda-ctl nosuch
+bad '-x foo: write module=IP:PORT' lambda-authority -l 127.0.0.1:0 -x foo
+bad 'there is something else of that name' lambda-plb -D "$tmp" calc
+bad 'give the path of its Unix socket, with a slash' lambda-call -b sock calc
+bad 'host names are not looked up here' lambda-call -x localhost:1 calc
+bad 'host names are not looked up here' lambda-authority -l localhost
+bad 'host names are not looked up here' lambda-bootstrap localhost
+bad 'the port is missing: write ADDRESS:PORT' lambda-ctl -A 127.0.0.1 all
+bad 'the port must be a number from 0 to 65535' lambda-broker -l 127.0.0.1:x
+tells 111 'unable to listen on .*Address already in use' \
+    lambda-authority -l "$where"
+tells 111 'a broker answers on .* already' lambda-broker -l 127.0.0.1:0
+
+# Lines that are no addresses are told with their number, and passed over.
+printf 'localhost\n\n# a comment\n127.0.0.1:99999\n%s\n' "$where" >"$tmp/lines"
+mkdir -m 700 "$tmp/second"
+start second sh -c 'LAMBDA_KEY=$LAMBDA_RUN/key LAMBDA_RUN=$0 \
+    exec lambda-broker -l 127.0.0.1:0 <"$1"' "$tmp/second" "$tmp/lines"
+logged second 'linked to authority'
+same "$(grep -o 'line [0-9]*: [^:]*' "$tmp/second.log" | tr '\n' ' ')" \
+    'line 1: localhost line 4: 127.0.0.1 '
+stop "$pid"
+tells 0 'line 1: localhost: host names are not looked up' \
+    lambda-bootstrap -1 "file:$tmp/lines"
+same "$(tail -n 1 "$tmp/told")" "$where"
+tells 111 'No such file' lambda-bootstrap -1 "file:$tmp/nosuch"
+
+# A PLB that is told to end while a call runs finishes it. Its socket goes at
+# once, so new calls go past it.
+start plb lambda-plb -c 2 busy2
+plb=$pid
+start busy2 lambda-listener -c 4 busy2 env
+logged plb 'serving on'
+start running sh -c 'test "$(lambda-call -s "$0" busy2 \
+    sh -c "sleep 0.7; echo done")" = done' "$LAMBDA_RUN/busy2.plb"
+running=$pid
+until_true 10 sh -c 'lambda-ctl -A "$0" all | grep -q "in_flight [1-9]"' \
+    "$LAMBDA_RUN/busy2.plb" || fail "the call is not seen to run"
+kill "$plb"
+until_true 5 test ! -e "$LAMBDA_RUN/busy2.plb" || fail "the socket stays"
+kill -0 "$plb" || fail "the PLB did not wait for the call"
+same "$(lambda-call busy2 echo past </dev/null)" past
+wait "$running" || fail "the call was cut off"
+wait "$plb" || fail "the PLB failed: $?"
+
+# Proxies: names that are calls, as long as they are exported.
+start plbd lambda-plb -c 2 -D "$tmp/proxies" calc
+plb=$pid
+until_true 10 test -x "$tmp/proxies/pi" || fail "no proxies"
+same "$(cd "$tmp/proxies" && echo *)" 'add pi'
+same "$("$tmp/proxies/pi" 5 </dev/null)" 3.14159
+same "$(cd "$tmp" && proxies/add 2 40 </dev/null)" 42
+tells 111 'does not export add/1; on offer' "$tmp/proxies/add" 1
+stop "$plb"
+same "$ended" 0
+[ ! -e "$tmp/proxies/pi" ] || fail "proxies are left behind"
+ls -d "$tmp/proxies"* 2>/dev/null && fail "of the proxies something is left"
+
+met 99
+for pid in $(strays); do
+	grep -q '^sleep' "/proc/$pid/comm" 2>/dev/null &&
+	    grep -q '1000.5' "/proc/$pid/cmdline" &&
+	    fail "a program outlived its time"
+done
+
+# A disk that is full, under the log of all of them: they go on.
+if test -c /dev/full && test -x "$top/t/listen"; then
+	mkdir -m 700 "$tmp/full"
+	LAMBDA_RUN=$tmp/full
+	start fullauthority "$top/t/listen" 127.0.0.1:0 sh -c '
+	    exec 3<&0 </dev/null 2>/dev/full
+	    LISTEN_FDS=1 LISTEN_PID=$$ exec lambda-authority -vv'
+	authority=$pid
+	address fullauthority >"$tmp/authorities"
+	start fullbroker sh -c 'exec lambda-broker -vv -l 127.0.0.1:0 \
+	    <"$0" 2>/dev/full >/dev/full' "$tmp/authorities"
+	broker=$pid
+	start fullcalc sh -c 'exec lambda-listener -vv -c 2 calc "$0" \
+	    2>/dev/full' "$top/t/calc.sh"
+	calc=$pid
+	same "$(lambda-call -vv calc pi 5 </dev/null 2>/dev/full)" 3.14159
+	lambda-call calc status 7 </dev/null 2>/dev/full
+	same $? 7
+	same "$(seq 1 200 | lambda-call -vv -P -L calc status 2>/dev/full |
+	    wc -l | tr -d ' ')" 0
+	same "$(seq 1 200 | lambda-call -vv -L calc echo 2>/dev/full |
+	    tail -n 1)" 200
+	for pid in $authority $broker $calc; do
+		kill -0 "$pid" || fail "a full disk ended one of them"
+	done
+	# Output that cannot be written is another thing.
+	lambda-call calc pi 5 </dev/null 2>"$tmp/err" >/dev/full
+	same $? 111
+	grep -q 'unable to write standard output: No space' "$tmp/err" ||
+	    fail "not told: $(cat "$tmp/err")"
+	seq 1 200 | lambda-call -L calc echo 2>"$tmp/err" >/dev/full
+	same $? 111
+	grep -q 'unable to write standard output: No space' "$tmp/err" ||
+	    fail "not told: $(cat "$tmp/err")"
+	tells 111 'unable to write standard output: No space' \
+	    sh -c 'exec lambda-ctl all >/dev/full'
+	for pid in $calc $broker $authority; do
+		stop "$pid"
+		same "$ended" 0
+	done
+fi
+echo passed

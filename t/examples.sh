@@ -1,0 +1,452 @@
+#!/bin/sh
+# What stands under EXAMPLES in the manual pages, and in the README, works as it
+# is written there. Each block is taken out of its page by words that are in it,
+# run, and its promise checked; one that nothing takes is a failure. Changed are
+# only: /etc/lambda, /run/addresses and /usr/local/bin, which are directories of
+# the test's, the user `lambda', who is whoever runs the test, and a name of the
+# DNS that there is none for.
+. "$(dirname "$0")/lib.sh"
+
+need bc
+PATH=$PATH:/usr/sbin:/sbin
+etc=$tmp/etc
+dir=$tmp/dir
+blocks=$tmp/blocks
+mkdir "$etc" "$dir" "$blocks" "$tmp/sv"
+cd "$dir" || exit 1
+left_out=
+missing=
+lines=0
+
+# Literal blocks: what mdoc(7) would show, with \e and \&.
+for page in "$top"/man/*.[1-9]; do
+	awk -v out="$blocks/${page##*/}" '
+	/^\.Sh/ { on = $2 == "EXAMPLES" || $2 == "SECURITY" }
+	on && /^\.Bd -literal/ { file = out "." ++n; next }
+	/^\.Ed/ { if (file != "") close(file); file = "" }
+	file != "" { gsub(/\\e/, "\\"); gsub(/\\\&/, ""); print >file }' "$page"
+done
+# The README's: what is indented by four, one after another.
+awk -v out="$blocks/README" '
+	/^    [^ ]/ { if (!on) n++; on = 1; sub(/^    /, "")
+		print >(out "." n); next }
+	{ on = 0 }' "$top/README"
+
+# take PAGE WORDS: the block of the page that has these words, in $block
+take() {
+	found=$(grep -lF -e "$2" "$blocks/$1".* 2>/dev/null | grep -v used)
+	[ "$(echo "$found" | grep -c .)" -eq 1 ] ||
+	    fail "$1: not one block with '$2', but: $found"
+	block=$tmp/block.${found##*/}
+	sed "s,/etc/lambda,$etc,g; s,/run/addresses,$tmp/addresses,g
+		s,/usr/local/bin,$top,g; s, lambda $top, $(id -un) $top," \
+	    "$found" >"$block"
+	mv "$found" "$found.used"
+}
+
+# leave_out PAGE WORDS WHY: what cannot be run here
+leave_out() {
+	take "$1" "$2"
+	left_out="$left_out
+not run: $1: '$2': $3"
+}
+
+# partner NAME: it is here, or what needs it is not run
+partner() {
+	sh "$top/t/setup.sh" "$1" && return
+	missing="$missing $1"
+	return 1
+}
+
+# runs SECONDS COMMAND...: it ends in time and well, and says nothing on
+# standard error; its output is in $out
+runs() {
+	limit=$1
+	shift
+	"$@" >"$tmp/out" 2>"$tmp/err" </dev/null &
+	pid=$!
+	guard "$limit" "$pid"
+	wait "$pid"
+	ended=$?
+	kill "$guard"
+	out=$(cat "$tmp/out")
+	[ "$ended" -eq 0 ] && [ ! -s "$tmp/err" ] ||
+	    fail "$(cat "$block"): status $ended, $out, $(cat "$tmp/err")"
+}
+
+# gives SECONDS OUTPUT COMMAND...: likewise, with this output
+gives() {
+	wanted=$2
+	limit=$1
+	shift 2
+	runs "$limit" "$@"
+	same "$out" "$wanted"
+}
+
+# solo PAGE WORDS OUTPUT: a script for lambda-solo
+solo() {
+	take "$1" "$2"
+	gives 20 "$3" lambda-solo sh "$block"
+}
+
+# line N: of the block, with what it exports, in $line
+line() {
+	lines=$((lines + 1))
+	line=$tmp/line.$lines
+	sed -n '/^export /p' "$block" >"$line"
+	sed '/^export /d' "$block" | sed -n "$1p" >>"$line"
+}
+
+# Scripts.
+
+solo lambda-call.1 world 'hello world'
+solo lambda-call.1 'seq 1 1000' 1000000
+solo lambda-call.1 'ls a b' "$(printf 'one\n' >a; printf 'two\n' >b
+	cksum a b | sort)"
+take lambda-call.1 truth
+runs 20 lambda-solo sh "$block"
+same "$out" 'status 1'
+take lambda-call.1 '-x'
+gives 10 42 sh "$block"
+take lambda-channel.8 "'|lambda-channel"
+gives 10 42 sh "$block"
+solo lambda-ctl.1 'orders' '42
+calc left 4'
+solo lambda-listener.8 greet 'good day
+hello'
+solo lambda-module.7 '2^64' '18446744073709551616
+3.14159265358979323844'
+if awk -W interactive 'BEGIN { exit 0 }' </dev/null 2>/dev/null; then
+	solo lambda-module.7 toupper 'ONE
+TWO'
+else
+	leave_out lambda-module.7 toupper 'this awk is no mawk'
+fi
+solo lambda-module.7 'cut 2' 'b
+d'
+solo lambda-module.7 repeat hahaha
+if partner escript; then
+	solo lambda-module.7 lists:reverse 'regal
+level'
+	solo lambda-module.7 spawn_executable '2
+6'
+fi
+solo lambda-plb.8 proxies '144
+9'
+take lambda-solo.1 'calc bc'
+gives 20 42 sh "$block"
+take lambda.7 'calc bc & echo'
+gives 20 42 sh "$block"
+take lambda-solo.1 'lambda-solo sh'
+runs 20 sh -c 'echo "lambda-call -T 0.2 none || echo \$?" | sh "$0" 2>"$1"' \
+    "$block" "$tmp/told"
+same "$out" 99
+take lambda-bootstrap.1 '-1 192.0.2.1'
+printed=$(sh "$block")
+take lambda-bootstrap.1 '[2001:db8::1]:4370'
+same "$printed" "$(cat "$block")"
+take lambda.7 '(umask 077'
+sh "$block"
+[ -n "$(find "$etc/key" -perm 600 -size 32c)" ] || fail "no key is made"
+for page in lambda.7 lambda-channel.8 README; do
+	leave_out "$page" '|ssh host' 'it needs another host'
+done
+cd "$top" || exit 1
+take README t/demo.sh
+line 1
+runs 60 sh "$line"
+cd "$dir" || exit 1
+echo "$out" | grep -q 'as it should be' || fail "the demo: $out"
+for words in 'man man/lambda.7' 'make check'; do
+	take README "$words"
+	grep -o '[a-z]*/[a-z-]*\.[1-9]' "$block" >"$tmp/files"
+	while read -r file; do
+		[ -f "$top/$file" ] || fail "README: there is no $file"
+	done <"$tmp/files"
+done
+while read -r make target about; do
+	grep -q "^$target:" "$top/Makefile" ||
+	    fail "README: no '$make $target': $about"
+done <"$block"
+leave_out README CC=clang 'it builds all anew'
+
+# The protocol's bytes, taken and given by a channel: a hello and a connect of
+# our own, then the page's request, and its reply comes back.
+
+bytes() { # of a block with hexadecimal numbers in front
+	awk '{ for (i = 1; i <= NF && $i ~ /^[0-9a-f][0-9a-f]$/; i++) {
+		h = "0123456789abcdef"
+		n = 16 * index(h, substr($i, 1, 1)) - 16
+		n += index(h, substr($i, 2, 1)) - 1
+		printf "\\%03o", n } }' "$1"
+}
+take lambda-protocol.7 'function = "add"'
+request=$(bytes "$block")
+take lambda-protocol.7 'demand = 1'
+reply=$(bytes "$block")
+hello='\002\075\002\001\001\004\001\001\006\001\006\012\020AAAAAAAAAAAAAAAA'
+hello=$hello'\014\040BBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBB'
+ask='\034\011\002\001\001\004\004calc'
+# shellcheck disable=SC2059
+printf "$reply" >"$tmp/reply"
+same "$(wc -c <"$tmp/reply" | tr -d ' ')" 12
+mkfifo in
+start channel sh -c 'exec lambda-channel -c 1 calc "$0" <in >out' \
+    "$top/t/calc.sh"
+exec 8>in
+# shellcheck disable=SC2059
+printf "$hello$ask$request" >&8
+answered() {
+	tail -c 12 out | cmp -s - "$tmp/reply"
+}
+until_true 10 answered || fail "the channel answers: $(od -An -tx1 out)"
+exec 8>&-
+
+# Hosts: the addresses are those of the pages.
+
+hosts one two three
+n=0
+for host in one two three; do
+	n=$((n + 1))
+	ip -n "$net$host" addr add "192.0.2.$n/24" dev eth0
+done
+echo 192.0.2.1:4370 >"$etc/authorities"
+
+# idle HOST...: all that runs there is ended
+idle() {
+	for host; do
+		for pid in $(ip netns pids "$net$host"); do
+			kill "$pid" 2>/dev/null
+		done
+		until_true 15 sh -c 'test -z "$(ip netns pids "$0")"' \
+		    "$net$host" || fail "$host: $(ip netns pids "$net$host" |
+		    xargs ps -o args= -p) does not end"
+	done
+}
+
+# stays NAME HOST N: line N of the block, which is a daemon
+stays() {
+	line "$3"
+	start "$1" on "$2" sh "$line"
+}
+
+pi=3.14159265358979323844
+# called HOST N: line N of the block gives pi
+called() {
+	line "$2"
+	on "$1" sh "$line" >"$tmp/out" 2>"$tmp/err" </dev/null &
+	pid=$!
+	guard 15 "$pid"
+	wait "$pid"
+	kill "$guard"
+	[ "$(cat "$tmp/out")" = "$pi" ] ||
+	    fail "$(cat "$line"): $(cat "$tmp/out" "$tmp/err")"
+}
+
+# A tier by hand, twice: lambda(7) and the README.
+for page in lambda.7 README; do
+	take "$page" 'lambda-authority </dev/null'
+	stays "$page.1" one 1
+	stays "$page.2" one 2
+	stays "$page.3" one 3
+	called one 4
+	idle one
+done
+
+# The first lines of lambda-authority(8) and lambda-broker(8).
+take lambda-authority.8 'lambda-authority </dev/null'
+stays alone one 1
+take lambda-broker.8 'echo 127.0.0.1:4370'
+stays beside one 1
+logged beside 'linked to authority 127.0.0.1:4370'
+idle one
+
+# Several hosts, as the README has it: the authority on the first.
+take README '-k key -l 192.0.2.1:4370'
+line 1
+sh "$line"
+stays README.4 one 2
+for host in one two; do
+	stays "README.$host" "$host" 3
+done
+stays README.5 one 4
+called two 5
+idle one two
+
+# Several hosts, as lambda(7) has it, and a second authority.
+take lambda.7 'lambda-authority -l 192.0.2.1:4370'
+stays lambda.1 one 1
+take lambda.7 'lambda-listener -l 0.0.0.0:0'
+stays lambda.2 two 1
+stays lambda.3 two 2
+take lambda.7 'lambda-call -L calc'
+stays lambda.4 three 1
+called three 2
+take lambda.7 'lambda-authority -l 192.0.2.2:4370'
+stays lambda.5 two 1
+logged lambda.5 'linked to authority 192.0.2.1:4370'
+logged lambda.4 'linked to authority 192.0.2.2:4370'
+idle one two three
+
+# Services: each `run' script under a runsv of its own.
+
+# service NAME HOST: the block is its run script
+service() {
+	mkdir -p "$tmp/sv/$1"
+	cp "$block" "$tmp/sv/$1/run"
+	chmod +x "$tmp/sv/$1/run"
+	start "$1" on "$2" runsv "$tmp/sv/$1"
+}
+
+# orders HOST KIND: an order of this kind stands at its broker
+orders() {
+	until_true 10 sh -c 'on "$0" lambda-ctl orders | grep "kind $1"' \
+	    "$1" "$2" || fail "$1: no order to $2"
+}
+
+key=$etc/key
+if partner runsv; then
+	take lambda-authority.8 'exec 2>&1'
+	service authority one
+	take lambda-broker.8 'exec 2>&1'
+	service broker two
+	take lambda-listener.8 'exec 2>&1'
+	service listener two
+	take lambda.7 svlogd
+	mkdir -p "$tmp/sv/plb/log"
+	cp "$block" "$tmp/sv/plb/log/run"
+	chmod +x "$tmp/sv/plb/log/run"
+	take lambda-plb.8 'exec 2>&1'
+	service plb two
+	logged authority 'listening on 192.0.2.1:4370'
+	logged broker 'linked to authority 192.0.2.1:4370'
+	until_true 10 grep '^[-0-9]*_[:.0-9]* lambda-plb: serving on' \
+	    "$tmp/sv/plb/log/main/current" || fail "svlogd keeps no log"
+	orders two sell
+	take lambda-bootstrap.1 '1<>'
+	service bootstrap three
+	take lambda-bootstrap.1 '0<>'
+	service fifo three
+	logged fifo 'linked to authority 192.0.2.1:4370'
+	# The one is started again, and the other one stays.
+	kill -9 "$(cat "$tmp/sv/bootstrap/supervise/pid")"
+	was=$(cat "$tmp/sv/fifo/supervise/pid")
+	until_true 10 sh -c 'sv status "$0" | grep "^run:"' \
+	    "$tmp/sv/bootstrap" || fail "bootstrap is not started again"
+	same "$(on three sh -c "echo 6*7 | lambda-call -Lk $key calc")" 42
+	same "$(cat "$tmp/sv/fifo/supervise/pid")" "$was"
+	take lambda-ctl.1 '-A 192.0.2.1:4370'
+	gives 10 1 on three sh -c '. "$0" |
+	    grep -c "^exchange 192.0.2.1:[0-9]* module calc .* state linked"' \
+	    "$block"
+	take lambda.7 'exec sv down'
+	mkdir "$tmp/sv/wrong"
+	cp "$block" "$tmp/sv/wrong/finish"
+	chmod +x "$tmp/sv/wrong/finish"
+	printf '#!/bin/sh\nexec 2>&1\nexec lambda-plb -c 0 calc\n' >"$block"
+	service wrong two
+	until_true 10 sh -c 'sv status "$0" | grep "^down:.*normally up$"' \
+	    "$tmp/sv/wrong" || fail "finish: $(sv status "$tmp/sv/wrong")"
+	same "$(grep -c . "$tmp/wrong.log")" 1
+	idle two three
+fi
+
+# A broker with each of the other inputs.
+until_true 5 on one lambda-ctl -k "$key" -A 192.0.2.1:4370 all ||
+    stays authority.1 one 1
+take lambda-broker.8 'lambda-bootstrap file:'
+start broker.1 on three sh "$block"
+logged broker.1 'linked to authority 192.0.2.1:4370'
+idle three
+take lambda-broker.8 'key </etc'
+start broker.2 on three sh "$block"
+logged broker.2 'linked to authority 192.0.2.1:4370'
+idle three
+take lambda-bootstrap.1 'file:/etc/lambda/authorities |'
+start broker.3 on three sh "$block"
+logged broker.3 'linked to authority 192.0.2.1:4370'
+idle three
+# The names do not resolve here, which holds up nothing.
+mkdir "$etc/authorities.d"
+echo 192.0.2.2:4370 >"$etc/authorities.d/other"
+take lambda-bootstrap.1 dns:example.org
+start broker.4 on three sh "$block"
+logged broker.4 'linked to authority 192.0.2.1:4370'
+logged broker.4 'unable to link to 192.0.2.2:4370'
+logged broker.4 'epmd:lambda@host.example.org: '
+idle three
+
+# Discovery: of all three in a pipe, where a node of another host is known, and
+# of what the lines say.
+if partner nc; then
+	take lambda-discovery.8 'dns:lambda.example.org'
+	ip -n "${net}three" addr add 10.0.0.2/24 dev eth0
+	sed "s,dns:lambda.example.org,192.0.2.1:4370,
+		s,/run/lambda,$tmp/run.three," "$block" >"$tmp/pipe"
+	start pipe on three sh "$tmp/pipe"
+	logged pipe 'linked to authority 192.0.2.1:4370'
+	logged pipe 'listening on 10.0.0.2:4369'
+	until_true 10 grep '^127.0.0.1.*localhost' "$tmp/run.three/hosts" ||
+	    fail "no hosts file"
+	idle three
+	take lambda-discovery.8 'lambda-discovery </dev/null'
+	start epmd on three sh "$block"
+	logged epmd 'listening on 127.0.0.1:4369'
+	idle three
+	take lambda-discovery.8 nodes
+	start nodes on three sh "$block"
+	logged nodes 'listening on 127.0.0.1:4369'
+	where() { # what EPMD answers for server@b: 9100 and 10.0.0.2
+		printf '\000\011zserver@b' |
+		    on three nc -w 2 127.0.0.1 4369 >"$tmp/answer"
+		grep -q 10.0.0.2 "$tmp/answer" &&
+		    od -An -tx1 "$tmp/answer" | grep -q '^ 77 00 23 8c'
+	}
+	until_true 10 where || fail "no answer: $(od -c "$tmp/answer")"
+	idle three
+fi
+
+idle one
+take lambda-authority.8 '-l 192.0.2.1:4370'
+start authority.2 on one sh "$block"
+logged authority.2 'listening on 192.0.2.1:4370'
+idle one
+
+# inetd and tcpserver.
+if partner inetd; then
+	take lambda-channel.8 '4401 stream'
+	cat "$block" >"$tmp/inetd.conf"
+	take lambda-exchange.8 '4400 stream'
+	cat "$block" >>"$tmp/inetd.conf"
+	start inetd on one inetd -d "$tmp/inetd.conf"
+	take lambda-channel.8 '-x 192.0.2.1:4401'
+	until_true 10 on three sh -c 'test "$(sh "$0")" = 42' "$block" ||
+	    fail "no channel by inetd"
+	take lambda-exchange.8 '-x calc='
+	start authority.3 on one sh "$block"
+	start broker.5 on three sh -c "lambda-broker -k $key <$etc/authorities"
+	start seller on three lambda-listener -k "$key" -l 0.0.0.0:0 -w line \
+	    calc bc
+	until_true 10 on three sh -c 'lambda-ctl exchanges |
+	    grep "^exchange 192.0.2.1:4400 module calc .* state linked"' ||
+	    fail "no exchange by inetd"
+	idle one
+fi
+if partner tcpserver; then
+	take lambda-channel.8 'tcpserver '
+	start tcpserver on one sh "$block"
+	take lambda-channel.8 '-x 127.0.0.1:4401'
+	until_true 10 on one sh -c 'test "$(sh "$0")" = 42' "$block" ||
+	    fail "no channel by tcpserver"
+fi
+
+for block in "$blocks"/*; do
+	case $block in
+	*.used) ;;
+	*) [ -z "$missing" ] || { cat "$block"; continue; }
+		fail "nothing runs this of ${block##*/}: $(cat "$block")" ;;
+	esac
+done
+[ -z "$missing" ] || echo "not run: what is printed above, for want of$missing"
+echo "$left_out"
+echo passed

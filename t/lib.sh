@@ -1,0 +1,195 @@
+# For the scripts in t/: sourced, not run. It gives each test a directory of its
+# own ($tmp, which is also the run directory), ends what the test started, and
+# waits with bounds instead of sleeping.
+# shellcheck shell=sh disable=SC2016,SC2034
+
+set -u
+top=$(cd "$(dirname "$0")/.." && pwd)
+PATH=$top:$PATH
+export PATH
+tmp=$(mktemp -d "${TMPDIR:-/tmp}/lambda-t.XXXXXX") || exit 1
+LAMBDA_RUN=$tmp/run
+mkdir -m 700 "$LAMBDA_RUN"
+export LAMBDA_RUN
+unset LAMBDA_BROKER LAMBDA_KEY
+pids=
+spaces=
+
+# guard SECONDS PID...: they are killed then, unless $guard is killed before. It
+# ends by itself soon after them: a signal to what has just been forked may be
+# lost.
+guard() {
+	sh -c 'n=$0
+	    while [ "$n" -gt 0 ]; do
+		sleep 1
+		n=$((n - 1)) alive=
+		for pid; do
+			kill -0 "$pid" && alive=yes
+		done
+		[ -n "$alive" ] || exit 0
+	    done
+	    kill -9 "$@"' "$@" >/dev/null 2>&1 &
+	guard=$!
+}
+
+# strays: what still runs of the test, as far as its environment tells
+strays() {
+	grep -ls "LAMBDA_RUN=$tmp" /proc/[0-9]*/environ 2>/dev/null |
+	    tr -cd '0-9\n'
+}
+
+clean_up() {
+	status=$?
+	trap - EXIT
+	trap '' PIPE
+	for pid in $pids; do
+		kill "$pid" 2>/dev/null
+	done
+	# shellcheck disable=SC2086
+	guard 10 $pids
+	for pid in $pids; do
+		wait "$pid" 2>/dev/null
+	done
+	kill "$guard" 2>/dev/null
+	for pid in $(strays); do
+		kill -9 "$pid" 2>/dev/null
+	done
+	for space in $spaces; do
+		ip netns del "$space" 2>/dev/null
+	done
+	if [ "$status" -ne 0 ] && [ "$status" -ne 77 ]; then
+		for f in "$tmp"/*.log; do
+			[ -f "$f" ] && echo "--- $f" && tail -n 40 "$f"
+		done
+	fi
+	rm -rf "$tmp"
+	exit "$status"
+}
+trap clean_up EXIT
+trap 'exit 130' HUP INT PIPE TERM
+
+fail() {
+	echo "FAILED: $*"
+	exit 1
+}
+
+skip() {
+	echo "$*"
+	exit 77
+}
+
+# need NAME...: partners that the test runs against; installs them where it may
+need() {
+	sh "$top/t/setup.sh" "$@" || skip "$* not here, see above"
+}
+
+# start NAME COMMAND...: in the background, its output in $tmp/NAME.log; its pid
+# is in $pid
+start() {
+	name=$1
+	shift
+	"$@" >>"$tmp/$name.log" 2>&1 </dev/null 3>&- &
+	pid=$!
+	pids="$pids $pid"
+}
+
+# stop PID [SIGNAL]: end it, and wait until it has ended; its status is in $ended
+stop() {
+	kill "-${2:-TERM}" "$1" 2>/dev/null
+	wait "$1" 2>/dev/null
+	ended=$?
+}
+
+# until_true SECONDS COMMAND...: run it again and again until it succeeds
+until_true() {
+	until=$(($(date +%s) + $1 + 1))
+	shift
+	while [ "$(date +%s)" -lt "$until" ]; do
+		"$@" >/dev/null 2>&1 && return 0
+		sleep 0.05
+	done
+	return 1
+}
+
+# logged NAME PATTERN [SECONDS]: wait for a line in NAME's log
+logged() {
+	until_true "${3:-10}" grep -q -e "$2" "$tmp/$1.log" ||
+	    fail "$1 did not log: $2"
+}
+
+# address NAME: where NAME said that it listens (its first TCP address)
+address() {
+	logged "$1" 'listening on [0-9[]'
+	sed -n 's/.*listening on \([0-9[][^ ]*\).*/\1/p' "$tmp/$1.log" |
+	    head -n 1
+}
+
+# tier: an authority and a broker on loopback, in $LAMBDA_RUN
+tier() {
+	start authority lambda-authority -l 127.0.0.1:0 "$@"
+	authority=$pid
+	where=$(address authority) || exit 1
+	echo "$where" >"$tmp/authorities"
+	start broker sh -c 'exec lambda-broker -l 127.0.0.1:0 <"$0"' \
+	    "$tmp/authorities"
+	broker=$pid
+	until_true 10 test -S "$LAMBDA_RUN/broker" || fail "no broker"
+}
+
+# same A B: the two are equal
+same() {
+	[ "$1" = "$2" ] || fail "expected '$2', got '$1'"
+}
+
+# tells STATUS PATTERN COMMAND...: it ends within 20 seconds, with that status,
+# and a line of what it says matches the pattern
+tells() {
+	status=$1
+	pattern=$2
+	shift 2
+	"$@" >"$tmp/told" 2>&1 <&0 &
+	pid=$!
+	guard 20 "$pid"
+	wait "$pid"
+	told=$?
+	kill "$guard"
+	grep -q -e "$pattern" "$tmp/told" ||
+	    fail "$*: said '$(cat "$tmp/told")', not: $pattern"
+	[ "$told" -eq "$status" ] || fail "$*: exit $told, not $status"
+}
+
+# hosts NAME...: network namespaces, all on one link. The first has the address
+# 10.77.0.1 and fd77::1, the second 10.77.0.2 and fd77::2, and so on. The
+# command `on' runs something on one of them, with a run directory of its own.
+hosts() {
+	need ip
+	[ "$(id -u)" -eq 0 ] || skip "network namespaces need root"
+	net=lt$$
+	ip netns add "$net" || skip "no network namespaces here"
+	spaces="$spaces $net"
+	ip -n "$net" link add br0 type bridge
+	ip -n "$net" link set br0 up
+	n=0
+	for host; do
+		n=$((n + 1))
+		ip netns add "$net$host"
+		spaces="$spaces $net$host"
+		ip -n "$net" link add "v$n" type veth peer name eth0 \
+		    netns "$net$host"
+		ip -n "$net" link set "v$n" master br0 up
+		ip -n "$net$host" link set lo up
+		ip -n "$net$host" addr add "10.77.0.$n/24" dev eth0
+		ip -n "$net$host" addr add "fd77::$n/64" dev eth0 nodad
+		ip -n "$net$host" link set eth0 up
+		mkdir -m 700 "$tmp/run.$host"
+	done
+	mkdir -p "$tmp/bin"
+	PATH=$tmp/bin:$PATH
+	cat >"$tmp/bin/on" <<EOF
+#!/bin/sh
+host=\$1
+shift
+LAMBDA_RUN=$tmp/run.\$host exec ip netns exec $net\$host "\$@"
+EOF
+	chmod +x "$tmp/bin/on"
+}

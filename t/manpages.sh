@@ -1,0 +1,152 @@
+#!/bin/sh
+# The manual pages are true, as far as a script can see: every program has one,
+# it and usage() and getopt() name the same options, every page named is there,
+# every variable and every message that a page speaks of is in the sources,
+# lambda-protocol(7) has the protocol's tables, and all are clean mdoc(7).
+. "$(dirname "$0")/lib.sh"
+cd "$top" || exit 1
+
+status=0
+wrong() {
+	echo "FAILED: $*"
+	status=1
+}
+
+# Every program has its page.
+for source in lambda-*.c; do
+	program=${source%.c}
+	page=$(ls man/"$program".[1-9] 2>/dev/null) ||
+	    wrong "$program has no page"
+	grep -q "^\.Nm $program\$" "$page" || wrong "$page: not of $program"
+	grep -q "^\.Xr $program ${page##*.}\( ,\)\?\$" man/lambda.7 ||
+	    wrong "lambda(7) does not name $program"
+done
+
+# Every page of ours that a page refers to is there.
+for page in man/*.[1-9]; do
+	awk '$1 == ".Xr" && $2 ~ /^lambda/ { print $2 "." $3 }' "$page" |
+	    sort -u >"$tmp/refs"
+	while read -r ref; do
+		[ -f "man/$ref" ] || wrong "$page refers to $ref"
+	done <"$tmp/refs"
+done
+
+# letters FILE: what getopt() takes there, a letter a line, with `:'
+letters() {
+	tr '\n\t' '  ' <"$1" |
+	    sed -n 's/.*getopt(argc, argv, *"+\{0,1\}\([^"]*\)".*/\1/p' |
+	    sed 's/[^:]:\{0,1\}/&\
+/g' | sed '/^$/d' | sort -u
+}
+
+# entries FILE: the options with an entry of their own, likewise
+entries() {
+	awk '/^The options? (are|is) as follows:/ { on = 1 }
+	    /^\.Bl/ && on { depth++ }
+	    /^\.El/ && on && --depth == 0 { on = 0 }
+	    on && depth == 1 && $1 == ".It" && $2 == "Fl" {
+		print $3 (NF > 3 ? ":" : "") }' "$1" | sort -u
+}
+
+for source in lambda-*.c; do
+	program=${source%.c}
+	letters "$source" >"$tmp/letters"
+	entries man/"$program".[1-9] >"$tmp/entries"
+	[ -s "$tmp/letters" ] || wrong "$source: no getopt() found"
+	diff "$tmp/letters" "$tmp/entries" >"$tmp/diff" ||
+	    wrong "$program: getopt() (<) and the page's entries (>)" \
+		"$(cat "$tmp/diff")"
+done
+
+# Every variable that is read is in a page, and the other way round.
+sed -n 's/.*getenv("\([A-Z_]*\)").*/\1/p' ./*.c | sort -u >"$tmp/read"
+sed -n 's/^\.\(It \)\{0,1\}Ev \([A-Z_, ]*\).*/\2/p' man/*.[1-9] |
+    tr ', ' '[\n*]' | grep . | sort -u >"$tmp/told"
+while read -r name; do
+	grep -qx "$name" "$tmp/told" || wrong "$name is read, and in no page"
+done <"$tmp/read"
+while read -r name; do
+	case $name in BC_LINE_LENGTH) continue ;; esac
+	grep -qw "$name" ./*.[ch] ||
+	    wrong "$name is in a page, and not in the sources"
+done <"$tmp/told"
+
+# Every message under DIAGNOSTICS can be said: what stands between its
+# placeholders, in capitals, is in the sources (or in another of them).
+cat ./*.c | tr -s '\n\t ' '[ *]' | sed 's/" "//g; s/\\"/"/g' >"$tmp/sources"
+for page in man/*.[1-9]; do
+	awk '/^\.Bl -diag/ { on = 1 } /^\.El/ { on = 0 }
+	    on && sub(/^\.It /, "")' "$page" |
+	    sed 's/[A-Z][A-Z_]\{1,\}\(:PORT\)\{0,1\}/\
+/g; s/\.\.\./\
+/g; s/[( ][N0-9]\{1,\}[), :]/\
+/g; s/ [N0-9]\{1,\}$//; s/[,;] /\
+/g' | sed 's/^[^a-z]*//; s/[^a-z]*$//; s/ at$//; /^.\{0,3\}$/d' >"$tmp/said"
+	while read -r words; do
+		grep -qF -e "$words" "$tmp/sources" ||
+		    wrong "$page: the sources do not say: $words"
+	done <"$tmp/said"
+done
+
+# The rows of lambda-ctl(1) are those that the programs report: values, and what
+# stands for them in the page, are %.
+tr '\n\t' '  ' <"$tmp/sources" | grep -o 'report_row(r, "[^"]*"' |
+    sed 's/.*"\(.*\)"/\1/; s/%[^ ]*/%/g
+	s/ self [01]/ self %/; s/ state announced/ state %/' |
+    sort -u >"$tmp/rows"
+awk '/^\.Bd -literal -compact/ { on = 1; next }
+    /^\.Ed/ { if (row != "") print row; row = ""; on = 0 }
+    on && sub(/^ +/, " ") { row = row $0; next }
+    on { if (row != "") print row; row = $0 }' man/lambda-ctl.1 |
+    sed 's/ [A-Z][A-Z]*/ %/g; s/ 0|1/ %/g' | sort -u >"$tmp/page"
+diff "$tmp/rows" "$tmp/page" >"$tmp/diff" ||
+    wrong "rows that are reported (<) and lambda-ctl(1) (>): $(cat "$tmp/diff")"
+
+# The protocol's tables, in the form that t/rows.c prints.
+awk '
+/^\.Sh/ { section = $2 }
+/^\.Ss/ && section == "MESSAGES" { name = $3; print "message", $2, name }
+/^\.Ss/ && section == "GROUPS" { name = $2; print "group", name }
+/^\.Bd -literal -offset indent -compact/ { paths = 1; next }
+/^\.Ed/ { paths = 0 }
+paths { print name ": " $0 }
+/^\.It [0-9]/ && section ~ /^(MESSAGES|GROUPS)$/ {
+	number = $2 " " $4
+	sub(/.* Pq /, "")
+	print name ": " number " (" $0 ")"
+}
+/^\.It/ && section == "ROLES" && $2 != "Em" { print "role " $2 ": " $4 }
+/^\.It/ && section == "LIMITS" {
+	sub(/^\.It /, ""); sub(/ Ta /, ": "); print "limit: " $0
+}' man/lambda-protocol.7 | sort >"$tmp/page"
+make -s t/rows >"$tmp/make.log" 2>&1 || fail "t/rows: $(cat "$tmp/make.log")"
+t/rows | sort >"$tmp/rows"
+diff "$tmp/rows" "$tmp/page" >"$tmp/diff" ||
+    wrong "the tables (<) and lambda-protocol(7) (>): $(cat "$tmp/diff")"
+
+[ "$status" -eq 0 ] || exit 1
+need mandoc
+
+for page in man/*.[1-9]; do
+	mandoc -T lint -W warning "$page" || wrong "$page: mandoc -T lint"
+done
+
+# usage() is the SYNOPSIS.
+words() {
+	tr -s '\n\t ' '[ *]' | sed 's/^ //; s/ $//'
+}
+back=$(printf '\b')
+for source in lambda-*.c; do
+	program=${source%.c}
+	"$program" -! >"$tmp/usage" 2>&1 </dev/null
+	[ $? -eq 100 ] || wrong "$program -!: exit status is not 100"
+	usage=$(sed -n '/^usage: /,$p' "$tmp/usage" | sed 's/^usage: //' |
+	    words)
+	synopsis=$(mandoc -T ascii man/"$program".[1-9] | sed "s/.$back//g" |
+	    sed -n '/^SYNOPSIS/,/^DESCRIPTION/p' | sed '1d;$d' | words)
+	[ "$usage" = "$synopsis" ] ||
+	    wrong "$program: usage is '$usage', SYNOPSIS '$synopsis'"
+done
+
+[ "$status" -eq 0 ] && echo passed
+exit "$status"

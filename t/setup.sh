@@ -1,0 +1,102 @@
+#!/bin/sh
+# See to it that what a test needs is on this machine. The arguments are names
+# of the table below. What is missing is installed where that is possible (as
+# root, with a package manager that we know); otherwise this says what to
+# install, and exits with 1:
+#
+#	why=$(sh t/setup.sh ip dnsmasq 2>&1) || { echo "$why"; exit 77; }
+
+# name		apt-get		apk		dnf		pkg
+table='
+cmocka		libcmocka-dev	cmocka-dev	libcmocka-devel	cmocka
+bc		bc		bc		bc		-
+bmake		bmake		bmake		bmake		-
+clang		clang		clang		clang		llvm
+dnsmasq		dnsmasq-base	dnsmasq		dnsmasq		dnsmasq
+epmd		erlang-base	erlang		erlang-erts	erlang
+erl		erlang-base	erlang		erlang-erts	erlang
+envdir		daemontools	daemontools-encore -	daemontools
+inetd		openbsd-inetd	busybox-extras	-		-
+ip		iproute2	iproute2	iproute		-
+mandoc		mandoc		mandoc		mandoc		-
+musl-gcc	musl-tools	musl-dev	musl-gcc	-
+nc		netcat-openbsd	netcat-openbsd	nmap-ncat	-
+runsv		runit		runit		-		runit
+s6-svscan	s6		s6		-		s6
+shellcheck	shellcheck	shellcheck	ShellCheck	hs-ShellCheck
+socat		socat		socat		socat		socat
+tcpserver	ucspi-tcp	ucspi-tcp6	-		ucspi-tcp
+unixserver	ucspi-unix	-		-		-
+valgrind	valgrind	valgrind	valgrind	valgrind
+'
+log=t/log/setup.log
+
+present() {
+	case $1 in
+	cmocka)
+		# CC may hold flags too.
+		printf '%s\n' '#include <stdarg.h>' '#include <stddef.h>' \
+		    '#include <stdint.h>' '#include <setjmp.h>' \
+		    '#include <cmocka.h>' 'int main(void){return 0;}' \
+		    >t/log/cmocka.c
+		# shellcheck disable=SC2086
+		${CC:-cc} -o t/log/cmocka t/log/cmocka.c -lcmocka 2>>"$log"
+		;;
+	*)
+		PATH=$PATH:/usr/sbin:/sbin command -v "$1" >/dev/null
+		;;
+	esac
+}
+
+# The package of $1 for the manager in column $2, or nothing.
+package() {
+	echo "$table" | awk -v n="$1" -v c="$2" \
+	    '$1 == n && $c != "-" { print $c }'
+}
+
+apt_install() {
+	DEBIAN_FRONTEND=noninteractive
+	export DEBIAN_FRONTEND
+	apt-get install -y "$1" || {
+		apt-get update && apt-get install -y "$1"
+	}
+}
+
+install_one() { # name
+	[ "$(id -u)" -eq 0 ] || return 1
+	if command -v apt-get; then
+		p=$(package "$1" 2) && [ -n "$p" ] && apt_install "$p"
+	elif command -v apk; then
+		p=$(package "$1" 3) && [ -n "$p" ] && apk add "$p"
+	elif command -v dnf; then
+		p=$(package "$1" 4) && [ -n "$p" ] && dnf install -y "$p"
+	elif command -v pkg; then
+		p=$(package "$1" 5) && [ -n "$p" ] && pkg install -y "$p"
+	else
+		return 1
+	fi
+}
+
+advice() { # name
+	echo "$table" | awk -v n="$1" '
+	$1 == n {
+		split("x apt-get@install apk@add dnf@install pkg@install", m, " ")
+		for (i = 2; i <= 5; i++)
+			if ($i != "-") {
+				gsub("@", " ", m[i])
+				s = s (s == "" ? "" : ", or ") m[i] " " $i
+			}
+	}
+	END { print n " is missing: " (s == "" ? "install it" : s) }'
+}
+
+mkdir -p t/log || exit 1
+missing=0
+for name do
+	present "$name" && continue
+	install_one "$name" </dev/null >>"$log" 2>&1
+	present "$name" && continue
+	advice "$name" >&2
+	missing=1
+done
+exit "$missing"

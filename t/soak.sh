@@ -1,0 +1,23 @@
+#!/bin/sh
+# What takes long: $SOAK_SEEDS new worlds (20,000) on as many processors as
+# there are, a few large worlds, and t/plant.sh.
+cd "$(dirname "$0")/.." || exit 1
+make -s t/sim || exit 1
+
+status=0
+cpus=$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1)
+each=$((${SOAK_SEEDS:-20000} / cpus))
+seed=${SIM_SEED:-$(date +%s)}
+pids=
+i=0
+while [ "$i" -lt "$cpus" ]; do
+	t/sim -s "$((seed + i * each))" -n "$each" &
+	pids="$pids $!"
+	i=$((i + 1))
+done
+for pid in $pids; do
+	wait "$pid" || status=1
+done
+t/sim -s "$seed" -a 10 -b 100 -m 5 || status=1
+sh t/plant.sh || status=1
+exit "$status"
