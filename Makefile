@@ -1,0 +1,919 @@
+# lambda: POSIX make; GNU make and bmake do the same with it.
+#
+#	make			build the programs
+#	make check		what a change must pass
+#	make unit		its unit tests alone
+#	make valgrind		these under valgrind
+#	make soak		what takes long
+#	make bench		what is measured
+#	make lint		manual pages and scripts
+#	make deps		write the header dependencies below anew
+#	make install		to DESTDIR, PREFIX and MANDIR
+#
+# To add an object: its name in the lists of who links it, then `make deps'.
+# To add a program: a line in PROGS, its list of objects, its link line.
+# To add a test: the same three lines under Tests; a script: a line in SCRIPTS.
+
+.POSIX:
+
+PREFIX =	/usr/local
+MANDIR =	$(PREFIX)/share/man
+
+CC =		cc
+CPPFLAGS =
+CFLAGS =	-O2 -g -Wall -Wextra -Wshadow
+LDFLAGS =
+LDLIBS =
+CMOCKA =	-lcmocka
+
+# What the sources need whatever the flags above are: assertions stay in.
+C99 =		-std=c99 -pedantic -D_POSIX_C_SOURCE=200809L -UNDEBUG -I.
+LINK =		$(CC) $(LDFLAGS) -o $@
+
+PROGS =\
+	lambda-authority\
+	lambda-bootstrap\
+	lambda-broker\
+	lambda-call\
+	lambda-channel\
+	lambda-ctl\
+	lambda-discovery\
+	lambda-exchange\
+	lambda-listener\
+	lambda-plb\
+	lambda-solo
+
+SCRIPTS =\
+	t/deps.sh\
+	t/byhand.sh\
+	t/activation.sh\
+	t/bootstrap.sh\
+	t/call.sh\
+	t/canary.sh\
+	t/compete.sh\
+	t/deadends.sh\
+	t/examples.sh\
+	t/herd.sh\
+	t/hosts.sh\
+	t/inetd.sh\
+	t/joins.sh\
+	t/keys.sh\
+	t/manpages.sh\
+	t/pipes.sh\
+	t/discovery.sh\
+	t/mesh.sh\
+	t/sim.sh\
+	t/upgrade.sh\
+	t/runit.sh
+
+TESTS =\
+	t/addr.test\
+	t/attrs.test\
+	t/authority.test\
+	t/bootstrap.test\
+	t/broker.test\
+	t/buf.test\
+	t/channel.test\
+	t/conn.test\
+	t/conn_end.test\
+	t/crew.test\
+	t/dns.test\
+	t/discovery.test\
+	t/epmd.test\
+	t/exchange.test\
+	t/fenwick.test\
+	t/field.test\
+	t/filter.test\
+	t/frame.test\
+	t/fuzz_dns.test\
+	t/fuzz_link.test\
+	t/fuzz_msg.test\
+	t/gate.test\
+	t/hold.test\
+	t/hostport.test\
+	t/latest.test\
+	t/launch.test\
+	t/lines.test\
+	t/link.test\
+	t/listener.test\
+	t/log.test\
+	t/loop.test\
+	t/loop_watch.test\
+	t/map.test\
+	t/match.test\
+	t/model.test\
+	t/msg.test\
+	t/net.test\
+	t/net_start.test\
+	t/notice.test\
+	t/outbox.test\
+	t/peers.test\
+	t/pick.test\
+	t/plb.test\
+	t/plb_channel.test\
+	t/plb_chaos.test\
+	t/plb_end.test\
+	t/plb_run.test\
+	t/proxies.test\
+	t/requests.test\
+	t/resolvconf.test\
+	t/rng.test\
+	t/running.test\
+	t/run.test\
+	t/sha256.test\
+	t/sink.test\
+	t/tlv.test\
+	t/wire.test\
+	t/worker.test
+
+HELPERS =\
+	t/activate\
+	t/exchanges\
+	t/listen\
+	t/rows\
+	t/sim
+
+BENCHES =\
+	t/bench/codec.bench\
+	t/bench/discovery.bench\
+	t/bench/exchange.bench\
+	t/bench/first.bench\
+	t/bench/links.bench\
+	t/bench/load.bench\
+	t/bench/loop.bench\
+	t/bench/plb.bench\
+	t/bench/regain.bench\
+	t/bench/relay.bench\
+	t/bench/sampler.bench\
+	t/bench/spawn.bench
+
+all: $(PROGS)
+
+# Layers, each on top of the ones before it; a core reaches no further than
+# PROTO.
+
+BASE =\
+	buf.o\
+	map.o\
+	rng.o\
+	sha256.o\
+	tlv.o
+
+PROTO =\
+	$(BASE)\
+	attrs.o\
+	attrs_build.o\
+	link.o\
+	msg.o\
+	msg_table.o\
+	outbox.o\
+	peers.o\
+	report.o\
+	scratch.o
+
+IO =\
+	addr.o\
+	conn.o\
+	die.o\
+	hub.o\
+	hub_link.o\
+	log.o\
+	loop.o\
+	loop_timer.o\
+	loop_watch.o\
+	net.o\
+	opt.o\
+	run.o\
+	signals.o
+
+# Cores; K: without what another one links, too.
+
+C_AUTHORITY =	authority.o authority_module.o authority_report.o\
+		authority_run.o hostport.o rendezvous.o
+K_BROKER =	broker.o broker_buy.o broker_contact.o broker_fill.o\
+		broker_module.o broker_order.o broker_report.o broker_sell.o
+C_BROKER =	$(K_BROKER) hostport.o
+C_CHANNEL =	channel.o channel_run.o crew.o frame.o running.o
+C_DISCOVERY =	contacts.o discovery.o discovery_answer.o epmd.o registry.o
+C_EXCHANGE =	choose.o class.o exchange.o exchange_order.o exchange_report.o\
+		fenwick.o market.o market_buy.o match.o notice.o queue.o\
+		reserve.o
+C_LISTENER =	listener.o listener_share.o
+K_PLB =		hold.o pick.o plb.o plb_buy.o plb_channel.o plb_run.o\
+		plb_switch.o requests.o
+C_PLB =		$(K_PLB) fenwick.o
+
+# Programs
+
+AUTHORITY =	lambda-authority.o alive.o children.o epmd.o launch.o lines.o\
+		$(C_AUTHORITY) $(PROTO) $(IO)
+BOOTSTRAP =	lambda-bootstrap.o asker.o bootstrap.o dns.o epmd.o latest.o\
+		launch.o patient.o resolve.o resolve_epmd.o resolve_srv.o\
+		resolvconf.o sink.o $(PROTO) $(IO)
+BROKER =	lambda-broker.o latest.o launch.o lines.o sink.o $(C_BROKER)\
+		$(PROTO) $(IO)
+CALL =		lambda-call.o caller.o filter.o frame.o launch.o proxies.o want.o sink.o\
+		$(C_PLB) $(PROTO) $(IO)
+CHANNEL =	lambda-channel.o args.o launch.o ucspi.o worker.o workers.o\
+		$(C_CHANNEL) $(PROTO) $(IO)
+CTL =		lambda-ctl.o launch.o $(PROTO) $(IO)
+DISCOVERY =	lambda-discovery.o desk.o epmd_module.o launch.o lines.o replace.o\
+		$(C_DISCOVERY) $(PROTO) $(IO)
+EXCHANGE =	lambda-exchange.o launch.o $(C_EXCHANGE) $(PROTO) $(IO)
+LISTENER =	lambda-listener.o door.o frame.o gate.o launch.o offer.o epmd.o whereis.o\
+		$(C_LISTENER) $(PROTO) $(IO)
+PLB =		lambda-plb.o launch.o proxies.o want.o $(C_PLB) $(PROTO) $(IO)
+SOLO =		lambda-solo.o launch.o $(PROTO) $(IO)
+
+lambda-authority: $(AUTHORITY)
+	$(LINK) $(AUTHORITY) $(LDLIBS)
+lambda-bootstrap: $(BOOTSTRAP)
+	$(LINK) $(BOOTSTRAP) $(LDLIBS)
+lambda-broker: $(BROKER)
+	$(LINK) $(BROKER) $(LDLIBS)
+lambda-call: $(CALL)
+	$(LINK) $(CALL) $(LDLIBS)
+lambda-channel: $(CHANNEL)
+	$(LINK) $(CHANNEL) $(LDLIBS)
+lambda-ctl: $(CTL)
+	$(LINK) $(CTL) $(LDLIBS)
+lambda-discovery: $(DISCOVERY)
+	$(LINK) $(DISCOVERY) $(LDLIBS)
+lambda-exchange: $(EXCHANGE)
+	$(LINK) $(EXCHANGE) $(LDLIBS)
+lambda-listener: $(LISTENER)
+	$(LINK) $(LISTENER) $(LDLIBS)
+lambda-plb: $(PLB)
+	$(LINK) $(PLB) $(LDLIBS)
+lambda-solo: $(SOLO)
+	$(LINK) $(SOLO) $(LDLIBS)
+
+# Tests: each links what it names and nothing else.
+
+T_ATTRS =	t/attrs.o attrs.o attrs_build.o msg.o msg_table.o tlv.o buf.o
+T_BUF =		t/buf.o buf.o
+X_EXCHANGE =	$(C_EXCHANGE) attrs.o attrs_build.o buf.o map.o msg.o msg_table.o outbox.o\
+		report.o rng.o scratch.o tlv.o
+T_EXCHANGE =	t/exchange.o t/floor.o $(X_EXCHANGE)
+T_MATCH =	t/match.o t/floor.o $(X_EXCHANGE)
+T_MODEL =	t/model.o t/world.o $(X_EXCHANGE)
+T_NOTICE =	t/notice.o t/floor.o $(X_EXCHANGE)
+B_EXCHANGE =	t/bench/exchange.o $(X_EXCHANGE)
+T_ADDR =	t/addr.o addr.o
+T_OWNER =	t/owner.o t/turns.o conn.o net.o addr.o buf.o die.o loop.o\
+		loop_timer.o loop_watch.o signals.o
+T_CONN =	t/conn.o $(T_OWNER)
+T_CONN_END =	t/conn_end.o $(T_OWNER)
+T_LOOP =	t/loop.o t/turns.o rng.o die.o loop.o loop_timer.o loop_watch.o\
+		signals.o
+T_LOOP_WATCH =	t/loop_watch.o t/turns.o rng.o die.o loop.o loop_timer.o\
+		loop_watch.o signals.o
+T_NET =		t/net.o net.o addr.o
+T_NET_START =	t/net_start.o net.o addr.o
+T_RUN =		t/run.o run.o addr.o die.o
+T_SINK =	t/sink.o t/turns.o sink.o buf.o die.o loop.o loop_timer.o loop_watch.o\
+		signals.o
+B_LOOP =	t/bench/loop.o conn.o net.o addr.o buf.o die.o loop.o\
+		loop_timer.o loop_watch.o signals.o
+T_FENWICK =	t/fenwick.o fenwick.o rng.o
+T_LOG =		t/log.o log.o die.o
+T_MAP =		t/map.o map.o rng.o
+T_RNG =		t/rng.o rng.o
+T_RUNNING =	t/running.o running.o
+T_SHA256 =	t/sha256.o sha256.o
+T_TLV =		t/tlv.o tlv.o
+T_CHANNEL =	t/channel.o outbox.o msg.o msg_table.o tlv.o buf.o map.o $(C_CHANNEL)
+T_CREW =	t/crew.o crew.o
+T_DISCOVERY =	t/discovery.o outbox.o msg.o msg_table.o tlv.o buf.o map.o\
+		$(C_DISCOVERY)
+T_EPMD =	t/epmd.o buf.o epmd.o map.o registry.o
+T_FRAME =	t/frame.o frame.o buf.o msg.o msg_table.o tlv.o
+T_GATE =	t/gate.o gate.o
+T_LAUNCH =	t/launch.o launch.o die.o
+T_LISTENER =	t/listener.o outbox.o msg.o msg_table.o tlv.o buf.o map.o $(C_LISTENER)
+T_AUTHORITY =	t/authority.o t/drive.o outbox.o msg.o msg_table.o tlv.o buf.o map.o report.o\
+		scratch.o $(C_AUTHORITY)
+T_BOOTSTRAP =	t/bootstrap.o bootstrap.o outbox.o msg.o msg_table.o tlv.o buf.o map.o addr.o
+T_BROKER =	t/broker.o t/drive.o outbox.o msg.o msg_table.o tlv.o buf.o map.o report.o\
+		scratch.o $(C_BROKER)
+T_DNS =		t/dns.o dns.o rng.o
+T_RESOLVCONF =	t/resolvconf.o resolvconf.o addr.o
+T_HOSTPORT =	t/hostport.o hostport.o
+T_LATEST =	t/latest.o latest.o sink.o buf.o map.o run.o addr.o die.o log.o\
+		loop.o loop_timer.o loop_watch.o signals.o
+T_LINES =	t/lines.o lines.o addr.o die.o log.o loop.o loop_timer.o\
+		loop_watch.o signals.o
+T_FIELD =	t/field.o t/sample.o msg.o msg_table.o rng.o tlv.o
+T_FUZZ_DNS =	t/fuzz/fuzz_dns.o t/fuzz/main.o t/hex.o dns.o msg.o msg_table.o\
+		rng.o tlv.o
+T_FUZZ_LINK =	t/fuzz/fuzz_link.o t/fuzz/main.o t/hex.o buf.o link.o msg.o msg_table.o\
+		sha256.o tlv.o
+T_FUZZ_MSG =	t/fuzz/fuzz_msg.o t/fuzz/main.o t/hex.o msg.o msg_table.o tlv.o
+T_LINK =	t/link.o buf.o link.o msg.o msg_table.o sha256.o tlv.o
+T_MSG =		t/msg.o t/sample.o msg.o msg_table.o rng.o tlv.o
+T_OUTBOX =	t/outbox.o buf.o msg.o msg_table.o outbox.o tlv.o
+T_PEERS =	t/peers.o map.o msg.o msg_table.o peers.o rng.o tlv.o
+H_SIM =		t/sim.o t/virtual/check.o t/virtual/entry.o t/virtual/event.o\
+		t/virtual/fault.o t/virtual/ledger.o t/virtual/load.o\
+		t/virtual/net.o t/virtual/plan.o t/virtual/proc.o\
+		t/virtual/role.o t/virtual/settle.o t/virtual/staff.o\
+		t/virtual/tie.o t/virtual/world.o gate.o $(C_AUTHORITY)\
+		$(K_BROKER) $(C_CHANNEL) $(C_EXCHANGE) $(C_LISTENER) $(K_PLB)\
+		$(PROTO)
+H_LISTEN =	t/listen.o addr.o die.o net.o
+H_EXCHANGES =	t/exchanges.o addr.o buf.o epmd.o
+H_ACTIVATE =	t/activate.o addr.o die.o net.o
+H_ROWS =	t/rows.o msg_table.o
+T_WIRE =	t/wire.o t/golden.o t/hex.o t/sample.o msg.o msg_table.o rng.o tlv.o
+X_PLB =		$(C_PLB) attrs.o attrs_build.o buf.o msg.o msg_table.o outbox.o\
+		report.o rng.o scratch.o tlv.o
+F_PLB =		t/fake.o t/drive.o $(X_PLB)
+T_FILTER =	t/filter.o filter.o frame.o buf.o msg.o msg_table.o rng.o tlv.o
+T_HOLD =	t/hold.o hold.o pick.o requests.o fenwick.o rng.o attrs.o buf.o\
+		msg.o msg_table.o tlv.o
+T_PICK =	t/pick.o pick.o fenwick.o rng.o attrs.o attrs_build.o buf.o\
+		msg.o msg_table.o tlv.o
+T_PLB =		t/plb.o $(F_PLB)
+T_PLB_CHANNEL =	t/plb_channel.o $(F_PLB)
+T_PLB_CHAOS =	t/plb_chaos.o $(X_PLB)
+T_PLB_END =	t/plb_end.o $(F_PLB)
+T_PLB_RUN =	t/plb_run.o $(F_PLB)
+T_PROXIES =	t/proxies.o proxies.o addr.o attrs.o attrs_build.o buf.o die.o\
+		log.o msg.o msg_table.o run.o tlv.o
+T_REQUESTS =	t/requests.o requests.o msg.o msg_table.o tlv.o
+B_PLB =		t/bench/plb.o $(X_PLB)
+T_WORKER =	t/worker.o worker.o launch.o buf.o die.o loop.o loop_timer.o\
+		loop_watch.o signals.o
+
+t/attrs.test: $(T_ATTRS)
+	$(LINK) $(T_ATTRS) $(CMOCKA)
+t/buf.test: $(T_BUF)
+	$(LINK) $(T_BUF) $(CMOCKA)
+t/exchange.test: $(T_EXCHANGE)
+	$(LINK) $(T_EXCHANGE) $(CMOCKA)
+t/match.test: $(T_MATCH)
+	$(LINK) $(T_MATCH) $(CMOCKA)
+t/notice.test: $(T_NOTICE)
+	$(LINK) $(T_NOTICE) $(CMOCKA)
+t/model.test: $(T_MODEL)
+	$(LINK) $(T_MODEL) $(CMOCKA)
+t/bench/exchange.bench: $(B_EXCHANGE)
+	$(LINK) $(B_EXCHANGE)
+t/addr.test: $(T_ADDR)
+	$(LINK) $(T_ADDR) $(CMOCKA)
+t/conn.test: $(T_CONN)
+	$(LINK) $(T_CONN) $(CMOCKA)
+t/conn_end.test: $(T_CONN_END)
+	$(LINK) $(T_CONN_END) $(CMOCKA)
+t/loop.test: $(T_LOOP)
+	$(LINK) $(T_LOOP) $(CMOCKA)
+t/loop_watch.test: $(T_LOOP_WATCH)
+	$(LINK) $(T_LOOP_WATCH) $(CMOCKA)
+t/net.test: $(T_NET)
+	$(LINK) $(T_NET) $(CMOCKA)
+t/net_start.test: $(T_NET_START)
+	$(LINK) $(T_NET_START) $(CMOCKA)
+t/run.test: $(T_RUN)
+	$(LINK) $(T_RUN) $(CMOCKA)
+t/sink.test: $(T_SINK)
+	$(LINK) $(T_SINK) $(CMOCKA)
+t/bench/loop.bench: $(B_LOOP)
+	$(LINK) $(B_LOOP)
+t/fenwick.test: $(T_FENWICK)
+	$(LINK) $(T_FENWICK) $(CMOCKA)
+t/log.test: $(T_LOG)
+	$(LINK) $(T_LOG) $(CMOCKA)
+t/map.test: $(T_MAP)
+	$(LINK) $(T_MAP) $(CMOCKA)
+t/rng.test: $(T_RNG)
+	$(LINK) $(T_RNG) $(CMOCKA)
+t/running.test: $(T_RUNNING)
+	$(LINK) $(T_RUNNING) $(CMOCKA)
+t/sha256.test: $(T_SHA256)
+	$(LINK) $(T_SHA256) $(CMOCKA)
+t/tlv.test: $(T_TLV)
+	$(LINK) $(T_TLV) $(CMOCKA)
+t/channel.test: $(T_CHANNEL)
+	$(LINK) $(T_CHANNEL) $(CMOCKA)
+t/crew.test: $(T_CREW)
+	$(LINK) $(T_CREW) $(CMOCKA)
+t/discovery.test: $(T_DISCOVERY)
+	$(LINK) $(T_DISCOVERY) $(CMOCKA)
+t/epmd.test: $(T_EPMD)
+	$(LINK) $(T_EPMD) $(CMOCKA)
+t/frame.test: $(T_FRAME)
+	$(LINK) $(T_FRAME) $(CMOCKA)
+t/gate.test: $(T_GATE)
+	$(LINK) $(T_GATE) $(CMOCKA)
+t/launch.test: $(T_LAUNCH)
+	$(LINK) $(T_LAUNCH) $(CMOCKA)
+t/listener.test: $(T_LISTENER)
+	$(LINK) $(T_LISTENER) $(CMOCKA)
+t/authority.test: $(T_AUTHORITY)
+	$(LINK) $(T_AUTHORITY) $(CMOCKA)
+t/bootstrap.test: $(T_BOOTSTRAP)
+	$(LINK) $(T_BOOTSTRAP) $(CMOCKA)
+t/broker.test: $(T_BROKER)
+	$(LINK) $(T_BROKER) $(CMOCKA)
+t/dns.test: $(T_DNS)
+	$(LINK) $(T_DNS) $(CMOCKA)
+t/resolvconf.test: $(T_RESOLVCONF)
+	$(LINK) $(T_RESOLVCONF) $(CMOCKA)
+t/hostport.test: $(T_HOSTPORT)
+	$(LINK) $(T_HOSTPORT) $(CMOCKA)
+t/latest.test: $(T_LATEST)
+	$(LINK) $(T_LATEST) $(CMOCKA)
+t/lines.test: $(T_LINES)
+	$(LINK) $(T_LINES) $(CMOCKA)
+t/field.test: $(T_FIELD)
+	$(LINK) $(T_FIELD) $(CMOCKA)
+t/fuzz_dns.test: $(T_FUZZ_DNS)
+	$(LINK) $(T_FUZZ_DNS)
+t/fuzz_link.test: $(T_FUZZ_LINK)
+	$(LINK) $(T_FUZZ_LINK)
+t/fuzz_msg.test: $(T_FUZZ_MSG)
+	$(LINK) $(T_FUZZ_MSG)
+t/link.test: $(T_LINK)
+	$(LINK) $(T_LINK) $(CMOCKA)
+t/msg.test: $(T_MSG)
+	$(LINK) $(T_MSG) $(CMOCKA)
+t/outbox.test: $(T_OUTBOX)
+	$(LINK) $(T_OUTBOX) $(CMOCKA)
+t/peers.test: $(T_PEERS)
+	$(LINK) $(T_PEERS) $(CMOCKA)
+t/wire.test: $(T_WIRE)
+	$(LINK) $(T_WIRE) $(CMOCKA)
+t/filter.test: $(T_FILTER)
+	$(LINK) $(T_FILTER) $(CMOCKA)
+t/hold.test: $(T_HOLD)
+	$(LINK) $(T_HOLD) $(CMOCKA)
+t/pick.test: $(T_PICK)
+	$(LINK) $(T_PICK) $(CMOCKA)
+t/plb.test: $(T_PLB)
+	$(LINK) $(T_PLB) $(CMOCKA)
+t/plb_channel.test: $(T_PLB_CHANNEL)
+	$(LINK) $(T_PLB_CHANNEL) $(CMOCKA)
+t/plb_chaos.test: $(T_PLB_CHAOS)
+	$(LINK) $(T_PLB_CHAOS) $(CMOCKA)
+t/plb_end.test: $(T_PLB_END)
+	$(LINK) $(T_PLB_END) $(CMOCKA)
+t/plb_run.test: $(T_PLB_RUN)
+	$(LINK) $(T_PLB_RUN) $(CMOCKA)
+t/proxies.test: $(T_PROXIES)
+	$(LINK) $(T_PROXIES) $(CMOCKA)
+t/requests.test: $(T_REQUESTS)
+	$(LINK) $(T_REQUESTS) $(CMOCKA)
+t/bench/plb.bench: $(B_PLB)
+	$(LINK) $(B_PLB)
+t/worker.test: $(T_WORKER)
+	$(LINK) $(T_WORKER) $(CMOCKA)
+
+t/sim: $(H_SIM)
+	$(LINK) $(H_SIM)
+t/listen: $(H_LISTEN)
+	$(LINK) $(H_LISTEN)
+t/exchanges: $(H_EXCHANGES)
+	$(LINK) $(H_EXCHANGES)
+t/activate: $(H_ACTIVATE)
+	$(LINK) $(H_ACTIVATE)
+t/rows: $(H_ROWS)
+	$(LINK) $(H_ROWS)
+
+# What measures, likewise.
+
+B_CODEC =	t/bench/codec.o t/bench/bench.o msg.o msg_table.o tlv.o
+B_DISCOVERY =	t/bench/discovery.o t/bench/bench.o buf.o epmd.o
+B_FIRST =	t/bench/first.o t/bench/bench.o addr.o net.o
+B_LINKS =	t/bench/links.o t/bench/bench.o addr.o die.o net.o run.o\
+		link.o msg.o msg_table.o $(BASE)
+B_LOAD =	t/bench/load.o t/bench/bench.o launch.o $(C_PLB) $(PROTO) $(IO)
+B_REGAIN =	t/bench/regain.o t/bench/bench.o launch.o $(C_PLB) $(PROTO) $(IO)
+B_RELAY =	t/bench/relay.o t/bench/bench.o
+B_SAMPLER =	t/bench/sampler.o t/bench/bench.o fenwick.o rng.o
+B_SPAWN =	t/bench/spawn.o t/bench/bench.o
+
+t/bench/codec.bench: $(B_CODEC)
+	$(LINK) $(B_CODEC)
+t/bench/discovery.bench: $(B_DISCOVERY)
+	$(LINK) $(B_DISCOVERY)
+t/bench/first.bench: $(B_FIRST)
+	$(LINK) $(B_FIRST)
+t/bench/links.bench: $(B_LINKS)
+	$(LINK) $(B_LINKS)
+t/bench/load.bench: $(B_LOAD)
+	$(LINK) $(B_LOAD)
+t/bench/regain.bench: $(B_REGAIN)
+	$(LINK) $(B_REGAIN)
+t/bench/relay.bench: $(B_RELAY)
+	$(LINK) $(B_RELAY)
+t/bench/sampler.bench: $(B_SAMPLER)
+	$(LINK) $(B_SAMPLER)
+t/bench/spawn.bench: $(B_SPAWN)
+	$(LINK) $(B_SPAWN)
+
+.SUFFIXES:
+.SUFFIXES: .c .o
+
+.c.o:
+	$(CC) $(CPPFLAGS) $(CFLAGS) $(C99) -c -o $@ $<
+
+# cmocka may have to be installed before a test can be compiled, so the tests
+# are built by a make of their own.
+
+check: all
+	@CC='$(CC) $(CPPFLAGS) $(LDFLAGS)' sh t/setup.sh cmocka
+	@$(MAKE) tests
+	@CC='$(CC)' sh t/check.sh $(TESTS) $(SCRIPTS)
+
+unit:
+	@CC='$(CC) $(CPPFLAGS) $(LDFLAGS)' sh t/setup.sh cmocka
+	@$(MAKE) tests
+	@sh t/check.sh $(TESTS)
+
+# The unit tests under valgrind: memory, descriptors left aside.
+valgrind:
+	@CC='$(CC) $(CPPFLAGS) $(LDFLAGS)' sh t/setup.sh cmocka valgrind
+	@$(MAKE) tests
+	@CHECK_TIMEOUT=900 MODEL_LENGTH=3 \
+	    CHECK_UNDER='valgrind -q --error-exitcode=9 --leak-check=full' \
+	    sh t/check.sh $(TESTS)
+
+tests: $(TESTS) $(HELPERS)
+
+soak: all
+	@sh t/soak.sh
+
+bench: all $(BENCHES)
+	@sh t/bench/run.sh
+
+lint:
+	@sh t/lint.sh
+
+deps:
+	@CC='$(CC)' sh t/deps.sh -w
+
+install: all
+	mkdir -p '$(DESTDIR)$(PREFIX)/bin'
+	@for f in $(PROGS); do \
+		echo "install $(DESTDIR)$(PREFIX)/bin/$$f"; \
+		cp -f "$$f" '$(DESTDIR)$(PREFIX)/bin' || exit 1; \
+		chmod 755 "$(DESTDIR)$(PREFIX)/bin/$$f" || exit 1; \
+	done
+	@for f in man/*.[1-9]; do \
+		test -f "$$f" || continue; \
+		d="$(DESTDIR)$(MANDIR)/man$${f##*.}"; \
+		echo "install $$d/$${f##*/}"; \
+		mkdir -p "$$d" && cp -f "$$f" "$$d" || exit 1; \
+		chmod 644 "$$d/$${f##*/}" || exit 1; \
+	done
+
+uninstall:
+	@for f in $(PROGS); do \
+		rm -f "$(DESTDIR)$(PREFIX)/bin/$$f" || exit 1; \
+	done
+	@for f in man/*.[1-9]; do \
+		rm -f "$(DESTDIR)$(MANDIR)/man$${f##*.}/$${f##*/}" || exit 1; \
+	done
+
+clean:
+	rm -f *.o t/*.o t/bench/*.o t/fuzz/*.o t/virtual/*.o t/*.test $(BENCHES) $(HELPERS)\
+	    $(PROGS)
+	rm -rf t/log
+
+.PHONY: all check unit valgrind tests soak bench lint deps install uninstall clean
+
+# Header dependencies, as t/deps.sh writes and checks them; nothing follows.
+
+addr.o: addr.h
+alive.o: addr.h alive.h buf.h die.h epmd.h log.h loop.h net.h slice.h
+args.o: args.h msg.h slice.h tlv.h
+asker.o: asker.h buf.h loop.h slice.h
+attrs.o: attrs.h buf.h msg.h slice.h tlv.h
+attrs_build.o: attrs.h buf.h msg.h slice.h tlv.h
+authority.o: authority.h authority_state.h buf.h core.h exchange.h hostport.h\
+	log.h map.h msg.h outbox.h scratch.h slice.h tlv.h
+authority_module.o: authority.h authority_state.h buf.h core.h exchange.h\
+	hostport.h log.h map.h msg.h outbox.h rendezvous.h scratch.h slice.h tlv.h
+authority_report.o: authority.h authority_state.h buf.h core.h exchange.h\
+	map.h msg.h outbox.h report.h scratch.h slice.h tlv.h
+authority_run.o: authority.h authority_state.h buf.h core.h exchange.h\
+	hostport.h log.h map.h msg.h outbox.h scratch.h slice.h tlv.h
+bootstrap.o: addr.h bootstrap.h buf.h die.h log.h map.h msg.h outbox.h\
+	slice.h tlv.h
+broker.o: broker.h broker_state.h buf.h core.h hostport.h log.h map.h msg.h\
+	outbox.h scratch.h slice.h tlv.h
+broker_buy.o: broker.h broker_state.h buf.h core.h map.h msg.h outbox.h\
+	scratch.h slice.h tlv.h
+broker_contact.o: broker.h broker_state.h buf.h core.h hostport.h log.h map.h\
+	msg.h outbox.h scratch.h slice.h tlv.h
+broker_fill.o: broker.h broker_state.h buf.h core.h map.h msg.h outbox.h\
+	scratch.h slice.h tlv.h
+broker_module.o: broker.h broker_state.h buf.h core.h hostport.h map.h msg.h\
+	outbox.h scratch.h slice.h tlv.h
+broker_order.o: broker.h broker_state.h buf.h core.h map.h msg.h outbox.h\
+	scratch.h slice.h tlv.h
+broker_report.o: broker.h broker_state.h buf.h core.h map.h msg.h outbox.h\
+	report.h scratch.h slice.h tlv.h
+broker_sell.o: broker.h broker_state.h buf.h core.h hostport.h map.h msg.h\
+	outbox.h scratch.h slice.h tlv.h
+buf.o: buf.h slice.h
+caller.o: addr.h attrs.h buf.h caller.h conn.h core.h die.h filter.h frame.h\
+	hub.h link.h log.h loop.h map.h msg.h outbox.h peers.h plb.h rng.h run.h\
+	sha256.h sink.h slice.h tlv.h
+channel.o: buf.h channel.h channel_core.h core.h crew.h frame.h msg.h\
+	outbox.h running.h slice.h tlv.h
+channel_run.o: buf.h channel.h channel_core.h core.h crew.h frame.h log.h\
+	msg.h outbox.h running.h slice.h tlv.h
+children.o: addr.h children.h die.h launch.h log.h loop.h msg.h net.h run.h\
+	slice.h tlv.h
+choose.o: buf.h chain.h choose.h class.h core.h exchange.h fenwick.h map.h\
+	market.h msg.h outbox.h queue.h reserve.h rng.h slice.h tlv.h
+class.o: attrs.h buf.h chain.h class.h core.h exchange.h fenwick.h map.h\
+	msg.h outbox.h queue.h slice.h tlv.h
+conn.o: addr.h buf.h conn.h loop.h net.h slice.h
+contacts.o: buf.h contacts.h map.h slice.h
+crew.o: crew.h
+desk.o: addr.h buf.h conn.h contacts.h desk.h die.h discovery.h epmd.h log.h\
+	loop.h map.h msg.h net.h outbox.h registry.h slice.h tlv.h
+die.o: die.h
+discovery.o: buf.h contacts.h discovery.h discovery_state.h epmd.h log.h\
+	map.h msg.h outbox.h registry.h slice.h tlv.h
+discovery_answer.o: buf.h contacts.h discovery.h discovery_state.h epmd.h\
+	log.h map.h msg.h outbox.h registry.h slice.h tlv.h
+dns.o: dns.h rng.h slice.h
+door.o: addr.h buf.h conn.h core.h die.h door.h gate.h hub.h launch.h link.h\
+	listener.h log.h loop.h map.h msg.h net.h outbox.h peers.h rng.h run.h\
+	sha256.h slice.h tlv.h
+epmd.o: buf.h epmd.h slice.h
+epmd_module.o: epmd_module.h
+exchange.o: buf.h chain.h class.h core.h exchange.h exchange_state.h\
+	fenwick.h log.h map.h market.h match.h msg.h notice.h outbox.h queue.h\
+	reserve.h rng.h slice.h tlv.h
+exchange_order.o: buf.h chain.h class.h core.h exchange.h exchange_state.h\
+	fenwick.h map.h market.h match.h msg.h notice.h outbox.h queue.h reserve.h\
+	rng.h slice.h tlv.h
+exchange_report.o: attrs.h buf.h chain.h class.h core.h exchange.h\
+	exchange_state.h fenwick.h map.h market.h msg.h outbox.h queue.h report.h\
+	reserve.h rng.h scratch.h slice.h tlv.h
+fenwick.o: fenwick.h
+filter.o: buf.h filter.h frame.h msg.h slice.h tlv.h
+frame.o: buf.h frame.h msg.h slice.h tlv.h
+gate.o: gate.h slice.h
+hold.o: fenwick.h hold.h msg.h pick.h requests.h rng.h slice.h tlv.h
+hostport.o: hostport.h msg.h slice.h tlv.h
+hub.o: addr.h buf.h conn.h core.h die.h hub.h hub_link.h link.h log.h loop.h\
+	map.h msg.h net.h outbox.h peers.h rng.h run.h sha256.h slice.h tlv.h
+hub_link.o: addr.h buf.h conn.h core.h hub.h hub_link.h link.h log.h loop.h\
+	map.h msg.h net.h outbox.h peers.h rng.h run.h sha256.h slice.h tlv.h
+lambda-authority.o: addr.h alive.h authority.h buf.h children.h conn.h core.h\
+	die.h hub.h launch.h lines.h link.h log.h loop.h map.h msg.h net.h opt.h\
+	outbox.h peers.h rng.h run.h sha256.h slice.h tlv.h
+lambda-bootstrap.o: addr.h asker.h bootstrap.h buf.h die.h latest.h launch.h\
+	log.h loop.h map.h msg.h opt.h outbox.h resolve.h run.h sink.h slice.h tlv.h
+lambda-broker.o: addr.h broker.h broker_state.h buf.h conn.h core.h die.h\
+	hub.h latest.h launch.h lines.h link.h log.h loop.h map.h msg.h net.h opt.h\
+	outbox.h peers.h rng.h run.h scratch.h sha256.h sink.h slice.h tlv.h
+lambda-call.o: addr.h attrs.h buf.h caller.h conn.h core.h die.h filter.h\
+	frame.h hub.h launch.h link.h log.h loop.h map.h msg.h net.h opt.h outbox.h\
+	peers.h plb.h proxies.h rng.h run.h sha256.h slice.h tlv.h want.h
+lambda-channel.o: addr.h buf.h channel.h conn.h core.h die.h frame.h hub.h\
+	launch.h link.h log.h loop.h map.h msg.h net.h opt.h outbox.h peers.h rng.h\
+	run.h sha256.h slice.h tlv.h ucspi.h workers.h
+lambda-ctl.o: addr.h buf.h conn.h core.h die.h hub.h launch.h link.h log.h\
+	loop.h map.h msg.h opt.h outbox.h peers.h rng.h run.h sha256.h slice.h tlv.h
+lambda-discovery.o: addr.h buf.h conn.h contacts.h desk.h die.h discovery.h\
+	epmd.h epmd_module.h launch.h lines.h log.h loop.h map.h msg.h net.h opt.h\
+	outbox.h registry.h replace.h run.h slice.h tlv.h
+lambda-exchange.o: addr.h buf.h conn.h core.h die.h exchange.h hub.h launch.h\
+	link.h log.h loop.h map.h msg.h net.h opt.h outbox.h peers.h rng.h run.h\
+	sha256.h slice.h tlv.h
+lambda-listener.o: addr.h attrs.h buf.h conn.h core.h die.h door.h epmd.h\
+	frame.h hub.h launch.h link.h listener.h log.h loop.h map.h msg.h net.h\
+	offer.h opt.h outbox.h peers.h rng.h run.h sha256.h slice.h tlv.h whereis.h
+lambda-plb.o: addr.h attrs.h buf.h conn.h core.h die.h hub.h launch.h link.h\
+	log.h loop.h map.h msg.h net.h opt.h outbox.h peers.h plb.h proxies.h rng.h\
+	run.h sha256.h slice.h tlv.h want.h
+lambda-solo.o: addr.h die.h loop.h net.h opt.h run.h
+latest.o: addr.h buf.h die.h latest.h loop.h map.h run.h sink.h slice.h
+launch.o: die.h launch.h
+lines.o: addr.h die.h lines.h log.h loop.h
+link.o: buf.h link.h msg.h sha256.h slice.h tlv.h
+listener.o: buf.h core.h listener.h listener_state.h log.h map.h msg.h\
+	outbox.h slice.h tlv.h
+listener_share.o: buf.h core.h listener.h listener_state.h map.h msg.h\
+	outbox.h slice.h tlv.h
+log.o: die.h log.h
+loop.o: die.h loop.h loop_state.h signals.h
+loop_timer.o: loop.h loop_state.h
+loop_watch.o: loop.h loop_state.h
+map.o: map.h slice.h
+market.o: buf.h chain.h class.h core.h exchange.h fenwick.h map.h market.h\
+	match.h msg.h outbox.h queue.h reserve.h rng.h slice.h tlv.h
+market_buy.o: buf.h chain.h class.h core.h exchange.h fenwick.h map.h\
+	market.h msg.h outbox.h queue.h reserve.h rng.h slice.h tlv.h
+match.o: buf.h chain.h choose.h class.h core.h exchange.h fenwick.h map.h\
+	market.h match.h msg.h outbox.h queue.h reserve.h rng.h slice.h tlv.h
+msg.o: msg.h slice.h tlv.h
+msg_table.o: msg.h slice.h tlv.h
+net.o: addr.h net.h
+notice.o: buf.h chain.h class.h core.h exchange.h fenwick.h map.h market.h\
+	msg.h notice.h outbox.h queue.h reserve.h rng.h slice.h tlv.h
+offer.o: addr.h attrs.h buf.h launch.h msg.h offer.h opt.h sha256.h slice.h\
+	tlv.h
+opt.o: addr.h die.h msg.h opt.h slice.h tlv.h
+outbox.o: buf.h msg.h outbox.h slice.h tlv.h
+patient.o: addr.h net.h patient.h
+peers.o: buf.h map.h msg.h outbox.h peers.h rng.h slice.h tlv.h
+pick.o: attrs.h buf.h fenwick.h msg.h pick.h rng.h slice.h tlv.h
+plb.o: attrs.h buf.h core.h fenwick.h hold.h log.h msg.h outbox.h pick.h\
+	plb.h plb_core.h report.h requests.h rng.h scratch.h slice.h tlv.h
+plb_buy.o: buf.h core.h fenwick.h hold.h log.h msg.h outbox.h pick.h plb.h\
+	plb_core.h requests.h rng.h slice.h tlv.h
+plb_channel.o: buf.h core.h fenwick.h hold.h msg.h outbox.h pick.h plb.h\
+	plb_core.h requests.h rng.h slice.h tlv.h
+plb_run.o: attrs.h buf.h core.h fenwick.h hold.h msg.h outbox.h pick.h plb.h\
+	plb_core.h requests.h rng.h slice.h tlv.h
+plb_switch.o: attrs.h buf.h core.h fenwick.h hold.h msg.h outbox.h pick.h\
+	plb.h plb_core.h requests.h rng.h slice.h tlv.h
+proxies.o: addr.h attrs.h buf.h die.h log.h msg.h proxies.h run.h slice.h\
+	tlv.h
+queue.o: chain.h queue.h
+registry.o: buf.h epmd.h map.h registry.h slice.h
+rendezvous.o: map.h msg.h rendezvous.h slice.h tlv.h
+replace.o: replace.h slice.h
+report.o: buf.h msg.h outbox.h report.h scratch.h slice.h tlv.h
+requests.o: msg.h requests.h slice.h tlv.h
+reserve.o: chain.h reserve.h
+resolvconf.o: addr.h dns.h resolvconf.h rng.h slice.h
+resolve.o: addr.h bootstrap.h buf.h dns.h msg.h outbox.h resolve.h rng.h\
+	run.h slice.h tlv.h
+resolve_epmd.o: addr.h bootstrap.h buf.h epmd.h msg.h outbox.h patient.h\
+	resolve.h slice.h tlv.h
+resolve_srv.o: addr.h dns.h patient.h resolvconf.h resolve.h rng.h run.h\
+	slice.h
+rng.o: rng.h
+run.o: addr.h die.h run.h
+running.o: running.h
+scratch.o: msg.h scratch.h slice.h tlv.h
+sha256.o: sha256.h
+signals.o: die.h loop.h signals.h
+sink.o: buf.h loop.h sink.h slice.h
+tlv.o: slice.h tlv.h
+ucspi.o: ucspi.h
+want.o: addr.h attrs.h buf.h die.h msg.h opt.h slice.h tlv.h want.h
+whereis.o: addr.h buf.h conn.h die.h epmd.h log.h loop.h net.h slice.h\
+	whereis.h
+worker.o: buf.h launch.h loop.h msg.h slice.h tlv.h worker.h
+workers.o: addr.h args.h buf.h channel.h conn.h core.h die.h frame.h hub.h\
+	launch.h link.h log.h loop.h map.h msg.h outbox.h peers.h rng.h run.h\
+	sha256.h slice.h tlv.h worker.h workers.h
+t/activate.o: addr.h die.h net.h
+t/addr.o: addr.h
+t/attrs.o: attrs.h buf.h msg.h slice.h tlv.h
+t/authority.o: authority.h authority_state.h buf.h core.h exchange.h map.h\
+	msg.h outbox.h rendezvous.h scratch.h slice.h t/drive.h tlv.h
+t/bootstrap.o: bootstrap.h buf.h msg.h outbox.h slice.h tlv.h
+t/broker.o: broker.h broker_state.h buf.h core.h map.h msg.h outbox.h\
+	scratch.h slice.h t/drive.h tlv.h
+t/buf.o: buf.h slice.h
+t/channel.o: buf.h channel.h core.h crew.h frame.h msg.h outbox.h slice.h\
+	tlv.h
+t/conn.o: addr.h buf.h conn.h loop.h slice.h t/owner.h t/turns.h
+t/conn_end.o: addr.h buf.h conn.h loop.h net.h slice.h t/owner.h t/turns.h
+t/crew.o: crew.h
+t/discovery.o: buf.h contacts.h discovery.h epmd.h log.h map.h msg.h outbox.h\
+	registry.h slice.h tlv.h
+t/dns.o: dns.h rng.h slice.h
+t/drive.o: buf.h core.h msg.h outbox.h slice.h t/drive.h tlv.h
+t/epmd.o: buf.h epmd.h map.h registry.h slice.h
+t/exchange.o: attrs.h buf.h core.h exchange.h msg.h outbox.h slice.h\
+	t/floor.h tlv.h
+t/exchanges.o: addr.h buf.h epmd.h slice.h
+t/fake.o: attrs.h buf.h core.h msg.h outbox.h plb.h slice.h t/drive.h\
+	t/fake.h tlv.h
+t/fenwick.o: fenwick.h rng.h
+t/field.o: msg.h slice.h t/sample.h tlv.h
+t/filter.o: buf.h filter.h frame.h msg.h rng.h slice.h tlv.h
+t/floor.o: attrs.h buf.h core.h exchange.h msg.h outbox.h slice.h t/floor.h\
+	tlv.h
+t/frame.o: buf.h frame.h msg.h slice.h tlv.h
+t/gate.o: gate.h slice.h
+t/golden.o: msg.h slice.h t/golden.h tlv.h
+t/hex.o: msg.h slice.h t/hex.h tlv.h
+t/hold.o: fenwick.h hold.h msg.h pick.h requests.h rng.h slice.h tlv.h
+t/hostport.o: hostport.h msg.h slice.h tlv.h
+t/latest.o: buf.h latest.h loop.h map.h sink.h slice.h
+t/launch.o: launch.h
+t/lines.o: addr.h lines.h loop.h
+t/link.o: buf.h link.h msg.h sha256.h slice.h tlv.h
+t/listen.o: addr.h die.h net.h
+t/listener.o: buf.h core.h listener.h msg.h outbox.h slice.h tlv.h
+t/log.o: die.h log.h
+t/loop.o: loop.h rng.h t/turns.h
+t/loop_watch.o: loop.h rng.h t/turns.h
+t/map.o: map.h rng.h slice.h
+t/match.o: attrs.h buf.h core.h exchange.h msg.h outbox.h slice.h t/floor.h\
+	tlv.h
+t/model.o: buf.h core.h exchange.h msg.h outbox.h rng.h slice.h t/world.h\
+	tlv.h
+t/msg.o: msg.h slice.h t/sample.h tlv.h
+t/net.o: addr.h net.h
+t/net_start.o: addr.h net.h
+t/notice.o: attrs.h buf.h core.h exchange.h msg.h outbox.h slice.h t/floor.h\
+	tlv.h
+t/outbox.o: buf.h msg.h outbox.h slice.h tlv.h
+t/owner.o: addr.h buf.h conn.h loop.h net.h slice.h t/owner.h t/turns.h
+t/peers.o: buf.h map.h msg.h outbox.h peers.h rng.h slice.h tlv.h
+t/pick.o: attrs.h buf.h fenwick.h msg.h pick.h rng.h slice.h tlv.h
+t/plb.o: attrs.h buf.h core.h msg.h outbox.h plb.h slice.h t/drive.h t/fake.h\
+	tlv.h
+t/plb_channel.o: attrs.h buf.h core.h msg.h outbox.h plb.h slice.h t/drive.h\
+	t/fake.h tlv.h
+t/plb_chaos.o: buf.h core.h fenwick.h hold.h msg.h outbox.h pick.h plb.h\
+	plb_core.h requests.h rng.h slice.h tlv.h
+t/plb_end.o: buf.h core.h msg.h outbox.h plb.h slice.h t/drive.h t/fake.h\
+	tlv.h
+t/plb_run.o: buf.h core.h msg.h outbox.h plb.h slice.h t/drive.h t/fake.h\
+	tlv.h
+t/proxies.o: addr.h attrs.h buf.h die.h msg.h proxies.h slice.h tlv.h
+t/requests.o: msg.h requests.h slice.h tlv.h
+t/resolvconf.o: addr.h dns.h resolvconf.h rng.h slice.h
+t/rng.o: rng.h
+t/rows.o: addr.h broker.h buf.h channel.h conn.h core.h exchange.h frame.h\
+	hub.h link.h loop.h map.h msg.h outbox.h peers.h plb.h rng.h run.h running.h\
+	sha256.h slice.h tlv.h
+t/run.o: addr.h run.h
+t/running.o: running.h
+t/sample.o: msg.h rng.h slice.h t/sample.h tlv.h
+t/sha256.o: sha256.h
+t/sim.o: buf.h channel.h core.h frame.h link.h map.h msg.h outbox.h peers.h\
+	rng.h sha256.h slice.h t/virtual/event.h t/virtual/net.h t/virtual/proc.h\
+	t/virtual/sim.h tlv.h
+t/sink.o: buf.h loop.h sink.h slice.h t/turns.h
+t/tlv.o: slice.h tlv.h
+t/turns.o: loop.h t/turns.h
+t/wire.o: msg.h slice.h t/golden.h t/hex.h t/sample.h tlv.h
+t/worker.o: buf.h launch.h loop.h msg.h slice.h tlv.h worker.h
+t/world.o: attrs.h buf.h core.h exchange.h msg.h outbox.h slice.h t/world.h\
+	tlv.h
+t/bench/bench.o: t/bench/bench.h
+t/bench/codec.o: msg.h slice.h t/bench/bench.h tlv.h
+t/bench/discovery.o: buf.h epmd.h slice.h t/bench/bench.h
+t/bench/exchange.o: buf.h core.h exchange.h msg.h outbox.h slice.h tlv.h
+t/bench/first.o: addr.h net.h t/bench/bench.h
+t/bench/links.o: addr.h buf.h link.h msg.h net.h run.h sha256.h slice.h\
+	t/bench/bench.h tlv.h
+t/bench/load.o: addr.h buf.h conn.h core.h die.h hub.h launch.h link.h loop.h\
+	map.h msg.h outbox.h peers.h plb.h rng.h run.h sha256.h slice.h\
+	t/bench/bench.h tlv.h
+t/bench/loop.o: addr.h buf.h conn.h die.h loop.h net.h slice.h
+t/bench/plb.o: attrs.h buf.h core.h msg.h outbox.h plb.h slice.h tlv.h
+t/bench/regain.o: addr.h buf.h conn.h core.h die.h hub.h launch.h link.h\
+	loop.h map.h msg.h outbox.h peers.h plb.h rng.h run.h sha256.h slice.h\
+	t/bench/bench.h tlv.h
+t/bench/relay.o: t/bench/bench.h
+t/bench/sampler.o: fenwick.h rng.h t/bench/bench.h
+t/bench/spawn.o: t/bench/bench.h
+t/fuzz/fuzz_dns.o: dns.h rng.h slice.h t/fuzz/fuzz.h
+t/fuzz/fuzz_link.o: buf.h link.h msg.h sha256.h slice.h t/fuzz/fuzz.h tlv.h
+t/fuzz/fuzz_msg.o: msg.h slice.h t/fuzz/fuzz.h tlv.h
+t/fuzz/main.o: msg.h slice.h t/fuzz/fuzz.h t/hex.h tlv.h
+t/virtual/check.o: buf.h channel.h core.h frame.h link.h map.h msg.h outbox.h\
+	peers.h rng.h sha256.h slice.h t/virtual/event.h t/virtual/net.h\
+	t/virtual/proc.h t/virtual/sim.h tlv.h
+t/virtual/entry.o: buf.h channel.h core.h frame.h gate.h link.h listener.h\
+	map.h msg.h outbox.h peers.h rng.h sha256.h slice.h t/virtual/event.h\
+	t/virtual/net.h t/virtual/proc.h t/virtual/sim.h tlv.h
+t/virtual/event.o: t/virtual/event.h
+t/virtual/fault.o: buf.h channel.h core.h frame.h link.h map.h msg.h outbox.h\
+	peers.h rng.h sha256.h slice.h t/virtual/event.h t/virtual/net.h\
+	t/virtual/proc.h t/virtual/sim.h tlv.h
+t/virtual/ledger.o: attrs.h buf.h channel.h core.h exchange.h fenwick.h\
+	frame.h hold.h link.h listener.h map.h msg.h outbox.h peers.h pick.h plb.h\
+	plb_core.h requests.h rng.h sha256.h slice.h t/virtual/event.h\
+	t/virtual/net.h t/virtual/proc.h t/virtual/sim.h tlv.h
+t/virtual/load.o: buf.h channel.h core.h frame.h link.h map.h msg.h outbox.h\
+	peers.h plb.h rng.h sha256.h slice.h t/virtual/event.h t/virtual/net.h\
+	t/virtual/proc.h t/virtual/sim.h tlv.h
+t/virtual/net.o: buf.h map.h rng.h slice.h t/virtual/event.h t/virtual/net.h
+t/virtual/plan.o: attrs.h buf.h channel.h core.h frame.h link.h map.h msg.h\
+	outbox.h peers.h rng.h sha256.h slice.h t/virtual/event.h t/virtual/net.h\
+	t/virtual/proc.h t/virtual/sim.h tlv.h
+t/virtual/proc.o: buf.h channel.h core.h frame.h link.h map.h msg.h outbox.h\
+	peers.h rng.h sha256.h slice.h t/virtual/event.h t/virtual/net.h\
+	t/virtual/proc.h t/virtual/sim.h tlv.h
+t/virtual/role.o: authority.h broker.h buf.h channel.h core.h exchange.h\
+	frame.h link.h map.h msg.h outbox.h peers.h plb.h rng.h sha256.h slice.h\
+	t/virtual/event.h t/virtual/net.h t/virtual/proc.h t/virtual/sim.h tlv.h
+t/virtual/settle.o: buf.h channel.h core.h frame.h link.h map.h msg.h\
+	outbox.h peers.h rendezvous.h rng.h sha256.h slice.h t/virtual/event.h\
+	t/virtual/net.h t/virtual/proc.h t/virtual/sim.h tlv.h
+t/virtual/staff.o: buf.h channel.h core.h frame.h link.h map.h msg.h outbox.h\
+	peers.h rng.h sha256.h slice.h t/virtual/event.h t/virtual/net.h\
+	t/virtual/proc.h t/virtual/sim.h tlv.h
+t/virtual/tie.o: buf.h channel.h core.h frame.h link.h map.h msg.h outbox.h\
+	peers.h rng.h sha256.h slice.h t/virtual/event.h t/virtual/net.h\
+	t/virtual/proc.h t/virtual/sim.h tlv.h
+t/virtual/world.o: buf.h channel.h core.h frame.h link.h map.h msg.h outbox.h\
+	peers.h rng.h sha256.h slice.h t/virtual/event.h t/virtual/net.h\
+	t/virtual/proc.h t/virtual/sim.h tlv.h
