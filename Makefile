@@ -114,6 +114,7 @@ TESTS =\
 	t/plb_chaos.test\
 	t/plb_end.test\
 	t/plb_run.test\
+	t/plb_switch.test\
 	t/proxies.test\
 	t/requests.test\
 	t/resolvconf.test\
@@ -338,6 +339,7 @@ T_PLB_CHANNEL =	t/plb_channel.o $(F_PLB)
 T_PLB_CHAOS =	t/plb_chaos.o $(X_PLB)
 T_PLB_END =	t/plb_end.o $(F_PLB)
 T_PLB_RUN =	t/plb_run.o $(F_PLB)
+T_PLB_SWITCH =	t/plb_switch.o $(F_PLB)
 T_PROXIES =	t/proxies.o proxies.o addr.o attrs.o attrs_build.o buf.o die.o\
 		log.o msg.o msg_table.o run.o tlv.o
 T_REQUESTS =	t/requests.o requests.o msg.o msg_table.o tlv.o
@@ -459,6 +461,8 @@ t/plb_end.test: $(T_PLB_END)
 	$(LINK) $(T_PLB_END) $(CMOCKA)
 t/plb_run.test: $(T_PLB_RUN)
 	$(LINK) $(T_PLB_RUN) $(CMOCKA)
+t/plb_switch.test: $(T_PLB_SWITCH)
+	$(LINK) $(T_PLB_SWITCH) $(CMOCKA)
 t/proxies.test: $(T_PROXIES)
 	$(LINK) $(T_PROXIES) $(CMOCKA)
 t/requests.test: $(T_REQUESTS)
@@ -835,6 +839,8 @@ t/plb_end.o: buf.h core.h msg.h outbox.h plb.h slice.h t/drive.h t/fake.h\
 	tlv.h
 t/plb_run.o: buf.h core.h msg.h outbox.h plb.h slice.h t/drive.h t/fake.h\
 	tlv.h
+t/plb_switch.o: attrs.h buf.h core.h msg.h outbox.h plb.h slice.h t/drive.h\
+	t/fake.h tlv.h
 t/proxies.o: addr.h attrs.h buf.h die.h msg.h proxies.h slice.h tlv.h
 t/requests.o: msg.h requests.h slice.h tlv.h
 t/resolvconf.o: addr.h dns.h resolvconf.h rng.h slice.h

@@ -357,7 +357,7 @@ static int
 on_refuse(struct broker *b, int64_t now, struct peer *p, const struct msg *m)
 {
 	(void)now;
-	return p->place == NULL ? 0 : broker_refuse(b, &m->u.refuse);
+	return p->place == NULL ? 0 : broker_refuse(b, p->place, &m->u.refuse);
 }
 
 static int

@@ -156,6 +156,19 @@ broker_release_pending(struct broker *b, struct order *o)
 	return 0;
 }
 
+int
+broker_release_held(struct broker *b, struct order *o)
+{
+	unsigned i;
+
+	for (i = 0; i < o->npending; i++)
+		if (o->pending[i].held &&
+		    give_back(b, &o->pending[i], ORDER_NONE) == -1)
+			return -1;
+	pending_clear(o);
+	return 0;
+}
+
 static void
 pending_released(struct order *o, const struct reservation *r)
 {
@@ -306,14 +319,17 @@ broker_offers(struct broker *b, const struct msg_offers *offers)
 	return outbox_send(&b->out, o->peer->handle, &m);
 }
 
+/* What it refused it does not keep, and there may be room for it later. */
 int
-broker_refuse(struct broker *b, const struct msg_refuse *refuse)
+broker_refuse(struct broker *b, struct place *p,
+    const struct msg_refuse *refuse)
 {
 	struct order *o = broker_order_numbered(b, refuse->order);
 	struct msg m;
 
 	if (o == NULL)
 		return 0;
+	broker_stand_clear(b, o, p->slot);
 	m.type = MSG_REFUSE;
 	m.u.refuse = *refuse;
 	m.u.refuse.order = o->key.id;

@@ -362,30 +362,12 @@ broker_exchange_up(struct broker *b, int64_t now, struct peer *peer)
 	leave_draining(b, p->module);
 }
 
-/* What stood there stands there no more. */
-static void
-clear_stands(struct broker *b, struct module *m, unsigned slot)
-{
-	struct order *o;
-	struct stand *s;
-	uint32_t buyers;
-
-	for (o = m->orders; o != NULL; o = o->next) {
-		if (slot >= o->nstands)
-			continue;
-		s = &o->stands[slot];
-		buyers = s->buyers;
-		memset(s, 0, sizeof(*s));
-		if (buyers > 0)
-			broker_tell_waiting(b, o);
-	}
-}
-
 void
 broker_exchange_down(struct broker *b, int64_t now, struct peer *peer)
 {
 	struct place *p = peer->place;
 	struct module *m;
+	struct order *o;
 
 	if (p == NULL)
 		return;
@@ -395,7 +377,8 @@ broker_exchange_down(struct broker *b, int64_t now, struct peer *peer)
 	p->draining = 0;
 	m->slot[p->slot] = NULL;
 	m->linked--;
-	clear_stands(b, m, p->slot);
+	for (o = m->orders; o != NULL; o = o->next)
+		broker_stand_clear(b, o, p->slot);
 	if (m->linked == 0) {
 		m->bare_at = now;
 		broker_due(b, now + BROKER_NOTE_MS);

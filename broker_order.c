@@ -221,6 +221,21 @@ broker_stand_at(struct order *o, unsigned slot)
 	return &grown[slot];
 }
 
+void
+broker_stand_clear(struct broker *b, struct order *o, unsigned slot)
+{
+	struct stand *s;
+	uint32_t buyers;
+
+	if (slot >= o->nstands)
+		return;
+	s = &o->stands[slot];
+	buyers = s->buyers;
+	memset(s, 0, sizeof(*s));
+	if (buyers > 0)
+		broker_tell_waiting(b, o);
+}
+
 int
 broker_order_get(struct broker *b, int64_t now, struct peer *owner, uint64_t id,
     struct slice module, int sell, struct order **o)
@@ -257,7 +272,11 @@ broker_cancel(struct broker *b, int64_t now, struct peer *owner, uint64_t id)
 {
 	struct order *o = broker_order_of(b, owner, id);
 
-	return o == NULL ? 0 : order_drop(b, now, o);
+	if (o == NULL)
+		return 0;
+	if (broker_release_held(b, o) == -1)
+		return -1;
+	return order_drop(b, now, o);
 }
 
 void

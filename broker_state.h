@@ -195,6 +195,8 @@ int broker_order_open(struct broker *, struct order *);
 int broker_order_close(struct broker *, struct order *);
 /* How it stands at the slot; NULL with ENOMEM. */
 struct stand *broker_stand_at(struct order *, unsigned slot);
+/* It stands there no more: the next time it is sent it is sent whole. */
+void broker_stand_clear(struct broker *, struct order *, unsigned slot);
 /* Send an order to an exchange that has just come. */
 int broker_order_place(struct broker *, int64_t now, struct order *,
     struct place *);
@@ -228,12 +230,14 @@ int broker_fill(struct broker *, int64_t now, struct place *,
     const struct msg_fill *);
 int broker_release(struct broker *, struct peer *, const struct msg_release *);
 int broker_offers(struct broker *, const struct msg_offers *);
-int broker_refuse(struct broker *, const struct msg_refuse *);
+int broker_refuse(struct broker *, struct place *, const struct msg_refuse *);
 int broker_waiting(struct broker *, struct place *, const struct msg_waiting *);
 /* Tell the seller the most that any exchange says waits. */
 int broker_tell_waiting(struct broker *, const struct order *);
 /* Give back all that was passed to the order and is not settled. */
 int broker_release_pending(struct broker *, struct order *);
+/* Give back what is held for it: its owner never heard of that. */
+int broker_release_held(struct broker *, struct order *);
 /* More of it is settled: give back what was held for that. */
 int broker_pending_settle(struct broker *, struct order *);
 /* Tell the buyer why nothing comes; refuse tells it nothing will. */

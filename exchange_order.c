@@ -37,8 +37,6 @@ sell_accept(struct market *m, struct peer *p, const struct msg_sell *in,
     struct sell **s)
 {
 	if (*s == NULL) {
-		if (in->contact.len == 0 || id_is_zero(&in->seller))
-			return fail(EPROTO);
 		*s = market_sell(m, p, in->order, in->attrs);
 		if (*s == NULL)
 			return -1;
@@ -136,6 +134,10 @@ exchange_sell(struct exchange *x, int64_t now, struct peer *p,
 	o = market_find(m, p, in->order);
 	if (o != NULL && !o->selling)
 		return fail(EPROTO);
+	if (o == NULL && (in->contact.len == 0 || id_is_zero(&in->seller)))
+		return notice_refuse(m, p, in->order,
+		    "the sell names no contact or no seller, and none is known "
+		    "of it");
 	if (o != NULL)
 		s = order_sell(o);
 	moved = s != NULL && is_moved(s, in->contact);

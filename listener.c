@@ -231,6 +231,7 @@ listener_up(void *core, int64_t now, uint32_t peer,
 	} else if (info->role == ROLE_BROKER) {
 		l->broker = peer;
 		l->sell = l->whole = 1;
+		memset(&l->refused, 0, sizeof(l->refused));
 	} else {
 		outbox_act(&l->out, ACT_CLOSE, peer, 0,
 		    slice_str("a listener has brokers and channels"));
@@ -395,10 +396,12 @@ on_return(struct listener *l, struct chan *c, const struct msg_demand *m)
 
 /* Messages from the broker. */
 
+/* The next sell is whole again: whoever refused it has kept nothing of it. */
 static int
 on_refuse(struct listener *l, const struct msg_refuse *m)
 {
-	return outbox_log(&l->out, LOG_ERROR,
+	l->whole = 1;
+	return outbox_log_once(&l->out, &l->refused, LOG_ERROR,
 	    "the sell order was refused: %.*s", SLICE_ARG(m->reason));
 }
 

@@ -45,6 +45,7 @@ struct listener {
 	uint64_t buyers, empty;	 /* that stand unmet */
 	int64_t waiting_until;
 	int tell;		 /* waiting may have changed for channels */
+	struct outbox_once refused; /* on this link */
 	int stopping, stopped;
 };
 

@@ -132,6 +132,24 @@ outbox_log(struct outbox *o, int level, const char *fmt, ...)
 }
 
 int
+outbox_log_once(struct outbox *o, struct outbox_once *once, int level,
+    const char *fmt, ...)
+{
+	char line[LINE_MAX_BYTES] = "";
+	va_list ap;
+	int len;
+
+	va_start(ap, fmt);
+	len = vsnprintf(line, sizeof(line), fmt, ap);
+	va_end(ap);
+	assert(len >= 0);
+	if (strncmp(line, once->line, sizeof(once->line) - 1) == 0)
+		return 0;
+	memcpy(once->line, line, sizeof(once->line) - 1);
+	return outbox_act(o, ACT_LOG, 0, (uint64_t)level, slice_str(line));
+}
+
+int
 outbox_take(struct outbox *o, struct act *act)
 {
 	struct slice queued;

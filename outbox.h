@@ -73,6 +73,14 @@ void outbox_commit(struct outbox *, size_t len);
 /* A line is cut after 1023 bytes. */
 int outbox_log(struct outbox *, int level, const char *fmt, ...);
 
+/* The same, but for a line that is what *once said last: for what comes again
+ * and again. A zeroed struct has said nothing, and forgets when it is zeroed. */
+struct outbox_once {
+	char line[160]; /* what is behind that makes no difference */
+};
+int outbox_log_once(struct outbox *, struct outbox_once *, int level,
+    const char *fmt, ...);
+
 /*
  * Take the oldest act: 1, or 0 when there is none (the memory is given back
  * then). act->bytes is good until the next call that takes or appends.

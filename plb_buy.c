@@ -39,16 +39,17 @@ plb_settle(struct plb *p, const struct ask *ask)
 		p->before -= ask->quantity;
 }
 
-void
-plb_release(struct plb *p, const struct ask *ask)
+/* A broker whose link is lost has released what it passed on it. */
+static void
+send_release(struct plb *p, const struct ask *ask)
 {
 	unsigned char list[128];
 	struct tlv_writer w;
 	struct reservation res;
 	struct msg m;
 
-	plb_settle(p, ask);
-	if (ask->counter == 0 || p->broker == 0 || ask->order != p->order)
+	if (ask->counter == 0 || p->broker == 0 ||
+	    ask->order < p->first_order)
 		return;
 	memset(&res, 0, sizeof(res));
 	res.exchange = ask->exchange;
@@ -61,6 +62,13 @@ plb_release(struct plb *p, const struct ask *ask)
 	m.u.release.reservations =
 	    slice_of(list, sizeof(list) - (size_t)(w.end - w.p));
 	outbox_send(&p->out, p->broker, &m);
+}
+
+void
+plb_release(struct plb *p, const struct ask *ask)
+{
+	plb_settle(p, ask);
+	send_release(p, ask);
 }
 
 /* Fills. */
@@ -95,26 +103,18 @@ dial_seller(struct plb *p, const struct seller *s, struct hold_channel **out)
 
 /* One seller of a fill: connect to it, or give its reservation back. */
 static void
-take_seller(struct plb *p, int64_t now, const struct seller *s,
-    const struct id *exchange)
+take_seller(struct plb *p, struct ask *ask, const struct seller *s)
 {
 	struct hold_channel *c = hold_seller(&p->hold, &s->seller);
-	struct ask ask;
 
-	memset(&ask, 0, sizeof(ask));
-	ask.quantity = s->quantity;
-	ask.exchange = *exchange;
-	ask.counter = s->counter;
-	ask.at = now;
-	ask.order = p->order;
 	if (plb_short(p) <= p->hold.asked || /* we want less by now */
 	    (c == NULL && dial_seller(p, s, &c) == -1) ||
-	    hold_ask(&p->hold, c, &ask) == -1) {
-		plb_release(p, &ask);
+	    hold_ask(&p->hold, c, ask) == -1) {
+		plb_release(p, ask);
 		return;
 	}
 	if (c->state == HOLD_UP)
-		plb_connect(p, c, &ask);
+		plb_connect(p, c, ask);
 }
 
 int
@@ -122,13 +122,24 @@ plb_on_fill(struct plb *p, int64_t now, uint32_t peer, const struct msg *m)
 {
 	struct slice list = m->u.fill.sellers;
 	struct seller s;
+	struct ask ask;
 
-	if (peer != p->broker || m->u.fill.order != p->order) {
+	if (peer != p->broker || m->u.fill.order > p->order) {
 		errno = EPROTO;
 		return -1;
 	}
-	while (item_next(&schema_seller, &list, &s) == 1)
-		take_seller(p, now, &s, &m->u.fill.exchange);
+	memset(&ask, 0, sizeof(ask));
+	ask.order = m->u.fill.order;
+	ask.exchange = m->u.fill.exchange;
+	ask.at = now;
+	while (item_next(&schema_seller, &list, &s) == 1) {
+		ask.quantity = s.quantity;
+		ask.counter = s.counter;
+		if (ask.order == p->order)
+			take_seller(p, &ask, &s);
+		else
+			send_release(p, &ask); /* it crossed our cancel */
+	}
 	return 0;
 }
 
@@ -159,8 +170,8 @@ plb_order_refused(struct plb *p, const struct msg *m)
 {
 	struct msg refuse = *m;
 
-	outbox_log(&p->out, LOG_ERROR, "the order was refused: %.*s",
-	    SLICE_ARG(m->u.refuse.reason));
+	outbox_log_once(&p->out, &p->refused, LOG_ERROR,
+	    "the order was refused: %.*s", SLICE_ARG(m->u.refuse.reason));
 	refuse.u.refuse.order = 0;
 	return outbox_send(&p->out, 0, &refuse);
 }
@@ -183,6 +194,7 @@ send_buy(struct plb *p, int64_t now, uint64_t lacks)
 	m.u.buy.held = have > UINT32_MAX ? UINT32_MAX : have;
 	m.u.buy.age_ms = age > UINT32_MAX ? UINT32_MAX : age;
 	m.u.buy.constraints = slice_of(p->constraints, p->constraints_len);
+	p->ordered = 1;
 	p->told_missing = lacks;
 	p->told_settled = p->settled;
 	p->bought = now;
@@ -210,13 +222,16 @@ void
 plb_broker_up(struct plb *p, uint32_t peer)
 {
 	p->broker = peer;
+	memset(&p->refused, 0, sizeof(p->refused));
 	plb_order_anew(p);
+	p->first_order = p->order;
 }
 
 void
 plb_order_anew(struct plb *p)
 {
 	p->order++;
+	p->ordered = 0;
 	p->before = p->hold.asked;
 	p->settled = 0;
 	p->told_missing = p->told_settled = 0;

@@ -46,6 +46,9 @@ struct plb {
 	uint64_t order;	      /* id on the broker's link, new with each link */
 	uint64_t settled;     /* of what was filled on that link */
 	uint64_t before;      /* asked on links before it, and not answered */
+	uint64_t first_order; /* of that link */
+	int ordered;	      /* the broker knows of the order */
+	struct outbox_once refused; /* on that link */
 	uint64_t told_missing, told_settled;
 	int64_t bought;	      /* when a buy was last sent */
 	int64_t lacking;      /* since when something is missing; NEVER */

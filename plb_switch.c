@@ -56,7 +56,7 @@ plb_constrain(struct plb *p, int64_t now, struct slice constraints)
 	mark(p);
 	p->extra = held_old(p);
 	p->switch_at = now + PLB_SWITCH_MS;
-	if (p->broker != 0 && p->told_missing > 0) {
+	if (p->broker != 0 && p->ordered) {
 		memset(&m, 0, sizeof(m));
 		m.type = MSG_CANCEL;
 		m.u.cancel.order = p->order;

@@ -713,6 +713,18 @@ test_forwards(void **state)
 	sell(LISTENER1, 3, 4, "1.2.3.4:6000", "", "");
 	assert_true(drive_sent(&d, E1, MSG_SELL, &m));
 	mine = m.u.sell.order;
+	/* What is refused does not stand: it is sent whole again. */
+	m = message(MSG_REFUSE);
+	m.u.refuse.order = mine;
+	m.u.refuse.reason = slice_str("too many classes");
+	drive_message(&d, E1, &m);
+	assert_true(drive_sent(&d, LISTENER1, MSG_REFUSE, &m));
+	drive_forget(&d);
+	sell(LISTENER1, 3, 4, NULL, "", "");
+	assert_true(drive_sent(&d, E1, MSG_SELL, &m));
+	assert_int_not_equal(m.u.sell.contact.len, 0);
+	assert_true(drive_sent(&d, E2, MSG_SELL, &m));
+	assert_int_equal(m.u.sell.contact.len, 0);
 	m = message(MSG_WAITING);
 	m.u.waiting.order = mine;
 	m.u.waiting.buyers = 3;

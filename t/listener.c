@@ -259,6 +259,34 @@ test_refuse(void **state)
 	expect_msg(1, MSG_DEMAND);
 }
 
+/* The broker's refusal: nothing of the order is kept there, so it comes whole
+ * the next time; and it is logged once. */
+static void
+test_sell_refused(void **state)
+{
+	struct msg m;
+	struct act a;
+	int i, logs = 0;
+
+	(void)state;
+	broker_up();
+	for (i = 0; i < 2; i++) {
+		memset(&m, 0, sizeof(m));
+		m.type = MSG_REFUSE;
+		m.u.refuse.order = 1;
+		m.u.refuse.reason = slice_str("too many");
+		assert_int_equal(listener_ops.message(l, now, BROKER, &m), 0);
+		while (outbox_take(listener_out(l), &a))
+			logs += a.kind == ACT_LOG;
+		now += LISTENER_SELL_MS;
+		m = expect_sell(CAPACITY);
+		assert_int_not_equal(m.u.sell.contact.len, 0);
+	}
+	assert_int_equal(logs, 1);
+	now += LISTENER_SELL_MS;
+	assert_int_equal(expect_sell(CAPACITY).u.sell.contact.len, 0);
+}
+
 static void
 test_settled(void **state)
 {
@@ -521,6 +549,7 @@ main(void)
 		TEST(test_sell),
 		TEST(test_grant),
 		TEST(test_refuse),
+		TEST(test_sell_refused),
 		TEST(test_settled),
 		TEST(test_settled_many),
 		TEST(test_gone),

@@ -139,6 +139,32 @@ test_log(void **state)
 	outbox_free(&o);
 }
 
+/* A line is not said twice in a row, however long it is. */
+static void
+test_log_once(void **state)
+{
+	static const char *const said[] = { "no", "no", "yes", "no" };
+	struct outbox_once once;
+	struct outbox o;
+	struct act a;
+	size_t i;
+
+	(void)state;
+	outbox_init(&o);
+	memset(&once, 0, sizeof(once));
+	for (i = 0; i < 4; i++)
+		assert_int_equal(outbox_log_once(&o, &once, 1, "%s%200s",
+		    said[i], ""), 0);
+	for (i = 1; i < 4; i++) {
+		assert_int_equal(outbox_take(&o, &a), 1);
+		assert_int_equal(a.kind, ACT_LOG);
+		assert_int_equal(a.bytes.len, strlen(said[i]) + 200);
+		assert_memory_equal(a.bytes.p, said[i], strlen(said[i]));
+	}
+	assert_int_equal(outbox_take(&o, &a), 0);
+	outbox_free(&o);
+}
+
 /* A shell that takes nothing out: -1, and what was in is in. */
 static void
 test_full(void **state)
@@ -181,6 +207,7 @@ main(void)
 		cmocka_unit_test(test_append_between),
 		cmocka_unit_test(test_send),
 		cmocka_unit_test(test_log),
+		cmocka_unit_test(test_log_once),
 		cmocka_unit_test(test_full),
 	};
 

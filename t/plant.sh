@@ -35,8 +35,8 @@ plant() {
 
 plant 'capacity of a channel that is gone is not released' listener.c \
     '/^listener_gone/,/^}/s/set_held(l, c, 0)/(void)c/'
-plant 'an order is not sent again to a new exchange' broker_module.c \
-    '/^clear_stands/,/^}/s/memset(s, 0, sizeof(\*s))/s->buyers = 0/'
+plant 'an order is not sent again to a new exchange' broker_order.c \
+    '/^broker_stand_clear/,/^}/s/memset(s, 0, sizeof(\*s))/s->buyers = 0/'
 plant 'a channel retires before its requests have finished' channel.c \
     '/^is_drained/,/^}/s/c->running.used == 0 &&/c->void_at > 0 \&\&/'
 plant 'a reservation never ends' exchange_order.c \

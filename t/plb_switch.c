@@ -1,0 +1,141 @@
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include <string.h>
+
+#include "attrs.h"
+#include "t/fake.h"
+
+static int
+teardown(void **state)
+{
+	(void)state;
+	fake_end();
+	return 0;
+}
+
+/* From now on this version is bought. */
+static void
+constrain(const char *version)
+{
+	const char *why, *which;
+	struct buf c;
+
+	buf_init(&c, 1024);
+	assert_int_equal(constraints_build(&c, version, NULL, 0, &why, &which),
+	    0);
+	assert_int_equal(plb_constrain(plb, fake.now, buf_slice(&c)), 0);
+	buf_free(&c);
+	drive_tick(&fake);
+}
+
+static void
+cancelled(void)
+{
+	struct msg m;
+
+	assert_true(drive_sent(&fake, BROKER, MSG_CANCEL, &m));
+}
+
+/* A PLB that holds 4 of version 1, and is to hold 4 of version 2. */
+static uint32_t
+begin(void)
+{
+	uint32_t one;
+
+	fake_begin(4);
+	fake_exports("1", NULL);
+	one = fake_channel(1, 4);
+	constrain("2");
+	fake_exports("2", NULL);
+	return one;
+}
+
+/* The old order is cancelled though it is complete, and as much of the new
+ * version is bought before the old one is left. */
+static void
+test_acquires_first(void **state)
+{
+	uint32_t one, two;
+
+	(void)state;
+	one = begin();
+	cancelled();
+	fake_bought(4, 0, 4);
+	fake_nothing();
+	fake_fill(2, 4, 7);
+	two = fake_link(2);
+	fake_connected(two, 2, 4, 7);
+	fake_nothing();
+	assert_int_equal(fake_demand(two, 4), 0);
+	fake_returned(one, 4);
+	fake_closed(one);
+}
+
+/* What does not come in time is not waited for. */
+static void
+test_in_time(void **state)
+{
+	uint32_t one;
+	uint64_t id;
+
+	(void)state;
+	one = begin();
+	drive_wait(&fake, PLB_SWITCH_MS - 1);
+	assert_int_equal(fake_request(0, 1, "f"), 0);
+	id = fake_sent(one);
+	drive_forget(&fake);
+	drive_wait(&fake, 1);
+	fake_returned(one, 3); /* one is in flight, and finishes */
+	assert_false(drive_did(&fake, ACT_CLOSE, NULL, NULL));
+	assert_int_equal(fake_reply(one, id, 1), 0);
+	fake_replied(0, 1);
+	fake_closed(one);
+}
+
+/* A fill for the old order may have been under way: its reservations go back,
+ * and the broker's link stays. */
+static void
+test_crossing_fill(void **state)
+{
+	struct msg m;
+
+	(void)state;
+	fake_begin(4);
+	fake_buy(&m);
+	constrain("2");
+	cancelled();
+	drive_forget(&fake);
+	fake_fill(1, 4, 9); /* of the order that fake_buy() saw */
+	fake_released(9);
+	fake_nothing();
+}
+
+/* However often versions are switched, one order stands. */
+static void
+test_one_order(void **state)
+{
+	(void)state;
+	begin();
+	cancelled();
+	constrain("3");
+	cancelled();
+	constrain("4");
+	cancelled();
+}
+
+#define TEST(f) cmocka_unit_test_teardown(f, teardown)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_acquires_first), TEST(test_in_time),
+		TEST(test_crossing_fill), TEST(test_one_order),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
