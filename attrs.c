@@ -132,19 +132,6 @@ labels_match(struct slice want, struct slice have)
 	return 1;
 }
 
-int
-constraints_match(struct slice constraints, struct slice attrs)
-{
-	struct constraints c;
-	struct attrs a;
-
-	if (group_decode(&schema_constraints, constraints, &c) == -1 ||
-	    group_decode(&schema_attrs, attrs, &a) == -1)
-		return 0;
-	return version_match(c.version, a.version) &&
-	    labels_match(c.labels, a.labels);
-}
-
 struct slice
 attrs_label(struct slice attrs, const char *label)
 {
@@ -215,4 +202,35 @@ attrs_exports(struct slice attrs, struct slice name, unsigned arity,
 		return 1;
 	}
 	return 0;
+}
+
+/* One that names no function fits those alone that do not say what they
+ * export. */
+static int
+export_match(struct slice want, struct slice attrs)
+{
+	struct export e;
+	int cast;
+
+	if (want.len == 0)
+		return 1;
+	if (export_parse(want, &e) == -1)
+		memset(&e, 0, sizeof(e));
+	return attrs_exports(attrs, e.name, e.arity, &cast);
+}
+
+/* Constraints. */
+
+int
+constraints_match(struct slice constraints, struct slice attrs)
+{
+	struct constraints c;
+	struct attrs a;
+
+	if (group_decode(&schema_constraints, constraints, &c) == -1 ||
+	    group_decode(&schema_attrs, attrs, &a) == -1)
+		return 0;
+	return version_match(c.version, a.version) &&
+	    labels_match(c.labels, a.labels) &&
+	    export_match(c.export, attrs);
 }

@@ -51,14 +51,16 @@ void label_split(struct slice item, struct slice *label, struct slice *value);
 /*
  * Build encoded groups from command line words: version may be NULL (for
  * constraints "2.1" or "2.1+"), digest NULL or 32 bytes; exports "name/arity"
- * or "name/arity:cast"; labels "label=value". Appended to out. 0, or -1 with
+ * or "name/arity:cast"; labels "label=value"; export, the function that is
+ * asked for, "name/arity" or NULL. Appended to out. 0, or -1 with
  * EINVAL and *why a static sentence, *which the word that is wrong; or ENOMEM.
  */
 int attrs_build(struct buf *out, const char *version,
     const unsigned char *digest, char *const *exports, size_t nexports,
     char *const *labels, size_t nlabels, const char **why, const char **which);
 int constraints_build(struct buf *out, const char *version,
-    char *const *labels, size_t nlabels, const char **why, const char **which);
+    const char *export, char *const *labels, size_t nlabels, const char **why,
+    const char **which);
 
 /* For people: "version 2.1, zone=a, exports pi/1 log/1:cast". Always ended
  * with a NUL, cut when it does not fit. Returns buf. */

@@ -216,8 +216,8 @@ attrs_build(struct buf *out, const char *version, const unsigned char *digest,
 }
 
 int
-constraints_build(struct buf *out, const char *version, char *const *labels,
-    size_t nlabels, const char **why, const char **which)
+constraints_build(struct buf *out, const char *version, const char *export,
+    char *const *labels, size_t nlabels, const char **why, const char **which)
 {
 	struct complaint c = { why, which };
 	struct constraints want;
@@ -227,6 +227,7 @@ constraints_build(struct buf *out, const char *version, char *const *labels,
 	if (version_check(c, version, 1) == -1)
 		return -1;
 	want.version = slice_str(version);
+	want.export = slice_str(export);
 	l = list_of_labels(c, labels, nlabels, &want.labels);
 	if (l == NULL)
 		return -1;
@@ -307,6 +308,10 @@ constraints_print(struct slice constraints, char *buf, size_t size)
 
 	if (group_decode(&schema_constraints, constraints, &c) == 0)
 		put_version_and_labels(&o, c.version, c.labels);
+	else
+		c.export = slice_of(NULL, 0);
+	if (c.export.len > 0)
+		put_item(&o, "export ", c.export);
 	if (!o.any)
 		put(&o, slice_str("no constraints"));
 	return buf;

@@ -275,6 +275,7 @@ struct attrs {
 struct constraints {
 	struct slice version; /* "2.1", or "2.1+" for at least; empty: any */
 	struct slice labels;  /* list of "label=value" */
+	struct slice export;  /* "name/arity" that it must export; empty: any */
 };
 
 struct seller { /* of a fill */

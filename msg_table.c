@@ -65,6 +65,7 @@ const struct schema schema_attrs = SCHEMA("attributes", attrs_fields, attrs);
 static const struct field constraints_fields[] = {
 	BYTES(constraints, 2, version, 0, NAME_BYTES_MAX),
 	LIST(constraints, 4, labels, 0, LIST_MAX, NULL),
+	BYTES(constraints, 5, export, 0, NAME_BYTES_MAX + 4),
 };
 const struct schema schema_constraints =
     SCHEMA("constraints", constraints_fields, constraints);

@@ -29,8 +29,8 @@ want_constraints(const struct want *w, struct buf *encoded, char *why,
 		errno = EINVAL;
 		return -1;
 	}
-	if (constraints_build(encoded, version, w->labels, w->nlabels, &wrong,
-		&which) == 0)
+	if (constraints_build(encoded, version, w->export, w->labels,
+	    w->nlabels, &wrong, &which) == 0)
 		return 0;
 	if (errno == EINVAL)
 		snprintf(why, size, "%s: %s", which, wrong);

@@ -3,7 +3,7 @@
 
 /*
  * What a buyer wants of a module, as its options say: -V version, and -t
- * label=value any number of times.
+ * label=value any number of times; and what it calls.
  */
 
 #include "attrs.h"
@@ -13,6 +13,7 @@ struct want {
 				NULL */
 	char *labels[LABELS_MAX];
 	size_t nlabels;
+	const char *export; /* "name/arity" that is called; or NULL */
 };
 
 /* One more -t; dies (100) when there are too many. */

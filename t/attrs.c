@@ -82,7 +82,7 @@ constraints(struct buf *out, const char *version, char **labels,
     size_t nlabels)
 {
 	buf_init(out, LIST_MAX);
-	assert_int_equal(constraints_build(out, version, labels, nlabels, &why,
+	assert_int_equal(constraints_build(out, version, NULL, labels, nlabels, &why,
 	    &which), 0);
 	return buf_slice(out);
 }
@@ -117,6 +117,40 @@ test_match_version(void **state)
 	assert_false(version_fits("2.1+", "2.0.9"));
 	assert_false(version_fits("2.10+", "2.9"));
 	assert_false(version_fits("2.1+", NULL));
+}
+
+static int
+export_fits(const char *want, char **exports, size_t n)
+{
+	struct buf a, c;
+	int r;
+
+	buf_init(&c, LIST_MAX);
+	assert_int_equal(constraints_build(&c, NULL, want, NULL, 0, &why,
+	    &which), 0);
+	r = constraints_match(buf_slice(&c),
+	    attrs(&a, "1", exports, n, NULL, 0));
+	buf_free(&a);
+	buf_free(&c);
+	return r;
+}
+
+static void
+test_match_export(void **state)
+{
+	char *exports[] = { "pi/1", "log/2:cast" };
+
+	(void)state;
+	assert_true(export_fits("pi/1", exports, 2));
+	assert_true(export_fits("log/2", exports, 2));
+	assert_false(export_fits("pi/2", exports, 2));
+	assert_false(export_fits("p/1", exports, 2));
+	assert_false(export_fits("log/2", exports, 1));
+	assert_false(export_fits("nonsense", exports, 2));
+	/* What does not say what it exports fits any. */
+	assert_true(export_fits("pi/1", NULL, 0));
+	assert_true(export_fits("nonsense", NULL, 0));
+	assert_true(export_fits(NULL, exports, 2));
 }
 
 /* What a foreign encoder may say: a version that is not dotted decimals. */
@@ -344,11 +378,11 @@ test_constraints_refuse(void **state)
 	(void)state;
 	buf_init(&out, LIST_MAX);
 	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-		assert_int_equal(constraints_build(&out, bad[i], NULL, 0, &why,
+		assert_int_equal(constraints_build(&out, bad[i], NULL, NULL, 0, &why,
 		    &which), -1);
 		assert_string_equal(which, bad[i]);
 	}
-	assert_int_equal(constraints_build(&out, NULL, twice, 3, &why, &which),
+	assert_int_equal(constraints_build(&out, NULL, NULL, twice, 3, &why, &which),
 	    -1);
 	assert_int_equal(which[0], 'a');
 	assert_int_equal(buf_len(&out), 0);
@@ -383,7 +417,7 @@ test_limits(void **state)
 		snprintf(text[i], sizeof(text[i]), "l%zu=1", i);
 	assert_int_equal(attrs_build(&out, NULL, NULL, NULL, 0, words,
 	    LABELS_MAX + 1, &why, &which), -1);
-	assert_int_equal(constraints_build(&out, NULL, words, LABELS_MAX, &why,
+	assert_int_equal(constraints_build(&out, NULL, NULL, words, LABELS_MAX, &why,
 	    &which), 0);
 	buf_free(&out);
 }
@@ -435,6 +469,12 @@ test_print(void **state)
 	assert_string_equal(constraints_print(s, text, sizeof(text)),
 	    "version 2+, zone=a");
 	buf_free(&b);
+	buf_init(&b, LIST_MAX);
+	assert_int_equal(constraints_build(&b, "2", "pi/1", NULL, 0, &why,
+	    &which), 0);
+	assert_string_equal(constraints_print(buf_slice(&b), text,
+	    sizeof(text)), "version 2, export pi/1");
+	buf_free(&b);
 }
 
 /* What is no group fits nothing, and harms nothing. */
@@ -463,6 +503,7 @@ main(void)
 		cmocka_unit_test(test_version_equal),
 		cmocka_unit_test(test_match_version),
 		cmocka_unit_test(test_match_odd_version),
+		cmocka_unit_test(test_match_export),
 		cmocka_unit_test(test_match_labels),
 		cmocka_unit_test(test_match_label_values),
 		cmocka_unit_test(test_canonical),

@@ -195,6 +195,7 @@ buy(struct msg *m)
 
 	c.version = slice_str("2.0+");
 	c.labels = words("disk=ssd", "zone=a");
+	c.export = slice_str("pi/1");
 	m->u.buy.order = 8;
 	m->u.buy.module = slice_str("calc");
 	m->u.buy.missing = 1000;

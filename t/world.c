@@ -551,7 +551,7 @@ build(struct variant *v, int constraint)
 	label[5] = (char)('a' + v->zone);
 	buf_init(&v->bytes, LIST_MAX);
 	if (constraint)
-		r = constraints_build(&v->bytes, v->version ? version : NULL,
+		r = constraints_build(&v->bytes, v->version ? version : NULL, NULL,
 		    &labels, v->zone != 0, &why, &which);
 	else
 		r = attrs_build(&v->bytes, version, NULL, NULL, 0, &labels,
