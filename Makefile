@@ -60,6 +60,7 @@ SCRIPTS =\
 	t/keys.sh\
 	t/manpages.sh\
 	t/pipes.sh\
+	t/switch.sh\
 	t/discovery.sh\
 	t/mesh.sh\
 	t/sim.sh\
@@ -340,7 +341,7 @@ T_PLB_CHAOS =	t/plb_chaos.o $(X_PLB)
 T_PLB_END =	t/plb_end.o $(F_PLB)
 T_PLB_RUN =	t/plb_run.o $(F_PLB)
 T_PLB_SWITCH =	t/plb_switch.o $(F_PLB)
-T_PROXIES =	t/proxies.o proxies.o addr.o attrs.o attrs_build.o buf.o die.o\
+T_PROXIES =	t/proxies.o proxies.o launch.o addr.o attrs.o attrs_build.o buf.o die.o\
 		log.o msg.o msg_table.o run.o tlv.o
 T_REQUESTS =	t/requests.o requests.o msg.o msg_table.o tlv.o
 B_PLB =		t/bench/plb.o $(X_PLB)
@@ -737,10 +738,10 @@ plb_channel.o: buf.h core.h fenwick.h hold.h msg.h outbox.h pick.h plb.h\
 	plb_core.h requests.h rng.h slice.h tlv.h
 plb_run.o: attrs.h buf.h core.h fenwick.h hold.h msg.h outbox.h pick.h plb.h\
 	plb_core.h requests.h rng.h slice.h tlv.h
-plb_switch.o: attrs.h buf.h core.h fenwick.h hold.h msg.h outbox.h pick.h\
-	plb.h plb_core.h requests.h rng.h slice.h tlv.h
-proxies.o: addr.h attrs.h buf.h die.h log.h msg.h proxies.h run.h slice.h\
-	tlv.h
+plb_switch.o: attrs.h buf.h core.h fenwick.h hold.h log.h msg.h outbox.h\
+	pick.h plb.h plb_core.h requests.h rng.h slice.h tlv.h
+proxies.o: addr.h attrs.h buf.h die.h launch.h log.h msg.h proxies.h run.h\
+	slice.h tlv.h
 queue.o: chain.h queue.h
 registry.o: buf.h epmd.h map.h registry.h slice.h
 rendezvous.o: map.h msg.h rendezvous.h slice.h tlv.h

@@ -1,6 +1,5 @@
 #include "attrs.h"
 
-#define ARITY_MAX  255
 #define ARITY_LEN  3 /* digits of the largest arity */
 
 /* Versions. */

@@ -13,6 +13,7 @@
 
 #define EXPORTS_MAX 1024 /* functions of a module */
 #define LABELS_MAX  64
+#define ARITY_MAX   255
 
 /*
  * A version is dotted decimals ("2.10.1"); numbers are compared as numbers of
@@ -40,7 +41,7 @@ int attrs_exports(struct slice attrs, struct slice name, unsigned arity,
  * "name/arity:cast". The name points into it. */
 struct export {
 	struct slice name;
-	unsigned arity; /* 255 at most */
+	unsigned arity; /* ARITY_MAX at most */
 	int cast;
 };
 int export_parse(struct slice, struct export *);
@@ -63,9 +64,14 @@ int constraints_build(struct buf *out, const char *version,
     const char **which);
 
 /* For people: "version 2.1, zone=a, exports pi/1 log/1:cast". Always ended
- * with a NUL, cut when it does not fit. Returns buf. */
+ * with a NUL, cut when it does not fit. Returns buf. attrs_add() adds another
+ * to what is printed in buf already, behind "; "; offers_print() says in a
+ * sentence why a buy of the module is not filled. */
 const char *attrs_print(struct slice attrs, char *buf, size_t size);
+void attrs_add(struct slice attrs, char *buf, size_t size);
 const char *constraints_print(struct slice constraints, char *buf,
     size_t size);
+const char *offers_print(const struct msg_offers *, const char *module,
+    char *buf, size_t size);
 
 #endif

@@ -1,5 +1,6 @@
 #include <assert.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "attrs.h"
@@ -300,6 +301,19 @@ attrs_print(struct slice attrs, char *buf, size_t size)
 	return buf;
 }
 
+void
+attrs_add(struct slice attrs, char *buf, size_t size)
+{
+	size_t n = strlen(buf);
+
+	if (n > 0 && size - n > 2) {
+		memcpy(buf + n, "; ", 3);
+		n += 2;
+	}
+	if (n == 0 || size - n > 1)
+		attrs_print(attrs, buf + n, size - n);
+}
+
 const char *
 constraints_print(struct slice constraints, char *buf, size_t size)
 {
@@ -314,5 +328,25 @@ constraints_print(struct slice constraints, char *buf, size_t size)
 		put_item(&o, "export ", c.export);
 	if (!o.any)
 		put(&o, slice_str("no constraints"));
+	return buf;
+}
+
+const char *
+offers_print(const struct msg_offers *o, const char *module, char *buf,
+    size_t size)
+{
+	struct slice sets = o->sets, attrs;
+	char has[REASON_MAX / 2] = "";
+
+	while (list_next(&sets, &attrs) == 1)
+		attrs_add(attrs, has, sizeof(has));
+	if (o->reason.len > 0)
+		snprintf(buf, size, "%.*s", SLICE_ARG(o->reason));
+	else if (has[0] == '\0')
+		snprintf(buf, size, "nobody publishes it: is lambda-listener "
+		    "running for %s, with this network's broker?", module);
+	else
+		snprintf(buf, size, "nothing on offer satisfies what is asked "
+		    "for; on offer: %s", has);
 	return buf;
 }

@@ -17,6 +17,7 @@
 #define OUT_MARK      (1024 * 1024) /* of results not yet written */
 #define OUT_MAX	      ((size_t)-1 / 4) /* what is under way bounds them */
 #define GRACE_MS      250 /* for the channel to say itself that time is up */
+#define UNKNOWN_MS    1000 /* for another exchange to know of a seller */
 #define PROGRESS_MS   1000
 #define EXIT_LATE     99
 
@@ -32,10 +33,11 @@ struct caller {
 	struct sink sink;
 	struct filter filter;
 	struct later pump;
-	struct timer notice, limit, progress;
+	struct timer notice, limit, progress, unknown;
 	int ready; /* input is there, and waits for tokens */
 	int ended; /* of the input */
 	int told;  /* that there is none */
+	int stuck; /* no answer came since we last looked */
 	int lost;  /* fixed: there was no link when we last looked */
 	int status;
 	int finishing;
@@ -297,10 +299,17 @@ arm_notice(struct caller *c)
 }
 
 static void
+got_answer(struct caller *c)
+{
+	c->told = c->stuck = 0;
+	c->trouble[0] = '\0';
+	loop_untimer(c->hub->loop, &c->unknown);
+}
+
+static void
 got_capacity(struct caller *c)
 {
-	c->told = 0;
-	c->trouble[0] = '\0';
+	got_answer(c);
 	arm_notice(c);
 }
 
@@ -347,8 +356,9 @@ on_reply(struct caller *c, const struct msg_reply *r)
 static void
 on_fail(struct caller *c, const struct msg_fail *f)
 {
-	int status = f->late ? EXIT_LATE : EXIT_TEMPORARY;
-	const char *trouble = f->late ? c->trouble : "";
+	int status = f->late ? EXIT_LATE : f->final ? EXIT_USAGE :
+	    EXIT_TEMPORARY;
+	const char *trouble = f->late && !f->ran ? c->trouble : "";
 	const char *colon = trouble[0] == '\0' ? "" : ": ";
 
 	if (c->o->filter) {
@@ -363,32 +373,62 @@ on_fail(struct caller *c, const struct msg_fail *f)
 	finish(c, status);
 }
 
+/* Of what is on offer, as far as it was said, does nothing export the function?
+ * Those that stand at more classes than an offer names may be any. */
+static int
+is_unknown(const struct caller *c, struct slice sets)
+{
+	struct slice attrs;
+	int cast, n;
+
+	if (c->o->function == NULL || c->o->fixed)
+		return 0;
+	for (n = 0; list_next(&sets, &attrs) == 1; n++)
+		if (attrs_exports(attrs, slice_str(c->o->function),
+			(unsigned)c->o->nargs, &cast))
+			return 0;
+	return n > 0 && n < OFFERS_MAX;
+}
+
 static void
 on_offers(struct caller *c, const struct msg_offers *m)
 {
 	struct slice sets = m->sets, attrs;
-	char *p = c->trouble;
-	size_t size = sizeof(c->trouble), n;
+	char has[REASON_MAX / 2] = "";
 
-	if (m->reason.len > 0)
-		snprintf(p, size, "%.*s", SLICE_ARG(m->reason));
-	else if (m->sets.len == 0)
-		snprintf(p, size, "nobody publishes it: is lambda-listener "
-		    "running for %s, with this network's broker?",
-		    c->o->module);
-	else {
-		snprintf(p, size, "nothing on offer satisfies -V and -t; on "
-		    "offer:");
-		while (list_next(&sets, &attrs) == 1) {
-			n = strlen(p);
-			if (size - n < 8)
-				break;
-			snprintf(p + n, size - n, "%s ", n > 0 &&
-			    p[n - 1] == ':' ? "" : ";");
-			n = strlen(p);
-			attrs_print(attrs, p + n, size - n);
-		}
+	if (!is_unknown(c, m->sets)) {
+		offers_print(m, c->o->module, c->trouble, sizeof(c->trouble));
+		return;
 	}
+	while (list_next(&sets, &attrs) == 1)
+		attrs_add(attrs, has, sizeof(has));
+	snprintf(c->trouble, sizeof(c->trouble),
+	    "%s/%zu is not exported; on offer: %s", c->o->function,
+	    c->o->nargs, has);
+	if (c->unknown.slot == 0)
+		loop_timer(c->hub->loop, &c->unknown, now(c) + UNKNOWN_MS);
+}
+
+/* Nothing has come of it in the meantime. */
+static void
+on_unknown(void *arg)
+{
+	struct caller *c = arg;
+
+	log_error("%s: %s", c->o->module, c->trouble);
+	quit(c, EXIT_USAGE);
+}
+
+/* One that is final ends us. */
+static void
+on_refuse(struct caller *c, const struct msg_refuse *m)
+{
+	snprintf(c->trouble, sizeof(c->trouble), "refused: %.*s",
+	    SLICE_ARG(m->reason));
+	if (!m->final)
+		return;
+	log_error("%s: %s", c->o->module, c->trouble);
+	quit(c, EXIT_USAGE);
 }
 
 static void
@@ -397,14 +437,14 @@ on_message(struct caller *c, const struct msg *m)
 	if (m->type == MSG_OFFERS) {
 		on_offers(c, &m->u.offers);
 	} else if (m->type == MSG_REFUSE) {
-		snprintf(c->trouble, sizeof(c->trouble), "refused: %.*s",
-		    SLICE_ARG(m->u.refuse.reason));
+		on_refuse(c, &m->u.refuse);
 	} else {
 		arm_limit(c);
 		if (m->type == MSG_REPLY)
 			on_reply(c, &m->u.reply);
 		else if (m->type == MSG_FAIL)
 			on_fail(c, &m->u.fail);
+		got_answer(c);
 		sink_filled(&c->sink);
 	}
 }
@@ -414,19 +454,12 @@ static void
 on_act(void *arg, const struct act *a)
 {
 	struct caller *c = arg;
-	unsigned type;
-	size_t length;
 	struct msg m;
-	int head;
 
 	if (a->kind == PLB_ROOM)
 		got_capacity(c);
-	if (a->kind == ACT_SEND && a->peer == 0) {
-		head = tlv_head(a->bytes.p, a->bytes.len, &type, &length);
-		if (head > 0 && msg_decode(&m, type,
-			slice_of(a->bytes.p + head, length)) == 1)
-			on_message(c, &m);
-	}
+	if (a->kind == ACT_SEND && act_message(a, &m) == 1)
+		on_message(c, &m);
 	if (c->o->filter)
 		loop_later(c->hub->loop, &c->pump);
 }
@@ -451,7 +484,20 @@ on_limit(void *arg)
 	quit(c, EXIT_LATE);
 }
 
-/* Nothing is held, and has not been for a while: say why, once. */
+/* Is nothing held? Or has the PLB that has our request told why it waits, and
+ * answered nothing from one look to the next? */
+static int
+is_starved(struct caller *c, const struct plb_view *v)
+{
+	int stuck = c->stuck;
+
+	if (v->tokens + v->in_flight == 0)
+		return v->wanted > 0;
+	c->stuck = v->in_flight > 0;
+	return c->o->fixed && stuck && c->stuck && c->trouble[0] != '\0';
+}
+
+/* There has been nothing for a while: say why, once. */
 static void
 on_notice(void *arg)
 {
@@ -470,7 +516,7 @@ on_notice(void *arg)
 		return;
 	}
 	c->lost = 0;
-	if (c->told || v.tokens + v.in_flight > 0 || v.wanted == 0)
+	if (!is_starved(c, &v) || c->told)
 		return;
 	c->told = 1;
 	if (!c->o->fixed && !v.broker)
@@ -517,7 +563,8 @@ start(struct caller *c)
 	c->notice.fn = on_notice;
 	c->limit.fn = on_limit;
 	c->progress.fn = on_progress;
-	c->notice.arg = c->limit.arg = c->progress.arg = c;
+	c->unknown.fn = on_unknown;
+	c->notice.arg = c->limit.arg = c->progress.arg = c->unknown.arg = c;
 	c->input.fd = STDIN_FILENO;
 	c->input.fn = on_readable;
 	c->input.arg = c;

@@ -123,13 +123,14 @@ channel_free_token(struct channel *c)
 /* Connects. */
 
 static int
-refuse(struct channel *c, const char *reason)
+refuse(struct channel *c, const char *reason, int final)
 {
 	struct msg m;
 
 	memset(&m, 0, sizeof(m));
 	m.type = MSG_REFUSE;
 	m.u.refuse.reason = slice_str(reason);
+	m.u.refuse.final = (uint64_t)final;
 	return channel_to_client(c, &m);
 }
 
@@ -153,13 +154,13 @@ answer_connect(struct channel *c, const struct msg_connect *m)
 	uint64_t left = smaller(c->capacity, QUANTITY_MAX) - c->held;
 
 	if (!slice_equal(m->module, c->module))
-		return refuse(c, "another module is served here");
+		return refuse(c, "another module is served here", 1);
 	if (!id_is_zero(&m->seller) && !id_equal(&m->seller, &c->own))
-		return refuse(c, "this is another seller");
+		return refuse(c, "this is another seller", 0);
 	if (c->draining)
-		return refuse(c, "the channel is ending");
+		return refuse(c, "the channel is ending", 0);
 	if (left == 0)
-		return refuse(c, "no capacity left");
+		return refuse(c, "no capacity left", 0);
 	return grant(c, smaller(m->quantity, left));
 }
 
@@ -206,15 +207,16 @@ on_connect(struct channel *c, const struct msg_connect *m)
 	return 0;
 }
 
+/* What is void is nobody's to return. */
 static int
 on_return(struct channel *c, const struct msg_demand *m)
 {
-	if (m->tokens > c->tokens) {
+	if (m->tokens > c->tokens && !c->voided) {
 		errno = EPROTO;
 		return -1;
 	}
-	c->tokens -= m->tokens;
-	give_back(c, m->tokens);
+	give_back(c, smaller(m->tokens, c->tokens));
+	c->tokens -= smaller(m->tokens, c->tokens);
 	return 0;
 }
 
@@ -244,7 +246,7 @@ on_demand(struct channel *c, const struct msg_demand *m)
 {
 	if (c->client == 0 || c->draining) {
 		c->giveback += m->tokens;
-		return refuse(c, "the channel is ending");
+		return refuse(c, "the channel is ending", 0);
 	}
 	return grant(c, m->tokens);
 }
@@ -444,12 +446,24 @@ settle_spare(struct channel *c)
 	c->spare = 0;
 }
 
+/* A client gives back what it has not spent; one that does not loses it, so
+ * that a long request keeps nobody from the rest. */
+static void
+void_tokens(struct channel *c, int64_t now)
+{
+	if (c->void_at == 0 || c->voided || now < c->void_at)
+		return;
+	give_back(c, c->tokens);
+	c->tokens = 0;
+	c->voided = 1;
+}
+
 /* Drained: what was sent before the client knew has been answered. */
 static int
-is_drained(const struct channel *c, int64_t now)
+is_drained(const struct channel *c)
 {
 	return c->draining && c->client != 0 && !c->closing &&
-	    c->running.used == 0 && (c->tokens == 0 || now >= c->void_at);
+	    c->running.used == 0 && c->tokens == 0;
 }
 
 static int
@@ -465,9 +479,10 @@ channel_tick(void *core, int64_t now)
 	struct channel *c = core;
 
 	channel_run_tick(c, now);
+	void_tokens(c, now);
 	settle_spare(c);
 	flush_giveback(c);
-	if (is_drained(c, now))
+	if (is_drained(c))
 		c->closing = outbox_act(&c->out, ACT_DRAIN, c->client, 0,
 		    slice_of(NULL, 0)) == 0;
 	if (is_over_with(c) && !c->stopped)
@@ -481,8 +496,8 @@ channel_deadline(const void *core)
 	const struct channel *c = core;
 	int64_t due = running_deadline(&c->running);
 
-	if (c->draining && c->client != 0 && !c->closing &&
-	    c->running.used == 0 && c->void_at < due)
+	if (c->void_at != 0 && !c->voided && c->client != 0 && !c->closing &&
+	    c->void_at < due)
 		due = c->void_at;
 	return due;
 }

@@ -48,7 +48,8 @@ struct channel {
 	char died[128];	  /* how the last worker did */
 
 	int draining;
-	int64_t void_at; /* unspent tokens are void then */
+	int64_t void_at; /* unspent tokens are void then ... */
+	int voided;	 /* ... and are now */
 	int closing;	 /* the client's connection is ending */
 	int stopped;
 };

@@ -148,12 +148,27 @@ backing_off(struct channel *c, int64_t now, struct running *r)
 	return fail(c, now, r, 0, reason);
 }
 
+/* Its token was void, as the client has read of the drain late. */
+static int
+too_late(struct channel *c, uint64_t id)
+{
+	struct msg m;
+
+	memset(&m, 0, sizeof(m));
+	m.type = MSG_FAIL;
+	m.u.fail.id = id;
+	m.u.fail.reason = slice_str("the channel is ending");
+	return channel_to_client(c, &m);
+}
+
 int
 channel_on_request(struct channel *c, int64_t now, const struct msg_request *q)
 {
 	const char *why;
 	struct running *r;
 
+	if (c->tokens == 0 && c->voided)
+		return too_late(c, q->id);
 	if (c->tokens == 0) {
 		outbox_log(&c->out, LOG_INFO, "request %llu without a token",
 		    (unsigned long long)q->id);

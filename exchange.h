@@ -37,7 +37,6 @@
 #define EXCHANGE_CLASSES      256
 #define EXCHANGE_ORDERS_MAX   (1u << 20)
 #define EXCHANGE_FILL_SELLERS 16
-#define EXCHANGE_OFFERS	      16
 #define EXCHANGE_RESERVE_MS   15000
 #define EXCHANGE_RETIRE_MS    15000 /* from drain to the end, at most */
 #define EXCHANGE_ORPHAN_MS    5000  /* its authority gone: retires itself */

@@ -19,8 +19,10 @@ filter_init(struct filter *f, enum frame_kind kind, int ordered,
 	memset(f, 0, sizeof(*f));
 	if ((f->slot = calloc(FILTER_WINDOW, sizeof(*f->slot))) == NULL)
 		return -1;
-	for (i = 0; i < FILTER_WINDOW; i++)
+	for (i = 0; i < FILTER_WINDOW; i++) {
 		buf_init(&f->slot[i].result, MSG_MAX + MSG_HEAD_MAX);
+		f->slot[i].result.keep = FILTER_KEEP;
+	}
 	f->kind = kind;
 	f->ordered = ordered;
 	f->next = f->oldest = 1;

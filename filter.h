@@ -18,6 +18,8 @@
 
 #define FILTER_WINDOW 4096		 /* records; a power of two */
 #define FILTER_BYTES  (16u * 1024 * 1024)
+#define FILTER_KEEP   1024 /* bytes of a slot's memory, from one use to the
+			      next */
 
 struct filter_slot {
 	struct buf result; /* its answer, framed, that waits for its turn */

@@ -34,14 +34,20 @@ struct options {
 	const char *broker, *socket, *channel, *keyfile;
 	struct want want;
 	int ways; /* of -b, -s and -x, how many were given */
+	char export[NAME_BYTES_MAX + sizeof("/255")]; /* what is called */
 };
 
-/* Of the records of a filter's input: NUL-ended, packets or netstrings. */
+/* Of the records of a filter's input: lines, NUL-ended, packets, netstrings. */
 static void
 framing(struct options *o, int letter)
 {
-	o->caller.kind = letter == '0' ? FRAME_NUL :
+	enum frame_kind kind = letter == 'L' ? FRAME_LINE :
+	    letter == '0' ? FRAME_NUL :
 	    letter == '4' ? FRAME_PACKET4 : FRAME_NETSTRING;
+
+	if (o->caller.filter && o->caller.kind != kind)
+		die(EXIT_USAGE, "-L, -0, -4 and -N: give one of them");
+	o->caller.kind = kind;
 	o->caller.filter = 1;
 }
 
@@ -53,11 +59,9 @@ take_option(struct options *o, int letter, char *arg)
 	switch (letter) {
 	case '0':
 	case '4':
+	case 'L':
 	case 'N':
 		framing(o, letter);
-		break;
-	case 'L':
-		c->filter = 1;
 		break;
 	case 'P':
 		c->progress = 1;
@@ -113,14 +117,21 @@ take_proxy(struct options *o, const char *path)
 	char *socket, *module, *function;
 
 	if (proxy_read(path, &socket, &module, &function) == -1)
-		die(EXIT_USAGE, "%s: %s", path, errno == EINVAL ?
+		die(EXIT_USAGE, "%s: %s", path, errno == ENOENT ?
+		    "there is no such proxy: the version in use does not "
+		    "export the function" : errno == EINVAL ?
 		    "that is neither a module's name nor a proxy" :
-		    "this function has gone: the version in use does not "
-		    "export it");
+		    strerror(errno));
 	o->socket = socket;
 	o->caller.module = opt_name("module", module);
 	o->caller.function = opt_name("function", function);
 	o->ways++;
+}
+
+static int
+is_choosy(const struct options *o)
+{
+	return o->want.version != NULL || o->want.nlabels > 0;
 }
 
 static void
@@ -151,8 +162,17 @@ parse(struct options *o, int argc, char **argv)
 	if (o->ways > 1)
 		die(EXIT_USAGE, "-b, -s and -x (a proxy is -s): give one of "
 		    "them");
+	if (is_choosy(o) && (o->socket != NULL || o->channel != NULL))
+		die(EXIT_USAGE, "-V and -t choose among the sellers that a "
+		    "broker knows: leave out -s or -x (a proxy is -s), or give "
+		    "them to the PLB");
 	o->caller.args = argv + optind;
 	o->caller.nargs = (size_t)(argc - optind);
+	if (o->caller.function != NULL && o->caller.nargs <= ARITY_MAX) {
+		snprintf(o->export, sizeof(o->export), "%s/%zu",
+		    o->caller.function, o->caller.nargs);
+		o->want.export = o->export;
+	}
 }
 
 /* Does somebody answer at the Unix socket? */
@@ -198,7 +218,8 @@ adopt_command(struct hub *hub, const char *command)
 
 /*
  * How the module is reached: a channel, a PLB's socket, or a broker. With no
- * option, the PLB of this module where one is running, else the broker.
+ * option, the PLB of this module where one is running, but for who chooses
+ * among sellers himself; else the broker.
  */
 static void
 find_way(struct options *o, const struct key *key, struct plb_config *config,
@@ -219,7 +240,7 @@ find_way(struct options *o, const struct key *key, struct plb_config *config,
 			    "with a slash", o->socket);
 	} else {
 		run_plb_socket(&a, o->caller.module);
-		if (o->broker == NULL && answers(&a)) {
+		if (o->broker == NULL && !is_choosy(o) && answers(&a)) {
 			config->address = slice_str(addr_print(&a, text));
 			return;
 		}

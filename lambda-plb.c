@@ -45,12 +45,15 @@ struct server {
 	int passed;	  /* by a supervisor: not ours to unlink */
 	dev_t dev;	  /* what was bound there, to know it again */
 	ino_t ino;
-	struct hub_listen *listen;
-	struct timer look;
+	struct hub_listen *listen; /* NULL: it acquires, to take over */
+	struct timer look, bound;
+	int stopping;
 	int64_t since;	 /* it began to acquire, to take over */
 	uint64_t wanted;
 	int ready_fd;
 	struct proxies proxies;
+	struct buf exports; /* attributes to be shown once we serve */
+	struct outbox_once told; /* why nothing comes */
 	struct options *options;
 };
 
@@ -135,19 +138,28 @@ serve(struct server *s, int fd)
 		    s->name.u.un.sun_path);
 	s->listen = hub_listen(&s->hub, fd);
 	log_info("serving on %s", s->name.u.un.sun_path);
+	if (buf_len(&s->exports) > 0)
+		proxies_show(&s->proxies, buf_slice(&s->exports));
 	net_ready(s->ready_fd);
 	s->ready_fd = -1;
 }
 
+/* No more clients; those that there are have what they asked for answered. Who
+ * has none yet, as the name is not taken over, ends at once. */
 static void
 stop(struct server *s)
 {
-	if (s->listen == NULL)
+	if (s->stopping)
+		return;
+	s->stopping = 1;
+	loop_untimer(s->hub.loop, &s->look);
+	if (s->listen == NULL) {
 		hub_stop(&s->hub, 0, 0);
+		return;
+	}
 	if (!s->passed)
 		net_unlink(&s->name, s->dev, s->ino);
 	hub_unlisten(&s->hub, s->listen);
-	s->listen = NULL;
 	plb_stop(s->plb, loop_now(s->hub.loop));
 	hub_deliver(&s->hub);
 }
@@ -186,17 +198,24 @@ on_look(void *arg)
 }
 
 static void
+on_bound(void *arg)
+{
+	struct server *s = arg;
+
+	log_error("clients have not ended in time: leaving them");
+	loop_stop(s->hub.loop);
+}
+
+static void
 on_term(void *arg, int signo)
 {
 	struct server *s = arg;
-	static struct timer bound;
 
 	(void)signo;
-	loop_untimer(s->hub.loop, &s->look);
 	stop(s);
-	bound.fn = (timer_fn *)loop_stop;
-	bound.arg = s->hub.loop;
-	loop_timer(s->hub.loop, &bound, loop_now(s->hub.loop) + STOP_MS);
+	s->bound.fn = on_bound;
+	s->bound.arg = s;
+	loop_timer(s->hub.loop, &s->bound, loop_now(s->hub.loop) + STOP_MS);
 }
 
 /* SIGHUP: the version of -V @file may be another. */
@@ -219,13 +238,44 @@ on_hup(void *arg, int signo)
 	hub_deliver(&s->hub);
 }
 
+/* Until the name is ours the proxies are those of who serves there. */
+static void
+show(struct server *s, struct slice attrs)
+{
+	if (s->listen != NULL)
+		proxies_show(&s->proxies, attrs);
+	buf_free(&s->exports);
+	if (buf_append(&s->exports, attrs.p, attrs.len) == -1)
+		log_error("out of memory for the proxies");
+}
+
+/* Said when nothing is held, and when it is another reason than it was. */
+static void
+say_trouble(struct server *s, const struct msg *m)
+{
+	char why[REASON_MAX];
+	struct plb_view v;
+
+	plb_look(s->plb, &v);
+	if (v.tokens + v.in_flight > 0 || m->type != MSG_OFFERS)
+		return;
+	offers_print(&m->u.offers, s->options->module, why, sizeof(why));
+	outbox_log_once(plb_out(s->plb), &s->told, LOG_INFO,
+	    "no capacity yet: %s", why);
+}
+
 static void
 on_act(void *arg, const struct act *a)
 {
 	struct server *s = arg;
+	struct msg m;
 
 	if (a->kind == PLB_EXPORTS)
-		proxies_show(&s->proxies, a->bytes);
+		show(s, a->bytes);
+	else if (a->kind == PLB_ROOM)
+		memset(&s->told, 0, sizeof(s->told));
+	else if (a->kind == ACT_SEND && act_message(a, &m) == 1)
+		say_trouble(s, &m);
 }
 
 /* A supervisor's socket has its own name, which stays when we end. */
@@ -297,6 +347,7 @@ main(int argc, char **argv)
 	run_key(&key, o.keyfile);
 	s.ready_fd = o.ready_fd;
 	s.options = &o;
+	buf_init(&s.exports, LIST_MAX);
 	proxies_init(&s.proxies, o.directory, o.module, &s.name);
 	hub_init(&s.hub, loop_new(), ROLE_PLB, &key);
 	if (o.channel != NULL) {
@@ -320,5 +371,6 @@ main(int argc, char **argv)
 	start(&s, &o);
 	loop_run(s.hub.loop);
 	proxies_remove(&s.proxies);
+	buf_free(&s.exports);
 	return s.hub.status;
 }

@@ -326,23 +326,21 @@ settle(struct listener *l, int64_t now, const struct msg_connect *c)
 /* Messages from channels. */
 
 static int
-refuse(struct listener *l, uint32_t peer, const char *reason)
+refuse(struct listener *l, uint32_t peer, const char *reason, int final)
 {
 	struct msg m;
 
 	memset(&m, 0, sizeof(m));
 	m.type = MSG_REFUSE;
 	m.u.refuse.reason = slice_str(reason);
+	m.u.refuse.final = (uint64_t)final;
 	return outbox_send(&l->out, peer, &m);
 }
 
-/* Why this connect gets nothing, or NULL. */
+/* Why this connect gets nothing now, or NULL. */
 static const char *
-refusal(const struct listener *l, const struct chan *c,
-    const struct msg_connect *m, char buf[REASON_BYTES])
+refusal(const struct listener *l, const struct chan *c, char buf[REASON_BYTES])
 {
-	if (!slice_equal(m->module, l->module))
-		return "another module is published here";
 	if (l->stopping)
 		return "the listener is ending";
 	if (c->old)
@@ -366,13 +364,16 @@ on_connect(struct listener *l, int64_t now, struct chan *c,
 	c->asked = 1;
 	/* A reservation with another listener is not ours to settle. */
 	if (!id_is_zero(&m->seller) && !id_equal(&m->seller, &l->own))
-		return refuse(l, c->peer, "this is another listener");
+		return refuse(l, c->peer, "this is another listener", 0);
 	if (settle(l, now, m) == -1)
 		return -1;
-	reason = refusal(l, c, m, buf);
+	if (!slice_equal(m->module, l->module))
+		return refuse(l, c->peer, "another module is published here",
+		    1);
+	reason = refusal(l, c, buf);
 	if (reason != NULL) {
 		l->sell = 1;
-		return refuse(l, c->peer, reason);
+		return refuse(l, c->peer, reason, 0);
 	}
 	memset(&answer, 0, sizeof(answer));
 	answer.type = MSG_DEMAND;

@@ -28,6 +28,7 @@
 #define REASON_MAX  1024
 #define ORDER_NONE  UINT64_MAX /* release: of an order that is not known any
 				  more */
+#define OFFERS_MAX  16 /* sets of attributes in offers */
 #define LIST_MAX    65535 /* bytes of a list in a control message */
 
 enum msg_type {
@@ -178,6 +179,7 @@ struct msg_demand { /* and return */
 struct msg_refuse {
 	uint64_t order; /* refused by broker or exchange; 0: a connect's */
 	struct slice reason;
+	uint64_t final; /* 1: to ask again is of no use */
 };
 
 struct msg_request {
@@ -202,7 +204,8 @@ struct msg_fail {
 	uint64_t ran; /* 1: it may have run; 0: it surely did not */
 	struct slice reason;
 	uint64_t demand;
-	uint64_t late; /* 1: its time was up */
+	uint64_t late;	/* 1: its time was up */
+	uint64_t final; /* 1: to ask again is of no use */
 };
 
 struct msg_abandon {

@@ -159,6 +159,7 @@ static const struct field tokens_fields[] = {
 static const struct field refuse_fields[] = {
 	UINT(msg_refuse, 2, order, 0, UINT_ANY),
 	BYTES(msg_refuse, 4, reason, 0, REASON_MAX),
+	UINT(msg_refuse, 5, final, 0, FLAG),
 };
 static const struct field request_fields[] = {
 	UINT(msg_request, 2, id, REQUIRED, UINT_ANY),
@@ -181,6 +182,7 @@ static const struct field fail_fields[] = {
 	BYTES(msg_fail, 6, reason, 0, REASON_MAX),
 	UINT(msg_fail, 8, demand, 0, COUNT_MAX),
 	UINT(msg_fail, 9, late, 0, FLAG),
+	UINT(msg_fail, 11, final, 0, FLAG),
 };
 static const struct field abandon_fields[] = {
 	UINT(msg_abandon, 2, id, REQUIRED, UINT_ANY),

@@ -6,6 +6,7 @@ notice_refuse(struct market *m, const struct peer *to, uint64_t order,
 {
 	struct msg msg;
 
+	memset(&msg, 0, sizeof(msg));
 	msg.type = MSG_REFUSE;
 	msg.u.refuse.order = order;
 	msg.u.refuse.reason = slice_str(reason);
@@ -21,7 +22,7 @@ sets(struct market *m)
 	unsigned i, n = 0;
 
 	tlv_writer_init(&w, m->scratch, NOTICE_SETS_BYTES);
-	for (i = 0; i < m->classes.sells.n && n < EXCHANGE_OFFERS; i++) {
+	for (i = 0; i < m->classes.sells.n && n < OFFERS_MAX; i++) {
 		c = class_sell(&m->classes, i);
 		if (c->class.n == 0 ||
 		    tlv_size(c->class.key.len) > (size_t)(w.end - w.p))
@@ -55,8 +56,8 @@ notice_offers(struct market *m, const struct buy *b, int new)
 	msg.u.offers.reason = slice_of(NULL, 0);
 	if (!any_fits(m, b->class))
 		msg.u.offers.sets = sets(m);
-	else if (new)
-		return 0;
+	else if (new || (b->not != NULL && b->not->n > 0))
+		return 0; /* what there is may be kept from it alone */
 	else
 		msg.u.offers.reason = slice_str("all capacity is taken");
 	return outbox_send(m->out, b->order.broker->handle, &msg);

@@ -175,3 +175,17 @@ outbox_empty(const struct outbox *o)
 {
 	return buf_len(&o->buf) == o->taken;
 }
+
+int
+act_message(const struct act *a, struct msg *m)
+{
+	unsigned type;
+	size_t length;
+	int head = tlv_head(a->bytes.p, a->bytes.len, &type, &length);
+
+	if (head <= 0 || length > a->bytes.len - (size_t)head) {
+		errno = EBADMSG;
+		return -1;
+	}
+	return msg_decode(m, type, slice_of(a->bytes.p + head, length));
+}

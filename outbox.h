@@ -88,4 +88,7 @@ int outbox_log_once(struct outbox *, struct outbox_once *, int level,
 int outbox_take(struct outbox *, struct act *);
 int outbox_empty(const struct outbox *);
 
+/* The message that such an act's frame holds: as msg_decode(). */
+int act_message(const struct act *, struct msg *);
+
 #endif

@@ -70,6 +70,7 @@ plb_free(struct plb *p)
 	hold_free(&p->hold);
 	requests_free(&p->requests);
 	free(p->client);
+	plb_trouble_over(p);
 	free(p->module);
 	free(p->constraints);
 	free(p->address);
@@ -229,11 +230,17 @@ failed(void *core, int64_t now, uint32_t tag, struct slice reason)
 {
 	struct plb *p = core;
 	size_t number = waits_for(p, tag);
+	struct msg_offers offers;
+	char why[REASON_MAX];
 
 	if (number == p->hold.n)
 		return;
-	outbox_log(&p->out, LOG_INFO, "unable to reach the seller at %s: %.*s",
+	snprintf(why, sizeof(why), "unable to reach the seller at %s: %.*s",
 	    p->hold.channel[number].address, SLICE_ARG(reason));
+	outbox_log(&p->out, LOG_INFO, "%s", why);
+	memset(&offers, 0, sizeof(offers));
+	offers.reason = slice_str(why);
+	plb_trouble(p, &offers);
 	plb_channel_gone(p, now, number, "its channel was never up");
 }
 

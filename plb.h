@@ -29,6 +29,7 @@
 #define PLB_EMPTY_MS	 10000	/* a channel without tokens is left after */
 #define PLB_SWITCH_MS	 5000	/* to acquire by new constraints what is held by
 				   old ones, before these are left */
+#define PLB_STAY_MS	 250	/* looked again, where there was nothing to switch to */
 #define PLB_CHANNELS_MAX 16384
 
 struct plb;
@@ -78,8 +79,9 @@ void plb_want_only(struct plb *, int64_t now, uint64_t n);
 
 /*
  * Buy by other constraints from now on (SIGHUP). What is held of sellers that
- * do not satisfy them serves on until as much is held of others, for at most
- * PLB_SWITCH_MS; then its tokens go back, and what is in flight there finishes.
+ * do not satisfy them serves on until as much is held of others, or, after
+ * PLB_SWITCH_MS, anything; then its tokens go back, and what is in flight there
+ * finishes.
  * 0, or -1 with ENOMEM and nothing changed.
  */
 int plb_constrain(struct plb *, int64_t now, struct slice constraints);

@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "log.h"
@@ -145,24 +146,66 @@ plb_on_fill(struct plb *p, int64_t now, uint32_t peer, const struct msg *m)
 
 /* What else the broker says. */
 
-/* To every caller that waits for something, and to the program itself. */
+static void
+trouble_keep(struct plb *p, const struct msg_offers *offers)
+{
+	const struct schema *s = &msg_row(MSG_OFFERS)->schema;
+	size_t len = group_size(s, offers);
+	struct tlv_writer w;
+
+	plb_trouble_over(p);
+	if (plb_held(p) > 0 || (p->trouble.offers = malloc(len)) == NULL)
+		return;
+	p->trouble.len = len;
+	tlv_writer_init(&w, p->trouble.offers, len);
+	group_encode(s, offers, &w);
+}
+
+void
+plb_trouble_over(struct plb *p)
+{
+	free(p->trouble.offers);
+	p->trouble.offers = NULL;
+}
+
+int
+plb_trouble_tell(struct plb *p, const struct plb_client *c)
+{
+	struct msg m;
+
+	if (p->trouble.offers == NULL || c->role != ROLE_CALLER ||
+	    msg_decode(&m, MSG_OFFERS,
+		slice_of(p->trouble.offers, p->trouble.len)) != 1)
+		return 0;
+	return outbox_send(&p->out, c->peer, &m);
+}
+
+int
+plb_trouble(struct plb *p, const struct msg_offers *offers)
+{
+	const struct plb_client *c;
+	struct msg m;
+
+	m.type = MSG_OFFERS;
+	m.u.offers = *offers;
+	m.u.offers.order = 0;
+	for (c = p->client + 1; c < p->client + p->nclients; c++)
+		if (c->role == ROLE_CALLER && c->own.n > 0 &&
+		    outbox_send(&p->out, c->peer, &m) == -1)
+			return -1;
+	trouble_keep(p, &m.u.offers);
+	return outbox_send(&p->out, 0, &m);
+}
+
 int
 plb_on_offers(struct plb *p, int64_t now, uint32_t peer, const struct msg *m)
 {
-	const struct plb_client *c;
-	struct msg offers = *m;
-
 	(void)now;
 	if (peer != p->broker && hold_peer(&p->hold, peer) == NULL) {
 		errno = EPROTO;
 		return -1;
 	}
-	offers.u.offers.order = 0;
-	for (c = p->client + 1; c < p->client + p->nclients; c++)
-		if (c->role == ROLE_CALLER && c->own.n > 0 &&
-		    outbox_send(&p->out, c->peer, &offers) == -1)
-			return -1;
-	return outbox_send(&p->out, 0, &offers);
+	return plb_trouble(p, &m->u.offers);
 }
 
 int

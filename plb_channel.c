@@ -125,6 +125,7 @@ plb_on_demand(struct plb *p, int64_t now, uint32_t peer, const struct msg *m)
 	if (!hold_usable(c))
 		return 0;
 	hold_grant(&p->hold, c, m->u.demand.tokens);
+	plb_trouble_over(p);
 	p->lacking = now; /* served: to the back of the line with the rest */
 	plb_dispatch(p, now);
 	return outbox_act(&p->out, PLB_ROOM, 0, 0, slice_of(NULL, 0));
@@ -182,6 +183,8 @@ plb_on_drain(struct plb *p, int64_t now, uint32_t peer, const struct msg *m)
 	if (c->state == HOLD_DRAINING)
 		return 0;
 	plb_release_all(p, c);
+	if (hold_usable(c))
+		plb_give_back(p, c, c->tokens);
 	hold_drain(&p->hold, c);
 	if (p->address == NULL)
 		return 0;

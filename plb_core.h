@@ -54,9 +54,17 @@ struct plb {
 	int64_t lacking;      /* since when something is missing; NEVER */
 	int64_t retry;	      /* fixed: no connect before this */
 
+	struct trouble {
+		unsigned char *offers; /* the last: an encoded value, kept
+					  while no token is held; NULL: none */
+		size_t len;
+	} trouble;
+
 	uint64_t extra;	      /* wanted beside wanted: what is held of versions
 				 that are to be left (plb_switch.c) */
-	int64_t switch_at;    /* when they are left at the latest; NEVER */
+	int64_t switch_at;    /* when they are left, if there are others by
+				 then; NEVER */
+	struct outbox_once stays; /* that there are none */
 
 	int64_t look;	      /* when idle tokens are next looked at */
 	int64_t expire;	      /* when deadlines of the queue are looked at */
@@ -80,6 +88,12 @@ void plb_release(struct plb *, const struct ask *);
 int plb_on_fill(struct plb *, int64_t, uint32_t, const struct msg *);
 int plb_on_offers(struct plb *, int64_t, uint32_t, const struct msg *);
 int plb_order_refused(struct plb *, const struct msg *);
+/* Why nothing comes: to every caller that waits for something, to the program
+ * itself, and, as long as no token is held, to each that begins to wait. */
+int plb_trouble(struct plb *, const struct msg_offers *);
+int plb_trouble_tell(struct plb *, const struct plb_client *);
+/* Tokens came: it is over. */
+void plb_trouble_over(struct plb *);
 void plb_broker_up(struct plb *, uint32_t peer);
 /* The order starts over under a new id. */
 void plb_order_anew(struct plb *);

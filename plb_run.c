@@ -74,24 +74,33 @@ forget(struct plb *p, struct request *r)
 	requests_del(&p->requests, r);
 }
 
-/* Answer a request with a failure, and forget it. */
+/* Answer a request with this failure, and forget it. */
 static void
-fail(struct plb *p, struct request *r, int ran, int late, const char *why)
+fail_as(struct plb *p, struct request *r, const struct msg_fail *how)
 {
 	struct plb_client *c = plb_client(p, r->client);
 	struct msg m;
 
 	if (!r->abandoned && c != NULL) {
-		memset(&m, 0, sizeof(m));
 		m.type = MSG_FAIL;
+		m.u.fail = *how;
 		m.u.fail.id = r->client_id;
-		m.u.fail.ran = (uint64_t)(ran || r->ran);
-		m.u.fail.late = (uint64_t)late;
-		m.u.fail.reason = slice_str(why);
+		m.u.fail.ran |= (uint64_t)r->ran;
 		m.u.fail.demand = refill(p, c);
 		outbox_send(&p->out, r->client, &m);
 	}
 	forget(p, r);
+}
+
+static void
+fail(struct plb *p, struct request *r, int ran, const char *why)
+{
+	struct msg_fail how;
+
+	memset(&how, 0, sizeof(how));
+	how.ran = (uint64_t)ran;
+	how.reason = slice_str(why);
+	fail_as(p, r, &how);
 }
 
 int
@@ -112,6 +121,7 @@ plb_on_connect(struct plb *p, int64_t now, uint32_t peer, const struct msg *m)
 		    SLICE_ARG(plb_module(p)), SLICE_ARG(m->u.connect.module));
 		answer.type = MSG_REFUSE;
 		answer.u.refuse.reason = slice_str(why);
+		answer.u.refuse.final = 1;
 	} else if (p->stopping || c->tokens + c->own.n >= PLB_WINDOW) {
 		answer.type = MSG_REFUSE;
 		answer.u.refuse.reason = slice_str(p->stopping ?
@@ -163,7 +173,7 @@ send_on(struct plb *p, int64_t now, struct request *r, size_t number,
 	request_remove(&p->requests, &p->queue, REQUEST_PLACE, r);
 	hold_sent(&p->hold, &p->requests, c, r);
 	if (r->retries == 0)
-		request_unkeep(r);
+		request_unkeep(&p->requests, r);
 	return 0;
 }
 
@@ -178,27 +188,31 @@ arity(struct slice args)
 	return n;
 }
 
-/* A sentence for a function that nobody exports. */
+/* It is of no use to wait: other sellers are not bought before these go. */
 static void
-nobody_exports(struct plb *p, const struct msg *m, char *why, size_t size)
+nobody_exports(struct plb *p, struct request *r, const struct msg *m)
 {
-	char has[REASON_MAX / 2] = "";
+	char has[REASON_MAX / 2] = "", why[REASON_MAX];
+	struct msg_fail how;
 	struct slice attrs;
 	size_t i;
 
 	for (i = 0; i < p->hold.pick.n; i++)
 		if ((attrs = pick_attrs(&p->hold.pick, (int)i)).p != NULL)
-			attrs_print(attrs, has, sizeof(has));
-	snprintf(why, size, "%.*s does not export %.*s/%u; on offer: %s",
-	    SLICE_ARG(plb_module(p)), SLICE_ARG(m->u.request.function),
-	    arity(m->u.request.args), has[0] == '\0' ? "nothing" : has);
+			attrs_add(attrs, has, sizeof(has));
+	snprintf(why, sizeof(why), "%.*s/%u is not exported; held: %s",
+	    SLICE_ARG(m->u.request.function), arity(m->u.request.args),
+	    has[0] == '\0' ? "nothing" : has);
+	memset(&how, 0, sizeof(how));
+	how.reason = slice_str(why);
+	how.final = 1;
+	fail_as(p, r, &how);
 }
 
 /* Try to send: 1 it is gone (sent, or failed), 0 no token for it now. */
 static int
 try_send(struct plb *p, int64_t now, struct request *r, const struct msg *m)
 {
-	char why[REASON_MAX];
 	size_t number;
 	int cast;
 
@@ -206,11 +220,10 @@ try_send(struct plb *p, int64_t now, struct request *r, const struct msg *m)
 		    arity(m->u.request.args), &number, &cast)) {
 	case PICK_FOUND:
 		if (send_on(p, now, r, number, m, cast) == -1)
-			fail(p, r, 0, 0, "out of memory in the PLB");
+			fail(p, r, 0, "out of memory in the PLB");
 		return 1;
 	case PICK_NOBODY:
-		nobody_exports(p, m, why, sizeof(why));
-		fail(p, r, 0, 0, why);
+		nobody_exports(p, r, m);
 		return 1;
 	case PICK_EMPTY:
 	case PICK_UNKNOWN:
@@ -229,8 +242,8 @@ want_for_queue(struct plb *p, int64_t now)
 static void
 put_off(struct plb *p, int64_t now, struct request *r, const struct msg *m)
 {
-	if (r->copy == NULL && request_keep(r, m) == -1) {
-		fail(p, r, 0, 0, "out of memory in the PLB");
+	if (r->copy == NULL && request_keep(&p->requests, r, m) == -1) {
+		fail(p, r, 0, "out of memory in the PLB");
 		return;
 	}
 	if (r->deadline != 0 && p->expire == NEVER)
@@ -278,11 +291,13 @@ plb_on_request(struct plb *p, int64_t now, uint32_t peer, const struct msg *m)
 	if ((r = take_in(p, now, c, &m->u.request)) == NULL)
 		return -1;
 	if (is_too_long(&m->u.request))
-		fail(p, r, 0, 0, "the request is over 16 MiB");
-	else if (r->retries > 0 && request_keep(r, m) == -1)
-		fail(p, r, 0, 0, "out of memory in the PLB");
-	else if (p->queue.n > 1 || !try_send(p, now, r, m))
+		fail(p, r, 0, "the request is over 16 MiB");
+	else if (r->retries > 0 && request_keep(&p->requests, r, m) == -1)
+		fail(p, r, 0, "out of memory in the PLB");
+	else if (p->queue.n > 1 || !try_send(p, now, r, m)) {
 		put_off(p, now, r, m);
+		return c->own.n == 1 ? plb_trouble_tell(p, c) : 0;
+	}
 	return 0;
 }
 
@@ -369,7 +384,7 @@ plb_on_reply(struct plb *p, int64_t now, uint32_t peer, const struct msg *m)
 	if (hand_on(p, r, m) == 0)
 		forget(p, r);
 	else
-		fail(p, r, 1, 0, "no memory for the reply in the PLB");
+		fail(p, r, 1, "no memory for the reply in the PLB");
 	grant_again(p, c, m->u.reply.demand);
 	return 0;
 }
@@ -393,16 +408,13 @@ plb_on_fail(struct plb *p, int64_t now, uint32_t peer, const struct msg *m)
 {
 	struct hold_channel *c;
 	struct request *r = answered(p, peer, m->u.fail.id, &c);
-	char why[REASON_MAX + 1];
 
 	if (r == NULL)
 		return -1;
 	if (r->retries > 0 && !r->abandoned && !m->u.fail.late)
 		run_again(p, now, r, m->u.fail.ran != 0);
-	else {
-		snprintf(why, sizeof(why), "%.*s", SLICE_ARG(m->u.fail.reason));
-		fail(p, r, (int)m->u.fail.ran, (int)m->u.fail.late, why);
-	}
+	else
+		fail_as(p, r, &m->u.fail);
 	grant_again(p, c, m->u.fail.demand);
 	return 0;
 }
@@ -418,7 +430,7 @@ plb_lost(struct plb *p, int64_t now, struct hold_channel *c, const char *why)
 		if (r->retries > 0 && !r->abandoned)
 			run_again(p, now, r, 1);
 		else
-			fail(p, r, 1, 0, why);
+			fail(p, r, 1, why);
 	}
 }
 
@@ -493,17 +505,21 @@ void
 plb_expire(struct plb *p, int64_t now)
 {
 	struct request *r, *next;
+	struct msg_fail how;
 	int more = 0;
 
 	if (now < p->expire)
 		return;
+	memset(&how, 0, sizeof(how));
+	how.late = 1;
+	how.reason = slice_str("its time was up before there was a token for "
+	    "it");
 	for (r = request_first(&p->requests, &p->queue); r != NULL; r = next) {
 		next = request_next(&p->requests, REQUEST_PLACE, r);
 		if (r->deadline == 0)
 			continue;
 		if (now >= r->deadline)
-			fail(p, r, 0, 1, "its time was up before there was a "
-			    "token for it");
+			fail_as(p, r, &how);
 		else
 			more = 1;
 	}

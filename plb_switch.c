@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "attrs.h"
+#include "log.h"
 #include "plb_core.h"
 
 /* From one version to another: what satisfies the new constraints is acquired
@@ -76,15 +77,31 @@ leave(struct plb *p, struct hold_channel *c)
 	hold_drain(&p->hold, c);
 }
 
+/* Time is up, and there is nothing to go to: what is held serves on. */
+static void
+stay(struct plb *p, int64_t now)
+{
+	p->switch_at = now + PLB_STAY_MS;
+	outbox_log_once(&p->out, &p->stays, LOG_INFO, "nothing of the version "
+	    "and labels asked for is to be had: going on with what is held");
+}
+
 void
 plb_switch_tick(struct plb *p, int64_t now)
 {
+	uint64_t old;
 	size_t i;
 
 	if (p->switch_at == NEVER)
 		return;
-	if (now < p->switch_at && plb_held(p) - held_old(p) < p->wanted)
+	old = held_old(p);
+	if (now < p->switch_at && plb_held(p) - old < p->wanted)
 		return;
+	if (old > 0 && plb_held(p) == old) {
+		stay(p, now);
+		return;
+	}
+	memset(&p->stays, 0, sizeof(p->stays));
 	p->switch_at = NEVER;
 	p->extra = 0;
 	for (i = 0; i < p->hold.n; i++)

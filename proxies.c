@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +11,7 @@
 
 #include "attrs.h"
 #include "die.h"
+#include "launch.h"
 #include "log.h"
 #include "proxies.h"
 #include "run.h"
@@ -41,6 +43,71 @@ absolute(const char *path)
 	return text("%s/%s", dir, path, 0);
 }
 
+static void
+remove_tree(const char *tree)
+{
+	int error = errno;
+	DIR *d = opendir(tree);
+	struct dirent *e;
+	char *path;
+
+	while (d != NULL && (e = readdir(d)) != NULL) {
+		if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
+			continue;
+		path = text("%s/%s", tree, e->d_name, 0);
+		unlink(path);
+		free(path);
+	}
+	if (d != NULL)
+		closedir(d);
+	rmdir(tree);
+	errno = error;
+}
+
+/* The process that a tree of ours by this name was made by: "LINK.PID.N"; 0:
+ * it is no such name. */
+static pid_t
+maker(const char *base, const char *name)
+{
+	size_t len = strlen(base);
+	char *end;
+	long pid, n;
+
+	if (strncmp(name, base, len) != 0 || name[len] != '.')
+		return 0;
+	pid = strtol(name + len + 1, &end, 10);
+	if (pid <= 0 || *end != '.')
+		return 0;
+	n = strtol(end + 1, &end, 10);
+	return n > 0 && *end == '\0' ? (pid_t)pid : 0;
+}
+
+/* Remove the trees of those that were killed. */
+static void
+sweep(const struct proxies *p)
+{
+	const char *slash = strrchr(p->link, '/');
+	const char *base = slash == NULL ? p->link : slash + 1;
+	char *dir = text("%s%s", p->link, "", 0), *path;
+	struct dirent *e;
+	pid_t pid;
+	DIR *d;
+
+	dir[base - p->link] = '\0';
+	d = opendir(dir[0] == '\0' ? "." : dir);
+	while (d != NULL && (e = readdir(d)) != NULL) {
+		pid = maker(base, e->d_name);
+		if (pid == 0 || kill(pid, 0) == 0 || errno != ESRCH)
+			continue;
+		path = text("%s%s", dir, e->d_name, 0);
+		remove_tree(path);
+		free(path);
+	}
+	if (d != NULL)
+		closedir(d);
+	free(dir);
+}
+
 void
 proxies_init(struct proxies *p, const char *link, const char *module,
     const struct addr *socket)
@@ -63,34 +130,19 @@ proxies_init(struct proxies *p, const char *link, const char *module,
 	if (strpbrk(p->socket, " \n") != NULL)
 		die(EXIT_USAGE, "-s %s: with -D, give a path without a space",
 		    p->socket);
+	sweep(p);
 }
 
 /* An absolute path for the #! line: a bare name would not be looked up. */
 static char *
 interpreter(void)
 {
-	char *path = run_sibling("lambda-call"), *found;
-	const char *dirs = getenv("PATH");
-	size_t n;
+	char *sibling = run_sibling("lambda-call");
+	char *found = launch_find(sibling);
+	char *path = absolute(found == NULL ? sibling : found);
 
-	if (strchr(path, '/') != NULL) {
-		found = absolute(path);
-		free(path);
-		return found;
-	}
-	for (; dirs != NULL && *dirs != '\0'; dirs += n + (dirs[n] == ':')) {
-		n = strcspn(dirs, ":");
-		found = malloc(n + sizeof("/lambda-call"));
-		if (found == NULL)
-			break;
-		memcpy(found, dirs, n);
-		strcpy(found + n, "/lambda-call");
-		if (*found == '/' && access(found, X_OK) == 0) {
-			free(path);
-			return found;
-		}
-		free(found);
-	}
+	free(sibling);
+	free(found);
 	return path;
 }
 
@@ -161,27 +213,6 @@ swap(const struct proxies *p, const char *tree)
 		unlink(temp);
 	free(temp);
 	return r;
-}
-
-static void
-remove_tree(const char *tree)
-{
-	int error = errno;
-	DIR *d = opendir(tree);
-	struct dirent *e;
-	char *path;
-
-	while (d != NULL && (e = readdir(d)) != NULL) {
-		if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
-			continue;
-		path = text("%s/%s", tree, e->d_name, 0);
-		unlink(path);
-		free(path);
-	}
-	if (d != NULL)
-		closedir(d);
-	rmdir(tree);
-	errno = error;
 }
 
 static char *

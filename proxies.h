@@ -10,7 +10,8 @@
  *	/run/lambda/calc.plb calc pi
  *
  * The directory's name is a symbolic link, replaced by rename when the exports
- * change; the tree behind it before stays until this process ends.
+ * change; the tree behind it before stays until this process ends. One that was
+ * killed leaves its trees, for the next of the same link to remove.
  */
 
 #include "addr.h"

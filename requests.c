@@ -26,6 +26,8 @@ requests_free(struct requests *rs)
 
 	for (i = 0; i < rs->cap; i++)
 		free(rs->slot[i].copy);
+	while (rs->nspare > 0)
+		free(rs->spare[--rs->nspare]);
 	free(rs->slot);
 	memset(rs, 0, sizeof(*rs));
 }
@@ -72,7 +74,7 @@ requests_add(struct requests *rs)
 void
 requests_del(struct requests *rs, struct request *r)
 {
-	free(r->copy);
+	request_unkeep(rs, r);
 	memset(r, 0, sizeof(*r));
 	r->next[REQUEST_PLACE] = rs->free;
 	rs->free = ref_of(rs, r);
@@ -89,31 +91,44 @@ requests_find(const struct requests *rs, uint64_t id)
 	return &rs->slot[slot];
 }
 
+/* Memory for a copy of so many bytes: a spare one, where there is one. */
+static unsigned char *
+copy_new(struct requests *rs, size_t len)
+{
+	if (len <= REQUEST_COPY && rs->nspare > 0)
+		return rs->spare[--rs->nspare];
+	return malloc(len <= REQUEST_COPY ? REQUEST_COPY : len);
+}
+
 int
-request_keep(struct request *r, const struct msg *m)
+request_keep(struct requests *rs, struct request *r, const struct msg *m)
 {
 	const struct msg_row *row = msg_row(m->type);
 	size_t len = group_size(&row->schema, &m->u);
+	unsigned char *copy = copy_new(rs, len);
 	struct tlv_writer w;
-	unsigned char *copy;
 
-	if ((copy = malloc(len)) == NULL) {
+	if (copy == NULL) {
 		errno = ENOMEM;
 		return -1;
 	}
 	tlv_writer_init(&w, copy, len);
 	group_encode(&row->schema, &m->u, &w);
 	assert(!w.failed);
-	free(r->copy);
+	request_unkeep(rs, r);
 	r->copy = copy;
 	r->copy_len = len;
 	return 0;
 }
 
 void
-request_unkeep(struct request *r)
+request_unkeep(struct requests *rs, struct request *r)
 {
-	free(r->copy);
+	if (r->copy != NULL && r->copy_len <= REQUEST_COPY &&
+	    rs->nspare < REQUEST_SPARES)
+		rs->spare[rs->nspare++] = r->copy;
+	else
+		free(r->copy);
 	r->copy = NULL;
 	r->copy_len = 0;
 }

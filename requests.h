@@ -13,6 +13,8 @@
 #include "msg.h"
 
 #define REQUESTS_MAX (1u << 20) /* at a time */
+#define REQUEST_COPY 1024	 /* bytes of a copy whose memory is used again */
+#define REQUEST_SPARES 64	 /* of those, kept */
 
 enum { REQUEST_PLACE, REQUEST_OWNER, REQUEST_LISTS };
 
@@ -43,6 +45,8 @@ struct requests {
 	uint32_t free; /* 1 + slot */
 	size_t used;
 	uint64_t serial;
+	unsigned char *spare[REQUEST_SPARES]; /* REQUEST_COPY bytes each */
+	size_t nspare;
 };
 
 /* A zeroed struct is ready. */
@@ -55,8 +59,8 @@ void requests_del(struct requests *, struct request *); /* out of its lists */
 struct request *requests_find(const struct requests *, uint64_t id);
 
 /* Keep a copy of the message, to send it later: 0, or -1 with ENOMEM. */
-int request_keep(struct request *, const struct msg *);
-void request_unkeep(struct request *);
+int request_keep(struct requests *, struct request *, const struct msg *);
+void request_unkeep(struct requests *, struct request *);
 
 /* Lists; which is REQUEST_PLACE or REQUEST_OWNER. */
 void request_append(struct requests *, struct request_list *, int which,

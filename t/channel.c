@@ -736,9 +736,40 @@ test_drain_void(void **state)
 	expect_nothing();
 	assert_int_equal(channel_ops.deadline(c), now + CHANNEL_VOID_MS);
 	now += CHANNEL_VOID_MS;
-	channel_ops.tick(c, now);
+	expect_return(3);
 	expect(ACT_DRAIN, PLB);
 	assert_true(channel_ops.deadline(c) == INT64_MAX);
+}
+
+/* A long request does not keep others from the rest; and a client that reads
+ * late of it loses no more than what it sends then. */
+static void
+test_drain_long(void **state)
+{
+	struct msg m;
+
+	(void)state;
+	begin_linked(CHANNEL_EXEC, 3);
+	assert_int_equal(request(1, 0, 0), 0);
+	expect(CHANNEL_START, 1);
+	channel_drain(c, now);
+	expect_msg(PLB, MSG_DRAIN);
+	now += CHANNEL_VOID_MS;
+	expect_return(2);
+	expect_nothing();
+	assert_int_equal(channel_held(c), 1);
+	memset(&m, 0, sizeof(m));
+	m.type = MSG_RETURN;
+	m.u.giveback.tokens = 2;
+	assert_int_equal(channel_ops.message(c, now, PLB, &m), 0);
+	assert_int_equal(request(2, 0, 0), 0);
+	m = expect_fail(2, 0, "the channel is ending");
+	assert_int_equal(m.u.fail.ran, 0);
+	expect_nothing();
+	assert_int_equal(channel_reply(c, now, 1, 0, 0, slice_of(NULL, 0)), 0);
+	expect_reply(1, 0);
+	expect_return(1);
+	expect(ACT_DRAIN, PLB);
 }
 
 static void
@@ -888,6 +919,7 @@ main(void)
 		TEST(test_fair_share),
 		TEST(test_drain),
 		TEST(test_drain_void),
+		TEST(test_drain_long),
 		TEST(test_drain_crossing_demand),
 		TEST(test_client_gone),
 		TEST(test_client_gone_pool),

@@ -49,9 +49,20 @@ n=0
 for option in '-V 2+' '-V 1.1' '-t zone=b' '-V 1.2 -t rack=7'; do
 	n=$((n + 1))
 	# shellcheck disable=SC2086
-	expect "unfit$n" 'nothing on offer satisfies -V and -t; on offer: version 1.2, zone=a' \
+	expect "unfit$n" 'nothing on offer satisfies what is asked for; on offer: version 1.2, zone=a' \
 	    lambda-call $option -T 3.3 calc pi 3
 done
+# Through a PLB it is told as well, to who was there before and who comes later.
+start none lambda-plb -c 2 -s "$tmp/none.plb" nosuch2
+logged none 'no capacity yet: nobody publishes it'
+expect behind 'no capacity yet: nobody publishes it' \
+    lambda-call -s "$tmp/none.plb" -T 5 nosuch2
+# One that serves is no way round -V and -t.
+start calc2 lambda-listener -c 3 -V 1.2 calc2 "$top/t/calc.sh"
+start old lambda-plb -c 1 calc2
+logged old 'serving on'
+expect exact 'nothing on offer satisfies what is asked for; on offer: version 1.2' \
+    lambda-call -V 9.9 -T 3.3 calc2 pi 3
 start taker lambda-call busy sleep 5
 until_true 10 sh -c 'lambda-ctl orders | grep -q "module busy.* quantity 0"' ||
     fail "the only token is not taken"
@@ -63,9 +74,9 @@ same "$(lambda-call slow echo ready </dev/null)" ready
 expect late 'slow: its time was up$' lambda-call -T 0.4 slow sleep 1000.5
 
 # Meanwhile, what is told at once. A wrong function, with what there is:
-tells 111 'calc does not export nofunc/0; on offer: .*exports pi/1 add/2' \
+tells 100 'calc: nofunc/0 is not exported; on offer: .*exports pi/1 add/2' \
     lambda-call calc nofunc
-tells 111 'calc does not export pi/2; on offer: .*exports pi/1 add/2' \
+tells 100 'calc: pi/2 is not exported; on offer: .*exports pi/1 add/2' \
     lambda-call calc pi 1 2
 # where any is tried, what the program says is in the listener's log.
 start any lambda-listener -c 1 any "$top/t/calc.sh"
@@ -108,6 +119,12 @@ bad "-i 0: give seconds from" lambda-bootstrap -i 0 10.0.0.1
 bad "give 1 to 255 characters without space or slash" lambda-call 'a b'
 bad 'neither a module.s name nor a proxy' lambda-call /etc/passwd
 bad 'give one of them' lambda-call -b ./b -s ./s calc
+bad '-L, -0, -4 and -N: give one of them' lambda-call -LN calc
+bad '-V and -t choose among' lambda-call -s ./s -V 1 calc
+bad '-V and -t choose among' lambda-call -x 127.0.0.1:1 -t zone=a calc
+bad 'there is no such proxy' lambda-call ./nosuch
+bad 'another module is served here' \
+    lambda-call -T 10 -x '|lambda-channel calc cat' other
 bad '-u and -P go with' lambda-call -u calc
 bad '-w foo: give exec, line, netstring, packet4' lambda-listener -w foo a cat
 bad 'an export is name/arity' lambda-listener -f pi calc cat
@@ -166,7 +183,7 @@ until_true 10 test -x "$tmp/proxies/pi" || fail "no proxies"
 same "$(cd "$tmp/proxies" && echo *)" 'add pi'
 same "$("$tmp/proxies/pi" 5 </dev/null)" 3.14159
 same "$(cd "$tmp" && proxies/add 2 40 </dev/null)" 42
-tells 111 'does not export add/1; on offer' "$tmp/proxies/add" 1
+tells 100 'add/1 is not exported; held' "$tmp/proxies/add" 1
 stop "$plb"
 same "$ended" 0
 [ ! -e "$tmp/proxies/pi" ] || fail "proxies are left behind"

@@ -278,6 +278,7 @@ refuse(struct msg *m)
 {
 	m->u.refuse.order = 8;
 	m->u.refuse.reason = slice_str("nothing left");
+	m->u.refuse.final = 1;
 }
 
 static void
@@ -309,6 +310,7 @@ fail(struct msg *m)
 	m->u.fail.reason = slice_str("the program died: signal 9");
 	m->u.fail.demand = 1;
 	m->u.fail.late = 1;
+	m->u.fail.final = 1;
 }
 
 static void

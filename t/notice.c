@@ -55,7 +55,7 @@ test_offers(void **state)
 	}
 	buy_as(B, 1, 1, 0, "9", NULL);
 	m = nth(MSG_OFFERS, B, 0);
-	assert_int_equal(sets_in(&m), EXCHANGE_OFFERS);
+	assert_int_equal(sets_in(&m), OFFERS_MAX);
 	/* Who is served is told nothing. */
 	buy_as(B, 3, 1, 0, "3.7", NULL);
 	assert_int_equal(count(MSG_OFFERS, 0), 0);

@@ -131,6 +131,7 @@ test_refused(void **state)
 static void
 test_unreachable(void **state)
 {
+	struct msg m;
 	uint32_t tag;
 
 	(void)state;
@@ -140,6 +141,8 @@ test_unreachable(void **state)
 	assert_true(drive_did(&fake, ACT_DIAL, fake_address(1), &tag));
 	plb_ops.failed(plb, fake.now, tag, slice_str("refused"));
 	drive_tick(&fake);
+	assert_true(drive_sent(&fake, 0, MSG_OFFERS, &m));
+	assert_true(m.u.offers.reason.len > 0);
 	fake_released(7);
 	fake_bought(8, 8, 0);
 	fake_nothing();

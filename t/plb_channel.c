@@ -226,6 +226,7 @@ test_drain(void **state)
 	assert_int_equal(fake_request(0, 1, "f"), 0);
 	id = fake_sent(one);
 	assert_int_equal(fake_drain(one), 0);
+	fake_returned(one, 3); /* others may have them while this one runs */
 	fake_bought(4, 4, 0);
 	fake_nothing();
 	assert_int_equal(fake_drain(one), 0);
@@ -262,6 +263,7 @@ test_drain_connecting(void **state)
 	drive_forget(&fake);
 	assert_int_equal(fake_drain(one), 0);
 	fake_released(8);
+	fake_returned(one, 1);
 	fake_bought(4, 4, 0);
 	fake_nothing();
 	assert_int_equal(fake_refuse(one), 0);
@@ -279,6 +281,7 @@ test_drain_idle(void **state)
 	fake_begin(4);
 	one = fake_channel(1, 4);
 	assert_int_equal(fake_drain(one), 0);
+	fake_returned(one, 4);
 	fake_closed(one);
 	fake_bought(4, 4, 0);
 	fake_nothing();
@@ -364,6 +367,14 @@ test_offers(void **state)
 	/* Who waits hears it, who does not does not. */
 	assert_true(drive_sent(&fake, CLIENT, MSG_OFFERS, &m));
 	fake_nothing();
+	/* Who begins to wait hears it then, once. */
+	assert_int_equal(fake_request(CLIENT2, 1, "f"), 0);
+	assert_true(drive_sent(&fake, CLIENT2, MSG_OFFERS, &m));
+	assert_true(slice_equal(m.u.offers.reason, slice_str("no exchange")));
+	drive_forget(&fake);
+	assert_int_equal(fake_request(CLIENT2, 2, "f"), 0);
+	assert_false(drive_sent(&fake, CLIENT2, MSG_OFFERS, &m));
+	drive_forget(&fake);
 	m.u.offers.reason = slice_of(NULL, 0);
 	assert_int_equal(fake_say(CLIENT, &m), -1);
 	assert_int_equal(errno, EPROTO);

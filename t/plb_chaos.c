@@ -125,7 +125,7 @@ to_client(struct client *c, const struct msg *m)
 	else if (m->type == MSG_DEMAND)
 		c->tokens += m->u.demand.tokens;
 	else
-		assert_true(m->type == MSG_REFUSE);
+		assert_true(m->type == MSG_REFUSE || m->type == MSG_OFFERS);
 }
 
 static void

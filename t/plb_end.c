@@ -205,6 +205,7 @@ test_fixed_drain(void **state)
 	assert_true(drive_did(&fake, ACT_UNDIAL, ADDRESS, NULL));
 	assert_true(drive_did(&fake, ACT_DIAL, ADDRESS, &tag));
 	assert_int_equal(tag, PLB_FIXED_TAG);
+	fake_returned(PEER, 1);
 	fake_nothing();
 	assert_int_equal(fake_drain(PEER), 0);
 	fake_nothing();

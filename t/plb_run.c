@@ -245,7 +245,7 @@ test_not_exported(void **state)
 	fake_exports("2.1", "f/0");
 	one = fake_channel(1, 2);
 	assert_int_equal(fake_request(0, 1, "g"), 0);
-	fake_failed(0, 1, 0, "calc does not export g/0; on offer: "
+	fake_failed(0, 1, 0, "g/0 is not exported; held: "
 	    "version 2.1, exports f/0");
 	fake_nothing();
 	assert_int_equal(plb_room(plb), 2);
@@ -267,7 +267,7 @@ test_not_exported_later(void **state)
 	fake_exports("1", "f/0");
 	fake_fill(1, 1, 1);
 	assert_int_equal(fake_demand(fake_link(1), 1), 0);
-	fake_failed(0, 1, 0, "calc does not export g/0; on offer: "
+	fake_failed(0, 1, 0, "g/0 is not exported; held: "
 	    "version 1, exports f/0");
 	assert_int_equal(queued(), 0);
 }

@@ -80,19 +80,45 @@ static void
 test_in_time(void **state)
 {
 	uint32_t one;
+	struct msg m;
 	uint64_t id;
 
 	(void)state;
 	one = begin();
+	fake_bought(4, 0, 4);
+	fake_channel(2, 1);
 	drive_wait(&fake, PLB_SWITCH_MS - 1);
 	assert_int_equal(fake_request(0, 1, "f"), 0);
-	id = fake_sent(one);
+	while (!drive_sent(&fake, one, MSG_REQUEST, &m))
+		assert_int_equal(fake_request(0, 2, "f"), 0);
+	id = m.u.request.id;
 	drive_forget(&fake);
 	drive_wait(&fake, 1);
 	fake_returned(one, 3); /* one is in flight, and finishes */
 	assert_false(drive_did(&fake, ACT_CLOSE, NULL, NULL));
 	assert_int_equal(fake_reply(one, id, 1), 0);
+	assert_true(drive_sent(&fake, 0, MSG_REPLY, &m));
+	fake_closed(one);
+}
+
+/* Where there is nothing to go to, what is held serves on; and is left for the
+ * first that comes. */
+static void
+test_nothing_there(void **state)
+{
+	uint32_t one;
+
+	(void)state;
+	one = begin();
+	fake_bought(4, 0, 4);
+	drive_wait(&fake, 3 * PLB_SWITCH_MS);
+	assert_int_equal(fake_request(0, 1, "f"), 0);
+	assert_int_equal(fake_reply(one, fake_sent(one), 1), 0);
 	fake_replied(0, 1);
+	drive_forget(&fake);
+	fake_channel(2, 1);
+	drive_wait(&fake, PLB_STAY_MS);
+	fake_returned(one, 4);
 	fake_closed(one);
 }
 
@@ -134,7 +160,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_acquires_first), TEST(test_in_time),
-		TEST(test_crossing_fill), TEST(test_one_order),
+		TEST(test_nothing_there), TEST(test_crossing_fill),
+		TEST(test_one_order),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -166,8 +166,8 @@ test_keep(void **state)
 	m.u.request.body = slice_str("body");
 	m.u.request.left_ms = 5000;
 	m.u.request.cast = 1;
-	assert_int_equal(request_keep(r, &m), 0);
-	assert_int_equal(request_keep(r, &m), 0);
+	assert_int_equal(request_keep(&rs, r, &m), 0);
+	assert_int_equal(request_keep(&rs, r, &m), 0);
 	assert_int_equal(msg_decode(&again, MSG_REQUEST,
 	    slice_of(r->copy, r->copy_len)), 1);
 	assert_int_equal(again.u.request.id, 300);
@@ -175,12 +175,12 @@ test_keep(void **state)
 	assert_true(slice_equal(again.u.request.body, slice_str("body")));
 	assert_int_equal(again.u.request.left_ms, 5000);
 	assert_int_equal(again.u.request.cast, 1);
-	request_unkeep(r);
+	request_unkeep(&rs, r);
 	assert_null(r->copy);
 	/* What is kept goes with the request, or with all of them. */
-	assert_int_equal(request_keep(r, &m), 0);
+	assert_int_equal(request_keep(&rs, r, &m), 0);
 	requests_del(&rs, r);
-	assert_int_equal(request_keep(requests_add(&rs), &m), 0);
+	assert_int_equal(request_keep(&rs, requests_add(&rs), &m), 0);
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)

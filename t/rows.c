@@ -123,7 +123,7 @@ print_limits(void)
 		{ "bytes of an address", ADDRESS_MAX },
 		{ "bytes of a reason", REASON_MAX },
 		{ "sellers of a fill", EXCHANGE_FILL_SELLERS },
-		{ "attribute sets of an offers", EXCHANGE_OFFERS },
+		{ "attribute sets of an offers", OFFERS_MAX },
 		{ "connects without an answer, a channel", CHANNEL_ASKS },
 		{ "tokens that a PLB grants one client", PLB_WINDOW },
 		{ "requests without an answer, a channel", RUNNING_MAX },
