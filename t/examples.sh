@@ -137,6 +137,27 @@ take lambda-solo.1 'calc bc'
 gives 20 42 sh "$block"
 take lambda.7 'calc bc & echo'
 gives 20 42 sh "$block"
+# Upgrades.
+
+solo lambda.7 'good evening' 'good day
+good evening'
+solo lambda.7 '1.1+ shape edge' 'area of 1.0
+edge of 1.1
+area of 1.1'
+solo lambda.7 '-D call shape' 'edge of 1.1
+area of 2.0
+area of 2.0'
+take lambda.7 'canary=$!'
+runs 60 lambda-solo sh "$block"
+echo "$out" | awk '
+	{ n[NR] = $1; v[NR] = $2 }
+	END { exit !(NR == 4 && $0 ~ /^ *50 1\.0$/ && v[2] == "1.0" &&
+	    v[3] == "1.1" && n[2] + n[3] == 200 && n[3] >= 8 && n[3] <= 40) }' ||
+    fail "the canary: $out"
+solo lambda.7 'mv back shape' '1.1
+1.0
+1.0'
+
 take lambda-solo.1 'lambda-solo sh'
 runs 20 sh -c 'echo "lambda-call -T 0.2 none || echo \$?" | sh "$0" 2>"$1"' \
     "$block" "$tmp/told"
