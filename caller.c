@@ -154,14 +154,12 @@ next_record(struct caller *c, struct frame *record, size_t *taken)
 		*taken = (size_t)n;
 		return 1;
 	}
-	if (n == 0 && c->ended && in.len > 0 &&
-	    (c->o->kind == FRAME_LINE || c->o->kind == FRAME_NUL)) {
-		record->body = in; /* the last one need not be ended */
+	if (n == 0 && !(c->ended && in.len > 0))
+		return 0;
+	if (n == 0 && frame_last(&c->reader, in.p, in.len, record)) {
 		*taken = in.len;
 		return 1;
 	}
-	if (n == 0 && !(c->ended && in.len > 0))
-		return 0;
 	log_error("record %llu of the input is %s; stopping there",
 	    (unsigned long long)c->filter.next,
 	    n == 0 ? "cut short" : errno == EMSGSIZE ? "over 16 MiB" :
@@ -245,9 +243,9 @@ read_input(struct caller *c)
 	ssize_t n;
 
 	if (p == NULL) {
-		log_error(c->o->filter ? "a record of the input is over 16 MiB"
-				       : "the body on standard input is over "
-					 "16 MiB");
+		log_error("%s is over %u bytes", c->o->filter ?
+		    "a record of the input" : "the body on standard input",
+		    (unsigned)c->in.max);
 		quit(c, EXIT_USAGE);
 		return;
 	}
@@ -353,23 +351,27 @@ on_reply(struct caller *c, const struct msg_reply *r)
 	}
 }
 
+/* One that was never sent failed for want of capacity, and that has a reason. */
 static void
 on_fail(struct caller *c, const struct msg_fail *f)
 {
 	int status = f->late ? EXIT_LATE : f->final ? EXIT_USAGE :
 	    EXIT_TEMPORARY;
-	const char *trouble = f->late && !f->ran ? c->trouble : "";
-	const char *colon = trouble[0] == '\0' ? "" : ": ";
+	char why[2 * REASON_MAX];
 
+	if (f->late && !f->ran)
+		snprintf(why, sizeof(why), "no capacity in %g s%s%s",
+		    (double)c->o->limit_ms / 1000, c->trouble[0] ? ": " : "",
+		    c->trouble);
+	else
+		snprintf(why, sizeof(why), "%.*s", SLICE_ARG(f->reason));
 	if (c->o->filter) {
-		fprintf(stderr, "line %llu: %.*s%s%s\n",
-		    (unsigned long long)f->id, SLICE_ARG(f->reason), colon,
-		    trouble);
+		fprintf(stderr, "line %llu: %s\n", (unsigned long long)f->id,
+		    why);
 		failed(c, f->id);
 		return;
 	}
-	log_error("%s: %.*s%s%s", c->o->module, SLICE_ARG(f->reason), colon,
-	    trouble);
+	log_error("%s: %s", c->o->module, why);
 	finish(c, status);
 }
 
@@ -423,6 +425,11 @@ on_unknown(void *arg)
 static void
 on_refuse(struct caller *c, const struct msg_refuse *m)
 {
+	struct plb_view v;
+
+	plb_look(c->plb, &v);
+	if (!m->final && v.tokens + v.in_flight > 0)
+		return; /* no more than there is */
 	snprintf(c->trouble, sizeof(c->trouble), "refused: %.*s",
 	    SLICE_ARG(m->reason));
 	if (!m->final)
@@ -497,6 +504,18 @@ is_starved(struct caller *c, const struct plb_view *v)
 	return c->o->fixed && stuck && c->stuck && c->trouble[0] != '\0';
 }
 
+static void
+say_unreached(const struct caller *c)
+{
+	if (c->o->where[0] == '|')
+		log_error("%s: the command %s does not speak as a channel: it "
+		    "has to run lambda-channel, and to write nothing else",
+		    c->o->module, c->o->where + 1);
+	else
+		log_error("%s: unable to reach %s: is it running, with the "
+		    "same key?", c->o->module, c->o->where);
+}
+
 /* There has been nothing for a while: say why, once. */
 static void
 on_notice(void *arg)
@@ -508,8 +527,7 @@ on_notice(void *arg)
 	arm_notice(c);
 	if (c->o->fixed && v.linked == 0 && v.in_flight == 0) {
 		if (c->lost) {
-			log_error("%s: unable to reach %s: is it running, with "
-			    "the same key?", c->o->module, c->o->where);
+			say_unreached(c);
 			quit(c, EXIT_TEMPORARY);
 		}
 		c->lost = 1; /* one may be taking over from another */
@@ -544,9 +562,16 @@ on_progress(void *arg)
 }
 
 static void
+leave(const struct caller *c)
+{
+	if (c->o->leave != NULL)
+		c->o->leave();
+}
+
+static void
 on_signal(void *arg, int signo)
 {
-	(void)arg;
+	leave(arg);
 	signal(signo, SIG_DFL);
 	raise(signo);
 }
@@ -617,6 +642,7 @@ caller_run(const struct caller_options *o, struct hub *hub, struct plb *plb,
 		on_progress(&c);
 	if (o->progress && isatty(STDERR_FILENO))
 		fputc('\n', stderr);
+	leave(&c);
 	check_output(&c);
 	exit(c.status);
 }

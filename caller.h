@@ -28,6 +28,7 @@ struct caller_options {
 	int64_t limit_ms; /* -T; 0: none */
 	int fixed;	  /* there is no broker */
 	const char *where; /* whom it reaches, for messages */
+	void (*leave)(void); /* called before the end; or NULL */
 };
 
 /* Runs the call and exits. connect, if not NULL, brings the connection of

@@ -362,3 +362,13 @@ frame_next(struct frame_reader *r, const unsigned char *p, size_t n,
 	}
 	return next_packet(WORD, p, n, f);
 }
+
+int
+frame_last(struct frame_reader *r, const unsigned char *p, size_t n,
+    struct frame *f)
+{
+	r->scanned = 0;
+	f->id = 0;
+	f->body = slice_of(p, n);
+	return r->kind == FRAME_LINE || r->kind == FRAME_NUL;
+}

@@ -74,4 +74,12 @@ struct frame_reader {
 ssize_t frame_next(struct frame_reader *, const unsigned char *p, size_t n,
     struct frame *);
 
+/*
+ * The stream has ended, and n bytes, at least 1, stand behind its last whole
+ * frame: 1 when they are one, as the last line need not be ended; 0 when it is
+ * cut short. Either way the reader is at the end.
+ */
+int frame_last(struct frame_reader *, const unsigned char *p, size_t n,
+    struct frame *);
+
 #endif

@@ -350,6 +350,7 @@ main(int argc, char **argv)
 	uint64_t seed;
 
 	die_name(argv[0]);
+	launch_output();
 	launch_reserve();
 	parse(&p, argc, argv);
 	random_bytes(&seed, sizeof(seed));

@@ -187,6 +187,16 @@ answers(const struct addr *a)
 	return 1;
 }
 
+static pid_t command_pid;
+
+/* One that does not end with its input. */
+static void
+end_command(void)
+{
+	if (command_pid > 0)
+		kill(command_pid, SIGTERM);
+}
+
 /* Start the command of -x '|command', its standard input and output ours. */
 static void
 adopt_command(struct hub *hub, const char *command)
@@ -208,7 +218,7 @@ adopt_command(struct hub *hub, const char *command)
 	launch_init(&l, argv, env);
 	l.in = to[0];
 	l.out = from[1];
-	if (launch(&l) == -1)
+	if ((command_pid = launch(&l)) == -1)
 		die_errno(EXIT_TEMPORARY, "unable to run %s", command);
 	free(env);
 	close(to[0]);
@@ -265,6 +275,7 @@ main(int argc, char **argv)
 
 	die_name(argv[0]);
 	run_argv0(argv[0]);
+	launch_output();
 	launch_reserve();
 	parse(&o, argc, argv);
 	memset(&config, 0, sizeof(config));
@@ -286,6 +297,7 @@ main(int argc, char **argv)
 	if (plb == NULL)
 		die_errno(EXIT_TEMPORARY, "unable to start");
 	o.caller.fixed = config.fixed;
+	o.caller.leave = end_command;
 	o.caller.where = o.channel != NULL ? o.channel : address;
 	caller_run(&o.caller, &hub, plb, o.channel != NULL &&
 	    o.channel[0] == '|' ? adopt_command : NULL);

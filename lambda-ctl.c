@@ -146,6 +146,7 @@ main(int argc, char **argv)
 
 	die_name(argv[0]);
 	run_argv0(argv[0]);
+	launch_output();
 	launch_reserve();
 	while ((letter = getopt(argc, argv, "qvA:b:k:")) != -1) {
 		if (letter == 'A')

@@ -202,6 +202,13 @@ launch_find(const char *program)
 }
 
 void
+launch_output(void)
+{
+	if (fcntl(STDOUT_FILENO, F_GETFD) == -1)
+		die_errno(EXIT_TEMPORARY, "unable to write standard output");
+}
+
+void
 launch_reserve(void)
 {
 	int fd;

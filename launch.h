@@ -39,6 +39,9 @@ char **launch_environ(enum launch_whom, char *extra);
  */
 char *launch_find(const char *program);
 
+/* Die (111) where standard output, which is to have the result, is closed. */
+void launch_output(void);
+
 /* Open /dev/null in place of any of descriptors 0, 1, 2 that is closed, so that
  * nothing else ever gets their numbers. Dies (111) when it cannot. */
 void launch_reserve(void);

@@ -208,6 +208,13 @@ up(void *core, int64_t now, uint32_t peer, const struct peer_info *info)
 		plb_broker_up(p, peer);
 }
 
+/* What serves us on a Unix socket is another PLB. */
+static int
+is_plb(const struct hold_channel *c)
+{
+	return c->address[0] == '/';
+}
+
 static void
 down(void *core, int64_t now, uint32_t peer)
 {
@@ -218,7 +225,8 @@ down(void *core, int64_t now, uint32_t peer)
 	if (peer == p->broker)
 		p->broker = 0;
 	else if (c != NULL) {
-		snprintf(why, sizeof(why), "the channel%s%s was lost",
+		snprintf(why, sizeof(why), "the %s%s%s was lost",
+		    is_plb(c) ? "PLB" : "channel",
 		    c->address[0] == '\0' ? "" : " at ", c->address);
 		plb_channel_gone(p, now, hold_number(&p->hold, c), why);
 	} else
@@ -237,7 +245,7 @@ failed(void *core, int64_t now, uint32_t tag, struct slice reason)
 		return;
 	snprintf(why, sizeof(why), "unable to reach the seller at %s: %.*s",
 	    p->hold.channel[number].address, SLICE_ARG(reason));
-	outbox_log(&p->out, LOG_INFO, "%s", why);
+	outbox_log_once(&p->out, &p->unreached, LOG_INFO, "%s", why);
 	memset(&offers, 0, sizeof(offers));
 	offers.reason = slice_str(why);
 	plb_trouble(p, &offers);
@@ -340,6 +348,7 @@ tick(void *core, int64_t now)
 	plb_channel_tick(p, now);
 	if (!p->fixed)
 		plb_buy(p, now);
+	plb_grant_owed(p);
 	show_exports(p);
 	stop_when_done(p);
 }

@@ -15,8 +15,9 @@
  * requests in flight).
  *
  * What it cannot serve at once waits in a queue, first come first served among
- * what the tokens at hand can serve. A client has at most PLB_WINDOW requests
- * with us: its demand says so.
+ * what the tokens at hand can serve. A client has about
+ * twice as many requests with us as we hold tokens, and PLB_WINDOW at most: its
+ * demand says so. Where nothing is held it waits, and its input with it.
  */
 
 #include "core.h"

@@ -95,7 +95,8 @@ is_turned_away(const struct plb *p, uint32_t peer)
 }
 
 /* The connect that a channel answers: 1 with *ask, 0 when it is one that we
- * gave up on, -1 with EPROTO when it answers nothing. */
+ * gave up on, or of a PLB, which may answer more than once; -1 with EPROTO when
+ * it answers nothing. */
 static int
 take_ask(struct plb *p, struct hold_channel *c, struct ask *ask)
 {
@@ -105,6 +106,8 @@ take_ask(struct plb *p, struct hold_channel *c, struct ask *ask)
 	}
 	if (hold_answered(&p->hold, c, ask))
 		return 1;
+	if (p->fixed)
+		return 0;
 	errno = EPROTO;
 	return -1;
 }

@@ -17,6 +17,7 @@ struct plb_client {
 	uint32_t peer;	 /* 0 in a free one, and in the program's own */
 	unsigned role;
 	uint64_t tokens; /* it may send so many requests */
+	uint64_t owed;	 /* it asked for so many more */
 	struct request_list own;
 };
 
@@ -40,6 +41,7 @@ struct plb {
 	struct request_list queue;
 	struct plb_client *client; /* [0] is the program itself */
 	size_t nclients;
+	uint64_t window;	   /* as clients were last granted by */
 
 	uint32_t broker;      /* peer, or 0 */
 	uint32_t last_tag;    /* of a seller that was dialled */
@@ -66,6 +68,7 @@ struct plb {
 				 then; NEVER */
 	struct outbox_once stays; /* that there are none */
 
+	struct outbox_once unreached; /* a seller, and why */
 	int64_t look;	      /* when idle tokens are next looked at */
 	int64_t expire;	      /* when deadlines of the queue are looked at */
 	uint64_t seen;	      /* the groups' stamp when exports were looked at */
@@ -133,5 +136,7 @@ struct plb_client *plb_client(const struct plb *, uint32_t peer);
 void plb_lost(struct plb *, int64_t, struct hold_channel *, const char *why);
 void plb_dispatch(struct plb *, int64_t);
 void plb_expire(struct plb *, int64_t);
+/* More is held: grant clients what they asked for before. */
+int plb_grant_owed(struct plb *);
 
 #endif

@@ -48,11 +48,34 @@ plb_client_up(struct plb *p, uint32_t peer, unsigned role)
 	return 0;
 }
 
-/* The demand that goes with an answer: the client's window is refilled. */
+/*
+ * How many requests a client may have with us, and tokens for more: enough to
+ * keep what is held busy. The rest of its input stays with it.
+ */
+static uint64_t
+window(const struct plb *p)
+{
+	uint64_t held = plb_held(p);
+
+	if (held == 0)
+		return 0;
+	return held >= PLB_WINDOW / 2 ? PLB_WINDOW : 2 * held + 1;
+}
+
+static uint64_t
+room_of(const struct plb *p, const struct plb_client *c)
+{
+	uint64_t has = c->tokens + c->own.n;
+
+	return has < window(p) ? window(p) - has : 0;
+}
+
+/* The demand that goes with an answer, to a request that still counts. */
 static uint64_t
 refill(struct plb *p, struct plb_client *c)
 {
-	if (c->peer == 0 || p->stopping)
+	if (c->peer == 0 || p->stopping ||
+	    c->tokens + c->own.n > window(p))
 		return 0;
 	c->tokens++;
 	return 1;
@@ -103,37 +126,83 @@ fail(struct plb *p, struct request *r, int ran, const char *why)
 	fail_as(p, r, &how);
 }
 
+static int
+grant(struct plb *p, struct plb_client *c, uint64_t quantity)
+{
+	struct msg m;
+
+	memset(&m, 0, sizeof(m));
+	m.type = MSG_DEMAND;
+	m.u.demand.tokens = quantity;
+	c->tokens += quantity;
+	return outbox_send(&p->out, c->peer, &m);
+}
+
+static int
+refuse(struct plb *p, uint32_t peer, int final, const char *why)
+{
+	struct msg m;
+
+	memset(&m, 0, sizeof(m));
+	m.type = MSG_REFUSE;
+	m.u.refuse.reason = slice_str(why);
+	m.u.refuse.final = (uint64_t)final;
+	return outbox_send(&p->out, peer, &m);
+}
+
+/* What is not to be had now is owed: it is granted once it is there. */
 int
 plb_on_connect(struct plb *p, int64_t now, uint32_t peer, const struct msg *m)
 {
 	struct plb_client *c = plb_client(p, peer);
-	struct msg answer;
+	uint64_t quantity = m->u.connect.quantity, room;
 	char why[REASON_MAX];
 
-	(void)now;
 	if (c == NULL) {
 		errno = EPROTO;
 		return -1;
 	}
-	memset(&answer, 0, sizeof(answer));
 	if (!slice_equal(m->u.connect.module, plb_module(p))) {
 		snprintf(why, sizeof(why), "this PLB serves %.*s, not %.*s",
 		    SLICE_ARG(plb_module(p)), SLICE_ARG(m->u.connect.module));
-		answer.type = MSG_REFUSE;
-		answer.u.refuse.reason = slice_str(why);
-		answer.u.refuse.final = 1;
-	} else if (p->stopping || c->tokens + c->own.n >= PLB_WINDOW) {
-		answer.type = MSG_REFUSE;
-		answer.u.refuse.reason = slice_str(p->stopping ?
-			"this PLB is ending" : "you hold a full window");
-	} else {
-		answer.type = MSG_DEMAND;
-		answer.u.demand.tokens = PLB_WINDOW - c->tokens - c->own.n;
-		if (answer.u.demand.tokens > m->u.connect.quantity)
-			answer.u.demand.tokens = m->u.connect.quantity;
-		c->tokens += answer.u.demand.tokens;
+		return refuse(p, peer, 1, why);
 	}
-	return outbox_send(&p->out, peer, &answer);
+	if (p->stopping)
+		return refuse(p, peer, 0, "this PLB is ending");
+	room = room_of(p, c);
+	if (quantity <= room) {
+		c->owed = 0;
+		return grant(p, c, quantity);
+	}
+	c->owed = quantity - room;
+	if (room > 0)
+		return grant(p, c, room);
+	plb_want(p, now, plb_held(p) + 1);
+	if (refuse(p, peer, 0, "there is no more for now") == -1)
+		return -1;
+	return plb_trouble_tell(p, c);
+}
+
+int
+plb_grant_owed(struct plb *p)
+{
+	uint64_t was = p->window, room;
+	struct plb_client *c;
+
+	p->window = window(p);
+	if (p->window <= was || p->stopping)
+		return 0;
+	for (c = p->client + 1; c < p->client + p->nclients; c++) {
+		room = c->owed > 0 ? room_of(p, c) : 0;
+		if (room > c->owed)
+			room = c->owed;
+		if (room == 0)
+			continue;
+		c->owed -= room;
+		if (grant(p, c, room) == -1)
+			return -1;
+	}
+	return 0;
 }
 
 int
@@ -419,19 +488,20 @@ plb_on_fail(struct plb *p, int64_t now, uint32_t peer, const struct msg *m)
 	return 0;
 }
 
-/* The channel is gone with what was in flight there: the newest first, so that
- * the oldest is the first again in the queue. */
+/* The channel is gone with what was in flight there. What is run again goes
+ * back the newest first, so that the oldest is the first again in the queue. */
 void
 plb_lost(struct plb *p, int64_t now, struct hold_channel *c, const char *why)
 {
-	struct request *r;
+	struct request *r, *next;
 
-	while ((r = request_last(&p->requests, &c->sent)) != NULL) {
-		if (r->retries > 0 && !r->abandoned)
-			run_again(p, now, r, 1);
-		else
+	for (r = request_first(&p->requests, &c->sent); r != NULL; r = next) {
+		next = request_next(&p->requests, REQUEST_PLACE, r);
+		if (r->retries == 0 || r->abandoned)
 			fail(p, r, 1, why);
 	}
+	while ((r = request_last(&p->requests, &c->sent)) != NULL)
+		run_again(p, now, r, 1);
 }
 
 /* Giving up. */
@@ -480,8 +550,8 @@ plb_on_abandon(struct plb *p, int64_t now, uint32_t peer, const struct msg *m)
 	fail.u.fail.id = r->client_id;
 	fail.u.fail.ran = r->channel != 0 || r->ran;
 	fail.u.fail.reason = slice_str("abandoned");
-	abandon(p, r);
 	fail.u.fail.demand = refill(p, c);
+	abandon(p, r);
 	return outbox_send(&p->out, peer, &fail);
 }
 
@@ -497,7 +567,7 @@ plb_client_down(struct plb *p, int64_t now, uint32_t peer)
 	while ((r = request_first(&p->requests, &c->own)) != NULL)
 		abandon(p, r);
 	c->peer = 0;
-	c->tokens = 0;
+	c->tokens = c->owed = 0;
 }
 
 /* Requests whose time is up before they could be sent. */

@@ -30,7 +30,7 @@ same "$(lambda-call calc echo </dev/null | wc -c | tr -d ' ')" 0
 dd if=/dev/zero of="$tmp/large" bs=1048576 count=17 2>/dev/null
 lambda-call calc echo <"$tmp/large" >"$tmp/back" 2>"$tmp/err"
 same $? 100
-grep -q '16 MiB' "$tmp/err" || fail "no sentence for a body that is too large"
+grep -q 'is over 16646144 bytes' "$tmp/err" || fail "no sentence for a body that is too large"
 
 # Exit statuses, and standard error in the log with the request's id.
 for status in 0 1 7 100 255; do
@@ -82,6 +82,40 @@ same "$(printf '3:a\nb,0:,' | lambda-call -N calc echo)" '3:a
 b,0:,'
 same "$(printf '\0\0\0\2hi' | lambda-call -4 calc echo |
     od -An -c | tr -s ' ')" ' \0 \0 \0 002 h i'
+
+# The last record need not be ended, be it the only one or not.
+same "$(printf 'abc' | lambda-call -L calc echo)" abc
+same "$(printf 'a\n\nx' | lambda-call -L calc echo x)" '[x]a
+[x]
+[x]x'
+same "$(printf 'a\0b' | lambda-call -0 calc echo | tr '\0' '|')" 'a|b|'
+same "$(printf '' | lambda-call -L calc echo)" ''
+printf '1:a,1:b' | lambda-call -N calc echo >"$tmp/out" 2>"$tmp/err"
+same $? 100
+same "$(cat "$tmp/out")" 1:a,
+grep -q 'record 2 of the input is cut short' "$tmp/err" || fail "not cut short"
+# A closed standard output is no success, and a command that is no channel is
+# told, and ended.
+tells 111 'unable to write standard output: ' \
+    sh -c 'exec lambda-call calc pi 1 >&- </dev/null'
+tells 111 'does not speak as a channel: it has to run lambda-channel' \
+    lambda-call -x '|exec sleep 1000.75' calc pi 1
+until_true 10 sh -c '! ps ax | grep -q "[s]leep 1000.75"' ||
+    fail "the command is left behind"
+# Through a PLB, too, input that there is no capacity for stays where it is.
+start none lambda-plb -c 4 -s "$tmp/none.plb" nobody
+logged none 'serving on'
+(
+	echo one
+	echo two
+	echo three
+) | (
+	lambda-call -L -T 0.5 -s "$tmp/none.plb" nobody 2>/dev/null
+	cat
+) >"$tmp/left"
+same "$(cat "$tmp/left")" 'one
+two
+three'
 
 # A line that fails costs itself alone, and the exit status is 111.
 printf '1\n0\n2\n' | lambda-call -L calc status >"$tmp/out" 2>"$tmp/err"

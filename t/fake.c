@@ -89,6 +89,19 @@ fake_client(uint32_t peer, uint64_t tokens)
 }
 
 void
+fake_left(unsigned seller, uint64_t tokens, uint32_t peer, uint32_t peer2)
+{
+	uint32_t channel = fake_channel(seller, tokens);
+
+	fake_client(peer, tokens);
+	if (peer2 != 0)
+		fake_client(peer2, tokens);
+	drive_down(&fake, channel);
+	drive_tick(&fake);
+	drive_forget(&fake);
+}
+
+void
 fake_exports(const char *version, const char *export)
 {
 	char *exports[1];

@@ -25,6 +25,9 @@ void fake_end(void);
 /* Both are linked and lost by drive_up() and drive_down(), too. */
 void fake_broker(uint32_t peer);
 void fake_client(uint32_t peer, uint64_t tokens);
+/* Clients with so many tokens each, of a PLB that held as much and has lost it;
+ * 0: no second one. The seller was this one. */
+void fake_left(unsigned seller, uint64_t tokens, uint32_t peer, uint32_t peer2);
 
 /* The attributes that fills say from now on: an export ("f/1"), or NULL. */
 void fake_exports(const char *version, const char *export);

@@ -238,6 +238,30 @@ test_line_bound(void **state)
 }
 
 /* What is put comes out again. */
+/* The last line need not be ended; of the others, what is left is cut short. The
+ * reader goes on from there. */
+static void
+test_last(void **state)
+{
+	static const enum frame_kind kinds[] = { FRAME_LINE, FRAME_NUL,
+		FRAME_NETSTRING, FRAME_PACKET4, FRAME_MUX };
+	const unsigned char *p = (const unsigned char *)"2:a";
+	struct frame_reader r;
+	struct frame f;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		memset(&r, 0, sizeof(r));
+		r.kind = kinds[i];
+		if (i < 3)
+			assert_int_equal(frame_next(&r, p, 3, &f), 0);
+		assert_int_equal(frame_last(&r, p, 3, &f), i < 2);
+		assert_true(slice_equal(f.body, slice_of(p, 3)));
+		assert_int_equal(frame_next(&r, p, 0, &f), 0);
+	}
+}
+
 static void
 test_round_trip(void **state)
 {
@@ -284,6 +308,7 @@ main(void)
 		cmocka_unit_test(test_next),
 		cmocka_unit_test(test_bad),
 		cmocka_unit_test(test_line_bound),
+		cmocka_unit_test(test_last),
 		cmocka_unit_test(test_round_trip),
 		cmocka_unit_test(test_names),
 	};

@@ -350,9 +350,8 @@ test_offers(void **state)
 	struct msg m;
 
 	(void)state;
-	fake_begin(1);
-	fake_client(CLIENT, 5);
-	fake_client(CLIENT2, 5);
+	fake_begin(2);
+	fake_left(9, 2, CLIENT, CLIENT2);
 	assert_int_equal(fake_request(CLIENT, 1, "f"), 0);
 	drive_up(&fake, 60, ROLE_PLB, 0, "", "");
 	drive_forget(&fake);

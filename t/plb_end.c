@@ -359,7 +359,7 @@ test_wrong_fill(void **state)
 	fake_begin(4);
 	fake_buy(&m);
 	order = m.u.buy.order;
-	fake_client(CLIENT, 1);
+	drive_up(&fake, CLIENT, ROLE_CALLER, 0, "", "");
 	drive_forget(&fake);
 	memset(&c, 0, sizeof(c));
 	c.address = slice_str("10.0.0.1:1");
