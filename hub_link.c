@@ -75,8 +75,8 @@ give_slot(struct hub *h, struct hub_link *l)
 const char *
 hub_link_name(const struct hub_link *l, char buf[HUB_PEER_TEXT])
 {
-	const char *role = l->link.phase == LINK_HELLO ? "peer" :
-	    role_name(l->link.role);
+	const char *role = l->link.role == 0 ? "peer" :
+					       role_name(l->link.role);
 
 	snprintf(buf, HUB_PEER_TEXT, "%s%s%s", role,
 	    l->address[0] == '\0' ? "" : " ", l->address);
@@ -221,7 +221,8 @@ on_connected(void *arg)
 {
 	struct hub_link *l = arg;
 
-	link_heard(&l->link, loop_now(l->hub->loop));
+	link_connected(&l->link, loop_now(l->hub->loop));
+	arm_link(l);
 }
 
 static void
@@ -307,12 +308,13 @@ hub_dial_failed(struct hub *h, struct slice address, uint32_t tag, int self,
     const char *why)
 {
 	int64_t now = loop_now(h->loop);
-	int first = peers_tries(&h->peers, address) == 0;
+	int known = self ? peers_known_self(&h->peers, address) :
+			   peers_tries(&h->peers, address) > 0;
 
 	if (peers_failed(&h->peers, now, address, self)) {
 		if (h->ops->failed != NULL) /* and the core says so */
 			h->ops->failed(h->core, now, tag, slice_str(why));
-	} else if (first && !self)
+	} else if (!known)
 		log_info("unable to link to %.*s: %s", SLICE_ARG(address), why);
 	else
 		log_debug("unable to link to %.*s: %s", SLICE_ARG(address),

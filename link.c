@@ -291,6 +291,12 @@ link_heard(struct link *l, int64_t now)
 }
 
 void
+link_connected(struct link *l, int64_t now)
+{
+	l->since = l->heard = now;
+}
+
+void
 link_sent(struct link *l, int64_t now)
 {
 	l->sent = now;

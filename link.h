@@ -21,7 +21,7 @@
 #include "msg.h"
 #include "sha256.h"
 
-#define LINK_HANDSHAKE_MS 3000	/* from the start to proven */
+#define LINK_HANDSHAKE_MS 3000	/* from connected to proven */
 #define LINK_ALIVE_MS	  5000	/* something is sent at least this often */
 #define LINK_DEAD_MS	  15000 /* of silence */
 #define LINK_LATE_MS	  1000	/* a turn later than this judges nobody */
@@ -90,6 +90,10 @@ ssize_t link_input(struct link *, int64_t now, const unsigned char *p,
 /* Bytes came, whole frame or not; or may have, unread while reading is paused
  * (the driver says so then). */
 void link_heard(struct link *, int64_t now);
+
+/* A connect() is done, so the time for the handshake begins now: until then it
+ * was the time for connecting. Before anything came. */
+void link_connected(struct link *, int64_t now);
 
 /* Something was queued into out by others. */
 void link_sent(struct link *, int64_t now);

@@ -17,8 +17,7 @@
 enum state {
 	WAITING,  /* until it is due */
 	DIALLING, /* and shaking hands */
-	RESTING,  /* its peer is linked */
-	OURSELVES /* it is kept to be known again, and never dialled */
+	RESTING	  /* its peer is linked */
 };
 
 struct target {
@@ -30,6 +29,7 @@ struct target {
 	int64_t due;   /* to be dialled, when waiting */
 	int64_t until; /* DIAL_HOUR: given up then */
 	uint32_t tag;
+	int self;	  /* it said last that it is ourselves */
 	unsigned tries;	  /* that failed since it was last linked */
 	unsigned backoff; /* doublings of the next delay */
 	size_t slot;	  /* its place in the heap */
@@ -291,13 +291,22 @@ rests(const struct target *t)
 	return t->peer != NULL && t->peer->handle != 0;
 }
 
-/* It was dialled in vain: wait, rest or go. 1 when it was DIAL_ONCE. */
+/*
+ * It was dialled in vain: wait, rest or go. 1 when it was DIAL_ONCE. That it is
+ * ourselves is what an unproven hello says, and any stranger can send ours back:
+ * so it is dialled again, though no sooner than a peer that never answers.
+ */
 static int
-tried(struct peers *p, int64_t now, struct target *t)
+tried(struct peers *p, int64_t now, struct target *t, int self)
 {
 	int once = t->keep == DIAL_ONCE;
 
 	t->tries++;
+	if (self) {
+		t->self = 1;
+		t->backoff = DOUBLINGS;
+		detach(p, t);
+	}
 	if (once || expired(t, now))
 		forget(p, t);
 	else if (!rests(t))
@@ -352,12 +361,9 @@ peers_want(struct peers *p, int64_t now, struct slice address, enum dial dial,
 	fresh = t == NULL;
 	if (fresh && add(p, address, &t) == -1)
 		return -1;
-	if (t->state == OURSELVES && dial != DIAL_ONCE)
-		return 0;
 	/* Who asks for one try gets it, and hears how it went, unless the
 	 * target is kept linked anyway. */
-	if (dial == DIAL_ONCE && t->keep == DIAL_ONCE &&
-	    (t->state == RESTING || t->state == OURSELVES))
+	if (dial == DIAL_ONCE && t->keep == DIAL_ONCE && t->state == RESTING)
 		fresh = 1;
 	if (dial > t->keep)
 		t->keep = dial;
@@ -374,7 +380,7 @@ peers_unwant(struct peers *p, struct slice address)
 {
 	struct target *t = find(p, address);
 
-	if (t != NULL && t->state != OURSELVES)
+	if (t != NULL)
 		forget(p, t);
 }
 
@@ -406,17 +412,8 @@ int
 peers_failed(struct peers *p, int64_t now, struct slice address, int self)
 {
 	struct target *t = find(p, address);
-	int once;
 
-	if (t == NULL || t->state != DIALLING)
-		return 0;
-	if (!self)
-		return tried(p, now, t);
-	once = t->keep == DIAL_ONCE;
-	t->keep = DIAL_ONCE;
-	leave(p, t, OURSELVES);
-	detach(p, t);
-	return once;
+	return t == NULL || t->state != DIALLING ? 0 : tried(p, now, t, self);
 }
 
 unsigned
@@ -425,6 +422,14 @@ peers_tries(const struct peers *p, struct slice address)
 	const struct target *t = find(p, address);
 
 	return t == NULL ? 0 : t->tries;
+}
+
+int
+peers_known_self(const struct peers *p, struct slice address)
+{
+	const struct target *t = find(p, address);
+
+	return t != NULL && t->self;
 }
 
 /* Of the present link and a new one, does the present stay? Both ends come to
@@ -459,6 +464,7 @@ reached(struct peers *p, struct target *t, struct linked *k, int stays)
 		return;
 	}
 	t->tries = 0;
+	t->self = 0;
 	leave(p, t, RESTING);
 	attach(p, t, k);
 }
@@ -474,7 +480,7 @@ peers_up(struct peers *p, int64_t now, uint32_t handle, unsigned role,
 	assert(handle != 0);
 	if (k == NULL) {
 		if (t != NULL && t->state == DIALLING)
-			tried(p, now, t);
+			tried(p, now, t, 0);
 		errno = ENOMEM;
 		return -1;
 	}
@@ -535,8 +541,8 @@ peers_next(const struct peers *p, const struct target *t)
 void
 target_print(const struct target *t, char *buf, size_t len)
 {
-	static const char *const states[] = { "waiting", "dialling", "linked",
-		"ourselves" };
+	static const char *const states[] = { "waiting", "dialling",
+		"linked" };
 	static const char *const keeps[] = { "once", "hour", "forever" };
 	char id[ID_TEXT];
 	struct id instance;
@@ -544,7 +550,8 @@ target_print(const struct target *t, char *buf, size_t len)
 	int n;
 
 	n = snprintf(buf, len, "%.*s %s %s tries %u",
-	    SLICE_ARG(slice_of(t->address, t->len)), states[t->state],
+	    SLICE_ARG(slice_of(t->address, t->len)),
+	    t->self ? "ourselves" : states[t->state],
 	    keeps[t->keep], t->tries);
 	if (t->peer == NULL || n < 0 || (size_t)n >= len)
 		return;

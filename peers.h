@@ -78,6 +78,9 @@ int peers_failed(struct peers *, int64_t now, struct slice address, int self);
  * first, or when there is no such target. */
 unsigned peers_tries(const struct peers *, struct slice address);
 
+/* Has it answered as ourselves since it was last linked? */
+int peers_known_self(const struct peers *, struct slice address);
+
 /*
  * A link is proven. address is what we dialled (empty: the peer dialled us).
  * *loser is set to the connection that must close: 0 none, the new link's

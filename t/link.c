@@ -737,6 +737,21 @@ test_eof_reasons(void **state)
 	    "closed by the peer");
 }
 
+/* A connect() may take its time: the handshake has its own from then on. */
+static void
+test_connected(void **state)
+{
+	(void)state;
+	end_start(&dialler, 1, 1000);
+	assert_int_equal(link_deadline(&dialler.link), 4000);
+	link_connected(&dialler.link, 3900);
+	assert_int_equal(link_deadline(&dialler.link), 6900);
+	assert_int_equal(link_tick(&dialler.link, 6899), 0);
+	errno = 0;
+	assert_int_equal(link_tick(&dialler.link, 6900), -1);
+	assert_int_equal(errno, ETIMEDOUT);
+}
+
 int
 main(void)
 {
@@ -751,6 +766,7 @@ main(void)
 		TEST(test_wrong_key_of_acceptor),
 		TEST(test_hellos_are_proven),
 		TEST(test_key_required),
+		TEST(test_connected),
 		TEST(test_ourselves),
 		TEST(test_own_nonce),
 		TEST(test_versions),
