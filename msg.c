@@ -110,6 +110,10 @@ decode_field(const struct field *f, struct slice value, unsigned char *base)
 	if (f->kind == FIELD_ID)
 		return decode_id(f, value,
 		    base == NULL ? NULL : base + f->offset);
+	if (value.len == 0)
+		return 0; /* as if it were absent */
+	if (f->kind == FIELD_NAME && !slice_is_name(value))
+		return fail_with(EPROTO);
 	if (f->kind == FIELD_LIST && check_list(value, f->of) == -1)
 		return -1;
 	if (f->kind == FIELD_GROUP && group_decode(f->of, value, NULL) == -1)

@@ -292,7 +292,14 @@ struct seller { /* of a fill */
 /*
  * The table. msg_row() is NULL for a type that is not a message.
  */
-enum field_kind { FIELD_UINT, FIELD_BYTES, FIELD_ID, FIELD_LIST, FIELD_GROUP };
+enum field_kind {
+	FIELD_UINT,
+	FIELD_BYTES,
+	FIELD_NAME, /* bytes that are a name: slice_is_name() */
+	FIELD_ID,
+	FIELD_LIST,
+	FIELD_GROUP
+};
 
 struct field {
 	unsigned char type;

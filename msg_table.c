@@ -23,6 +23,8 @@
 	FIELD(T, type, FIELD_UINT, m, req, max, NULL)
 #define BYTES(T, type, m, req, max) \
 	FIELD(T, type, FIELD_BYTES, m, req, max, NULL)
+#define NAME(T, type, m, req) \
+	FIELD(T, type, FIELD_NAME, m, req, NAME_BYTES_MAX, NULL)
 #define IDENT(T, type, m, req) \
 	FIELD(T, type, FIELD_ID, m, req, ID_SIZE, NULL)
 #define LIST(T, type, m, req, max, of) \
@@ -97,15 +99,15 @@ static const struct field peers_fields[] = {
 	LIST(msg_peers, 2, peers, 0, LIST_MAX, &schema_peer_item),
 };
 static const struct field subscribe_fields[] = {
-	BYTES(msg_subscribe, 2, module, REQUIRED, NAME_BYTES_MAX),
+	NAME(msg_subscribe, 2, module, REQUIRED),
 };
 static const struct field exchanges_fields[] = {
-	BYTES(msg_exchanges, 2, module, REQUIRED, NAME_BYTES_MAX),
+	NAME(msg_exchanges, 2, module, REQUIRED),
 	LIST(msg_exchanges, 4, exchanges, 0, LIST_MAX, &schema_peer_item),
 };
 static const struct field sell_fields[] = {
 	UINT(msg_sell, 2, order, REQUIRED, UINT_ANY),
-	BYTES(msg_sell, 4, module, REQUIRED, NAME_BYTES_MAX),
+	NAME(msg_sell, 4, module, REQUIRED),
 	UINT(msg_sell, 6, quantity, 0, COUNT_MAX),
 	GROUP(msg_sell, 7, attrs, 0, &schema_attrs),
 	GROUP(msg_sell, 8, contact, 0, &schema_contact),
@@ -114,7 +116,7 @@ static const struct field sell_fields[] = {
 };
 static const struct field buy_fields[] = {
 	UINT(msg_buy, 2, order, REQUIRED, UINT_ANY),
-	BYTES(msg_buy, 4, module, REQUIRED, NAME_BYTES_MAX),
+	NAME(msg_buy, 4, module, REQUIRED),
 	UINT(msg_buy, 6, missing, 0, COUNT_MAX),
 	UINT(msg_buy, 8, settled, 0, UINT_ANY),
 	UINT(msg_buy, 9, held, 0, COUNT_MAX),
@@ -147,7 +149,7 @@ static const struct field waiting_fields[] = {
 };
 static const struct field connect_fields[] = {
 	UINT(msg_connect, 2, quantity, REQUIRED, COUNT_MAX),
-	BYTES(msg_connect, 4, module, REQUIRED, NAME_BYTES_MAX),
+	NAME(msg_connect, 4, module, REQUIRED),
 	IDENT(msg_connect, 6, seller, 0),
 	IDENT(msg_connect, 8, exchange, 0),
 	UINT(msg_connect, 10, counter, 0, UINT_ANY),

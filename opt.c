@@ -51,12 +51,7 @@ opt_address(int letter, const char *arg, int default_port, struct addr *a)
 const char *
 opt_name(const char *what, const char *arg)
 {
-	const unsigned char *p;
-
-	for (p = (const unsigned char *)arg; *p != '\0'; p++)
-		if (*p <= ' ' || *p == 0x7f || *p == '/')
-			break;
-	if (*arg == '\0' || *p != '\0' || strlen(arg) > NAME_BYTES_MAX)
+	if (!slice_is_name(slice_str(arg)) || strlen(arg) > NAME_BYTES_MAX)
 		die(EXIT_USAGE, "%s name '%s': give 1 to %d characters without "
 		    "space or slash", what, arg, NAME_BYTES_MAX);
 	return arg;

@@ -38,6 +38,20 @@ slice_equal(struct slice a, struct slice b)
 	return a.len == b.len && (a.len == 0 || memcmp(a.p, b.p, a.len) == 0);
 }
 
+/* Can it be a name: something, and no space, control byte or slash in it? So
+ * it is a word of a line and a part of a path. Its length is the caller's to
+ * bound. */
+static inline int
+slice_is_name(struct slice s)
+{
+	size_t i;
+
+	for (i = 0; i < s.len; i++)
+		if (s.p[i] <= ' ' || s.p[i] == 0x7f || s.p[i] == '/')
+			return 0;
+	return s.len > 0;
+}
+
 /* For printf("%.*s"): the two arguments of a slice. */
 #define SLICE_ARG(s) (int)(s).len, (s).len ? (const char *)(s).p : ""
 

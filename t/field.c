@@ -166,8 +166,7 @@ test_missing(void **state)
 			insert(&p, k, f->type, slice_str(""));
 			assert_int_equal(refusal_of_parts(s, &p),
 			    f->required ? EPROTO :
-			    f->kind == FIELD_ID ? ERANGE :
-			    f->of == &schema_contact ? EPROTO : 0);
+			    f->kind == FIELD_ID ? ERANGE : 0);
 		}
 	}
 }
@@ -313,13 +312,14 @@ test_instance_ids(void **state)
 static int
 refusal_of_size(const struct schema *s, const struct field *f, size_t n)
 {
-	unsigned char *p = calloc(1, n + 16);
+	unsigned char *p = malloc(n + 16);
 	struct tlv_writer w;
 	struct msg m;
 	size_t len;
 	int r;
 
 	assert_non_null(p);
+	memset(p, f->kind == FIELD_NAME ? 'n' : 0, n + 16);
 	tlv_writer_init(&w, p, n + 16);
 	tlv_put_head(&w, f->type, n);
 	for (len = n; tlv_size(len) > n && len > 0; len--)
@@ -357,6 +357,37 @@ test_lengths(void **state)
 				    f->max), 0);
 		}
 	}
+}
+
+/* One byte that may not be there makes a name none, wherever it stands. */
+static void
+test_names(void **state)
+{
+	const struct schema *s;
+	char name[] = "abc";
+	size_t i, k, at;
+	int c, names = 0;
+
+	(void)state;
+	for (i = 0; i < nschemas; i++) {
+		s = schemas[i];
+		for (k = 0; k < s->n; k++) {
+			if (s->fields[k].kind != FIELD_NAME)
+				continue;
+			names++;
+			for (c = 0; c < 3 * 256; c++) {
+				at = (size_t)c / 256;
+				memcpy(name, "abc", 3);
+				name[at] = (char)(unsigned char)c;
+				assert_int_equal(refusal_with(s, k,
+				    slice_of(name, 3)), c % 256 <= ' ' ||
+				    c % 256 == 0x7f || c % 256 == '/' ?
+				    EPROTO : 0);
+			}
+		}
+	}
+	assert_int_equal(names, 6); /* subscribe, unsubscribe, exchanges, sell,
+				       buy, connect */
 }
 
 /* What is in a list or a group is checked with it, to its depth. */
@@ -403,6 +434,7 @@ main(void)
 		TEST(test_integers),
 		TEST(test_instance_ids),
 		TEST(test_lengths),
+		TEST(test_names),
 		TEST(test_inner),
 	};
 

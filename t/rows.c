@@ -49,6 +49,9 @@ print_kind(const struct field *f)
 	case FIELD_BYTES:
 		printf("bytes");
 		break;
+	case FIELD_NAME:
+		printf("name");
+		break;
 	case FIELD_GROUP:
 		printf("group %s", f->of->name);
 		break;
@@ -60,7 +63,7 @@ print_kind(const struct field *f)
 		break;
 	}
 	printf(", at most %" PRIu64, (uint64_t)f->max);
-	if (f->kind != FIELD_BYTES)
+	if (f->kind != FIELD_BYTES && f->kind != FIELD_NAME)
 		printf(" bytes");
 }
 

@@ -50,6 +50,20 @@ random_string(size_t max)
 	return slice_of(p, n);
 }
 
+/* Of all bytes that a name may have. */
+static struct slice
+random_name(size_t max)
+{
+	struct slice s = random_string(max);
+	unsigned char *p = arena + used - s.len;
+	size_t i;
+
+	for (i = 0; i < s.len; i++)
+		while (!slice_is_name(slice_of(p + i, 1)))
+			p[i] = (unsigned char)rng_next(&rng);
+	return s;
+}
+
 struct slice
 sample_encode(const struct schema *s, const void *base)
 {
@@ -116,6 +130,9 @@ make_field(const struct field *f, unsigned char *base)
 		break;
 	case FIELD_BYTES:
 		*s = random_string(f->max);
+		break;
+	case FIELD_NAME:
+		*s = random_name(f->max);
 		break;
 	case FIELD_LIST:
 		*s = random_list(f->of);
