@@ -117,6 +117,7 @@ TESTS =\
 	t/plb_run.test\
 	t/plb_switch.test\
 	t/proxies.test\
+	t/report.test\
 	t/requests.test\
 	t/resolvconf.test\
 	t/rng.test\
@@ -343,6 +344,7 @@ T_PLB_RUN =	t/plb_run.o $(F_PLB)
 T_PLB_SWITCH =	t/plb_switch.o $(F_PLB)
 T_PROXIES =	t/proxies.o proxies.o launch.o addr.o attrs.o attrs_build.o buf.o die.o\
 		log.o msg.o msg_table.o run.o tlv.o
+T_REPORT =	t/report.o buf.o msg.o msg_table.o outbox.o report.o scratch.o tlv.o
 T_REQUESTS =	t/requests.o requests.o msg.o msg_table.o tlv.o
 B_PLB =		t/bench/plb.o $(X_PLB)
 T_WORKER =	t/worker.o worker.o launch.o buf.o die.o loop.o loop_timer.o\
@@ -466,6 +468,8 @@ t/plb_switch.test: $(T_PLB_SWITCH)
 	$(LINK) $(T_PLB_SWITCH) $(CMOCKA)
 t/proxies.test: $(T_PROXIES)
 	$(LINK) $(T_PROXIES) $(CMOCKA)
+t/report.test: $(T_REPORT)
+	$(LINK) $(T_REPORT) $(CMOCKA)
 t/requests.test: $(T_REQUESTS)
 	$(LINK) $(T_REQUESTS) $(CMOCKA)
 t/bench/plb.bench: $(B_PLB)
@@ -640,7 +644,7 @@ contacts.o: buf.h contacts.h map.h slice.h
 crew.o: crew.h
 desk.o: addr.h buf.h conn.h contacts.h desk.h die.h discovery.h epmd.h log.h\
 	loop.h map.h msg.h net.h outbox.h registry.h slice.h tlv.h
-die.o: die.h
+die.o: die.h escape.h
 discovery.o: buf.h contacts.h discovery.h discovery_state.h epmd.h log.h\
 	map.h msg.h outbox.h registry.h slice.h tlv.h
 discovery_answer.o: buf.h contacts.h discovery.h discovery_state.h epmd.h\
@@ -707,7 +711,7 @@ listener.o: buf.h core.h listener.h listener_state.h log.h map.h msg.h\
 	outbox.h slice.h tlv.h
 listener_share.o: buf.h core.h listener.h listener_state.h map.h msg.h\
 	outbox.h slice.h tlv.h
-log.o: die.h log.h
+log.o: die.h escape.h log.h
 loop.o: die.h loop.h loop_state.h signals.h
 loop_timer.o: loop.h loop_state.h
 loop_watch.o: loop.h loop_state.h
@@ -746,7 +750,7 @@ queue.o: chain.h queue.h
 registry.o: buf.h epmd.h map.h registry.h slice.h
 rendezvous.o: map.h msg.h rendezvous.h slice.h tlv.h
 replace.o: replace.h slice.h
-report.o: buf.h msg.h outbox.h report.h scratch.h slice.h tlv.h
+report.o: buf.h escape.h msg.h outbox.h report.h scratch.h slice.h tlv.h
 requests.o: msg.h requests.h slice.h tlv.h
 reserve.o: chain.h reserve.h
 resolvconf.o: addr.h dns.h resolvconf.h rng.h slice.h
@@ -843,6 +847,7 @@ t/plb_run.o: buf.h core.h msg.h outbox.h plb.h slice.h t/drive.h t/fake.h\
 t/plb_switch.o: attrs.h buf.h core.h msg.h outbox.h plb.h slice.h t/drive.h\
 	t/fake.h tlv.h
 t/proxies.o: addr.h attrs.h buf.h die.h msg.h proxies.h slice.h tlv.h
+t/report.o: buf.h msg.h outbox.h report.h scratch.h slice.h tlv.h
 t/requests.o: msg.h requests.h slice.h tlv.h
 t/resolvconf.o: addr.h dns.h resolvconf.h rng.h slice.h
 t/rng.o: rng.h

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "die.h"
+#include "escape.h"
 
 #define TEXT_MAX 4096
 
@@ -26,14 +27,18 @@ die_progname(void)
 	return progname;
 }
 
-/* why is added behind a colon, unless it is NULL. */
+/* why is added behind a colon, unless it is NULL. What is not printable is
+ * escaped, as in the log. */
 static void
 complain(int code, const char *why, const char *fmt, va_list ap)
 {
-	char text[TEXT_MAX];
+	char text[TEXT_MAX], line[TEXT_MAX];
+	const char *p = text;
+	size_t len;
 
 	vsnprintf(text, sizeof(text), fmt, ap);
-	fprintf(stderr, "%s: fatal: %s%s%s\n", progname, text,
+	len = escape(line, sizeof(line), &p, ESCAPE_ASCII);
+	fprintf(stderr, "%s: fatal: %.*s%s%s\n", progname, (int)len, line,
 	    why == NULL ? "" : ": ", why == NULL ? "" : why);
 	exit(code);
 }

@@ -8,6 +8,8 @@
  *
  * Exit codes: 0 done, 100 wrong usage or configuration (trying again is of no
  * use), 111 a temporary failure (trying again may help).
+ *
+ * A message is one line: what is not printable ASCII comes out as \xHH.
  */
 
 #include <stdarg.h>

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "die.h"
+#include "escape.h"
 #include "log.h"
 
 #define STALL_MS 50 /* waited once for a slow reader, before losing lines */
@@ -28,31 +29,12 @@ log_less(void)
 		log_level = (enum log_level)(log_level - 1);
 }
 
-/*
- * Escape what is not printable ASCII, after the len bytes of the line already
- * there, and end it. Room is kept for "..." and the newline.
- */
+/* Put the text after the len bytes of the line already there, and end it. Room
+ * is kept for "..." and the newline. */
 static size_t
 finish(char *line, size_t len, const char *text, int cut)
 {
-	static const char hex[] = "0123456789abcdef";
-	const size_t end = LOG_LINE_MAX - 4;
-	unsigned char c;
-
-	for (; (c = (unsigned char)*text) != '\0'; text++) {
-		if (c >= ' ' && c <= '~') {
-			if (1 > end - len)
-				break;
-			line[len++] = (char)c;
-			continue;
-		}
-		if (4 > end - len)
-			break;
-		line[len++] = '\\';
-		line[len++] = 'x';
-		line[len++] = hex[c >> 4];
-		line[len++] = hex[c & 15];
-	}
+	len += escape(line + len, LOG_LINE_MAX - 4 - len, &text, ESCAPE_ASCII);
 	if (cut || *text != '\0') {
 		memcpy(line + len, "...", 3);
 		len += 3;

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "escape.h"
 #include "report.h"
 
 void
@@ -31,19 +32,22 @@ flush(struct report *r, int more)
 void
 report_row(struct report *r, const char *fmt, ...)
 {
-	char row[REPORT_ROW_MAX];
+	char text[REPORT_ROW_MAX], row[REPORT_ROW_MAX];
+	const char *p = text;
+	struct slice bytes;
 	va_list ap;
 
 	if (r->failed)
 		return;
 	va_start(ap, fmt);
-	vsnprintf(row, sizeof(row), fmt, ap);
+	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	if (scratch_bytes(&r->rows, slice_str(row)))
+	bytes = slice_of(row, escape(row, sizeof(row), &p, ESCAPE_UTF8));
+	if (scratch_bytes(&r->rows, bytes))
 		return;
 	flush(r, 1);
 	if (!r->failed)
-		scratch_bytes(&r->rows, slice_str(row));
+		scratch_bytes(&r->rows, bytes);
 }
 
 int

@@ -4,7 +4,8 @@
 /*
  * The answer to an inspect: rows of text, sent in as many reports as they need.
  * A row is one line without its newline: a word that says what it is about, its
- * name, then key and value in turn, all separated by one space.
+ * name, then key and value in turn, all separated by one space. Control bytes
+ * in it come out as \xHH.
  */
 
 #include "outbox.h"

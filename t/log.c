@@ -362,6 +362,12 @@ die_plain(void)
 }
 
 static void
+die_with_lines(void)
+{
+	die(EXIT_USAGE, "no module '%s'", "a\nb: fatal: \x1b[31m\xc3\xa9");
+}
+
+static void
 die_with_errno(void)
 {
 	errno = EADDRINUSE;
@@ -387,6 +393,9 @@ test_die(void **state)
 	die_name("prog");
 	assert_int_equal(dying(die_plain), 100);
 	assert_string_equal(text, "prog: fatal: no hope here\n");
+	assert_int_equal(dying(die_with_lines), 100);
+	assert_string_equal(text, "prog: fatal: no module "
+	    "'a\\x0ab: fatal: \\x1b[31m\\xc3\\xa9'\n");
 	assert_int_equal(dying(die_with_errno), 111);
 	snprintf(expect, sizeof(expect), "prog: fatal: unable to bind x: %s\n",
 	    strerror(EADDRINUSE));

@@ -1,0 +1,151 @@
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include <stdio.h>
+
+#include "report.h"
+
+static struct outbox out;
+
+static int
+setup(void **state)
+{
+	(void)state;
+	outbox_init(&out);
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	(void)state;
+	outbox_free(&out);
+	return 0;
+}
+
+/* The next report that was sent; more and rows come from it. */
+static struct slice
+next(uint64_t *more)
+{
+	struct slice frame;
+	struct tlv t;
+	struct msg m;
+	struct act a;
+
+	assert_int_equal(outbox_take(&out, &a), 1);
+	assert_int_equal(a.kind, ACT_SEND);
+	assert_int_equal(a.peer, 7);
+	frame = a.bytes;
+	assert_int_equal(tlv_next(&frame, &t), 1);
+	assert_int_equal(msg_decode(&m, t.type, t.value), 1);
+	assert_int_equal(m.type, MSG_REPORT);
+	*more = m.u.report.more;
+	return m.u.report.rows;
+}
+
+static void
+row_is(struct slice *rows, const char *expect)
+{
+	struct slice row;
+
+	assert_int_equal(list_next(rows, &row), 1);
+	assert_int_equal(row.len, strlen(expect));
+	assert_memory_equal(row.p, expect, row.len);
+}
+
+/* A row is one line, whatever is called what; a name may be UTF-8. */
+static void
+test_escaped(void **state)
+{
+	struct report r;
+	struct slice rows;
+	uint64_t more;
+
+	(void)state;
+	report_begin(&r, &out, 7);
+	report_row(&r, "module %s sells %d", "a\nmodule b\x1b[2J\x7f", 1);
+	report_row(&r, "module %s", "caf\xc3\xa9");
+	assert_int_equal(report_end(&r), 0);
+	rows = next(&more);
+	assert_int_equal(more, 0);
+	row_is(&rows, "module a\\x0amodule b\\x1b[2J\\x7f sells 1");
+	row_is(&rows, "module caf\xc3\xa9");
+	assert_int_equal(rows.len, 0);
+}
+
+/* A row that is too long is cut, and before an escape rather than in it. */
+static void
+test_cut(void **state)
+{
+	char name[2 * REPORT_ROW_MAX];
+	struct report r;
+	struct slice rows, row;
+	uint64_t more;
+	size_t n;
+
+	(void)state;
+	memset(name, '\n', sizeof(name));
+	name[sizeof(name) - 1] = '\0';
+	report_begin(&r, &out, 7);
+	for (n = 0; n < 4; n++)
+		report_row(&r, "%.*s%s", (int)n, "xxx", name);
+	assert_int_equal(report_end(&r), 0);
+	rows = next(&more);
+	for (n = 0; n < 4; n++) {
+		assert_int_equal(list_next(&rows, &row), 1);
+		assert_true(row.len <= REPORT_ROW_MAX &&
+		    row.len > REPORT_ROW_MAX - 4);
+		assert_memory_equal(row.p + row.len - 4, "\\x0a", 4);
+	}
+}
+
+/* Many rows take several reports. */
+static void
+test_many(void **state)
+{
+	struct report r;
+	struct slice rows, row;
+	uint64_t more = 1;
+	int i, n = 0, reports = 0;
+	char expect[32];
+
+	(void)state;
+	report_begin(&r, &out, 7);
+	for (i = 0; i < 5000; i++)
+		report_row(&r, "row %d and what is in it", i);
+	assert_int_equal(report_end(&r), 0);
+	for (; more; reports++)
+		for (rows = next(&more); list_next(&rows, &row) == 1; n++) {
+			snprintf(expect, sizeof(expect), "row %d ", n);
+			assert_memory_equal(row.p, expect, strlen(expect));
+		}
+	assert_int_equal(n, 5000);
+	assert_true(reports > 1);
+	assert_true(outbox_empty(&out));
+}
+
+static void
+test_wants(void **state)
+{
+	(void)state;
+	assert_true(report_wants(slice_str(""), "order"));
+	assert_true(report_wants(slice_str("order"), "order"));
+	assert_false(report_wants(slice_str("orders"), "order"));
+}
+
+int
+main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		TEST(test_escaped),
+		TEST(test_cut),
+		TEST(test_many),
+		TEST(test_wants),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
