@@ -68,6 +68,7 @@ SCRIPTS =\
 	t/runit.sh
 
 TESTS =\
+	t/acceptor.test\
 	t/addr.test\
 	t/attrs.test\
 	t/authority.test\
@@ -92,6 +93,7 @@ TESTS =\
 	t/gate.test\
 	t/hold.test\
 	t/hostport.test\
+	t/hub.test\
 	t/latest.test\
 	t/launch.test\
 	t/lines.test\
@@ -125,6 +127,7 @@ TESTS =\
 	t/run.test\
 	t/sha256.test\
 	t/sink.test\
+	t/strangers.test\
 	t/tlv.test\
 	t/wire.test\
 	t/worker.test
@@ -175,9 +178,11 @@ PROTO =\
 	scratch.o
 
 IO =\
+	acceptor.o\
 	addr.o\
 	conn.o\
 	die.o\
+	gate.o\
 	hub.o\
 	hub_link.o\
 	log.o\
@@ -187,7 +192,8 @@ IO =\
 	net.o\
 	opt.o\
 	run.o\
-	signals.o
+	signals.o\
+	strangers.o
 
 # Cores; K: without what another one links, too.
 
@@ -223,7 +229,7 @@ CTL =		lambda-ctl.o launch.o $(PROTO) $(IO)
 DISCOVERY =	lambda-discovery.o desk.o epmd_module.o launch.o lines.o replace.o\
 		$(C_DISCOVERY) $(PROTO) $(IO)
 EXCHANGE =	lambda-exchange.o launch.o $(C_EXCHANGE) $(PROTO) $(IO)
-LISTENER =	lambda-listener.o door.o frame.o gate.o launch.o offer.o epmd.o whereis.o\
+LISTENER =	lambda-listener.o door.o frame.o launch.o offer.o epmd.o whereis.o\
 		$(C_LISTENER) $(PROTO) $(IO)
 PLB =		lambda-plb.o launch.o proxies.o want.o $(C_PLB) $(PROTO) $(IO)
 SOLO =		lambda-solo.o launch.o $(PROTO) $(IO)
@@ -253,6 +259,8 @@ lambda-solo: $(SOLO)
 
 # Tests: each links what it names and nothing else.
 
+T_ACCEPTOR =	t/acceptor.o t/turns.o acceptor.o addr.o die.o log.o loop.o\
+		loop_timer.o loop_watch.o net.o signals.o
 T_ATTRS =	t/attrs.o attrs.o attrs_build.o msg.o msg_table.o tlv.o buf.o
 T_BUF =		t/buf.o buf.o
 X_EXCHANGE =	$(C_EXCHANGE) attrs.o attrs_build.o buf.o map.o msg.o msg_table.o outbox.o\
@@ -284,6 +292,7 @@ T_MAP =		t/map.o map.o rng.o
 T_RNG =		t/rng.o rng.o
 T_RUNNING =	t/running.o running.o
 T_SHA256 =	t/sha256.o sha256.o
+T_STRANGERS =	t/strangers.o strangers.o
 T_TLV =		t/tlv.o tlv.o
 T_CHANNEL =	t/channel.o outbox.o msg.o msg_table.o tlv.o buf.o map.o $(C_CHANNEL)
 T_CREW =	t/crew.o crew.o
@@ -302,6 +311,7 @@ T_BROKER =	t/broker.o t/drive.o outbox.o msg.o msg_table.o tlv.o buf.o map.o rep
 T_DNS =		t/dns.o dns.o rng.o
 T_RESOLVCONF =	t/resolvconf.o resolvconf.o addr.o
 T_HOSTPORT =	t/hostport.o hostport.o
+T_HUB =		t/hub.o $(PROTO) $(IO)
 T_LATEST =	t/latest.o latest.o sink.o buf.o map.o run.o addr.o die.o log.o\
 		loop.o loop_timer.o loop_watch.o signals.o
 T_LINES =	t/lines.o lines.o addr.o die.o log.o loop.o loop_timer.o\
@@ -350,6 +360,8 @@ B_PLB =		t/bench/plb.o $(X_PLB)
 T_WORKER =	t/worker.o worker.o launch.o buf.o die.o loop.o loop_timer.o\
 		loop_watch.o signals.o
 
+t/acceptor.test: $(T_ACCEPTOR)
+	$(LINK) $(T_ACCEPTOR) $(CMOCKA)
 t/attrs.test: $(T_ATTRS)
 	$(LINK) $(T_ATTRS) $(CMOCKA)
 t/buf.test: $(T_BUF)
@@ -396,6 +408,8 @@ t/running.test: $(T_RUNNING)
 	$(LINK) $(T_RUNNING) $(CMOCKA)
 t/sha256.test: $(T_SHA256)
 	$(LINK) $(T_SHA256) $(CMOCKA)
+t/strangers.test: $(T_STRANGERS)
+	$(LINK) $(T_STRANGERS) $(CMOCKA)
 t/tlv.test: $(T_TLV)
 	$(LINK) $(T_TLV) $(CMOCKA)
 t/channel.test: $(T_CHANNEL)
@@ -426,6 +440,8 @@ t/resolvconf.test: $(T_RESOLVCONF)
 	$(LINK) $(T_RESOLVCONF) $(CMOCKA)
 t/hostport.test: $(T_HOSTPORT)
 	$(LINK) $(T_HOSTPORT) $(CMOCKA)
+t/hub.test: $(T_HUB)
+	$(LINK) $(T_HUB) $(CMOCKA)
 t/latest.test: $(T_LATEST)
 	$(LINK) $(T_LATEST) $(CMOCKA)
 t/lines.test: $(T_LINES)
@@ -593,7 +609,8 @@ clean:
 
 # Header dependencies, as t/deps.sh writes and checks them; nothing follows.
 
-addr.o: addr.h
+acceptor.o: acceptor.h addr.h log.h loop.h net.h slice.h
+addr.o: addr.h slice.h
 alive.o: addr.h alive.h buf.h die.h epmd.h log.h loop.h net.h slice.h
 args.o: args.h msg.h slice.h tlv.h
 asker.o: asker.h buf.h loop.h slice.h
@@ -627,8 +644,8 @@ broker_sell.o: broker.h broker_state.h buf.h core.h hostport.h map.h msg.h\
 	outbox.h scratch.h slice.h tlv.h
 buf.o: buf.h slice.h
 caller.o: addr.h attrs.h buf.h caller.h conn.h core.h die.h filter.h frame.h\
-	hub.h link.h log.h loop.h map.h msg.h outbox.h peers.h plb.h rng.h run.h\
-	sha256.h sink.h slice.h tlv.h
+	gate.h hub.h link.h log.h loop.h map.h msg.h outbox.h peers.h plb.h rng.h\
+	run.h sha256.h sink.h slice.h strangers.h tlv.h
 channel.o: buf.h channel.h channel_core.h core.h crew.h frame.h msg.h\
 	outbox.h running.h slice.h tlv.h
 channel_run.o: buf.h channel.h channel_core.h core.h crew.h frame.h log.h\
@@ -652,7 +669,7 @@ discovery_answer.o: buf.h contacts.h discovery.h discovery_state.h epmd.h\
 dns.o: dns.h rng.h slice.h
 door.o: addr.h buf.h conn.h core.h die.h door.h gate.h hub.h launch.h link.h\
 	listener.h log.h loop.h map.h msg.h net.h outbox.h peers.h rng.h run.h\
-	sha256.h slice.h tlv.h
+	sha256.h slice.h strangers.h tlv.h
 epmd.o: buf.h epmd.h slice.h
 epmd_module.o: epmd_module.h
 exchange.o: buf.h chain.h class.h core.h exchange.h exchange_state.h\
@@ -670,42 +687,48 @@ frame.o: buf.h frame.h msg.h slice.h tlv.h
 gate.o: gate.h slice.h
 hold.o: fenwick.h hold.h msg.h pick.h requests.h rng.h slice.h tlv.h
 hostport.o: hostport.h msg.h slice.h tlv.h
-hub.o: addr.h buf.h conn.h core.h die.h hub.h hub_link.h link.h log.h loop.h\
-	map.h msg.h net.h outbox.h peers.h rng.h run.h sha256.h slice.h tlv.h
-hub_link.o: addr.h buf.h conn.h core.h hub.h hub_link.h link.h log.h loop.h\
-	map.h msg.h net.h outbox.h peers.h rng.h run.h sha256.h slice.h tlv.h
+hub.o: acceptor.h addr.h buf.h conn.h core.h die.h gate.h hub.h hub_link.h\
+	link.h log.h loop.h map.h msg.h net.h outbox.h peers.h rng.h run.h sha256.h\
+	slice.h strangers.h tlv.h
+hub_link.o: addr.h buf.h conn.h core.h gate.h hub.h hub_link.h link.h log.h\
+	loop.h map.h msg.h net.h outbox.h peers.h rng.h run.h sha256.h slice.h\
+	strangers.h tlv.h
 lambda-authority.o: addr.h alive.h authority.h buf.h children.h conn.h core.h\
-	die.h hub.h launch.h lines.h link.h log.h loop.h map.h msg.h net.h opt.h\
-	outbox.h peers.h rng.h run.h sha256.h slice.h tlv.h
+	die.h gate.h hub.h launch.h lines.h link.h log.h loop.h map.h msg.h net.h\
+	opt.h outbox.h peers.h rng.h run.h sha256.h slice.h strangers.h tlv.h
 lambda-bootstrap.o: addr.h asker.h bootstrap.h buf.h die.h latest.h launch.h\
 	log.h loop.h map.h msg.h opt.h outbox.h resolve.h run.h sink.h slice.h tlv.h
 lambda-broker.o: addr.h broker.h broker_state.h buf.h conn.h core.h die.h\
-	hub.h latest.h launch.h lines.h link.h log.h loop.h map.h msg.h net.h opt.h\
-	outbox.h peers.h rng.h run.h scratch.h sha256.h sink.h slice.h tlv.h
+	gate.h hub.h latest.h launch.h lines.h link.h log.h loop.h map.h msg.h net.h\
+	opt.h outbox.h peers.h rng.h run.h scratch.h sha256.h sink.h slice.h\
+	strangers.h tlv.h
 lambda-call.o: addr.h attrs.h buf.h caller.h conn.h core.h die.h filter.h\
-	frame.h hub.h launch.h link.h log.h loop.h map.h msg.h net.h opt.h outbox.h\
-	peers.h plb.h proxies.h rng.h run.h sha256.h slice.h tlv.h want.h
-lambda-channel.o: addr.h buf.h channel.h conn.h core.h die.h frame.h hub.h\
-	launch.h link.h log.h loop.h map.h msg.h net.h opt.h outbox.h peers.h rng.h\
-	run.h sha256.h slice.h tlv.h ucspi.h workers.h
-lambda-ctl.o: addr.h buf.h conn.h core.h die.h hub.h launch.h link.h log.h\
-	loop.h map.h msg.h opt.h outbox.h peers.h rng.h run.h sha256.h slice.h tlv.h
+	frame.h gate.h hub.h launch.h link.h log.h loop.h map.h msg.h net.h opt.h\
+	outbox.h peers.h plb.h proxies.h rng.h run.h sha256.h slice.h strangers.h\
+	tlv.h want.h
+lambda-channel.o: addr.h buf.h channel.h conn.h core.h die.h frame.h gate.h\
+	hub.h launch.h link.h log.h loop.h map.h msg.h net.h opt.h outbox.h peers.h\
+	rng.h run.h sha256.h slice.h strangers.h tlv.h ucspi.h workers.h
+lambda-ctl.o: addr.h buf.h conn.h core.h die.h gate.h hub.h launch.h link.h\
+	log.h loop.h map.h msg.h opt.h outbox.h peers.h rng.h run.h sha256.h slice.h\
+	strangers.h tlv.h
 lambda-discovery.o: addr.h buf.h conn.h contacts.h desk.h die.h discovery.h\
 	epmd.h epmd_module.h launch.h lines.h log.h loop.h map.h msg.h net.h opt.h\
 	outbox.h registry.h replace.h run.h slice.h tlv.h
-lambda-exchange.o: addr.h buf.h conn.h core.h die.h exchange.h hub.h launch.h\
-	link.h log.h loop.h map.h msg.h net.h opt.h outbox.h peers.h rng.h run.h\
-	sha256.h slice.h tlv.h
+lambda-exchange.o: addr.h buf.h conn.h core.h die.h exchange.h gate.h hub.h\
+	launch.h link.h log.h loop.h map.h msg.h net.h opt.h outbox.h peers.h rng.h\
+	run.h sha256.h slice.h strangers.h tlv.h
 lambda-listener.o: addr.h attrs.h buf.h conn.h core.h die.h door.h epmd.h\
-	frame.h hub.h launch.h link.h listener.h log.h loop.h map.h msg.h net.h\
-	offer.h opt.h outbox.h peers.h rng.h run.h sha256.h slice.h tlv.h whereis.h
-lambda-plb.o: addr.h attrs.h buf.h conn.h core.h die.h hub.h launch.h link.h\
-	log.h loop.h map.h msg.h net.h opt.h outbox.h peers.h plb.h proxies.h rng.h\
-	run.h sha256.h slice.h tlv.h want.h
-lambda-solo.o: addr.h die.h loop.h net.h opt.h run.h
+	frame.h gate.h hub.h launch.h link.h listener.h log.h loop.h map.h msg.h\
+	net.h offer.h opt.h outbox.h peers.h rng.h run.h sha256.h slice.h\
+	strangers.h tlv.h whereis.h
+lambda-plb.o: addr.h attrs.h buf.h conn.h core.h die.h gate.h hub.h launch.h\
+	link.h log.h loop.h map.h msg.h net.h opt.h outbox.h peers.h plb.h proxies.h\
+	rng.h run.h sha256.h slice.h strangers.h tlv.h want.h
+lambda-solo.o: addr.h die.h loop.h net.h opt.h run.h slice.h
 latest.o: addr.h buf.h die.h latest.h loop.h map.h run.h sink.h slice.h
 launch.o: die.h launch.h
-lines.o: addr.h die.h lines.h log.h loop.h
+lines.o: addr.h die.h lines.h log.h loop.h slice.h
 link.o: buf.h link.h msg.h sha256.h slice.h tlv.h
 listener.o: buf.h core.h listener.h listener_state.h log.h map.h msg.h\
 	outbox.h slice.h tlv.h
@@ -724,14 +747,14 @@ match.o: buf.h chain.h choose.h class.h core.h exchange.h fenwick.h map.h\
 	market.h match.h msg.h outbox.h queue.h reserve.h rng.h slice.h tlv.h
 msg.o: msg.h slice.h tlv.h
 msg_table.o: msg.h slice.h tlv.h
-net.o: addr.h net.h
+net.o: addr.h net.h slice.h
 notice.o: buf.h chain.h class.h core.h exchange.h fenwick.h map.h market.h\
 	msg.h notice.h outbox.h queue.h reserve.h rng.h slice.h tlv.h
 offer.o: addr.h attrs.h buf.h launch.h msg.h offer.h opt.h sha256.h slice.h\
 	tlv.h
 opt.o: addr.h die.h msg.h opt.h slice.h tlv.h
 outbox.o: buf.h msg.h outbox.h slice.h tlv.h
-patient.o: addr.h net.h patient.h
+patient.o: addr.h net.h patient.h slice.h
 peers.o: buf.h map.h msg.h outbox.h peers.h rng.h slice.h tlv.h
 pick.o: attrs.h buf.h fenwick.h msg.h pick.h rng.h slice.h tlv.h
 plb.o: attrs.h buf.h core.h fenwick.h hold.h log.h msg.h outbox.h pick.h\
@@ -761,23 +784,25 @@ resolve_epmd.o: addr.h bootstrap.h buf.h epmd.h msg.h outbox.h patient.h\
 resolve_srv.o: addr.h dns.h patient.h resolvconf.h resolve.h rng.h run.h\
 	slice.h
 rng.o: rng.h
-run.o: addr.h die.h run.h
+run.o: addr.h die.h run.h slice.h
 running.o: running.h
 scratch.o: msg.h scratch.h slice.h tlv.h
 sha256.o: sha256.h
 signals.o: die.h loop.h signals.h
 sink.o: buf.h loop.h sink.h slice.h
+strangers.o: strangers.h
 tlv.o: slice.h tlv.h
 ucspi.o: ucspi.h
 want.o: addr.h attrs.h buf.h die.h msg.h opt.h slice.h tlv.h want.h
 whereis.o: addr.h buf.h conn.h die.h epmd.h log.h loop.h net.h slice.h\
 	whereis.h
 worker.o: buf.h launch.h loop.h msg.h slice.h tlv.h worker.h
-workers.o: addr.h args.h buf.h channel.h conn.h core.h die.h frame.h hub.h\
-	launch.h link.h log.h loop.h map.h msg.h outbox.h peers.h rng.h run.h\
-	sha256.h slice.h tlv.h worker.h workers.h
-t/activate.o: addr.h die.h net.h
-t/addr.o: addr.h
+workers.o: addr.h args.h buf.h channel.h conn.h core.h die.h frame.h gate.h\
+	hub.h launch.h link.h log.h loop.h map.h msg.h outbox.h peers.h rng.h run.h\
+	sha256.h slice.h strangers.h tlv.h worker.h workers.h
+t/acceptor.o: acceptor.h addr.h loop.h net.h slice.h t/turns.h
+t/activate.o: addr.h die.h net.h slice.h
+t/addr.o: addr.h slice.h
 t/attrs.o: attrs.h buf.h msg.h slice.h tlv.h
 t/authority.o: authority.h authority_state.h buf.h core.h exchange.h map.h\
 	msg.h outbox.h rendezvous.h scratch.h slice.h t/drive.h tlv.h
@@ -811,11 +836,14 @@ t/golden.o: msg.h slice.h t/golden.h tlv.h
 t/hex.o: msg.h slice.h t/hex.h tlv.h
 t/hold.o: fenwick.h hold.h msg.h pick.h requests.h rng.h slice.h tlv.h
 t/hostport.o: hostport.h msg.h slice.h tlv.h
+t/hub.o: addr.h buf.h conn.h core.h die.h gate.h hub.h link.h log.h loop.h\
+	map.h msg.h net.h outbox.h peers.h rng.h run.h sha256.h slice.h strangers.h\
+	tlv.h
 t/latest.o: buf.h latest.h loop.h map.h sink.h slice.h
 t/launch.o: launch.h
-t/lines.o: addr.h lines.h loop.h
+t/lines.o: addr.h lines.h loop.h slice.h
 t/link.o: buf.h link.h msg.h sha256.h slice.h tlv.h
-t/listen.o: addr.h die.h net.h
+t/listen.o: addr.h die.h net.h slice.h
 t/listener.o: buf.h core.h listener.h msg.h outbox.h slice.h tlv.h
 t/log.o: die.h log.h
 t/loop.o: loop.h rng.h t/turns.h
@@ -826,8 +854,8 @@ t/match.o: attrs.h buf.h core.h exchange.h msg.h outbox.h slice.h t/floor.h\
 t/model.o: buf.h core.h exchange.h msg.h outbox.h rng.h slice.h t/world.h\
 	tlv.h
 t/msg.o: msg.h slice.h t/sample.h tlv.h
-t/net.o: addr.h net.h
-t/net_start.o: addr.h net.h
+t/net.o: addr.h net.h slice.h
+t/net_start.o: addr.h net.h slice.h
 t/notice.o: attrs.h buf.h core.h exchange.h msg.h outbox.h slice.h t/floor.h\
 	tlv.h
 t/outbox.o: buf.h msg.h outbox.h slice.h tlv.h
@@ -852,9 +880,9 @@ t/requests.o: msg.h requests.h slice.h tlv.h
 t/resolvconf.o: addr.h dns.h resolvconf.h rng.h slice.h
 t/rng.o: rng.h
 t/rows.o: addr.h broker.h buf.h channel.h conn.h core.h exchange.h frame.h\
-	hub.h link.h loop.h map.h msg.h outbox.h peers.h plb.h rng.h run.h running.h\
-	sha256.h slice.h tlv.h
-t/run.o: addr.h run.h
+	gate.h hub.h link.h loop.h map.h msg.h outbox.h peers.h plb.h rng.h run.h\
+	running.h sha256.h slice.h strangers.h tlv.h
+t/run.o: addr.h run.h slice.h
 t/running.o: running.h
 t/sample.o: msg.h rng.h slice.h t/sample.h tlv.h
 t/sha256.o: sha256.h
@@ -862,6 +890,7 @@ t/sim.o: buf.h channel.h core.h frame.h link.h map.h msg.h outbox.h peers.h\
 	rng.h sha256.h slice.h t/virtual/event.h t/virtual/net.h t/virtual/proc.h\
 	t/virtual/sim.h tlv.h
 t/sink.o: buf.h loop.h sink.h slice.h t/turns.h
+t/strangers.o: strangers.h
 t/tlv.o: slice.h tlv.h
 t/turns.o: loop.h t/turns.h
 t/wire.o: msg.h slice.h t/golden.h t/hex.h t/sample.h tlv.h
@@ -872,17 +901,17 @@ t/bench/bench.o: t/bench/bench.h
 t/bench/codec.o: msg.h slice.h t/bench/bench.h tlv.h
 t/bench/discovery.o: buf.h epmd.h slice.h t/bench/bench.h
 t/bench/exchange.o: buf.h core.h exchange.h msg.h outbox.h slice.h tlv.h
-t/bench/first.o: addr.h net.h t/bench/bench.h
+t/bench/first.o: addr.h net.h slice.h t/bench/bench.h
 t/bench/links.o: addr.h buf.h link.h msg.h net.h run.h sha256.h slice.h\
 	t/bench/bench.h tlv.h
-t/bench/load.o: addr.h buf.h conn.h core.h die.h hub.h launch.h link.h loop.h\
-	map.h msg.h outbox.h peers.h plb.h rng.h run.h sha256.h slice.h\
-	t/bench/bench.h tlv.h
+t/bench/load.o: addr.h buf.h conn.h core.h die.h gate.h hub.h launch.h link.h\
+	loop.h map.h msg.h outbox.h peers.h plb.h rng.h run.h sha256.h slice.h\
+	strangers.h t/bench/bench.h tlv.h
 t/bench/loop.o: addr.h buf.h conn.h die.h loop.h net.h slice.h
 t/bench/plb.o: attrs.h buf.h core.h msg.h outbox.h plb.h slice.h tlv.h
-t/bench/regain.o: addr.h buf.h conn.h core.h die.h hub.h launch.h link.h\
-	loop.h map.h msg.h outbox.h peers.h plb.h rng.h run.h sha256.h slice.h\
-	t/bench/bench.h tlv.h
+t/bench/regain.o: addr.h buf.h conn.h core.h die.h gate.h hub.h launch.h\
+	link.h loop.h map.h msg.h outbox.h peers.h plb.h rng.h run.h sha256.h\
+	slice.h strangers.h t/bench/bench.h tlv.h
 t/bench/relay.o: t/bench/bench.h
 t/bench/sampler.o: fenwick.h rng.h t/bench/bench.h
 t/bench/spawn.o: t/bench/bench.h
@@ -893,9 +922,10 @@ t/fuzz/main.o: msg.h slice.h t/fuzz/fuzz.h t/hex.h tlv.h
 t/virtual/check.o: buf.h channel.h core.h frame.h link.h map.h msg.h outbox.h\
 	peers.h rng.h sha256.h slice.h t/virtual/event.h t/virtual/net.h\
 	t/virtual/proc.h t/virtual/sim.h tlv.h
-t/virtual/entry.o: buf.h channel.h core.h frame.h gate.h link.h listener.h\
-	map.h msg.h outbox.h peers.h rng.h sha256.h slice.h t/virtual/event.h\
-	t/virtual/net.h t/virtual/proc.h t/virtual/sim.h tlv.h
+t/virtual/entry.o: addr.h buf.h channel.h conn.h core.h door.h frame.h gate.h\
+	hub.h link.h listener.h loop.h map.h msg.h outbox.h peers.h rng.h run.h\
+	sha256.h slice.h strangers.h t/virtual/event.h t/virtual/net.h\
+	t/virtual/proc.h t/virtual/sim.h tlv.h
 t/virtual/event.o: t/virtual/event.h
 t/virtual/fault.o: buf.h channel.h core.h frame.h link.h map.h msg.h outbox.h\
 	peers.h rng.h sha256.h slice.h t/virtual/event.h t/virtual/net.h\

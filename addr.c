@@ -273,3 +273,17 @@ addr_set_port(struct addr *a, int port)
 	else if (a->u.sa.sa_family == AF_INET6)
 		a->u.in6.sin6_port = htons((uint16_t)port);
 }
+
+struct slice
+addr_host(const struct addr *a)
+{
+	switch (a->u.sa.sa_family) {
+	case AF_INET:
+		return slice_of(&a->u.in.sin_addr, sizeof(a->u.in.sin_addr));
+	case AF_INET6:
+		return slice_of(&a->u.in6.sin6_addr,
+		    sizeof(a->u.in6.sin6_addr));
+	default:
+		return slice_of(NULL, 0);
+	}
+}

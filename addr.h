@@ -15,6 +15,8 @@
 #include <sys/un.h>
 #include <netinet/in.h>
 
+#include "slice.h"
+
 #define ADDR_TEXT_MAX 128 /* bytes of the longest written form, with its NUL */
 
 struct addr {
@@ -45,5 +47,9 @@ int addr_is_loopback(const struct addr *); /* 127/8, ::1 or a Unix socket */
 int addr_is_any(const struct addr *);	   /* 0.0.0.0 or :: */
 int addr_port(const struct addr *);	   /* 0 for a Unix socket */
 void addr_set_port(struct addr *, int port);
+
+/* The bytes of the IP address, 4 or 16, which are the addr's; none for a Unix
+ * socket. */
+struct slice addr_host(const struct addr *);
 
 #endif

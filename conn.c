@@ -157,6 +157,7 @@ write_out(struct conn *c)
 			return errno == EAGAIN || errno == EWOULDBLOCK ||
 			    errno == EINTR ? 0 : -1;
 		buf_consume(&c->outq, (size_t)n);
+		c->wrote = loop_now(c->loop);
 		loop_watch(c->loop, &c->in); /* an answer may be near */
 		if ((size_t)n < bytes.len)
 			return 0;
@@ -353,6 +354,12 @@ size_t
 conn_queued(const struct conn *c)
 {
 	return buf_len(&c->outq);
+}
+
+int64_t
+conn_wrote(const struct conn *c)
+{
+	return c->wrote;
 }
 
 void

@@ -55,6 +55,7 @@ struct conn {
 	struct watch in, out;	/* out is used only where there are two fds */
 	struct buf inq, outq;
 	struct later flush, sweep;
+	int64_t wrote;		 /* when the descriptor last took bytes; 0 */
 	unsigned connecting : 1; /* connect() still undecided */
 	unsigned paused : 1;	 /* not reading: conn_pause() */
 	unsigned closing : 1;	 /* closed() is on its way */
@@ -89,6 +90,10 @@ void conn_trim(struct conn *);
 
 /* Bytes queued and not yet written. */
 size_t conn_queued(const struct conn *);
+
+/* When the descriptor last took bytes (loop time, ms), so that whoever waits
+ * for the peer to read can tell whether it does; 0: never yet. */
+int64_t conn_wrote(const struct conn *);
 
 /* Stop reading, and go on. */
 void conn_pause(struct conn *, int paused);

@@ -78,7 +78,7 @@ door_open(struct hub *hub, struct listener *listener, int fd,
 	d->pause.arg = d;
 	d->late.fn = on_late;
 	d->late.arg = d;
-	gate_init(&d->gate);
+	gate_init(&d->gate, DOOR_CHANNELS, DOOR_CHANNELS_HOST);
 	launch_init(&d->launch, argv, env);
 	if (loop_watch(hub->loop, &d->watch) == -1)
 		die_errno(EXIT_TEMPORARY, "unable to listen");
@@ -190,20 +190,6 @@ let_proven_through(struct door *d)
 			gate_leave(&d->gate, d->gate.entries[i - 1].tag);
 }
 
-static struct slice
-host_of(const struct addr *a)
-{
-	switch (a->u.sa.sa_family) {
-	case AF_INET:
-		return slice_of(&a->u.in.sin_addr, sizeof(a->u.in.sin_addr));
-	case AF_INET6:
-		return slice_of(&a->u.in6.sin6_addr,
-		    sizeof(a->u.in6.sin6_addr));
-	default:
-		return slice_of(NULL, 0);
-	}
-}
-
 /* The one that has waited longest for a channel, of the host or (NULL) of all,
  * where more wait than may. */
 static struct guest *
@@ -236,9 +222,10 @@ static int
 enter(struct door *d, const struct guest *g)
 {
 	let_proven_through(d);
-	if (gate_full(&d->gate, g->host))
+	if (gate_opens(&d->gate, g->host) != INT64_MIN)
 		return -1;
-	gate_enter(&d->gate, loop_now(d->hub->loop), g->tag, g->host);
+	gate_enter(&d->gate, loop_now(d->hub->loop), g->since, g->tag,
+	    g->host);
 	watch_gate(d);
 	return 0;
 }
@@ -487,7 +474,7 @@ receive(struct door *d, int fd, const struct addr *from)
 	g->tag = next_tag(d);
 	g->since = loop_now(d->hub->loop);
 	g->addr = *from;
-	g->host = host_of(&g->addr);
+	g->host = addr_host(&g->addr);
 	addr_print(from, g->from);
 	g->watch.fd = fd;
 	g->watch.events = POLLIN;

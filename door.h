@@ -16,6 +16,9 @@
 #include "hub.h"
 #include "listener.h"
 
+#define DOOR_CHANNELS	   64 /* of the unproven */
+#define DOOR_CHANNELS_HOST 4  /* and of those from one address */
+
 struct door;
 
 /*

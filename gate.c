@@ -3,8 +3,12 @@
 #include "gate.h"
 
 void
-gate_init(struct gate *g)
+gate_init(struct gate *g, size_t max, size_t host_max)
 {
+	assert(max >= 1 && max <= GATE_ENTRIES);
+	assert(host_max >= 1 && host_max <= max);
+	g->max = max;
+	g->host_max = host_max;
 	g->n = 0;
 }
 
@@ -26,50 +30,52 @@ is_from(const struct gate_entry *e, struct slice host)
 	return slice_equal(slice_of(e->host, e->host_len), host);
 }
 
-/* Who must go before one more comes from host; 0: nobody. */
-static uint32_t
-make_room(struct gate *g, struct slice host)
+/* Who must go before one more comes from host: its place, or g->n: nobody. */
+static size_t
+in_the_way(const struct gate *g, struct slice host)
 {
-	size_t i, oldest = 0, n = 0;
+	size_t i, oldest = g->n, n = 0;
 
 	for (i = g->n; i > 0; i--)
 		if (is_from(&g->entries[i - 1], host)) {
 			oldest = i - 1;
 			n++;
 		}
-	if (n >= GATE_HOST_MAX)
-		return take(g, oldest);
-	return g->n == GATE_MAX ? take(g, 0) : 0;
+	if (n >= g->host_max)
+		return oldest;
+	return g->n == g->max ? 0 : g->n;
 }
 
-int
-gate_full(const struct gate *g, struct slice host)
+int64_t
+gate_opens(const struct gate *g, struct slice host)
 {
-	size_t i, n = 0;
+	size_t i = in_the_way(g, host);
 
-	for (i = 0; i < g->n; i++)
-		n += (size_t)is_from(&g->entries[i], host);
-	return n >= GATE_HOST_MAX || g->n == GATE_MAX;
+	return i == g->n ? INT64_MIN : g->entries[i].entered + GATE_GRACE_MS;
 }
 
 uint32_t
-gate_enter(struct gate *g, int64_t now, uint32_t tag, struct slice host)
+gate_enter(struct gate *g, int64_t now, int64_t since, uint32_t tag,
+    struct slice host)
 {
 	struct gate_entry *e;
-	uint32_t victim;
+	uint32_t victim = 0;
+	size_t i = in_the_way(g, host);
 
 	assert(tag != 0 && host.len <= GATE_HOST);
-	victim = make_room(g, host);
+	if (i < g->n)
+		victim = take(g, i);
 	e = &g->entries[g->n++];
 	e->tag = tag;
-	e->since = now;
+	e->since = since;
+	e->entered = now;
 	e->host_len = host.len;
 	if (host.len > 0)
 		memcpy(e->host, host.p, host.len);
 	return victim;
 }
 
-void
+int
 gate_leave(struct gate *g, uint32_t tag)
 {
 	size_t i;
@@ -77,18 +83,38 @@ gate_leave(struct gate *g, uint32_t tag)
 	for (i = 0; i < g->n; i++)
 		if (g->entries[i].tag == tag) {
 			take(g, i);
-			return;
+			return 1;
 		}
+	return 0;
+}
+
+/* Whose time is up first: its place, or g->n. Who waited before he entered has
+ * less time left than others that entered before him. */
+static size_t
+earliest(const struct gate *g)
+{
+	size_t i, first = g->n;
+
+	for (i = 0; i < g->n; i++)
+		if (first == g->n ||
+		    g->entries[i].since < g->entries[first].since)
+			first = i;
+	return first;
 }
 
 uint32_t
 gate_late(struct gate *g, int64_t now)
 {
-	return gate_deadline(g) <= now ? take(g, 0) : 0;
+	size_t i = earliest(g);
+
+	return i < g->n && g->entries[i].since + GATE_MS <= now ? take(g, i) :
+								  0;
 }
 
 int64_t
 gate_deadline(const struct gate *g)
 {
-	return g->n > 0 ? g->entries[0].since + GATE_MS : INT64_MAX;
+	size_t i = earliest(g);
+
+	return i < g->n ? g->entries[i].since + GATE_MS : INT64_MAX;
 }

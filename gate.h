@@ -4,10 +4,12 @@
 /*
  * Bounds on connections that have not proven who they are: how many at a time,
  * how many from one host, and for how long. It holds no descriptor: it is told
- * who came and who got through, and it says who must go, or that the next one
- * had better wait. A connection stays on
- * its books from gate_enter() until one of gate_leave(), gate_late(), or its
- * being named by another's gate_enter().
+ * who came and who got through, and it says who must go, or when the next one
+ * may come. A connection stays on its books from gate_enter() until one of
+ * gate_leave(), gate_late(), or its being named by another's gate_enter().
+ *
+ * The listener has one for its channels, which wait for their turn; the hub one
+ * for its links, of which the oldest goes at once.
  */
 
 #include <stdint.h>
@@ -15,37 +17,43 @@
 #include "slice.h"
 
 #define GATE_MS	      3000 /* from accepted to proven */
-#define GATE_HOST_MAX 4	   /* from one address */
-#define GATE_MAX      64   /* in all */
+#define GATE_GRACE_MS 200  /* nobody who waits is let in for one who has had
+			      less than this to prove himself */
+#define GATE_ENTRIES  256  /* no gate has more */
 #define GATE_HOST     16   /* bytes of an address, without its port */
 
 struct gate_entry {
 	uint32_t tag; /* the owner's name for the connection, not 0 */
-	int64_t since;
+	int64_t since;	 /* it was accepted */
+	int64_t entered; /* it was let in, to prove itself */
 	unsigned char host[GATE_HOST];
 	size_t host_len;
 };
 
 struct gate {
-	struct gate_entry entries[GATE_MAX]; /* the oldest first */
+	size_t max, host_max; /* in all, and from one host */
+	struct gate_entry entries[GATE_ENTRIES]; /* the oldest first, as they
+						    entered */
 	size_t n;
 };
 
-void gate_init(struct gate *);
+/* max is 1 to GATE_ENTRIES, host_max 1 to max. */
+void gate_init(struct gate *, size_t max, size_t host_max);
 
 /*
- * A connection came in from host (at most GATE_HOST bytes). Returns the tag of
- * the one that must go to make room for it: the oldest from that host, or of
- * all; 0 when there is room.
+ * A connection from host (at most GATE_HOST bytes) that was accepted at since
+ * enters. Returns the tag of the one that must go to make room for it: the
+ * oldest from that host, or of all; 0 when there is room.
  */
-uint32_t gate_enter(struct gate *, int64_t now, uint32_t tag,
+uint32_t gate_enter(struct gate *, int64_t now, int64_t since, uint32_t tag,
     struct slice host);
 
-/* Would gate_enter() from there make another one go? */
-int gate_full(const struct gate *, struct slice host);
+/* From when on one more from host may enter, though another has to go for it:
+ * INT64_MIN while there is room. */
+int64_t gate_opens(const struct gate *, struct slice host);
 
-/* It is proven, or gone. No error when it is not on the books. */
-void gate_leave(struct gate *, uint32_t tag);
+/* It is proven, or gone. 1, or 0 when it is not on the books. */
+int gate_leave(struct gate *, uint32_t tag);
 
 /* A connection whose time is up, taken off the books; 0: none. */
 uint32_t gate_late(struct gate *, int64_t now);

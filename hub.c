@@ -1,22 +1,23 @@
+#include <sys/resource.h>
+
 #include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "acceptor.h"
 #include "die.h"
 #include "hub_link.h"
 #include "log.h"
 #include "net.h"
 
-#define ACCEPT_PAUSE_MS 100
-#define ACCEPT_A_TURN	64
-#define STOP_STEP_MS	1000
+#define STOP_STEP_MS 1000
 
 struct hub_listen {
 	struct hub *hub;
-	struct watch watch;
-	struct timer again; /* while accepting is paused */
-	int failing;	    /* it is, and the log says so */
+	struct acceptor acceptor;
 };
 
 /* Acts out. */
@@ -44,7 +45,7 @@ act_close(struct hub *h, const struct act *a)
 		log_info("closing %s: %.*s", hub_link_name(l, buf),
 		    SLICE_ARG(a->bytes));
 	if (a->kind == ACT_DRAIN)
-		conn_drain(&l->conn);
+		hub_link_drain(l);
 	else
 		conn_close(&l->conn);
 }
@@ -197,47 +198,86 @@ on_timer(void *arg)
 
 /* Accepting. */
 
+/* Too many at once that have not proven themselves: the oldest goes. */
 static void
-accept_again(void *arg)
+turn_away(struct hub *h, uint32_t handle)
 {
-	struct hub_listen *s = arg;
+	struct hub_link *l = hub_link_find(h, handle);
 
-	s->watch.events = POLLIN;
-	loop_watch(s->hub->loop, &s->watch);
+	if (l == NULL)
+		return;
+	l->why = "too many have not proven themselves";
+	conn_fail(&l->conn, EBUSY);
 }
 
 static void
-on_acceptable(void *arg, short revents)
+on_accepted(void *arg, int fd, const struct addr *from)
 {
 	struct hub_listen *s = arg;
 	struct hub *h = s->hub;
-	struct addr from;
-	int fd, i;
+	int64_t now = loop_now(h->loop);
+	uint32_t handle;
 
-	(void)revents;
-	for (i = 0; i < ACCEPT_A_TURN; i++) {
-		if ((fd = net_accept(s->watch.fd, &from)) != -1) {
-			s->failing = 0;
-			if (h->stop)
-				close(fd);
-			else
-				hub_adopt(h, fd, fd, 0, 0);
-			continue;
-		}
-		if (errno == ECONNABORTED || errno == EINTR)
-			continue;
-		if (errno != EAGAIN && errno != EWOULDBLOCK) {
-			if (!s->failing)
-				log_error("unable to accept: %s; trying again "
-				    "until it works", strerror(errno));
-			s->failing = 1;
-			s->watch.events = 0;
-			loop_watch(h->loop, &s->watch);
-			loop_timer(h->loop, &s->again,
-			    loop_now(h->loop) + ACCEPT_PAUSE_MS);
-		}
+	if (h->stop) {
+		close(fd);
 		return;
 	}
+	handle = hub_adopt(h, fd, fd, 0, 0);
+	if (handle != 0 && !addr_is_unix(from))
+		turn_away(h, gate_enter(&h->gate, now, now, handle,
+		    addr_host(from)));
+}
+
+/* Strangers. */
+
+static void
+on_minute(void *arg)
+{
+	struct hub *h = arg;
+	unsigned long more = strangers_more(&h->strangers, loop_now(h->loop));
+
+	if (more > 0)
+		log_info("%lu more strangers closed", more);
+}
+
+void
+hub_stranger(struct hub *h, const char *fmt, ...)
+{
+	char text[LOG_LINE_MAX];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	on_minute(h);
+	if (strangers_say(&h->strangers, loop_now(h->loop)))
+		log_info("%s", text);
+	else
+		log_debug("%s", text);
+	if (strangers_deadline(&h->strangers) != INT64_MAX)
+		loop_timer(h->loop, &h->minute,
+		    strangers_deadline(&h->strangers));
+}
+
+unsigned
+hub_strangers_left(const struct hub *h)
+{
+	return strangers_left(&h->strangers, loop_now(h->loop));
+}
+
+void
+hub_stranger_told(struct hub *h)
+{
+	on_minute(h);
+	if (hub_strangers_left(h) > 0)
+		strangers_say(&h->strangers, loop_now(h->loop));
+}
+
+void
+hub_hush(struct hub *h)
+{
+	while (hub_strangers_left(h) > 0)
+		strangers_say(&h->strangers, loop_now(h->loop));
 }
 
 /* The address of the connection's other end, as text of our own. */
@@ -253,6 +293,20 @@ remote_text(int fd)
 }
 
 /* The interface. */
+
+/* Strangers may have a quarter of the descriptors. */
+static void
+init_gate(struct hub *h)
+{
+	struct rlimit r;
+	size_t max = HUB_UNPROVEN;
+
+	if (getrlimit(RLIMIT_NOFILE, &r) == 0 && r.rlim_cur != RLIM_INFINITY &&
+	    r.rlim_cur / 4 < max)
+		max = r.rlim_cur < 4 ? 1 : (size_t)r.rlim_cur / 4;
+	gate_init(&h->gate, max, max < HUB_UNPROVEN_HOST ? max :
+	    HUB_UNPROVEN_HOST);
+}
 
 void
 hub_init(struct hub *h, struct loop *loop, unsigned role,
@@ -270,6 +324,9 @@ hub_init(struct hub *h, struct loop *loop, unsigned role,
 	random_bytes(&h->self.instance, sizeof(h->self.instance));
 	random_bytes(&seed, sizeof(seed));
 	peers_init(&h->peers, &h->self.instance, seed);
+	init_gate(h);
+	h->minute.fn = on_minute;
+	h->minute.arg = h;
 	h->timer.fn = on_timer;
 	h->timer.arg = h;
 	h->deliver.fn = on_deliver;
@@ -293,6 +350,7 @@ hub_free(struct hub *h)
 
 	loop_untimer(h->loop, &h->timer);
 	loop_untimer(h->loop, &h->stopping);
+	loop_untimer(h->loop, &h->minute);
 	loop_unlater(h->loop, &h->deliver);
 	for (i = 0; i < h->nlinks; i++)
 		if (h->links[i] != NULL)
@@ -309,13 +367,9 @@ hub_listen(struct hub *h, int fd)
 	if (s == NULL)
 		die_errno(EXIT_TEMPORARY, "unable to listen");
 	s->hub = h;
-	s->watch.fd = fd;
-	s->watch.events = POLLIN;
-	s->watch.fn = on_acceptable;
-	s->watch.arg = s;
-	s->again.fn = accept_again;
-	s->again.arg = s;
-	if (loop_watch(h->loop, &s->watch) == -1)
+	s->acceptor.fn = on_accepted;
+	s->acceptor.arg = s;
+	if (acceptor_open(&s->acceptor, h->loop, fd) == -1)
 		die_errno(EXIT_TEMPORARY, "unable to listen");
 	return s;
 }
@@ -323,11 +377,10 @@ hub_listen(struct hub *h, int fd)
 void
 hub_unlisten(struct hub *h, struct hub_listen *s)
 {
+	(void)h;
 	if (s == NULL)
 		return;
-	loop_unwatch(h->loop, &s->watch);
-	loop_untimer(h->loop, &s->again);
-	close(s->watch.fd);
+	acceptor_close(&s->acceptor);
 	free(s);
 }
 

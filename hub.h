@@ -10,15 +10,23 @@
 #include "addr.h"
 #include "conn.h"
 #include "core.h"
+#include "gate.h"
 #include "link.h"
 #include "loop.h"
 #include "peers.h"
 #include "run.h"
+#include "strangers.h"
 
 #define HUB_LINKS_MAX 65535
 #define HUB_OUT_MAX   (64u * 1024 * 1024) /* bytes queued to one peer */
 #define HUB_HIGH_MARK (1024 * 1024) /* above it a client is not read from */
-#define HUB_STRANGER_MS 60000 /* a wrong key is logged once in, for each host */
+#define HUB_UNPROVEN	  256 /* TCP links that came in and have not proven
+				 themselves; a quarter of the descriptors
+				 where that is less; the oldest goes */
+#define HUB_UNPROVEN_HOST 64  /* of one host */
+#define HUB_STUCK_MS	  15000 /* with bytes to write and none taken, from a
+				   peer that is not read from for it, or whose
+				   link is to end */
 
 struct hub_link;
 struct hub_listen;
@@ -45,8 +53,9 @@ struct hub {
 	struct timer timer;	 /* core and peers */
 	struct later deliver;	 /* core tick and outbox, once a turn */
 	struct timer stopping;	 /* hub_stop()'s bound */
-	char stranger[ADDR_TEXT_MAX]; /* host whose wrong key was logged */
-	int64_t stranger_at;	 /* when */
+	struct gate gate;	 /* links that came in over TCP, unproven */
+	struct strangers strangers;
+	struct timer minute;	 /* of the strangers */
 	int stop;		 /* hub_stop() was called */
 	int status;		 /* exit code, once loop_run() returned */
 };
@@ -86,6 +95,17 @@ void hub_deliver(struct hub *);
 /* Bytes queued to a peer, and reading from it paused or not. */
 size_t hub_queued(const struct hub *, uint32_t peer);
 void hub_pause(struct hub *, uint32_t peer, int paused);
+
+/* A connection ended that had not proven who it is: a line of log, as far as
+ * there are some left in this minute, else of the debug level, and it is
+ * counted. All that happens before a link is up is to be said in this way. */
+void hub_stranger(struct hub *, const char *fmt, ...);
+
+/* Lines that are left in this minute; one that another process has said; and
+ * say none at all (as that process). */
+unsigned hub_strangers_left(const struct hub *);
+void hub_stranger_told(struct hub *);
+void hub_hush(struct hub *);
 
 /* End the loop with this exit code once what is queued is written, and at the
  * latest after within_ms. */

@@ -83,21 +83,59 @@ hub_link_name(const struct hub_link *l, char buf[HUB_PEER_TEXT])
 	return buf;
 }
 
+/*
+ * When a peer has gone that should take what is queued for it, if it takes none
+ * of it. It may well go on to speak: what it holds is not held for who does not
+ * listen.
+ */
+static int64_t
+stuck_at(const struct hub_link *l)
+{
+	int64_t wrote = conn_wrote(&l->conn);
+
+	if (!l->throttled && !l->draining)
+		return INT64_MAX;
+	return (wrote > l->waiting ? wrote : l->waiting) + HUB_STUCK_MS;
+}
+
 static void
 arm_link(struct hub_link *l)
 {
-	loop_timer(l->hub->loop, &l->timer, link_deadline(&l->link));
+	int64_t due = link_deadline(&l->link), stuck = stuck_at(l);
+
+	loop_timer(l->hub->loop, &l->timer, due < stuck ? due : stuck);
+}
+
+/* Has the peer taken nothing for too long? A turn that is late itself judges
+ * nobody, as in link_tick(). */
+static int
+is_stuck(struct hub_link *l, int64_t now)
+{
+	int64_t due = stuck_at(l);
+
+	if (now < due)
+		return 0;
+	if (now - due <= LINK_LATE_MS)
+		return 1;
+	l->waiting = now + LINK_LATE_MS - HUB_STUCK_MS;
+	return 0;
 }
 
 static void
 link_timer(void *arg)
 {
 	struct hub_link *l = arg;
+	int64_t now = loop_now(l->hub->loop);
 
 	/* It may well speak, but is not listened to. */
 	if (l->throttled || l->paused)
-		link_heard(&l->link, loop_now(l->hub->loop));
-	if (link_tick(&l->link, loop_now(l->hub->loop)) == -1) {
+		link_heard(&l->link, now);
+	if (is_stuck(l, now)) {
+		l->why = "it does not read what it is sent";
+		conn_fail(&l->conn, ETIMEDOUT);
+		return;
+	}
+	if (link_tick(&l->link, now) == -1) {
 		l->why = l->link.why;
 		conn_fail(&l->conn, ETIMEDOUT);
 		return;
@@ -195,6 +233,7 @@ linked(struct hub_link *l)
 	uint32_t loser;
 	char buf[HUB_PEER_TEXT];
 
+	gate_leave(&h->gate, l->handle);
 	if (peers_up(&h->peers, loop_now(h->loop), l->handle, l->link.role,
 		&l->link.instance, slice_str(l->target ? l->address : ""),
 		&loser) == -1) {
@@ -235,9 +274,11 @@ static void
 throttle(struct hub_link *l)
 {
 	if ((l->hub->serves & l->link.role) &&
-	    conn_queued(&l->conn) > HUB_HIGH_MARK) {
+	    conn_queued(&l->conn) > HUB_HIGH_MARK && !l->throttled) {
 		l->throttled = 1;
+		l->waiting = loop_now(l->hub->loop);
 		set_reading(l);
+		arm_link(l);
 	}
 }
 
@@ -246,6 +287,8 @@ on_drained(void *arg)
 {
 	struct hub_link *l = arg;
 
+	if (l->throttled) /* what it said meanwhile is still to be read */
+		link_heard(&l->link, loop_now(l->hub->loop));
 	l->throttled = 0;
 	set_reading(l);
 }
@@ -253,8 +296,21 @@ on_drained(void *arg)
 void
 hub_link_pause(struct hub_link *l, int paused)
 {
+	if (l->paused && !paused)
+		link_heard(&l->link, loop_now(l->hub->loop));
 	l->paused = paused;
 	set_reading(l);
+}
+
+void
+hub_link_drain(struct hub_link *l)
+{
+	if (!l->draining) {
+		l->draining = 1;
+		l->waiting = loop_now(l->hub->loop);
+		arm_link(l);
+	}
+	conn_drain(&l->conn);
 }
 
 /* Why a connection ended: what the link said, what we said, or an errno. */
@@ -268,39 +324,22 @@ reason(const struct hub_link *l, int error)
 	return l->up ? "closed" : link_eof_reason(&l->link);
 }
 
-/* A host with a wrong key tries again and again: is it time to say so? */
-static int
-is_stranger_news(const struct hub_link *l)
-{
-	struct hub *h = l->hub;
-	int64_t now = loop_now(h->loop);
-	const char *port = strrchr(l->address, ':');
-	size_t len = port == NULL ? strlen(l->address) :
-				    (size_t)(port - l->address);
-
-	if (strlen(h->stranger) == len &&
-	    memcmp(h->stranger, l->address, len) == 0 &&
-	    now - h->stranger_at < HUB_STRANGER_MS)
-		return 0;
-	snprintf(h->stranger, sizeof(h->stranger), "%.*s", (int)len,
-	    l->address);
-	h->stranger_at = now;
-	return 1;
-}
-
 static void
 log_closed(struct hub_link *l, const char *why, int error)
 {
+	int quiet = error == 0 || error == ECONNRESET || error == EPIPE;
 	char buf[HUB_PEER_TEXT];
 
-	if (error == EACCES && !is_stranger_news(l))
-		log_debug("closed %s: %s", hub_link_name(l, buf), why);
-	else if (error != 0 && error != ECONNRESET && error != EPIPE)
-		log_info("closed %s: %s", hub_link_name(l, buf), why);
-	else if (!l->up && l->link.phase != LINK_UP)
-		log_debug("closed %s: %s", hub_link_name(l, buf), why);
-	else
-		log_debug("lost %s: %s", hub_link_name(l, buf), why);
+	hub_link_name(l, buf);
+	if (l->up || l->link.phase == LINK_UP) {
+		if (quiet)
+			log_debug("lost %s: %s", buf, why);
+		else
+			log_info("closed %s: %s", buf, why);
+	} else if (quiet || error == ELOOP) { /* the dialling end says so */
+		log_debug("closed %s: %s", buf, why);
+	} else
+		hub_stranger(l->hub, "closed %s: %s", buf, why);
 }
 
 void
@@ -343,6 +382,7 @@ on_closed(void *arg, int error)
 	const char *why = reason(l, error);
 
 	loop_untimer(h->loop, &l->timer);
+	gate_leave(&h->gate, l->handle);
 	if (!l->link.dialler || l->up)
 		log_closed(l, why, error);
 	if (l->up)

@@ -22,6 +22,9 @@ struct hub_link {
 	int target;	   /* dialled by peers.c, which wants to know */
 	int throttled;	   /* not read from: its queue is above the mark, */
 	int paused;	   /* or its owner said so */
+	int draining;	   /* it ends when all is written */
+	int64_t waiting;   /* since when it should take what is queued: it is
+			      throttled or draining */
 	const char *why;   /* closed for this reason, for the log */
 	char *address;	   /* as dialled, or the remote one; "" on a pipe */
 };
@@ -42,6 +45,10 @@ const char *hub_link_name(const struct hub_link *, char buf[HUB_PEER_TEXT]);
 
 /* Stop reading from it, and go on. */
 void hub_link_pause(struct hub_link *, int paused);
+
+/* Close it once all that is queued is written, or once none of it is taken for
+ * HUB_STUCK_MS. */
+void hub_link_drain(struct hub_link *);
 
 /* Queue a frame. One that does not read it all is closed. */
 void hub_link_send(struct hub_link *, struct slice frame);

@@ -18,6 +18,16 @@ host(unsigned n)
 	return slice_of(bytes, sizeof(bytes));
 }
 
+#define MAX	 64
+#define HOST_MAX 4
+
+/* It comes and enters at once. */
+static uint32_t
+enter(struct gate *g, int64_t now, uint32_t tag, unsigned from)
+{
+	return gate_enter(g, now, now, tag, host(from));
+}
+
 static void
 test_hosts(void **state)
 {
@@ -25,19 +35,17 @@ test_hosts(void **state)
 	uint32_t tag;
 
 	(void)state;
-	gate_init(&g);
-	for (tag = 1; tag <= GATE_HOST_MAX; tag++)
-		assert_int_equal(gate_enter(&g, tag, tag, host(1)), 0);
-	assert_true(gate_full(&g, host(1)));
-	assert_false(gate_full(&g, host(2)));
+	gate_init(&g, MAX, HOST_MAX);
+	for (tag = 1; tag <= HOST_MAX; tag++)
+		assert_int_equal(enter(&g, tag, tag, 1), 0);
 	/* Another host has room still, the first one has not. */
-	assert_int_equal(gate_enter(&g, 10, 10, host(2)), 0);
-	assert_int_equal(gate_enter(&g, 11, 11, host(1)), 1);
-	assert_int_equal(gate_enter(&g, 12, 12, host(1)), 2);
-	gate_leave(&g, 3);
-	assert_false(gate_full(&g, host(1)));
-	assert_int_equal(gate_enter(&g, 13, 13, host(1)), 0);
-	assert_int_equal(gate_enter(&g, 14, 14, host(1)), 4);
+	assert_int_equal(enter(&g, 10, 10, 2), 0);
+	assert_int_equal(enter(&g, 11, 11, 1), 1);
+	assert_int_equal(enter(&g, 12, 12, 1), 2);
+	assert_true(gate_leave(&g, 3));
+	assert_false(gate_leave(&g, 3));
+	assert_int_equal(enter(&g, 13, 13, 1), 0);
+	assert_int_equal(enter(&g, 14, 14, 1), 4);
 }
 
 static void
@@ -47,16 +55,64 @@ test_all(void **state)
 	uint32_t tag;
 
 	(void)state;
-	gate_init(&g);
-	for (tag = 1; tag <= GATE_MAX; tag++)
-		assert_int_equal(gate_enter(&g, 0, tag, host(tag)), 0);
-	assert_int_equal(gate_enter(&g, 0, 1000, host(1000)), 1);
-	assert_int_equal(gate_enter(&g, 0, 1001, host(1001)), 2);
-	assert_int_equal(g.n, GATE_MAX);
+	gate_init(&g, MAX, HOST_MAX);
+	for (tag = 1; tag <= MAX; tag++)
+		assert_int_equal(enter(&g, 0, tag, tag), 0);
+	assert_int_equal(enter(&g, 0, 1000, 1000), 1);
+	assert_int_equal(enter(&g, 0, 1001, 1001), 2);
+	assert_int_equal(g.n, MAX);
 	gate_leave(&g, 1000);
-	assert_int_equal(gate_enter(&g, 0, 1002, host(1002)), 0);
+	assert_int_equal(enter(&g, 0, 1002, 1002), 0);
 	gate_leave(&g, 5000);
-	assert_int_equal(g.n, GATE_MAX);
+	assert_int_equal(g.n, MAX);
+}
+
+/* The smallest gate and the largest. */
+static void
+test_bounds(void **state)
+{
+	struct gate g;
+	uint32_t tag;
+
+	(void)state;
+	gate_init(&g, 1, 1);
+	assert_int_equal(enter(&g, 0, 1, 1), 0);
+	assert_int_equal(enter(&g, 0, 2, 2), 1);
+	gate_init(&g, GATE_ENTRIES, GATE_ENTRIES);
+	for (tag = 1; tag <= GATE_ENTRIES; tag++)
+		assert_int_equal(enter(&g, 0, tag, 1), 0);
+	assert_int_equal(enter(&g, 0, tag, 1), 1);
+}
+
+/* Who is in the way goes for one that waits, once he has had his grace. */
+static void
+test_opens(void **state)
+{
+	struct gate g;
+	uint32_t tag;
+
+	(void)state;
+	gate_init(&g, 6, HOST_MAX);
+	for (tag = 1; tag <= HOST_MAX; tag++) {
+		assert_true(gate_opens(&g, host(1)) == INT64_MIN);
+		enter(&g, 100 * tag, tag, 1);
+	}
+	assert_int_equal(gate_opens(&g, host(1)), 100 + GATE_GRACE_MS);
+	assert_true(gate_opens(&g, host(2)) == INT64_MIN);
+	/* It waited from 0 on; its grace begins as it enters. */
+	assert_int_equal(gate_enter(&g, 500, 0, 5, host(1)), 1);
+	assert_int_equal(gate_opens(&g, host(1)), 200 + GATE_GRACE_MS);
+	for (tag = 2; tag <= 4; tag++)
+		gate_leave(&g, tag);
+	assert_true(gate_opens(&g, host(1)) == INT64_MIN);
+	for (tag = 6; tag <= 8; tag++)
+		enter(&g, 600, tag, 1);
+	assert_int_equal(gate_opens(&g, host(1)), 500 + GATE_GRACE_MS);
+	/* Full in all: then it is the oldest of all, whoever asks. */
+	enter(&g, 700, 9, 2);
+	enter(&g, 800, 10, 3);
+	assert_int_equal(gate_opens(&g, host(4)), 500 + GATE_GRACE_MS);
+	assert_int_equal(enter(&g, 900, 11, 4), 5);
 }
 
 static void
@@ -65,11 +121,11 @@ test_time(void **state)
 	struct gate g;
 
 	(void)state;
-	gate_init(&g);
+	gate_init(&g, MAX, HOST_MAX);
 	assert_true(gate_deadline(&g) == INT64_MAX);
 	assert_int_equal(gate_late(&g, 1000000), 0);
-	gate_enter(&g, 100, 1, host(1));
-	gate_enter(&g, 200, 2, host(2));
+	enter(&g, 100, 1, 1);
+	enter(&g, 200, 2, 2);
 	assert_int_equal(gate_deadline(&g), 100 + GATE_MS);
 	assert_int_equal(gate_late(&g, 100 + GATE_MS - 1), 0);
 	assert_int_equal(gate_late(&g, 100 + GATE_MS), 1);
@@ -79,13 +135,34 @@ test_time(void **state)
 	assert_true(gate_deadline(&g) == INT64_MAX);
 }
 
+/* Waiting is counted in: three seconds are three, from accepted on. */
+static void
+test_time_with_waiting(void **state)
+{
+	struct gate g;
+
+	(void)state;
+	gate_init(&g, MAX, HOST_MAX);
+	enter(&g, 2000, 1, 1);
+	gate_enter(&g, 2500, 10, 2, host(2));
+	gate_enter(&g, 2600, 1000, 3, host(3));
+	assert_int_equal(gate_deadline(&g), 10 + GATE_MS);
+	assert_int_equal(gate_late(&g, 10 + GATE_MS), 2);
+	assert_int_equal(gate_late(&g, 2000 + GATE_MS), 3);
+	assert_int_equal(gate_late(&g, 2000 + GATE_MS), 1);
+	assert_int_equal(gate_late(&g, 2000 + GATE_MS), 0);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_hosts),
 		cmocka_unit_test(test_all),
+		cmocka_unit_test(test_bounds),
+		cmocka_unit_test(test_opens),
 		cmocka_unit_test(test_time),
+		cmocka_unit_test(test_time_with_waiting),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "door.h"
 #include "gate.h"
 #include "listener.h"
 #include "t/virtual/sim.h"
@@ -106,8 +107,8 @@ enter(struct proc *p, const struct guest *g)
 	for (i = e->gate.n; i > 0; i--)
 		if (listener_proven(p->core, e->gate.entries[i - 1].tag))
 			gate_leave(&e->gate, e->gate.entries[i - 1].tag);
-	victim = gate_enter(&e->gate, p->world->clock.now, g->tag,
-	    slice_of(&from, sizeof(from)));
+	victim = gate_enter(&e->gate, p->world->clock.now,
+	    p->world->clock.now, g->tag, slice_of(&from, sizeof(from)));
 	if (victim != 0)
 		expel(p, victim);
 }
@@ -304,7 +305,7 @@ listener_start(struct post *s)
 	struct entry *e = calloc(1, sizeof(*e));
 
 	assert(e != NULL);
-	gate_init(&e->gate);
+	gate_init(&e->gate, DOOR_CHANNELS, DOOR_CHANNELS_HOST);
 	event_init(&e->late, on_late, p);
 	e->post = s;
 	e->quota = quota_new(p, s->capacity);

@@ -1,0 +1,84 @@
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "acceptor.h"
+#include "log.h"
+#include "net.h"
+
+/* Its place in the loop stays, so that going on needs no memory. */
+static void
+set_events(struct acceptor *a, short events)
+{
+	a->watch.events = events;
+	loop_watch(a->loop, &a->watch);
+}
+
+static void
+on_again(void *arg)
+{
+	set_events(arg, POLLIN);
+}
+
+static void
+pause_after(struct acceptor *a, int error)
+{
+	int64_t now = loop_now(a->loop);
+
+	if (!a->told || now - a->told_at >= ACCEPT_TOLD_MS) {
+		log_error("unable to accept: %s; trying again until it works",
+		    strerror(error));
+		a->told = 1;
+		a->told_at = now;
+	}
+	set_events(a, 0);
+	loop_timer(a->loop, &a->again, now + ACCEPT_PAUSE_MS);
+}
+
+static void
+on_acceptable(void *arg, short revents)
+{
+	struct acceptor *a = arg;
+	struct addr from;
+	int fd, i;
+
+	(void)revents;
+	for (i = 0; i < ACCEPT_A_TURN && a->watch.fd != -1; i++) {
+		if ((fd = net_accept(a->watch.fd, &from)) != -1) {
+			a->fn(a->arg, fd, &from);
+			continue;
+		}
+		if (errno == ECONNABORTED || errno == EINTR)
+			continue;
+		if (errno != EAGAIN && errno != EWOULDBLOCK)
+			pause_after(a, errno);
+		return;
+	}
+}
+
+int
+acceptor_open(struct acceptor *a, struct loop *loop, int fd)
+{
+	a->loop = loop;
+	a->told = 0;
+	memset(&a->watch, 0, sizeof(a->watch));
+	memset(&a->again, 0, sizeof(a->again));
+	a->watch.fd = fd;
+	a->watch.events = POLLIN;
+	a->watch.fn = on_acceptable;
+	a->watch.arg = a;
+	a->again.fn = on_again;
+	a->again.arg = a;
+	return loop_watch(loop, &a->watch);
+}
+
+void
+acceptor_close(struct acceptor *a)
+{
+	if (a->watch.fd == -1)
+		return;
+	loop_unwatch(a->loop, &a->watch);
+	loop_untimer(a->loop, &a->again);
+	close(a->watch.fd);
+	a->watch.fd = -1;
+}

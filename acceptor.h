@@ -1,0 +1,36 @@
+#ifndef ACCEPTOR_H
+#define ACCEPTOR_H
+
+/*
+ * A listening socket in the loop: what connects is handed to the owner, so many
+ * a turn. When descriptors run out it pauses for a moment and tries again, and
+ * the log says so, once a minute at most.
+ */
+
+#include "addr.h"
+#include "loop.h"
+
+#define ACCEPT_A_TURN	64
+#define ACCEPT_PAUSE_MS 100
+#define ACCEPT_TOLD_MS	60000
+
+struct acceptor {
+	struct loop *loop;
+	struct watch watch;
+	struct timer again; /* while accepting is paused */
+	int told;	    /* the log has said that it is, */
+	int64_t told_at;    /* and when */
+	/* A connection, non-blocking and the owner's now, and from where. The
+	 * owner may call acceptor_close() in it. */
+	void (*fn)(void *arg, int fd, const struct addr *from);
+	void *arg;
+};
+
+/* Accept on fd, which becomes the acceptor's; fn and arg are set by then. 0, or
+ * -1 with ENOMEM. */
+int acceptor_open(struct acceptor *, struct loop *, int fd);
+
+/* Accept no more. It may be closed already. */
+void acceptor_close(struct acceptor *);
+
+#endif

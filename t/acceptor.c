@@ -1,0 +1,153 @@
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include <sys/resource.h>
+
+#include <string.h>
+#include <unistd.h>
+
+#include "acceptor.h"
+#include "net.h"
+#include "t/turns.h"
+
+#define MANY (2 * ACCEPT_A_TURN + 10)
+
+static struct acceptor a;
+static struct addr bound;
+static int came[MANY], ncame;
+static int ends; /* the owner closes it in its callback */
+
+static void
+on_accepted(void *arg, int fd, const struct addr *from)
+{
+	assert_ptr_equal(arg, &a);
+	assert_true(addr_is_loopback(from));
+	assert_true(ncame < MANY);
+	came[ncame++] = fd;
+	if (ends)
+		acceptor_close(&a);
+}
+
+static int
+setup(void **state)
+{
+	struct addr any;
+	int fd;
+
+	assert_int_equal(addr_parse(&any, "127.0.0.1:0", 11, 0, NULL), 0);
+	if (turns_setup(state) == -1 || (fd = net_listen(&any, &bound)) == -1)
+		return -1;
+	ncame = ends = 0;
+	a.fn = on_accepted;
+	a.arg = &a;
+	return acceptor_open(&a, loop, fd);
+}
+
+static int
+teardown(void **state)
+{
+	while (ncame > 0)
+		close(came[--ncame]);
+	acceptor_close(&a);
+	acceptor_close(&a);
+	return turns_teardown(state);
+}
+
+static int fds[MANY];
+
+static void
+call(int n)
+{
+	int i;
+
+	for (i = 0; i < n; i++)
+		assert_true((fds[i] = net_connect(&bound)) != -1);
+}
+
+static void
+hang_up(int n)
+{
+	while (n > 0)
+		close(fds[--n]);
+}
+
+/* As many as there are, some a turn. */
+static void
+test_many(void **state)
+{
+	(void)state;
+	call(MANY);
+	UNTIL(ncame == MANY);
+	hang_up(MANY);
+}
+
+static void
+test_closed_in_it(void **state)
+{
+	(void)state;
+	ends = 1;
+	call(3);
+	UNTIL(ncame == 1);
+	turns_for(50);
+	assert_int_equal(ncame, 1);
+	hang_up(3);
+}
+
+/*
+ * No descriptors left: it waits without spinning, the log says so once however
+ * often one is found and lost again, and then it goes on.
+ */
+static void
+test_no_descriptors(void **state)
+{
+	struct rlimit old, none;
+	int log[2], saved, i;
+	char text[4096];
+	ssize_t n;
+
+	(void)state;
+	assert_int_equal(pipe(log), 0);
+	call(5);
+	assert_true((saved = dup(STDERR_FILENO)) != -1);
+	assert_int_equal(dup2(log[1], STDERR_FILENO), STDERR_FILENO);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &old), 0);
+	none = old;
+	none.rlim_cur = (rlim_t)saved + 1;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	assert_idle();
+	for (i = 0; i < 3; i++) {
+		assert_int_equal(ncame, i);
+		none.rlim_cur++;
+		assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+		UNTIL(ncame == i + 1);
+		turns_for(2 * ACCEPT_PAUSE_MS);
+	}
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
+	UNTIL(ncame == 5);
+	dup2(saved, STDERR_FILENO);
+	close(saved);
+	close(log[1]);
+	n = read(log[0], text, sizeof(text) - 1);
+	assert_true(n > 0);
+	text[n] = '\0';
+	assert_non_null(strstr(text, "unable to accept: "));
+	assert_ptr_equal(strchr(text, '\n'), text + n - 1);
+	close(log[0]);
+	hang_up(5);
+}
+
+int
+main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		TEST(test_many),
+		TEST(test_closed_in_it),
+		TEST(test_no_descriptors),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

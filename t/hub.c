@@ -1,0 +1,549 @@
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include <sys/socket.h>
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "die.h"
+#include "hub.h"
+#include "log.h"
+#include "net.h"
+
+/*
+ * The hub on real sockets, and a clock that the test sets: what takes minutes
+ * is over in a moment.
+ */
+
+#define PEERS 100
+
+int clock_gettime(clockid_t, struct timespec *);
+
+static int64_t clock_ms;
+
+int
+clock_gettime(clockid_t id, struct timespec *ts)
+{
+	(void)id;
+	ts->tv_sec = (time_t)(clock_ms / 1000);
+	ts->tv_nsec = (long)(clock_ms % 1000) * 1000000;
+	return 0;
+}
+
+/* A core that counts, and does what the test says. */
+
+static struct loop *loop;
+static struct hub hub;
+static struct outbox out;
+static uint32_t peer; /* the last that came up, while it is up */
+static int ups, downs;
+
+static void
+on_up(void *core, int64_t now, uint32_t p, const struct peer_info *info)
+{
+	(void)core, (void)now, (void)info;
+	peer = p;
+	ups++;
+}
+
+static void
+on_down(void *core, int64_t now, uint32_t p)
+{
+	(void)core, (void)now;
+	if (p == peer)
+		peer = 0;
+	downs++;
+}
+
+static int
+on_message(void *core, int64_t now, uint32_t p, const struct msg *m)
+{
+	(void)core, (void)now, (void)p, (void)m;
+	return 0;
+}
+
+static void
+on_tick(void *core, int64_t now)
+{
+	(void)core, (void)now;
+}
+
+static int64_t
+on_deadline(const void *core)
+{
+	(void)core;
+	return INT64_MAX;
+}
+
+static const struct core_ops ops = { ROLE_CHANNEL, on_up, on_down, on_message,
+	NULL, on_tick, on_deadline };
+
+/* What the log says: a pipe in place of standard error. */
+
+static int log_fd[2], saved;
+static char said[64 * 1024];
+
+static const char *
+log_said(void)
+{
+	ssize_t n;
+
+	if ((n = read(log_fd[0], said, sizeof(said) - 1)) < 0)
+		n = 0;
+	said[n] = '\0';
+	return said;
+}
+
+static int
+count(const char *text, const char *what)
+{
+	int n = 0;
+
+	for (; (text = strstr(text, what)) != NULL; text++)
+		n++;
+	return n;
+}
+
+static int
+setup(void **state)
+{
+	static struct key key = { (unsigned char *)(uintptr_t)
+	    "0123456789abcdef0123456789abcdef", 32, 0 };
+
+	(void)state;
+	clock_ms = 1000000;
+	loop = loop_new();
+	hub_init(&hub, loop, ROLE_CHANNEL, &key);
+	hub.serves = ROLE_CALLER;
+	outbox_init(&out);
+	hub_core(&hub, &ops, &hub, &out);
+	peer = 0;
+	ups = downs = 0;
+	if (pipe(log_fd) == -1 || net_adopt(log_fd[0]) == -1 ||
+	    (saved = dup(STDERR_FILENO)) == -1 ||
+	    dup2(log_fd[1], STDERR_FILENO) == -1)
+		return -1;
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	(void)state;
+	dup2(saved, STDERR_FILENO);
+	close(saved);
+	close(log_fd[0]);
+	close(log_fd[1]);
+	hub_free(&hub);
+	outbox_free(&out);
+	loop_free(loop);
+	return 0;
+}
+
+/* Turns. */
+
+static void
+stop(void *arg)
+{
+	(void)arg;
+	loop_stop(loop);
+}
+
+/* Time passes, and all that is due then is done. */
+static void
+pass(int64_t ms)
+{
+	struct timer t = { 0, stop, NULL, 0 };
+	int i;
+
+	clock_ms += ms;
+	for (i = 0; i < 4; i++) {
+		assert_int_equal(loop_timer(loop, &t, clock_ms), 0);
+		loop_run(loop);
+	}
+}
+
+/* A caller at the other end of a Unix socket. */
+
+struct caller {
+	int fd;
+	struct link_self self;
+	struct link link;
+	struct buf out;
+};
+
+static void
+caller_send(struct caller *c)
+{
+	struct slice s = buf_slice(&c->out);
+
+	if (s.len > 0)
+		assert_int_equal(send(c->fd, s.p, s.len, MSG_NOSIGNAL), s.len);
+	buf_consume(&c->out, s.len);
+}
+
+static void
+caller_start(struct caller *c)
+{
+	static const unsigned char nonce[NONCE_SIZE] = { 1 };
+	unsigned char hello[512];
+	struct slice value;
+	unsigned type;
+	ssize_t n;
+	int fd[2];
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fd), 0);
+	assert_int_equal(net_adopt(fd[0]), 0);
+	assert_int_equal(net_adopt(fd[1]), 0);
+	memset(c, 0, sizeof(*c));
+	c->fd = fd[0];
+	c->self.role = ROLE_CALLER;
+	c->self.instance.b[0] = 7;
+	c->self.message_max = MSG_MAX;
+	buf_init(&c->out, 4096);
+	assert_true(hub_adopt(&hub, fd[1], fd[1], 0, 0) != 0);
+	assert_int_equal(link_init(&c->link, &c->self, 1, 0, nonce, &c->out,
+	    clock_ms), 0);
+	caller_send(c);
+	pass(0);
+	n = read(c->fd, hello, sizeof(hello));
+	assert_true(n > 0);
+	assert_int_equal(link_input(&c->link, clock_ms, hello, (size_t)n, &type,
+	    &value), n);
+	assert_int_equal(c->link.phase, LINK_UP);
+	assert_true(peer != 0);
+}
+
+static void
+caller_end(struct caller *c)
+{
+	close(c->fd);
+	buf_free(&c->out);
+}
+
+static void
+say_alive(const struct caller *c)
+{
+	static const unsigned char alive[] = { MSG_ALIVE, 0 };
+
+	assert_int_equal(send(c->fd, alive, 2, MSG_NOSIGNAL), 2);
+}
+
+/* Replies of that many bytes in all are queued for it. */
+static void
+reply(size_t bytes)
+{
+	static unsigned char body[100000];
+	struct msg m;
+
+	memset(&m, 0, sizeof(m));
+	m.type = MSG_REPLY;
+	m.u.reply.id = 1;
+	m.u.reply.body = slice_of(body, sizeof(body));
+	for (; bytes > sizeof(body); bytes -= sizeof(body))
+		assert_int_equal(outbox_send(&out, peer, &m), 0);
+	hub_deliver(&hub);
+	pass(0);
+	assert_true(hub_queued(&hub, peer) > 0);
+}
+
+/* Who speaks, and takes nothing of what he is sent. */
+static void
+test_deaf(void **state)
+{
+	struct caller c;
+	int s;
+
+	(void)state;
+	caller_start(&c);
+	reply(4 * HUB_HIGH_MARK);
+	for (s = 1; s < HUB_STUCK_MS / 1000; s++) {
+		say_alive(&c);
+		pass(1000);
+		assert_int_equal(downs, 0);
+	}
+	pass(1000);
+	assert_int_equal(downs, 1);
+	assert_int_equal(hub.used, 0);
+	assert_non_null(strstr(log_said(), "it does not read what it is sent"));
+	caller_end(&c);
+}
+
+/* A slow one takes a little now and then, says nothing, and stays. */
+static void
+test_slow(void **state)
+{
+	static char bytes[128 * 1024];
+	struct caller c;
+	int i;
+
+	(void)state;
+	caller_start(&c);
+	reply(8 * HUB_HIGH_MARK);
+	for (i = 0; i < 10; i++) {
+		pass(HUB_STUCK_MS - 1000);
+		assert_int_equal(downs, 0);
+		assert_true(read(c.fd, bytes, sizeof(bytes)) > 0);
+		while (read(c.fd, bytes, sizeof(bytes)) > 0)
+			;
+		pass(0);
+	}
+	assert_true(hub_queued(&hub, peer) > HUB_HIGH_MARK);
+	/* Its last bytes taken, it has as long again. */
+	pass(HUB_STUCK_MS - 1);
+	assert_int_equal(downs, 0);
+	pass(1);
+	assert_int_equal(downs, 1);
+	caller_end(&c);
+}
+
+/* It reads on at last; what it said meanwhile counts, and silence from then on
+ * is silence. */
+static void
+test_reads_on(void **state)
+{
+	static char bytes[256 * 1024];
+	struct caller c;
+	int i;
+
+	(void)state;
+	caller_start(&c);
+	reply(2 * HUB_HIGH_MARK);
+	pass(HUB_STUCK_MS - 1);
+	for (i = 0; i < 1000 && hub_queued(&hub, peer) > 0; i++) {
+		assert_true(read(c.fd, bytes, sizeof(bytes)) > 0);
+		pass(0);
+	}
+	assert_int_equal(hub_queued(&hub, peer), 0);
+	pass(LINK_DEAD_MS - 1);
+	assert_int_equal(downs, 0);
+	pass(1);
+	assert_int_equal(downs, 1);
+	assert_non_null(strstr(log_said(), "it is silent"));
+	caller_end(&c);
+}
+
+/* Its owner will not hear it, so its silence means nothing. */
+static void
+test_paused(void **state)
+{
+	struct caller c;
+	int i;
+
+	(void)state;
+	caller_start(&c);
+	hub_pause(&hub, peer, 1);
+	for (i = 0; i < 20; i++) {
+		pass(LINK_ALIVE_MS);
+		assert_int_equal(downs, 0);
+	}
+	hub_pause(&hub, peer, 0);
+	pass(LINK_DEAD_MS - 1);
+	assert_int_equal(downs, 0);
+	pass(1);
+	assert_int_equal(downs, 1);
+	caller_end(&c);
+}
+
+/* A link that is to end once all is written, to a peer that does not read. */
+static void
+test_drain(void **state)
+{
+	struct caller c;
+	int s;
+
+	(void)state;
+	caller_start(&c);
+	reply(HUB_HIGH_MARK / 2);
+	assert_int_equal(outbox_act(&out, ACT_DRAIN, peer, 0, slice_str("")),
+	    0);
+	hub_deliver(&hub);
+	for (s = 0; s < HUB_STUCK_MS / 1000; s++) {
+		pass(0);
+		assert_int_equal(downs, 0);
+		say_alive(&c);
+		pass(1000);
+	}
+	assert_int_equal(downs, 1);
+	assert_int_equal(hub.used, 0);
+	caller_end(&c);
+}
+
+/* Strangers. */
+
+static int fds[PEERS];
+
+static void
+connect_all(const struct addr *a)
+{
+	size_t i;
+
+	for (i = 0; i < PEERS; i++) {
+		assert_true((fds[i] = net_connect(a)) != -1);
+		pass(1);
+	}
+}
+
+static void
+close_all(void)
+{
+	size_t i;
+
+	for (i = 0; i < PEERS; i++)
+		close(fds[i]);
+}
+
+static void
+listen_on(const char *text, struct addr *bound)
+{
+	struct addr a;
+	int fd;
+
+	assert_int_equal(addr_parse(&a, text, strlen(text), 0, NULL), 0);
+	assert_true((fd = net_listen(&a, bound)) != -1);
+	hub_listen(&hub, fd);
+}
+
+/* Of those that connect and say nothing, the oldest go. */
+static void
+test_unproven(void **state)
+{
+	struct addr a;
+	char byte;
+
+	(void)state;
+	listen_on("127.0.0.1:0", &a);
+	connect_all(&a);
+	assert_int_equal(hub.used, HUB_UNPROVEN_HOST);
+	assert_int_equal(read(fds[0], &byte, 1), 0);
+	assert_int_equal(read(fds[PEERS - HUB_UNPROVEN_HOST - 1], &byte, 1), 0);
+	errno = 0;
+	assert_int_equal(read(fds[PEERS - HUB_UNPROVEN_HOST], &byte, 1), -1);
+	assert_int_equal(errno, EAGAIN);
+	assert_non_null(strstr(log_said(),
+	    "too many have not proven themselves"));
+	/* They are not on the books for ever. */
+	pass(LINK_HANDSHAKE_MS);
+	assert_int_equal(hub.used, 0);
+	assert_int_equal(hub.gate.n, 0);
+	close_all();
+}
+
+/* Whoever can open a Unix socket is no stranger. */
+static void
+test_unix(void **state)
+{
+	char path[64];
+	struct addr a;
+
+	(void)state;
+	snprintf(path, sizeof(path), "/tmp/lambda-hub.%ld", (long)getpid());
+	listen_on(path, &a);
+	connect_all(&a);
+	assert_int_equal(hub.used, PEERS);
+	close_all();
+	unlink(path);
+}
+
+/* Anybody can make them: so many lines a minute, then their number. */
+static void
+test_log(void **state)
+{
+	struct addr a;
+	size_t i;
+	const char *text;
+
+	(void)state;
+	listen_on("127.0.0.1:0", &a);
+	for (i = 0; i < PEERS; i++) {
+		assert_true((fds[i] = net_connect(&a)) != -1);
+		pass(1);
+		assert_int_equal(send(fds[i], "GET / HTTP/1.0\r\n", 16,
+		    MSG_NOSIGNAL), 16);
+		pass(1);
+	}
+	close_all();
+	text = log_said();
+	assert_int_equal(count(text, "closed peer 127.0.0.1:"),
+	    STRANGERS_LINES);
+	assert_int_equal(count(text, "\n"), STRANGERS_LINES);
+	assert_int_equal(hub_strangers_left(&hub), 0);
+	pass(STRANGERS_MS);
+	text = log_said();
+	assert_non_null(strstr(text, ": 90 more strangers closed\n"));
+	assert_int_equal(count(text, "\n"), 1);
+	pass(2 * STRANGERS_MS);
+	assert_string_equal(log_said(), "");
+	assert_int_equal(hub_strangers_left(&hub), STRANGERS_LINES);
+}
+
+/* What another process has said for us counts too, and one may say nothing. */
+static void
+test_log_shared(void **state)
+{
+	int i;
+
+	(void)state;
+	hub_stranger_told(&hub);
+	assert_int_equal(hub_strangers_left(&hub), STRANGERS_LINES - 1);
+	for (i = 0; i < 20; i++)
+		hub_stranger_told(&hub);
+	hub_stranger(&hub, "closed %s", "one");
+	assert_string_equal(log_said(), "");
+	pass(STRANGERS_MS);
+	assert_non_null(strstr(log_said(), ": 1 more strangers closed\n"));
+	hub_hush(&hub);
+	assert_int_equal(hub_strangers_left(&hub), 0);
+	pass(STRANGERS_MS);
+	assert_string_equal(log_said(), "");
+}
+
+/* An address of our own: said once, never linked, and tried again, as it may
+ * have been a stranger who sent our hello back. */
+static void
+test_ourselves(void **state)
+{
+	char text[ADDR_TEXT_MAX];
+	struct addr a;
+	int i;
+
+	(void)state;
+	listen_on("127.0.0.1:0", &a);
+	assert_int_equal(hub_dial(&hub, slice_str(addr_print(&a, text)),
+	    DIAL_FOREVER, 0), 0);
+	for (i = 0; i < 100; i++)
+		pass(PEERS_BACKOFF_MAX_MS);
+	assert_int_equal(ups, 0);
+	assert_true(peers_tries(&hub.peers, slice_str(text)) > 50);
+	assert_int_equal(count(log_said(), "it is ourselves"), 1);
+	assert_int_equal(count(said, "\n"), 1);
+	assert_non_null(strstr(said, "unable to link to 127.0.0.1:"));
+}
+
+int
+main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		TEST(test_deaf),
+		TEST(test_slow),
+		TEST(test_reads_on),
+		TEST(test_paused),
+		TEST(test_drain),
+		TEST(test_unproven),
+		TEST(test_unix),
+		TEST(test_log),
+		TEST(test_log_shared),
+		TEST(test_ourselves),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
