@@ -19,7 +19,6 @@
 #define ACCEPT_PAUSE_MS 100 /* when there are no descriptors left */
 #define PEEK_MS		20  /* until part of a hello is looked at again */
 #define PEEK_MAX	(MSG_HELLO_MAX + MSG_HEAD_MAX)
-#define TURN_MS		2   /* until it is seen again whether the gate is open */
 #define WAIT_MAX	256 /* connections that wait for a channel */
 #define WAIT_HOST_MAX	64  /* of one host */
 
@@ -27,7 +26,10 @@
 struct guest {
 	struct door *door;
 	uint32_t tag;
+	int waiting;	    /* for the gate to open: its hello is here */
 	int started;
+	int proven;
+	int expelled;
 	struct watch watch; /* the connection, then the liveness pipe */
 	struct timer again; /* to look at a hello that is not whole */
 	pid_t pid;	    /* 0: not started, or ended */
@@ -44,6 +46,8 @@ struct door {
 	struct watch watch;
 	struct timer pause; /* accepting */
 	struct timer late;  /* the gate's deadline */
+	struct timer opens; /* the gate, for one who waits */
+	struct later admit; /* those who wait, at the end of the turn */
 	struct gate gate;
 	struct guest *guests;
 	uint32_t tag;	    /* the last one given */
@@ -54,6 +58,9 @@ struct door {
 static void on_acceptable(void *, short);
 static void on_pause(void *);
 static void on_late(void *);
+static void on_opens(void *);
+static void on_admit(void *);
+static void start_channel(struct guest *);
 static void on_connection(void *, short);
 static void on_again(void *);
 static void on_liveness(void *, short);
@@ -78,6 +85,10 @@ door_open(struct hub *hub, struct listener *listener, int fd,
 	d->pause.arg = d;
 	d->late.fn = on_late;
 	d->late.arg = d;
+	d->opens.fn = on_opens;
+	d->opens.arg = d;
+	d->admit.fn = on_admit;
+	d->admit.arg = d;
 	gate_init(&d->gate, DOOR_CHANNELS, DOOR_CHANNELS_HOST);
 	launch_init(&d->launch, argv, env);
 	if (loop_watch(hub->loop, &d->watch) == -1)
@@ -96,12 +107,22 @@ door_shut(struct door *d)
 	d->watch.fd = -1;
 }
 
+/* It needs its place at the gate no more, so that somebody else can have it. */
+static void
+leave_gate(struct guest *g)
+{
+	struct door *d = g->door;
+
+	if (gate_leave(&d->gate, g->tag))
+		loop_later(d->hub->loop, &d->admit);
+}
+
 static void
 forget(struct guest *g)
 {
 	struct door *d = g->door;
 
-	gate_leave(&d->gate, g->tag);
+	leave_gate(g);
 	loop_untimer(d->hub->loop, &g->again);
 	if (g->watch.fd != -1) {
 		loop_unwatch(d->hub->loop, &g->watch);
@@ -123,8 +144,10 @@ door_free(struct door *d)
 		return;
 	door_shut(d);
 	loop_untimer(d->hub->loop, &d->late);
+	loop_untimer(d->hub->loop, &d->opens);
 	while (d->guests != NULL)
 		forget(d->guests);
+	loop_unlater(d->hub->loop, &d->admit);
 	free((void *)(uintptr_t)d->launch.env);
 	free(d);
 }
@@ -150,7 +173,8 @@ expel(struct door *d, uint32_t tag, const char *why)
 
 	if (g == NULL)
 		return;
-	log_debug("closing %s: %s", g->from, why);
+	hub_stranger(d->hub, "closing %s: %s", g->from, why);
+	g->expelled = 1;
 	if (!g->started)
 		forget(g);
 	else if (g->pid > 0)
@@ -174,20 +198,24 @@ on_late(void *arg)
 	struct door *d = arg;
 	uint32_t tag;
 
-	while ((tag = gate_late(&d->gate, loop_now(d->hub->loop))) != 0)
+	while ((tag = gate_late(&d->gate, loop_now(d->hub->loop))) != 0) {
 		if (!listener_proven(d->listener, tag))
 			expel(d, tag, "it has not proven itself in time");
+		loop_later(d->hub->loop, &d->admit);
+	}
 	watch_gate(d);
 }
 
-static void
-let_proven_through(struct door *d)
+void
+door_proven(struct door *d, uint32_t tag)
 {
-	size_t i;
+	struct guest *g = find(d, tag);
 
-	for (i = d->gate.n; i > 0; i--)
-		if (listener_proven(d->listener, d->gate.entries[i - 1].tag))
-			gate_leave(&d->gate, d->gate.entries[i - 1].tag);
+	if (g == NULL)
+		return;
+	g->proven = 1;
+	leave_gate(g);
+	watch_gate(d);
 }
 
 /* The one that has waited longest for a channel, of the host or (NULL) of all,
@@ -217,17 +245,63 @@ bound_waiting(struct door *d, const struct slice *host)
 		expel(d, g->tag, "too many wait for a channel");
 }
 
-/* A channel for it, or is the gate full of its host's unproven? */
-static int
-enter(struct door *d, const struct guest *g)
+/* A channel for it; whoever is in the way has had his grace. */
+static void
+enter(struct guest *g)
 {
-	let_proven_through(d);
-	if (gate_opens(&d->gate, g->host) != INT64_MIN)
-		return -1;
-	gate_enter(&d->gate, loop_now(d->hub->loop), g->since, g->tag,
-	    g->host);
+	struct door *d = g->door;
+	uint32_t victim = gate_enter(&d->gate, loop_now(d->hub->loop),
+	    g->since, g->tag, g->host);
+
+	g->waiting = 0;
+	if (victim != 0 && !listener_proven(d->listener, victim))
+		expel(d, victim, "it has not proven itself, and others wait");
 	watch_gate(d);
-	return 0;
+	start_channel(g);
+}
+
+/* The one that has waited longest of those that may enter now, or NULL and when
+ * the next may (INT64_MAX: nobody waits). */
+static struct guest *
+next_in_line(const struct door *d, int64_t *when)
+{
+	struct guest *g, *oldest = NULL;
+	int64_t opens, now = loop_now(d->hub->loop);
+
+	*when = INT64_MAX;
+	for (g = d->guests; g != NULL; g = g->next) {
+		if (!g->waiting)
+			continue;
+		opens = gate_opens(&d->gate, g->host);
+		if (opens <= now)
+			oldest = g; /* the newest come first */
+		else if (opens < *when)
+			*when = opens;
+	}
+	return oldest;
+}
+
+static void
+on_admit(void *arg)
+{
+	struct door *d = arg;
+	struct guest *g;
+	int64_t when;
+
+	while ((g = next_in_line(d, &when)) != NULL)
+		enter(g);
+	if (when == INT64_MAX)
+		loop_untimer(d->hub->loop, &d->opens);
+	else
+		loop_timer(d->hub->loop, &d->opens, when);
+}
+
+static void
+on_opens(void *arg)
+{
+	struct door *d = arg;
+
+	loop_later(d->hub->loop, &d->admit);
 }
 
 /* Starting a channel. */
@@ -354,10 +428,32 @@ on_liveness(void *arg, short revents)
 	loop_unwatch(d->hub->loop, &g->watch);
 	close(g->watch.fd);
 	g->watch.fd = -1;
-	gate_leave(&d->gate, g->tag);
+	leave_gate(g);
 	listener_gone(d->listener, loop_now(d->hub->loop), g->tag);
 	hub_deliver(d->hub);
 	free_if_over(g);
+}
+
+/* Of a channel that did not end well, or whose client was not let in. */
+static void
+tell_end(const struct guest *g, int status)
+{
+	char how[64] = "its client has not proven itself: wrong key?";
+
+	if (g->expelled) /* and it was said why */
+		return;
+	if (WIFSIGNALED(status))
+		snprintf(how, sizeof(how), "killed by signal %d",
+		    WTERMSIG(status));
+	else if (WEXITSTATUS(status) != 0)
+		snprintf(how, sizeof(how), "exit status %d",
+		    WEXITSTATUS(status));
+	else if (g->proven)
+		return;
+	if (g->proven)
+		log_info("channel of %s: %s", g->from, how);
+	else
+		hub_stranger(g->door->hub, "channel of %s: %s", g->from, how);
 }
 
 static void
@@ -367,12 +463,7 @@ on_ended(void *arg, pid_t pid, int status)
 
 	(void)pid;
 	g->pid = 0;
-	if (WIFSIGNALED(status))
-		log_info("channel of %s: killed by signal %d", g->from,
-		    WTERMSIG(status));
-	else if (WEXITSTATUS(status) != 0)
-		log_info("channel of %s: exit status %d", g->from,
-		    WEXITSTATUS(status));
+	tell_end(g, status);
 	free_if_over(g);
 }
 
@@ -398,13 +489,17 @@ look_when_due(struct guest *g)
 	loop_timer(loop, &g->again, g->since + GATE_MS);
 }
 
+/* It waits in line, if only for the end of this turn, and is not looked at any
+ * more but when its time is up. */
 static void
 serve(struct guest *g)
 {
-	if (enter(g->door, g) == -1)
-		look_in(g, TURN_MS);
-	else
-		start_channel(g);
+	struct loop *loop = g->door->hub->loop;
+
+	g->waiting = 1;
+	loop_unwatch(loop, &g->watch);
+	loop_timer(loop, &g->again, g->since + GATE_MS);
+	loop_later(loop, &g->door->admit);
 }
 
 static void
@@ -414,7 +509,8 @@ look(struct guest *g)
 	ssize_t n = recv(g->watch.fd, hello, sizeof(hello), MSG_PEEK);
 
 	if (loop_now(g->door->hub->loop) - g->since >= GATE_MS) {
-		log_debug("closing %s: no channel in time", g->from);
+		hub_stranger(g->door->hub, "closing %s: no %s in time",
+		    g->from, g->waiting ? "channel" : "hello");
 		forget(g);
 		return;
 	}
@@ -431,8 +527,8 @@ look(struct guest *g)
 		break;
 	default:
 		if (n > 0)
-			log_info("closing %s: it does not begin with a hello",
-			    g->from);
+			hub_stranger(g->door->hub, "closing %s: it does not "
+			    "begin with a hello", g->from);
 		forget(g);
 	}
 }

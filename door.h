@@ -9,8 +9,9 @@
  * closes, nothing of it is left, and the listener core hears so.
  *
  * Connections whose peer has not proven itself are bounded: so many of a host
- * have a channel (gate.h), and so many wait until one of these is proven or its
- * time is up.
+ * have a channel (gate.h), and so many wait until one of these is proven, has
+ * ended, or has had its grace and goes for them. All have GATE_MS from accepted
+ * to proven.
  */
 
 #include "hub.h"
@@ -27,6 +28,9 @@ struct door;
  */
 struct door *door_open(struct hub *, struct listener *, int fd,
     char *const *argv);
+
+/* The channel with this tag has proven its peer (LISTENER_PROVEN). */
+void door_proven(struct door *, uint32_t tag);
 
 /* Accept no more; channels stay. */
 void door_shut(struct door *);

@@ -250,7 +250,7 @@ hub_stranger(struct hub *h, const char *fmt, ...)
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
 	on_minute(h);
-	if (strangers_say(&h->strangers, loop_now(h->loop)))
+	if (!h->hushed && strangers_say(&h->strangers, loop_now(h->loop)))
 		log_info("%s", text);
 	else
 		log_debug("%s", text);
@@ -259,25 +259,10 @@ hub_stranger(struct hub *h, const char *fmt, ...)
 		    strangers_deadline(&h->strangers));
 }
 
-unsigned
-hub_strangers_left(const struct hub *h)
-{
-	return strangers_left(&h->strangers, loop_now(h->loop));
-}
-
-void
-hub_stranger_told(struct hub *h)
-{
-	on_minute(h);
-	if (hub_strangers_left(h) > 0)
-		strangers_say(&h->strangers, loop_now(h->loop));
-}
-
 void
 hub_hush(struct hub *h)
 {
-	while (hub_strangers_left(h) > 0)
-		strangers_say(&h->strangers, loop_now(h->loop));
+	h->hushed = 1;
 }
 
 /* The address of the connection's other end, as text of our own. */

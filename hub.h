@@ -56,6 +56,7 @@ struct hub {
 	struct gate gate;	 /* links that came in over TCP, unproven */
 	struct strangers strangers;
 	struct timer minute;	 /* of the strangers */
+	int hushed;		 /* hub_hush() was called */
 	int stop;		 /* hub_stop() was called */
 	int status;		 /* exit code, once loop_run() returned */
 };
@@ -101,10 +102,7 @@ void hub_pause(struct hub *, uint32_t peer, int paused);
  * counted. All that happens before a link is up is to be said in this way. */
 void hub_stranger(struct hub *, const char *fmt, ...);
 
-/* Lines that are left in this minute; one that another process has said; and
- * say none at all (as that process). */
-unsigned hub_strangers_left(const struct hub *);
-void hub_stranger_told(struct hub *);
+/* Of strangers, say nothing but on the debug level: another process does. */
 void hub_hush(struct hub *);
 
 /* End the loop with this exit code once what is queued is written, and at the

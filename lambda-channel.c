@@ -279,6 +279,8 @@ start(struct program *p, struct options *o)
 
 	hub_init(&p->hub, p->loop, ROLE_CHANNEL,
 	    take_key(p, o->keyfile, &key));
+	if (p->control != -1) /* the listener tells of strangers */
+		hub_hush(&p->hub);
 	random_bytes(&seed, sizeof(seed));
 	if (p->control == -1)
 		o->channel.capacity = o->capacity > 0 ? o->capacity :

@@ -362,6 +362,15 @@ dial_broker(struct program *p)
 }
 
 static void
+on_act(void *arg, const struct act *a)
+{
+	struct program *p = arg;
+
+	if (a->kind == LISTENER_PROVEN)
+		door_proven(p->door, (uint32_t)a->value);
+}
+
+static void
 start(struct program *p)
 {
 	char address[ADDR_TEXT_MAX];
@@ -373,6 +382,8 @@ start(struct program *p)
 	make_listener(p, address);
 	p->channel = channel_argv(&p->options);
 	p->door = door_open(&p->hub, p->listener, fd, p->channel);
+	p->hub.act = on_act;
+	p->hub.arg = p;
 	dial_broker(p);
 	if (p->options.node != NULL)
 		whereis_init(&p->node, p->loop, p->options.node, on_moved, p);

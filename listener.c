@@ -361,6 +361,9 @@ on_connect(struct listener *l, int64_t now, struct chan *c,
 	const char *reason;
 	struct msg answer;
 
+	if (!c->asked && outbox_act(&l->out, LISTENER_PROVEN, 0, c->tag,
+	    slice_of(NULL, 0)) == -1)
+		return -1;
 	c->asked = 1;
 	/* A reservation with another listener is not ours to settle. */
 	if (!id_is_zero(&m->seller) && !id_equal(&m->seller, &l->own))

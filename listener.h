@@ -22,6 +22,12 @@
 #define LISTENER_SELL_MS     5000
 #define LISTENER_WAITING_MS  15000 /* `waiting` not repeated so long is over */
 
+/* Acts of its own. */
+enum {
+	LISTENER_PROVEN = ACT_OWN /* value: the tag of a channel that asked for a
+				     grant, so that its peer is proven */
+};
+
 struct listener;
 
 extern const struct core_ops listener_ops;

@@ -22,12 +22,6 @@ strangers_say(struct strangers *s, int64_t now)
 	return 1;
 }
 
-unsigned
-strangers_left(const struct strangers *s, int64_t now)
-{
-	return is_over(s, now) ? STRANGERS_LINES : STRANGERS_LINES - s->said;
-}
-
 unsigned long
 strangers_more(struct strangers *s, int64_t now)
 {

@@ -23,9 +23,6 @@ struct strangers {
 /* One was closed: 1 when it may have its line, or 0 and it is counted. */
 int strangers_say(struct strangers *, int64_t now);
 
-/* Lines that are left in this minute. */
-unsigned strangers_left(const struct strangers *, int64_t now);
-
 /* Is the minute over? Then how many more there were, and the next may begin; 0
  * when it is not, or when there were none. */
 unsigned long strangers_more(struct strangers *, int64_t now);
