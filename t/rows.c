@@ -137,6 +137,8 @@ print_limits(void)
 		{ "orders, a broker", BROKER_ORDERS_MAX },
 		{ "modules, a broker or an authority", BROKER_MODULES_MAX },
 		{ "links, a process", HUB_LINKS_MAX },
+		{ "of them, accepted over TCP and not proven", HUB_UNPROVEN },
+		{ "of these, from one address", HUB_UNPROVEN_HOST },
 		{ "bytes queued to one peer", HUB_OUT_MAX },
 	};
 	size_t i;
