@@ -659,17 +659,17 @@ class.o: attrs.h buf.h chain.h class.h core.h exchange.h fenwick.h map.h\
 conn.o: addr.h buf.h conn.h loop.h net.h slice.h
 contacts.o: buf.h contacts.h map.h slice.h
 crew.o: crew.h
-desk.o: addr.h buf.h conn.h contacts.h desk.h die.h discovery.h epmd.h log.h\
-	loop.h map.h msg.h net.h outbox.h registry.h slice.h tlv.h
+desk.o: acceptor.h addr.h buf.h conn.h contacts.h desk.h die.h discovery.h\
+	epmd.h log.h loop.h map.h msg.h net.h outbox.h registry.h slice.h tlv.h
 die.o: die.h escape.h
 discovery.o: buf.h contacts.h discovery.h discovery_state.h epmd.h log.h\
 	map.h msg.h outbox.h registry.h slice.h tlv.h
 discovery_answer.o: buf.h contacts.h discovery.h discovery_state.h epmd.h\
 	log.h map.h msg.h outbox.h registry.h slice.h tlv.h
 dns.o: dns.h rng.h slice.h
-door.o: addr.h buf.h conn.h core.h die.h door.h gate.h hub.h launch.h link.h\
-	listener.h log.h loop.h map.h msg.h net.h outbox.h peers.h rng.h run.h\
-	sha256.h slice.h strangers.h tlv.h
+door.o: acceptor.h addr.h buf.h conn.h core.h die.h door.h gate.h hub.h\
+	launch.h link.h listener.h log.h loop.h map.h msg.h net.h outbox.h peers.h\
+	rng.h run.h sha256.h slice.h strangers.h tlv.h
 epmd.o: buf.h epmd.h slice.h
 epmd_module.o: epmd_module.h
 exchange.o: buf.h chain.h class.h core.h exchange.h exchange_state.h\
@@ -712,9 +712,9 @@ lambda-channel.o: addr.h buf.h channel.h conn.h core.h die.h frame.h gate.h\
 lambda-ctl.o: addr.h buf.h conn.h core.h die.h gate.h hub.h launch.h link.h\
 	log.h loop.h map.h msg.h opt.h outbox.h peers.h rng.h run.h sha256.h slice.h\
 	strangers.h tlv.h
-lambda-discovery.o: addr.h buf.h conn.h contacts.h desk.h die.h discovery.h\
-	epmd.h epmd_module.h launch.h lines.h log.h loop.h map.h msg.h net.h opt.h\
-	outbox.h registry.h replace.h run.h slice.h tlv.h
+lambda-discovery.o: acceptor.h addr.h buf.h conn.h contacts.h desk.h die.h\
+	discovery.h epmd.h epmd_module.h launch.h lines.h log.h loop.h map.h msg.h\
+	net.h opt.h outbox.h registry.h replace.h run.h slice.h tlv.h
 lambda-exchange.o: addr.h buf.h conn.h core.h die.h exchange.h gate.h hub.h\
 	launch.h link.h log.h loop.h map.h msg.h net.h opt.h outbox.h peers.h rng.h\
 	run.h sha256.h slice.h strangers.h tlv.h

@@ -11,17 +11,13 @@
 #include "log.h"
 #include "net.h"
 
-#define ACCEPT_A_TURN	64
-#define ACCEPT_PAUSE_MS 100 /* when there are no descriptors left */
-
 struct guest {
 	struct desk *desk;
 	uint32_t number;
 	struct conn conn;
 };
 
-static void on_acceptable(void *, short);
-static void on_pause(void *);
+static void on_accepted(void *, int, const struct addr *);
 static void on_tick(void *);
 
 void
@@ -35,23 +31,19 @@ desk_init(struct desk *d, struct loop *loop, struct discovery *core,
 	d->guests = calloc(clients, sizeof(*d->guests));
 	if (d->guests == NULL)
 		die_errno(EXIT_TEMPORARY, "unable to start");
-	d->pause.fn = on_pause;
 	d->tick.fn = on_tick;
-	d->pause.arg = d->tick.arg = d;
+	d->tick.arg = d;
 }
 
 void
 desk_listen(struct desk *d, int fd)
 {
-	struct desk_socket *s = &d->sockets[d->nsockets++];
+	struct acceptor *a = &d->sockets[d->nsockets++];
 
 	assert(d->nsockets <= DESK_SOCKETS_MAX);
-	s->desk = d;
-	s->watch.fd = fd;
-	s->watch.events = POLLIN;
-	s->watch.fn = on_acceptable;
-	s->watch.arg = s;
-	if (loop_watch(d->loop, &s->watch) == -1)
+	a->fn = on_accepted;
+	a->arg = d;
+	if (acceptor_open(a, d->loop, fd) == -1)
 		die_errno(EXIT_TEMPORARY, "unable to listen");
 }
 
@@ -60,16 +52,13 @@ desk_free(struct desk *d)
 {
 	size_t i;
 
-	for (i = 0; i < d->nsockets; i++) {
-		loop_unwatch(d->loop, &d->sockets[i].watch);
-		close(d->sockets[i].watch.fd);
-	}
+	for (i = 0; i < d->nsockets; i++)
+		acceptor_close(&d->sockets[i]);
 	for (i = 0; i < d->nguests; i++)
 		if (d->guests[i] != NULL) {
 			conn_abort(&d->guests[i]->conn);
 			free(d->guests[i]);
 		}
-	loop_untimer(d->loop, &d->pause);
 	loop_untimer(d->loop, &d->tick);
 	free(d->guests);
 }
@@ -220,48 +209,12 @@ admit(struct desk *d, int fd, const struct addr *from)
 }
 
 static void
-accept_again(struct desk *d, short events)
+on_accepted(void *arg, int fd, const struct addr *from)
 {
-	size_t i;
-
-	for (i = 0; i < d->nsockets; i++) {
-		d->sockets[i].watch.events = events;
-		loop_watch(d->loop, &d->sockets[i].watch);
-	}
-}
-
-static void
-on_pause(void *arg)
-{
-	accept_again(arg, POLLIN);
-}
-
-static void
-on_acceptable(void *arg, short revents)
-{
-	struct desk_socket *s = arg;
-	struct desk *d = s->desk;
-	struct addr from;
-	int fd, i;
-
-	(void)revents;
-	for (i = 0; i < ACCEPT_A_TURN; i++) {
-		if ((fd = net_accept(s->watch.fd, &from)) != -1) {
-			if (admit(d, fd, &from) == 0)
-				continue;
-			log_error("unable to serve a client: %s",
-			    strerror(errno));
-			close(fd);
-		} else if (errno == EMFILE || errno == ENFILE) {
-			log_error("unable to accept: %s", strerror(errno));
-			accept_again(d, 0);
-			loop_timer(d->loop, &d->pause,
-			    loop_now(d->loop) + ACCEPT_PAUSE_MS);
-			return;
-		} else if (errno != ECONNABORTED && errno != EINTR) {
-			return;
-		}
-	}
+	if (admit(arg, fd, from) == 0)
+		return;
+	log_error("unable to serve a client: %s", strerror(errno));
+	close(fd);
 }
 
 /* Clients that speak put the deadline off, so it is looked at when it comes and

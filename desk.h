@@ -6,6 +6,7 @@
  * the discovery core behind them, whose acts it carries out.
  */
 
+#include "acceptor.h"
 #include "conn.h"
 #include "discovery.h"
 #include "loop.h"
@@ -14,19 +15,14 @@
 
 struct guest;
 
-struct desk_socket {
-	struct desk *desk;
-	struct watch watch;
-};
-
 struct desk {
 	struct loop *loop;
 	struct discovery *core;
 	struct guest **guests; /* by number - 1 */
 	size_t nguests;	       /* places in it */
-	struct desk_socket sockets[DESK_SOCKETS_MAX];
+	struct acceptor sockets[DESK_SOCKETS_MAX];
 	size_t nsockets;
-	struct timer pause, tick;
+	struct timer tick;
 	/* The hosts file is not what it was. */
 	void (*hosts)(void *arg);
 	void *arg;

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "acceptor.h"
 #include "die.h"
 #include "door.h"
 #include "gate.h"
@@ -15,8 +16,6 @@
 #include "log.h"
 #include "net.h"
 
-#define ACCEPT_A_TURN	16
-#define ACCEPT_PAUSE_MS 100 /* when there are no descriptors left */
 #define PEEK_MS		20  /* until part of a hello is looked at again */
 #define PEEK_MAX	(MSG_HELLO_MAX + MSG_HEAD_MAX)
 #define WAIT_MAX	256 /* connections that wait for a channel */
@@ -43,8 +42,7 @@ struct guest {
 struct door {
 	struct hub *hub;
 	struct listener *listener;
-	struct watch watch;
-	struct timer pause; /* accepting */
+	struct acceptor acceptor;
 	struct timer late;  /* the gate's deadline */
 	struct timer opens; /* the gate, for one who waits */
 	struct later admit; /* those who wait, at the end of the turn */
@@ -55,8 +53,7 @@ struct door {
 	char control[32];   /* LAMBDA_CONTROL=n, in the environment */
 };
 
-static void on_acceptable(void *, short);
-static void on_pause(void *);
+static void on_accepted(void *, int, const struct addr *);
 static void on_late(void *);
 static void on_opens(void *);
 static void on_admit(void *);
@@ -77,12 +74,8 @@ door_open(struct hub *hub, struct listener *listener, int fd,
 		die_errno(EXIT_TEMPORARY, "unable to listen");
 	d->hub = hub;
 	d->listener = listener;
-	d->watch.fd = fd;
-	d->watch.events = POLLIN;
-	d->watch.fn = on_acceptable;
-	d->watch.arg = d;
-	d->pause.fn = on_pause;
-	d->pause.arg = d;
+	d->acceptor.fn = on_accepted;
+	d->acceptor.arg = d;
 	d->late.fn = on_late;
 	d->late.arg = d;
 	d->opens.fn = on_opens;
@@ -91,7 +84,7 @@ door_open(struct hub *hub, struct listener *listener, int fd,
 	d->admit.arg = d;
 	gate_init(&d->gate, DOOR_CHANNELS, DOOR_CHANNELS_HOST);
 	launch_init(&d->launch, argv, env);
-	if (loop_watch(hub->loop, &d->watch) == -1)
+	if (acceptor_open(&d->acceptor, hub->loop, fd) == -1)
 		die_errno(EXIT_TEMPORARY, "unable to listen");
 	return d;
 }
@@ -99,12 +92,7 @@ door_open(struct hub *hub, struct listener *listener, int fd,
 void
 door_shut(struct door *d)
 {
-	if (d->watch.fd == -1)
-		return;
-	loop_unwatch(d->hub->loop, &d->watch);
-	loop_untimer(d->hub->loop, &d->pause);
-	close(d->watch.fd);
-	d->watch.fd = -1;
+	acceptor_close(&d->acceptor);
 }
 
 /* It needs its place at the gate no more, so that somebody else can have it. */
@@ -558,8 +546,9 @@ next_tag(struct door *d)
 }
 
 static void
-receive(struct door *d, int fd, const struct addr *from)
+on_accepted(void *arg, int fd, const struct addr *from)
 {
+	struct door *d = arg;
 	struct guest *g = calloc(1, sizeof(*g));
 
 	if (g == NULL) {
@@ -583,39 +572,4 @@ receive(struct door *d, int fd, const struct addr *from)
 	d->guests = g;
 	bound_waiting(d, &g->host);
 	look(g);
-}
-
-static void
-on_pause(void *arg)
-{
-	struct door *d = arg;
-
-	loop_watch(d->hub->loop, &d->watch);
-}
-
-static void
-on_acceptable(void *arg, short revents)
-{
-	struct door *d = arg;
-	struct loop *loop = d->hub->loop;
-	struct addr from;
-	int fd, i;
-
-	(void)revents;
-	for (i = 0; i < ACCEPT_A_TURN; i++) {
-		if ((fd = net_accept(d->watch.fd, &from)) != -1) {
-			receive(d, fd, &from);
-			continue;
-		}
-		if (errno == ECONNABORTED || errno == EINTR)
-			continue;
-		if (errno != EAGAIN && errno != EWOULDBLOCK) {
-			log_error("unable to accept: %s; trying again",
-			    strerror(errno));
-			loop_unwatch(loop, &d->watch);
-			loop_timer(loop, &d->pause,
-			    loop_now(loop) + ACCEPT_PAUSE_MS);
-		}
-		return;
-	}
 }
