@@ -64,6 +64,7 @@ SCRIPTS =\
 	t/discovery.sh\
 	t/mesh.sh\
 	t/sim.sh\
+	t/strangers.sh\
 	t/upgrade.sh\
 	t/runit.sh
 
@@ -137,7 +138,8 @@ HELPERS =\
 	t/exchanges\
 	t/listen\
 	t/rows\
-	t/sim
+	t/sim\
+	t/stranger
 
 BENCHES =\
 	t/bench/codec.bench\
@@ -336,6 +338,7 @@ H_SIM =		t/sim.o t/virtual/check.o t/virtual/entry.o t/virtual/event.o\
 H_LISTEN =	t/listen.o addr.o die.o net.o
 H_EXCHANGES =	t/exchanges.o addr.o buf.o epmd.o
 H_ACTIVATE =	t/activate.o addr.o die.o net.o
+H_STRANGER =	t/stranger.o addr.o die.o log.o msg.o msg_table.o net.o tlv.o
 H_ROWS =	t/rows.o msg_table.o
 T_WIRE =	t/wire.o t/golden.o t/hex.o t/sample.o msg.o msg_table.o rng.o tlv.o
 X_PLB =		$(C_PLB) attrs.o attrs_build.o buf.o msg.o msg_table.o outbox.o\
@@ -503,6 +506,8 @@ t/activate: $(H_ACTIVATE)
 	$(LINK) $(H_ACTIVATE)
 t/rows: $(H_ROWS)
 	$(LINK) $(H_ROWS)
+t/stranger: $(H_STRANGER)
+	$(LINK) $(H_STRANGER)
 
 # What measures, likewise.
 
@@ -890,6 +895,7 @@ t/sim.o: buf.h channel.h core.h frame.h link.h map.h msg.h outbox.h peers.h\
 	rng.h sha256.h slice.h t/virtual/event.h t/virtual/net.h t/virtual/proc.h\
 	t/virtual/sim.h tlv.h
 t/sink.o: buf.h loop.h sink.h slice.h t/turns.h
+t/stranger.o: addr.h die.h log.h msg.h net.h slice.h tlv.h
 t/strangers.o: strangers.h
 t/tlv.o: slice.h tlv.h
 t/turns.o: loop.h t/turns.h

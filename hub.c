@@ -198,16 +198,15 @@ on_timer(void *arg)
 
 /* Accepting. */
 
-/* Too many at once that have not proven themselves: the oldest goes. */
+/* Too many at once that have not proven themselves: the oldest goes. Its
+ * descriptor is needed now, and not at the end of the turn. */
 static void
 turn_away(struct hub *h, uint32_t handle)
 {
 	struct hub_link *l = hub_link_find(h, handle);
 
-	if (l == NULL)
-		return;
-	l->why = "too many have not proven themselves";
-	conn_fail(&l->conn, EBUSY);
+	if (l != NULL)
+		hub_link_abort(l, EBUSY, "too many have not proven themselves");
 }
 
 static void

@@ -397,6 +397,14 @@ on_closed(void *arg, int error)
 		loop_stop(h->loop);
 }
 
+void
+hub_link_abort(struct hub_link *l, int error, const char *why)
+{
+	l->why = why;
+	conn_abort(&l->conn);
+	on_closed(l, error);
+}
+
 /* Messages in. */
 
 static int

@@ -34,6 +34,10 @@ struct hub_link {
 struct hub_link *hub_link_new(struct hub *, int in, int out, int connecting,
     int dialler, uint32_t tag, char *address);
 
+/* End it at once, and all that follows from that; not from a callback of its
+ * own. */
+void hub_link_abort(struct hub_link *, int error, const char *why);
+
 /* Free it at once, telling nobody. */
 void hub_link_free(struct hub_link *);
 

@@ -206,9 +206,9 @@ chan_up(struct listener *l, uint32_t peer, uint32_t tag)
 {
 	struct chan *c = by_tag(l, tag);
 
-	if (c == NULL || c->peer != 0)
+	if (c == NULL || c->peer != 0) /* it was ended meanwhile */
 		return outbox_act(&l->out, ACT_CLOSE, peer, 0,
-		    slice_str("no channel of ours"));
+		    slice_of(NULL, 0));
 	c->peer = peer;
 	if (map_put(&l->peers, key(&c->peer), c) == -1) {
 		c->peer = 0;

@@ -1,0 +1,113 @@
+#!/bin/sh
+# Strangers, who do not have the key and can connect all the same: they neither
+# mislead nor hold up nor lock out who has it, and do not fill the log. And one
+# who has it, and reads no more: what he holds comes back.
+. "$(dirname "$0")/lib.sh"
+
+make -s -C "$top" t/stranger || fail "t/stranger cannot be made"
+stranger=$top/t/stranger
+
+# Who sends our own hello back is not ourselves: where an authority listens
+# later, it is found, though the address was named but once.
+start echo "$stranger" echo 127.0.0.1:0
+echo=$pid
+where=$(address echo)
+echo "$where" >"$tmp/authorities"
+start early sh -c 'exec lambda-broker -l 127.0.0.1:0 <"$0"' "$tmp/authorities"
+early=$pid
+logged early "unable to link to $where: it is ourselves"
+wait "$echo" || fail "the echo: $?"
+start late lambda-authority -l "$where"
+late=$pid
+logged early "linked to authority $where" 20
+same "$(grep -c 'it is ourselves' "$tmp/early.log")" 1
+stop "$early"
+
+# An authority that is given its own address says so once, and has no link.
+stop "$late"
+start self sh -c 'exec lambda-authority -l "$0" <"$1"' "$where" \
+    "$tmp/authorities"
+logged self "unable to link to $where: it is ourselves"
+same "$(lambda-ctl -A "$where" authorities | grep -c '^authority')" 1
+same "$(grep -c 'ourselves' "$tmp/self.log")" 1
+stop "$pid"
+
+# With few descriptors, strangers take a quarter of them, and the Unix socket
+# serves on.
+rm -f "$LAMBDA_RUN/broker"
+tier
+stop "$broker"
+start few sh -c 'ulimit -n 64; exec lambda-broker -l 127.0.0.1:0 <"$0"' \
+    "$tmp/authorities"
+broker=$pid
+at=$(address few)
+logged few 'linked to authority'
+start silent "$stranger" silent 100 "$at"
+silent=$pid
+logged silent '100 connections'
+for try in 1 2 3 4 5; do
+	same "$(lambda-ctl authorities | wc -l | tr -d ' ')" 1
+done
+kill -0 "$silent" || fail "the silent ones have gone"
+same "$(grep -c 'unable to accept' "$tmp/few.log")" 0
+stop "$silent"
+
+# Who says hello and no more does not hold the door: a caller from the same host
+# gets in past a dozen of them, again and again.
+cat >"$tmp/big" <<EOF2
+#!/bin/sh
+# As soon as it may go: more than fits on the way.
+until [ -e "$tmp/go" ]; do sleep 0.1; done
+head -c 8000000 /dev/zero
+EOF2
+chmod +x "$tmp/big"
+start listener lambda-listener -l 127.0.0.1:0 -c 4 big "$tmp/big"
+listener=$pid
+logged listener 'publishing big at'
+at=$(sed -n 's/.*publishing big at \(.*\),.*/\1/p' "$tmp/listener.log")
+start hello "$stranger" hello 12 "$at"
+hello=$pid
+logged hello '12 connections'
+: >"$tmp/go"
+for try in 1 2 3 4 5; do
+	same "$(lambda-call -T 5 -x "$at" big | wc -c | tr -d ' ')" \
+	    8000000
+done
+kill -0 "$hello" || fail "those who say hello have gone"
+stop "$hello"
+
+# The log has ten lines a minute of strangers, at the hub and at the door. What
+# was said above is of the same minute, or of the one before.
+lines() { # name
+	grep -c 'clos[a-z]* .*127.0.0.1:\|channel of' "$tmp/$1.log"
+}
+before=$(lines few)
+"$stranger" rude 200 "$(address few)" || fail "the broker holds rude ones"
+[ "$(($(lines few) - before))" -le 10 ] || fail "the broker says it all"
+before=$(lines listener)
+"$stranger" rude 200 "$at" || fail "the listener holds rude ones"
+[ "$(($(lines listener) - before))" -le 10 ] || fail "the listener says it all"
+
+# A PLB that has all tokens and replies on their way stops reading: it is given
+# up, and what it had comes back.
+rm "$tmp/go"
+start plb lambda-plb -c 4 -x "$at" big
+plb=$pid
+logged plb 'serving on'
+for try in 1 2 3 4; do
+	start "call$try" lambda-call -s "$LAMBDA_RUN/big.plb" big
+done
+all_taken() {
+	! lambda-call -T 1 -x "$at" big 2>"$tmp/said" >&2 &&
+	    grep -q '4 of 4 are in use' "$tmp/said"
+}
+until_true 10 all_taken || fail "not all is taken: $(cat "$tmp/said")"
+kill -STOP "$plb"
+: >"$tmp/go"
+begun=$(date +%s)
+until_true 30 lambda-call -T 1 -x "$at" big ||
+    fail "what a PLB holds that does not read is held for ever"
+took=$(($(date +%s) - begun))
+[ "$took" -ge 12 ] || fail "the PLB was given up after $took s"
+kill -KILL "$plb"
+echo passed
