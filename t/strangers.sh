@@ -62,7 +62,6 @@ head -c 8000000 /dev/zero
 EOF2
 chmod +x "$tmp/big"
 start listener lambda-listener -l 127.0.0.1:0 -c 4 big "$tmp/big"
-listener=$pid
 logged listener 'publishing big at'
 at=$(sed -n 's/.*publishing big at \(.*\),.*/\1/p' "$tmp/listener.log")
 start hello "$stranger" hello 12 "$at"
