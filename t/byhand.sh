@@ -108,7 +108,7 @@ stop "$plb"
 same "$ended" 0
 # A stranger who speaks something else is closed, and nothing is run for it.
 tells 111 "$at is a listener's or a channel's: ask" lambda-ctl -A "$at" all
-tells 99 'another module is served here' \
+tells 100 'another module is served here' \
     lambda-call -T 1 -x "$at" triple
 for pid in $(strays); do
 	{ tr '\0' ' ' <"/proc/$pid/cmdline"; } 2>/dev/null |
@@ -141,5 +141,5 @@ same "$(echo 6*7 | lambda-call -L \
     -x '|cat | lambda-channel -w line calc bc -q | cat' calc)" 42
 until_true 10 no_channels || fail "a channel outlives its pipe"
 tells 100 'standard input is not a connection' lambda-channel calc bc
-tells 111 'unable to reach' lambda-call -x '|exit 1' calc
+tells 111 'does not speak as a channel' lambda-call -x '|exit 1' calc
 echo passed
