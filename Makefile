@@ -200,10 +200,10 @@ IO =\
 # Cores; K: without what another one links, too.
 
 C_AUTHORITY =	authority.o authority_module.o authority_report.o\
-		authority_run.o hostport.o rendezvous.o
+		authority_run.o gossip.o hostport.o rendezvous.o
 K_BROKER =	broker.o broker_buy.o broker_contact.o broker_fill.o\
 		broker_module.o broker_order.o broker_report.o broker_sell.o
-C_BROKER =	$(K_BROKER) hostport.o
+C_BROKER =	$(K_BROKER) gossip.o hostport.o
 C_CHANNEL =	channel.o channel_run.o crew.o frame.o running.o
 C_DISCOVERY =	contacts.o discovery.o discovery_answer.o epmd.o registry.o
 C_EXCHANGE =	choose.o class.o exchange.o exchange_order.o exchange_report.o\
@@ -621,32 +621,34 @@ args.o: args.h msg.h slice.h tlv.h
 asker.o: asker.h buf.h loop.h slice.h
 attrs.o: attrs.h buf.h msg.h slice.h tlv.h
 attrs_build.o: attrs.h buf.h msg.h slice.h tlv.h
-authority.o: authority.h authority_state.h buf.h core.h exchange.h hostport.h\
-	log.h map.h msg.h outbox.h scratch.h slice.h tlv.h
-authority_module.o: authority.h authority_state.h buf.h core.h exchange.h\
-	hostport.h log.h map.h msg.h outbox.h rendezvous.h scratch.h slice.h tlv.h
-authority_report.o: authority.h authority_state.h buf.h core.h exchange.h\
-	map.h msg.h outbox.h report.h scratch.h slice.h tlv.h
-authority_run.o: authority.h authority_state.h buf.h core.h exchange.h\
-	hostport.h log.h map.h msg.h outbox.h scratch.h slice.h tlv.h
+authority.o: authority.h authority_state.h buf.h chain.h core.h exchange.h\
+	gossip.h log.h map.h msg.h outbox.h scratch.h slice.h tlv.h
+authority_module.o: authority.h authority_state.h buf.h chain.h core.h\
+	exchange.h gossip.h hostport.h log.h map.h msg.h outbox.h rendezvous.h\
+	scratch.h slice.h tlv.h
+authority_report.o: authority.h authority_state.h buf.h chain.h core.h\
+	exchange.h gossip.h map.h msg.h outbox.h report.h scratch.h slice.h tlv.h
+authority_run.o: authority.h authority_state.h buf.h chain.h core.h\
+	exchange.h gossip.h hostport.h log.h map.h msg.h outbox.h scratch.h slice.h\
+	tlv.h
 bootstrap.o: addr.h bootstrap.h buf.h die.h log.h map.h msg.h outbox.h\
 	slice.h tlv.h
-broker.o: broker.h broker_state.h buf.h core.h hostport.h log.h map.h msg.h\
-	outbox.h scratch.h slice.h tlv.h
-broker_buy.o: broker.h broker_state.h buf.h core.h map.h msg.h outbox.h\
-	scratch.h slice.h tlv.h
-broker_contact.o: broker.h broker_state.h buf.h core.h hostport.h log.h map.h\
+broker.o: broker.h broker_state.h buf.h chain.h core.h gossip.h hostport.h\
+	log.h map.h msg.h outbox.h scratch.h slice.h tlv.h
+broker_buy.o: broker.h broker_state.h buf.h chain.h core.h gossip.h map.h\
 	msg.h outbox.h scratch.h slice.h tlv.h
-broker_fill.o: broker.h broker_state.h buf.h core.h map.h msg.h outbox.h\
-	scratch.h slice.h tlv.h
-broker_module.o: broker.h broker_state.h buf.h core.h hostport.h map.h msg.h\
-	outbox.h scratch.h slice.h tlv.h
-broker_order.o: broker.h broker_state.h buf.h core.h map.h msg.h outbox.h\
-	scratch.h slice.h tlv.h
-broker_report.o: broker.h broker_state.h buf.h core.h map.h msg.h outbox.h\
-	report.h scratch.h slice.h tlv.h
-broker_sell.o: broker.h broker_state.h buf.h core.h hostport.h map.h msg.h\
-	outbox.h scratch.h slice.h tlv.h
+broker_contact.o: broker.h broker_state.h buf.h chain.h core.h gossip.h\
+	hostport.h log.h map.h msg.h outbox.h scratch.h slice.h tlv.h
+broker_fill.o: broker.h broker_state.h buf.h chain.h core.h gossip.h map.h\
+	msg.h outbox.h scratch.h slice.h tlv.h
+broker_module.o: broker.h broker_state.h buf.h chain.h core.h gossip.h\
+	hostport.h map.h msg.h outbox.h scratch.h slice.h tlv.h
+broker_order.o: broker.h broker_state.h buf.h chain.h core.h gossip.h map.h\
+	msg.h outbox.h scratch.h slice.h tlv.h
+broker_report.o: broker.h broker_state.h buf.h chain.h core.h gossip.h map.h\
+	msg.h outbox.h report.h scratch.h slice.h tlv.h
+broker_sell.o: broker.h broker_state.h buf.h chain.h core.h gossip.h\
+	hostport.h map.h msg.h outbox.h scratch.h slice.h tlv.h
 buf.o: buf.h slice.h
 caller.o: addr.h attrs.h buf.h caller.h conn.h core.h die.h filter.h frame.h\
 	gate.h hub.h link.h log.h loop.h map.h msg.h outbox.h peers.h plb.h rng.h\
@@ -690,6 +692,8 @@ fenwick.o: fenwick.h
 filter.o: buf.h filter.h frame.h msg.h slice.h tlv.h
 frame.o: buf.h frame.h msg.h slice.h tlv.h
 gate.o: gate.h slice.h
+gossip.o: buf.h chain.h core.h gossip.h hostport.h map.h msg.h outbox.h\
+	scratch.h slice.h tlv.h
 hold.o: fenwick.h hold.h msg.h pick.h requests.h rng.h slice.h tlv.h
 hostport.o: hostport.h msg.h slice.h tlv.h
 hub.o: acceptor.h addr.h buf.h conn.h core.h die.h gate.h hub.h hub_link.h\
@@ -703,10 +707,10 @@ lambda-authority.o: addr.h alive.h authority.h buf.h children.h conn.h core.h\
 	opt.h outbox.h peers.h rng.h run.h sha256.h slice.h strangers.h tlv.h
 lambda-bootstrap.o: addr.h asker.h bootstrap.h buf.h die.h latest.h launch.h\
 	log.h loop.h map.h msg.h opt.h outbox.h resolve.h run.h sink.h slice.h tlv.h
-lambda-broker.o: addr.h broker.h broker_state.h buf.h conn.h core.h die.h\
-	gate.h hub.h latest.h launch.h lines.h link.h log.h loop.h map.h msg.h net.h\
-	opt.h outbox.h peers.h rng.h run.h scratch.h sha256.h sink.h slice.h\
-	strangers.h tlv.h
+lambda-broker.o: addr.h broker.h broker_state.h buf.h chain.h conn.h core.h\
+	die.h gate.h gossip.h hub.h latest.h launch.h lines.h link.h log.h loop.h\
+	map.h msg.h net.h opt.h outbox.h peers.h rng.h run.h scratch.h sha256.h\
+	sink.h slice.h strangers.h tlv.h
 lambda-call.o: addr.h attrs.h buf.h caller.h conn.h core.h die.h filter.h\
 	frame.h gate.h hub.h launch.h link.h log.h loop.h map.h msg.h net.h opt.h\
 	outbox.h peers.h plb.h proxies.h rng.h run.h sha256.h slice.h strangers.h\
@@ -809,11 +813,11 @@ t/acceptor.o: acceptor.h addr.h loop.h net.h slice.h t/turns.h
 t/activate.o: addr.h die.h net.h slice.h
 t/addr.o: addr.h slice.h
 t/attrs.o: attrs.h buf.h msg.h slice.h tlv.h
-t/authority.o: authority.h authority_state.h buf.h core.h exchange.h map.h\
-	msg.h outbox.h rendezvous.h scratch.h slice.h t/drive.h tlv.h
+t/authority.o: authority.h authority_state.h buf.h chain.h core.h exchange.h\
+	gossip.h map.h msg.h outbox.h rendezvous.h scratch.h slice.h t/drive.h tlv.h
 t/bootstrap.o: bootstrap.h buf.h msg.h outbox.h slice.h tlv.h
-t/broker.o: broker.h broker_state.h buf.h core.h map.h msg.h outbox.h\
-	scratch.h slice.h t/drive.h tlv.h
+t/broker.o: broker.h broker_state.h buf.h chain.h core.h gossip.h map.h msg.h\
+	outbox.h scratch.h slice.h t/drive.h tlv.h
 t/buf.o: buf.h slice.h
 t/channel.o: buf.h channel.h core.h crew.h frame.h msg.h outbox.h slice.h\
 	tlv.h

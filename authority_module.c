@@ -101,11 +101,11 @@ void
 authority_tell(struct authority *a, const struct module *m)
 {
 	const struct sub *s;
-	const struct peer *p;
+	const struct peer *p = NULL;
 
 	for (s = m->subs; s != NULL; s = s->next)
 		send_exchanges(a, s->peer, m);
-	for (p = a->authorities; p != NULL; p = p->next)
+	while ((p = gossip_next(&a->gossip.authorities, p)) != NULL)
 		send_exchanges(a, p, m);
 }
 
@@ -295,11 +295,11 @@ authority_foreign_lost(struct authority *a, struct peer *p)
 int
 authority_responsible(const struct authority *a, const struct module *m)
 {
-	const struct peer *p;
+	const struct peer *p = NULL;
 	unsigned before = 0;
 
-	for (p = a->authorities; p != NULL; p = p->next)
-		if (rendezvous_before(&p->instance, &a->own,
+	while ((p = gossip_next(&a->gossip.authorities, p)) != NULL)
+		if (rendezvous_before(&p->instance, &a->gossip.own,
 		    authority_module_name(m)) && ++before >= a->redundancy)
 			return 0;
 	return 1;
@@ -321,11 +321,11 @@ is_first(const struct authority *a, const struct module *m,
     const struct peer *p)
 {
 	struct slice name = authority_module_name(m);
-	const struct peer *q;
+	const struct peer *q = NULL;
 	unsigned before;
 
-	before = rendezvous_before(&a->own, &p->instance, name) ? 1 : 0;
-	for (q = a->authorities; q != NULL; q = q->next)
+	before = rendezvous_before(&a->gossip.own, &p->instance, name) ? 1 : 0;
+	while ((q = gossip_next(&a->gossip.authorities, q)) != NULL)
 		if (q != p && rendezvous_before(&q->instance, &p->instance,
 		    name))
 			before++;
@@ -335,9 +335,9 @@ is_first(const struct authority *a, const struct module *m,
 int
 authority_succeeded(const struct authority *a, const struct module *m)
 {
-	const struct peer *p;
+	const struct peer *p = NULL;
 
-	for (p = a->authorities; p != NULL; p = p->next)
+	while ((p = gossip_next(&a->gossip.authorities, p)) != NULL)
 		if (is_first(a, m, p) && !announces(m, p))
 			return 0;
 	return 1;

@@ -5,15 +5,15 @@
 static void
 report_authorities(const struct authority *a, struct report *r)
 {
-	const struct peer *p;
+	const struct peer *p = NULL;
 	char id[ID_TEXT];
 
 	report_row(r, "authority %s instance %s self 1",
-	    a->address[0] == '\0' ? "-" : a->address, id_print(&a->own, id));
-	for (p = a->authorities; p != NULL; p = p->next)
+	    a->gossip.address[0] == '\0' ? "-" : a->gossip.address, id_print(&a->gossip.own, id));
+	while ((p = gossip_next(&a->gossip.authorities, p)) != NULL)
 		report_row(r, "authority %s instance %s self 0",
-		    authority_address(p).len == 0 ? p->address :
-		    (const char *)authority_address(p).p,
+		    gossip_address(p).len == 0 ? p->address :
+		    (const char *)gossip_address(p).p,
 		    id_print(&p->instance, id));
 }
 
@@ -21,10 +21,10 @@ report_authorities(const struct authority *a, struct report *r)
 static void
 report_brokers(const struct authority *a, struct report *r)
 {
-	const struct peer *p;
+	const struct peer *p = NULL;
 	char id[ID_TEXT];
 
-	for (p = a->brokers; p != NULL; p = p->next)
+	while ((p = gossip_next(&a->gossip.brokers, p)) != NULL)
 		report_row(r, "broker %s instance %s", p->address,
 		    id_print(&p->instance, id));
 }
@@ -56,7 +56,7 @@ report_exchanges(const struct authority *a, const struct module *m,
 		    SLICE_ARG(run->address[0] == '\0' ? slice_str("-") :
 		    authority_run_address(a, run, address)), SLICE_ARG(name),
 		    run->peer == NULL ? "-" :
-		    id_print(&run->peer->instance, id), id_print(&a->own, by),
+		    id_print(&run->peer->instance, id), id_print(&a->gossip.own, by),
 		    state_of(run));
 	for (f = m->foreign; f != NULL; f = f->next)
 		report_row(r, "exchange %s module %.*s instance %s "

@@ -100,7 +100,7 @@ authority_run_address(const struct authority *a, const struct run *r,
 	if (r->external)
 		return slice_str(r->address);
 	hostport_split(slice_str(r->address), &host, &port);
-	hostport_split(slice_str(a->address), &host, &own_port);
+	hostport_split(slice_str(a->gossip.address), &host, &own_port);
 	return hostport_join(host.len == 0 ? slice_str("0.0.0.0") : host,
 	    port, buf);
 }

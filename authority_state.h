@@ -4,7 +4,7 @@
 /*
  * What the files of the authority core share:
  *
- *	authority.c	   peers as they come and go, gossip, subscriptions
+ *	authority.c	   peers as they come and go, the clock
  *	authority_module.c modules: what is announced, who is to run an exchange
  *	authority_run.c	   the exchanges that we run or announce
  *	authority_report.c inspect
@@ -12,6 +12,7 @@
 
 #include "authority.h"
 #include "exchange.h"
+#include "gossip.h"
 #include "map.h"
 #include "scratch.h"
 
@@ -24,18 +25,6 @@
 
 /* Tags of what is dialled: this, and above it one a run. */
 #define TAG_AUTHORITY 1u
-
-struct peer {
-	uint32_t handle; /* in peers */
-	unsigned role;
-	int dialled;	 /* by us */
-	struct id instance;
-	char address[ADDRESS_MAX + 1]; /* as dialled, or the remote one */
-	char told[ADDRESS_MAX + 1];    /* an authority's own word; or empty */
-	struct peer *next, *prev;      /* authorities or brokers */
-	struct sub *subs;	       /* a broker's */
-	struct run *run;	       /* an exchange's, or NULL */
-};
 
 /* A broker has orders for a module. */
 struct sub {
@@ -92,15 +81,12 @@ struct module {
 
 struct authority {
 	struct outbox out;
-	struct id own;
-	char address[ADDRESS_MAX + 1];
+	struct gossip gossip; /* peers, and who we are */
 	unsigned redundancy;
-	struct map peers;
 	struct map modules;
 	struct map subs;
 	struct map runs; /* by tag */
 	struct module *module_head;
-	struct peer *authorities, *brokers;
 	uint32_t last_tag;
 	int64_t due; /* nothing to do before then */
 	int stopping;
@@ -111,8 +97,6 @@ struct authority {
 /* authority.c */
 
 void authority_due(struct authority *, int64_t at);
-/* Where others reach an authority: empty when nobody knows. */
-struct slice authority_address(const struct peer *);
 
 /* authority_module.c */
 

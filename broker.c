@@ -17,11 +17,11 @@ broker_new(const struct id *own, uint64_t seed, struct slice address)
 	if (b == NULL)
 		return NULL;
 	outbox_init(&b->out);
-	b->own = *own;
+	gossip_init(&b->gossip, own, seed, ROLE_BROKER, TAG_AUTHORITY,
+	    slice_str(""), &b->out);
 	hostport_split(address, &host, &port);
 	if (!hostport_any(host) && host.len <= ADDRESS_MAX)
 		memcpy(b->host, host.p, host.len);
-	map_init(&b->peers, seed);
 	map_init(&b->modules, seed + 1);
 	map_init(&b->places, seed + 2);
 	map_init(&b->dials, seed + 3);
@@ -38,7 +38,6 @@ void
 broker_free(struct broker *b)
 {
 	struct order *o;
-	struct peer *p;
 	struct module *m;
 	size_t pos;
 
@@ -46,14 +45,12 @@ broker_free(struct broker *b)
 		return;
 	for (pos = 0; (o = map_next(&b->asked, &pos)) != NULL;)
 		broker_order_free(o);
-	for (pos = 0; (p = map_next(&b->peers, &pos)) != NULL;)
-		free(p);
 	while ((m = b->module_head) != NULL) {
 		b->module_head = m->next;
 		broker_module_free(m);
 	}
 	broker_contacts_free(b);
-	map_free(&b->peers);
+	gossip_free(&b->gossip);
 	map_free(&b->modules);
 	map_free(&b->places);
 	map_free(&b->dials);
@@ -110,147 +107,28 @@ learn_local(struct broker *b, struct slice local)
 		broker_sells_again(b);
 }
 
-/* Gossip: which authorities we are linked to. */
-
-static int
-send_peers(struct broker *b, const struct peer *to)
-{
-	struct peer_item item;
-	const struct peer *a;
-	struct msg m;
-
-	if (scratch_begin(&b->list, LIST_MAX) == -1)
-		return -1;
-	for (a = b->authorities; a != NULL; a = a->next) {
-		item.instance = a->instance;
-		item.address = slice_str(a->address);
-		if (a != to && item.address.len > 0)
-			scratch_item(&b->list, &schema_peer_item, &item);
-	}
-	memset(&m, 0, sizeof(m));
-	m.type = MSG_PEERS;
-	m.u.peers.peers = scratch_slice(&b->list);
-	return outbox_send(&b->out, to->handle, &m);
-}
-
-static void
-tell_brokers(struct broker *b)
-{
-	struct peer *p;
-
-	for (p = b->brokers; p != NULL; p = p->next)
-		if (!p->dialled)
-			send_peers(b, p);
-}
-
-static int
-is_linked(const struct broker *b, const struct id *instance)
-{
-	const struct peer *a;
-
-	for (a = b->authorities; a != NULL; a = a->next)
-		if (id_equal(&a->instance, instance))
-			return 1;
-	return 0;
-}
-
-static int
-on_peers(struct broker *b, int64_t now, struct peer *p, const struct msg *m)
-{
-	struct slice list = m->u.peers.peers, host, port;
-	struct peer_item item;
-	char address[ADDRESS_MAX + 1];
-
-	(void)now;
-	hostport_split(slice_str(p->address), &host, &port);
-	while (item_next(&schema_peer_item, &list, &item) == 1) {
-		if (is_linked(b, &item.instance))
-			continue;
-		/* Whoever listens everywhere says so: it is where it is. */
-		if (id_equal(&item.instance, &p->instance))
-			item.address = hostport_fill(item.address, host,
-			    address);
-		if (outbox_act(&b->out, ACT_DIAL, TAG_AUTHORITY, DIAL_HOUR,
-		    item.address) == -1)
-			return -1;
-	}
-	return 0;
-}
-
 /* Peers. */
-
-static void
-list_add(struct peer **head, struct peer *p)
-{
-	p->prev = NULL;
-	p->next = *head;
-	if (p->next != NULL)
-		p->next->prev = p;
-	*head = p;
-}
-
-static void
-list_del(struct peer **head, struct peer *p)
-{
-	if (p->next != NULL)
-		p->next->prev = p->prev;
-	if (p->prev != NULL)
-		p->prev->next = p->next;
-	else
-		*head = p->next;
-}
-
-static struct peer *
-peer_of(const struct broker *b, uint32_t handle)
-{
-	return map_get(&b->peers, slice_of(&handle, sizeof(handle)));
-}
-
-static struct peer *
-peer_new(struct broker *b, uint32_t handle, const struct peer_info *info)
-{
-	struct peer *p = calloc(1, sizeof(*p));
-
-	if (p == NULL)
-		return NULL;
-	p->handle = handle;
-	p->role = info->role;
-	p->dialled = info->tag != 0;
-	p->instance = info->instance;
-	if (info->address.len > 0 && info->address.len <= ADDRESS_MAX)
-		memcpy(p->address, info->address.p, info->address.len);
-	if (map_put(&b->peers, slice_of(&p->handle, sizeof(p->handle)), p) ==
-	    -1) {
-		free(p);
-		return NULL;
-	}
-	return p;
-}
 
 static void
 authority_up(struct broker *b, struct peer *p)
 {
-	list_add(&b->authorities, p);
 	outbox_log(&b->out, LOG_INFO, "linked to authority %s", p->address);
-	send_peers(b, p);
 	broker_subscribe_all(b, p);
-	tell_brokers(b);
 }
 
 static void
 authority_down(struct broker *b, int64_t now, struct peer *p)
 {
-	list_del(&b->authorities, p);
+	chain_remove(&p->chain);
 	outbox_log(&b->out, LOG_INFO, "lost authority %s", p->address);
 	broker_authority_lost(b, now, p);
-	tell_brokers(b);
 }
 
 static void
 up(void *core, int64_t now, uint32_t handle, const struct peer_info *info)
 {
 	struct broker *b = core;
-	struct peer *p = peer_new(b, handle, info);
+	struct peer *p = gossip_up(&b->gossip, now, handle, info);
 
 	if (p == NULL) {
 		outbox_act(&b->out, ACT_CLOSE, handle, 0,
@@ -263,17 +141,13 @@ up(void *core, int64_t now, uint32_t handle, const struct peer_info *info)
 		authority_up(b, p);
 	else if (info->role == ROLE_EXCHANGE)
 		broker_exchange_up(b, now, p);
-	else if (info->role == ROLE_BROKER) {
-		list_add(&b->brokers, p);
-		send_peers(b, p);
-	}
 }
 
 static void
 down(void *core, int64_t now, uint32_t handle)
 {
 	struct broker *b = core;
-	struct peer *p = peer_of(b, handle);
+	struct peer *p = gossip_peer(&b->gossip, handle);
 
 	if (p == NULL)
 		return;
@@ -281,15 +155,18 @@ down(void *core, int64_t now, uint32_t handle)
 		authority_down(b, now, p);
 	else if (p->role == ROLE_EXCHANGE)
 		broker_exchange_down(b, now, p);
-	else if (p->role == ROLE_BROKER)
-		list_del(&b->brokers, p);
-	else
+	else if (p->role != ROLE_BROKER)
 		broker_owner_lost(b, now, p);
-	map_del(&b->peers, slice_of(&handle, sizeof(handle)));
-	free(p);
+	gossip_down(&b->gossip, p);
 }
 
 /* Messages. */
+
+static int
+on_peers(struct broker *b, int64_t now, struct peer *p, const struct msg *m)
+{
+	return gossip_hear(&b->gossip, now, p, &m->u.peers);
+}
 
 static int
 on_exchanges(struct broker *b, int64_t now, struct peer *p,
@@ -384,7 +261,7 @@ message(void *core, int64_t now, uint32_t handle, const struct msg *m)
 		{ MSG_DRAIN, on_drain }, { MSG_INSPECT, on_inspect },
 	};
 	struct broker *b = core;
-	struct peer *p = peer_of(b, handle);
+	struct peer *p = gossip_peer(&b->gossip, handle);
 	size_t i;
 
 	if (p == NULL)
@@ -410,6 +287,7 @@ tick(void *core, int64_t now)
 {
 	struct broker *b = core;
 
+	gossip_tick(&b->gossip, now);
 	if (now < b->due)
 		return;
 	b->due = INT64_MAX;
@@ -420,8 +298,9 @@ static int64_t
 deadline(const void *core)
 {
 	const struct broker *b = core;
+	int64_t tell = gossip_deadline(&b->gossip);
 
-	return b->due;
+	return tell < b->due ? tell : b->due;
 }
 
 const struct core_ops broker_ops = {

@@ -375,11 +375,12 @@ broker_waiting(struct broker *b, struct place *p, const struct msg_waiting *w)
 int
 broker_note(struct broker *b, const struct order *o)
 {
+	const struct peer *a = gossip_next(&b->gossip.authorities, NULL);
 	const struct module *mod = o->module;
 	char text[REASON_MAX];
 	struct msg m;
 
-	if (b->authorities == NULL)
+	if (a == NULL)
 		snprintf(text, sizeof(text),
 		    "no authority answers: is lambda-authority running, and "
 		    "does the broker's input name it?");
@@ -388,7 +389,7 @@ broker_note(struct broker *b, const struct order *o)
 		    "no exchange for %.*s yet: the authority %s was asked for "
 		    "one and has announced none",
 		    SLICE_ARG(broker_module_name(mod)),
-		    b->authorities->address);
+		    a->address);
 	else
 		snprintf(text, sizeof(text),
 		    "no exchange for %.*s yet: the one that was announced, "

@@ -29,9 +29,9 @@ subscribe(struct broker *b, const struct peer *authority,
 static void
 tell_authorities(struct broker *b, const struct module *m, enum msg_type type)
 {
-	const struct peer *a;
+	const struct peer *a = NULL;
 
-	for (a = b->authorities; a != NULL; a = a->next)
+	while ((a = gossip_next(&b->gossip.authorities, a)) != NULL)
 		subscribe(b, a, m, type);
 }
 

@@ -7,10 +7,10 @@
 static void
 report_authorities(const struct broker *b, struct report *r)
 {
-	const struct peer *a;
+	const struct peer *a = NULL;
 	char id[ID_TEXT];
 
-	for (a = b->authorities; a != NULL; a = a->next)
+	while ((a = gossip_next(&b->gossip.authorities, a)) != NULL)
 		report_row(r, "authority %s instance %s", a->address,
 		    id_print(&a->instance, id));
 }
@@ -19,10 +19,10 @@ report_authorities(const struct broker *b, struct report *r)
 static void
 report_brokers(const struct broker *b, struct report *r)
 {
-	const struct peer *p;
+	const struct peer *p = NULL;
 	char id[ID_TEXT];
 
-	for (p = b->brokers; p != NULL; p = p->next)
+	while ((p = gossip_next(&b->gossip.brokers, p)) != NULL)
 		report_row(r, "broker %s instance %s dialled %d", p->address,
 		    id_print(&p->instance, id), p->dialled);
 }

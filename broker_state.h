@@ -4,7 +4,7 @@
 /*
  * What the files of the broker core share:
  *
- *	broker.c	 peers as they come and go, gossip, the clock
+ *	broker.c	 peers as they come and go, the clock
  *	broker_module.c	 modules: subscribing, which exchanges there are
  *	broker_order.c	 orders: whose they are, and where they stand
  *	broker_sell.c	 sells, from listeners to the exchanges
@@ -15,6 +15,7 @@
  */
 
 #include "broker.h"
+#include "gossip.h"
 #include "map.h"
 #include "scratch.h"
 
@@ -28,17 +29,6 @@
 
 /* Tags of what is dialled. */
 enum { TAG_AUTHORITY = 1, TAG_EXCHANGE };
-
-struct peer {
-	uint32_t handle; /* in peers */
-	unsigned role;
-	int dialled;	 /* by us */
-	struct id instance;
-	char address[ADDRESS_MAX + 1];
-	struct peer *next, *prev; /* authorities or brokers */
-	struct order *orders;	  /* a local peer's */
-	struct place *place;	  /* an exchange's; NULL: of no use any more */
-};
 
 /* An exchange that was announced, or is linked. */
 struct place {
@@ -124,10 +114,9 @@ struct order {
 
 struct broker {
 	struct outbox out;
-	struct id own;
+	struct gossip gossip; /* peers, and who we are */
 	char host[ADDRESS_MAX + 1];  /* -a; may be empty */
 	char local[ADDRESS_MAX + 1]; /* else: our end of a link, once known */
-	struct map peers;
 	struct map modules;
 	struct map places;
 	struct map dials;    /* address: the place that it is dialled for */
@@ -135,7 +124,6 @@ struct broker {
 	struct map asked;    /* all, by owner and the owner's id */
 	struct map contacts; /* by node */
 	struct module *module_head;
-	struct peer *authorities, *brokers;
 	uint64_t last_order;
 	int64_t due; /* nothing to do before then */
 	int contacts_full;

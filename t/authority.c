@@ -455,71 +455,159 @@ test_external(void **state)
 	assert_false(drive_sent(&d, E1, MSG_DRAIN, &m));
 }
 
-static int
-peers_has(struct slice list, unsigned instance, const char *address)
-{
-	struct id id = drive_id(instance);
-	struct peer_item item;
+/* Gossip. */
 
-	while (item_next(&schema_peer_item, &list, &item) == 1)
-		if (id_equal(&item.instance, &id) &&
-		    slice_equal(item.address, slice_str(address)))
-			return 1;
-	return 0;
+/* The peer was told of the n instances, in this order, and of no others. */
+static void
+assert_peers(uint32_t to, int n, const unsigned instance[],
+    const char *const address[])
+{
+	struct peer_item item;
+	struct slice list;
+	struct msg m;
+	struct id id;
+	int i;
+
+	assert_true(drive_sent(&d, to, MSG_PEERS, &m));
+	list = m.u.peers.peers;
+	for (i = 0; i < n; i++) {
+		assert_int_equal(item_next(&schema_peer_item, &list, &item), 1);
+		id = drive_id(instance[i]);
+		assert_true(id_equal(&item.instance, &id));
+		assert_true(slice_equal(item.address, slice_str(address[i])));
+	}
+	assert_int_equal(item_next(&schema_peer_item, &list, &item), 0);
+}
+
+#define INSTANCES(...) (const unsigned[]){ __VA_ARGS__ }
+#define ADDRESSES(...) (const char *const[]){ __VA_ARGS__ }
+
+/* An authority says where authorities are. */
+static void
+say_peers(uint32_t from, int n, const unsigned instance[],
+    const char *const address[])
+{
+	struct msg m = message(MSG_PEERS);
+	struct peer_item item;
+	struct scratch s;
+	int i;
+
+	scratch_init(&s);
+	assert_int_equal(scratch_begin(&s, 1000), 0);
+	for (i = 0; i < n; i++) {
+		item.instance = drive_id(instance[i]);
+		item.address = slice_str(address[i]);
+		scratch_item(&s, &schema_peer_item, &item);
+	}
+	m.u.peers.peers = scratch_slice(&s);
+	assert_int_equal(drive_message(&d, from, &m), 0);
+	scratch_free(&s);
 }
 
 static void
+dialled_up(uint32_t handle, const char *address)
+{
+	drive_up(&d, handle, ROLE_AUTHORITY, 1, address, "10.0.0.100");
+}
+
+/* Whoever links is told all, the others what is new. */
+static void
 test_gossip(void **state)
 {
-	struct peer_item item;
-	struct scratch s;
-	struct msg m;
+	(void)state;
+	drive_up(&d, B1, ROLE_BROKER, 0, "10.0.0.1:30000", "10.0.0.100");
+	assert_peers(B1, 1, INSTANCES(OWN), ADDRESSES(OWN_ADDRESS));
+	dialled_up(50, "10.0.0.50:4370");
+	assert_peers(50, 1, INSTANCES(OWN), ADDRESSES(OWN_ADDRESS));
+	drive_wait(&d, 0);
+	assert_peers(B1, 1, INSTANCES(50), ADDRESSES("10.0.0.50:4370"));
+	/* One that dialled us: where it is we do not know. */
+	other_up();
+	assert_peers(OTHER, 2, INSTANCES(OWN, 50),
+	    ADDRESSES(OWN_ADDRESS, "10.0.0.50:4370"));
+	drive_wait(&d, 1000);
+	assert_int_equal(drive_forget(&d), 0);
+	/* It says so: where it is itself, listening everywhere; one that is
+	 * new; one that is linked already; and us. */
+	say_peers(OTHER, 4, INSTANCES(OTHER, 60, 50, OWN),
+	    ADDRESSES("0.0.0.0:4370", "10.0.0.60:4370", "10.0.0.50:9999",
+	    OWN_ADDRESS));
+	assert_true(drive_did(&d, ACT_DIAL, "10.0.0.60:4370", NULL));
+	drive_wait(&d, 0);
+	assert_peers(B1, 1, INSTANCES(OTHER), ADDRESSES("10.0.0.101:4370"));
+	assert_peers(50, 1, INSTANCES(OTHER), ADDRESSES("10.0.0.101:4370"));
+	assert_int_equal(drive_forget(&d), 0);
+	/* Nothing new: nothing said. */
+	say_peers(OTHER, 1, INSTANCES(OTHER), ADDRESSES("10.0.0.101:4370"));
+	say_peers(50, 1, INSTANCES(50), ADDRESSES("10.0.0.50:4370"));
+	drive_wait(&d, 1000);
+	assert_int_equal(drive_forget(&d), 0);
+	/* One that was dialled calls itself something else. */
+	say_peers(50, 1, INSTANCES(50), ADDRESSES("10.9.9.50:4370"));
+	drive_wait(&d, 0);
+	assert_peers(B1, 1, INSTANCES(50), ADDRESSES("10.9.9.50:4370"));
+	assert_peers(OTHER, 1, INSTANCES(50), ADDRESSES("10.9.9.50:4370"));
+	assert_int_equal(drive_forget(&d), 0);
+	/* An entry with no host, not its own, is nowhere. */
+	say_peers(50, 1, INSTANCES(70), ADDRESSES("[::]:4370"));
+	assert_int_equal(drive_forget(&d), 0);
+}
+
+/* The dead are not gossiped, and sought where they were. */
+static void
+test_gossip_loss(void **state)
+{
+	(void)state;
+	drive_up(&d, B1, ROLE_BROKER, 0, "10.0.0.1:30000", "10.0.0.100");
+	dialled_up(50, "10.0.0.50:4370");
+	other_up();
+	say_peers(OTHER, 1, INSTANCES(OTHER), ADDRESSES("10.0.0.101:4370"));
+	drive_wait(&d, 1000);
+	drive_forget(&d);
+	drive_down(&d, OTHER);
+	drive_down(&d, 50);
+	assert_true(drive_did(&d, ACT_DIAL, "10.0.0.101:4370", NULL));
+	drive_wait(&d, 1000);
+	assert_int_equal(drive_forget(&d), 0);
+	/* A broker that comes while one is away, and then hears of it. */
+	drive_up(&d, B2, ROLE_BROKER, 0, "10.0.0.2:30000", "10.0.0.100");
+	assert_peers(B2, 1, INSTANCES(OWN), ADDRESSES(OWN_ADDRESS));
+	dialled_up(50, "10.0.0.50:4370");
+	assert_peers(50, 1, INSTANCES(OWN), ADDRESSES(OWN_ADDRESS));
+	drive_wait(&d, 0);
+	assert_peers(B1, 1, INSTANCES(50), ADDRESSES("10.0.0.50:4370"));
+	assert_peers(B2, 1, INSTANCES(50), ADDRESSES("10.0.0.50:4370"));
+	assert_int_equal(drive_forget(&d), 0);
+}
+
+/* Many at about the same time: a message each, then one for all. */
+static void
+test_gossip_burst(void **state)
+{
+	unsigned instance[20];
+	const char *address[20];
+	char text[20][32];
+	unsigned i;
 
 	(void)state;
 	drive_up(&d, B1, ROLE_BROKER, 0, "10.0.0.1:30000", "10.0.0.100");
-	assert_true(drive_sent(&d, B1, MSG_PEERS, &m));
-	assert_true(peers_has(m.u.peers.peers, OWN, OWN_ADDRESS));
-	/* One that we dialled: where is known. One that dialled us: not yet. */
-	drive_up(&d, 50, ROLE_AUTHORITY, 1, "10.0.0.50:4370", "10.0.0.100");
-	assert_true(drive_sent(&d, B1, MSG_PEERS, &m));
-	assert_true(peers_has(m.u.peers.peers, 50, "10.0.0.50:4370"));
-	other_up();
 	drive_forget(&d);
-	scratch_init(&s);
-	scratch_begin(&s, 1000);
-	item.instance = drive_id(OTHER);
-	item.address = slice_str("0.0.0.0:4370");
-	scratch_item(&s, &schema_peer_item, &item);
-	item.instance = drive_id(60);
-	item.address = slice_str("10.0.0.60:4370");
-	scratch_item(&s, &schema_peer_item, &item);
-	item.instance = drive_id(50);
-	item.address = slice_str("10.0.0.50:9999");
-	scratch_item(&s, &schema_peer_item, &item);
-	item.instance = drive_id(OWN);
-	item.address = slice_str(OWN_ADDRESS);
-	scratch_item(&s, &schema_peer_item, &item);
-	m = message(MSG_PEERS);
-	m.u.peers.peers = scratch_slice(&s);
-	assert_int_equal(drive_message(&d, OTHER, &m), 0);
-	assert_true(drive_did(&d, ACT_DIAL, "10.0.0.60:4370", NULL));
-	assert_false(drive_did(&d, ACT_DIAL, NULL, NULL));
-	assert_true(drive_sent(&d, B1, MSG_PEERS, &m));
-	assert_true(peers_has(m.u.peers.peers, OTHER, "10.0.0.101:4370"));
-	assert_true(drive_sent(&d, 50, MSG_PEERS, &m));
-	assert_true(peers_has(m.u.peers.peers, OTHER, "10.0.0.101:4370"));
+	for (i = 0; i < 20; i++) {
+		instance[i] = 50 + i;
+		snprintf(text[i], sizeof(text[i]), "10.0.1.%u:4370", i);
+		address[i] = text[i];
+		dialled_up(instance[i], text[i]);
+		drive_wait(&d, 1);
+	}
+	assert_peers(B1, 1, instance, address);
+	drive_wait(&d, GOSSIP_MS);
+	assert_peers(B1, 19, instance + 1, address + 1);
+	/* The first was told of the others likewise; the last but of none. */
+	assert_peers(50, 1, INSTANCES(OWN), ADDRESSES(OWN_ADDRESS));
+	assert_peers(50, 19, instance + 1, address + 1);
 	drive_forget(&d);
-	/* Nothing new: nothing said. */
-	m = message(MSG_PEERS);
-	m.u.peers.peers = scratch_slice(&s);
-	drive_message(&d, OTHER, &m);
-	scratch_free(&s);
-	assert_false(drive_sent(&d, B1, MSG_PEERS, &m));
-	/* The dead are not gossiped, and sought where they were. */
-	drive_down(&d, OTHER);
-	assert_true(drive_did(&d, ACT_DIAL, "10.0.0.101:4370", NULL));
-	assert_true(drive_sent(&d, B1, MSG_PEERS, &m));
-	assert_false(peers_has(m.u.peers.peers, OTHER, "10.0.0.101:4370"));
+	drive_wait(&d, 10000);
+	assert_int_equal(drive_forget(&d), 0);
 }
 
 /* It listens everywhere and was told no address of its own. */
@@ -618,7 +706,8 @@ main(void)
 		TEST(test_does_not_answer), TEST(test_idle),
 		TEST(test_hand_over), TEST(test_successor_does_not_come),
 		TEST(test_not_ours), TEST(test_redundancy),
-		TEST(test_external), TEST(test_gossip), TEST(test_wildcard),
+		TEST(test_external), TEST(test_gossip), TEST(test_gossip_loss),
+		TEST(test_gossip_burst), TEST(test_wildcard),
 		TEST(test_stop), TEST(test_inspect), TEST(test_limits),
 	};
 

@@ -804,49 +804,83 @@ test_bad_orders(void **state)
 
 /* Gossip. */
 
+/* The peer was told of this authority, at that address, and of no other. */
+static void
+assert_peer(uint32_t to, unsigned instance, const char *address)
+{
+	struct id id = drive_id(instance);
+	struct peer_item item;
+	struct msg m;
+
+	assert_true(drive_sent(&d, to, MSG_PEERS, &m));
+	assert_int_equal(item_next(&schema_peer_item, &m.u.peers.peers, &item),
+	    1);
+	assert_true(id_equal(&item.instance, &id));
+	assert_true(slice_equal(item.address, slice_str(address)));
+	assert_int_equal(item_next(&schema_peer_item, &m.u.peers.peers, &item),
+	    0);
+}
+
+static void
+say_peer(uint32_t from, unsigned instance, const char *address)
+{
+	struct msg m = message(MSG_PEERS);
+	struct peer_item item;
+	struct scratch s;
+
+	scratch_init(&s);
+	scratch_begin(&s, 1000);
+	item.instance = drive_id(instance);
+	item.address = slice_str(address);
+	scratch_item(&s, &schema_peer_item, &item);
+	m.u.peers.peers = scratch_slice(&s);
+	assert_int_equal(drive_message(&d, from, &m), 0);
+	scratch_free(&s);
+}
+
 static void
 test_gossip(void **state)
 {
 	struct msg m;
-	struct peer_item item;
-	struct scratch s;
 
 	(void)state;
 	authority_up(A1);
-	assert_true(drive_sent(&d, A1, MSG_PEERS, &m));
-	assert_int_equal(m.u.peers.peers.len, 0);
+	assert_false(drive_sent(&d, A1, MSG_PEERS, &m));
 	drive_up(&d, B1, ROLE_BROKER, 0, "10.0.0.8:33333", "10.0.0.99");
-	assert_true(drive_sent(&d, B1, MSG_PEERS, &m));
-	assert_int_equal(item_next(&schema_peer_item, &m.u.peers.peers, &item),
-	    1);
-	assert_true(slice_equal(item.address, slice_str("10.0.0.1:4370")));
+	assert_peer(B1, A1, "10.0.0.1:4370");
+	/* A second one: the broker hears of it; it hears of the first, which
+	 * does not hear of it from us. */
 	authority_up(A2);
-	assert_true(drive_sent(&d, B1, MSG_PEERS, &m));
-	assert_true(drive_sent(&d, A2, MSG_PEERS, &m));
-	assert_int_equal(item_next(&schema_peer_item, &m.u.peers.peers, &item),
-	    1);
-	assert_true(slice_equal(item.address, slice_str("10.0.0.1:4370")));
+	assert_peer(A2, A1, "10.0.0.1:4370");
+	drive_wait(&d, GOSSIP_MS);
+	assert_peer(B1, A2, "10.0.0.2:4370");
+	assert_false(drive_sent(&d, A1, MSG_PEERS, &m));
+	drive_down(&d, A1);
+	drive_wait(&d, 1000);
+	assert_false(drive_sent(&d, B1, MSG_PEERS, &m));
 	drive_forget(&d);
-	/* What we are told: one that is linked already, one that is new, and
-	 * the teller itself, which listens everywhere. */
-	scratch_init(&s);
-	scratch_begin(&s, 1000);
-	item.instance = drive_id(A1);
-	item.address = slice_str("10.0.0.1:9999");
-	scratch_item(&s, &schema_peer_item, &item);
-	item.instance = drive_id(40);
-	item.address = slice_str("10.0.0.40:4370");
-	scratch_item(&s, &schema_peer_item, &item);
-	item.instance = drive_id(B1);
-	item.address = slice_str("[::]:4370");
-	scratch_item(&s, &schema_peer_item, &item);
-	m = message(MSG_PEERS);
-	m.u.peers.peers = scratch_slice(&s);
-	assert_int_equal(drive_message(&d, B1, &m), 0);
-	scratch_free(&s);
+	/* What we are told: of one that is linked, and one that is new. */
+	say_peer(B1, A2, "10.0.0.2:9999");
+	say_peer(B1, 40, "10.0.0.40:4370");
 	assert_true(drive_did(&d, ACT_DIAL, "10.0.0.40:4370", NULL));
-	assert_true(drive_did(&d, ACT_DIAL, "10.0.0.8:4370", NULL));
 	assert_int_equal(drive_forget(&d), 0);
+}
+
+/* An authority that dialled us says where it is; as does one that listens
+ * everywhere, but for the host. */
+static void
+test_gossip_dialled(void **state)
+{
+	struct msg m;
+
+	(void)state;
+	drive_up(&d, B1, ROLE_BROKER, 0, "10.0.0.8:33333", "10.0.0.99");
+	drive_up(&d, A1, ROLE_AUTHORITY, 0, "10.0.0.1:33333", "10.0.0.99");
+	drive_wait(&d, 1000);
+	assert_false(drive_sent(&d, B1, MSG_PEERS, &m));
+	say_peer(A1, A1, "[::]:4370");
+	drive_wait(&d, 0);
+	assert_peer(B1, A1, "10.0.0.1:4370");
 }
 
 /* Contacts. */
@@ -994,7 +1028,8 @@ main(void)
 		TEST(test_nothing_changed), TEST(test_age),
 		TEST(test_plb_lost), TEST(test_plb_releases),
 		TEST(test_forwards), TEST(test_notes), TEST(test_bad_orders),
-		TEST(test_gossip), TEST(test_contacts), TEST(test_node_that_moves),
+		TEST(test_gossip), TEST(test_gossip_dialled),
+		TEST(test_contacts), TEST(test_node_that_moves),
 		TEST(test_inspect),
 		TEST(test_limits),
 	};
