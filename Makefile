@@ -207,7 +207,7 @@ C_BROKER =	$(K_BROKER) gossip.o hostport.o
 C_CHANNEL =	channel.o channel_run.o crew.o frame.o running.o
 C_DISCOVERY =	contacts.o discovery.o discovery_answer.o epmd.o registry.o
 C_EXCHANGE =	choose.o class.o exchange.o exchange_order.o exchange_report.o\
-		fenwick.o market.o market_buy.o match.o notice.o queue.o\
+		fenwick.o market.o market_buy.o market_exclude.o match.o notice.o queue.o\
 		reserve.o
 C_LISTENER =	listener.o listener_share.o
 K_PLB =		hold.o pick.o plb.o plb_buy.o plb_channel.o plb_run.o\
@@ -751,6 +751,8 @@ map.o: map.h slice.h
 market.o: buf.h chain.h class.h core.h exchange.h fenwick.h map.h market.h\
 	match.h msg.h outbox.h queue.h reserve.h rng.h slice.h tlv.h
 market_buy.o: buf.h chain.h class.h core.h exchange.h fenwick.h map.h\
+	market.h msg.h outbox.h queue.h reserve.h rng.h slice.h tlv.h
+market_exclude.o: buf.h chain.h class.h core.h exchange.h fenwick.h map.h\
 	market.h msg.h outbox.h queue.h reserve.h rng.h slice.h tlv.h
 match.o: buf.h chain.h choose.h class.h core.h exchange.h fenwick.h map.h\
 	market.h match.h msg.h outbox.h queue.h reserve.h rng.h slice.h tlv.h

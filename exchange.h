@@ -27,9 +27,12 @@
  * A reservation ends when a sell names it settled, when it is released, when
  * its buyer's broker is lost, or after EXCHANGE_RESERVE_MS. A seller of which a
  * reservation was released is not offered to that order again before that
- * seller's next sell.
+ * seller's next sell. So an order that all sellers refuse tries each of them
+ * once between two of its sells, which come every few seconds, and lacks
+ * something meanwhile.
  *
- * Costs O(log n + classes) a match and a seller touched.
+ * Costs O(log n + classes) a match and a seller touched; to serve an order, as
+ * much for each seller that it is not to be offered, too.
  */
 
 #include "core.h"

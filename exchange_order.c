@@ -254,7 +254,7 @@ exchange_release(struct exchange *x, int64_t now, struct peer *p,
 		    msg->u.release.order != ORDER_NONE))
 			continue;
 		if (o != NULL && !o->selling)
-			buy_exclude(order_buy(o), r->sell);
+			buy_exclude(m, order_buy(o), r->sell);
 		if (item.quantity == 0 || item.quantity > r->quantity)
 			item.quantity = r->quantity;
 		reserve_less(m, r, (uint32_t)item.quantity);

@@ -16,11 +16,11 @@ market_init(struct market *m, const struct id *own, uint64_t seed,
 	m->out = out;
 	rng_seed(&m->rng, seed);
 	map_init(&m->orders, rng_next(&m->rng));
+	map_init(&m->exclusions, rng_next(&m->rng));
 	seed1 = rng_next(&m->rng);
 	seed2 = rng_next(&m->rng);
 	classes_init(&m->classes, seed1, seed2);
 	reserves_init(&m->reserves, EXCHANGE_RESERVED_MAX);
-	m->fresh_sells = NULL;
 	m->scratch = malloc(MATCH_SCRATCH);
 	if (m->scratch == NULL) {
 		errno = ENOMEM;
@@ -40,18 +40,20 @@ order_free(struct order *o)
 {
 	if (o->selling)
 		slice_free(order_sell(o)->contact);
-	else
-		free(order_buy(o)->not);
 	free(o);
 }
 
 void
 market_free(struct market *m)
 {
+	struct exclusion *e;
 	struct order *o;
-	size_t pos = 0;
+	size_t pos;
 
-	while ((o = map_next(&m->orders, &pos)) != NULL)
+	for (pos = 0; (e = map_next(&m->exclusions, &pos)) != NULL;)
+		free(e);
+	map_free(&m->exclusions);
+	for (pos = 0; (o = map_next(&m->orders, &pos)) != NULL;)
 		order_free(o);
 	map_free(&m->orders);
 	classes_free(&m->classes);
@@ -190,6 +192,7 @@ market_sell(struct market *m, struct peer *broker, uint64_t id,
 	s->order.selling = 1;
 	s->contact = slice_of(NULL, 0);
 	chain_init(&s->reserves);
+	chain_init(&s->excluded);
 	if (order_enter(m, &s->order, broker, id) == -1) {
 		free(s);
 		return NULL;
@@ -247,6 +250,7 @@ sell_end(struct market *m, struct sell *s)
 	assert(s->reserved == 0);
 	m->totals.quantity -= s->quantity;
 	m->totals.sells--;
+	sell_readmit(m, s);
 	sell_part(m, s);
 	order_leave(m, &s->order);
 }
@@ -257,7 +261,7 @@ sell_state(struct market *m, struct sell *s, uint32_t quantity)
 	m->totals.quantity += quantity;
 	m->totals.quantity -= s->quantity;
 	s->quantity = quantity;
-	s->seq = ++m->seq;
+	sell_readmit(m, s);
 	sell_offer(m, s);
 }
 
@@ -298,6 +302,7 @@ sell_freshen(struct market *m, struct sell *s)
 	s->fresh = 1;
 	s->next_fresh = m->fresh_sells;
 	m->fresh_sells = s;
+	m->nfresh++;
 	c->fresh += fenwick_get(&c->weights, s->slot);
 	if (c->fresh > 0)
 		class_set_put(&m->fresh, c->class.number, 1);
@@ -310,6 +315,7 @@ market_unfreshen(struct market *m)
 
 	while ((s = m->fresh_sells) != NULL) {
 		m->fresh_sells = s->next_fresh;
+		m->nfresh--;
 		s->fresh = 0;
 		s->class->fresh = 0;
 		class_set_put(&m->fresh, s->class->class.number, 0);

@@ -20,8 +20,7 @@
 #include "reserve.h"
 #include "rng.h"
 
-#define ORDER_KEY      12 /* bytes: the peer's handle, the order's id */
-#define EXCLUSIONS_MAX 8  /* of a buy; then the oldest is dropped */
+#define ORDER_KEY 12 /* bytes: the peer's handle, the order's id */
 
 struct peer { /* of any role */
 	uint32_t handle;
@@ -45,23 +44,24 @@ struct sell {
 	size_t slot;	      /* in the class */
 	uint32_t quantity;    /* as last stated */
 	uint64_t reserved;    /* of it */
-	uint64_t seq;	      /* of its last message, no other has it */
 	struct id seller;
 	struct slice contact; /* ours */
 	struct chain reserves;
+	struct chain excluded; /* by buys */
 	int fresh; /* those who wait have not been offered all of it */
 	struct sell *next_fresh;
 	uint64_t told_buyers, told_empty; /* by the last `waiting` */
 };
 
+/* The buy is not offered the sell before that is stated again. A buy has as
+ * many as there are sells, at most. */
 struct exclusion {
-	unsigned char key[ORDER_KEY]; /* a sell's */
-	uint64_t seq; /* holds as long as this is the sell's last */
-};
-
-struct exclusions {
-	size_t n;
-	struct exclusion e[EXCLUSIONS_MAX]; /* the oldest first */
+	struct exclusion_key {
+		uint64_t buy, sell; /* where they are in memory */
+	} key;
+	struct buy *buy;
+	struct sell *sell;
+	struct chain of_buy, of_sell;
 };
 
 struct buy {
@@ -72,7 +72,8 @@ struct buy {
 	uint64_t filled;		 /* by us, ever */
 	uint32_t lacking;		 /* what follows from these */
 	int empty;			 /* counted as such in its class */
-	struct exclusions *not;		 /* or NULL */
+	struct chain excludes;
+	size_t nexcludes;
 	struct buy *next_passed;	 /* of those passed over in this run */
 };
 
@@ -85,8 +86,10 @@ struct market {
 	struct class_set open;	/* sell classes that offer something */
 	struct class_set fresh; /* and of it something fresh */
 	struct sell *fresh_sells;
+	size_t nfresh; /* of them */
+	struct map exclusions; /* by key */
 	struct reserves reserves;
-	uint64_t seq;		/* of arrivals, and of sell messages */
+	uint64_t seq;		/* of arrivals */
 	int closed;		/* no fills any more */
 	int stuck;		/* the last run ended early: ask all again */
 	size_t turned;		/* buy classes that are */
@@ -133,7 +136,7 @@ int buy_reclass(struct market *, struct buy *, struct slice constraints);
 void sell_end(struct market *, struct sell *);
 void buy_end(struct market *, struct buy *);
 
-/* The quantity is restated. */
+/* The quantity is restated, and nobody excludes it any more. */
 void sell_state(struct market *, struct sell *, uint32_t quantity);
 
 /* Offer what it has; or, for the time being, just so much. */
@@ -168,7 +171,26 @@ void buy_rank(struct market *, struct buy *, int64_t born);
 void buy_enqueue(struct buy *);
 void buy_dequeue(struct buy *);
 
-/* It is not offered the sell before that is stated again. */
-void buy_exclude(struct buy *, const struct sell *);
+/*
+ * It is not offered the sell before that is stated again. Without memory it may
+ * be offered once more what it will refuse. And: nothing excludes the sell, or
+ * is excluded by the buy, any more.
+ */
+void buy_exclude(struct market *, struct buy *, struct sell *);
+int buy_excludes(const struct market *, const struct buy *,
+    const struct sell *);
+void sell_readmit(struct market *, struct sell *);
+void buy_readmit(struct market *, struct buy *);
+
+/* Take off the market what the buy excludes, and put it back. */
+void buy_hide_excluded(struct market *, const struct buy *);
+void buy_show_excluded(struct market *, const struct buy *);
+
+/*
+ * Is anything fresh on offer that fits the buy and is not excluded by it? Where
+ * it excludes nothing this is 1: its class says whether there is. The cost is
+ * that of what is fresh, or of what it excludes, whichever is less.
+ */
+int buy_has_fresh(const struct market *, const struct buy *);
 
 #endif

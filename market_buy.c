@@ -19,7 +19,7 @@ market_buy(struct market *m, struct peer *broker, uint64_t id,
 		errno = ENOMEM;
 		return NULL;
 	}
-	b->not = NULL;
+	chain_init(&b->excludes);
 	b->queued.place = QUEUE_OUT;
 	if (order_enter(m, &b->order, broker, id) == -1) {
 		free(b);
@@ -126,31 +126,8 @@ buy_end(struct market *m, struct buy *b)
 {
 	buy_dequeue(b);
 	buy_uncount(m, b);
+	buy_readmit(m, b);
 	b->class->class.n--;
 	m->totals.buys--;
 	order_leave(m, &b->order);
-}
-
-void
-buy_exclude(struct buy *b, const struct sell *s)
-{
-	struct exclusions *not = b->not;
-	size_t i;
-
-	/* Without memory it may be offered what it will refuse again. */
-	if (not == NULL)
-		not = b->not = calloc(1, sizeof(*not));
-	if (not == NULL)
-		return;
-	for (i = 0; i < not->n; i++)
-		if (memcmp(not->e[i].key, s->order.key, ORDER_KEY) == 0)
-			break;
-	if (i == EXCLUSIONS_MAX) {
-		memmove(not->e, not->e + 1, sizeof(not->e[0]) * --i);
-		not->n--;
-	}
-	memcpy(not->e[i].key, s->order.key, ORDER_KEY);
-	not->e[i].seq = s->seq;
-	if (i == not->n)
-		not->n++;
 }

@@ -115,36 +115,6 @@ fill_choose(struct fill *f)
 	return f->n > 0 ? fill_send(f) : 0;
 }
 
-/* Take off the market what the buy excludes, and forget what was stated anew
- * or is gone. */
-static void
-hide_excluded(struct market *m, struct buy *b)
-{
-	struct exclusions *not = b->not;
-	struct order *o;
-	size_t i, kept = 0;
-
-	for (i = 0; i < not->n; i++) {
-		o = market_find_key(m, not->e[i].key);
-		if (o == NULL || !o->selling ||
-		    order_sell(o)->seq != not->e[i].seq)
-			continue;
-		sell_weigh(m, order_sell(o), 0);
-		not->e[kept++] = not->e[i];
-	}
-	not->n = kept;
-}
-
-static void
-show_excluded(struct market *m, const struct buy *b)
-{
-	size_t i;
-
-	for (i = 0; i < b->not->n; i++)
-		sell_offer(m,
-		    order_sell(market_find_key(m, b->not->e[i].key)));
-}
-
 /*
  * Give a buy that is in no queue what it lacks, as far as there is; *served
  * says whether it got anything. What was left to it has its place at the end
@@ -161,11 +131,9 @@ serve(struct market *m, int64_t now, struct buy *b, int *served)
 	f.now = now;
 	f.n = 0;
 	f.filled = 0;
-	if (b->not != NULL)
-		hide_excluded(m, b);
+	buy_hide_excluded(m, b);
 	r = fill_choose(&f);
-	if (b->not != NULL)
-		show_excluded(m, b);
+	buy_show_excluded(m, b);
 	*served = f.filled > 0;
 	if (*served) {
 		b->filled += f.filled;
@@ -212,8 +180,13 @@ oldest(const struct market *m, const struct class_set *set)
 	return first == NULL ? NULL : CHAIN_OWNER(first, struct buy, queued);
 }
 
-/* Serve one after the other until nothing in the set is on offer to anybody;
- * those for whom nothing is are passed over, and put on a list. */
+/*
+ * Serve one after the other until nothing in the set is on offer to anybody;
+ * those for whom nothing is are passed over, and put on a list. One that excludes
+ * much costs the others nothing: to serve it takes time for each exclusion, so
+ * first see whether it gets anything. What is not fresh it excludes, or it would
+ * not wait.
+ */
 static int
 run(struct market *m, int64_t now, const struct class_set *set,
     struct buy **passed)
@@ -223,7 +196,9 @@ run(struct market *m, int64_t now, const struct class_set *set,
 
 	while (r == 0 && !m->stuck && (b = oldest(m, set)) != NULL) {
 		buy_dequeue(b);
-		r = serve(m, now, b, &served);
+		served = 0;
+		if (set != &m->fresh || buy_has_fresh(m, b))
+			r = serve(m, now, b, &served);
 		if (b->lacking == 0)
 			continue;
 		if (served) {

@@ -56,7 +56,7 @@ notice_offers(struct market *m, const struct buy *b, int new)
 	msg.u.offers.reason = slice_of(NULL, 0);
 	if (!any_fits(m, b->class))
 		msg.u.offers.sets = sets(m);
-	else if (new || (b->not != NULL && b->not->n > 0))
+	else if (new || b->nexcludes > 0)
 		return 0; /* what there is may be kept from it alone */
 	else
 		msg.u.offers.reason = slice_str("all capacity is taken");

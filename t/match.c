@@ -159,22 +159,61 @@ test_exclusion_passed_over(void **state)
 	assert_int_equal(filled(A, 1), 0);
 }
 
-/* Of more exclusions than are kept, the oldest is forgotten. */
+/* Every seller refuses it, many as they are: it is offered each once, and then
+ * waits; each is offered to it again when it says anew what it has, and others
+ * get what it is not to be offered. */
 static void
-test_exclusions_bounded(void **state)
+test_all_excluded(void **state)
+{
+	uint64_t i, n;
+
+	(void)state;
+	for (i = 1; i <= 100; i++)
+		sell(A, 100 + i, 1);
+	for (n = 1; n <= 100; n++) {
+		buy(A, 1, 1, n - 1);
+		assert_int_equal(filled(A, 1), 1);
+		release(A, 1, n, 0);
+	}
+	buy(A, 1, 1, 100);
+	assert_int_equal(filled(A, 1), 0);
+	assert_int_equal(totals().missing, 1);
+	assert_int_equal(totals().reserved, 0);
+	buy(B, 2, 70, 0);
+	assert_int_equal(totals().reserved, 70);
+	down(B); /* what it was sold is on offer again, for others than A */
+	up(B, ROLE_BROKER);
+	assert_int_equal(filled(A, 1), 0);
+	for (i = 1; i <= 100; i++) {
+		sell(A, 100 + i, 1);
+		assert_int_equal(filled(A, 1), 1);
+		release(A, 1, 170 + i, 0);
+		assert_int_equal(totals().reserved, 0);
+		buy(A, 1, 1, 100 + i);
+		assert_int_equal(filled(A, 1), 0);
+	}
+}
+
+/* Some of what comes back at once it excludes, some not. */
+static void
+test_some_excluded(void **state)
 {
 	uint64_t i;
 
 	(void)state;
-	for (i = 1; i <= 9; i++) {
+	for (i = 1; i <= 4; i++)
 		sell(A, 100 + i, 1);
-		buy(A, 1, 1, i - 1);
-		assert_int_equal(filled(A, 1), 1);
-		release(A, 1, i, 0);
-	}
-	buy(A, 1, 9, 9);
-	assert_int_equal(filled(A, 1), 1);
-	assert_int_equal(totals().missing, 8);
+	buy(A, 1, 2, 0);
+	release(A, 1, 1, 0);
+	release(A, 1, 2, 0);
+	buy(B, 2, 2, 0); /* the others, or those */
+	buy(B, 3, 2, 0);
+	assert_int_equal(totals().reserved, 4);
+	buy(A, 1, 4, 2);
+	assert_int_equal(filled(A, 1), 0);
+	down(B);
+	assert_int_equal(totals().reserved, 2);
+	assert_int_equal(totals().missing, 2);
 }
 
 static void
@@ -412,7 +451,8 @@ main(void)
 		T(test_refused_in_part_keeps_its_place),
 		T(test_exclusion),
 		T(test_exclusion_passed_over),
-		T(test_exclusions_bounded),
+		T(test_all_excluded),
+		T(test_some_excluded),
 		T(test_many_sellers),
 		T(test_large_order),
 		T(test_zones_even),
