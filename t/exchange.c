@@ -419,6 +419,85 @@ test_large_attributes(void **state)
 	assert_true(m.u.offers.sets.len <= 16 * 1024);
 }
 
+/* The end of its time: its last authority is gone and none comes back. */
+static void
+test_orphan(void **state)
+{
+	(void)state;
+	/* One that never had an authority waits for none. */
+	now += 10 * EXCHANGE_ORPHAN_MS;
+	tick();
+	assert_int_equal(ngot, 0);
+	up(AUTHORITY, ROLE_AUTHORITY);
+	up(AUTHORITY + 5, ROLE_AUTHORITY);
+	down(AUTHORITY);
+	assert_true(deadline() == INT64_MAX);
+	down(AUTHORITY + 5);
+	assert_int_equal(deadline(), now + EXCHANGE_ORPHAN_MS);
+	now += EXCHANGE_ORPHAN_MS - 1;
+	tick();
+	assert_int_equal(ngot, 0);
+	up(AUTHORITY, ROLE_AUTHORITY);
+	now += 10;
+	tick();
+	assert_int_equal(ngot, 0);
+	down(AUTHORITY);
+	now += EXCHANGE_ORPHAN_MS;
+	tick();
+	assert_int_equal(count(MSG_DRAIN, 0), 2);
+	sell(A, 1, 1);
+	buy(A, 2, 1, 0);
+	assert_int_equal(count(MSG_FILL, 0), 0);
+	down(A);
+	down(B);
+	tick();
+	assert_true(act_of(ACT_STOP));
+}
+
+/* A broker that does not leave it does not keep it. */
+static void
+test_orphan_ends(void **state)
+{
+	(void)state;
+	up(AUTHORITY, ROLE_AUTHORITY);
+	down(AUTHORITY);
+	now += EXCHANGE_ORPHAN_MS;
+	tick();
+	assert_int_equal(deadline(), now + EXCHANGE_RETIRE_MS);
+	now += EXCHANGE_RETIRE_MS - 1;
+	tick();
+	assert_false(act_of(ACT_STOP));
+	now++;
+	tick();
+	assert_true(act_of(ACT_STOP));
+}
+
+/* Its authority died before they were linked; brokers come and go. */
+static void
+test_alone(void **state)
+{
+	(void)state;
+	now += 10 * EXCHANGE_ALONE_MS;
+	tick();
+	assert_int_equal(ngot, 0);
+	down(A);
+	down(B);
+	tick();
+	assert_int_equal(deadline(), now + EXCHANGE_ALONE_MS);
+	now += EXCHANGE_ALONE_MS - 1;
+	up(A, ROLE_BROKER);
+	tick();
+	assert_true(deadline() == INT64_MAX);
+	down(A);
+	tick();
+	now += EXCHANGE_ALONE_MS - 1;
+	tick();
+	assert_false(act_of(ACT_STOP));
+	now++;
+	tick();
+	assert_true(act_of(ACT_STOP));
+}
+
 int
 main(void)
 {
@@ -436,7 +515,10 @@ main(void)
 		T(test_views),
 		T(test_too_many_reservations),
 		T(test_outbox_full),
-		T(test_large_attributes)
+		T(test_large_attributes),
+		T(test_orphan),
+		T(test_orphan_ends),
+		T(test_alone)
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -327,66 +327,6 @@ test_drain_ends(void **state)
 	assert_true(act_of(ACT_STOP));
 }
 
-static void
-test_orphan(void **state)
-{
-	(void)state;
-	/* One that never had an authority waits for none. */
-	now += 10 * EXCHANGE_ORPHAN_MS;
-	tick();
-	assert_int_equal(ngot, 0);
-	up(AUTHORITY, ROLE_AUTHORITY);
-	up(AUTHORITY + 5, ROLE_AUTHORITY);
-	down(AUTHORITY);
-	assert_true(deadline() == INT64_MAX);
-	down(AUTHORITY + 5);
-	assert_int_equal(deadline(), now + EXCHANGE_ORPHAN_MS);
-	now += EXCHANGE_ORPHAN_MS - 1;
-	tick();
-	assert_int_equal(ngot, 0);
-	up(AUTHORITY, ROLE_AUTHORITY);
-	now += 10;
-	tick();
-	assert_int_equal(ngot, 0);
-	down(AUTHORITY);
-	now += EXCHANGE_ORPHAN_MS;
-	tick();
-	assert_int_equal(count(MSG_DRAIN, 0), 2);
-	sell(A, 1, 1);
-	buy(A, 2, 1, 0);
-	assert_int_equal(count(MSG_FILL, 0), 0);
-	down(A);
-	down(B);
-	tick();
-	assert_true(act_of(ACT_STOP));
-}
-
-/* Its authority died before they were linked; brokers come and go. */
-static void
-test_alone(void **state)
-{
-	(void)state;
-	now += 10 * EXCHANGE_ALONE_MS;
-	tick();
-	assert_int_equal(ngot, 0);
-	down(A);
-	down(B);
-	tick();
-	assert_int_equal(deadline(), now + EXCHANGE_ALONE_MS);
-	now += EXCHANGE_ALONE_MS - 1;
-	up(A, ROLE_BROKER);
-	tick();
-	assert_true(deadline() == INT64_MAX);
-	down(A);
-	tick();
-	now += EXCHANGE_ALONE_MS - 1;
-	tick();
-	assert_false(act_of(ACT_STOP));
-	now++;
-	tick();
-	assert_true(act_of(ACT_STOP));
-}
-
 static size_t
 inspect(const char *what)
 {
@@ -478,8 +418,6 @@ main(void)
 		T(test_bad_orders),
 		T(test_drain),
 		T(test_drain_ends),
-		T(test_orphan),
-		T(test_alone),
 		T(test_inspect),
 		T(test_inspect_long)
 	};
