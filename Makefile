@@ -65,6 +65,7 @@ SCRIPTS =\
 	t/mesh.sh\
 	t/sim.sh\
 	t/strangers.sh\
+	t/twice.sh\
 	t/upgrade.sh\
 	t/runit.sh
 

@@ -25,14 +25,22 @@
 #define DEFAULT_LISTEN "127.0.0.1:4370"
 #define REDUNDANCY_MAX 16
 #define EXTERNAL_MAX   256
+#define LISTEN_MAX     8
 #define LOUD_MAX       4    /* -v or -q passed on */
 #define LEAVE_MS       2000 /* for exchanges to hand over to their successors */
 #define SYNOPSIS \
-	"[-qv] [-a address] [-d fd] [-k keyfile] [-l address] [-n name]\n" \
+	"[-qv] [-a address] [-d fd] [-k keyfile] [-l address ...] [-n name]\n" \
 	"[-r redundancy] [-x module=address ...]"
 
 struct program {
-	const char *advertise, *listen, *name;
+	const char *advertise, *name;
+	struct place { /* where it listens */
+		const char *where; /* -l */
+		struct addr bound;
+		int fd;
+		struct hub_listen *door;
+	} place[LISTEN_MAX];
+	size_t nplaces;
 	char *keyfile;
 	char *external[EXTERNAL_MAX];
 	size_t nexternal;
@@ -43,7 +51,6 @@ struct program {
 	struct key key;
 	struct loop *loop;
 	struct hub hub;
-	struct hub_listen *door;
 	struct authority *authority;
 	struct children children;
 	struct alive alive; /* with -n */
@@ -75,7 +82,10 @@ take_option(struct program *p, int letter)
 		p->keyfile = optarg;
 		break;
 	case 'l':
-		p->listen = optarg;
+		if (p->nplaces == LISTEN_MAX)
+			die(EXIT_USAGE, "-l: give %d addresses at most",
+			    LISTEN_MAX);
+		p->place[p->nplaces++].where = optarg;
 		break;
 	case 'n':
 		p->name = opt_name("node", optarg);
@@ -124,29 +134,43 @@ parse(struct program *p, int argc, char **argv)
 
 /* Listening. */
 
-/* The listening socket, and where it is bound. */
-static int
-listen_tcp(const struct program *p, struct addr *bound)
+static void
+listen_tcp(const struct program *p, struct place *l)
 {
-	const char *where = p->listen == NULL ? DEFAULT_LISTEN : p->listen;
-	int fd = net_inherited(NULL);
 	struct addr a;
 
-	if (fd != -1) {
-		if (!net_is_tcp(fd) || !net_is_listening(fd) ||
-		    net_local(fd, bound) == -1)
+	opt_address('l', l->where, AUTHORITY_PORT, &a);
+	if (addr_is_unix(&a))
+		die(EXIT_USAGE, "-l %s: give an IP address and port",
+		    l->where);
+	run_key_need(&p->key, 'l', &a);
+	if ((l->fd = net_listen(&a, &l->bound)) == -1)
+		die_errno(EXIT_TEMPORARY, "unable to listen on %s", l->where);
+}
+
+/* A supervisor's socket, or all that -l names. The first of them is where
+ * others are told that we are. */
+static void
+listen_all(struct program *p)
+{
+	struct place *first = &p->place[0];
+	size_t i;
+
+	if ((first->fd = net_inherited(NULL)) != -1) {
+		if (!net_is_tcp(first->fd) || !net_is_listening(first->fd) ||
+		    net_local(first->fd, &first->bound) == -1)
 			die(EXIT_USAGE, "the socket of LISTEN_FDS is no "
 			    "listening TCP socket");
-		run_key_need(&p->key, 'l', bound);
-		return fd;
+		run_key_need(&p->key, 'l', &first->bound);
+		p->nplaces = 1;
+		return;
 	}
-	opt_address('l', where, AUTHORITY_PORT, &a);
-	if (addr_is_unix(&a))
-		die(EXIT_USAGE, "-l %s: give an IP address and port", where);
-	run_key_need(&p->key, 'l', &a);
-	if ((fd = net_listen(&a, bound)) == -1)
-		die_errno(EXIT_TEMPORARY, "unable to listen on %s", where);
-	return fd;
+	if (p->nplaces == 0) {
+		first->where = DEFAULT_LISTEN;
+		p->nplaces = 1;
+	}
+	for (i = 0; i < p->nplaces; i++)
+		listen_tcp(p, &p->place[i]);
 }
 
 /* Exchanges. */
@@ -235,9 +259,11 @@ on_leave(void *arg)
 static void
 leave(struct program *p)
 {
+	size_t i;
+
 	p->stopping = 1;
-	hub_unlisten(&p->hub, p->door);
-	p->door = NULL;
+	for (i = 0; i < p->nplaces; i++)
+		hub_unlisten(&p->hub, p->place[i].door);
 	p->leave.fn = on_leave;
 	p->leave.arg = p;
 	loop_timer(p->loop, &p->leave, loop_now(p->loop) + LEAVE_MS);
@@ -272,16 +298,15 @@ static void
 start(struct program *p)
 {
 	char text[ADDR_TEXT_MAX];
-	struct addr bound, a;
+	struct addr a;
 	uint64_t seed;
 	size_t i;
-	int fd;
 
 	run_key(&p->key, p->keyfile);
-	fd = listen_tcp(p, &bound);
-	a = bound;
+	listen_all(p);
+	a = p->place[0].bound;
 	if (p->advertise != NULL)
-		opt_address('a', p->advertise, addr_port(&bound), &a);
+		opt_address('a', p->advertise, addr_port(&a), &a);
 	p->loop = loop_new();
 	hub_init(&p->hub, p->loop, ROLE_AUTHORITY, &p->key);
 	random_bytes(&seed, sizeof(seed));
@@ -295,15 +320,18 @@ start(struct program *p)
 	hub_core(&p->hub, &authority_ops, p->authority,
 	    authority_out(p->authority));
 	p->children.loop = p->loop;
-	p->children.address = bound;
+	p->children.address = p->place[0].bound;
 	p->children.options = p->options;
 	p->children.ended = on_ended;
 	p->children.arg = p;
 	children_init(&p->children);
 	for (i = 0; i < p->nexternal; i++)
 		announce(p, p->external[i]);
-	p->door = hub_listen(&p->hub, fd);
-	log_info("listening on %s", addr_print(&bound, text));
+	for (i = 0; i < p->nplaces; i++) {
+		p->place[i].door = hub_listen(&p->hub, p->place[i].fd);
+		log_info("listening on %s", addr_print(&p->place[i].bound,
+		    text));
+	}
 	if (p->name != NULL)
 		alive_init(&p->alive, p->loop, p->name,
 		    (uint16_t)addr_port(&a));

@@ -28,18 +28,22 @@
 #define BROKER_PORT    4371
 #define DEFAULT_LISTEN "127.0.0.1:4371"
 #define STOP_MS	       1000
+#define LISTEN_MAX     8
 #define CONTACTS_MS    60000 /* all contacts again */
 #define SYNOPSIS \
-	"[-qv] [-a address] [-b socket] [-d fd] [-k keyfile] [-l address]\n" \
+	"[-qv] [-a address] [-b socket] [-d fd] [-k keyfile] [-l address ...]\n" \
 	"[-n node]"
 
 struct program {
-	const char *advertise, *socket, *listen, *keyfile;
+	const char *advertise, *socket, *keyfile;
+	const char *listen[LISTEN_MAX];
+	size_t nlisten;
 	int ready_fd;
 	struct key key;
 	struct loop *loop;
 	struct hub hub;
-	struct hub_listen *local, *tcp; /* tcp may be NULL */
+	struct hub_listen *local;
+	struct hub_listen *tcp[LISTEN_MAX]; /* may be NULL */
 	struct broker *broker;
 	struct lines input;
 	struct latest output;
@@ -70,7 +74,10 @@ parse(struct program *p, int argc, char **argv)
 			p->keyfile = optarg;
 			break;
 		case 'l':
-			p->listen = optarg;
+			if (p->nlisten == LISTEN_MAX)
+				die(EXIT_USAGE, "-l: give %d addresses at "
+				    "most", LISTEN_MAX);
+			p->listen[p->nlisten++] = optarg;
 			break;
 		case 'n':
 			opt_name("node", optarg);
@@ -119,28 +126,41 @@ listen_unix(struct program *p)
 	log_info("listening on %s", text);
 }
 
-/* By default a second broker on the host (a test, another user) does without
- * TCP: only other brokers would come that way. */
-static void
-listen_tcp(struct program *p)
+static int
+listen_tcp(const struct program *p, const char *where)
 {
-	const char *where = p->listen == NULL ? DEFAULT_LISTEN : p->listen;
 	struct addr a;
-	int fd;
 
 	opt_address('l', where, BROKER_PORT, &a);
 	if (addr_is_unix(&a))
 		die(EXIT_USAGE, "-l %s: give an IP address and port; the Unix "
 		    "socket is -b", where);
 	run_key_need(&p->key, 'l', &a);
-	if ((fd = net_listen(&a, NULL)) != -1) {
-		p->tcp = listen_on(p, fd);
-		return;
+	return net_listen(&a, NULL);
+}
+
+/* By default a second broker on the host (a test, another user) does without
+ * TCP: only other brokers would come that way. */
+static void
+listen_brokers(struct program *p)
+{
+	size_t i;
+	int fd;
+
+	for (i = 0; i < p->nlisten; i++) {
+		if ((fd = listen_tcp(p, p->listen[i])) == -1)
+			die_errno(EXIT_TEMPORARY, "unable to listen on %s",
+			    p->listen[i]);
+		p->tcp[i] = listen_on(p, fd);
 	}
-	if (p->listen != NULL)
-		die_errno(EXIT_TEMPORARY, "unable to listen on %s", where);
-	log_info("unable to listen on %s: %s: no other broker can ask this "
-	    "one for authorities", where, strerror(errno));
+	if (p->nlisten > 0)
+		return;
+	if ((fd = listen_tcp(p, DEFAULT_LISTEN)) != -1)
+		p->tcp[0] = listen_on(p, fd);
+	else
+		log_info("unable to listen on %s: %s: no other broker can ask "
+		    "this one for authorities", DEFAULT_LISTEN,
+		    strerror(errno));
 }
 
 /* Passed by a supervisor (LISTEN_FDS), else made here. Without names there is
@@ -157,9 +177,9 @@ listen_all(struct program *p)
 			tcp = -1;
 	}
 	if (tcp != -1)
-		p->tcp = listen_on(p, tcp);
+		p->tcp[0] = listen_on(p, tcp);
 	else
-		listen_tcp(p);
+		listen_brokers(p);
 	if (local != -1)
 		p->local = listen_on(p, local);
 	else
@@ -281,6 +301,7 @@ int
 main(int argc, char **argv)
 {
 	static struct program p;
+	size_t i;
 
 	die_name(argv[0]);
 	run_argv0(argv[0]);
@@ -293,7 +314,8 @@ main(int argc, char **argv)
 		    p.unix_stat.st_ino);
 	latest_free(&p.output);
 	hub_unlisten(&p.hub, p.local);
-	hub_unlisten(&p.hub, p.tcp);
+	for (i = 0; i < LISTEN_MAX; i++)
+		hub_unlisten(&p.hub, p.tcp[i]);
 	hub_free(&p.hub);
 	broker_free(p.broker);
 	loop_free(p.loop);
