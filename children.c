@@ -121,7 +121,7 @@ spawn(const struct children *c, int fd, char *module)
 	size_t i, n = 0;
 
 	argv[n++] = c->program;
-	for (i = 0; c->options[i] != NULL && i < OPTIONS_MAX; i++)
+	for (i = 0; i < OPTIONS_MAX && c->options[i] != NULL; i++)
 		argv[n++] = c->options[i];
 	argv[n++] = dashes;
 	argv[n++] = module;
