@@ -51,6 +51,7 @@ SCRIPTS =\
 	t/call.sh\
 	t/canary.sh\
 	t/compete.sh\
+	t/ctl.sh\
 	t/deadends.sh\
 	t/examples.sh\
 	t/herd.sh\
@@ -646,8 +647,8 @@ broker_module.o: broker.h broker_state.h buf.h chain.h core.h gossip.h\
 	hostport.h map.h msg.h outbox.h scratch.h slice.h tlv.h
 broker_order.o: broker.h broker_state.h buf.h chain.h core.h gossip.h map.h\
 	msg.h outbox.h scratch.h slice.h tlv.h
-broker_report.o: broker.h broker_state.h buf.h chain.h core.h gossip.h map.h\
-	msg.h outbox.h report.h scratch.h slice.h tlv.h
+broker_report.o: broker.h broker_state.h buf.h chain.h core.h gossip.h\
+	hostport.h map.h msg.h outbox.h report.h scratch.h slice.h tlv.h
 broker_sell.o: broker.h broker_state.h buf.h chain.h core.h gossip.h\
 	hostport.h map.h msg.h outbox.h scratch.h slice.h tlv.h
 buf.o: buf.h slice.h
@@ -708,10 +709,9 @@ lambda-authority.o: addr.h alive.h authority.h buf.h children.h conn.h core.h\
 	opt.h outbox.h peers.h rng.h run.h sha256.h slice.h strangers.h tlv.h
 lambda-bootstrap.o: addr.h asker.h bootstrap.h buf.h die.h latest.h launch.h\
 	log.h loop.h map.h msg.h opt.h outbox.h resolve.h run.h sink.h slice.h tlv.h
-lambda-broker.o: addr.h broker.h broker_state.h buf.h chain.h conn.h core.h\
-	die.h gate.h gossip.h hub.h latest.h launch.h lines.h link.h log.h loop.h\
-	map.h msg.h net.h opt.h outbox.h peers.h rng.h run.h scratch.h sha256.h\
-	sink.h slice.h strangers.h tlv.h
+lambda-broker.o: addr.h broker.h buf.h conn.h core.h die.h gate.h hub.h\
+	latest.h launch.h lines.h link.h log.h loop.h map.h msg.h net.h opt.h\
+	outbox.h peers.h rng.h run.h sha256.h sink.h slice.h strangers.h tlv.h
 lambda-call.o: addr.h attrs.h buf.h caller.h conn.h core.h die.h filter.h\
 	frame.h gate.h hub.h launch.h link.h log.h loop.h map.h msg.h net.h opt.h\
 	outbox.h peers.h plb.h proxies.h rng.h run.h sha256.h slice.h strangers.h\

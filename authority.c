@@ -99,8 +99,9 @@ authority_lost(struct authority *a, int64_t now, struct peer *p)
 	struct slice address = gossip_address(p);
 
 	chain_remove(&p->chain);
-	outbox_log(&a->out, LOG_INFO, "lost authority %s",
-	    address.len > 0 ? (const char *)address.p : p->address);
+	if (!a->stopping)
+		outbox_log(&a->out, LOG_INFO, "lost authority %s",
+		    address.len > 0 ? (const char *)address.p : p->address);
 	if (!p->dialled && address.len > 0)
 		outbox_act(&a->out, ACT_DIAL, TAG_AUTHORITY, DIAL_HOUR,
 		    address);

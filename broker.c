@@ -77,6 +77,18 @@ broker_bootstrap(struct broker *b, int64_t now, struct slice address)
 	    address);
 }
 
+void
+broker_name(struct broker *b, const char *node)
+{
+	b->node = node;
+}
+
+void
+broker_stop(struct broker *b)
+{
+	b->stopping = 1;
+}
+
 /* Our own address. */
 
 struct slice
@@ -120,7 +132,9 @@ static void
 authority_down(struct broker *b, int64_t now, struct peer *p)
 {
 	chain_remove(&p->chain);
-	outbox_log(&b->out, LOG_INFO, "lost authority %s", p->address);
+	if (!b->stopping)
+		outbox_log(&b->out, LOG_INFO, "lost authority %s",
+		    p->address);
 	broker_authority_lost(b, now, p);
 }
 

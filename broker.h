@@ -26,6 +26,7 @@
 
 #define BROKER_ORDERS_MAX   200000 /* of all local peers */
 #define BROKER_MODULES_MAX  10000
+#define BROKER_CONTACTS_MAX 10000 /* Erlang nodes */
 #define BROKER_NOTE_MS	    1000 /* a buy with no exchange is told after */
 
 struct broker;
@@ -46,6 +47,12 @@ struct outbox *broker_out(struct broker *);
 
 /* A line of bootstrap output: dial it for ever. */
 int broker_bootstrap(struct broker *, int64_t now, struct slice address);
+
+/* The name of the host's node, for reports; it is not copied. NULL: none. */
+void broker_name(struct broker *, const char *node);
+
+/* SIGTERM: it says nothing of links that are lost from now on. */
+void broker_stop(struct broker *);
 
 /* All contacts known, a BROKER_CONTACT each into the outbox. */
 int broker_contacts(struct broker *);

@@ -1,6 +1,7 @@
 #include <stdio.h>
 
 #include "broker_state.h"
+#include "hostport.h"
 #include "report.h"
 
 /* authority ADDRESS instance ID */
@@ -15,16 +16,21 @@ report_authorities(const struct broker *b, struct report *r)
 		    id_print(&a->instance, id));
 }
 
-/* broker ADDRESS instance ID dialled 0|1 */
+/* broker HOST instance ID self 1 node NAME: ourselves; then
+ * broker ADDRESS instance ID self 0 dialled 0|1 */
 static void
 report_brokers(const struct broker *b, struct report *r)
 {
 	const struct peer *p = NULL;
+	struct slice host = broker_host(b);
 	char id[ID_TEXT];
 
+	report_row(r, "broker %.*s instance %s self 1 node %s",
+	    SLICE_ARG(host.len > 0 ? host : slice_str("-")),
+	    id_print(&b->gossip.own, id), b->node == NULL ? "-" : b->node);
 	while ((p = gossip_next(&b->gossip.brokers, p)) != NULL)
-		report_row(r, "broker %s instance %s dialled %d", p->address,
-		    id_print(&p->instance, id), p->dialled);
+		report_row(r, "broker %s instance %s self 0 dialled %d",
+		    p->address, id_print(&p->instance, id), p->dialled);
 }
 
 static const char *
@@ -55,16 +61,46 @@ report_exchanges(const struct broker *b, struct report *r)
 			    p->nclaims);
 }
 
+/* Where its listener is; its host may be ours to fill in. */
+static struct slice
+address_of(const struct broker *b, const struct order *o,
+    char buf[ADDRESS_MAX + 1])
+{
+	struct contact c;
+	struct slice a;
+
+	if (group_decode(&schema_contact, broker_order_contact(o), &c) == -1)
+		return slice_str("-");
+	a = hostport_fill(c.address, broker_host(b), buf);
+	return a.len > 0 ? a : slice_str("-");
+}
+
+static struct slice
+version_of(const struct order *o)
+{
+	struct attrs a;
+
+	if (group_decode(&schema_attrs, broker_order_attrs(o), &a) == -1 ||
+	    a.version.len == 0)
+		return slice_str("-");
+	return a.version;
+}
+
 static void
-report_order(struct report *r, const struct order *o, int64_t now)
+report_order(const struct broker *b, struct report *r, const struct order *o, int64_t now)
 {
 	struct slice name = broker_module_name(o->module);
+	struct slice address, version;
+	char buf[ADDRESS_MAX + 1];
 
+	address = address_of(b, o, buf);
+	version = version_of(o);
 	if (o->sell)
 		report_row(r, "order %llu kind sell module %.*s owner %s "
-		    "quantity %u", (unsigned long long)o->number,
-		    SLICE_ARG(name), role_name(o->peer->role),
-		    (unsigned)o->quantity);
+		    "quantity %u address %.*s version %.*s",
+		    (unsigned long long)o->number, SLICE_ARG(name),
+		    role_name(o->peer->role), (unsigned)o->quantity,
+		    SLICE_ARG(address), SLICE_ARG(version));
 	else
 		report_row(r, "order %llu kind buy module %.*s owner %s "
 		    "missing %u held %u lacking %u passed %llu settled %llu "
@@ -78,6 +114,7 @@ report_order(struct report *r, const struct order *o, int64_t now)
 }
 
 /* order NUMBER kind sell module NAME owner ROLE quantity LEFT
+ * address ADDRESS version VERSION
  * order NUMBER kind buy module NAME owner ROLE missing N held N lacking N
  * passed N settled N age_ms N */
 static void
@@ -88,7 +125,7 @@ report_orders(const struct broker *b, struct report *r, int64_t now)
 
 	for (m = b->module_head; m != NULL; m = m->next)
 		for (o = m->orders; o != NULL; o = o->next)
-			report_order(r, o, now);
+			report_order(b, r, o, now);
 }
 
 /* contact NODE host IP port PORT local COUNT */

@@ -25,7 +25,6 @@
 #define BROKER_LINGER_MS    10000 /* subscribed after the last order */
 #define BROKER_PENDING_MAX  64	  /* fills of an order not settled */
 #define BROKER_PENDING_MS   6000  /* a connect is settled after 5 s */
-#define BROKER_CONTACTS_MAX 10000
 
 /* Tags of what is dialled. */
 enum { TAG_AUTHORITY = 1, TAG_EXCHANGE };
@@ -115,6 +114,7 @@ struct order {
 struct broker {
 	struct outbox out;
 	struct gossip gossip; /* peers, and who we are */
+	const char *node;     /* -n; or NULL */
 	char host[ADDRESS_MAX + 1];  /* -a; may be empty */
 	char local[ADDRESS_MAX + 1]; /* else: our end of a link, once known */
 	struct map modules;
@@ -127,6 +127,7 @@ struct broker {
 	uint64_t last_order;
 	int64_t due; /* nothing to do before then */
 	int contacts_full;
+	int stopping;
 	struct scratch list, back; /* back: what goes back to an exchange */
 };
 

@@ -4,7 +4,7 @@
 
 #define TEXT_MAX 512 /* of attributes or constraints, printed */
 
-/* exchange MODULE instance ID state standing|retiring sells COUNT buys COUNT
+/* exchange - module NAME instance ID state standing|retiring sells COUNT buys COUNT
  * quantity SUM reserved SUM missing SUM matches COUNT */
 static void
 report_exchange(const struct exchange *x, struct report *r)
@@ -12,8 +12,8 @@ report_exchange(const struct exchange *x, struct report *r)
 	const struct exchange_totals *t = &x->market.totals;
 	char id[ID_TEXT];
 
-	report_row(r, "exchange %.*s instance %s state %s sells %llu buys %llu "
-	    "quantity %llu reserved %llu missing %llu matches %llu",
+	report_row(r, "exchange - module %.*s instance %s state %s sells %llu "
+	    "buys %llu quantity %llu reserved %llu missing %llu matches %llu",
 	    (int)x->module_len, (const char *)x->module,
 	    id_print(&x->market.own, id),
 	    x->market.closed ? "retiring" : "standing",

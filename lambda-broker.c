@@ -14,7 +14,6 @@
 #include <unistd.h>
 
 #include "broker.h"
-#include "broker_state.h"
 #include "die.h"
 #include "hub.h"
 #include "latest.h"
@@ -35,7 +34,7 @@
 	"[-n node]"
 
 struct program {
-	const char *advertise, *socket, *keyfile;
+	const char *advertise, *socket, *keyfile, *node;
 	const char *listen[LISTEN_MAX];
 	size_t nlisten;
 	int ready_fd;
@@ -80,7 +79,7 @@ parse(struct program *p, int argc, char **argv)
 			p->listen[p->nlisten++] = optarg;
 			break;
 		case 'n':
-			opt_name("node", optarg);
+			p->node = opt_name("node", optarg);
 			break;
 		case 'q':
 			log_less();
@@ -249,6 +248,7 @@ on_term(void *arg, int signo)
 
 	(void)signo;
 	lines_stop(&p->input);
+	broker_stop(p->broker);
 	hub_stop(&p->hub, STOP_MS, 0);
 }
 
@@ -280,6 +280,9 @@ start(struct program *p)
 	p->broker = broker_new(&p->hub.self.instance, seed, slice_str(text));
 	if (p->broker == NULL)
 		die_errno(EXIT_TEMPORARY, "unable to start");
+	if (p->node != NULL)
+		log_info("broker %s", p->node);
+	broker_name(p->broker, p->node);
 	p->hub.act = on_act;
 	p->hub.arg = p;
 	p->hub.serves = ROLE_LISTENER | ROLE_PLB | ROLE_CALLER | ROLE_CTL;

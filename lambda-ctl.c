@@ -17,16 +17,42 @@
 #include "opt.h"
 
 #define ANSWER_MS 5000
-#define SYNOPSIS  "[-qv] [-A address | -b socket] [-k keyfile] command [argument ...]"
+#define SYNOPSIS  "[-qv] [-A address | -b socket] [-k keyfile] command"
+
+/* What can be asked of whom; a PLB shows all that it has, whatever is asked. */
+static const struct command {
+	const char *name;
+	unsigned roles;
+	const char *whom;
+} commands[] = {
+	{ "all", ~0u, "" },
+	{ "authorities", ROLE_AUTHORITY | ROLE_BROKER | ROLE_PLB,
+	    "an authority or a broker" },
+	{ "contacts", ROLE_BROKER | ROLE_PLB, "a broker" },
+	{ "exchanges", ~0u, "" },
+	{ "modules", ROLE_AUTHORITY | ROLE_PLB, "an authority" },
+	{ "orders", ROLE_BROKER | ROLE_EXCHANGE | ROLE_PLB,
+	    "a broker or an exchange" },
+	{ "peers", ROLE_AUTHORITY | ROLE_BROKER | ROLE_PLB,
+	    "an authority or a broker" },
+};
+#define NCOMMANDS (sizeof(commands) / sizeof(commands[0]))
 
 /* The core: one question, its reports, the end. */
 struct ctl {
 	struct outbox out;
-	const char *what;
+	const struct command *what;
 	const char *where;
 	unsigned role; /* of whoever is asked, once linked */
 	int done;
 };
+
+static void
+stop(struct ctl *c, int status)
+{
+	c->done = 1;
+	outbox_act(&c->out, ACT_STOP, 0, (uint64_t)status, slice_of(NULL, 0));
+}
 
 static void
 up(void *core, int64_t now, uint32_t peer, const struct peer_info *info)
@@ -36,9 +62,16 @@ up(void *core, int64_t now, uint32_t peer, const struct peer_info *info)
 
 	(void)now;
 	c->role = info->role;
+	if ((c->what->roles & c->role) == 0) {
+		log_error("the %s at %s has no %s: ask %s", role_name(c->role),
+		    c->where, c->what->name, c->what->whom);
+		stop(c, EXIT_USAGE);
+		return;
+	}
 	memset(&m, 0, sizeof(m));
 	m.type = MSG_INSPECT;
-	m.u.inspect.what = slice_str(c->what);
+	m.u.inspect.what = slice_str(c->what == commands ? "" :
+	    c->what->name);
 	outbox_send(&c->out, peer, &m);
 }
 
@@ -54,7 +87,7 @@ down(void *core, int64_t now, uint32_t peer)
 	log_error(c->role == ROLE_CHANNEL ? "%s is a listener's or a "
 	    "channel's: ask an authority, a broker, an exchange or a PLB" :
 	    "%s has gone without an answer", c->where);
-	outbox_act(&c->out, ACT_STOP, 0, EXIT_TEMPORARY, slice_of(NULL, 0));
+	stop(c, EXIT_TEMPORARY);
 }
 
 static int
@@ -71,20 +104,24 @@ message(void *core, int64_t now, uint32_t peer, const struct msg *m)
 		printf("%.*s\n", SLICE_ARG(row));
 	if (m->u.report.more)
 		return 0;
-	c->done = 1;
-	return outbox_act(&c->out, ACT_STOP, 0, 0, slice_of(NULL, 0));
+	stop(c, 0);
+	return 0;
 }
 
+/* To try again with a key that is wrong is of no use. */
 static void
 failed(void *core, int64_t now, uint32_t tag, struct slice reason)
 {
 	struct ctl *c = core;
+	char text[128];
 
 	(void)now;
 	(void)tag;
-	log_error("no answer from %s: %.*s: is it running, with the same key?",
-	    c->where, SLICE_ARG(reason));
-	outbox_act(&c->out, ACT_STOP, 0, EXIT_TEMPORARY, slice_of(NULL, 0));
+	snprintf(text, sizeof(text), "%.*s", SLICE_ARG(reason));
+	log_error("no answer from %s: %s: is it running, with the same key?",
+	    c->where, text);
+	stop(c, strstr(text, "wrong key") == NULL ? EXIT_TEMPORARY :
+	    EXIT_USAGE);
 }
 
 static void
@@ -110,23 +147,20 @@ on_late(void *arg)
 {
 	const char *where = arg;
 
-	die(EXIT_TEMPORARY, "no answer from %s in %d s: is it running, with "
-	    "the same key?", where, ANSWER_MS / 1000);
+	die(EXIT_TEMPORARY, "no answer from %s in %d s", where,
+	    ANSWER_MS / 1000);
 }
 
-static const char *const commands[] = { "all", "authorities", "contacts",
-	"exchanges", "modules", "orders", "peers", NULL };
-
-static const char *
+static const struct command *
 command(char **argv, int argc)
 {
 	size_t i;
 
 	if (argc != 1)
 		die_usage(SYNOPSIS);
-	for (i = 0; commands[i] != NULL; i++)
-		if (strcmp(commands[i], argv[0]) == 0)
-			return i == 0 ? "" : commands[i];
+	for (i = 0; i < NCOMMANDS; i++)
+		if (strcmp(commands[i].name, argv[0]) == 0)
+			return &commands[i];
 	die(EXIT_USAGE, "%s: no such command: give all, authorities, contacts, "
 	    "exchanges, modules, orders or peers", argv[0]);
 	return NULL;

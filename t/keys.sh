@@ -39,12 +39,12 @@ stop "$pid"
 far_says() { # how often
 	same "$(grep -c 'closed ctl .*wrong key' "$tmp/far.log")" "$1"
 }
-tells 111 'wrong key' on b lambda-ctl -k "$tmp/other" -A '[fd77::1]:4370' all
+tells 100 'wrong key' on b lambda-ctl -k "$tmp/other" -A '[fd77::1]:4370' all
 grep -q 'no answer .*is it running, with the same key' "$tmp/told" ||
     fail "no advice: $(cat "$tmp/told")"
 same "$(wc -l <"$tmp/told")" 1
 far_says 1
-tells 111 'wrong key' on b lambda-ctl -k "$tmp/other" -A '[fd77::1]:4370' all
+tells 100 'wrong key' on b lambda-ctl -k "$tmp/other" -A '[fd77::1]:4370' all
 far_says 2
 same "$(on b lambda-ctl -k "$tmp/key" -A '[fd77::1]:4370' all |
     grep -c '^authority')" 1
@@ -117,7 +117,7 @@ if as_nobody test -x "$top/lambda-ctl"; then
 	stop "$stranger"
 else
 	echo "$top cannot be read by nobody: other users are not tried"
-	tells 111 'closed during the handshake: wrong key' \
+	tells 100 'closed during the handshake: wrong key' \
 	    lambda-ctl -k "$tmp/other" -A "$(cat "$tmp/six")" all
 	tells 99 'closed during the handshake: wrong key' \
 	    lambda-call -T 1 -k "$tmp/other" -x "$where" calc

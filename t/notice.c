@@ -367,7 +367,7 @@ test_inspect(void **state)
 	cancel(B, 8);
 	now += 12;
 	assert_int_equal(inspect(""), 1);
-	assert_row(0, "exchange calc instance 4d0000555555555555555555"
+	assert_row(0, "exchange - module calc instance 4d0000555555555555555555"
 	    "55555555 state standing sells 1 buys 1 quantity 3 reserved 3"
 	    " missing 4 matches 2");
 	assert_row(1, sell_row);

@@ -1,0 +1,88 @@
+#!/bin/sh
+# lambda-ctl: who can be asked what, which order is whose, and the exit status.
+. "$(dirname "$0")/lib.sh"
+
+start authority lambda-authority -l 127.0.0.1:0
+authority=$pid
+where=$(address authority) || exit 1
+echo "$where" >"$tmp/authorities"
+start broker sh -c 'exec lambda-broker -n host-seven -l 127.0.0.1:0 <"$0"' \
+    "$tmp/authorities"
+broker=$pid
+logged broker 'broker host-seven'
+logged broker 'linked to authority'
+
+# The host's node, and a broker that asks this one.
+lambda-ctl peers >"$tmp/peers"
+same "$(grep -c . "$tmp/peers")" 1
+grep -q '^broker 127.0.0.1 instance [0-9a-f]* self 1 node host-seven$' \
+    "$tmp/peers" || fail "not itself: $(cat "$tmp/peers")"
+address broker >"$tmp/asked"
+start asking sh -c 'exec lambda-broker -b "$0/asking" -l 127.0.0.1:0 <"$0/asked"' \
+    "$tmp"
+until_true 10 sh -c 'lambda-ctl peers | grep -q "self 0 dialled 0\$"' ||
+    fail "the other broker is not shown"
+until_true 10 sh -c 'lambda-ctl -b "$0" peers | grep -q "self 0 dialled 1\$"' \
+    "$tmp/asking" || fail "the broker that it dialled is not shown"
+lambda-ctl -b "$tmp/asking" peers | grep -q ' self 1 node -$' ||
+    fail "it has a node's name"
+
+# Two listeners of one module: which order is whose.
+start one lambda-listener -V 1.2 calc env
+start two lambda-listener calc env
+for name in one two; do
+	logged "$name" 'publishing calc at'
+	sed -n 's/.*publishing calc at \([^,]*\).*/\1/p' "$tmp/$name.log" \
+	    >"$tmp/$name.at"
+done
+shown() { # NAME VERSION
+	lambda-ctl orders | grep -q \
+	    "kind sell module calc .* address $(cat "$tmp/$1.at") version $2\$"
+}
+until_true 10 shown one 1.2 || fail "not shown: $(lambda-ctl orders)"
+until_true 10 shown two - || fail "not shown: $(lambda-ctl orders)"
+
+# An exchange shows itself in the same shape as others show it.
+exchange() {
+	lambda-ctl exchanges | sed -n 's/^exchange \([^ ]*\) .* state linked .*/\1/p'
+}
+until_true 10 sh -c 'lambda-ctl exchanges | grep -q "state linked"' ||
+    fail "no exchange"
+lambda-ctl -A "$(exchange)" exchanges >"$tmp/rows" || fail "no rows"
+grep -q '^exchange - module calc instance [0-9a-f]* state standing sells 2 ' \
+    "$tmp/rows" || fail "not itself: $(cat "$tmp/rows")"
+
+# Who never has what is asked for says so; who has none shows nothing.
+tells 100 "the broker at .* has no modules: ask an authority" \
+    lambda-ctl modules
+tells 100 "the authority at $where has no orders: ask a broker or an exchange" \
+    lambda-ctl -A "$where" orders
+tells 100 "the authority at $where has no contacts: ask a broker" \
+    lambda-ctl -A "$where" contacts
+tells 100 'the exchange at .* has no peers: ask an authority or a broker' \
+    lambda-ctl -A "$(exchange)" peers
+tells 100 'usage: lambda-ctl' lambda-ctl orders calc
+same "$(lambda-ctl contacts; echo $?)" 0
+lambda-ctl all | grep -q '^order ' || fail "all is not all"
+
+# Another key; nobody; one that is stopped.
+(umask 77 && head -c 32 /dev/urandom >"$tmp/other")
+tells 100 'closed during the handshake: wrong key?: is it running' \
+    lambda-ctl -k "$tmp/other" -A "$where" all
+tells 111 'no answer from 127.0.0.1:1: Connection refused: is it' \
+    lambda-ctl -A 127.0.0.1:1 all
+tells 111 'no answer from .*/nobody: No such file or directory: is it' \
+    lambda-ctl -b "$tmp/nobody" all
+kill -STOP "$authority"
+tells 111 'no answer from .*: no handshake in time: is it' \
+    lambda-ctl -A "$where" all
+kill -CONT "$authority"
+
+# Whoever ends does not complain that it loses what it leaves.
+stop "$broker"
+same "$ended" 0
+! grep -q 'lost authority' "$tmp/broker.log" || fail "it lost an authority"
+logged asking 'linked to authority'
+stop "$authority"
+logged asking 'lost authority'
+echo passed
