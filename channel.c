@@ -172,7 +172,6 @@ forward_connect(struct channel *c, const struct msg_connect *connect)
 	memset(&m, 0, sizeof(m));
 	m.type = MSG_CONNECT;
 	m.u.connect = *connect;
-	m.u.connect.from = id_slice(&c->client_id);
 	if (m.u.connect.quantity > QUANTITY_MAX)
 		m.u.connect.quantity = QUANTITY_MAX;
 	if (outbox_send(&c->out, c->listener, &m) == -1)
@@ -306,12 +305,11 @@ listener_up(struct channel *c, uint32_t peer)
 }
 
 static void
-client_up(struct channel *c, uint32_t peer, const struct id *instance)
+client_up(struct channel *c, uint32_t peer)
 {
 	struct msg m;
 
 	c->client = peer;
-	c->client_id = *instance;
 	c->served = 1;
 	memset(&m, 0, sizeof(m));
 	m.type = MSG_DRAIN;
@@ -333,7 +331,7 @@ channel_up(void *core, int64_t now, uint32_t peer,
 		listener_up(c, peer);
 	else if (info->tag != CHANNEL_LISTENER_TAG && !c->served &&
 	    (info->role & (ROLE_PLB | ROLE_CALLER)))
-		client_up(c, peer, &info->instance);
+		client_up(c, peer);
 	else
 		outbox_act(&c->out, ACT_CLOSE, peer, 0,
 		    slice_str("a channel serves one PLB"));

@@ -27,7 +27,6 @@ struct channel {
 	uint64_t capacity; /* alone: the grant; 0 under a listener */
 
 	uint32_t listener, client; /* peers; 0: not linked */
-	struct id client_id;
 	int served; /* there is or was a client */
 	int failed; /* there will be none */
 

@@ -169,7 +169,6 @@ struct msg_connect {
 	struct id seller; /* zero: whoever answers there */
 	struct id exchange;
 	uint64_t counter; /* of the reservation; 0: none */
-	struct slice from; /* channel to listener: the buyer's instance */
 };
 
 struct msg_demand { /* and return */

@@ -153,7 +153,6 @@ static const struct field connect_fields[] = {
 	IDENT(msg_connect, 6, seller, 0),
 	IDENT(msg_connect, 8, exchange, 0),
 	UINT(msg_connect, 10, counter, 0, UINT_ANY),
-	BYTES(msg_connect, 12, from, 0, ID_SIZE),
 };
 static const struct field tokens_fields[] = {
 	UINT(msg_demand, 2, tokens, REQUIRED, COUNT_MAX),
@@ -213,7 +212,7 @@ static const struct field report_fields[] = {
 #define CLIENT (PLB | CALLER)
 
 static const struct msg_path peers_paths[] = {
-    { AUTHORITY | BROKER, AUTHORITY | BROKER | CTL }, END };
+    { AUTHORITY | BROKER, AUTHORITY | BROKER }, END };
 static const struct msg_path subscribe_paths[] = { { BROKER, AUTHORITY }, END };
 static const struct msg_path exchanges_paths[] = { { AUTHORITY, BROKER | AUTHORITY }, END };
 static const struct msg_path sell_paths[] = {
@@ -239,9 +238,9 @@ static const struct msg_path reply_paths[] = { { SERVER, CLIENT }, END };
 static const struct msg_path drain_paths[] = { { SERVER, CLIENT }, { LISTENER, CHANNEL },
     { AUTHORITY, EXCHANGE }, { EXCHANGE, BROKER }, END };
 static const struct msg_path inspect_paths[] = {
-    { CTL, AUTHORITY | BROKER | EXCHANGE | LISTENER | PLB }, END };
+    { CTL, AUTHORITY | BROKER | EXCHANGE | PLB }, END };
 static const struct msg_path report_paths[] = {
-    { AUTHORITY | BROKER | EXCHANGE | LISTENER | PLB, CTL }, END };
+    { AUTHORITY | BROKER | EXCHANGE | PLB, CTL }, END };
 
 static const struct msg_row rows[] = {
 	{ MSG_ALIVE, { "alive", no_fields, 0, 0 }, NULL },

@@ -619,7 +619,6 @@ test_listener(void **state)
 	assert_int_equal(m.u.connect.quantity, 5);
 	assert_int_equal(m.u.connect.counter, 5);
 	assert_true(slice_equal(m.u.connect.module, slice_str("calc")));
-	assert_true(slice_equal(m.u.connect.from, id_slice(&plb)));
 	demand(3);
 	expect_demand(3);
 	/* An answer to nothing. */

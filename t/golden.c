@@ -264,7 +264,6 @@ connect_to(struct msg *m)
 	m->u.connect.seller = ident(0x30);
 	m->u.connect.exchange = ident(0x60);
 	m->u.connect.counter = 300;
-	m->u.connect.from = bytes(0x50, ID_SIZE);
 }
 
 static void
