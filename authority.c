@@ -19,6 +19,7 @@ authority_new(const struct id *own, uint64_t seed, struct slice address,
 	gossip_init(&a->gossip, own, seed, ROLE_AUTHORITY, TAG_AUTHORITY,
 	    address, &a->out);
 	a->redundancy = redundancy;
+	chain_init(&a->all);
 	map_init(&a->modules, seed + 1);
 	map_init(&a->subs, seed + 2);
 	map_init(&a->runs, seed + 3);
@@ -39,10 +40,8 @@ authority_free(struct authority *a)
 		return;
 	for (pos = 0; (s = map_next(&a->subs, &pos)) != NULL;)
 		free(s);
-	while ((m = a->module_head) != NULL) {
-		a->module_head = m->next;
+	while ((m = authority_module_next(a, NULL)) != NULL)
 		authority_module_free(m);
-	}
 	gossip_free(&a->gossip);
 	map_free(&a->modules);
 	map_free(&a->subs);

@@ -33,10 +33,8 @@ authority_module_get(struct authority *a, int64_t now, struct slice name)
 		free(m);
 		return NULL;
 	}
-	m->next = a->module_head;
-	if (m->next != NULL)
-		m->next->prev = m;
-	a->module_head = m;
+	chain_init(&m->subs);
+	chain_append(&a->all, &m->chain);
 	return m;
 }
 
@@ -54,18 +52,19 @@ authority_module_free(struct module *m)
 		m->runs = r->next;
 		free(r);
 	}
+	chain_remove(&m->chain);
 	free(m);
+}
+
+struct module *
+authority_module_next(const struct authority *a, const struct module *m)
+{
+	return CHAIN_NEXT(&a->all, m, struct module, chain);
 }
 
 static void
 forget(struct authority *a, struct module *m)
 {
-	if (m->next != NULL)
-		m->next->prev = m->prev;
-	if (m->prev != NULL)
-		m->prev->next = m->next;
-	else
-		a->module_head = m->next;
 	map_del(&a->modules, authority_module_name(m));
 	authority_module_free(m);
 }
@@ -100,10 +99,10 @@ send_exchanges(struct authority *a, const struct peer *to,
 void
 authority_tell(struct authority *a, const struct module *m)
 {
-	const struct sub *s;
+	const struct sub *s = NULL;
 	const struct peer *p = NULL;
 
-	for (s = m->subs; s != NULL; s = s->next)
+	while ((s = CHAIN_NEXT(&m->subs, s, struct sub, of_module)) != NULL)
 		send_exchanges(a, s->peer, m);
 	while ((p = gossip_next(&a->gossip.authorities, p)) != NULL)
 		send_exchanges(a, p, m);
@@ -112,9 +111,9 @@ authority_tell(struct authority *a, const struct module *m)
 int
 authority_announce_all(struct authority *a, struct peer *to)
 {
-	const struct module *m;
+	const struct module *m = NULL;
 
-	for (m = a->module_head; m != NULL; m = m->next)
+	while ((m = authority_module_next(a, m)) != NULL)
 		if (m->runs != NULL && send_exchanges(a, to, m) == -1)
 			return -1;
 	return 0;
@@ -147,13 +146,9 @@ sub_add(struct authority *a, struct peer *p, struct module *m)
 		free(s);
 		return -1;
 	}
-	if ((s->next = m->subs) != NULL)
-		s->next->prev = s;
-	m->subs = s;
+	chain_append(&m->subs, &s->of_module);
+	chain_append(&p->subs, &s->of_broker);
 	m->nsubs++;
-	if ((s->peer_next = p->subs) != NULL)
-		s->peer_next->peer_prev = s;
-	p->subs = s;
 	m->wanted_until = INT64_MAX;
 	return 0;
 }
@@ -163,18 +158,8 @@ sub_del(struct authority *a, int64_t now, struct sub *s)
 {
 	struct module *m = s->module;
 
-	if (s->next != NULL)
-		s->next->prev = s->prev;
-	if (s->prev != NULL)
-		s->prev->next = s->next;
-	else
-		m->subs = s->next;
-	if (s->peer_next != NULL)
-		s->peer_next->peer_prev = s->peer_prev;
-	if (s->peer_prev != NULL)
-		s->peer_prev->peer_next = s->peer_next;
-	else
-		s->peer->subs = s->peer_next;
+	chain_remove(&s->of_module);
+	chain_remove(&s->of_broker);
 	map_del(&a->subs, slice_of(&s->key, sizeof(s->key)));
 	free(s);
 	if (--m->nsubs > 0)
@@ -222,8 +207,9 @@ authority_unsubscribe(struct authority *a, int64_t now, struct peer *p,
 void
 authority_broker_lost(struct authority *a, int64_t now, struct peer *p)
 {
-	while (p->subs != NULL)
-		sub_del(a, now, p->subs);
+	while (!chain_empty(&p->subs))
+		sub_del(a, now, CHAIN_NEXT(&p->subs, NULL, struct sub,
+		    of_broker));
 }
 
 /* What others announce. */
@@ -284,9 +270,9 @@ authority_exchanges(struct authority *a, int64_t now, struct peer *p,
 void
 authority_foreign_lost(struct authority *a, struct peer *p)
 {
-	struct module *m;
+	struct module *m = NULL;
 
-	for (m = a->module_head; m != NULL; m = m->next)
+	while ((m = authority_module_next(a, m)) != NULL)
 		foreign_drop(m, p);
 }
 
@@ -362,8 +348,8 @@ authority_review_all(struct authority *a, int64_t now)
 {
 	struct module *m, *next;
 
-	for (m = a->module_head; m != NULL; m = next) {
-		next = m->next;
+	for (m = authority_module_next(a, NULL); m != NULL; m = next) {
+		next = authority_module_next(a, m);
 		authority_review(a, now, m);
 	}
 }

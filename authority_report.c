@@ -69,9 +69,9 @@ report_exchanges(const struct authority *a, const struct module *m,
 static void
 report_modules(const struct authority *a, struct report *r)
 {
-	const struct module *m;
+	const struct module *m = NULL;
 
-	for (m = a->module_head; m != NULL; m = m->next)
+	while ((m = authority_module_next(a, m)) != NULL)
 		report_row(r, "module %.*s subscribers %zu responsible %d",
 		    SLICE_ARG(authority_module_name(m)), m->nsubs,
 		    authority_responsible(a, m));
@@ -81,7 +81,7 @@ int
 authority_inspect(struct authority *a, struct peer *peer,
     const struct msg_inspect *i)
 {
-	const struct module *m;
+	const struct module *m = NULL;
 	struct report r;
 
 	report_begin(&r, &a->out, peer->handle);
@@ -90,7 +90,7 @@ authority_inspect(struct authority *a, struct peer *peer,
 	if (report_wants(i->what, "peers"))
 		report_brokers(a, &r);
 	if (report_wants(i->what, "exchanges"))
-		for (m = a->module_head; m != NULL; m = m->next)
+		while ((m = authority_module_next(a, m)) != NULL)
 			report_exchanges(a, m, &r);
 	if (report_wants(i->what, "modules"))
 		report_modules(a, &r);

@@ -228,11 +228,11 @@ retire(struct authority *a, int64_t now, struct run *r)
 void
 authority_stop(struct authority *a, int64_t now)
 {
-	struct module *m;
+	struct module *m = NULL;
 	struct run *r, *next;
 
 	a->stopping = 1;
-	for (m = a->module_head; m != NULL; m = m->next)
+	while ((m = authority_module_next(a, m)) != NULL)
 		for (r = m->runs; r != NULL; r = next) {
 			next = r->next;
 			if (!r->external && r->state != RUN_RETIRING)

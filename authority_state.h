@@ -33,8 +33,7 @@ struct sub {
 	} key; /* in subs */
 	struct peer *peer;
 	struct module *module;
-	struct sub *next, *prev;	   /* of the module */
-	struct sub *peer_next, *peer_prev; /* of the broker */
+	struct chain of_module, of_broker;
 };
 
 /* An exchange that another authority announces. */
@@ -67,8 +66,8 @@ struct run {
 };
 
 struct module {
-	struct module *next, *prev;
-	struct sub *subs;
+	struct chain chain; /* of the authority */
+	struct chain subs;
 	size_t nsubs;
 	int64_t wanted_until; /* INT64_MAX while somebody subscribes */
 	struct run *runs;
@@ -86,7 +85,7 @@ struct authority {
 	struct map modules;
 	struct map subs;
 	struct map runs; /* by tag */
-	struct module *module_head;
+	struct chain all; /* modules */
 	uint32_t last_tag;
 	int64_t due; /* nothing to do before then */
 	int stopping;
@@ -104,6 +103,9 @@ struct slice authority_module_name(const struct module *);
 struct module *authority_module_get(struct authority *, int64_t now,
     struct slice name);
 void authority_module_free(struct module *);
+/* Walk, from NULL to NULL. */
+struct module *authority_module_next(const struct authority *,
+    const struct module *);
 int authority_subscribe(struct authority *, int64_t now, struct peer *,
     struct slice name);
 int authority_unsubscribe(struct authority *, int64_t now, struct peer *,

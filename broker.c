@@ -22,6 +22,7 @@ broker_new(const struct id *own, uint64_t seed, struct slice address)
 	hostport_split(address, &host, &port);
 	if (!hostport_any(host) && host.len <= ADDRESS_MAX)
 		memcpy(b->host, host.p, host.len);
+	chain_init(&b->all);
 	map_init(&b->modules, seed + 1);
 	map_init(&b->places, seed + 2);
 	map_init(&b->dials, seed + 3);
@@ -45,10 +46,8 @@ broker_free(struct broker *b)
 		return;
 	for (pos = 0; (o = map_next(&b->asked, &pos)) != NULL;)
 		broker_order_free(o);
-	while ((m = b->module_head) != NULL) {
-		b->module_head = m->next;
+	while ((m = broker_module_next(b, NULL)) != NULL)
 		broker_module_free(m);
-	}
 	broker_contacts_free(b);
 	gossip_free(&b->gossip);
 	map_free(&b->modules);

@@ -38,9 +38,9 @@ tell_authorities(struct broker *b, const struct module *m, enum msg_type type)
 int
 broker_subscribe_all(struct broker *b, struct peer *authority)
 {
-	const struct module *m;
+	const struct module *m = NULL;
 
-	for (m = b->module_head; m != NULL; m = m->next)
+	while ((m = broker_module_next(b, m)) != NULL)
 		if (subscribe(b, authority, m, MSG_SUBSCRIBE) == -1)
 			return -1;
 	return 0;
@@ -67,10 +67,8 @@ broker_module_get(struct broker *b, int64_t now, struct slice name)
 		free(m);
 		return NULL;
 	}
-	m->next = b->module_head;
-	if (m->next != NULL)
-		m->next->prev = m;
-	b->module_head = m;
+	chain_init(&m->orders);
+	chain_append(&b->all, &m->chain);
 	m->idle_at = m->bare_at = now;
 	broker_due(b, now + BROKER_NOTE_MS);
 	tell_authorities(b, m, MSG_SUBSCRIBE);
@@ -86,7 +84,14 @@ broker_module_free(struct module *m)
 		m->places = p->next;
 		free(p);
 	}
+	chain_remove(&m->chain);
 	free(m);
+}
+
+struct module *
+broker_module_next(const struct broker *b, const struct module *m)
+{
+	return CHAIN_NEXT(&b->all, m, struct module, chain);
 }
 
 void
@@ -227,10 +232,10 @@ sweep(struct broker *b, struct module *m)
 void
 broker_authority_lost(struct broker *b, int64_t now, struct peer *authority)
 {
-	struct module *m;
+	struct module *m = NULL;
 
 	(void)now;
-	for (m = b->module_head; m != NULL; m = m->next) {
+	while ((m = broker_module_next(b, m)) != NULL) {
 		unclaim_module(m, authority->handle);
 		sweep(b, m);
 	}
@@ -344,7 +349,7 @@ void
 broker_exchange_up(struct broker *b, int64_t now, struct peer *peer)
 {
 	struct place *p = map_get(&b->places, id_slice(&peer->instance));
-	struct order *o;
+	struct order *o = NULL;
 
 	if (p == NULL || p->peer != NULL || p->leaving ||
 	    take_slot(p, peer) == -1) {
@@ -353,7 +358,7 @@ broker_exchange_up(struct broker *b, int64_t now, struct peer *peer)
 		return;
 	}
 	p->module->noted = 0;
-	for (o = p->module->orders; o != NULL; o = o->next)
+	while ((o = broker_order_next(p->module, o)) != NULL)
 		if (broker_order_place(b, now, o, p) == -1) {
 			outbox_act(&b->out, ACT_CLOSE, peer->handle, 0,
 			    slice_str("unable to send it the orders"));
@@ -367,7 +372,7 @@ broker_exchange_down(struct broker *b, int64_t now, struct peer *peer)
 {
 	struct place *p = peer->place;
 	struct module *m;
-	struct order *o;
+	struct order *o = NULL;
 
 	if (p == NULL)
 		return;
@@ -377,7 +382,7 @@ broker_exchange_down(struct broker *b, int64_t now, struct peer *peer)
 	p->draining = 0;
 	m->slot[p->slot] = NULL;
 	m->linked--;
-	for (o = m->orders; o != NULL; o = o->next)
+	while ((o = broker_order_next(m, o)) != NULL)
 		broker_stand_clear(b, o, p->slot);
 	if (m->linked == 0) {
 		m->bare_at = now;
@@ -412,12 +417,6 @@ drop(struct broker *b, struct module *m)
 		}
 		place_free(b, m->places);
 	}
-	if (m->next != NULL)
-		m->next->prev = m->prev;
-	if (m->prev != NULL)
-		m->prev->next = m->next;
-	else
-		b->module_head = m->next;
 	map_del(&b->modules, broker_module_name(m));
 	broker_module_free(m);
 }
@@ -425,14 +424,14 @@ drop(struct broker *b, struct module *m)
 static void
 note_bare(struct broker *b, int64_t now, struct module *m)
 {
-	const struct order *o;
+	const struct order *o = NULL;
 
 	if (now < m->bare_at + BROKER_NOTE_MS) {
 		broker_due(b, m->bare_at + BROKER_NOTE_MS);
 		return;
 	}
 	m->noted = 1;
-	for (o = m->orders; o != NULL; o = o->next)
+	while ((o = broker_order_next(m, o)) != NULL)
 		if (o->open && !o->sell)
 			broker_note(b, o);
 }
@@ -442,11 +441,11 @@ broker_modules_tick(struct broker *b, int64_t now)
 {
 	struct module *m, *next;
 
-	for (m = b->module_head; m != NULL; m = next) {
-		next = m->next;
-		if (m->orders == NULL && now >= m->idle_at + BROKER_LINGER_MS)
+	for (m = broker_module_next(b, NULL); m != NULL; m = next) {
+		next = broker_module_next(b, m);
+		if (m->norders == 0 && now >= m->idle_at + BROKER_LINGER_MS)
 			drop(b, m);
-		else if (m->orders == NULL)
+		else if (m->norders == 0)
 			broker_due(b, m->idle_at + BROKER_LINGER_MS);
 		else if (m->linked == 0 && !m->noted)
 			note_bare(b, now, m);

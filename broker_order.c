@@ -57,19 +57,13 @@ order_link(struct broker *b, int64_t now, struct order *o)
 {
 	struct module *m = o->module;
 
-	if (m->orders == NULL)
+	if (m->norders == 0)
 		m->bare_at = now;
 	if (m->linked == 0 && !m->noted)
 		broker_due(b, m->bare_at + BROKER_NOTE_MS);
-	o->next = m->orders;
-	if (o->next != NULL)
-		o->next->prev = o;
-	m->orders = o;
+	chain_append(&m->orders, &o->of_module);
+	chain_append(&o->peer->orders, &o->of_owner);
 	m->norders++;
-	o->peer_next = o->peer->orders;
-	if (o->peer_next != NULL)
-		o->peer_next->peer_prev = o;
-	o->peer->orders = o;
 }
 
 static void
@@ -77,20 +71,16 @@ order_unlink(struct broker *b, int64_t now, struct order *o)
 {
 	struct module *m = o->module;
 
-	if (o->next != NULL)
-		o->next->prev = o->prev;
-	if (o->prev != NULL)
-		o->prev->next = o->next;
-	else
-		m->orders = o->next;
-	if (o->peer_next != NULL)
-		o->peer_next->peer_prev = o->peer_prev;
-	if (o->peer_prev != NULL)
-		o->peer_prev->peer_next = o->peer_next;
-	else
-		o->peer->orders = o->peer_next;
+	chain_remove(&o->of_module);
+	chain_remove(&o->of_owner);
 	if (--m->norders == 0)
 		broker_module_idle(b, now, m);
+}
+
+struct order *
+broker_order_next(const struct module *m, const struct order *o)
+{
+	return CHAIN_NEXT(&m->orders, o, struct order, of_module);
 }
 
 void
@@ -282,8 +272,11 @@ broker_cancel(struct broker *b, int64_t now, struct peer *owner, uint64_t id)
 void
 broker_owner_lost(struct broker *b, int64_t now, struct peer *owner)
 {
-	while (owner->orders != NULL) {
-		broker_release_pending(b, owner->orders);
-		order_drop(b, now, owner->orders);
+	struct order *o;
+
+	while ((o = CHAIN_NEXT(&owner->orders, NULL, struct order,
+	    of_owner)) != NULL) {
+		broker_release_pending(b, o);
+		order_drop(b, now, o);
 	}
 }

@@ -48,11 +48,11 @@ state_of(const struct place *p)
 static void
 report_exchanges(const struct broker *b, struct report *r)
 {
-	const struct module *m;
+	const struct module *m = NULL;
 	const struct place *p;
 	char id[ID_TEXT];
 
-	for (m = b->module_head; m != NULL; m = m->next)
+	while ((m = broker_module_next(b, m)) != NULL)
 		for (p = m->places; p != NULL; p = p->next)
 			report_row(r, "exchange %s module %.*s instance %s "
 			    "state %s announced %u", p->address,
@@ -120,11 +120,11 @@ report_order(const struct broker *b, struct report *r, const struct order *o, in
 static void
 report_orders(const struct broker *b, struct report *r, int64_t now)
 {
-	const struct module *m;
-	const struct order *o;
+	const struct module *m = NULL;
+	const struct order *o = NULL;
 
-	for (m = b->module_head; m != NULL; m = m->next)
-		for (o = m->orders; o != NULL; o = o->next)
+	while ((m = broker_module_next(b, m)) != NULL)
+		while ((o = broker_order_next(m, o)) != NULL)
 			report_order(b, r, o, now);
 }
 

@@ -130,13 +130,13 @@ void
 broker_sells_again(struct broker *b)
 {
 	static const struct slice none;
-	const struct module *m;
+	const struct module *m = NULL;
 	struct place *p;
-	struct order *o;
+	struct order *o = NULL;
 	unsigned i;
 
-	for (m = b->module_head; m != NULL; m = m->next)
-		for (o = m->orders; o != NULL; o = o->next) {
+	while ((m = broker_module_next(b, m)) != NULL)
+		while ((o = broker_order_next(m, o)) != NULL) {
 			if (!o->sell)
 				continue;
 			broker_contact_learn(b, broker_order_contact(o));

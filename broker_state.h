@@ -45,8 +45,8 @@ struct place {
 };
 
 struct module {
-	struct module *next, *prev;
-	struct order *orders;
+	struct chain chain; /* of the broker */
+	struct chain orders;
 	size_t norders;
 	int64_t idle_at; /* without orders since then */
 	struct place *places;
@@ -97,8 +97,7 @@ struct order {
 	uint64_t number;     /* in orders while open */
 	struct peer *peer;
 	struct module *module;
-	struct order *next, *prev;	     /* of the module */
-	struct order *peer_next, *peer_prev; /* of the owner */
+	struct chain of_module, of_owner;
 	unsigned char *bytes; /* sell: attributes, contact; buy: constraints */
 	uint32_t attrs_len, contact_len;
 	struct stand *stands; /* by slot */
@@ -123,7 +122,7 @@ struct broker {
 	struct map orders;   /* open ones, by number */
 	struct map asked;    /* all, by owner and the owner's id */
 	struct map contacts; /* by node */
-	struct module *module_head;
+	struct chain all; /* modules */
 	uint64_t last_order;
 	int64_t due; /* nothing to do before then */
 	int contacts_full;
@@ -142,6 +141,10 @@ struct slice broker_module_name(const struct module *);
 /* Find or add; NULL with ENOMEM or ENOBUFS (BROKER_MODULES_MAX). */
 struct module *broker_module_get(struct broker *, int64_t now, struct slice);
 void broker_module_free(struct module *);
+/* Walk the modules, and the orders of one, from NULL to NULL. */
+struct module *broker_module_next(const struct broker *,
+    const struct module *);
+struct order *broker_order_next(const struct module *, const struct order *);
 /* Its last order is gone. */
 void broker_module_idle(struct broker *, int64_t now, struct module *);
 /* Lingered or bare for long enough? */

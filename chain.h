@@ -46,4 +46,20 @@ chain_remove(struct chain *c)
 	chain_init(c);
 }
 
+/*
+ * Walk: the owner after this one, the first after NULL; NULL after the last.
+ * offset is that of the link in it.
+ */
+static inline void *
+chain_next(const struct chain *head, const void *owner, size_t offset)
+{
+	const struct chain *c = head;
+
+	if (owner != NULL)
+		c = (const void *)((const char *)owner + offset);
+	return c->next == head ? NULL : (char *)(void *)c->next - offset;
+}
+#define CHAIN_NEXT(head, owner, T, m) \
+	((T *)chain_next(head, owner, offsetof(T, m)))
+
 #endif

@@ -48,9 +48,7 @@ gossip_peer(const struct gossip *g, uint32_t handle)
 struct peer *
 gossip_next(const struct chain *head, const struct peer *p)
 {
-	struct chain *c = p == NULL ? head->next : p->chain.next;
-
-	return c == head ? NULL : CHAIN_OWNER(c, struct peer, chain);
+	return CHAIN_NEXT(head, p, struct peer, chain);
 }
 
 struct slice
@@ -75,6 +73,8 @@ peer_new(struct gossip *g, uint32_t handle, const struct peer_info *info)
 	if (info->address.len > 0 && info->address.len <= ADDRESS_MAX)
 		memcpy(p->address, info->address.p, info->address.len);
 	chain_init(&p->chain);
+	chain_init(&p->subs);
+	chain_init(&p->orders);
 	if (map_put(&g->peers, slice_of(&p->handle, sizeof(p->handle)), p) ==
 	    -1) {
 		free(p);

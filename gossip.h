@@ -23,9 +23,7 @@
 #define GOSSIP_MS	100
 #define GOSSIP_AGAIN_MS 1000 /* what could not be said is said after */
 
-struct sub;
 struct run;
-struct order;
 struct place;
 
 struct peer {
@@ -39,11 +37,11 @@ struct peer {
 	uint64_t news;	/* an authority: since this one where it is is known; 0:
 			   it is not */
 	uint64_t heard; /* the last of the news that it was told */
-	/* What the core keeps of it; what is not of its role is NULL. */
-	struct sub *subs;     /* authority: a broker's */
-	struct run *run;      /* authority: an exchange's */
-	struct order *orders; /* broker: a local peer's */
-	struct place *place;  /* broker: an exchange's that is of use */
+	/* What the core keeps of it; what is not of its role is empty or NULL. */
+	struct chain subs;   /* authority: a broker's */
+	struct run *run;     /* authority: an exchange's */
+	struct chain orders; /* broker: a local peer's */
+	struct place *place; /* broker: an exchange's that is of use */
 };
 
 struct gossip {

@@ -323,7 +323,7 @@ test_idle(void **state)
 	drive_down(&d, E1);
 	drive_wait(&d, 100000);
 	assert_false(drive_did(&d, AUTHORITY_START, NULL, NULL));
-	assert_null(a->module_head);
+	assert_true(chain_empty(&a->all));
 }
 
 /* An authority comes that stands before us: retire, once it has taken over. */
@@ -687,7 +687,7 @@ test_limits(void **state)
 	}
 	drive_down(&d, B1);
 	drive_forget(&d);
-	for (; d.now < INT64_MAX && a->module_head != NULL;) {
+	for (; d.now < INT64_MAX && !chain_empty(&a->all);) {
 		d.now = d.now < a->due ? a->due : d.now;
 		assert_true(a->due != INT64_MAX);
 		authority_ops.tick(a, d.now);
