@@ -48,6 +48,7 @@ SCRIPTS =\
 	t/byhand.sh\
 	t/activation.sh\
 	t/bootstrap.sh\
+	t/broken.sh\
 	t/call.sh\
 	t/canary.sh\
 	t/compete.sh\
@@ -112,6 +113,7 @@ TESTS =\
 	t/net.test\
 	t/net_start.test\
 	t/notice.test\
+	t/offer.test\
 	t/outbox.test\
 	t/peers.test\
 	t/pick.test\
@@ -126,12 +128,14 @@ TESTS =\
 	t/requests.test\
 	t/resolvconf.test\
 	t/rng.test\
+	t/roll.test\
 	t/running.test\
 	t/run.test\
 	t/sha256.test\
 	t/sink.test\
 	t/strangers.test\
 	t/tlv.test\
+	t/trial.test\
 	t/wire.test\
 	t/worker.test
 
@@ -227,13 +231,15 @@ BROKER =	lambda-broker.o latest.o launch.o lines.o sink.o $(C_BROKER)\
 		$(PROTO) $(IO)
 CALL =		lambda-call.o caller.o filter.o frame.o launch.o proxies.o want.o sink.o\
 		$(C_PLB) $(PROTO) $(IO)
-CHANNEL =	lambda-channel.o args.o launch.o ucspi.o worker.o workers.o\
+CHANNEL =	lambda-channel.o args.o held.o launch.o roll.o tether.o ucspi.o\
+		worker.o workers.o\
 		$(C_CHANNEL) $(PROTO) $(IO)
 CTL =		lambda-ctl.o launch.o $(PROTO) $(IO)
 DISCOVERY =	lambda-discovery.o desk.o epmd_module.o launch.o lines.o replace.o\
 		$(C_DISCOVERY) $(PROTO) $(IO)
 EXCHANGE =	lambda-exchange.o launch.o $(C_EXCHANGE) $(PROTO) $(IO)
-LISTENER =	lambda-listener.o door.o frame.o launch.o offer.o epmd.o whereis.o\
+LISTENER =	lambda-listener.o door.o edition.o epmd.o frame.o held.o launch.o\
+		offer.o roll.o tether.o trial.o whereis.o worker.o\
 		$(C_LISTENER) $(PROTO) $(IO)
 PLB =		lambda-plb.o launch.o proxies.o want.o $(C_PLB) $(PROTO) $(IO)
 SOLO =		lambda-solo.o launch.o $(PROTO) $(IO)
@@ -294,6 +300,7 @@ T_FENWICK =	t/fenwick.o fenwick.o rng.o
 T_LOG =		t/log.o log.o die.o
 T_MAP =		t/map.o map.o rng.o
 T_RNG =		t/rng.o rng.o
+T_ROLL =	t/roll.o roll.o
 T_RUNNING =	t/running.o running.o
 T_SHA256 =	t/sha256.o sha256.o
 T_STRANGERS =	t/strangers.o strangers.o
@@ -328,6 +335,8 @@ T_FUZZ_LINK =	t/fuzz/fuzz_link.o t/fuzz/main.o t/hex.o buf.o link.o msg.o msg_ta
 T_FUZZ_MSG =	t/fuzz/fuzz_msg.o t/fuzz/main.o t/hex.o msg.o msg_table.o tlv.o
 T_LINK =	t/link.o buf.o link.o msg.o msg_table.o sha256.o tlv.o
 T_MSG =		t/msg.o t/sample.o msg.o msg_table.o rng.o tlv.o
+T_OFFER =	t/offer.o offer.o held.o launch.o opt.o addr.o attrs.o attrs_build.o\
+		buf.o die.o msg.o msg_table.o sha256.o tlv.o
 T_OUTBOX =	t/outbox.o buf.o msg.o msg_table.o outbox.o tlv.o
 T_PEERS =	t/peers.o map.o msg.o msg_table.o peers.o rng.o tlv.o
 H_SIM =		t/sim.o t/virtual/check.o t/virtual/entry.o t/virtual/event.o\
@@ -362,6 +371,8 @@ T_PROXIES =	t/proxies.o proxies.o launch.o addr.o attrs.o attrs_build.o buf.o di
 T_REPORT =	t/report.o buf.o msg.o msg_table.o outbox.o report.o scratch.o tlv.o
 T_REQUESTS =	t/requests.o requests.o msg.o msg_table.o tlv.o
 B_PLB =		t/bench/plb.o $(X_PLB)
+T_TRIAL =	t/trial.o t/turns.o trial.o worker.o launch.o buf.o die.o loop.o\
+		loop_timer.o loop_watch.o signals.o
 T_WORKER =	t/worker.o worker.o launch.o buf.o die.o loop.o loop_timer.o\
 		loop_watch.o signals.o
 
@@ -377,6 +388,8 @@ t/match.test: $(T_MATCH)
 	$(LINK) $(T_MATCH) $(CMOCKA)
 t/notice.test: $(T_NOTICE)
 	$(LINK) $(T_NOTICE) $(CMOCKA)
+t/offer.test: $(T_OFFER)
+	$(LINK) $(T_OFFER) $(CMOCKA)
 t/model.test: $(T_MODEL)
 	$(LINK) $(T_MODEL) $(CMOCKA)
 t/bench/exchange.bench: $(B_EXCHANGE)
@@ -409,6 +422,8 @@ t/map.test: $(T_MAP)
 	$(LINK) $(T_MAP) $(CMOCKA)
 t/rng.test: $(T_RNG)
 	$(LINK) $(T_RNG) $(CMOCKA)
+t/roll.test: $(T_ROLL)
+	$(LINK) $(T_ROLL) $(CMOCKA)
 t/running.test: $(T_RUNNING)
 	$(LINK) $(T_RUNNING) $(CMOCKA)
 t/sha256.test: $(T_SHA256)
@@ -417,6 +432,8 @@ t/strangers.test: $(T_STRANGERS)
 	$(LINK) $(T_STRANGERS) $(CMOCKA)
 t/tlv.test: $(T_TLV)
 	$(LINK) $(T_TLV) $(CMOCKA)
+t/trial.test: $(T_TRIAL)
+	$(LINK) $(T_TRIAL) $(CMOCKA)
 t/channel.test: $(T_CHANNEL)
 	$(LINK) $(T_CHANNEL) $(CMOCKA)
 t/crew.test: $(T_CREW)
@@ -676,9 +693,11 @@ discovery.o: buf.h contacts.h discovery.h discovery_state.h epmd.h log.h\
 discovery_answer.o: buf.h contacts.h discovery.h discovery_state.h epmd.h\
 	log.h map.h msg.h outbox.h registry.h slice.h tlv.h
 dns.o: dns.h rng.h slice.h
-door.o: acceptor.h addr.h buf.h conn.h core.h die.h door.h gate.h hub.h\
-	launch.h link.h listener.h log.h loop.h map.h msg.h net.h outbox.h peers.h\
-	rng.h run.h sha256.h slice.h strangers.h tlv.h
+door.o: acceptor.h addr.h buf.h conn.h core.h die.h door.h gate.h held.h\
+	hub.h launch.h link.h listener.h log.h loop.h map.h msg.h net.h outbox.h\
+	peers.h rng.h roll.h run.h sha256.h slice.h strangers.h tether.h tlv.h
+edition.o: attrs.h buf.h die.h edition.h held.h launch.h log.h loop.h msg.h\
+	offer.h slice.h tlv.h trial.h
 epmd.o: buf.h epmd.h slice.h
 epmd_module.o: epmd_module.h
 exchange.o: buf.h chain.h class.h core.h exchange.h exchange_state.h\
@@ -717,8 +736,9 @@ lambda-call.o: addr.h attrs.h buf.h caller.h conn.h core.h die.h filter.h\
 	outbox.h peers.h plb.h proxies.h rng.h run.h sha256.h slice.h strangers.h\
 	tlv.h want.h
 lambda-channel.o: addr.h buf.h channel.h conn.h core.h die.h frame.h gate.h\
-	hub.h launch.h link.h log.h loop.h map.h msg.h net.h opt.h outbox.h peers.h\
-	rng.h run.h sha256.h slice.h strangers.h tlv.h ucspi.h workers.h
+	held.h hub.h launch.h link.h log.h loop.h map.h msg.h net.h opt.h outbox.h\
+	peers.h rng.h run.h sha256.h slice.h strangers.h tether.h tlv.h ucspi.h\
+	workers.h
 lambda-ctl.o: addr.h buf.h conn.h core.h die.h gate.h hub.h launch.h link.h\
 	log.h loop.h map.h msg.h opt.h outbox.h peers.h rng.h run.h sha256.h slice.h\
 	strangers.h tlv.h
@@ -728,10 +748,10 @@ lambda-discovery.o: acceptor.h addr.h buf.h conn.h contacts.h desk.h die.h\
 lambda-exchange.o: addr.h buf.h conn.h core.h die.h exchange.h gate.h hub.h\
 	launch.h link.h log.h loop.h map.h msg.h net.h opt.h outbox.h peers.h rng.h\
 	run.h sha256.h slice.h strangers.h tlv.h
-lambda-listener.o: addr.h attrs.h buf.h conn.h core.h die.h door.h epmd.h\
-	frame.h gate.h hub.h launch.h link.h listener.h log.h loop.h map.h msg.h\
-	net.h offer.h opt.h outbox.h peers.h rng.h run.h sha256.h slice.h\
-	strangers.h tlv.h whereis.h
+lambda-listener.o: addr.h attrs.h buf.h conn.h core.h die.h door.h edition.h\
+	epmd.h frame.h gate.h held.h hub.h launch.h link.h listener.h log.h loop.h\
+	map.h msg.h net.h offer.h opt.h outbox.h peers.h rng.h run.h sha256.h\
+	slice.h strangers.h tlv.h trial.h whereis.h
 lambda-plb.o: addr.h attrs.h buf.h conn.h core.h die.h gate.h hub.h launch.h\
 	link.h log.h loop.h map.h msg.h net.h opt.h outbox.h peers.h plb.h proxies.h\
 	rng.h run.h sha256.h slice.h strangers.h tlv.h want.h
@@ -762,8 +782,8 @@ msg_table.o: msg.h slice.h tlv.h
 net.o: addr.h net.h slice.h
 notice.o: buf.h chain.h class.h core.h exchange.h fenwick.h map.h market.h\
 	msg.h notice.h outbox.h queue.h reserve.h rng.h slice.h tlv.h
-offer.o: addr.h attrs.h buf.h launch.h msg.h offer.h opt.h sha256.h slice.h\
-	tlv.h
+offer.o: addr.h attrs.h buf.h held.h launch.h msg.h offer.h opt.h sha256.h\
+	slice.h tlv.h
 opt.o: addr.h die.h msg.h opt.h slice.h tlv.h
 outbox.o: buf.h msg.h outbox.h slice.h tlv.h
 patient.o: addr.h net.h patient.h slice.h
@@ -796,6 +816,7 @@ resolve_epmd.o: addr.h bootstrap.h buf.h epmd.h msg.h outbox.h patient.h\
 resolve_srv.o: addr.h dns.h patient.h resolvconf.h resolve.h rng.h run.h\
 	slice.h
 rng.o: rng.h
+roll.o: roll.h
 run.o: addr.h die.h run.h slice.h
 running.o: running.h
 scratch.o: msg.h scratch.h slice.h tlv.h
@@ -803,15 +824,17 @@ sha256.o: sha256.h
 signals.o: die.h loop.h signals.h
 sink.o: buf.h loop.h sink.h slice.h
 strangers.o: strangers.h
+tether.o: addr.h die.h log.h net.h roll.h slice.h tether.h
 tlv.o: slice.h tlv.h
+trial.o: buf.h launch.h loop.h msg.h slice.h tlv.h trial.h worker.h
 ucspi.o: ucspi.h
 want.o: addr.h attrs.h buf.h die.h msg.h opt.h slice.h tlv.h want.h
 whereis.o: addr.h buf.h conn.h die.h epmd.h log.h loop.h net.h slice.h\
 	whereis.h
 worker.o: buf.h launch.h loop.h msg.h slice.h tlv.h worker.h
 workers.o: addr.h args.h buf.h channel.h conn.h core.h die.h frame.h gate.h\
-	hub.h launch.h link.h log.h loop.h map.h msg.h outbox.h peers.h rng.h run.h\
-	sha256.h slice.h strangers.h tlv.h worker.h workers.h
+	hub.h launch.h link.h log.h loop.h map.h msg.h outbox.h peers.h rng.h roll.h\
+	run.h sha256.h slice.h strangers.h tlv.h worker.h workers.h
 t/acceptor.o: acceptor.h addr.h loop.h net.h slice.h t/turns.h
 t/activate.o: addr.h die.h net.h slice.h
 t/addr.o: addr.h slice.h
@@ -870,6 +893,7 @@ t/net.o: addr.h net.h slice.h
 t/net_start.o: addr.h net.h slice.h
 t/notice.o: attrs.h buf.h core.h exchange.h msg.h outbox.h slice.h t/floor.h\
 	tlv.h
+t/offer.o: attrs.h buf.h held.h launch.h msg.h offer.h slice.h tlv.h
 t/outbox.o: buf.h msg.h outbox.h slice.h tlv.h
 t/owner.o: addr.h buf.h conn.h loop.h net.h slice.h t/owner.h t/turns.h
 t/peers.o: buf.h map.h msg.h outbox.h peers.h rng.h slice.h tlv.h
@@ -891,6 +915,7 @@ t/report.o: buf.h msg.h outbox.h report.h scratch.h slice.h tlv.h
 t/requests.o: msg.h requests.h slice.h tlv.h
 t/resolvconf.o: addr.h dns.h resolvconf.h rng.h slice.h
 t/rng.o: rng.h
+t/roll.o: roll.h
 t/rows.o: addr.h broker.h buf.h channel.h conn.h core.h exchange.h frame.h\
 	gate.h hub.h link.h loop.h map.h msg.h outbox.h peers.h plb.h rng.h run.h\
 	running.h sha256.h slice.h strangers.h tlv.h
@@ -905,6 +930,7 @@ t/sink.o: buf.h loop.h sink.h slice.h t/turns.h
 t/stranger.o: addr.h die.h log.h msg.h net.h slice.h tlv.h
 t/strangers.o: strangers.h
 t/tlv.o: slice.h tlv.h
+t/trial.o: launch.h loop.h t/turns.h trial.h
 t/turns.o: loop.h t/turns.h
 t/wire.o: msg.h slice.h t/golden.h t/hex.h t/sample.h tlv.h
 t/worker.o: buf.h launch.h loop.h msg.h slice.h tlv.h worker.h
@@ -936,8 +962,8 @@ t/virtual/check.o: buf.h channel.h core.h frame.h link.h map.h msg.h outbox.h\
 	peers.h rng.h sha256.h slice.h t/virtual/event.h t/virtual/net.h\
 	t/virtual/proc.h t/virtual/sim.h tlv.h
 t/virtual/entry.o: addr.h buf.h channel.h conn.h core.h door.h frame.h gate.h\
-	hub.h link.h listener.h loop.h map.h msg.h outbox.h peers.h rng.h run.h\
-	sha256.h slice.h strangers.h t/virtual/event.h t/virtual/net.h\
+	held.h hub.h launch.h link.h listener.h loop.h map.h msg.h outbox.h peers.h\
+	rng.h run.h sha256.h slice.h strangers.h t/virtual/event.h t/virtual/net.h\
 	t/virtual/proc.h t/virtual/sim.h tlv.h
 t/virtual/event.o: t/virtual/event.h
 t/virtual/fault.o: buf.h channel.h core.h frame.h link.h map.h msg.h outbox.h\

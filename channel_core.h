@@ -42,6 +42,7 @@ struct channel {
 	uint64_t buyers, empty, share; /* as the listener said last */
 	int64_t over; /* holds more than its share since; INT64_MAX: does not */
 
+	uint64_t count; /* requests that came */
 	struct running_table running;
 	struct crew crew; /* of CHANNEL_POOL and CHANNEL_MUX */
 	char died[128];	  /* how the last worker did */

@@ -72,7 +72,7 @@ fail(struct channel *c, int64_t now, struct running *r, int ran,
 		if (r->cast)
 			outbox_log(&c->out, LOG_INFO,
 			    "request %llu, a cast, failed: %s",
-			    (unsigned long long)r->id, reason);
+			    (unsigned long long)r->count, reason);
 		return drop(c, r);
 	}
 	put_fail(&m, r, ran, reason);
@@ -135,7 +135,8 @@ assign(struct channel *c, int64_t now, struct running *r,
 	m.type = MSG_REQUEST;
 	m.u.request = *q;
 	r->worker = r->number;
-	return outbox_message(&c->out, CHANNEL_START, r->worker, r->id, &m);
+	return outbox_message(&c->out, CHANNEL_START, r->worker, r->count,
+	    &m);
 }
 
 static int
@@ -167,11 +168,12 @@ channel_on_request(struct channel *c, int64_t now, const struct msg_request *q)
 	const char *why;
 	struct running *r;
 
+	c->count++;
 	if (c->tokens == 0 && c->voided)
 		return too_late(c, q->id);
 	if (c->tokens == 0) {
 		outbox_log(&c->out, LOG_INFO, "request %llu without a token",
-		    (unsigned long long)q->id);
+		    (unsigned long long)c->count);
 		errno = EPROTO;
 		return -1;
 	}
@@ -180,6 +182,7 @@ channel_on_request(struct channel *c, int64_t now, const struct msg_request *q)
 		return -1;
 	}
 	c->tokens--;
+	r->count = c->count;
 	r->cast = q->cast != 0;
 	if (q->left_ms > 0)
 		running_limit(&c->running, r, now + (int64_t)q->left_ms);
@@ -238,7 +241,7 @@ channel_request_of(const struct channel *c, uint32_t worker)
 	const struct running *r;
 
 	r = c->mode == CHANNEL_MUX ? NULL : request_of(c, worker, 0);
-	return r == NULL ? 0 : r->id;
+	return r == NULL ? 0 : r->count;
 }
 
 /* Has the worker a cast, which is to be finished whoever is gone? */
@@ -294,6 +297,17 @@ release(struct channel *c, const struct running *r, int answered)
 		crew_done(&c->crew, r->worker, answered);
 }
 
+/* Nobody else hears of its status. */
+static int
+finish_cast(struct channel *c, struct running *r, unsigned status)
+{
+	if (r->cast && status != 0)
+		outbox_log(&c->out, LOG_INFO,
+		    "request %llu, a cast: exit status %u",
+		    (unsigned long long)r->count, status);
+	return drop(c, r);
+}
+
 int
 channel_reply(struct channel *c, int64_t now, uint32_t worker, uint64_t name,
     unsigned status, struct slice body)
@@ -307,7 +321,7 @@ channel_reply(struct channel *c, int64_t now, uint32_t worker, uint64_t name,
 	if (r->late || r->abandoned)
 		sent = fail(c, now, r, 1, "");
 	else if (r->answered)
-		sent = drop(c, r);
+		sent = finish_cast(c, r, status);
 	else
 		sent = reply(c, now, r, status, body);
 	return c->mode == CHANNEL_EXEC || retire_if_done(c, worker) == 0 ?

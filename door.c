@@ -15,7 +15,10 @@
 #include "launch.h"
 #include "log.h"
 #include "net.h"
+#include "roll.h"
+#include "tether.h"
 
+#define KILL_MS		1000 /* from SIGTERM to SIGKILL of what is left */
 #define PEEK_MS		20  /* until part of a hello is looked at again */
 #define PEEK_MAX	(MSG_HELLO_MAX + MSG_HEAD_MAX)
 #define WAIT_MAX	256 /* connections that wait for a channel */
@@ -32,6 +35,9 @@ struct guest {
 	struct watch watch; /* the connection, then the liveness pipe */
 	struct timer again; /* to look at a hello that is not whole */
 	pid_t pid;	    /* 0: not started, or ended */
+	pid_t session;	    /* the channel's, which outlives it; 0: none yet */
+	int roll;	    /* of what it has running, or -1 */
+	struct timer end;   /* of what it has left */
 	int64_t since;	    /* when it came */
 	struct slice host;  /* its address, without the port: bytes of addr */
 	struct addr addr;
@@ -50,7 +56,8 @@ struct door {
 	struct guest *guests;
 	uint32_t tag;	    /* the last one given */
 	struct launch launch;
-	char control[32];   /* LAMBDA_CONTROL=n, in the environment */
+	char control[TETHER_TEXT_MAX]; /* in the environment, */
+	char *program;		       /* and the published one, or NULL */
 };
 
 static void on_accepted(void *, int, const struct addr *);
@@ -62,6 +69,7 @@ static void on_connection(void *, short);
 static void on_again(void *);
 static void on_liveness(void *, short);
 static void on_ended(void *, pid_t, int);
+static void on_end(void *);
 
 struct door *
 door_open(struct hub *hub, struct listener *listener, int fd,
@@ -90,6 +98,23 @@ door_open(struct hub *hub, struct listener *listener, int fd,
 }
 
 void
+door_program(struct door *d, const struct held *held)
+{
+	char **env, *text = held_text(held);
+
+	env = launch_environ(LAUNCH_OWN, d->control);
+	if (env != NULL && text != NULL)
+		env = launch_environ_add(env, text);
+	if (env == NULL || (text == NULL && held->fd != -1))
+		die_errno(EXIT_TEMPORARY, "unable to go on");
+	free((void *)(uintptr_t)d->launch.env);
+	free(d->program);
+	d->launch.env = env;
+	d->program = text;
+	d->launch.keep[3] = text == NULL ? -1 : held->fd;
+}
+
+void
 door_shut(struct door *d)
 {
 	acceptor_close(&d->acceptor);
@@ -112,10 +137,13 @@ forget(struct guest *g)
 
 	leave_gate(g);
 	loop_untimer(d->hub->loop, &g->again);
+	loop_untimer(d->hub->loop, &g->end);
 	if (g->watch.fd != -1) {
 		loop_unwatch(d->hub->loop, &g->watch);
 		close(g->watch.fd);
 	}
+	if (g->roll != -1)
+		close(g->roll);
 	if (g->prev != NULL)
 		g->prev->next = g->next;
 	else
@@ -137,6 +165,7 @@ door_free(struct door *d)
 		forget(d->guests);
 	loop_unlater(d->hub->loop, &d->admit);
 	free((void *)(uintptr_t)d->launch.env);
+	free(d->program);
 	free(d);
 }
 
@@ -294,42 +323,14 @@ on_opens(void *arg)
 
 /* Starting a channel. */
 
-static int
-make_cloexec(int fd[2])
-{
-	if (fcntl(fd[0], F_SETFD, FD_CLOEXEC) == 0 &&
-	    fcntl(fd[1], F_SETFD, FD_CLOEXEC) == 0)
-		return 0;
-	close(fd[0]);
-	close(fd[1]);
-	return -1;
-}
-
-/* A control link and a liveness pipe: [0] is ours, [1] the channel's. */
-static int
-open_lines(int control[2], int live[2])
-{
-	if (socketpair(AF_UNIX, SOCK_STREAM, 0, control) == -1 ||
-	    make_cloexec(control) == -1)
-		return -1;
-	if (pipe(live) == 0 && make_cloexec(live) == 0) {
-		if (fcntl(live[0], F_SETFL, O_NONBLOCK) == 0)
-			return 0;
-		close(live[0]);
-		close(live[1]);
-	}
-	close(control[0]);
-	close(control[1]);
-	return -1;
-}
-
 static pid_t
-run_channel(struct door *d, int fd, int control, int live)
+run_channel(struct door *d, int fd, const struct tether *t)
 {
 	d->launch.in = d->launch.out = fd;
-	d->launch.keep[0] = control;
-	d->launch.keep[1] = live;
-	snprintf(d->control, sizeof(d->control), "LAMBDA_CONTROL=%d", control);
+	d->launch.keep[0] = t->control[1];
+	d->launch.keep[1] = t->live[1];
+	d->launch.keep[2] = t->roll;
+	tether_text(t, d->control);
 	return launch(&d->launch);
 }
 
@@ -338,7 +339,7 @@ run_channel(struct door *d, int fd, int control, int live)
  * pipe's, so that needs no memory.
  */
 static int
-follow(struct guest *g, int live)
+follow(struct guest *g, const struct tether *t)
 {
 	struct loop *loop = g->door->hub->loop;
 
@@ -350,7 +351,9 @@ follow(struct guest *g, int live)
 	loop_untimer(loop, &g->again);
 	close(g->watch.fd);
 	g->started = 1;
-	g->watch.fd = live;
+	g->session = g->pid;
+	g->roll = t->roll;
+	g->watch.fd = t->live[0];
 	g->watch.fn = on_liveness;
 	loop_watch(loop, &g->watch);
 	return 0;
@@ -360,25 +363,24 @@ static int
 start(struct guest *g)
 {
 	struct door *d = g->door;
-	int control[2], live[2], error;
+	struct tether t;
 	int64_t now = loop_now(d->hub->loop);
+	int error;
 
-	if (open_lines(control, live) == -1)
+	if (tether_open(&t) == -1)
 		return -1;
 	g->pid = -1;
 	if (listener_spawned(d->listener, now, g->tag) == 0)
-		g->pid = run_channel(d, g->watch.fd, control[1], live[1]);
+		g->pid = run_channel(d, g->watch.fd, &t);
 	error = errno;
-	close(control[1]);
-	close(live[1]);
-	if (g->pid != -1 && follow(g, live[0]) == 0) {
-		net_adopt(control[0]);
-		hub_adopt(d->hub, control[0], control[0], 0, g->tag);
+	tether_passed(&t);
+	if (g->pid != -1 && follow(g, &t) == 0) {
+		net_adopt(t.control[0]);
+		hub_adopt(d->hub, t.control[0], t.control[0], 0, g->tag);
 		return 0;
 	}
 	listener_gone(d->listener, now, g->tag);
-	close(control[0]);
-	close(live[0]);
+	tether_cut(&t);
 	errno = error;
 	return -1;
 }
@@ -444,6 +446,48 @@ tell_end(const struct guest *g, int status)
 		hub_stranger(g->door->hub, "channel of %s: %s", g->from, how);
 }
 
+/* To the channel, and to all that it has running. */
+static void
+signal_guest(const struct guest *g, int signo)
+{
+	if (g->session == 0 || g->watch.fd == -1)
+		return;
+	if (g->pid > 0)
+		kill(g->pid, signo);
+	roll_signal_file(g->roll, g->session, signo);
+}
+
+static void
+on_end(void *arg)
+{
+	signal_guest(arg, SIGKILL);
+}
+
+void
+door_signal(struct door *d, int signo)
+{
+	const struct guest *g;
+
+	for (g = d->guests; g != NULL; g = g->next)
+		signal_guest(g, signo);
+}
+
+/*
+ * A channel that ends well leaves nothing that is not to be left. What another
+ * one had running, nobody waits for. What it has taken comes back when that has
+ * ended, as ever.
+ */
+static void
+end_rest(struct guest *g)
+{
+	struct loop *loop = g->door->hub->loop;
+
+	if (g->watch.fd == -1)
+		return;
+	signal_guest(g, SIGTERM);
+	loop_timer(loop, &g->end, loop_now(loop) + KILL_MS);
+}
+
 static void
 on_ended(void *arg, pid_t pid, int status)
 {
@@ -451,6 +495,8 @@ on_ended(void *arg, pid_t pid, int status)
 
 	(void)pid;
 	g->pid = 0;
+	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
+		end_rest(g);
 	tell_end(g, status);
 	free_if_over(g);
 }
@@ -567,6 +613,9 @@ on_accepted(void *arg, int fd, const struct addr *from)
 	g->watch.arg = g;
 	g->again.fn = on_again;
 	g->again.arg = g;
+	g->end.fn = on_end;
+	g->end.arg = g;
+	g->roll = -1;
 	if ((g->next = d->guests) != NULL)
 		g->next->prev = g;
 	d->guests = g;

@@ -6,7 +6,8 @@
  * taking them, and starts a channel for each that begins with a hello. The
  * channel has the connection on its descriptors 0 and 1, a control link to the
  * listener, and one end of a liveness pipe that its workers inherit: when that
- * closes, nothing of it is left, and the listener core hears so.
+ * closes, nothing of it is left, and the listener core hears so. What a channel
+ * has left that did not end well gets SIGTERM, and SIGKILL a second later.
  *
  * Connections whose peer has not proven itself are bounded: so many of a host
  * have a channel (gate.h), and so many wait until one of these is proven, has
@@ -14,6 +15,7 @@
  * to proven.
  */
 
+#include "held.h"
 #include "hub.h"
 #include "listener.h"
 
@@ -31,6 +33,14 @@ struct door *door_open(struct hub *, struct listener *, int fd,
 
 /* The channel with this tag has proven its peer (LISTENER_PROVEN). */
 void door_proven(struct door *, uint32_t tag);
+
+/* The program that channels run which are started from now on. Its descriptor
+ * is passed on to them, and has to stay open until another takes its place.
+ * Dies (111) without memory. */
+void door_program(struct door *, const struct held *);
+
+/* A signal to all channels, and to all that they have running. */
+void door_signal(struct door *, int signo);
 
 /* Accept no more; channels stay. */
 void door_shut(struct door *);

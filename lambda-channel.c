@@ -9,17 +9,20 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "channel.h"
 #include "die.h"
+#include "held.h"
 #include "hub.h"
 #include "launch.h"
 #include "log.h"
 #include "net.h"
 #include "opt.h"
+#include "tether.h"
 #include "ucspi.h"
 #include "workers.h"
 
@@ -27,7 +30,7 @@
 	"[-qv] [-c capacity] [-k keyfile] [-w protocol] module program\n" \
 	"[argument ...]"
 #define FIRST_FREE    3	    /* descriptor above the standard ones */
-#define ORPHAN_MS     1000  /* from SIGTERM to SIGKILL of the group */
+#define ORPHAN_MS     1000  /* from SIGTERM to SIGKILL of what runs */
 #define ORPHAN_STEP   20    /* how often it is looked whether all are gone */
 #define STOP_MS	      30000 /* from our own SIGTERM to the end, at most */
 #define CAPACITY_MAX  65535
@@ -46,9 +49,11 @@ struct program {
 	struct workers *workers;
 	int in, out;	       /* the client's connection */
 	int control;	       /* the listener's, or -1 */
-	struct timer end;      /* orphaned, or told to stop */
+	struct held held;      /* the program, as it was published */
+	struct timer end;      /* told to stop, or ending what runs */
 	int64_t end_at;
-	int orphaned;
+	int stopping;
+	int ending;
 };
 
 /* Descriptors. */
@@ -103,22 +108,6 @@ check_connection(const struct program *p)
 		die(EXIT_USAGE, "standard input is not a connection: start it "
 		    "from lambda-listener, inetd, tcpserver or "
 		    "lambda-call -x '|command'");
-}
-
-/* The control link that a listener passed on: a descriptor, or -1. */
-static int
-take_control(void)
-{
-	const char *value = getenv("LAMBDA_CONTROL");
-	int fd;
-
-	if (value == NULL)
-		return -1;
-	fd = (int)opt_number('d', value, FIRST_FREE, 65535);
-	unsetenv("LAMBDA_CONTROL");
-	if (net_adopt(fd) == -1)
-		die_errno(EXIT_USAGE, "LAMBDA_CONTROL is descriptor %d", fd);
-	return fd;
 }
 
 /* Options. */
@@ -177,41 +166,43 @@ parse(struct options *o, int argc, char **argv)
 
 /* Ends. */
 
+/* SIGKILL comes last, whoever has ended by then: a worker may be gone and what
+ * it started not. */
 static void
-end_group(struct program *p, int signo)
+on_ending(struct program *p)
 {
-	if (getpgrp() == getpid())
-		kill(0, signo);
-	else if (signo == SIGKILL)
-		hub_stop(&p->hub, 0, EXIT_TEMPORARY);
+	int64_t now = loop_now(p->loop);
+
+	if (workers_any(p->workers) && now < p->end_at) {
+		loop_timer(p->loop, &p->end, now + ORPHAN_STEP);
+		return;
+	}
+	workers_signal(p->workers, SIGKILL);
+	hub_stop(&p->hub, ORPHAN_STEP, EXIT_TEMPORARY);
+}
+
+/* Nobody counts any more what runs here: all of it ends, casts too. */
+static void
+end_all(struct program *p, const char *why)
+{
+	if (p->ending)
+		return;
+	log_error("%s: ending", why);
+	p->ending = 1;
+	p->end_at = loop_now(p->loop) + ORPHAN_MS;
+	workers_signal(p->workers, SIGTERM);
+	on_ending(p);
 }
 
 static void
 on_end(void *arg)
 {
 	struct program *p = arg;
-	int64_t now = loop_now(p->loop);
 
-	if (workers_alive(p->workers) == 0) {
-		hub_stop(&p->hub, ORPHAN_STEP, EXIT_TEMPORARY);
-	} else if (now < p->end_at) {
-		loop_timer(p->loop, &p->end, now + ORPHAN_STEP);
-	} else {
-		end_group(p, SIGKILL);
-	}
-}
-
-/* Nobody counts any more what runs here: all of it ends, casts too. */
-static void
-orphan(struct program *p)
-{
-	if (p->orphaned)
-		return;
-	log_error("the listener is gone: ending");
-	p->orphaned = 1;
-	p->end_at = loop_now(p->loop) + ORPHAN_MS;
-	loop_timer(p->loop, &p->end, loop_now(p->loop));
-	end_group(p, SIGTERM);
+	if (p->ending)
+		on_ending(p);
+	else
+		end_all(p, "what runs has not ended in time");
 }
 
 static void
@@ -220,10 +211,10 @@ on_term(void *arg, int signo)
 	struct program *p = arg;
 
 	(void)signo;
-	if (p->orphaned || p->end_at != 0)
+	if (p->ending || p->stopping)
 		return;
-	p->end_at = loop_now(p->loop) + STOP_MS;
-	loop_timer(p->loop, &p->end, p->end_at);
+	p->stopping = 1;
+	loop_timer(p->loop, &p->end, loop_now(p->loop) + STOP_MS);
 	channel_drain(p->channel, loop_now(p->loop));
 	hub_deliver(&p->hub);
 }
@@ -234,7 +225,7 @@ on_act(void *arg, const struct act *a)
 	struct program *p = arg;
 
 	if (a->kind == CHANNEL_ORPHAN)
-		orphan(p);
+		end_all(p, "the listener is gone");
 	else
 		workers_act(p->workers, a);
 }
@@ -252,11 +243,26 @@ take_key(const struct program *p, const char *file, struct key *key)
 	return key;
 }
 
+/* Each line of the log says whose channel it is. */
 static void
-link_up(struct program *p)
+name_log(const struct program *p, struct slice module, const char *peer)
+{
+	char text[ADDR_TEXT_MAX], about[NAME_BYTES_MAX + UCSPI_PEER_MAX + 2];
+	struct addr a;
+
+	if (peer == NULL && net_remote(p->in, &a) == 0 && !addr_is_unix(&a))
+		peer = addr_print(&a, text);
+	snprintf(about, sizeof(about), "%.*s%s%s", SLICE_ARG(module),
+	    peer == NULL ? "" : " ", peer == NULL ? "" : peer);
+	log_about(about);
+}
+
+static void
+link_up(struct program *p, struct slice module)
 {
 	char name[UCSPI_PEER_MAX];
 	uint32_t client;
+	int named = !net_is_tcp(p->in) && ucspi_peer(name);
 
 	if (p->control != -1 && hub_adopt(&p->hub, p->control, p->control, 1,
 	    CHANNEL_LISTENER_TAG) == 0)
@@ -266,7 +272,8 @@ link_up(struct program *p)
 	client = hub_adopt(&p->hub, p->in, p->out, 0, CHANNEL_CLIENT_TAG);
 	if (client == 0)
 		die_errno(EXIT_TEMPORARY, "unable to take the connection");
-	if (!net_is_tcp(p->in) && ucspi_peer(name))
+	name_log(p, module, named ? name : NULL);
+	if (named)
 		hub_name(&p->hub, client, name);
 	workers_client(p->workers, client);
 }
@@ -288,6 +295,7 @@ start(struct program *p, struct options *o)
 	p->channel = channel_new(&p->hub.self.instance, seed, &o->channel);
 	if (p->channel == NULL)
 		die_errno(EXIT_TEMPORARY, "unable to start");
+	o->workers.held = &p->held;
 	p->workers = workers_new(&p->hub, p->channel, &o->workers);
 	p->end.fn = on_end;
 	p->end.arg = p;
@@ -296,7 +304,7 @@ start(struct program *p, struct options *o)
 	p->hub.serves = ROLE_PLB | ROLE_CALLER;
 	hub_core(&p->hub, &channel_ops, p->channel, channel_out(p->channel));
 	loop_signal(p->loop, SIGTERM, on_term, p);
-	link_up(p);
+	link_up(p, o->channel.module);
 }
 
 int
@@ -312,9 +320,10 @@ main(int argc, char **argv)
 	take_connection(&p);
 	parse(&o, argc, argv);
 	check_connection(&p);
-	p.control = take_control();
-	/* Workers are in this group, so that all of them can be ended. */
-	setpgid(0, 0);
+	tether_take(&p.control, &o.workers.roll);
+	held_take(&p.held);
+	/* A session tells the listener which processes are of this channel. */
+	setsid();
 	p.loop = loop_new();
 	start(&p, &o);
 	loop_run(p.loop);
@@ -324,5 +333,6 @@ main(int argc, char **argv)
 	channel_free(p.channel);
 	loop_free(p.loop);
 	free(o.workers.env);
+	held_close(&p.held);
 	return status;
 }

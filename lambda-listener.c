@@ -13,12 +13,12 @@
 #include "attrs.h"
 #include "die.h"
 #include "door.h"
+#include "edition.h"
 #include "frame.h"
 #include "launch.h"
 #include "listener.h"
 #include "log.h"
 #include "net.h"
-#include "offer.h"
 #include "opt.h"
 #include "whereis.h"
 
@@ -27,10 +27,9 @@
 	"[-f function ...] [-k keyfile] [-l address] [-n node]\n" \
 	"[-t label=value ...] [-V version] [-w protocol]\n" \
 	"module program [argument ...]"
-#define STOP_MS	     30000 /* from SIGTERM to the end, at most */
-#define WATCH_MS     1000  /* how often -W looks */
+#define STOP_MS	     30000 /* from SIGTERM until channels are made to end */
+#define GRACE_MS     1000  /* between that, SIGKILL, and going without them */
 #define CAPACITY_MAX 1000000
-#define ATTRS_MAX    (4 * LIST_MAX)
 #define CHANNEL_ARGS 16	   /* of our own, before module and program */
 #define DIGEST_SHOWN 8	   /* bytes of a digest, in the log */
 
@@ -53,11 +52,11 @@ struct program {
 	struct door *door;
 	struct options options;
 	char **channel;	     /* what channels are run with */
-	struct buf attrs;    /* as published */
-	struct timer look;   /* -W */
-	struct stamp seen;   /* at the last look */
-	struct stamp known;  /* as published, or found wanting */
+	char **worker_env;   /* what a trial is run with */
+	struct edition edition;
 	struct whereis node; /* -n */
+	enum ending { RUNNING, DRAINING, TERMINATED, KILLED } ending;
+	struct timer bound;  /* of that */
 };
 
 /* Options. */
@@ -196,46 +195,29 @@ log_published(const char *module, struct slice encoded)
 	    attrs_print(encoded, text, sizeof(text)));
 }
 
-/* New code beside the old: unless always, only where it differs. */
+/* New code beside the old. */
 static void
-publish(struct program *p, int always)
+on_edition(void *arg)
 {
-	struct buf attrs;
-	char why[1024];
+	struct program *p = arg;
+	struct slice attrs = buf_slice(&p->edition.now.attrs);
 
-	buf_init(&attrs, ATTRS_MAX);
-	if (offer_make(&p->options.offer, &attrs, why, sizeof(why)) == -1) {
-		log_error("what was published stays: %s", why);
-		buf_free(&attrs);
-		return;
-	}
-	if (!always && slice_equal(buf_slice(&attrs), buf_slice(&p->attrs))) {
-		buf_free(&attrs);
-		return;
-	}
-	buf_free(&p->attrs);
-	p->attrs = attrs;
-	log_published(p->options.module, buf_slice(&attrs));
-	if (listener_publish(p->listener, loop_now(p->loop),
-	    buf_slice(&attrs)) == -1)
+	log_published(p->options.module, attrs);
+	door_program(p->door, &p->edition.now.held);
+	if (listener_publish(p->listener, loop_now(p->loop), attrs) == -1)
 		log_error("unable to publish: %s", strerror(errno));
 	hub_deliver(&p->hub);
 }
 
-/* A file that is being written is waited for: it has to be the same at two
- * looks. What is found wanting is said once. */
+/* The program cannot be a worker, and there is nothing before it that could. */
 static void
-on_look(void *arg)
+on_failed(void *arg, const char *why)
 {
 	struct program *p = arg;
-	struct stamp now = stamp_of(p->options.offer.program);
 
-	loop_timer(p->loop, &p->look, loop_now(p->loop) + WATCH_MS);
-	if (!stamp_equal(&now, &p->known) && stamp_equal(&now, &p->seen)) {
-		p->known = now;
-		publish(p, 0);
-	}
-	p->seen = now;
+	log_error("fatal: %s", why);
+	door_shut(p->door);
+	hub_stop(&p->hub, 0, EXIT_TEMPORARY);
 }
 
 static void
@@ -244,8 +226,8 @@ on_hangup(void *arg, int signo)
 	struct program *p = arg;
 
 	(void)signo;
-	p->known = p->seen = stamp_of(p->options.offer.program);
-	publish(p, 1);
+	if (p->ending == RUNNING)
+		edition_renew(&p->edition);
 }
 
 /* An EPMD knows ports; the address is that of this host, which the broker
@@ -266,29 +248,50 @@ on_moved(void *arg, unsigned port)
 	hub_deliver(&p->hub);
 }
 
+/* The end. */
+
+/* Each step after the one before has not been enough. */
 static void
-on_stopping(void *arg)
+on_bound(void *arg)
 {
 	struct program *p = arg;
 
-	log_error("channels have not ended in time: ending them");
-	hub_stop(&p->hub, 0, 0);
+	switch (p->ending) {
+	case DRAINING:
+		log_error("channels have not ended in time: ending them");
+		door_signal(p->door, SIGTERM);
+		p->ending = TERMINATED;
+		break;
+	case TERMINATED:
+		door_signal(p->door, SIGKILL);
+		p->ending = KILLED;
+		break;
+	default:
+		log_error("something of a channel does not end: leaving it");
+		hub_stop(&p->hub, 0, EXIT_TEMPORARY);
+		return;
+	}
+	loop_timer(p->loop, &p->bound, loop_now(p->loop) + GRACE_MS);
 }
 
-/* Channels whose listener is gone end themselves. */
+/* The second one says that waiting is over. */
 static void
 on_term(void *arg, int signo)
 {
 	struct program *p = arg;
 
 	(void)signo;
-	if (p->look.fn == on_stopping)
+	if (p->ending != RUNNING) {
+		if (p->ending == DRAINING)
+			on_bound(p);
 		return;
+	}
+	p->ending = DRAINING;
+	edition_stop(&p->edition);
 	door_shut(p->door);
 	listener_stop(p->listener, loop_now(p->loop));
 	hub_deliver(&p->hub);
-	p->look.fn = on_stopping;
-	loop_timer(p->loop, &p->look, loop_now(p->loop) + STOP_MS);
+	loop_timer(p->loop, &p->bound, loop_now(p->loop) + STOP_MS);
 }
 
 /* The start. */
@@ -324,21 +327,38 @@ open_socket(struct program *p, char text[ADDR_TEXT_MAX])
 }
 
 static void
+make_edition(struct program *p)
+{
+	struct options *o = &p->options;
+	struct edition *e = &p->edition;
+
+	p->worker_env = launch_environ(LAUNCH_WORKER, NULL);
+	if (p->worker_env == NULL)
+		die_errno(EXIT_TEMPORARY, "unable to start");
+	e->loop = p->loop;
+	e->tries = strcmp(o->protocol, "exec") != 0;
+	o->offer.unseen = !e->tries;
+	e->offer = &o->offer;
+	launch_init(&e->launch, o->program, p->worker_env);
+	e->publish = on_edition;
+	e->failed = on_failed;
+	e->arg = p;
+	edition_start(e);
+	if (o->watch)
+		edition_watch(e);
+}
+
+static void
 make_listener(struct program *p, const char *address)
 {
 	const struct options *o = &p->options;
 	struct listener_config config;
-	char why[1024];
 	uint64_t seed;
 
-	buf_init(&p->attrs, ATTRS_MAX);
-	if (offer_make(&o->offer, &p->attrs, why, sizeof(why)) == -1)
-		die(EXIT_USAGE, "%s", why);
-	p->known = p->seen = stamp_of(o->offer.program);
 	memset(&config, 0, sizeof(config));
 	config.module = slice_str(o->module);
 	config.capacity = o->capacity;
-	config.attrs = buf_slice(&p->attrs);
+	config.attrs = buf_slice(&p->edition.now.attrs);
 	config.node = slice_str(o->node);
 	config.address = slice_str(address);
 	random_bytes(&seed, sizeof(seed));
@@ -379,9 +399,11 @@ start(struct program *p)
 	run_key(&p->key, p->options.keyfile);
 	fd = open_socket(p, address);
 	hub_init(&p->hub, p->loop, ROLE_LISTENER, &p->key);
+	make_edition(p);
 	make_listener(p, address);
 	p->channel = channel_argv(&p->options);
 	p->door = door_open(&p->hub, p->listener, fd, p->channel);
+	door_program(p->door, &p->edition.now.held);
 	p->hub.act = on_act;
 	p->hub.arg = p;
 	dial_broker(p);
@@ -390,10 +412,8 @@ start(struct program *p)
 	loop_signal(p->loop, SIGTERM, on_term, p);
 	loop_signal(p->loop, SIGINT, on_term, p);
 	loop_signal(p->loop, SIGHUP, on_hangup, p);
-	p->look.fn = on_look;
-	p->look.arg = p;
-	if (p->options.watch)
-		loop_timer(p->loop, &p->look, loop_now(p->loop) + WATCH_MS);
+	p->bound.fn = on_bound;
+	p->bound.arg = p;
 	log_info("publishing %s at %s, capacity %llu", p->options.module,
 	    address, (unsigned long long)p->options.capacity);
 	net_ready(p->options.ready);
@@ -417,7 +437,8 @@ main(int argc, char **argv)
 	door_free(p.door);
 	hub_free(&p.hub);
 	listener_free(p.listener);
-	buf_free(&p.attrs);
+	edition_free(&p.edition);
+	free(p.worker_env);
 	free(p.channel[0]);
 	free(p.channel);
 	loop_free(p.loop);

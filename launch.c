@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -14,16 +15,22 @@
 
 /* As execvp() does where PATH is not set. */
 #define PATH_DEFAULT "/bin:/usr/bin"
+#define FD_NAME_MAX  32 /* of "/dev/fd/N" */
 
 extern char **environ;
 
 void
 launch_init(struct launch *s, char *const *argv, char *const *env)
 {
+	int i;
+
 	s->argv = argv;
 	s->env = env;
+	s->held = NULL;
 	s->in = s->out = s->err = -1;
-	s->keep[0] = s->keep[1] = -1;
+	for (i = 0; i < LAUNCH_KEEP; i++)
+		s->keep[i] = -1;
+	s->group = 0;
 }
 
 static int
@@ -38,8 +45,9 @@ move(posix_spawn_file_actions_t *actions, int from, int to)
 /* Handlers are undone by the exec itself, ignored signals are not. What we were
  * started with ignored (nohup) stays so. */
 static int
-set_signals(posix_spawnattr_t *attr)
+set_attr(const struct launch *s, posix_spawnattr_t *attr)
 {
+	short flags = POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF;
 	sigset_t none, ignored;
 	int error;
 
@@ -49,17 +57,21 @@ set_signals(posix_spawnattr_t *attr)
 	if ((error = posix_spawnattr_setsigmask(attr, &none)) != 0 ||
 	    (error = posix_spawnattr_setsigdefault(attr, &ignored)) != 0)
 		return error;
-	return posix_spawnattr_setflags(attr,
-	    POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+	if (s->group) {
+		if ((error = posix_spawnattr_setpgroup(attr, 0)) != 0)
+			return error;
+		flags |= POSIX_SPAWN_SETPGROUP;
+	}
+	return posix_spawnattr_setflags(attr, flags);
 }
 
 /* One thread, so nobody else forks in between. */
 static void
 keep(const struct launch *s, int flags)
 {
-	size_t i;
+	int i;
 
-	for (i = 0; i < sizeof(s->keep) / sizeof(s->keep[0]); i++)
+	for (i = 0; i < LAUNCH_KEEP; i++)
 		if (s->keep[i] != -1)
 			fcntl(s->keep[i], F_SETFD, flags);
 }
@@ -85,6 +97,53 @@ run(const struct launch *s, const char *path, const posix_spawnattr_t *attr,
 	return error;
 }
 
+static pid_t
+spawn(const struct launch *s, const char *path)
+{
+	posix_spawnattr_t attr;
+	pid_t pid = -1;
+	int error;
+
+	if ((error = posix_spawnattr_init(&attr)) == 0) {
+		if ((error = set_attr(s, &attr)) == 0)
+			error = run(s, path, &attr, &pid);
+		posix_spawnattr_destroy(&attr);
+	}
+	errno = error;
+	return error == 0 ? pid : -1;
+}
+
+int
+launch_reopen(int fd)
+{
+	char name[FD_NAME_MAX];
+
+	snprintf(name, sizeof(name), "/dev/fd/%d", fd);
+	return open(name, O_RDONLY);
+}
+
+/* By its path, as long as it has it; $0 is right then. */
+static pid_t
+launch_held(const struct launch *s, const struct held *h)
+{
+	char name[FD_NAME_MAX];
+	struct stat st;
+	pid_t pid;
+	int fd, error;
+
+	if (stat(h->path, &st) == 0 && st.st_dev == h->dev &&
+	    st.st_ino == h->ino)
+		return spawn(s, h->path);
+	if ((fd = launch_reopen(h->fd)) == -1)
+		return -1;
+	snprintf(name, sizeof(name), "/dev/fd/%d", fd);
+	pid = spawn(s, name);
+	error = errno;
+	close(fd);
+	errno = error;
+	return pid;
+}
+
 /*
  * The program is looked for here and not by posix_spawnp(), which may say that
  * there is none by no more than the child's exit status.
@@ -92,21 +151,19 @@ run(const struct launch *s, const char *path, const posix_spawnattr_t *attr,
 pid_t
 launch(const struct launch *s)
 {
-	posix_spawnattr_t attr;
-	char *path = launch_find(s->argv[0]);
-	pid_t pid = -1;
+	char *path;
+	pid_t pid;
 	int error;
 
-	if (path == NULL)
+	if (s->held != NULL && s->held->fd != -1)
+		return launch_held(s, s->held);
+	if ((path = launch_find(s->argv[0])) == NULL)
 		return -1;
-	if ((error = posix_spawnattr_init(&attr)) == 0) {
-		if ((error = set_signals(&attr)) == 0)
-			error = run(s, path, &attr, &pid);
-		posix_spawnattr_destroy(&attr);
-	}
+	pid = spawn(s, path);
+	error = errno;
 	free(path);
 	errno = error;
-	return error == 0 ? pid : -1;
+	return pid;
 }
 
 static int
@@ -124,7 +181,8 @@ char **
 launch_environ(enum launch_whom whom, char *extra)
 {
 	static const char *const ours[] = { "LISTEN_FDS", "LISTEN_PID",
-		"LISTEN_FDNAMES", "NOTIFY_SOCKET", "LAMBDA_CONTROL", NULL };
+		"LISTEN_FDNAMES", "NOTIFY_SOCKET", "LAMBDA_CONTROL",
+		"LAMBDA_PROGRAM", NULL };
 	static const char *const secret[] = { "LAMBDA_KEY", "LAMBDA_BROKER",
 		NULL };
 	char **env, **e;
@@ -146,6 +204,21 @@ launch_environ(enum launch_whom whom, char *extra)
 	return env;
 }
 
+char **
+launch_environ_add(char **env, char *extra)
+{
+	char **grown;
+	size_t n = 0;
+
+	while (env[n] != NULL)
+		n++;
+	if ((grown = realloc(env, (n + 2) * sizeof(*env))) == NULL)
+		return NULL;
+	grown[n] = extra;
+	grown[n + 1] = NULL;
+	return grown;
+}
+
 static char *
 join(const char *dir, size_t len, const char *name)
 {
@@ -160,8 +233,8 @@ join(const char *dir, size_t len, const char *name)
 	return path;
 }
 
-static int
-is_program(const char *path)
+int
+launch_is_program(const char *path)
 {
 	struct stat st;
 
@@ -182,14 +255,14 @@ launch_find(const char *program)
 	int error = ENOENT;
 
 	if (strchr(program, '/') != NULL)
-		return is_program(program) ? strdup(program) : NULL;
+		return launch_is_program(program) ? strdup(program) : NULL;
 	if (dir == NULL)
 		dir = PATH_DEFAULT;
 	for (;; dir += len + 1) {
 		len = strcspn(dir, ":");
 		if ((path = join(dir, len, program)) == NULL)
 			return NULL;
-		if (is_program(path))
+		if (launch_is_program(path))
 			return path;
 		if (errno == EACCES)
 			error = EACCES;

@@ -10,34 +10,67 @@
 
 #include <sys/types.h>
 
+/*
+ * A program's file, kept open (held.h): it can be run when another has taken
+ * its name, or nothing has.
+ */
+struct held {
+	int fd;	    /* -1: none is held */
+	char *path; /* where it was found */
+	dev_t dev;
+	ino_t ino;
+};
+
+#define LAUNCH_KEEP 4
+
 struct launch {
 	char *const *argv; /* argv[0] is looked up as execvp() does */
 	char *const *env;
-	int in, out, err; /* -1: as ours; else at least 3 */
-	int keep[2];	  /* passed on under their own numbers; -1: none */
+	const struct held *held; /* run this file, whatever argv[0] is; NULL */
+	int in, out, err;	 /* -1: as ours; else at least 3 */
+	int keep[LAUNCH_KEEP];	 /* passed on under their own numbers; -1: none */
+	int group;		 /* it leads a process group of its own */
 };
 
 /* All descriptors -1. */
 void launch_init(struct launch *, char *const *argv, char *const *env);
 
-/* The process id, or -1 with the errno of what failed, the exec included. */
+/*
+ * The process id, or -1 with the errno of what failed, the exec included.
+ *
+ * A held file is run by its path as long as that leads to it (one stat(2)).
+ * Otherwise it is run as /dev/fd/N, where N is a descriptor that is opened for
+ * this process alone and stays open in it: what interprets a script reads the
+ * script there.
+ */
 pid_t launch(const struct launch *);
 
 /*
  * The environment for a child: ours without what names a descriptor or a
- * socket that is meant for us alone (LISTEN_*, NOTIFY_SOCKET, LAMBDA_CONTROL),
- * and for a worker without LAMBDA_KEY and LAMBDA_BROKER. extra, where not NULL,
+ * socket that is meant for us alone (LISTEN_*, NOTIFY_SOCKET, LAMBDA_CONTROL,
+ * LAMBDA_PROGRAM), and for a worker without LAMBDA_KEY and LAMBDA_BROKER. extra, where not NULL,
  * is a "NAME=value" put first. Its strings are not copied. free() it. NULL
  * with ENOMEM.
  */
 enum launch_whom { LAUNCH_OWN, LAUNCH_WORKER };
 char **launch_environ(enum launch_whom, char *extra);
 
+/* One more "NAME=value" for such an environment, which may move: where it is
+ * now, or NULL with ENOMEM (the old one stays). */
+char **launch_environ_add(char **env, char *extra);
+
 /*
  * The file that execvp() would run; free() it. NULL with ENOENT, EACCES (there
  * is one, but not to be executed) or ENOMEM.
  */
 char *launch_find(const char *program);
+
+/* Is it a regular file that may be executed? 1, or 0 with ENOENT, EACCES, ... */
+int launch_is_program(const char *path);
+
+/* A new descriptor (not close-on-exec) for the file of another one, with an
+ * offset of its own: what /dev/fd is for. -1 with errno. */
+int launch_reopen(int fd);
 
 /* Die (111) where standard output, which is to have the result, is closed. */
 void launch_output(void);

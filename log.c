@@ -14,6 +14,7 @@ enum log_level log_level = LOG_INFO;
 
 static unsigned long lost; /* lines, since the last that was written */
 static int torn;	   /* the last line was written in part */
+static char about[LOG_ABOUT_MAX + 1];
 
 void
 log_more(void)
@@ -27,6 +28,12 @@ log_less(void)
 {
 	if (log_level > LOG_ERROR)
 		log_level = (enum log_level)(log_level - 1);
+}
+
+void
+log_about(const char *what)
+{
+	snprintf(about, sizeof(about), "%s", what);
 }
 
 /* Put the text after the len bytes of the line already there, and end it. Room
@@ -94,12 +101,14 @@ put_lost(void)
 static void
 log_line(enum log_level level, const char *fmt, va_list ap)
 {
-	char line[LOG_LINE_MAX], text[LOG_LINE_MAX];
+	char line[LOG_LINE_MAX], text[LOG_LINE_MAX + LOG_ABOUT_MAX + 2];
 	int saved = errno, n;
 
 	if (level > log_level)
 		return;
-	n = vsnprintf(text, sizeof(text), fmt, ap);
+	n = snprintf(text, sizeof(text), "%s%s", about,
+	    about[0] == '\0' ? "" : ": ");
+	n += vsnprintf(text + n, sizeof(text) - (size_t)n, fmt, ap);
 	if (put_lost() == -1 ||
 	    put(line, finish(line, begin(line), text,
 		n >= (int)sizeof(text))) == -1)

@@ -29,6 +29,11 @@ extern enum log_level log_level;
 void log_more(void);
 void log_less(void);
 
+/* What all lines to come are about, "prog: about: message"; at most
+ * LOG_ABOUT_MAX bytes of it. "": nothing in particular. */
+#define LOG_ABOUT_MAX 320
+void log_about(const char *);
+
 /* "prog: message". */
 void log_error(const char *fmt, ...);
 void log_info(const char *fmt, ...);

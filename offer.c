@@ -1,7 +1,6 @@
 #include <sys/stat.h>
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,24 +11,25 @@
 #include "opt.h"
 #include "sha256.h"
 
-#define READ_SIZE 65536
+#define READ_SIZE	65536
+#define HEAD_SIZE	256 /* of a file, to see what runs it */
+#define ATTRS_BYTES_MAX (4 * LIST_MAX)
 
-/* The program file's: 0, or -1 with errno. */
+/* Of the file, from its start: 0, or -1 with errno. */
 static int
-digest_file(const char *path, unsigned char digest[SHA256_SIZE])
+digest_file(int fd, unsigned char digest[SHA256_SIZE])
 {
 	static unsigned char block[READ_SIZE];
 	struct sha256 h;
+	off_t at = 0;
 	ssize_t n;
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
 
-	if (fd == -1)
-		return -1;
 	sha256_init(&h);
-	while ((n = read(fd, block, sizeof(block))) > 0)
+	while ((n = pread(fd, block, sizeof(block), at)) > 0) {
 		sha256_update(&h, block, (size_t)n);
+		at += n;
+	}
 	sha256_final(&h, digest);
-	close(fd);
 	return n == -1 ? -1 : 0;
 }
 
@@ -48,28 +48,81 @@ say_missing(const char *program, char *why, size_t size)
 		    "of an executable file", program);
 }
 
-/* A program that may be executed but not read has no digest. */
-int
-offer_make(const struct offer *o, struct buf *attrs, char *why, size_t size)
+/* The first bytes of a file. */
+
+static int
+is_text(const unsigned char *p, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		if (p[i] < ' ' && p[i] != '\t' && p[i] != '\n' &&
+		    p[i] != '\r' && p[i] != '\f')
+			return 0;
+	return 1;
+}
+
+/* What a #! line names, in head itself, which is ended by a NUL; "" where there
+ * is no name. */
+static char *
+interpreter(char *head)
+{
+	char *name = head + 2 + strspn(head + 2, " \t");
+
+	name[strcspn(name, " \t\n")] = '\0';
+	return name;
+}
+
+/*
+ * What would make exec(2) fail, as far as a look at the file tells. A name that
+ * may be cut off is not judged.
+ */
+static int
+look_at_file(const char *path, int fd, char *why, size_t size)
+{
+	char head[HEAD_SIZE + 1], *name;
+	ssize_t n = pread(fd, head, HEAD_SIZE, 0);
+
+	if (n == -1)
+		return 0;
+	head[n] = '\0';
+	if (n == 0) {
+		snprintf(why, size, "%s is empty", path);
+		return -1;
+	}
+	if (strncmp(head, "#!", 2) != 0) {
+		if (!is_text((unsigned char *)head, (size_t)n))
+			return 0;
+		snprintf(why, size, "%s is text without a #! line: give it "
+		    "one, such as #!/bin/sh", path);
+		return -1;
+	}
+	name = interpreter(head);
+	if (name + strlen(name) == head + HEAD_SIZE ||
+	    launch_is_program(name))
+		return 0;
+	snprintf(why, size, "%s is to be run by '%s', which is not there or "
+	    "not executable: mend its #! line", path, name);
+	return -1;
+}
+
+static int
+make_attrs(const struct offer *o, struct made *m, char *why, size_t size)
 {
 	unsigned char digest[SHA256_SIZE];
-	char text[NAME_BYTES_MAX + 2], *path = launch_find(o->program);
+	char text[OPT_VERSION_MAX];
 	const char *version, *wrong, *which;
 	int readable;
 
-	if (path == NULL) {
-		say_missing(o->program, why, size);
-		return -1;
-	}
-	readable = digest_file(path, digest) == 0;
-	free(path);
+	/* One that may be executed but not read has no digest. */
+	readable = m->held.fd != -1 && digest_file(m->held.fd, digest) == 0;
 	version = opt_version(o->version, text, sizeof(text));
 	if (version == NULL && o->version != NULL) {
 		snprintf(why, size, "unable to read the version from %s: %s",
 		    o->version + 1, strerror(errno));
 		return -1;
 	}
-	if (attrs_build(attrs, version, readable ? digest : NULL,
+	if (attrs_build(&m->attrs, version, readable ? digest : NULL,
 	    o->functions, o->nfunctions, o->labels, o->nlabels, &wrong,
 	    &which) == 0)
 		return 0;
@@ -78,6 +131,44 @@ offer_make(const struct offer *o, struct buf *attrs, char *why, size_t size)
 	else
 		snprintf(why, size, "%s", strerror(errno));
 	return -1;
+}
+
+int
+offer_make(const struct offer *o, struct made *m, char *why, size_t size)
+{
+	made_init(m);
+	if (held_open(&m->held, o->program) == -1) {
+		say_missing(o->program, why, size);
+		return -1;
+	}
+	if ((!o->unseen || m->held.fd == -1 ||
+	    look_at_file(m->held.path, m->held.fd, why, size) == 0) &&
+	    make_attrs(o, m, why, size) == 0)
+		return 0;
+	made_free(m);
+	return -1;
+}
+
+void
+made_init(struct made *m)
+{
+	memset(m, 0, sizeof(*m));
+	buf_init(&m->attrs, ATTRS_BYTES_MAX);
+	m->held.fd = -1;
+}
+
+void
+made_free(struct made *m)
+{
+	buf_free(&m->attrs);
+	held_close(&m->held);
+}
+
+int
+made_equal(const struct made *a, const struct made *b)
+{
+	return slice_equal(buf_slice(&a->attrs), buf_slice(&b->attrs)) &&
+	    held_equal(&a->held, &b->held);
 }
 
 struct stamp

@@ -17,6 +17,7 @@
 
 struct running {
 	uint64_t id;	 /* as the client numbers it */
+	uint64_t count;	 /* as the log does: those of this channel, from 1 */
 	uint32_t number; /* of the slot */
 	uint32_t mux;	 /* its id in a mux frame: slot, and a serial number, so
 			    that a late reply finds nothing */

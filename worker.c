@@ -349,6 +349,10 @@ on_ended(void *arg, pid_t pid, int status)
 	struct worker *w = arg;
 
 	assert(pid == w->pid);
+	/* It was to end with all that it started, and is not there to see to
+	 * that any more. */
+	if (w->signalled)
+		kill(-pid, SIGKILL);
 	w->pid = 0;
 	w->status = status;
 	w->paused = 0;
@@ -378,7 +382,7 @@ on_timer(void *arg)
 	if (!w->signalled)
 		worker_kill(w, w->grace_ms);
 	else
-		kill(w->pid, SIGKILL);
+		kill(-w->pid, SIGKILL);
 }
 
 void
@@ -390,7 +394,7 @@ worker_kill(struct worker *w, int64_t grace_ms)
 		return;
 	w->eof = 1;
 	if (!w->signalled)
-		kill(w->pid, SIGTERM);
+		kill(-w->pid, SIGTERM);
 	else if (w->timer.slot != 0 && w->timer.due <= due)
 		return;
 	w->signalled = 1;
@@ -516,6 +520,7 @@ worker_start(struct worker *w, struct loop *loop, const struct launch *launched,
 	w->eof = !more;
 	w->request.keep = more ? KEEP : 0;
 	l.in = l.out = l.err = -1;
+	l.group = 1;
 	if (open_pipes(w, &l, body, more) == 0 && (w->pid = launch(&l)) == -1)
 		w->pid = 0;
 	error = errno;
@@ -525,7 +530,7 @@ worker_start(struct worker *w, struct loop *loop, const struct launch *launched,
 	if (w->pid > 0) {
 		/* It cannot be watched, so it cannot be let run. */
 		error = errno;
-		kill(w->pid, SIGKILL);
+		kill(-w->pid, SIGKILL);
 		waitpid(w->pid, NULL, 0);
 		w->pid = 0;
 	}

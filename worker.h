@@ -8,6 +8,10 @@
  *
  * It has ended when the process has: what it wrote until then is read, what a
  * child of its own may write later is not waited for.
+ *
+ * It leads a process group of its own, and signals are for all of that. Where it
+ * was signalled, what is left of the group when it has ended is killed at once:
+ * its capacity is sold again then. Where it was not, its children are let be.
  */
 
 #include "buf.h"
@@ -70,7 +74,7 @@ int worker_write(struct worker *, struct slice);
 /* Do not show input, and go on: what was kept is shown at once then. */
 void worker_pause(struct worker *, int paused);
 
-/* SIGTERM now, SIGKILL after grace_ms. */
+/* SIGTERM now, SIGKILL after grace_ms, to its group. */
 void worker_kill(struct worker *, int64_t grace_ms);
 
 /* No more requests: end of file, and the signals if it does not end then. */

@@ -8,6 +8,7 @@
 #include "args.h"
 #include "die.h"
 #include "log.h"
+#include "roll.h"
 #include "worker.h"
 #include "workers.h"
 
@@ -19,7 +20,8 @@ struct slot {
 	struct worker worker;
 	struct workers *all;
 	uint32_t number;     /* the core's; 0: free */
-	uint64_t request;    /* of CHANNEL_EXEC: as the client numbers it */
+	size_t place;	     /* on the roll */
+	uint64_t request;    /* of CHANNEL_EXEC: as the log numbers it */
 	struct frame_reader reader;
 	const char *bad;     /* what was wrong with it, or NULL */
 	int done;	     /* ended, and the core not told yet */
@@ -39,9 +41,9 @@ struct workers {
 	struct channel *channel;
 	struct workers_config config;
 	struct launch launch;
+	struct roll roll;
 	struct slot **slot;  /* by number, less 1 */
 	size_t n;
-	size_t alive;
 	struct slot *free;
 	struct slot *done, **done_tail;
 	struct report *report, **report_tail;
@@ -75,6 +77,8 @@ workers_new(struct hub *hub, struct channel *channel,
 	all->channel = channel;
 	all->config = *config;
 	launch_init(&all->launch, config->argv, config->env);
+	all->launch.held = config->held;
+	roll_init(&all->roll, config->roll);
 	all->done_tail = &all->done;
 	all->report_tail = &all->report;
 	all->reports.fn = on_reports;
@@ -107,6 +111,7 @@ workers_free(struct workers *all)
 		free(r);
 	}
 	free(all->slot);
+	roll_free(&all->roll);
 	args_free(&all->args);
 	free(all);
 }
@@ -117,10 +122,16 @@ workers_client(struct workers *all, uint32_t peer)
 	all->client = peer;
 }
 
-size_t
-workers_alive(const struct workers *all)
+int
+workers_any(const struct workers *all)
 {
-	return all->alive;
+	return roll_any(&all->roll);
+}
+
+void
+workers_signal(const struct workers *all, int signo)
+{
+	roll_signal(&all->roll, signo);
 }
 
 /* Slots. */
@@ -305,7 +316,7 @@ on_ended(struct worker *w)
 	struct slot *s = w->arg;
 	struct workers *all = s->all;
 
-	all->alive--;
+	roll_ended(&all->roll, s->place);
 	if (must_hold(all)) {
 		s->done = 1;
 		s->next = NULL;
@@ -432,14 +443,29 @@ decode(struct slice frame)
 	return m;
 }
 
+/* What to do about a program that is not there: it may be what runs it. */
+static const char *
+advice(const char *program, int error)
+{
+	char *path;
+
+	if (error != ENOENT)
+		return "";
+	if ((path = launch_find(program)) == NULL)
+		return strchr(program, '/') != NULL ? "" :
+		    ": look at PATH where it is published";
+	free(path);
+	return ": what its #! line names, or its loader, is not there";
+}
+
 static void
 unable(struct workers *all, uint32_t number, int error)
 {
 	char reason[REASON_BYTES];
 
 	snprintf(reason, sizeof(reason), "unable to run %s: %s%s",
-	    all->config.argv[0], strerror(error), error == ENOENT ?
-	    ": look at PATH where it is published" : "");
+	    all->config.argv[0], strerror(error),
+	    advice(all->config.argv[0], error));
 	report(all, number, reason);
 }
 
@@ -469,6 +495,16 @@ start_pool(struct workers *all, struct slot *s)
 }
 
 static void
+enter(struct workers *all, struct slot *s)
+{
+	ssize_t place = roll_enter(&all->roll, s->worker.pid);
+
+	if (place == -1)
+		die_errno(EXIT_TEMPORARY, "unable to go on");
+	s->place = (size_t)place;
+}
+
+static void
 start(struct workers *all, const struct act *a)
 {
 	struct slot *s = take_slot(all, a->peer);
@@ -492,7 +528,7 @@ start(struct workers *all, const struct act *a)
 		give_slot(s);
 		return;
 	}
-	all->alive++;
+	enter(all, s);
 	limit_backlog(all);
 }
 

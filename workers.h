@@ -13,6 +13,7 @@
 #include "channel.h"
 #include "frame.h"
 #include "hub.h"
+#include "launch.h"
 
 #define WORKERS_OUT_MARK (16u * 1024 * 1024)
 #define WORKERS_IN_MARK	 (32u * 1024 * 1024)
@@ -24,6 +25,8 @@ struct workers_config {
 	enum frame_kind kind; /* but for CHANNEL_EXEC */
 	char **argv;	      /* program and arguments, ended by NULL */
 	char **env;
+	const struct held *held; /* the program's file; fd -1: looked up */
+	int roll; /* a file for what runs (roll.h), which becomes its; or -1 */
 };
 
 /* Dies (111) without memory. config's pointers stay the caller's. */
@@ -37,7 +40,10 @@ void workers_client(struct workers *, uint32_t peer);
 /* An act of the channel core. */
 void workers_act(struct workers *, const struct act *);
 
-/* Processes that run. */
-size_t workers_alive(const struct workers *);
+/* Is anything of them there, be it what one left behind? */
+int workers_any(const struct workers *);
+
+/* A signal to all of that. */
+void workers_signal(const struct workers *, int signo);
 
 #endif

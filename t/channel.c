@@ -297,13 +297,13 @@ test_exec(void **state)
 	begin_alone(CHANNEL_EXEC, 2);
 	assert_int_equal(request(41, 0, 0), 0);
 	a = expect(CHANNEL_START, 1);
-	assert_int_equal(a.value, 41);
+	assert_int_equal(a.value, 1); /* the first that came */
 	m = decode(a.bytes);
 	assert_true(slice_equal(m.u.request.body, slice_str("in")));
 	assert_int_equal(request(42, 0, 0), 0);
 	expect(CHANNEL_START, 2);
 	assert_int_equal(channel_running(c), 2);
-	assert_int_equal(channel_request_of(c, 2), 42);
+	assert_int_equal(channel_request_of(c, 2), 2);
 	assert_int_equal(
 	    channel_reply(c, now, 2, 0, 7, slice_str("out")), 0);
 	m = expect_msg(PLB, MSG_REPLY);
@@ -602,6 +602,30 @@ test_cast(void **state)
 	channel_ended(c, now, 2, "exit 1");
 	expect_return(1);
 	assert_int_equal(channel_held(c), 1);
+}
+
+/* What became of a cast is in the log, where it did not go well, and nowhere
+ * else. */
+static void
+test_cast_status(void **state)
+{
+	struct act a;
+
+	(void)state;
+	begin_linked(CHANNEL_EXEC, 2);
+	request(7, 0, 1);
+	expect(CHANNEL_START, 1);
+	expect_reply(7, 0);
+	channel_reply(c, now, 1, 0, 3, slice_str(""));
+	assert_int_equal(outbox_take(channel_out(c), &a), 1);
+	assert_int_equal(a.kind, ACT_LOG);
+	assert_true(slice_equal(a.bytes,
+	    slice_str("request 1, a cast: exit status 3")));
+	request(8, 0, 1);
+	expect(CHANNEL_START, 1);
+	expect_reply(8, 0);
+	channel_reply(c, now, 1, 0, 0, slice_str(""));
+	assert_int_equal(outbox_take(channel_out(c), &a), 0);
 }
 
 static void
@@ -913,6 +937,7 @@ main(void)
 		TEST(test_abandon),
 		TEST(test_abandon_pool),
 		TEST(test_cast),
+		TEST(test_cast_status),
 		TEST(test_listener),
 		TEST(test_asks_bound),
 		TEST(test_fair_share),

@@ -138,6 +138,100 @@ test_signals(void **state)
 	free(env);
 }
 
+static void
+write_script(const char *path, const char *text)
+{
+	FILE *f = fopen(path, "w");
+
+	assert_non_null(f);
+	fputs(text, f);
+	fclose(f);
+	chmod(path, 0700);
+}
+
+static void
+hold(struct held *h, char *path)
+{
+	struct stat st;
+
+	h->path = path;
+	h->fd = open(path, O_RDONLY | O_CLOEXEC);
+	assert_int_equal(fstat(h->fd, &st), 0);
+	h->dev = st.st_dev;
+	h->ino = st.st_ino;
+}
+
+/* Whatever has the name, or nothing: what is held is run, from its start each
+ * time, and under its name as long as it has it. */
+static void
+test_held(void **state)
+{
+	char dir[] = "/tmp/lambda-launch.XXXXXX", path[64], other[64];
+	char **env = launch_environ(LAUNCH_OWN, NULL), out[100];
+	struct held held;
+	struct launch l;
+	int i;
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	snprintf(path, sizeof(path), "%s/prog", dir);
+	snprintf(other, sizeof(other), "%s/other", dir);
+	write_script(path, "#!/bin/sh\necho \"old $0\"\n");
+	hold(&held, path);
+	launch_init(&l, NULL, env);
+	l.held = &held;
+	run_sh("", &l, out, sizeof(out));
+	assert_memory_equal(out, "old /tmp/", 9);
+	write_script(other, "#!/bin/sh\necho \"new $0\"\n");
+	assert_int_equal(rename(other, path), 0);
+	for (i = 0; i < 2; i++) {
+		run_sh("", &l, out, sizeof(out));
+		assert_memory_equal(out, "old /dev/fd/", 12);
+	}
+	unlink(path);
+	run_sh("", &l, out, sizeof(out));
+	assert_memory_equal(out, "old /dev/fd/", 12);
+	/* Of the same file it is as it would be without. */
+	close(held.fd);
+	write_script(path, "#!/bin/sh\necho three\n");
+	hold(&held, path);
+	chmod(path, 0600);
+	errno = 0;
+	if (getuid() != 0 || access(path, X_OK) == -1) {
+		char *argv[] = { path, NULL };
+
+		l.argv = argv;
+		l.out = -1;
+		assert_int_equal(launch(&l), -1);
+		assert_int_equal(errno, EACCES);
+	}
+	close(held.fd);
+	unlink(path);
+	rmdir(dir);
+	free(env);
+}
+
+static void
+test_group(void **state)
+{
+	char *argv[] = { "sleep", "30", NULL };
+	char **env = launch_environ(LAUNCH_OWN, NULL);
+	struct launch l;
+	pid_t pid;
+	int status;
+
+	(void)state;
+	launch_init(&l, argv, env);
+	l.group = 1;
+	pid = launch(&l);
+	assert_true(pid > 0);
+	assert_int_equal(getpgid(pid), pid);
+	assert_int_equal(kill(-pid, SIGTERM), 0);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(WTERMSIG(status), SIGTERM);
+	free(env);
+}
+
 static int
 has(char **env, const char *entry)
 {
@@ -150,7 +244,7 @@ has(char **env, const char *entry)
 static void
 test_environ(void **state)
 {
-	char extra[] = "LAMBDA_CONTROL=7";
+	char extra[] = "LAMBDA_CONTROL=7", second[] = "LAMBDA_PROGRAM=8:y";
 	char **env;
 
 	(void)state;
@@ -175,6 +269,14 @@ test_environ(void **state)
 	assert_false(has(env, "LAMBDA_BROKER"));
 	assert_false(has(env, "LAMBDA_CONTROL"));
 	assert_true(has(env, "LAMBDA_RUN=/r"));
+	free(env);
+	setenv("LAMBDA_PROGRAM", "9:x", 1);
+	env = launch_environ(LAUNCH_OWN, extra);
+	assert_false(has(env, "LAMBDA_PROGRAM"));
+	env = launch_environ_add(env, second);
+	assert_string_equal(env[0], extra);
+	assert_true(has(env, "LAMBDA_PROGRAM=8:y"));
+	assert_true(has(env, "PATH="));
 	free(env);
 }
 
@@ -221,6 +323,8 @@ main(void)
 		cmocka_unit_test(test_keep),
 		cmocka_unit_test(test_missing),
 		cmocka_unit_test(test_signals),
+		cmocka_unit_test(test_held),
+		cmocka_unit_test(test_group),
 		cmocka_unit_test(test_environ),
 		cmocka_unit_test(test_find),
 	};

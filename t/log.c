@@ -83,6 +83,24 @@ test_line(void **state)
 	close(fd[1]);
 }
 
+/* What all are about stands in front, escaped as the rest is. */
+static void
+test_about(void **state)
+{
+	int fd[2];
+
+	(void)state;
+	datagrams(fd);
+	log_about("calc 10.0.0.1:5\n");
+	log_info("%s", "one");
+	assert_string_equal(next(fd[0]), "prog: calc 10.0.0.1:5\\x0a: one\n");
+	log_about("");
+	log_info("%s", "two");
+	assert_string_equal(next(fd[0]), "prog: two\n");
+	close(fd[0]);
+	close(fd[1]);
+}
+
 static void
 say_all(void)
 {
@@ -411,6 +429,7 @@ main(void)
 #define WITH_STDERR(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		WITH_STDERR(test_line),
+		WITH_STDERR(test_about),
 		WITH_STDERR(test_levels),
 		WITH_STDERR(test_escaped),
 		WITH_STDERR(test_cut),

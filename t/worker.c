@@ -10,6 +10,8 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "worker.h"
 
@@ -60,6 +62,24 @@ on_ended(struct worker *w)
 }
 
 static const struct worker_ops whole_ops = { NULL, on_line, on_ended };
+/* It has come so far. */
+static ssize_t
+on_begun(struct worker *w, const unsigned char *p, size_t n)
+{
+	(void)p;
+	worker_kill(w, 10000);
+	return (ssize_t)n;
+}
+
+static void
+usleep_ms(long ms)
+{
+	struct timespec ts = { 0, ms * 1000000 };
+
+	nanosleep(&ts, NULL);
+}
+
+static const struct worker_ops killed_ops = { on_begun, on_line, on_ended };
 static const struct worker_ops shown_ops = { on_input, on_line, on_ended };
 
 static int
@@ -321,6 +341,38 @@ test_pause(void **state)
 	assert_int_equal(shown, 6);
 }
 
+/* What a signalled worker had started ends with it, signals ignored or not;
+ * what another one had started goes on. */
+static void
+test_group(void **state)
+{
+	pid_t pid;
+
+	(void)state;
+	start("trap '' TERM; sleep 30 & trap - TERM; echo; wait", NULL, 0, 1);
+	pid = worker.pid;
+	assert_int_equal(getpgid(pid), pid);
+	worker.ops = &killed_ops;
+	run();
+	assert_int_equal(WTERMSIG(worker.status), SIGTERM);
+	while (kill(-pid, 0) == 0)
+		usleep_ms(10);
+	assert_int_equal(errno, ESRCH);
+}
+
+static void
+test_group_left(void **state)
+{
+	pid_t pid;
+
+	(void)state;
+	start("sleep 30 >/dev/null 2>&1 &", NULL, 0, 0);
+	pid = worker.pid;
+	run();
+	assert_int_equal(kill(-pid, 0), 0);
+	assert_int_equal(kill(-pid, SIGKILL), 0);
+}
+
 static void
 test_missing(void **state)
 {
@@ -356,6 +408,8 @@ main(void)
 		TEST(test_partial),
 		TEST(test_refused),
 		TEST(test_pause),
+		TEST(test_group),
+		TEST(test_group_left),
 		TEST(test_missing),
 	};
 
