@@ -187,7 +187,7 @@ end_all(struct program *p, const char *why)
 {
 	if (p->ending)
 		return;
-	log_error("%s: ending", why);
+	log_error("%s", why);
 	p->ending = 1;
 	p->end_at = loop_now(p->loop) + ORPHAN_MS;
 	workers_signal(p->workers, SIGTERM);
@@ -202,7 +202,7 @@ on_end(void *arg)
 	if (p->ending)
 		on_ending(p);
 	else
-		end_all(p, "what runs has not ended in time");
+		end_all(p, "what runs has not ended in time: ending it");
 }
 
 static void
@@ -225,7 +225,7 @@ on_act(void *arg, const struct act *a)
 	struct program *p = arg;
 
 	if (a->kind == CHANNEL_ORPHAN)
-		end_all(p, "the listener is gone");
+		end_all(p, "the listener is gone: ending");
 	else
 		workers_act(p->workers, a);
 }

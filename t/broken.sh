@@ -243,7 +243,6 @@ most=0
 while kill -0 "$pid" 2>/dev/null; do
 	now=$(ps -A -o stat= -o args= | grep -v '^Z' |
 	    grep -c "[s]leep 1000.3$id$")
-	# The shell of a worker is one more line of that name, not ours to count.
 	[ "$now" -le "$most" ] || most=$now
 	sleep 0.02
 done

@@ -32,12 +32,12 @@ lambda-call calc echo <"$tmp/large" >"$tmp/back" 2>"$tmp/err"
 same $? 100
 grep -q 'is over 16646144 bytes' "$tmp/err" || fail "no sentence for a body that is too large"
 
-# Exit statuses, and standard error in the log with the request's id.
+# Exit statuses, and standard error in the log with the request's number.
 for status in 0 1 7 100 255; do
 	lambda-call calc status "$status" </dev/null
 	same $? "$status"
 done
-logged listener 'request [0-9]*: exiting with 7'
+logged listener 'channel: calc 127.0.0.1:[0-9]*: request 1: exiting with 7'
 
 # A signal, a reply that is too large, and a program that has gone.
 cat >"$tmp/odd" <<'EOF'
@@ -66,8 +66,10 @@ lambda-call -T 0.5 odd sleep 1000.25 </dev/null 2>"$tmp/err"
 same $? 99
 until_true 10 sh -c '! ps ax | grep -q "[s]leep 1000.25"' ||
     fail "the program outlived its time"
-rm "$tmp/odd"
-lambda-call odd quick </dev/null 2>"$tmp/err"
+rm "$tmp/odd" # what was published is still there to be run
+same "$(lambda-call odd quick </dev/null)" quick
+lambda-call -x "|lambda-channel odd '$tmp/odd'" odd quick </dev/null \
+    2>"$tmp/err"
 same $? 111
 grep -q 'unable to run' "$tmp/err" || fail "gone: $(cat "$tmp/err")"
 

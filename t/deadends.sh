@@ -90,13 +90,19 @@ tells 100 'unable to find nosuch on PATH: give the path of an executable' \
 tells 100 '/nosuch: No such file' lambda-listener calc /nosuch
 tells 100 'not executable: chmod +x it' lambda-listener calc /etc/passwd
 tells 127 'unable to run nosuch: No such file' lambda-solo nosuch
-start dies lambda-listener -w line dies false
+tells 111 'fatal: false ended at once: exit status 1' \
+    lambda-listener -w line dies false
+start dies lambda-listener -w line dies sh -c 'read -r n; exit 1'
 tells 111 'exit status 1\|workers die at once' lambda-call dies
 cp "$top/t/calc.sh" "$tmp/goes"
 start goes lambda-listener goes "$tmp/goes"
 until_true 10 lambda-call -T 2 goes pi 1 || fail "goes does not run"
-rm "$tmp/goes"
-tells 111 'unable to run .*/goes: No such file' lambda-call goes pi 1
+chmod -x "$tmp/goes"
+tells 111 'unable to run .*/goes: Permission denied' lambda-call goes pi 1
+tells 111 'unable to run ./nosuch: No such file' \
+    lambda-call -x '|lambda-channel calc ./nosuch' calc
+tells 111 'unable to run nosuch: No such file.*look at PATH where it is' \
+    lambda-call -x '|lambda-channel calc nosuch' calc
 
 # Usage: 100, and the synopsis.
 for name in authority bootstrap broker call channel ctl exchange listener plb \
