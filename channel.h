@@ -88,8 +88,8 @@ int channel_drain(struct channel *, int64_t now);
 /* Requests accepted and not answered, or casts not finished. */
 size_t channel_running(const struct channel *);
 
-/* The request that a worker has, numbered from 1 in the order in which they came
- * to this channel: for the log. 0 when it has none, or more than one. */
+/* The request that a worker has, numbered from 1 on in the order in which they
+ * came to this channel: for the log. 0 when it has none, or more than one. */
 uint64_t channel_request_of(const struct channel *, uint32_t worker);
 
 /* Tokens: all that it holds, and those of them that the client may spend. */

@@ -4,8 +4,8 @@
 /*
  * A program's file, held open from its publication on: the listener opens it,
  * its channels inherit it, and launch() runs it even when another file has its
- * name by then. What is rewritten in place is the same file, and a file that may
- * not be read cannot be held: those are run by their name.
+ * name by then. What is rewritten in place is the same file, and a file that
+ * may not be read cannot be held: those are run by their name.
  */
 
 #include "launch.h"

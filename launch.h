@@ -28,7 +28,7 @@ struct launch {
 	char *const *env;
 	const struct held *held; /* run this file, whatever argv[0] is; NULL */
 	int in, out, err;	 /* -1: as ours; else at least 3 */
-	int keep[LAUNCH_KEEP];	 /* passed on under their own numbers; -1: none */
+	int keep[LAUNCH_KEEP];	 /* passed on, their numbers kept; -1: none */
 	int group;		 /* it leads a process group of its own */
 };
 
@@ -48,9 +48,9 @@ pid_t launch(const struct launch *);
 /*
  * The environment for a child: ours without what names a descriptor or a
  * socket that is meant for us alone (LISTEN_*, NOTIFY_SOCKET, LAMBDA_CONTROL,
- * LAMBDA_PROGRAM), and for a worker without LAMBDA_KEY and LAMBDA_BROKER. extra, where not NULL,
- * is a "NAME=value" put first. Its strings are not copied. free() it. NULL
- * with ENOMEM.
+ * LAMBDA_PROGRAM), and for a worker without LAMBDA_KEY and LAMBDA_BROKER.
+ * extra, where not NULL, is a "NAME=value" put first. Its strings are not
+ * copied. free() it. NULL with ENOMEM.
  */
 enum launch_whom { LAUNCH_OWN, LAUNCH_WORKER };
 char **launch_environ(enum launch_whom, char *extra);
@@ -65,7 +65,7 @@ char **launch_environ_add(char **env, char *extra);
  */
 char *launch_find(const char *program);
 
-/* Is it a regular file that may be executed? 1, or 0 with ENOENT, EACCES, ... */
+/* Is it a regular file that may be executed? 1, or 0 with errno. */
 int launch_is_program(const char *path);
 
 /* A new descriptor (not close-on-exec) for the file of another one, with an

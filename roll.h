@@ -2,13 +2,14 @@
 #define ROLL_H
 
 /*
- * The process groups that a channel has running, one for each worker. It is kept
- * in memory, and written to a file without a name that the listener opened: when
- * the channel is killed, the listener reads there what is to be ended.
+ * The process groups that a channel has running, one for each worker. It is
+ * kept in memory, and written to a file without a name that the listener
+ * opened: when the channel is killed, the listener reads there what is to be
+ * ended.
  *
- * A group stays on the roll when its worker has ended, as long as something else
- * is in it. What has left its group, or was started and not entered yet when the
- * channel was killed, is not on the roll.
+ * A group stays on the roll when its worker has ended, as long as something
+ * else is in it. What has left its group, or was started and not entered yet
+ * when the channel was killed, is not on the roll.
  */
 
 #include <stddef.h>
@@ -21,7 +22,7 @@ struct roll {
 	size_t free;   /* no free place below it */
 };
 
-/* The channel's side. The descriptor becomes the roll's; -1: nobody reads it. */
+/* The channel's side. The descriptor becomes the roll's; -1: nobody reads. */
 void roll_init(struct roll *, int fd);
 void roll_free(struct roll *);
 

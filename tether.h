@@ -3,8 +3,8 @@
 
 /*
  * What ties a channel to its listener: a control link; a liveness pipe, which
- * closes when nothing of the channel is left; and the roll of the groups that it
- * has running (roll.h), for when it is killed.
+ * closes when nothing of the channel is left; and the roll of the groups that
+ * it has running (roll.h), for when it is killed.
  */
 
 #include <stddef.h>

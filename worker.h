@@ -9,9 +9,10 @@
  * It has ended when the process has: what it wrote until then is read, what a
  * child of its own may write later is not waited for.
  *
- * It leads a process group of its own, and signals are for all of that. Where it
- * was signalled, what is left of the group when it has ended is killed at once:
- * its capacity is sold again then. Where it was not, its children are let be.
+ * It leads a process group of its own, and signals are for all of that. Where
+ * it was signalled, what is left of the group when it has ended is killed at
+ * once: its capacity is sold again then. Where it was not, its children are let
+ * be.
  */
 
 #include "buf.h"

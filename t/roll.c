@@ -111,7 +111,7 @@ test_left(void **state)
 	assert_int_equal(roll_any(&roll), 0);
 }
 
-/* Places are used again, also of those that were left, before there are more. */
+/* Places are used again, of those that were left too, before there are more. */
 static void
 test_places(void **state)
 {
