@@ -238,8 +238,9 @@ CTL =		lambda-ctl.o launch.o $(PROTO) $(IO)
 DISCOVERY =	lambda-discovery.o desk.o epmd_module.o launch.o lines.o replace.o\
 		$(C_DISCOVERY) $(PROTO) $(IO)
 EXCHANGE =	lambda-exchange.o launch.o $(C_EXCHANGE) $(PROTO) $(IO)
-LISTENER =	lambda-listener.o door.o edition.o epmd.o frame.o held.o launch.o\
-		offer.o roll.o tether.o trial.o whereis.o worker.o\
+LISTENER =	lambda-listener.o door.o door_channel.o edition.o epmd.o frame.o\
+		held.o launch.o offer.o roll.o tether.o trial.o whereis.o\
+		worker.o\
 		$(C_LISTENER) $(PROTO) $(IO)
 PLB =		lambda-plb.o launch.o proxies.o want.o $(C_PLB) $(PROTO) $(IO)
 SOLO =		lambda-solo.o launch.o $(PROTO) $(IO)
@@ -693,9 +694,14 @@ discovery.o: buf.h contacts.h discovery.h discovery_state.h epmd.h log.h\
 discovery_answer.o: buf.h contacts.h discovery.h discovery_state.h epmd.h\
 	log.h map.h msg.h outbox.h registry.h slice.h tlv.h
 dns.o: dns.h rng.h slice.h
-door.o: acceptor.h addr.h buf.h conn.h core.h die.h door.h gate.h held.h\
-	hub.h launch.h link.h listener.h log.h loop.h map.h msg.h net.h outbox.h\
-	peers.h rng.h roll.h run.h sha256.h slice.h strangers.h tether.h tlv.h
+door.o: acceptor.h addr.h buf.h conn.h core.h die.h door.h door_state.h\
+	gate.h held.h hub.h launch.h link.h listener.h log.h loop.h map.h msg.h\
+	net.h outbox.h peers.h rng.h run.h sha256.h slice.h strangers.h tether.h\
+	tlv.h
+door_channel.o: acceptor.h addr.h buf.h conn.h core.h door.h door_state.h\
+	gate.h held.h hub.h launch.h link.h listener.h log.h loop.h map.h msg.h\
+	net.h outbox.h peers.h rng.h roll.h run.h sha256.h slice.h strangers.h\
+	tether.h tlv.h
 edition.o: attrs.h buf.h die.h edition.h held.h launch.h log.h loop.h msg.h\
 	offer.h slice.h tlv.h trial.h
 epmd.o: buf.h epmd.h slice.h

@@ -1,75 +1,27 @@
 #include <sys/socket.h>
-#include <sys/wait.h>
 
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "acceptor.h"
 #include "die.h"
-#include "door.h"
-#include "gate.h"
-#include "launch.h"
+#include "door_state.h"
 #include "log.h"
 #include "net.h"
-#include "roll.h"
-#include "tether.h"
 
-#define KILL_MS		1000 /* from SIGTERM to SIGKILL of what is left */
 #define PEEK_MS		20  /* until part of a hello is looked at again */
 #define PEEK_MAX	(MSG_HELLO_MAX + MSG_HEAD_MAX)
 #define WAIT_MAX	256 /* connections that wait for a channel */
 #define WAIT_HOST_MAX	64  /* of one host */
 
-/* A connection until its channel is started, then that channel. */
-struct guest {
-	struct door *door;
-	uint32_t tag;
-	int waiting;	    /* for the gate to open: its hello is here */
-	int started;
-	int proven;
-	int expelled;
-	struct watch watch; /* the connection, then the liveness pipe */
-	struct timer again; /* to look at a hello that is not whole */
-	pid_t pid;	    /* 0: not started, or ended */
-	pid_t session;	    /* the channel's, which outlives it; 0: none yet */
-	int roll;	    /* of what it has running, or -1 */
-	struct timer end;   /* of what it has left */
-	int64_t since;	    /* when it came */
-	struct slice host;  /* its address, without the port: bytes of addr */
-	struct addr addr;
-	char from[ADDR_TEXT_MAX];
-	struct guest *prev, *next;
-};
-
-struct door {
-	struct hub *hub;
-	struct listener *listener;
-	struct acceptor acceptor;
-	struct timer late;  /* the gate's deadline */
-	struct timer opens; /* the gate, for one who waits */
-	struct later admit; /* those who wait, at the end of the turn */
-	struct gate gate;
-	struct guest *guests;
-	uint32_t tag;	    /* the last one given */
-	struct launch launch;
-	char control[TETHER_TEXT_MAX]; /* in the environment, */
-	char *program;		       /* and the published one, or NULL */
-};
-
 static void on_accepted(void *, int, const struct addr *);
 static void on_late(void *);
 static void on_opens(void *);
 static void on_admit(void *);
-static void start_channel(struct guest *);
 static void on_connection(void *, short);
 static void on_again(void *);
-static void on_liveness(void *, short);
-static void on_ended(void *, pid_t, int);
-static void on_end(void *);
 
 struct door *
 door_open(struct hub *hub, struct listener *listener, int fd,
@@ -121,8 +73,8 @@ door_shut(struct door *d)
 }
 
 /* It needs its place at the gate no more, so that somebody else can have it. */
-static void
-leave_gate(struct guest *g)
+void
+door_leave_gate(struct guest *g)
 {
 	struct door *d = g->door;
 
@@ -130,12 +82,12 @@ leave_gate(struct guest *g)
 		loop_later(d->hub->loop, &d->admit);
 }
 
-static void
-forget(struct guest *g)
+void
+door_forget(struct guest *g)
 {
 	struct door *d = g->door;
 
-	leave_gate(g);
+	door_leave_gate(g);
 	loop_untimer(d->hub->loop, &g->again);
 	loop_untimer(d->hub->loop, &g->end);
 	if (g->watch.fd != -1) {
@@ -162,7 +114,7 @@ door_free(struct door *d)
 	loop_untimer(d->hub->loop, &d->late);
 	loop_untimer(d->hub->loop, &d->opens);
 	while (d->guests != NULL)
-		forget(d->guests);
+		door_forget(d->guests);
 	loop_unlater(d->hub->loop, &d->admit);
 	free((void *)(uintptr_t)d->launch.env);
 	free(d->program);
@@ -193,7 +145,7 @@ expel(struct door *d, uint32_t tag, const char *why)
 	hub_stranger(d->hub, "closing %s: %s", g->from, why);
 	g->expelled = 1;
 	if (!g->started)
-		forget(g);
+		door_forget(g);
 	else if (g->pid > 0)
 		kill(g->pid, SIGKILL);
 }
@@ -231,7 +183,7 @@ door_proven(struct door *d, uint32_t tag)
 	if (g == NULL)
 		return;
 	g->proven = 1;
-	leave_gate(g);
+	door_leave_gate(g);
 	watch_gate(d);
 }
 
@@ -274,7 +226,7 @@ enter(struct guest *g)
 	if (victim != 0 && !listener_proven(d->listener, victim))
 		expel(d, victim, "it has not proven itself, and others wait");
 	watch_gate(d);
-	start_channel(g);
+	door_start_channel(g);
 }
 
 /* The one that has waited longest of those that may enter now, or NULL and when
@@ -321,186 +273,6 @@ on_opens(void *arg)
 	loop_later(d->hub->loop, &d->admit);
 }
 
-/* Starting a channel. */
-
-static pid_t
-run_channel(struct door *d, int fd, const struct tether *t)
-{
-	d->launch.in = d->launch.out = fd;
-	d->launch.keep[0] = t->control[1];
-	d->launch.keep[1] = t->live[1];
-	d->launch.keep[2] = t->roll;
-	tether_text(t, d->control);
-	return launch(&d->launch);
-}
-
-/*
- * The connection is the channel's now. Its place in the loop is the liveness
- * pipe's, so that needs no memory.
- */
-static int
-follow(struct guest *g, const struct tether *t)
-{
-	struct loop *loop = g->door->hub->loop;
-
-	if (loop_child(loop, g->pid, on_ended, g) == -1) {
-		kill(g->pid, SIGKILL);
-		return -1;
-	}
-	loop_unwatch(loop, &g->watch);
-	loop_untimer(loop, &g->again);
-	close(g->watch.fd);
-	g->started = 1;
-	g->session = g->pid;
-	g->roll = t->roll;
-	g->watch.fd = t->live[0];
-	g->watch.fn = on_liveness;
-	loop_watch(loop, &g->watch);
-	return 0;
-}
-
-static int
-start(struct guest *g)
-{
-	struct door *d = g->door;
-	struct tether t;
-	int64_t now = loop_now(d->hub->loop);
-	int error;
-
-	if (tether_open(&t) == -1)
-		return -1;
-	g->pid = -1;
-	if (listener_spawned(d->listener, now, g->tag) == 0)
-		g->pid = run_channel(d, g->watch.fd, &t);
-	error = errno;
-	tether_passed(&t);
-	if (g->pid != -1 && follow(g, &t) == 0) {
-		net_adopt(t.control[0]);
-		hub_adopt(d->hub, t.control[0], t.control[0], 0, g->tag);
-		return 0;
-	}
-	listener_gone(d->listener, now, g->tag);
-	tether_cut(&t);
-	errno = error;
-	return -1;
-}
-
-static void
-start_channel(struct guest *g)
-{
-	log_debug("channel for %s", g->from);
-	if (start(g) == 0)
-		return;
-	log_error("unable to start a channel (%s): %s",
-	    g->door->launch.argv[0], strerror(errno));
-	g->pid = 0;
-	forget(g);
-}
-
-static void
-free_if_over(struct guest *g)
-{
-	if (g->watch.fd == -1 && g->pid == 0)
-		forget(g);
-}
-
-static void
-on_liveness(void *arg, short revents)
-{
-	struct guest *g = arg;
-	struct door *d = g->door;
-	char none[16];
-	ssize_t n = read(g->watch.fd, none, sizeof(none));
-
-	(void)revents;
-	if (n > 0 || (n == -1 && (errno == EAGAIN || errno == EINTR)))
-		return;
-	loop_unwatch(d->hub->loop, &g->watch);
-	close(g->watch.fd);
-	g->watch.fd = -1;
-	leave_gate(g);
-	listener_gone(d->listener, loop_now(d->hub->loop), g->tag);
-	hub_deliver(d->hub);
-	free_if_over(g);
-}
-
-/* Of a channel that did not end well, or whose client was not let in. */
-static void
-tell_end(const struct guest *g, int status)
-{
-	char how[64] = "its client has not proven itself: wrong key?";
-
-	if (g->expelled) /* and it was said why */
-		return;
-	if (WIFSIGNALED(status))
-		snprintf(how, sizeof(how), "killed by signal %d",
-		    WTERMSIG(status));
-	else if (WEXITSTATUS(status) != 0)
-		snprintf(how, sizeof(how), "exit status %d",
-		    WEXITSTATUS(status));
-	else if (g->proven)
-		return;
-	if (g->proven)
-		log_info("channel of %s: %s", g->from, how);
-	else
-		hub_stranger(g->door->hub, "channel of %s: %s", g->from, how);
-}
-
-/* To the channel, and to all that it has running. */
-static void
-signal_guest(const struct guest *g, int signo)
-{
-	if (g->session == 0 || g->watch.fd == -1)
-		return;
-	if (g->pid > 0)
-		kill(g->pid, signo);
-	roll_signal_file(g->roll, g->session, signo);
-}
-
-static void
-on_end(void *arg)
-{
-	signal_guest(arg, SIGKILL);
-}
-
-void
-door_signal(struct door *d, int signo)
-{
-	const struct guest *g;
-
-	for (g = d->guests; g != NULL; g = g->next)
-		signal_guest(g, signo);
-}
-
-/*
- * A channel that ends well leaves nothing that is not to be left. What another
- * one had running, nobody waits for. What it has taken comes back when that has
- * ended, as ever.
- */
-static void
-end_rest(struct guest *g)
-{
-	struct loop *loop = g->door->hub->loop;
-
-	if (g->watch.fd == -1)
-		return;
-	signal_guest(g, SIGTERM);
-	loop_timer(loop, &g->end, loop_now(loop) + KILL_MS);
-}
-
-static void
-on_ended(void *arg, pid_t pid, int status)
-{
-	struct guest *g = arg;
-
-	(void)pid;
-	g->pid = 0;
-	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
-		end_rest(g);
-	tell_end(g, status);
-	free_if_over(g);
-}
-
 /* Looking at the first bytes. */
 
 static void
@@ -545,7 +317,7 @@ look(struct guest *g)
 	if (loop_now(g->door->hub->loop) - g->since >= GATE_MS) {
 		hub_stranger(g->door->hub, "closing %s: no %s in time",
 		    g->from, g->waiting ? "channel" : "hello");
-		forget(g);
+		door_forget(g);
 		return;
 	}
 	if (n == -1 && (errno == EAGAIN || errno == EINTR)) {
@@ -563,7 +335,7 @@ look(struct guest *g)
 		if (n > 0)
 			hub_stranger(g->door->hub, "closing %s: it does not "
 			    "begin with a hello", g->from);
-		forget(g);
+		door_forget(g);
 	}
 }
 
@@ -613,7 +385,7 @@ on_accepted(void *arg, int fd, const struct addr *from)
 	g->watch.arg = g;
 	g->again.fn = on_again;
 	g->again.arg = g;
-	g->end.fn = on_end;
+	g->end.fn = door_on_end;
 	g->end.arg = g;
 	g->roll = -1;
 	if ((g->next = d->guests) != NULL)
