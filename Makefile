@@ -721,6 +721,7 @@ frame.o: buf.h frame.h msg.h slice.h tlv.h
 gate.o: gate.h slice.h
 gossip.o: buf.h chain.h core.h gossip.h hostport.h map.h msg.h outbox.h\
 	scratch.h slice.h tlv.h
+held.o: die.h held.h launch.h
 hold.o: fenwick.h hold.h msg.h pick.h requests.h rng.h slice.h tlv.h
 hostport.o: hostport.h msg.h slice.h tlv.h
 hub.o: acceptor.h addr.h buf.h conn.h core.h die.h gate.h hub.h hub_link.h\
