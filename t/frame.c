@@ -237,7 +237,6 @@ test_line_bound(void **state)
 	free(p);
 }
 
-/* What is put comes out again. */
 /* The last line need not be ended; of the others, what is left is cut short. The
  * reader goes on from there. */
 static void
@@ -251,7 +250,7 @@ test_last(void **state)
 	size_t i;
 
 	(void)state;
-	for (i = 0; i < sizeof(all) / sizeof(kinds[0]); i++) {
+	for (i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
 		memset(&r, 0, sizeof(r));
 		r.kind = all[i];
 		if (i < 3)
@@ -262,6 +261,7 @@ test_last(void **state)
 	}
 }
 
+/* What is put comes out again. */
 static void
 test_round_trip(void **state)
 {
