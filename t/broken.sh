@@ -169,10 +169,10 @@ tells 99 'nothing on offer satisfies' \
 put says '#!/bin/sh
 echo "says $2" >&2
 exit "$2"'
-start says lambda-listener -c 1 -f do/1 -f cast/1:cast says "$tmp/says"
+start says lambda-listener -c 1 -f end/1 -f cast/1:cast says "$tmp/says"
 start plbsays lambda-plb -c 1 says
 until_true 10 test -S "$LAMBDA_RUN/says.plb" || fail "no PLB"
-lambda-call says do 4 </dev/null
+lambda-call says end 4 </dev/null
 same $? 4
 lambda-call says cast 0 </dev/null
 same $? 0
@@ -211,16 +211,16 @@ stays() { # [OPTION ...]: a listener
 	start stay lambda-listener -c 2 stay "$tmp/stay"
 	stay=$pid
 }
-caller() { # MODE N
-	start caller lambda-call -b "$LAMBDA_RUN/broker" stay "$1" "$2"
+calls() { # MODE N
+	start calling lambda-call -b "$LAMBDA_RUN/broker" stay "$1" "$2"
 	here "$2"
 }
 
 # A channel is killed: its workers end, they and all that they started, and its
 # capacity is sold again.
 stays
-caller deaf "1000.1$id"
-caller deafchild "1000.2$id"
+calls deaf "1000.1$id"
+calls deafchild "1000.2$id"
 kill -9 "$(channel_of "$stay")"
 kill -9 "$(channel_of "$stay")"
 gone 6 "1000.1$id" || fail "a deaf worker outlives its channel"
@@ -241,8 +241,8 @@ while [ "$n" -lt 5 ]; do
 done
 most=0
 while kill -0 "$pid" 2>/dev/null; do
-	now=$(ps -A -o stat= -o args= | grep -v '^Z' |
-	    grep -c "[s]leep 1000.3$id$")
+	now=$(ps -A -o stat= -o args= | awk -v n="1000.3$id" \
+	    '$1 !~ /^Z/ && $2 == "sleep" && $3 == n' | wc -l)
 	[ "$now" -le "$most" ] || most=$now
 	sleep 0.02
 done
@@ -251,7 +251,7 @@ for pid in $callers; do
 done
 [ "$most" -ge 1 ] && [ "$most" -le 2 ] || fail "$most at once, capacity 2"
 gone 3 "1000.3$id" || fail "it outlives its time"
-caller deafchild "1000.4$id"
+calls deafchild "1000.4$id"
 stop "$pid"
 gone 10 "1000.4$id" || fail "it outlives its caller"
 start pool lambda-listener -c 1 -w line pool "$tmp/staying"
@@ -261,15 +261,15 @@ gone 3 "1000.5$id" || fail "what a pool's worker started outlives its time"
 
 # The listener is killed: the same, and who ends first takes nobody's signal
 # away.
-caller deaf "1000.6$id"
-caller deafchild "1000.7$id"
+calls deaf "1000.6$id"
+calls deafchild "1000.7$id"
 kill -9 "$stay"
 gone 6 "1000.6$id" || fail "a deaf worker outlives the listener"
 gone 6 "1000.7$id" || fail "what a worker started outlives the listener"
 
 # It is told to end, and told again: what runs is ended, and then it ends.
 stays
-caller deaf "1000.8$id"
+calls deaf "1000.8$id"
 kill "$stay"
 until_true 5 sh -c 'lambda-ctl orders | grep -q "kind sell module stay" && exit 1
     exit 0' || fail "it does not withdraw"
