@@ -202,9 +202,9 @@ sleep "$2"
 exit 0'
 put staying '#!/bin/sh
 while read -r f n; do sleep "$n"; echo done; done'
-channel_of() { # LISTENER: the pid of a channel of its
+channels_of() { # LISTENER: their pids
 	ps -A -o pid= -o ppid= -o args= |
-	    awk -v p="$1" '$2 == p && /lambda-channel/ { print $1; exit }'
+	    awk -v p="$1" '$2 == p && /lambda-channel/ { print $1 }'
 }
 id=$$
 stays() { # [OPTION ...]: a listener
@@ -221,8 +221,10 @@ calls() { # MODE N
 stays
 calls deaf "1000.1$id"
 calls deafchild "1000.2$id"
-kill -9 "$(channel_of "$stay")"
-kill -9 "$(channel_of "$stay")"
+channels=$(channels_of "$stay")
+same "$(echo "$channels" | wc -l | tr -d ' ')" 2
+# shellcheck disable=SC2086
+kill -9 $channels
 gone 6 "1000.1$id" || fail "a deaf worker outlives its channel"
 gone 6 "1000.2$id" || fail "what a worker started outlives its channel"
 same "$(lambda-call -b "$LAMBDA_RUN/broker" -T 10 -c 2 -L stay quick 0 \
