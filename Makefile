@@ -314,7 +314,7 @@ T_EPMD =	t/epmd.o buf.o epmd.o map.o registry.o
 T_FRAME =	t/frame.o frame.o buf.o msg.o msg_table.o tlv.o
 T_GATE =	t/gate.o gate.o
 T_LAUNCH =	t/launch.o launch.o die.o
-T_LISTENER =	t/listener.o outbox.o msg.o msg_table.o tlv.o buf.o map.o $(C_LISTENER)
+T_LISTENER =	t/listener.o attrs.o attrs_build.o outbox.o msg.o msg_table.o tlv.o buf.o map.o $(C_LISTENER)
 T_AUTHORITY =	t/authority.o t/drive.o outbox.o msg.o msg_table.o tlv.o buf.o map.o report.o\
 		scratch.o $(C_AUTHORITY)
 T_BOOTSTRAP =	t/bootstrap.o bootstrap.o outbox.o msg.o msg_table.o tlv.o buf.o map.o addr.o
@@ -767,8 +767,8 @@ latest.o: addr.h buf.h die.h latest.h loop.h map.h run.h sink.h slice.h
 launch.o: die.h launch.h
 lines.o: addr.h die.h lines.h log.h loop.h slice.h
 link.o: buf.h link.h msg.h sha256.h slice.h tlv.h
-listener.o: buf.h core.h listener.h listener_state.h log.h map.h msg.h\
-	outbox.h slice.h tlv.h
+listener.o: attrs.h buf.h core.h listener.h listener_state.h log.h map.h\
+	msg.h outbox.h slice.h tlv.h
 listener_share.o: buf.h core.h listener.h listener_state.h map.h msg.h\
 	outbox.h slice.h tlv.h
 log.o: die.h escape.h log.h
@@ -886,7 +886,7 @@ t/launch.o: launch.h
 t/lines.o: addr.h lines.h loop.h slice.h
 t/link.o: buf.h link.h msg.h sha256.h slice.h tlv.h
 t/listen.o: addr.h die.h net.h slice.h
-t/listener.o: buf.h core.h listener.h msg.h outbox.h slice.h tlv.h
+t/listener.o: attrs.h buf.h core.h listener.h msg.h outbox.h slice.h tlv.h
 t/log.o: die.h log.h
 t/loop.o: loop.h rng.h t/turns.h
 t/loop_watch.o: loop.h rng.h t/turns.h

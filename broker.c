@@ -253,9 +253,8 @@ on_refuse(struct broker *b, int64_t now, struct peer *p, const struct msg *m)
 static int
 on_drain(struct broker *b, int64_t now, struct peer *p, const struct msg *m)
 {
-	(void)now;
 	(void)m;
-	return p->place == NULL ? 0 : broker_exchange_drain(b, p);
+	return p->place == NULL ? 0 : broker_exchange_drain(b, now, p);
 }
 
 static int

@@ -193,8 +193,47 @@ place_new(struct broker *b, struct module *m, const struct peer_item *item)
 	return p;
 }
 
-/* Claims: which authorities announce an exchange. One that nobody announces
- * and that is not linked either is forgotten. */
+/* Leaving. */
+
+static void
+leave(struct broker *b, struct place *p)
+{
+	p->leaving = 1;
+	undial(b, p);
+	outbox_act(&b->out, ACT_DRAIN, p->peer->handle, 0, slice_str(""));
+}
+
+/* It said so, or nobody has announced it for a while. */
+static int
+is_going(const struct place *p, int64_t now)
+{
+	return p->draining || (p->unclaimed_at != 0 &&
+	    now >= p->unclaimed_at + BROKER_UNCLAIMED_MS);
+}
+
+/* Leave those that go, if the orders stand at one that stays. */
+static void
+leave_going(struct broker *b, int64_t now, struct module *m)
+{
+	struct place *p;
+	unsigned i;
+	int other = 0;
+
+	for (i = 0; i < m->nslots; i++)
+		if ((p = broker_place_at(m, i)) != NULL && !is_going(p, now))
+			other = 1;
+	if (!other)
+		return;
+	for (i = 0; i < m->nslots; i++)
+		if ((p = broker_place_at(m, i)) != NULL && is_going(p, now))
+			leave(b, p);
+}
+
+/*
+ * Claims: which authorities announce an exchange. One that nobody announces and
+ * that is not linked either is forgotten. One that is linked is not left for
+ * that: while no authority is there it is all that there is.
+ */
 
 static void
 unclaim(struct place *p, uint32_t authority)
@@ -218,14 +257,20 @@ unclaim_module(struct module *m, uint32_t authority)
 }
 
 static void
-sweep(struct broker *b, struct module *m)
+sweep(struct broker *b, int64_t now, struct module *m)
 {
 	struct place *p, *next;
 
 	for (p = m->places; p != NULL; p = next) {
 		next = p->next;
-		if (p->nclaims == 0 && p->peer == NULL)
+		if (p->nclaims > 0) {
+			p->unclaimed_at = 0;
+		} else if (p->peer == NULL) {
 			place_free(b, p);
+		} else if (p->unclaimed_at == 0) {
+			p->unclaimed_at = now;
+			broker_due(b, now + BROKER_UNCLAIMED_MS);
+		}
 	}
 }
 
@@ -234,10 +279,9 @@ broker_authority_lost(struct broker *b, int64_t now, struct peer *authority)
 {
 	struct module *m = NULL;
 
-	(void)now;
 	while ((m = broker_module_next(b, m)) != NULL) {
 		unclaim_module(m, authority->handle);
-		sweep(b, m);
+		sweep(b, now, m);
 	}
 }
 
@@ -287,43 +331,17 @@ broker_exchanges(struct broker *b, int64_t now, struct peer *authority,
 	struct peer_item item;
 	int r = 0;
 
-	(void)now;
 	if (m == NULL)
 		return 0;
 	unclaim_module(m, authority->handle);
 	while (r == 0 && item_next(&schema_peer_item, &list, &item) == 1)
 		r = claim(b, m, authority, &item);
-	sweep(b, m);
+	sweep(b, now, m);
+	leave_going(b, now, m);
 	return r;
 }
 
 /* Links to exchanges. */
-
-static void
-leave(struct broker *b, struct place *p)
-{
-	p->leaving = 1;
-	undial(b, p);
-	outbox_act(&b->out, ACT_DRAIN, p->peer->handle, 0, slice_str(""));
-}
-
-/* Leave those that drain, if the orders stand at another one too. */
-static void
-leave_draining(struct broker *b, struct module *m)
-{
-	struct place *p;
-	unsigned i;
-	int other = 0;
-
-	for (i = 0; i < m->nslots; i++)
-		if ((p = broker_place_at(m, i)) != NULL && !p->draining)
-			other = 1;
-	if (!other)
-		return;
-	for (i = 0; i < m->nslots; i++)
-		if ((p = broker_place_at(m, i)) != NULL && p->draining)
-			leave(b, p);
-}
 
 static int
 take_slot(struct place *p, struct peer *peer)
@@ -364,7 +382,7 @@ broker_exchange_up(struct broker *b, int64_t now, struct peer *peer)
 			    slice_str("unable to send it the orders"));
 			return;
 		}
-	leave_draining(b, p->module);
+	leave_going(b, now, p->module);
 }
 
 void
@@ -380,6 +398,7 @@ broker_exchange_down(struct broker *b, int64_t now, struct peer *peer)
 	peer->place = NULL;
 	p->peer = NULL;
 	p->draining = 0;
+	p->unclaimed_at = 0;
 	m->slot[p->slot] = NULL;
 	m->linked--;
 	while ((o = broker_order_next(m, o)) != NULL)
@@ -388,16 +407,16 @@ broker_exchange_down(struct broker *b, int64_t now, struct peer *peer)
 		m->bare_at = now;
 		broker_due(b, now + BROKER_NOTE_MS);
 	}
-	sweep(b, m);
+	sweep(b, now, m);
 }
 
 int
-broker_exchange_drain(struct broker *b, struct peer *peer)
+broker_exchange_drain(struct broker *b, int64_t now, struct peer *peer)
 {
 	if (peer->place->leaving)
 		return 0;
 	peer->place->draining = 1;
-	leave_draining(b, peer->place->module);
+	leave_going(b, now, peer->place->module);
 	return 0;
 }
 
@@ -436,6 +455,18 @@ note_bare(struct broker *b, int64_t now, struct module *m)
 			broker_note(b, o);
 }
 
+/* When one of them that nobody announces is to be left. */
+static void
+look_for_unclaimed(struct broker *b, int64_t now, struct module *m)
+{
+	const struct place *p;
+
+	leave_going(b, now, m);
+	for (p = m->places; p != NULL; p = p->next)
+		if (p->unclaimed_at != 0 && !is_going(p, now))
+			broker_due(b, p->unclaimed_at + BROKER_UNCLAIMED_MS);
+}
+
 void
 broker_modules_tick(struct broker *b, int64_t now)
 {
@@ -443,6 +474,7 @@ broker_modules_tick(struct broker *b, int64_t now)
 
 	for (m = broker_module_next(b, NULL); m != NULL; m = next) {
 		next = broker_module_next(b, m);
+		look_for_unclaimed(b, now, m);
 		if (m->norders == 0 && now >= m->idle_at + BROKER_LINGER_MS)
 			drop(b, m);
 		else if (m->norders == 0)

@@ -22,6 +22,7 @@
 #define BROKER_PLACES_MAX   64	  /* exchanges announced for a module */
 #define BROKER_SLOTS	    32	  /* of them linked at a time */
 #define BROKER_CLAIMS_MAX   8	  /* authorities that announce one exchange */
+#define BROKER_UNCLAIMED_MS 5000  /* without a claim: it drains, too */
 #define BROKER_LINGER_MS    10000 /* subscribed after the last order */
 #define BROKER_PENDING_MAX  64	  /* fills of an order not settled */
 #define BROKER_PENDING_MS   6000  /* a connect is settled after 5 s */
@@ -37,6 +38,8 @@ struct place {
 	struct peer *peer;  /* NULL: not linked */
 	unsigned slot;	    /* while linked: in the module and in stands */
 	int draining;	    /* it said so */
+	int64_t unclaimed_at; /* linked, and announced by nobody, since then;
+				 0: it is */
 	int leaving;	    /* nothing is sent there any more */
 	int shares;	    /* another was announced at its address, too */
 	uint32_t claim[BROKER_CLAIMS_MAX]; /* authorities that announce it */
@@ -160,7 +163,7 @@ int broker_exchanges(struct broker *, int64_t now, struct peer *authority,
     const struct msg_exchanges *);
 void broker_exchange_up(struct broker *, int64_t now, struct peer *);
 void broker_exchange_down(struct broker *, int64_t now, struct peer *);
-int broker_exchange_drain(struct broker *, struct peer *);
+int broker_exchange_drain(struct broker *, int64_t now, struct peer *);
 
 /* broker_order.c */
 

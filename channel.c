@@ -5,6 +5,7 @@
 #include "channel_core.h"
 
 #define QUANTITY_MAX RUNNING_MAX
+#define EARLY_MAX    (CHANNEL_ASKS * (LIST_MAX + 1024)) /* bytes */
 
 static uint64_t
 smaller(uint64_t a, uint64_t b)
@@ -29,6 +30,7 @@ channel_new(const struct id *own, uint64_t seed,
 	c->capacity = config->capacity;
 	c->over = INT64_MAX;
 	outbox_init(&c->out);
+	buf_init(&c->early, EARLY_MAX);
 	running_init(&c->running, seed);
 	crew_init(&c->crew, c->mode == CHANNEL_MUX);
 	return c;
@@ -40,6 +42,7 @@ channel_free(struct channel *c)
 	if (c == NULL)
 		return;
 	outbox_free(&c->out);
+	buf_free(&c->early);
 	running_free(&c->running);
 	crew_free(&c->crew);
 	free(c);
@@ -181,14 +184,38 @@ forward_connect(struct channel *c, const struct msg_connect *connect)
 }
 
 /* The listener's link is not up yet. */
-static void
-keep_connect(struct channel *c, const struct msg_connect *m)
+static int
+keep_connect(struct channel *c, const struct msg_connect *connect)
 {
-	struct channel_ask *ask = &c->ask[c->asks++];
+	struct tlv_writer w;
+	struct msg m;
+	size_t size;
+	void *room;
 
-	ask->connect = *m;
-	memcpy(ask->module, m->module.p, m->module.len);
-	ask->connect.module = slice_of(ask->module, m->module.len);
+	m.type = MSG_CONNECT;
+	m.u.connect = *connect;
+	size = msg_size(&m);
+	if ((room = buf_reserve(&c->early, size)) == NULL)
+		return -1;
+	tlv_writer_init(&w, room, size);
+	msg_encode(&m, &w);
+	buf_commit(&c->early, size);
+	c->asks++;
+	return 0;
+}
+
+static void
+forward_early(struct channel *c)
+{
+	struct slice early = buf_slice(&c->early);
+	struct tlv t;
+	struct msg m;
+
+	while (tlv_next(&early, &t) == 1 &&
+	    msg_decode(&m, t.type, t.value) == 1)
+		forward_connect(c, &m.u.connect);
+	buf_free(&c->early);
+	c->asks = 0;
 }
 
 static int
@@ -202,8 +229,7 @@ on_connect(struct channel *c, const struct msg_connect *m)
 	}
 	if (c->listener != 0)
 		return forward_connect(c, m);
-	keep_connect(c, m);
-	return 0;
+	return keep_connect(c, m);
 }
 
 /* What is void is nobody's to return. */
@@ -296,12 +322,8 @@ listener_message(struct channel *c, int64_t now, const struct msg *m)
 static void
 listener_up(struct channel *c, uint32_t peer)
 {
-	size_t i;
-
 	c->listener = peer;
-	for (i = 0; i < c->asks; i++)
-		forward_connect(c, &c->ask[i].connect);
-	c->asks = 0;
+	forward_early(c);
 }
 
 static void
@@ -341,6 +363,7 @@ static void
 client_down(struct channel *c)
 {
 	c->client = 0;
+	buf_free(&c->early);
 	c->asks = 0;
 	give_back(c, c->tokens);
 	c->tokens = 0;

@@ -12,11 +12,6 @@
 #include "crew.h"
 #include "running.h"
 
-struct channel_ask {
-	struct msg_connect connect;
-	unsigned char module[NAME_BYTES_MAX];
-};
-
 struct channel {
 	struct outbox out;
 	struct id own;
@@ -30,8 +25,8 @@ struct channel {
 	int served; /* there is or was a client */
 	int failed; /* there will be none */
 
-	struct channel_ask ask[CHANNEL_ASKS]; /* before the listener's link */
-	size_t asks;
+	struct buf early; /* connects before the listener's link: frames */
+	size_t asks;	  /* so many */
 	size_t asked; /* of the listener, without an answer */
 
 	uint64_t held;	   /* granted to us and not returned */

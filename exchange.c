@@ -109,13 +109,21 @@ retire_if_alone(struct exchange *x, int64_t now)
 	retire(x, now);
 }
 
+/* Its authority is gone, and nobody trades here. As long as a broker does, it may
+ * be all that is left of its module: brokers leave it once there is another. */
+static int
+is_left(const struct exchange *x)
+{
+	return x->orphan && x->brokers == 0 && !x->market.closed;
+}
+
 static void
 end_if_due(struct exchange *x, int64_t now)
 {
 	retire_if_alone(x, now);
-	if (x->orphan && now >= x->orphan_at && !x->market.closed) {
-		outbox_log(&x->out, LOG_INFO, "no authority for %d s: retiring",
-		    EXCHANGE_ORPHAN_MS / 1000);
+	if (is_left(x) && now >= x->orphan_at) {
+		outbox_log(&x->out, LOG_INFO, "neither authority nor broker "
+		    "for %d s: retiring", EXCHANGE_ORPHAN_MS / 1000);
 		retire(x, now);
 	}
 	if (!x->market.closed || x->stopped)
@@ -213,8 +221,8 @@ exchange_down(void *core, int64_t now, uint32_t handle)
 		match_run(&x->market, now);
 	} else if (p->role == ROLE_AUTHORITY && --x->authorities == 0) {
 		x->orphan = 1;
-		x->orphan_at = now + EXCHANGE_ORPHAN_MS;
 	}
+	x->orphan_at = now + EXCHANGE_ORPHAN_MS;
 	if (x->recent == p)
 		x->recent = NULL;
 	free(p);
@@ -325,7 +333,7 @@ exchange_deadline(const void *core)
 		at = r->until;
 	if (notice_due(&x->market))
 		at = earlier(at, x->waiting_at);
-	if (x->orphan && !x->market.closed)
+	if (is_left(x))
 		at = earlier(at, x->orphan_at);
 	if (x->alone_at != 0 && !x->market.closed)
 		at = earlier(at, x->alone_at);

@@ -17,7 +17,8 @@ struct exchange {
 	size_t module_len;
 	size_t brokers, authorities; /* peers */
 	int orphan;	    /* it had an authority, and has none */
-	int64_t orphan_at;  /* then, if it still is: it retires */
+	int64_t orphan_at;  /* then, if it still is and has no broker: it
+			       retires */
 	int64_t alone_at;   /* it retires if no authority has come, nor a broker
 				is there; 0: not known yet, or one is */
 	int64_t retire_at;  /* once it retires: it ends, at the latest */

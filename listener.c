@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "attrs.h"
 #include "listener_state.h"
 #include "log.h"
 
@@ -339,12 +340,17 @@ refuse(struct listener *l, uint32_t peer, const char *reason, int final)
 
 /* Why this connect gets nothing now, or NULL. */
 static const char *
-refusal(const struct listener *l, const struct chan *c, char buf[REASON_BYTES])
+refusal(const struct listener *l, const struct chan *c,
+    const struct msg_connect *m, char buf[REASON_BYTES])
 {
 	if (l->stopping)
 		return "the listener is ending";
 	if (c->old)
 		return "this channel runs old code, connect again";
+	/* It was filled before the newest publish. */
+	if (m->constraints.len > 0 &&
+	    !constraints_match(m->constraints, l->attrs))
+		return "what is published now is something else";
 	if (listener_left(l) > 0)
 		return NULL;
 	snprintf(buf, REASON_BYTES,
@@ -373,7 +379,7 @@ on_connect(struct listener *l, int64_t now, struct chan *c,
 	if (!slice_equal(m->module, l->module))
 		return refuse(l, c->peer, "another module is published here",
 		    1);
-	reason = refusal(l, c, buf);
+	reason = refusal(l, c, m, buf);
 	if (reason != NULL) {
 		l->sell = 1;
 		return refuse(l, c->peer, reason, 0);

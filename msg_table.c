@@ -153,6 +153,7 @@ static const struct field connect_fields[] = {
 	IDENT(msg_connect, 6, seller, 0),
 	IDENT(msg_connect, 8, exchange, 0),
 	UINT(msg_connect, 10, counter, 0, UINT_ANY),
+	GROUP(msg_connect, 13, constraints, 0, &schema_constraints),
 };
 static const struct field tokens_fields[] = {
 	UINT(msg_demand, 2, tokens, REQUIRED, COUNT_MAX),

@@ -90,7 +90,8 @@ show_exports(struct plb *p)
 	const struct pick_group *g, *chosen = NULL;
 	struct attrs a, best;
 
-	if (p->seen == p->hold.pick.stamp)
+	/* From one version to another what is shown changes last. */
+	if (p->seen == p->hold.pick.stamp || p->switch_at != NEVER)
 		return;
 	p->seen = p->hold.pick.stamp;
 	memset(&best, 0, sizeof(best));

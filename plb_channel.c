@@ -18,6 +18,9 @@ plb_connect(struct plb *p, const struct hold_channel *c,
 	m.u.connect.seller = c->seller;
 	m.u.connect.exchange = ask->exchange;
 	m.u.connect.counter = ask->counter;
+	if (!p->fixed)
+		m.u.connect.constraints = slice_of(p->constraints,
+		    p->constraints_len);
 	return outbox_send(&p->out, c->peer, &m);
 }
 

@@ -690,6 +690,38 @@ test_plb_releases(void **state)
 
 /* What exchanges say of orders. */
 
+/* An exchange whose authority is gone is not left before there is another one
+ * that somebody announces; and one that is announced again in time is kept. */
+static void
+test_unclaimed(void **state)
+{
+	struct msg m;
+
+	(void)state;
+	market(); /* at E1 and E2, of A1 */
+	drive_down(&d, A1);
+	drive_forget(&d);
+	drive_wait(&d, 10 * BROKER_UNCLAIMED_MS);
+	assert_false(drive_did(&d, ACT_DRAIN, NULL, NULL));
+	authority_up(A2);
+	drive_forget(&d);
+	exchanges(A2, "calc", E1, 0);
+	assert_true(drive_did(&d, ACT_DRAIN, NULL, NULL)); /* E2 */
+	assert_false(drive_did(&d, ACT_DRAIN, NULL, NULL));
+	drive_down(&d, A2);
+	drive_wait(&d, BROKER_UNCLAIMED_MS - 1);
+	authority_up(A1);
+	exchanges(A1, "calc", E1, 0);
+	drive_forget(&d);
+	drive_wait(&d, BROKER_UNCLAIMED_MS);
+	assert_false(drive_did(&d, ACT_DRAIN, NULL, NULL));
+	/* It is there still. */
+	drive_up(&d, LISTENER1, ROLE_LISTENER, 0, "", "");
+	sell(LISTENER1, 3, 4, "1.2.3.4:6000", "", "");
+	assert_true(drive_sent(&d, E1, MSG_SELL, &m));
+	assert_false(drive_sent(&d, E2, MSG_SELL, &m));
+}
+
 static void
 test_forwards(void **state)
 {
@@ -1022,7 +1054,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_subscribes), TEST(test_dials_and_undials),
 		TEST(test_authority_lost), TEST(test_wrong_instance),
-		TEST(test_address_again), TEST(test_drain), TEST(test_sell),
+		TEST(test_address_again), TEST(test_drain), TEST(test_unclaimed),
+		TEST(test_sell),
 		TEST(test_settled), TEST(test_own_address),
 		TEST(test_fill_whole), TEST(test_fill_part),
 		TEST(test_same_seller), TEST(test_many_fills),

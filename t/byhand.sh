@@ -64,7 +64,7 @@ stop "$authority"
 gone() {
 	! ps -p "$1" -o stat= | grep -q '^[^Z]'
 }
-logged exchange2 'no authority for 5 s: retiring'
+logged exchange2 'neither authority nor broker for 5 s: retiring'
 until_true 10 gone "$exchange" || fail "it has retired, and goes on"
 
 # What is not for it, it says.

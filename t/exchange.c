@@ -419,7 +419,8 @@ test_large_attributes(void **state)
 	assert_true(m.u.offers.sets.len <= 16 * 1024);
 }
 
-/* The end of its time: its last authority is gone and none comes back. */
+/* Its last authority is gone, and none comes back: it trades on as long as there
+ * is a broker, and then for a while. */
 static void
 test_orphan(void **state)
 {
@@ -431,45 +432,44 @@ test_orphan(void **state)
 	up(AUTHORITY, ROLE_AUTHORITY);
 	up(AUTHORITY + 5, ROLE_AUTHORITY);
 	down(AUTHORITY);
-	assert_true(deadline() == INT64_MAX);
 	down(AUTHORITY + 5);
+	assert_true(deadline() == INT64_MAX);
+	now += 10 * EXCHANGE_ORPHAN_MS;
+	tick();
+	sell(A, 1, 1);
+	buy(B, 2, 1, 0);
+	assert_int_equal(count(MSG_FILL, B), 1);
+	down(A);
+	assert_int_equal(count(MSG_DRAIN, 0), 0);
+	down(B);
 	assert_int_equal(deadline(), now + EXCHANGE_ORPHAN_MS);
 	now += EXCHANGE_ORPHAN_MS - 1;
-	tick();
-	assert_int_equal(ngot, 0);
-	up(AUTHORITY, ROLE_AUTHORITY);
-	now += 10;
-	tick();
-	assert_int_equal(ngot, 0);
-	down(AUTHORITY);
-	now += EXCHANGE_ORPHAN_MS;
-	tick();
-	assert_int_equal(count(MSG_DRAIN, 0), 2);
-	sell(A, 1, 1);
-	buy(A, 2, 1, 0);
-	assert_int_equal(count(MSG_FILL, 0), 0);
-	down(A);
-	down(B);
-	tick();
-	assert_true(act_of(ACT_STOP));
-}
-
-/* A broker that does not leave it does not keep it. */
-static void
-test_orphan_ends(void **state)
-{
-	(void)state;
-	up(AUTHORITY, ROLE_AUTHORITY);
-	down(AUTHORITY);
-	now += EXCHANGE_ORPHAN_MS;
-	tick();
-	assert_int_equal(deadline(), now + EXCHANGE_RETIRE_MS);
-	now += EXCHANGE_RETIRE_MS - 1;
 	tick();
 	assert_false(act_of(ACT_STOP));
 	now++;
 	tick();
 	assert_true(act_of(ACT_STOP));
+}
+
+/* Somebody comes back in time. */
+static void
+test_orphan_no_more(void **state)
+{
+	(void)state;
+	up(AUTHORITY, ROLE_AUTHORITY);
+	down(AUTHORITY);
+	down(A);
+	down(B);
+	now += EXCHANGE_ORPHAN_MS - 1;
+	up(A, ROLE_BROKER);
+	now += 10 * EXCHANGE_ORPHAN_MS;
+	tick();
+	down(A);
+	now += EXCHANGE_ORPHAN_MS - 1;
+	up(AUTHORITY, ROLE_AUTHORITY);
+	now += 10 * EXCHANGE_ORPHAN_MS;
+	tick();
+	assert_false(act_of(ACT_STOP));
 }
 
 /* Its authority died before they were linked; brokers come and go. */
@@ -517,7 +517,7 @@ main(void)
 		T(test_outbox_full),
 		T(test_large_attributes),
 		T(test_orphan),
-		T(test_orphan_ends),
+		T(test_orphan_no_more),
 		T(test_alone)
 	};
 

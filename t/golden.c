@@ -188,21 +188,27 @@ sell(struct msg *m)
 	m->u.sell.settled = reservations();
 }
 
-static void
-buy(struct msg *m)
+static struct slice
+constraints(void)
 {
 	struct constraints c;
 
 	c.version = slice_str("2.0+");
 	c.labels = words("disk=ssd", "zone=a");
 	c.export = slice_str("pi/1");
+	return group(&schema_constraints, &c);
+}
+
+static void
+buy(struct msg *m)
+{
 	m->u.buy.order = 8;
 	m->u.buy.module = slice_str("calc");
 	m->u.buy.missing = 1000;
 	m->u.buy.settled = 5;
 	m->u.buy.held = 4;
 	m->u.buy.age_ms = 70000;
-	m->u.buy.constraints = group(&schema_constraints, &c);
+	m->u.buy.constraints = constraints();
 }
 
 static void
@@ -264,6 +270,7 @@ connect_to(struct msg *m)
 	m->u.connect.seller = ident(0x30);
 	m->u.connect.exchange = ident(0x60);
 	m->u.connect.counter = 300;
+	m->u.connect.constraints = constraints();
 }
 
 static void

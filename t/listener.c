@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "attrs.h"
 #include "listener.h"
 
 #define BROKER	 100
@@ -261,6 +262,48 @@ test_refuse(void **state)
 	refused(1, "this is another listener");
 	connect_with(1, 1, "calc", NULL, 0);
 	expect_msg(1, MSG_DEMAND);
+}
+
+/* A connect by what was published before: it is not what was bought. */
+static void
+test_constraints(void **state)
+{
+	static const char *const versions[] = { "1.0", "2.0", "2.0" };
+	const char *why, *which;
+	struct buf a, c;
+	struct msg m;
+	int i;
+
+	(void)state;
+	buf_init(&c, LIST_MAX);
+	assert_int_equal(constraints_build(&c, "1.0", NULL, NULL, 0, &why,
+	    &which), 0);
+	for (i = 0; i < 3; i++) {
+		buf_init(&a, LIST_MAX);
+		assert_int_equal(attrs_build(&a, versions[i], NULL, NULL, 0,
+		    NULL, 0, &why, &which), 0);
+		assert_int_equal(listener_publish(l, now, buf_slice(&a)), 0);
+		buf_free(&a);
+		if (i > 0)
+			expect_msg((uint32_t)i, MSG_DRAIN);
+		channel_up((uint32_t)i + 1);
+		memset(&m, 0, sizeof(m));
+		m.type = MSG_CONNECT;
+		m.u.connect.quantity = 1;
+		m.u.connect.module = slice_str("calc");
+		m.u.connect.seller = own;
+		if (i < 2)
+			m.u.connect.constraints = buf_slice(&c);
+		assert_int_equal(listener_ops.message(l, now,
+		    (uint32_t)i + 1, &m), 0);
+		if (i == 1)
+			refused(2, "what is published now is something else");
+		else if (i == 0)
+			expect_msg(1, MSG_DEMAND);
+		else
+			expect_msg(3, MSG_DEMAND);
+	}
+	buf_free(&c);
 }
 
 /* The broker's refusal: nothing of the order is kept there, so it comes whole
@@ -553,6 +596,7 @@ main(void)
 		TEST(test_sell),
 		TEST(test_grant),
 		TEST(test_refuse),
+		TEST(test_constraints),
 		TEST(test_sell_refused),
 		TEST(test_settled),
 		TEST(test_settled_many),
