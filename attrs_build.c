@@ -18,17 +18,11 @@ invalid(struct complaint c, const char *why, const char *which)
 	return -1;
 }
 
-/* No control characters, and no spaces: these are printed in lines of words,
- * and functions are files. */
+/* These are printed in lines of words, and functions are files. */
 static int
-is_word(struct slice s)
+is_name(struct slice s)
 {
-	size_t i;
-
-	for (i = 0; i < s.len; i++)
-		if (s.p[i] <= ' ' || s.p[i] == 0x7f)
-			return 0;
-	return s.len > 0 && s.len <= NAME_BYTES_MAX;
+	return slice_is_word(s) && s.len <= NAME_BYTES_MAX;
 }
 
 static int
@@ -51,12 +45,8 @@ version_check(struct complaint c, const char *version, int constraint)
 static int
 is_function(struct slice name)
 {
-	size_t i;
-
-	for (i = 0; i < name.len; i++)
-		if (name.p[i] == '/')
-			return 0;
-	return is_word(name) && name.p[0] != '.';
+	return is_name(name) && name.p[0] != '.' &&
+	    memchr(name.p, '/', name.len) == NULL;
 }
 
 static int
@@ -111,7 +101,7 @@ labels_check(struct complaint c, char **words, size_t n)
 		return invalid(c, "too many labels", words[LABELS_MAX]);
 	for (i = 0; i < n; i++) {
 		label_split(slice_str(words[i]), &label, &value);
-		if (!is_word(label) || !is_word(value))
+		if (!is_name(label) || !is_name(value))
 			return invalid(c, "a label is label=value, such as"
 			    " zone=a", words[i]);
 	}

@@ -1,4 +1,3 @@
-#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -55,18 +54,6 @@ node_of(const struct known *k)
 	return slice_of(k->node, k->len);
 }
 
-/* A line's word: what a peer says is checked before it goes into one. */
-static int
-is_word(struct slice s)
-{
-	size_t i;
-
-	for (i = 0; i < s.len; i++)
-		if (!isgraph(s.p[i]))
-			return 0;
-	return s.len > 0;
-}
-
 static struct known *
 known_new(struct broker *b, struct slice node)
 {
@@ -109,9 +96,13 @@ learn(struct broker *b, const struct contact *c, int local)
 		host = broker_host(b);
 	if (hostport_any(host) && local)
 		host = slice_str("127.0.0.1");
-	if (hostport_any(host) || !is_word(host) || !is_word(port) ||
-	    !is_word(c->node))
+	/* What a peer says is checked before it goes into a line. */
+	if (hostport_any(host) || !slice_is_word(host) ||
+	    !slice_is_word(port) || !slice_is_word(c->node)) {
+		outbox_log(&b->out, LOG_DEBUG, "contact not printed: node "
+		    "'%.*s' at '%.*s'", SLICE_ARG(c->node), SLICE_ARG(c->dist));
 		return;
+	}
 	if (k == NULL && (k = known_new(b, c->node)) == NULL)
 		return;
 	if (k->local > 0 && !local)

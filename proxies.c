@@ -148,14 +148,10 @@ interpreter(void)
 
 /* May a file be called so, and a word in it? */
 static int
-is_word(struct slice name)
+is_file_name(struct slice name)
 {
-	size_t i;
-
-	for (i = 0; i < name.len; i++)
-		if (name.p[i] <= ' ' || name.p[i] == 0x7f || name.p[i] == '/')
-			return 0;
-	return name.len > 0 && name.len <= NAME_BYTES_MAX && name.p[0] != '.';
+	return slice_is_word(name) && name.len <= NAME_BYTES_MAX &&
+	    name.p[0] != '.' && memchr(name.p, '/', name.len) == NULL;
 }
 
 static int
@@ -167,7 +163,7 @@ write_proxy(const struct proxies *p, const char *tree, struct slice function,
 	FILE *f;
 	int fd, r;
 
-	if (!is_word(function))
+	if (!is_file_name(function))
 		return 0;
 	snprintf(name, sizeof(name), "%.*s", SLICE_ARG(function));
 	path = text("%s/%s", tree, name, 0);

@@ -38,18 +38,25 @@ slice_equal(struct slice a, struct slice b)
 	return a.len == b.len && (a.len == 0 || memcmp(a.p, b.p, a.len) == 0);
 }
 
-/* Can it be a name: something, and no space, control byte or slash in it? So
- * it is a word of a line and a part of a path. Its length is the caller's to
- * bound. */
+/* May it stand in a line as a word? Of any bytes but space and what controls:
+ * UTF-8 may. */
 static inline int
-slice_is_name(struct slice s)
+slice_is_word(struct slice s)
 {
 	size_t i;
 
 	for (i = 0; i < s.len; i++)
-		if (s.p[i] <= ' ' || s.p[i] == 0x7f || s.p[i] == '/')
+		if (s.p[i] <= ' ' || s.p[i] == 0x7f)
 			return 0;
 	return s.len > 0;
+}
+
+/* Can it be a name: a word with no slash in it? So it is a part of a path, too.
+ * Its length is the caller's to bound. */
+static inline int
+slice_is_name(struct slice s)
+{
+	return slice_is_word(s) && memchr(s.p, '/', s.len) == NULL;
 }
 
 /* For printf("%.*s"): the two arguments of a slice. */

@@ -945,6 +945,11 @@ test_contacts(void **state)
 	drive_up(&d, 32, ROLE_LISTENER, 0, "", "");
 	sell(32, 3, 4, ":6000", "a@h 1 2\nb@h", ":7000");
 	assert_false(drive_did(&d, BROKER_CONTACT, NULL, NULL));
+	/* A name is UTF-8. */
+	drive_up(&d, 33, ROLE_LISTENER, 0, "", "");
+	sell(33, 3, 4, ":6000", "n\xc3\xb8" "de@h", ":7000");
+	assert_true(drive_did(&d, BROKER_CONTACT,
+	    "n\xc3\xb8" "de@h 10.0.0.99 7000", NULL));
 }
 
 /* From E1, of a seller whose node is "n@h": where that is, and nothing else. */
