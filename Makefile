@@ -818,8 +818,8 @@ reserve.o: chain.h reserve.h
 resolvconf.o: addr.h dns.h resolvconf.h rng.h slice.h
 resolve.o: addr.h bootstrap.h buf.h dns.h msg.h outbox.h resolve.h rng.h\
 	run.h slice.h tlv.h
-resolve_epmd.o: addr.h bootstrap.h buf.h epmd.h msg.h outbox.h patient.h\
-	resolve.h slice.h tlv.h
+resolve_epmd.o: addr.h bootstrap.h buf.h epmd.h msg.h opt.h outbox.h\
+	patient.h resolve.h slice.h tlv.h
 resolve_srv.o: addr.h dns.h patient.h resolvconf.h resolve.h rng.h run.h\
 	slice.h
 rng.o: rng.h
@@ -836,7 +836,7 @@ tlv.o: slice.h tlv.h
 trial.o: buf.h launch.h loop.h msg.h slice.h tlv.h trial.h worker.h
 ucspi.o: ucspi.h
 want.o: addr.h attrs.h buf.h die.h msg.h opt.h slice.h tlv.h want.h
-whereis.o: addr.h buf.h conn.h die.h epmd.h log.h loop.h net.h slice.h\
+whereis.o: addr.h buf.h conn.h die.h epmd.h log.h loop.h net.h opt.h slice.h\
 	whereis.h
 worker.o: buf.h launch.h loop.h msg.h slice.h tlv.h worker.h
 workers.o: addr.h args.h buf.h channel.h conn.h core.h die.h frame.h gate.h\

@@ -1,30 +1,18 @@
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "addr.h"
 #include "alive.h"
 #include "die.h"
 #include "epmd.h"
 #include "log.h"
 #include "net.h"
+#include "opt.h"
 
 #define DELAY_MIN_MS 100
 #define DELAY_MAX_MS 10000
 #define ANSWER_MS    5000
-
-static void
-where(struct addr *a)
-{
-	const char *port = getenv("ERL_EPMD_PORT");
-	long n = port == NULL ? 0 : strtol(port, NULL, 10);
-
-	addr_parse(a, "127.0.0.1", 9, EPMD_PORT, NULL);
-	if (n > 0 && n <= 65535)
-		addr_set_port(a, (int)n);
-}
 
 static void
 hang_up(struct alive *l)
@@ -53,28 +41,34 @@ failed(struct alive *l, const char *reason)
 	loop_timer(l->loop, &l->timer, loop_now(l->loop) + delay);
 }
 
-/* The request is short, and the connection new: it goes out in one piece. */
-static int
+/* The request is short, and the connection new: it goes out in one piece. NULL,
+ * or what went wrong. */
+static const char *
 ask(struct alive *l)
 {
 	struct epmd_node node;
 	struct buf b;
 	struct slice bytes;
-	int r = -1;
+	const char *why = NULL;
+	ssize_t n;
 
 	memset(&node, 0, sizeof(node));
 	node.name = slice_str(l->name);
 	node.port = l->port;
 	node.type = EPMD_HIDDEN;
 	buf_init(&b, EPMD_BYTES_MAX);
-	if (epmd_ask_alive2(&b, &node) == 0) {
+	if (epmd_ask_alive2(&b, &node) == -1) {
+		why = strerror(errno);
+	} else {
 		bytes = buf_slice(&b);
-		if (write(l->watch.fd, bytes.p, bytes.len) ==
-		    (ssize_t)bytes.len)
-			r = 0;
+		n = write(l->watch.fd, bytes.p, bytes.len);
+		if (n == -1)
+			why = strerror(errno);
+		else if ((size_t)n < bytes.len)
+			why = "it takes only part of the request";
 	}
 	buf_free(&b);
-	return r;
+	return why;
 }
 
 static void
@@ -129,14 +123,16 @@ static void
 on_event(void *arg, short revents)
 {
 	struct alive *l = arg;
+	const char *why;
 
 	(void)revents;
 	if (l->watch.events == POLLIN) {
 		on_readable(l);
 		return;
 	}
-	if (net_connected(l->watch.fd) == -1 || ask(l) == -1) {
-		failed(l, strerror(errno));
+	why = net_connected(l->watch.fd) == -1 ? strerror(errno) : ask(l);
+	if (why != NULL) {
+		failed(l, why);
 		return;
 	}
 	l->watch.events = POLLIN;
@@ -147,16 +143,14 @@ static void
 on_timer(void *arg)
 {
 	struct alive *l = arg;
-	struct addr a;
 
 	if (l->watch.fd != -1) {
 		failed(l, "it does not answer");
 		return;
 	}
-	where(&a);
 	l->len = 0;
 	l->watch.events = POLLOUT;
-	if ((l->watch.fd = net_connect(&a)) == -1 ||
+	if ((l->watch.fd = net_connect(&l->epmd)) == -1 ||
 	    loop_watch(l->loop, &l->watch) == -1) {
 		failed(l, strerror(errno));
 		return;
@@ -178,6 +172,7 @@ alive_init(struct alive *l, struct loop *loop, const char *name,
 	l->loop = loop;
 	l->name = name;
 	l->port = port;
+	addr_parse(&l->epmd, "127.0.0.1", 9, opt_epmd_port(), NULL);
 	l->watch.fd = -1;
 	l->watch.fn = on_event;
 	l->timer.fn = on_timer;

@@ -10,6 +10,7 @@
 
 #include <stdint.h>
 
+#include "addr.h"
 #include "loop.h"
 
 #define ALIVE_REPLY_MAX 64
@@ -18,6 +19,7 @@ struct alive {
 	struct loop *loop;
 	const char *name;
 	uint16_t port; /* what is asked for under that name */
+	struct addr epmd;
 	struct watch watch; /* fd -1: no connection */
 	struct timer timer;
 	unsigned char reply[ALIVE_REPLY_MAX];
@@ -29,7 +31,7 @@ struct alive {
 
 /* Begin, with the EPMD on 127.0.0.1, at ERL_EPMD_PORT where that is set; the
  * struct and the name are the caller's. Dies (100) on a name that no node can
- * have. */
+ * have, or where ERL_EPMD_PORT is no port. */
 void alive_init(struct alive *, struct loop *, const char *name,
     uint16_t port);
 void alive_free(struct alive *);

@@ -76,7 +76,7 @@ take_option(struct program *p, int letter)
 		p->advertise = optarg;
 		break;
 	case 'd':
-		p->ready_fd = (int)opt_number('d', optarg, 1, 65535);
+		p->ready_fd = opt_fd('d', optarg);
 		break;
 	case 'k':
 		p->keyfile = optarg;

@@ -85,6 +85,9 @@ add_sources(struct program *p, int argc, char **argv)
 		if (bootstrap_add(p->core, argv[i], &why) == -1)
 			die(EXIT_USAGE, "source %s: %s", argv[i], why);
 	p->n = argc - optind;
+	for (i = 0; i < p->n; i++)
+		if (bootstrap_kind(p->core, i) == BOOTSTRAP_EPMD)
+			(void)opt_epmd_port(); /* rather now than in a child */
 }
 
 /* Files. */

@@ -67,7 +67,7 @@ parse(struct program *p, int argc, char **argv)
 			p->socket = optarg;
 			break;
 		case 'd':
-			p->ready_fd = (int)opt_number('d', optarg, 1, 65535);
+			p->ready_fd = opt_fd('d', optarg);
 			break;
 		case 'k':
 			p->keyfile = optarg;

@@ -63,7 +63,7 @@ take_option(struct program *p, int letter, char *arg)
 {
 	switch (letter) {
 	case 'd':
-		p->ready_fd = (int)opt_number('d', arg, 3, 65535);
+		p->ready_fd = opt_fd('d', arg);
 		break;
 	case 'E':
 		p->print = 1;
@@ -91,19 +91,10 @@ take_option(struct program *p, int letter, char *arg)
 static void
 take_environment(struct program *p)
 {
-	const char *port = getenv("ERL_EPMD_PORT");
 	char *addresses = getenv("ERL_EPMD_ADDRESS"), *one, *state = NULL;
-	char *end;
-	long n;
 
-	if (p->port == -1 && port != NULL && port[0] != '\0') {
-		n = strtol(port, &end, 10);
-		if (*end != '\0' || n < 1 || n > 65535)
-			die(EXIT_USAGE, "ERL_EPMD_PORT=%s: give a port", port);
-		p->port = (int)n;
-	}
 	if (p->port == -1)
-		p->port = EPMD_PORT;
+		p->port = opt_epmd_port();
 	if (p->nlisten > 0 || addresses == NULL)
 		return;
 	for (one = strtok_r(addresses, ", ", &state); one != NULL;

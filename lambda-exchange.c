@@ -37,7 +37,7 @@ parse(struct program *p, int argc, char **argv)
 	while ((letter = getopt(argc, argv, "d:k:qv")) != -1)
 		switch (letter) {
 		case 'd':
-			p->ready_fd = (int)opt_number('d', optarg, 1, 65535);
+			p->ready_fd = opt_fd('d', optarg);
 			break;
 		case 'k':
 			p->keyfile = optarg;

@@ -84,7 +84,7 @@ take_option(struct options *o, int letter, char *arg)
 		o->capacity = opt_number('c', arg, 1, CAPACITY_MAX);
 		break;
 	case 'd':
-		o->ready = (int)opt_number('d', arg, 3, 65535);
+		o->ready = opt_fd('d', arg);
 		break;
 	case 'f':
 		add('f', o->offer.functions, &o->offer.nfunctions, EXPORTS_MAX,

@@ -71,7 +71,7 @@ take_option(struct options *o, int letter, char *arg)
 		o->directory = arg;
 		break;
 	case 'd':
-		o->ready_fd = (int)opt_number(letter, arg, 3, 1000000);
+		o->ready_fd = opt_fd(letter, arg);
 		break;
 	case 'k':
 		o->keyfile = arg;

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "die.h"
+#include "epmd.h"
 #include "msg.h"
 #include "opt.h"
 
@@ -23,6 +24,14 @@ opt_number(int letter, const char *arg, uint64_t min, uint64_t max)
 		    letter, arg, (unsigned long long)min,
 		    (unsigned long long)max);
 	return n;
+}
+
+int
+opt_fd(int letter, const char *arg)
+{
+	int fd = (int)opt_number(letter, arg, STDERR_FILENO + 1, 65535);
+
+	return fcntl(fd, F_GETFD) == -1 ? -1 : fd;
 }
 
 int64_t
@@ -55,6 +64,23 @@ opt_name(const char *what, const char *arg)
 		die(EXIT_USAGE, "%s name '%s': give 1 to %d characters without "
 		    "space or slash", what, arg, NAME_BYTES_MAX);
 	return arg;
+}
+
+int
+opt_epmd_port(void)
+{
+	const char *text = getenv("ERL_EPMD_PORT");
+	char *end;
+	long port;
+
+	if (text == NULL || text[0] == '\0')
+		return EPMD_PORT;
+	port = strtol(text, &end, 10);
+	if (!isdigit((unsigned char)text[0]) || *end != '\0' || port < 1 ||
+	    port > 65535)
+		die(EXIT_USAGE, "ERL_EPMD_PORT=%s: give a port, 1 to 65535",
+		    text);
+	return (int)port;
 }
 
 const char *

@@ -13,6 +13,11 @@
 /* A whole number from min to max. */
 uint64_t opt_number(int letter, const char *arg, uint64_t min, uint64_t max);
 
+/* A descriptor to write readiness to: 3 to 65535, since those below have their
+ * uses, and it is closed later. -1 where nobody passed it: call this before
+ * anything is opened that could come by that number. */
+int opt_fd(int letter, const char *arg);
+
 /* Seconds, with a fraction ("0.5"), as milliseconds, from min_ms to max_ms. */
 int64_t opt_seconds(int letter, const char *arg, int64_t min_ms,
     int64_t max_ms);
@@ -23,6 +28,10 @@ void opt_address(int letter, const char *arg, int default_port, struct addr *);
 /* A module's, node's or function's name: 1 to 255 bytes, printable, without
  * space or slash. what says which ("module"). Returns arg. */
 const char *opt_name(const char *what, const char *arg);
+
+/* The port of the host's EPMD: ERL_EPMD_PORT, or 4369 where that is not set or
+ * empty. */
+int opt_epmd_port(void);
 
 /* The version that -V gives: itself, or for "@file" the first word of the file,
  * put into buf (OPT_VERSION_MAX bytes do). NULL with errno when the file cannot

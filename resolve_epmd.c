@@ -3,13 +3,13 @@
 #include <errno.h>
 #include <netdb.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "addr.h"
 #include "bootstrap.h"
 #include "epmd.h"
+#include "opt.h"
 #include "patient.h"
 #include "resolve.h"
 
@@ -103,7 +103,7 @@ ask_host(const struct addrinfo *list, const char *node)
 int
 resolve_epmd(const char *what)
 {
-	const char *at = strchr(what, '@'), *port = getenv("ERL_EPMD_PORT");
+	const char *at = strchr(what, '@');
 	const char *host = at == NULL ? "localhost" : at + 1;
 	char node[EPMD_NAME_MAX + 1], service[8];
 	struct addrinfo want, *list;
@@ -111,12 +111,11 @@ resolve_epmd(const char *what)
 
 	snprintf(node, sizeof(node), "%.*s",
 	    at == NULL ? (int)strlen(what) : (int)(at - what), what);
-	snprintf(service, sizeof(service), "%d", EPMD_PORT);
+	snprintf(service, sizeof(service), "%d", opt_epmd_port());
 	memset(&want, 0, sizeof(want));
 	want.ai_family = AF_UNSPEC;
 	want.ai_socktype = SOCK_STREAM;
-	error = getaddrinfo(host, port == NULL || *port == '\0' ? service :
-	    port, &want, &list);
+	error = getaddrinfo(host, service, &want, &list);
 	if (error != 0) {
 		resolve_why("%s: %s", host, gai_strerror(error));
 		return 1;

@@ -1,27 +1,12 @@
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "die.h"
 #include "log.h"
 #include "net.h"
+#include "opt.h"
 #include "whereis.h"
-
-static int
-epmd_port(void)
-{
-	const char *text = getenv("ERL_EPMD_PORT");
-	char *end;
-	long port;
-
-	if (text == NULL || text[0] == '\0')
-		return EPMD_PORT;
-	port = strtol(text, &end, 10);
-	if (*end != '\0' || port < 1 || port > 65535)
-		die(EXIT_USAGE, "ERL_EPMD_PORT=%s: give a port", text);
-	return (int)port;
-}
 
 /* Is not said again until there was an answer: an EPMD may come later. */
 static void
@@ -134,7 +119,7 @@ whereis_init(struct whereis *w, struct loop *loop, const char *node,
 	if (symbols < 1 || symbols > EPMD_LOOKUP_MAX)
 		die(EXIT_USAGE, "node name '%s': give name@host, in UTF-8",
 		    node);
-	addr_parse(&w->epmd, "127.0.0.1", 9, epmd_port(), NULL);
+	addr_parse(&w->epmd, "127.0.0.1", 9, opt_epmd_port(), NULL);
 	w->moved = moved;
 	w->arg = arg;
 	w->timer.fn = on_timer;
