@@ -30,10 +30,12 @@
 #define HOSTS_MS      1100 /* between two hosts files: their mtimes differ */
 #define HOSTS_AGAIN_MS 5000 /* after one could not be written */
 #define HOST_NAME_MAX_BYTES 256
+#define IPV6 1 /* of the loopback addresses */
 
 struct program {
 	const char *hosts;
-	const char *listen[ADDRESSES_MAX];
+	const char *names[ADDRESSES_MAX]; /* of -l, as given */
+	struct addr listen[ADDRESSES_MAX]; /* and what they are */
 	size_t nlisten;
 	int port, ready_fd, print;
 	struct addr bound[DESK_SOCKETS_MAX];
@@ -55,7 +57,7 @@ add_listen(struct program *p, const char *address)
 	if (p->nlisten == ADDRESSES_MAX)
 		die(EXIT_USAGE, "-l %s: at most %d addresses", address,
 		    ADDRESSES_MAX);
-	p->listen[p->nlisten++] = address;
+	p->names[p->nlisten++] = address;
 }
 
 static void
@@ -102,6 +104,29 @@ take_environment(struct program *p)
 		add_listen(p, one);
 }
 
+/* Erlang nodes ask one port of each host, so there is only one. */
+static void
+take_addresses(struct program *p)
+{
+	int usual = p->port == 0 ? EPMD_PORT : p->port;
+	struct addr *a;
+	size_t i;
+
+	for (i = 0; i < p->nlisten; i++) {
+		a = &p->listen[i];
+		opt_address('l', p->names[i], usual, a);
+		if (addr_is_unix(a))
+			die(EXIT_USAGE, "-l %s: Erlang nodes ask over TCP: "
+			    "give an IP address", p->names[i]);
+		if (addr_port(a) == usual)
+			addr_set_port(a, p->port);
+		if (addr_port(a) != p->port)
+			die(EXIT_USAGE, "-l %s: its port is not that of -p, "
+			    "%d, which all addresses have", p->names[i],
+			    p->port);
+	}
+}
+
 static void
 parse(struct program *p, int argc, char **argv)
 {
@@ -113,6 +138,7 @@ parse(struct program *p, int argc, char **argv)
 	if (optind != argc)
 		die_usage(SYNOPSIS);
 	take_environment(p);
+	take_addresses(p);
 }
 
 static int
@@ -157,7 +183,7 @@ is_listened(const struct program *p, const struct addr *a)
 	size_t i;
 
 	for (i = 0; i < p->nlisten; i++) {
-		opt_address('l', p->listen[i], EPMD_PORT, &b);
+		b = p->listen[i];
 		addr_set_port(&b, addr_port(a));
 		if (addr_equal(a, &b) || (addr_is_any(&b) &&
 		    a->u.sa.sa_family == b.u.sa.sa_family))
@@ -168,43 +194,63 @@ is_listened(const struct program *p, const struct addr *a)
 
 /* A host without IPv6 has no ::1; one that has it may not have our port 0 free
  * there. */
+static int
+may_be_missing(size_t i, int error)
+{
+	return i > IPV6 || (i == IPV6 && error != EADDRINUSE &&
+	    error != EACCES);
+}
+
+/*
+ * Where local nodes may ask, as far as the host has it. They look up the name
+ * of their own host, which /etc/hosts may have on an address of its own: on
+ * Debian it is 127.0.1.1, and 127.0.0.2 on SUSE and with nss-myhostname(8).
+ */
 static void
 listen_loopback(struct program *p, int fds[])
 {
-	static const char *const loopback[] = { "127.0.0.1:0", "[::1]:0" };
+	static const char *const loopback[] = {
+		"127.0.0.1:0", [IPV6] = "[::1]:0", "127.0.1.1:0", "127.0.0.2:0"
+	};
 	char text[ADDR_TEXT_MAX];
 	struct addr a;
 	size_t i;
 
-	for (i = 0; i < 2; i++) {
+	for (i = 0; i < sizeof(loopback) / sizeof(loopback[0]); i++) {
 		addr_parse(&a, loopback[i], strlen(loopback[i]), 0, NULL);
-		if (is_listened(p, &a))
+		if (is_listened(p, &a) ||
+		    listen_on(p, &a, &fds[p->nbound]) == 0)
 			continue;
-		if (listen_on(p, &a, &fds[p->nbound]) == 0)
-			continue;
-		if (i == 1 && errno != EADDRINUSE && errno != EACCES) {
-			log_debug("no %s: %s", addr_print(&a, text),
-			    strerror(errno));
-			continue;
-		}
-		die_errno(EXIT_TEMPORARY, "unable to listen on %s "
-		    "(is an epmd running? epmd -kill ends it)",
-		    addr_print(&a, text));
+		if (!may_be_missing(i, errno))
+			die_errno(EXIT_TEMPORARY, "unable to listen on %s "
+			    "(is an epmd running? epmd -kill ends it)",
+			    addr_print(&a, text));
+		log_debug("no %s: %s", addr_print(&a, text), strerror(errno));
 	}
 }
 
+/* All that a supervisor passes; the port of the first is what lists tell. */
 static void
-take_inherited(struct program *p, int fd, int fds[])
+take_passed(struct program *p, int n, int fds[])
 {
-	struct addr *bound = &p->bound[p->nbound];
 	char text[ADDR_TEXT_MAX];
+	struct addr *bound;
+	int i, fd;
 
-	if (net_local(fd, bound) == -1 || !net_is_listening(fd))
-		die(EXIT_USAGE, "LISTEN_FDS: descriptor %d is not a listening "
-		    "socket", fd);
-	fds[p->nbound++] = fd;
-	p->port = addr_port(bound);
-	log_info("listening on %s", addr_print(bound, text));
+	if (n > DESK_SOCKETS_MAX)
+		die(EXIT_USAGE, "LISTEN_FDS=%d: at most %d sockets", n,
+		    DESK_SOCKETS_MAX);
+	for (i = 0; i < n; i++) {
+		fd = NET_PASSED_FIRST + i;
+		bound = &p->bound[p->nbound];
+		if (!net_is_tcp(fd) || !net_is_listening(fd) ||
+		    net_local(fd, bound) == -1 || net_adopt(fd) == -1)
+			die(EXIT_USAGE, "LISTEN_FDS: descriptor %d is not a "
+			    "listening TCP socket", fd);
+		fds[p->nbound++] = fd;
+		log_info("listening on %s", addr_print(bound, text));
+	}
+	p->port = addr_port(&p->bound[0]);
 }
 
 static void
@@ -215,13 +261,7 @@ listen_named(struct program *p, int fds[])
 	size_t i;
 
 	for (i = 0; i < p->nlisten; i++) {
-		opt_address('l', p->listen[i],
-		    p->port == 0 ? EPMD_PORT : p->port, &a);
-		if (addr_is_unix(&a))
-			die(EXIT_USAGE, "-l %s: Erlang nodes ask over TCP: "
-			    "give an IP address", p->listen[i]);
-		if (p->port == 0)
-			addr_set_port(&a, 0);
+		a = p->listen[i];
 		if (listen_on(p, &a, &fds[p->nbound]) == -1)
 			die_errno(EXIT_TEMPORARY, "unable to listen on %s",
 			    addr_print(&a, text));
@@ -342,11 +382,11 @@ start(struct program *p)
 	int fds[DESK_SOCKETS_MAX];
 	unsigned clients = clients_max();
 	size_t i;
-	int fd;
+	int passed;
 
 	p->loop = loop_new();
-	if ((fd = net_inherited(NULL)) != -1) {
-		take_inherited(p, fd, fds);
+	if ((passed = net_passed()) > 0) {
+		take_passed(p, passed, fds);
 	} else {
 		listen_loopback(p, fds);
 		listen_named(p, fds);

@@ -13,9 +13,7 @@
 
 #include "net.h"
 
-#define BACKLOG	     1024
-#define LISTEN_FIRST 3 /* sd_listen_fds(3) */
-#define LISTEN_MOST  1024
+#define BACKLOG 1024
 
 static int
 fail_closed(int fd)
@@ -269,20 +267,27 @@ name_index(const char *list, const char *name)
 }
 
 int
-net_inherited(const char *name)
+net_passed(void)
 {
 	const char *pid = getenv("LISTEN_PID"), *fds = getenv("LISTEN_FDS");
-	const char *names = getenv("LISTEN_FDNAMES");
 	long n;
-	int i = 0, fd;
 
 	if (pid == NULL || fds == NULL || strtol(pid, NULL, 10) != getpid())
-		return -1;
+		return 0;
 	n = strtol(fds, NULL, 10);
+	return n < 0 || n > NET_PASSED_MAX ? 0 : (int)n;
+}
+
+int
+net_inherited(const char *name)
+{
+	const char *names = getenv("LISTEN_FDNAMES");
+	int i = 0, fd;
+
 	if (name != NULL && names != NULL)
 		i = name_index(names, name);
-	fd = LISTEN_FIRST + i;
-	if (i < 0 || i >= n || n > LISTEN_MOST || !net_is_listening(fd) ||
+	fd = NET_PASSED_FIRST + i;
+	if (i < 0 || i >= net_passed() || !net_is_listening(fd) ||
 	    net_adopt(fd) == -1)
 		return -1;
 	return fd;

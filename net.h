@@ -58,6 +58,15 @@ int net_remote(int fd, struct addr *);
 int net_inherited(const char *name);
 
 /*
+ * How many descriptors LISTEN_FDS passes to this process, from
+ * NET_PASSED_FIRST on, whatever they are: for who takes all of them, and calls
+ * net_adopt(). 0 to NET_PASSED_MAX.
+ */
+#define NET_PASSED_FIRST 3 /* sd_listen_fds(3) */
+#define NET_PASSED_MAX	 1024
+int net_passed(void);
+
+/*
  * Say that we are ready: a newline on descriptor fd (s6; -1: none), which is
  * then closed, and READY=1 to NOTIFY_SOCKET where that is set (also an
  * abstract name, '@' first). Failures are not errors.
