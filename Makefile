@@ -83,6 +83,7 @@ TESTS =\
 	t/conn.test\
 	t/conn_end.test\
 	t/crew.test\
+	t/desk.test\
 	t/dns.test\
 	t/discovery.test\
 	t/epmd.test\
@@ -308,6 +309,9 @@ T_STRANGERS =	t/strangers.o strangers.o
 T_TLV =		t/tlv.o tlv.o
 T_CHANNEL =	t/channel.o outbox.o msg.o msg_table.o tlv.o buf.o map.o $(C_CHANNEL)
 T_CREW =	t/crew.o crew.o
+T_DESK =	t/desk.o t/turns.o acceptor.o desk.o $(C_DISCOVERY) outbox.o msg.o msg_table.o tlv.o\
+		addr.o buf.o conn.o die.o log.o loop.o loop_timer.o loop_watch.o\
+		map.o net.o signals.o
 T_DISCOVERY =	t/discovery.o outbox.o msg.o msg_table.o tlv.o buf.o map.o\
 		$(C_DISCOVERY)
 T_EPMD =	t/epmd.o buf.o epmd.o map.o registry.o
@@ -439,6 +443,8 @@ t/channel.test: $(T_CHANNEL)
 	$(LINK) $(T_CHANNEL) $(CMOCKA)
 t/crew.test: $(T_CREW)
 	$(LINK) $(T_CREW) $(CMOCKA)
+t/desk.test: $(T_DESK)
+	$(LINK) $(T_DESK) $(CMOCKA)
 t/discovery.test: $(T_DISCOVERY)
 	$(LINK) $(T_DISCOVERY) $(CMOCKA)
 t/epmd.test: $(T_EPMD)
@@ -636,7 +642,7 @@ clean:
 
 acceptor.o: acceptor.h addr.h log.h loop.h net.h slice.h
 addr.o: addr.h slice.h
-alive.o: addr.h alive.h buf.h die.h epmd.h log.h loop.h net.h slice.h
+alive.o: addr.h alive.h buf.h die.h epmd.h log.h loop.h net.h opt.h slice.h
 args.o: args.h msg.h slice.h tlv.h
 asker.o: asker.h buf.h loop.h slice.h
 attrs.o: attrs.h buf.h msg.h slice.h tlv.h
@@ -857,6 +863,8 @@ t/channel.o: buf.h channel.h core.h crew.h frame.h msg.h outbox.h slice.h\
 t/conn.o: addr.h buf.h conn.h loop.h slice.h t/owner.h t/turns.h
 t/conn_end.o: addr.h buf.h conn.h loop.h net.h slice.h t/owner.h t/turns.h
 t/crew.o: crew.h
+t/desk.o: acceptor.h addr.h buf.h conn.h contacts.h desk.h discovery.h epmd.h\
+	log.h loop.h map.h msg.h net.h outbox.h registry.h slice.h t/turns.h tlv.h
 t/discovery.o: buf.h contacts.h discovery.h epmd.h log.h map.h msg.h outbox.h\
 	registry.h slice.h tlv.h
 t/dns.o: dns.h rng.h slice.h

@@ -17,7 +17,9 @@ set_events(struct acceptor *a, short events)
 static void
 on_again(void *arg)
 {
-	set_events(arg, POLLIN);
+	struct acceptor *a = arg;
+
+	set_events(a, a->held ? 0 : POLLIN);
 }
 
 static void
@@ -43,7 +45,7 @@ on_acceptable(void *arg, short revents)
 	int fd, i;
 
 	(void)revents;
-	for (i = 0; i < ACCEPT_A_TURN && a->watch.fd != -1; i++) {
+	for (i = 0; i < ACCEPT_A_TURN && a->watch.fd != -1 && !a->held; i++) {
 		if ((fd = net_accept(a->watch.fd, &from)) != -1) {
 			a->fn(a->arg, fd, &from);
 			continue;
@@ -60,6 +62,7 @@ int
 acceptor_open(struct acceptor *a, struct loop *loop, int fd)
 {
 	a->loop = loop;
+	a->held = 0;
 	a->told = 0;
 	memset(&a->watch, 0, sizeof(a->watch));
 	memset(&a->again, 0, sizeof(a->again));
@@ -70,6 +73,14 @@ acceptor_open(struct acceptor *a, struct loop *loop, int fd)
 	a->again.fn = on_again;
 	a->again.arg = a;
 	return loop_watch(loop, &a->watch);
+}
+
+void
+acceptor_hold(struct acceptor *a, int held)
+{
+	a->held = held;
+	if (a->watch.fd != -1 && a->again.slot == 0)
+		set_events(a, held ? 0 : POLLIN);
 }
 
 void

@@ -18,10 +18,11 @@ struct acceptor {
 	struct loop *loop;
 	struct watch watch;
 	struct timer again; /* while accepting is paused */
+	int held;	    /* acceptor_hold() */
 	int told;	    /* the log has said that it is, */
 	int64_t told_at;    /* and when */
 	/* A connection, non-blocking and the owner's now, and from where. The
-	 * owner may call acceptor_close() in it. */
+	 * owner may call acceptor_close() and acceptor_hold() in it. */
 	void (*fn)(void *arg, int fd, const struct addr *from);
 	void *arg;
 };
@@ -29,6 +30,9 @@ struct acceptor {
 /* Accept on fd, which becomes the acceptor's; fn and arg are set by then. 0, or
  * -1 with ENOMEM. */
 int acceptor_open(struct acceptor *, struct loop *, int fd);
+
+/* Leave whoever comes in the backlog, and take them again. */
+void acceptor_hold(struct acceptor *, int held);
 
 /* Accept no more. It may be closed already. */
 void acceptor_close(struct acceptor *);

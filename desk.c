@@ -14,6 +14,7 @@
 struct guest {
 	struct desk *desk;
 	uint32_t number;
+	size_t answers; /* of those of the desk */
 	struct conn conn;
 };
 
@@ -28,6 +29,7 @@ desk_init(struct desk *d, struct loop *loop, struct discovery *core,
 	d->loop = loop;
 	d->core = core;
 	d->nguests = clients;
+	d->answers_max = DESK_ANSWERS_MAX;
 	d->guests = calloc(clients, sizeof(*d->guests));
 	if (d->guests == NULL)
 		die_errno(EXIT_TEMPORARY, "unable to start");
@@ -80,6 +82,40 @@ is_gone(const struct guest *g)
 	    errno != EINTR);
 }
 
+/* Is there room for a list? It counts until the client is gone, which gets
+ * nothing more. */
+static int
+take_room(struct guest *g, size_t len)
+{
+	struct desk *d = g->desk;
+
+	if (len <= EPMD_BYTES_MAX)
+		return 0;
+	if (len > d->answers_max - d->answers) {
+		if (!d->over)
+			log_error("clients do not read their lists: %lu bytes "
+			    "wait for them, others get none",
+			    (unsigned long)d->answers);
+		d->over = 1;
+		errno = ENOBUFS;
+		return -1;
+	}
+	g->answers += len;
+	d->answers += len;
+	return 0;
+}
+
+static void
+give_room(struct guest *g)
+{
+	struct desk *d = g->desk;
+
+	d->answers -= g->answers;
+	g->answers = 0;
+	if (d->answers <= d->answers_max / 2)
+		d->over = 0;
+}
+
 static void
 to_guest(struct guest *g, const struct act *a)
 {
@@ -87,7 +123,8 @@ to_guest(struct guest *g, const struct act *a)
 		return;
 	switch (a->kind) {
 	case ACT_SEND:
-		if (conn_write(&g->conn, a->bytes.p, a->bytes.len) == -1)
+		if (take_room(g, a->bytes.len) == -1 ||
+		    conn_write(&g->conn, a->bytes.p, a->bytes.len) == -1)
 			conn_fail(&g->conn, errno);
 		break;
 	case ACT_DRAIN:
@@ -135,6 +172,19 @@ desk_deliver(struct desk *d)
 
 /* Clients. */
 
+/* Whoever comes waits in the backlog, or need not wait any more. */
+static void
+hold(struct desk *d, int full)
+{
+	size_t i;
+
+	if (d->full == full)
+		return;
+	d->full = full;
+	for (i = 0; i < d->nsockets; i++)
+		acceptor_hold(&d->sockets[i], full);
+}
+
 static ssize_t
 on_input(void *arg, const unsigned char *p, size_t n)
 {
@@ -158,8 +208,10 @@ on_closed(void *arg, int error)
 		    strerror(error));
 	d->guests[g->number - 1] = NULL;
 	discovery_closed(d->core, loop_now(d->loop), g->number);
+	give_room(g);
 	free(g);
 	desk_deliver(d);
+	hold(d, 0);
 }
 
 static const struct conn_ops guest_ops = { on_input, NULL, NULL, on_closed };
@@ -184,6 +236,7 @@ static int
 admit(struct desk *d, int fd, const struct addr *from)
 {
 	struct guest *g = calloc(1, sizeof(*g));
+	int64_t due;
 
 	if (g == NULL)
 		return -1;
@@ -191,11 +244,6 @@ admit(struct desk *d, int fd, const struct addr *from)
 	g->number = discovery_open(d->core, loop_now(d->loop),
 	    is_local(fd, from));
 	desk_deliver(d);
-	if (g->number == 0) {
-		free(g);
-		errno = EMFILE;
-		return -1;
-	}
 	if (conn_open(&g->conn, d->loop, fd, fd, 0, EPMD_BYTES_MAX,
 	    DISCOVERY_ANSWER_MAX, &guest_ops, g) == -1) {
 		discovery_closed(d->core, loop_now(d->loop), g->number);
@@ -203,18 +251,28 @@ admit(struct desk *d, int fd, const struct addr *from)
 		return -1;
 	}
 	d->guests[g->number - 1] = g;
-	if (d->tick.slot == 0)
-		loop_timer(d->loop, &d->tick, discovery_deadline(d->core));
+	due = discovery_deadline(d->core);
+	if (d->tick.slot == 0 || due < d->tick.due)
+		loop_timer(d->loop, &d->tick, due);
 	return 0;
 }
 
 static void
 on_accepted(void *arg, int fd, const struct addr *from)
 {
-	if (admit(arg, fd, from) == 0)
-		return;
-	log_error("unable to serve a client: %s", strerror(errno));
-	close(fd);
+	struct desk *d = arg;
+
+	if (admit(d, fd, from) == 0) {
+		d->error = 0;
+	} else {
+		if (errno != d->error)
+			log_error("unable to serve a client: %s",
+			    strerror(errno));
+		d->error = errno;
+		close(fd);
+	}
+	if (discovery_room(d->core) == 0)
+		hold(d, 1);
 }
 
 /* Clients that speak put the deadline off, so it is looked at when it comes and

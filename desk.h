@@ -12,6 +12,9 @@
 #include "loop.h"
 
 #define DESK_SOCKETS_MAX 32
+/* Bytes of all lists (NAMES, DUMP) that clients have not read yet; one that
+ * would make them more is closed. Other answers are short. */
+#define DESK_ANSWERS_MAX (64u * 1024 * 1024)
 
 struct guest;
 
@@ -23,6 +26,11 @@ struct desk {
 	struct acceptor sockets[DESK_SOCKETS_MAX];
 	size_t nsockets;
 	struct timer tick;
+	int full;	    /* not accepting until a client is closed */
+	int error;	    /* errno of why the last client was not served, or 0 */
+	size_t answers_max; /* DESK_ANSWERS_MAX, but in a test */
+	size_t answers;	    /* bytes of lists to clients that are still there */
+	int over;	    /* it was said that they are too many */
 	/* The hosts file is not what it was. */
 	void (*hosts)(void *arg);
 	void *arg;

@@ -9,7 +9,6 @@ struct discovery *
 discovery_new(const struct discovery_config *config)
 {
 	struct discovery *d = calloc(1, sizeof(*d));
-	unsigned i;
 
 	assert(config->clients > DISCOVERY_ROOM &&
 	    config->clients <= DISCOVERY_CLIENTS_MAX);
@@ -30,10 +29,6 @@ discovery_new(const struct discovery_config *config)
 		discovery_free(d);
 		return NULL;
 	}
-	for (i = d->max; i-- > 0;) {
-		d->clients[i].next = d->unused;
-		d->unused = &d->clients[i];
-	}
 	return d;
 }
 
@@ -44,7 +39,7 @@ discovery_free(struct discovery *d)
 
 	if (d == NULL)
 		return;
-	for (i = 0; d->clients != NULL && i < d->max; i++)
+	for (i = 0; i < d->used; i++)
 		if (d->clients[i].state == PROBING)
 			entry_free(d->clients[i].entry);
 	free(d->clients);
@@ -78,7 +73,7 @@ discovery_number(const struct discovery *d, const struct client *c)
 struct client *
 discovery_client(const struct discovery *d, uint32_t n)
 {
-	assert(n > 0 && n <= d->max);
+	assert(n > 0 && n <= d->used);
 	assert(d->clients[n - 1].state != FREE);
 	return &d->clients[n - 1];
 }
@@ -114,10 +109,40 @@ discovery_close(struct discovery *d, int64_t now, struct client *c,
     const char *why)
 {
 	c->state = ENDING;
+	d->closing += !c->closing;
+	c->closing = 1;
 	discovery_silent_remove(d, c);
 	silent_add(d, now, c);
 	outbox_act(&d->out, ACT_CLOSE, discovery_number(d, c), 0,
 	    slice_str(why));
+}
+
+unsigned
+discovery_room(const struct discovery *d)
+{
+	return d->max - d->n;
+}
+
+static int
+is_crowded(const struct discovery *d)
+{
+	return d->n - d->closing > d->max - DISCOVERY_ROOM;
+}
+
+/* Those that had their time to speak go. */
+static void
+make_room(struct discovery *d, int64_t now)
+{
+	struct client *c;
+
+	if (is_crowded(d) && !d->crowded) {
+		d->crowded = 1;
+		outbox_log(&d->out, LOG_ERROR, "%u connections: those that are "
+		    "silent longest are closed", d->n);
+	}
+	while (is_crowded(d) && (c = d->first) != NULL && !c->closing &&
+	    now - c->heard >= DISCOVERY_HURRY_MS)
+		discovery_close(d, now, c, "too many connections");
 }
 
 uint32_t
@@ -125,16 +150,17 @@ discovery_open(struct discovery *d, int64_t now, int local)
 {
 	struct client *c = d->unused;
 
-	if (d->n >= d->max - DISCOVERY_ROOM && d->first != NULL)
-		discovery_close(d, now, d->first, "too many connections");
-	if (c == NULL)
-		return 0;
-	d->unused = c->next;
+	assert(discovery_room(d) > 0);
+	if (c != NULL)
+		d->unused = c->next;
+	else
+		c = &d->clients[d->used++];
 	d->n++;
 	memset(c, 0, sizeof(*c));
 	c->state = ASKING;
 	c->local = local;
 	silent_add(d, now, c);
+	make_room(d, now);
 	return discovery_number(d, c);
 }
 
@@ -144,6 +170,7 @@ discovery_unregister(struct discovery *d, int64_t now, struct client *c)
 	outbox_log(&d->out, LOG_DEBUG, "node %.*s is gone",
 	    SLICE_ARG(c->entry->node.name));
 	registry_remove(&d->registry, c->entry);
+	d->nodes_full = 0;
 	c->entry = NULL;
 	c->state = ENDING;
 	silent_add(d, now, c);
@@ -162,7 +189,10 @@ discovery_closed(struct discovery *d, int64_t now, uint32_t n)
 	c->state = FREE;
 	c->next = d->unused;
 	d->unused = c;
+	d->closing -= c->closing != 0;
 	d->n--;
+	if (d->n < d->max - DISCOVERY_ROOM)
+		d->crowded = 0;
 }
 
 /*
@@ -255,11 +285,14 @@ discovery_tick(struct discovery *d, int64_t now)
 	while ((c = d->first) != NULL &&
 	    now - c->heard >= DISCOVERY_IDLE_MS)
 		discovery_close(d, now, c, "silent for too long");
+	make_room(d, now);
 }
 
 int64_t
 discovery_deadline(const struct discovery *d)
 {
-	return d->first == NULL ? INT64_MAX :
-	    d->first->heard + DISCOVERY_IDLE_MS;
+	if (d->first == NULL)
+		return INT64_MAX;
+	return d->first->heard +
+	    (is_crowded(d) ? DISCOVERY_HURRY_MS : DISCOVERY_IDLE_MS);
 }

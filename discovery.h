@@ -17,7 +17,9 @@
  * A client is a connection; its number is given by discovery_open() and is
  * good until discovery_closed(). One that does not register is closed once it
  * was answered, or was silent for DISCOVERY_IDLE_MS. Where the clients are too
- * many, the one that has been silent longest makes room; nodes never do.
+ * many, the one that has been silent longest makes room, if only it had
+ * DISCOVERY_HURRY_MS to speak; nodes never do. Nodes never take the last
+ * DISCOVERY_ROOM places either, so that lookups are always answered.
  */
 
 #include "contacts.h"
@@ -25,6 +27,7 @@
 #include "registry.h"
 
 #define DISCOVERY_IDLE_MS   60000 /* epmd's default */
+#define DISCOVERY_HURRY_MS  1000  /* and where there are too many clients */
 #define DISCOVERY_ROOM	    16	  /* clients, kept free for who comes next */
 #define DISCOVERY_CLIENTS_MAX 65536
 /* Bytes of the longest answer, and so of a list. */
@@ -58,7 +61,11 @@ struct discovery *discovery_new(const struct discovery_config *);
 void discovery_free(struct discovery *);
 struct outbox *discovery_out(struct discovery *);
 
-/* A connection: its number, from 1 to config.clients, or 0: no room, close it.
+/* How many connections there is room for now. With none, whoever comes waits
+ * until discovery_closed(), which discovery_tick() sees to. */
+unsigned discovery_room(const struct discovery *);
+
+/* A connection, for which there is room: its number, from 1 to config.clients.
  * local: of this host, so that it may register. */
 uint32_t discovery_open(struct discovery *, int64_t now, int local);
 

@@ -40,13 +40,26 @@ refuse(struct discovery *d, int64_t now, struct client *c,
 	    REGISTRY_REFUSED));
 }
 
+/* Those that only ask need connections, too. */
+static int
+has_room(struct discovery *d)
+{
+	if (d->registry.nlive < d->max - DISCOVERY_ROOM)
+		return 1;
+	if (!d->nodes_full)
+		outbox_log(&d->out, LOG_ERROR, "%lu nodes are registered: no "
+		    "more are taken", (unsigned long)d->registry.nlive);
+	d->nodes_full = 1;
+	return 0;
+}
+
 static void
 accept_node(struct discovery *d, int64_t now, struct client *c,
     struct entry *e)
 {
 	uint32_t seconds = d->seconds + (uint32_t)(now / 1000);
 
-	if (registry_add(&d->registry, e, seconds) == -1) {
+	if (!has_room(d) || registry_add(&d->registry, e, seconds) == -1) {
 		refuse(d, now, c, &e->node);
 		entry_free(e);
 		return;

@@ -22,9 +22,10 @@ struct client {
 	enum client_state state;
 	int local;
 	int sized;	     /* the length of its request has come before */
+	int closing;	     /* the shell has been told to close it */
 	int64_t heard;
 	struct entry *entry; /* PROBING: not in the registry */
-	struct client *prev, *next; /* of the silent, or free */
+	struct client *prev, *next; /* of the silent, or used before */
 };
 
 struct discovery {
@@ -36,9 +37,13 @@ struct discovery {
 	uint16_t port;
 	int relaxed;
 	char host[DISCOVERY_HOST_MAX];
-	struct client *clients;
+	struct client *clients; /* pages that no client was in stay untouched */
 	unsigned max, n;
-	struct client *unused; /* a list by next */
+	unsigned used;	       /* of clients: what is behind was never used */
+	unsigned closing;      /* of n: the shell has been told to close them */
+	struct client *unused; /* of what was used, a list by next */
+	/* Said already, and still so: too many clients, nodes, contacts. */
+	int crowded, nodes_full, contacts_full;
 	/* All but the registered, the one longest silent first. */
 	struct client *first, *last;
 };

@@ -19,6 +19,7 @@ static struct acceptor a;
 static struct addr bound;
 static int came[MANY], ncame;
 static int ends; /* the owner closes it in its callback */
+static int most; /* with so many it has enough, where that is not 0 */
 
 static void
 on_accepted(void *arg, int fd, const struct addr *from)
@@ -29,6 +30,8 @@ on_accepted(void *arg, int fd, const struct addr *from)
 	came[ncame++] = fd;
 	if (ends)
 		acceptor_close(&a);
+	if (ncame == most)
+		acceptor_hold(&a, 1);
 }
 
 static int
@@ -40,7 +43,7 @@ setup(void **state)
 	assert_int_equal(addr_parse(&any, "127.0.0.1:0", 11, 0, NULL), 0);
 	if (turns_setup(state) == -1 || (fd = net_listen(&any, &bound)) == -1)
 		return -1;
-	ncame = ends = 0;
+	ncame = ends = most = 0;
 	a.fn = on_accepted;
 	a.arg = &a;
 	return acceptor_open(&a, loop, fd);
@@ -82,6 +85,22 @@ test_many(void **state)
 	call(MANY);
 	UNTIL(ncame == MANY);
 	hang_up(MANY);
+}
+
+/* Who comes meanwhile waits. */
+static void
+test_held(void **state)
+{
+	(void)state;
+	most = 2;
+	call(5);
+	UNTIL(ncame == 2);
+	assert_idle();
+	assert_int_equal(ncame, 2);
+	most = 0;
+	acceptor_hold(&a, 0);
+	UNTIL(ncame == 5);
+	hang_up(5);
 }
 
 static void
@@ -145,6 +164,7 @@ main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(test_many),
+		TEST(test_held),
 		TEST(test_closed_in_it),
 		TEST(test_no_descriptors),
 	};

@@ -448,19 +448,58 @@ silent_ones_make_room(void **state)
 	first = opened(1);
 	for (i = 2; i < CLIENTS - DISCOVERY_ROOM; i++)
 		opened(1);
-	expect_none();
-	now++;
+	/* Not yet: it has its time to speak. */
 	opened(1);
+	assert_int_equal(expect(ACT_LOG, 0).value, LOG_ERROR);
+	assert_int_equal(discovery_deadline(d), DISCOVERY_HURRY_MS);
+	now += DISCOVERY_HURRY_MS;
+	discovery_tick(d, now);
 	expect(ACT_CLOSE, first);
 	expect_none();
+	/* One for one, and none for those that are about to go. */
+	opened(1);
+	expect(ACT_CLOSE, first + 1);
+	discovery_tick(d, now);
+	expect_none();
 	discovery_closed(d, now, first);
-	while (discovery_open(d, now, 1) != 0)
-		;
+	discovery_closed(d, now, first + 1);
+	while (discovery_room(d) > 0)
+		opened(1);
 	assert_int_equal(discovery_nodes(d), 1);
 	while (next(&act))
-		;
+		assert_int_equal(act.kind, ACT_CLOSE); /* it said so before */
 	discovery_closed(d, now, a);
-	assert_int_equal(discovery_open(d, now, 1), a);
+	assert_int_equal(opened(1), a);
+}
+
+static void
+nodes_leave_room(void **state)
+{
+	char alive[] = "\0\16x\1aM\0\0\6\0\5\0\1a\0\0";
+	struct slice request = slice_of(alive, sizeof(alive) - 1);
+	uint32_t a = 0, c;
+	int i;
+
+	(void)state;
+	for (i = 0; i < CLIENTS - DISCOVERY_ROOM; i++) {
+		alive[13]++;
+		a = registered(request);
+	}
+	alive[13]++;
+	for (i = 0; i < 3; i++) {
+		c = opened(1);
+		if (i == 0) /* said once */
+			expect(ACT_LOG, 0);
+		say(c, request);
+		if (i == 0)
+			expect(ACT_LOG, 0);
+		expect_bytes(c, REFUSED);
+		expect_none();
+		discovery_closed(d, now, c);
+	}
+	/* One that comes again takes no other one's place. */
+	discovery_closed(d, now, a);
+	expect_bytes(asked(request), OK);
 }
 
 /* Contacts. */
@@ -589,6 +628,7 @@ main(void)
 		R(relaxed),
 		T(silent_ones_are_closed),
 		T(silent_ones_make_room),
+		T(nodes_leave_room),
 		T(contact_is_answered),
 		T(own_nodes_have_an_address_too),
 		T(lines_that_say_nothing),

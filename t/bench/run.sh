@@ -253,6 +253,10 @@ in_f_idle() {
 	call=$!
 	lambda-bootstrap -q 127.0.0.1:4370 >/dev/null &
 	bootstrap=$!
+	# shellcheck disable=SC3045
+	(ulimit -n 20000 2>/dev/null
+	    exec lambda-discovery -q -p 0 </dev/null) &
+	discovery=$!
 	sleep 60 &
 	bare=$!
 	until_true sh -c 'lambda-ctl exchanges | grep -q linked'
@@ -266,12 +270,14 @@ in_f_idle() {
 	program lambda-plb "$plb"
 	program "lambda-call, waiting" "$call"
 	program lambda-bootstrap "$bootstrap"
+	program "lambda-discovery, ulimit -n 20000" "$discovery"
 	program lambda-solo "$PPID"
 	row "sleep(1)" "$(private "$bare")" KiB
 	# shellcheck disable=SC2086
 	{
-		kill $plb $call $bootstrap $bare $listener
-		wait $plb $call $bootstrap $bare $listener 2>/dev/null
+		kill $plb $call $bootstrap $discovery $bare $listener
+		wait $plb $call $bootstrap $discovery $bare $listener \
+		    2>/dev/null
 	}
 }
 
