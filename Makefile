@@ -125,6 +125,7 @@ TESTS =\
 	t/plb_run.test\
 	t/plb_switch.test\
 	t/proxies.test\
+	t/replace.test\
 	t/report.test\
 	t/requests.test\
 	t/resolvconf.test\
@@ -293,6 +294,7 @@ T_LOOP_WATCH =	t/loop_watch.o t/turns.o rng.o die.o loop.o loop_timer.o\
 		loop_watch.o signals.o
 T_NET =		t/net.o net.o addr.o
 T_NET_START =	t/net_start.o net.o addr.o
+T_REPLACE =	t/replace.o replace.o
 T_RUN =		t/run.o run.o addr.o die.o
 T_SINK =	t/sink.o t/turns.o sink.o buf.o die.o loop.o loop_timer.o loop_watch.o\
 		signals.o
@@ -413,6 +415,8 @@ t/net.test: $(T_NET)
 	$(LINK) $(T_NET) $(CMOCKA)
 t/net_start.test: $(T_NET_START)
 	$(LINK) $(T_NET_START) $(CMOCKA)
+t/replace.test: $(T_REPLACE)
+	$(LINK) $(T_REPLACE) $(CMOCKA)
 t/run.test: $(T_RUN)
 	$(LINK) $(T_RUN) $(CMOCKA)
 t/sink.test: $(T_SINK)
@@ -926,6 +930,7 @@ t/plb_run.o: buf.h core.h msg.h outbox.h plb.h slice.h t/drive.h t/fake.h\
 t/plb_switch.o: attrs.h buf.h core.h msg.h outbox.h plb.h slice.h t/drive.h\
 	t/fake.h tlv.h
 t/proxies.o: addr.h attrs.h buf.h die.h msg.h proxies.h slice.h tlv.h
+t/replace.o: replace.h slice.h
 t/report.o: buf.h msg.h outbox.h report.h scratch.h slice.h tlv.h
 t/requests.o: msg.h requests.h slice.h tlv.h
 t/resolvconf.o: addr.h dns.h resolvconf.h rng.h slice.h

@@ -1,6 +1,7 @@
 #include <arpa/inet.h>
 
 #include <ctype.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -122,15 +123,14 @@ link_last(struct contacts *c, struct whereabouts *w)
 }
 
 static struct whereabouts *
-node_new(struct contacts *c, struct slice node, const char **why)
+node_new(struct contacts *c, struct slice node)
 {
 	struct whereabouts *w;
 
 	if (c->nodes.n >= CONTACTS_MAX) {
-		*why = "too many nodes";
+		errno = ENOBUFS;
 		return NULL;
 	}
-	*why = "no memory";
 	if ((w = calloc(1, sizeof(*w) + node.len)) == NULL)
 		return NULL;
 	memcpy(w->bytes, node.p, node.len);
@@ -156,15 +156,15 @@ withdraw(struct contacts *c, struct slice node)
 }
 
 static int
-locate(struct contacts *c, struct slice node, const char *ip, unsigned port,
-    const char **why)
+locate(struct contacts *c, struct slice node, const char *ip, unsigned port)
 {
 	struct whereabouts *w = map_get(&c->nodes, node);
 
-	if (w != NULL && strcmp(w->ip, ip) == 0 && w->port == port)
-		return 0;
-	if (w == NULL && (w = node_new(c, node, why)) == NULL)
+	if (w == NULL && (w = node_new(c, node)) == NULL)
 		return -1;
+	w->round = c->round;
+	if (strcmp(w->ip, ip) == 0 && w->port == port)
+		return 0;
 	snprintf(w->ip, sizeof(w->ip), "%s", ip);
 	w->port = (uint16_t)port;
 	unlink_node(c, w);
@@ -172,29 +172,57 @@ locate(struct contacts *c, struct slice node, const char *ip, unsigned port,
 	return 1;
 }
 
+static int
+refuse(const char **why, int error, const char *text)
+{
+	*why = text;
+	errno = error;
+	return -1;
+}
+
 int
 contacts_line(struct contacts *c, struct slice line, const char **why)
 {
 	struct slice node = word(&line), ip = word(&line), port = word(&line);
 	char text[CONTACTS_IP_MAX];
+	int r;
 
 	if (node.len == 0 || node.p[0] == '#')
 		return 0;
-	*why = "give NODE IP PORT, or NODE - -";
 	if (port.len == 0 || word(&line).len > 0)
-		return -1;
-	*why = "the node's name is too long";
+		return refuse(why, EINVAL, "give NODE IP PORT, or NODE - -");
 	if (node.len > CONTACTS_NODE_MAX)
-		return -1;
+		return refuse(why, EINVAL, "the node's name is too long");
 	if (is(ip, "-") && is(port, "-"))
 		return withdraw(c, node);
-	*why = "the second word is no IP address";
 	if (parse_ip(ip, text) == -1)
-		return -1;
-	*why = "the third word is no port";
+		return refuse(why, EINVAL, "the second word is no IP address");
 	if (parse_port(port) == 0)
-		return -1;
-	return locate(c, node, text, parse_port(port), why);
+		return refuse(why, EINVAL, "the third word is no port");
+	if ((r = locate(c, node, text, parse_port(port))) == -1)
+		return refuse(why, errno, errno == ENOBUFS ?
+		    "too many nodes" : "no memory");
+	return r;
+}
+
+void
+contacts_again(struct contacts *c)
+{
+	c->round++;
+}
+
+size_t
+contacts_end(struct contacts *c)
+{
+	struct whereabouts *w, *next;
+	size_t n = 0;
+
+	for (w = c->first; w != NULL; w = next) {
+		next = w->next;
+		if (w->round != c->round)
+			n += (size_t)withdraw(c, w->node);
+	}
+	return n;
 }
 
 /* The hosts file. */

@@ -25,6 +25,7 @@ struct whereabouts {
 	struct slice node;	  /* points into bytes */
 	char ip[CONTACTS_IP_MAX]; /* as written, without brackets */
 	uint16_t port;
+	unsigned round; /* of the lines that named it last */
 	struct whereabouts *prev, *next;
 	unsigned char bytes[];
 };
@@ -32,6 +33,7 @@ struct whereabouts {
 struct contacts {
 	struct map nodes;
 	struct whereabouts *first, *last; /* by when they changed last */
+	unsigned round; /* how often the lines began anew */
 	uint64_t seed;
 };
 
@@ -40,9 +42,14 @@ void contacts_free(struct contacts *);
 
 /* Take a line (without its newline): 1 when it changed something, 0 when not,
  * for empty lines and those that begin with '#' too; -1 with *why, a static
- * sentence, for one that says nothing of the kind, or when there are too many
- * or there is no memory. */
+ * sentence, and errno: EINVAL for one that says nothing of the kind, ENOBUFS
+ * for CONTACTS_MAX, or ENOMEM. */
 int contacts_line(struct contacts *, struct slice line, const char **why);
+
+/* The lines come anew; and they have ended: nodes that none of them named since
+ * are withdrawn. How many these are. */
+void contacts_again(struct contacts *);
+size_t contacts_end(struct contacts *);
 
 /* NULL where nothing is known. */
 const struct whereabouts *contacts_find(const struct contacts *,

@@ -1,4 +1,5 @@
 #include <assert.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -251,6 +252,20 @@ discovery_input(struct discovery *d, int64_t now, uint32_t n,
 
 /* Contacts. */
 
+/* Nor is there room for those that come next, which is said once. */
+static void
+bad_line(struct discovery *d, struct slice line, unsigned long n,
+    const char *why)
+{
+	int full = errno != EINVAL;
+
+	if (!full || !d->contacts_full)
+		outbox_log(&d->out, LOG_ERROR, "line %lu: %s: %.*s", n, why,
+		    SLICE_ARG(line));
+	if (full)
+		d->contacts_full = 1;
+}
+
 void
 discovery_line(struct discovery *d, struct slice line, unsigned long n)
 {
@@ -258,8 +273,7 @@ discovery_line(struct discovery *d, struct slice line, unsigned long n)
 
 	switch (contacts_line(&d->contacts, line, &why)) {
 	case -1:
-		outbox_log(&d->out, LOG_ERROR, "line %lu: %s: %.*s", n, why,
-		    SLICE_ARG(line));
+		bad_line(d, line, n, why);
 		break;
 	case 1:
 		outbox_log(&d->out, LOG_DEBUG, "contact %.*s",
@@ -267,6 +281,26 @@ discovery_line(struct discovery *d, struct slice line, unsigned long n)
 		outbox_act(&d->out, DISCOVERY_HOSTS, 0, 0, slice_of(NULL, 0));
 		break;
 	}
+	if (d->contacts.nodes.n < CONTACTS_MAX)
+		d->contacts_full = 0;
+}
+
+void
+discovery_lines_again(struct discovery *d)
+{
+	contacts_again(&d->contacts);
+}
+
+void
+discovery_lines_end(struct discovery *d)
+{
+	size_t n = contacts_end(&d->contacts);
+
+	if (n == 0)
+		return;
+	outbox_log(&d->out, LOG_DEBUG, "%lu contacts are not there any more",
+	    (unsigned long)n);
+	outbox_act(&d->out, DISCOVERY_HOSTS, 0, 0, slice_of(NULL, 0));
 }
 
 int

@@ -8,7 +8,8 @@
  * PORT_PLEASE2 for NODE is answered by the node that is registered under that
  * name. Where there is none and the name is `name@host': by the contact of
  * that node; where host is this host, by the node registered as `name'. Extra
- * of such an answer is the address, in text.
+ * of such an answer is the address, in text; of a node of this host that has no
+ * contact it is empty: which of the host's addresses it is on nobody told.
  *
  * A registration lasts exactly as long as its connection. A name that is taken
  * is refused only once the shell has looked whether the connection of the node
@@ -76,9 +77,13 @@ void discovery_closed(struct discovery *, int64_t now, uint32_t client);
 void discovery_probed(struct discovery *, int64_t now, uint32_t client,
     int gone);
 
-/* A line of contacts, with its number. */
+/* A line of contacts, with its number; the end of them. */
 void discovery_line(struct discovery *, struct slice line,
     unsigned long number);
+void discovery_lines_end(struct discovery *);
+
+/* They come anew: what is not among them until their end is withdrawn then. */
+void discovery_lines_again(struct discovery *);
 
 /* Append the hosts file: 0, or -1 with ENOMEM or ENOBUFS. */
 int discovery_hosts(const struct discovery *, struct buf *);

@@ -160,7 +160,7 @@ find_remote(const struct discovery *d, struct slice name, struct epmd_node *n)
 		n->lowest = EPMD_LOWEST;
 	}
 	n->name = name;
-	n->extra = slice_str(w != NULL ? w->ip : "127.0.0.1");
+	n->extra = slice_str(w != NULL ? w->ip : NULL);
 	return 1;
 }
 

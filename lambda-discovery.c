@@ -27,7 +27,7 @@
 #define SYNOPSIS      "[-Eqv] [-d fd] [-H hostsfile] [-l address] [-p port]"
 #define FILES_OWN     64   /* descriptors for what are not clients */
 #define ADDRESSES_MAX 16   /* of -l */
-#define HOSTS_MS      1100 /* between two hosts files: their mtimes differ */
+#define HOSTS_MS      150  /* between two hosts files; see REPLACE_KEPT */
 #define HOSTS_AGAIN_MS 5000 /* after one could not be written */
 #define HOST_NAME_MAX_BYTES 256
 #define IPV6 1 /* of the loopback addresses */
@@ -45,9 +45,14 @@ struct program {
 	struct discovery *core;
 	struct desk desk;
 	struct lines input;
+	struct replace file; /* the hosts file */
 	struct timer write;
-	int64_t written; /* when the hosts file was, or will be no earlier */
+	int64_t written; /* when it was, or will be no earlier */
+	int error;	 /* errno of why it could not be, or 0 */
 };
+
+/* A file whose number may be given again is of another second. */
+typedef char hosts_files_differ[HOSTS_MS * (REPLACE_KEPT - 1) > 1000 ? 1 : -1];
 
 /* Options. */
 
@@ -299,7 +304,7 @@ write_hosts(struct program *p)
 	buf_init(&text, CONTACTS_HOSTS_MAX);
 	r = discovery_hosts(p->core, &text);
 	if (r == 0)
-		r = replace_file(p->hosts, buf_slice(&text));
+		r = replace_file(&p->file, buf_slice(&text));
 	buf_free(&text);
 	return r;
 }
@@ -311,13 +316,19 @@ on_write(void *arg)
 	int64_t now = loop_now(p->loop);
 
 	p->written = now + HOSTS_MS;
-	if (write_hosts(p) == 0)
+	if (write_hosts(p) == 0) {
+		if (p->error != 0)
+			log_info("writing %s again", p->hosts);
+		p->error = 0;
 		return;
-	log_error("unable to write %s: %s", p->hosts, strerror(errno));
+	}
+	if (errno != p->error)
+		log_error("unable to write %s: %s", p->hosts, strerror(errno));
+	p->error = errno;
 	loop_timer(p->loop, &p->write, now + HOSTS_AGAIN_MS);
 }
 
-/* Whoever reads the file looks at seconds: two of them are never in one. */
+/* At once, but for what follows close behind. */
 static void
 on_hosts(void *arg)
 {
@@ -341,6 +352,15 @@ on_line(void *arg, const char *line, size_t len, unsigned long number)
 }
 
 static void
+on_lines_end(void *arg)
+{
+	struct program *p = arg;
+
+	discovery_lines_end(p->core);
+	desk_deliver(&p->desk);
+}
+
+static void
 on_term(void *arg, int signo)
 {
 	(void)signo;
@@ -353,8 +373,10 @@ on_hup(void *arg, int signo)
 	struct program *p = arg;
 
 	(void)signo;
-	if (lines_again(&p->input))
-		log_info("reading standard input again");
+	if (!lines_again(&p->input))
+		return;
+	log_info("reading standard input again");
+	discovery_lines_again(p->core);
 }
 
 static void
@@ -399,10 +421,12 @@ start(struct program *p)
 		desk_listen(&p->desk, fds[i]);
 	p->write.fn = on_write;
 	p->write.arg = p;
+	replace_init(&p->file, p->hosts);
 	if (p->hosts != NULL && write_hosts(p) == -1)
 		die_errno(EXIT_TEMPORARY, "unable to write %s", p->hosts);
 	p->written = loop_now(p->loop) + HOSTS_MS;
 	lines_init(&p->input, p->loop, 0, on_line, p);
+	p->input.end = on_lines_end;
 	loop_signal(p->loop, SIGTERM, on_term, p);
 	loop_signal(p->loop, SIGINT, on_term, p);
 	loop_signal(p->loop, SIGHUP, on_hup, p);
@@ -423,6 +447,7 @@ main(int argc, char **argv)
 	loop_run(p.loop);
 	lines_stop(&p.input);
 	loop_untimer(p.loop, &p.write);
+	replace_free(&p.file);
 	desk_free(&p.desk);
 	discovery_free(p.core);
 	loop_free(p.loop);

@@ -24,13 +24,42 @@ write_all(int fd, struct slice s)
 	return 0;
 }
 
+void
+replace_init(struct replace *r, const char *path)
+{
+	size_t i;
+
+	r->path = path;
+	r->next = 0;
+	for (i = 0; i < REPLACE_KEPT; i++)
+		r->kept[i] = -1;
+}
+
+static void
+keep(struct replace *r, int fd)
+{
+	if (r->kept[r->next] != -1)
+		close(r->kept[r->next]);
+	r->kept[r->next] = fd;
+	r->next = (r->next + 1) % REPLACE_KEPT;
+}
+
+void
+replace_free(struct replace *r)
+{
+	size_t i;
+
+	for (i = 0; i < REPLACE_KEPT; i++)
+		keep(r, -1);
+}
+
 int
-replace_file(const char *path, struct slice bytes)
+replace_file(struct replace *r, struct slice bytes)
 {
 	char temp[REPLACE_PATH_MAX];
-	int fd, n, error;
+	int fd, held, n, error;
 
-	n = snprintf(temp, sizeof(temp), "%s.new", path);
+	n = snprintf(temp, sizeof(temp), "%s.new", r->path);
 	if (n < 0 || (size_t)n >= sizeof(temp)) {
 		errno = ENAMETOOLONG;
 		return -1;
@@ -41,12 +70,17 @@ replace_file(const char *path, struct slice bytes)
 	if (fd == -1)
 		return -1;
 	error = write_all(fd, bytes) == -1 ? errno : 0;
+	held = fcntl(fd, F_DUPFD_CLOEXEC, 0);
 	if (close(fd) == -1 && error == 0)
 		error = errno;
-	if (error == 0 && rename(temp, path) == 0)
+	if (error == 0 && rename(temp, r->path) == 0) {
+		keep(r, held);
 		return 0;
+	}
 	if (error == 0)
 		error = errno;
+	if (held != -1)
+		close(held);
 	unlink(temp);
 	errno = error;
 	return -1;

@@ -531,21 +531,74 @@ contact_is_answered(void **state)
 }
 
 static void
-own_nodes_have_an_address_too(void **state)
+own_nodes_by_their_whole_name(void **state)
 {
 	(void)state;
 	registered(ALIVE("a"));
 	expect_last(asked(BYTES("\0\7za@here")),
-	    BYTES("w\0\1aM\0\0\6\0\5\0\6a@here\0\11" "127.0.0.1"));
+	    BYTES("w\0\1aM\0\0\6\0\5\0\6a@here\0\0"));
 	expect_last(asked(BYTES("\0\23za@here.example.org")),
-	    BYTES("w\0\1aM\0\0\6\0\5\0\22a@here.example.org\0\11"
-	    "127.0.0.1"));
+	    BYTES("w\0\1aM\0\0\6\0\5\0\22a@here.example.org\0\0"));
 	expect_last(asked(BYTES("\0\10za@there")), BYTES("w\1"));
 	/* Its contact may lag behind, but knows the address. */
 	line("a@here 10.0.0.1 1");
 	expect(DISCOVERY_HOSTS, 0);
 	expect_last(asked(BYTES("\0\7za@here")),
 	    BYTES("w\0\1aM\0\0\6\0\5\0\6a@here\0\10" "10.0.0.1"));
+}
+
+/* SIGHUP. */
+static void
+lines_that_come_anew(void **state)
+{
+	(void)state;
+	line("a@b 10.0.0.2 258");
+	line("c@d 10.0.0.3 258");
+	expect(DISCOVERY_HOSTS, 0);
+	expect(DISCOVERY_HOSTS, 0);
+	discovery_lines_end(d);
+	expect_none();
+	discovery_lines_again(d);
+	line("a@b 10.0.0.2 258");
+	expect_last(asked(BYTES("\0\4zc@d")),
+	    BYTES("w\0\1\2M\0\0\6\0\5\0\3c@d\0\10" "10.0.0.3"));
+	discovery_lines_end(d);
+	expect(DISCOVERY_HOSTS, 0);
+	expect_last(asked(BYTES("\0\4zc@d")), BYTES("w\1"));
+	expect_last(asked(BYTES("\0\4za@b")),
+	    BYTES("w\0\1\2M\0\0\6\0\5\0\3a@b\0\10" "10.0.0.2"));
+	discovery_lines_end(d);
+	expect_none();
+}
+
+static void
+more_lines_than_there_is_room_for(void **state)
+{
+	char text[64];
+	struct act act;
+	int i;
+
+	(void)state;
+	for (i = 0; i < CONTACTS_MAX; i++) {
+		snprintf(text, sizeof(text), "n%d@b 10.0.0.2 1", i);
+		line(text);
+		expect(DISCOVERY_HOSTS, 0);
+	}
+	line("a@b 10.0.0.2 1");
+	assert_int_equal(expect(ACT_LOG, 0).value, LOG_ERROR);
+	line("b@b 10.0.0.2 1");
+	expect_none();
+	line("none");
+	expect(ACT_LOG, 0);
+	line("n1@b - -");
+	while (next(&act))
+		;
+	line("a@b 10.0.0.2 1");
+	expect(DISCOVERY_HOSTS, 0);
+	line("b@b 10.0.0.2 1");
+	expect(ACT_LOG, 0);
+	line("c@b 10.0.0.2 1");
+	expect_none();
 }
 
 static void
@@ -630,7 +683,9 @@ main(void)
 		T(silent_ones_make_room),
 		T(nodes_leave_room),
 		T(contact_is_answered),
-		T(own_nodes_have_an_address_too),
+		T(own_nodes_by_their_whole_name),
+		T(lines_that_come_anew),
+		T(more_lines_than_there_is_room_for),
 		T(lines_that_say_nothing),
 		T(hosts_file),
 	};
