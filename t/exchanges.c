@@ -5,6 +5,9 @@
  *	exchanges ADDRESS	all that a client on that host may do
  *	exchanges -r ADDRESS	what one on another host may not do
  *	exchanges -x ADDRESS	with the relaxed command check
+ *	exchanges -1 ADDRESS	a request from standard input, and no more than the
+ *				port of the answer
+ *	exchanges -i ADDRESS	how long who says nothing is put up with: a minute
  *
  * What the protocol does not fix is left out: the first creation of a name (the
  * later ones follow from it), descriptors, whether a closed connection was
@@ -18,6 +21,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "addr.h"
@@ -26,6 +30,8 @@
 #define QUIET_MS    150	  /* no answer so long: none comes */
 #define WAIT_MS	    20000 /* for what has to come */
 #define PACE_MS	    3	  /* between the parts of a slow request */
+#define IDLE_MIN_MS 55000 /* until silent clients are closed */
+#define IDLE_MAX_MS 80000
 #define ANSWER_MAX  (1 << 20)
 #define MANY	    1000
 #define ROUNDS	    10
@@ -530,6 +536,58 @@ relaxed(void)
 	close(fd);
 }
 
+static long
+now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (long)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+static void
+print_idle(const char *what, int fd, long began)
+{
+	int closed = hear(fd, (int)(began + IDLE_MAX_MS - now_ms()));
+	long ms = now_ms() - began;
+
+	printf("%d %s: %s\n", ++count, what, !closed ? "open" :
+	    ms < IDLE_MIN_MS ? "closed too early" : "closed after a minute");
+}
+
+static void
+idle(void)
+{
+	uint32_t creation;
+	int silent = dial(), half = dial(), fd = stay("idle", 6, &creation);
+	long began = now_ms();
+
+	send_to(half, slice_of("\0", 1));
+	print_idle("silent", silent, began);
+	print_idle("half a length", half, began);
+	printf("%d registered: %s\n", ++count,
+	    hear(fd, QUIET_MS) ? "closed" : "open");
+	close(fd);
+}
+
+static void
+from_input(void)
+{
+	unsigned char bytes[EPMD_BYTES_MAX];
+	ssize_t n = read(STDIN_FILENO, bytes, sizeof(bytes));
+	int fd = dial();
+	size_t i;
+
+	if (n <= 0)
+		die("read");
+	send_to(fd, slice_of(bytes, (size_t)n));
+	hear(fd, WAIT_MS);
+	for (i = 0; i < ngot && i < 4; i++)
+		print_byte(got[i]);
+	putchar('\n');
+	close(fd);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -543,6 +601,10 @@ main(int argc, char **argv)
 		not_local();
 	} else if (option == 'x') {
 		relaxed();
+	} else if (option == '1') {
+		from_input();
+	} else if (option == 'i') {
+		idle();
 	} else {
 		good();
 		with_nodes();
