@@ -399,22 +399,49 @@ idle three
 
 # Discovery: of all three in a pipe, where a node of another host is known, and
 # of what the lines say.
-if partner nc; then
+if partner erl; then
+	HOME=$tmp
+	export HOME
 	take lambda-discovery.8 'dns:lambda.example.org'
-	ip -n "${net}three" addr add 10.0.0.2/24 dev eth0
-	sed "s,dns:lambda.example.org,192.0.2.1:4370,
-		s,/run/lambda,$tmp/run.three," "$block" >"$tmp/pipe"
-	start pipe on three sh "$tmp/pipe"
-	logged pipe 'linked to authority 192.0.2.1:4370'
-	logged pipe 'listening on 10.0.0.2:4369'
-	until_true 10 grep '^127.0.0.1.*localhost' "$tmp/run.three/hosts" ||
-	    fail "no hosts file"
-	idle three
+	n=1
+	for host in two three; do
+		n=$((n + 1))
+		sed "s,dns:lambda.example.org,192.0.2.1:4370,
+			s,10\.0\.0\.2,192.0.2.$n,
+			s,/run/lambda,$tmp/run.$host," "$block" >"$tmp/pipe"
+		start "pipe.$host" on "$host" sh "$tmp/pipe"
+		logged "pipe.$host" 'linked to authority 192.0.2.1:4370'
+		logged "pipe.$host" "listening on 192.0.2.$n:4369"
+		until_true 10 grep '^127.0.0.1.*localhost' \
+		    "$tmp/run.$host/hosts" || fail "no hosts file"
+	done
+	# A node on the one, and nodes on the other that find it: as the module's
+	# page has it, and as the two ways of the other page.
+	take lambda-module.7 'server@b -l'
+	start node on two sh "$block"
+	until_true 20 on two sh -c 'lambda-ctl contacts | grep server@b' ||
+	    fail "the node is not known"
+	take lambda-discovery.8 'lambda_epmd.erl'
+	module=$block
+	sh -c 'sed /^erl\ /d "$0" | sh' "$module" || fail "no lambda_epmd"
+	take lambda-module.7 'net_adm:ping'
+	gives 20 'hello
+pong' on three sh "$block"
+	take lambda-discovery.8 inetrc
+	for way in "$module" "$block"; do
+		sed "s,/run/lambda,$tmp/run.three," "$way" >"$tmp/way"
+		echo 'io:format("~p~n", [net_adm:ping(server@b)]), halt().' |
+		    on three timeout 20 sh "$tmp/way" >"$tmp/told" 2>&1
+		grep -q pong "$tmp/told" || fail "$(cat "$way" "$tmp/told")"
+	done
+	idle two three
+fi
+if partner nc; then
 	take lambda-discovery.8 'lambda-discovery </dev/null'
 	start epmd on three sh "$block"
 	logged epmd 'listening on 127.0.0.1:4369'
 	idle three
-	take lambda-discovery.8 nodes
+	take lambda-discovery.8 '<nodes'
 	start nodes on three sh "$block"
 	logged nodes 'listening on 127.0.0.1:4369'
 	where() { # what EPMD answers for server@b: 9100 and 10.0.0.2
