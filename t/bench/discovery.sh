@@ -1,8 +1,8 @@
 #!/bin/sh
 # Lookups of lambda-discovery with 10 to 5000 nodes registered, beside those of
-# the real epmd with as many as it takes, in one run. Prints "NAME VALUE", a
-# line each: NAME is epmd-N or lambda-N, N the number of nodes, and behind it
-# -lookups (a second), -p50 or -p99 (us).
+# the real epmd with as many as it takes, in one run of three rounds. Prints
+# "NAME VALUE", a line each: NAME is epmd-N or lambda-N, N the number of nodes,
+# and behind it -lookups (a second), -p50 or -p99 (us).
 top=$(cd "$(dirname "$0")/../.." && pwd)
 PATH=$top:$PATH
 lookups=${1:-20000}
@@ -33,7 +33,7 @@ until port=$(sed -n 's/.*listening on 127.0.0.1:\([0-9]*\).*/\1/p' "$log") &&
     [ -n "$port" ]; do
 	sleep 0.1
 done
-for n in 10 900 5000; do
+for n in 10 900 5000 10 900 5000 10 900 5000; do
 	measure lambda "$n"
 done
 kill "$pid"
@@ -41,6 +41,6 @@ wait "$pid"
 epmd -port "$port" >/dev/null 2>&1 &
 pid=$!
 ready "$port" || exit 1
-for n in 10 900; do
+for n in 10 900 10 900 10 900; do
 	measure epmd "$n"
 done

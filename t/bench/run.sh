@@ -410,16 +410,20 @@ part_j() {
 	title "(j) discovery: port lookups beside epmd, by nodes registered"
 	sh "$bench/discovery.sh" 10000 >"$tmp/discovery" 2>"$tmp/discovery.err" ||
 	    tail -n 1 "$tmp/discovery.err"
-	while read -r name value; do
+	awk '!seen[$1]++ { print $1 }' "$tmp/discovery" >"$tmp/names"
+	while read -r name; do
+		value=$(median "$name" <"$tmp/discovery")
 		case $name in
 		*-lookups) row "$name" "$value" "/s" ;;
 		*) row "$name" "$value" us ;;
 		esac
-	done <"$tmp/discovery"
-	row "lambda-10 / epmd-10 lookups" "$(awk '
-		$1 == "epmd-10-lookups" { e = $2 }
-		$1 == "lambda-10-lookups" { l = $2 }
-		END { if (e > 0) print l / e }' "$tmp/discovery")" "" ">" 1
+	done <"$tmp/names"
+	few=$(median lambda-10-lookups <"$tmp/discovery")
+	row "lambda-10 / epmd-10 lookups" "$(ratio "$few" \
+	    "$(median epmd-10-lookups <"$tmp/discovery")")" times ">" 1
+	row "lambda-5000 / lambda-10 lookups (flat: 1)" "$(ratio \
+	    "$(median lambda-5000-lookups <"$tmp/discovery")" "$few")" \
+	    times ">" 0.75
 }
 
 case ${1:-} in
