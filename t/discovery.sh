@@ -273,7 +273,9 @@ ends_own
 own elsewhere 10.77.0.1 -pa "$tmp/rel" -epmd_module lambda_epmd \
     -kernel inet_dist_use_interface '{10,77,0,1}'
 ends_own
-echo "on its own host: by its name on 127.0.1.1, on another interface"
+own six fd77::1 -pa "$tmp/rel" -epmd_module lambda_epmd -proto_dist inet6_tcp
+ends_own
+echo "on its own host: by its name on 127.0.1.1, on another interface, IPv6"
 head -c 32 /dev/urandom >"$tmp/key"
 chmod 600 "$tmp/key"
 LAMBDA_KEY=$tmp/key
