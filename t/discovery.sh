@@ -250,7 +250,6 @@ own() { # WAY IP OPTION...: a node finds another one of its own host
 	shift 2
 	printf '127.0.0.1 localhost\n%s stockhost\n' "$ip" >"$tmp/etc.hosts"
 	start "own.$way" stock "$tmp/etc.hosts" lambda-discovery
-	own=$pid
 	logged "own.$way" 'listening on 127.0.1.1:4369'
 	start "own.node.$way" stock "$tmp/etc.hosts" node -sname own "$@" \
 	    -eval "$eval_there"
