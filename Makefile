@@ -801,7 +801,7 @@ notice.o: buf.h chain.h class.h core.h exchange.h fenwick.h map.h market.h\
 	msg.h notice.h outbox.h queue.h reserve.h rng.h slice.h tlv.h
 offer.o: addr.h attrs.h buf.h held.h launch.h msg.h offer.h opt.h sha256.h\
 	slice.h tlv.h
-opt.o: addr.h die.h msg.h opt.h slice.h tlv.h
+opt.o: addr.h buf.h die.h epmd.h msg.h opt.h slice.h tlv.h
 outbox.o: buf.h msg.h outbox.h slice.h tlv.h
 patient.o: addr.h net.h patient.h slice.h
 peers.o: buf.h map.h msg.h outbox.h peers.h rng.h slice.h tlv.h
