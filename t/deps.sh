@@ -6,22 +6,26 @@ mark='# Header dependencies'
 new=t/log/deps
 mkdir -p t/log || exit 1
 
-# "t/x.o: a.h b.h": without the source, sorted, wrapped at 80 columns.
-deps() { # object source
-	# shellcheck disable=SC2086
-	${CC:-cc} -std=c99 -D_POSIX_C_SOURCE=200809L -I. -MM -MT "$1" "$2" |
-	    tr -s '\\ ' '[\n*]' | sed 's,^[^/]*/\.\./,,; s,^\./,,' |
-	    grep '\.h$' | sort -u |
-	    awk -v line="$1:" '
-		length(line) + length($0) > 76 { print line "\\"; line = "\t" }
-		{ line = line (line ~ /\t$/ ? "" : " ") $0 }
-		END { if (line !~ /:$/) print line }'
+sources=$(echo *.c t/*.c t/bench/*.c t/fuzz/*.c t/virtual/*.c)
+
+# "t/x.o: a.h b.h" a source: sorted, wrapped at 80 columns. The compiler gives
+# "x.o: t/x.c a.h t/../b.h", for all in one run.
+deps() { # source ...
+	# shellcheck disable=SC2086 # it may hold flags
+	${CC:-cc} -std=c99 -D_POSIX_C_SOURCE=200809L -I. -MM "$@" |
+	    tr -s '\\ ' '[\n*]' | sed 's,^[^/]*/\.\./,,; s,^\./,,' | awk '
+		/\.c$/ { object = $0; sub(/c$/, "o", object); n++ }
+		/\.h$/ { print n, object ":", $0 }' |
+	    sort -u -k 1,1n -k 3 | awk '
+		function flush() { if (line != "") print line }
+		object != $2 { flush(); object = line = $2 }
+		length(line) + length($3) > 76 { print line "\\"; line = "\t" }
+		{ line = line (line ~ /\t$/ ? "" : " ") $3 }
+		END { flush() }'
 }
 
-for c in *.c t/*.c t/bench/*.c t/fuzz/*.c t/virtual/*.c; do
-	test -f "$c" || continue
-	deps "${c%.c}.o" "$c"
-done >"$new"
+# shellcheck disable=SC2086
+deps $sources >"$new"
 
 if [ "$1" = -w ]; then
 	sed "/^$mark/q" Makefile >"$new.make" && echo >>"$new.make" &&
@@ -34,9 +38,9 @@ sed "1,/^$mark/d" Makefile | sed 1d | diff - "$new" || {
 	echo "Makefile: header dependencies (<) are not so (>): make deps"
 	status=1
 }
-for c in *.c t/*.c t/bench/*.c t/fuzz/*.c t/virtual/*.c; do
-	sed "/^$mark/q" Makefile | tr '\\\t ' '[\n*]' |
-	    grep -Fqx "${c%.c}.o" && continue
+sed "/^$mark/q" Makefile | tr '\\\t ' '[\n*]' >"$new.objects"
+for c in $sources; do
+	grep -Fqx "${c%.c}.o" "$new.objects" && continue
 	echo "$c: no program or test in the Makefile links it"
 	status=1
 done
