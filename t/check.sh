@@ -5,13 +5,19 @@
 #	not ok NAME (log: t/log/NAME.log)
 #	skip NAME: why
 #
+# The end of a failed test's log follows, each line behind a bar.
+#
 # A test is a binary (NAME.test) or a script (NAME.sh), run from the top of the
 # tree with no standard input. Exit status 0 is passed, 77 skipped (the last
 # line of its output is why), anything else failed. One that takes longer than
 # CHECK_TIMEOUT seconds (300) is ended, and has failed. CHECK_UNDER is a command
-# that binaries are run under (valgrind, say).
+# that binaries are run under (valgrind, say). With CHECK_STRICT=1 nothing may be
+# left out: what is skipped, or was run without a partner that t/setup.sh did not
+# find, has failed. CI is strict.
 
 limit=${CHECK_TIMEOUT:-300}
+strict=${CHECK_STRICT:-0}
+missing=t/log/missing # what t/setup.sh did not find, by test
 passed=0 failed=0 skipped=0
 test_pid=''
 
@@ -43,28 +49,49 @@ run() { # log command
 	return "$status"
 }
 
+passes() { # name
+	echo "ok $1"
+	passed=$((passed + 1))
+}
+
+fails() { # name log: why is at the end of the log
+	echo "not ok $1 (log: $2)"
+	tail -n 60 "$2" | sed 's/^/| /'
+	failed=$((failed + 1))
+}
+
+skips() { # name log
+	echo "skip $1: $(tail -n 1 "$2")"
+	skipped=$((skipped + 1))
+}
+
 trap 'kill $test_pid 2>/dev/null; exit 130' HUP INT TERM
 mkdir -p t/log || exit 111
+# What a test builds is no part of a make above: that one's -j is not for it.
+unset MAKEFLAGS MFLAGS MAKELEVEL
 
 for t do
 	name=${t#t/}
 	name=${name%.test}
 	log=t/log/$name.log
+	rm -f "$missing"
 	# shellcheck disable=SC2086
 	case $t in
 	*.sh) run "$log" sh "$t" ;;
 	*) run "$log" ${CHECK_UNDER:-} "./$t" ;;
 	esac
-	case $? in
-	0)
-		echo "ok $name"
-		passed=$((passed + 1)) ;;
-	77)
-		echo "skip $name: $(tail -n 1 "$log")"
-		skipped=$((skipped + 1)) ;;
-	*)
-		echo "not ok $name (log: $log)"
-		failed=$((failed + 1)) ;;
+	status=$?
+	if [ "$strict" != 0 ] && [ -s "$missing" ]; then
+		sed 's/^/check: left out: /' "$missing" >>"$log"
+		status=1
+	elif [ "$strict" != 0 ] && [ "$status" -eq 77 ]; then
+		echo 'check: skipped, and nothing may be' >>"$log"
+		status=1
+	fi
+	case $status in
+	0) passes "$name" ;;
+	77) skips "$name" "$log" ;;
+	*) fails "$name" "$log" ;;
 	esac
 done
 

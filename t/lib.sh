@@ -38,6 +38,14 @@ strays() {
 	    tr -cd '0-9\n'
 }
 
+# tell_why: what was logged, the latest at the end, and then what failed
+tell_why() {
+	for f in $(ls -tr "$tmp"/*.log 2>/dev/null); do
+		[ -s "$f" ] && echo "--- $f" && tail -n 40 "$f"
+	done
+	cat "$tmp/failed" 2>/dev/null
+}
+
 clean_up() {
 	status=$?
 	trap - EXIT
@@ -58,9 +66,7 @@ clean_up() {
 		ip netns del "$space" 2>/dev/null
 	done
 	if [ "$status" -ne 0 ] && [ "$status" -ne 77 ]; then
-		for f in "$tmp"/*.log; do
-			[ -f "$f" ] && echo "--- $f" && tail -n 40 "$f"
-		done
+		tell_why
 	fi
 	rm -rf "$tmp"
 	exit "$status"
@@ -68,8 +74,9 @@ clean_up() {
 trap clean_up EXIT
 trap 'exit 130' HUP INT PIPE TERM
 
+# fail WHAT...: also where standard output is not the log
 fail() {
-	echo "FAILED: $*"
+	echo "FAILED: $*" | tee -a "$tmp/failed"
 	exit 1
 }
 
@@ -93,11 +100,16 @@ start() {
 	pids="$pids $pid"
 }
 
-# stop PID [SIGNAL]: end it, and wait until it has ended; its status is in $ended
+# stop PID [SIGNAL]: end it, and wait until it has ended; its status is in
+# $ended. None takes as long as a minute.
 stop() {
 	kill "-${2:-TERM}" "$1" 2>/dev/null
+	guard 60 "$1"
 	wait "$1" 2>/dev/null
 	ended=$?
+	kill "$guard" 2>/dev/null
+	[ "$ended" -ne 137 ] || [ "${2:-TERM}" = KILL ] ||
+	    fail "process $1 did not end in a minute"
 }
 
 # until_true SECONDS COMMAND...: run it again and again until it succeeds

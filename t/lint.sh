@@ -1,11 +1,13 @@
 #!/bin/sh
-# Manual pages and scripts: what their own checkers say.
+# Manual pages and scripts: what their own checkers say. With CHECK_STRICT=1 a
+# checker that is not here is a failure.
 
 status=0
 
 have() {
 	command -v "$1" >/dev/null && return
 	echo "lint: no $1: not checked with it"
+	[ "${CHECK_STRICT:-0}" = 0 ] || status=1
 	return 1
 }
 

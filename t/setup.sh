@@ -5,6 +5,8 @@
 # install, and exits with 1:
 #
 #	why=$(sh t/setup.sh ip dnsmasq 2>&1) || { echo "$why"; exit 77; }
+#
+# What it says is noted in t/log/missing too, for t/check.sh.
 
 # name		apt-get		apk		dnf		pkg
 table='
@@ -21,6 +23,7 @@ ip		iproute2	iproute2	iproute		-
 mandoc		mandoc		mandoc		mandoc		-
 musl-gcc	musl-tools	musl-dev	musl-gcc	-
 nc		netcat-openbsd	netcat-openbsd	nmap-ncat	-
+ps		procps		procps		procps-ng	-
 runsv		runit		runit		-		runit
 s6-svscan	s6		s6		-		s6
 shellcheck	shellcheck	shellcheck	ShellCheck	hs-ShellCheck
@@ -90,13 +93,14 @@ advice() { # name
 	END { print n " is missing: " (s == "" ? "install it" : s) }'
 }
 
+cd "$(dirname "$0")/.." || exit 1
 mkdir -p t/log || exit 1
 missing=0
 for name do
 	present "$name" && continue
 	install_one "$name" </dev/null >>"$log" 2>&1
 	present "$name" && continue
-	advice "$name" >&2
+	advice "$name" | tee -a t/log/missing >&2
 	missing=1
 done
 exit "$missing"
