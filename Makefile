@@ -147,7 +147,8 @@ HELPERS =\
 	t/listen\
 	t/rows\
 	t/sim\
-	t/stranger
+	t/stranger\
+	t/slot
 
 BENCHES =\
 	t/bench/codec.bench\
@@ -358,6 +359,7 @@ H_EXCHANGES =	t/exchanges.o addr.o buf.o epmd.o
 H_ACTIVATE =	t/activate.o addr.o die.o net.o
 H_STRANGER =	t/stranger.o addr.o die.o log.o msg.o msg_table.o net.o tlv.o
 H_ROWS =	t/rows.o msg_table.o
+H_SLOT =	t/slot.o
 T_WIRE =	t/wire.o t/golden.o t/hex.o t/sample.o msg.o msg_table.o rng.o tlv.o
 X_PLB =		$(C_PLB) attrs.o attrs_build.o buf.o msg.o msg_table.o outbox.o\
 		report.o rng.o scratch.o tlv.o
@@ -538,6 +540,8 @@ t/rows: $(H_ROWS)
 	$(LINK) $(H_ROWS)
 t/stranger: $(H_STRANGER)
 	$(LINK) $(H_STRANGER)
+t/slot: $(H_SLOT)
+	$(LINK) $(H_SLOT)
 
 # What measures, likewise.
 

@@ -3,7 +3,7 @@
 # epmd and an Erlang node, files that are rewritten, commands that misbehave.
 . "$(dirname "$0")/lib.sh"
 
-need ip dnsmasq epmd erl
+need ip dnsmasq epmd erl socat
 PATH=$PATH:/usr/sbin:/sbin
 [ "$(id -u)" -eq 0 ] || skip "a resolv.conf of its own needs root"
 ERL_EPMD_PORT=24369

@@ -4,7 +4,7 @@
 # and 1, over TCP as inetd has it, and over pipes with nothing else at all.
 . "$(dirname "$0")/lib.sh"
 
-need bc
+need bc ps
 listen=$top/t/listen
 test -x "$listen" || (cd "$top" && ${MAKE:-make} t/listen) ||
     fail "there is no t/listen"

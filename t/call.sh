@@ -3,6 +3,8 @@
 # standard error arrive as they were.
 . "$(dirname "$0")/lib.sh"
 
+need ps
+
 tier
 start listener lambda-listener -c 4 calc "$top/t/calc.sh"
 listener=$pid

@@ -1,41 +1,58 @@
 #!/bin/sh
 # Twenty one-shot callers and three endless filters compete for a capacity of 8,
 # beside one PLB that sits on 8 and does nothing: never more than 8 at once,
-# counted at the worker, kills included; all callers finish, nobody starves.
+# counted at the worker, while a channel and a worker are killed; all callers
+# finish, nobody starves, and in the end all the capacity is there again.
 . "$(dirname "$0")/lib.sh"
 
-# The worker takes one of 8 slots by making a directory; finding none free means
-# that more than 8 run at once. A slot of a killed worker is freed by whoever
-# finds that its process is gone.
+need ps
+helper slot
+
+# The counter counts.
+start first "$top/t/slot" "$tmp/one" 1 sleep 60
+first=$pid
+until_true 10 sh -c '! "$0" "$1" 1 true' "$top/t/slot" "$tmp/one" ||
+    fail "two are in one slot"
+stop "$first"
+"$top/t/slot" "$tmp/one" 1 true || fail "the slot of a process that is gone"
+
 cat >"$tmp/work" <<'EOF'
 #!/bin/sh
-dir=$1 slot=
-taken() {
-	for i in 1 2 3 4 5 6 7 8; do
-		if mkdir "$dir/$i" 2>/dev/null; then
-			echo $$ >"$dir/$i/pid"
-			slot=$dir/$i
-			return 0
-		fi
-		read -r pid 2>/dev/null <"$dir/$i/pid" || continue
-		kill -0 "$pid" 2>/dev/null || rm -rf "${dir:?}/$i"
+case $1 in
+run) sleep 0.01; exec cat ;;
+hang) exec sleep 1234.5 ;;
+esac
+EOF
+chmod +x "$tmp/work"
+
+left() { # N: so much of the listener's capacity is not sold
+	lambda-ctl orders | grep -q "kind sell .* quantity $1\$"
+}
+
+# busy_channel: one that runs something; in $victim
+busy_channel() {
+	for victim in $(children "$listener" lambda-channel); do
+		[ -z "$(children "$victim" "$tmp/work")" ] || return 0
 	done
 	return 1
 }
-taken || taken || taken || { echo over >>"$dir/over"; exit 1; }
-sleep 0.01
-rm -rf "$slot"
-cat
-EOF
-chmod +x "$tmp/work"
-mkdir "$tmp/slots"
+
+# hanging_worker: in $victim
+hanging_worker() {
+	for channel in $(children "$listener" lambda-channel); do
+		victim=$(children "$channel" 'sleep 1234.5')
+		[ -z "$victim" ] || return 0
+	done
+	return 1
+}
 
 tier
-start listener lambda-listener -c 8 work "$tmp/work" "$tmp/slots"
+start listener lambda-listener -c 8 work "$top/t/slot" "$tmp/slots" 8 \
+    "$tmp/work"
 listener=$pid
 start idle lambda-plb -c 8 -s "$tmp/idle.plb" work
-until_true 10 sh -c 'lambda-ctl orders | grep -q "quantity 0"' ||
-    fail "the idle PLB did not take all that there is"
+idle=$pid
+until_true 10 left 0 || fail "the idle PLB did not take all that there is"
 
 filters=
 for i in 1 2 3; do
@@ -49,6 +66,8 @@ for i in 1 2 3; do
 	    fail "filter $i starves"
 done
 
+start hang lambda-call -T 60 work hang
+hang=$pid
 callers=
 for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
 	start "caller$i" sh -c 'test "$(echo "$1" |
@@ -56,30 +75,46 @@ for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
 	    "$LAMBDA_RUN/broker" "$i"
 	callers="$callers $pid"
 done
-# A channel is killed meanwhile, and a worker.
-pkill_one() {
-	victim=$(ps -o pid= -o ppid= -o args= -A | awk -v p="$listener" \
-	    '$2 == p && /lambda-channel/ { print $1; exit }')
-	[ -n "$victim" ] && kill -9 "$victim"
-}
-pkill_one
+
+# A channel is killed meanwhile, and a worker: what they ran has failed, with a
+# reason.
+until_true 10 busy_channel || fail "no channel is busy"
+kill -9 "$victim" || fail "the channel was gone"
+until_true 30 hanging_worker || fail "no worker hangs"
+kill -9 "$victim" || fail "the worker was gone"
+wait "$hang"
+same $? 111
+grep -q 'killed by signal 9' "$tmp/hang.log" || fail "$(cat "$tmp/hang.log")"
+until_true 10 grep -q 'channel at .* was lost' "$tmp"/filter?.log \
+    "$tmp"/caller*.log ||
+    fail "nothing ran in the channel that was killed"
+
 n=0 lost=0
 for pid in $callers; do
 	n=$((n + 1))
 	wait "$pid" || lost=$((lost + 1))
 done
-# The one whose channel was killed may have failed, and no other.
+# Those whose channel was killed may have failed, and no other.
 [ "$lost" -le 8 ] || fail "$lost of $n callers failed"
 done_of() {
 	sed -n 's/^\([0-9]*\) done.*/\1/p' "$tmp/filter$1.log" | tail -n 1
 }
+moved() { # I WAS
+	[ "$(done_of "$1")" -gt "$2" ]
+}
 # Nobody starves: each filter goes on moving.
 for i in 1 2 3; do
 	was=$(done_of "$i")
-	until_true 15 sh -c 'test "$(sed -n "s/^\([0-9]*\) done.*/\1/p" "$0" |
-	    tail -n 1)" -gt "$1"' "$tmp/filter$i.log" "$was" ||
-	    fail "filter $i stands at $was"
+	until_true 15 moved "$i" "$was" || fail "filter $i stands at $was"
 done
-echo "filters: $(done_of 1) $(done_of 2) $(done_of 3)"
-[ ! -e "$tmp/slots/over" ] || fail "more than 8 ran at once"
+echo "filters: $(done_of 1) $(done_of 2) $(done_of 3), callers that failed: $lost"
+
+# When all have gone nothing is missing.
+for pid in $filters; do
+	# shellcheck disable=SC2046
+	kill $(children "$pid" lambda-call) || fail "a filter was gone"
+done
+stop "$idle"
+until_true 20 left 8 || fail "capacity is missing: $(lambda-ctl orders)"
+within "$tmp/slots"
 echo passed

@@ -7,7 +7,7 @@
 # DNS that there is none for.
 . "$(dirname "$0")/lib.sh"
 
-need bc
+need bc ps
 PATH=$PATH:/usr/sbin:/sbin
 etc=$tmp/etc
 dir=$tmp/dir

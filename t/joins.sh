@@ -3,7 +3,7 @@
 # a filter runs: no line is lost, and the PLB buys what it lacks elsewhere.
 . "$(dirname "$0")/lib.sh"
 
-need bc
+need bc ps
 lines=300000
 
 publish() { # name: a listener with a capacity of 4
@@ -24,11 +24,6 @@ filter() {
 # channels NAME N: the filter's progress spoke of N channels (last line)
 channels() {
 	tail -n 1 "$tmp/$1.log" | grep -q " $2 channels"
-}
-
-children() { # of pid, by name
-	ps -o pid= -o ppid= -o args= -A | awk -v p="$1" -v n="$2" \
-	    '$2 == p && index($0, n) { print $1 }'
 }
 
 check() { # NAME: every line of the output is right; those that failed are told

@@ -4,7 +4,7 @@
 # are no keys get a sentence and nothing else.
 . "$(dirname "$0")/lib.sh"
 
-need bc
+need bc ps setpriv
 hosts a b
 make_key() { # file
 	(umask 077 && head -c 32 /dev/urandom >"$1")

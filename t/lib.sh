@@ -50,6 +50,7 @@ clean_up() {
 	status=$?
 	trap - EXIT
 	trap '' PIPE
+	[ "$status" -eq 0 ] || [ "$status" -eq 77 ] || tell_why
 	for pid in $pids; do
 		kill "$pid" 2>/dev/null
 	done
@@ -65,9 +66,6 @@ clean_up() {
 	for space in $spaces; do
 		ip netns del "$space" 2>/dev/null
 	done
-	if [ "$status" -ne 0 ] && [ "$status" -ne 77 ]; then
-		tell_why
-	fi
 	rm -rf "$tmp"
 	exit "$status"
 }
@@ -168,6 +166,28 @@ tells() {
 	grep -q -e "$pattern" "$tmp/told" ||
 	    fail "$*: said '$(cat "$tmp/told")', not: $pattern"
 	[ "$told" -eq "$status" ] || fail "$*: exit $told, not $status"
+}
+
+# helper NAME: a program of t/ that the test runs
+helper() {
+	[ -x "$top/t/$1" ] || (cd "$top" && make -s "t/$1") >&2 ||
+	    fail "t/$1 does not compile"
+}
+
+# within FILE...: at the workers that count themselves in these slots (t/slot.c)
+# no more ran at once than there are, and some did
+within() {
+	for file; do
+		[ -e "$file" ] || fail "no worker came to $file"
+		[ ! -e "$file.over" ] ||
+		    fail "more than may be at once: $(head -n 3 "$file.over")"
+	done
+}
+
+# children PID NAME: the processes under it with that in their arguments
+children() {
+	ps -o pid= -o ppid= -o args= -A | awk -v p="$1" -v n="$2" \
+	    '$2 == p && index($0, n) { print $1 }'
 }
 
 # hosts NAME...: network namespaces, all on one link. The first has the address

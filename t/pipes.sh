@@ -3,6 +3,8 @@
 # through, the ordinary tools.
 . "$(dirname "$0")/lib.sh"
 
+need ps
+
 start authority lambda-authority -l 127.0.0.1:0
 where=$(address authority) || exit 1
 echo "$where" >"$tmp/authorities"

@@ -11,6 +11,7 @@
 # name		apt-get		apk		dnf		pkg
 table='
 cmocka		libcmocka-dev	cmocka-dev	libcmocka-devel	cmocka
+libfuzzer	libclang-rt-dev	compiler-rt	compiler-rt	llvm
 bc		bc		bc		bc		-
 bmake		bmake		bmake		bmake		-
 clang		clang		clang		clang		llvm
@@ -26,6 +27,7 @@ nc		netcat-openbsd	netcat-openbsd	nmap-ncat	-
 ps		procps		procps		procps-ng	-
 runsv		runit		runit		-		runit
 s6-svscan	s6		s6		-		s6
+setpriv		util-linux	setpriv		util-linux	-
 shellcheck	shellcheck	shellcheck	ShellCheck	hs-ShellCheck
 socat		socat		socat		socat		socat
 tcpserver	ucspi-tcp	ucspi-tcp6	-		ucspi-tcp
@@ -36,6 +38,14 @@ log=t/log/setup.log
 
 present() {
 	case $1 in
+	libfuzzer)
+		printf '%s\n' '#include <stddef.h>' '#include <stdint.h>' \
+		    'int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);' \
+		    'int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)' \
+		    '{ return p == NULL && n > 0; }' >t/log/libfuzzer.c
+		clang -fsanitize=fuzzer,address -o t/log/libfuzzer \
+		    t/log/libfuzzer.c 2>>"$log"
+		;;
 	cmocka)
 		# CC may hold flags too.
 		printf '%s\n' '#include <stdarg.h>' '#include <stddef.h>' \

@@ -16,6 +16,7 @@ top=$(cd "$(dirname "$0")/../.." && pwd)
 bench=$top/t/bench
 PATH=$top:$PATH
 export PATH
+sh "$top/t/setup.sh" ps || exit 77
 
 # row FIGURE VALUE UNIT [OPERATOR AIM]: OPERATOR is what the value is to be, as
 # awk writes it

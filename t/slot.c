@@ -1,0 +1,137 @@
+/*
+ * Count what runs at once. There are so many slots, each a byte of a file that
+ * is locked by whoever is in it; the system unlocks what is killed. Where none
+ * is free too many run at once: that is a line in FILE.over.
+ *
+ *	t/slot FILE SLOTS command [argument ...]	in a slot as long as it runs
+ *	t/slot -l MS FILE SLOTS word			a worker: for each line, a
+ *		number, in a slot for so many milliseconds; then twice the
+ *		number and the word
+ */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+static const char *file;
+static int slots; /* a descriptor */
+static long count;
+
+static void
+die(const char *what)
+{
+	fprintf(stderr, "slot: %s: %s\n", what, strerror(errno));
+	exit(111);
+}
+
+/* 1: slot i is (F_WRLCK) or is no more (F_UNLCK) this process's; 0: another is
+ * in it. */
+static int
+lock(long i, short type)
+{
+	struct flock l;
+
+	memset(&l, 0, sizeof(l));
+	l.l_type = type;
+	l.l_whence = SEEK_SET;
+	l.l_start = (off_t)i;
+	l.l_len = 1;
+	if (fcntl(slots, F_SETLK, &l) != -1)
+		return 1;
+	if (errno != EAGAIN && errno != EACCES)
+		die(file);
+	return 0;
+}
+
+static void
+over(void)
+{
+	char name[4096], line[64];
+	int fd, n;
+
+	n = snprintf(name, sizeof(name), "%s.over", file);
+	if (n < 0 || (size_t)n >= sizeof(name))
+		die("name too long");
+	n = snprintf(line, sizeof(line), "%ld in %ld slots\n", (long)getpid(),
+	    count);
+	fd = open(name, O_WRONLY | O_CREAT | O_APPEND, 0600);
+	if (fd == -1 || write(fd, line, (size_t)n) != n || close(fd) == -1)
+		die(name);
+}
+
+/* The slot taken, from a place of this process's own on: all are tried but once,
+ * so a slot that is taken and left meanwhile may be missed, and is looked for
+ * again. -1: too many run at once. */
+static long
+enter(void)
+{
+	long i, round, first = (long)getpid() % count;
+
+	for (round = 0; round < 3; round++)
+		for (i = 0; i < count; i++)
+			if (lock((first + i) % count, F_WRLCK))
+				return (first + i) % count;
+	over();
+	return -1;
+}
+
+static void
+serve(long ms, const char *word)
+{
+	struct timespec t;
+	char line[256];
+	long slot;
+
+	t.tv_sec = ms / 1000;
+	t.tv_nsec = ms % 1000 * 1000000;
+	while (fgets(line, sizeof(line), stdin) != NULL) {
+		slot = enter();
+		nanosleep(&t, NULL);
+		if (slot != -1)
+			lock(slot, F_UNLCK);
+		printf("%ld %s\n", 2 * strtol(line, NULL, 10), word);
+		if (fflush(stdout) == EOF)
+			die("standard output");
+	}
+}
+
+static int
+usage(void)
+{
+	fputs("usage: slot [-l ms] file slots command|word [argument ...]\n",
+	    stderr);
+	return 100;
+}
+
+int
+main(int argc, char *argv[])
+{
+	long ms = -1;
+	int c;
+
+	while ((c = getopt(argc, argv, "+l:")) != -1) {
+		if (c != 'l')
+			return usage();
+		ms = strtol(optarg, NULL, 10);
+	}
+	argc -= optind;
+	argv += optind;
+	if (argc < 3 || (count = strtol(argv[1], NULL, 10)) < 1)
+		return usage();
+	file = argv[0];
+	if ((slots = open(file, O_RDWR | O_CREAT, 0600)) == -1)
+		die(file);
+	if (ms >= 0) {
+		serve(ms, argv[2]);
+		return 0;
+	}
+	if (enter() == -1)
+		return 111;
+	execvp(argv[2], argv + 2);
+	die(argv[2]);
+	return 111;
+}
