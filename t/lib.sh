@@ -40,6 +40,7 @@ strays() {
 
 # tell_why: what was logged, the latest at the end, and then what failed
 tell_why() {
+	# shellcheck disable=SC2045 # their names are plain
 	for f in $(ls -tr "$tmp"/*.log 2>/dev/null); do
 		[ -s "$f" ] && echo "--- $f" && tail -n 40 "$f"
 	done
