@@ -27,5 +27,6 @@ for f do
 done
 if have shellcheck; then
 	shellcheck -x -P SCRIPTDIR -e SC2015,SC2016,SC2119 -s sh "$@" || status=1
+	shellcheck .ci/run || status=1
 fi
 exit "$status"
