@@ -200,6 +200,7 @@ hosts() {
 	net=lt$$
 	ip netns add "$net" || skip "no network namespaces here"
 	spaces="$spaces $net"
+	ip netns exec "$net" true || skip "nothing runs in a network namespace here"
 	ip -n "$net" link add br0 type bridge
 	ip -n "$net" link set br0 up
 	n=0

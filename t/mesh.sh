@@ -21,6 +21,7 @@ export LAMBDA_KEY
 # A switch of two bridges, left and right, joined by a cable.
 ip netns add "$n" || skip "network namespaces are not to be had here"
 spaces=$n
+ip netns exec "$n" true || skip "nothing runs in a network namespace here"
 ip -n "$n" link add left type bridge
 ip -n "$n" link add right type bridge
 ip -n "$n" link add cable0 type veth peer name cable1
