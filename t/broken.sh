@@ -5,6 +5,8 @@
 # that was not meant to.
 . "$(dirname "$0")/lib.sh"
 
+need ps
+
 put() { # NAME TEXT [MODE]: a program, replaced by rename
 	printf '%s\n' "$2" >"$tmp/$1.new"
 	chmod "${3:-755}" "$tmp/$1.new"
