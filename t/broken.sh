@@ -77,7 +77,7 @@ broken 'line is not executable: chmod +x it'
 : >"$tmp/line.new"
 chmod 755 "$tmp/line.new"
 mv "$tmp/line.new" "$tmp/line"
-broken 'unable to run .*line: '
+broken 'unable to run .*line: Exec format'
 rm "$tmp/line"
 broken 'unable to find .*line: No such file'
 same "$(lines_of line 'publishing new code')" 0
