@@ -26,7 +26,7 @@ EOF
 chmod +x "$tmp/work"
 
 left() { # N: so much of the listener's capacity is not sold
-	lambda-ctl orders | grep -q "kind sell .* quantity $1\$"
+	lambda-ctl orders | grep -q "kind sell .* quantity $1 "
 }
 
 # busy_channel: one that runs something; in $victim
