@@ -79,16 +79,17 @@ parse_ipv6(struct addr *a, const char *text, size_t len, int port)
 	return NULL;
 }
 
+/* What is no number is taken for a name: named says what to write instead. */
 static const char *
-parse_ipv4(struct addr *a, const char *text, size_t len, int port)
+parse_ipv4(struct addr *a, const char *text, size_t len, int port,
+    const char *named)
 {
 	char host[INET_ADDRSTRLEN];
 	size_t i;
 
 	for (i = 0; i < len; i++)
 		if ((text[i] < '0' || text[i] > '9') && text[i] != '.')
-			return "host names are not looked up here: write an "
-			       "IP address, or a path with a slash";
+			return named;
 	if (len >= sizeof(host))
 		return "an IPv4 address is four numbers up to 255 with dots";
 	memcpy(host, text, len);
@@ -116,18 +117,13 @@ parse_bracket(struct addr *a, const char *text, size_t len, int default_port)
 }
 
 static const char *
-parse(struct addr *a, const char *text, size_t len, int default_port)
+parse_ip(struct addr *a, const char *text, size_t len, int default_port,
+    const char *named)
 {
 	const char *colon, *why;
 	size_t host;
 	int port;
 
-	if (len == 0)
-		return "the address is empty";
-	if (memchr(text, '\0', len) != NULL)
-		return "there is a NUL byte in it";
-	if (memchr(text, '/', len) != NULL)
-		return parse_unix(a, text, len);
 	if (text[0] == '[')
 		return parse_bracket(a, text, len, default_port);
 	colon = memchr(text, ':', len);
@@ -142,24 +138,70 @@ parse(struct addr *a, const char *text, size_t len, int default_port)
 		return "the address before the port is missing";
 	why = parse_port(text + host, len - host, default_port, &port);
 	if (why == NULL || colon == NULL)
-		return parse_ipv4(a, text, host, port) == NULL ? why :
-		    parse_ipv4(a, text, host, port);
+		return parse_ipv4(a, text, host, port, named) == NULL ? why :
+		    parse_ipv4(a, text, host, port, named);
 	return why;
+}
+
+static const char *
+check_text(const char *text, size_t len)
+{
+	if (len == 0)
+		return "the address is empty";
+	return memchr(text, '\0', len) == NULL ? NULL :
+	    "there is a NUL byte in it";
+}
+
+static int
+done(const char *wrong, const char **why)
+{
+	if (wrong == NULL)
+		return 0;
+	if (why != NULL)
+		*why = wrong;
+	errno = EINVAL;
+	return -1;
 }
 
 int
 addr_parse(struct addr *a, const char *text, size_t len, int default_port,
     const char **why)
 {
-	const char *wrong;
+	const char *wrong = check_text(text, len);
 
 	memset(a, 0, sizeof(*a));
-	if ((wrong = parse(a, text, len, default_port)) == NULL)
-		return 0;
-	if (why != NULL)
-		*why = wrong;
-	errno = EINVAL;
-	return -1;
+	if (wrong == NULL)
+		wrong = memchr(text, '/', len) != NULL ?
+		    parse_unix(a, text, len) :
+		    parse_ip(a, text, len, default_port, "host names are not "
+			"looked up here: write an IP address, or a path with "
+			"a slash");
+	return done(wrong, why);
+}
+
+int
+addr_parse_ip(struct addr *a, const char *text, size_t len, int default_port,
+    const char **why)
+{
+	const char *wrong = check_text(text, len);
+
+	memset(a, 0, sizeof(*a));
+	if (wrong == NULL && memchr(text, '/', len) != NULL)
+		wrong = "that is a path: write an IP address";
+	if (wrong == NULL)
+		wrong = parse_ip(a, text, len, default_port, "host names are "
+		    "not looked up here: write an IP address");
+	return done(wrong, why);
+}
+
+int
+addr_parse_peer(struct addr *a, const char *text, size_t len,
+    int default_port, const char **why)
+{
+	if (addr_parse_ip(a, text, len, default_port, why) == -1)
+		return -1;
+	return done(addr_port(a) == 0 ? "nobody can be reached at port 0" :
+	    NULL, why);
 }
 
 static void

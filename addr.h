@@ -38,6 +38,14 @@ struct addr {
 int addr_parse(struct addr *, const char *text, size_t len, int default_port,
     const char **why);
 
+/* The same of IP addresses alone: to listen on over TCP. A path is an error. */
+int addr_parse_ip(struct addr *, const char *text, size_t len,
+    int default_port, const char **why);
+
+/* The same of where somebody else listens: port 0 is an error too. */
+int addr_parse_peer(struct addr *, const char *text, size_t len,
+    int default_port, const char **why);
+
 /* The written form; returns buf. */
 const char *addr_print(const struct addr *, char buf[ADDR_TEXT_MAX]);
 

@@ -11,6 +11,8 @@
 #include "map.h"
 
 #define NAME_LEN_MAX 253
+#define HOST_CHARACTERS \
+	"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._"
 
 /* An address, and how many sources give it at present. */
 struct entry {
@@ -50,6 +52,7 @@ struct bootstrap {
 	uint64_t round;
 	uint64_t stamp;
 	int once, stopped;
+	char why[NAME_LEN_MAX + 64]; /* the last of bootstrap_add() */
 };
 
 /* Life. */
@@ -155,8 +158,34 @@ check_what(const struct source *s, const char **why)
 	return 0;
 }
 
+/* Is it HOST or HOST:PORT, of a host that has a name? */
 static int
-classify(struct source *s, const char **why)
+is_named(const char *s)
+{
+	size_t n = strspn(s, HOST_CHARACTERS);
+
+	return strspn(s, "0123456789.") < n && n <= NAME_LEN_MAX &&
+	    (s[n] == '\0' || (s[n] == ':' && is_port(s + n + 1)));
+}
+
+static int
+check_address(struct bootstrap *b, const struct source *s, const char **why)
+{
+	struct addr a;
+
+	if (addr_parse_peer(&a, s->what, strlen(s->what), BOOTSTRAP_PORT,
+	    why) == 0)
+		return 0;
+	if (!is_named(s->what))
+		return -1;
+	snprintf(b->why, sizeof(b->why), "host names are not looked up here: "
+	    "write dns:%s%s", s->what,
+	    strchr(s->what, ':') == NULL ? ":PORT" : "");
+	return wrong(why, b->why);
+}
+
+static int
+classify(struct bootstrap *b, struct source *s, const char **why)
 {
 	static const struct {
 		const char *prefix;
@@ -165,7 +194,6 @@ classify(struct source *s, const char **why)
 		{ "file:", BOOTSTRAP_FILE }, { "dns:", BOOTSTRAP_DNS },
 		{ "epmd:", BOOTSTRAP_EPMD }, { "exec:", BOOTSTRAP_EXEC },
 	};
-	struct addr a;
 	size_t i;
 
 	for (i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
@@ -177,7 +205,7 @@ classify(struct source *s, const char **why)
 	}
 	s->kind = BOOTSTRAP_STATIC;
 	s->what = s->name;
-	return addr_parse(&a, s->what, strlen(s->what), BOOTSTRAP_PORT, why);
+	return check_address(b, s, why);
 }
 
 int
@@ -189,7 +217,7 @@ bootstrap_add(struct bootstrap *b, const char *name, const char **why)
 		return wrong(why, "that is one source too many");
 	s->name = name;
 	s->due_at = INT64_MAX;
-	if (classify(s, why) == -1)
+	if (classify(b, s, why) == -1)
 		return -1;
 	return b->n++;
 }
@@ -245,13 +273,13 @@ entry_take(struct bootstrap *b, const char *text)
 	return e;
 }
 
-static int
+static void
 say(struct bootstrap *b, struct source *s, const char *reason)
 {
 	if (strcmp(s->failure, reason) == 0)
-		return 0;
+		return;
 	snprintf(s->failure, sizeof(s->failure), "%s", reason);
-	return outbox_log(&b->out, LOG_ERROR, "%s: %s", s->name, s->failure);
+	outbox_log(&b->out, LOG_ERROR, "%s: %s", s->name, s->failure);
 }
 
 /* The line without what stands around it. */
@@ -279,8 +307,8 @@ read_line(struct slice line, unsigned long number, char text[ADDR_TEXT_MAX],
 	line = trim(line);
 	if (line.len == 0 || line.p[0] == '#')
 		return 0;
-	if (addr_parse(&a, (const char *)line.p, line.len, BOOTSTRAP_PORT,
-	    &why) == 0) {
+	if (addr_parse_peer(&a, (const char *)line.p, line.len,
+	    BOOTSTRAP_PORT, &why) == 0) {
 		addr_print(&a, text);
 		return 1;
 	}
@@ -353,9 +381,10 @@ take_address(struct bootstrap *b, struct given *g, const char *text)
 	return 0;
 }
 
-/* Add the addresses that do not bear the stamp of this answer. The first wrong
- * line, or what else is wrong, goes to reason. */
-static void
+/* Add the addresses that do not bear the stamp of this answer: 0, or 1 when there
+ * is no room for all of them. The first wrong line, or what else is wrong, goes
+ * to reason. */
+static int
 collect(struct bootstrap *b, struct given *g, struct slice lines,
     char reason[BOOTSTRAP_REASON_MAX])
 {
@@ -367,28 +396,32 @@ collect(struct bootstrap *b, struct given *g, struct slice lines,
 		    take_address(b, g, text) == 0)
 			continue;
 		if (errno == ENOBUFS)
-			snprintf(reason, BOOTSTRAP_REASON_MAX,
-			    "more than %d addresses: the rest is not used",
-			    BOOTSTRAP_ADDRESSES_MAX);
-		else
-			snprintf(reason, BOOTSTRAP_REASON_MAX, "%s",
-			    strerror(errno));
+			return 1;
+		snprintf(reason, BOOTSTRAP_REASON_MAX, "%s", strerror(errno));
 		break;
 	}
+	return 0;
 }
 
-/* What the last answers had and this one has not. */
-static void
+/* What the last answers had and this one has not: 0, or 1 when there is no room
+ * for all of it. */
+static int
 keep_missed(struct bootstrap *b, const struct source *s, struct given *new)
 {
 	int partial = s->kind == BOOTSTRAP_DNS || s->kind == BOOTSTRAP_EXEC;
 	const struct item *i, *end = s->given.item + s->given.n;
+	int full = 0;
 
-	for (i = s->given.item; i < end; i++)
-		if (!partial || i->entry->stamp == b->stamp ||
-		    i->missed + 1 == BOOTSTRAP_MISSED_MAX ||
-		    given_add(new, i->entry, i->missed + 1) == -1)
-			entry_drop(b, i->entry);
+	for (i = s->given.item; i < end; i++) {
+		if (partial && i->entry->stamp != b->stamp &&
+		    i->missed + 1 < BOOTSTRAP_MISSED_MAX) {
+			if (given_add(new, i->entry, i->missed + 1) == 0)
+				continue;
+			full = 1;
+		}
+		entry_drop(b, i->entry);
+	}
+	return full;
 }
 
 static void
@@ -408,22 +441,31 @@ answered(struct bootstrap *b, struct source *s)
 	    b->entries.n > 0 ? 0 : EXIT_TEMPORARY, slice_str(""));
 }
 
-int
-bootstrap_result(struct bootstrap *b, int number, struct slice lines,
-    const char *but)
+/* A failure that gave nothing says nothing of what there was. */
+static void
+take_answer(struct bootstrap *b, struct source *s, struct slice lines,
+    const char *but, int failed)
 {
-	struct source *s = &b->source[number];
 	char reason[BOOTSTRAP_REASON_MAX] = "";
 	struct given new;
+	int full;
 
 	memset(&new, 0, sizeof(new));
 	/* The new first: what stays keeps a reference throughout. */
 	b->stamp++;
-	collect(b, &new, lines, reason);
-	keep_missed(b, s, &new);
-	free(s->given.item);
-	s->given = new;
-	if (but != NULL)
+	full = collect(b, &new, lines, reason);
+	if (new.n == 0 && but == NULL && reason[0] == '\0')
+		but = "it gave no address";
+	if (new.n > 0 || !failed) {
+		full |= keep_missed(b, s, &new);
+		free(s->given.item);
+		s->given = new;
+	}
+	if (full)
+		snprintf(reason, sizeof(reason), "more than %d addresses: the "
+		    "rest is not used%s%.150s", BOOTSTRAP_ADDRESSES_MAX,
+		    but == NULL ? "" : "; ", but == NULL ? "" : but);
+	else if (but != NULL)
 		snprintf(reason, sizeof(reason), "%s", but);
 	if (reason[0] != '\0')
 		say(b, s, reason);
@@ -432,7 +474,20 @@ bootstrap_result(struct bootstrap *b, int number, struct slice lines,
 		outbox_log(&b->out, LOG_INFO, "%s: good again", s->name);
 	}
 	answered(b, s);
-	return 0;
+}
+
+void
+bootstrap_result(struct bootstrap *b, int number, struct slice lines,
+    const char *but)
+{
+	take_answer(b, &b->source[number], lines, but, 0);
+}
+
+void
+bootstrap_failed(struct bootstrap *b, int number, struct slice lines,
+    const char *reason)
+{
+	take_answer(b, &b->source[number], lines, reason, 1);
 }
 
 /* What is wrong with these lines is said when all have come. */
@@ -447,16 +502,6 @@ bootstrap_some(struct bootstrap *b, int number, struct slice lines)
 	for (i = 0; i < g->n; i++)
 		g->item[i].entry->stamp = b->stamp;
 	collect(b, g, lines, reason);
-}
-
-int
-bootstrap_failed(struct bootstrap *b, int number, const char *reason)
-{
-	struct source *s = &b->source[number];
-	int r = say(b, s, reason);
-
-	answered(b, s);
-	return r;
 }
 
 /* The clock. */
@@ -517,7 +562,7 @@ bootstrap_again(struct bootstrap *b, int64_t now)
 void
 bootstrap_ttl(struct bootstrap *b, int64_t now, int number, int64_t ttl_ms)
 {
-	if (b->once || ttl_ms <= 0)
+	if (b->once || ttl_ms < 0)
 		return;
 	if (ttl_ms < BOOTSTRAP_TTL_MIN_MS)
 		ttl_ms = BOOTSTRAP_TTL_MIN_MS;

@@ -11,7 +11,8 @@
  * printed again each interval. A source that fails keeps what it gave last; why
  * it fails is logged when that changes. An answer of the DNS or of a command may
  * be a part of the whole: an address that is missing from it stays until it is
- * missing from BOOTSTRAP_MISSED_MAX answers in a row.
+ * missing from BOOTSTRAP_MISSED_MAX answers in a row. One that gives addresses
+ * and then fails is such an answer too.
  */
 
 #include <stdint.h>
@@ -50,25 +51,28 @@ void bootstrap_free(struct bootstrap *);
 struct outbox *bootstrap_out(struct bootstrap *);
 
 /* Add a source as written on the command line: its number, from 0; or -1 with
- * ENOMEM, or EINVAL and *why, a static sentence. */
+ * EINVAL and *why, a sentence that is good until the next call. */
 int bootstrap_add(struct bootstrap *, const char *source, const char **why);
 enum bootstrap_kind bootstrap_kind(const struct bootstrap *, int number);
 /* What stands behind the colon: good as long as the core. */
 const char *bootstrap_what(const struct bootstrap *, int number);
 
 /* All that the source gives, an address a line; empty lines and those that
- * begin with '#' are passed over, what is no address is reported. but: what is
- * wrong nonetheless, or NULL. */
-int bootstrap_result(struct bootstrap *, int number, struct slice lines,
+ * begin with '#' are passed over, what is no address is reported, and so is that
+ * there is none. but: what is wrong nonetheless, or NULL. */
+void bootstrap_result(struct bootstrap *, int number, struct slice lines,
     const char *but);
-int bootstrap_failed(struct bootstrap *, int number, const char *reason);
+/* lines: what it gave before it failed, or nothing. */
+void bootstrap_failed(struct bootstrap *, int number, struct slice lines,
+    const char *reason);
 
 /* Addresses that the source has given so far: whole lines of what will come
  * with bootstrap_result(). */
 void bootstrap_some(struct bootstrap *, int number, struct slice lines);
 
 /* Before bootstrap_result(): how long the answer is good. The source is asked
- * again then, where that is before the interval ends. 0: unknown. */
+ * again then, where that is before the interval ends, though not before
+ * BOOTSTRAP_TTL_MIN_MS. Negative: unknown. */
 void bootstrap_ttl(struct bootstrap *, int64_t now, int number,
     int64_t ttl_ms);
 

@@ -139,10 +139,7 @@ listen_tcp(const struct program *p, struct place *l)
 {
 	struct addr a;
 
-	opt_address('l', l->where, AUTHORITY_PORT, &a);
-	if (addr_is_unix(&a))
-		die(EXIT_USAGE, "-l %s: give an IP address and port",
-		    l->where);
+	opt_ip('l', l->where, AUTHORITY_PORT, &a);
 	run_key_need(&p->key, 'l', &a);
 	if ((l->fd = net_listen(&a, &l->bound)) == -1)
 		die_errno(EXIT_TEMPORARY, "unable to listen on %s", l->where);
@@ -220,7 +217,7 @@ announce(struct program *p, char *external)
 		die(EXIT_USAGE, "-x %s: write module=IP:PORT", external);
 	*equals = '\0';
 	opt_name("module", external);
-	opt_address('x', equals + 1, 0, &a);
+	opt_peer('x', equals + 1, 0, &a);
 	run_key_need(&p->key, 'x', &a);
 	if (authority_announce(p->authority, loop_now(p->loop),
 	    slice_str(external), slice_str(addr_print(&a, text))) == -1)
@@ -306,7 +303,7 @@ start(struct program *p)
 	listen_all(p);
 	a = p->place[0].bound;
 	if (p->advertise != NULL)
-		opt_address('a', p->advertise, addr_port(&a), &a);
+		opt_peer('a', p->advertise, addr_port(&a), &a);
 	p->loop = loop_new();
 	hub_init(&p->hub, p->loop, ROLE_AUTHORITY, &p->key);
 	random_bytes(&seed, sizeof(seed));

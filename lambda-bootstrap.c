@@ -137,7 +137,7 @@ resolve_file(struct program *p, int number)
 	if (bytes == NULL) {
 		/* Whatever is there next is a change. */
 		memset(&p->seen[number], 0, sizeof(p->seen[number]));
-		bootstrap_failed(p->core, number, errno == EINVAL ?
+		bootstrap_failed(p->core, number, slice_str(""), errno == EINVAL ?
 		    "it is not a regular file" : strerror(errno));
 		return;
 	}
@@ -217,8 +217,8 @@ on_done(void *arg, int number, struct slice lines, const char *reason)
 			    10));
 	}
 	if (reason != NULL)
-		bootstrap_failed(p->core, number, why[0] == '\0' ? reason :
-		    why);
+		bootstrap_failed(p->core, number, lines, why[0] == '\0' ?
+		    reason : why);
 	else
 		bootstrap_result(p->core, number, lines, why[0] == '\0' ?
 		    NULL : why);
@@ -242,7 +242,8 @@ resolve(struct program *p, int number)
 		resolve_file(p, number);
 	else if (asker_start(&p->asker, number, ways[kind].fn,
 	    bootstrap_what(p->core, number), ways[kind].limit_ms) == -1)
-		bootstrap_failed(p->core, number, strerror(errno));
+		bootstrap_failed(p->core, number, slice_str(""),
+		    strerror(errno));
 }
 
 /* What the core wants. */

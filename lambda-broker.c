@@ -130,10 +130,10 @@ listen_tcp(const struct program *p, const char *where)
 {
 	struct addr a;
 
-	opt_address('l', where, BROKER_PORT, &a);
-	if (addr_is_unix(&a))
+	if (strchr(where, '/') != NULL)
 		die(EXIT_USAGE, "-l %s: give an IP address and port; the Unix "
 		    "socket is -b", where);
+	opt_ip('l', where, BROKER_PORT, &a);
 	run_key_need(&p->key, 'l', &a);
 	return net_listen(&a, NULL);
 }
@@ -270,7 +270,7 @@ start(struct program *p)
 	char text[ADDR_TEXT_MAX] = "";
 
 	if (p->advertise != NULL) {
-		opt_address('a', p->advertise, BROKER_PORT, &a);
+		opt_ip('a', p->advertise, BROKER_PORT, &a);
 		addr_print(&a, text);
 	}
 	run_key(&p->key, p->keyfile);

@@ -244,10 +244,7 @@ find_way(struct options *o, const struct key *key, struct plb_config *config,
 		opt_address('x', o->channel, 0, &a);
 		run_key_need(key, 'x', &a);
 	} else if (o->socket != NULL) {
-		opt_address('s', o->socket, 0, &a);
-		if (!addr_is_unix(&a))
-			die(EXIT_USAGE, "-s %s: give the path of a Unix socket, "
-			    "with a slash", o->socket);
+		opt_socket('s', o->socket, &a);
 	} else {
 		run_plb_socket(&a, o->caller.module);
 		if (o->broker == NULL && !is_choosy(o) && answers(&a)) {

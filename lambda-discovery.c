@@ -119,10 +119,7 @@ take_addresses(struct program *p)
 
 	for (i = 0; i < p->nlisten; i++) {
 		a = &p->listen[i];
-		opt_address('l', p->names[i], usual, a);
-		if (addr_is_unix(a))
-			die(EXIT_USAGE, "-l %s: Erlang nodes ask over TCP: "
-			    "give an IP address", p->names[i]);
+		opt_ip('l', p->names[i], usual, a);
 		if (addr_port(a) == usual)
 			addr_set_port(a, p->port);
 		if (addr_port(a) != p->port)

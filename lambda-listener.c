@@ -310,7 +310,7 @@ open_socket(struct program *p, char text[ADDR_TEXT_MAX])
 			    "listening socket", fd);
 		want = bound;
 	} else {
-		opt_address('l', o->listen, 0, &want);
+		opt_ip('l', o->listen, 0, &want);
 	}
 	if (addr_is_unix(&want))
 		die(EXIT_USAGE, "a listener accepts on TCP: give -l IP:PORT");
@@ -320,7 +320,7 @@ open_socket(struct program *p, char text[ADDR_TEXT_MAX])
 		    addr_print(&want, text));
 	addr_print(&bound, text);
 	if (o->address != NULL) {
-		opt_address('a', o->address, addr_port(&bound), &given);
+		opt_peer('a', o->address, addr_port(&bound), &given);
 		addr_print(&given, text);
 	}
 	return fd;

@@ -338,12 +338,9 @@ main(int argc, char **argv)
 	config.constraints = buf_slice(&encoded);
 	config.capacity = config.wanted = o.capacity;
 	if (o.socket != NULL)
-		opt_address('s', o.socket, 0, &s.name);
+		opt_socket('s', o.socket, &s.name);
 	else
 		run_plb_socket(&s.name, o.module);
-	if (!addr_is_unix(&s.name))
-		die(EXIT_USAGE, "-s %s: give the path of a Unix socket, with "
-		    "a slash", o.socket);
 	run_key(&key, o.keyfile);
 	s.ready_fd = o.ready_fd;
 	s.options = &o;

@@ -136,7 +136,7 @@ lines_address(const char *p, size_t len, unsigned long number,
 		len--;
 	if (len == 0 || p[0] == '#')
 		return 0;
-	if (addr_parse(a, p, len, default_port, &why) == 0)
+	if (addr_parse_peer(a, p, len, default_port, &why) == 0)
 		return 1;
 	log_error("line %lu: %.*s: %s", number, (int)len, p, why);
 	return 0;

@@ -57,6 +57,33 @@ opt_address(int letter, const char *arg, int default_port, struct addr *a)
 		die(EXIT_USAGE, "-%c %s: %s", letter, arg, why);
 }
 
+void
+opt_ip(int letter, const char *arg, int default_port, struct addr *a)
+{
+	const char *why;
+
+	if (addr_parse_ip(a, arg, strlen(arg), default_port, &why) == -1)
+		die(EXIT_USAGE, "-%c %s: %s", letter, arg, why);
+}
+
+void
+opt_peer(int letter, const char *arg, int default_port, struct addr *a)
+{
+	const char *why;
+
+	if (addr_parse_peer(a, arg, strlen(arg), default_port, &why) == -1)
+		die(EXIT_USAGE, "-%c %s: %s", letter, arg, why);
+}
+
+void
+opt_socket(int letter, const char *arg, struct addr *a)
+{
+	if (strchr(arg, '/') == NULL)
+		die(EXIT_USAGE, "-%c %s: give the path of a Unix socket, with "
+		    "a slash", letter, arg);
+	opt_address(letter, arg, 0, a);
+}
+
 const char *
 opt_name(const char *what, const char *arg)
 {

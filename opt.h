@@ -25,6 +25,12 @@ int64_t opt_seconds(int letter, const char *arg, int64_t min_ms,
 /* An address; default_port as in addr_parse(). */
 void opt_address(int letter, const char *arg, int default_port, struct addr *);
 
+/* The same, where it must be an IP address to listen on; where it must be one
+ * that others connect to; and where it must be a Unix socket's path. */
+void opt_ip(int letter, const char *arg, int default_port, struct addr *);
+void opt_peer(int letter, const char *arg, int default_port, struct addr *);
+void opt_socket(int letter, const char *arg, struct addr *);
+
 /* A module's, node's or function's name: 1 to 255 bytes, printable, without
  * space or slash. what says which ("module"). Returns arg. */
 const char *opt_name(const char *what, const char *arg);

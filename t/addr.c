@@ -139,6 +139,46 @@ parse(struct addr *a, const char *text)
 	assert_int_equal(addr_parse(a, text, strlen(text), 0, NULL), 0);
 }
 
+/* What of the above is good where it must be IP, and where it must be a peer's
+ * too. */
+static void
+test_ip(void **state)
+{
+	static const struct {
+		const char *text, *ip, *peer;
+	} cases[] = {
+		{ "10.0.0.1", NULL, NULL },
+		{ "[::1]:4370", NULL, NULL },
+		{ "10.0.0.1:0", NULL, "nobody can be reached at port 0" },
+		{ "[::1]:0", NULL, "nobody can be reached at port 0" },
+		{ "/run/s", "that is a path: write an IP address",
+		    "that is a path: write an IP address" },
+		{ "broker", "host names are not looked up here: write an IP "
+		    "address", "host names are not looked up here: write an "
+		    "IP address" },
+		{ "", "the address is empty", "the address is empty" }
+	};
+	const char *why;
+	struct addr a;
+	size_t i, len;
+	int r;
+
+	(void)state;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		len = strlen(cases[i].text);
+		why = "good";
+		r = addr_parse_ip(&a, cases[i].text, len, 4370, &why);
+		assert_int_equal(r, cases[i].ip == NULL ? 0 : -1);
+		assert_string_equal(why, r == 0 ? "good" : cases[i].ip);
+		why = "good";
+		errno = 0;
+		r = addr_parse_peer(&a, cases[i].text, len, 4370, &why);
+		assert_int_equal(r, cases[i].peer == NULL ? 0 : -1);
+		assert_int_equal(errno, r == 0 ? 0 : EINVAL);
+		assert_string_equal(why, r == 0 ? "good" : cases[i].peer);
+	}
+}
+
 static void
 test_nul(void **state)
 {
@@ -280,6 +320,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_table),
+		cmocka_unit_test(test_ip),
 		cmocka_unit_test(test_nul),
 		cmocka_unit_test(test_long_path),
 		cmocka_unit_test(test_zone),

@@ -38,8 +38,13 @@ add(const char *source)
 static void
 result(int number, const char *lines)
 {
-	assert_int_equal(bootstrap_result(b, number, slice_str(lines),
-	    NULL), 0);
+	bootstrap_result(b, number, slice_str(lines), NULL);
+}
+
+static void
+failed(int number, const char *lines, const char *reason)
+{
+	bootstrap_failed(b, number, slice_str(lines), reason);
 }
 
 /* The acts so far, one a word: "=ADDRESS" printed, "?N" asked, "!" logged,
@@ -77,7 +82,8 @@ test_sources(void **state)
 	static const char *const bad[] = { "", "file:", "dns:", "10.0.0.256:1",
 		"10.0.0.1:x", "example.org:4370", "exec:", "epmd:",
 		"dns::4370", "dns:a:", "dns:a:0", "dns:a:65536", "dns:a:b",
-		"dns:a:1:2", "dns:a b", "epmd:@a", "epmd:a@", "epmd:a@b@c" };
+		"dns:a:1:2", "dns:a b", "epmd:@a", "epmd:a@", "epmd:a@b@c", "/tmp/x", "10.0.0.1:0",
+		"[::1]:0" };
 	const char *why;
 	size_t i;
 
@@ -89,6 +95,12 @@ test_sources(void **state)
 		assert_int_equal(errno, EINVAL);
 		assert_non_null(why);
 	}
+	bootstrap_add(b, "foo", &why);
+	assert_string_equal(why, "host names are not looked up here: write "
+	    "dns:foo:PORT");
+	bootstrap_add(b, "foo:1", &why);
+	assert_string_equal(why, "host names are not looked up here: write "
+	    "dns:foo:1");
 	add("10.0.0.1");
 	add("file:/etc/x:y");
 	assert_int_equal(bootstrap_kind(b, 0), BOOTSTRAP_STATIC);
@@ -149,10 +161,10 @@ test_failures(void **state)
 	result(0, "10.0.0.1:1\n");
 	assert_acts("?0 =10.0.0.1:1");
 	/* Logged when it changes; what it gave stays. */
-	bootstrap_failed(b, 0, "no such file");
-	bootstrap_failed(b, 0, "no such file");
+	failed(0, "", "no such file");
+	failed(0, "", "no such file");
 	assert_acts("!");
-	bootstrap_failed(b, 0, "not permitted");
+	failed(0, "", "not permitted");
 	assert_acts("!");
 	bootstrap_tick(b, 1000);
 	assert_acts("=10.0.0.1:1 ?0");
@@ -163,6 +175,9 @@ test_failures(void **state)
 	assert_acts("=10.0.0.2:2 !");
 	result(0, "10.0.0.1:1\nwrong\n10.0.0.2:2\n");
 	assert_acts("");
+	/* So does one that nobody could dial. */
+	result(0, "10.0.0.1:1\n/tmp/x\n10.0.0.3:0\n10.0.0.2:2\n");
+	assert_acts("!");
 }
 
 /* What an answer lacks is not gone until three have lacked it. */
@@ -189,6 +204,30 @@ test_missing(void **state)
 	assert_acts("=10.0.0.2:1 ?0");
 }
 
+/* An answer that ends in a failure lacks what it lacks; a failure that gives
+ * nothing does not. */
+static void
+test_missing_failed(void **state)
+{
+	int i;
+
+	(void)state;
+	begin(0);
+	add("exec:a");
+	bootstrap_tick(b, 0);
+	result(0, "10.0.0.1:1\n10.0.0.2:1\n");
+	assert_acts("?0 =10.0.0.1:1 =10.0.0.2:1");
+	failed(0, "10.0.0.2:1\n", "exit status 1");
+	failed(0, "10.0.0.2:1\n", "exit status 1");
+	for (i = 0; i < BOOTSTRAP_MISSED_MAX; i++)
+		failed(0, "# none\n", "exit status 1");
+	bootstrap_tick(b, 1000);
+	assert_acts("! =10.0.0.2:1 =10.0.0.1:1 ?0");
+	failed(0, "10.0.0.2:1\n", "exit status 1");
+	bootstrap_tick(b, 2000);
+	assert_acts("=10.0.0.2:1 ?0");
+}
+
 /* Lines before the answer: printed at once, and once; part of what stays when
  * it fails. */
 static void
@@ -201,7 +240,8 @@ test_some(void **state)
 	bootstrap_some(b, 0, slice_str("10.0.0.1:1\nwrong\n"));
 	bootstrap_some(b, 0, slice_str("10.0.0.1:1\n10.0.0.2:1\n"));
 	assert_acts("?0 =10.0.0.1:1 =10.0.0.2:1");
-	bootstrap_failed(b, 0, "it hangs");
+	failed(0, "10.0.0.1:1\nwrong\n10.0.0.1:1\n10.0.0.2:1\n",
+	    "it hangs");
 	bootstrap_tick(b, 1000);
 	assert_acts("! =10.0.0.1:1 =10.0.0.2:1 ?0");
 	result(0, "10.0.0.1:1\n10.0.0.2:1\n10.0.0.3:1");
@@ -244,7 +284,11 @@ test_ttl(void **state)
 	result(0, "10.0.0.1:1\n");
 	assert_int_equal(bootstrap_deadline(b), 5000);
 	bootstrap_tick(b, 5000);
-	bootstrap_ttl(b, 5000, 0, 0); /* unknown: the interval */
+	bootstrap_ttl(b, 5000, 0, 0); /* not good for any time: nor then */
+	result(0, "10.0.0.1:1\n");
+	assert_int_equal(bootstrap_deadline(b), 6000);
+	bootstrap_tick(b, 6000);
+	bootstrap_ttl(b, 6000, 0, -1); /* unknown: the interval */
 	result(0, "10.0.0.1:1\n");
 	assert_int_equal(bootstrap_deadline(b), 10000);
 }
@@ -258,7 +302,7 @@ test_once(void **state)
 	add("file:b");
 	bootstrap_tick(b, 0);
 	assert_acts("?0 ?1");
-	bootstrap_failed(b, 1, "no such file");
+	failed(1, "", "no such file");
 	assert_acts("!");
 	result(0, "10.0.0.1:1\n");
 	assert_acts("=10.0.0.1:1 .0");
@@ -273,7 +317,7 @@ test_once_nothing(void **state)
 	add("file:a");
 	bootstrap_tick(b, 0);
 	result(0, "\n");
-	assert_acts("?0 .1"); /* 111 */
+	assert_acts("?0 ! .1"); /* 111, and why */
 }
 
 static void
@@ -297,6 +341,32 @@ test_bounds(void **state)
 	assert_int_equal(logged, 1);
 }
 
+/* What is left of the last answer is more than there is room for beside this
+ * one; be it that it fails, it is told. */
+static void
+test_bounds_missed(void **state)
+{
+	char lines[BOOTSTRAP_ADDRESSES_MAX * 20 + 40], *p = lines;
+	char said[BOOTSTRAP_REASON_MAX] = "";
+	struct act a;
+	int i;
+
+	(void)state;
+	begin(0);
+	add("exec:a");
+	result(0, "10.1.0.1:1\n10.1.0.2:1\n");
+	for (i = 0; i < BOOTSTRAP_ADDRESSES_MAX - 1; i++)
+		p += snprintf(p, 20, "10.0.%d.%d:1\n", i / 256, i % 256);
+	bootstrap_some(b, 0, slice_str(lines));
+	failed(0, lines, "exit status 1");
+	while (outbox_take(bootstrap_out(b), &a))
+		if (a.kind == ACT_LOG)
+			snprintf(said, sizeof(said), "%.*s",
+			    SLICE_ARG(a.bytes));
+	assert_string_equal(said, "exec:a: more than 4096 addresses: the rest "
+	    "is not used; exit status 1");
+}
+
 int
 main(void)
 {
@@ -305,11 +375,13 @@ main(void)
 		cmocka_unit_test_teardown(test_prints, end),
 		cmocka_unit_test_teardown(test_failures, end),
 		cmocka_unit_test_teardown(test_missing, end),
+		cmocka_unit_test_teardown(test_missing_failed, end),
 		cmocka_unit_test_teardown(test_some, end),
 		cmocka_unit_test_teardown(test_ttl, end),
 		cmocka_unit_test_teardown(test_once, end),
 		cmocka_unit_test_teardown(test_once_nothing, end),
 		cmocka_unit_test_teardown(test_bounds, end),
+		cmocka_unit_test_teardown(test_bounds_missed, end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -142,7 +142,14 @@ bad '-x foo: write module=IP:PORT' lambda-authority -l 127.0.0.1:0 -x foo
 bad 'there is something else of that name' lambda-plb -D "$tmp" calc
 bad 'give the path of its Unix socket, with a slash' lambda-call -b sock calc
 bad 'host names are not looked up here' lambda-call -x localhost:1 calc
-bad 'host names are not looked up here' lambda-authority -l localhost
+bad 'here: write an IP address$' lambda-authority -l localhost
+bad 'that is a path: write an IP address' lambda-authority -l ./sock
+bad 'here: write an IP address$' lambda-listener -l localhost calc cat
+bad 'that is a path: write an IP address' lambda-listener -l ./sock calc cat
+bad 'here: write an IP address$' lambda-discovery -p 0 -l localhost
+bad 'nobody can be reached at port 0' lambda-authority -l 127.0.0.1:0 \
+    -x calc=127.0.0.1:0
+bad 'give the path of a Unix socket, with a slash' lambda-plb -s sock calc
 bad 'host names are not looked up here' lambda-bootstrap localhost
 bad 'the port is missing: write ADDRESS:PORT' lambda-ctl -A 127.0.0.1 all
 bad 'the port must be a number from 0 to 65535' lambda-broker -l 127.0.0.1:x

@@ -145,6 +145,9 @@ test_address(void **state)
 	assert_int_equal(lines_address("   ", 3, 1, 4370, &a), 0);
 	assert_int_equal(lines_address("# all", 5, 1, 4370, &a), 0);
 	assert_int_equal(lines_address("nowhere", 7, 1, 4370, &a), 0);
+	/* Neither of these is where an authority could be. */
+	assert_int_equal(lines_address("/run/x", 6, 1, 4370, &a), 0);
+	assert_int_equal(lines_address("10.0.0.1:0", 10, 1, 4370, &a), 0);
 }
 
 int
