@@ -140,9 +140,12 @@ on_ended(void *arg, pid_t pid, int status)
 	struct ask *k = arg;
 	struct asker *a = k->all;
 
-	(void)pid;
 	while (k->watch.fd != -1 && take(k))
 		;
+	/* With its leader the time is over for those of the group that did
+	 * not end at SIGTERM. */
+	if (k->reason[0] != '\0')
+		kill(-pid, SIGKILL);
 	if (k->reason[0] == '\0' && WIFSIGNALED(status))
 		snprintf(k->reason, sizeof(k->reason), "ended by signal %d",
 		    WTERMSIG(status));

@@ -326,6 +326,17 @@ on_hup(void *arg, int signo)
 	loop_later(p->loop, &p->deliver);
 }
 
+/* A reader that is gone has what it wanted. */
+static int
+end_status(const struct program *p)
+{
+	if (p->output.error == 0 || p->output.error == EPIPE)
+		return p->status;
+	log_error("unable to write standard output: %s",
+	    strerror(p->output.error));
+	return EXIT_TEMPORARY;
+}
+
 static void
 start(struct program *p)
 {
@@ -352,6 +363,7 @@ main(int argc, char **argv)
 {
 	static struct program p;
 	uint64_t seed;
+	int status;
 
 	die_name(argv[0]);
 	launch_output();
@@ -364,9 +376,10 @@ main(int argc, char **argv)
 	add_sources(&p, argc, argv);
 	start(&p);
 	loop_run(p.loop);
+	status = end_status(&p);
 	asker_stop(&p.asker);
 	latest_free(&p.output);
 	bootstrap_free(p.core);
 	loop_free(p.loop);
-	return p.status;
+	return status;
 }

@@ -26,7 +26,7 @@ resolve_why(const char *fmt, ...)
 }
 
 static int
-print_address(const struct addrinfo *i)
+print_address(const struct addrinfo *i, int port)
 {
 	char text[ADDR_TEXT_MAX];
 	struct addr a;
@@ -37,31 +37,59 @@ print_address(const struct addrinfo *i)
 	memset(&a, 0, sizeof(a));
 	memcpy(&a.u, i->ai_addr, i->ai_addrlen);
 	a.len = i->ai_addrlen;
+	addr_set_port(&a, port);
 	return dprintf(STDOUT_FILENO, "%s\n", addr_print(&a, text)) > 0;
 }
 
 int
-resolve_host(const char *host, unsigned port)
+resolve_print(const struct addrinfo *list, int port)
 {
-	struct addrinfo want, *list, *i;
-	char service[8];
-	int error, n = 0;
+	int n = 0;
+
+	for (; list != NULL; list = list->ai_next)
+		n += print_address(list, port);
+	return n;
+}
+
+int
+resolve_host(const char *host, int port)
+{
+	struct addrinfo want, *list;
+	int error, n;
 
 	memset(&want, 0, sizeof(want));
 	want.ai_family = AF_UNSPEC;
 	want.ai_socktype = SOCK_STREAM;
-	snprintf(service, sizeof(service), "%u", port);
-	error = getaddrinfo(host, service, &want, &list);
+	error = getaddrinfo(host, NULL, &want, &list);
 	if (error != 0) {
 		resolve_why("%s: %s", host, gai_strerror(error));
 		return -1;
 	}
-	for (i = list; i != NULL; i = i->ai_next)
-		n += print_address(i);
+	n = resolve_print(list, port);
 	freeaddrinfo(list);
 	if (n == 0)
 		resolve_why("%s: it has no address", host);
 	return n == 0 ? -1 : n;
+}
+
+/*
+ * A target is absolute (RFC 2782): no search list goes behind it. An empty
+ * LOCALDOMAIN is an empty search list, and leaves the hosts file to be looked
+ * at. Where that variable may be unknown (musl) a dot behind the name says it
+ * too, though no hosts file has names with one.
+ */
+static int
+resolve_target(const struct dns_srv *s)
+{
+	char name[DNS_NAME_MAX + 1];
+	const char *dot = ".";
+
+#ifdef __GLIBC__
+	if (setenv("LOCALDOMAIN", "", 1) == 0)
+		dot = "";
+#endif
+	snprintf(name, sizeof(name), "%s%s", s->target, dot);
+	return resolve_host(name, s->port);
 }
 
 static int
@@ -86,7 +114,7 @@ resolve_service(const char *name)
 	rng_seed(&rng, seed);
 	dns_order(&answer, &rng);
 	for (i = 0; i < answer.n; i++)
-		if (resolve_host(answer.srv[i].target, answer.srv[i].port) > 0)
+		if (resolve_target(&answer.srv[i]) > 0)
 			found = 1;
 	return found ? 0 : 1;
 }
@@ -100,8 +128,7 @@ resolve_dns(const char *what)
 	if (colon == NULL)
 		return resolve_service(what);
 	snprintf(name, sizeof(name), "%.*s", (int)(colon - what), what);
-	return resolve_host(name,
-	    (unsigned)strtoul(colon + 1, NULL, 10)) > 0 ? 0 : 1;
+	return resolve_host(name, (int)strtol(colon + 1, NULL, 10)) > 0 ? 0 : 1;
 }
 
 int

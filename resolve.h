@@ -19,7 +19,8 @@
  * _lambda._tcp.NAME, point. */
 int resolve_dns(const char *what);
 
-/* NODE[@HOST]: where the EPMD of that host (this one) says that the node is. */
+/* NODE[@HOST]: every address of that host (this one), with the port that its EPMD
+ * says the node has. */
 int resolve_epmd(const char *what);
 
 /* Becomes the command: does not return but when that fails. */
@@ -27,11 +28,14 @@ int resolve_exec(const char *command);
 
 /* Beneath them. */
 
+struct addrinfo;
 struct dns_answer;
 
-/* Prints every address of the host, with that port: how many; -1 after having
- * said why there are none. */
-int resolve_host(const char *host, unsigned port);
+/* Prints every address of the list, with that port: how many. */
+int resolve_print(const struct addrinfo *, int port);
+
+/* The same of the host; -1 after having said why there are none. */
+int resolve_host(const char *host, int port);
 
 /* Asks the servers of /etc/resolv.conf, which it reads, for the SRV records of
  * the name: 0 with at least one, or -1 after having said why there are none. */

@@ -74,12 +74,15 @@ explain(int error)
 	return strerror(error);
 }
 
-/* Any of the host's addresses, and EPMD says where the node is. */
+/*
+ * Any of the host's addresses has an EPMD that knows the node's port. At which of
+ * them the node listens it does not know: all are printed.
+ */
 static int
 ask_host(const struct addrinfo *list, const char *node)
 {
+	char text[ADDR_TEXT_MAX], why[BOOTSTRAP_REASON_MAX] = "no address";
 	const struct addrinfo *i;
-	char text[ADDR_TEXT_MAX];
 	struct addr a;
 	int port;
 
@@ -89,14 +92,13 @@ ask_host(const struct addrinfo *list, const char *node)
 		memset(&a, 0, sizeof(a));
 		memcpy(&a.u, i->ai_addr, i->ai_addrlen);
 		a.len = i->ai_addrlen;
-		if ((port = ask(&a, node)) > 0) {
-			addr_set_port(&a, port);
-			dprintf(STDOUT_FILENO, "%s\n", addr_print(&a, text));
-			return 0;
-		}
-		resolve_why("EPMD at %s: %s", addr_print(&a, text),
-		    port == 0 ? "the node has no port" : explain(errno));
+		if ((port = ask(&a, node)) > 0)
+			return resolve_print(list, port) > 0 ? 0 : 1;
+		snprintf(why, sizeof(why), "EPMD at %s: %s",
+		    addr_print(&a, text), port == 0 ? "the node has no port" :
+		    explain(errno));
 	}
+	resolve_why("%s", why);
 	return 1;
 }
 

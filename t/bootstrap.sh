@@ -22,6 +22,11 @@ no_conf() {
 }
 trap 'no_conf; clean_up' EXIT
 mkdir -p "$conf"
+{
+	echo 127.0.0.1 localhost
+	echo ::1 localhost
+	echo 10.9.0.66 in-hosts.example.org
+} >"$conf/hosts"
 here() {
 	ip netns exec "$host" "$@"
 }
@@ -84,6 +89,10 @@ said() {
 	echo srv-host=_other._udp.example.org,b.example.org,5000
 	echo srv-host=_lambda._tcp.half.org,d.example.org,7
 	echo srv-host=_lambda._tcp.half.org,nobody.example.org,7
+	echo local=/evil.test/
+	echo host-record=a.example.org.evil.test,10.66.0.1
+	echo host-record=nobody.example.org.evil.test,10.66.0.2
+	echo srv-host=_lambda._tcp.static.org,in-hosts.example.org,9
 	echo local-ttl=3
 	i=1
 	while [ "$i" -le 40 ]; do
@@ -98,9 +107,12 @@ serve() {
 	    --listen-address=127.0.0.1 --pid-file=
 	server=$pid
 }
+answers() {
+	until_true 10 here lambda-bootstrap -q -1 dns:b.example.org:1 ||
+	    fail "dnsmasq does not answer"
+}
 serve
-until_true 10 here lambda-bootstrap -q -1 dns:b.example.org:1 ||
-    fail "dnsmasq does not answer"
+answers
 
 once 0 dns:a.example.org:4370
 same "$got" '10.9.0.1:4370 [fd99::1]:4370 '
@@ -127,6 +139,22 @@ once 0 dns:half.org
 same "$got" '10.9.0.7:7 '
 said 'nobody.example.org'
 
+# A target is absolute: no search list goes behind it, also where few dots would
+# have it first; the hosts file is looked at all the same.
+sed 's/^search.*/search evil.test/; s/^options/& ndots:5/' \
+    "$conf/resolv.conf" >"$tmp/resolv.conf"
+cp "$conf/resolv.conf" "$tmp/resolv.conf.was"
+cat "$tmp/resolv.conf" >"$conf/resolv.conf"
+once 0 dns:a.example.org:1
+same "$got" '10.66.0.1:1 '
+once 0 dns:example.org.
+same "$got" '10.9.0.1:4370 [fd99::1]:4370 [fd99::4]:4374 '
+once 0 dns:half.org
+same "$got" '10.9.0.7:7 '
+once 0 dns:static.org
+same "$got" '10.9.0.66:9 '
+cat "$tmp/resolv.conf.was" >"$conf/resolv.conf"
+
 # What there is not.
 once 111 dns:nobody.example.org:1
 said 'dns:nobody.example.org:1: nobody.example.org: '
@@ -142,14 +170,24 @@ same "$got" '10.9.0.9:4370 '
 queries() {
 	grep -c 'query\[SRV\] _other._udp.example.org' "$tmp/dnsmasq.log"
 }
-before=$(queries)
-boot ttl -i 3600 dns:_other._udp.example.org
-printed ttl 10.9.0.2:5000
-until_true 10 sh -c '[ "$(grep -c "query.SRV. _other._udp.example.org" \
-    "$0")" -ge "$1" ]' "$tmp/dnsmasq.log" $((before + 2)) ||
-    fail "not asked again when its time to live was over"
-stop "$pid"
-same "$ended" 0
+again() { # N: it is asked so often
+	before=$(queries)
+	boot ttl -i 3600 dns:_other._udp.example.org
+	printed ttl 10.9.0.2:5000
+	until_true 10 sh -c '[ "$(grep -c "query.SRV. _other._udp.example.org" \
+	    "$0")" -ge "$1" ]' "$tmp/dnsmasq.log" $((before + $1)) ||
+	    fail "not asked again when its time to live was over"
+	stop "$pid"
+	same "$ended" 0
+}
+again 2
+# A time of 0 is the least that there is, and not none that is known.
+sed '/^local-ttl/d' "$tmp/dnsmasq.conf" >"$tmp/dnsmasq.conf.new"
+mv "$tmp/dnsmasq.conf.new" "$tmp/dnsmasq.conf"
+stop "$server"
+serve
+answers
+again 4
 
 # A server that goes silent: said once, and what it gave stays; nothing else
 # waits for it.
@@ -204,9 +242,9 @@ until_true 20 sh -c 'ip netns exec "$0" epmd -names | grep -q "name $1 "' \
     "$host" "lt$$" || fail "the node did not register"
 port=$(here epmd -names | sed -n "s/^name lt$$ at port //p")
 once 0 "epmd:lt$$"
-same "$got" "127.0.0.1:$port "
+same "$got" "127.0.0.1:$port [::1]:$port "
 once 0 "epmd:lt$$@localhost"
-same "$got" "127.0.0.1:$port "
+same "$got" "127.0.0.1:$port [::1]:$port "
 once 111 epmd:nobody
 said 'it knows no such node'
 once 111 epmd:nobody@nowhere.example.org
@@ -217,8 +255,10 @@ start boss ip netns exec "$host" lambda-authority -l 127.0.0.1:0 -n boss
 boss=$pid
 logged boss 'registered as boss with EPMD'
 port=$(address boss)
+# It listens on one address of this host, which has two, and EPMD on both.
 once 0 epmd:boss
-same "$got" "$port "
+same "$got" "$port [::1]:${port#*:} "
+[ ! -s "$tmp/once.log" ] || fail "said: $(cat "$tmp/once.log")"
 # A hidden node: EPMD lists it, and another of its name is refused and told so.
 start boss2 ip netns exec "$host" lambda-authority -l 127.0.0.1:0 -n boss
 boss2=$pid
@@ -234,8 +274,9 @@ logged boss2 'EPMD: it closed the connection'
 start epmd ip netns exec "$host" epmd
 until_true 20 sh -c '[ "$(grep -c "registered as boss" "$0")" -ge 2 ]' \
     "$tmp/boss2.log" || fail "not registered again"
+port=$(address boss2)
 once 0 epmd:boss
-same "$got" "$(address boss2) "
+same "$got" "$port [::1]:${port#*:} "
 stop "$boss2"
 tells 100 'without @host' lambda-authority -l 127.0.0.1:0 -n a@b
 # Something else listens there.
@@ -283,7 +324,8 @@ boot hang -1 'exec:echo 10.2.0.1:1; exec sleep 1000' 'exec:echo 10.2.0.2:1' \
     "exec:sleep 1000 & echo \$! >$tmp/child; sleep 1000" 'exec:yes nonsense' \
     'exec:while :; do echo 10.2.0.3:1; done' \
     'exec:echo 10.2.0.4:1; echo 10.2.0.5:1; exit 7' exec:/nonexistent \
-    'exec:printf 10.2.0.6:1; sleep 1000 &' 'exec:cat; echo 10.2.0.7:1'
+    'exec:printf 10.2.0.6:1; sleep 1000 &' 'exec:cat; echo 10.2.0.7:1' \
+    "exec:(trap '' TERM; exec sleep 1000) & echo \$! >$tmp/deaf; wait"
 hang=$pid
 for i in 1 2 3 6 7; do
 	printed hang "10.2.0.$i:1"
@@ -296,11 +338,12 @@ logged hang 'child; sleep 1000: not done in 10 seconds: ended'
 logged hang 'yes nonsense: it printed more than 1048576 bytes: ended'
 logged hang 'exit 7: exit status 7'
 logged hang 'nonexistent: exit status 127'
-# Their descendants go with them.
+# Their descendants go with them, and one that is deaf to SIGTERM does.
 gone() {
-	! kill -0 "$(cat "$tmp/child")" 2>/dev/null
+	! kill -0 "$(cat "$1")" 2>/dev/null
 }
-until_true 5 gone || fail "a command's child is left"
+until_true 5 gone "$tmp/child" || fail "a command's child is left"
+until_true 5 gone "$tmp/deaf" || fail "a command's deaf child is left"
 
 # A reader that is gone ends it quietly, silent sources or not.
 boot pipe -1 10.3.0.1
@@ -309,7 +352,20 @@ here lambda-bootstrap -i 0.1 10.3.0.1 'exec:sleep 1000' 2>"$tmp/pipe.log" \
 same "$(sort -u "$tmp/pipe.out")" 10.3.0.1:4370
 same "$(cat "$tmp/pipe.log")" ''
 
-# Anything that is no source.
+# An output that fails does not.
+for i in '-i 1' -1; do
+	# shellcheck disable=SC2016
+	tells 111 'unable to write standard output: No space left' sh -c \
+	    'exec lambda-bootstrap $0 10.3.0.1 >/dev/full' "$i"
+done
+
+# Anything that is no source, or gives no address.
 tells 100 'source dns::1: ' lambda-bootstrap dns::1
-tells 100 'source host:1: ' lambda-bootstrap host:1
+tells 100 'source host:1: .*write dns:host:1$' lambda-bootstrap host:1
+tells 100 'source host: .*write dns:host:PORT$' lambda-bootstrap host
+tells 100 'source /tmp/x: that is a path' lambda-bootstrap /tmp/x
+tells 100 'source 10.0.0.1:0: .* port 0' lambda-bootstrap 10.0.0.1:0
+tells 111 'line 1: /tmp/x: that is a path' lambda-bootstrap -1 \
+    'exec:echo /tmp/x'
+tells 111 'exec:true: it gave no address' lambda-bootstrap -1 exec:true
 tells 100 usage: lambda-bootstrap
