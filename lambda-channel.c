@@ -219,6 +219,15 @@ on_term(void *arg, int signo)
 	hub_deliver(&p->hub);
 }
 
+/* Nothing to read again: the terminal's end is not ours. A handler, since what
+ * is ignored stays so for workers. */
+static void
+on_hup(void *arg, int signo)
+{
+	(void)arg;
+	(void)signo;
+}
+
 static void
 on_act(void *arg, const struct act *a)
 {
@@ -304,6 +313,7 @@ start(struct program *p, struct options *o)
 	p->hub.serves = ROLE_PLB | ROLE_CALLER;
 	hub_core(&p->hub, &channel_ops, p->channel, channel_out(p->channel));
 	loop_signal(p->loop, SIGTERM, on_term, p);
+	loop_signal(p->loop, SIGHUP, on_hup, p);
 	link_up(p, o->channel.module);
 }
 

@@ -137,3 +137,23 @@ logged pipes 'linked to [a-z]* \[2001:db8::7\]:1022'
 pipes PROTO=SSL SSH_CONNECTION=
 logged pipes 'linked to [a-z]*$'
 logged pipes 'got 2000, 2000'
+
+# SIGHUP costs nothing: the call in flight ends as it would have.
+cat >"$tmp/slow" <<EOF2
+#!/bin/sh
+while read -r n; do
+	echo "\$PPID" >"$tmp/channel.new"
+	mv "$tmp/channel.new" "$tmp/channel"
+	until [ -e "$tmp/go" ]; do sleep 0.05; done
+	echo \$((n * 2))
+done
+EOF2
+chmod +x "$tmp/slow"
+start slow sh -c 'exec lambda-call -L -T 30 -x "|lambda-channel -c 1 -w line \
+    double $0/slow" double <"$0/one"' "$tmp"
+slow=$pid
+until_true 10 test -s "$tmp/channel" || fail "no call to the slow worker"
+kill -HUP "$(cat "$tmp/channel")"
+touch "$tmp/go"
+wait "$slow"
+same "$? $(cat "$tmp/slow.log")" '0 42'
