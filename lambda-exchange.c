@@ -1,6 +1,7 @@
 /*
  * lambda-exchange: matches sell and buy orders of one module. It finds its
- * listening socket on descriptor 0, and writes to neither 0 nor 1.
+ * listening socket on descriptor 0, or makes one (-l), and writes to neither 0
+ * nor 1.
  */
 
 #include <signal.h>
@@ -16,10 +17,10 @@
 #include "opt.h"
 
 #define STOP_MS	 1000
-#define SYNOPSIS "[-qv] [-d fd] [-k keyfile] module"
+#define SYNOPSIS "[-qv] [-d fd] [-k keyfile] [-l address] module"
 
 struct program {
-	const char *keyfile, *module;
+	const char *keyfile, *listen, *module;
 	int ready_fd;
 	struct key key;
 	struct loop *loop;
@@ -34,13 +35,16 @@ parse(struct program *p, int argc, char **argv)
 	int letter;
 
 	p->ready_fd = -1;
-	while ((letter = getopt(argc, argv, "d:k:qv")) != -1)
+	while ((letter = getopt(argc, argv, "d:k:l:qv")) != -1)
 		switch (letter) {
 		case 'd':
 			p->ready_fd = opt_fd('d', optarg);
 			break;
 		case 'k':
 			p->keyfile = optarg;
+			break;
+		case 'l':
+			p->listen = optarg;
 			break;
 		case 'q':
 			log_less();
@@ -56,7 +60,7 @@ parse(struct program *p, int argc, char **argv)
 	p->module = opt_name("module", argv[optind]);
 }
 
-/* The socket on descriptor 0, and where it listens. */
+/* The one on descriptor 0, and where it listens. */
 static void
 check_socket(const struct program *p, struct addr *a)
 {
@@ -65,13 +69,31 @@ check_socket(const struct program *p, struct addr *a)
 	if (!net_is_listening(0) || !net_is_tcp(0))
 		die(EXIT_USAGE, "standard input is no listening TCP socket: "
 		    "lambda-authority starts this program with one, and so "
-		    "does inetd with \"stream tcp wait\"");
+		    "does inetd with \"stream tcp wait\"; -l makes one");
 	if (net_local(0, a) == -1 || net_adopt(0) == -1)
 		die_errno(EXIT_TEMPORARY, "unable to use standard input");
 	if (run_key_allows(&p->key, a) == -1)
 		die(EXIT_USAGE, "standard input listens on %s, which is not "
 		    "on loopback, so both sides need a key of yours: give -k "
 		    "keyfile", addr_print(a, text));
+}
+
+/* The listening socket: its descriptor. */
+static int
+open_socket(const struct program *p, struct addr *a)
+{
+	struct addr want;
+	int fd;
+
+	if (p->listen == NULL) {
+		check_socket(p, a);
+		return 0;
+	}
+	opt_ip('l', p->listen, 0, &want);
+	run_key_need(&p->key, 'l', &want);
+	if ((fd = net_listen(&want, a)) == -1)
+		die_errno(EXIT_TEMPORARY, "unable to listen on %s", p->listen);
+	return fd;
 }
 
 static void
@@ -97,9 +119,10 @@ start(struct program *p)
 	char text[ADDR_TEXT_MAX];
 	struct addr a;
 	uint64_t seed;
+	int fd;
 
 	run_key(&p->key, p->keyfile);
-	check_socket(p, &a);
+	fd = open_socket(p, &a);
 	p->loop = loop_new();
 	hub_init(&p->hub, p->loop, ROLE_EXCHANGE, &p->key);
 	random_bytes(&seed, sizeof(seed));
@@ -110,7 +133,7 @@ start(struct program *p)
 	p->hub.serves = ROLE_CTL;
 	hub_core(&p->hub, &exchange_ops, p->exchange,
 	    exchange_out(p->exchange));
-	p->door = hub_listen(&p->hub, 0);
+	p->door = hub_listen(&p->hub, fd);
 	log_info("listening on %s for %s", addr_print(&a, text), p->module);
 	loop_signal(p->loop, SIGTERM, on_term, p);
 	loop_signal(p->loop, SIGINT, on_term, p);

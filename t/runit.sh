@@ -1,7 +1,8 @@
 #!/bin/sh
-# Every daemon as a runit service: up, down, hup, restart, and back after a
-# crash; nothing forks away; a log line is one line; the parts of a pipe are
-# joined by FIFOs and restarted one without the other. Then chain loading.
+# Every daemon as a runit service, as the manual pages print it: up, down, hup,
+# restart, and back after a crash; nothing forks away; a log line is one line;
+# the parts of a pipe are joined by FIFOs and restarted one without the other.
+# Then chain loading.
 . "$(dirname "$0")/lib.sh"
 
 need runsv envdir
@@ -10,7 +11,7 @@ for program in runsvdir sv svlogd chpst; do
 done
 hosts one
 sv=$tmp/sv
-services='authority bootstrap broker discovery listener plb'
+services='authority bootstrap broker discovery exchange listener plb'
 SVDIR=$sv
 export SVDIR
 
@@ -23,6 +24,7 @@ logs_too() {
 }
 trap 'logs_too; clean_up' EXIT
 
+# The bc of the pages, which says more on standard error than a log would bear.
 cat >"$tmp/worker" <<'EOF2'
 #!/bin/sh
 while read -r n; do
@@ -31,29 +33,40 @@ while read -r n; do
 done
 EOF2
 chmod +x "$tmp/worker"
-echo 127.0.0.1:4370 >"$tmp/authorities"
-mkfifo "$tmp/addresses" "$tmp/nodes"
+ln -s ../worker "$tmp/bin/bc"
 
-# service NAME: its run script is standard input; finish and log/run are those
-# of lambda(7). It is down at first.
-block() { # pattern
-	awk -v want="$1" '
+# Where the pages have the files, and at which addresses.
+etc=$tmp/etc
+mkdir "$etc"
+(umask 077; head -c 32 /dev/urandom >"$etc/key")
+echo 192.0.2.1:4370 >"$etc/authorities"
+for address in 192.0.2.1/24 10.0.0.2/24; do
+	ip -n "${net}one" addr add "$address" dev eth0
+done
+
+# block PAGE WORDS: the run script of the page, or what else is to be executed,
+# that has these words
+block() {
+	awk -v want="$2" '
 	/^\.Bd -literal/ { on = 1; text = ""; next }
-	/^\.Ed/ { if (on && index(text, want)) printf "%s", text; on = 0 }
-	on { gsub(/\\e/, "\\"); text = text $0 "\n" }' "$top/man/lambda.7"
+	/^\.Ed/ { if (on && index(text, "#!/bin/sh\n") == 1 &&
+		    index(text, want)) printf "%s", text; on = 0 }
+	on { gsub(/\\e/, "\\"); text = text $0 "\n" }' "$top/man/$1" |
+	    sed "s,/etc/lambda,$etc,g; s,/run/lambda,$tmp/run.one,
+		s,/run/\(addresses\|nodes\),$tmp/\1,g"
 }
+# service NAME PAGE WORDS: its run script; finish and log/run are those of
+# lambda(7), but that finish leaves a note. It is down at first.
 service() {
-	mkdir -p "$sv.new/$1/log" "$sv.new/$1/env"
-	{
-		echo '#!/bin/sh'
-		echo 'exec 2>&1'
-		cat
-	} >"$sv.new/$1/run"
-	block 'exec svlogd' >"$sv.new/$1/log/run"
+	mkdir -p "$sv.new/$1/log"
+	block "$2" "$3" >"$sv.new/$1/run"
+	same "$(grep -c '^#!' "$sv.new/$1/run") script of $2" \
+	    "1 script of $2"
+	block lambda.7 'exec svlogd' >"$sv.new/$1/log/run"
 	{
 		echo '#!/bin/sh'
 		echo 'echo "$1" >ended'
-		block 'sv down' | sed 1d
+		block lambda.7 'sv down' | sed 1d
 	} >"$sv.new/$1/finish"
 	touch "$sv.new/$1/down"
 	for script in run finish log/run; do
@@ -62,26 +75,13 @@ service() {
 		chmod +x "$sv.new/$1/$script"
 	done
 }
-service authority <<EOF2
-exec lambda-authority </dev/null
-EOF2
-service bootstrap <<EOF2
-exec lambda-bootstrap -i 0.5 file:$tmp/authorities 1<>$tmp/addresses
-EOF2
-service broker <<EOF2
-exec lambda-broker 0<>$tmp/addresses 1<>$tmp/nodes
-EOF2
-service discovery <<EOF2
-exec lambda-discovery -p 24369 0<>$tmp/nodes
-EOF2
-service listener <<EOF2
-exec chpst -e ./env -o 512 lambda-listener -c 4 -n calc -w line double $tmp/worker
-EOF2
-service plb <<EOF2
-exec envdir ./env setuidgid root lambda-plb -c 4 double
-EOF2
-echo "$tmp/run.one/broker" >"$sv.new/listener/env/LAMBDA_BROKER"
-cp "$sv.new/listener/env/LAMBDA_BROKER" "$sv.new/plb/env"
+service authority lambda-authority.8 lambda-authority
+service bootstrap lambda-bootstrap.1 lambda-bootstrap
+service broker lambda-discovery.8 lambda-broker
+service discovery lambda-discovery.8 lambda-discovery
+service exchange lambda-exchange.8 lambda-exchange
+service listener lambda-listener.8 lambda-listener
+service plb lambda-plb.8 lambda-plb
 mv "$sv.new" "$sv"
 start runsvdir on one runsvdir "$sv"
 runsvdir=$pid
@@ -103,9 +103,9 @@ alive() { # service old-pid
 	    grep -qx "$(echo "lambda-$1" | cut -c 1-15)" "/proc/$p/comm"
 }
 calls() {
-	same "$(echo 21 | on one lambda-call -L -T 30 double)" 42
-	same "$(echo 21 | on one lambda-call -L -T 30 -b "$tmp/run.one/broker" \
-	    double)" 42
+	same "$(echo 21 | on one lambda-call -L -T 30 calc)" 42
+	same "$(echo 21 | on one lambda-call -L -T 30 -k "$etc/key" \
+	    -b "$tmp/run.one/broker" calc)" 42
 }
 for s in $services; do
 	until_true 10 test -e "$sv/$s/supervise/ok" || fail "no runsv for $s"
@@ -163,7 +163,7 @@ done
 sv -v -w 40 down broker >/dev/null
 sv -w 40 restart bootstrap >/dev/null
 sv up broker >/dev/null
-logs broker 'linked to authority 127.0.0.1:4370'
+logs broker 'linked to authority 192.0.2.1:4370'
 calls
 
 # A log line is one line, with a time before it, of one program.
@@ -175,7 +175,7 @@ for s in $services; do
 done
 
 # Wrong usage is not tried again and again.
-sed 's/-c 4/-c none/' "$sv/listener/run" >"$tmp/listener.run"
+sed 's/-c 16/-c none/' "$sv/listener/run" >"$tmp/listener.run"
 cp "$sv/listener/run" "$tmp/listener.good"
 cat "$tmp/listener.run" >"$sv/listener/run"
 sv -w 3 restart listener >/dev/null 2>&1
