@@ -9,9 +9,12 @@ PATH=$top:$PATH
 export PATH
 tmp=$(mktemp -d "${TMPDIR:-/tmp}/lambda-t.XXXXXX") || exit 1
 LAMBDA_RUN=$tmp/run
+TMPDIR=$tmp
 mkdir -m 700 "$LAMBDA_RUN"
-export LAMBDA_RUN
+export LAMBDA_RUN TMPDIR
 unset LAMBDA_BROKER LAMBDA_KEY
+# A make of ours is not the one that runs us, and has none of its jobs.
+unset MAKEFLAGS MFLAGS MAKELEVEL
 pids=
 spaces=
 
@@ -32,7 +35,8 @@ guard() {
 	guard=$!
 }
 
-# strays: what still runs of the test, as far as its environment tells
+# strays: what still runs of the test, as far as its environment tells: the run
+# directory that it was given, or that lambda-solo made in $TMPDIR
 strays() {
 	grep -ls "LAMBDA_RUN=$tmp" /proc/[0-9]*/environ 2>/dev/null |
 	    tr -cd '0-9\n'
@@ -152,7 +156,7 @@ same() {
 	[ "$1" = "$2" ] || fail "expected '$2', got '$1'"
 }
 
-# tells STATUS PATTERN COMMAND...: it ends within 20 seconds, with that status,
+# tells STATUS PATTERN COMMAND...: it ends within 60 seconds, with that status,
 # and a line of what it says matches the pattern
 tells() {
 	status=$1
@@ -160,7 +164,7 @@ tells() {
 	shift 2
 	"$@" >"$tmp/told" 2>&1 <&0 &
 	pid=$!
-	guard 20 "$pid"
+	guard 60 "$pid"
 	wait "$pid"
 	told=$?
 	kill "$guard"

@@ -53,7 +53,7 @@ block() {
 		    index(text, want)) printf "%s", text; on = 0 }
 	on { gsub(/\\e/, "\\"); text = text $0 "\n" }' "$top/man/$1" |
 	    sed "s,/etc/lambda,$etc,g; s,/run/lambda,$tmp/run.one,
-		s,/run/\(addresses\|nodes\),$tmp/\1,g"
+		s,/run/addresses,$tmp/addresses,g; s,/run/nodes,$tmp/nodes,g"
 }
 # service NAME PAGE WORDS: its run script; finish and log/run are those of
 # lambda(7), but that finish leaves a note. It is down at first.

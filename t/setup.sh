@@ -18,6 +18,7 @@ clang		clang		clang		clang		llvm
 dnsmasq		dnsmasq-base	dnsmasq		dnsmasq		dnsmasq
 epmd		erlang-base	erlang		erlang-erts	erlang
 erl		erlang-base	erlang		erlang-erts	erlang
+escript		erlang-base	erlang		erlang-erts	erlang
 envdir		daemontools	daemontools-encore -	daemontools
 inetd		openbsd-inetd	busybox-extras	-		-
 ip		iproute2	iproute2	iproute		-
