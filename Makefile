@@ -296,7 +296,7 @@ T_LOOP_WATCH =	t/loop_watch.o t/turns.o rng.o die.o loop.o loop_timer.o\
 T_NET =		t/net.o net.o addr.o
 T_NET_START =	t/net_start.o net.o addr.o
 T_REPLACE =	t/replace.o replace.o
-T_RUN =		t/run.o run.o addr.o die.o
+T_RUN =		t/run.o run.o addr.o die.o net.o
 T_SINK =	t/sink.o t/turns.o sink.o buf.o die.o loop.o loop_timer.o loop_watch.o\
 		signals.o
 B_LOOP =	t/bench/loop.o conn.o net.o addr.o buf.o die.o loop.o\
@@ -331,7 +331,7 @@ T_DNS =		t/dns.o dns.o rng.o
 T_RESOLVCONF =	t/resolvconf.o resolvconf.o addr.o
 T_HOSTPORT =	t/hostport.o hostport.o
 T_HUB =		t/hub.o $(PROTO) $(IO)
-T_LATEST =	t/latest.o latest.o sink.o buf.o map.o run.o addr.o die.o log.o\
+T_LATEST =	t/latest.o latest.o sink.o buf.o map.o run.o addr.o die.o log.o net.o\
 		loop.o loop_timer.o loop_watch.o signals.o
 T_LINES =	t/lines.o lines.o addr.o die.o log.o loop.o loop_timer.o\
 		loop_watch.o signals.o
@@ -376,7 +376,7 @@ T_PLB_END =	t/plb_end.o $(F_PLB)
 T_PLB_RUN =	t/plb_run.o $(F_PLB)
 T_PLB_SWITCH =	t/plb_switch.o $(F_PLB)
 T_PROXIES =	t/proxies.o proxies.o launch.o addr.o attrs.o attrs_build.o buf.o die.o\
-		log.o msg.o msg_table.o run.o tlv.o
+		log.o msg.o msg_table.o net.o run.o tlv.o
 T_REPORT =	t/report.o buf.o msg.o msg_table.o outbox.o report.o scratch.o tlv.o
 T_REQUESTS =	t/requests.o requests.o msg.o msg_table.o tlv.o
 B_PLB =		t/bench/plb.o $(X_PLB)
@@ -838,7 +838,7 @@ resolve_srv.o: addr.h dns.h patient.h resolvconf.h resolve.h rng.h run.h\
 	slice.h
 rng.o: rng.h
 roll.o: roll.h
-run.o: addr.h die.h run.h slice.h
+run.o: addr.h die.h net.h run.h slice.h
 running.o: running.h
 scratch.o: msg.h scratch.h slice.h tlv.h
 sha256.o: sha256.h

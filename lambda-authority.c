@@ -153,15 +153,15 @@ listen_all(struct program *p)
 	struct place *first = &p->place[0];
 	size_t i;
 
-	if ((first->fd = net_inherited(NULL)) != -1) {
-		if (!net_is_tcp(first->fd) || !net_is_listening(first->fd) ||
-		    net_local(first->fd, &first->bound) == -1)
-			die(EXIT_USAGE, "the socket of LISTEN_FDS is no "
-			    "listening TCP socket");
+	if ((first->fd = net_inherited(NULL, NET_TCP)) != -1) {
+		if (net_local(first->fd, &first->bound) == -1)
+			die_errno(EXIT_TEMPORARY, "unable to use the socket of "
+			    "LISTEN_FDS");
 		run_key_need(&p->key, 'l', &first->bound);
 		p->nplaces = 1;
 		return;
 	}
+	run_nothing_fits("TCP");
 	if (p->nplaces == 0) {
 		first->where = DEFAULT_LISTEN;
 		p->nplaces = 1;

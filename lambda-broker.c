@@ -162,19 +162,15 @@ listen_brokers(struct program *p)
 		    strerror(errno));
 }
 
-/* Passed by a supervisor (LISTEN_FDS), else made here. Without names there is
- * one socket, and what it is tells which. */
+/* Passed by a supervisor (LISTEN_FDS), else made here. */
 static void
 listen_all(struct program *p)
 {
-	int local = net_inherited("broker"), tcp = net_inherited("tcp");
+	int local = net_inherited("broker", NET_UNIX);
+	int tcp = net_inherited("tcp", NET_TCP);
 
-	if (local != -1 && local == tcp) {
-		if (net_is_tcp(local))
-			local = -1;
-		else
-			tcp = -1;
-	}
+	if (local == -1 && tcp == -1)
+		run_nothing_fits("Unix or TCP");
 	if (tcp != -1)
 		p->tcp[0] = listen_on(p, tcp);
 	else

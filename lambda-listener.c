@@ -302,18 +302,17 @@ open_socket(struct program *p, char text[ADDR_TEXT_MAX])
 {
 	struct options *o = &p->options;
 	struct addr want, bound, given;
-	int fd = net_inherited(NULL);
+	int fd = net_inherited(NULL, NET_TCP);
 
 	if (fd != -1) {
-		if (net_local(fd, &bound) == -1 || !net_is_listening(fd))
-			die(EXIT_USAGE, "LISTEN_FDS: descriptor %d is not a "
-			    "listening socket", fd);
+		if (net_local(fd, &bound) == -1)
+			die_errno(EXIT_TEMPORARY, "unable to use the socket of "
+			    "LISTEN_FDS");
 		want = bound;
 	} else {
+		run_nothing_fits("TCP");
 		opt_ip('l', o->listen, 0, &want);
 	}
-	if (addr_is_unix(&want))
-		die(EXIT_USAGE, "a listener accepts on TCP: give -l IP:PORT");
 	run_key_need(&p->key, 'l', &want);
 	if (fd == -1 && (fd = net_listen(&want, &bound)) == -1)
 		die_errno(EXIT_TEMPORARY, "unable to listen on %s",

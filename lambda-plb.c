@@ -282,8 +282,9 @@ on_act(void *arg, const struct act *a)
 static void
 take_passed(struct server *s, int fd)
 {
-	if (net_local(fd, &s->name) == -1 || !addr_is_unix(&s->name))
-		die(EXIT_USAGE, "the socket of LISTEN_FDS is no Unix socket");
+	if (net_local(fd, &s->name) == -1)
+		die_errno(EXIT_TEMPORARY, "unable to use the socket of "
+		    "LISTEN_FDS");
 	s->passed = 1;
 }
 
@@ -291,14 +292,16 @@ take_passed(struct server *s, int fd)
 static void
 start(struct server *s, const struct options *o)
 {
-	int fd = net_inherited("plb");
+	int fd = net_inherited("plb", NET_UNIX);
 
 	s->look.fn = on_look;
 	s->look.arg = s;
 	if (fd != -1)
 		take_passed(s, fd);
-	else
+	else {
+		run_nothing_fits("Unix");
 		fd = net_listen(&s->name, NULL);
+	}
 	if (fd != -1)
 		serve(s, fd);
 	else if (errno == EADDRINUSE) {

@@ -249,21 +249,47 @@ net_remote(int fd, struct addr *a)
 
 /* What the starter passes. */
 
-/* The index of a name in a list that colons separate, or -1. */
-static int
-name_index(const char *list, const char *name)
-{
-	size_t len = strlen(name), n;
-	int i;
+/* How well the first name of the list fits: it is the one that is looked for;
+ * another of ours; anybody's, as systemd gives every socket one. */
+enum fit {
+	FIT_ANY = 1,
+	FIT_OURS,
+	FIT_NAME
+};
 
-	for (i = 0;; i++) {
-		n = strcspn(list, ":");
-		if (n == len && memcmp(list, name, n) == 0)
-			return i;
-		if (list[n] == '\0')
-			return -1;
-		list += n + 1;
-	}
+static enum fit
+name_fit(const char *list, const char *name)
+{
+	static const char *const ours[] = { "broker", "plb", "tcp" };
+	size_t len = strcspn(list, ":"), i;
+
+	if (name == NULL)
+		return FIT_ANY;
+	if (strlen(name) == len && memcmp(list, name, len) == 0)
+		return FIT_NAME;
+	for (i = 0; i < sizeof(ours) / sizeof(ours[0]); i++)
+		if (strlen(ours[i]) == len && memcmp(list, ours[i], len) == 0)
+			return FIT_OURS;
+	return FIT_ANY;
+}
+
+/* The next name; empty when there is none. */
+static const char *
+next_name(const char *list)
+{
+	list += strcspn(list, ":");
+	return *list == ':' ? list + 1 : list;
+}
+
+static int
+is_kind(int fd, enum net_kind kind)
+{
+	struct addr a;
+
+	if (!net_is_listening(fd))
+		return 0;
+	return kind == NET_TCP ? net_is_tcp(fd) :
+	    net_local(fd, &a) == 0 && addr_is_unix(&a);
 }
 
 int
@@ -271,26 +297,40 @@ net_passed(void)
 {
 	const char *pid = getenv("LISTEN_PID"), *fds = getenv("LISTEN_FDS");
 	long n;
+	int fd;
 
 	if (pid == NULL || fds == NULL || strtol(pid, NULL, 10) != getpid())
 		return 0;
 	n = strtol(fds, NULL, 10);
-	return n < 0 || n > NET_PASSED_MAX ? 0 : (int)n;
+	if (n < 0 || n > NET_PASSED_MAX)
+		return 0;
+	for (fd = NET_PASSED_FIRST; fd < NET_PASSED_FIRST + n; fd++)
+		fcntl(fd, F_SETFD, FD_CLOEXEC);
+	return (int)n;
 }
 
+/* The name; where it is nobody's, one that bears another name of ours (a unit of
+ * systemd has one name for all of its sockets); where no name of ours is there
+ * at all, any. */
 int
-net_inherited(const char *name)
+net_inherited(const char *name, enum net_kind kind)
 {
 	const char *names = getenv("LISTEN_FDNAMES");
-	int i = 0, fd;
+	enum fit fit, best = FIT_ANY;
+	int fd, found = -1, end = NET_PASSED_FIRST + net_passed();
 
-	if (name != NULL && names != NULL)
-		i = name_index(names, name);
-	fd = NET_PASSED_FIRST + i;
-	if (i < 0 || i >= net_passed() || !net_is_listening(fd) ||
-	    net_adopt(fd) == -1)
-		return -1;
-	return fd;
+	if (names == NULL)
+		names = "";
+	for (fd = NET_PASSED_FIRST; fd < end; fd++, names = next_name(names)) {
+		fit = name_fit(names, name);
+		if (fit > best) {
+			found = -1;
+			best = fit;
+		}
+		if (fit == best && found == -1 && is_kind(fd, kind))
+			found = fd;
+	}
+	return found != -1 && net_adopt(found) == -1 ? -1 : found;
 }
 
 /* An abstract name begins with a NUL, and does not end with one. */

@@ -51,16 +51,23 @@ int net_local(int fd, struct addr *);
 int net_remote(int fd, struct addr *);
 
 /*
- * A listening socket passed by LISTEN_FDS (sd_listen_fds(3)): the descriptor
- * of that name in LISTEN_FDNAMES, or the first when no names are given (name
- * NULL: the first); -1 when there is none for this process. Adopted already.
+ * A listening socket of this kind passed by LISTEN_FDS (sd_listen_fds(3)), the
+ * first of several: of those by that name in LISTEN_FDNAMES. Where there is
+ * none, of those by another name that programs here look for; where there is
+ * none either, or name is NULL, of all. -1 when there is no such socket for this
+ * process. Adopted already.
  */
-int net_inherited(const char *name);
+enum net_kind {
+	NET_UNIX,
+	NET_TCP
+};
+int net_inherited(const char *name, enum net_kind);
 
 /*
  * How many descriptors LISTEN_FDS passes to this process, from
- * NET_PASSED_FIRST on, whatever they are: for who takes all of them, and calls
- * net_adopt(). 0 to NET_PASSED_MAX.
+ * NET_PASSED_FIRST on, whatever they are: 0 to NET_PASSED_MAX. All of them are
+ * made close-on-exec, so that no child has what is not taken; who takes them
+ * calls net_adopt() too.
  */
 #define NET_PASSED_FIRST 3 /* sd_listen_fds(3) */
 #define NET_PASSED_MAX	 1024

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "die.h"
+#include "net.h"
 #include "run.h"
 
 #define PRIVATE	 (S_IRUSR | S_IWUSR | S_IXUSR)
@@ -267,6 +268,18 @@ run_key_need(const struct key *key, int letter, const struct addr *a)
 		die(EXIT_USAGE, "-%c %s: it is not on loopback, so both sides "
 		    "need a key of yours: give -k keyfile", letter,
 		    addr_print(a, text));
+}
+
+/* Sockets. */
+
+void
+run_nothing_fits(const char *what)
+{
+	int n = net_passed();
+
+	if (n > 0)
+		die(EXIT_USAGE, "LISTEN_FDS=%d: none of them is a listening "
+		    "%s socket: let the supervisor pass one, or none", n, what);
 }
 
 /* Programs. */

@@ -59,6 +59,13 @@ int run_key_allows(const struct key *, const struct addr *);
 void run_key_need(const struct key *, int letter, const struct addr *);
 
 /*
+ * After net_inherited() found no socket of what ("TCP", "Unix or TCP"): dies
+ * (100) where a supervisor passes others, since clients would come there and
+ * nobody would answer.
+ */
+void run_nothing_fits(const char *what);
+
+/*
  * The path of a sibling program: beside this one (argv[0]'s directory) when it
  * is there and executable, else the bare name, for execvp() to look up on
  * PATH. The string is the caller's to free(). Dies (111) without memory.

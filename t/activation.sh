@@ -72,14 +72,57 @@ b2=$pid
 shows b2 "lambda-broker: listening on $(at b2 '')"
 shows b2 "lambda-broker: listening on $tmp/broker2"
 
+# By systemd every socket has a name, that of its unit where nothing else is said:
+# what it is tells which, here too. Nothing that is passed comes to a worker, be
+# it taken or not.
+unit=lambda-broker.socket
+start b3 "$activate" "listen:$unit=127.0.0.1:0" "listen:$unit=$tmp/broker3" \
+    lambda-broker
+b3=$pid
+shows b3 "lambda-broker: listening on $tmp/broker3"
+shows b3 "lambda-broker: listening on $(at b3 "$unit" | head -n 1)"
+start a3 "$activate" "listen:x.socket=$tmp/not-tcp3" \
+    listen:x.socket=127.0.0.1:0 lambda-authority -l 192.0.2.1:1
+a3=$pid
+shows a3 "lambda-authority: listening on $(at a3 x.socket | tail -n 1)"
+unit=lambda-listener.socket
+start l3 "$activate" "listen:$unit=127.0.0.1:0" "listen:$unit=127.0.0.1:0" \
+    lambda-listener -b "$tmp/broker" fds sh -c 'ls -l "/proc/$$/fd"' sh
+l3=$pid
+shows l3 "publishing fds at $(at l3 "$unit" | head -n 1)"
+start p3 "$activate" "listen:lambda-plb.socket=$tmp/plb3" lambda-plb \
+    -b "$tmp/broker" fds
+p3=$pid
+shows p3 "lambda-plb: serving on $tmp/plb3"
+lambda-call -s "$tmp/plb3" fds x </dev/null >"$tmp/fds" || fail "no call"
+grep -q ' 1 -> ' "$tmp/fds" || fail "a worker has: $(cat "$tmp/fds")"
+listener=$(sed -n 's/^pid //p' "$tmp/l3.log")
+for fd in 3 4; do
+	socket=$(readlink "/proc/$listener/fd/$fd")
+	case $socket in
+	socket:*) ;;
+	*) fail "lambda-listener has no socket on $fd: $socket" ;;
+	esac
+	grep -qF "$socket" "$tmp/fds" &&
+	    fail "a worker has descriptor $fd: $(cat "$tmp/fds")"
+done
+
 # Not for this process, or not what is needed.
 start n "$activate" listen:=127.0.0.1:0 pid:1 lambda-authority -l 127.0.0.1:0
 n=$pid
 shows n ready
 grep -q "lambda-authority: listening on $(at n '')" "$tmp/n.log" &&
     fail "a socket for another process is used"
-tells 0 '^exit 100$' "$activate" "listen:=$tmp/not-tcp" lambda-authority
-grep -q 'no listening TCP socket' "$tmp/told" || fail "$(cat "$tmp/told")"
+unfit() { # KIND LISTEN COMMAND...
+	kind=$1
+	shift
+	tells 0 '^exit 100$' "$activate" "$@"
+	grep -q "LISTEN_FDS=1: none of them is a listening $kind socket" \
+	    "$tmp/told" || fail "$*: $(cat "$tmp/told")"
+}
+unfit TCP "listen:=$tmp/not-tcp" lambda-authority
+unfit TCP "listen:=$tmp/not-tcp2" lambda-listener calc cat
+unfit Unix listen:=127.0.0.1:0 lambda-plb calc
 
 # A supervisor's socket keeps its name when who served there ends.
 ends p "$p"
@@ -88,6 +131,10 @@ ends b1 "$b1"
 [ -S "$tmp/broker1" ] || fail "lambda-broker likewise"
 ends b2 "$b2"
 [ ! -e "$tmp/broker2" ] || fail "its own socket stays"
+ends p3 "$p3"
+ends l3 "$l3"
+ends a3 "$a3"
+ends b3 "$b3"
 ends l2 "$l"
 ends n "$n"
 ends b0 "$b"

@@ -24,42 +24,78 @@ parse(struct addr *a, const char *text)
 	assert_int_equal(addr_parse(a, text, strlen(text), 0, NULL), 0);
 }
 
-/* What a supervisor passes. Each case is a child's environment: which of the
- * descriptors 3, 4 and 5 it is to find, 5 being no listening socket. */
+/*
+ * What a supervisor passes. Each case is a child's environment: which of the
+ * descriptors 3 to 7 it is to find. 3 and 4 listen over TCP, 5 is no listening
+ * socket, 6 and 7 are Unix sockets that listen.
+ */
+
+#define PASSED 5
 
 static const struct passed {
 	const char *fds, *names, *name;
+	enum net_kind kind;
 	int pid; /* 0: this process, else another one's */
 	int found;
 } passed[] = {
-	{ "1", NULL, NULL, 0, 3 },
-	{ "2", NULL, "tcp", 0, 3 },
-	{ "2", "broker:tcp", NULL, 0, 3 },
-	{ "2", "broker:tcp", "broker", 0, 3 },
-	{ "2", "broker:tcp", "tcp", 0, 4 },
-	{ "2", "broker:tcp", "tc", 0, -1 },
-	{ "2", "broker:tcp", "tcp2", 0, -1 },
-	{ "2", "", "tcp", 0, -1 },
-	{ "1", "broker:tcp", "tcp", 0, -1 },
-	{ "3", "a:b:c", "c", 0, -1 },
-	{ "0", NULL, NULL, 0, -1 },
-	{ "", NULL, NULL, 0, -1 },
-	{ "-1", NULL, NULL, 0, -1 },
-	{ "99999999", NULL, NULL, 0, -1 },
-	{ NULL, NULL, NULL, 0, -1 },
-	{ "1", NULL, NULL, 1, -1 },
-	{ "1", NULL, NULL, -1, -1 }
+	{ "1", NULL, NULL, NET_TCP, 0, 3 },
+	{ "1", NULL, NULL, NET_UNIX, 0, -1 },
+	{ "2", NULL, "tcp", NET_TCP, 0, 3 },
+	{ "5", NULL, "broker", NET_UNIX, 0, 6 },
+	{ "2", "broker:tcp", NULL, NET_TCP, 0, 3 },
+	{ "2", "broker:tcp", "tcp", NET_TCP, 0, 4 },
+	/* What bears the name is not what is needed. */
+	{ "2", "broker:tcp", "broker", NET_UNIX, 0, -1 },
+	{ "5", "broker:a:b:c:d", "broker", NET_UNIX, 0, -1 },
+	{ "3", "a:b:tcp", "tcp", NET_TCP, 0, -1 },
+	/* Others bear names of ours, and this one does not. */
+	{ "5", "a:b:c:broker:d", "tcp", NET_TCP, 0, -1 },
+	{ "5", "a:b:c:plb", "broker", NET_UNIX, 0, 6 },
+	/* All have one name, of a unit or of ours. */
+	{ "5", "l.socket:l.socket:l.socket:l.socket:l.socket", "tcp", NET_TCP,
+	    0, 3 },
+	{ "5", "l.socket:l.socket:l.socket:l.socket:l.socket", "broker",
+	    NET_UNIX, 0, 6 },
+	{ "5", "broker:broker:broker:broker:broker", "broker", NET_UNIX, 0,
+	    6 },
+	{ "5", "a:broker:broker:broker:broker", "tcp", NET_TCP, 0, 4 },
+	/* Names that begin like one, and too few of them. */
+	{ "2", "tc:tcp2", "tcp", NET_TCP, 0, 3 },
+	{ "2", "a:tcp", "tcp", NET_TCP, 0, 4 },
+	{ "2", "", "tcp", NET_TCP, 0, 3 },
+	{ "1", "a:tcp", "tcp", NET_TCP, 0, 3 },
+	{ "0", NULL, NULL, NET_TCP, 0, -1 },
+	{ "", NULL, NULL, NET_TCP, 0, -1 },
+	{ "-1", NULL, NULL, NET_TCP, 0, -1 },
+	{ "99999999", NULL, NULL, NET_TCP, 0, -1 },
+	{ NULL, NULL, NULL, NET_TCP, 0, -1 },
+	{ "1", NULL, NULL, NET_TCP, 1, -1 },
+	{ "1", NULL, NULL, NET_TCP, -1, -1 }
 };
 
+/* Whatever is passed to us is for no child of ours. */
 static int
-find_passed(const struct passed *p, const int fd[3])
+leaks(const struct passed *p)
+{
+	int fd, n = net_passed();
+
+	if (p->pid != 0 && n != 0)
+		return 1;
+	for (fd = NET_PASSED_FIRST; fd < NET_PASSED_FIRST + n; fd++)
+		if (!(fcntl(fd, F_GETFD) & FD_CLOEXEC))
+			return 1;
+	return 0;
+}
+
+static int
+find_passed(const struct passed *p, const int fd[PASSED])
 {
 	char text[32];
-	int i, copy[3];
+	int i, copy[PASSED];
 
-	for (i = 0; i < 3; i++)
+	for (i = 0; i < PASSED; i++)
 		copy[i] = fcntl(fd[i], F_DUPFD, 20);
-	for (i = 0; i < 3; i++)
+	for (i = 0; i < PASSED; i++)
 		if (dup2(copy[i], 3 + i) == -1)
 			return 1;
 	unsetenv("LISTEN_FDS");
@@ -72,18 +108,32 @@ find_passed(const struct passed *p, const int fd[3])
 	snprintf(text, sizeof(text), "%ld", (long)getpid() + p->pid);
 	if (p->pid != -1)
 		setenv("LISTEN_PID", text, 1);
-	if (net_inherited(p->name) != p->found)
+	if (net_inherited(p->name, p->kind) != p->found)
 		return 2;
-	if (p->found != -1 && !(fcntl(p->found, F_GETFD) & FD_CLOEXEC))
-		return 3;
-	return 0;
+	return leaks(p) ? 3 : 0;
+}
+
+static int
+listen_unix(const char *name)
+{
+	struct addr a;
+	char path[64];
+	int fd;
+
+	snprintf(path, sizeof(path), "/tmp/net_start.%ld.%s", (long)getpid(),
+	    name);
+	parse(&a, path);
+	fd = net_listen(&a, NULL);
+	assert_int_not_equal(fd, -1);
+	unlink(path);
+	return fd;
 }
 
 static void
 test_inherited(void **state)
 {
 	struct addr a;
-	int fd[3], status;
+	int fd[PASSED], status;
 	size_t i;
 	pid_t pid;
 
@@ -92,6 +142,8 @@ test_inherited(void **state)
 	fd[0] = net_listen(&a, NULL);
 	fd[1] = net_listen(&a, NULL);
 	fd[2] = socket(AF_UNIX, SOCK_STREAM, 0);
+	fd[3] = listen_unix("a");
+	fd[4] = listen_unix("b");
 	for (i = 0; i < sizeof(passed) / sizeof(passed[0]); i++) {
 		if ((pid = fork()) == 0)
 			_exit(find_passed(&passed[i], fd));
@@ -99,7 +151,7 @@ test_inherited(void **state)
 		if (status != 0)
 			fail_msg("case %zu: status %d", i, status);
 	}
-	for (i = 0; i < 3; i++)
+	for (i = 0; i < PASSED; i++)
 		close(fd[i]);
 }
 
