@@ -140,7 +140,8 @@ same "$got" '10.9.0.7:7 '
 said 'nobody.example.org'
 
 # A target is absolute: no search list goes behind it, also where few dots would
-# have it first; the hosts file is looked at all the same.
+# have it first; the hosts file is looked at all the same, where the C library
+# can be told so.
 sed 's/^search.*/search evil.test/; s/^options/& ndots:5/' \
     "$conf/resolv.conf" >"$tmp/resolv.conf"
 cp "$conf/resolv.conf" "$tmp/resolv.conf.was"
@@ -151,8 +152,10 @@ once 0 dns:example.org.
 same "$got" '10.9.0.1:4370 [fd99::1]:4370 [fd99::4]:4374 '
 once 0 dns:half.org
 same "$got" '10.9.0.7:7 '
-once 0 dns:static.org
-same "$got" '10.9.0.66:9 '
+if getconf GNU_LIBC_VERSION >/dev/null 2>&1; then
+	once 0 dns:static.org
+	same "$got" '10.9.0.66:9 '
+fi
 cat "$tmp/resolv.conf.was" >"$conf/resolv.conf"
 
 # What there is not.
