@@ -327,12 +327,8 @@ next_line(struct slice *lines)
 
 	if (newline != NULL)
 		line.len = (size_t)(newline - lines->p);
-	lines->p += line.len;
-	lines->len -= line.len;
-	if (newline != NULL) {
-		lines->p++;
-		lines->len--;
-	}
+	lines->p += line.len + (newline != NULL);
+	lines->len -= line.len + (newline != NULL);
 	return line;
 }
 
