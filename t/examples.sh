@@ -110,8 +110,7 @@ take lambda-call.1 '-x'
 gives 60 42 sh "$block"
 take lambda-channel.8 "'|lambda-channel"
 gives 60 42 sh "$block"
-solo lambda-ctl.1 'orders' '42
-calc left 4'
+solo lambda-ctl.1 'orders' 'calc left 4'
 solo lambda-listener.8 greet 'good day
 hello'
 solo lambda-module.7 '2^64' '18446744073709551616
