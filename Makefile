@@ -232,7 +232,7 @@ BOOTSTRAP =	lambda-bootstrap.o asker.o bootstrap.o dns.o epmd.o latest.o\
 		resolvconf.o sink.o $(PROTO) $(IO)
 BROKER =	lambda-broker.o latest.o launch.o lines.o sink.o $(C_BROKER)\
 		$(PROTO) $(IO)
-CALL =		lambda-call.o caller.o filter.o frame.o launch.o proxies.o want.o sink.o\
+CALL =		lambda-call.o caller.o caller_wait.o filter.o frame.o launch.o proxies.o want.o sink.o\
 		$(C_PLB) $(PROTO) $(IO)
 CHANNEL =	lambda-channel.o args.o held.o launch.o roll.o tether.o ucspi.o\
 		worker.o workers.o\
@@ -684,9 +684,12 @@ broker_report.o: broker.h broker_state.h buf.h chain.h core.h gossip.h\
 broker_sell.o: broker.h broker_state.h buf.h chain.h core.h gossip.h\
 	hostport.h map.h msg.h outbox.h scratch.h slice.h tlv.h
 buf.o: buf.h slice.h
-caller.o: addr.h attrs.h buf.h caller.h conn.h core.h die.h filter.h frame.h\
-	gate.h hub.h link.h log.h loop.h map.h msg.h outbox.h peers.h plb.h rng.h\
-	run.h sha256.h sink.h slice.h strangers.h tlv.h
+caller.o: addr.h buf.h caller.h caller_state.h conn.h core.h die.h filter.h\
+	frame.h gate.h hub.h link.h log.h loop.h map.h msg.h outbox.h peers.h plb.h\
+	rng.h run.h sha256.h sink.h slice.h strangers.h tlv.h
+caller_wait.o: addr.h attrs.h buf.h caller.h caller_state.h conn.h core.h\
+	die.h filter.h frame.h gate.h hub.h link.h log.h loop.h map.h msg.h outbox.h\
+	peers.h plb.h rng.h run.h sha256.h sink.h slice.h strangers.h tlv.h
 channel.o: buf.h channel.h channel_core.h core.h crew.h frame.h msg.h\
 	outbox.h running.h slice.h tlv.h
 channel_run.o: buf.h channel.h channel_core.h core.h crew.h frame.h log.h\

@@ -5,55 +5,21 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "attrs.h"
-#include "caller.h"
+#include "caller_state.h"
 #include "die.h"
 #include "log.h"
-#include "sink.h"
 
 #define READ_BYTES    (64 * 1024)
 #define BODY_MAX      (MSG_MAX - 128 * 1024) /* arguments fit beside it */
 #define ARGS_BYTES    (64 * 1024)
 #define OUT_MARK      (1024 * 1024) /* of results not yet written */
 #define OUT_MAX	      ((size_t)-1 / 4) /* what is under way bounds them */
-#define GRACE_MS      250 /* for the channel to say itself that time is up */
-#define UNKNOWN_MS    1000 /* for another exchange to know of a seller */
 #define PROGRESS_MS   1000
-#define EXIT_LATE     99
-
-struct caller {
-	const struct caller_options *o;
-	struct hub *hub;
-	struct plb *plb;
-	struct msg request; /* but for id and body */
-	struct buf args;
-	struct buf in; /* read, and not yet sent */
-	struct frame_reader reader;
-	struct watch input;
-	struct sink sink;
-	struct filter filter;
-	struct later pump;
-	struct timer notice, limit, progress, unknown;
-	int ready; /* input is there, and waits for tokens */
-	int ended; /* of the input */
-	int told;  /* that there is none */
-	int stuck; /* no answer came since we last looked */
-	int lost;  /* fixed: there was no link when we last looked */
-	int status;
-	int finishing;
-	char trouble[REASON_MAX]; /* what we were told about buying */
-};
-
-static int64_t
-now(const struct caller *c)
-{
-	return loop_now(c->hub->loop);
-}
 
 /* Ending. */
 
-static void
-quit(struct caller *c, int status)
+void
+caller_quit(struct caller *c, int status)
 {
 	if (c->status < status)
 		c->status = status;
@@ -73,9 +39,9 @@ on_drained(void *arg)
 	if (c->sink.error != 0) {
 		log_error("unable to write standard output: %s",
 		    strerror(c->sink.error));
-		quit(c, EXIT_TEMPORARY);
+		caller_quit(c, EXIT_TEMPORARY);
 	} else if (c->finishing)
-		quit(c, c->status);
+		caller_quit(c, c->status);
 	else
 		loop_later(c->hub->loop, &c->pump);
 }
@@ -88,7 +54,7 @@ finish(struct caller *c, int status)
 		c->status = status;
 	c->finishing = 1;
 	if (buf_len(&c->sink.queue) == 0)
-		quit(c, c->status);
+		caller_quit(c, c->status);
 	else
 		sink_filled(&c->sink);
 }
@@ -128,19 +94,11 @@ submit(struct caller *c, uint64_t number, struct slice body)
 {
 	c->request.u.request.id = number;
 	c->request.u.request.body = body;
-	if (plb_ops.message(c->plb, now(c), 0, &c->request) == -1) {
+	if (plb_ops.message(c->plb, caller_now(c), 0, &c->request) == -1) {
 		log_error("unable to send a request: %s", strerror(errno));
-		quit(c, EXIT_TEMPORARY);
+		caller_quit(c, EXIT_TEMPORARY);
 	}
 	hub_deliver(c->hub);
-}
-
-static void
-arm_limit(struct caller *c)
-{
-	if (c->o->limit_ms != 0)
-		loop_timer(c->hub->loop, &c->limit,
-		    now(c) + c->o->limit_ms + GRACE_MS);
 }
 
 /* The next record of the input: 1, 0 none is whole yet, -1 no more can come. */
@@ -225,11 +183,11 @@ pump(void *arg)
 	left = send_records(c);
 	plb_look(c->plb, &v);
 	if ((left || c->ready) && plb_room(c->plb) == 0) {
-		plb_want(c->plb, now(c), 2 * v.in_flight + 1);
+		plb_want(c->plb, caller_now(c), 2 * v.in_flight + 1);
 		hub_deliver(c->hub);
 	}
 	if (c->ended && buf_len(&c->in) == 0) {
-		plb_want_only(c->plb, now(c), v.in_flight + v.queued);
+		plb_want_only(c->plb, caller_now(c), v.in_flight + v.queued);
 		if (c->filter.running == 0)
 			finish(c, c->filter.failed > 0 ? EXIT_TEMPORARY : 0);
 	}
@@ -246,7 +204,7 @@ read_input(struct caller *c)
 		log_error("%s is over %u bytes", c->o->filter ?
 		    "a record of the input" : "the body on standard input",
 		    (unsigned)c->in.max);
-		quit(c, EXIT_USAGE);
+		caller_quit(c, EXIT_USAGE);
 		return;
 	}
 	n = read(STDIN_FILENO, p, READ_BYTES);
@@ -258,7 +216,7 @@ read_input(struct caller *c)
 		log_error("unable to read standard input: %s",
 		    strerror(errno));
 		if (!c->o->filter) {
-			quit(c, EXIT_TEMPORARY); /* not with half a body */
+			caller_quit(c, EXIT_TEMPORARY); /* not with half a body */
 			return;
 		}
 		c->status = EXIT_TEMPORARY;
@@ -288,28 +246,6 @@ on_readable(void *arg, short revents)
 }
 
 /* Answers. */
-
-static void
-arm_notice(struct caller *c)
-{
-	loop_timer(c->hub->loop, &c->notice,
-	    now(c) + (c->o->fixed ? CALLER_FIXED_MS : CALLER_NOTICE_MS));
-}
-
-static void
-got_answer(struct caller *c)
-{
-	c->told = c->stuck = 0;
-	c->trouble[0] = '\0';
-	loop_untimer(c->hub->loop, &c->unknown);
-}
-
-static void
-got_capacity(struct caller *c)
-{
-	got_answer(c);
-	arm_notice(c);
-}
 
 static void
 failed(struct caller *c, uint64_t number)
@@ -375,83 +311,19 @@ on_fail(struct caller *c, const struct msg_fail *f)
 	finish(c, status);
 }
 
-/* Of what is on offer, as far as it was said, does nothing export the function?
- * Those that stand at more classes than an offer names may be any. */
-static int
-is_unknown(const struct caller *c, struct slice sets)
-{
-	struct slice attrs;
-	int cast, n;
-
-	if (c->o->function == NULL || c->o->fixed)
-		return 0;
-	for (n = 0; list_next(&sets, &attrs) == 1; n++)
-		if (attrs_exports(attrs, slice_str(c->o->function),
-			(unsigned)c->o->nargs, &cast))
-			return 0;
-	return n > 0 && n < OFFERS_MAX;
-}
-
-static void
-on_offers(struct caller *c, const struct msg_offers *m)
-{
-	struct slice sets = m->sets, attrs;
-	char has[REASON_MAX / 2] = "";
-
-	if (!is_unknown(c, m->sets)) {
-		offers_print(m, c->o->module, c->trouble, sizeof(c->trouble));
-		return;
-	}
-	while (list_next(&sets, &attrs) == 1)
-		attrs_add(attrs, has, sizeof(has));
-	snprintf(c->trouble, sizeof(c->trouble),
-	    "%s/%zu is not exported; on offer: %s", c->o->function,
-	    c->o->nargs, has);
-	if (c->unknown.slot == 0)
-		loop_timer(c->hub->loop, &c->unknown, now(c) + UNKNOWN_MS);
-}
-
-/* Nothing has come of it in the meantime. */
-static void
-on_unknown(void *arg)
-{
-	struct caller *c = arg;
-
-	log_error("%s: %s", c->o->module, c->trouble);
-	quit(c, EXIT_USAGE);
-}
-
-/* One that is final ends us. */
-static void
-on_refuse(struct caller *c, const struct msg_refuse *m)
-{
-	struct plb_view v;
-
-	plb_look(c->plb, &v);
-	if (!m->final && v.tokens + v.in_flight > 0)
-		return; /* no more than there is */
-	snprintf(c->trouble, sizeof(c->trouble), "refused: %.*s",
-	    SLICE_ARG(m->reason));
-	if (!m->final)
-		return;
-	log_error("%s: %s", c->o->module, c->trouble);
-	quit(c, EXIT_USAGE);
-}
-
 static void
 on_message(struct caller *c, const struct msg *m)
 {
 	if (m->type == MSG_OFFERS) {
-		on_offers(c, &m->u.offers);
+		caller_offers(c, &m->u.offers);
 	} else if (m->type == MSG_REFUSE) {
-		on_refuse(c, &m->u.refuse);
+		caller_refused(c, &m->u.refuse);
 	} else {
-		arm_limit(c);
 		if (m->type == MSG_REPLY)
 			on_reply(c, &m->u.reply);
 		else if (m->type == MSG_FAIL)
 			on_fail(c, &m->u.fail);
-		got_answer(c);
+		caller_answered(c);
 		sink_filled(&c->sink);
 	}
 }
@@ -464,7 +336,7 @@ on_act(void *arg, const struct act *a)
 	struct msg m;
 
 	if (a->kind == PLB_ROOM)
-		got_capacity(c);
+		caller_capacity(c);
 	if (a->kind == ACT_SEND && act_message(a, &m) == 1)
 		on_message(c, &m);
 	if (c->o->filter)
@@ -472,78 +344,6 @@ on_act(void *arg, const struct act *a)
 }
 
 /* Time. */
-
-static void
-on_limit(void *arg)
-{
-	struct caller *c = arg;
-	struct plb_view v;
-
-	plb_look(c->plb, &v);
-	if (c->o->filter && c->filter.running == 0 && v.linked > 0 &&
-	    !c->ready && buf_len(&c->in) == 0) {
-		arm_limit(c); /* it is the input that keeps us waiting */
-		return;
-	}
-	log_error("%s: no answer in %g s%s%s", c->o->module,
-	    (double)c->o->limit_ms / 1000, c->trouble[0] ? ": " : "",
-	    c->trouble);
-	quit(c, EXIT_LATE);
-}
-
-/* Is nothing held? Or has the PLB that has our request told why it waits, and
- * answered nothing from one look to the next? */
-static int
-is_starved(struct caller *c, const struct plb_view *v)
-{
-	int stuck = c->stuck;
-
-	if (v->tokens + v->in_flight == 0)
-		return v->wanted > 0;
-	c->stuck = v->in_flight > 0;
-	return c->o->fixed && stuck && c->stuck && c->trouble[0] != '\0';
-}
-
-static void
-say_unreached(const struct caller *c)
-{
-	if (c->o->where[0] == '|')
-		log_error("%s: the command %s does not speak as a channel: it "
-		    "has to run lambda-channel, and to write nothing else",
-		    c->o->module, c->o->where + 1);
-	else
-		log_error("%s: unable to reach %s: is it running, with the "
-		    "same key?", c->o->module, c->o->where);
-}
-
-/* There has been nothing for a while: say why, once. */
-static void
-on_notice(void *arg)
-{
-	struct caller *c = arg;
-	struct plb_view v;
-
-	plb_look(c->plb, &v);
-	arm_notice(c);
-	if (c->o->fixed && v.linked == 0 && v.in_flight == 0) {
-		if (c->lost) {
-			say_unreached(c);
-			quit(c, EXIT_TEMPORARY);
-		}
-		c->lost = 1; /* one may be taking over from another */
-		return;
-	}
-	c->lost = 0;
-	if (!is_starved(c, &v) || c->told)
-		return;
-	c->told = 1;
-	if (!c->o->fixed && !v.broker)
-		snprintf(c->trouble, sizeof(c->trouble), "no broker answers at "
-		    "%s: start lambda-broker, or name its socket with -b",
-		    c->o->where);
-	log_error("%s: no capacity yet: %s; waiting", c->o->module,
-	    c->trouble[0] ? c->trouble : "others hold all that is on offer");
-}
 
 static void
 on_progress(void *arg)
@@ -558,7 +358,7 @@ on_progress(void *arg)
 	    (unsigned long long)c->filter.failed,
 	    (unsigned long long)v.in_flight, v.channels,
 	    isatty(STDERR_FILENO) ? "\033[K" : "\n");
-	loop_timer(c->hub->loop, &c->progress, now(c) + PROGRESS_MS);
+	loop_timer(c->hub->loop, &c->progress, caller_now(c) + PROGRESS_MS);
 }
 
 static void
@@ -585,22 +385,17 @@ start(struct caller *c)
 
 	c->pump.fn = pump;
 	c->pump.arg = c;
-	c->notice.fn = on_notice;
-	c->limit.fn = on_limit;
 	c->progress.fn = on_progress;
-	c->unknown.fn = on_unknown;
-	c->notice.arg = c->limit.arg = c->progress.arg = c->unknown.arg = c;
+	c->progress.arg = c;
 	c->input.fd = STDIN_FILENO;
 	c->input.fn = on_readable;
 	c->input.arg = c;
 	c->input.events = POLLIN;
 	loop_signal(loop, SIGTERM, on_signal, c);
 	loop_signal(loop, SIGINT, on_signal, c);
-	c->lost = 1;
-	arm_notice(c);
-	arm_limit(c);
+	caller_wait(c);
 	if (c->o->progress)
-		loop_timer(loop, &c->progress, now(c) + PROGRESS_MS);
+		loop_timer(loop, &c->progress, caller_now(c) + PROGRESS_MS);
 	if (!c->o->filter && isatty(STDIN_FILENO)) {
 		c->ended = 1;
 		submit(c, 1, slice_of(NULL, 0));
