@@ -244,6 +244,7 @@ failed(void *core, int64_t now, uint32_t tag, struct slice reason)
 
 	if (number == p->hold.n)
 		return;
+	plb_avoid(p, now, &p->hold.channel[number].seller);
 	snprintf(why, sizeof(why), "unable to reach the seller at %s: %.*s",
 	    p->hold.channel[number].address, SLICE_ARG(reason));
 	outbox_log_once(&p->out, &p->unreached, LOG_INFO, "%s", why);

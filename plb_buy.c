@@ -102,6 +102,32 @@ dial_seller(struct plb *p, const struct seller *s, struct hold_channel **out)
 	return 0;
 }
 
+/*
+ * A seller that cannot be reached may be offered again each time that it sells,
+ * which is as often as its other buyers have work. It is dialled seldom.
+ */
+void
+plb_avoid(struct plb *p, int64_t now, const struct id *seller)
+{
+	struct plb_avoided *u = &p->avoided[p->next_avoided];
+
+	p->next_avoided = (p->next_avoided + 1) % PLB_AVOIDED;
+	u->seller = *seller;
+	u->until = now + PLB_AVOID_MS;
+}
+
+static int
+is_avoided(const struct plb *p, int64_t now, const struct id *seller)
+{
+	const struct plb_avoided *u = p->avoided;
+	unsigned i;
+
+	for (i = 0; i < PLB_AVOIDED; i++)
+		if (u[i].until > now && id_equal(&u[i].seller, seller))
+			return 1;
+	return 0;
+}
+
 /* One seller of a fill: connect to it, or give its reservation back. */
 static void
 take_seller(struct plb *p, struct ask *ask, const struct seller *s)
@@ -109,7 +135,8 @@ take_seller(struct plb *p, struct ask *ask, const struct seller *s)
 	struct hold_channel *c = hold_seller(&p->hold, &s->seller);
 
 	if (plb_short(p) <= p->hold.asked || /* we want less by now */
-	    (c == NULL && dial_seller(p, s, &c) == -1) ||
+	    (c == NULL && (is_avoided(p, ask->at, &s->seller) ||
+	    dial_seller(p, s, &c) == -1)) ||
 	    hold_ask(&p->hold, c, ask) == -1) {
 		plb_release(p, ask);
 		return;

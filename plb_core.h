@@ -12,6 +12,7 @@
 #include "requests.h"
 
 #define NEVER INT64_MAX
+#define PLB_AVOIDED 64 /* sellers remembered as such, at most */
 
 struct plb_client {
 	uint32_t peer;	 /* 0 in a free one, and in the program's own */
@@ -19,6 +20,12 @@ struct plb_client {
 	uint64_t tokens; /* it may send so many requests */
 	uint64_t owed;	 /* it asked for so many more */
 	struct request_list own;
+};
+
+/* A seller that could not be reached is not dialled again before. */
+struct plb_avoided {
+	struct id seller;
+	int64_t until;
 };
 
 struct plb {
@@ -45,6 +52,8 @@ struct plb {
 
 	uint32_t broker;      /* peer, or 0 */
 	uint32_t last_tag;    /* of a seller that was dialled */
+	struct plb_avoided avoided[PLB_AVOIDED]; /* the oldest is next */
+	unsigned next_avoided;
 	uint64_t order;	      /* id on the broker's link, new with each link */
 	uint64_t settled;     /* of what was filled on that link */
 	uint64_t before;      /* asked on links before it, and not answered */
@@ -88,6 +97,8 @@ void plb_settle(struct plb *, const struct ask *);
 /* It gave nothing: its exchange may offer the reservation to others, and is not
  * to offer us that seller before the seller says something new. */
 void plb_release(struct plb *, const struct ask *);
+/* The seller could not be reached. */
+void plb_avoid(struct plb *, int64_t, const struct id *seller);
 int plb_on_fill(struct plb *, int64_t, uint32_t, const struct msg *);
 int plb_on_offers(struct plb *, int64_t, uint32_t, const struct msg *);
 int plb_order_refused(struct plb *, const struct msg *);

@@ -153,9 +153,15 @@ test_unreachable(void **state)
 	plb_ops.failed(plb, fake.now, UINT32_MAX, slice_str("refused"));
 	drive_tick(&fake);
 	fake_nothing();
-	/* It is found again. */
+	/* It is not tried again at once, however often it is offered. */
 	fake_fill(1, 8, 8);
-	fake_connected(fake_link(1), 1, 8, 8);
+	fake_released(8);
+	fake_bought(8, 16, 0);
+	fake_nothing();
+	/* After a while it is, and found. */
+	drive_wait(&fake, PLB_AVOID_MS);
+	fake_fill(1, 8, 9);
+	fake_connected(fake_link(1), 1, 8, 9);
 }
 
 /* A driver that says nothing of a dial does not hold the capacity up. */
