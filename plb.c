@@ -337,6 +337,15 @@ stop_when_done(struct plb *p)
 	outbox_act(&p->out, ACT_STOP, 0, 0, slice_of(NULL, 0));
 }
 
+/* Stopping: no more is wanted than that, nor than ever. */
+static uint64_t
+left_to_do(const struct plb *p)
+{
+	uint64_t n = p->hold.in_flight + p->queue.n;
+
+	return n < p->capacity ? n : p->capacity;
+}
+
 static void
 tick(void *core, int64_t now)
 {
@@ -346,7 +355,7 @@ tick(void *core, int64_t now)
 	if (p->queue.n > 0)
 		plb_dispatch(p, now);
 	if (p->stopping)
-		p->wanted = p->hold.in_flight + p->queue.n;
+		p->wanted = left_to_do(p);
 	plb_channel_tick(p, now);
 	if (!p->fixed)
 		plb_buy(p, now);
