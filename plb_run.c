@@ -278,6 +278,14 @@ nobody_exports(struct plb *p, struct request *r, const struct msg *m)
 	fail_as(p, r, &how);
 }
 
+/* Tokens of what was abandoned come back beside those that were bought for it:
+ * they are not to be used, too. */
+static int
+is_full(const struct plb *p)
+{
+	return p->hold.in_flight >= p->capacity;
+}
+
 /* Try to send: 1 it is gone (sent, or failed), 0 no token for it now. */
 static int
 try_send(struct plb *p, int64_t now, struct request *r, const struct msg *m)
@@ -285,6 +293,8 @@ try_send(struct plb *p, int64_t now, struct request *r, const struct msg *m)
 	size_t number;
 	int cast;
 
+	if (is_full(p))
+		return 0;
 	switch (pick_draw(&p->hold.pick, &p->rng, m->u.request.function,
 		    arity(m->u.request.args), &number, &cast)) {
 	case PICK_FOUND:
@@ -393,7 +403,7 @@ plb_dispatch(struct plb *p, int64_t now)
 		return;
 	for (r = request_first(&p->requests, &p->queue); r != NULL; r = next) {
 		next = request_next(&p->requests, REQUEST_PLACE, r);
-		if (p->hold.tokens == 0)
+		if (p->hold.tokens == 0 || is_full(p))
 			break;
 		decode_copy(r, &m);
 		try_send(p, now, r, &m);
