@@ -293,8 +293,10 @@ expire(struct market *m, int64_t now)
 {
 	struct reserve *r;
 
-	while ((r = reserve_oldest(&m->reserves)) != NULL && r->until <= now)
+	while ((r = reserve_oldest(&m->reserves)) != NULL && r->until <= now) {
+		m->totals.expired++;
 		reserve_less(m, r, r->quantity);
+	}
 }
 
 static void

@@ -68,6 +68,7 @@ struct exchange_totals {
 	uint64_t quantity, reserved; /* of all sells */
 	uint64_t missing;	   /* of all buys, less what was filled */
 	uint64_t matches;	   /* fills' sellers since the start */
+	uint64_t expired;	   /* reservations that ended by time */
 };
 void exchange_totals(const struct exchange *, struct exchange_totals *);
 
