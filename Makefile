@@ -347,11 +347,12 @@ T_OFFER =	t/offer.o offer.o held.o launch.o opt.o addr.o attrs.o attrs_build.o\
 		buf.o die.o msg.o msg_table.o sha256.o tlv.o
 T_OUTBOX =	t/outbox.o buf.o msg.o msg_table.o outbox.o tlv.o
 T_PEERS =	t/peers.o map.o msg.o msg_table.o peers.o rng.o tlv.o
-H_SIM =		t/sim.o t/virtual/check.o t/virtual/entry.o t/virtual/event.o\
+H_SIM =		t/sim.o t/virtual/agent.o t/virtual/census.o\
+		t/virtual/check.o t/virtual/entry.o t/virtual/event.o\
 		t/virtual/fault.o t/virtual/ledger.o t/virtual/load.o\
-		t/virtual/net.o t/virtual/plan.o t/virtual/proc.o\
-		t/virtual/role.o t/virtual/settle.o t/virtual/staff.o\
-		t/virtual/tie.o t/virtual/world.o gate.o $(C_AUTHORITY)\
+		t/virtual/net.o t/virtual/placing.o t/virtual/plan.o\
+		t/virtual/proc.o t/virtual/role.o t/virtual/settle.o\
+		t/virtual/staff.o t/virtual/tie.o t/virtual/trade.o t/virtual/world.o gate.o $(C_AUTHORITY)\
 		$(K_BROKER) $(C_CHANNEL) $(C_EXCHANGE) $(C_LISTENER) $(K_PLB)\
 		$(PROTO)
 H_LISTEN =	t/listen.o addr.o die.o net.o
@@ -985,25 +986,37 @@ t/fuzz/fuzz_dns.o: dns.h rng.h slice.h t/fuzz/fuzz.h
 t/fuzz/fuzz_link.o: buf.h link.h msg.h sha256.h slice.h t/fuzz/fuzz.h tlv.h
 t/fuzz/fuzz_msg.o: msg.h slice.h t/fuzz/fuzz.h tlv.h
 t/fuzz/main.o: msg.h slice.h t/fuzz/fuzz.h t/hex.h tlv.h
-t/virtual/check.o: buf.h channel.h core.h frame.h link.h map.h msg.h outbox.h\
-	peers.h rng.h sha256.h slice.h t/virtual/event.h t/virtual/net.h\
-	t/virtual/proc.h t/virtual/sim.h tlv.h
-t/virtual/entry.o: addr.h buf.h channel.h conn.h core.h door.h frame.h gate.h\
-	held.h hub.h launch.h link.h listener.h loop.h map.h msg.h outbox.h peers.h\
-	rng.h run.h sha256.h slice.h strangers.h t/virtual/event.h t/virtual/net.h\
-	t/virtual/proc.h t/virtual/sim.h tlv.h
+t/virtual/agent.o: broker.h broker_state.h buf.h chain.h channel.h core.h\
+	frame.h gossip.h link.h map.h msg.h outbox.h peers.h rng.h scratch.h\
+	sha256.h slice.h t/virtual/event.h t/virtual/net.h t/virtual/proc.h\
+	t/virtual/sim.h tlv.h
+t/virtual/census.o: buf.h channel.h core.h frame.h link.h map.h msg.h\
+	outbox.h peers.h rng.h sha256.h slice.h t/virtual/census.h t/virtual/event.h\
+	t/virtual/net.h t/virtual/proc.h t/virtual/sim.h tlv.h
+t/virtual/check.o: buf.h channel.h core.h fenwick.h frame.h hold.h link.h\
+	map.h msg.h outbox.h peers.h pick.h plb.h plb_core.h requests.h rng.h\
+	sha256.h slice.h t/virtual/event.h t/virtual/net.h t/virtual/proc.h\
+	t/virtual/sim.h tlv.h
+t/virtual/entry.o: addr.h attrs.h buf.h channel.h conn.h core.h door.h\
+	frame.h gate.h held.h hub.h launch.h link.h listener.h loop.h map.h msg.h\
+	outbox.h peers.h rng.h run.h sha256.h slice.h strangers.h t/virtual/event.h\
+	t/virtual/net.h t/virtual/proc.h t/virtual/sim.h tlv.h
 t/virtual/event.o: t/virtual/event.h
-t/virtual/fault.o: buf.h channel.h core.h frame.h link.h map.h msg.h outbox.h\
-	peers.h rng.h sha256.h slice.h t/virtual/event.h t/virtual/net.h\
-	t/virtual/proc.h t/virtual/sim.h tlv.h
+t/virtual/fault.o: buf.h channel.h core.h frame.h link.h listener.h map.h\
+	msg.h outbox.h peers.h plb.h rng.h sha256.h slice.h t/virtual/event.h\
+	t/virtual/net.h t/virtual/proc.h t/virtual/sim.h tlv.h
 t/virtual/ledger.o: attrs.h buf.h channel.h core.h exchange.h fenwick.h\
 	frame.h hold.h link.h listener.h map.h msg.h outbox.h peers.h pick.h plb.h\
-	plb_core.h requests.h rng.h sha256.h slice.h t/virtual/event.h\
-	t/virtual/net.h t/virtual/proc.h t/virtual/sim.h tlv.h
+	plb_core.h requests.h rng.h sha256.h slice.h t/virtual/census.h\
+	t/virtual/event.h t/virtual/net.h t/virtual/proc.h t/virtual/sim.h tlv.h
 t/virtual/load.o: buf.h channel.h core.h frame.h link.h map.h msg.h outbox.h\
 	peers.h plb.h rng.h sha256.h slice.h t/virtual/event.h t/virtual/net.h\
 	t/virtual/proc.h t/virtual/sim.h tlv.h
 t/virtual/net.o: buf.h map.h rng.h slice.h t/virtual/event.h t/virtual/net.h
+t/virtual/placing.o: authority.h authority_state.h buf.h chain.h channel.h\
+	core.h exchange.h frame.h gossip.h link.h map.h msg.h outbox.h peers.h\
+	rendezvous.h rng.h scratch.h sha256.h slice.h t/virtual/event.h\
+	t/virtual/net.h t/virtual/proc.h t/virtual/sim.h tlv.h
 t/virtual/plan.o: attrs.h buf.h channel.h core.h frame.h link.h map.h msg.h\
 	outbox.h peers.h rng.h sha256.h slice.h t/virtual/event.h t/virtual/net.h\
 	t/virtual/proc.h t/virtual/sim.h tlv.h
@@ -1014,14 +1027,19 @@ t/virtual/role.o: authority.h broker.h buf.h channel.h core.h exchange.h\
 	frame.h link.h map.h msg.h outbox.h peers.h plb.h rng.h sha256.h slice.h\
 	t/virtual/event.h t/virtual/net.h t/virtual/proc.h t/virtual/sim.h tlv.h
 t/virtual/settle.o: buf.h channel.h core.h frame.h link.h map.h msg.h\
-	outbox.h peers.h rendezvous.h rng.h sha256.h slice.h t/virtual/event.h\
-	t/virtual/net.h t/virtual/proc.h t/virtual/sim.h tlv.h
+	outbox.h peers.h rendezvous.h rng.h sha256.h slice.h t/virtual/census.h\
+	t/virtual/event.h t/virtual/net.h t/virtual/proc.h t/virtual/sim.h tlv.h
 t/virtual/staff.o: buf.h channel.h core.h frame.h link.h map.h msg.h outbox.h\
 	peers.h rng.h sha256.h slice.h t/virtual/event.h t/virtual/net.h\
 	t/virtual/proc.h t/virtual/sim.h tlv.h
 t/virtual/tie.o: buf.h channel.h core.h frame.h link.h map.h msg.h outbox.h\
 	peers.h rng.h sha256.h slice.h t/virtual/event.h t/virtual/net.h\
 	t/virtual/proc.h t/virtual/sim.h tlv.h
+t/virtual/trade.o: buf.h chain.h channel.h class.h core.h exchange.h\
+	exchange_state.h fenwick.h frame.h hold.h link.h listener.h listener_state.h\
+	map.h market.h msg.h outbox.h peers.h pick.h plb.h plb_core.h queue.h\
+	requests.h reserve.h rng.h sha256.h slice.h t/virtual/census.h\
+	t/virtual/event.h t/virtual/net.h t/virtual/proc.h t/virtual/sim.h tlv.h
 t/virtual/world.o: buf.h channel.h core.h frame.h link.h map.h msg.h outbox.h\
-	peers.h rng.h sha256.h slice.h t/virtual/event.h t/virtual/net.h\
-	t/virtual/proc.h t/virtual/sim.h tlv.h
+	peers.h rng.h sha256.h slice.h t/virtual/census.h t/virtual/event.h\
+	t/virtual/net.h t/virtual/proc.h t/virtual/sim.h tlv.h

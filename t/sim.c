@@ -2,13 +2,19 @@
  * The simulator: all cores, over a virtual network and clock, from one seed:
  *
  *	t/sim [-v] [-s seed] [-n runs] [-a authorities] [-b hosts] [-m modules]
+ *	    [-o orders]
  *
  * It runs the worlds of seed, seed + 1 and so on; each draws its own sizes and
  * what goes wrong in it, where the options do not say. What goes wrong does so
  * for a while; then all is healed, and the promises of the design must hold. The
  * first that does not ends the program, with its number, the seed, and exit
- * status 1. -v: all that happens.
+ * status 1. Where there are many worlds, each kind of thing that is to be
+ * looked at must have happened in some. -o: a world of that many orders in which
+ * nothing goes wrong, for its size; what looks at all of it does so at the end.
+ * -v: all that happens.
  */
+
+#include <sys/resource.h>
 
 #include <errno.h>
 #include <signal.h>
@@ -19,6 +25,8 @@
 #include <unistd.h>
 
 #include "t/virtual/sim.h"
+
+#define TALLY_RUNS 500 /* worlds in which all of it happens */
 
 static char aborted[64]; /* what to say when an assertion fails */
 
@@ -72,6 +80,7 @@ world_fail(struct world *w, int promise, const char *fmt, ...)
 {
 	va_list ap;
 
+	fflush(stdout);
 	printf("seed %llu: promise %d is broken at %lld ms: ",
 	    (unsigned long long)w->seed, promise, (long long)w->clock.now);
 	va_start(ap, fmt);
@@ -81,17 +90,113 @@ world_fail(struct world *w, int promise, const char *fmt, ...)
 	exit(1);
 }
 
-static void
-summary(const struct world *w)
+static double
+real_time(void)
 {
-	printf("seed %llu: %u authorities, %u hosts, %u modules, "
-	    "%llu faults; %lld s, %llu messages, %llu bytes, %llu replies, "
-	    "%llu fails, queued %zu at most\n", (unsigned long long)w->seed,
-	    w->plan.authorities, w->plan.hosts, w->plan.modules,
-	    (unsigned long long)w->injected, (long long)w->clock.now / 1000,
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+/* Of the processor. */
+static double
+used_time(void)
+{
+	struct rusage u;
+
+	getrusage(RUSAGE_SELF, &u);
+	return (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) +
+	    (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6;
+}
+
+/* Kilobytes, at the most so far. */
+static long
+peak_memory(void)
+{
+	struct rusage u;
+
+	getrusage(RUSAGE_SELF, &u);
+	return u.ru_maxrss;
+}
+
+static void
+summary(const struct world *w, double began)
+{
+	int64_t last = w->answered_at > w->plan.quiet_at ? w->answered_at :
+	    w->plan.quiet_at;
+
+	printf("seed %llu: %u authorities, %u hosts, %u modules, %zu posts, "
+	    "%llu faults; %lld s, at rest %lld ms after the last answer, %llu "
+	    "connections, %llu messages, %llu bytes, %llu replies, %llu fails, "
+	    "queued %zu at most; %.1f s of real time, %.1f s of the "
+	    "processor, %ld KB\n",
+	    (unsigned long long)w->seed, w->plan.authorities, w->plan.hosts,
+	    w->plan.modules, w->nposts, (unsigned long long)w->injected,
+	    (long long)w->clock.now / 1000,
+	    (long long)(w->rest_at - last),
+	    (unsigned long long)w->net.connections,
 	    (unsigned long long)w->messages, (unsigned long long)w->net.bytes,
 	    (unsigned long long)w->replies, (unsigned long long)w->fails,
-	    w->queued_max);
+	    w->queued_max, real_time() - began, used_time(), peak_memory());
+}
+
+static void
+by_type(const struct world *w)
+{
+	unsigned i;
+
+	for (i = 0; i < MSG_TYPES; i++)
+		if (w->of_type[i] > 0)
+			printf("%12llu %s, %llu bytes\n",
+			    (unsigned long long)w->of_type[i], msg_name(i),
+			    (unsigned long long)w->of_type_bytes[i]);
+}
+
+/* What has happened in all worlds so far. */
+static struct tally {
+	const char *what;
+	uint64_t n;
+} tally[] = {
+	{ "queues were over the mark", 0 },
+	{ "PLBs took a place over", 0 },
+	{ "PLBs changed versions", 0 },
+	{ "clocks jumped", 0 },
+	{ "exchanges retired", 0 },
+	{ "of them for want of users", 0 },
+	{ "reservations ended by time", 0 },
+	{ "new code ran", 0 },
+	{ "old code ran", 0 },
+	{ "one of two links was preferred", 0 },
+	{ "exchanges were started again", 0 },
+};
+
+static void
+count(const struct world *w)
+{
+	const uint64_t n[] = { w->throttled, w->takeovers, w->switches,
+		w->jumps, w->retired, w->idle_retired, w->expired, w->new_runs,
+		w->old_runs, w->choices, w->restarts };
+	size_t i;
+
+	for (i = 0; i < sizeof(n) / sizeof(n[0]); i++)
+		tally[i].n += n[i];
+}
+
+/* 0, or -1 when something never happened, so that nothing was shown of it. */
+static int
+show_tally(uint64_t runs)
+{
+	int r = 0;
+	size_t i;
+
+	for (i = 0; i < sizeof(tally) / sizeof(tally[0]); i++) {
+		printf("%12llu  %s\n", (unsigned long long)tally[i].n,
+		    tally[i].what);
+		if (tally[i].n == 0 && runs >= TALLY_RUNS)
+			r = -1;
+	}
+	return r;
 }
 
 static uint64_t
@@ -125,6 +230,9 @@ take_option(struct world *w, uint64_t *runs, int letter)
 	case 'n':
 		*runs = number(optarg);
 		break;
+	case 'o':
+		w->want_orders = (unsigned)number(optarg);
+		break;
 	case 's':
 		w->seed = number(optarg);
 		break;
@@ -133,7 +241,8 @@ take_option(struct world *w, uint64_t *runs, int letter)
 		break;
 	default:
 		fprintf(stderr, "usage: sim [-v] [-s seed] [-n runs] "
-		    "[-a authorities] [-b hosts] [-m modules]\n");
+		    "[-a authorities] [-b hosts] [-m modules] "
+		    "[-o orders]\n");
 		exit(100);
 	}
 }
@@ -143,10 +252,11 @@ main(int argc, char **argv)
 {
 	static struct world asked, w;
 	uint64_t runs = 1, i, messages = 0;
+	double began = real_time();
 	int letter;
 
 	asked.seed = (uint64_t)time(NULL) * 1000;
-	while ((letter = getopt(argc, argv, "a:b:m:n:s:v")) != -1)
+	while ((letter = getopt(argc, argv, "a:b:m:n:o:s:v")) != -1)
 		take_option(&asked, &runs, letter);
 	printf("seed %llu\n", (unsigned long long)asked.seed);
 	fflush(stdout);
@@ -158,11 +268,21 @@ main(int argc, char **argv)
 		    (unsigned long long)w.seed);
 		world_run(&w);
 		messages += w.messages;
+		count(&w);
 		if (runs == 1)
-			summary(&w);
+			summary(&w, began);
+		if (w.plan.orders > 0)
+			by_type(&w);
 	}
-	if (runs > 1)
-		printf("%llu worlds, %llu messages: all promises kept\n",
-		    (unsigned long long)runs, (unsigned long long)messages);
+	if (runs == 1)
+		return 0;
+	if (show_tally(runs) == -1) {
+		printf("something never happened in %llu worlds\n",
+		    (unsigned long long)runs);
+		return 1;
+	}
+	printf("%llu worlds, %llu messages, %.1f s: all promises kept\n",
+	    (unsigned long long)runs, (unsigned long long)messages,
+	    real_time() - began);
 	return 0;
 }

@@ -1,18 +1,46 @@
 /* What must hold at any time. */
 
+#include <assert.h>
 #include <errno.h>
+#include <stdlib.h>
 
+#include "plb_core.h"
 #include "t/virtual/sim.h"
 
 #define QUEUED_MAX  (8u * 1024 * 1024)
+#define CONTROL_MAX (1024u * 1024) /* queued to somebody who stands still */
+#define HEAD_MAX    1024	   /* of a request or reply, beside the body */
 #define RECOVERY_MS 30000 /* from healing until all are served again */
 #define STARVED_MS  30000 /* without an answer */
+#define DIALS_MS    5000  /* in so long a PLB dials no more often than that
+			     many times, and as much for each seller: */
+#define DIALS	    40
+#define DIALS_EACH  8
+#define WATCH_MS    1500 /* looks are no further apart */
+
+/* A PLB has no more in flight than its capacity. */
+static void
+check_plb(const struct proc *p)
+{
+	const struct plb *plb = p->core;
+
+	if (plb->hold.in_flight > plb->capacity)
+		world_fail(p->world, 1, "%s has %llu in flight, of %llu",
+		    p->name, (unsigned long long)plb->hold.in_flight,
+		    (unsigned long long)plb->capacity);
+}
 
 void
 world_check_step(struct proc *p)
 {
 	uint64_t held, running;
 
+	if (p->kind == PROC_EXCHANGE)
+		trade_step(p);
+	else if (p->kind == PROC_BROKER)
+		agent_step(p);
+	else if (p->kind == PROC_PLB)
+		check_plb(p);
 	if (p->kind != PROC_CHANNEL)
 		return;
 	held = channel_held(p->core);
@@ -22,6 +50,38 @@ world_check_step(struct proc *p)
 		    "%llu", p->name, (unsigned long long)running,
 		    (unsigned long long)channel_tokens(p->core),
 		    (unsigned long long)held);
+	channel_count(p);
+}
+
+int
+check_clear(const struct world *w, int64_t ms)
+{
+	return w->clock.now > w->muddy_at + ms;
+}
+
+int64_t
+check_lasts(struct proc *p, const struct id *who, uint64_t what,
+    uint64_t other)
+{
+	int64_t now = p->world->clock.now;
+	struct watched *s = p->watched;
+	size_t i;
+
+	for (i = 0; i < p->nwatched && !id_equal(&s[i].who, who); i++)
+		;
+	if (i == p->nwatched) {
+		p->watched = s = realloc(s, ++p->nwatched * sizeof(*s));
+		assert(s != NULL);
+		s[i].who = *who;
+		s[i].seen = -WATCH_MS;
+	}
+	if (s[i].what != what || s[i].other != other ||
+	    now - s[i].seen > WATCH_MS)
+		s[i].since = now;
+	s[i].what = what;
+	s[i].other = other;
+	s[i].seen = now;
+	return now - s[i].since;
 }
 
 /* Cores never see two links of one instance and role. */
@@ -29,17 +89,24 @@ void
 world_check_up(const struct tie *t)
 {
 	const struct proc *p = t->proc;
-	const struct tie *other;
-	size_t i;
 
-	for (i = 0; i < p->nties; i++) {
-		other = p->ties[i];
-		if (other != NULL && other->up &&
-		    other->link.role == t->link.role &&
-		    id_equal(&other->link.instance, &t->link.instance))
-			world_fail(p->world, 6, "%s has two links to one %s",
-			    p->name, role_name(t->link.role));
-	}
+	if (map_get(&p->linked, id_slice(&t->link.instance)) != NULL)
+		world_fail(p->world, 6, "%s has two links to one %s", p->name,
+		    role_name(t->link.role));
+}
+
+/* Of two links that different ends dialled both keep the same. (Of two that one
+ * end dialled each keeps the newer, and they may not agree which that is.) */
+void
+check_choice(struct proc *p, struct tie *chosen, struct tie *other)
+{
+	if (chosen == NULL || chosen->link.dialler == other->link.dialler)
+		return;
+	p->world->choices++;
+	chosen->sock->beat = other->sock->number;
+	if (other->sock->peer->beat == chosen->sock->number)
+		world_fail(p->world, 6, "of two links %s keeps one and its %s "
+		    "the other", p->name, role_name(other->link.role));
 }
 
 /* All here speak the protocol. */
@@ -58,6 +125,60 @@ world_queued(struct proc *p, size_t bytes)
 	if (bytes > QUEUED_MAX)
 		world_fail(p->world, 8, "%s has %zu bytes queued", p->name,
 		    bytes);
+}
+
+/*
+ * What may be queued: one that serves the peer stops reading from it at the
+ * mark, and what it had taken by then is answered; whoever asks has as many
+ * requests under way as it has tokens.
+ */
+static size_t
+queue_max(const struct tie *t)
+{
+	const struct proc *p = t->proc;
+	size_t one = p->world->plan.body_max + HEAD_MAX;
+
+	if (p->kind == PROC_CHANNEL && t->link.role == ROLE_PLB)
+		return p->world->plan.mark +
+		    (channel_capacity(p) + 1) * one;
+	if (p->kind == PROC_PLB && t->link.role == ROLE_CHANNEL)
+		return (((const struct plb *)p->core)->capacity + 1) * one;
+	return CONTROL_MAX;
+}
+
+void
+check_queue(struct tie *t)
+{
+	size_t n = buf_len(&t->outq);
+
+	world_queued(t->proc, n);
+	if (t->proc->world->plan.orders == 0 && n > queue_max(t))
+		world_fail(t->proc->world, 8, "%s has %zu bytes queued for a "
+		    "%s", t->proc->name, n, role_name(t->link.role));
+}
+
+/* Sellers that cannot be reached are not tried without end. */
+void
+check_dial(struct proc *p)
+{
+	struct world *w = p->world;
+	const struct post *s;
+	unsigned max = DIALS;
+
+	if (p->kind != PROC_PLB)
+		return;
+	if (w->clock.now - p->dials_at > DIALS_MS) {
+		p->dials_at = w->clock.now;
+		p->dials = 0;
+	}
+	if (++p->dials <= max)
+		return;
+	for (s = w->posts; s < w->posts + w->nposts; s++)
+		if (s->kind == PROC_LISTENER && s->module == p->module)
+			max += DIALS_EACH;
+	if (p->dials > max)
+		world_fail(w, 8, "%s has dialled %u times in %d s", p->name,
+		    p->dials, DIALS_MS / 1000);
 }
 
 /* Nobody who waits is left without an answer for long. */

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "attrs.h"
 #include "door.h"
 #include "gate.h"
 #include "listener.h"
@@ -25,7 +26,7 @@ struct guest {
 };
 
 struct entry {
-	const struct post *post;
+	struct post *post;
 	struct quota *quota;
 	struct gate gate;
 	struct event late;
@@ -33,7 +34,7 @@ struct entry {
 	uint32_t tag;
 	uint32_t *lost; /* tags of channels */
 	size_t nlost;
-	unsigned version;
+	int deaf;
 };
 
 static struct guest *
@@ -87,7 +88,7 @@ watch_gate(struct proc *p)
 	if (due == INT64_MAX)
 		event_off(&p->world->clock, &e->late);
 	else
-		event_at(&p->world->clock, &e->late, due);
+		event_at(&p->world->clock, &e->late, due - p->skew);
 }
 
 static void
@@ -107,8 +108,8 @@ enter(struct proc *p, const struct guest *g)
 	for (i = e->gate.n; i > 0; i--)
 		if (listener_proven(p->core, e->gate.entries[i - 1].tag))
 			gate_leave(&e->gate, e->gate.entries[i - 1].tag);
-	victim = gate_enter(&e->gate, p->world->clock.now,
-	    p->world->clock.now, g->tag, slice_of(&from, sizeof(from)));
+	victim = gate_enter(&e->gate, proc_now(p), proc_now(p), g->tag,
+	    slice_of(&from, sizeof(from)));
 	if (victim != 0)
 		expel(p, victim);
 }
@@ -127,7 +128,7 @@ start(struct proc *p, struct guest *g)
 		forget(e, g);
 		return;
 	}
-	r = listener_spawned(p->core, w->clock.now, g->tag);
+	r = listener_spawned(p->core, proc_now(p), g->tag);
 	assert(r == 0);
 	net_pair(&w->net, p->host, control);
 	client->ready = NULL;
@@ -203,7 +204,7 @@ entry_work(struct proc *p)
 {
 	struct entry *e = p->role;
 	struct guest *g, *next;
-	int64_t now = p->world->clock.now;
+	int64_t now = proc_now(p);
 	uint32_t tag;
 	size_t i;
 
@@ -308,12 +309,15 @@ listener_start(struct post *s)
 	gate_init(&e->gate, DOOR_CHANNELS, DOOR_CHANNELS_HOST);
 	event_init(&e->late, on_late, p);
 	e->post = s;
+	p->module = s->module;
 	e->quota = quota_new(p, s->capacity);
 	p->role = e;
 	p->work = entry_work;
 	p->accept = on_accept;
 	p->ended = entry_ended;
 	listen_there(p, s);
+	trace(p, "m%u capacity %d of 1.%u zone %u at %s", s->module,
+	    (int)s->capacity, s->version, s->zone, s->address);
 	make_core(p, s);
 	proc_dial(p, slice_str("/broker"), DIAL_FOREVER, 0);
 	s->proc = p->number;
@@ -325,23 +329,52 @@ listener_term(struct proc *p)
 	struct clock *c = &p->world->clock;
 
 	proc_unlisten(p);
-	listener_stop(p->core, c->now);
+	listener_stop(p->core, proc_now(p));
 	if (!event_is_on(&p->stopping))
 		event_at(c, &p->stopping, c->now + STOP_MS);
 }
 
+/* What is published stays so when the listener is started again. */
 void
 listener_new_code(struct proc *p)
 {
 	struct entry *e = p->role;
-	struct post next = *e->post;
 	struct buf buf;
 	int r;
 
-	next.version += ++e->version;
-	r = listener_publish(p->core, p->world->clock.now,
-	    post_attrs(&next, &buf));
+	e->post->version++;
+	r = listener_publish(p->core, proc_now(p), post_attrs(e->post, &buf));
 	assert(r == 0);
 	buf_free(&buf);
 	proc_deliver(p);
+}
+
+void
+listener_deaf(struct proc *p, int deaf)
+{
+	struct entry *e = p->role;
+
+	if (e->deaf == deaf)
+		return;
+	e->deaf = deaf;
+	if (deaf)
+		proc_unlisten(p);
+	else if (!event_is_on(&p->stopping))
+		proc_listen(p, e->post->address);
+}
+
+int
+listener_fits(const struct proc *p, const struct post *buyer)
+{
+	const struct post *seller = listener_post(p);
+	struct buf a, c;
+	int r;
+
+	if (buyer->module != seller->module)
+		return 0;
+	r = constraints_match(post_constraints(buyer, &c),
+	    post_attrs(seller, &a));
+	buf_free(&a);
+	buf_free(&c);
+	return r;
 }

@@ -73,13 +73,17 @@ event_off(struct clock *c, struct event *e)
 void
 event_at(struct clock *c, struct event *e, int64_t at)
 {
+	if (at < c->now)
+		at = c->now;
+	if (event_is_on(e) && e->at == at)
+		return;
 	event_off(c, e);
 	if (c->n == c->cap) {
 		c->cap = c->cap == 0 ? 64 : 2 * c->cap;
 		c->heap = realloc(c->heap, c->cap * sizeof(struct event *));
 		assert(c->heap != NULL);
 	}
-	e->at = at < c->now ? c->now : at;
+	e->at = at;
 	e->seq = ++c->seq;
 	sift_up(c, c->n++, e);
 }

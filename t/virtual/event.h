@@ -31,7 +31,8 @@ void clock_free(struct clock *);
 void event_init(struct event *, void (*fn)(void *), void *arg);
 int event_is_on(const struct event *);
 
-/* Arrange it for then (not before now), or at another time than it was. */
+/* Arrange it for then (not before now), or at another time than it was. One
+ * that is for then already keeps its place. */
 void event_at(struct clock *, struct event *, int64_t at);
 void event_off(struct clock *, struct event *);
 

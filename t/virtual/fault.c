@@ -3,6 +3,8 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "listener.h"
+#include "plb.h"
 #include "t/virtual/sim.h"
 
 #define MASK(kind) (1u << (kind))
@@ -46,15 +48,25 @@ on_mend(void *arg)
 	struct world *w = arg;
 
 	note(w, "MENDED");
+	w->muddy_at = w->clock.now;
 	net_heal(&w->net);
 	if (w->dark != 0)
 		w->net.off[w->dark] = 0;
 	w->dark = 0;
 }
 
+/* Until then not all is heard, or heard in time. */
+static void
+muddy(struct world *w, int64_t until)
+{
+	if (w->muddy_at < until)
+		w->muddy_at = until;
+}
+
 static void
 mend_later(struct world *w)
 {
+	muddy(w, w->plan.heal_at); /* it will be less */
 	if (!event_is_on(&w->mend))
 		event_at(&w->clock, &w->mend,
 		    w->clock.now + between(w, 500, 25000));
@@ -118,6 +130,7 @@ slow(struct world *w)
 
 	if (p == NULL)
 		return;
+	muddy(w, w->plan.heal_at);
 	p->slow_ms = p->slow_ms == 0 ? between(w, 1, 300) : 0;
 	note(w, "FAULT %s takes %d ms a turn", p->name, (int)p->slow_ms);
 }
@@ -131,6 +144,7 @@ stall(struct world *w)
 		return;
 	p->asleep_until = w->clock.now + between(w, 200,
 	    chance(w, 50) ? 4000 : 40000);
+	muddy(w, p->asleep_until);
 	if (event_is_on(&p->turn))
 		event_at(&w->clock, &p->turn, p->asleep_until);
 	note(w, "FAULT %s stands still until %lld", p->name,
@@ -148,15 +162,96 @@ term(struct world *w)
 	proc_term(p);
 }
 
+/* A PLB is to use a version that somebody sells: by now, all do that did. */
+static void
+constrain(struct world *w)
+{
+	struct proc *p = any_proc(w, MASK(PROC_PLB));
+	struct post *s, *buyer = NULL, *seller = NULL;
+	struct buf buf;
+	unsigned n = 0;
+	int r;
+
+	for (s = w->posts; p != NULL && s < w->posts + w->nposts; s++)
+		if (s->proc == p->number)
+			buyer = s;
+	if (buyer == NULL || p->asleep_until > w->clock.now)
+		return;
+	for (s = w->posts; s < w->posts + w->nposts; s++)
+		if (s->kind == PROC_LISTENER && s->module == buyer->module &&
+		    (buyer->zone == 0 || buyer->zone == s->zone) &&
+		    draw(w, ++n) == 0)
+			seller = s;
+	if (seller == NULL)
+		return;
+	buyer->version = between(w, 1, seller->version);
+	note(w, "FAULT %s is to use 1.%u", p->name, buyer->version);
+	w->switches++;
+	r = plb_constrain(p->core, proc_now(p),
+	    post_constraints(buyer, &buf));
+	assert(r == 0);
+	buf_free(&buf);
+	proc_deliver(p);
+}
+
 static void
 publish(struct world *w)
 {
 	struct proc *p = any_proc(w, MASK(PROC_LISTENER));
 
+	if (chance(w, 30)) {
+		constrain(w);
+		return;
+	}
 	if (p == NULL || p->asleep_until > w->clock.now)
 		return;
 	note(w, "FAULT %s has new code", p->name);
 	listener_new_code(p);
+}
+
+static void
+takeover(struct world *w)
+{
+	struct proc *p = any_proc(w, MASK(PROC_PLB));
+	struct post *s;
+
+	for (s = w->posts; p != NULL && s < w->posts + w->nposts; s++)
+		if (s->proc == p->number && p->asleep_until <= w->clock.now) {
+			note(w, "FAULT the place of %s is to be taken",
+			    p->name);
+			plb_takeover(s);
+		}
+}
+
+/* As after a host was suspended. */
+static void
+jump(struct world *w)
+{
+	unsigned host = between(w, 1, w->net.hosts);
+	int64_t ms = between(w, 100, chance(w, 50) ? 6000 : 100000);
+	struct proc *p;
+
+	note(w, "FAULT the clock of host %u jumps by %d ms", host, (int)ms);
+	w->jumps++;
+	muddy(w, w->clock.now);
+	for (p = w->procs; p != NULL; p = p->next)
+		if (p->host == host)
+			proc_jump(p, ms);
+}
+
+/* All that sell a module refuse connections, and sell on; or none does. */
+static void
+deaf(struct world *w)
+{
+	unsigned module = draw(w, w->plan.modules);
+	int on = chance(w, 60);
+	struct proc *p;
+
+	note(w, "FAULT sellers of m%u are %s", module, on ? "deaf" : "well");
+	for (p = w->procs; p != NULL; p = p->next)
+		if (p->kind == PROC_LISTENER &&
+		    listener_post(p)->module == module)
+			listener_deaf(p, on);
 }
 
 static void
@@ -193,6 +288,15 @@ inject(struct world *w, enum fault kind)
 	case FAULT_PUBLISH:
 		publish(w);
 		break;
+	case FAULT_TAKEOVER:
+		takeover(w);
+		break;
+	case FAULT_JUMP:
+		jump(w);
+		break;
+	case FAULT_DEAF:
+		deaf(w);
+		break;
 	default:
 		return; /* staff.c and role.c look for themselves */
 	}
@@ -226,6 +330,31 @@ fault_start(struct world *w)
 			event_at(&w->clock, &w->fault, w->plan.fault_at);
 }
 
+/* Nobody uses a module any more. */
+static void
+desert(struct world *w, unsigned module)
+{
+	struct proc *p;
+	struct post *s;
+
+	note(w, "m%u is deserted", module);
+	for (s = w->posts; s < w->posts + w->nposts; s++) {
+		if ((s->kind != PROC_LISTENER && s->kind != PROC_PLB) ||
+		    s->module != module)
+			continue;
+		s->deserted = 1;
+		event_off(&w->clock, &s->start);
+		if ((p = proc_find(w, s->coming)) != NULL)
+			proc_kill(p, END_ORDERLY);
+		if ((p = proc_find(w, s->leaving)) != NULL)
+			proc_kill(p, END_ORDERLY);
+		if ((p = post_proc(s)) != NULL && s->kind == PROC_PLB)
+			proc_kill(p, END_ORDERLY);
+		else if (p != NULL)
+			proc_term(p);
+	}
+}
+
 void
 fault_heal(struct world *w)
 {
@@ -233,13 +362,18 @@ fault_heal(struct world *w)
 
 	note(w, "HEALED");
 	w->healed = 1;
+	w->muddy_at = w->clock.now;
 	event_off(&w->clock, &w->mend);
 	on_mend(w);
 	for (p = w->procs; p != NULL; p = p->next) {
+		if (p->kind == PROC_LISTENER)
+			listener_deaf(p, 0);
 		p->slow_ms = 0;
 		p->asleep_until = 0;
 		proc_wake(p);
 		if (p->turn.at > w->clock.now)
 			event_at(&w->clock, &p->turn, w->clock.now);
 	}
+	if (w->plan.deserted != 0)
+		desert(w, w->plan.deserted - 1);
 }

@@ -6,7 +6,7 @@
 #include "exchange.h"
 #include "listener.h"
 #include "plb_core.h"
-#include "t/virtual/sim.h"
+#include "t/virtual/census.h"
 
 static char why[256];
 
@@ -20,182 +20,181 @@ say(const char *who, const char *what, uint64_t has, const char *whom,
 }
 
 static struct proc *
-listener_of(const struct world *w, const struct id *instance)
+listener_of(const struct census *c, const struct id *instance)
 {
-	struct proc *p;
+	struct proc *p = census_find(c, instance);
 
-	for (p = w->procs; p != NULL; p = p->next)
-		if (p->kind == PROC_LISTENER &&
-		    id_equal(&p->self.instance, instance))
-			return p;
-	return NULL;
+	return p == NULL || p->kind != PROC_LISTENER ? NULL : p;
 }
 
-static unsigned
-count_listeners(const struct world *w, unsigned module)
-{
-	const struct post *s;
-	unsigned n = 0;
-
-	for (s = w->posts; s < w->posts + w->nposts; s++)
-		n += s->kind == PROC_LISTENER && s->module == module;
-	return n;
-}
-
-/* An exchange's view of each seller is the seller's own. */
+/* An exchange's view of each seller is the seller's own; it has each once. */
 static const char *
-exchange_agrees(const struct world *w, const struct proc *p)
+exchange_agrees(const struct census *c, const struct proc *p)
 {
-	unsigned n = count_listeners(w, p->module);
+	const struct census_list *l = &c->listeners[p->module];
 	struct exchange_view v;
-	const struct proc *l;
-	size_t pos = 0;
+	struct proc *seller;
+	size_t pos = 0, i;
 
+	for (i = 0; i < l->n; i++)
+		l->proc[i]->due = 0;
 	while (exchange_next(p->role, &pos, &v)) {
-		if ((l = listener_of(w, &v.seller)) == NULL || n-- == 0) {
-			snprintf(why, sizeof(why), "%s has a sell of nobody",
-			    p->name);
+		seller = listener_of(c, &v.seller);
+		if (seller == NULL || seller->due++ > 0) {
+			snprintf(why, sizeof(why), "%s has %s", p->name,
+			    seller == NULL ? "a sell of nobody" :
+			    "one seller twice");
 			return why;
 		}
 		if (v.reserved > 0)
-			return say(p->name, "reserved", v.reserved, l->name,
-			    listener_left(l->core));
-		if (v.quantity != listener_left(l->core))
-			return say(p->name, "a sell of", v.quantity, l->name,
-			    listener_left(l->core));
+			return say(p->name, "reserved", v.reserved,
+			    seller->name, listener_left(seller->core));
+		if (v.quantity != listener_left(seller->core))
+			return say(p->name, "a sell of", v.quantity,
+			    seller->name, listener_left(seller->core));
 	}
-	if (n == 0)
-		return NULL;
-	snprintf(why, sizeof(why), "%s lacks %u sells", p->name, n);
-	return why;
+	for (i = 0; i < l->n; i++)
+		if (!l->proc[i]->due) {
+			snprintf(why, sizeof(why), "%s lacks the sell of %s",
+			    p->name, l->proc[i]->name);
+			return why;
+		}
+	return NULL;
+}
+
+/* What PLBs hold of each listener: that which has work, and that which does
+ * nothing. */
+static void
+sum_tokens(const struct census *c)
+{
+	const struct census_list *l = &c->kind[PROC_LISTENER];
+	const struct plb *plb;
+	struct proc *seller;
+	size_t i, k;
+
+	for (i = 0; i < l->n; i++)
+		l->proc[i]->sum = 0;
+	l = &c->kind[PROC_PLB];
+	for (i = 0; i < l->n; i++) {
+		plb = l->proc[i]->core;
+		for (k = 0; k < plb->hold.n; k++) {
+			seller = plb->hold.channel[k].tokens == 0 ? NULL :
+			    listener_of(c, &plb->hold.channel[k].seller);
+			if (seller != NULL)
+				seller->sum += plb->hold.channel[k].tokens;
+		}
+	}
 }
 
 /* What a listener has given out is what PLBs hold of it. */
 static const char *
-listener_agrees(const struct world *w, const struct proc *l)
+listeners_agree(const struct census *c)
 {
+	const struct census_list *l = &c->kind[PROC_LISTENER];
 	const struct proc *p;
-	const struct plb *plb;
+	size_t i;
+
+	for (i = 0; i < l->n; i++) {
+		p = l->proc[i];
+		if (p->sum != listener_held(p->core))
+			return say("the sum of PLBs", "tokens:", p->sum,
+			    p->name, listener_held(p->core));
+	}
+	return NULL;
+}
+
+static const char *
+channels_agree(const struct census *c)
+{
+	const struct census_list *l = &c->kind[PROC_CHANNEL];
+	const struct proc *p;
+	size_t i;
+
+	for (i = 0; i < l->n; i++) {
+		p = l->proc[i];
+		if (channel_running(p->core) == 0 &&
+		    channel_held(p->core) == channel_tokens(p->core))
+			continue;
+		snprintf(why, sizeof(why), "%s holds %llu, of which %llu are "
+		    "tokens", p->name,
+		    (unsigned long long)channel_held(p->core),
+		    (unsigned long long)channel_tokens(p->core));
+		return why;
+	}
+	return NULL;
+}
+
+/* What the PLB has of this listener itself. */
+static uint64_t
+own_tokens(const struct proc *buyer, const struct proc *seller)
+{
+	const struct plb *plb = buyer->core;
 	uint64_t sum = 0;
 	size_t i;
 
-	for (p = w->procs; p != NULL; p = p->next) {
-		plb = p->core;
-		for (i = 0; p->kind == PROC_PLB && i < plb->hold.n; i++)
-			if (id_equal(&plb->hold.channel[i].seller,
-				&l->self.instance))
-				sum += plb->hold.channel[i].tokens;
-	}
-	if (sum == listener_held(l->core))
-		return NULL;
-	return say("the sum of PLBs", "tokens:", sum, l->name,
-	    listener_held(l->core));
+	for (i = 0; i < plb->hold.n; i++)
+		if (id_equal(&plb->hold.channel[i].seller,
+			&seller->self.instance))
+			sum += plb->hold.channel[i].tokens;
+	return sum;
 }
 
+/* Nobody wants what lies about, or what another holds who does nothing. */
 static const char *
-channel_agrees(const struct proc *p)
+buyer_is_served(const struct census *c, const struct post *s)
 {
-	if (channel_running(p->core) == 0 &&
-	    channel_held(p->core) == channel_tokens(p->core))
-		return NULL;
-	snprintf(why, sizeof(why), "%s holds %llu, of which %llu are tokens",
-	    p->name, (unsigned long long)channel_held(p->core),
-	    (unsigned long long)channel_tokens(p->core));
-	return why;
-}
-
-/* Could the PLB use what this listener sells? */
-static int
-fits(const struct post *buyer, const struct proc *listener)
-{
-	const struct post *seller = listener_post(listener);
-	struct buf a, c;
-	int r;
-
-	if (buyer->module != seller->module)
-		return 0;
-	r = constraints_match(post_constraints(buyer, &c),
-	    post_attrs(seller, &a));
-	buf_free(&a);
-	buf_free(&c);
-	return r;
-}
-
-/* Is anything of the seller held by another PLB, which has nothing to do? */
-static int
-held_by_another(const struct world *w, const struct proc *buyer,
-    const struct proc *seller)
-{
-	const struct proc *p;
-	const struct plb *plb;
+	const struct census_list *l = &c->listeners[s->module];
+	const struct proc *p = post_proc(s), *seller;
 	size_t i;
-
-	for (p = w->procs; p != NULL; p = p->next) {
-		plb = p->core;
-		for (i = 0; p->kind == PROC_PLB && p != buyer &&
-		     i < plb->hold.n; i++)
-			if (plb->hold.channel[i].tokens > 0 &&
-			    id_equal(&plb->hold.channel[i].seller,
-				&seller->self.instance))
-				return 1;
-	}
-	return 0;
-}
-
-/* Nobody wants what lies about. */
-static const char *
-buyer_is_served(const struct world *w, const struct post *s)
-{
-	const struct proc *p = post_proc(s), *l;
 
 	if (plb_short(p->core) == 0)
 		return NULL;
-	for (l = w->procs; l != NULL; l = l->next) {
-		if (l->kind != PROC_LISTENER || !fits(s, l))
-			continue;
-		if (listener_left(l->core) == 0 &&
-		    !held_by_another(w, p, l))
+	for (i = 0; i < l->n; i++) {
+		seller = l->proc[i];
+		if (!listener_fits(seller, s) ||
+		    (listener_left(seller->core) == 0 &&
+		    seller->sum == own_tokens(p, seller)))
 			continue;
 		snprintf(why, sizeof(why), "%s wants %llu more, and %s has it",
-		    p->name, (unsigned long long)plb_short(p->core), l->name);
+		    p->name, (unsigned long long)plb_short(p->core),
+		    seller->name);
 		return why;
 	}
 	return NULL;
 }
 
 static const char *
-agrees(const struct world *w, const struct proc *p)
+buyers_are_served(const struct census *c)
 {
-	switch (p->kind) {
-	case PROC_EXCHANGE:
-		return exchange_agrees(w, p);
-	case PROC_LISTENER:
-		return listener_agrees(w, p);
-	case PROC_CHANNEL:
-		return channel_agrees(p);
-	default:
-		return NULL;
-	}
-}
-
-const char *
-ledger_look(struct world *w)
-{
-	const char *r = NULL;
-	const struct proc *p;
+	const struct world *w = c->world;
 	const struct post *s;
+	const char *r = NULL;
 
 	for (s = w->posts; r == NULL && s < w->posts + w->nposts; s++) {
-		if (s->kind != PROC_PLB)
+		if (s->kind != PROC_PLB || s->deserted)
 			continue;
 		if (s->outstanding > 0) {
 			snprintf(why, sizeof(why), "%s has not answered %zu",
 			    post_proc(s)->name, s->outstanding);
 			return why;
 		}
-		r = buyer_is_served(w, s);
+		r = buyer_is_served(c, s);
 	}
-	for (p = w->procs; r == NULL && p != NULL; p = p->next)
-		r = agrees(w, p);
 	return r;
+}
+
+const char *
+ledger_look(const struct census *c)
+{
+	const struct census_list *x = &c->kind[PROC_EXCHANGE];
+	const char *r;
+	size_t i;
+
+	sum_tokens(c);
+	r = buyers_are_served(c);
+	for (i = 0; r == NULL && i < x->n; i++)
+		r = exchange_agrees(c, x->proc[i]);
+	if (r == NULL)
+		r = listeners_agree(c);
+	return r != NULL ? r : channels_agree(c);
 }

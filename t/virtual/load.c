@@ -8,11 +8,32 @@
 
 #define RECENT 32 /* of them one may be abandoned */
 
+/* Its number, then as much as follows from that: large ones are few. */
 struct slice
-load_body(uint64_t call, unsigned char buf[8])
+load_body(struct world *w, uint64_t call)
 {
-	memcpy(buf, &call, 8);
-	return slice_of(buf, 8);
+	uint64_t h = call * 0x9e3779b97f4a7c15u >> 20;
+	size_t len = 8;
+
+	if (w->plan.body_max > 0)
+		len += h % (h % 5 == 0 ? w->plan.body_max : 200);
+	memcpy(w->body, &call, 8);
+	memset(w->body + 8, (int)(h & 0xff), len - 8);
+	return slice_of(w->body, len);
+}
+
+uint64_t
+load_call(struct world *w, struct slice body)
+{
+	uint64_t call;
+
+	assert(body.len >= 8);
+	memcpy(&call, body.p, 8);
+	assert(call < w->ncalls);
+	if (!slice_equal(body, load_body(w, call)))
+		world_fail(w, 4, "the body of %llu has changed on its way",
+		    (unsigned long long)call + 1);
+	return call;
 }
 
 static struct call *
@@ -42,13 +63,12 @@ submit(struct post *s, struct proc *p)
 {
 	struct world *w = s->world;
 	struct call *c = call_new(s);
-	unsigned char body[8];
 	struct msg m;
 
 	memset(&m, 0, sizeof(m));
 	m.type = MSG_REQUEST;
 	m.u.request.id = w->ncalls;
-	m.u.request.body = load_body(w->ncalls - 1, body);
+	m.u.request.body = load_body(w, w->ncalls - 1);
 	m.u.request.cast = (uint64_t)c->cast;
 	m.u.request.retries = c->retries;
 	if (c->limited)
@@ -56,7 +76,7 @@ submit(struct post *s, struct proc *p)
 	if (s->outstanding++ == 0)
 		s->progress = w->clock.now;
 	trace(p, "asks %llu", (unsigned long long)m.u.request.id);
-	if (p->ops->message(p->core, w->clock.now, 0, &m) == -1)
+	if (p->ops->message(p->core, proc_now(p), 0, &m) == -1)
 		world_fail(w, 4, "%s takes no request", p->name);
 }
 
@@ -78,7 +98,7 @@ abandon(struct post *s, struct proc *p)
 	m.type = MSG_ABANDON;
 	m.u.abandon.id = id;
 	c->abandoned = 1;
-	p->ops->message(p->core, w->clock.now, 0, &m);
+	p->ops->message(p->core, proc_now(p), 0, &m);
 }
 
 static void
@@ -118,14 +138,16 @@ load_lost(struct proc *p)
 	struct post *s;
 	size_t i;
 
-	for (i = 0; i < w->ncalls; i++)
-		if (w->calls[i].proc == p->number)
-			w->calls[i].proc = 0;
+	for (i = 0; i < w->ncalls; i++) {
+		if (w->calls[i].proc != p->number)
+			continue;
+		w->calls[i].proc = 0;
+		if (w->calls[i].answers == 0)
+			w->posts[w->calls[i].post].outstanding--;
+	}
 	for (s = w->posts; s < w->posts + w->nposts; s++)
-		if (s->proc == p->number) {
-			s->outstanding = 0;
+		if (s->proc == p->number)
 			event_off(&w->clock, &s->ask);
-		}
 }
 
 /* Answers. */
@@ -147,7 +169,7 @@ answered(struct proc *p, uint64_t id)
 		    (unsigned long long)id);
 	s = &w->posts[c->post];
 	s->outstanding--;
-	s->progress = w->clock.now;
+	s->progress = w->answered_at = w->clock.now;
 	return c;
 }
 
@@ -156,29 +178,14 @@ on_reply(struct proc *p, const struct msg_reply *m)
 {
 	struct call *c = answered(p, m->id);
 	struct world *w = p->world;
-	unsigned char body[8];
 
 	w->replies++;
 	if (c->cast)
 		return;
 	if (c->runs == 0 ||
-	    !slice_equal(m->body, load_body(m->id - 1, body)))
+	    !slice_equal(m->body, load_body(w, m->id - 1)))
 		world_fail(w, 4, "%s: the reply to %llu is not its own",
 		    p->name, (unsigned long long)m->id);
-}
-
-/* Were no faults drawn but those that no call may fail of: the control plane
- * dies, somebody is told to end, there is new code? */
-static int
-none_may_fail(const struct world *w)
-{
-	int i;
-
-	for (i = 0; i < FAULT_KINDS; i++)
-		if (w->plan.faults[i] && i != FAULT_CONTROL &&
-		    i != FAULT_TERM && i != FAULT_PUBLISH)
-			return 0;
-	return 1;
 }
 
 static void
@@ -196,7 +203,7 @@ on_fail(struct proc *p, const struct msg_fail *m)
 			world_fail(w, 4, "%s: %llu is said not to have run, "
 			    "and did", p->name, (unsigned long long)m->id);
 	}
-	if (none_may_fail(w) && !c->limited && !c->abandoned)
+	if (plan_is_gentle(w) && !c->limited && !c->abandoned)
 		world_fail(w, 5, "%s: %llu failed: %.*s", p->name,
 		    (unsigned long long)m->id, SLICE_ARG(m->reason));
 }
@@ -219,15 +226,10 @@ load_act(struct proc *p, const struct act *a)
 }
 
 void
-load_ran(struct world *w, struct slice body)
+load_ran(struct world *w, uint64_t i)
 {
-	struct call *c;
-	uint64_t i;
+	struct call *c = &w->calls[i];
 
-	assert(body.len == 8);
-	memcpy(&i, body.p, 8);
-	assert(i < w->ncalls);
-	c = &w->calls[i];
 	if (++c->runs > 1 + c->retries)
 		world_fail(w, 4, "%llu runs %u times, with %u retries",
 		    (unsigned long long)i + 1, c->runs, c->retries);

@@ -290,7 +290,7 @@ join(struct sock *a, struct sock *b)
 {
 	a->peer = b;
 	b->peer = a;
-	a->net->connections++;
+	a->number = b->number = ++a->net->connections;
 }
 
 /* The host of an address, as far as somebody listens there or it is ours. */

@@ -26,6 +26,8 @@ struct sock {
 	struct sock *peer;  /* the other end; they are freed together */
 	struct sock *prev, *next;
 	unsigned host;
+	uint64_t number;    /* of the connection */
+	uint64_t beat;	    /* the one that it was preferred to last */
 	int local;	    /* within a host */
 	int tcp;
 	struct buf in;	    /* arrived: take it with sock_took() */

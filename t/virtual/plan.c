@@ -9,7 +9,15 @@
 
 #define AUTHORITY_PORT 4370
 #define BROKER_PORT    4371
-#define LARGE	       50 /* hosts; beyond it they are alike */
+#define LARGE	       50    /* hosts; beyond it they are alike */
+#define CROWD	       9     /* sellers of one module, at the least */
+#define BODY_MAX       100000
+#define DESERT_MS      90000 /* an exchange that nobody uses is there for */
+/* Where size is looked at: authorities start, then brokers, then those who have
+ * orders, each kind within so long; each PLB asks so often. */
+#define SIZE_START_MS  5000
+#define SIZE_PACE_MS   10000
+#define SIZE_END_MS    600000
 
 const char *
 module_name(unsigned module, char buf[16])
@@ -74,6 +82,15 @@ on_start(void *arg)
 	post_start(arg);
 }
 
+static int64_t
+size_start(struct world *w, enum proc_kind kind)
+{
+	unsigned first = kind == PROC_AUTHORITY ? 0 :
+	    kind == PROC_BROKER ? 1 : 2;
+
+	return (int64_t)first * SIZE_START_MS + draw(w, SIZE_START_MS);
+}
+
 static struct post *
 post_new(struct world *w, enum proc_kind kind, unsigned host)
 {
@@ -83,7 +100,9 @@ post_new(struct world *w, enum proc_kind kind, unsigned host)
 	s->kind = kind;
 	s->host = host;
 	event_init(&s->start, on_start, s);
-	event_at(&w->clock, &s->start, draw(w, chance(w, 50) ? 100 : 3000));
+	event_init(&s->look, NULL, NULL);
+	event_at(&w->clock, &s->start, w->plan.orders > 0 ?
+	    size_start(w, kind) : draw(w, chance(w, 50) ? 100 : 3000));
 	return s;
 }
 
@@ -141,7 +160,7 @@ place_listener(struct world *w, unsigned module)
 	s->module = module;
 	s->capacity = between(w, 1, chance(w, 30) ? 3 : 12);
 	s->mode = (enum channel_mode)draw(w, 3);
-	s->version = between(w, 1, 3);
+	s->version = s->first_version = between(w, 1, 3);
 	s->zone = draw(w, 3);
 	s->same_port = chance(w, 50);
 }
@@ -171,17 +190,39 @@ place_users(struct world *w)
 {
 	unsigned m, i, extra, first = (unsigned)w->nposts, n;
 	unsigned hosts = w->plan.hosts, modules = w->plan.modules;
+	unsigned crowded = draw(w, modules);
 
 	for (m = 0; m < modules; m++)
 		place_listener(w, m);
 	extra = hosts > LARGE ? hosts / 4 : draw(w, hosts + 1);
 	for (i = 0; i < extra; i++)
 		place_listener(w, draw(w, modules));
+	for (i = 0; w->plan.faults[FAULT_DEAF] && i < CROWD; i++)
+		place_listener(w, crowded);
 	n = (unsigned)w->nposts - first;
 	extra = hosts > LARGE ? hosts / 4 : 1 + draw(w, hosts + 2);
 	for (i = 0; i < extra; i++) {
 		m = first + draw(w, n);
 		place_plb(w, w->posts[m].module, &w->posts[m]);
+	}
+}
+
+/* Half of the orders sell and half of them buy, of every module as many. */
+static void
+place_orders(struct world *w)
+{
+	unsigned i, n = w->plan.orders / 2, first = (unsigned)w->nposts;
+	struct post *s;
+
+	for (i = 0; i < n; i++)
+		place_listener(w, i % w->plan.modules);
+	for (i = 0; i < n; i++) {
+		s = &w->posts[first + i];
+		place_plb(w, s->module, s);
+		s = &w->posts[w->nposts - 1];
+		s->capacity = s->wanted = between(w, 1, 3);
+		s->pace_ms = SIZE_PACE_MS;
+		s->burst = 1;
 	}
 }
 
@@ -193,20 +234,41 @@ wanted(unsigned want, unsigned drawn)
 	return want > 0 ? want : drawn;
 }
 
+/* None; the control plane; versions come and go, or all that no call may fail
+ * of; and then anything. */
 static void
 draw_faults(struct world *w)
 {
 	unsigned i, percent = draw(w, 100);
+	int *f = w->plan.faults;
 
 	if (percent < 8)
 		return;
-	w->plan.faults[FAULT_CONTROL] = percent < 20 || chance(w, 50);
-	w->plan.faults[FAULT_TERM] = percent >= 20 && chance(w, 50);
-	w->plan.faults[FAULT_PUBLISH] = percent >= 20 && chance(w, 50);
+	f[FAULT_CONTROL] = percent < 15 || (percent >= 22 && chance(w, 50));
+	if (percent < 15)
+		return;
+	f[FAULT_PUBLISH] = percent < 22 || chance(w, 50);
+	f[FAULT_TAKEOVER] = percent < 22 || chance(w, 40);
+	f[FAULT_TERM] = percent >= 22 && chance(w, 50);
 	if (percent < 35)
 		return;
 	for (i = 0; i < FAULT_KINDS; i++)
-		w->plan.faults[i] = chance(w, percent < 60 ? 20 : 60);
+		f[i] = chance(w, percent < 60 ? 20 : 55);
+}
+
+/* Of no faults but that the control plane dies, somebody is told to end, or
+ * there is new code, no call fails. */
+int
+plan_is_gentle(const struct world *w)
+{
+	int i;
+
+	for (i = 0; i < FAULT_KINDS; i++)
+		if (w->plan.faults[i] && i != FAULT_CONTROL &&
+		    i != FAULT_TERM && i != FAULT_PUBLISH &&
+		    i != FAULT_TAKEOVER)
+			return 0;
+	return w->plan.deserted == 0;
 }
 
 static void
@@ -222,11 +284,28 @@ draw_times(struct world *w)
 	p->fault_at = between(w, 2000, 12000);
 	p->heal_at = p->fault_at + between(w, 8000, 45000);
 	p->quiet_at = p->heal_at + 45000;
-	p->end_at = p->quiet_at + 90000;
+	p->end_at = p->quiet_at + REST_MS;
+	if (p->deserted != 0)
+		p->end_at = p->heal_at + DESERT_MS + REST_MS;
 }
 
-void
-plan_draw(struct world *w)
+/* Bodies of some size, and queues that are full early. */
+static void
+draw_bodies(struct world *w)
+{
+	struct plan *p = &w->plan;
+
+	p->mark = MARK;
+	if (p->orders == 0 && chance(w, 15)) {
+		p->body_max = between(w, 1000, BODY_MAX);
+		p->mark = between(w, 8 * 1024, 64 * 1024);
+	}
+	w->body = malloc(8 + 200 + p->body_max);
+	assert(w->body != NULL);
+}
+
+static void
+draw_sizes(struct world *w)
 {
 	struct plan *p = &w->plan;
 
@@ -234,15 +313,51 @@ plan_draw(struct world *w)
 	p->hosts = wanted(w->want_hosts, between(w, 1, 6));
 	p->modules = wanted(w->want_modules, between(w, 1, 3));
 	p->redundancy = chance(w, 60) ? 2 : between(w, 1, 3);
+	p->deserted = chance(w, 8) ? 1 + draw(w, p->modules) : 0;
+	p->cursed = chance(w, 30) ? 1 + draw(w, p->modules) : 0;
+	p->orders = w->want_orders;
+}
+
+/* Nothing goes wrong, and it takes as long as it takes. */
+static void
+draw_size_run(struct world *w)
+{
+	struct plan *p = &w->plan;
+
+	memset(p->faults, 0, sizeof(p->faults));
+	p->redundancy = 2;
+	p->deserted = p->cursed = 0;
+	p->service_ms = 20;
+	p->latency_min_ms = 0;
+	p->latency_max_ms = 2;
+	p->heal_at = SIZE_START_MS;
+	p->quiet_at = 6 * SIZE_START_MS;
+	p->end_at = SIZE_END_MS;
+}
+
+void
+plan_draw(struct world *w)
+{
+	struct plan *p = &w->plan;
+
+	draw_sizes(w);
 	draw_times(w);
 	draw_faults(w);
+	if (p->orders > 0)
+		draw_size_run(w);
+	if (!p->faults[FAULT_SPAWN])
+		p->cursed = 0;
+	draw_bodies(w);
 	net_init(&w->net, &w->clock, rng_next(&w->rng), p->hosts);
 	w->net.latency_min_ms = p->latency_min_ms;
 	w->net.latency_max_ms = p->latency_max_ms;
-	w->posts = calloc(p->authorities + 2 * p->modules + 4 * p->hosts + 8,
-	    sizeof(*w->posts));
+	w->posts = calloc(p->authorities + 2 * p->modules + 4 * p->hosts +
+	    CROWD + p->orders + 8, sizeof(*w->posts));
 	assert(w->posts != NULL);
 	place_authorities(w);
 	place_brokers(w);
-	place_users(w);
+	if (p->orders > 0)
+		place_orders(w);
+	else
+		place_users(w);
 }

@@ -10,6 +10,7 @@
 #define STOP_STEP_MS 1000
 #define ROUNDS	     64	 /* of what was put off, in a turn */
 #define SPIN	     2000 /* turns in one millisecond, with no input */
+#define SKEW_MAX_MS  (100 * 86400 * (uint64_t)1000) /* a host is up so long */
 
 static void on_turn(void *);
 static void on_due(void *);
@@ -33,6 +34,8 @@ proc_new(struct world *w, enum proc_kind kind, unsigned host, unsigned role,
 	for (i = 0; i < ID_SIZE; i++)
 		p->self.instance.b[i] = (unsigned char)rng_next(&p->rng);
 	peers_init(&p->peers, &p->self.instance, rng_next(&p->rng));
+	map_init(&p->linked, rng_next(&p->rng));
+	p->skew = (int64_t)rng_below(&p->rng, SKEW_MAX_MS);
 	p->ready_tail = &p->ready;
 	event_init(&p->turn, on_turn, p);
 	event_init(&p->timer, on_due, p);
@@ -58,14 +61,26 @@ proc_core(struct proc *p, const struct core_ops *ops, void *core,
 int
 proc_linked(const struct proc *p, const struct proc *other)
 {
+	return map_get(&p->linked, id_slice(&other->self.instance)) != NULL;
+}
+
+int64_t
+proc_now(const struct proc *p)
+{
+	return p->world->clock.now + p->skew;
+}
+
+void
+proc_jump(struct proc *p, int64_t ms)
+{
 	size_t i;
 
+	p->skew += ms;
+	p->jumped_at = p->world->clock.now;
 	for (i = 0; i < p->nties; i++)
-		if (p->ties[i] != NULL && p->ties[i]->up &&
-		    id_equal(&p->ties[i]->link.instance,
-			&other->self.instance))
-			return 1;
-	return 0;
+		if (p->ties[i] != NULL)
+			tie_arm(p->ties[i]);
+	proc_deliver(p);
 }
 
 void
@@ -187,6 +202,9 @@ act_close(struct proc *p, const struct act *a)
 		return;
 	trace(p, "%s %x: %.*s", a->kind == ACT_DRAIN ? "drains" : "closes",
 	    (unsigned)a->peer, SLICE_ARG(a->bytes));
+	if (a->kind == ACT_DRAIN && p->kind == PROC_BROKER &&
+	    t->link.role == ROLE_EXCHANGE)
+		agent_leaves(p, t);
 	if (a->kind == ACT_DRAIN)
 		tie_drain(t);
 	else
@@ -198,7 +216,7 @@ proc_dial(struct proc *p, struct slice address, enum dial how, uint32_t tag)
 {
 	trace(p, "dials %.*s", SLICE_ARG(address));
 	proc_deliver(p);
-	return peers_want(&p->peers, p->world->clock.now, address, how, tag);
+	return peers_want(&p->peers, proc_now(p), address, how, tag);
 }
 
 static void
@@ -250,9 +268,10 @@ dial_due(struct proc *p)
 	char text[ADDRESS_MAX + 1];
 	uint32_t tag;
 
-	while (!p->stop && peers_dial(&p->peers, w->clock.now, &address,
+	while (!p->stop && peers_dial(&p->peers, proc_now(p), &address,
 	    &tag)) {
 		snprintf(text, sizeof(text), "%.*s", SLICE_ARG(address));
+		check_dial(p);
 		tie_new(p, net_connect(&w->net, p->host, slice_str(text)), 1,
 		    tag, slice_str(text))->target = 1;
 	}
@@ -266,7 +285,7 @@ deliver(struct proc *p)
 
 	p->deliver = 0;
 	proc_flush(p);
-	p->ops->tick(p->core, w->clock.now);
+	p->ops->tick(p->core, proc_now(p));
 	proc_flush(p);
 	dial_due(p);
 	proc_flush(p);
@@ -277,7 +296,7 @@ deliver(struct proc *p)
 	if (due == INT64_MAX)
 		event_off(&w->clock, &p->timer);
 	else
-		event_at(&w->clock, &p->timer, due);
+		event_at(&w->clock, &p->timer, due - p->skew);
 }
 
 /* A turn. */
@@ -384,10 +403,9 @@ on_turn(void *arg)
 	laters(p);
 	if (p->stop && p->used == 0)
 		p->over = 1;
+	world_check_step(p);
 	if (p->over)
 		proc_kill(p, END_ORDERLY);
-	else
-		world_check_step(p);
 }
 
 /* The end. */
@@ -429,6 +447,9 @@ proc_kill(struct proc *p, enum ending how)
 		if (p->ties[i] != NULL)
 			tie_free(p->ties[i], how);
 	free(p->ties);
+	free(p->watched);
+	agent_free(p);
+	map_free(&p->linked);
 	event_off(c, &p->turn);
 	event_off(c, &p->timer);
 	event_off(c, &p->stopping);

@@ -5,7 +5,8 @@
  * A process: a core and its driver. proc.c and tie.c do on the virtual network
  * what hub.c and hub_link.c do on sockets, turn by turn, and in the same order:
  * timers, then what was put off, then input, then what was put off. A process
- * may be slow (each turn comes late) or stopped (none does for a while).
+ * may be slow (each turn comes late) or stopped (none does for a while). Its
+ * clock is its own: it began anywhere, and may jump forward, never back.
  */
 
 #include "core.h"
@@ -13,8 +14,7 @@
 #include "peers.h"
 #include "t/virtual/net.h"
 
-#define PROC_OUT_MAX   (64u * 1024 * 1024)
-#define PROC_HIGH_MARK (1024 * 1024)
+#define PROC_OUT_MAX (64u * 1024 * 1024)
 
 enum proc_kind {
 	PROC_AUTHORITY,
@@ -37,12 +37,15 @@ struct tie {
 	struct buf inq, outq;
 	struct event timer;
 	uint32_t handle, tag;
-	int up, target, throttled, closing, draining;
+	int connecting, up, target, throttled, closing, draining;
 	int due;	/* its timer is */
 	int woken;	/* its socket says something */
 	int listed;	/* among the ready */
 	int reshow;	/* inq is to be shown again */
 	int error;
+	int64_t wrote;	 /* some of what was queued went then */
+	int64_t waiting; /* since then it is to go */
+	int64_t drained_at; /* in the world's time: its peer said that it does */
 	struct tie *next_ready;
 	char address[ADDRESS_MAX + 1];
 };
@@ -58,7 +61,7 @@ struct proc {
 	struct proc *prev, *next;
 	enum proc_kind kind;
 	unsigned host;
-	unsigned module;    /* of an exchange */
+	unsigned module;    /* of an exchange, listener or PLB */
 	uint32_t number;    /* no other has, or had, it */
 	uint32_t parent;    /* likewise; 0: its supervisor's */
 	uint32_t child_tag; /* what the parent calls it */
@@ -79,6 +82,7 @@ struct proc {
 	void (*ended)(struct proc *); /* it is over: what it had is freed */
 	void *role;
 
+	struct map linked; /* ties that are up, by the peer's instance */
 	struct tie **ties; /* by slot */
 	size_t nties, used, free_hint;
 	uint16_t generation;
@@ -88,10 +92,26 @@ struct proc {
 	size_t nwaiting;
 
 	struct event turn, timer, stopping;
+	int64_t skew; /* its clock less the world's */
+	int64_t jumped_at;
 	int64_t slow_ms, asleep_until;
 	int64_t turn_at; /* the last turn, and how many at that time */
 	unsigned turns;
 	int timer_due, deliver, stop, over;
+
+	/* What checkers keep of it. */
+	struct agent *agent;
+	struct watched *watched;
+	size_t nwatched;
+	uint64_t expired;    /* of an exchange: reservations that did */
+	int retired;	     /* and it was seen to retire */
+	int64_t surplus_at;  /* not its authority's to run since; 0: it is */
+	int64_t lost_at;     /* of a broker: a link to an exchange, then */
+	int64_t dials_at;    /* of a PLB: since then ... */
+	unsigned dials;	     /* ... so many */
+	int due;	     /* in a census */
+	unsigned runs;
+	uint64_t sum;
 };
 
 /* A process without a core yet, on that host; name is for the trace. */
@@ -102,6 +122,11 @@ void proc_core(struct proc *, const struct core_ops *, void *core,
 /* 0, or -1 when the address is taken. */
 int proc_listen(struct proc *, const char *address);
 void proc_unlisten(struct proc *);
+
+/* What its clock says. */
+int64_t proc_now(const struct proc *);
+/* Its clock jumps forward. */
+void proc_jump(struct proc *, int64_t ms);
 
 /* The process does something in its next turn. */
 void proc_wake(struct proc *);
@@ -133,5 +158,6 @@ void tie_input(struct tie *);
 /* Write what is queued; what was closed is over then: 1, and it is freed. */
 int tie_flush(struct tie *);
 void tie_free(struct tie *, enum ending);
+void tie_arm(struct tie *);
 
 #endif

@@ -17,11 +17,21 @@
 #define STOP_MS	      1000
 #define LEAVE_MS      2000
 #define RESTART_MS    3000
+#define CURSE_MS      60    /* an exchange that dies at once does so within */
+#define STARTS_MS     10000 /* in so long ... */
+#define STARTS_MAX    12    /* ... a module's exchange is started so often */
+#define TAKE_OVER_MS  5000  /* as lambda-plb */
+#define LOOK_MS	      250
 
-/* The exchanges of an authority that have ended: their tags. */
+/* The exchanges of an authority that have ended: their tags. And how often each
+ * module's was started of late. */
 struct nest {
 	uint32_t *ended;
 	size_t n;
+	struct starts {
+		int64_t since;
+		unsigned n;
+	} starts[];
 };
 
 struct proc *
@@ -37,12 +47,19 @@ post_ended(struct proc *p)
 	struct world *w = p->world;
 	struct post *s;
 
-	for (s = w->posts; s < w->posts + w->nposts; s++)
-		if (s->proc == p->number) {
+	for (s = w->posts; s < w->posts + w->nposts; s++) {
+		if (s->leaving == p->number)
+			s->leaving = 0;
+		if (s->proc != p->number && s->coming != p->number)
+			continue;
+		if (s->proc == p->number)
 			s->proc = 0;
+		else
+			s->coming = 0;
+		if (!s->deserted && s->proc == 0 && s->coming == 0)
 			event_at(&w->clock, &s->start, w->clock.now + 100 +
 			    draw(w, RESTART_MS));
-		}
+	}
 }
 
 /* Authorities. */
@@ -54,7 +71,7 @@ authority_work(struct proc *p)
 	size_t i, n = nest->n;
 
 	for (i = 0; i < n; i++)
-		authority_ended(p->core, p->world->clock.now, nest->ended[i]);
+		authority_ended(p->core, proc_now(p), nest->ended[i]);
 	if (n > 0)
 		p->deliver = 1;
 	nest->n = 0;
@@ -66,6 +83,8 @@ child_ended(struct proc *child)
 	struct proc *p = proc_find(child->world, child->parent);
 	struct nest *nest;
 
+	if (!child->retired)
+		child->world->died_at = child->world->clock.now;
 	exchange_free(child->core);
 	if (p == NULL)
 		return;
@@ -87,6 +106,26 @@ listen_anywhere(struct proc *p, char address[NET_ADDRESS])
 	while (proc_listen(p, address) == -1);
 }
 
+/* One that dies at once is not started again at once each time. */
+static void
+bound_starts(struct proc *authority, unsigned module)
+{
+	struct starts *s = &((struct nest *)authority->role)->starts[module];
+	struct world *w = authority->world;
+	int64_t now = w->clock.now;
+
+	if (now - s->since > STARTS_MS) {
+		s->since = now;
+		s->n = 0;
+	}
+	if (++s->n > 1)
+		w->restarts++;
+	if (s->n > STARTS_MAX)
+		world_fail(w, 5, "%s has started the exchange of m%u %u times "
+		    "in %d s", authority->name, module, s->n,
+		    STARTS_MS / 1000);
+}
+
 static int
 exchange_start(struct proc *parent, uint32_t tag, struct slice module,
     char address[NET_ADDRESS])
@@ -95,6 +134,7 @@ exchange_start(struct proc *parent, uint32_t tag, struct slice module,
 	struct proc *p;
 	struct exchange *x;
 
+	bound_starts(parent, module_number(module));
 	if (w->plan.faults[FAULT_SPAWN] && !w->healed && chance(w, 20))
 		return -1;
 	p = proc_new(w, PROC_EXCHANGE, parent->host, ROLE_EXCHANGE,
@@ -110,6 +150,9 @@ exchange_start(struct proc *parent, uint32_t tag, struct slice module,
 	assert(x != NULL);
 	p->role = x;
 	proc_core(p, &exchange_ops, x, exchange_out(x));
+	if (w->plan.cursed == p->module + 1 && !w->healed)
+		event_at(&w->clock, &p->stopping,
+		    w->clock.now + draw(w, CURSE_MS));
 	return 0;
 }
 
@@ -117,7 +160,7 @@ static void
 authority_act(struct proc *p, const struct act *a)
 {
 	struct proc *q;
-	int64_t now = p->world->clock.now;
+	int64_t now = proc_now(p);
 	char address[NET_ADDRESS];
 
 	p->deliver = 1;
@@ -144,6 +187,7 @@ nest_ended(struct proc *p)
 	struct clock *c = &p->world->clock;
 	struct proc *q;
 
+	p->world->died_at = c->now;
 	for (q = p->world->procs; p->stop && q != NULL; q = q->next)
 		if (q->parent == p->number && !event_is_on(&q->stopping))
 			event_at(c, &q->stopping, c->now + LEAVE_MS);
@@ -164,7 +208,8 @@ start_authority(struct post *s)
 
 	a = authority_new(&p->self.instance, rng_next(&p->rng),
 	    slice_str(s->address), w->plan.redundancy);
-	p->role = calloc(1, sizeof(struct nest));
+	p->role = calloc(1, sizeof(struct nest) +
+	    w->plan.modules * sizeof(struct starts));
 	assert(a != NULL && p->role != NULL);
 	p->act = authority_act;
 	p->work = authority_work;
@@ -172,7 +217,7 @@ start_authority(struct post *s)
 	p->serves = ROLE_CTL;
 	proc_listen(p, s->address);
 	for (i = 0; i < s->nbootstrap; i++)
-		authority_bootstrap(a, w->clock.now,
+		authority_bootstrap(a, proc_now(p),
 		    slice_str(s->bootstrap[i]));
 	proc_core(p, &authority_ops, a, authority_out(a));
 	s->proc = p->number;
@@ -204,7 +249,7 @@ start_broker(struct post *s)
 	proc_listen(p, s->address);
 	proc_listen(p, BROKER_SOCKET);
 	for (i = 0; i < s->nbootstrap; i++)
-		broker_bootstrap(b, w->clock.now, slice_str(s->bootstrap[i]));
+		broker_bootstrap(b, proc_now(p), slice_str(s->bootstrap[i]));
 	proc_core(p, &broker_ops, b, broker_out(b));
 	s->proc = p->number;
 }
@@ -219,8 +264,8 @@ plb_ended(struct proc *p)
 	post_ended(p);
 }
 
-static void
-start_plb(struct post *s)
+static struct proc *
+new_plb(struct post *s)
 {
 	struct world *w = s->world;
 	struct proc *p = proc_new(w, PROC_PLB, s->host, ROLE_PLB, "plb");
@@ -229,6 +274,7 @@ start_plb(struct post *s)
 	struct buf buf;
 	struct plb *plb;
 
+	p->module = s->module;
 	memset(&config, 0, sizeof(config));
 	config.module = slice_str(module_name(s->module, name));
 	config.capacity = s->capacity;
@@ -237,13 +283,75 @@ start_plb(struct post *s)
 	plb = plb_new(&p->self.instance, rng_next(&p->rng), &config);
 	assert(plb != NULL);
 	buf_free(&buf);
+	trace(p, "m%u capacity %d wants %d of 1.%u+ zone %u", s->module,
+	    (int)s->capacity, (int)s->wanted, s->version, s->zone);
 	p->act = load_act;
 	p->ended = plb_ended;
 	p->serves = ROLE_CALLER;
 	proc_dial(p, slice_str(BROKER_SOCKET), DIAL_FOREVER, 0);
 	proc_core(p, &plb_ops, plb, plb_out(plb));
-	s->proc = p->number;
+	return p;
+}
+
+static void
+start_plb(struct post *s)
+{
+	s->proc = new_plb(s)->number;
 	load_start(s);
+}
+
+/* What is asked from now on is asked of the new one; the old one answers what
+ * it has, and ends. */
+static void
+take_over(struct post *s)
+{
+	struct world *w = s->world;
+	struct proc *old = post_proc(s);
+
+	note(w, "the place of %s is taken", old == NULL ? "a PLB" : old->name);
+	w->takeovers++;
+	s->proc = s->coming;
+	s->coming = 0;
+	event_off(&w->clock, &s->start);
+	event_off(&w->clock, &s->ask);
+	load_start(s);
+	if (old == NULL)
+		return;
+	s->leaving = old->number;
+	plb_stop(old->core, proc_now(old));
+	proc_deliver(old);
+}
+
+static void
+on_look(void *arg)
+{
+	struct post *s = arg;
+	struct world *w = s->world;
+	struct proc *p = proc_find(w, s->coming);
+	struct plb_view v;
+
+	if (p == NULL)
+		return;
+	plb_look(p->core, &v);
+	if (p->asleep_until > w->clock.now ||
+	    (v.tokens < s->wanted && w->clock.now < s->takes_at))
+		event_at(&w->clock, &s->look, w->clock.now + LOOK_MS);
+	else
+		take_over(s);
+}
+
+void
+plb_takeover(struct post *s)
+{
+	struct world *w = s->world;
+
+	if (s->coming != 0 || s->leaving != 0 || w->net.off[s->host])
+		return;
+	event_off(&w->clock, &s->look);
+	event_init(&s->look, on_look, s);
+	s->coming = new_plb(s)->number;
+	s->takes_at = w->clock.now + TAKE_OVER_MS;
+	event_at(&w->clock, &s->look, w->clock.now + LOOK_MS);
 }
 
 /* All. */
@@ -253,6 +361,8 @@ post_start(struct post *s)
 {
 	struct world *w = s->world;
 
+	if (s->deserted)
+		return;
 	if (w->net.off[s->host]) {
 		event_at(&w->clock, &s->start, w->clock.now + 500);
 		return;
@@ -278,7 +388,7 @@ post_start(struct post *s)
 void
 proc_term(struct proc *p)
 {
-	int64_t now = p->world->clock.now;
+	int64_t now = proc_now(p);
 
 	switch (p->kind) {
 	case PROC_AUTHORITY:

@@ -1,9 +1,10 @@
 /* Who is linked to whom, once all is healed and quiet. */
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "rendezvous.h"
-#include "t/virtual/sim.h"
+#include "t/virtual/census.h"
 
 static char why[256];
 
@@ -19,138 +20,167 @@ all_run(const struct world *w)
 {
 	const struct post *s;
 
-	for (s = w->posts; s < w->posts + w->nposts; s++)
-		if (post_proc(s) == NULL)
+	for (s = w->posts; s < w->posts + w->nposts; s++) {
+		if (!s->deserted && post_proc(s) == NULL)
 			return "not all are back";
+		if (s->leaving != 0 && proc_find(w, s->leaving) != NULL)
+			return "one that was taken over from lingers";
+	}
 	return NULL;
 }
 
 /* Everybody of one kind to everybody of another. */
 static const char *
-mesh(const struct world *w, enum proc_kind from, enum proc_kind to)
+mesh(const struct census *c, enum proc_kind from, enum proc_kind to)
 {
 	const struct proc *p, *q;
+	size_t i, k;
 
-	for (p = w->procs; p != NULL; p = p->next)
-		for (q = w->procs; p->kind == from && q != NULL; q = q->next)
-			if (q->kind == to && p != q && !proc_linked(p, q))
+	for (i = 0; i < c->kind[from].n; i++)
+		for (k = 0; k < c->kind[to].n; k++) {
+			p = c->kind[from].proc[i];
+			q = c->kind[to].proc[k];
+			if (p != q && !proc_linked(p, q))
 				return not_linked(p, q);
+		}
 	return NULL;
 }
 
-/* Is the authority one of those that are to run the module's exchange? */
-static int
-is_to_run(const struct world *w, const struct proc *p, unsigned module)
+/* The next of those that are to run the module's exchanges, after those that
+ * are marked; or NULL. */
+static struct proc *
+next_due(const struct census *c, unsigned module)
 {
+	const struct census_list *l = &c->kind[PROC_AUTHORITY];
 	char name[16];
 	struct slice m = slice_str(module_name(module, name));
-	const struct proc *q;
-	unsigned before = 0;
+	struct proc *first = NULL, *p;
+	size_t i;
 
-	for (q = w->procs; q != NULL; q = q->next)
-		if (q->kind == PROC_AUTHORITY && q != p &&
-		    rendezvous_before(&q->self.instance, &p->self.instance, m))
-			before++;
-	return before < w->plan.redundancy;
+	for (i = 0; i < l->n; i++) {
+		p = l->proc[i];
+		if (!p->due && (first == NULL || rendezvous_before(
+		    &p->self.instance, &first->self.instance, m)))
+			first = p;
+	}
+	return first;
 }
 
-static int
-is_used(const struct world *w, unsigned module)
+static void
+mark_due(const struct census *c, unsigned module)
 {
-	const struct post *s;
+	const struct census_list *l = &c->kind[PROC_AUTHORITY];
+	unsigned r, redundancy = c->world->plan.redundancy;
+	struct proc *p;
+	size_t i;
 
-	for (s = w->posts; s < w->posts + w->nposts; s++)
-		if ((s->kind == PROC_LISTENER || s->kind == PROC_PLB) &&
-		    s->module == module)
-			return 1;
-	return 0;
+	for (i = 0; i < l->n; i++) {
+		l->proc[i]->due = 0;
+		l->proc[i]->runs = 0;
+	}
+	for (r = 0; c->used[module] && r < redundancy; r++)
+		if ((p = next_due(c, module)) != NULL)
+			p->due = 1;
 }
 
 static const char *
-exchanges_of(const struct world *w, const struct proc *authority,
-    unsigned module)
+exchanges_of(const struct census *c, unsigned module)
 {
-	unsigned n = 0, due;
-	const struct proc *q;
+	const struct census_list *l = &c->kind[PROC_AUTHORITY];
+	const struct census_list *x = &c->exchanges[module];
+	struct proc *p;
+	size_t i;
 
-	due = is_used(w, module) && is_to_run(w, authority, module);
-	for (q = w->procs; q != NULL; q = q->next)
-		if (q->kind == PROC_EXCHANGE && q->module == module &&
-		    q->parent == authority->number)
-			n++;
-	if (n == due)
-		return NULL;
-	snprintf(why, sizeof(why), "%s has %u exchanges of m%u, not %u",
-	    authority->name, n, module, due);
-	return why;
+	mark_due(c, module);
+	for (i = 0; i < x->n; i++) {
+		if ((p = proc_find(c->world, x->proc[i]->parent)) == NULL) {
+			snprintf(why, sizeof(why), "%s outlives its parent",
+			    x->proc[i]->name);
+			return why;
+		}
+		p->runs++;
+	}
+	for (i = 0; i < l->n; i++)
+		if (l->proc[i]->runs != (unsigned)l->proc[i]->due) {
+			snprintf(why, sizeof(why), "%s has %u exchanges of "
+			    "m%u, not %d", l->proc[i]->name, l->proc[i]->runs,
+			    module, l->proc[i]->due);
+			return why;
+		}
+	return NULL;
 }
 
 static const char *
-all_exchanges(struct world *w)
+all_exchanges(const struct census *c)
 {
 	const char *r = NULL;
-	const struct proc *p;
 	unsigned m;
 
-	for (p = w->procs; r == NULL && p != NULL; p = p->next) {
-		for (m = 0; r == NULL && p->kind == PROC_AUTHORITY &&
-		     m < w->plan.modules; m++)
-			r = exchanges_of(w, p, m);
-		if (p->parent != 0 && proc_find(w, p->parent) == NULL) {
-			snprintf(why, sizeof(why), "%s outlives its parent",
-			    p->name);
-			r = why;
-		}
-	}
+	for (m = 0; r == NULL && m < c->world->plan.modules; m++)
+		r = exchanges_of(c, m);
 	return r;
+}
+
+static const char *
+no_orphans(const struct census *c)
+{
+	const struct census_list *l = &c->kind[PROC_CHANNEL];
+	size_t i;
+
+	for (i = 0; i < l->n; i++)
+		if (proc_find(c->world, l->proc[i]->parent) == NULL) {
+			snprintf(why, sizeof(why), "%s outlives its parent",
+			    l->proc[i]->name);
+			return why;
+		}
+	return NULL;
 }
 
 /* Listeners and PLBs reach their broker, and that the exchanges of what it has
  * orders for: a PLB that wants no more has none. */
 static const char *
-orders(const struct world *w, const struct post *s)
+orders(const struct census *c, const struct post *s)
 {
-	const struct proc *p = post_proc(s), *broker, *q;
+	const struct proc *p = post_proc(s), *broker = c->broker[s->host];
+	const struct census_list *x = &c->exchanges[s->module];
+	size_t i;
 
-	for (broker = w->procs; broker->kind != PROC_BROKER ||
-	     broker->host != s->host; broker = broker->next)
-		;
 	if (!proc_linked(p, broker))
 		return not_linked(p, broker);
-	for (q = w->procs; q != NULL; q = q->next)
-		if (s->kind == PROC_LISTENER && q->kind == PROC_EXCHANGE &&
-		    q->module == s->module && !proc_linked(broker, q))
-			return not_linked(broker, q);
+	for (i = 0; s->kind == PROC_LISTENER && i < x->n; i++)
+		if (!proc_linked(broker, x->proc[i]))
+			return not_linked(broker, x->proc[i]);
 	return NULL;
 }
 
 static const char *
-all_orders(const struct world *w)
+all_orders(const struct census *c)
 {
+	const struct world *w = c->world;
 	const struct post *s;
 	const char *r = NULL;
 
 	for (s = w->posts; r == NULL && s < w->posts + w->nposts; s++)
-		if (s->kind == PROC_LISTENER || s->kind == PROC_PLB)
-			r = orders(w, s);
+		if (!s->deserted &&
+		    (s->kind == PROC_LISTENER || s->kind == PROC_PLB))
+			r = orders(c, s);
 	return r;
 }
 
 /* A channel has both its links, or it is over. */
 static const char *
-all_channels(const struct world *w)
+all_channels(const struct census *c)
 {
+	const struct census_list *l = &c->kind[PROC_CHANNEL];
 	const struct proc *p;
-	size_t i, up;
+	size_t i;
 
-	for (p = w->procs; p != NULL; p = p->next) {
-		if (p->kind != PROC_CHANNEL)
+	for (i = 0; i < l->n; i++) {
+		p = l->proc[i];
+		if (p->linked.n == 2)
 			continue;
-		for (i = up = 0; i < p->nties; i++)
-			up += p->ties[i] != NULL && p->ties[i]->up;
-		if (up == 2)
-			continue;
-		snprintf(why, sizeof(why), "%s has %zu links", p->name, up);
+		snprintf(why, sizeof(why), "%s has %zu links", p->name,
+		    p->linked.n);
 		return why;
 	}
 	return NULL;
@@ -174,19 +204,21 @@ nothing_queued(const struct world *w)
 }
 
 const char *
-settle_look(struct world *w)
+settle_look(const struct census *c)
 {
-	const char *r = all_run(w);
+	const char *r = all_run(c->world);
 
 	if (r == NULL)
-		r = mesh(w, PROC_AUTHORITY, PROC_AUTHORITY);
+		r = mesh(c, PROC_AUTHORITY, PROC_AUTHORITY);
 	if (r == NULL)
-		r = mesh(w, PROC_BROKER, PROC_AUTHORITY);
+		r = mesh(c, PROC_BROKER, PROC_AUTHORITY);
 	if (r == NULL)
-		r = all_exchanges(w);
+		r = all_exchanges(c);
 	if (r == NULL)
-		r = all_orders(w);
+		r = no_orphans(c);
 	if (r == NULL)
-		r = all_channels(w);
-	return r != NULL ? r : nothing_queued(w);
+		r = all_orders(c);
+	if (r == NULL)
+		r = all_channels(c);
+	return r != NULL ? r : nothing_queued(c->world);
 }

@@ -17,6 +17,10 @@
  *	plan.c	  what a seed draws
  *	fault.c	  what goes wrong
  *	check.c	  what must hold at any time
+ *	trade.c	  the same at exchanges: what is reserved, whose turn it is
+ *	agent.c	  and at brokers: fills, and which exchanges they leave
+ *	placing.c and at authorities: when exchanges start and retire
+ *	census.c  who there is, sorted
  *	settle.c  what must hold in the end: who is linked to whom
  *	ledger.c  what must hold in the end: who holds how much
  *	world.c	  all of it together
@@ -25,8 +29,12 @@
 #include "channel.h"
 #include "t/virtual/proc.h"
 
-#define MODULES_MAX 8
 #define BOOTSTRAP_MAX 4
+#define MSG_TYPES     64
+#define REST_MS	      10000 /* from the last answer until all is at rest */
+#define MARK	      (1024 * 1024) /* as HUB_HIGH_MARK; smaller in some worlds */
+
+struct census;
 
 enum fault {
 	FAULT_RESET,	 /* a connection is lost */
@@ -41,6 +49,9 @@ enum fault {
 	FAULT_PUBLISH,	 /* new code */
 	FAULT_WORKER,	 /* a worker dies */
 	FAULT_SPAWN,	 /* a process cannot be started */
+	FAULT_TAKEOVER,	 /* a PLB takes another's place */
+	FAULT_JUMP,	 /* a host's clock jumps */
+	FAULT_DEAF,	 /* a module's sellers refuse every connection */
 	FAULT_KINDS
 };
 
@@ -55,11 +66,18 @@ struct post {
 	unsigned nbootstrap;
 	uint32_t proc;		   /* number; 0: down */
 	struct event start;
+	int deserted;		   /* it is not to be there any more */
 
 	uint64_t capacity, wanted; /* of listener and PLB */
 	enum channel_mode mode;
 	unsigned version, zone;	   /* sold, or asked for; 0: none, any */
+	unsigned first_version;	   /* sold at the start */
 	int same_port;
+
+	/* A PLB's place is taken: who acquires, and who drains. */
+	uint32_t coming, leaving;
+	int64_t takes_at;
+	struct event look;
 
 	/* A PLB's callers. */
 	struct event ask;
@@ -82,11 +100,17 @@ struct call {
 struct quota {
 	struct quota *next;
 	uint64_t capacity, running;
+	uint64_t held; /* by its channels */
 	char name[48];
 };
 
 struct plan {
 	unsigned authorities, hosts, modules, redundancy;
+	unsigned orders;   /* not 0: it is size that is looked at */
+	unsigned body_max; /* bytes of a request's body, beyond what names it */
+	size_t mark;	   /* above it a client is not read from */
+	unsigned cursed;   /* the module whose exchanges die at once, from 1 */
+	unsigned deserted; /* the module that loses all its users, from 1 */
 	unsigned latency_min_ms, latency_max_ms;
 	int faults[FAULT_KINDS];	 /* drawn or not */
 	unsigned fault_every_ms;	 /* on average */
@@ -98,6 +122,7 @@ struct world {
 	uint64_t seed;
 	int verbose;
 	unsigned want_authorities, want_hosts, want_modules; /* 0: drawn */
+	unsigned want_orders;
 	struct clock clock;
 	struct net net;
 	struct rng rng;
@@ -114,9 +139,19 @@ struct world {
 	struct event fault, mend, watch;
 	unsigned dark; /* the host without power; 0: none */
 	int healed, quiet;
+	unsigned char *body; /* the last that load_body() made */
+	int64_t muddy_at;    /* something silently failed, or was late, then */
+	int64_t died_at;     /* an authority or exchange did */
+	int64_t answered_at; /* the last answer was given */
+	int64_t rest_at;     /* all was as it must be */
 	unsigned steps; /* in this millisecond */
 	uint64_t messages, replies, fails, injected;
 	size_t queued_max;
+	uint64_t of_type[MSG_TYPES], of_type_bytes[MSG_TYPES];
+
+	/* What has happened at all: over many worlds, each of these must. */
+	uint64_t throttled, takeovers, switches, jumps, refusals, retired,
+	    idle_retired, expired, new_runs, old_runs, choices, restarts;
 };
 
 /* sim.c */
@@ -139,17 +174,25 @@ unsigned module_number(struct slice name);
 /* What a post publishes or asks for, encoded, in a buffer of the caller. */
 struct slice post_attrs(const struct post *, struct buf *);
 struct slice post_constraints(const struct post *, struct buf *);
+/* Is the world one of those that no call may fail in? */
+int plan_is_gentle(const struct world *);
 
 /* role.c */
 void post_start(struct post *);
 struct proc *post_proc(const struct post *);
 void post_ended(struct proc *); /* it is started again, after a while */
 void proc_term(struct proc *); /* SIGTERM */
+/* A second PLB acquires, takes over, and the first drains. */
+void plb_takeover(struct post *);
 
 /* entry.c */
 void listener_start(struct post *);
 void listener_term(struct proc *);
 void listener_new_code(struct proc *);
+/* It does not accept any more, or again. */
+void listener_deaf(struct proc *, int deaf);
+/* Could the buyer use what it sells? */
+int listener_fits(const struct proc *, const struct post *buyer);
 const struct post *listener_post(const struct proc *);
 /* A channel and all its workers are gone. */
 void listener_lost(struct world *, uint32_t listener, uint32_t tag);
@@ -157,14 +200,18 @@ void listener_lost(struct world *, uint32_t listener, uint32_t tag);
 /* staff.c: the channel's number. */
 uint32_t channel_start(struct proc *listener, uint32_t tag, struct quota *,
     struct sock *client, struct sock *control);
+void channel_count(struct proc *);
+uint64_t channel_capacity(const struct proc *); /* its listener's */
 
 /* load.c */
 void load_start(struct post *);
 void load_act(struct proc *plb, const struct act *);
 void load_lost(struct proc *plb);
-/* A worker begins with the request that is in these bytes. */
-void load_ran(struct world *, struct slice body);
-struct slice load_body(uint64_t call, unsigned char buf[8]);
+/* A worker begins with that request. */
+void load_ran(struct world *, uint64_t call);
+/* What a request carries, and its reply: good until the next call. */
+struct slice load_body(struct world *, uint64_t call);
+uint64_t load_call(struct world *, struct slice body);
 
 /* fault.c */
 void fault_start(struct world *);
@@ -176,9 +223,45 @@ void world_check_up(const struct tie *); /* it is about to be */
 void world_bad_message(struct proc *, unsigned role, unsigned type, int error);
 void world_queued(struct proc *, size_t bytes);
 void check_progress(struct world *);
+/* What is in the tie's queue is bounded. */
+void check_queue(struct tie *);
+/* Of two links to one peer one was preferred: the other end does not prefer the
+ * other. */
+void check_choice(struct proc *, struct tie *chosen, struct tie *other);
+/* A PLB dials: not without end. */
+void check_dial(struct proc *);
+/* Has nothing been silent or late for ms? */
+int check_clear(const struct world *, int64_t ms);
+/* The same is seen again, at each look: for how long. */
+struct watched {
+	struct id who;
+	uint64_t what, other;
+	int64_t since, seen;
+};
+int64_t check_lasts(struct proc *, const struct id *who, uint64_t what,
+    uint64_t other);
+
+/* trade.c */
+void trade_step(struct proc *exchange);
+void trade_watch(const struct census *);
+
+/* agent.c */
+/* The broker leaves an exchange. */
+void agent_leaves(struct proc *broker, const struct tie *);
+void agent_hears(struct proc *broker, const struct tie *, const struct msg *);
+void agent_says(struct proc *broker, const struct tie *, struct slice frame);
+void agent_step(struct proc *broker); /* its turn is over */
+void agent_free(struct proc *broker);
+/* Whose order is it that the broker numbered so? */
+int agent_owner(const struct proc *broker, uint64_t number, struct id *owner,
+    uint64_t *id);
+
+/* placing.c */
+void placing_retired(struct proc *exchange);
+void placing_watch(struct world *);
 
 /* settle.c, ledger.c: NULL, or what is not (yet) as it must be. */
-const char *settle_look(struct world *);
-const char *ledger_look(struct world *);
+const char *settle_look(const struct census *);
+const char *ledger_look(const struct census *);
 
 #endif

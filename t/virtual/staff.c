@@ -22,6 +22,8 @@ struct life {
 	uint32_t listener, tag, channel; /* channel 0: it is gone */
 	struct quota *quota;
 	enum channel_mode mode;
+	unsigned version, first_version; /* of the code */
+	uint64_t held;	   /* as last counted */
 	int orphaned;
 	struct hand *hands;
 	struct said *said, **said_tail;
@@ -41,8 +43,7 @@ struct job {
 	struct job *next;
 	struct hand *hand;
 	uint64_t name;
-	unsigned char body[8];
-	size_t len;
+	uint64_t call; /* what it was fed, and will say */
 	int running;
 	struct event done;
 };
@@ -55,8 +56,7 @@ struct said {
 	enum saying what;
 	uint32_t number;
 	uint64_t name;
-	unsigned char body[8];
-	size_t len;
+	uint64_t call;
 };
 
 static void
@@ -73,8 +73,7 @@ say(struct life *l, enum saying what, uint32_t number, const struct job *j)
 	s->number = number;
 	if (j != NULL) {
 		s->name = j->name;
-		memcpy(s->body, j->body, j->len);
-		s->len = j->len;
+		s->call = j->call;
 	}
 	*l->said_tail = s;
 	l->said_tail = &s->next;
@@ -89,6 +88,7 @@ life_release(struct life *l)
 	if (--l->holders > 0)
 		return;
 	listener_lost(l->world, l->listener, l->tag);
+	l->quota->held -= l->held;
 	while ((s = l->said) != NULL) {
 		l->said = s->next;
 		free(s);
@@ -143,7 +143,11 @@ job_run(struct job *j)
 		world_fail(w, 1, "%s runs %llu at its workers, of %llu",
 		    l->quota->name, (unsigned long long)l->quota->running,
 		    (unsigned long long)l->quota->capacity);
-	load_ran(w, slice_of(j->body, j->len));
+	if (l->version > l->first_version)
+		w->new_runs++;
+	else
+		w->old_runs++;
+	load_ran(w, j->call);
 	event_at(&w->clock, &j->done, w->clock.now + 1 +
 	    draw(w, chance(w, 5) ? 20 * mean : 2 * mean));
 }
@@ -225,11 +229,10 @@ job_new(struct hand *h, uint64_t name, struct slice body)
 {
 	struct job *j = calloc(1, sizeof(*j));
 
-	assert(j != NULL && body.len <= sizeof(j->body));
+	assert(j != NULL);
 	j->hand = h;
 	j->name = name;
-	j->len = body.len;
-	memcpy(j->body, body.p, j->len);
+	j->call = load_call(h->life->world, body);
 	event_init(&j->done, on_done, j);
 	*h->jobs_tail = j;
 	h->jobs_tail = &j->next;
@@ -341,12 +344,12 @@ channel_act(struct proc *p, const struct act *a)
 static void
 hear(struct proc *p, const struct said *s)
 {
-	int64_t now = p->world->clock.now;
+	int64_t now = proc_now(p);
 
 	switch (s->what) {
 	case SAID_REPLY:
 		channel_reply(p->core, now, s->number, s->name, 0,
-		    slice_of(s->body, s->len));
+		    load_body(p->world, s->call));
 		break;
 	case SAID_ENDED:
 		channel_ended(p->core, now, s->number, "killed by signal 9");
@@ -371,6 +374,28 @@ channel_work(struct proc *p)
 	}
 	if (l->orphaned && l->hands == NULL)
 		proc_stop(p, ORPHAN_STEP_MS);
+}
+
+/* What all channels of a listener hold is not more than it has. A channel that
+ * is gone with workers left holds on. */
+void
+channel_count(struct proc *p)
+{
+	struct life *l = p->role;
+	struct quota *q = l->quota;
+
+	q->held += channel_held(p->core) - l->held;
+	l->held = channel_held(p->core);
+	if (q->held > q->capacity)
+		world_fail(p->world, 1, "the channels of %s hold %llu, of %llu",
+		    q->name, (unsigned long long)q->held,
+		    (unsigned long long)q->capacity);
+}
+
+uint64_t
+channel_capacity(const struct proc *p)
+{
+	return ((const struct life *)p->role)->quota->capacity;
 }
 
 static void
@@ -403,6 +428,8 @@ life_new(struct proc *listener, uint32_t tag, struct quota *quota)
 	l->tag = tag;
 	l->quota = quota;
 	l->mode = listener_post(listener)->mode;
+	l->version = listener_post(listener)->version;
+	l->first_version = listener_post(listener)->first_version;
 	l->said_tail = &l->said;
 	return l;
 }

@@ -7,8 +7,8 @@
 
 #include "t/virtual/sim.h"
 
-#define DRAINED	    (256 * 1024)
 #define OUTBOX_MARK (64 * 1024)
+#define STUCK_MS    15000 /* as HUB_STUCK_MS */
 
 struct tie *
 tie_find(const struct proc *p, uint32_t handle)
@@ -88,12 +88,40 @@ on_timer(void *arg)
 	list(t);
 }
 
-static void
-arm(struct tie *t)
+/* When a peer has gone that should take what is queued for it, if it takes none
+ * of it: it may well go on to speak. */
+static int64_t
+stuck_at(const struct tie *t)
 {
-	if (link_deadline(&t->link) != INT64_MAX)
-		event_at(&t->proc->world->clock, &t->timer,
-		    link_deadline(&t->link));
+	if (!t->throttled && !t->draining)
+		return INT64_MAX;
+	return (t->wrote > t->waiting ? t->wrote : t->waiting) + STUCK_MS;
+}
+
+void
+tie_arm(struct tie *t)
+{
+	struct proc *p = t->proc;
+	int64_t due = link_deadline(&t->link), stuck = stuck_at(t);
+
+	if (stuck < due)
+		due = stuck;
+	if (due != INT64_MAX)
+		event_at(&p->world->clock, &t->timer, due - p->skew);
+}
+
+/* A turn that is late itself judges nobody. */
+static int
+is_stuck(struct tie *t, int64_t now)
+{
+	int64_t due = stuck_at(t);
+
+	if (now < due)
+		return 0;
+	if (now - due <= LINK_LATE_MS)
+		return 1;
+	t->waiting = now + LINK_LATE_MS - STUCK_MS;
+	return 0;
 }
 
 struct tie *
@@ -107,6 +135,7 @@ tie_new(struct proc *p, struct sock *s, int dialler, uint32_t tag,
 	assert(t != NULL && address.len <= ADDRESS_MAX);
 	t->proc = p;
 	t->sock = s;
+	t->connecting = s->connecting;
 	t->tag = tag;
 	if (address.len > 0)
 		memcpy(t->address, address.p, address.len);
@@ -117,10 +146,10 @@ tie_new(struct proc *p, struct sock *s, int dialler, uint32_t tag,
 	for (i = 0; i < NONCE_SIZE; i++)
 		nonce[i] = (unsigned char)rng_next(&p->rng);
 	link_init(&t->link, &p->self, dialler, s->tcp, nonce, &t->outq,
-	    p->world->clock.now);
+	    proc_now(p));
 	s->arg = t;
 	s->ready = on_ready;
-	arm(t);
+	tie_arm(t);
 	t->woken = 1;
 	list(t);
 	return t;
@@ -144,6 +173,8 @@ tie_free(struct tie *t, enum ending how)
 	buf_free(&t->inq);
 	buf_free(&t->outq);
 	give_slot(t);
+	if (map_get(&p->linked, id_slice(&t->link.instance)) == t)
+		map_del(&p->linked, id_slice(&t->link.instance));
 	free(t);
 }
 
@@ -160,7 +191,11 @@ tie_close(struct tie *t, int error)
 void
 tie_drain(struct tie *t)
 {
-	t->draining = 1;
+	if (!t->draining) {
+		t->draining = 1;
+		t->waiting = proc_now(t->proc);
+		tie_arm(t);
+	}
 	list(t);
 }
 
@@ -170,11 +205,15 @@ static void
 tell_down(struct tie *t)
 {
 	struct proc *p = t->proc;
-	int64_t now = p->world->clock.now;
+	int64_t now = proc_now(p);
 
 	if (!t->up)
 		return;
 	t->up = 0;
+	if (map_get(&p->linked, id_slice(&t->link.instance)) == t)
+		map_del(&p->linked, id_slice(&t->link.instance));
+	if (t->link.role == ROLE_EXCHANGE)
+		p->lost_at = p->world->clock.now;
 	trace(p, "down %s %x", role_name(t->link.role), (unsigned)t->handle);
 	peers_down(&p->peers, now, t->handle, t->link.role, &t->link.instance);
 	p->ops->down(p->core, now, t->handle);
@@ -195,10 +234,11 @@ tell_up(struct tie *t)
 	info.local = slice_str(t->sock->own);
 	world_check_up(t);
 	t->up = 1;
+	map_put(&p->linked, id_slice(&t->link.instance), t);
 	trace(p, "up %s %x of %02x%02x (%s)", role_name(info.role),
 	    (unsigned)t->handle, info.instance.b[0], info.instance.b[1],
 	    t->address);
-	p->ops->up(p->core, p->world->clock.now, t->handle, &info);
+	p->ops->up(p->core, proc_now(p), t->handle, &info);
 	p->deliver = 1;
 }
 
@@ -210,18 +250,21 @@ linked(struct tie *t)
 	struct tie *old;
 	uint32_t loser;
 
-	if (peers_up(&p->peers, p->world->clock.now, t->handle, t->link.role,
+	if (peers_up(&p->peers, proc_now(p), t->handle, t->link.role,
 		&t->link.instance, slice_str(t->target ? t->address : ""),
 		&loser) == -1) {
 		tie_close(t, errno);
 		return -1;
 	}
+	old = map_get(&p->linked, id_slice(&t->link.instance));
 	if (loser == t->handle) {
+		check_choice(p, old, t);
 		t->target = 0;
 		tie_close(t, 0);
 		return -1;
 	}
 	if (loser != 0 && (old = tie_find(p, loser)) != NULL) {
+		check_choice(p, t, old);
 		tell_down(old);
 		tie_close(old, 0);
 	}
@@ -236,7 +279,7 @@ forget(struct tie *t, int self)
 	struct proc *p = t->proc;
 
 	if (t->target)
-		return peers_failed(&p->peers, p->world->clock.now,
+		return peers_failed(&p->peers, proc_now(p),
 		    slice_str(t->address), self);
 	return t->tag != 0;
 }
@@ -245,7 +288,7 @@ static void
 over(struct tie *t)
 {
 	struct proc *p = t->proc;
-	int64_t now = p->world->clock.now;
+	int64_t now = proc_now(p);
 	const char *why = t->link.why != NULL ? t->link.why :
 	    t->error != 0 ? strerror(t->error) : "closed";
 
@@ -264,19 +307,21 @@ over(struct tie *t)
 void
 tie_timer(struct tie *t)
 {
-	int64_t now = t->proc->world->clock.now;
+	int64_t now = proc_now(t->proc);
 
 	t->due = 0;
 	if (t->closing)
 		return;
 	if (t->throttled)
 		link_heard(&t->link, now);
-	if (link_tick(&t->link, now) == -1) {
+	if (is_stuck(t, now) || link_tick(&t->link, now) == -1) {
 		tie_close(t, ETIMEDOUT);
 		return;
 	}
+	buf_trim(&t->inq);
+	buf_trim(&t->outq);
 	list(t);
-	arm(t);
+	tie_arm(t);
 }
 
 static int
@@ -293,8 +338,14 @@ deliver(struct tie *t, unsigned type, struct slice value)
 		r = -1;
 	}
 	p->world->messages++;
+	p->world->of_type[type % MSG_TYPES]++;
+	p->world->of_type_bytes[type % MSG_TYPES] += value.len;
+	if (type == MSG_DRAIN)
+		t->drained_at = p->world->clock.now;
+	if (r == 1 && p->kind == PROC_BROKER && p->world->plan.orders == 0)
+		agent_hears(p, t, &m);
 	if (r == 1)
-		r = p->ops->message(p->core, p->world->clock.now, t->handle,
+		r = p->ops->message(p->core, proc_now(p), t->handle,
 		    &m);
 	if (r == -1) {
 		trace(p, "bad %s from %s %x", msg_name(type),
@@ -318,7 +369,7 @@ frames(struct tie *t, struct slice in)
 	ssize_t r;
 
 	while (taken < in.len && !t->throttled && !t->closing) {
-		r = link_input(&t->link, t->proc->world->clock.now,
+		r = link_input(&t->link, proc_now(t->proc),
 		    in.p + taken, in.len - taken, &type, &value);
 		if (r == -1)
 			tie_close(t, errno);
@@ -338,7 +389,7 @@ show(struct tie *t)
 {
 	size_t taken;
 
-	link_heard(&t->link, t->proc->world->clock.now);
+	link_heard(&t->link, proc_now(t->proc));
 	taken = frames(t, buf_slice(&t->inq));
 	buf_consume(&t->inq, taken);
 	t->proc->deliver = 1;
@@ -352,6 +403,11 @@ tie_input(struct tie *t)
 	size_t n;
 
 	t->woken = 0;
+	if (t->connecting && !s->connecting && s->error == 0) {
+		t->connecting = 0;
+		link_connected(&t->link, proc_now(t->proc));
+		tie_arm(t);
+	}
 	if (t->closing || s->connecting) {
 		if (!t->closing && s->error != 0)
 			tie_close(t, s->error);
@@ -373,11 +429,16 @@ static void
 write_out(struct tie *t)
 {
 	size_t before = buf_len(&t->outq);
+	size_t drained = t->proc->world->plan.mark / 4, n;
 
 	if (t->sock->connecting || before == 0 || t->sock->error != 0)
 		return;
-	buf_consume(&t->outq, sock_write(t->sock, buf_slice(&t->outq)));
-	if (t->throttled && before >= DRAINED && buf_len(&t->outq) < DRAINED) {
+	n = sock_write(t->sock, buf_slice(&t->outq));
+	buf_consume(&t->outq, n);
+	if (n > 0)
+		t->wrote = proc_now(t->proc);
+	if (t->throttled && buf_len(&t->outq) < drained) {
+		link_heard(&t->link, proc_now(t->proc));
 		t->throttled = 0;
 		t->reshow = 1;
 		t->woken = 1;
@@ -410,14 +471,20 @@ tie_send(struct tie *t, struct slice frame)
 		return;
 	trace(p, "-> %s %x %s", role_name(t->link.role), (unsigned)t->handle,
 	    msg_name(frame.p[0]));
+	if (p->kind == PROC_BROKER)
+		agent_says(p, t, frame);
 	if (buf_append(&t->outq, frame.p, frame.len) == -1) {
 		tie_close(t, errno);
 		return;
 	}
-	world_queued(p, buf_len(&t->outq));
-	link_sent(&t->link, p->world->clock.now);
+	check_queue(t);
+	link_sent(&t->link, proc_now(p));
 	if (!t->throttled && (p->serves & t->link.role) &&
-	    buf_len(&t->outq) > PROC_HIGH_MARK)
+	    buf_len(&t->outq) > p->world->plan.mark) {
 		t->throttled = 1;
+		t->waiting = proc_now(p);
+		tie_arm(t);
+		p->world->throttled++;
+	}
 	list(t);
 }

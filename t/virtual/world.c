@@ -3,9 +3,10 @@
 #include <assert.h>
 #include <stdlib.h>
 
-#include "t/virtual/sim.h"
+#include "t/virtual/census.h"
 
 #define WATCH_MS  1000
+#define SIZE_MS	  5000	  /* the same in a large world */
 #define STEPS_MAX 1000000 /* in a millisecond */
 
 unsigned
@@ -67,6 +68,7 @@ on_watch(void *arg)
 {
 	struct world *w = arg;
 	int64_t now = w->clock.now;
+	struct census c;
 
 	event_at(&w->clock, &w->watch, now + WATCH_MS);
 	if (!w->healed && now >= w->plan.heal_at)
@@ -74,15 +76,28 @@ on_watch(void *arg)
 	check_progress(w);
 	if (now >= w->plan.quiet_at)
 		w->quiet = 1;
+	if (w->plan.orders > 0)
+		return;
+	placing_watch(w);
+	census_take(&c, w);
+	trade_watch(&c);
+	census_free(&c);
 }
 
 static const char *
 look(struct world *w, int *promise)
 {
-	const char *why = settle_look(w);
+	struct census c;
+	const char *why;
 
-	*promise = why != NULL ? 6 : 2;
-	return why != NULL ? why : ledger_look(w);
+	census_take(&c, w);
+	*promise = 6;
+	if ((why = settle_look(&c)) == NULL) {
+		*promise = 2;
+		why = ledger_look(&c);
+	}
+	census_free(&c);
+	return why;
 }
 
 /* Processes that never let each other rest are as bad as one that spins. */
@@ -97,7 +112,21 @@ step(struct world *w)
 		world_fail(w, 0, "time stands still");
 }
 
-/* It has come to rest, and all is as it must be: by then, at the latest. */
+/* By then all is as it must be: soon after the last answer. Who waits for one is
+ * check_progress()'s business. */
+static int64_t
+rest_due(const struct world *w)
+{
+	const struct post *s;
+
+	for (s = w->posts; s < w->posts + w->nposts; s++)
+		if (s->outstanding > 0)
+			return INT64_MAX;
+	return w->answered_at + REST_MS > w->plan.end_at ?
+	    w->answered_at + REST_MS : w->plan.end_at;
+}
+
+/* It has come to rest. */
 static void
 come_to_rest(struct world *w)
 {
@@ -105,13 +134,18 @@ come_to_rest(struct world *w)
 	int64_t next = 0;
 	int promise;
 
-	while (w->clock.now < w->plan.end_at) {
+	for (;;) {
 		step(w);
 		if (w->clock.now < next)
 			continue;
-		next = w->clock.now + WATCH_MS;
-		if (look(w, &promise) == NULL)
+		if (w->clock.now > rest_due(w))
+			break;
+		next = w->clock.now +
+		    (w->plan.orders > 0 ? SIZE_MS : WATCH_MS);
+		w->rest_at = w->clock.now;
+		if ((why = look(w, &promise)) == NULL)
 			return;
+		note(w, "not yet: %s", why);
 	}
 	why = look(w, &promise);
 	world_fail(w, promise, "%s", why == NULL ? "only just now" : why);
@@ -136,6 +170,7 @@ world_free(struct world *w)
 	free(w->by_number);
 	free(w->posts);
 	free(w->calls);
+	free(w->body);
 }
 
 void
@@ -154,5 +189,6 @@ world_run(struct world *w)
 		step(w);
 	w->quiet = 1;
 	come_to_rest(w);
-	world_free(w);
+	if (w->plan.orders == 0)
+		world_free(w); /* else there is no other after it */
 }
