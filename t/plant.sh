@@ -1,6 +1,7 @@
 #!/bin/sh
 # Does the simulator find bugs? In a copy of the tree, one at a time: each of
-# these must be found within $PLANT_SEEDS worlds (500).
+# these must be found within $PLANT_SEEDS worlds (500), and by the checker that
+# is there for it.
 cd "$(dirname "$0")/.." || exit 1
 tmp=$(mktemp -d "${TMPDIR:-/tmp}/lambda-plant.XXXXXX") || exit 1
 trap 'rm -rf "$tmp"' EXIT
@@ -13,10 +14,10 @@ make -s t/sim || exit 1
 seed=${SIM_SEED:-1}
 status=0
 
-# plant NAME FILE SED...: the bug, and what finds it
+# plant NAME SAYS FILE SED...: the bug, what is said of it, and where it is
 plant() {
-	name=$1 file=$2
-	shift 2
+	name=$1 says=$2 file=$3
+	shift 3
 	cp "$file" sound && sed "$@" sound >"$file"
 	if cmp -s sound "$file"; then
 		echo "$name: there is no place for it in $file any more"
@@ -27,20 +28,49 @@ plant() {
 	elif t/sim -s "$seed" -n "${PLANT_SEEDS:-500}" >found 2>&1; then
 		echo "$name: NOT found"
 		status=1
+	elif ! tail -n 1 found | grep -q "$says"; then
+		echo "$name: found, but not by what is there for it: \
+$(tail -n 1 found)"
+		status=1
 	else
 		echo "$name: found: $(tail -n 1 found)"
 	fi
 	cp sound "$file" && touch "$file"
 }
 
-plant 'capacity of a channel that is gone is not released' listener.c \
-    '/^listener_gone/,/^}/s/set_held(l, c, 0)/(void)c/'
-plant 'an order is not sent again to a new exchange' broker_order.c \
+plant 'an exchange retires before its successor is up' 'runs none yet' \
+    authority_run.c '/^may_retire/,/^}/s/authority_succeeded(a, r->module)/1/'
+plant 'a PLB never releases' 'was settled by nobody' plb_buy.c \
+    '/^send_release/,/^}/s/outbox_send(&p->out, p->broker, &m)/(void)m/'
+plant 'the rest of a seller that is taken in part is not released' \
+    'passes on .* and gives back' broker_fill.c \
+    '/^divide/,/^}/s/if (taken < s->quantity)/if (taken == 0)/'
+plant 'the age of an order is lost when it is sent again' \
+    'has its place behind all' broker_buy.c \
+    's/now > o->since ? now - o->since : 0/0/'
+plant 'an order is not sent again to a new exchange' 'has waited\|has it' \
+    broker_order.c \
     '/^broker_stand_clear/,/^}/s/memset(s, 0, sizeof(\*s))/s->buyers = 0/'
-plant 'a channel retires before its requests have finished' channel.c \
-    '/^is_drained/,/^}/s/c->running.used == 0 &&/c->void_at > 0 \&\&/'
-plant 'a reservation never ends' exchange_order.c \
+plant 'capacity that comes back is not offered to who waits' \
+    'wait for what is on offer' market.c \
+    '/^reserve_less/,/^}/s/sell_freshen(m, s)/(void)m/'
+plant 'capacity of a channel that is gone is not released' '.' listener.c \
+    '/^listener_gone/,/^}/s/set_held(l, c, 0)/(void)c/'
+plant 'a reservation never ends' '.' exchange_order.c \
     '/^settle/,/^}/s/reserve_less(m, r, r->quantity)/r->until = INT64_MAX/'
-plant 'the loss of an older link cancels the newer' peers.c \
+plant 'a channel retires before its requests have finished' '.' channel.c \
+    '/^is_drained/,/^}/s/c->running.used == 0 &&/c->void_at > 0 \&\&/'
+plant 'a broker leaves an exchange with no other there' 'with no other there' \
+    broker_module.c '/^leave_going/,/^}/s/if (!other)/if (0)/'
+plant 'of two links each end keeps its own' 'keeps one and its' peers.c \
+    '/^present_stays/,/^}/s/return k->ours ==.*/return k->ours;/'
+plant 'the loss of an older link cancels the newer' 'has two links' peers.c \
     '/^peers_down/,/^}/s/ || k->handle != handle//'
+plant 'an exchange that nobody uses is never retired' 'exchanges of m' \
+    authority_module.c '/^sub_del/,/^}/s/now + AUTHORITY_IDLE_MS/INT64_MAX/'
+plant 'a seller is passed on twice, of two exchanges' 'on twice' \
+    broker_fill.c '/^pending_elsewhere/,/^}/s/return 1/continue/'
+plant 'an exchange that dies at once is started again at once' \
+    'has started the exchange' authority_run.c \
+    '/^back_off/,/^}/s/now + m->backoff_ms/now/'
 exit "$status"
