@@ -1,13 +1,15 @@
 #!/bin/sh
 # What takes long: $SOAK_SEEDS new worlds (20,000) on as many processors as
-# there are, a few large worlds, and t/plant.sh.
+# there are, a few large worlds, those whose size is looked at, and t/plant.sh.
+# A world of 10,000 hosts takes about 10 GB of memory and a quarter of an hour;
+# $SOAK_HOSTS is the list of sizes.
 cd "$(dirname "$0")/.." || exit 1
 make -s t/sim || exit 1
 
 status=0
 cpus=$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1)
 each=$((${SOAK_SEEDS:-20000} / cpus))
-seed=${SIM_SEED:-$(date +%s)}
+seed=${SIM_SEED:-$(date +%s)000}
 pids=
 i=0
 while [ "$i" -lt "$cpus" ]; do
@@ -19,5 +21,9 @@ for pid in $pids; do
 	wait "$pid" || status=1
 done
 t/sim -s "$seed" -a 10 -b 100 -m 5 || status=1
+for hosts in ${SOAK_HOSTS:-1000 10000}; do
+	t/sim -s "$seed" -a 100 -b "$hosts" -m 1000 -o "$((hosts * 10))" ||
+	    status=1
+done
 sh t/plant.sh || status=1
 exit "$status"
