@@ -1,7 +1,7 @@
 #!/bin/sh
 # What takes long: $SOAK_SEEDS new worlds (20,000) on as many processors as
 # there are, a few large worlds, those whose size is looked at, and t/plant.sh.
-# A world of 10,000 hosts takes about 10 GB of memory and a quarter of an hour;
+# A world of 10,000 hosts takes about 12 GB of memory and ten minutes;
 # $SOAK_HOSTS is the list of sizes.
 cd "$(dirname "$0")/.." || exit 1
 make -s t/sim || exit 1
