@@ -685,12 +685,12 @@ broker_report.o: broker.h broker_state.h buf.h chain.h core.h gossip.h\
 broker_sell.o: broker.h broker_state.h buf.h chain.h core.h gossip.h\
 	hostport.h map.h msg.h outbox.h scratch.h slice.h tlv.h
 buf.o: buf.h slice.h
-caller.o: addr.h buf.h caller.h caller_state.h conn.h core.h die.h filter.h\
-	frame.h gate.h hub.h link.h log.h loop.h map.h msg.h outbox.h peers.h plb.h\
-	rng.h run.h sha256.h sink.h slice.h strangers.h tlv.h
-caller_wait.o: addr.h attrs.h buf.h caller.h caller_state.h conn.h core.h\
-	die.h filter.h frame.h gate.h hub.h link.h log.h loop.h map.h msg.h outbox.h\
+caller.o: addr.h buf.h caller.h caller_state.h chain.h conn.h core.h die.h\
+	filter.h frame.h gate.h hub.h link.h log.h loop.h map.h msg.h outbox.h\
 	peers.h plb.h rng.h run.h sha256.h sink.h slice.h strangers.h tlv.h
+caller_wait.o: addr.h attrs.h buf.h caller.h caller_state.h chain.h conn.h\
+	core.h die.h filter.h frame.h gate.h hub.h link.h log.h loop.h map.h msg.h\
+	outbox.h peers.h plb.h rng.h run.h sha256.h sink.h slice.h strangers.h tlv.h
 channel.o: buf.h channel.h channel_core.h core.h crew.h frame.h msg.h\
 	outbox.h running.h slice.h tlv.h
 channel_run.o: buf.h channel.h channel_core.h core.h crew.h frame.h log.h\
@@ -712,14 +712,14 @@ discovery.o: buf.h contacts.h discovery.h discovery_state.h epmd.h log.h\
 discovery_answer.o: buf.h contacts.h discovery.h discovery_state.h epmd.h\
 	log.h map.h msg.h outbox.h registry.h slice.h tlv.h
 dns.o: dns.h rng.h slice.h
-door.o: acceptor.h addr.h buf.h conn.h core.h die.h door.h door_state.h\
-	gate.h held.h hub.h launch.h link.h listener.h log.h loop.h map.h msg.h\
-	net.h outbox.h peers.h rng.h run.h sha256.h slice.h strangers.h tether.h\
-	tlv.h
-door_channel.o: acceptor.h addr.h buf.h conn.h core.h door.h door_state.h\
-	gate.h held.h hub.h launch.h link.h listener.h log.h loop.h map.h msg.h\
-	net.h outbox.h peers.h rng.h roll.h run.h sha256.h slice.h strangers.h\
+door.o: acceptor.h addr.h buf.h chain.h conn.h core.h die.h door.h\
+	door_state.h gate.h held.h hub.h launch.h link.h listener.h log.h loop.h\
+	map.h msg.h net.h outbox.h peers.h rng.h run.h sha256.h slice.h strangers.h\
 	tether.h tlv.h
+door_channel.o: acceptor.h addr.h buf.h chain.h conn.h core.h door.h\
+	door_state.h gate.h held.h hub.h launch.h link.h listener.h log.h loop.h\
+	map.h msg.h net.h outbox.h peers.h rng.h roll.h run.h sha256.h slice.h\
+	strangers.h tether.h tlv.h
 edition.o: attrs.h buf.h die.h edition.h held.h launch.h log.h loop.h msg.h\
 	offer.h slice.h tlv.h trial.h
 epmd.o: buf.h epmd.h slice.h
@@ -742,44 +742,45 @@ gossip.o: buf.h chain.h core.h gossip.h hostport.h map.h msg.h outbox.h\
 held.o: die.h held.h launch.h
 hold.o: fenwick.h hold.h msg.h pick.h requests.h rng.h slice.h tlv.h
 hostport.o: hostport.h msg.h slice.h tlv.h
-hub.o: acceptor.h addr.h buf.h conn.h core.h die.h gate.h hub.h hub_link.h\
-	link.h log.h loop.h map.h msg.h net.h outbox.h peers.h rng.h run.h sha256.h\
-	slice.h strangers.h tlv.h
-hub_link.o: addr.h buf.h conn.h core.h gate.h hub.h hub_link.h link.h log.h\
-	loop.h map.h msg.h net.h outbox.h peers.h rng.h run.h sha256.h slice.h\
+hub.o: acceptor.h addr.h buf.h chain.h conn.h core.h die.h gate.h hub.h\
+	hub_link.h link.h log.h loop.h map.h msg.h net.h outbox.h peers.h rng.h\
+	run.h sha256.h slice.h strangers.h tlv.h
+hub_link.o: addr.h buf.h chain.h conn.h core.h gate.h hub.h hub_link.h link.h\
+	log.h loop.h map.h msg.h net.h outbox.h peers.h rng.h run.h sha256.h slice.h\
 	strangers.h tlv.h
-lambda-authority.o: addr.h alive.h authority.h buf.h children.h conn.h core.h\
-	die.h gate.h hub.h launch.h lines.h link.h log.h loop.h map.h msg.h net.h\
-	opt.h outbox.h peers.h rng.h run.h sha256.h slice.h strangers.h tlv.h
+lambda-authority.o: addr.h alive.h authority.h buf.h chain.h children.h\
+	conn.h core.h die.h gate.h hub.h launch.h lines.h link.h log.h loop.h map.h\
+	msg.h net.h opt.h outbox.h peers.h rng.h run.h sha256.h slice.h strangers.h\
+	tlv.h
 lambda-bootstrap.o: addr.h asker.h bootstrap.h buf.h die.h latest.h launch.h\
 	log.h loop.h map.h msg.h opt.h outbox.h resolve.h run.h sink.h slice.h tlv.h
-lambda-broker.o: addr.h broker.h buf.h conn.h core.h die.h gate.h hub.h\
-	latest.h launch.h lines.h link.h log.h loop.h map.h msg.h net.h opt.h\
+lambda-broker.o: addr.h broker.h buf.h chain.h conn.h core.h die.h gate.h\
+	hub.h latest.h launch.h lines.h link.h log.h loop.h map.h msg.h net.h opt.h\
 	outbox.h peers.h rng.h run.h sha256.h sink.h slice.h strangers.h tlv.h
-lambda-call.o: addr.h attrs.h buf.h caller.h conn.h core.h die.h filter.h\
-	frame.h gate.h hub.h launch.h link.h log.h loop.h map.h msg.h net.h opt.h\
-	outbox.h peers.h plb.h proxies.h rng.h run.h sha256.h slice.h strangers.h\
-	tlv.h want.h
-lambda-channel.o: addr.h buf.h channel.h conn.h core.h die.h frame.h gate.h\
-	held.h hub.h launch.h link.h log.h loop.h map.h msg.h net.h opt.h outbox.h\
-	peers.h rng.h run.h sha256.h slice.h strangers.h tether.h tlv.h ucspi.h\
-	workers.h
-lambda-ctl.o: addr.h buf.h conn.h core.h die.h gate.h hub.h launch.h link.h\
-	log.h loop.h map.h msg.h opt.h outbox.h peers.h rng.h run.h sha256.h slice.h\
-	strangers.h tlv.h
+lambda-call.o: addr.h attrs.h buf.h caller.h chain.h conn.h core.h die.h\
+	filter.h frame.h gate.h hub.h launch.h link.h log.h loop.h map.h msg.h net.h\
+	opt.h outbox.h peers.h plb.h proxies.h rng.h run.h sha256.h slice.h\
+	strangers.h tlv.h want.h
+lambda-channel.o: addr.h buf.h chain.h channel.h conn.h core.h die.h frame.h\
+	gate.h held.h hub.h launch.h link.h log.h loop.h map.h msg.h net.h opt.h\
+	outbox.h peers.h rng.h run.h sha256.h slice.h strangers.h tether.h tlv.h\
+	ucspi.h workers.h
+lambda-ctl.o: addr.h buf.h chain.h conn.h core.h die.h gate.h hub.h launch.h\
+	link.h log.h loop.h map.h msg.h opt.h outbox.h peers.h rng.h run.h sha256.h\
+	slice.h strangers.h tlv.h
 lambda-discovery.o: acceptor.h addr.h buf.h conn.h contacts.h desk.h die.h\
 	discovery.h epmd.h epmd_module.h launch.h lines.h log.h loop.h map.h msg.h\
 	net.h opt.h outbox.h registry.h replace.h run.h slice.h tlv.h
-lambda-exchange.o: addr.h buf.h conn.h core.h die.h exchange.h gate.h hub.h\
-	launch.h link.h log.h loop.h map.h msg.h net.h opt.h outbox.h peers.h rng.h\
-	run.h sha256.h slice.h strangers.h tlv.h
-lambda-listener.o: addr.h attrs.h buf.h conn.h core.h die.h door.h edition.h\
-	epmd.h frame.h gate.h held.h hub.h launch.h link.h listener.h log.h loop.h\
-	map.h msg.h net.h offer.h opt.h outbox.h peers.h rng.h run.h sha256.h\
-	slice.h strangers.h tlv.h trial.h whereis.h
-lambda-plb.o: addr.h attrs.h buf.h conn.h core.h die.h gate.h hub.h launch.h\
-	link.h log.h loop.h map.h msg.h net.h opt.h outbox.h peers.h plb.h proxies.h\
-	rng.h run.h sha256.h slice.h strangers.h tlv.h want.h
+lambda-exchange.o: addr.h buf.h chain.h conn.h core.h die.h exchange.h gate.h\
+	hub.h launch.h link.h log.h loop.h map.h msg.h net.h opt.h outbox.h peers.h\
+	rng.h run.h sha256.h slice.h strangers.h tlv.h
+lambda-listener.o: addr.h attrs.h buf.h chain.h conn.h core.h die.h door.h\
+	edition.h epmd.h frame.h gate.h held.h hub.h launch.h link.h listener.h\
+	log.h loop.h map.h msg.h net.h offer.h opt.h outbox.h peers.h rng.h run.h\
+	sha256.h slice.h strangers.h tlv.h trial.h whereis.h
+lambda-plb.o: addr.h attrs.h buf.h chain.h conn.h core.h die.h gate.h hub.h\
+	launch.h link.h log.h loop.h map.h msg.h net.h opt.h outbox.h peers.h plb.h\
+	proxies.h rng.h run.h sha256.h slice.h strangers.h tlv.h want.h
 lambda-solo.o: addr.h die.h loop.h net.h opt.h run.h slice.h
 latest.o: addr.h buf.h die.h latest.h loop.h map.h run.h sink.h slice.h
 launch.o: die.h launch.h
@@ -857,9 +858,9 @@ want.o: addr.h attrs.h buf.h die.h msg.h opt.h slice.h tlv.h want.h
 whereis.o: addr.h buf.h conn.h die.h epmd.h log.h loop.h net.h opt.h slice.h\
 	whereis.h
 worker.o: buf.h launch.h loop.h msg.h slice.h tlv.h worker.h
-workers.o: addr.h args.h buf.h channel.h conn.h core.h die.h frame.h gate.h\
-	hub.h launch.h link.h log.h loop.h map.h msg.h outbox.h peers.h rng.h roll.h\
-	run.h sha256.h slice.h strangers.h tlv.h worker.h workers.h
+workers.o: addr.h args.h buf.h chain.h channel.h conn.h core.h die.h frame.h\
+	gate.h hub.h launch.h link.h log.h loop.h map.h msg.h outbox.h peers.h rng.h\
+	roll.h run.h sha256.h slice.h strangers.h tlv.h worker.h workers.h
 t/acceptor.o: acceptor.h addr.h loop.h net.h slice.h t/turns.h
 t/activate.o: addr.h die.h net.h slice.h
 t/addr.o: addr.h slice.h
@@ -898,9 +899,9 @@ t/golden.o: msg.h slice.h t/golden.h tlv.h
 t/hex.o: msg.h slice.h t/hex.h tlv.h
 t/hold.o: fenwick.h hold.h msg.h pick.h requests.h rng.h slice.h tlv.h
 t/hostport.o: hostport.h msg.h slice.h tlv.h
-t/hub.o: addr.h buf.h conn.h core.h die.h gate.h hub.h link.h log.h loop.h\
-	map.h msg.h net.h outbox.h peers.h rng.h run.h sha256.h slice.h strangers.h\
-	tlv.h
+t/hub.o: addr.h buf.h chain.h conn.h core.h die.h gate.h hub.h link.h log.h\
+	loop.h map.h msg.h net.h outbox.h peers.h rng.h run.h sha256.h slice.h\
+	strangers.h tlv.h
 t/latest.o: buf.h latest.h loop.h map.h sink.h slice.h
 t/launch.o: launch.h
 t/lines.o: addr.h lines.h loop.h slice.h
@@ -944,9 +945,9 @@ t/requests.o: msg.h requests.h slice.h tlv.h
 t/resolvconf.o: addr.h dns.h resolvconf.h rng.h slice.h
 t/rng.o: rng.h
 t/roll.o: roll.h
-t/rows.o: addr.h broker.h buf.h channel.h conn.h core.h exchange.h frame.h\
-	gate.h hub.h link.h loop.h map.h msg.h outbox.h peers.h plb.h rng.h run.h\
-	running.h sha256.h slice.h strangers.h tlv.h
+t/rows.o: addr.h broker.h buf.h chain.h channel.h conn.h core.h exchange.h\
+	frame.h gate.h hub.h link.h loop.h map.h msg.h outbox.h peers.h plb.h rng.h\
+	run.h running.h sha256.h slice.h strangers.h tlv.h
 t/run.o: addr.h run.h slice.h
 t/running.o: running.h
 t/sample.o: msg.h rng.h slice.h t/sample.h tlv.h
@@ -971,14 +972,14 @@ t/bench/exchange.o: buf.h core.h exchange.h msg.h outbox.h slice.h tlv.h
 t/bench/first.o: addr.h net.h slice.h t/bench/bench.h
 t/bench/links.o: addr.h buf.h link.h msg.h net.h run.h sha256.h slice.h\
 	t/bench/bench.h tlv.h
-t/bench/load.o: addr.h buf.h conn.h core.h die.h gate.h hub.h launch.h link.h\
-	loop.h map.h msg.h outbox.h peers.h plb.h rng.h run.h sha256.h slice.h\
-	strangers.h t/bench/bench.h tlv.h
+t/bench/load.o: addr.h buf.h chain.h conn.h core.h die.h gate.h hub.h\
+	launch.h link.h loop.h map.h msg.h outbox.h peers.h plb.h rng.h run.h\
+	sha256.h slice.h strangers.h t/bench/bench.h tlv.h
 t/bench/loop.o: addr.h buf.h conn.h die.h loop.h net.h slice.h
 t/bench/plb.o: attrs.h buf.h core.h msg.h outbox.h plb.h slice.h tlv.h
-t/bench/regain.o: addr.h buf.h conn.h core.h die.h gate.h hub.h launch.h\
-	link.h loop.h map.h msg.h outbox.h peers.h plb.h rng.h run.h sha256.h\
-	slice.h strangers.h t/bench/bench.h tlv.h
+t/bench/regain.o: addr.h buf.h chain.h conn.h core.h die.h gate.h hub.h\
+	launch.h link.h loop.h map.h msg.h outbox.h peers.h plb.h rng.h run.h\
+	sha256.h slice.h strangers.h t/bench/bench.h tlv.h
 t/bench/relay.o: t/bench/bench.h
 t/bench/sampler.o: fenwick.h rng.h t/bench/bench.h
 t/bench/spawn.o: t/bench/bench.h
@@ -997,10 +998,10 @@ t/virtual/check.o: buf.h channel.h core.h fenwick.h frame.h hold.h link.h\
 	map.h msg.h outbox.h peers.h pick.h plb.h plb_core.h requests.h rng.h\
 	sha256.h slice.h t/virtual/event.h t/virtual/net.h t/virtual/proc.h\
 	t/virtual/sim.h tlv.h
-t/virtual/entry.o: addr.h attrs.h buf.h channel.h conn.h core.h door.h\
-	frame.h gate.h held.h hub.h launch.h link.h listener.h loop.h map.h msg.h\
-	outbox.h peers.h rng.h run.h sha256.h slice.h strangers.h t/virtual/event.h\
-	t/virtual/net.h t/virtual/proc.h t/virtual/sim.h tlv.h
+t/virtual/entry.o: addr.h attrs.h buf.h chain.h channel.h conn.h core.h\
+	door.h frame.h gate.h held.h hub.h launch.h link.h listener.h loop.h map.h\
+	msg.h outbox.h peers.h rng.h run.h sha256.h slice.h strangers.h\
+	t/virtual/event.h t/virtual/net.h t/virtual/proc.h t/virtual/sim.h tlv.h
 t/virtual/event.o: t/virtual/event.h
 t/virtual/fault.o: buf.h channel.h core.h frame.h link.h listener.h map.h\
 	msg.h outbox.h peers.h plb.h rng.h sha256.h slice.h t/virtual/event.h\

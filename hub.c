@@ -17,6 +17,7 @@
 
 struct hub_listen {
 	struct hub *hub;
+	struct chain chain; /* the hub's */
 	struct acceptor acceptor;
 };
 
@@ -308,6 +309,7 @@ hub_init(struct hub *h, struct loop *loop, unsigned role,
 	random_bytes(&h->self.instance, sizeof(h->self.instance));
 	random_bytes(&seed, sizeof(seed));
 	peers_init(&h->peers, &h->self.instance, seed);
+	chain_init(&h->listens);
 	init_gate(h);
 	h->minute.fn = on_minute;
 	h->minute.arg = h;
@@ -340,6 +342,9 @@ hub_free(struct hub *h)
 		if (h->links[i] != NULL)
 			hub_link_free(h->links[i]);
 	free(h->links);
+	while (!chain_empty(&h->listens))
+		hub_unlisten(CHAIN_OWNER(h->listens.next, struct hub_listen,
+		    chain));
 	peers_free(&h->peers);
 }
 
@@ -351,6 +356,7 @@ hub_listen(struct hub *h, int fd)
 	if (s == NULL)
 		die_errno(EXIT_TEMPORARY, "unable to listen");
 	s->hub = h;
+	chain_append(&h->listens, &s->chain);
 	s->acceptor.fn = on_accepted;
 	s->acceptor.arg = s;
 	if (acceptor_open(&s->acceptor, h->loop, fd) == -1)
@@ -359,11 +365,11 @@ hub_listen(struct hub *h, int fd)
 }
 
 void
-hub_unlisten(struct hub *h, struct hub_listen *s)
+hub_unlisten(struct hub_listen *s)
 {
-	(void)h;
 	if (s == NULL)
 		return;
+	chain_remove(&s->chain);
 	acceptor_close(&s->acceptor);
 	free(s);
 }

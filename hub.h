@@ -8,6 +8,7 @@
  */
 
 #include "addr.h"
+#include "chain.h"
 #include "conn.h"
 #include "core.h"
 #include "gate.h"
@@ -53,6 +54,7 @@ struct hub {
 	struct timer timer;	 /* core and peers */
 	struct later deliver;	 /* core tick and outbox, once a turn */
 	struct timer stopping;	 /* hub_stop()'s bound */
+	struct chain listens;	 /* each a struct hub_listen */
 	struct gate gate;	 /* links that came in over TCP, unproven */
 	struct strangers strangers;
 	struct timer minute;	 /* of the strangers */
@@ -71,10 +73,11 @@ void hub_core(struct hub *, const struct core_ops *, void *core,
     struct outbox *);
 void hub_free(struct hub *);
 
-/* Accept peers on a listening descriptor, which becomes the hub's; accepting
- * pauses when descriptors run out. Dies (111) without memory. */
+/* Accept peers on a listening descriptor, which becomes the hub's, until
+ * hub_unlisten() or hub_free(); accepting pauses when descriptors run out. Dies
+ * (111) without memory. */
 struct hub_listen *hub_listen(struct hub *, int fd);
-void hub_unlisten(struct hub *, struct hub_listen *);
+void hub_unlisten(struct hub_listen *);
 
 /* Take over a connection (in and out may be one descriptor). Returns its
  * handle, or 0 with ENOMEM or EMFILE (the descriptors are closed). tag comes

@@ -260,7 +260,7 @@ leave(struct program *p)
 
 	p->stopping = 1;
 	for (i = 0; i < p->nplaces; i++)
-		hub_unlisten(&p->hub, p->place[i].door);
+		hub_unlisten(p->place[i].door);
 	p->leave.fn = on_leave;
 	p->leave.arg = p;
 	loop_timer(p->loop, &p->leave, loop_now(p->loop) + LEAVE_MS);

@@ -312,9 +312,9 @@ main(int argc, char **argv)
 		net_unlink(&p.unix_address, p.unix_stat.st_dev,
 		    p.unix_stat.st_ino);
 	latest_free(&p.output);
-	hub_unlisten(&p.hub, p.local);
+	hub_unlisten(p.local);
 	for (i = 0; i < LISTEN_MAX; i++)
-		hub_unlisten(&p.hub, p.tcp[i]);
+		hub_unlisten(p.tcp[i]);
 	hub_free(&p.hub);
 	broker_free(p.broker);
 	loop_free(p.loop);

@@ -153,7 +153,7 @@ main(int argc, char **argv)
 	parse(&p, argc, argv);
 	start(&p);
 	loop_run(p.loop);
-	hub_unlisten(&p.hub, p.door);
+	hub_unlisten(p.door);
 	hub_free(&p.hub);
 	exchange_free(p.exchange);
 	loop_free(p.loop);

@@ -159,7 +159,7 @@ stop(struct server *s)
 	}
 	if (!s->passed)
 		net_unlink(&s->name, s->dev, s->ino);
-	hub_unlisten(&s->hub, s->listen);
+	hub_unlisten(s->listen);
 	plb_stop(s->plb, loop_now(s->hub.loop));
 	hub_deliver(&s->hub);
 }
@@ -364,6 +364,7 @@ main(int argc, char **argv)
 	s.plb = plb_new(&s.hub.self.instance, seed, &config);
 	if (s.plb == NULL)
 		die_errno(EXIT_TEMPORARY, "unable to start");
+	buf_free(&encoded);
 	s.hub.act = on_act;
 	s.hub.arg = &s;
 	s.hub.serves = ROLE_CALLER;

@@ -128,6 +128,10 @@ test_no_descriptors(void **state)
 	ssize_t n;
 
 	(void)state;
+	/* valgrind keeps the limit itself: it accepts, and closes what is over
+	 * it. */
+	if (getenv("CHECK_UNDER") != NULL)
+		skip();
 	assert_int_equal(pipe(log), 0);
 	call(5);
 	assert_true((saved = dup(STDERR_FILENO)) != -1);
