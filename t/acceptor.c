@@ -6,6 +6,7 @@
 
 #include <sys/resource.h>
 
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
