@@ -42,7 +42,7 @@ dial(struct authority *a, struct run *r, enum dial how)
 	    slice_str(r->address));
 }
 
-/* Once: its port may be another one's by the time that it is freed. */
+/* Stop redialling: the port may soon belong to another process. */
 static void
 undial(struct authority *a, struct run *r)
 {

@@ -61,7 +61,7 @@ struct run {
 	int dialled;	  /* its address is, by us */
 	struct peer *peer;
 	int64_t since;	  /* in this state */
-	int64_t surplus_at; /* not ours to run since then; -1: it is */
+	int64_t surplus_at; /* when it became surplus; -1: it is not */
 	char address[ADDRESS_MAX + 1]; /* empty until it is known */
 };
 

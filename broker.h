@@ -17,7 +17,7 @@
  * until that is settled, and released then, so that nobody else is sold the same
  * capacity meanwhile.
  * An order that lacks nothing is cancelled at every exchange, once all of its
- * fills is settled.
+ * fills are settled.
  *
  * A broker or authority that is new to it is told the authorities that it knows.
  */
@@ -48,7 +48,8 @@ struct outbox *broker_out(struct broker *);
 /* A line of bootstrap output: dial it for ever. */
 int broker_bootstrap(struct broker *, int64_t now, struct slice address);
 
-/* The name of the host's node, for reports; it is not copied. NULL: none. */
+/* The name of the host's node, for reports; the pointer must stay good. NULL:
+ * none. */
 void broker_name(struct broker *, const char *node);
 
 /* SIGTERM: it says nothing of links that are lost from now on. */

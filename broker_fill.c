@@ -72,8 +72,10 @@ pending_clear(struct order *o)
 	o->npending = 0;
 }
 
-/* Give one back; the order, if it is known there, may be offered that seller
- * again. */
+/*
+ * Release one. With ORDER_NONE the exchange may offer this order the seller
+ * again; with the order's number not before the seller's next sell.
+ */
 static int
 give_back(struct broker *b, const struct pending *p, uint64_t number)
 {
@@ -113,8 +115,9 @@ broker_pending_settle(struct broker *b, struct order *o)
 	return 0;
 }
 
-/* Grown by doubling; at BROKER_PENDING_MAX the oldest drops out. NULL without
- * memory: it is not noted, and a second fill from that seller not recognised. */
+/* The array grows by doubling; at BROKER_PENDING_MAX the oldest is dropped.
+ * Returns NULL without memory: a second fill from the seller goes unnoticed
+ * then. */
 static struct pending *
 pending_add(struct broker *b, struct order *o, int64_t now,
     const struct seller *s, const struct id *exchange)

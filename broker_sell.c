@@ -106,7 +106,8 @@ broker_sell(struct broker *b, int64_t now, struct peer *owner,
 	struct place *p;
 	unsigned i;
 
-	/* As after a refusal, which leaves nothing. */
+	/* A refresh of an order that was refused earlier: its attributes
+	 * and contact are gone. */
 	if (s->contact.len == 0 &&
 	    broker_order_of(b, owner, s->order) == NULL)
 		return broker_say_refused(b, owner, s->order,

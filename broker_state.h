@@ -38,10 +38,10 @@ struct place {
 	struct peer *peer;  /* NULL: not linked */
 	unsigned slot;	    /* while linked: in the module and in stands */
 	int draining;	    /* it said so */
-	int64_t unclaimed_at; /* linked, and announced by nobody, since then;
-				 0: it is */
+	int64_t unclaimed_at; /* since when it is linked and no authority
+				 announces it; 0: one does */
 	int leaving;	    /* nothing is sent there any more */
-	int shares;	    /* another was announced at its address, too */
+	int shares;	    /* another exchange has had this address */
 	uint32_t claim[BROKER_CLAIMS_MAX]; /* authorities that announce it */
 	unsigned nclaims;
 	char address[ADDRESS_MAX + 1]; /* in dials */
@@ -82,8 +82,8 @@ struct pending {
 	uint64_t counter;
 	uint32_t quantity;
 	int held;
-	uint64_t mark; /* of one that is held: it goes back when so much of
-			  its order is settled */
+	uint64_t mark; /* of one that is held: it is released when
+			  o->settled reaches this */
 	int64_t until;
 };
 

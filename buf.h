@@ -4,8 +4,9 @@
 /*
  * A bounded queue of bytes: appended at the end, consumed at the front. It
  * grows by doubling and gives its memory back when it runs empty, but for what
- * its owner has it keep, so that a busy queue allocates nothing. A full queue that is consumed and refilled takes
- * up to twice its maximum of memory: that keeps each append's cost constant.
+ * its owner has it keep, so that a busy queue allocates nothing. A full queue
+ * that is consumed and refilled takes up to twice its maximum of memory: that
+ * keeps each append's cost constant.
  */
 
 #include <assert.h>
@@ -29,8 +30,8 @@ void buf_free(struct buf *);
 /* Give back what is kept, when it is empty. */
 void buf_trim(struct buf *);
 
-/* What buf_reserve() does where there is no room at the end, and what is to be
- * done where nothing is queued any more. */
+/* For the inline functions below: what buf_reserve() does when there is no
+ * room at the end, and what follows when the queue has run empty. */
 void *buf_make_room(struct buf *, size_t n);
 void buf_emptied(struct buf *);
 

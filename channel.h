@@ -3,11 +3,11 @@
 
 /*
  * The channel core: server side of one PLB connection. It grants demand tokens
- * (as its listener grants them to it, or up to a capacity of its own), queues
- * nothing: a request without a token closes the connection, one with a token
- * has a worker at once, or fails because its workers die at once or could not
- * read it (a newline in a line). Every request gets one answer: reply or fail. A token is granted again with the answer,
- * unless
+ * (as its listener grants them to it, or up to a capacity of its own) and
+ * queues nothing: a request without a token closes the connection; one with a
+ * token gets a worker at once, or fails because the workers die at once or
+ * could not read it (a newline in a line). Every request gets one answer: reply
+ * or fail. A token is granted again with the answer, unless
  * - the channel drains, or
  * - buys stand unmet and it holds more than its fair share, for longer than
  *   CHANNEL_SLICE_MS.

@@ -39,18 +39,18 @@ struct sell_class {
 	size_t cap;
 	struct fenwick weights; /* what each offers, by slot */
 	uint64_t fresh;		/* offered by those that are fresh */
-	unsigned standing; /* need, as the last round of `waiting` told it */
-	size_t told;  /* the slot where that round goes on */
+	unsigned standing; /* need that is being announced to this class */
+	size_t told;	   /* the next slot to announce it to */
 };
 
 struct buy_class {
 	struct class class;
 	struct class_set fits; /* sell classes */
-	struct queue queue;    /* those that lack something */
-	size_t unmet;	       /* how many do */
-	size_t empty;	       /* and hold nothing */
-	unsigned stood;	       /* need when a round of `waiting` began */
-	int turned;	       /* it is not that any more */
+	struct queue queue;    /* the buys that lack something */
+	size_t unmet;	       /* their number */
+	size_t empty;	       /* the number of those that hold nothing */
+	unsigned stood;	       /* class_need() as sellers were last told it */
+	int turned;	       /* need differs from that: they must be told */
 };
 
 /*

@@ -9,8 +9,8 @@
  *
  * A peer is a handle that the driver chose, good from up() to down(); it is
  * not 0, and no two live peers share its low 16 bits, so that a core can index
- * an array by them. Cores never see two live links of one instance and role: the driver calls down()
- * for the older before up() for the newer (peers.h).
+ * an array by them. A core never sees two live links of one instance and role:
+ * the driver calls down() for the older before up() for the newer (peers.h).
  */
 
 #include <stdint.h>
@@ -38,8 +38,8 @@ struct core_ops {
 	 * peer (down() follows). */
 	int (*message)(void *core, int64_t now, uint32_t peer,
 	    const struct msg *);
-	/* A DIAL_ONCE, or an adopted link with a tag, did not come up; or
-	 * NULL. */
+	/* A DIAL_ONCE, or an adopted link with a tag, did not come up. NULL
+	 * in a core that makes neither. */
 	void (*failed)(void *core, int64_t now, uint32_t tag,
 	    struct slice reason);
 	/* Time passed: called at or after deadline(), and whenever the driver

@@ -133,8 +133,8 @@ find(const struct door *d, uint32_t tag)
 	return g;
 }
 
-/* What a channel has taken is given back by its liveness pipe, so there it
- * ends, however it is made to. */
+/* A channel that was started is only killed here; its capacity comes back when
+ * its liveness pipe closes. */
 static void
 expel(struct door *d, uint32_t tag, const char *why)
 {

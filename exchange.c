@@ -182,7 +182,7 @@ exchange_up(void *core, int64_t now, uint32_t handle,
 		    slice_str("out of memory"));
 }
 
-/* Its sells go first, or what comes back of its buys would be offered of
+/* End its sells first, or capacity that its buys free would be offered from
  * them. */
 static void
 broker_gone(struct exchange *x, struct peer *p)

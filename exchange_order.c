@@ -158,9 +158,9 @@ exchange_sell(struct exchange *x, int64_t now, struct peer *p,
 }
 
 /*
- * Who waits keeps its place. Who begins to has the one that its age gives it;
- * and so has who is older than its place: it was filled and went to the back of
- * the line, but what it was filled was refused to it.
+ * A waiting buy keeps its rank, unless its age is older than that: then it was
+ * filled and went to the back of the line, but its fill was refused. That one,
+ * and a buy that begins to wait, gets the rank that its age gives it.
  */
 static void
 place(struct market *m, struct buy *b, int lacked, int64_t born)

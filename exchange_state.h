@@ -17,12 +17,12 @@ struct exchange {
 	size_t module_len;
 	size_t brokers, authorities; /* peers */
 	int orphan;	    /* it had an authority, and has none */
-	int64_t orphan_at;  /* then, if it still is and has no broker: it
+	int64_t orphan_at;  /* then, if it still is and has no broker, it
 			       retires */
-	int64_t alone_at;   /* it retires if no authority has come, nor a broker
-				is there; 0: not known yet, or one is */
-	int64_t retire_at;  /* once it retires: it ends, at the latest */
-	int64_t waiting_at; /* not before: a round of `waiting` */
+	int64_t alone_at;   /* then, if it has no broker and no authority ever
+			       came, it retires; 0: not set yet */
+	int64_t retire_at;  /* once it retires: it ends then, at the latest */
+	int64_t waiting_at; /* no round of `waiting` before then */
 	int stopped;
 };
 

@@ -5,8 +5,9 @@
  * Bounds on connections that have not proven who they are: how many at a time,
  * how many from one host, and for how long. It holds no descriptor: it is told
  * who came and who got through, and it says who must go, or when the next one
- * may come. A connection stays on its books from gate_enter() until one of
- * gate_leave(), gate_late(), or its being named by another's gate_enter().
+ * may come. A connection stays on its books from gate_enter() until
+ * gate_leave() or gate_late() removes it, or another's gate_enter() names it as
+ * the one to go.
  *
  * The listener has one for its channels, which wait for their turn; the hub one
  * for its links, of which the oldest goes at once.

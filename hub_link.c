@@ -360,7 +360,8 @@ hub_dial_failed(struct hub *h, struct slice address, uint32_t tag, int self,
 		    why);
 }
 
-/* The core hears of a link that it asked for, or marked with a tag. */
+/* Tell the core that a link that it dialled, or marked with a tag, never came
+ * up. */
 static void
 never_up(struct hub_link *l, int error, const char *why)
 {

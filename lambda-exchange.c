@@ -105,7 +105,7 @@ on_term(void *arg, int signo)
 	hub_stop(&p->hub, STOP_MS, 0);
 }
 
-/* Nothing to read again: the terminal's end is not ours. */
+/* There is nothing to read again, and a hangup must not end us. */
 static void
 on_hup(void *arg, int signo)
 {

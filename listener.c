@@ -139,8 +139,8 @@ send_drain(struct listener *l, const struct chan *c)
 	return outbox_send(&l->out, c->peer, &m);
 }
 
-/* What a channel holds has changed: sold is what is left, and shared is what
- * there is among those who hold some. */
+/* What a channel holds has changed: the sell order and the fair shares must be
+ * sent again. */
 static void
 set_held(struct listener *l, struct chan *c, uint64_t held)
 {

@@ -48,7 +48,7 @@ struct sell {
 	struct slice contact; /* ours */
 	struct chain reserves;
 	struct chain excluded; /* by buys */
-	int fresh; /* those who wait have not been offered all of it */
+	int fresh; /* has capacity not yet offered to waiting buys */
 	struct sell *next_fresh;
 	uint64_t told_buyers, told_empty; /* by the last `waiting` */
 };
@@ -74,7 +74,7 @@ struct buy {
 	int empty;			 /* counted as such in its class */
 	struct chain excludes;
 	size_t nexcludes;
-	struct buy *next_passed;	 /* of those passed over in this run */
+	struct buy *next_passed;	 /* passed over in this run, a list */
 };
 
 struct market {
@@ -84,16 +84,16 @@ struct market {
 	struct map orders;	/* by key */
 	struct classes classes;
 	struct class_set open;	/* sell classes that offer something */
-	struct class_set fresh; /* and of it something fresh */
+	struct class_set fresh; /* those of them with a fresh sell */
 	struct sell *fresh_sells;
-	size_t nfresh; /* of them */
+	size_t nfresh;		/* their number */
 	struct map exclusions; /* by key */
 	struct reserves reserves;
 	uint64_t seq;		/* of arrivals */
 	int closed;		/* no fills any more */
 	int stuck;		/* the last run ended early: ask all again */
-	size_t turned;		/* buy classes that are */
-	int round;		/* of `waiting`: begun, and not through */
+	size_t turned;		/* number of buy classes with turned set */
+	int round;		/* a round of `waiting` is under way */
 	unsigned char *scratch; /* where a fill's list is put together */
 	struct exchange_totals totals;
 };
@@ -132,7 +132,7 @@ int sell_reclass(struct market *, struct sell *, struct slice attrs);
 int sell_contact(struct sell *, struct slice contact);
 int buy_reclass(struct market *, struct buy *, struct slice constraints);
 
-/* It is gone; a sell's reservations end with it. */
+/* Remove an order and free it. A sell's reservations end with it. */
 void sell_end(struct market *, struct sell *);
 void buy_end(struct market *, struct buy *);
 
@@ -143,7 +143,7 @@ void sell_state(struct market *, struct sell *, uint32_t quantity);
 void sell_offer(struct market *, struct sell *);
 void sell_weigh(struct market *, struct sell *, uint32_t weight);
 
-/* In the next run what it offers is offered to all who wait. */
+/* Have the next match_run() offer what it has to all who wait. */
 void sell_freshen(struct market *, struct sell *);
 
 /* No sell is fresh any more. */
@@ -157,24 +157,25 @@ struct reserve *market_reserve(struct market *, int64_t now, struct sell *,
     const struct buy *, uint32_t quantity);
 void reserve_more(struct market *, struct reserve *, uint32_t quantity);
 
-/* So much of a reservation ends, and it with its last. Its seller is fresh. */
+/* Take so much off a reservation, which ends when nothing is left of it. Its
+ * seller becomes fresh. */
 void reserve_less(struct market *, struct reserve *, uint32_t quantity);
 
 /* Work out again what a buy lacks, and count it. */
 void buy_account(struct market *, struct buy *);
 
-/* Its place in line: behind those who were born then, or earlier. It is in no
- * queue. */
+/* Set its place in line: behind those who were born then, or earlier. The buy
+ * is in no queue. */
 void buy_rank(struct market *, struct buy *, int64_t born);
 
-/* It waits in its class's queue, at its place; or, if it did, no more. */
+/* Put it into its class's queue, at its place; take it out if it is there. */
 void buy_enqueue(struct buy *);
 void buy_dequeue(struct buy *);
 
 /*
- * It is not offered the sell before that is stated again. Without memory it may
- * be offered once more what it will refuse. And: nothing excludes the sell, or
- * is excluded by the buy, any more.
+ * Do not offer the sell to the buy before the sell is stated again. Without
+ * memory this is forgotten, and the buy may be offered what it will refuse.
+ * sell_readmit() ends all exclusions of a sell, buy_readmit() those by a buy.
  */
 void buy_exclude(struct market *, struct buy *, struct sell *);
 int buy_excludes(const struct market *, const struct buy *,

@@ -31,7 +31,7 @@ market_buy(struct market *m, struct peer *broker, uint64_t id,
 	return b;
 }
 
-/* Other buys of the class stand unmet than a moment ago. */
+/* The class's need may have changed: keep m->turned in step. */
 static void
 unmet_turns(struct market *m, struct buy_class *c)
 {
@@ -44,7 +44,7 @@ unmet_turns(struct market *m, struct buy_class *c)
 	c->turned = turned;
 }
 
-/* It is counted as lacking nothing. */
+/* Take the buy out of its class's counts of those that lack something. */
 static void
 buy_uncount(struct market *m, struct buy *b)
 {

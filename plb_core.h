@@ -56,7 +56,8 @@ struct plb {
 	unsigned next_avoided;
 	uint64_t order;	      /* id on the broker's link, new with each link */
 	uint64_t settled;     /* of what was filled on that link */
-	uint64_t before;      /* asked on links before it, and not answered */
+	uint64_t before;      /* tokens asked for on earlier broker links and
+				 still unanswered */
 	uint64_t first_order; /* of that link */
 	int ordered;	      /* the broker knows of the order */
 	struct outbox_once refused; /* on that link */
@@ -71,8 +72,8 @@ struct plb {
 		size_t len;
 	} trouble;
 
-	uint64_t extra;	      /* wanted beside wanted: what is held of versions
-				 that are to be left (plb_switch.c) */
+	uint64_t extra;	      /* added to wanted during a switch: tokens held
+				 of versions to be left (plb_switch.c) */
 	int64_t switch_at;    /* when they are left, if there are others by
 				 then; NEVER */
 	struct outbox_once stays; /* that there are none */

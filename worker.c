@@ -440,7 +440,7 @@ reset(struct worker *w, struct loop *loop)
 	buf_init(&w->line, LINE_QUEUE);
 }
 
-/* Into the empty pipe goes most often all of it, before the program runs. */
+/* The pipe is empty, so usually the whole body fits at once. */
 static int
 put_body(struct worker *w, struct slice body)
 {
