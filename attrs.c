@@ -203,8 +203,8 @@ attrs_exports(struct slice attrs, struct slice name, unsigned arity,
 	return 0;
 }
 
-/* One that names no function fits those alone that do not say what they
- * export. */
+/* What is wanted, if it is no "name/arity", is exported only by a module that
+ * does not say what it exports. */
 static int
 export_match(struct slice want, struct slice attrs)
 {

@@ -21,7 +21,7 @@
 #define AUTHORITY_REDUNDANCY 2
 #define AUTHORITY_MODULES_MAX 10000
 #define AUTHORITY_IDLE_MS    60000 /* no subscriber for so long: retired */
-#define AUTHORITY_START_MS   5000  /* a started exchange must be linked by then */
+#define AUTHORITY_START_MS   5000  /* for a started exchange to be linked */
 
 struct authority;
 

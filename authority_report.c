@@ -9,7 +9,8 @@ report_authorities(const struct authority *a, struct report *r)
 	char id[ID_TEXT];
 
 	report_row(r, "authority %s instance %s self 1",
-	    a->gossip.address[0] == '\0' ? "-" : a->gossip.address, id_print(&a->gossip.own, id));
+	    a->gossip.address[0] == '\0' ? "-" : a->gossip.address,
+	    id_print(&a->gossip.own, id));
 	while ((p = gossip_next(&a->gossip.authorities, p)) != NULL)
 		report_row(r, "authority %s instance %s self 0",
 		    gossip_address(p).len == 0 ? p->address :
@@ -56,8 +57,8 @@ report_exchanges(const struct authority *a, const struct module *m,
 		    SLICE_ARG(run->address[0] == '\0' ? slice_str("-") :
 		    authority_run_address(a, run, address)), SLICE_ARG(name),
 		    run->peer == NULL ? "-" :
-		    id_print(&run->peer->instance, id), id_print(&a->gossip.own, by),
-		    state_of(run));
+		    id_print(&run->peer->instance, id),
+		    id_print(&a->gossip.own, by), state_of(run));
 	for (f = m->foreign; f != NULL; f = f->next)
 		report_row(r, "exchange %s module %.*s instance %s "
 		    "authority %s state announced", f->address,

@@ -4,22 +4,26 @@
 /*
  * The broker core, one a host. Its local peers (listeners, PLBs, callers) give
  * it orders; it links to every authority it hears of, subscribes to the modules
- * that it has orders for, links to all their exchanges, sends each of them every
- * order of the module, and deduplicates the fills that come back.
+ * that it has orders for, links to all their exchanges, sends each of them
+ * every order of the module, and deduplicates the fills that come back.
  *
  * How much an order lacks is known without naming fills one by one: the buyer
  * says what is missing and how much of all that was filled is settled (granted,
  * refused, released); what was passed on and is not settled is on its way. So
+ *
  *	lacking = missing - (passed - settled)
- * at the broker, and the same between broker and each exchange. Fills are passed
- * on up to what is lacking; the rest is released at once. What comes from a
- * seller of which the order has a fill pending through another exchange is kept
- * until that is settled, and released then, so that nobody else is sold the same
- * capacity meanwhile.
+ *
+ * at the broker, and the same between broker and each exchange. Fills are
+ * passed on up to what is lacking; the rest is released at once. What comes
+ * from a seller of which the order has a fill pending through another exchange
+ * is kept until that is settled, and released then, so that nobody else is sold
+ * the same capacity meanwhile.
+ *
  * An order that lacks nothing is cancelled at every exchange, once all of its
  * fills are settled.
  *
- * A broker or authority that is new to it is told the authorities that it knows.
+ * A broker or authority that is new to it is told the authorities that it
+ * knows.
  */
 
 #include "core.h"

@@ -28,7 +28,8 @@ pending_elsewhere(struct order *o, int64_t now, const struct id *seller,
 	for (i = 0; i < o->npending; i++) {
 		p = &o->pending[i];
 		if (!p->held && p->until > now &&
-		    id_equal(&p->seller, seller) && !id_equal(&p->exchange, exchange))
+		    id_equal(&p->seller, seller) &&
+		    !id_equal(&p->exchange, exchange))
 			return 1;
 	}
 	return 0;
@@ -322,7 +323,8 @@ broker_offers(struct broker *b, const struct msg_offers *offers)
 	return outbox_send(&b->out, o->peer->handle, &m);
 }
 
-/* What it refused it does not keep, and there may be room for it later. */
+/* An exchange keeps nothing of an order that it refused. The order stands there
+ * no more, so that it is sent again: there may be room for it later. */
 int
 broker_refuse(struct broker *b, struct place *p,
     const struct msg_refuse *refuse)

@@ -134,9 +134,9 @@ other_at(const struct broker *b, const struct place *p)
 }
 
 /*
- * Dial no more. An address may be given to one exchange after the other, and
- * what authorities say of them may come in any order: if another was announced
- * there, it is dialled on.
+ * Stop dialling it. An address may be given to one exchange after another, and
+ * authorities may tell of them in any order: if another was announced at this
+ * address, the address is dialled for that one.
  */
 static void
 undial(struct broker *b, struct place *p)
@@ -231,8 +231,8 @@ leave_going(struct broker *b, int64_t now, struct module *m)
 
 /*
  * Claims: which authorities announce an exchange. One that nobody announces and
- * that is not linked either is forgotten. One that is linked is not left for
- * that: while no authority is there it is all that there is.
+ * that is not linked either is forgotten. One that is linked is kept: when all
+ * authorities are gone it is the only way to trade.
  */
 
 static void

@@ -87,7 +87,8 @@ version_of(const struct order *o)
 }
 
 static void
-report_order(const struct broker *b, struct report *r, const struct order *o, int64_t now)
+report_order(const struct broker *b, struct report *r, const struct order *o,
+    int64_t now)
 {
 	struct slice name = broker_module_name(o->module);
 	struct slice address, version;

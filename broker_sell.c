@@ -3,7 +3,7 @@
 #include "broker_state.h"
 #include "hostport.h"
 
-/* Those of the settled that are the exchange's own. */
+/* Of the settled reservations, those that this exchange made. */
 static int
 settled_at(struct broker *b, const struct place *p, struct slice settled,
     struct slice *out)
@@ -70,7 +70,7 @@ broker_send_sell(struct broker *b, struct order *o, struct place *p,
 	return 0;
 }
 
-/* Of a sell that comes again, what is empty is as it was. */
+/* A sell that comes again leaves empty what has not changed. */
 static int
 sell_keep(struct broker *b, struct order *o, const struct msg_sell *s)
 {

@@ -287,7 +287,8 @@ on_reply(struct caller *c, const struct msg_reply *r)
 	}
 }
 
-/* One that was never sent failed for want of capacity, and that has a reason. */
+/* A request that was never sent failed for want of capacity, and the reason for
+ * that is what we were told last. */
 static void
 on_fail(struct caller *c, const struct msg_fail *f)
 {

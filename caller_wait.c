@@ -46,8 +46,8 @@ caller_capacity(struct caller *c)
 	arm_notice(c);
 }
 
-/* Of what is on offer, as far as it was said, does nothing export the function?
- * Those that stand at more classes than an offer names may be any. */
+/* Does nothing on offer export the function? A message names OFFERS_MAX sets of
+ * attributes at most; where it is full, one that it left out may. */
 static int
 is_unknown(const struct caller *c, struct slice sets)
 {
@@ -82,7 +82,7 @@ caller_offers(struct caller *c, const struct msg_offers *m)
 		loop_timer(c->hub->loop, &c->unknown, caller_now(c) + UNKNOWN_MS);
 }
 
-/* Nothing has come of it in the meantime. */
+/* Time is up, and no seller of the function has come. */
 static void
 on_unknown(void *arg)
 {

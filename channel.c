@@ -89,7 +89,7 @@ give_back(struct channel *c, uint64_t tokens)
 		c->giveback += tokens;
 }
 
-/* Does it hold more than its share, and has for its slice of time? */
+/* Has it held more than its share for longer than its slice of time? */
 static int
 is_over(struct channel *c, int64_t now)
 {
@@ -232,7 +232,8 @@ on_connect(struct channel *c, const struct msg_connect *m)
 	return keep_connect(c, m);
 }
 
-/* What is void is nobody's to return. */
+/* A client may return tokens that became void before it heard so: these are not
+ * given back a second time. */
 static int
 on_return(struct channel *c, const struct msg_demand *m)
 {
@@ -258,14 +259,14 @@ client_message(struct channel *c, int64_t now, const struct msg *m)
 	case MSG_ABANDON:
 		return channel_on_abandon(c, now, &m->u.abandon);
 	default:
-		/* A fail of the client's side concerns nothing here. */
+		/* Nothing that runs here depends on a client's fail. */
 		return 0;
 	}
 }
 
 /* The listener. */
 
-/* What was granted and nobody can use goes back. */
+/* The listener's grant, which goes back when no client can use it. */
 static int
 on_demand(struct channel *c, const struct msg_demand *m)
 {
@@ -370,8 +371,8 @@ client_down(struct channel *c)
 	channel_abandon_all(c);
 }
 
-/* Nobody may run anything here any more: the client learns it as a lost
- * channel, with what it has in flight and no more. */
+/* The listener is gone, and its capacity with it, so nothing may run here any
+ * more. The client sees that the channel is lost. */
 static void
 orphan(struct channel *c)
 {
@@ -467,8 +468,8 @@ settle_spare(struct channel *c)
 	c->spare = 0;
 }
 
-/* A client gives back what it has not spent; one that does not loses it, so
- * that a long request keeps nobody from the rest. */
+/* When a channel drains, its client gives back what it has not spent. One that
+ * does not loses it, so that others can use it while a long request runs. */
 static void
 void_tokens(struct channel *c, int64_t now)
 {
@@ -479,7 +480,7 @@ void_tokens(struct channel *c, int64_t now)
 	c->voided = 1;
 }
 
-/* Drained: what was sent before the client knew has been answered. */
+/* Has all been answered that the client sent before it knew of the drain? */
 static int
 is_drained(const struct channel *c)
 {

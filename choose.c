@@ -11,8 +11,9 @@ class_at(const struct choose *c, unsigned number)
 }
 
 /*
- * Put the class into its zone. Who buys one has all in one zone: to draw a
- * zone and then a seller, both by what they offer, is to draw a seller.
+ * Put the class into its zone. For a buy of one, all classes are in one zone:
+ * to draw a zone and then a seller, both by what they offer, is the same as to
+ * draw a seller.
  */
 static void
 add_class(struct choose *c, struct class_set *seen, unsigned *index,

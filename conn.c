@@ -32,7 +32,7 @@ arm(struct conn *c)
 		c->in.events |= writes ? POLLOUT : 0;
 		return loop_watch(c->loop, &c->in);
 	}
-	/* With nothing to write: is there still somebody who would read it? */
+	/* With nothing to write, watch for the reader's end alone. */
 	c->out.events = c->broken ? 0 : writes ? POLLOUT : POLLERR;
 	if (loop_watch(c->loop, &c->in) == -1)
 		return -1;

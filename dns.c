@@ -277,7 +277,8 @@ dns_order(struct dns_answer *a, struct rng *rng)
 	size_t same;
 
 	for (; s < end; s++) {
-		/* Those of the least priority to the front, then one of them. */
+		/* Those of the least priority to the front, then
+		 * one of them. */
 		for (same = 0, p = s; p < end; p++) {
 			if (same > 0 && p->priority > s->priority)
 				continue;

@@ -3,9 +3,9 @@
 
 /*
  * As much of the DNS (RFC 1035) as it takes to ask for SRV records (RFC 2782):
- * a question to bytes, the bytes of an answer to records, and the order in which
- * these are to be used. No I/O and no allocation. getaddrinfo(3) does the rest,
- * but cannot ask for these.
+ * a question to bytes, the bytes of an answer to records, and the order in
+ * which these are to be used. No I/O and no allocation. getaddrinfo(3) does the
+ * rest, but cannot ask for these.
  *
  * An answer comes from a server that may be anybody: every length and pointer
  * is checked, and a name may refer only to what stands before it.

@@ -72,7 +72,7 @@ door_shut(struct door *d)
 	acceptor_close(&d->acceptor);
 }
 
-/* It needs its place at the gate no more, so that somebody else can have it. */
+/* It no longer needs its place at the gate: let the next one in. */
 void
 door_leave_gate(struct guest *g)
 {
@@ -196,7 +196,8 @@ one_too_many(const struct door *d, const struct slice *host, size_t max)
 	size_t n = 0;
 
 	for (g = d->guests; g != NULL; g = g->next)
-		if (!g->started && (host == NULL || slice_equal(g->host, *host))) {
+		if (!g->started &&
+		    (host == NULL || slice_equal(g->host, *host))) {
 			oldest = g; /* the newest come first */
 			n++;
 		}
@@ -214,7 +215,7 @@ bound_waiting(struct door *d, const struct slice *host)
 		expel(d, g->tag, "too many wait for a channel");
 }
 
-/* A channel for it; whoever is in the way has had his grace. */
+/* Start a channel for it. The one whose place it takes has had its grace. */
 static void
 enter(struct guest *g)
 {

@@ -166,9 +166,9 @@ door_signal(struct door *d, int signo)
 }
 
 /*
- * A channel that ends well leaves nothing that is not to be left. What another
- * one had running, nobody waits for. What it has taken comes back when that has
- * ended, as ever.
+ * The channel did not end well, so it may have left something running, and
+ * nobody waits for that: end it. The channel's capacity comes back when its
+ * liveness pipe closes, as always.
  */
 static void
 end_rest(struct guest *g)

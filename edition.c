@@ -72,7 +72,8 @@ try(struct edition *e, const struct made *m, char *why, size_t size)
 	return -1;
 }
 
-/* One that is the same as what is on trial is not tried again. */
+/* Try or publish the program as it is now, unless that is what is published (a
+ * renewal publishes it all the same) or on trial already. */
 static void
 consider(struct edition *e, int always)
 {
@@ -117,8 +118,8 @@ edition_start(struct edition *e)
 		die(EXIT_TEMPORARY, "%s", why);
 }
 
-/* A file that is being written is waited for: it has to be the same at two
- * looks. What is found wanting is said once. */
+/* A file must be the same at two looks, since it may still be being written.
+ * What is wrong with it is said once. */
 static void
 on_look(void *arg)
 {

@@ -36,7 +36,7 @@
 #define EPMD_PORT	 4369
 #define EPMD_REQUEST_MAX 3057	/* bytes behind the length, as epmd has it */
 #define EPMD_SYMBOLS_MAX 255	/* characters of a name that registers */
-#define EPMD_LOOKUP_MAX	 254	/* of one that is asked for: epmd counts its end */
+#define EPMD_LOOKUP_MAX	 254	/* of one that is asked for, less its NUL */
 #define EPMD_NAME_MAX	 (4 * EPMD_SYMBOLS_MAX) /* a name's bytes, UTF-8 */
 #define EPMD_EXTRA_MAX	 (4 * EPMD_SYMBOLS_MAX)
 #define EPMD_NORMAL	 77	/* type of a node that is listed */

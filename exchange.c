@@ -109,8 +109,9 @@ retire_if_alone(struct exchange *x, int64_t now)
 	retire(x, now);
 }
 
-/* Its authority is gone, and nobody trades here. As long as a broker does, it may
- * be all that is left of its module: brokers leave it once there is another. */
+/* Its authority is gone, and nobody trades here. As long as a broker does, it
+ * may be all that is left of its module: brokers leave it once there is
+ * another. */
 static int
 is_left(const struct exchange *x)
 {

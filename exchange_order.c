@@ -18,7 +18,8 @@ is_ours(const struct exchange *x, struct slice module)
 	return slice_equal(module, slice_of(x->module, x->module_len));
 }
 
-/* An order cannot be taken, and error says why. */
+/* The order cannot be taken. Where the error is a limit its broker is told,
+ * else fail with that error. */
 static int
 refuse(struct exchange *x, const struct peer *p, uint64_t id, int error)
 {
@@ -30,8 +31,8 @@ refuse(struct exchange *x, const struct peer *p, uint64_t id, int error)
 	    "too many different attributes or constraints of this module");
 }
 
-/* What the message says of a sell besides quantity and settled. -1 with errno:
- * *s is what stands, or NULL. */
+/* Take from the message all but quantity and settled. On -1 with errno, *s is
+ * the sell that stands, or NULL when there is none. */
 static int
 sell_accept(struct market *m, struct peer *p, const struct msg_sell *in,
     struct sell **s)

@@ -4,8 +4,8 @@
 
 #define TEXT_MAX 512 /* of attributes or constraints, printed */
 
-/* exchange - module NAME instance ID state standing|retiring sells COUNT buys COUNT
- * quantity SUM reserved SUM missing SUM matches COUNT */
+/* exchange - module NAME instance ID state standing|retiring sells COUNT buys
+ * COUNT quantity SUM reserved SUM missing SUM matches COUNT */
 static void
 report_exchange(const struct exchange *x, struct report *r)
 {

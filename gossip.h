@@ -37,7 +37,7 @@ struct peer {
 	uint64_t news;	/* an authority: since this one where it is is known; 0:
 			   it is not */
 	uint64_t heard; /* the last of the news that it was told */
-	/* What the core keeps of it; what is not of its role is empty or NULL. */
+	/* What the core keeps of it: empty or NULL where its role has none. */
 	struct chain subs;   /* authority: a broker's */
 	struct run *run;     /* authority: an exchange's */
 	struct chain orders; /* broker: a local peer's */

@@ -84,9 +84,9 @@ hub_link_name(const struct hub_link *l, char buf[HUB_PEER_TEXT])
 }
 
 /*
- * When a peer has gone that should take what is queued for it, if it takes none
- * of it. It may well go on to speak: what it holds is not held for who does not
- * listen.
+ * When to give up a peer that takes nothing of what is queued for it. That it
+ * still sends is no excuse: its queue is memory, and the orders or requests
+ * that it holds are of use to somebody who listens.
  */
 static int64_t
 stuck_at(const struct hub_link *l)
@@ -127,7 +127,7 @@ link_timer(void *arg)
 	struct hub_link *l = arg;
 	int64_t now = loop_now(l->hub->loop);
 
-	/* It may well speak, but is not listened to. */
+	/* It may still be sending, but it is not read from. */
 	if (l->throttled || l->paused)
 		link_heard(&l->link, now);
 	if (is_stuck(l, now)) {
@@ -213,7 +213,8 @@ tell_up(struct hub_link *l)
 	info.instance = l->link.instance;
 	info.tag = l->tag;
 	info.address = slice_str(l->address);
-	if (net_is_tcp(l->conn.in.fd) && net_local(l->conn.in.fd, &local) == 0) {
+	if (net_is_tcp(l->conn.in.fd) &&
+	    net_local(l->conn.in.fd, &local) == 0) {
 		addr_print(&local, text);
 		if ((colon = strrchr(text, ':')) != NULL)
 			*colon = '\0';

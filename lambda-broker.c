@@ -30,8 +30,8 @@
 #define LISTEN_MAX     8
 #define CONTACTS_MS    60000 /* all contacts again */
 #define SYNOPSIS \
-	"[-qv] [-a address] [-b socket] [-d fd] [-k keyfile] [-l address ...]\n" \
-	"[-n node]"
+	"[-qv] [-a address] [-b socket] [-d fd] [-k keyfile] [-l address ...]" \
+	"\n[-n node]"
 
 struct program {
 	const char *advertise, *socket, *keyfile, *node;

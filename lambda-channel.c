@@ -166,8 +166,8 @@ parse(struct options *o, int argc, char **argv)
 
 /* Ends. */
 
-/* SIGKILL comes last, whoever has ended by then: a worker may be gone and what
- * it started not. */
+/* SIGKILL comes last even when all workers have ended: what they started may
+ * still be there. */
 static void
 on_ending(struct program *p)
 {
@@ -181,7 +181,7 @@ on_ending(struct program *p)
 	hub_stop(&p->hub, ORPHAN_STEP, EXIT_TEMPORARY);
 }
 
-/* Nobody counts any more what runs here: all of it ends, casts too. */
+/* Nobody counts any more what runs here, so end all of it, casts too. */
 static void
 end_all(struct program *p, const char *why)
 {

@@ -27,8 +27,8 @@
 #define LOOK_MS	     250   /* how often the name is looked at */
 #define STOP_MS	     30000 /* what is in flight may take so long at SIGTERM */
 #define SYNOPSIS \
-	"[-qv] [-b socket] [-c capacity] [-D directory] [-d fd] [-k keyfile]\n" \
-	"[-s socket] [-t label=value ...] [-V version] [-x channel] module"
+	"[-qv] [-b socket] [-c capacity] [-D directory] [-d fd] [-k keyfile]" \
+	"\n[-s socket] [-t label=value ...] [-V version] [-x channel] module"
 
 struct options {
 	const char *module, *broker, *socket, *channel, *keyfile;
@@ -144,8 +144,8 @@ serve(struct server *s, int fd)
 	s->ready_fd = -1;
 }
 
-/* No more clients; those that there are have what they asked for answered. Who
- * has none yet, as the name is not taken over, ends at once. */
+/* Take no more clients, and answer what the present ones asked for. A PLB that
+ * has not taken the name over yet has none, and ends at once. */
 static void
 stop(struct server *s)
 {
@@ -227,7 +227,8 @@ on_hup(void *arg, int signo)
 	char why[REASON_MAX];
 
 	(void)signo;
-	if (want_constraints(&s->options->want, &encoded, why, sizeof(why)) == -1) {
+	if (want_constraints(&s->options->want, &encoded, why,
+	    sizeof(why)) == -1) {
 		log_error("%s; going on as before", why);
 		return;
 	}
@@ -238,7 +239,7 @@ on_hup(void *arg, int signo)
 	hub_deliver(&s->hub);
 }
 
-/* Until the name is ours the proxies are those of who serves there. */
+/* Until the name is ours the proxies belong to the PLB that serves on it. */
 static void
 show(struct server *s, struct slice attrs)
 {
@@ -249,7 +250,7 @@ show(struct server *s, struct slice attrs)
 		log_error("out of memory for the proxies");
 }
 
-/* Said when nothing is held, and when it is another reason than it was. */
+/* Log why nothing is held, when that is not the reason given last. */
 static void
 say_trouble(struct server *s, const struct msg *m)
 {

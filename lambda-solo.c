@@ -191,7 +191,8 @@ text_pipe(const char *text)
 	return high(fd[0]);
 }
 
-/* A listening socket on loopback for the authority; its address goes to text. */
+/* A listening socket on loopback for the authority; its address
+ * goes to text. */
 static int
 listen_somewhere(char *text)
 {

@@ -42,8 +42,8 @@ move(posix_spawn_file_actions_t *actions, int from, int to)
 	return posix_spawn_file_actions_adddup2(actions, from, to);
 }
 
-/* Handlers are undone by the exec itself, ignored signals are not. What we were
- * started with ignored (nohup) stays so. */
+/* An exec resets handlers but not ignored signals. SIGPIPE, which we ignore, is
+ * reset here; what we were started with ignored (nohup) stays ignored. */
 static int
 set_attr(const struct launch *s, posix_spawnattr_t *attr)
 {
@@ -65,7 +65,8 @@ set_attr(const struct launch *s, posix_spawnattr_t *attr)
 	return posix_spawnattr_setflags(attr, flags);
 }
 
-/* One thread, so nobody else forks in between. */
+/* Set these flags on the descriptors to be passed on. There is one thread, so
+ * nothing else forks in between. */
 static void
 keep(const struct launch *s, int flags)
 {

@@ -24,8 +24,8 @@
 
 /* Acts of its own. */
 enum {
-	LISTENER_PROVEN = ACT_OWN /* value: the tag of a channel that asked for a
-				     grant, so that its peer is proven */
+	LISTENER_PROVEN = ACT_OWN /* value: the tag of a channel that asked for
+				     a grant: its peer is proven */
 };
 
 struct listener;

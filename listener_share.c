@@ -3,7 +3,8 @@
 #include "listener_state.h"
 
 int
-listener_on_waiting(struct listener *l, int64_t now, const struct msg_waiting *m)
+listener_on_waiting(struct listener *l, int64_t now,
+    const struct msg_waiting *m)
 {
 	l->buyers = m->buyers;
 	l->empty = m->empty < m->buyers ? m->empty : m->buyers;

@@ -117,7 +117,8 @@ walk_fresh(const struct market *m, const struct buy *b)
 	return 0;
 }
 
-/* As below: is what is fresh and fits more than that part that is excluded? */
+/* As buy_has_fresh(): of what is fresh and fits, take off what the buy
+ * excludes; is anything left? */
 static int
 weigh_fresh(const struct market *m, const struct buy *b)
 {

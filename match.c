@@ -117,8 +117,8 @@ fill_choose(struct fill *f)
 
 /*
  * Give a buy that is in no queue what it lacks, as far as there is; *served
- * says whether it got anything. What was left to it has its place at the end
- * of the line.
+ * says whether it got anything. If it did and lacks more, its new rank is at
+ * the end of the line.
  */
 static int
 serve(struct market *m, int64_t now, struct buy *b, int *served)
@@ -181,11 +181,11 @@ oldest(const struct market *m, const struct class_set *set)
 }
 
 /*
- * Serve one after the other until nothing in the set is on offer to anybody;
- * those for whom nothing is are passed over, and put on a list. One that excludes
- * much costs the others nothing: to serve it takes time for each exclusion, so
- * first see whether it gets anything. What is not fresh it excludes, or it would
- * not wait.
+ * Serve one buy after the other until nothing in the set is on offer to any of
+ * them. Buys that exclude all of it are passed over, and put on a list. To
+ * serve a buy takes time for each of its exclusions, so buy_has_fresh() says
+ * first whether it would get anything. What fits it and is not fresh it
+ * excludes, as otherwise it would not be waiting.
  */
 static int
 run(struct market *m, int64_t now, const struct class_set *set,

@@ -103,8 +103,8 @@ decode_field(const struct field *f, struct slice value, unsigned char *base)
 	if (f->required && value.len == 0)
 		return fail_with(EPROTO);
 	if (f->kind == FIELD_UINT)
-		return decode_uint(f, value,
-		    base == NULL ? NULL : (uint64_t *)(void *)(base + f->offset));
+		return decode_uint(f, value, base == NULL ? NULL :
+		    (uint64_t *)(void *)(base + f->offset));
 	if (value.len > f->max)
 		return fail_with(ERANGE);
 	if (f->kind == FIELD_ID)

@@ -169,7 +169,7 @@ struct msg_connect {
 	struct id seller; /* zero: whoever answers there */
 	struct id exchange;
 	uint64_t counter; /* of the reservation; 0: none */
-	struct slice constraints; /* that were bought by, a struct constraints */
+	struct slice constraints; /* of the buy, a struct constraints */
 };
 
 struct msg_demand { /* and return */

@@ -215,7 +215,8 @@ static const struct field report_fields[] = {
 static const struct msg_path peers_paths[] = {
     { AUTHORITY | BROKER, AUTHORITY | BROKER }, END };
 static const struct msg_path subscribe_paths[] = { { BROKER, AUTHORITY }, END };
-static const struct msg_path exchanges_paths[] = { { AUTHORITY, BROKER | AUTHORITY }, END };
+static const struct msg_path exchanges_paths[] = {
+    { AUTHORITY, BROKER | AUTHORITY }, END };
 static const struct msg_path sell_paths[] = {
     { LISTENER, BROKER }, { BROKER, EXCHANGE }, END };
 static const struct msg_path buy_paths[] = {
@@ -226,18 +227,21 @@ static const struct msg_path fill_paths[] = {
     { EXCHANGE, BROKER }, { BROKER, CLIENT }, END };
 static const struct msg_path offers_paths[] = {
     { EXCHANGE, BROKER }, { BROKER, CLIENT }, { PLB, CALLER }, END };
-static const struct msg_path waiting_paths[] = { { EXCHANGE, BROKER }, { BROKER, LISTENER },
-    { LISTENER, CHANNEL }, { CHANNEL, CLIENT }, END };
+static const struct msg_path waiting_paths[] = {
+    { EXCHANGE, BROKER }, { BROKER, LISTENER }, { LISTENER, CHANNEL },
+    { CHANNEL, CLIENT }, END };
 static const struct msg_path connect_paths[] = {
     { CLIENT, SERVER }, { CHANNEL, LISTENER }, END };
 static const struct msg_path demand_paths[] = {
     { SERVER, CLIENT }, { LISTENER, CHANNEL }, END };
-static const struct msg_path refuse_paths[] = { { SERVER, CLIENT }, { LISTENER, CHANNEL },
-    { EXCHANGE, BROKER }, { BROKER, LISTENER | CLIENT }, END };
+static const struct msg_path refuse_paths[] = {
+    { SERVER, CLIENT }, { LISTENER, CHANNEL }, { EXCHANGE, BROKER },
+    { BROKER, LISTENER | CLIENT }, END };
 static const struct msg_path request_paths[] = { { CLIENT, SERVER }, END };
 static const struct msg_path reply_paths[] = { { SERVER, CLIENT }, END };
-static const struct msg_path drain_paths[] = { { SERVER, CLIENT }, { LISTENER, CHANNEL },
-    { AUTHORITY, EXCHANGE }, { EXCHANGE, BROKER }, END };
+static const struct msg_path drain_paths[] = {
+    { SERVER, CLIENT }, { LISTENER, CHANNEL }, { AUTHORITY, EXCHANGE },
+    { EXCHANGE, BROKER }, END };
 static const struct msg_path inspect_paths[] = {
     { CTL, AUTHORITY | BROKER | EXCHANGE | PLB }, END };
 static const struct msg_path report_paths[] = {

@@ -43,8 +43,8 @@ opt_seconds(int letter, const char *arg, int64_t min_ms, int64_t max_ms)
 	s = strtod(arg, &end);
 	if (!(isdigit((unsigned char)arg[0]) || arg[0] == '.') ||
 	    *end != '\0' || !(s * 1000 >= min_ms && s * 1000 <= max_ms))
-		die(EXIT_USAGE, "-%c %s: give seconds from %.10g to %.10g", letter,
-		    arg, min_ms / 1000.0, max_ms / 1000.0);
+		die(EXIT_USAGE, "-%c %s: give seconds from %.10g to %.10g",
+		    letter, arg, min_ms / 1000.0, max_ms / 1000.0);
 	return (int64_t)(s * 1000);
 }
 

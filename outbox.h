@@ -74,7 +74,7 @@ void outbox_commit(struct outbox *, size_t len);
 int outbox_log(struct outbox *, int level, const char *fmt, ...);
 
 /* The same, but for a line that is what *once said last: for what comes again
- * and again. A zeroed struct has said nothing, and forgets when it is zeroed. */
+ * and again. A zeroed struct has said nothing; zero it to have it forget. */
 struct outbox_once {
 	char line[160]; /* what is behind that makes no difference */
 };

@@ -2,8 +2,8 @@
 #define PATIENT_H
 
 /*
- * Sockets for a child process that asks one thing and ends: each call waits, and
- * until a deadline at the latest. For nothing that has a loop.
+ * Sockets for a child process that asks one thing and ends: each call waits,
+ * and until a deadline at the latest. For nothing that has a loop.
  */
 
 #include <stddef.h>

@@ -293,8 +293,9 @@ rests(const struct target *t)
 
 /*
  * It was dialled in vain: wait, rest or go. 1 when it was DIAL_ONCE. That it is
- * ourselves is what an unproven hello says, and any stranger can send ours back:
- * so it is dialled again, though no sooner than a peer that never answers.
+ * ourselves is what an unproven hello says, and any stranger can send ours
+ * back: so it is dialled again, though no sooner than a peer that never
+ * answers.
  */
 static int
 tried(struct peers *p, int64_t now, struct target *t, int self)

@@ -122,10 +122,11 @@ turn_away(struct plb *p, uint32_t peer, const char *why)
 }
 
 /*
- * The number of the seller that waits for a link, or hold.n: by the address that
- * it is at, as an address keeps the tag that it was dialled with first; or by the
- * tag. A tag is used once, as what was dialled for a seller that we gave up on
- * fails later.
+ * The number of the seller that waits for a link, or hold.n if none does. When
+ * a link comes up it is found by its address, since an address keeps the tag
+ * that it was dialled with first. When dialling fails it is found by its tag,
+ * which is never used for another seller: one that we gave up on may still fail
+ * later.
  */
 static size_t
 waits_at(const struct plb *p, struct slice address)

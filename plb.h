@@ -32,7 +32,7 @@
 #define PLB_EMPTY_MS	 10000	/* a channel without tokens is left after */
 #define PLB_SWITCH_MS	 5000	/* to acquire by new constraints what is held by
 				   old ones, before these are left */
-#define PLB_STAY_MS	 250	/* looked again, where there was nothing to switch to */
+#define PLB_STAY_MS	 250	/* to the next try, when there was no other */
 #define PLB_CHANNELS_MAX 16384
 
 struct plb;

@@ -89,7 +89,8 @@ channel_of(struct plb *p, uint32_t peer)
 	return c;
 }
 
-/* It came too late to be used, and what it says first crosses our close. */
+/* Was its link closed as it came up, too late to be used? What it said
+ * meanwhile may still arrive. */
 static int
 is_turned_away(const struct plb *p, uint32_t peer)
 {

@@ -81,7 +81,7 @@ struct plb {
 	struct outbox_once unreached; /* a seller, and why */
 	int64_t look;	      /* when idle tokens are next looked at */
 	int64_t expire;	      /* when deadlines of the queue are looked at */
-	uint64_t seen;	      /* the groups' stamp when exports were looked at */
+	uint64_t seen;	      /* groups' stamp at the last look at exports */
 	uint64_t shown;	      /* whose exports were shown: when it was made */
 };
 

@@ -257,7 +257,8 @@ arity(struct slice args)
 	return n;
 }
 
-/* It is of no use to wait: other sellers are not bought before these go. */
+/* Fail a request for a function that no seller at hand exports. To wait is of
+ * no use: others are bought only when these go. */
 static void
 nobody_exports(struct plb *p, struct request *r, const struct msg *m)
 {

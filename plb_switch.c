@@ -77,7 +77,7 @@ leave(struct plb *p, struct hold_channel *c)
 	hold_drain(&p->hold, c);
 }
 
-/* Time is up, and there is nothing to go to: what is held serves on. */
+/* Time is up, and nothing new was to be had: stay with what is held. */
 static void
 stay(struct plb *p, int64_t now)
 {

@@ -13,7 +13,7 @@
 #include "msg.h"
 
 #define REQUESTS_MAX (1u << 20) /* at a time */
-#define REQUEST_COPY 1024	 /* bytes of a copy whose memory is used again */
+#define REQUEST_COPY 1024	 /* bytes; larger copies are no spares */
 #define REQUEST_SPARES 64	 /* of those, kept */
 
 enum { REQUEST_PLACE, REQUEST_OWNER, REQUEST_LISTS };

@@ -18,7 +18,7 @@ struct resolvconf {
 	size_t servers; /* at least 1: without any it is 127.0.0.1 */
 	char search[RESOLVCONF_SEARCH_MAX][DNS_NAME_MAX];
 	size_t searches;
-	int ndots;    /* so many dots make a name that is tried as it is first */
+	int ndots;    /* a name with so many dots is tried as it is first */
 	int timeout;  /* seconds to wait for an answer */
 	int attempts; /* rounds through all servers */
 };

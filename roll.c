@@ -39,7 +39,7 @@ put(struct roll *r, size_t place, pid_t group)
 	(void)n; /* it is a help, and no promise hangs on it */
 }
 
-/* Another user's is there, too. */
+/* A process that we may not signal (EPERM) is there all the same. */
 static int
 is_empty(pid_t group)
 {

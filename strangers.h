@@ -4,8 +4,8 @@
 /*
  * How much is said of connections that ended before they had proven who they
  * are. Anybody can make them, as many as he likes, so a line of log each would
- * be his to fill the disk with: there are so many lines a minute, and when it is
- * over one more, with the number of the rest.
+ * be his to fill the disk with: there are so many lines a minute, and when it
+ * is over one more, with the number of the rest.
  */
 
 #include <stdint.h>

@@ -75,8 +75,8 @@ on_ended(struct worker *w)
 		fn(arg, why);
 }
 
-/* Timers come before children in a turn: where this one is late, news of an end
- * may be waiting. */
+/* The time is up. Timers run before ends of children are told, so if this one
+ * is late the end may have come already: wait for one more turn. */
 static void
 on_passed(void *arg)
 {

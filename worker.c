@@ -38,7 +38,8 @@ close_pipe(int fd[2])
 	}
 }
 
-/* ours: which end is not the child's. */
+/* A pipe to or from the child; ours (0 or 1) is the end that we keep, which
+ * does not block. */
 static int
 open_pipe(int fd[2], int ours)
 {

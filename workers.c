@@ -24,7 +24,7 @@ struct slot {
 	uint64_t request;    /* of CHANNEL_EXEC: as the log numbers it */
 	struct frame_reader reader;
 	const char *bad;     /* what was wrong with it, or NULL */
-	int done;	     /* ended, and the core not told yet */
+	int done;	     /* ended, but the core has not been told */
 	struct slot *next;   /* free, or done */
 };
 

@@ -1,6 +1,7 @@
 /*
  * activate: start a program as a service manager does that is not here to be
- * tested with. From the front, each argument is one of these, until the command:
+ * tested with. From the front, each argument is one of these, until the
+ * command:
  *
  *	listen:NAME=ADDRESS	a listening socket, from descriptor 3 on, with a
  *				name in LISTEN_FDNAMES; an empty NAME: without
@@ -10,8 +11,8 @@
  *	fd:N			a pipe, whose end for writing is descriptor N
  *
  * It prints "listening NAME ADDRESS" for each, "pid N" when the command runs,
- * and then, as they come, "notify TEXT", "fd TEXT", "fd closed" and, at its end,
- * "exit N". SIGTERM is passed on.
+ * and then, as they come, "notify TEXT", "fd TEXT", "fd closed" and, at its
+ * end, "exit N". SIGTERM is passed on.
  */
 
 #include <sys/socket.h>

@@ -82,8 +82,8 @@ constraints(struct buf *out, const char *version, char **labels,
     size_t nlabels)
 {
 	buf_init(out, LIST_MAX);
-	assert_int_equal(constraints_build(out, version, NULL, labels, nlabels, &why,
-	    &which), 0);
+	assert_int_equal(constraints_build(out, version, NULL, labels, nlabels,
+	    &why, &which), 0);
 	return buf_slice(out);
 }
 
@@ -378,12 +378,12 @@ test_constraints_refuse(void **state)
 	(void)state;
 	buf_init(&out, LIST_MAX);
 	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-		assert_int_equal(constraints_build(&out, bad[i], NULL, NULL, 0, &why,
-		    &which), -1);
+		assert_int_equal(constraints_build(&out, bad[i], NULL, NULL, 0,
+		    &why, &which), -1);
 		assert_string_equal(which, bad[i]);
 	}
-	assert_int_equal(constraints_build(&out, NULL, NULL, twice, 3, &why, &which),
-	    -1);
+	assert_int_equal(constraints_build(&out, NULL, NULL, twice, 3, &why,
+	    &which), -1);
 	assert_int_equal(which[0], 'a');
 	assert_int_equal(buf_len(&out), 0);
 }
@@ -417,8 +417,8 @@ test_limits(void **state)
 		snprintf(text[i], sizeof(text[i]), "l%zu=1", i);
 	assert_int_equal(attrs_build(&out, NULL, NULL, NULL, 0, words,
 	    LABELS_MAX + 1, &why, &which), -1);
-	assert_int_equal(constraints_build(&out, NULL, NULL, words, LABELS_MAX, &why,
-	    &which), 0);
+	assert_int_equal(constraints_build(&out, NULL, NULL, words, LABELS_MAX,
+	    &why, &which), 0);
 	buf_free(&out);
 }
 

@@ -1059,8 +1059,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_subscribes), TEST(test_dials_and_undials),
 		TEST(test_authority_lost), TEST(test_wrong_instance),
-		TEST(test_address_again), TEST(test_drain), TEST(test_unclaimed),
-		TEST(test_sell),
+		TEST(test_address_again), TEST(test_drain),
+		TEST(test_unclaimed), TEST(test_sell),
 		TEST(test_settled), TEST(test_own_address),
 		TEST(test_fill_whole), TEST(test_fill_part),
 		TEST(test_same_seller), TEST(test_many_fills),

@@ -180,7 +180,8 @@ test_short_queue_is_small(void **state)
 	buf_free(&b);
 }
 
-/* What is kept is used again; what is larger goes, and so does all at a trim. */
+/* What is kept is used again; what is larger goes, and so does all
+ * at a trim. */
 static void
 test_keep(void **state)
 {

@@ -327,8 +327,9 @@ test_pipes(void **state)
 	owner_free(o);
 }
 
-/* Each write is given all that is queued, which valgrind goes over byte by byte:
- * the reader is slow, but not so slow that there are a thousand of them. */
+/* Each write is given all that is queued, which valgrind goes over byte
+ * by byte: the reader is slow, but not so slow that there are a
+ * thousand of them. */
 static void
 test_pipe_slow(void **state)
 {

@@ -419,8 +419,8 @@ test_large_attributes(void **state)
 	assert_true(m.u.offers.sets.len <= 16 * 1024);
 }
 
-/* Its last authority is gone, and none comes back: it trades on as long as there
- * is a broker, and then for a while. */
+/* Its last authority is gone, and none comes back: it trades on as long as
+ * there is a broker, and then for a while. */
 static void
 test_orphan(void **state)
 {

@@ -194,8 +194,8 @@ constraints(struct buf *b, const char *version, const char *zone)
 	buf_init(b, LIST_MAX);
 	if (zone != NULL)
 		snprintf(text, sizeof(text), "zone=%s", zone);
-	assert_int_equal(constraints_build(b, version, NULL, &label, zone != NULL,
-	    &why, &which), 0);
+	assert_int_equal(constraints_build(b, version, NULL, &label,
+	    zone != NULL, &why, &which), 0);
 	return buf_slice(b);
 }
 

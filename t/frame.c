@@ -237,8 +237,8 @@ test_line_bound(void **state)
 	free(p);
 }
 
-/* The last line need not be ended; of the others, what is left is cut short. The
- * reader goes on from there. */
+/* The last line need not be ended; of the others, what is left is cut short.
+ * The reader goes on from there. */
 static void
 test_last(void **state)
 {

@@ -275,7 +275,8 @@ test_lost(void **state)
 	assert_memory_equal(text, "prog: 00000\n", 12);
 	log_info("again");
 	snprintf(text, sizeof(text),
-	    "prog: %ld lines of log lost\nprog: again\n", 10000 - (long)len / 12);
+	    "prog: %ld lines of log lost\nprog: again\n",
+	    10000 - (long)len / 12);
 	len = (ssize_t)strlen(text);
 	n = read(fd[0], text + len + 1, TEXT_MAX - 1 - (size_t)len);
 	assert_int_equal(n, len);
@@ -420,7 +421,8 @@ test_die(void **state)
 	assert_string_equal(text, expect);
 	assert_int_equal(dying(die_with_usage), 100);
 	assert_string_equal(text,
-	    "usage: prog [-qv]\n            [-k keyfile]\n            module\n");
+	    "usage: prog [-qv]\n            [-k keyfile]\n"
+	    "            module\n");
 }
 
 int

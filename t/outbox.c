@@ -66,7 +66,7 @@ test_order(void **state)
 	assert_true(outbox_empty(&o));
 	assert_true(slice_equal(a.bytes, slice_str("x")));
 	assert_int_equal(outbox_take(&o, &a), 0);
-	assert_true(o.buf.cap <= OUTBOX_KEEP); /* what was large is given back */
+	assert_true(o.buf.cap <= OUTBOX_KEEP); /* the rest is freed */
 	outbox_free(&o);
 }
 

@@ -54,7 +54,8 @@ test_fill(void **state)
 	assert_int_equal(fake_demand(one, 5), 0);
 	fake_bought(3, 5, 5);
 	fake_room(5);
-	/* Less than asked for: all of it is settled, and the rest is lacking. */
+	/* Less than asked for: all of it is settled, and the rest
+	 * is lacking. */
 	assert_int_equal(fake_demand(two, 2), 0);
 	fake_bought(1, 8, 7);
 	fake_room(7);

@@ -162,7 +162,8 @@ test_window_shrinks(void **state)
 	assert_int_equal(fake_request(CLIENT, 7, "f"), -1);
 }
 
-/* What a client asked for comes when it is there, unasked; no more, and once. */
+/* What a client asked for comes when it is there, unasked; no
+ * more, and once. */
 static void
 test_owed(void **state)
 {

@@ -25,8 +25,8 @@ constrain(const char *version)
 	struct buf c;
 
 	buf_init(&c, 1024);
-	assert_int_equal(constraints_build(&c, version, NULL, NULL, 0, &why, &which),
-	    0);
+	assert_int_equal(constraints_build(&c, version, NULL, NULL, 0, &why,
+	    &which), 0);
 	assert_int_equal(plb_constrain(plb, fake.now, buf_slice(&c)), 0);
 	buf_free(&c);
 	drive_tick(&fake);

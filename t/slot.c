@@ -3,10 +3,11 @@
  * is locked by whoever is in it; the system unlocks what is killed. Where none
  * is free too many run at once: that is a line in FILE.over.
  *
- *	t/slot FILE SLOTS command [argument ...]	in a slot as long as it runs
- *	t/slot -l MS FILE SLOTS word			a worker: for each line, a
- *		number, in a slot for so many milliseconds; then twice the
- *		number and the word
+ *	t/slot FILE SLOTS command [argument ...]
+ *		run the command, in a slot as long as it runs
+ *	t/slot -l MS FILE SLOTS word
+ *		a worker: for each line, a number, in a slot for so many
+ *		milliseconds; then twice the number and the word
  */
 
 #include <errno.h>
@@ -63,9 +64,9 @@ over(void)
 		die(name);
 }
 
-/* The slot taken, from a place of this process's own on: all are tried but once,
- * so a slot that is taken and left meanwhile may be missed, and is looked for
- * again. -1: too many run at once. */
+/* The slot taken, from a place of this process's own on: all are tried but
+ * once, so a slot that is taken and left meanwhile may be missed, and is looked
+ * for again. -1: too many run at once. */
 static long
 enter(void)
 {

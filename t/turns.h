@@ -26,8 +26,8 @@ void turns_for(int64_t ms);
 		turn(); \
 	while (!(condition))
 
-/* Fail when waiting for a while takes processor time, again and again: something
- * spins. Once is no proof, on a busy machine or under valgrind. */
+/* Fail when waiting for a while takes processor time, again and again:
+ * something spins. Once is no proof, on a busy machine or under valgrind. */
 void assert_idle(void);
 
 #define TURNS_TEST(f) \

@@ -551,8 +551,8 @@ build(struct variant *v, int constraint)
 	label[5] = (char)('a' + v->zone);
 	buf_init(&v->bytes, LIST_MAX);
 	if (constraint)
-		r = constraints_build(&v->bytes, v->version ? version : NULL, NULL,
-		    &labels, v->zone != 0, &why, &which);
+		r = constraints_build(&v->bytes, v->version ? version : NULL,
+		    NULL, &labels, v->zone != 0, &why, &which);
 	else
 		r = attrs_build(&v->bytes, version, NULL, NULL, 0, &labels,
 		    v->zone != 0, &why, &which);

@@ -2,8 +2,9 @@
  * What silent connections cost the busy ones of the same process: BUSY
  * connections, each with one message on its way, to and fro, beside 10, 1,000
  * and 10,000 others that say nothing, and beside 10,000 that say a word every
- * BEAT_MS, as links do; then on a plain poll() of all descriptors. All are TCP on loopback; two children hold the other
- * ends. With 10,000 silent ones the goal is half of what there is with 10.
+ * BEAT_MS, as links do; then on a plain poll() of all descriptors. All are TCP
+ * on loopback; two children hold the other ends. With 10,000 silent ones the
+ * goal is half of what there is with 10.
  */
 
 #include <sys/resource.h>

@@ -1,7 +1,8 @@
 /*
  * How long capacity is missing when a seller dies: holds all tokens of one
- * listener, kills it, and looks when it holds as many of another. A broker must run in LAMBDA_RUN. Prints regain, the median over ROUNDS
- * of the time from SIGKILL, in ms.
+ * listener, kills it, and looks when it holds as many of another. A broker must
+ * run in LAMBDA_RUN. Prints regain, the median over ROUNDS of the time from
+ * SIGKILL, in ms.
  *
  *	regain ROUNDS
  */
