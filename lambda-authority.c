@@ -55,6 +55,7 @@ struct program {
 	struct children children;
 	struct alive alive; /* with -n */
 	struct lines input;
+	unsigned long given; /* addresses in it */
 	struct timer leave;
 	int stopping;
 };
@@ -235,9 +236,21 @@ on_line(void *arg, const char *line, size_t len, unsigned long number)
 
 	if (!lines_address(line, len, number, AUTHORITY_PORT, &a))
 		return;
+	p->given++;
 	authority_bootstrap(p->authority, loop_now(p->loop),
 	    slice_str(addr_print(&a, text)));
 	hub_deliver(&p->hub);
+}
+
+/* An authority may be the first, and have no input (</dev/null). */
+static void
+on_lines_end(void *arg)
+{
+	struct program *p = arg;
+
+	if (p->given == 0 && p->input.number > 0)
+		log_error("the input named no authority: give addresses, "
+		    "as lambda-bootstrap prints");
 }
 
 /*
@@ -287,8 +300,10 @@ on_hup(void *arg, int signo)
 	struct program *p = arg;
 
 	(void)signo;
-	if (lines_again(&p->input))
-		log_info("reading standard input again");
+	if (!lines_again(&p->input))
+		return;
+	p->given = 0;
+	log_info("reading standard input again");
 }
 
 static void
@@ -333,6 +348,7 @@ start(struct program *p)
 		alive_init(&p->alive, p->loop, p->name,
 		    (uint16_t)addr_port(&a));
 	lines_init(&p->input, p->loop, 0, on_line, p);
+	p->input.end = on_lines_end;
 	loop_signal(p->loop, SIGTERM, on_term, p);
 	loop_signal(p->loop, SIGINT, on_term, p);
 	loop_signal(p->loop, SIGHUP, on_hup, p);

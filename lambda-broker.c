@@ -45,6 +45,7 @@ struct program {
 	struct hub_listen *tcp[LISTEN_MAX]; /* may be NULL */
 	struct broker *broker;
 	struct lines input;
+	unsigned long given; /* addresses in it */
 	struct latest output;
 	struct timer contacts;
 	struct addr unix_address;
@@ -192,9 +193,21 @@ on_line(void *arg, const char *line, size_t len, unsigned long number)
 
 	if (!lines_address(line, len, number, AUTHORITY_PORT, &a))
 		return;
+	p->given++;
 	broker_bootstrap(p->broker, loop_now(p->loop),
 	    slice_str(addr_print(&a, text)));
 	hub_deliver(&p->hub);
+}
+
+/* A broker that is given no address has no way to anybody. */
+static void
+on_lines_end(void *arg)
+{
+	struct program *p = arg;
+
+	if (p->given == 0)
+		log_error("the input named no authority: give addresses, "
+		    "as lambda-bootstrap prints");
 }
 
 static void
@@ -254,8 +267,10 @@ on_hup(void *arg, int signo)
 	struct program *p = arg;
 
 	(void)signo;
-	if (lines_again(&p->input))
-		log_info("reading standard input again");
+	if (!lines_again(&p->input))
+		return;
+	p->given = 0;
+	log_info("reading standard input again");
 }
 
 static void
@@ -286,6 +301,7 @@ start(struct program *p)
 	listen_all(p);
 	latest_init(&p->output, p->loop, 1, BROKER_CONTACTS_MAX, on_output, p);
 	lines_init(&p->input, p->loop, 0, on_line, p);
+	p->input.end = on_lines_end;
 	loop_signal(p->loop, SIGTERM, on_term, p);
 	loop_signal(p->loop, SIGINT, on_term, p);
 	loop_signal(p->loop, SIGHUP, on_hup, p);

@@ -30,6 +30,12 @@ expect nobroker 'no broker answers at .*/none/broker: start lambda-broker' \
 mkdir -m 700 "$tmp/alone"
 start alone env LAMBDA_RUN="$tmp/alone" lambda-broker -l 127.0.0.1:0
 logged alone ready
+logged alone 'the input named no authority: give addresses, as lambda-bootstrap'
+echo '# nobody' >"$tmp/nobody"
+# shellcheck disable=SC2016
+start lost env LAMBDA_RUN="$tmp/alone" sh -c \
+    'exec lambda-authority -l 127.0.0.1:0 <"$0"' "$tmp/nobody"
+logged lost 'the input named no authority: give addresses, as lambda-bootstrap'
 expect noauthority 'no authority answers: is lambda-authority running, and' \
     env LAMBDA_RUN="$tmp/alone" lambda-call -T 3.3 calc
 expect noplb "unable to reach $tmp/nobody.plb: is it running" \
