@@ -6,8 +6,8 @@
 #include "hostport.h"
 #include "log.h"
 
-struct run *
-authority_run_of(const struct authority *a, uint32_t tag)
+static struct run *
+run_of(const struct authority *a, uint32_t tag)
 {
 	return map_get(&a->runs, slice_of(&tag, sizeof(tag)));
 }
@@ -127,7 +127,7 @@ int
 authority_started(struct authority *a, int64_t now, uint32_t tag,
     struct slice address)
 {
-	struct run *r = authority_run_of(a, tag);
+	struct run *r = run_of(a, tag);
 
 	if (r == NULL || r->state != RUN_STARTING || address.len > ADDRESS_MAX)
 		return 0;
@@ -193,7 +193,7 @@ run_lost(struct authority *a, int64_t now, struct run *r)
 void
 authority_ended(struct authority *a, int64_t now, uint32_t tag)
 {
-	struct run *r = authority_run_of(a, tag);
+	struct run *r = run_of(a, tag);
 
 	if (r == NULL || r->external)
 		return;
@@ -247,7 +247,7 @@ void
 authority_exchange_up(struct authority *a, int64_t now, struct peer *p,
     uint32_t tag)
 {
-	struct run *r = authority_run_of(a, tag);
+	struct run *r = run_of(a, tag);
 
 	if (r == NULL || r->state != RUN_DIALLING) {
 		outbox_act(&a->out, ACT_CLOSE, p->handle, 0,

@@ -129,7 +129,6 @@ void authority_review_all(struct authority *, int64_t now);
 
 /* authority_run.c */
 
-struct run *authority_run_of(const struct authority *, uint32_t tag);
 /* The address as announced, in buf where it has to be made. */
 struct slice authority_run_address(const struct authority *,
     const struct run *, char buf[ADDRESS_MAX + 1]);

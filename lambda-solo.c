@@ -19,7 +19,6 @@
 #include "die.h"
 #include "loop.h"
 #include "net.h"
-#include "opt.h"
 #include "run.h"
 
 #define READY_MS    10000

@@ -71,18 +71,12 @@ order_key(unsigned char key[ORDER_KEY], uint32_t handle, uint64_t id)
 }
 
 struct order *
-market_find_key(const struct market *m, const unsigned char key[ORDER_KEY])
-{
-	return map_get(&m->orders, slice_of(key, ORDER_KEY));
-}
-
-struct order *
 market_find(const struct market *m, const struct peer *broker, uint64_t id)
 {
 	unsigned char key[ORDER_KEY];
 
 	order_key(key, broker->handle, id);
-	return market_find_key(m, key);
+	return map_get(&m->orders, slice_of(key, ORDER_KEY));
 }
 
 struct sell *

@@ -103,11 +103,9 @@ int market_init(struct market *, const struct id *own, uint64_t seed,
     struct outbox *);
 void market_free(struct market *);
 
-/* The order of that peer and id, or of that key; or NULL. */
+/* The order of that peer and id, or NULL. */
 struct order *market_find(const struct market *, const struct peer *,
     uint64_t id);
-struct order *market_find_key(const struct market *,
-    const unsigned char key[ORDER_KEY]);
 struct sell *order_sell(struct order *); /* it is one */
 struct buy *order_buy(struct order *);
 

@@ -204,16 +204,12 @@ group_size(const struct schema *s, const void *base)
 static void
 put_value(const struct field *f, const void *p, unsigned char *to, size_t len)
 {
-	uint64_t n;
-
-	if (f->kind == FIELD_UINT) {
-		for (n = *(const uint64_t *)p; len > 0; n >>= 8)
-			to[--len] = (unsigned char)n;
-	} else if (f->kind == FIELD_ID) {
+	if (f->kind == FIELD_UINT)
+		tlv_uint_write(to, *(const uint64_t *)p, len);
+	else if (f->kind == FIELD_ID)
 		memcpy(to, ((const struct id *)p)->b, len);
-	} else {
+	else
 		memcpy(to, ((const struct slice *)p)->p, len);
-	}
 }
 
 void

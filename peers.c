@@ -532,32 +532,3 @@ peers_down(struct peers *p, int64_t now, uint32_t handle, unsigned role,
 	k->handle = 0;
 	linked_drop_unused(p, k);
 }
-
-const struct target *
-peers_next(const struct peers *p, const struct target *t)
-{
-	return t == NULL ? p->head : t->next;
-}
-
-void
-target_print(const struct target *t, char *buf, size_t len)
-{
-	static const char *const states[] = { "waiting", "dialling",
-		"linked" };
-	static const char *const keeps[] = { "once", "hour", "forever" };
-	char id[ID_TEXT];
-	struct id instance;
-	unsigned role;
-	int n;
-
-	n = snprintf(buf, len, "%.*s %s %s tries %u",
-	    SLICE_ARG(slice_of(t->address, t->len)),
-	    t->self ? "ourselves" : states[t->state],
-	    keeps[t->keep], t->tries);
-	if (t->peer == NULL || n < 0 || (size_t)n >= len)
-		return;
-	memcpy(instance.b, t->peer->key, ID_SIZE);
-	role = (unsigned)t->peer->key[ID_SIZE] << 8 | t->peer->key[ID_SIZE + 1];
-	snprintf(buf + n, len - (size_t)n, " %s %s", role_name(role),
-	    id_print(&instance, id));
-}

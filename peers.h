@@ -96,9 +96,4 @@ int peers_up(struct peers *, int64_t now, uint32_t handle, unsigned role,
 void peers_down(struct peers *, int64_t now, uint32_t handle, unsigned role,
     const struct id *instance);
 
-/* Walk for inspection, from NULL to NULL; a line each into buf: "ADDRESS STATE
- * KEEP tries N", and behind it "ROLE INSTANCE" of whom it reached last. */
-const struct target *peers_next(const struct peers *, const struct target *);
-void target_print(const struct target *, char *buf, size_t len);
-
 #endif

@@ -69,22 +69,6 @@ tlv_put_bytes(struct tlv_writer *w, unsigned type, struct slice value)
 	w->p += value.len;
 }
 
-void
-tlv_put_uint(struct tlv_writer *w, unsigned type, uint64_t n)
-{
-	size_t i, len;
-
-	len = tlv_uint_size(n);
-	tlv_put_head(w, type, len);
-	if (w->failed)
-		return;
-	for (i = len; i > 0; i--) {
-		w->p[i - 1] = (unsigned char)n;
-		n >>= 8;
-	}
-	w->p += len;
-}
-
 int
 tlv_head_long(const unsigned char *p, size_t len, unsigned *type,
     size_t *length)

@@ -63,6 +63,14 @@ tlv_uint_size(uint64_t n)
 	return size;
 }
 
+/* Write the integer into the len bytes that it takes. */
+static inline void
+tlv_uint_write(unsigned char *to, uint64_t n, size_t len)
+{
+	for (; len > 0; n >>= 8)
+		to[--len] = (unsigned char)n;
+}
+
 /* Type and length; the value's len bytes are the caller's next writes. */
 static inline void
 tlv_put_head(struct tlv_writer *w, unsigned type, size_t len)
@@ -76,7 +84,6 @@ tlv_put_head(struct tlv_writer *w, unsigned type, size_t len)
 }
 
 void tlv_put_bytes(struct tlv_writer *, unsigned type, struct slice);
-void tlv_put_uint(struct tlv_writer *, unsigned type, uint64_t);
 
 /*
  * Take the TLV at the front of *in, and move *in behind it. Returns 1 with
