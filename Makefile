@@ -649,195 +649,203 @@ clean:
 
 # Header dependencies, as t/deps.sh writes and checks them; nothing follows.
 
-acceptor.o: acceptor.h addr.h log.h loop.h net.h slice.h
+acceptor.o: acceptor.h addr.h level.h log.h loop.h net.h slice.h
 addr.o: addr.h slice.h
-alive.o: addr.h alive.h buf.h die.h epmd.h log.h loop.h net.h opt.h slice.h
+alive.o: addr.h alive.h buf.h die.h epmd.h level.h log.h loop.h net.h opt.h\
+	slice.h
 args.o: args.h msg.h slice.h tlv.h
 asker.o: asker.h buf.h loop.h slice.h
 attrs.o: attrs.h buf.h msg.h slice.h tlv.h
 attrs_build.o: attrs.h buf.h msg.h slice.h tlv.h
 authority.o: authority.h authority_state.h buf.h chain.h core.h exchange.h\
-	gossip.h log.h map.h msg.h outbox.h scratch.h slice.h tlv.h
+	gossip.h level.h map.h msg.h outbox.h scratch.h slice.h tlv.h
 authority_module.o: authority.h authority_state.h buf.h chain.h core.h\
-	exchange.h gossip.h hostport.h log.h map.h msg.h outbox.h rendezvous.h\
+	exchange.h gossip.h hostport.h level.h map.h msg.h outbox.h rendezvous.h\
 	scratch.h slice.h tlv.h
 authority_report.o: authority.h authority_state.h buf.h chain.h core.h\
-	exchange.h gossip.h map.h msg.h outbox.h report.h scratch.h slice.h tlv.h
-authority_run.o: authority.h authority_state.h buf.h chain.h core.h\
-	exchange.h gossip.h hostport.h log.h map.h msg.h outbox.h scratch.h slice.h\
+	exchange.h gossip.h level.h map.h msg.h outbox.h report.h scratch.h slice.h\
 	tlv.h
-bootstrap.o: addr.h bootstrap.h buf.h die.h log.h map.h msg.h outbox.h\
+authority_run.o: authority.h authority_state.h buf.h chain.h core.h\
+	exchange.h gossip.h hostport.h level.h map.h msg.h outbox.h scratch.h\
 	slice.h tlv.h
+bootstrap.o: addr.h bootstrap.h buf.h die.h level.h log.h map.h msg.h\
+	outbox.h slice.h tlv.h
 broker.o: broker.h broker_state.h buf.h chain.h core.h gossip.h hostport.h\
-	log.h map.h msg.h outbox.h scratch.h slice.h tlv.h
-broker_buy.o: broker.h broker_state.h buf.h chain.h core.h gossip.h map.h\
-	msg.h outbox.h scratch.h slice.h tlv.h
+	level.h map.h msg.h outbox.h scratch.h slice.h tlv.h
+broker_buy.o: broker.h broker_state.h buf.h chain.h core.h gossip.h level.h\
+	map.h msg.h outbox.h scratch.h slice.h tlv.h
 broker_contact.o: broker.h broker_state.h buf.h chain.h core.h gossip.h\
-	hostport.h log.h map.h msg.h outbox.h scratch.h slice.h tlv.h
-broker_fill.o: broker.h broker_state.h buf.h chain.h core.h gossip.h map.h\
-	msg.h outbox.h scratch.h slice.h tlv.h
+	hostport.h level.h map.h msg.h outbox.h scratch.h slice.h tlv.h
+broker_fill.o: broker.h broker_state.h buf.h chain.h core.h gossip.h level.h\
+	map.h msg.h outbox.h scratch.h slice.h tlv.h
 broker_module.o: broker.h broker_state.h buf.h chain.h core.h gossip.h\
-	hostport.h map.h msg.h outbox.h scratch.h slice.h tlv.h
-broker_order.o: broker.h broker_state.h buf.h chain.h core.h gossip.h map.h\
-	msg.h outbox.h scratch.h slice.h tlv.h
+	hostport.h level.h map.h msg.h outbox.h scratch.h slice.h tlv.h
+broker_order.o: broker.h broker_state.h buf.h chain.h core.h gossip.h level.h\
+	map.h msg.h outbox.h scratch.h slice.h tlv.h
 broker_report.o: broker.h broker_state.h buf.h chain.h core.h gossip.h\
-	hostport.h map.h msg.h outbox.h report.h scratch.h slice.h tlv.h
+	hostport.h level.h map.h msg.h outbox.h report.h scratch.h slice.h tlv.h
 broker_sell.o: broker.h broker_state.h buf.h chain.h core.h gossip.h\
-	hostport.h map.h msg.h outbox.h scratch.h slice.h tlv.h
+	hostport.h level.h map.h msg.h outbox.h scratch.h slice.h tlv.h
 buf.o: buf.h slice.h
 caller.o: addr.h buf.h caller.h caller_state.h chain.h conn.h core.h die.h\
-	filter.h frame.h gate.h hub.h link.h log.h loop.h map.h msg.h outbox.h\
-	peers.h plb.h rng.h run.h sha256.h sink.h slice.h strangers.h tlv.h
-caller_wait.o: addr.h attrs.h buf.h caller.h caller_state.h chain.h conn.h\
-	core.h die.h filter.h frame.h gate.h hub.h link.h log.h loop.h map.h msg.h\
+	filter.h frame.h gate.h hub.h level.h link.h log.h loop.h map.h msg.h\
 	outbox.h peers.h plb.h rng.h run.h sha256.h sink.h slice.h strangers.h tlv.h
-channel.o: buf.h channel.h channel_core.h core.h crew.h frame.h msg.h\
+caller_wait.o: addr.h attrs.h buf.h caller.h caller_state.h chain.h conn.h\
+	core.h die.h filter.h frame.h gate.h hub.h level.h link.h log.h loop.h map.h\
+	msg.h outbox.h peers.h plb.h rng.h run.h sha256.h sink.h slice.h strangers.h\
+	tlv.h
+channel.o: buf.h channel.h channel_core.h core.h crew.h frame.h level.h msg.h\
 	outbox.h running.h slice.h tlv.h
-channel_run.o: buf.h channel.h channel_core.h core.h crew.h frame.h log.h\
+channel_run.o: buf.h channel.h channel_core.h core.h crew.h frame.h level.h\
 	msg.h outbox.h running.h slice.h tlv.h
-children.o: addr.h children.h die.h launch.h log.h loop.h msg.h net.h run.h\
-	slice.h tlv.h
-choose.o: buf.h chain.h choose.h class.h core.h exchange.h fenwick.h map.h\
-	market.h msg.h outbox.h queue.h reserve.h rng.h slice.h tlv.h
-class.o: attrs.h buf.h chain.h class.h core.h exchange.h fenwick.h map.h\
-	msg.h outbox.h queue.h slice.h tlv.h
+children.o: addr.h children.h die.h launch.h level.h log.h loop.h msg.h net.h\
+	run.h slice.h tlv.h
+choose.o: buf.h chain.h choose.h class.h core.h exchange.h fenwick.h level.h\
+	map.h market.h msg.h outbox.h queue.h reserve.h rng.h slice.h tlv.h
+class.o: attrs.h buf.h chain.h class.h core.h exchange.h fenwick.h level.h\
+	map.h msg.h outbox.h queue.h slice.h tlv.h
 conn.o: addr.h buf.h conn.h loop.h net.h slice.h
 contacts.o: buf.h contacts.h map.h slice.h
 crew.o: crew.h
 desk.o: acceptor.h addr.h buf.h conn.h contacts.h desk.h die.h discovery.h\
-	epmd.h log.h loop.h map.h msg.h net.h outbox.h registry.h slice.h tlv.h
+	epmd.h level.h log.h loop.h map.h msg.h net.h outbox.h registry.h slice.h\
+	tlv.h
 die.o: die.h escape.h
-discovery.o: buf.h contacts.h discovery.h discovery_state.h epmd.h log.h\
+discovery.o: buf.h contacts.h discovery.h discovery_state.h epmd.h level.h\
 	map.h msg.h outbox.h registry.h slice.h tlv.h
 discovery_answer.o: buf.h contacts.h discovery.h discovery_state.h epmd.h\
-	log.h map.h msg.h outbox.h registry.h slice.h tlv.h
+	level.h map.h msg.h outbox.h registry.h slice.h tlv.h
 dns.o: dns.h rng.h slice.h
 door.o: acceptor.h addr.h buf.h chain.h conn.h core.h die.h door.h\
-	door_state.h gate.h held.h hub.h launch.h link.h listener.h log.h loop.h\
-	map.h msg.h net.h outbox.h peers.h rng.h run.h sha256.h slice.h strangers.h\
-	tether.h tlv.h
-door_channel.o: acceptor.h addr.h buf.h chain.h conn.h core.h door.h\
-	door_state.h gate.h held.h hub.h launch.h link.h listener.h log.h loop.h\
-	map.h msg.h net.h outbox.h peers.h rng.h roll.h run.h sha256.h slice.h\
+	door_state.h gate.h held.h hub.h launch.h level.h link.h listener.h log.h\
+	loop.h map.h msg.h net.h outbox.h peers.h rng.h run.h sha256.h slice.h\
 	strangers.h tether.h tlv.h
-edition.o: attrs.h buf.h die.h edition.h held.h launch.h log.h loop.h msg.h\
-	offer.h slice.h tlv.h trial.h
+door_channel.o: acceptor.h addr.h buf.h chain.h conn.h core.h door.h\
+	door_state.h gate.h held.h hub.h launch.h level.h link.h listener.h log.h\
+	loop.h map.h msg.h net.h outbox.h peers.h rng.h roll.h run.h sha256.h\
+	slice.h strangers.h tether.h tlv.h
+edition.o: attrs.h buf.h die.h edition.h held.h launch.h level.h log.h loop.h\
+	msg.h offer.h slice.h tlv.h trial.h
 epmd.o: buf.h epmd.h slice.h
 epmd_module.o: epmd_module.h
 exchange.o: buf.h chain.h class.h core.h exchange.h exchange_state.h\
-	fenwick.h log.h map.h market.h match.h msg.h notice.h outbox.h queue.h\
+	fenwick.h level.h map.h market.h match.h msg.h notice.h outbox.h queue.h\
 	reserve.h rng.h slice.h tlv.h
 exchange_order.o: buf.h chain.h class.h core.h exchange.h exchange_state.h\
-	fenwick.h map.h market.h match.h msg.h notice.h outbox.h queue.h reserve.h\
-	rng.h slice.h tlv.h
+	fenwick.h level.h map.h market.h match.h msg.h notice.h outbox.h queue.h\
+	reserve.h rng.h slice.h tlv.h
 exchange_report.o: attrs.h buf.h chain.h class.h core.h exchange.h\
-	exchange_state.h fenwick.h map.h market.h msg.h outbox.h queue.h report.h\
-	reserve.h rng.h scratch.h slice.h tlv.h
+	exchange_state.h fenwick.h level.h map.h market.h msg.h outbox.h queue.h\
+	report.h reserve.h rng.h scratch.h slice.h tlv.h
 fenwick.o: fenwick.h
 filter.o: buf.h filter.h frame.h msg.h slice.h tlv.h
 frame.o: buf.h frame.h msg.h slice.h tlv.h
 gate.o: gate.h slice.h
-gossip.o: buf.h chain.h core.h gossip.h hostport.h map.h msg.h outbox.h\
-	scratch.h slice.h tlv.h
+gossip.o: buf.h chain.h core.h gossip.h hostport.h level.h map.h msg.h\
+	outbox.h scratch.h slice.h tlv.h
 held.o: die.h held.h launch.h
 hold.o: fenwick.h hold.h msg.h pick.h requests.h rng.h slice.h tlv.h
 hostport.o: hostport.h msg.h slice.h tlv.h
 hub.o: acceptor.h addr.h buf.h chain.h conn.h core.h die.h gate.h hub.h\
-	hub_link.h link.h log.h loop.h map.h msg.h net.h outbox.h peers.h rng.h\
-	run.h sha256.h slice.h strangers.h tlv.h
-hub_link.o: addr.h buf.h chain.h conn.h core.h gate.h hub.h hub_link.h link.h\
-	log.h loop.h map.h msg.h net.h outbox.h peers.h rng.h run.h sha256.h slice.h\
-	strangers.h tlv.h
-lambda-authority.o: addr.h alive.h authority.h buf.h chain.h children.h\
-	conn.h core.h die.h gate.h hub.h launch.h lines.h link.h log.h loop.h map.h\
-	msg.h net.h opt.h outbox.h peers.h rng.h run.h sha256.h slice.h strangers.h\
-	tlv.h
-lambda-bootstrap.o: addr.h asker.h bootstrap.h buf.h die.h latest.h launch.h\
-	log.h loop.h map.h msg.h opt.h outbox.h resolve.h run.h sink.h slice.h tlv.h
-lambda-broker.o: addr.h broker.h buf.h chain.h conn.h core.h die.h gate.h\
-	hub.h latest.h launch.h lines.h link.h log.h loop.h map.h msg.h net.h opt.h\
-	outbox.h peers.h rng.h run.h sha256.h sink.h slice.h strangers.h tlv.h
-lambda-call.o: addr.h attrs.h buf.h caller.h chain.h conn.h core.h die.h\
-	filter.h frame.h gate.h hub.h launch.h link.h log.h loop.h map.h msg.h net.h\
-	opt.h outbox.h peers.h plb.h proxies.h rng.h run.h sha256.h slice.h\
-	strangers.h tlv.h want.h
-lambda-channel.o: addr.h buf.h chain.h channel.h conn.h core.h die.h frame.h\
-	gate.h held.h hub.h launch.h link.h log.h loop.h map.h msg.h net.h opt.h\
-	outbox.h peers.h rng.h run.h sha256.h slice.h strangers.h tether.h tlv.h\
-	ucspi.h workers.h
-lambda-ctl.o: addr.h buf.h chain.h conn.h core.h die.h gate.h hub.h launch.h\
-	link.h log.h loop.h map.h msg.h opt.h outbox.h peers.h rng.h run.h sha256.h\
-	slice.h strangers.h tlv.h
-lambda-discovery.o: acceptor.h addr.h buf.h conn.h contacts.h desk.h die.h\
-	discovery.h epmd.h epmd_module.h launch.h lines.h log.h loop.h map.h msg.h\
-	net.h opt.h outbox.h registry.h replace.h run.h slice.h tlv.h
-lambda-exchange.o: addr.h buf.h chain.h conn.h core.h die.h exchange.h gate.h\
-	hub.h launch.h link.h log.h loop.h map.h msg.h net.h opt.h outbox.h peers.h\
+	hub_link.h level.h link.h log.h loop.h map.h msg.h net.h outbox.h peers.h\
 	rng.h run.h sha256.h slice.h strangers.h tlv.h
+hub_link.o: addr.h buf.h chain.h conn.h core.h gate.h hub.h hub_link.h\
+	level.h link.h log.h loop.h map.h msg.h net.h outbox.h peers.h rng.h run.h\
+	sha256.h slice.h strangers.h tlv.h
+lambda-authority.o: addr.h alive.h authority.h buf.h chain.h children.h\
+	conn.h core.h die.h gate.h hub.h launch.h level.h lines.h link.h log.h\
+	loop.h map.h msg.h net.h opt.h outbox.h peers.h rng.h run.h sha256.h slice.h\
+	strangers.h tlv.h
+lambda-bootstrap.o: addr.h asker.h bootstrap.h buf.h die.h latest.h launch.h\
+	level.h log.h loop.h map.h msg.h opt.h outbox.h resolve.h run.h sink.h\
+	slice.h tlv.h
+lambda-broker.o: addr.h broker.h buf.h chain.h conn.h core.h die.h gate.h\
+	hub.h latest.h launch.h level.h lines.h link.h log.h loop.h map.h msg.h\
+	net.h opt.h outbox.h peers.h rng.h run.h sha256.h sink.h slice.h strangers.h\
+	tlv.h
+lambda-call.o: addr.h attrs.h buf.h caller.h chain.h conn.h core.h die.h\
+	filter.h frame.h gate.h hub.h launch.h level.h link.h log.h loop.h map.h\
+	msg.h net.h opt.h outbox.h peers.h plb.h proxies.h rng.h run.h sha256.h\
+	slice.h strangers.h tlv.h want.h
+lambda-channel.o: addr.h buf.h chain.h channel.h conn.h core.h die.h frame.h\
+	gate.h held.h hub.h launch.h level.h link.h log.h loop.h map.h msg.h net.h\
+	opt.h outbox.h peers.h rng.h run.h sha256.h slice.h strangers.h tether.h\
+	tlv.h ucspi.h workers.h
+lambda-ctl.o: addr.h buf.h chain.h conn.h core.h die.h gate.h hub.h launch.h\
+	level.h link.h log.h loop.h map.h msg.h opt.h outbox.h peers.h rng.h run.h\
+	sha256.h slice.h strangers.h tlv.h
+lambda-discovery.o: acceptor.h addr.h buf.h conn.h contacts.h desk.h die.h\
+	discovery.h epmd.h epmd_module.h launch.h level.h lines.h log.h loop.h map.h\
+	msg.h net.h opt.h outbox.h registry.h replace.h run.h slice.h tlv.h
+lambda-exchange.o: addr.h buf.h chain.h conn.h core.h die.h exchange.h gate.h\
+	hub.h launch.h level.h link.h log.h loop.h map.h msg.h net.h opt.h outbox.h\
+	peers.h rng.h run.h sha256.h slice.h strangers.h tlv.h
 lambda-listener.o: addr.h attrs.h buf.h chain.h conn.h core.h die.h door.h\
-	edition.h epmd.h frame.h gate.h held.h hub.h launch.h link.h listener.h\
-	log.h loop.h map.h msg.h net.h offer.h opt.h outbox.h peers.h rng.h run.h\
-	sha256.h slice.h strangers.h tlv.h trial.h whereis.h
+	edition.h epmd.h frame.h gate.h held.h hub.h launch.h level.h link.h\
+	listener.h log.h loop.h map.h msg.h net.h offer.h opt.h outbox.h peers.h\
+	rng.h run.h sha256.h slice.h strangers.h tlv.h trial.h whereis.h
 lambda-plb.o: addr.h attrs.h buf.h chain.h conn.h core.h die.h gate.h hub.h\
-	launch.h link.h log.h loop.h map.h msg.h net.h opt.h outbox.h peers.h plb.h\
-	proxies.h rng.h run.h sha256.h slice.h strangers.h tlv.h want.h
-lambda-solo.o: addr.h die.h loop.h net.h opt.h run.h slice.h
+	launch.h level.h link.h log.h loop.h map.h msg.h net.h opt.h outbox.h\
+	peers.h plb.h proxies.h rng.h run.h sha256.h slice.h strangers.h tlv.h\
+	want.h
+lambda-solo.o: addr.h die.h loop.h net.h run.h slice.h
 latest.o: addr.h buf.h die.h latest.h loop.h map.h run.h sink.h slice.h
 launch.o: die.h launch.h
-lines.o: addr.h die.h lines.h log.h loop.h slice.h
+lines.o: addr.h die.h level.h lines.h log.h loop.h slice.h
 link.o: buf.h link.h msg.h sha256.h slice.h tlv.h
-listener.o: attrs.h buf.h core.h listener.h listener_state.h log.h map.h\
+listener.o: attrs.h buf.h core.h level.h listener.h listener_state.h map.h\
 	msg.h outbox.h slice.h tlv.h
-listener_share.o: buf.h core.h listener.h listener_state.h map.h msg.h\
-	outbox.h slice.h tlv.h
-log.o: die.h escape.h log.h
+listener_share.o: buf.h core.h level.h listener.h listener_state.h map.h\
+	msg.h outbox.h slice.h tlv.h
+log.o: die.h escape.h level.h log.h
 loop.o: die.h loop.h loop_state.h signals.h
 loop_timer.o: loop.h loop_state.h
 loop_watch.o: loop.h loop_state.h
 map.o: map.h slice.h
-market.o: buf.h chain.h class.h core.h exchange.h fenwick.h map.h market.h\
-	match.h msg.h outbox.h queue.h reserve.h rng.h slice.h tlv.h
-market_buy.o: buf.h chain.h class.h core.h exchange.h fenwick.h map.h\
-	market.h msg.h outbox.h queue.h reserve.h rng.h slice.h tlv.h
-market_exclude.o: buf.h chain.h class.h core.h exchange.h fenwick.h map.h\
-	market.h msg.h outbox.h queue.h reserve.h rng.h slice.h tlv.h
-match.o: buf.h chain.h choose.h class.h core.h exchange.h fenwick.h map.h\
+market.o: buf.h chain.h class.h core.h exchange.h fenwick.h level.h map.h\
 	market.h match.h msg.h outbox.h queue.h reserve.h rng.h slice.h tlv.h
+market_buy.o: buf.h chain.h class.h core.h exchange.h fenwick.h level.h map.h\
+	market.h msg.h outbox.h queue.h reserve.h rng.h slice.h tlv.h
+market_exclude.o: buf.h chain.h class.h core.h exchange.h fenwick.h level.h\
+	map.h market.h msg.h outbox.h queue.h reserve.h rng.h slice.h tlv.h
+match.o: buf.h chain.h choose.h class.h core.h exchange.h fenwick.h level.h\
+	map.h market.h match.h msg.h outbox.h queue.h reserve.h rng.h slice.h tlv.h
 msg.o: msg.h slice.h tlv.h
 msg_table.o: msg.h slice.h tlv.h
 net.o: addr.h net.h slice.h
-notice.o: buf.h chain.h class.h core.h exchange.h fenwick.h map.h market.h\
-	msg.h notice.h outbox.h queue.h reserve.h rng.h slice.h tlv.h
+notice.o: buf.h chain.h class.h core.h exchange.h fenwick.h level.h map.h\
+	market.h msg.h notice.h outbox.h queue.h reserve.h rng.h slice.h tlv.h
 offer.o: addr.h attrs.h buf.h held.h launch.h msg.h offer.h opt.h sha256.h\
 	slice.h tlv.h
 opt.o: addr.h buf.h die.h epmd.h msg.h opt.h slice.h tlv.h
-outbox.o: buf.h msg.h outbox.h slice.h tlv.h
+outbox.o: buf.h level.h msg.h outbox.h slice.h tlv.h
 patient.o: addr.h net.h patient.h slice.h
-peers.o: buf.h map.h msg.h outbox.h peers.h rng.h slice.h tlv.h
+peers.o: buf.h level.h map.h msg.h outbox.h peers.h rng.h slice.h tlv.h
 pick.o: attrs.h buf.h fenwick.h msg.h pick.h rng.h slice.h tlv.h
-plb.o: attrs.h buf.h core.h fenwick.h hold.h log.h msg.h outbox.h pick.h\
+plb.o: attrs.h buf.h core.h fenwick.h hold.h level.h msg.h outbox.h pick.h\
 	plb.h plb_core.h report.h requests.h rng.h scratch.h slice.h tlv.h
-plb_buy.o: buf.h core.h fenwick.h hold.h log.h msg.h outbox.h pick.h plb.h\
+plb_buy.o: buf.h core.h fenwick.h hold.h level.h msg.h outbox.h pick.h plb.h\
 	plb_core.h requests.h rng.h slice.h tlv.h
-plb_channel.o: buf.h core.h fenwick.h hold.h msg.h outbox.h pick.h plb.h\
-	plb_core.h requests.h rng.h slice.h tlv.h
-plb_run.o: attrs.h buf.h core.h fenwick.h hold.h msg.h outbox.h pick.h plb.h\
-	plb_core.h requests.h rng.h slice.h tlv.h
-plb_switch.o: attrs.h buf.h core.h fenwick.h hold.h log.h msg.h outbox.h\
+plb_channel.o: buf.h core.h fenwick.h hold.h level.h msg.h outbox.h pick.h\
+	plb.h plb_core.h requests.h rng.h slice.h tlv.h
+plb_run.o: attrs.h buf.h core.h fenwick.h hold.h level.h msg.h outbox.h\
 	pick.h plb.h plb_core.h requests.h rng.h slice.h tlv.h
-proxies.o: addr.h attrs.h buf.h die.h launch.h log.h msg.h proxies.h run.h\
-	slice.h tlv.h
+plb_switch.o: attrs.h buf.h core.h fenwick.h hold.h level.h msg.h outbox.h\
+	pick.h plb.h plb_core.h requests.h rng.h slice.h tlv.h
+proxies.o: addr.h attrs.h buf.h die.h launch.h level.h log.h msg.h proxies.h\
+	run.h slice.h tlv.h
 queue.o: chain.h queue.h
 registry.o: buf.h epmd.h map.h registry.h slice.h
 rendezvous.o: map.h msg.h rendezvous.h slice.h tlv.h
 replace.o: replace.h slice.h
-report.o: buf.h escape.h msg.h outbox.h report.h scratch.h slice.h tlv.h
+report.o: buf.h escape.h level.h msg.h outbox.h report.h scratch.h slice.h\
+	tlv.h
 requests.o: msg.h requests.h slice.h tlv.h
 reserve.o: chain.h reserve.h
 resolvconf.o: addr.h dns.h resolvconf.h rng.h slice.h
-resolve.o: addr.h bootstrap.h buf.h dns.h msg.h outbox.h resolve.h rng.h\
-	run.h slice.h tlv.h
-resolve_epmd.o: addr.h bootstrap.h buf.h epmd.h msg.h opt.h outbox.h\
+resolve.o: addr.h bootstrap.h buf.h dns.h level.h msg.h outbox.h resolve.h\
+	rng.h run.h slice.h tlv.h
+resolve_epmd.o: addr.h bootstrap.h buf.h epmd.h level.h msg.h opt.h outbox.h\
 	patient.h resolve.h slice.h tlv.h
 resolve_srv.o: addr.h dns.h patient.h resolvconf.h resolve.h rng.h run.h\
 	slice.h
@@ -850,56 +858,59 @@ sha256.o: sha256.h
 signals.o: die.h loop.h signals.h
 sink.o: buf.h loop.h sink.h slice.h
 strangers.o: strangers.h
-tether.o: addr.h die.h log.h net.h roll.h slice.h tether.h
+tether.o: addr.h die.h level.h log.h net.h roll.h slice.h tether.h
 tlv.o: slice.h tlv.h
 trial.o: buf.h launch.h loop.h msg.h slice.h tlv.h trial.h worker.h
 ucspi.o: ucspi.h
 want.o: addr.h attrs.h buf.h die.h msg.h opt.h slice.h tlv.h want.h
-whereis.o: addr.h buf.h conn.h die.h epmd.h log.h loop.h net.h opt.h slice.h\
-	whereis.h
+whereis.o: addr.h buf.h conn.h die.h epmd.h level.h log.h loop.h net.h opt.h\
+	slice.h whereis.h
 worker.o: buf.h launch.h loop.h msg.h slice.h tlv.h worker.h
 workers.o: addr.h args.h buf.h chain.h channel.h conn.h core.h die.h frame.h\
-	gate.h hub.h launch.h link.h log.h loop.h map.h msg.h outbox.h peers.h rng.h\
-	roll.h run.h sha256.h slice.h strangers.h tlv.h worker.h workers.h
+	gate.h hub.h launch.h level.h link.h log.h loop.h map.h msg.h outbox.h\
+	peers.h rng.h roll.h run.h sha256.h slice.h strangers.h tlv.h worker.h\
+	workers.h
 t/acceptor.o: acceptor.h addr.h loop.h net.h slice.h t/turns.h
 t/activate.o: addr.h die.h net.h slice.h
 t/addr.o: addr.h slice.h
 t/attrs.o: attrs.h buf.h msg.h slice.h tlv.h
 t/authority.o: authority.h authority_state.h buf.h chain.h core.h exchange.h\
-	gossip.h map.h msg.h outbox.h rendezvous.h scratch.h slice.h t/drive.h tlv.h
-t/bootstrap.o: bootstrap.h buf.h msg.h outbox.h slice.h tlv.h
-t/broker.o: broker.h broker_state.h buf.h chain.h core.h gossip.h map.h msg.h\
-	outbox.h scratch.h slice.h t/drive.h tlv.h
+	gossip.h level.h map.h msg.h outbox.h rendezvous.h scratch.h slice.h\
+	t/drive.h tlv.h
+t/bootstrap.o: bootstrap.h buf.h level.h msg.h outbox.h slice.h tlv.h
+t/broker.o: broker.h broker_state.h buf.h chain.h core.h gossip.h level.h\
+	map.h msg.h outbox.h scratch.h slice.h t/drive.h tlv.h
 t/buf.o: buf.h slice.h
-t/channel.o: buf.h channel.h core.h crew.h frame.h msg.h outbox.h slice.h\
-	tlv.h
+t/channel.o: buf.h channel.h core.h crew.h frame.h level.h msg.h outbox.h\
+	slice.h tlv.h
 t/conn.o: addr.h buf.h conn.h loop.h slice.h t/owner.h t/turns.h
 t/conn_end.o: addr.h buf.h conn.h loop.h net.h slice.h t/owner.h t/turns.h
 t/crew.o: crew.h
 t/desk.o: acceptor.h addr.h buf.h conn.h contacts.h desk.h discovery.h epmd.h\
-	log.h loop.h map.h msg.h net.h outbox.h registry.h slice.h t/turns.h tlv.h
-t/discovery.o: buf.h contacts.h discovery.h epmd.h log.h map.h msg.h outbox.h\
-	registry.h slice.h tlv.h
+	level.h log.h loop.h map.h msg.h net.h outbox.h registry.h slice.h t/turns.h\
+	tlv.h
+t/discovery.o: buf.h contacts.h discovery.h epmd.h level.h log.h map.h msg.h\
+	outbox.h registry.h slice.h tlv.h
 t/dns.o: dns.h rng.h slice.h
-t/drive.o: buf.h core.h msg.h outbox.h slice.h t/drive.h tlv.h
+t/drive.o: buf.h core.h level.h msg.h outbox.h slice.h t/drive.h tlv.h
 t/epmd.o: buf.h epmd.h map.h registry.h slice.h
-t/exchange.o: attrs.h buf.h core.h exchange.h msg.h outbox.h slice.h\
+t/exchange.o: attrs.h buf.h core.h exchange.h level.h msg.h outbox.h slice.h\
 	t/floor.h tlv.h
 t/exchanges.o: addr.h buf.h epmd.h slice.h
-t/fake.o: attrs.h buf.h core.h msg.h outbox.h plb.h slice.h t/drive.h\
+t/fake.o: attrs.h buf.h core.h level.h msg.h outbox.h plb.h slice.h t/drive.h\
 	t/fake.h tlv.h
 t/fenwick.o: fenwick.h rng.h
 t/field.o: msg.h slice.h t/sample.h tlv.h
 t/filter.o: buf.h filter.h frame.h msg.h rng.h slice.h tlv.h
-t/floor.o: attrs.h buf.h core.h exchange.h msg.h outbox.h slice.h t/floor.h\
-	tlv.h
+t/floor.o: attrs.h buf.h core.h exchange.h level.h msg.h outbox.h slice.h\
+	t/floor.h tlv.h
 t/frame.o: buf.h frame.h msg.h slice.h tlv.h
 t/gate.o: gate.h slice.h
 t/golden.o: msg.h slice.h t/golden.h tlv.h
 t/hex.o: msg.h slice.h t/hex.h tlv.h
 t/hold.o: fenwick.h hold.h msg.h pick.h requests.h rng.h slice.h tlv.h
 t/hostport.o: hostport.h msg.h slice.h tlv.h
-t/hub.o: addr.h buf.h chain.h conn.h core.h die.h gate.h hub.h link.h log.h\
+t/hub.o: addr.h buf.h chain.h conn.h core.h die.h gate.h hub.h level.h link.h\
 	loop.h map.h msg.h net.h outbox.h peers.h rng.h run.h sha256.h slice.h\
 	strangers.h tlv.h
 t/latest.o: buf.h latest.h loop.h map.h sink.h slice.h
@@ -907,79 +918,82 @@ t/launch.o: launch.h
 t/lines.o: addr.h lines.h loop.h slice.h
 t/link.o: buf.h link.h msg.h sha256.h slice.h tlv.h
 t/listen.o: addr.h die.h net.h slice.h
-t/listener.o: attrs.h buf.h core.h listener.h msg.h outbox.h slice.h tlv.h
-t/log.o: die.h log.h
+t/listener.o: attrs.h buf.h core.h level.h listener.h msg.h outbox.h slice.h\
+	tlv.h
+t/log.o: die.h level.h log.h
 t/loop.o: loop.h rng.h t/turns.h
 t/loop_watch.o: loop.h rng.h t/turns.h
 t/map.o: map.h rng.h slice.h
-t/match.o: attrs.h buf.h core.h exchange.h msg.h outbox.h slice.h t/floor.h\
-	tlv.h
-t/model.o: buf.h core.h exchange.h msg.h outbox.h rng.h slice.h t/world.h\
-	tlv.h
+t/match.o: attrs.h buf.h core.h exchange.h level.h msg.h outbox.h slice.h\
+	t/floor.h tlv.h
+t/model.o: buf.h core.h exchange.h level.h msg.h outbox.h rng.h slice.h\
+	t/world.h tlv.h
 t/msg.o: msg.h slice.h t/sample.h tlv.h
 t/net.o: addr.h net.h slice.h
 t/net_start.o: addr.h net.h slice.h
-t/notice.o: attrs.h buf.h core.h exchange.h msg.h outbox.h slice.h t/floor.h\
-	tlv.h
+t/notice.o: attrs.h buf.h core.h exchange.h level.h msg.h outbox.h slice.h\
+	t/floor.h tlv.h
 t/offer.o: attrs.h buf.h held.h launch.h msg.h offer.h slice.h tlv.h
-t/outbox.o: buf.h msg.h outbox.h slice.h tlv.h
+t/outbox.o: buf.h level.h msg.h outbox.h slice.h tlv.h
 t/owner.o: addr.h buf.h conn.h loop.h net.h slice.h t/owner.h t/turns.h
-t/peers.o: buf.h map.h msg.h outbox.h peers.h rng.h slice.h tlv.h
+t/peers.o: buf.h level.h map.h msg.h outbox.h peers.h rng.h slice.h tlv.h
 t/pick.o: attrs.h buf.h fenwick.h msg.h pick.h rng.h slice.h tlv.h
-t/plb.o: attrs.h buf.h core.h msg.h outbox.h plb.h slice.h t/drive.h t/fake.h\
-	tlv.h
-t/plb_channel.o: attrs.h buf.h core.h msg.h outbox.h plb.h slice.h t/drive.h\
+t/plb.o: attrs.h buf.h core.h level.h msg.h outbox.h plb.h slice.h t/drive.h\
 	t/fake.h tlv.h
-t/plb_chaos.o: buf.h core.h fenwick.h hold.h msg.h outbox.h pick.h plb.h\
-	plb_core.h requests.h rng.h slice.h tlv.h
-t/plb_end.o: buf.h core.h msg.h outbox.h plb.h slice.h t/drive.h t/fake.h\
-	tlv.h
-t/plb_run.o: buf.h core.h msg.h outbox.h plb.h slice.h t/drive.h t/fake.h\
-	tlv.h
-t/plb_switch.o: attrs.h buf.h core.h msg.h outbox.h plb.h slice.h t/drive.h\
+t/plb_channel.o: attrs.h buf.h core.h level.h msg.h outbox.h plb.h slice.h\
+	t/drive.h t/fake.h tlv.h
+t/plb_chaos.o: buf.h core.h fenwick.h hold.h level.h msg.h outbox.h pick.h\
+	plb.h plb_core.h requests.h rng.h slice.h tlv.h
+t/plb_end.o: buf.h core.h level.h msg.h outbox.h plb.h slice.h t/drive.h\
 	t/fake.h tlv.h
+t/plb_run.o: buf.h core.h level.h msg.h outbox.h plb.h slice.h t/drive.h\
+	t/fake.h tlv.h
+t/plb_switch.o: attrs.h buf.h core.h level.h msg.h outbox.h plb.h slice.h\
+	t/drive.h t/fake.h tlv.h
 t/proxies.o: addr.h attrs.h buf.h die.h msg.h proxies.h slice.h tlv.h
 t/replace.o: replace.h slice.h
-t/report.o: buf.h msg.h outbox.h report.h scratch.h slice.h tlv.h
+t/report.o: buf.h level.h msg.h outbox.h report.h scratch.h slice.h tlv.h
 t/requests.o: msg.h requests.h slice.h tlv.h
 t/resolvconf.o: addr.h dns.h resolvconf.h rng.h slice.h
 t/rng.o: rng.h
 t/roll.o: roll.h
 t/rows.o: addr.h broker.h buf.h chain.h channel.h conn.h core.h exchange.h\
-	frame.h gate.h hub.h link.h loop.h map.h msg.h outbox.h peers.h plb.h rng.h\
-	run.h running.h sha256.h slice.h strangers.h tlv.h
+	frame.h gate.h hub.h level.h link.h loop.h map.h msg.h outbox.h peers.h\
+	plb.h rng.h run.h running.h sha256.h slice.h strangers.h tlv.h
 t/run.o: addr.h run.h slice.h
 t/running.o: running.h
 t/sample.o: msg.h rng.h slice.h t/sample.h tlv.h
 t/sha256.o: sha256.h
-t/sim.o: buf.h channel.h core.h frame.h link.h map.h msg.h outbox.h peers.h\
-	rng.h sha256.h slice.h t/virtual/event.h t/virtual/net.h t/virtual/proc.h\
-	t/virtual/sim.h tlv.h
+t/sim.o: buf.h channel.h core.h frame.h level.h link.h map.h msg.h outbox.h\
+	peers.h rng.h sha256.h slice.h t/virtual/event.h t/virtual/net.h\
+	t/virtual/proc.h t/virtual/sim.h tlv.h
 t/sink.o: buf.h loop.h sink.h slice.h t/turns.h
-t/stranger.o: addr.h die.h log.h msg.h net.h slice.h tlv.h
+t/stranger.o: addr.h die.h level.h log.h msg.h net.h slice.h tlv.h
 t/strangers.o: strangers.h
 t/tlv.o: slice.h tlv.h
 t/trial.o: launch.h loop.h t/turns.h trial.h
 t/turns.o: loop.h t/turns.h
 t/wire.o: msg.h slice.h t/golden.h t/hex.h t/sample.h tlv.h
 t/worker.o: buf.h launch.h loop.h msg.h slice.h tlv.h worker.h
-t/world.o: attrs.h buf.h core.h exchange.h msg.h outbox.h slice.h t/world.h\
-	tlv.h
+t/world.o: attrs.h buf.h core.h exchange.h level.h msg.h outbox.h slice.h\
+	t/world.h tlv.h
 t/bench/bench.o: t/bench/bench.h
 t/bench/codec.o: msg.h slice.h t/bench/bench.h tlv.h
 t/bench/discovery.o: buf.h epmd.h slice.h t/bench/bench.h
-t/bench/exchange.o: buf.h core.h exchange.h msg.h outbox.h slice.h tlv.h
+t/bench/exchange.o: buf.h core.h exchange.h level.h msg.h outbox.h slice.h\
+	tlv.h
 t/bench/first.o: addr.h net.h slice.h t/bench/bench.h
 t/bench/links.o: addr.h buf.h link.h msg.h net.h run.h sha256.h slice.h\
 	t/bench/bench.h tlv.h
 t/bench/load.o: addr.h buf.h chain.h conn.h core.h die.h gate.h hub.h\
-	launch.h link.h loop.h map.h msg.h outbox.h peers.h plb.h rng.h run.h\
-	sha256.h slice.h strangers.h t/bench/bench.h tlv.h
+	launch.h level.h link.h loop.h map.h msg.h outbox.h peers.h plb.h rng.h\
+	run.h sha256.h slice.h strangers.h t/bench/bench.h tlv.h
 t/bench/loop.o: addr.h buf.h conn.h die.h loop.h net.h slice.h
-t/bench/plb.o: attrs.h buf.h core.h msg.h outbox.h plb.h slice.h tlv.h
+t/bench/plb.o: attrs.h buf.h core.h level.h msg.h outbox.h plb.h slice.h\
+	tlv.h
 t/bench/regain.o: addr.h buf.h chain.h conn.h core.h die.h gate.h hub.h\
-	launch.h link.h loop.h map.h msg.h outbox.h peers.h plb.h rng.h run.h\
-	sha256.h slice.h strangers.h t/bench/bench.h tlv.h
+	launch.h level.h link.h loop.h map.h msg.h outbox.h peers.h plb.h rng.h\
+	run.h sha256.h slice.h strangers.h t/bench/bench.h tlv.h
 t/bench/relay.o: t/bench/bench.h
 t/bench/sampler.o: fenwick.h rng.h t/bench/bench.h
 t/bench/spawn.o: t/bench/bench.h
@@ -988,59 +1002,61 @@ t/fuzz/fuzz_link.o: buf.h link.h msg.h sha256.h slice.h t/fuzz/fuzz.h tlv.h
 t/fuzz/fuzz_msg.o: msg.h slice.h t/fuzz/fuzz.h tlv.h
 t/fuzz/main.o: msg.h slice.h t/fuzz/fuzz.h t/hex.h tlv.h
 t/virtual/agent.o: broker.h broker_state.h buf.h chain.h channel.h core.h\
-	frame.h gossip.h link.h map.h msg.h outbox.h peers.h rng.h scratch.h\
+	frame.h gossip.h level.h link.h map.h msg.h outbox.h peers.h rng.h scratch.h\
 	sha256.h slice.h t/virtual/event.h t/virtual/net.h t/virtual/proc.h\
 	t/virtual/sim.h tlv.h
-t/virtual/census.o: buf.h channel.h core.h frame.h link.h map.h msg.h\
+t/virtual/census.o: buf.h channel.h core.h frame.h level.h link.h map.h msg.h\
 	outbox.h peers.h rng.h sha256.h slice.h t/virtual/census.h t/virtual/event.h\
 	t/virtual/net.h t/virtual/proc.h t/virtual/sim.h tlv.h
-t/virtual/check.o: buf.h channel.h core.h fenwick.h frame.h hold.h link.h\
-	map.h msg.h outbox.h peers.h pick.h plb.h plb_core.h requests.h rng.h\
+t/virtual/check.o: buf.h channel.h core.h fenwick.h frame.h hold.h level.h\
+	link.h map.h msg.h outbox.h peers.h pick.h plb.h plb_core.h requests.h rng.h\
 	sha256.h slice.h t/virtual/event.h t/virtual/net.h t/virtual/proc.h\
 	t/virtual/sim.h tlv.h
 t/virtual/entry.o: addr.h attrs.h buf.h chain.h channel.h conn.h core.h\
-	door.h frame.h gate.h held.h hub.h launch.h link.h listener.h loop.h map.h\
-	msg.h outbox.h peers.h rng.h run.h sha256.h slice.h strangers.h\
+	door.h frame.h gate.h held.h hub.h launch.h level.h link.h listener.h loop.h\
+	map.h msg.h outbox.h peers.h rng.h run.h sha256.h slice.h strangers.h\
 	t/virtual/event.h t/virtual/net.h t/virtual/proc.h t/virtual/sim.h tlv.h
 t/virtual/event.o: t/virtual/event.h
-t/virtual/fault.o: buf.h channel.h core.h frame.h link.h listener.h map.h\
-	msg.h outbox.h peers.h plb.h rng.h sha256.h slice.h t/virtual/event.h\
+t/virtual/fault.o: buf.h channel.h core.h frame.h level.h link.h listener.h\
+	map.h msg.h outbox.h peers.h plb.h rng.h sha256.h slice.h t/virtual/event.h\
 	t/virtual/net.h t/virtual/proc.h t/virtual/sim.h tlv.h
 t/virtual/ledger.o: attrs.h buf.h channel.h core.h exchange.h fenwick.h\
-	frame.h hold.h link.h listener.h map.h msg.h outbox.h peers.h pick.h plb.h\
-	plb_core.h requests.h rng.h sha256.h slice.h t/virtual/census.h\
+	frame.h hold.h level.h link.h listener.h map.h msg.h outbox.h peers.h pick.h\
+	plb.h plb_core.h requests.h rng.h sha256.h slice.h t/virtual/census.h\
 	t/virtual/event.h t/virtual/net.h t/virtual/proc.h t/virtual/sim.h tlv.h
-t/virtual/load.o: buf.h channel.h core.h frame.h link.h map.h msg.h outbox.h\
-	peers.h plb.h rng.h sha256.h slice.h t/virtual/event.h t/virtual/net.h\
-	t/virtual/proc.h t/virtual/sim.h tlv.h
+t/virtual/load.o: buf.h channel.h core.h frame.h level.h link.h map.h msg.h\
+	outbox.h peers.h plb.h rng.h sha256.h slice.h t/virtual/event.h\
+	t/virtual/net.h t/virtual/proc.h t/virtual/sim.h tlv.h
 t/virtual/net.o: buf.h map.h rng.h slice.h t/virtual/event.h t/virtual/net.h
 t/virtual/placing.o: authority.h authority_state.h buf.h chain.h channel.h\
-	core.h exchange.h frame.h gossip.h link.h map.h msg.h outbox.h peers.h\
-	rendezvous.h rng.h scratch.h sha256.h slice.h t/virtual/event.h\
+	core.h exchange.h frame.h gossip.h level.h link.h map.h msg.h outbox.h\
+	peers.h rendezvous.h rng.h scratch.h sha256.h slice.h t/virtual/event.h\
 	t/virtual/net.h t/virtual/proc.h t/virtual/sim.h tlv.h
-t/virtual/plan.o: attrs.h buf.h channel.h core.h frame.h link.h map.h msg.h\
+t/virtual/plan.o: attrs.h buf.h channel.h core.h frame.h level.h link.h map.h\
+	msg.h outbox.h peers.h rng.h sha256.h slice.h t/virtual/event.h\
+	t/virtual/net.h t/virtual/proc.h t/virtual/sim.h tlv.h
+t/virtual/proc.o: buf.h channel.h core.h frame.h level.h link.h map.h msg.h\
 	outbox.h peers.h rng.h sha256.h slice.h t/virtual/event.h t/virtual/net.h\
 	t/virtual/proc.h t/virtual/sim.h tlv.h
-t/virtual/proc.o: buf.h channel.h core.h frame.h link.h map.h msg.h outbox.h\
-	peers.h rng.h sha256.h slice.h t/virtual/event.h t/virtual/net.h\
-	t/virtual/proc.h t/virtual/sim.h tlv.h
 t/virtual/role.o: authority.h broker.h buf.h channel.h core.h exchange.h\
-	frame.h link.h map.h msg.h outbox.h peers.h plb.h rng.h sha256.h slice.h\
-	t/virtual/event.h t/virtual/net.h t/virtual/proc.h t/virtual/sim.h tlv.h
-t/virtual/settle.o: buf.h channel.h core.h frame.h link.h map.h msg.h\
+	frame.h level.h link.h map.h msg.h outbox.h peers.h plb.h rng.h sha256.h\
+	slice.h t/virtual/event.h t/virtual/net.h t/virtual/proc.h t/virtual/sim.h\
+	tlv.h
+t/virtual/settle.o: buf.h channel.h core.h frame.h level.h link.h map.h msg.h\
 	outbox.h peers.h rendezvous.h rng.h sha256.h slice.h t/virtual/census.h\
 	t/virtual/event.h t/virtual/net.h t/virtual/proc.h t/virtual/sim.h tlv.h
-t/virtual/staff.o: buf.h channel.h core.h frame.h link.h map.h msg.h outbox.h\
-	peers.h rng.h sha256.h slice.h t/virtual/event.h t/virtual/net.h\
+t/virtual/staff.o: buf.h channel.h core.h frame.h level.h link.h map.h msg.h\
+	outbox.h peers.h rng.h sha256.h slice.h t/virtual/event.h t/virtual/net.h\
 	t/virtual/proc.h t/virtual/sim.h tlv.h
-t/virtual/tie.o: buf.h channel.h core.h frame.h link.h map.h msg.h outbox.h\
-	peers.h rng.h sha256.h slice.h t/virtual/event.h t/virtual/net.h\
+t/virtual/tie.o: buf.h channel.h core.h frame.h level.h link.h map.h msg.h\
+	outbox.h peers.h rng.h sha256.h slice.h t/virtual/event.h t/virtual/net.h\
 	t/virtual/proc.h t/virtual/sim.h tlv.h
 t/virtual/trade.o: buf.h chain.h channel.h class.h core.h exchange.h\
-	exchange_state.h fenwick.h frame.h hold.h link.h listener.h listener_state.h\
-	map.h market.h msg.h outbox.h peers.h pick.h plb.h plb_core.h queue.h\
-	requests.h reserve.h rng.h sha256.h slice.h t/virtual/census.h\
-	t/virtual/event.h t/virtual/net.h t/virtual/proc.h t/virtual/sim.h tlv.h
-t/virtual/world.o: buf.h channel.h core.h frame.h link.h map.h msg.h outbox.h\
-	peers.h rng.h sha256.h slice.h t/virtual/census.h t/virtual/event.h\
+	exchange_state.h fenwick.h frame.h hold.h level.h link.h listener.h\
+	listener_state.h map.h market.h msg.h outbox.h peers.h pick.h plb.h\
+	plb_core.h queue.h requests.h reserve.h rng.h sha256.h slice.h\
+	t/virtual/census.h t/virtual/event.h t/virtual/net.h t/virtual/proc.h\
+	t/virtual/sim.h tlv.h
+t/virtual/world.o: buf.h channel.h core.h frame.h level.h link.h map.h msg.h\
+	outbox.h peers.h rng.h sha256.h slice.h t/virtual/census.h t/virtual/event.h\
 	t/virtual/net.h t/virtual/proc.h t/virtual/sim.h tlv.h

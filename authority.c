@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "authority_state.h"
-#include "log.h"
 
 /* Life. */
 

@@ -4,7 +4,6 @@
 
 #include "authority_state.h"
 #include "hostport.h"
-#include "log.h"
 #include "rendezvous.h"
 
 struct slice

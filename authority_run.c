@@ -4,7 +4,6 @@
 
 #include "authority_state.h"
 #include "hostport.h"
-#include "log.h"
 
 static struct run *
 run_of(const struct authority *a, uint32_t tag)

@@ -4,7 +4,6 @@
 
 #include "broker_state.h"
 #include "hostport.h"
-#include "log.h"
 
 /* Life. */
 

@@ -4,7 +4,6 @@
 
 #include "broker_state.h"
 #include "hostport.h"
-#include "log.h"
 
 /*
  * A node of this host is known as long as a listener names it. One elsewhere is

@@ -4,7 +4,6 @@
 #include <stdlib.h>
 
 #include "channel_core.h"
-#include "log.h"
 
 static int
 tell(struct channel *c, unsigned act, uint32_t worker, uint64_t value)

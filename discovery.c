@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "discovery_state.h"
-#include "log.h"
 
 struct discovery *
 discovery_new(const struct discovery_config *config)

@@ -1,7 +1,6 @@
 #include <string.h>
 
 #include "discovery_state.h"
-#include "log.h"
 
 /* What was put together goes out, in one write. Where it could not be: as if
  * the answer were lost on the way. */

@@ -3,7 +3,6 @@
 #include <stdlib.h>
 
 #include "exchange_state.h"
-#include "log.h"
 #include "match.h"
 #include "notice.h"
 

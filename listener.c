@@ -5,7 +5,6 @@
 
 #include "attrs.h"
 #include "listener_state.h"
-#include "log.h"
 
 static struct slice
 keep(struct slice s)

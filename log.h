@@ -14,12 +14,7 @@
 
 #include <stdarg.h>
 
-enum log_level {
-	LOG_ERROR, /* something failed and will stay so until somebody acts */
-	LOG_INFO,  /* what an administrator wants to see (the default) */
-	LOG_DEBUG, /* -v: each connection */
-	LOG_TRACE  /* -vv: each message */
-};
+#include "level.h"
 
 #define LOG_LINE_MAX 1024 /* bytes of a line, longer ones are cut with ... */
 

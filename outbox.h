@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "buf.h"
+#include "level.h"
 #include "msg.h"
 
 enum act_kind {

@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "attrs.h"
-#include "log.h"
 #include "plb_core.h"
 #include "report.h"
 

@@ -2,7 +2,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "log.h"
 #include "plb_core.h"
 
 uint64_t

@@ -2,7 +2,6 @@
 #include <string.h>
 
 #include "attrs.h"
-#include "log.h"
 #include "plb_core.h"
 
 /* From one version to another: what satisfies the new constraints is acquired

@@ -15,7 +15,6 @@
 
 #include "die.h"
 #include "hub.h"
-#include "log.h"
 #include "net.h"
 
 /*
