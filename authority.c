@@ -161,29 +161,31 @@ on_inspect(struct authority *a, int64_t now, struct peer *p,
 	return authority_inspect(a, p, &m->u.inspect);
 }
 
+typedef int message_fn(struct authority *, int64_t now, struct peer *,
+    const struct msg *);
+
+static message_fn *const handlers[] = {
+	[MSG_PEERS] = on_peers,
+	[MSG_SUBSCRIBE] = on_subscribe,
+	[MSG_UNSUBSCRIBE] = on_unsubscribe,
+	[MSG_EXCHANGES] = on_exchanges,
+	[MSG_INSPECT] = on_inspect,
+};
+
 static int
 message(void *core, int64_t now, uint32_t handle, const struct msg *m)
 {
-	static const struct {
-		enum msg_type type;
-		int (*fn)(struct authority *, int64_t, struct peer *,
-		    const struct msg *);
-	} handlers[] = {
-		{ MSG_PEERS, on_peers }, { MSG_SUBSCRIBE, on_subscribe },
-		{ MSG_UNSUBSCRIBE, on_unsubscribe },
-		{ MSG_EXCHANGES, on_exchanges }, { MSG_INSPECT, on_inspect },
-	};
 	struct authority *a = core;
 	struct peer *p = gossip_peer(&a->gossip, handle);
-	size_t i;
 
 	if (p == NULL)
 		return 0;
-	for (i = 0; i < sizeof(handlers) / sizeof(handlers[0]); i++)
-		if (handlers[i].type == m->type)
-			return handlers[i].fn(a, now, p, m);
-	errno = EPROTO;
-	return -1;
+	if (m->type >= sizeof(handlers) / sizeof(handlers[0]) ||
+	    handlers[m->type] == NULL) {
+		errno = EPROTO;
+		return -1;
+	}
+	return handlers[m->type](a, now, p, m);
 }
 
 /* The clock. */

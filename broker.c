@@ -256,32 +256,38 @@ on_drain(struct broker *b, int64_t now, struct peer *p, const struct msg *m)
 	return p->place == NULL ? 0 : broker_exchange_drain(b, now, p);
 }
 
+typedef int message_fn(struct broker *, int64_t now, struct peer *,
+    const struct msg *);
+
+static message_fn *const handlers[] = {
+	[MSG_PEERS] = on_peers,
+	[MSG_EXCHANGES] = on_exchanges,
+	[MSG_SELL] = on_sell,
+	[MSG_BUY] = on_buy,
+	[MSG_CANCEL] = on_cancel,
+	[MSG_FILL] = on_fill,
+	[MSG_RELEASE] = on_release,
+	[MSG_OFFERS] = on_offers,
+	[MSG_WAITING] = on_waiting,
+	[MSG_REFUSE] = on_refuse,
+	[MSG_DRAIN] = on_drain,
+	[MSG_INSPECT] = on_inspect,
+};
+
 static int
 message(void *core, int64_t now, uint32_t handle, const struct msg *m)
 {
-	static const struct {
-		enum msg_type type;
-		int (*fn)(struct broker *, int64_t, struct peer *,
-		    const struct msg *);
-	} handlers[] = {
-		{ MSG_SELL, on_sell }, { MSG_BUY, on_buy },
-		{ MSG_FILL, on_fill }, { MSG_WAITING, on_waiting },
-		{ MSG_CANCEL, on_cancel }, { MSG_RELEASE, on_release },
-		{ MSG_OFFERS, on_offers }, { MSG_REFUSE, on_refuse },
-		{ MSG_EXCHANGES, on_exchanges }, { MSG_PEERS, on_peers },
-		{ MSG_DRAIN, on_drain }, { MSG_INSPECT, on_inspect },
-	};
 	struct broker *b = core;
 	struct peer *p = gossip_peer(&b->gossip, handle);
-	size_t i;
 
 	if (p == NULL)
 		return 0;
-	for (i = 0; i < sizeof(handlers) / sizeof(handlers[0]); i++)
-		if (handlers[i].type == m->type)
-			return handlers[i].fn(b, now, p, m);
-	errno = EPROTO;
-	return -1;
+	if (m->type >= sizeof(handlers) / sizeof(handlers[0]) ||
+	    handlers[m->type] == NULL) {
+		errno = EPROTO;
+		return -1;
+	}
+	return handlers[m->type](b, now, p, m);
 }
 
 /* The clock. */

@@ -259,8 +259,8 @@ client_message(struct channel *c, int64_t now, const struct msg *m)
 	case MSG_ABANDON:
 		return channel_on_abandon(c, now, &m->u.abandon);
 	default:
-		/* Nothing that runs here depends on a client's fail. */
-		return 0;
+		errno = EPROTO;
+		return -1;
 	}
 }
 
@@ -301,13 +301,10 @@ on_waiting(struct channel *c, int64_t now, const struct msg_waiting *m)
 	return changed ? tell_waiting(c) : 0;
 }
 
+/* The answer to the connect that was forwarded first. */
 static int
-listener_message(struct channel *c, int64_t now, const struct msg *m)
+on_answer(struct channel *c, const struct msg *m)
 {
-	if (m->type == MSG_WAITING)
-		return on_waiting(c, now, &m->u.waiting);
-	if (m->type == MSG_DRAIN)
-		return channel_drain(c, now);
 	if (c->asked == 0) {
 		errno = EPROTO;
 		return -1;
@@ -316,6 +313,23 @@ listener_message(struct channel *c, int64_t now, const struct msg *m)
 	if (m->type == MSG_DEMAND)
 		return on_demand(c, &m->u.demand);
 	return channel_to_client(c, m);
+}
+
+static int
+listener_message(struct channel *c, int64_t now, const struct msg *m)
+{
+	switch (m->type) {
+	case MSG_WAITING:
+		return on_waiting(c, now, &m->u.waiting);
+	case MSG_DRAIN:
+		return channel_drain(c, now);
+	case MSG_DEMAND:
+	case MSG_REFUSE:
+		return on_answer(c, m);
+	default:
+		errno = EPROTO;
+		return -1;
+	}
 }
 
 /* The driver's side. */

@@ -34,8 +34,9 @@ struct core_ops {
 	    const struct peer_info *);
 	/* It is gone, whatever the reason, the core's own ACT_CLOSE too. */
 	void (*down)(void *core, int64_t now, uint32_t peer);
-	/* A message that msg_allowed() lets through. -1 with errno: close the
-	 * peer (down() follows). */
+	/* A message that msg_allowed() lets through. -1 with errno (EPROTO for
+	 * one that the core has no use for): close the peer, and down()
+	 * follows. */
 	int (*message)(void *core, int64_t now, uint32_t peer,
 	    const struct msg *);
 	/* A DIAL_ONCE, or an adopted link with a tag, did not come up. NULL

@@ -247,17 +247,16 @@ on_inspect(struct exchange *x, int64_t now, struct peer *p,
 	return exchange_report(x, now, p->handle, msg->u.inspect.what);
 }
 
-static const struct {
-	enum msg_type type;
-	int (*handle)(struct exchange *, int64_t now, struct peer *,
-	    const struct msg *);
-} handlers[] = {
-	{ MSG_SELL, exchange_sell },
-	{ MSG_BUY, exchange_buy },
-	{ MSG_CANCEL, exchange_cancel },
-	{ MSG_RELEASE, exchange_release },
-	{ MSG_DRAIN, on_drain },
-	{ MSG_INSPECT, on_inspect },
+typedef int message_fn(struct exchange *, int64_t now, struct peer *,
+    const struct msg *);
+
+static message_fn *const handlers[] = {
+	[MSG_SELL] = exchange_sell,
+	[MSG_BUY] = exchange_buy,
+	[MSG_CANCEL] = exchange_cancel,
+	[MSG_RELEASE] = exchange_release,
+	[MSG_DRAIN] = on_drain,
+	[MSG_INSPECT] = on_inspect,
 };
 
 /* Messages come many at a time from one peer. */
@@ -274,16 +273,13 @@ exchange_message(void *core, int64_t now, uint32_t handle,
     const struct msg *msg)
 {
 	struct exchange *x = core;
-	struct peer *p;
-	size_t i;
+	struct peer *p = find_peer(x, handle);
 
-	p = find_peer(x, handle);
-	if (p == NULL || !msg_allowed(msg->type, p->role, ROLE_EXCHANGE))
+	if (p == NULL || !msg_allowed(msg->type, p->role, ROLE_EXCHANGE) ||
+	    msg->type >= sizeof(handlers) / sizeof(handlers[0]) ||
+	    handlers[msg->type] == NULL)
 		return fail(EPROTO);
-	for (i = 0; i < sizeof(handlers) / sizeof(handlers[0]); i++)
-		if (handlers[i].type == msg->type)
-			return handlers[i].handle(x, now, p, msg);
-	return 0;
+	return handlers[msg->type](x, now, p, msg);
 }
 
 /* Time. */

@@ -415,23 +415,45 @@ on_refuse(struct listener *l, const struct msg_refuse *m)
 }
 
 static int
+channel_message(struct listener *l, int64_t now, struct chan *c,
+    const struct msg *m)
+{
+	switch (m->type) {
+	case MSG_CONNECT:
+		return on_connect(l, now, c, &m->u.connect);
+	case MSG_RETURN:
+		return on_return(l, c, &m->u.giveback);
+	default:
+		errno = EPROTO;
+		return -1;
+	}
+}
+
+static int
+broker_message(struct listener *l, int64_t now, const struct msg *m)
+{
+	switch (m->type) {
+	case MSG_WAITING:
+		return listener_on_waiting(l, now, &m->u.waiting);
+	case MSG_REFUSE:
+		return on_refuse(l, &m->u.refuse);
+	default:
+		errno = EPROTO;
+		return -1;
+	}
+}
+
+static int
 listener_message(void *core, int64_t now, uint32_t peer, const struct msg *m)
 {
 	struct listener *l = core;
 	struct chan *c = by_peer(l, peer);
 
-	if (c != NULL && m->type == MSG_CONNECT)
-		return on_connect(l, now, c, &m->u.connect);
-	if (c != NULL && m->type == MSG_RETURN)
-		return on_return(l, c, &m->u.giveback);
-	if (peer == l->broker && m->type == MSG_WAITING)
-		return listener_on_waiting(l, now, &m->u.waiting);
-	if (peer == l->broker && m->type == MSG_REFUSE)
-		return on_refuse(l, &m->u.refuse);
-	if (c == NULL && peer != l->broker)
-		return 0; /* its link outlives the channel by a moment */
-	errno = EPROTO;
-	return -1;
+	if (c != NULL)
+		return channel_message(l, now, c, m);
+	if (peer == l->broker)
+		return broker_message(l, now, m);
+	return 0; /* a channel's link outlives it by a moment */
 }
 
 /* The end of a turn. */
