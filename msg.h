@@ -334,7 +334,8 @@ extern const struct schema schema_peer_item, schema_contact,
     schema_reservation, schema_attrs, schema_constraints, schema_seller;
 
 const struct msg_row *msg_row(unsigned type);
-const struct msg_row *msg_rows(size_t *n); /* all, for tests and man pages */
+/* Walk all messages by type, from NULL to NULL: for tests and man pages. */
+const struct msg_row *msg_row_next(const struct msg_row *);
 const char *msg_name(unsigned type);
 const char *role_name(unsigned role);
 

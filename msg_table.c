@@ -247,75 +247,66 @@ static const struct msg_path inspect_paths[] = {
 static const struct msg_path report_paths[] = {
     { AUTHORITY | BROKER | EXCHANGE | PLB, CTL }, END };
 
-static const struct msg_row rows[] = {
-	{ MSG_ALIVE, { "alive", no_fields, 0, 0 }, NULL },
-	{ MSG_HELLO, SCHEMA("hello", hello_fields, msg_hello), NULL },
-	{ MSG_PROOF, SCHEMA("proof", proof_fields, msg_proof), NULL },
-	{ MSG_PEERS, SCHEMA("peers", peers_fields, msg_peers), peers_paths },
-	{ MSG_SUBSCRIBE, SCHEMA("subscribe", subscribe_fields, msg_subscribe),
-	    subscribe_paths },
-	{ MSG_UNSUBSCRIBE,
-	    SCHEMA("unsubscribe", subscribe_fields, msg_subscribe),
-	    subscribe_paths },
-	{ MSG_EXCHANGES, SCHEMA("exchanges", exchanges_fields, msg_exchanges),
-	    exchanges_paths },
-	{ MSG_SELL, SCHEMA("sell", sell_fields, msg_sell), sell_paths },
-	{ MSG_BUY, SCHEMA("buy", buy_fields, msg_buy), buy_paths },
-	{ MSG_CANCEL, SCHEMA("cancel", cancel_fields, msg_cancel),
-	    order_paths },
-	{ MSG_FILL, SCHEMA("fill", fill_fields, msg_fill), fill_paths },
-	{ MSG_RELEASE, SCHEMA("release", release_fields, msg_release),
-	    buy_paths },
-	{ MSG_OFFERS, SCHEMA("offers", offers_fields, msg_offers),
-	    offers_paths },
-	{ MSG_WAITING, SCHEMA("waiting", waiting_fields, msg_waiting),
-	    waiting_paths },
-	{ MSG_CONNECT, SCHEMA("connect", connect_fields, msg_connect),
-	    connect_paths },
-	{ MSG_DEMAND, SCHEMA("demand", tokens_fields, msg_demand),
-	    demand_paths },
-	{ MSG_REFUSE, SCHEMA("refuse", refuse_fields, msg_refuse),
-	    refuse_paths },
-	{ MSG_RETURN, SCHEMA("return", tokens_fields, msg_demand),
-	    connect_paths },
-	{ MSG_REQUEST, SCHEMA("request", request_fields, msg_request),
-	    request_paths },
-	{ MSG_REPLY, SCHEMA("reply", reply_fields, msg_reply), reply_paths },
-	{ MSG_FAIL, SCHEMA("fail", fail_fields, msg_fail), reply_paths },
-	{ MSG_ABANDON, SCHEMA("abandon", abandon_fields, msg_abandon),
-	    request_paths },
-	{ MSG_DRAIN, { "drain", no_fields, 0, 0 }, drain_paths },
-	{ MSG_INSPECT, SCHEMA("inspect", inspect_fields, msg_inspect),
-	    inspect_paths },
-	{ MSG_REPORT, SCHEMA("report", report_fields, msg_report),
-	    report_paths },
-};
+/* A row is a message's type, name, fields, struct, and paths. */
+#define MESSAGE(type, name, fields, s, paths) \
+	[type] = { type, SCHEMA(name, fields, s), paths }
 
-/* rows[] by type, plus one; 0 where there is none. */
-static const unsigned char row_of[MSG_REPORT + 1] = {
-	[MSG_ALIVE] = 1, [MSG_HELLO] = 2, [MSG_PROOF] = 3, [MSG_PEERS] = 4,
-	[MSG_SUBSCRIBE] = 5, [MSG_UNSUBSCRIBE] = 6, [MSG_EXCHANGES] = 7,
-	[MSG_SELL] = 8, [MSG_BUY] = 9, [MSG_CANCEL] = 10, [MSG_FILL] = 11,
-	[MSG_RELEASE] = 12, [MSG_OFFERS] = 13, [MSG_WAITING] = 14,
-	[MSG_CONNECT] = 15, [MSG_DEMAND] = 16, [MSG_REFUSE] = 17,
-	[MSG_RETURN] = 18, [MSG_REQUEST] = 19, [MSG_REPLY] = 20,
-	[MSG_FAIL] = 21, [MSG_ABANDON] = 22, [MSG_DRAIN] = 23,
-	[MSG_INSPECT] = 24, [MSG_REPORT] = 25,
+static const struct msg_row rows[] = { /* by type; no name: no message */
+	[MSG_ALIVE] = { MSG_ALIVE, { "alive", no_fields, 0, 0 }, NULL },
+	MESSAGE(MSG_HELLO, "hello", hello_fields, msg_hello, NULL),
+	MESSAGE(MSG_PROOF, "proof", proof_fields, msg_proof, NULL),
+	MESSAGE(MSG_PEERS, "peers", peers_fields, msg_peers, peers_paths),
+	MESSAGE(MSG_SUBSCRIBE, "subscribe", subscribe_fields, msg_subscribe,
+	    subscribe_paths),
+	MESSAGE(MSG_UNSUBSCRIBE, "unsubscribe", subscribe_fields,
+	    msg_subscribe, subscribe_paths),
+	MESSAGE(MSG_EXCHANGES, "exchanges", exchanges_fields, msg_exchanges,
+	    exchanges_paths),
+	MESSAGE(MSG_SELL, "sell", sell_fields, msg_sell, sell_paths),
+	MESSAGE(MSG_BUY, "buy", buy_fields, msg_buy, buy_paths),
+	MESSAGE(MSG_CANCEL, "cancel", cancel_fields, msg_cancel, order_paths),
+	MESSAGE(MSG_FILL, "fill", fill_fields, msg_fill, fill_paths),
+	MESSAGE(MSG_RELEASE, "release", release_fields, msg_release,
+	    buy_paths),
+	MESSAGE(MSG_OFFERS, "offers", offers_fields, msg_offers, offers_paths),
+	MESSAGE(MSG_WAITING, "waiting", waiting_fields, msg_waiting,
+	    waiting_paths),
+	MESSAGE(MSG_CONNECT, "connect", connect_fields, msg_connect,
+	    connect_paths),
+	MESSAGE(MSG_DEMAND, "demand", tokens_fields, msg_demand, demand_paths),
+	MESSAGE(MSG_REFUSE, "refuse", refuse_fields, msg_refuse, refuse_paths),
+	MESSAGE(MSG_RETURN, "return", tokens_fields, msg_demand,
+	    connect_paths),
+	MESSAGE(MSG_REQUEST, "request", request_fields, msg_request,
+	    request_paths),
+	MESSAGE(MSG_REPLY, "reply", reply_fields, msg_reply, reply_paths),
+	MESSAGE(MSG_FAIL, "fail", fail_fields, msg_fail, reply_paths),
+	MESSAGE(MSG_ABANDON, "abandon", abandon_fields, msg_abandon,
+	    request_paths),
+	[MSG_DRAIN] = { MSG_DRAIN, { "drain", no_fields, 0, 0 }, drain_paths },
+	MESSAGE(MSG_INSPECT, "inspect", inspect_fields, msg_inspect,
+	    inspect_paths),
+	MESSAGE(MSG_REPORT, "report", report_fields, msg_report,
+	    report_paths),
 };
 
 const struct msg_row *
 msg_row(unsigned type)
 {
-	if (type >= LEN(row_of) || row_of[type] == 0)
+	if (type >= LEN(rows) || rows[type].schema.name == NULL)
 		return NULL;
-	return &rows[row_of[type] - 1];
+	return &rows[type];
 }
 
 const struct msg_row *
-msg_rows(size_t *n)
+msg_row_next(const struct msg_row *row)
 {
-	*n = LEN(rows);
-	return rows;
+	size_t i = row == NULL ? 0 : (size_t)(row - rows) + 1;
+
+	for (; i < LEN(rows); i++)
+		if (rows[i].schema.name != NULL)
+			return &rows[i];
+	return NULL;
 }
 
 const char *

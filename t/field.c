@@ -28,13 +28,12 @@ collect(void **state)
 	static const struct schema *const groups[] = { &schema_peer_item,
 		&schema_contact, &schema_reservation, &schema_attrs,
 		&schema_constraints, &schema_seller };
-	const struct msg_row *rows;
-	size_t i, n;
+	const struct msg_row *row = NULL;
+	size_t i;
 
 	(void)state;
-	rows = msg_rows(&n);
-	for (i = 0; i < n; i++)
-		schemas[nschemas++] = &rows[i].schema;
+	while ((row = msg_row_next(row)) != NULL)
+		schemas[nschemas++] = &row->schema;
 	for (i = 0; i < LEN(groups); i++)
 		schemas[nschemas++] = groups[i];
 	return 0;

@@ -53,25 +53,25 @@ test_table(void **state)
 	static const struct schema *const groups[] = { &schema_peer_item,
 		&schema_contact, &schema_reservation, &schema_attrs,
 		&schema_constraints, &schema_seller };
-	const struct msg_row *rows;
+	const struct msg_row *row = NULL, *other;
 	const struct msg_path *path;
-	size_t i, j, n, found;
-	unsigned type;
+	size_t i, n = 0, found;
+	unsigned type, last = 0;
 
 	(void)state;
 	for (i = 0; i < LEN(groups); i++)
 		check_fields(groups[i]);
-	rows = msg_rows(&n);
-	for (i = 0; i < n; i++) {
-		check_fields(&rows[i].schema);
-		assert_true(i == 0 || rows[i].type > rows[i - 1].type);
-		assert_ptr_equal(msg_row(rows[i].type), &rows[i]);
-		assert_string_equal(msg_name(rows[i].type),
-		    rows[i].schema.name);
-		for (j = 0; j < i; j++)
-			assert_string_not_equal(rows[i].schema.name,
-			    rows[j].schema.name);
-		for (path = rows[i].paths; path != NULL && path->from != 0;
+	for (; (row = msg_row_next(row)) != NULL; n++) {
+		check_fields(&row->schema);
+		assert_true(row->type > last);
+		last = row->type;
+		assert_ptr_equal(msg_row(row->type), row);
+		assert_string_equal(msg_name(row->type), row->schema.name);
+		for (other = msg_row_next(NULL); other != row;
+		    other = msg_row_next(other))
+			assert_string_not_equal(row->schema.name,
+			    other->schema.name);
+		for (path = row->paths; path != NULL && path->from != 0;
 		    path++)
 			assert_true(path->to != 0 &&
 			    path->from < 1u << ROLE_COUNT &&
@@ -167,18 +167,16 @@ test_ids(void **state)
 static void
 test_round_trips(void **state)
 {
-	const struct msg_row *rows;
+	const struct msg_row *row = NULL;
 	struct msg m;
-	size_t i, n;
 	int k;
 
 	(void)state;
-	rows = msg_rows(&n);
-	for (i = 0; i < n; i++)
+	while ((row = msg_row_next(row)) != NULL)
 		for (k = 0; k < 500; k++) {
 			sample_reset();
-			m.type = rows[i].type;
-			sample_fill(&rows[i].schema, &m.u, k % 4 == 0);
+			m.type = row->type;
+			sample_fill(&row->schema, &m.u, k % 4 == 0);
 			sample_round_trip(&m);
 		}
 }

@@ -151,12 +151,11 @@ print_limits(void)
 int
 main(void)
 {
-	const struct msg_row *rows;
-	size_t n, i;
+	const struct msg_row *row = NULL;
+	size_t i;
 
-	rows = msg_rows(&n);
-	for (i = 0; i < n; i++)
-		print_message(&rows[i]);
+	while ((row = msg_row_next(row)) != NULL)
+		print_message(row);
 	for (i = 0; i < ngroups; i++) {
 		printf("group %s\n", groups[i]->name);
 		print_fields(groups[i]);
