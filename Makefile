@@ -668,8 +668,8 @@ authority_report.o: authority.h authority_state.h buf.h chain.h core.h\
 authority_run.o: authority.h authority_state.h buf.h chain.h core.h\
 	exchange.h gossip.h hostport.h level.h map.h msg.h outbox.h scratch.h\
 	slice.h tlv.h
-bootstrap.o: addr.h bootstrap.h buf.h die.h level.h log.h map.h msg.h\
-	outbox.h slice.h tlv.h
+bootstrap.o: addr.h bootstrap.h buf.h level.h map.h msg.h outbox.h slice.h\
+	tlv.h
 broker.o: broker.h broker_state.h buf.h chain.h core.h gossip.h hostport.h\
 	level.h map.h msg.h outbox.h scratch.h slice.h tlv.h
 broker_buy.o: broker.h broker_state.h buf.h chain.h core.h gossip.h level.h\

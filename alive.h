@@ -2,9 +2,9 @@
 #define ALIVE_H
 
 /*
- * Keeps a name registered with the EPMD of this host, as a hidden node's: for as
- * long as the connection on which it was asked for stands. Without an EPMD, and
- * when it is gone or says no, it tries again with a growing delay; that is
+ * Keeps a name registered with the EPMD of this host, as a hidden node's: for
+ * as long as the connection on which it was asked for stands. Without an EPMD,
+ * and when it is gone or says no, it tries again with a growing delay; that is
  * logged when it changes, not each time.
  */
 

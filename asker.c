@@ -187,7 +187,8 @@ fork_child(int (*fn)(const char *), const char *what, int *fd)
 	}
 	if (pid == 0)
 		child(p[1], fn, what);
-	/* Here as well: whoever is first. */
+	/* Parent and child both set it, so neither depends on the other's
+	 * timing. */
 	setpgid(pid, pid);
 	close(p[1]);
 	*fd = p[0];

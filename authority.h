@@ -41,13 +41,17 @@ struct authority *authority_new(const struct id *own, uint64_t seed,
 void authority_free(struct authority *);
 struct outbox *authority_out(struct authority *);
 
+/* A line of input: dial it for ever. 0, or -1 as outbox_act(). */
 int authority_bootstrap(struct authority *, int64_t now, struct slice address);
 
-/* -x module=address: somebody else runs it; ours to announce, for ever. */
+/* -x module=address: somebody else runs it; ours to announce, for ever. 0, or
+ * -1 with ENOMEM, ENOBUFS at AUTHORITY_MODULES_MAX, ERANGE where the address is
+ * over ADDRESS_MAX, or as outbox_act(). */
 int authority_announce(struct authority *, int64_t now, struct slice module,
     struct slice address);
 
-/* The process of the tag listens there; or it has ended, or could not start. */
+/* The process of the tag listens there: 0, or -1 as outbox_act(). Or it has
+ * ended, or could not start. */
 int authority_started(struct authority *, int64_t now, uint32_t tag,
     struct slice address);
 void authority_ended(struct authority *, int64_t now, uint32_t tag);

@@ -95,6 +95,7 @@ struct authority {
 
 /* authority.c */
 
+/* Call tick() at that time, or before. */
 void authority_due(struct authority *, int64_t at);
 
 /* authority_module.c */

@@ -6,8 +6,6 @@
 
 #include "addr.h"
 #include "bootstrap.h"
-#include "die.h"
-#include "log.h"
 #include "map.h"
 
 #define NAME_LEN_MAX 253
@@ -377,9 +375,9 @@ take_address(struct bootstrap *b, struct given *g, const char *text)
 	return 0;
 }
 
-/* Add the addresses that do not bear the stamp of this answer: 0, or 1 when there
- * is no room for all of them. The first wrong line, or what else is wrong, goes
- * to reason. */
+/* Add the addresses that do not bear the stamp of this answer: 0, or 1 when
+ * there is no room for all of them. The first wrong line, or what else is
+ * wrong, goes to reason. */
 static int
 collect(struct bootstrap *b, struct given *g, struct slice lines,
     char reason[BOOTSTRAP_REASON_MAX])
@@ -434,7 +432,7 @@ answered(struct bootstrap *b, struct source *s)
 			return;
 	b->stopped = 1;
 	outbox_act(&b->out, ACT_STOP, 0,
-	    b->entries.n > 0 ? 0 : EXIT_TEMPORARY, slice_str(""));
+	    b->entries.n > 0 ? 0 : BOOTSTRAP_NOTHING, slice_str(""));
 }
 
 /* A failure that gave nothing says nothing of what there was. */
@@ -549,9 +547,8 @@ ask_all(struct bootstrap *b)
 }
 
 void
-bootstrap_again(struct bootstrap *b, int64_t now)
+bootstrap_again(struct bootstrap *b)
 {
-	(void)now;
 	ask_all(b);
 }
 

@@ -9,10 +9,10 @@
  *
  * An address that none of the sources gave before is printed at once; all are
  * printed again each interval. A source that fails keeps what it gave last; why
- * it fails is logged when that changes. An answer of the DNS or of a command may
- * be a part of the whole: an address that is missing from it stays until it is
- * missing from BOOTSTRAP_MISSED_MAX answers in a row. One that gives addresses
- * and then fails is such an answer too.
+ * it fails is logged when that changes. An answer of the DNS or of a command
+ * may be a part of the whole: an address that is missing from it stays until it
+ * is missing from BOOTSTRAP_MISSED_MAX answers in a row. One that gives
+ * addresses and then fails is such an answer too.
  */
 
 #include <stdint.h>
@@ -24,7 +24,8 @@
 #define BOOTSTRAP_ADDRESSES_MAX 4096 /* of a source */
 #define BOOTSTRAP_REASON_MAX	256
 #define BOOTSTRAP_MISSED_MAX	3
-#define BOOTSTRAP_TTL_MIN_MS	1000 /* between two questions, whatever the TTL */
+#define BOOTSTRAP_TTL_MIN_MS	1000 /* between questions, whatever the TTL */
+#define BOOTSTRAP_NOTHING	111  /* the exit code when no source gave any */
 
 enum bootstrap_kind {
 	BOOTSTRAP_STATIC, /* IP:PORT */
@@ -44,8 +45,8 @@ enum bootstrap_act {
 
 struct bootstrap;
 
-/* once: -1: ACT_STOP comes when every source has answered, with 0, or with 111
- * when none gave anything. NULL with ENOMEM. */
+/* once: -1: ACT_STOP comes when every source has answered, with 0, or with
+ * BOOTSTRAP_NOTHING. NULL with ENOMEM. */
 struct bootstrap *bootstrap_new(uint64_t seed, int64_t interval_ms, int once);
 void bootstrap_free(struct bootstrap *);
 struct outbox *bootstrap_out(struct bootstrap *);
@@ -58,8 +59,8 @@ enum bootstrap_kind bootstrap_kind(const struct bootstrap *, int number);
 const char *bootstrap_what(const struct bootstrap *, int number);
 
 /* All that the source gives, an address a line; empty lines and those that
- * begin with '#' are passed over, what is no address is reported, and so is that
- * there is none. but: what is wrong nonetheless, or NULL. */
+ * begin with '#' are passed over, what is no address is reported, and so is
+ * that there is none. but: what is wrong nonetheless, or NULL. */
 void bootstrap_result(struct bootstrap *, int number, struct slice lines,
     const char *but);
 /* lines: what it gave before it failed, or nothing. */
@@ -77,7 +78,7 @@ void bootstrap_ttl(struct bootstrap *, int64_t now, int number,
     int64_t ttl_ms);
 
 /* Ask all sources now (SIGHUP). */
-void bootstrap_again(struct bootstrap *, int64_t now);
+void bootstrap_again(struct bootstrap *);
 
 int bootstrap_tick(struct bootstrap *, int64_t now);
 int64_t bootstrap_deadline(const struct bootstrap *);

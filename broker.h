@@ -49,7 +49,7 @@ struct broker *broker_new(const struct id *own, uint64_t seed,
 void broker_free(struct broker *);
 struct outbox *broker_out(struct broker *);
 
-/* A line of bootstrap output: dial it for ever. */
+/* A line of bootstrap output: dial it for ever. 0, or -1 as outbox_act(). */
 int broker_bootstrap(struct broker *, int64_t now, struct slice address);
 
 /* The name of the host's node, for reports; the pointer must stay good. NULL:
@@ -59,7 +59,8 @@ void broker_name(struct broker *, const char *node);
 /* SIGTERM: it says nothing of links that are lost from now on. */
 void broker_stop(struct broker *);
 
-/* All contacts known, a BROKER_CONTACT each into the outbox. */
+/* All contacts known, a BROKER_CONTACT each into the outbox: 0, or -1 as
+ * outbox_act(). */
 int broker_contacts(struct broker *);
 
 #endif

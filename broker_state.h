@@ -136,7 +136,7 @@ struct broker {
 /* broker.c */
 
 struct slice broker_host(const struct broker *); /* may be empty */
-void broker_due(struct broker *, int64_t at);
+void broker_due(struct broker *, int64_t at); /* call tick() by then */
 
 /* broker_module.c */
 

@@ -183,11 +183,11 @@ pump(void *arg)
 	left = send_records(c);
 	plb_look(c->plb, &v);
 	if ((left || c->ready) && plb_room(c->plb) == 0) {
-		plb_want(c->plb, caller_now(c), 2 * v.in_flight + 1);
+		plb_want(c->plb, 2 * v.in_flight + 1);
 		hub_deliver(c->hub);
 	}
 	if (c->ended && buf_len(&c->in) == 0) {
-		plb_want_only(c->plb, caller_now(c), v.in_flight + v.queued);
+		plb_want_only(c->plb, v.in_flight + v.queued);
 		if (c->filter.running == 0)
 			finish(c, c->filter.failed > 0 ? EXIT_TEMPORARY : 0);
 	}
@@ -216,7 +216,7 @@ read_input(struct caller *c)
 		log_error("unable to read standard input: %s",
 		    strerror(errno));
 		if (!c->o->filter) {
-			caller_quit(c, EXIT_TEMPORARY); /* not with half a body */
+			caller_quit(c, EXIT_TEMPORARY); /* half a body */
 			return;
 		}
 		c->status = EXIT_TEMPORARY;

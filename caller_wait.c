@@ -79,7 +79,8 @@ caller_offers(struct caller *c, const struct msg_offers *m)
 	    "%s/%zu is not exported; on offer: %s", c->o->function,
 	    c->o->nargs, has);
 	if (c->unknown.slot == 0)
-		loop_timer(c->hub->loop, &c->unknown, caller_now(c) + UNKNOWN_MS);
+		loop_timer(c->hub->loop, &c->unknown,
+		    caller_now(c) + UNKNOWN_MS);
 }
 
 /* Time is up, and no seller of the function has come. */

@@ -257,7 +257,7 @@ client_message(struct channel *c, int64_t now, const struct msg *m)
 	case MSG_REQUEST:
 		return channel_on_request(c, now, &m->u.request);
 	case MSG_ABANDON:
-		return channel_on_abandon(c, now, &m->u.abandon);
+		return channel_on_abandon(c, &m->u.abandon);
 	default:
 		errno = EPROTO;
 		return -1;

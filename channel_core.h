@@ -59,8 +59,7 @@ void channel_free_token(struct channel *);
 /* channel_run.c */
 int channel_on_request(struct channel *, int64_t now,
     const struct msg_request *);
-int channel_on_abandon(struct channel *, int64_t now,
-    const struct msg_abandon *);
+int channel_on_abandon(struct channel *, const struct msg_abandon *);
 /* The client is gone: all but casts is abandoned. */
 void channel_abandon_all(struct channel *);
 /* Times that are up; idle workers beyond what is held. */

@@ -196,11 +196,10 @@ channel_on_request(struct channel *c, int64_t now, const struct msg_request *q)
 }
 
 int
-channel_on_abandon(struct channel *c, int64_t now, const struct msg_abandon *m)
+channel_on_abandon(struct channel *c, const struct msg_abandon *m)
 {
 	struct running *r = running_find(&c->running, m->id);
 
-	(void)now;
 	if (r == NULL || r->answered || r->abandoned)
 		return 0;
 	r->abandoned = 1;

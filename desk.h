@@ -27,7 +27,7 @@ struct desk {
 	size_t nsockets;
 	struct timer tick;
 	int full;	    /* not accepting until a client is closed */
-	int error;	    /* errno of why the last client was not served, or 0 */
+	int error;	    /* errno of the last refusal to serve; 0: none */
 	size_t answers_max; /* DESK_ANSWERS_MAX, but in a test */
 	size_t answers;	    /* bytes of lists to clients that are still there */
 	int over;	    /* it was said that they are too many */

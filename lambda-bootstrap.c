@@ -137,8 +137,9 @@ resolve_file(struct program *p, int number)
 	if (bytes == NULL) {
 		/* Whatever is there next is a change. */
 		memset(&p->seen[number], 0, sizeof(p->seen[number]));
-		bootstrap_failed(p->core, number, slice_str(""), errno == EINVAL ?
-		    "it is not a regular file" : strerror(errno));
+		bootstrap_failed(p->core, number, slice_str(""),
+		    errno == EINVAL ? "it is not a regular file" :
+		    strerror(errno));
 		return;
 	}
 	bootstrap_result(p->core, number, slice_of(bytes, len), NULL);
@@ -322,7 +323,7 @@ on_hup(void *arg, int signo)
 	struct program *p = arg;
 
 	(void)signo;
-	bootstrap_again(p->core, loop_now(p->loop));
+	bootstrap_again(p->core);
 	loop_later(p->loop, &p->deliver);
 }
 

@@ -33,8 +33,8 @@ void lines_init(struct lines *, struct loop *, int fd,
     void (*line)(void *, const char *, size_t, unsigned long), void *arg);
 void lines_stop(struct lines *);
 
-/* Read a regular file again from its start (SIGHUP): 1, or 0 when it cannot be
- * read twice. */
+/* Read a regular file again from its start (SIGHUP): 1; 0 if it is not at its
+ * end, or not seekable. */
 int lines_again(struct lines *);
 
 /*

@@ -48,7 +48,8 @@ struct listener *listener_new(const struct id *own, uint64_t seed,
 void listener_free(struct listener *);
 struct outbox *listener_out(struct listener *);
 
-/* New code: attributes change, channels started before it drain. */
+/* New code: attributes change, channels started before it drain. 0, or -1 with
+ * ENOMEM, or as outbox_send(). */
 int listener_publish(struct listener *, int64_t now, struct slice attrs);
 
 /* The Erlang node's distribution address is another one, empty where it has

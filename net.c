@@ -309,9 +309,9 @@ net_passed(void)
 	return (int)n;
 }
 
-/* The name; where it is nobody's, one that bears another name of ours (a unit of
- * systemd has one name for all of its sockets); where no name of ours is there
- * at all, any. */
+/* The name; where it is nobody's, one that bears another name of ours (a unit
+ * of systemd has one name for all of its sockets); where no name of ours is
+ * there at all, any. */
 int
 net_inherited(const char *name, enum net_kind kind)
 {

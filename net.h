@@ -54,8 +54,8 @@ int net_remote(int fd, struct addr *);
  * A listening socket of this kind passed by LISTEN_FDS (sd_listen_fds(3)), the
  * first of several: of those by that name in LISTEN_FDNAMES. Where there is
  * none, of those by another name that programs here look for; where there is
- * none either, or name is NULL, of all. -1 when there is no such socket for this
- * process. Adopted already.
+ * none either, or name is NULL, of all. -1 when there is no such socket for
+ * this process. Adopted already.
  */
 enum net_kind {
 	NET_UNIX,

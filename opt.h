@@ -3,7 +3,8 @@
 
 /*
  * Option values that several programs take, checked in one way: each of these
- * dies (100) with a sentence that names the option and what it takes.
+ * but opt_version() dies (100) with a sentence that names the option and what
+ * it takes.
  */
 
 #include <stdint.h>
@@ -40,8 +41,8 @@ const char *opt_name(const char *what, const char *arg);
 int opt_epmd_port(void);
 
 /* The version that -V gives: itself, or for "@file" the first word of the file,
- * put into buf (OPT_VERSION_MAX bytes do). NULL with errno when the file cannot
- * be read; NULL, too, for NULL. */
+ * put into buf (OPT_VERSION_MAX bytes do). NULL for NULL; NULL with errno when
+ * the file cannot be read. */
 #define OPT_VERSION_MAX (NAME_BYTES_MAX + 2)
 const char *opt_version(const char *given, char *buf, size_t size);
 

@@ -60,6 +60,9 @@ void peers_free(struct peers *);
  */
 int peers_want(struct peers *, int64_t now, struct slice address, enum dial,
     uint32_t tag);
+
+/* Forget the address at once, so that it is dialled no more. A link to it
+ * stays. It need not be known. */
 void peers_unwant(struct peers *, struct slice address);
 
 /* The next address to dial now: 1 with address and tag (it counts as being

@@ -388,9 +388,8 @@ plb_room(const struct plb *p)
 }
 
 void
-plb_want(struct plb *p, int64_t now, uint64_t n)
+plb_want(struct plb *p, uint64_t n)
 {
-	(void)now;
 	if (n > p->capacity)
 		n = p->capacity;
 	if (n > p->wanted)
@@ -398,9 +397,8 @@ plb_want(struct plb *p, int64_t now, uint64_t n)
 }
 
 void
-plb_want_only(struct plb *p, int64_t now, uint64_t n)
+plb_want_only(struct plb *p, uint64_t n)
 {
-	(void)now;
 	if (n < p->wanted)
 		p->wanted = n;
 }

@@ -74,11 +74,13 @@ struct outbox *plb_out(struct plb *);
 /* How many requests would be sent at once: tokens free of queued requests. */
 uint64_t plb_room(const struct plb *);
 
-/* Want n in all (up to capacity) at least, because there is so much to do. */
-void plb_want(struct plb *, int64_t now, uint64_t n);
+/* Want n in all at least, or the capacity if that is less, because there is so
+ * much to do. This and the next cannot fail: what is to be bought follows in
+ * tick(). */
+void plb_want(struct plb *, uint64_t n);
 
 /* Want no more than n in all from now on: input has ended. */
-void plb_want_only(struct plb *, int64_t now, uint64_t n);
+void plb_want_only(struct plb *, uint64_t n);
 
 /*
  * Buy by other constraints from now on (SIGHUP). What is held of sellers that

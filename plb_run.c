@@ -158,6 +158,7 @@ plb_on_connect(struct plb *p, int64_t now, uint32_t peer, const struct msg *m)
 	uint64_t quantity = m->u.connect.quantity, room;
 	char why[REASON_MAX];
 
+	(void)now;
 	if (c == NULL) {
 		errno = EPROTO;
 		return -1;
@@ -177,7 +178,7 @@ plb_on_connect(struct plb *p, int64_t now, uint32_t peer, const struct msg *m)
 	c->owed = quantity - room;
 	if (room > 0)
 		return grant(p, c, room);
-	plb_want(p, now, plb_held(p) + 1);
+	plb_want(p, plb_held(p) + 1);
 	if (refuse(p, peer, 0, "there is no more for now") == -1)
 		return -1;
 	return plb_trouble_tell(p, c);
@@ -313,12 +314,12 @@ try_send(struct plb *p, int64_t now, struct request *r, const struct msg *m)
 }
 
 static void
-want_for_queue(struct plb *p, int64_t now)
+want_for_queue(struct plb *p)
 {
-	plb_want(p, now, p->hold.in_flight + p->queue.n);
+	plb_want(p, p->hold.in_flight + p->queue.n);
 }
 
-/* A request that is to be sent later or again: 0, or it was failed. */
+/* Keep a request to send it later, or again. Without memory it fails. */
 static void
 put_off(struct plb *p, int64_t now, struct request *r, const struct msg *m)
 {
@@ -328,7 +329,7 @@ put_off(struct plb *p, int64_t now, struct request *r, const struct msg *m)
 	}
 	if (r->deadline != 0 && p->expire == NEVER)
 		p->expire = now + EXPIRE_MS;
-	want_for_queue(p, now);
+	want_for_queue(p);
 }
 
 /* Note the client's request: at the end of the queue. NULL with errno. */
@@ -480,7 +481,7 @@ run_again(struct plb *p, int64_t now, struct request *r, int ran)
 	request_prepend(&p->requests, &p->queue, REQUEST_PLACE, r);
 	if (r->deadline != 0 && p->expire == NEVER)
 		p->expire = now + EXPIRE_MS;
-	want_for_queue(p, now);
+	want_for_queue(p);
 }
 
 int

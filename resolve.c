@@ -51,8 +51,8 @@ resolve_print(const struct addrinfo *list, int port)
 	return n;
 }
 
-int
-resolve_host(const char *host, int port)
+static int
+print_host(const char *host, int port)
 {
 	struct addrinfo want, *list;
 	int error, n;
@@ -89,7 +89,7 @@ resolve_target(const struct dns_srv *s)
 		dot = "";
 #endif
 	snprintf(name, sizeof(name), "%s%s", s->target, dot);
-	return resolve_host(name, s->port);
+	return print_host(name, s->port);
 }
 
 static int
@@ -128,7 +128,7 @@ resolve_dns(const char *what)
 	if (colon == NULL)
 		return resolve_service(what);
 	snprintf(name, sizeof(name), "%.*s", (int)(colon - what), what);
-	return resolve_host(name, (int)strtol(colon + 1, NULL, 10)) > 0 ? 0 : 1;
+	return print_host(name, (int)strtol(colon + 1, NULL, 10)) > 0 ? 0 : 1;
 }
 
 int

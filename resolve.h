@@ -15,12 +15,12 @@
 
 #include <stdint.h>
 
-/* NAME:PORT: every address of the host; NAME: where its SRV records, or those of
- * _lambda._tcp.NAME, point. */
+/* NAME:PORT: every address of the host; NAME: where its SRV records, or those
+ * of _lambda._tcp.NAME, point. */
 int resolve_dns(const char *what);
 
-/* NODE[@HOST]: every address of that host (this one), with the port that its EPMD
- * says the node has. */
+/* NODE[@HOST]: every address of that host (this one), with the port that its
+ * EPMD says the node has. */
 int resolve_epmd(const char *what);
 
 /* Becomes the command: does not return but when that fails. */
@@ -34,13 +34,11 @@ struct dns_answer;
 /* Prints every address of the list, with that port: how many. */
 int resolve_print(const struct addrinfo *, int port);
 
-/* The same of the host; -1 after having said why there are none. */
-int resolve_host(const char *host, int port);
-
 /* Asks the servers of /etc/resolv.conf, which it reads, for the SRV records of
  * the name: 0 with at least one, or -1 after having said why there are none. */
 int resolve_srv(struct dns_answer *, const char *name);
 
+/* Prints a #why line, cut where it is longer than BOOTSTRAP_REASON_MAX. */
 void resolve_why(const char *fmt, ...);
 
 #endif

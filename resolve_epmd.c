@@ -75,8 +75,8 @@ explain(int error)
 }
 
 /*
- * Any of the host's addresses has an EPMD that knows the node's port. At which of
- * them the node listens it does not know: all are printed.
+ * Any of the host's addresses has an EPMD that knows the node's port. At which
+ * of them the node listens it does not know: all are printed.
  */
 static int
 ask_host(const struct addrinfo *list, const char *node)

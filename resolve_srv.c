@@ -87,8 +87,8 @@ ask_tcp(const struct question *q, const struct addr *server,
 	return r;
 }
 
-/* One server, once: 0 when it knows, be it that there is no such name; 1 when it
- * says that it does not, -1 when it says nothing of use. */
+/* One server, once: 0 when it knows, be it that there is no such name; 1 when
+ * it says that it does not, -1 when it says nothing of use. */
 static int
 ask_server(const struct question *q, const struct addr *server,
     struct dns_answer *a)

@@ -63,7 +63,8 @@ receive_buffer(int fd, int size)
 	setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
 }
 
-/* A client that says this; of a small receive buffer, where it does not read. */
+/* A client that says this; of a small receive buffer, where it does not read.
+ * */
 static int
 client(struct slice says, int small)
 {

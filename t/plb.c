@@ -391,8 +391,8 @@ test_constraints(void **state)
 	fake_begin(1);
 	fake_end();
 	buf_init(&c, 1024);
-	assert_int_equal(constraints_build(&c, "2.1+", NULL, NULL, 0, &why, &which),
-	    0);
+	assert_int_equal(constraints_build(&c, "2.1+", NULL, NULL, 0, &why,
+	    &which), 0);
 	memset(&config, 0, sizeof(config));
 	config.module = slice_str("m");
 	config.capacity = 2;

@@ -27,16 +27,16 @@ test_want(void **state)
 	(void)state;
 	fake_begin(2);
 	one = fake_channel(1, 2);
-	plb_want(plb, fake.now, 1);
+	plb_want(plb, 1);
 	drive_tick(&fake);
 	fake_nothing();
-	plb_want(plb, fake.now, 5);
+	plb_want(plb, 5);
 	drive_tick(&fake);
 	fake_bought(3, 2, 2);
-	plb_want(plb, fake.now, 5000);
+	plb_want(plb, 5000);
 	drive_tick(&fake);
 	fake_bought(998, 2, 2);
-	plb_want_only(plb, fake.now, 1);
+	plb_want_only(plb, 1);
 	drive_tick(&fake);
 	fake_returned(one, 1);
 	fake_bought(0, 2, 1);
@@ -61,7 +61,7 @@ test_surplus(void **state)
 	one = fake_channel(1, 1);
 	assert_int_equal(fake_request(0, 1, "f"), 0);
 	id = fake_sent(one);
-	plb_want_only(plb, fake.now, 0);
+	plb_want_only(plb, 0);
 	drive_tick(&fake);
 	fake_nothing();
 	assert_int_equal(fake_reply(one, id, 1), 0);
@@ -83,7 +83,7 @@ test_wanted_no_more(void **state)
 	fake_fill(1, 2, 5);
 	one = fake_link(1);
 	fake_connected(one, 1, 2, 5);
-	plb_want_only(plb, fake.now, 0);
+	plb_want_only(plb, 0);
 	drive_tick(&fake);
 	fake_bought(0, 0, 0);
 	fake_fill(2, 2, 6);

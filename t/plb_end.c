@@ -148,7 +148,7 @@ test_fixed(void **state)
 	drive_wait(&fake, 60000);
 	fake_nothing();
 	/* More is wanted, and asked for at once. */
-	plb_want(plb, fake.now, 5);
+	plb_want(plb, 5);
 	drive_tick(&fake);
 	asked(PEER, 1);
 	fake_nothing();

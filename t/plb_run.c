@@ -181,11 +181,11 @@ test_owed(void **state)
 	drive_forget(&fake);
 	drive_tick(&fake);
 	assert_false(drive_sent(&fake, CLIENT, MSG_DEMAND, &m));
-	plb_want(plb, fake.now, 5);
+	plb_want(plb, 5);
 	fake_channel(2, 4);
 	fake_nothing();
 	assert_int_equal(asked(CLIENT, 2), 2);
-	plb_want(plb, fake.now, 50);
+	plb_want(plb, 50);
 	fake_channel(3, 45);
 	fake_nothing();
 }
