@@ -650,15 +650,15 @@ clean:
 # Header dependencies, as t/deps.sh writes and checks them; nothing follows.
 
 acceptor.o: acceptor.h addr.h level.h log.h loop.h net.h slice.h
-addr.o: addr.h slice.h
+addr.o: addr.h fail.h slice.h
 alive.o: addr.h alive.h buf.h die.h epmd.h level.h log.h loop.h net.h opt.h\
 	slice.h
 args.o: args.h msg.h slice.h tlv.h
 asker.o: asker.h buf.h loop.h slice.h
 attrs.o: attrs.h buf.h msg.h slice.h tlv.h
-attrs_build.o: attrs.h buf.h msg.h slice.h tlv.h
+attrs_build.o: attrs.h buf.h fail.h msg.h slice.h tlv.h
 authority.o: authority.h authority_state.h buf.h chain.h core.h exchange.h\
-	gossip.h level.h map.h msg.h outbox.h scratch.h slice.h tlv.h
+	fail.h gossip.h level.h map.h msg.h outbox.h scratch.h slice.h tlv.h
 authority_module.o: authority.h authority_state.h buf.h chain.h core.h\
 	exchange.h gossip.h hostport.h level.h map.h msg.h outbox.h rendezvous.h\
 	scratch.h slice.h tlv.h
@@ -666,27 +666,27 @@ authority_report.o: authority.h authority_state.h buf.h chain.h core.h\
 	exchange.h gossip.h level.h map.h msg.h outbox.h report.h scratch.h slice.h\
 	tlv.h
 authority_run.o: authority.h authority_state.h buf.h chain.h core.h\
-	exchange.h gossip.h hostport.h level.h map.h msg.h outbox.h scratch.h\
+	exchange.h fail.h gossip.h hostport.h level.h map.h msg.h outbox.h scratch.h\
 	slice.h tlv.h
-bootstrap.o: addr.h bootstrap.h buf.h level.h map.h msg.h outbox.h slice.h\
-	tlv.h
-broker.o: broker.h broker_state.h buf.h chain.h core.h gossip.h hostport.h\
-	level.h map.h msg.h outbox.h scratch.h slice.h tlv.h
+bootstrap.o: addr.h bootstrap.h buf.h fail.h level.h map.h msg.h outbox.h\
+	slice.h tlv.h
+broker.o: broker.h broker_state.h buf.h chain.h core.h fail.h gossip.h\
+	hostport.h level.h map.h msg.h outbox.h scratch.h slice.h tlv.h
 broker_buy.o: broker.h broker_state.h buf.h chain.h core.h gossip.h level.h\
 	map.h msg.h outbox.h scratch.h slice.h tlv.h
 broker_contact.o: broker.h broker_state.h buf.h chain.h core.h gossip.h\
 	hostport.h level.h map.h msg.h outbox.h scratch.h slice.h tlv.h
 broker_fill.o: broker.h broker_state.h buf.h chain.h core.h gossip.h level.h\
 	map.h msg.h outbox.h scratch.h slice.h tlv.h
-broker_module.o: broker.h broker_state.h buf.h chain.h core.h gossip.h\
+broker_module.o: broker.h broker_state.h buf.h chain.h core.h fail.h gossip.h\
 	hostport.h level.h map.h msg.h outbox.h scratch.h slice.h tlv.h
-broker_order.o: broker.h broker_state.h buf.h chain.h core.h gossip.h level.h\
-	map.h msg.h outbox.h scratch.h slice.h tlv.h
+broker_order.o: broker.h broker_state.h buf.h chain.h core.h fail.h gossip.h\
+	level.h map.h msg.h outbox.h scratch.h slice.h tlv.h
 broker_report.o: broker.h broker_state.h buf.h chain.h core.h gossip.h\
 	hostport.h level.h map.h msg.h outbox.h report.h scratch.h slice.h tlv.h
 broker_sell.o: broker.h broker_state.h buf.h chain.h core.h gossip.h\
 	hostport.h level.h map.h msg.h outbox.h scratch.h slice.h tlv.h
-buf.o: buf.h slice.h
+buf.o: buf.h fail.h slice.h
 caller.o: addr.h buf.h caller.h caller_state.h chain.h conn.h core.h die.h\
 	filter.h frame.h gate.h hub.h level.h link.h log.h loop.h map.h msg.h\
 	outbox.h peers.h plb.h rng.h run.h sha256.h sink.h slice.h strangers.h tlv.h
@@ -694,62 +694,62 @@ caller_wait.o: addr.h attrs.h buf.h caller.h caller_state.h chain.h conn.h\
 	core.h die.h filter.h frame.h gate.h hub.h level.h link.h log.h loop.h map.h\
 	msg.h outbox.h peers.h plb.h rng.h run.h sha256.h sink.h slice.h strangers.h\
 	tlv.h
-channel.o: buf.h channel.h channel_core.h core.h crew.h frame.h level.h msg.h\
-	outbox.h running.h slice.h tlv.h
+channel.o: buf.h channel.h channel_core.h core.h crew.h fail.h frame.h\
+	level.h msg.h outbox.h running.h slice.h tlv.h
 channel_run.o: buf.h channel.h channel_core.h core.h crew.h frame.h level.h\
 	msg.h outbox.h running.h slice.h tlv.h
 children.o: addr.h children.h die.h launch.h level.h log.h loop.h msg.h net.h\
 	run.h slice.h tlv.h
 choose.o: buf.h chain.h choose.h class.h core.h exchange.h fenwick.h level.h\
 	map.h market.h msg.h outbox.h queue.h reserve.h rng.h slice.h tlv.h
-class.o: attrs.h buf.h chain.h class.h core.h exchange.h fenwick.h level.h\
-	map.h msg.h outbox.h queue.h slice.h tlv.h
-conn.o: addr.h buf.h conn.h loop.h net.h slice.h
-contacts.o: buf.h contacts.h map.h slice.h
+class.o: attrs.h buf.h chain.h class.h core.h exchange.h fail.h fenwick.h\
+	level.h map.h msg.h outbox.h queue.h slice.h tlv.h
+conn.o: addr.h buf.h conn.h fail.h loop.h net.h slice.h
+contacts.o: buf.h contacts.h fail.h map.h slice.h
 crew.o: crew.h
 desk.o: acceptor.h addr.h buf.h conn.h contacts.h desk.h die.h discovery.h\
-	epmd.h level.h log.h loop.h map.h msg.h net.h outbox.h registry.h slice.h\
-	tlv.h
+	epmd.h fail.h level.h log.h loop.h map.h msg.h net.h outbox.h registry.h\
+	slice.h tlv.h
 die.o: die.h escape.h
 discovery.o: buf.h contacts.h discovery.h discovery_state.h epmd.h level.h\
 	map.h msg.h outbox.h registry.h slice.h tlv.h
 discovery_answer.o: buf.h contacts.h discovery.h discovery_state.h epmd.h\
 	level.h map.h msg.h outbox.h registry.h slice.h tlv.h
-dns.o: dns.h rng.h slice.h
+dns.o: bigendian.h dns.h fail.h rng.h slice.h
 door.o: acceptor.h addr.h buf.h chain.h conn.h core.h die.h door.h\
 	door_state.h gate.h held.h hub.h launch.h level.h link.h listener.h log.h\
 	loop.h map.h msg.h net.h outbox.h peers.h rng.h run.h sha256.h slice.h\
 	strangers.h tether.h tlv.h
 door_channel.o: acceptor.h addr.h buf.h chain.h conn.h core.h door.h\
-	door_state.h gate.h held.h hub.h launch.h level.h link.h listener.h log.h\
-	loop.h map.h msg.h net.h outbox.h peers.h rng.h roll.h run.h sha256.h\
+	door_state.h fail.h gate.h held.h hub.h launch.h level.h link.h listener.h\
+	log.h loop.h map.h msg.h net.h outbox.h peers.h rng.h roll.h run.h sha256.h\
 	slice.h strangers.h tether.h tlv.h
 edition.o: attrs.h buf.h die.h edition.h held.h launch.h level.h log.h loop.h\
 	msg.h offer.h slice.h tlv.h trial.h
-epmd.o: buf.h epmd.h slice.h
+epmd.o: bigendian.h buf.h epmd.h fail.h slice.h
 epmd_module.o: epmd_module.h
-exchange.o: buf.h chain.h class.h core.h exchange.h exchange_state.h\
+exchange.o: buf.h chain.h class.h core.h exchange.h exchange_state.h fail.h\
 	fenwick.h level.h map.h market.h match.h msg.h notice.h outbox.h queue.h\
 	reserve.h rng.h slice.h tlv.h
 exchange_order.o: buf.h chain.h class.h core.h exchange.h exchange_state.h\
-	fenwick.h level.h map.h market.h match.h msg.h notice.h outbox.h queue.h\
-	reserve.h rng.h slice.h tlv.h
+	fail.h fenwick.h level.h map.h market.h match.h msg.h notice.h outbox.h\
+	queue.h reserve.h rng.h slice.h tlv.h
 exchange_report.o: attrs.h buf.h chain.h class.h core.h exchange.h\
 	exchange_state.h fenwick.h level.h map.h market.h msg.h outbox.h queue.h\
 	report.h reserve.h rng.h scratch.h slice.h tlv.h
-fenwick.o: fenwick.h
+fenwick.o: fail.h fenwick.h
 filter.o: buf.h filter.h frame.h msg.h slice.h tlv.h
-frame.o: buf.h frame.h msg.h slice.h tlv.h
+frame.o: bigendian.h buf.h fail.h frame.h msg.h slice.h tlv.h
 gate.o: gate.h slice.h
 gossip.o: buf.h chain.h core.h gossip.h hostport.h level.h map.h msg.h\
 	outbox.h scratch.h slice.h tlv.h
 held.o: die.h held.h launch.h
-hold.o: fenwick.h hold.h msg.h pick.h requests.h rng.h slice.h tlv.h
+hold.o: fail.h fenwick.h hold.h msg.h pick.h requests.h rng.h slice.h tlv.h
 hostport.o: hostport.h msg.h slice.h tlv.h
 hub.o: acceptor.h addr.h buf.h chain.h conn.h core.h die.h gate.h hub.h\
 	hub_link.h level.h link.h log.h loop.h map.h msg.h net.h outbox.h peers.h\
 	rng.h run.h sha256.h slice.h strangers.h tlv.h
-hub_link.o: addr.h buf.h chain.h conn.h core.h gate.h hub.h hub_link.h\
+hub_link.o: addr.h buf.h chain.h conn.h core.h fail.h gate.h hub.h hub_link.h\
 	level.h link.h log.h loop.h map.h msg.h net.h outbox.h peers.h rng.h run.h\
 	sha256.h slice.h strangers.h tlv.h
 lambda-authority.o: addr.h alive.h authority.h buf.h chain.h children.h\
@@ -789,83 +789,85 @@ lambda-plb.o: addr.h attrs.h buf.h chain.h conn.h core.h die.h gate.h hub.h\
 	peers.h plb.h proxies.h rng.h run.h sha256.h slice.h strangers.h tlv.h\
 	want.h
 lambda-solo.o: addr.h die.h loop.h net.h run.h slice.h
-latest.o: addr.h buf.h die.h latest.h loop.h map.h run.h sink.h slice.h
+latest.o: addr.h buf.h die.h fail.h latest.h loop.h map.h run.h sink.h\
+	slice.h
 launch.o: die.h launch.h
 lines.o: addr.h die.h level.h lines.h log.h loop.h slice.h
 link.o: buf.h link.h msg.h sha256.h slice.h tlv.h
-listener.o: attrs.h buf.h core.h level.h listener.h listener_state.h map.h\
-	msg.h outbox.h slice.h tlv.h
+listener.o: attrs.h buf.h core.h fail.h level.h listener.h listener_state.h\
+	map.h msg.h outbox.h slice.h tlv.h
 listener_share.o: buf.h core.h level.h listener.h listener_state.h map.h\
 	msg.h outbox.h slice.h tlv.h
 log.o: die.h escape.h level.h log.h
 loop.o: die.h loop.h loop_state.h signals.h
 loop_timer.o: loop.h loop_state.h
 loop_watch.o: loop.h loop_state.h
-map.o: map.h slice.h
-market.o: buf.h chain.h class.h core.h exchange.h fenwick.h level.h map.h\
-	market.h match.h msg.h outbox.h queue.h reserve.h rng.h slice.h tlv.h
+map.o: fail.h map.h slice.h
+market.o: buf.h chain.h class.h core.h exchange.h fail.h fenwick.h level.h\
+	map.h market.h match.h msg.h outbox.h queue.h reserve.h rng.h slice.h tlv.h
 market_buy.o: buf.h chain.h class.h core.h exchange.h fenwick.h level.h map.h\
 	market.h msg.h outbox.h queue.h reserve.h rng.h slice.h tlv.h
 market_exclude.o: buf.h chain.h class.h core.h exchange.h fenwick.h level.h\
 	map.h market.h msg.h outbox.h queue.h reserve.h rng.h slice.h tlv.h
 match.o: buf.h chain.h choose.h class.h core.h exchange.h fenwick.h level.h\
 	map.h market.h match.h msg.h outbox.h queue.h reserve.h rng.h slice.h tlv.h
-msg.o: msg.h slice.h tlv.h
+msg.o: fail.h msg.h slice.h tlv.h
 msg_table.o: msg.h slice.h tlv.h
-net.o: addr.h net.h slice.h
+net.o: addr.h fail.h net.h slice.h
 notice.o: buf.h chain.h class.h core.h exchange.h fenwick.h level.h map.h\
 	market.h msg.h notice.h outbox.h queue.h reserve.h rng.h slice.h tlv.h
 offer.o: addr.h attrs.h buf.h held.h launch.h msg.h offer.h opt.h sha256.h\
 	slice.h tlv.h
 opt.o: addr.h buf.h die.h epmd.h msg.h opt.h slice.h tlv.h
-outbox.o: buf.h level.h msg.h outbox.h slice.h tlv.h
+outbox.o: buf.h fail.h level.h msg.h outbox.h slice.h tlv.h
 patient.o: addr.h net.h patient.h slice.h
-peers.o: buf.h level.h map.h msg.h outbox.h peers.h rng.h slice.h tlv.h
-pick.o: attrs.h buf.h fenwick.h msg.h pick.h rng.h slice.h tlv.h
-plb.o: attrs.h buf.h core.h fenwick.h hold.h level.h msg.h outbox.h pick.h\
-	plb.h plb_core.h report.h requests.h rng.h scratch.h slice.h tlv.h
-plb_buy.o: buf.h core.h fenwick.h hold.h level.h msg.h outbox.h pick.h plb.h\
-	plb_core.h requests.h rng.h slice.h tlv.h
-plb_channel.o: buf.h core.h fenwick.h hold.h level.h msg.h outbox.h pick.h\
+peers.o: buf.h fail.h level.h map.h msg.h outbox.h peers.h rng.h slice.h\
+	tlv.h
+pick.o: attrs.h buf.h fail.h fenwick.h msg.h pick.h rng.h slice.h tlv.h
+plb.o: attrs.h buf.h core.h fail.h fenwick.h hold.h level.h msg.h outbox.h\
+	pick.h plb.h plb_core.h report.h requests.h rng.h scratch.h slice.h tlv.h
+plb_buy.o: buf.h core.h fail.h fenwick.h hold.h level.h msg.h outbox.h pick.h\
 	plb.h plb_core.h requests.h rng.h slice.h tlv.h
+plb_channel.o: buf.h core.h fail.h fenwick.h hold.h level.h msg.h outbox.h\
+	pick.h plb.h plb_core.h requests.h rng.h slice.h tlv.h
 plb_run.o: attrs.h buf.h core.h fenwick.h hold.h level.h msg.h outbox.h\
 	pick.h plb.h plb_core.h requests.h rng.h slice.h tlv.h
 plb_switch.o: attrs.h buf.h core.h fenwick.h hold.h level.h msg.h outbox.h\
 	pick.h plb.h plb_core.h requests.h rng.h slice.h tlv.h
-proxies.o: addr.h attrs.h buf.h die.h launch.h level.h log.h msg.h proxies.h\
-	run.h slice.h tlv.h
-queue.o: chain.h queue.h
+proxies.o: addr.h attrs.h buf.h die.h fail.h launch.h level.h log.h msg.h\
+	proxies.h run.h slice.h tlv.h
+queue.o: chain.h fail.h queue.h
 registry.o: buf.h epmd.h map.h registry.h slice.h
 rendezvous.o: map.h msg.h rendezvous.h slice.h tlv.h
-replace.o: replace.h slice.h
+replace.o: fail.h replace.h slice.h
 report.o: buf.h escape.h level.h msg.h outbox.h report.h scratch.h slice.h\
 	tlv.h
-requests.o: msg.h requests.h slice.h tlv.h
+requests.o: fail.h msg.h requests.h slice.h tlv.h
 reserve.o: chain.h reserve.h
 resolvconf.o: addr.h dns.h resolvconf.h rng.h slice.h
 resolve.o: addr.h bootstrap.h buf.h dns.h level.h msg.h outbox.h resolve.h\
 	rng.h run.h slice.h tlv.h
-resolve_epmd.o: addr.h bootstrap.h buf.h epmd.h level.h msg.h opt.h outbox.h\
-	patient.h resolve.h slice.h tlv.h
-resolve_srv.o: addr.h dns.h patient.h resolvconf.h resolve.h rng.h run.h\
-	slice.h
+resolve_epmd.o: addr.h bootstrap.h buf.h epmd.h fail.h level.h msg.h opt.h\
+	outbox.h patient.h resolve.h slice.h tlv.h
+resolve_srv.o: addr.h bigendian.h dns.h patient.h resolvconf.h resolve.h\
+	rng.h run.h slice.h
 rng.o: rng.h
 roll.o: roll.h
 run.o: addr.h die.h net.h run.h slice.h
-running.o: running.h
-scratch.o: msg.h scratch.h slice.h tlv.h
+running.o: fail.h running.h
+scratch.o: fail.h msg.h scratch.h slice.h tlv.h
 sha256.o: sha256.h
 signals.o: die.h loop.h signals.h
 sink.o: buf.h loop.h sink.h slice.h
 strangers.o: strangers.h
 tether.o: addr.h die.h level.h log.h net.h roll.h slice.h tether.h
-tlv.o: slice.h tlv.h
+tlv.o: fail.h slice.h tlv.h
 trial.o: buf.h launch.h loop.h msg.h slice.h tlv.h trial.h worker.h
 ucspi.o: ucspi.h
-want.o: addr.h attrs.h buf.h die.h msg.h opt.h slice.h tlv.h want.h
+want.o: addr.h attrs.h buf.h die.h fail.h msg.h opt.h slice.h tlv.h want.h
 whereis.o: addr.h buf.h conn.h die.h epmd.h level.h log.h loop.h net.h opt.h\
 	slice.h whereis.h
-worker.o: buf.h launch.h loop.h msg.h slice.h tlv.h worker.h
+worker.o: buf.h fail.h launch.h loop.h msg.h slice.h tlv.h worker.h
 workers.o: addr.h args.h buf.h chain.h channel.h conn.h core.h die.h frame.h\
 	gate.h hub.h launch.h level.h link.h log.h loop.h map.h msg.h outbox.h\
 	peers.h rng.h roll.h run.h sha256.h slice.h strangers.h tlv.h worker.h\

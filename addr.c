@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "addr.h"
+#include "fail.h"
 
 /* The longest IPv6 address with a zone. */
 #define HOST_MAX (INET6_ADDRSTRLEN + 1 + IF_NAMESIZE)
@@ -159,8 +160,7 @@ done(const char *wrong, const char **why)
 		return 0;
 	if (why != NULL)
 		*why = wrong;
-	errno = EINVAL;
-	return -1;
+	return fail(EINVAL);
 }
 
 int

@@ -141,7 +141,7 @@ attrs_label(struct slice attrs, const char *label)
 		return slice_of(NULL, 0);
 	while (list_next(&a.labels, &item) == 1) {
 		label_split(item, &name, &value);
-		if (slice_equal(name, slice_str(label)))
+		if (slice_is(name, label))
 			return value;
 	}
 	return slice_of(NULL, 0);

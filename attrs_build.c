@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "attrs.h"
+#include "fail.h"
 
 struct complaint {
 	const char **why, **which;
@@ -14,8 +15,7 @@ invalid(struct complaint c, const char *why, const char *which)
 {
 	*c.why = why;
 	*c.which = which;
-	errno = EINVAL;
-	return -1;
+	return fail(EINVAL);
 }
 
 /* These are printed in lines of words, and functions are files. */

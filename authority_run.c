@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "authority_state.h"
+#include "fail.h"
 #include "hostport.h"
 
 static struct run *
@@ -82,7 +83,7 @@ dial_address(struct run *r, struct slice address)
 
 	hostport_split(address, &host, &port);
 	address = hostport_fill(address, slice_str(
-	    slice_equal(host, slice_str("::")) ? "::1" : "127.0.0.1"), buf);
+	    slice_is(host, "::") ? "::1" : "127.0.0.1"), buf);
 	memcpy(r->address, address.p, address.len);
 	r->address[address.len] = '\0';
 }
@@ -146,8 +147,7 @@ authority_announce(struct authority *a, int64_t now, struct slice module,
 		return -1;
 	if (address.len > ADDRESS_MAX) {
 		run_free(a, r);
-		errno = ERANGE;
-		return -1;
+		return fail(ERANGE);
 	}
 	memcpy(r->address, address.p, address.len);
 	r->external = 1;

@@ -6,6 +6,7 @@
 
 #include "addr.h"
 #include "bootstrap.h"
+#include "fail.h"
 #include "map.h"
 
 #define NAME_LEN_MAX 253
@@ -108,8 +109,7 @@ static int
 wrong(const char **why, const char *sentence)
 {
 	*why = sentence;
-	errno = EINVAL;
-	return -1;
+	return fail(EINVAL);
 }
 
 static int
@@ -338,10 +338,8 @@ given_add(struct given *g, struct entry *e, unsigned missed)
 	size_t cap = g->cap == 0 ? 4 : 2 * g->cap;
 	struct item *grown;
 
-	if (g->n == BOOTSTRAP_ADDRESSES_MAX) {
-		errno = ENOBUFS;
-		return -1;
-	}
+	if (g->n == BOOTSTRAP_ADDRESSES_MAX)
+		return fail(ENOBUFS);
 	if (g->n == g->cap) {
 		grown = realloc(g->item, cap * sizeof(*grown));
 		if (grown == NULL)
@@ -361,10 +359,8 @@ take_address(struct bootstrap *b, struct given *g, const char *text)
 
 	if (e != NULL && e->stamp == b->stamp)
 		return 0;
-	if (g->n == BOOTSTRAP_ADDRESSES_MAX) {
-		errno = ENOBUFS;
-		return -1;
-	}
+	if (g->n == BOOTSTRAP_ADDRESSES_MAX)
+		return fail(ENOBUFS);
 	if ((e = entry_take(b, text)) == NULL)
 		return -1;
 	e->stamp = b->stamp;

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "broker_state.h"
+#include "fail.h"
 #include "hostport.h"
 
 /* Life. */
@@ -283,10 +284,8 @@ message(void *core, int64_t now, uint32_t handle, const struct msg *m)
 	if (p == NULL)
 		return 0;
 	if (m->type >= sizeof(handlers) / sizeof(handlers[0]) ||
-	    handlers[m->type] == NULL) {
-		errno = EPROTO;
-		return -1;
-	}
+	    handlers[m->type] == NULL)
+		return fail(EPROTO);
 	return handlers[m->type](b, now, p, m);
 }
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "broker_state.h"
+#include "fail.h"
 #include "hostport.h"
 
 /* Subscribing. */
@@ -310,10 +311,8 @@ claim(struct broker *b, struct module *m, struct peer *authority,
 		hostport_split(slice_str(authority->address), &host, &port);
 		item->address = hostport_fill(item->address, host, address);
 		if (item->address.len == 0 ||
-		    memchr(item->address.p, '\0', item->address.len) != NULL) {
-			errno = EPROTO;
-			return -1;
-		}
+		    memchr(item->address.p, '\0', item->address.len) != NULL)
+			return fail(EPROTO);
 		if ((p = place_new(b, m, item)) == NULL)
 			return -1;
 	}

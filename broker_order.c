@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "broker_state.h"
+#include "fail.h"
 
 /* Finding. */
 
@@ -234,8 +235,7 @@ broker_order_get(struct broker *b, int64_t now, struct peer *owner, uint64_t id,
 		if ((*o)->sell == sell &&
 		    slice_equal(broker_module_name((*o)->module), module))
 			return 0;
-		errno = EPROTO;
-		return -1;
+		return fail(EPROTO);
 	}
 	*o = order_new(b, now, owner, id, module, sell);
 	if (*o == NULL && errno != ENOBUFS)

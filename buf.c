@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "buf.h"
+#include "fail.h"
 
 #define BUF_FIRST 1024 /* bytes of the first allocation */
 
@@ -67,10 +68,8 @@ grow(struct buf *b, size_t need)
 
 	cap = next_cap(b, need);
 	data = malloc(cap);
-	if (data == NULL) {
-		errno = ENOMEM;
-		return -1;
-	}
+	if (data == NULL)
+		return fail(ENOMEM);
 	len = buf_len(b);
 	if (len > 0)
 		memcpy(data, b->data + b->start, len);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "channel_core.h"
+#include "fail.h"
 
 #define QUANTITY_MAX RUNNING_MAX
 #define EARLY_MAX    (CHANNEL_ASKS * (LIST_MAX + 1024)) /* bytes */
@@ -223,10 +224,8 @@ on_connect(struct channel *c, const struct msg_connect *m)
 {
 	if (c->capacity > 0)
 		return answer_connect(c, m);
-	if (c->asks + c->asked == CHANNEL_ASKS) {
-		errno = EPROTO;
-		return -1;
-	}
+	if (c->asks + c->asked == CHANNEL_ASKS)
+		return fail(EPROTO);
 	if (c->listener != 0)
 		return forward_connect(c, m);
 	return keep_connect(c, m);
@@ -237,10 +236,8 @@ on_connect(struct channel *c, const struct msg_connect *m)
 static int
 on_return(struct channel *c, const struct msg_demand *m)
 {
-	if (m->tokens > c->tokens && !c->voided) {
-		errno = EPROTO;
-		return -1;
-	}
+	if (m->tokens > c->tokens && !c->voided)
+		return fail(EPROTO);
 	give_back(c, smaller(m->tokens, c->tokens));
 	c->tokens -= smaller(m->tokens, c->tokens);
 	return 0;
@@ -259,8 +256,7 @@ client_message(struct channel *c, int64_t now, const struct msg *m)
 	case MSG_ABANDON:
 		return channel_on_abandon(c, &m->u.abandon);
 	default:
-		errno = EPROTO;
-		return -1;
+		return fail(EPROTO);
 	}
 }
 
@@ -305,10 +301,8 @@ on_waiting(struct channel *c, int64_t now, const struct msg_waiting *m)
 static int
 on_answer(struct channel *c, const struct msg *m)
 {
-	if (c->asked == 0) {
-		errno = EPROTO;
-		return -1;
-	}
+	if (c->asked == 0)
+		return fail(EPROTO);
 	c->asked--;
 	if (m->type == MSG_DEMAND)
 		return on_demand(c, &m->u.demand);
@@ -327,8 +321,7 @@ listener_message(struct channel *c, int64_t now, const struct msg *m)
 	case MSG_REFUSE:
 		return on_answer(c, m);
 	default:
-		errno = EPROTO;
-		return -1;
+		return fail(EPROTO);
 	}
 }
 
@@ -436,8 +429,7 @@ channel_message(void *core, int64_t now, uint32_t peer, const struct msg *m)
 		return client_message(c, now, m);
 	if (peer == c->listener)
 		return listener_message(c, now, m);
-	errno = EPROTO;
-	return -1;
+	return fail(EPROTO);
 }
 
 int

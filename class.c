@@ -4,6 +4,7 @@
 
 #include "attrs.h"
 #include "class.h"
+#include "fail.h"
 
 void
 class_set_put(struct class_set *s, unsigned number, int in)
@@ -114,10 +115,8 @@ class_enter(struct class_table *t, struct class *c, struct class **old)
 	if (i == EXCHANGE_CLASSES)
 		for (i = 0; i < t->n && t->at[i]->n > 0; i++)
 			;
-	if (i == EXCHANGE_CLASSES) {
-		errno = ENOBUFS;
-		return -1;
-	}
+	if (i == EXCHANGE_CLASSES)
+		return fail(ENOBUFS);
 	if (map_put(&t->by_key, c->key, c) == -1)
 		return -1;
 	*old = i < t->n ? t->at[i] : NULL;

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "conn.h"
+#include "fail.h"
 #include "net.h"
 
 #define SCRATCH (64 * 1024)
@@ -315,8 +316,7 @@ conn_open(struct conn *c, struct loop *loop, int in, int out, int connecting,
 	c->inq.keep = c->outq.keep = CONN_KEEP;
 	if (arm(c) == -1) {
 		forget(c);
-		errno = ENOMEM;
-		return -1;
+		return fail(ENOMEM);
 	}
 	return 0;
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "contacts.h"
+#include "fail.h"
 
 #define HOST_MAX 253 /* bytes of a host's name */
 
@@ -37,30 +38,6 @@ contacts_find(const struct contacts *c, struct slice node)
 }
 
 /* Lines. */
-
-static struct slice
-word(struct slice *line)
-{
-	struct slice w;
-
-	while (line->len > 0 && isspace(line->p[0])) {
-		line->p++;
-		line->len--;
-	}
-	w = slice_of(line->p, 0);
-	while (line->len > 0 && !isspace(line->p[0])) {
-		w.len++;
-		line->p++;
-		line->len--;
-	}
-	return w;
-}
-
-static int
-is(struct slice s, const char *text)
-{
-	return slice_equal(s, slice_str(text));
-}
 
 /* The address in one form only, so that lines compare: 0, or -1. */
 static int
@@ -176,24 +153,23 @@ static int
 refuse(const char **why, int error, const char *text)
 {
 	*why = text;
-	errno = error;
-	return -1;
+	return fail(error);
 }
 
 int
 contacts_line(struct contacts *c, struct slice line, const char **why)
 {
-	struct slice node = word(&line), ip = word(&line), port = word(&line);
+	struct slice node = slice_word(&line), ip = slice_word(&line), port = slice_word(&line);
 	char text[CONTACTS_IP_MAX];
 	int r;
 
 	if (node.len == 0 || node.p[0] == '#')
 		return 0;
-	if (port.len == 0 || word(&line).len > 0)
+	if (port.len == 0 || slice_word(&line).len > 0)
 		return refuse(why, EINVAL, "give NODE IP PORT, or NODE - -");
 	if (node.len > CONTACTS_NODE_MAX)
 		return refuse(why, EINVAL, "the node's name is too long");
-	if (is(ip, "-") && is(port, "-"))
+	if (slice_is(ip, "-") && slice_is(port, "-"))
 		return withdraw(c, node);
 	if (parse_ip(ip, text) == -1)
 		return refuse(why, EINVAL, "the second word is no IP address");
@@ -286,7 +262,7 @@ add_own(struct buf *out, struct slice own)
 		if (add_line(out, loopback[i], slice_str("localhost"),
 		    none) == -1)
 			return -1;
-		if (is_name(own) && !is(own, "localhost") &&
+		if (is_name(own) && !slice_is(own, "localhost") &&
 		    add_line(out, loopback[i], own, alias) == -1)
 			return -1;
 	}
@@ -305,7 +281,7 @@ add_known(const struct contacts *c, struct slice own, struct map seen[2],
 	for (w = c->last; w != NULL; w = w->prev) {
 		host = contacts_host(w->node);
 		m = &seen[strchr(w->ip, ':') != NULL];
-		if (!is_name(host) || is(host, "localhost") ||
+		if (!is_name(host) || slice_is(host, "localhost") ||
 		    slice_equal(host, own) ||
 		    slice_equal(host, first_part(own)) ||
 		    map_get(m, host) != NULL)

@@ -8,6 +8,7 @@
 
 #include "desk.h"
 #include "die.h"
+#include "fail.h"
 #include "log.h"
 #include "net.h"
 
@@ -97,8 +98,7 @@ take_room(struct guest *g, size_t len)
 			    "wait for them, others get none",
 			    (unsigned long)d->answers);
 		d->over = 1;
-		errno = ENOBUFS;
-		return -1;
+		return fail(ENOBUFS);
 	}
 	g->answers += len;
 	d->answers += len;

@@ -131,9 +131,9 @@ is_own(const struct discovery *d, struct slice host)
 {
 	size_t first = strcspn(d->host, ".");
 
-	return host.len > 0 && (slice_equal(host, slice_str(d->host)) ||
+	return host.len > 0 && (slice_is(host, d->host) ||
 	    slice_equal(host, slice_of(d->host, first)) ||
-	    slice_equal(host, slice_str("localhost")));
+	    slice_is(host, "localhost"));
 }
 
 /* name@host, which no node of this host is registered as: 1 with *n filled. */

@@ -2,7 +2,9 @@
 #include <errno.h>
 #include <string.h>
 
+#include "bigendian.h"
 #include "dns.h"
+#include "fail.h"
 
 #define HEADER_LEN 12
 #define LABEL_MAX  63
@@ -17,32 +19,6 @@
 #define IS_TRUNCATED 0x02
 #define WANT_RECURSE 0x01
 #define CODE	     0x0f
-
-static int
-malformed(void)
-{
-	errno = EPROTO;
-	return -1;
-}
-
-static unsigned
-get16(const unsigned char *p)
-{
-	return (unsigned)p[0] << 8 | p[1];
-}
-
-static uint32_t
-get32(const unsigned char *p)
-{
-	return (uint32_t)get16(p) << 16 | get16(p + 2);
-}
-
-static void
-put16(unsigned char *p, unsigned value)
-{
-	p[0] = (unsigned char)(value >> 8);
-	p[1] = (unsigned char)value;
-}
 
 /* The question. */
 
@@ -101,7 +77,7 @@ add_label(char text[DNS_NAME_MAX], size_t *len, const unsigned char *p,
 	size_t i;
 
 	if (n + 1 > DNS_NAME_MAX - 1 - *len + (*len == 0))
-		return malformed();
+		return fail(EPROTO);
 	if (*len > 0)
 		text[(*len)++] = '.';
 	for (i = 0; i < n; i++) {
@@ -124,14 +100,14 @@ take_name(struct slice m, size_t *pos, char text[DNS_NAME_MAX])
 
 	for (;;) {
 		if (at >= m.len)
-			return malformed();
+			return fail(EPROTO);
 		n = m.p[at++];
 		if (n >= 0xc0) {
 			if (at >= m.len)
-				return malformed();
+				return fail(EPROTO);
 			n = (n & 0x3f) << 8 | m.p[at++];
 			if (n >= begin)
-				return malformed();
+				return fail(EPROTO);
 			if (!jumped)
 				*pos = at;
 			jumped = 1;
@@ -142,7 +118,7 @@ take_name(struct slice m, size_t *pos, char text[DNS_NAME_MAX])
 			break;
 		if (n > LABEL_MAX || n > m.len - at ||
 		    add_label(text, &len, m.p + at, n, &odd) == -1)
-			return malformed();
+			return fail(EPROTO);
 		at += n;
 	}
 	if (!jumped)
@@ -161,7 +137,7 @@ take_srv(struct dns_answer *a, struct slice m, size_t pos, size_t len,
 
 	if (len < SRV_LEN + 1 || take_name(m, &name, a->n < DNS_SRV_MAX ?
 	    s->target : over) == -1 || name != pos + len)
-		return malformed();
+		return fail(EPROTO);
 	if (a->n == DNS_SRV_MAX || s->target[0] == '\0')
 		return 0;
 	s->priority = (uint16_t)get16(m.p + pos);
@@ -184,12 +160,12 @@ take_record(struct dns_answer *a, struct slice m, size_t *pos)
 	size_t len;
 
 	if (take_name(m, pos, name) == -1 || RR_LEN > m.len - *pos)
-		return malformed();
+		return fail(EPROTO);
 	p = m.p + *pos;
 	*pos += RR_LEN;
 	len = get16(p + 8);
 	if (len > m.len - *pos)
-		return malformed();
+		return fail(EPROTO);
 	ttl = get32(p + 4);
 	if (ttl > INT32_MAX)
 		ttl = 0;
@@ -226,12 +202,10 @@ dns_answer(struct dns_answer *a, struct slice m, struct slice query)
 	a->ttl = 0;
 	a->n = 0;
 	if (m.len < HEADER_LEN)
-		return malformed();
+		return fail(EPROTO);
 	if ((m.p[2] & (IS_ANSWER | OPCODE)) != IS_ANSWER ||
-	    !same_question(m, query)) {
-		errno = ENOMSG;
-		return -1;
-	}
+	    !same_question(m, query))
+		return fail(ENOMSG);
 	a->code = m.p[3] & CODE;
 	a->truncated = (m.p[2] & IS_TRUNCATED) != 0;
 	if (a->truncated || a->code != DNS_NOERROR)

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "door_state.h"
+#include "fail.h"
 #include "log.h"
 #include "net.h"
 #include "roll.h"
@@ -74,8 +75,7 @@ start(struct guest *g)
 	}
 	listener_gone(d->listener, now, g->tag);
 	tether_cut(&t);
-	errno = error;
-	return -1;
+	return fail(error);
 }
 
 void

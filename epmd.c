@@ -2,35 +2,16 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "bigendian.h"
 #include "epmd.h"
+#include "fail.h"
 
 #define HEAD	    2  /* bytes of a request's length */
 #define ALIVE2_MIN  14 /* of its body; epmd wants more than the bare fields */
 #define ALIVE2_HEAD 11 /* up to the name */
 #define PORT2_HEAD  12
 
-/* Integers, and bytes with their length. */
-
-static unsigned
-get16(const unsigned char *p)
-{
-	return (unsigned)p[0] << 8 | p[1];
-}
-
-static uint32_t
-get32(const unsigned char *p)
-{
-	return (uint32_t)get16(p) << 16 | get16(p + 2);
-}
-
-static unsigned char *
-put16(unsigned char *p, unsigned v)
-{
-	*p++ = (unsigned char)(v >> 8);
-	*p++ = (unsigned char)v;
-	return p;
-}
-
+/* Bytes behind their length: returns where to go on. */
 static unsigned char *
 put_bytes(unsigned char *p, struct slice s)
 {
@@ -38,13 +19,6 @@ put_bytes(unsigned char *p, struct slice s)
 	if (s.len > 0)
 		memcpy(p, s.p, s.len);
 	return p + s.len;
-}
-
-static int
-broken(void)
-{
-	errno = EPROTO;
-	return -1;
 }
 
 /* The fields that ALIVE2_REQ and PORT2_RESP share, between the two lengths. */
@@ -95,10 +69,8 @@ ask(struct buf *out, int type, struct slice body)
 int
 epmd_ask_port_please2(struct buf *out, struct slice name)
 {
-	if (name.len == 0 || name.len > EPMD_NAME_MAX) {
-		errno = ERANGE;
-		return -1;
-	}
+	if (name.len == 0 || name.len > EPMD_NAME_MAX)
+		return fail(ERANGE);
 	return ask(out, EPMD_PORT_PLEASE2_REQ, name);
 }
 
@@ -114,10 +86,8 @@ epmd_ask_alive2(struct buf *out, const struct epmd_node *node)
 	unsigned char body[EPMD_REQUEST_MAX];
 	struct epmd_node n = *node;
 
-	if (!fits(&n)) {
-		errno = ERANGE;
-		return -1;
-	}
+	if (!fits(&n))
+		return fail(ERANGE);
 	if (n.highest == 0) {
 		n.highest = EPMD_HIGHEST;
 		n.lowest = EPMD_LOWEST;
@@ -133,20 +103,18 @@ epmd_port2(struct slice reply, struct epmd_node *n)
 	size_t len;
 
 	if (reply.len > 0 && p[0] != EPMD_PORT2_RESP)
-		return broken();
+		return fail(EPROTO);
 	if (reply.len < 2)
 		return 0;
-	if (p[1] != 0) {
-		errno = ENOENT;
-		return -1;
-	}
+	if (p[1] != 0)
+		return fail(ENOENT);
 	if (reply.len < PORT2_HEAD)
 		return 0;
 	get_fields(p + 2, n);
 	len = get16(p + PORT2_HEAD - 2);
 	p += PORT2_HEAD;
 	if (len > EPMD_NAME_MAX)
-		return broken();
+		return fail(EPROTO);
 	if (len + 2 > (size_t)(end - p))
 		return 0;
 	n->name = slice_of(p, len);
@@ -154,7 +122,7 @@ epmd_port2(struct slice reply, struct epmd_node *n)
 	len = get16(p);
 	p += 2;
 	if (len > EPMD_EXTRA_MAX)
-		return broken();
+		return fail(EPROTO);
 	if (len > (size_t)(end - p))
 		return 0;
 	n->extra = slice_of(p, len);
@@ -170,16 +138,14 @@ epmd_alive2(struct slice reply, uint32_t *creation)
 	if (reply.len == 0)
 		return 0;
 	if (p[0] != EPMD_ALIVE2_RESP && p[0] != EPMD_ALIVE2_X_RESP)
-		return broken();
+		return fail(EPROTO);
 	whole = p[0] == EPMD_ALIVE2_RESP ? 4 : 6;
 	if (reply.len < whole)
 		return 0;
 	if (reply.len > whole)
-		return broken();
-	if (p[1] != 0) {
-		errno = EEXIST;
-		return -1;
-	}
+		return fail(EPROTO);
+	if (p[1] != 0)
+		return fail(EEXIST);
 	*creation = whole == 4 ? get16(p + 2) : get32(p + 2);
 	return 1;
 }
@@ -188,7 +154,7 @@ int
 epmd_names(struct slice reply, uint32_t *port, struct slice *lines)
 {
 	if (reply.len < 4)
-		return broken();
+		return fail(EPROTO);
 	*port = get32(reply.p);
 	*lines = slice_of(reply.p + 4, reply.len - 4);
 	return 0;
@@ -205,7 +171,7 @@ epmd_length(struct slice bytes)
 		return 0;
 	len = get16(bytes.p);
 	if (len == 0 || len > EPMD_REQUEST_MAX)
-		return broken();
+		return fail(EPROTO);
 	return (int)(HEAD + len);
 }
 
@@ -217,19 +183,19 @@ request_alive2(struct slice body, struct epmd_node *n)
 	size_t len;
 
 	if (body.len < ALIVE2_MIN)
-		return broken();
+		return fail(EPROTO);
 	get_fields(p + 1, n);
 	len = get16(p + ALIVE2_HEAD - 2);
 	if (len > body.len - ALIVE2_HEAD - 2)
-		return broken();
+		return fail(EPROTO);
 	n->name = slice_of(p + ALIVE2_HEAD, len);
 	if (len > 0 && memchr(n->name.p, '\0', len) != NULL)
-		return broken();
+		return fail(EPROTO);
 	p += ALIVE2_HEAD + len;
 	len = get16(p);
 	p += 2;
 	if (len > body.len - (size_t)(p - body.p))
-		return broken();
+		return fail(EPROTO);
 	n->extra = slice_of(p, len);
 	return 0;
 }
@@ -243,10 +209,10 @@ request_port_please2(struct slice body, struct slice *name)
 	if (name->len > 0 && name->p[name->len - 1] == '\0')
 		name->len--;
 	if (name->len == 0 || memchr(name->p, '\0', name->len) != NULL)
-		return broken();
+		return fail(EPROTO);
 	symbols = epmd_symbols(*name);
 	if (symbols == -1 || symbols > EPMD_LOOKUP_MAX)
-		return broken();
+		return fail(EPROTO);
 	return 0;
 }
 
@@ -258,7 +224,7 @@ request_stop(struct slice body, struct slice *name)
 
 	*name = slice_of(body.p + 1, body.len - 1);
 	if (name->len == 0)
-		return broken();
+		return fail(EPROTO);
 	if ((nul = memchr(name->p, '\0', name->len)) != NULL)
 		name->len = (size_t)(nul - name->p);
 	return 0;
@@ -283,7 +249,7 @@ epmd_request(struct slice bytes, struct epmd_request *r)
 	case EPMD_KILL_REQ:
 		return 0;
 	default:
-		return broken();
+		return fail(EPROTO);
 	}
 }
 
@@ -295,7 +261,7 @@ epmd_say_alive2(struct buf *out, int highest, int result, uint32_t creation)
 	reply[1] = (unsigned char)result;
 	if (highest >= EPMD_X_VERSION) {
 		reply[0] = EPMD_ALIVE2_X_RESP;
-		put16(put16(reply + 2, creation >> 16), creation & 0xffff);
+		put32(reply + 2, creation);
 		return buf_append(out, reply, 6);
 	}
 	reply[0] = EPMD_ALIVE2_RESP;
@@ -312,10 +278,8 @@ epmd_say_port2(struct buf *out, const struct epmd_node *n)
 	reply[1] = n == NULL;
 	if (n == NULL)
 		return buf_append(out, reply, 2);
-	if (n->name.len > EPMD_NAME_MAX || n->extra.len > EPMD_EXTRA_MAX) {
-		errno = ERANGE;
-		return -1;
-	}
+	if (n->name.len > EPMD_NAME_MAX || n->extra.len > EPMD_EXTRA_MAX)
+		return fail(ERANGE);
 	return buf_append(out, reply,
 	    (size_t)(put_node(reply + 2, n) - reply));
 }
@@ -331,7 +295,7 @@ epmd_say_port(struct buf *out, uint32_t port)
 {
 	unsigned char reply[4];
 
-	put16(put16(reply, port >> 16), port & 0xffff);
+	put32(reply, port);
 	return buf_append(out, reply, sizeof(reply));
 }
 

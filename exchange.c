@@ -3,17 +3,11 @@
 #include <stdlib.h>
 
 #include "exchange_state.h"
+#include "fail.h"
 #include "match.h"
 #include "notice.h"
 
 #define NEVER INT64_MAX
-
-static int
-fail(int error)
-{
-	errno = error;
-	return -1;
-}
 
 struct exchange *
 exchange_new(struct slice module, const struct id *own, uint64_t seed)

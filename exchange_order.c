@@ -2,15 +2,9 @@
 #include <string.h>
 
 #include "exchange_state.h"
+#include "fail.h"
 #include "match.h"
 #include "notice.h"
-
-static int
-fail(int error)
-{
-	errno = error;
-	return -1;
-}
 
 static int
 is_ours(const struct exchange *x, struct slice module)

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fail.h"
 #include "fenwick.h"
 
 void
@@ -36,8 +37,7 @@ resize(struct fenwick *f, size_t cap)
 	if (tree == NULL || weight == NULL) {
 		free(tree);
 		free(weight);
-		errno = ENOMEM;
-		return -1;
+		return fail(ENOMEM);
 	}
 	if (f->cap > 0) {
 		memcpy(tree, f->tree, (f->cap + 1) * sizeof(*tree));
@@ -59,10 +59,8 @@ fenwick_grow(struct fenwick *f, size_t n)
 	size_t cap;
 
 	/* Also keeps the total of all weights within 64 bits. */
-	if (n > UINT32_MAX / 2 || n > (size_t)-1 / 4 / sizeof(*f->tree)) {
-		errno = ENOMEM;
-		return -1;
-	}
+	if (n > UINT32_MAX / 2 || n > (size_t)-1 / 4 / sizeof(*f->tree))
+		return fail(ENOMEM);
 	cap = f->cap > 0 ? f->cap : 1;
 	while (cap < n)
 		cap *= 2;

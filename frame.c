@@ -1,6 +1,8 @@
 #include <assert.h>
 #include <errno.h>
 
+#include "bigendian.h"
+#include "fail.h"
 #include "frame.h"
 
 #define DIGITS_MAX 8 /* of a netstring's length: enough for FRAME_MAX */
@@ -27,17 +29,10 @@ frame_kind(const char *name)
 }
 
 static int
-fail_with(int error)
-{
-	errno = error;
-	return -1;
-}
-
-static int
 unfit(const char **why, const char *reason)
 {
 	*why = reason;
-	return fail_with(EINVAL);
+	return fail(EINVAL);
 }
 
 /* Writing. */
@@ -68,16 +63,6 @@ put_bytes(unsigned char *p, struct slice s)
 }
 
 static unsigned char *
-put_word(unsigned char *p, uint32_t n)
-{
-	p[0] = (unsigned char)(n >> 24);
-	p[1] = (unsigned char)(n >> 16);
-	p[2] = (unsigned char)(n >> 8);
-	p[3] = (unsigned char)n;
-	return p + WORD;
-}
-
-static unsigned char *
 put_digits(unsigned char *p, size_t n)
 {
 	size_t i, d;
@@ -94,7 +79,7 @@ static unsigned char *
 put_length(unsigned char *p, enum frame_kind kind, size_t len)
 {
 	if (kind != FRAME_NETSTRING)
-		return put_word(p, (uint32_t)len);
+		return put32(p, (uint32_t)len);
 	p = put_digits(p, len);
 	*p++ = ':';
 	return p;
@@ -235,7 +220,7 @@ frame_write(unsigned char *p, enum frame_kind kind, const struct msg_request *r,
 	}
 	p = put_length(p, kind, content_size(kind, r));
 	if (kind == FRAME_MUX)
-		p = put_word(p, id);
+		p = put32(p, id);
 	p = put_content(p, kind, r);
 	if (kind == FRAME_NETSTRING)
 		*p = ',';
@@ -279,7 +264,7 @@ next_line(struct frame_reader *r, int end, const unsigned char *p, size_t n,
 	assert(r->scanned <= n);
 	q = n > r->scanned ? memchr(p + r->scanned, end, n - r->scanned) : NULL;
 	if ((q == NULL ? n : (size_t)(q - p)) > FRAME_MAX)
-		return fail_with(EMSGSIZE);
+		return fail(EMSGSIZE);
 	if (q == NULL) {
 		r->scanned = n;
 		return 0;
@@ -296,30 +281,23 @@ next_netstring(const unsigned char *p, size_t n, struct frame *f)
 
 	for (i = 0; i < n && p[i] >= '0' && p[i] <= '9'; i++) {
 		if (i == DIGITS_MAX)
-			return fail_with(EMSGSIZE);
+			return fail(EMSGSIZE);
 		if (i > 0 && len == 0)
-			return fail_with(EBADMSG);
+			return fail(EBADMSG);
 		len = 10 * len + (size_t)(p[i] - '0');
 	}
 	if (i == n)
 		return 0;
 	if (i == 0 || p[i++] != ':')
-		return fail_with(EBADMSG);
+		return fail(EBADMSG);
 	if (len > FRAME_MAX)
-		return fail_with(EMSGSIZE);
+		return fail(EMSGSIZE);
 	if (len >= n - i)
 		return 0;
 	if (p[i + len] != ',')
-		return fail_with(EBADMSG);
+		return fail(EBADMSG);
 	f->body = slice_of(p + i, len);
 	return (ssize_t)(i + len + 1);
-}
-
-static uint32_t
-word(const unsigned char *p)
-{
-	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 |
-	    (uint32_t)p[2] << 8 | p[3];
 }
 
 /* head: the bytes of the content that stand before the body. */
@@ -330,16 +308,16 @@ next_packet(size_t head, const unsigned char *p, size_t n, struct frame *f)
 
 	if (n < WORD)
 		return 0;
-	len = word(p);
+	len = get32(p);
 	if (len < head)
-		return fail_with(EBADMSG);
+		return fail(EBADMSG);
 	if (len - head > FRAME_MAX)
-		return fail_with(EMSGSIZE);
+		return fail(EMSGSIZE);
 	if (len > n - WORD)
 		return 0;
 	f->body = slice_of(p + WORD + head, len - head);
 	if (head > 0)
-		f->id = word(p + WORD);
+		f->id = get32(p + WORD);
 	return (ssize_t)(WORD + len);
 }
 

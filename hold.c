@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fail.h"
 #include "hold.h"
 
 void
@@ -22,10 +23,8 @@ grow(struct hold *h, size_t max)
 
 	if (n > max)
 		n = max;
-	if (n == h->n) {
-		errno = ENOBUFS;
-		return -1;
-	}
+	if (n == h->n)
+		return fail(ENOBUFS);
 	if ((channel = realloc(h->channel, n * sizeof(*channel))) == NULL)
 		return -1;
 	memset(channel + h->n, 0, (n - h->n) * sizeof(*channel));
@@ -145,10 +144,8 @@ hold_number(const struct hold *h, const struct hold_channel *c)
 int
 hold_ask(struct hold *h, struct hold_channel *c, const struct ask *ask)
 {
-	if (c->asks + c->overdue >= HOLD_ASKS) {
-		errno = ENOBUFS;
-		return -1;
-	}
+	if (c->asks + c->overdue >= HOLD_ASKS)
+		return fail(ENOBUFS);
 	c->ask[c->asks++] = *ask;
 	h->asked += ask->quantity;
 	return 0;

@@ -3,12 +3,6 @@
 
 #include "hostport.h"
 
-static int
-equal(struct slice s, const char *text)
-{
-	return slice_equal(s, slice_str(text));
-}
-
 static struct slice
 from(struct slice s, size_t n)
 {
@@ -57,13 +51,13 @@ hostport_split(struct slice address, struct slice *host, struct slice *port)
 int
 hostport_any(struct slice host)
 {
-	return host.len == 0 || equal(host, "0.0.0.0") || equal(host, "::");
+	return host.len == 0 || slice_is(host, "0.0.0.0") || slice_is(host, "::");
 }
 
 int
 hostport_loopback(struct slice host)
 {
-	return equal(host, "::1") || (host.len >= 4 &&
+	return slice_is(host, "::1") || (host.len >= 4 &&
 	    memcmp(host.p, "127.", 4) == 0);
 }
 

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fail.h"
 #include "hub_link.h"
 #include "log.h"
 #include "net.h"
@@ -39,10 +40,8 @@ take_slot(struct hub *h, struct hub_link *l)
 	while (i < h->nlinks && h->links[i] != NULL)
 		i++;
 	if (i == h->nlinks) {
-		if (i >= HUB_LINKS_MAX) {
-			errno = EMFILE;
-			return -1;
-		}
+		if (i >= HUB_LINKS_MAX)
+			return fail(EMFILE);
 		n = h->nlinks == 0 ? 8 : h->nlinks * 2;
 		if ((grown = realloc(h->links, n * sizeof(*grown))) == NULL)
 			return -1;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "die.h"
+#include "fail.h"
 #include "latest.h"
 #include "run.h"
 
@@ -167,10 +168,8 @@ latest_put(struct latest *l, struct slice key, struct slice line)
 
 	if (l->error != 0)
 		return 0;
-	if (key.len > LATEST_LINE_MAX || line.len > LATEST_LINE_MAX - key.len) {
-		errno = ERANGE;
-		return -1;
-	}
+	if (key.len > LATEST_LINE_MAX || line.len > LATEST_LINE_MAX - key.len)
+		return fail(ERANGE);
 	if ((copy = malloc(line.len + 1)) == NULL)
 		return -1;
 	if (e == NULL && (e = line_new(l, key)) == NULL) {

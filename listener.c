@@ -4,16 +4,13 @@
 #include <stdlib.h>
 
 #include "attrs.h"
+#include "fail.h"
 #include "listener_state.h"
 
 static struct slice
 keep(struct slice s)
 {
-	unsigned char *p = malloc(s.len + 1);
-
-	if (p != NULL && s.len > 0)
-		memcpy(p, s.p, s.len);
-	return slice_of(p, s.len);
+	return slice_of(slice_dup(s), s.len);
 }
 
 static struct slice
@@ -395,10 +392,8 @@ on_connect(struct listener *l, int64_t now, struct chan *c,
 static int
 on_return(struct listener *l, struct chan *c, const struct msg_demand *m)
 {
-	if (m->tokens > c->held) {
-		errno = EPROTO;
-		return -1;
-	}
+	if (m->tokens > c->held)
+		return fail(EPROTO);
 	set_held(l, c, c->held - m->tokens);
 	return 0;
 }
@@ -424,8 +419,7 @@ channel_message(struct listener *l, int64_t now, struct chan *c,
 	case MSG_RETURN:
 		return on_return(l, c, &m->u.giveback);
 	default:
-		errno = EPROTO;
-		return -1;
+		return fail(EPROTO);
 	}
 }
 
@@ -438,8 +432,7 @@ broker_message(struct listener *l, int64_t now, const struct msg *m)
 	case MSG_REFUSE:
 		return on_refuse(l, &m->u.refuse);
 	default:
-		errno = EPROTO;
-		return -1;
+		return fail(EPROTO);
 	}
 }
 

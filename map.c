@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "fail.h"
 #include "map.h"
 
 #define MAP_FIRST 8 /* slots of the first table */
@@ -133,8 +134,7 @@ grow(struct map *m)
 		m->slots = calloc(m->cap, sizeof(*s));
 	if (m->slots == NULL) {
 		*m = old;
-		errno = ENOMEM;
-		return -1;
+		return fail(ENOMEM);
 	}
 	for (i = 0; i < m->cap; i++)
 		m->slots[i].value = NULL;

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "fail.h"
 #include "market.h"
 #include "match.h"
 
@@ -22,10 +23,8 @@ market_init(struct market *m, const struct id *own, uint64_t seed,
 	classes_init(&m->classes, seed1, seed2);
 	reserves_init(&m->reserves, EXCHANGE_RESERVED_MAX);
 	m->scratch = malloc(MATCH_SCRATCH);
-	if (m->scratch == NULL) {
-		errno = ENOMEM;
-		return -1;
-	}
+	if (m->scratch == NULL)
+		return fail(ENOMEM);
 	return 0;
 }
 
@@ -97,10 +96,8 @@ int
 order_enter(struct market *m, struct order *o, struct peer *broker,
     uint64_t id)
 {
-	if (m->orders.n >= EXCHANGE_ORDERS_MAX) {
-		errno = ENOBUFS;
-		return -1;
-	}
+	if (m->orders.n >= EXCHANGE_ORDERS_MAX)
+		return fail(ENOBUFS);
 	order_key(o->key, broker->handle, id);
 	o->id = id;
 	o->broker = broker;
@@ -133,10 +130,8 @@ sell_class_grow(struct sell_class *c)
 		return 0;
 	cap = c->cap > 0 ? 2 * c->cap : 1;
 	sells = realloc(c->sells, cap * sizeof(struct sell *));
-	if (sells == NULL) {
-		errno = ENOMEM;
-		return -1;
-	}
+	if (sells == NULL)
+		return fail(ENOMEM);
 	c->sells = sells;
 	c->cap = cap;
 	return 0;
@@ -219,12 +214,9 @@ sell_contact(struct sell *s, struct slice contact)
 
 	if (slice_equal(s->contact, contact))
 		return 0;
-	p = malloc(contact.len);
-	if (p == NULL) {
-		errno = ENOMEM;
-		return -1;
-	}
-	memcpy(p, contact.p, contact.len);
+	p = slice_dup(contact);
+	if (p == NULL)
+		return fail(ENOMEM);
 	slice_free(s->contact);
 	s->contact = slice_of(p, contact.len);
 	return 0;

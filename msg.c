@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "fail.h"
 #include "msg.h"
 
 #define LIST_ELEMENT 1
@@ -43,13 +44,6 @@ id_print(const struct id *id, char buf[ID_TEXT])
 	return buf;
 }
 
-static int
-fail_with(int error)
-{
-	errno = error;
-	return -1;
-}
-
 /* Decoding. */
 
 static int
@@ -60,7 +54,7 @@ check_list(struct slice list, const struct schema *of)
 
 	while ((r = tlv_next(&list, &item)) == 1) {
 		if (item.type != LIST_ELEMENT)
-			return fail_with(EPROTO);
+			return fail(EPROTO);
 		if (of != NULL && group_decode(of, item.value, NULL) == -1)
 			return -1;
 	}
@@ -75,7 +69,7 @@ decode_uint(const struct field *f, struct slice value, uint64_t *out)
 	if (tlv_uint(value, &n) == -1)
 		return -1;
 	if (n > f->max)
-		return fail_with(ERANGE);
+		return fail(ERANGE);
 	if (out != NULL)
 		*out = n;
 	return 0;
@@ -87,10 +81,10 @@ decode_id(const struct field *f, struct slice value, unsigned char *out)
 	struct id id;
 
 	if (value.len != ID_SIZE)
-		return fail_with(ERANGE);
+		return fail(ERANGE);
 	memcpy(id.b, value.p, ID_SIZE);
 	if (f->required && id_is_zero(&id))
-		return fail_with(EPROTO);
+		return fail(EPROTO);
 	if (out != NULL)
 		memcpy(out, id.b, ID_SIZE);
 	return 0;
@@ -101,19 +95,19 @@ static int
 decode_field(const struct field *f, struct slice value, unsigned char *base)
 {
 	if (f->required && value.len == 0)
-		return fail_with(EPROTO);
+		return fail(EPROTO);
 	if (f->kind == FIELD_UINT)
 		return decode_uint(f, value, base == NULL ? NULL :
 		    (uint64_t *)(void *)(base + f->offset));
 	if (value.len > f->max)
-		return fail_with(ERANGE);
+		return fail(ERANGE);
 	if (f->kind == FIELD_ID)
 		return decode_id(f, value,
 		    base == NULL ? NULL : base + f->offset);
 	if (value.len == 0)
 		return 0; /* as if it were absent */
 	if (f->kind == FIELD_NAME && !slice_is_name(value))
-		return fail_with(EPROTO);
+		return fail(EPROTO);
 	if (f->kind == FIELD_LIST && check_list(value, f->of) == -1)
 		return -1;
 	if (f->kind == FIELD_GROUP && group_decode(f->of, value, NULL) == -1)
@@ -139,20 +133,20 @@ group_decode(const struct schema *s, struct slice value, void *out)
 		memset(out, 0, s->size);
 	while ((r = tlv_next(&value, &t)) == 1) {
 		if (t.type <= last)
-			return fail_with(EPROTO);
+			return fail(EPROTO);
 		last = t.type;
 		for (; f < end && f->type < t.type; f++)
 			if (f->required)
-				return fail_with(EPROTO);
+				return fail(EPROTO);
 		if (f < end && f->type == t.type) {
 			if (decode_field(f++, t.value, out) == -1)
 				return -1;
 		} else if (t.type % 2 == 0)
-			return fail_with(EPROTO);
+			return fail(EPROTO);
 	}
 	for (; r == 0 && f < end; f++)
 		if (f->required)
-			return fail_with(EPROTO);
+			return fail(EPROTO);
 	return r;
 }
 
@@ -162,7 +156,7 @@ msg_decode(struct msg *m, unsigned type, struct slice value)
 	const struct msg_row *row = msg_row(type);
 
 	if (row == NULL)
-		return type % 2 == 1 ? 0 : fail_with(EPROTO);
+		return type % 2 == 1 ? 0 : fail(EPROTO);
 	m->type = row->type;
 	return group_decode(&row->schema, value, &m->u) == -1 ? -1 : 1;
 }
@@ -246,7 +240,7 @@ msg_encode(const struct msg *m, struct tlv_writer *w)
 	assert(row != NULL);
 	tlv_put_head(w, m->type, group_size(&row->schema, &m->u));
 	group_encode(&row->schema, &m->u, w);
-	return w->failed ? fail_with(ERANGE) : 0;
+	return w->failed ? fail(ERANGE) : 0;
 }
 
 /* Lists. */
@@ -260,7 +254,7 @@ list_next(struct slice *list, struct slice *item)
 	if (r != 1)
 		return r;
 	if (t.type != LIST_ELEMENT)
-		return fail_with(EPROTO);
+		return fail(EPROTO);
 	*item = t.value;
 	return 1;
 }

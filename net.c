@@ -11,18 +11,18 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "fail.h"
 #include "net.h"
 
 #define BACKLOG 1024
 
-static int
-fail_closed(int fd)
+int
+net_fail(int fd)
 {
 	int error = errno;
 
 	close(fd);
-	errno = error;
-	return -1;
+	return fail(error);
 }
 
 int
@@ -45,7 +45,7 @@ new_socket(const struct addr *a)
 
 	if (fd == -1)
 		return -1;
-	return net_adopt(fd) == -1 ? fail_closed(fd) : fd;
+	return net_adopt(fd) == -1 ? net_fail(fd) : fd;
 }
 
 int
@@ -57,7 +57,7 @@ net_connect(const struct addr *a)
 		return -1;
 	if (connect(fd, &a->u.sa, a->len) == -1 && errno != EINPROGRESS &&
 	    errno != EINTR)
-		return fail_closed(fd);
+		return net_fail(fd);
 	return fd;
 }
 
@@ -84,10 +84,8 @@ publish(const char *temp, const char *path, int over)
 
 	if (!over)
 		return link(temp, path);
-	if (lstat(path, &st) == 0 && !S_ISSOCK(st.st_mode)) {
-		errno = EEXIST;
-		return -1;
-	}
+	if (lstat(path, &st) == 0 && !S_ISSOCK(st.st_mode))
+		return fail(EEXIST);
 	return rename(temp, path);
 }
 
@@ -102,15 +100,13 @@ bind_unix(const struct addr *a, int over)
 	int fd, n, error = 0;
 
 	n = snprintf(name, size, "%s.%ld", a->u.un.sun_path, (long)getpid());
-	if (n < 0 || (size_t)n >= size) {
-		errno = ENAMETOOLONG;
-		return -1;
-	}
+	if (n < 0 || (size_t)n >= size)
+		return fail(ENAMETOOLONG);
 	if ((fd = new_socket(&temp)) == -1)
 		return -1;
 	unlink(name);
 	if (bind(fd, &temp.u.sa, temp.len) == -1)
-		return fail_closed(fd);
+		return net_fail(fd);
 	if (chmod(name, S_IRUSR | S_IWUSR) == -1 || listen(fd, BACKLOG) == -1 ||
 	    publish(name, a->u.un.sun_path, over) == -1)
 		error = errno;
@@ -119,7 +115,7 @@ bind_unix(const struct addr *a, int over)
 	if (error == 0)
 		return fd;
 	errno = error;
-	return fail_closed(fd);
+	return net_fail(fd);
 }
 
 int
@@ -137,10 +133,8 @@ listen_unix(const struct addr *a)
 
 	if (fd != -1)
 		close(fd);
-	if (fd != -1 || errno == EAGAIN) {
-		errno = EADDRINUSE;
-		return -1;
-	}
+	if (fd != -1 || errno == EAGAIN)
+		return fail(EADDRINUSE);
 	if (errno == ECONNREFUSED)
 		return bind_unix(a, 1);
 	if (errno != ENOENT)
@@ -173,7 +167,7 @@ listen_tcp(const struct addr *a)
 	if (a->u.sa.sa_family == AF_INET6)
 		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one));
 	if (bind(fd, &a->u.sa, a->len) == -1 || listen(fd, BACKLOG) == -1)
-		return fail_closed(fd);
+		return net_fail(fd);
 	return fd;
 }
 
@@ -186,7 +180,7 @@ net_listen(const struct addr *a, struct addr *bound)
 		return fd;
 	*bound = *a;
 	if (!addr_is_unix(a) && net_local(fd, bound) == -1)
-		return fail_closed(fd);
+		return net_fail(fd);
 	return fd;
 }
 
@@ -199,7 +193,7 @@ net_accept(int fd, struct addr *from)
 	from->len = (socklen_t)sizeof(from->u);
 	if ((new = accept(fd, &from->u.sa, &from->len)) == -1)
 		return -1;
-	return net_adopt(new) == -1 ? fail_closed(new) : new;
+	return net_adopt(new) == -1 ? net_fail(new) : new;
 }
 
 /* What a descriptor is. */

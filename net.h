@@ -34,6 +34,9 @@ int net_accept(int fd, struct addr *from);
  * writable when decided: then net_connected() says how it went). */
 int net_connect(const struct addr *);
 
+/* Close what a call has failed on: -1, with the errno of that call. */
+int net_fail(int fd);
+
 /* 0 when the connection stands, -1 with the errno it failed with. */
 int net_connected(int fd);
 

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "fail.h"
 #include "outbox.h"
 
 #define LINE_MAX_BYTES 1024 /* of a log line; the rest is cut off */
@@ -183,9 +184,7 @@ act_message(const struct act *a, struct msg *m)
 	size_t length;
 	int head = tlv_head(a->bytes.p, a->bytes.len, &type, &length);
 
-	if (head <= 0 || length > a->bytes.len - (size_t)head) {
-		errno = EBADMSG;
-		return -1;
-	}
+	if (head <= 0 || length > a->bytes.len - (size_t)head)
+		return fail(EBADMSG);
 	return msg_decode(m, type, slice_of(a->bytes.p + head, length));
 }

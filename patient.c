@@ -39,16 +39,6 @@ wait_for(int fd, short events, int64_t deadline)
 	return n == 1 ? 0 : -1;
 }
 
-static int
-fail_closed(int fd)
-{
-	int error = errno;
-
-	close(fd);
-	errno = error;
-	return -1;
-}
-
 int
 patient_dial(const struct addr *a, int type, int64_t deadline)
 {
@@ -57,12 +47,12 @@ patient_dial(const struct addr *a, int type, int64_t deadline)
 	if (fd == -1)
 		return -1;
 	if (net_adopt(fd) == -1)
-		return fail_closed(fd);
+		return net_fail(fd);
 	if (connect(fd, &a->u.sa, a->len) == 0)
 		return fd;
 	if (errno != EINPROGRESS || wait_for(fd, POLLOUT, deadline) == -1 ||
 	    net_connected(fd) == -1)
-		return fail_closed(fd);
+		return net_fail(fd);
 	return fd;
 }
 

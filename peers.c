@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fail.h"
 #include "peers.h"
 
 #define DELAY_MIN_MS 10 /* of a back-off, however the dice fall */
@@ -124,10 +125,8 @@ heap_grow(struct peers *p)
 		return 0;
 	cap = p->cap > 0 ? 2 * p->cap : HEAP_FIRST;
 	heap = realloc(p->heap, cap * sizeof(*heap));
-	if (heap == NULL) {
-		errno = ENOMEM;
-		return -1;
-	}
+	if (heap == NULL)
+		return fail(ENOMEM);
 	p->heap = heap;
 	p->cap = cap;
 	return 0;
@@ -235,17 +234,13 @@ add(struct peers *p, struct slice address, struct target **out)
 {
 	struct target *t;
 
-	if (p->n >= PEERS_TARGET_MAX) {
-		errno = ENOBUFS;
-		return -1;
-	}
+	if (p->n >= PEERS_TARGET_MAX)
+		return fail(ENOBUFS);
 	if (heap_grow(p) == -1)
 		return -1;
 	t = calloc(1, sizeof(*t));
-	if (t == NULL) {
-		errno = ENOMEM;
-		return -1;
-	}
+	if (t == NULL)
+		return fail(ENOMEM);
 	memcpy(t->address, address.p, address.len);
 	t->len = address.len;
 	t->state = RESTING;
@@ -354,10 +349,8 @@ peers_want(struct peers *p, int64_t now, struct slice address, enum dial dial,
 	struct target *t;
 	int fresh;
 
-	if (address.len == 0 || address.len > ADDRESS_MAX) {
-		errno = EINVAL;
-		return -1;
-	}
+	if (address.len == 0 || address.len > ADDRESS_MAX)
+		return fail(EINVAL);
 	t = find(p, address);
 	fresh = t == NULL;
 	if (fresh && add(p, address, &t) == -1)
@@ -482,8 +475,7 @@ peers_up(struct peers *p, int64_t now, uint32_t handle, unsigned role,
 	if (k == NULL) {
 		if (t != NULL && t->state == DIALLING)
 			tried(p, now, t, 0);
-		errno = ENOMEM;
-		return -1;
+		return fail(ENOMEM);
 	}
 	assert(k->handle != handle);
 	*loser = k->handle;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "attrs.h"
+#include "fail.h"
 #include "pick.h"
 
 static int
@@ -27,13 +28,8 @@ group_free(struct pick *p, struct pick_group *g)
 static int
 group_make(struct pick *p, struct pick_group *g, struct slice attrs)
 {
-	/* One byte more: a module may have no attributes at all. */
-	if ((g->attrs = malloc(attrs.len + 1)) == NULL) {
-		errno = ENOMEM;
-		return -1;
-	}
-	if (attrs.len > 0)
-		memcpy(g->attrs, attrs.p, attrs.len);
+	if ((g->attrs = slice_dup(attrs)) == NULL)
+		return fail(ENOMEM);
 	g->attrs_len = attrs.len;
 	fenwick_init(&g->tokens);
 	if (g == &p->group[p->n])
@@ -82,10 +78,8 @@ pick_join(struct pick *p, struct slice attrs, size_t channel)
 	struct pick_group *g;
 	int i = find_group(p, attrs);
 
-	if (i == -1) {
-		errno = ENOBUFS;
-		return -1;
-	}
+	if (i == -1)
+		return fail(ENOBUFS);
 	g = &p->group[i];
 	if (is_free(g) && group_make(p, g, attrs) == -1)
 		return -1;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "attrs.h"
+#include "fail.h"
 #include "plb_core.h"
 #include "report.h"
 
@@ -16,14 +17,8 @@ plb_module(const struct plb *p)
 static unsigned char *
 copy(struct slice s, size_t *len)
 {
-	unsigned char *p = malloc(s.len + 1);
-
-	if (p != NULL && s.len > 0)
-		memcpy(p, s.p, s.len);
-	if (p != NULL)
-		p[s.len] = '\0';
 	*len = s.len;
-	return p;
+	return slice_dup(s);
 }
 
 struct plb *
@@ -135,7 +130,7 @@ waits_at(const struct plb *p, struct slice address)
 
 	for (i = 0; i < p->hold.n; i++)
 		if (c[i].state == HOLD_DIALLING &&
-		    slice_equal(address, slice_str(c[i].address)))
+		    slice_is(address, c[i].address))
 			break;
 	return i;
 }
@@ -313,10 +308,8 @@ static int
 message(void *core, int64_t now, uint32_t peer, const struct msg *m)
 {
 	if (m->type >= sizeof(handlers) / sizeof(handlers[0]) ||
-	    handlers[m->type] == NULL) {
-		errno = EPROTO;
-		return -1;
-	}
+	    handlers[m->type] == NULL)
+		return fail(EPROTO);
 	return handlers[m->type](core, now, peer, m);
 }
 

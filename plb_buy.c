@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fail.h"
 #include "plb_core.h"
 
 uint64_t
@@ -151,10 +152,8 @@ plb_on_fill(struct plb *p, int64_t now, uint32_t peer, const struct msg *m)
 	struct seller s;
 	struct ask ask;
 
-	if (peer != p->broker || m->u.fill.order > p->order) {
-		errno = EPROTO;
-		return -1;
-	}
+	if (peer != p->broker || m->u.fill.order > p->order)
+		return fail(EPROTO);
 	memset(&ask, 0, sizeof(ask));
 	ask.order = m->u.fill.order;
 	ask.exchange = m->u.fill.exchange;
@@ -227,10 +226,8 @@ int
 plb_on_offers(struct plb *p, int64_t now, uint32_t peer, const struct msg *m)
 {
 	(void)now;
-	if (peer != p->broker && hold_peer(&p->hold, peer) == NULL) {
-		errno = EPROTO;
-		return -1;
-	}
+	if (peer != p->broker && hold_peer(&p->hold, peer) == NULL)
+		return fail(EPROTO);
 	return plb_trouble(p, &m->u.offers);
 }
 

@@ -1,6 +1,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "fail.h"
 #include "plb_core.h"
 
 #define RETRY_MS 250 /* a fixed channel that refused is asked again after */
@@ -112,8 +113,7 @@ take_ask(struct plb *p, struct hold_channel *c, struct ask *ask)
 		return 1;
 	if (p->fixed)
 		return 0;
-	errno = EPROTO;
-	return -1;
+	return fail(EPROTO);
 }
 
 int

@@ -41,13 +41,11 @@ mark(struct plb *p)
 int
 plb_constrain(struct plb *p, int64_t now, struct slice constraints)
 {
-	unsigned char *copy = malloc(constraints.len + 1);
+	unsigned char *copy = slice_dup(constraints);
 	struct msg m;
 
 	if (copy == NULL)
 		return -1;
-	if (constraints.len > 0)
-		memcpy(copy, constraints.p, constraints.len);
 	free(p->constraints);
 	p->constraints = copy;
 	p->constraints_len = constraints.len;

@@ -11,6 +11,7 @@
 
 #include "attrs.h"
 #include "die.h"
+#include "fail.h"
 #include "launch.h"
 #include "log.h"
 #include "proxies.h"
@@ -28,19 +29,6 @@ text(const char *fmt, const char *a, const char *b, unsigned n)
 		die_errno(EXIT_TEMPORARY, "unable to keep the proxies");
 	snprintf(s, size, fmt, a, b, n);
 	return s;
-}
-
-/* A path that is good in any directory. */
-static char *
-absolute(const char *path)
-{
-	char dir[LINE_BYTES];
-
-	if (path[0] == '/')
-		return text("%s%s", path, "", 0);
-	if (getcwd(dir, sizeof(dir)) == NULL)
-		die_errno(EXIT_TEMPORARY, "unable to name this directory");
-	return text("%s/%s", dir, path, 0);
 }
 
 static void
@@ -126,7 +114,7 @@ proxies_init(struct proxies *p, const char *link, const char *module,
 		die(EXIT_USAGE, "-D %s: there is something else of that name: "
 		    "remove it, or name another", link);
 	p->module = text("%s%s", module, "", 0);
-	p->socket = absolute(addr_print(socket, path));
+	p->socket = run_absolute(addr_print(socket, path));
 	if (strpbrk(p->socket, " \n") != NULL)
 		die(EXIT_USAGE, "-s %s: with -D, give a path without a space",
 		    p->socket);
@@ -139,7 +127,7 @@ interpreter(void)
 {
 	char *sibling = run_sibling("lambda-call");
 	char *found = launch_find(sibling);
-	char *path = absolute(found == NULL ? sibling : found);
+	char *path = run_absolute(found == NULL ? sibling : found);
 
 	free(sibling);
 	free(found);
@@ -230,11 +218,8 @@ made(struct proxies *p, char *tree, struct slice exports)
 	free(p->exports);
 	p->exports_len = 0;
 	/* Without memory the next exports are taken for others. */
-	if ((p->exports = malloc(exports.len + 1)) == NULL)
-		return;
-	if (exports.len > 0)
-		memcpy(p->exports, exports.p, exports.len);
-	p->exports_len = exports.len;
+	if ((p->exports = slice_dup(exports)) != NULL)
+		p->exports_len = exports.len;
 }
 
 void
@@ -310,10 +295,8 @@ proxy_read(const char *path, char **socket, char **module, char **function)
 		good = *p != '\0' && p != word[i];
 		*p++ = '\0';
 	}
-	if (!good) {
-		errno = EINVAL;
-		return -1;
-	}
+	if (!good)
+		return fail(EINVAL);
 	*socket = text("%s%s", word[0], "", 0);
 	*module = text("%s%s", word[1], "", 0);
 	*function = text("%s%s", word[2], "", 0);

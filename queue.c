@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "fail.h"
 #include "queue.h"
 
 /* The key is repeated here, so that comparing does not touch what waits. */
@@ -38,10 +39,8 @@ queue_grow(struct queue *q, size_t n)
 	while (cap < n)
 		cap *= 2;
 	slot = realloc(q->slot, cap * sizeof(*slot));
-	if (slot == NULL) {
-		errno = ENOMEM;
-		return -1;
-	}
+	if (slot == NULL)
+		return fail(ENOMEM);
 	q->slot = slot;
 	q->cap = cap;
 	return 0;

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "fail.h"
 #include "replace.h"
 
 #define READABLE (S_IRUSR | S_IWUSR | S_IRGRP | S_IROTH)
@@ -60,10 +61,8 @@ replace_file(struct replace *r, struct slice bytes)
 	int fd, held, n, error;
 
 	n = snprintf(temp, sizeof(temp), "%s.new", r->path);
-	if (n < 0 || (size_t)n >= sizeof(temp)) {
-		errno = ENAMETOOLONG;
-		return -1;
-	}
+	if (n < 0 || (size_t)n >= sizeof(temp))
+		return fail(ENAMETOOLONG);
 	/* Left by one that was killed; never followed where it is a link. */
 	unlink(temp);
 	fd = open(temp, O_WRONLY | O_CREAT | O_EXCL, READABLE);
@@ -82,6 +81,5 @@ replace_file(struct replace *r, struct slice bytes)
 	if (held != -1)
 		close(held);
 	unlink(temp);
-	errno = error;
-	return -1;
+	return fail(error);
 }

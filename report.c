@@ -63,5 +63,5 @@ report_end(struct report *r)
 int
 report_wants(struct slice what, const char *kind)
 {
-	return what.len == 0 || slice_equal(what, slice_str(kind));
+	return what.len == 0 || slice_is(what, kind);
 }

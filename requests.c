@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fail.h"
 #include "requests.h"
 
 #define SLOT_BITS 20
@@ -38,10 +39,8 @@ grow(struct requests *rs)
 	size_t cap = rs->cap == 0 ? 16 : rs->cap * 2, i;
 	struct request *slot;
 
-	if (cap > REQUESTS_MAX) {
-		errno = ENOBUFS;
-		return -1;
-	}
+	if (cap > REQUESTS_MAX)
+		return fail(ENOBUFS);
 	if ((slot = realloc(rs->slot, cap * sizeof(*slot))) == NULL)
 		return -1;
 	memset(slot + rs->cap, 0, (cap - rs->cap) * sizeof(*slot));
@@ -108,10 +107,8 @@ request_keep(struct requests *rs, struct request *r, const struct msg *m)
 	unsigned char *copy = copy_new(rs, len);
 	struct tlv_writer w;
 
-	if (copy == NULL) {
-		errno = ENOMEM;
-		return -1;
-	}
+	if (copy == NULL)
+		return fail(ENOMEM);
 	tlv_writer_init(&w, copy, len);
 	group_encode(&row->schema, &m->u, &w);
 	assert(!w.failed);

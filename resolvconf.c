@@ -9,31 +9,6 @@
 #define TIMEOUT_MAX  30
 #define ATTEMPTS_MAX 5
 
-/* The next word of the line; empty when there is none. */
-static struct slice
-word(struct slice *line)
-{
-	struct slice w;
-
-	while (line->len > 0 && isspace(line->p[0])) {
-		line->p++;
-		line->len--;
-	}
-	w = slice_of(line->p, 0);
-	while (line->len > 0 && !isspace(line->p[0])) {
-		line->p++;
-		line->len--;
-		w.len++;
-	}
-	return w;
-}
-
-static int
-is(struct slice w, const char *text)
-{
-	return slice_equal(w, slice_str(text));
-}
-
 static void
 take_server(struct resolvconf *r, struct slice w)
 {
@@ -50,7 +25,7 @@ take_search(struct resolvconf *r, struct slice line, size_t max)
 	struct slice w;
 
 	r->searches = 0;
-	while ((w = word(&line)).len > 0 && r->searches < max) {
+	while ((w = slice_word(&line)).len > 0 && r->searches < max) {
 		if (w.p[w.len - 1] == '.')
 			w.len--;
 		if (w.len == 0 || w.len > DNS_NAME_MAX - 1)
@@ -83,7 +58,7 @@ take_options(struct resolvconf *r, struct slice line)
 {
 	struct slice w;
 
-	while ((w = word(&line)).len > 0) {
+	while ((w = slice_word(&line)).len > 0) {
 		take_number(&r->ndots, w, "ndots:", NDOTS_MAX);
 		take_number(&r->timeout, w, "timeout:", TIMEOUT_MAX);
 		take_number(&r->attempts, w, "attempts:", ATTEMPTS_MAX);
@@ -97,15 +72,15 @@ take_options(struct resolvconf *r, struct slice line)
 static void
 take_line(struct resolvconf *r, struct slice line)
 {
-	struct slice w = word(&line);
+	struct slice w = slice_word(&line);
 
-	if (is(w, "nameserver"))
-		take_server(r, word(&line));
-	else if (is(w, "domain"))
+	if (slice_is(w, "nameserver"))
+		take_server(r, slice_word(&line));
+	else if (slice_is(w, "domain"))
 		take_search(r, line, 1);
-	else if (is(w, "search"))
+	else if (slice_is(w, "search"))
 		take_search(r, line, RESOLVCONF_SEARCH_MAX);
-	else if (is(w, "options"))
+	else if (slice_is(w, "options"))
 		take_options(r, line);
 }
 

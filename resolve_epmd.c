@@ -9,6 +9,7 @@
 #include "addr.h"
 #include "bootstrap.h"
 #include "epmd.h"
+#include "fail.h"
 #include "opt.h"
 #include "patient.h"
 #include "resolve.h"
@@ -36,8 +37,7 @@ read_answer(int fd, struct epmd_node *node, int64_t deadline)
 		if ((r = epmd_port2(slice_of(reply, len), node)) != 0)
 			return r == 1 ? 0 : -1;
 	}
-	errno = EPROTO;
-	return -1;
+	return fail(EPROTO);
 }
 
 /* The node's port, or -1. */

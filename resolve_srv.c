@@ -6,10 +6,11 @@
 #include <unistd.h>
 
 #include "addr.h"
+#include "bigendian.h"
 #include "dns.h"
 #include "patient.h"
-#include "resolve.h"
 #include "resolvconf.h"
+#include "resolve.h"
 #include "run.h"
 
 #define CONF	 "/etc/resolv.conf"
@@ -74,12 +75,11 @@ ask_tcp(const struct question *q, const struct addr *server,
 
 	if (fd == -1)
 		return -1;
-	message[0] = (unsigned char)(q->query.len >> 8);
-	message[1] = (unsigned char)q->query.len;
-	memcpy(message + 2, q->query.p, q->query.len);
+	memcpy(put16(message, (unsigned)q->query.len), q->query.p,
+	    q->query.len);
 	if (patient_write(fd, message, 2 + q->query.len, deadline) == 0 &&
 	    read_whole(fd, head, sizeof(head), deadline) == 0) {
-		len = (size_t)head[0] << 8 | head[1];
+		len = get16(head);
 		if (read_whole(fd, reply, len, deadline) == 0)
 			r = dns_answer(a, slice_of(reply, len), q->query);
 	}

@@ -29,8 +29,8 @@ join(const char *a, const char *between, const char *b)
 	return s;
 }
 
-static char *
-absolute(const char *path)
+char *
+run_absolute(const char *path)
 {
 	char here[4096];
 
@@ -76,7 +76,7 @@ choose_dir(void)
 	char text[64];
 
 	if (env != NULL && *env != '\0')
-		return absolute(env);
+		return run_absolute(env);
 	if (getuid() == 0)
 		return join("/run/lambda", "", "");
 	env = getenv("XDG_RUNTIME_DIR");
@@ -291,7 +291,7 @@ run_argv0(const char *argv0)
 
 	if (argv0 == NULL || strchr(argv0, '/') == NULL)
 		return;
-	program_dir = absolute(argv0);
+	program_dir = run_absolute(argv0);
 	slash = strrchr(program_dir, '/');
 	*slash = '\0';
 }

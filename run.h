@@ -72,6 +72,9 @@ void run_nothing_fits(const char *what);
  */
 char *run_sibling(const char *name);
 
+/* A path that is good in any directory; the caller's to free(). Dies (111). */
+char *run_absolute(const char *path);
+
 /* Remember argv[0] for that, with the directory made absolute, so that a
  * later chdir() does no harm. Called once, first thing in main(). */
 void run_argv0(const char *argv0);

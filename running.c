@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fail.h"
 #include "running.h"
 
 #define SLOTS_FIRST 16
@@ -52,10 +53,8 @@ grow(struct running_table *t)
 
 	if (t->n < t->cap && t->n < RUNNING_MAX)
 		return 0;
-	if (t->n == RUNNING_MAX) {
-		errno = ENOBUFS;
-		return -1;
-	}
+	if (t->n == RUNNING_MAX)
+		return fail(ENOBUFS);
 	slot = realloc(t->slot, cap * sizeof(struct running *));
 	if (slot == NULL)
 		return -1;

@@ -1,6 +1,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "fail.h"
 #include "scratch.h"
 
 void
@@ -25,10 +26,8 @@ scratch_begin(struct scratch *s, size_t n)
 	unsigned char *p;
 
 	if (n > s->cap || s->cap > SCRATCH_KEEP) {
-		if ((p = malloc(want)) == NULL) {
-			errno = ENOMEM;
-			return -1;
-		}
+		if ((p = malloc(want)) == NULL)
+			return fail(ENOMEM);
 		free(s->p);
 		s->p = p;
 		s->cap = want;

@@ -7,7 +7,9 @@
  * as the bytes it points at; what is kept longer is copied.
  */
 
+#include <ctype.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 
 struct slice {
@@ -36,6 +38,47 @@ static inline int
 slice_equal(struct slice a, struct slice b)
 {
 	return a.len == b.len && (a.len == 0 || memcmp(a.p, b.p, a.len) == 0);
+}
+
+static inline int
+slice_is(struct slice s, const char *text)
+{
+	return slice_equal(s, slice_str(text));
+}
+
+/* A copy on the heap, with a NUL behind it: the caller's to free(). NULL with
+ * ENOMEM. */
+static inline unsigned char *
+slice_dup(struct slice s)
+{
+	unsigned char *p = malloc(s.len + 1);
+
+	if (p == NULL)
+		return NULL;
+	if (s.len > 0)
+		memcpy(p, s.p, s.len);
+	p[s.len] = '\0';
+	return p;
+}
+
+/* Take the next word off the line, and the space before it; empty where there
+ * is none. */
+static inline struct slice
+slice_word(struct slice *line)
+{
+	struct slice w;
+
+	while (line->len > 0 && isspace(line->p[0])) {
+		line->p++;
+		line->len--;
+	}
+	w = slice_of(line->p, 0);
+	while (line->len > 0 && !isspace(line->p[0])) {
+		line->p++;
+		line->len--;
+		w.len++;
+	}
+	return w;
 }
 
 /* May it stand in a line as a word? Of any bytes but space and what controls:

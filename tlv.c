@@ -2,16 +2,10 @@
 #include <errno.h>
 #include <stddef.h>
 
+#include "fail.h"
 #include "tlv.h"
 
 #define LEB_MAX 4 /* bytes of the longest length */
-
-static int
-bad(int error)
-{
-	errno = error;
-	return -1;
-}
 
 size_t
 tlv_length_size(size_t len)
@@ -78,7 +72,7 @@ tlv_head_long(const unsigned char *p, size_t len, unsigned *type,
 	if (len == 0)
 		return 0;
 	if (p[0] == 0)
-		return bad(EBADMSG);
+		return fail(EBADMSG);
 	n = 0;
 	for (i = 0; i < LEB_MAX; i++) {
 		if (i == len - 1)
@@ -89,7 +83,7 @@ tlv_head_long(const unsigned char *p, size_t len, unsigned *type,
 	}
 	/* No end in 4 bytes, or a last byte that adds nothing. */
 	if (i == LEB_MAX || (i > 0 && p[1 + i] == 0))
-		return bad(EBADMSG);
+		return fail(EBADMSG);
 	*type = p[0];
 	*length = n;
 	return (int)i + 2;
@@ -108,7 +102,7 @@ tlv_next_long(struct slice *in, struct tlv *out)
 	if (head == -1)
 		return -1;
 	if (head == 0 || len > in->len - (size_t)head)
-		return bad(EBADMSG);
+		return fail(EBADMSG);
 	out->type = type;
 	out->value = slice_of(in->p + head, len);
 	in->p += (size_t)head + len;
@@ -123,9 +117,9 @@ tlv_uint(struct slice value, uint64_t *out)
 	size_t i;
 
 	if (value.len > sizeof(n))
-		return bad(ERANGE);
+		return fail(ERANGE);
 	if (value.len > 0 && value.p[0] == 0)
-		return bad(EBADMSG);
+		return fail(EBADMSG);
 	n = 0;
 	for (i = 0; i < value.len; i++)
 		n = n << 8 | value.p[i];

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "die.h"
+#include "fail.h"
 #include "opt.h"
 #include "want.h"
 
@@ -26,8 +27,7 @@ want_constraints(const struct want *w, struct buf *encoded, char *why,
 	if (version == NULL && w->version != NULL) {
 		snprintf(why, size, "unable to read the version from %s: %s",
 		    w->version + 1, strerror(errno));
-		errno = EINVAL;
-		return -1;
+		return fail(EINVAL);
 	}
 	if (constraints_build(encoded, version, w->export, w->labels,
 	    w->nlabels, &wrong, &which) == 0)

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "fail.h"
 #include "worker.h"
 
 #define READ_SIZE (64 * 1024)
@@ -536,8 +537,7 @@ worker_start(struct worker *w, struct loop *loop, const struct launch *launched,
 		w->pid = 0;
 	}
 	worker_abort(w);
-	errno = error;
-	return -1;
+	return fail(error);
 }
 
 const char *
