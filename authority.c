@@ -58,9 +58,8 @@ authority_out(struct authority *a)
 }
 
 int
-authority_bootstrap(struct authority *a, int64_t now, struct slice address)
+authority_bootstrap(struct authority *a, struct slice address)
 {
-	(void)now;
 	return outbox_act(&a->out, ACT_DIAL, TAG_AUTHORITY, DIAL_FOREVER,
 	    address);
 }

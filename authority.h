@@ -42,7 +42,7 @@ void authority_free(struct authority *);
 struct outbox *authority_out(struct authority *);
 
 /* A line of input: dial it for ever. 0, or -1 as outbox_act(). */
-int authority_bootstrap(struct authority *, int64_t now, struct slice address);
+int authority_bootstrap(struct authority *, struct slice address);
 
 /* -x module=address: somebody else runs it; ours to announce, for ever. 0, or
  * -1 with ENOMEM, ENOBUFS at AUTHORITY_MODULES_MAX, ERANGE where the address is

@@ -69,9 +69,8 @@ broker_out(struct broker *b)
 }
 
 int
-broker_bootstrap(struct broker *b, int64_t now, struct slice address)
+broker_bootstrap(struct broker *b, struct slice address)
 {
-	(void)now;
 	return outbox_act(&b->out, ACT_DIAL, TAG_AUTHORITY, DIAL_FOREVER,
 	    address);
 }

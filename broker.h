@@ -50,7 +50,7 @@ void broker_free(struct broker *);
 struct outbox *broker_out(struct broker *);
 
 /* A line of bootstrap output: dial it for ever. 0, or -1 as outbox_act(). */
-int broker_bootstrap(struct broker *, int64_t now, struct slice address);
+int broker_bootstrap(struct broker *, struct slice address);
 
 /* The name of the host's node, for reports; the pointer must stay good. NULL:
  * none. */

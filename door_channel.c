@@ -58,13 +58,12 @@ start(struct guest *g)
 {
 	struct door *d = g->door;
 	struct tether t;
-	int64_t now = loop_now(d->hub->loop);
 	int error;
 
 	if (tether_open(&t) == -1)
 		return -1;
 	g->pid = -1;
-	if (listener_spawned(d->listener, now, g->tag) == 0)
+	if (listener_spawned(d->listener, g->tag) == 0)
 		g->pid = run_channel(d, g->watch.fd, &t);
 	error = errno;
 	tether_passed(&t);
@@ -73,7 +72,7 @@ start(struct guest *g)
 		hub_adopt(d->hub, t.control[0], t.control[0], 0, g->tag);
 		return 0;
 	}
-	listener_gone(d->listener, now, g->tag);
+	listener_gone(d->listener, g->tag);
 	tether_cut(&t);
 	return fail(error);
 }
@@ -112,7 +111,7 @@ on_liveness(void *arg, short revents)
 	close(g->watch.fd);
 	g->watch.fd = -1;
 	door_leave_gate(g);
-	listener_gone(d->listener, loop_now(d->hub->loop), g->tag);
+	listener_gone(d->listener, g->tag);
 	hub_deliver(d->hub);
 	free_if_over(g);
 }

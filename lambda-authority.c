@@ -237,8 +237,7 @@ on_line(void *arg, const char *line, size_t len, unsigned long number)
 	if (!lines_address(line, len, number, AUTHORITY_PORT, &a))
 		return;
 	p->given++;
-	authority_bootstrap(p->authority, loop_now(p->loop),
-	    slice_str(addr_print(&a, text)));
+	authority_bootstrap(p->authority, slice_str(addr_print(&a, text)));
 	hub_deliver(&p->hub);
 }
 

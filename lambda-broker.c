@@ -194,8 +194,7 @@ on_line(void *arg, const char *line, size_t len, unsigned long number)
 	if (!lines_address(line, len, number, AUTHORITY_PORT, &a))
 		return;
 	p->given++;
-	broker_bootstrap(p->broker, loop_now(p->loop),
-	    slice_str(addr_print(&a, text)));
+	broker_bootstrap(p->broker, slice_str(addr_print(&a, text)));
 	hub_deliver(&p->hub);
 }
 

@@ -204,7 +204,7 @@ on_edition(void *arg)
 
 	log_published(p->options.module, attrs);
 	door_program(p->door, &p->edition.now.held);
-	if (listener_publish(p->listener, loop_now(p->loop), attrs) == -1)
+	if (listener_publish(p->listener, attrs) == -1)
 		log_error("unable to publish: %s", strerror(errno));
 	hub_deliver(&p->hub);
 }
@@ -289,7 +289,7 @@ on_term(void *arg, int signo)
 	p->ending = DRAINING;
 	edition_stop(&p->edition);
 	door_shut(p->door);
-	listener_stop(p->listener, loop_now(p->loop));
+	listener_stop(p->listener);
 	hub_deliver(&p->hub);
 	loop_timer(p->loop, &p->bound, loop_now(p->loop) + STOP_MS);
 }

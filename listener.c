@@ -165,11 +165,10 @@ listener_dist(struct listener *l, struct slice dist)
 /* Life of a channel. */
 
 int
-listener_spawned(struct listener *l, int64_t now, uint32_t tag)
+listener_spawned(struct listener *l, uint32_t tag)
 {
 	struct chan *c;
 
-	(void)now;
 	assert(tag != 0 && by_tag(l, tag) == NULL);
 	c = calloc(1, sizeof(*c));
 	if (c == NULL)
@@ -183,11 +182,10 @@ listener_spawned(struct listener *l, int64_t now, uint32_t tag)
 }
 
 void
-listener_gone(struct listener *l, int64_t now, uint32_t tag)
+listener_gone(struct listener *l, uint32_t tag)
 {
 	struct chan *c = by_tag(l, tag);
 
-	(void)now;
 	if (c == NULL)
 		return;
 	if (c->held > 0)
@@ -485,13 +483,12 @@ listener_deadline(const void *core)
 /* What the program asks for. */
 
 int
-listener_publish(struct listener *l, int64_t now, struct slice attrs)
+listener_publish(struct listener *l, struct slice attrs)
 {
 	struct slice kept = keep(attrs);
 	struct chan *c;
 	size_t pos = 0;
 
-	(void)now;
 	if (kept.p == NULL)
 		return -1;
 	free((void *)(uintptr_t)l->attrs.p);
@@ -508,13 +505,12 @@ listener_publish(struct listener *l, int64_t now, struct slice attrs)
 }
 
 void
-listener_stop(struct listener *l, int64_t now)
+listener_stop(struct listener *l)
 {
 	struct chan *c;
 	struct msg m;
 	size_t pos = 0;
 
-	(void)now;
 	if (l->stopping)
 		return;
 	l->stopping = 1;

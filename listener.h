@@ -50,7 +50,7 @@ struct outbox *listener_out(struct listener *);
 
 /* New code: attributes change, channels started before it drain. 0, or -1 with
  * ENOMEM, or as outbox_send(). */
-int listener_publish(struct listener *, int64_t now, struct slice attrs);
+int listener_publish(struct listener *, struct slice attrs);
 
 /* The Erlang node's distribution address is another one, empty where it has
  * none: the next sell says so. It has to fit a contact (ADDRESS_MAX). */
@@ -58,17 +58,17 @@ void listener_dist(struct listener *, struct slice dist);
 
 /* A channel was started; its control link will come up with this tag (not 0).
  * -1 with ENOMEM. */
-int listener_spawned(struct listener *, int64_t now, uint32_t tag);
+int listener_spawned(struct listener *, uint32_t tag);
 
 /* The liveness pipe of the channel closed: it and its workers are gone. */
-void listener_gone(struct listener *, int64_t now, uint32_t tag);
+void listener_gone(struct listener *, uint32_t tag);
 
 /* Has the channel proven its peer (it asked for a grant)? For the shell's
  * bounds on the unproven. */
 int listener_proven(const struct listener *, uint32_t tag);
 
 /* SIGTERM: withdraw the sell, drain all channels; ACT_STOP when they ended. */
-void listener_stop(struct listener *, int64_t now);
+void listener_stop(struct listener *);
 
 uint64_t listener_left(const struct listener *);
 uint64_t listener_held(const struct listener *);

@@ -418,11 +418,10 @@ plb_look(const struct plb *p, struct plb_view *v)
 }
 
 void
-plb_stop(struct plb *p, int64_t now)
+plb_stop(struct plb *p)
 {
 	size_t i;
 
-	(void)now;
 	if (p->stopping)
 		return;
 	p->stopping = 1;

@@ -104,6 +104,6 @@ void plb_look(const struct plb *, struct plb_view *);
 /* SIGTERM, or another has taken over: clients are told to drain, no more is
  * held than what is left to do needs; ACT_STOP when the last answer is out and
  * the last client gone. */
-void plb_stop(struct plb *, int64_t now);
+void plb_stop(struct plb *);
 
 #endif

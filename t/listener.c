@@ -125,7 +125,7 @@ broker_up(void)
 static void
 channel_up(uint32_t tag)
 {
-	assert_int_equal(listener_spawned(l, now, tag), 0);
+	assert_int_equal(listener_spawned(l, tag), 0);
 	up(tag, ROLE_CHANNEL, tag);
 }
 
@@ -282,7 +282,7 @@ test_constraints(void **state)
 		buf_init(&a, LIST_MAX);
 		assert_int_equal(attrs_build(&a, versions[i], NULL, NULL, 0,
 		    NULL, 0, &why, &which), 0);
-		assert_int_equal(listener_publish(l, now, buf_slice(&a)), 0);
+		assert_int_equal(listener_publish(l, buf_slice(&a)), 0);
 		buf_free(&a);
 		if (i > 0)
 			expect_msg((uint32_t)i, MSG_DRAIN);
@@ -413,13 +413,13 @@ test_gone(void **state)
 	/* What its link had on the way is nothing to us any more. */
 	assert_int_equal(give_back(1, 1), 0);
 	assert_int_equal(listener_held(l), 5);
-	listener_gone(l, now, 1);
+	listener_gone(l, 1);
 	expect_sell(8);
-	listener_gone(l, now, 1);
+	listener_gone(l, 1);
 	/* The other order. */
 	channel_up(2);
 	granted(2, 5, 5);
-	listener_gone(l, now, 2);
+	listener_gone(l, 2);
 	assert_int_equal(listener_held(l), 0);
 	listener_ops.down(l, now, 2);
 	assert_int_equal(listener_held(l), 0);
@@ -518,9 +518,9 @@ test_publish(void **state)
 	(void)state;
 	broker_up();
 	channel_up(1);
-	assert_int_equal(listener_spawned(l, now, 2), 0);
+	assert_int_equal(listener_spawned(l, 2), 0);
 	granted(1, 2, 2);
-	assert_int_equal(listener_publish(l, now, slice_str(NEW_ATTRS)), 0);
+	assert_int_equal(listener_publish(l, slice_str(NEW_ATTRS)), 0);
 	expect_msg(1, MSG_DRAIN);
 	m = expect_sell(6);
 	assert_true(slice_equal(m.u.sell.attrs, slice_str(NEW_ATTRS)));
@@ -533,7 +533,7 @@ test_publish(void **state)
 	channel_up(3);
 	granted(3, 1, 1);
 	expect_sell(5);
-	assert_int_equal(listener_publish(l, now, slice_str(ATTRS)), 0);
+	assert_int_equal(listener_publish(l, slice_str(ATTRS)), 0);
 	expect_msg(3, MSG_DRAIN);
 	expect_sell(5);
 }
@@ -546,7 +546,7 @@ test_stop(void **state)
 	channel_up(1);
 	granted(1, 2, 2);
 	expect_sell(6);
-	listener_stop(l, now);
+	listener_stop(l);
 	assert_int_equal(expect_msg(BROKER, MSG_CANCEL).u.cancel.order, 1);
 	expect_msg(1, MSG_DRAIN);
 	connect_with(1, 1, "calc", &own, 0);
@@ -554,7 +554,7 @@ test_stop(void **state)
 	give_back(1, 2);
 	listener_ops.down(l, now, 1);
 	expect_nothing();
-	listener_gone(l, now, 1);
+	listener_gone(l, 1);
 	listener_ops.tick(l, now);
 	expect(ACT_STOP, 0);
 	expect_nothing();

@@ -53,8 +53,8 @@ test_stop(void **state)
 	fake_client(CLIENT, 2);
 	assert_int_equal(fake_request(CLIENT, 1, "f"), 0);
 	id = fake_sent(one);
-	plb_stop(plb, fake.now);
-	plb_stop(plb, fake.now);
+	plb_stop(plb);
+	plb_stop(plb);
 	drive_tick(&fake);
 	assert_true(drive_sent(&fake, CLIENT, MSG_DRAIN, &m));
 	fake_returned(one, 2);
@@ -99,7 +99,7 @@ test_stop_queued(void **state)
 	fake_begin(5);
 	fake_bought(5, 0, 0);
 	assert_int_equal(fake_request(0, 1, "f"), 0);
-	plb_stop(plb, fake.now);
+	plb_stop(plb);
 	drive_tick(&fake);
 	fake_bought(1, 0, 0);
 	fake_fill(1, 1, 1);
@@ -120,7 +120,7 @@ test_stop_at_once(void **state)
 	(void)state;
 	fake_begin(5);
 	drive_forget(&fake);
-	plb_stop(plb, fake.now);
+	plb_stop(plb);
 	drive_tick(&fake);
 	assert_true(drive_did(&fake, ACT_STOP, NULL, NULL));
 	fake_bought(0, 0, 0);

@@ -128,7 +128,7 @@ start(struct proc *p, struct guest *g)
 		forget(e, g);
 		return;
 	}
-	r = listener_spawned(p->core, proc_now(p), g->tag);
+	r = listener_spawned(p->core, g->tag);
 	assert(r == 0);
 	net_pair(&w->net, p->host, control);
 	client->ready = NULL;
@@ -209,7 +209,7 @@ entry_work(struct proc *p)
 	size_t i;
 
 	for (i = 0; i < e->nlost; i++) {
-		listener_gone(p->core, now, e->lost[i]);
+		listener_gone(p->core, e->lost[i]);
 		if ((g = find(e, e->lost[i])) != NULL)
 			forget(e, g);
 		p->deliver = 1;
@@ -329,7 +329,7 @@ listener_term(struct proc *p)
 	struct clock *c = &p->world->clock;
 
 	proc_unlisten(p);
-	listener_stop(p->core, proc_now(p));
+	listener_stop(p->core);
 	if (!event_is_on(&p->stopping))
 		event_at(c, &p->stopping, c->now + STOP_MS);
 }
@@ -343,7 +343,7 @@ listener_new_code(struct proc *p)
 	int r;
 
 	e->post->version++;
-	r = listener_publish(p->core, proc_now(p), post_attrs(e->post, &buf));
+	r = listener_publish(p->core, post_attrs(e->post, &buf));
 	assert(r == 0);
 	buf_free(&buf);
 	proc_deliver(p);

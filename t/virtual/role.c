@@ -217,8 +217,7 @@ start_authority(struct post *s)
 	p->serves = ROLE_CTL;
 	proc_listen(p, s->address);
 	for (i = 0; i < s->nbootstrap; i++)
-		authority_bootstrap(a, proc_now(p),
-		    slice_str(s->bootstrap[i]));
+		authority_bootstrap(a, slice_str(s->bootstrap[i]));
 	proc_core(p, &authority_ops, a, authority_out(a));
 	s->proc = p->number;
 }
@@ -249,7 +248,7 @@ start_broker(struct post *s)
 	proc_listen(p, s->address);
 	proc_listen(p, BROKER_SOCKET);
 	for (i = 0; i < s->nbootstrap; i++)
-		broker_bootstrap(b, proc_now(p), slice_str(s->bootstrap[i]));
+		broker_bootstrap(b, slice_str(s->bootstrap[i]));
 	proc_core(p, &broker_ops, b, broker_out(b));
 	s->proc = p->number;
 }
@@ -318,7 +317,7 @@ take_over(struct post *s)
 	if (old == NULL)
 		return;
 	s->leaving = old->number;
-	plb_stop(old->core, proc_now(old));
+	plb_stop(old->core);
 	proc_deliver(old);
 }
 
@@ -401,7 +400,7 @@ proc_term(struct proc *p)
 		channel_drain(p->core, now);
 		break;
 	case PROC_PLB:
-		plb_stop(p->core, now);
+		plb_stop(p->core);
 		break;
 	default:
 		proc_stop(p, STOP_MS);
