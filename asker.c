@@ -15,9 +15,9 @@
 #define CHUNK	   65536
 #define REASON_MAX 128
 
-struct ask {
+struct job {
 	struct asker *all;
-	struct ask *next;
+	struct job *next;
 	int number;
 	pid_t pid;
 	struct watch watch; /* its standard output; fd -1: closed */
@@ -30,7 +30,7 @@ struct ask {
 
 /* The whole group: a shell's children too. */
 static void
-end(struct ask *k, const char *reason)
+end(struct job *k, const char *reason)
 {
 	struct loop *loop = k->all->loop;
 
@@ -44,7 +44,7 @@ end(struct ask *k, const char *reason)
 static void
 on_timer(void *arg)
 {
-	struct ask *k = arg;
+	struct job *k = arg;
 	char text[REASON_MAX];
 
 	if (k->reason[0] != '\0') {
@@ -57,7 +57,7 @@ on_timer(void *arg)
 }
 
 static void
-close_output(struct ask *k)
+close_output(struct job *k)
 {
 	if (k->watch.fd == -1)
 		return;
@@ -68,7 +68,7 @@ close_output(struct ask *k)
 
 /* What is there, CHUNK bytes at most: 0 when that was all for now. */
 static int
-take(struct ask *k)
+take(struct job *k)
 {
 	char text[REASON_MAX];
 	size_t room = ASKER_OUTPUT_MAX - buf_len(&k->output);
@@ -94,7 +94,7 @@ take(struct ask *k)
 }
 
 static void
-pass_on(struct ask *k)
+pass_on(struct job *k)
 {
 	struct slice all = buf_slice(&k->output);
 	size_t end = all.len;
@@ -111,7 +111,7 @@ pass_on(struct ask *k)
 static void
 on_output(void *arg, short revents)
 {
-	struct ask *k = arg;
+	struct job *k = arg;
 
 	(void)revents;
 	take(k);
@@ -119,9 +119,9 @@ on_output(void *arg, short revents)
 }
 
 static void
-ask_free(struct ask *k)
+job_free(struct job *k)
 {
-	struct ask **p;
+	struct job **p;
 
 	for (p = &k->all->head; *p != k; p = &(*p)->next)
 		;
@@ -137,7 +137,7 @@ ask_free(struct ask *k)
 static void
 on_ended(void *arg, pid_t pid, int status)
 {
-	struct ask *k = arg;
+	struct job *k = arg;
 	struct asker *a = k->all;
 
 	while (k->watch.fd != -1 && take(k))
@@ -154,7 +154,7 @@ on_ended(void *arg, pid_t pid, int status)
 		    WEXITSTATUS(status));
 	a->done(a->arg, k->number, buf_slice(&k->output),
 	    k->reason[0] == '\0' ? NULL : k->reason);
-	ask_free(k);
+	job_free(k);
 }
 
 static void
@@ -199,7 +199,7 @@ int
 asker_start(struct asker *a, int number, int (*fn)(const char *),
     const char *what, int64_t limit_ms)
 {
-	struct ask *k = calloc(1, sizeof(*k));
+	struct job *k = calloc(1, sizeof(*k));
 
 	if (k == NULL)
 		return -1;
@@ -219,7 +219,7 @@ asker_start(struct asker *a, int number, int (*fn)(const char *),
 	a->head = k;
 	if (loop_child(a->loop, k->pid, on_ended, k) == -1) {
 		kill(-k->pid, SIGKILL);
-		ask_free(k);
+		job_free(k);
 		return -1;
 	}
 	/* Without memory for these it ends at once, and that is its answer. */
@@ -234,6 +234,6 @@ asker_stop(struct asker *a)
 {
 	while (a->head != NULL) {
 		kill(-a->head->pid, SIGKILL);
-		ask_free(a->head);
+		job_free(a->head);
 	}
 }

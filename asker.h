@@ -14,7 +14,7 @@
 
 #define ASKER_OUTPUT_MAX (1024 * 1024) /* bytes that one may print */
 
-struct ask;
+struct job;
 
 struct asker {
 	struct loop *loop;
@@ -25,7 +25,7 @@ struct asker {
 	void (*done)(void *arg, int number, struct slice lines,
 	    const char *reason);
 	void *arg;
-	struct ask *head;
+	struct job *head;
 };
 
 /* loop, lines, done and arg are set. */

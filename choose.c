@@ -190,7 +190,7 @@ offer_of(const struct sell *s)
  * first `extra' points counted from `turn' are worth one more than the others.
  */
 static unsigned
-pick(struct choose *c, struct choose_zone *z, struct pick *p)
+pick(struct choose *c, struct choose_zone *z, struct choice *p)
 {
 	uint64_t start, base, worth, extra, taken;
 	unsigned i, j, n, points, turn, number;
@@ -223,7 +223,7 @@ pick(struct choose *c, struct choose_zone *z, struct pick *p)
 }
 
 unsigned
-choose_next(struct choose *c, struct pick *p)
+choose_next(struct choose *c, struct choice *p)
 {
 	for (; c->at < c->n; c->at++)
 		if (c->zone[c->at].share > 0)

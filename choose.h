@@ -17,7 +17,7 @@
 
 #include "market.h"
 
-struct pick {
+struct choice {
 	struct sell *sell;
 	uint32_t quantity;
 };
@@ -47,6 +47,6 @@ void choose_init(struct choose *, struct market *, const struct buy_class *,
  * number, 0 when that was all. The caller reserves just so much of each before
  * it calls again, and changes nothing else on offer.
  */
-unsigned choose_next(struct choose *, struct pick *);
+unsigned choose_next(struct choose *, struct choice *);
 
 #endif

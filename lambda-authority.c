@@ -34,13 +34,13 @@
 
 struct program {
 	const char *advertise, *name;
-	struct place { /* where it listens */
+	struct listening { /* where it listens */
 		const char *where; /* -l */
 		struct addr bound;
 		int fd;
 		struct hub_listen *door;
-	} place[LISTEN_MAX];
-	size_t nplaces;
+	} listening[LISTEN_MAX];
+	size_t nlistening;
 	char *keyfile;
 	char *external[EXTERNAL_MAX];
 	size_t nexternal;
@@ -83,10 +83,10 @@ take_option(struct program *p, int letter)
 		p->keyfile = optarg;
 		break;
 	case 'l':
-		if (p->nplaces == LISTEN_MAX)
+		if (p->nlistening == LISTEN_MAX)
 			die(EXIT_USAGE, "-l: give %d addresses at most",
 			    LISTEN_MAX);
-		p->place[p->nplaces++].where = optarg;
+		p->listening[p->nlistening++].where = optarg;
 		break;
 	case 'n':
 		p->name = opt_name("node", optarg);
@@ -136,7 +136,7 @@ parse(struct program *p, int argc, char **argv)
 /* Listening. */
 
 static void
-listen_tcp(const struct program *p, struct place *l)
+listen_tcp(const struct program *p, struct listening *l)
 {
 	struct addr a;
 
@@ -151,7 +151,7 @@ listen_tcp(const struct program *p, struct place *l)
 static void
 listen_all(struct program *p)
 {
-	struct place *first = &p->place[0];
+	struct listening *first = &p->listening[0];
 	size_t i;
 
 	if ((first->fd = net_inherited(NULL, NET_TCP)) != -1) {
@@ -159,16 +159,16 @@ listen_all(struct program *p)
 			die_errno(EXIT_TEMPORARY, "unable to use the socket of "
 			    "LISTEN_FDS");
 		run_key_need(&p->key, 'l', &first->bound);
-		p->nplaces = 1;
+		p->nlistening = 1;
 		return;
 	}
 	run_nothing_fits("TCP");
-	if (p->nplaces == 0) {
+	if (p->nlistening == 0) {
 		first->where = DEFAULT_LISTEN;
-		p->nplaces = 1;
+		p->nlistening = 1;
 	}
-	for (i = 0; i < p->nplaces; i++)
-		listen_tcp(p, &p->place[i]);
+	for (i = 0; i < p->nlistening; i++)
+		listen_tcp(p, &p->listening[i]);
 }
 
 /* Exchanges. */
@@ -271,8 +271,8 @@ leave(struct program *p)
 	size_t i;
 
 	p->stopping = 1;
-	for (i = 0; i < p->nplaces; i++)
-		hub_unlisten(p->place[i].door);
+	for (i = 0; i < p->nlistening; i++)
+		hub_unlisten(p->listening[i].door);
 	p->leave.fn = on_leave;
 	p->leave.arg = p;
 	loop_timer(p->loop, &p->leave, loop_now(p->loop) + LEAVE_MS);
@@ -315,7 +315,7 @@ start(struct program *p)
 
 	run_key(&p->key, p->keyfile);
 	listen_all(p);
-	a = p->place[0].bound;
+	a = p->listening[0].bound;
 	if (p->advertise != NULL)
 		opt_peer('a', p->advertise, addr_port(&a), &a);
 	p->loop = loop_new();
@@ -331,16 +331,16 @@ start(struct program *p)
 	hub_core(&p->hub, &authority_ops, p->authority,
 	    authority_out(p->authority));
 	p->children.loop = p->loop;
-	p->children.address = p->place[0].bound;
+	p->children.address = p->listening[0].bound;
 	p->children.options = p->options;
 	p->children.ended = on_ended;
 	p->children.arg = p;
 	children_init(&p->children);
 	for (i = 0; i < p->nexternal; i++)
 		announce(p, p->external[i]);
-	for (i = 0; i < p->nplaces; i++) {
-		p->place[i].door = hub_listen(&p->hub, p->place[i].fd);
-		log_info("listening on %s", addr_print(&p->place[i].bound,
+	for (i = 0; i < p->nlistening; i++) {
+		p->listening[i].door = hub_listen(&p->hub, p->listening[i].fd);
+		log_info("listening on %s", addr_print(&p->listening[i].bound,
 		    text));
 	}
 	if (p->name != NULL)

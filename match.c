@@ -76,7 +76,7 @@ fill_send(struct fill *f)
 
 /* 1, 0 when it cannot be reserved, -1 when it cannot be sent. */
 static int
-fill_add(struct fill *f, const struct pick *p)
+fill_add(struct fill *f, const struct choice *p)
 {
 	struct reserve *r;
 	unsigned i;
@@ -101,15 +101,15 @@ fill_add(struct fill *f, const struct pick *p)
 static int
 fill_choose(struct fill *f)
 {
-	struct pick picks[EXCHANGE_FILL_SELLERS];
+	struct choice choices[EXCHANGE_FILL_SELLERS];
 	struct choose c;
 	unsigned i, n;
 	int r = 1;
 
 	choose_init(&c, f->m, f->buy->class, f->buy->lacking);
-	while (r == 1 && (n = choose_next(&c, picks)) > 0)
+	while (r == 1 && (n = choose_next(&c, choices)) > 0)
 		for (i = 0; r == 1 && i < n; i++)
-			r = fill_add(f, &picks[i]);
+			r = fill_add(f, &choices[i]);
 	if (r == -1)
 		return -1;
 	return f->n > 0 ? fill_send(f) : 0;

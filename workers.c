@@ -30,10 +30,10 @@ struct slot {
 
 /* A worker that could not be started: the core is told once it may be called
  * again. */
-struct report {
+struct failure {
 	uint32_t number;
 	char reason[REASON_BYTES];
-	struct report *next;
+	struct failure *next;
 };
 
 struct workers {
@@ -46,8 +46,8 @@ struct workers {
 	size_t n;
 	struct slot *free;
 	struct slot *done, **done_tail;
-	struct report *report, **report_tail;
-	struct later reports;
+	struct failure *failure, **failure_tail;
+	struct later tell_failures;
 	uint32_t client;
 	size_t backlog;	     /* bytes that workers have still to read */
 	int holding;	     /* replies are not passed on */
@@ -59,7 +59,7 @@ struct workers {
 static ssize_t on_input(struct worker *, const unsigned char *, size_t);
 static void on_line(struct worker *, struct slice);
 static void on_ended(struct worker *);
-static void on_reports(void *);
+static void on_tell_failures(void *);
 static void on_pressure(void *);
 
 static const struct worker_ops pool_ops = { on_input, on_line, on_ended };
@@ -80,9 +80,9 @@ workers_new(struct hub *hub, struct channel *channel,
 	all->launch.held = config->held;
 	roll_init(&all->roll, config->roll);
 	all->done_tail = &all->done;
-	all->report_tail = &all->report;
-	all->reports.fn = on_reports;
-	all->reports.arg = all;
+	all->failure_tail = &all->failure;
+	all->tell_failures.fn = on_tell_failures;
+	all->tell_failures.arg = all;
 	all->timer.fn = on_pressure;
 	all->timer.arg = all;
 	return all;
@@ -91,11 +91,11 @@ workers_new(struct hub *hub, struct channel *channel,
 void
 workers_free(struct workers *all)
 {
-	struct report *r;
+	struct failure *r;
 	struct slot *s;
 	size_t i;
 
-	loop_unlater(all->hub->loop, &all->reports);
+	loop_unlater(all->hub->loop, &all->tell_failures);
 	loop_untimer(all->hub->loop, &all->timer);
 	for (i = 0; i < all->n; i++)
 		if (all->slot[i] != NULL) {
@@ -106,8 +106,8 @@ workers_free(struct workers *all)
 		all->free = s->next;
 		free(s);
 	}
-	while ((r = all->report) != NULL) {
-		all->report = r->next;
+	while ((r = all->failure) != NULL) {
+		all->failure = r->next;
 		free(r);
 	}
 	free(all->slot);
@@ -194,33 +194,33 @@ give_slot(struct slot *s)
 	all->free = s;
 }
 
-/* Reports: the core must not be called from within its own acts. */
+/* Failures to start: the core must not be called from within its own acts. */
 
 static void
-report(struct workers *all, uint32_t number, const char *reason)
+cannot_start(struct workers *all, uint32_t number, const char *reason)
 {
-	struct report *r = malloc(sizeof(*r));
+	struct failure *r = malloc(sizeof(*r));
 
 	if (r == NULL)
 		die_errno(EXIT_TEMPORARY, "unable to go on");
 	r->number = number;
 	snprintf(r->reason, sizeof(r->reason), "%s", reason);
 	r->next = NULL;
-	*all->report_tail = r;
-	all->report_tail = &r->next;
-	loop_later(all->hub->loop, &all->reports);
+	*all->failure_tail = r;
+	all->failure_tail = &r->next;
+	loop_later(all->hub->loop, &all->tell_failures);
 }
 
 static void
-on_reports(void *arg)
+on_tell_failures(void *arg)
 {
 	struct workers *all = arg;
 	int64_t now = loop_now(all->hub->loop);
-	struct report *r;
+	struct failure *r;
 
-	while ((r = all->report) != NULL) {
-		if ((all->report = r->next) == NULL)
-			all->report_tail = &all->report;
+	while ((r = all->failure) != NULL) {
+		if ((all->failure = r->next) == NULL)
+			all->failure_tail = &all->failure;
 		channel_unable(all->channel, now, r->number, r->reason);
 		free(r);
 	}
@@ -466,7 +466,7 @@ unable(struct workers *all, uint32_t number, int error)
 	snprintf(reason, sizeof(reason), "unable to run %s: %s%s",
 	    all->config.argv[0], strerror(error),
 	    advice(all->config.argv[0], error));
-	report(all, number, reason);
+	cannot_start(all, number, reason);
 }
 
 static int
@@ -520,7 +520,7 @@ start(struct workers *all, const struct act *a)
 		started = start_pool(all, s);
 	if (started == -1) {
 		if (errno == EINVAL)
-			report(all, s->number,
+			cannot_start(all, s->number,
 			    "a function or argument with a NUL cannot be "
 			    "given to a program");
 		else
