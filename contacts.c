@@ -159,7 +159,8 @@ refuse(const char **why, int error, const char *text)
 int
 contacts_line(struct contacts *c, struct slice line, const char **why)
 {
-	struct slice node = slice_word(&line), ip = slice_word(&line), port = slice_word(&line);
+	struct slice node = slice_word(&line), ip = slice_word(&line);
+	struct slice port = slice_word(&line);
 	char text[CONTACTS_IP_MAX];
 	int r;
 

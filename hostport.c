@@ -51,7 +51,8 @@ hostport_split(struct slice address, struct slice *host, struct slice *port)
 int
 hostport_any(struct slice host)
 {
-	return host.len == 0 || slice_is(host, "0.0.0.0") || slice_is(host, "::");
+	return host.len == 0 || slice_is(host, "0.0.0.0") ||
+	    slice_is(host, "::");
 }
 
 int

@@ -6,12 +6,12 @@
  *
  * It runs the worlds of seed, seed + 1 and so on; each draws its own sizes and
  * what goes wrong in it, where the options do not say. What goes wrong does so
- * for a while; then all is healed, and the promises of the design must hold. The
- * first that does not ends the program, with its number, the seed, and exit
+ * for a while; then all is healed, and the promises of the design must hold.
+ * The first that does not ends the program, with its number, the seed, and exit
  * status 1. Where there are many worlds, each kind of thing that is to be
- * looked at must have happened in some. -o: a world of that many orders in which
- * nothing goes wrong, for its size; what looks at all of it does so at the end.
- * -v: all that happens.
+ * looked at must have happened in some. -o: a world of that many orders in
+ * which nothing goes wrong, for its size; what looks at all of it does so at
+ * the end. -v: all that happens.
  */
 
 #include <sys/resource.h>

@@ -3,10 +3,11 @@
 
 /*
  * The virtual network: stream sockets between hosts, with latency, a bounded
- * window, and what can go wrong. A connection keeps its bytes in order and loses
- * none; where hosts are cut off from each other they wait, as TCP sends again,
- * and a host without power answers nothing. Sockets within a host (addresses
- * that begin with a slash, and pairs) know neither latency nor faults.
+ * window, and what can go wrong. A connection keeps its bytes in order and
+ * loses none; where hosts are cut off from each other they wait, as TCP sends
+ * again, and a host without power answers nothing. Sockets within a host
+ * (addresses that begin with a slash, and pairs) know neither latency nor
+ * faults.
  */
 
 #include "buf.h"

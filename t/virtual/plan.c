@@ -68,8 +68,8 @@ post_constraints(const struct post *s, struct buf *buf)
 
 	snprintf(version, sizeof(version), "1.%u+", s->version);
 	buf_init(buf, LIST_MAX);
-	r = constraints_build(buf, s->version == 0 ? NULL : version, NULL, &label,
-	    s->zone != 0, &why, &which);
+	r = constraints_build(buf, s->version == 0 ? NULL : version, NULL,
+	    &label, s->zone != 0, &why, &which);
 	assert(r == 0);
 	return buf_slice(buf);
 }

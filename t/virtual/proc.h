@@ -45,7 +45,7 @@ struct tie {
 	int error;
 	int64_t wrote;	 /* some of what was queued went then */
 	int64_t waiting; /* since then it is to go */
-	int64_t drained_at; /* in the world's time: its peer said that it does */
+	int64_t drained_at; /* world time: its peer said that it does */
 	struct tie *next_ready;
 	char address[ADDRESS_MAX + 1];
 };

@@ -3,8 +3,8 @@
 
 /*
  * A world of one seed: hosts with their processes on a virtual network, what is
- * asked of them, what goes wrong, and what must hold whatever does (the promises
- * of the design, by number).
+ * asked of them, what goes wrong, and what must hold whatever does (the
+ * promises of the design, by number).
  *
  *	event.c	  the clock
  *	net.c	  the network
@@ -32,7 +32,7 @@
 #define BOOTSTRAP_MAX 4
 #define MSG_TYPES     64
 #define REST_MS	      10000 /* from the last answer until all is at rest */
-#define MARK	      (1024 * 1024) /* as HUB_HIGH_MARK; smaller in some worlds */
+#define MARK	      (1024 * 1024) /* as HUB_HIGH_MARK; in some worlds less */
 
 struct census;
 

@@ -1,8 +1,8 @@
 /*
  * A channel as a process, and its workers: how long each takes is drawn, and
  * what a worker says reaches the channel in the channel's next turn. What the
- * channel and its workers hold together is the liveness pipe: the listener hears
- * when the last of them is gone.
+ * channel and its workers hold together is the liveness pipe: the listener
+ * hears when the last of them is gone.
  */
 
 #include <assert.h>

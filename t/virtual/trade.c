@@ -130,7 +130,8 @@ look_at_buy(const struct census *c, struct proc *p, const struct buy *b)
 		return; /* it grew old all at once, or its age came late */
 	who = broker->self.instance;
 	memcpy(who.b, &b->order.id, sizeof(b->order.id));
-	if (born > since + AGE_MS + 2 * (int64_t)p->world->plan.latency_max_ms &&
+	if (born > since + AGE_MS +
+	    2 * (int64_t)p->world->plan.latency_max_ms &&
 	    check_lasts(p, &who, (uint64_t)born, (uint64_t)since) >= PLACE_MS)
 		world_fail(p->world, 3, "%s waits since %lld, and at %s has "
 		    "its place behind all until %lld", q->name,

@@ -112,8 +112,8 @@ step(struct world *w)
 		world_fail(w, 0, "time stands still");
 }
 
-/* By then all is as it must be: soon after the last answer. Who waits for one is
- * check_progress()'s business. */
+/* By then all is as it must be: soon after the last answer. Who waits for one
+ * is check_progress()'s business. */
 static int64_t
 rest_due(const struct world *w)
 {
