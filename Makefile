@@ -83,7 +83,7 @@ TESTS =\
 	t/conn.test\
 	t/conn_end.test\
 	t/crew.test\
-	t/desk.test\
+	t/discovery_io.test\
 	t/dns.test\
 	t/discovery.test\
 	t/epmd.test\
@@ -143,7 +143,7 @@ TESTS =\
 
 HELPERS =\
 	t/activate\
-	t/exchanges\
+	t/epmdtalk\
 	t/listen\
 	t/rows\
 	t/sim\
@@ -225,10 +225,10 @@ C_PLB =		$(K_PLB) fenwick.o
 
 # Programs
 
-AUTHORITY =	lambda-authority.o alive.o children.o epmd.o launch.o lines.o\
+AUTHORITY =	lambda-authority.o epmd_register.o children.o epmd.o launch.o lines.o\
 		$(C_AUTHORITY) $(PROTO) $(IO)
 BOOTSTRAP =	lambda-bootstrap.o asker.o bootstrap.o dns.o epmd.o latest.o\
-		launch.o patient.o resolve.o resolve_epmd.o resolve_srv.o\
+		launch.o blocking.o resolve.o resolve_epmd.o resolve_srv.o\
 		resolvconf.o sink.o $(PROTO) $(IO)
 BROKER =	lambda-broker.o latest.o launch.o lines.o sink.o $(C_BROKER)\
 		$(PROTO) $(IO)
@@ -238,11 +238,11 @@ CHANNEL =	lambda-channel.o args.o held.o launch.o roll.o tether.o ucspi.o\
 		worker.o workers.o\
 		$(C_CHANNEL) $(PROTO) $(IO)
 CTL =		lambda-ctl.o launch.o $(PROTO) $(IO)
-DISCOVERY =	lambda-discovery.o desk.o epmd_module.o launch.o lines.o replace.o\
+DISCOVERY =	lambda-discovery.o discovery_io.o epmd_module.o launch.o lines.o replace.o\
 		$(C_DISCOVERY) $(PROTO) $(IO)
 EXCHANGE =	lambda-exchange.o launch.o $(C_EXCHANGE) $(PROTO) $(IO)
 LISTENER =	lambda-listener.o door.o door_channel.o edition.o epmd.o frame.o\
-		held.o launch.o offer.o roll.o tether.o trial.o whereis.o\
+		held.o launch.o offer.o roll.o tether.o trial.o epmd_lookup.o\
 		worker.o\
 		$(C_LISTENER) $(PROTO) $(IO)
 PLB =		lambda-plb.o launch.o proxies.o want.o $(C_PLB) $(PROTO) $(IO)
@@ -312,7 +312,7 @@ T_STRANGERS =	t/strangers.o strangers.o
 T_TLV =		t/tlv.o tlv.o
 T_CHANNEL =	t/channel.o outbox.o msg.o msg_table.o tlv.o buf.o map.o $(C_CHANNEL)
 T_CREW =	t/crew.o crew.o
-T_DESK =	t/desk.o t/turns.o acceptor.o desk.o $(C_DISCOVERY) outbox.o msg.o msg_table.o tlv.o\
+T_DISCOVERY_IO =	t/discovery_io.o t/turns.o acceptor.o discovery_io.o $(C_DISCOVERY) outbox.o msg.o msg_table.o tlv.o\
 		addr.o buf.o conn.o die.o log.o loop.o loop_timer.o loop_watch.o\
 		map.o net.o signals.o
 T_DISCOVERY =	t/discovery.o outbox.o msg.o msg_table.o tlv.o buf.o map.o\
@@ -356,7 +356,7 @@ H_SIM =		t/sim.o t/virtual/agent.o t/virtual/census.o\
 		$(K_BROKER) $(C_CHANNEL) $(C_EXCHANGE) $(C_LISTENER) $(K_PLB)\
 		$(PROTO)
 H_LISTEN =	t/listen.o addr.o die.o net.o
-H_EXCHANGES =	t/exchanges.o addr.o buf.o epmd.o
+H_EPMDTALK =	t/epmdtalk.o addr.o buf.o epmd.o
 H_ACTIVATE =	t/activate.o addr.o die.o net.o
 H_STRANGER =	t/stranger.o addr.o die.o log.o msg.o msg_table.o net.o tlv.o
 H_ROWS =	t/rows.o msg_table.o
@@ -450,8 +450,8 @@ t/channel.test: $(T_CHANNEL)
 	$(LINK) $(T_CHANNEL) $(CMOCKA)
 t/crew.test: $(T_CREW)
 	$(LINK) $(T_CREW) $(CMOCKA)
-t/desk.test: $(T_DESK)
-	$(LINK) $(T_DESK) $(CMOCKA)
+t/discovery_io.test: $(T_DISCOVERY_IO)
+	$(LINK) $(T_DISCOVERY_IO) $(CMOCKA)
 t/discovery.test: $(T_DISCOVERY)
 	$(LINK) $(T_DISCOVERY) $(CMOCKA)
 t/epmd.test: $(T_EPMD)
@@ -533,8 +533,8 @@ t/sim: $(H_SIM)
 	$(LINK) $(H_SIM)
 t/listen: $(H_LISTEN)
 	$(LINK) $(H_LISTEN)
-t/exchanges: $(H_EXCHANGES)
-	$(LINK) $(H_EXCHANGES)
+t/epmdtalk: $(H_EPMDTALK)
+	$(LINK) $(H_EPMDTALK)
 t/activate: $(H_ACTIVATE)
 	$(LINK) $(H_ACTIVATE)
 t/rows: $(H_ROWS)
@@ -651,8 +651,6 @@ clean:
 
 acceptor.o: acceptor.h addr.h level.h log.h loop.h net.h slice.h
 addr.o: addr.h fail.h slice.h
-alive.o: addr.h alive.h buf.h die.h epmd.h level.h log.h loop.h net.h opt.h\
-	slice.h
 args.o: args.h msg.h slice.h tlv.h
 asker.o: asker.h buf.h loop.h slice.h
 attrs.o: attrs.h buf.h msg.h slice.h tlv.h
@@ -668,6 +666,7 @@ authority_report.o: authority.h authority_state.h buf.h chain.h core.h\
 authority_run.o: authority.h authority_state.h buf.h chain.h core.h\
 	exchange.h fail.h gossip.h hostport.h level.h map.h msg.h outbox.h scratch.h\
 	slice.h tlv.h
+blocking.o: addr.h blocking.h net.h slice.h
 bootstrap.o: addr.h bootstrap.h buf.h fail.h level.h map.h msg.h outbox.h\
 	slice.h tlv.h
 broker.o: broker.h broker_state.h buf.h chain.h core.h fail.h gossip.h\
@@ -707,14 +706,14 @@ class.o: attrs.h buf.h chain.h class.h core.h exchange.h fail.h fenwick.h\
 conn.o: addr.h buf.h conn.h fail.h loop.h net.h slice.h
 contacts.o: buf.h contacts.h fail.h map.h slice.h
 crew.o: crew.h
-desk.o: acceptor.h addr.h buf.h conn.h contacts.h desk.h die.h discovery.h\
-	epmd.h fail.h level.h log.h loop.h map.h msg.h net.h outbox.h registry.h\
-	slice.h tlv.h
 die.o: die.h escape.h
 discovery.o: buf.h contacts.h discovery.h discovery_state.h epmd.h level.h\
 	map.h msg.h outbox.h registry.h slice.h tlv.h
 discovery_answer.o: buf.h contacts.h discovery.h discovery_state.h epmd.h\
 	level.h map.h msg.h outbox.h registry.h slice.h tlv.h
+discovery_io.o: acceptor.h addr.h buf.h conn.h contacts.h die.h discovery.h\
+	discovery_io.h epmd.h fail.h level.h log.h loop.h map.h msg.h net.h outbox.h\
+	registry.h slice.h tlv.h
 dns.o: bigendian.h dns.h fail.h rng.h slice.h
 door.o: acceptor.h addr.h buf.h chain.h conn.h core.h die.h door.h\
 	door_state.h gate.h held.h hub.h launch.h level.h link.h listener.h log.h\
@@ -727,7 +726,11 @@ door_channel.o: acceptor.h addr.h buf.h chain.h conn.h core.h door.h\
 edition.o: attrs.h buf.h die.h edition.h held.h launch.h level.h log.h loop.h\
 	msg.h offer.h slice.h tlv.h trial.h
 epmd.o: bigendian.h buf.h epmd.h fail.h slice.h
+epmd_lookup.o: addr.h buf.h conn.h die.h epmd.h epmd_lookup.h level.h log.h\
+	loop.h net.h opt.h slice.h
 epmd_module.o: epmd_module.h
+epmd_register.o: addr.h buf.h die.h epmd.h epmd_register.h level.h log.h\
+	loop.h net.h opt.h slice.h
 exchange.o: buf.h chain.h class.h core.h exchange.h exchange_state.h fail.h\
 	fenwick.h level.h map.h market.h match.h msg.h notice.h outbox.h queue.h\
 	reserve.h rng.h slice.h tlv.h
@@ -752,8 +755,8 @@ hub.o: acceptor.h addr.h buf.h chain.h conn.h core.h die.h gate.h hub.h\
 hub_link.o: addr.h buf.h chain.h conn.h core.h fail.h gate.h hub.h hub_link.h\
 	level.h link.h log.h loop.h map.h msg.h net.h outbox.h peers.h rng.h run.h\
 	sha256.h slice.h strangers.h tlv.h
-lambda-authority.o: addr.h alive.h authority.h buf.h chain.h children.h\
-	conn.h core.h die.h gate.h hub.h launch.h level.h lines.h link.h log.h\
+lambda-authority.o: addr.h authority.h buf.h chain.h children.h conn.h core.h\
+	die.h epmd_register.h gate.h hub.h launch.h level.h lines.h link.h log.h\
 	loop.h map.h msg.h net.h opt.h outbox.h peers.h rng.h run.h sha256.h slice.h\
 	strangers.h tlv.h
 lambda-bootstrap.o: addr.h asker.h bootstrap.h buf.h die.h latest.h launch.h\
@@ -774,16 +777,17 @@ lambda-channel.o: addr.h buf.h chain.h channel.h conn.h core.h die.h frame.h\
 lambda-ctl.o: addr.h buf.h chain.h conn.h core.h die.h gate.h hub.h launch.h\
 	level.h link.h log.h loop.h map.h msg.h opt.h outbox.h peers.h rng.h run.h\
 	sha256.h slice.h strangers.h tlv.h
-lambda-discovery.o: acceptor.h addr.h buf.h conn.h contacts.h desk.h die.h\
-	discovery.h epmd.h epmd_module.h launch.h level.h lines.h log.h loop.h map.h\
-	msg.h net.h opt.h outbox.h registry.h replace.h run.h slice.h tlv.h
+lambda-discovery.o: acceptor.h addr.h buf.h conn.h contacts.h die.h\
+	discovery.h discovery_io.h epmd.h epmd_module.h launch.h level.h lines.h\
+	log.h loop.h map.h msg.h net.h opt.h outbox.h registry.h replace.h run.h\
+	slice.h tlv.h
 lambda-exchange.o: addr.h buf.h chain.h conn.h core.h die.h exchange.h gate.h\
 	hub.h launch.h level.h link.h log.h loop.h map.h msg.h net.h opt.h outbox.h\
 	peers.h rng.h run.h sha256.h slice.h strangers.h tlv.h
 lambda-listener.o: addr.h attrs.h buf.h chain.h conn.h core.h die.h door.h\
-	edition.h epmd.h frame.h gate.h held.h hub.h launch.h level.h link.h\
-	listener.h log.h loop.h map.h msg.h net.h offer.h opt.h outbox.h peers.h\
-	rng.h run.h sha256.h slice.h strangers.h tlv.h trial.h whereis.h
+	edition.h epmd.h epmd_lookup.h frame.h gate.h held.h hub.h launch.h level.h\
+	link.h listener.h log.h loop.h map.h msg.h net.h offer.h opt.h outbox.h\
+	peers.h rng.h run.h sha256.h slice.h strangers.h tlv.h trial.h
 lambda-plb.o: addr.h attrs.h buf.h chain.h conn.h core.h die.h gate.h hub.h\
 	launch.h level.h link.h log.h loop.h map.h msg.h net.h opt.h outbox.h\
 	peers.h plb.h proxies.h rng.h run.h sha256.h slice.h strangers.h tlv.h\
@@ -820,7 +824,6 @@ offer.o: addr.h attrs.h buf.h held.h launch.h msg.h offer.h opt.h sha256.h\
 	slice.h tlv.h
 opt.o: addr.h buf.h die.h epmd.h msg.h opt.h slice.h tlv.h
 outbox.o: buf.h fail.h level.h msg.h outbox.h slice.h tlv.h
-patient.o: addr.h net.h patient.h slice.h
 peers.o: buf.h fail.h level.h map.h msg.h outbox.h peers.h rng.h slice.h\
 	tlv.h
 pick.o: attrs.h buf.h fail.h fenwick.h msg.h pick.h rng.h slice.h tlv.h
@@ -847,9 +850,9 @@ reserve.o: chain.h reserve.h
 resolvconf.o: addr.h dns.h resolvconf.h rng.h slice.h
 resolve.o: addr.h bootstrap.h buf.h dns.h level.h msg.h outbox.h resolve.h\
 	rng.h run.h slice.h tlv.h
-resolve_epmd.o: addr.h bootstrap.h buf.h epmd.h fail.h level.h msg.h opt.h\
-	outbox.h patient.h resolve.h slice.h tlv.h
-resolve_srv.o: addr.h bigendian.h dns.h patient.h resolvconf.h resolve.h\
+resolve_epmd.o: addr.h blocking.h bootstrap.h buf.h epmd.h fail.h level.h\
+	msg.h opt.h outbox.h resolve.h slice.h tlv.h
+resolve_srv.o: addr.h bigendian.h blocking.h dns.h resolvconf.h resolve.h\
 	rng.h run.h slice.h
 rng.o: rng.h
 roll.o: roll.h
@@ -865,8 +868,6 @@ tlv.o: fail.h slice.h tlv.h
 trial.o: buf.h launch.h loop.h msg.h slice.h tlv.h trial.h worker.h
 ucspi.o: ucspi.h
 want.o: addr.h attrs.h buf.h die.h fail.h msg.h opt.h slice.h tlv.h want.h
-whereis.o: addr.h buf.h conn.h die.h epmd.h level.h log.h loop.h net.h opt.h\
-	slice.h whereis.h
 worker.o: buf.h fail.h launch.h loop.h msg.h slice.h tlv.h worker.h
 workers.o: addr.h args.h buf.h chain.h channel.h conn.h core.h die.h frame.h\
 	gate.h hub.h launch.h level.h link.h log.h loop.h map.h msg.h outbox.h\
@@ -888,17 +889,17 @@ t/channel.o: buf.h channel.h core.h crew.h frame.h level.h msg.h outbox.h\
 t/conn.o: addr.h buf.h conn.h loop.h slice.h t/owner.h t/turns.h
 t/conn_end.o: addr.h buf.h conn.h loop.h net.h slice.h t/owner.h t/turns.h
 t/crew.o: crew.h
-t/desk.o: acceptor.h addr.h buf.h conn.h contacts.h desk.h discovery.h epmd.h\
-	level.h log.h loop.h map.h msg.h net.h outbox.h registry.h slice.h t/turns.h\
-	tlv.h
 t/discovery.o: buf.h contacts.h discovery.h epmd.h level.h log.h map.h msg.h\
 	outbox.h registry.h slice.h tlv.h
+t/discovery_io.o: acceptor.h addr.h buf.h conn.h contacts.h discovery.h\
+	discovery_io.h epmd.h level.h log.h loop.h map.h msg.h net.h outbox.h\
+	registry.h slice.h t/turns.h tlv.h
 t/dns.o: dns.h rng.h slice.h
 t/drive.o: buf.h core.h level.h msg.h outbox.h slice.h t/drive.h tlv.h
 t/epmd.o: buf.h epmd.h map.h registry.h slice.h
+t/epmdtalk.o: addr.h buf.h epmd.h slice.h
 t/exchange.o: attrs.h buf.h core.h exchange.h level.h msg.h outbox.h slice.h\
 	t/floor.h tlv.h
-t/exchanges.o: addr.h buf.h epmd.h slice.h
 t/fake.o: attrs.h buf.h core.h level.h msg.h outbox.h plb.h slice.h t/drive.h\
 	t/fake.h tlv.h
 t/fenwick.o: fenwick.h rng.h

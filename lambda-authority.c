@@ -10,10 +10,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "alive.h"
 #include "authority.h"
 #include "children.h"
 #include "die.h"
+#include "epmd_register.h"
 #include "hub.h"
 #include "launch.h"
 #include "lines.h"
@@ -53,7 +53,7 @@ struct program {
 	struct hub hub;
 	struct authority *authority;
 	struct children children;
-	struct alive alive; /* with -n */
+	struct epmd_register registration; /* with -n */
 	struct lines input;
 	unsigned long given; /* addresses in it */
 	struct timer leave;
@@ -288,7 +288,7 @@ on_term(void *arg, int signo)
 
 	(void)signo;
 	lines_stop(&p->input);
-	alive_free(&p->alive);
+	epmd_register_free(&p->registration);
 	authority_stop(p->authority, loop_now(p->loop));
 	hub_deliver(&p->hub);
 }
@@ -344,7 +344,7 @@ start(struct program *p)
 		    text));
 	}
 	if (p->name != NULL)
-		alive_init(&p->alive, p->loop, p->name,
+		epmd_register_init(&p->registration, p->loop, p->name,
 		    (uint16_t)addr_port(&a));
 	lines_init(&p->input, p->loop, 0, on_line, p);
 	p->input.end = on_lines_end;

@@ -13,8 +13,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "desk.h"
 #include "die.h"
+#include "discovery_io.h"
 #include "epmd_module.h"
 #include "launch.h"
 #include "lines.h"
@@ -38,12 +38,12 @@ struct program {
 	struct addr listen[ADDRESSES_MAX]; /* and what they are */
 	size_t nlisten;
 	int port, ready_fd, print;
-	struct addr bound[DESK_SOCKETS_MAX];
+	struct addr bound[DISCOVERY_SOCKETS_MAX];
 	size_t nbound;
 	char host[HOST_NAME_MAX_BYTES]; /* this one's name */
 	struct loop *loop;
 	struct discovery *core;
-	struct desk desk;
+	struct discovery_io io;
 	struct lines input;
 	struct replace file; /* the hosts file */
 	struct timer write;
@@ -239,9 +239,9 @@ take_passed(struct program *p, int n, int fds[])
 	struct addr *bound;
 	int i, fd;
 
-	if (n > DESK_SOCKETS_MAX)
+	if (n > DISCOVERY_SOCKETS_MAX)
 		die(EXIT_USAGE, "LISTEN_FDS=%d: at most %d sockets", n,
-		    DESK_SOCKETS_MAX);
+		    DISCOVERY_SOCKETS_MAX);
 	for (i = 0; i < n; i++) {
 		fd = NET_PASSED_FIRST + i;
 		bound = &p->bound[p->nbound];
@@ -345,7 +345,7 @@ on_line(void *arg, const char *line, size_t len, unsigned long number)
 	struct program *p = arg;
 
 	discovery_line(p->core, slice_of(line, len), number);
-	desk_deliver(&p->desk);
+	discovery_io_deliver(&p->io);
 }
 
 static void
@@ -354,7 +354,7 @@ on_lines_end(void *arg)
 	struct program *p = arg;
 
 	discovery_lines_end(p->core);
-	desk_deliver(&p->desk);
+	discovery_io_deliver(&p->io);
 }
 
 static void
@@ -398,7 +398,7 @@ make_core(struct program *p, unsigned clients)
 static void
 start(struct program *p)
 {
-	int fds[DESK_SOCKETS_MAX];
+	int fds[DISCOVERY_SOCKETS_MAX];
 	unsigned clients = clients_max();
 	size_t i;
 	int passed;
@@ -411,11 +411,11 @@ start(struct program *p)
 		listen_named(p, fds);
 	}
 	make_core(p, clients);
-	desk_init(&p->desk, p->loop, p->core, clients);
-	p->desk.hosts = on_hosts;
-	p->desk.arg = p;
+	discovery_io_init(&p->io, p->loop, p->core, clients);
+	p->io.hosts = on_hosts;
+	p->io.arg = p;
 	for (i = 0; i < p->nbound; i++)
-		desk_listen(&p->desk, fds[i]);
+		discovery_io_listen(&p->io, fds[i]);
 	p->write.fn = on_write;
 	p->write.arg = p;
 	replace_init(&p->file, p->hosts);
@@ -445,7 +445,7 @@ main(int argc, char **argv)
 	lines_stop(&p.input);
 	loop_untimer(p.loop, &p.write);
 	replace_free(&p.file);
-	desk_free(&p.desk);
+	discovery_io_free(&p.io);
 	discovery_free(p.core);
 	loop_free(p.loop);
 	return 0;

@@ -14,13 +14,13 @@
 #include "die.h"
 #include "door.h"
 #include "edition.h"
+#include "epmd_lookup.h"
 #include "frame.h"
 #include "launch.h"
 #include "listener.h"
 #include "log.h"
 #include "net.h"
 #include "opt.h"
-#include "whereis.h"
 
 #define SYNOPSIS \
 	"[-qvW] [-a address] [-b socket] [-c capacity] [-d fd]\n" \
@@ -54,7 +54,7 @@ struct program {
 	char **channel;	     /* what channels are run with */
 	char **worker_env;   /* what a trial is run with */
 	struct edition edition;
-	struct whereis node; /* -n */
+	struct epmd_lookup node; /* -n */
 	enum ending { RUNNING, DRAINING, TERMINATED, KILLED } ending;
 	struct timer bound;  /* of that */
 };
@@ -407,7 +407,8 @@ start(struct program *p)
 	p->hub.arg = p;
 	dial_broker(p);
 	if (p->options.node != NULL)
-		whereis_init(&p->node, p->loop, p->options.node, on_moved, p);
+		epmd_lookup_init(&p->node, p->loop, p->options.node, on_moved,
+		    p);
 	loop_signal(p->loop, SIGTERM, on_term, p);
 	loop_signal(p->loop, SIGINT, on_term, p);
 	loop_signal(p->loop, SIGHUP, on_hangup, p);
@@ -432,7 +433,7 @@ main(int argc, char **argv)
 	start(&p);
 	loop_run(p.loop);
 	status = p.hub.status;
-	whereis_stop(&p.node);
+	epmd_lookup_stop(&p.node);
 	door_free(p.door);
 	hub_free(&p.hub);
 	listener_free(p.listener);

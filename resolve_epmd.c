@@ -7,11 +7,11 @@
 #include <unistd.h>
 
 #include "addr.h"
+#include "blocking.h"
 #include "bootstrap.h"
 #include "epmd.h"
 #include "fail.h"
 #include "opt.h"
-#include "patient.h"
 #include "resolve.h"
 
 #define ANSWER_MS 5000 /* of one address */
@@ -27,7 +27,7 @@ read_answer(int fd, struct epmd_node *node, int64_t deadline)
 	int r;
 
 	while (len < sizeof(reply)) {
-		n = patient_read(fd, reply + len, sizeof(reply) - len,
+		n = blocking_read(fd, reply + len, sizeof(reply) - len,
 		    deadline);
 		if (n == -1)
 			return -1;
@@ -44,7 +44,7 @@ read_answer(int fd, struct epmd_node *node, int64_t deadline)
 static int
 ask(const struct addr *a, const char *node)
 {
-	int64_t deadline = patient_now() + ANSWER_MS;
+	int64_t deadline = blocking_now() + ANSWER_MS;
 	struct epmd_node answer;
 	struct buf request;
 	struct slice bytes;
@@ -53,9 +53,9 @@ ask(const struct addr *a, const char *node)
 	buf_init(&request, EPMD_BYTES_MAX);
 	if (epmd_ask_port_please2(&request, slice_str(node)) == -1)
 		return -1;
-	if ((fd = patient_dial(a, SOCK_STREAM, deadline)) != -1) {
+	if ((fd = blocking_dial(a, SOCK_STREAM, deadline)) != -1) {
 		bytes = buf_slice(&request);
-		if (patient_write(fd, bytes.p, bytes.len, deadline) == 0 &&
+		if (blocking_write(fd, bytes.p, bytes.len, deadline) == 0 &&
 		    read_answer(fd, &answer, deadline) == 0)
 			r = answer.port;
 		close(fd);

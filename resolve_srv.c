@@ -7,8 +7,8 @@
 
 #include "addr.h"
 #include "bigendian.h"
+#include "blocking.h"
 #include "dns.h"
-#include "patient.h"
 #include "resolvconf.h"
 #include "resolve.h"
 #include "run.h"
@@ -28,15 +28,15 @@ static int
 ask_udp(const struct question *q, const struct addr *server,
     struct dns_answer *a)
 {
-	int64_t deadline = patient_now() + 1000 * q->conf->timeout;
-	int fd = patient_dial(server, SOCK_DGRAM, deadline), r = -1;
+	int64_t deadline = blocking_now() + 1000 * q->conf->timeout;
+	int fd = blocking_dial(server, SOCK_DGRAM, deadline), r = -1;
 	unsigned char reply[DNS_UDP_MAX];
 	ssize_t n;
 
 	if (fd == -1)
 		return -1;
-	if (patient_write(fd, q->query.p, q->query.len, deadline) == 0)
-		while ((n = patient_read(fd, reply, sizeof(reply),
+	if (blocking_write(fd, q->query.p, q->query.len, deadline) == 0)
+		while ((n = blocking_read(fd, reply, sizeof(reply),
 		    deadline)) != -1) {
 			r = dns_answer(a, slice_of(reply, (size_t)n),
 			    q->query);
@@ -53,7 +53,7 @@ read_whole(int fd, unsigned char *to, size_t n, int64_t deadline)
 	ssize_t r;
 
 	for (; n > 0; to += r, n -= (size_t)r) {
-		r = patient_read(fd, to, n, deadline);
+		r = blocking_read(fd, to, n, deadline);
 		if (r == 0)
 			errno = ECONNRESET;
 		if (r <= 0)
@@ -68,8 +68,8 @@ ask_tcp(const struct question *q, const struct addr *server,
     struct dns_answer *a)
 {
 	static unsigned char reply[DNS_TCP_MAX];
-	int64_t deadline = patient_now() + 1000 * q->conf->timeout;
-	int fd = patient_dial(server, SOCK_STREAM, deadline), r = -1;
+	int64_t deadline = blocking_now() + 1000 * q->conf->timeout;
+	int fd = blocking_dial(server, SOCK_STREAM, deadline), r = -1;
 	unsigned char head[2], message[2 + DNS_QUERY_MAX];
 	size_t len;
 
@@ -77,7 +77,7 @@ ask_tcp(const struct question *q, const struct addr *server,
 		return -1;
 	memcpy(put16(message, (unsigned)q->query.len), q->query.p,
 	    q->query.len);
-	if (patient_write(fd, message, 2 + q->query.len, deadline) == 0 &&
+	if (blocking_write(fd, message, 2 + q->query.len, deadline) == 0 &&
 	    read_whole(fd, head, sizeof(head), deadline) == 0) {
 		len = get16(head);
 		if (read_whole(fd, reply, len, deadline) == 0)

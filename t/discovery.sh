@@ -11,14 +11,14 @@ HOME=$tmp
 export HOME
 # shellcheck disable=SC3045 # 1000 nodes; where it cannot, it stays
 ulimit -n "$(ulimit -H -n)" 2>/dev/null
-exchanges=$top/t/exchanges
+epmdtalk=$top/t/epmdtalk
 activate=$top/t/activate
 
 # 0. Who says nothing is closed after a minute: compared at the end.
 
 start idle lambda-discovery -p 0
 port=$(address idle)
-start idle.ours "$exchanges" -i "$port"
+start idle.ours "$epmdtalk" -i "$port"
 idle_ours=$pid
 start spare lambda-discovery -p 0
 port=$(address spare)
@@ -26,7 +26,7 @@ port=${port##*:}
 stop "$pid"
 start idlepmd epmd -port "$port"
 until_true 10 epmd -port "$port" -names || fail "epmd does not start"
-start idle.epmds "$exchanges" -i "127.0.0.1:$port"
+start idle.epmds "$epmdtalk" -i "127.0.0.1:$port"
 idle_epmds=$pid
 
 # 1. Answers beside epmd's.
@@ -34,21 +34,21 @@ idle_epmds=$pid
 start free lambda-discovery -p 0
 port=$(address free)
 port=${port##*:}
-"$exchanges" "127.0.0.1:$port" >"$tmp/ours" || fail "exchanges with ours"
+"$epmdtalk" "127.0.0.1:$port" >"$tmp/ours" || fail "exchanges with ours"
 wait "$pid" || fail "killed, but its exit is $?"
 start relaxed env ERL_EPMD_RELAXED_COMMAND_CHECK=1 \
     lambda-discovery -p "$port"
 logged relaxed listening
-"$exchanges" -x "127.0.0.1:$port" >>"$tmp/ours" || fail "relaxed: ours"
+"$epmdtalk" -x "127.0.0.1:$port" >>"$tmp/ours" || fail "relaxed: ours"
 wait "$pid" || fail "killed, but its exit is $?"
 
 start epmd epmd -port "$port"
 until_true 10 epmd -port "$port" -names || fail "epmd does not start"
-"$exchanges" "127.0.0.1:$port" >"$tmp/epmds" || fail "exchanges with epmd"
+"$epmdtalk" "127.0.0.1:$port" >"$tmp/epmds" || fail "exchanges with epmd"
 wait "$pid"
 start epmdx epmd -port "$port" -relaxed_command_check
 until_true 10 epmd -port "$port" -names || fail "epmd does not start"
-"$exchanges" -x "127.0.0.1:$port" >>"$tmp/epmds" || fail "relaxed: epmd"
+"$epmdtalk" -x "127.0.0.1:$port" >>"$tmp/epmds" || fail "relaxed: epmd"
 wait "$pid"
 diff "$tmp/epmds" "$tmp/ours" | cut -c 1-200 >"$tmp/diff.log"
 [ -s "$tmp/diff.log" ] && fail "answers differ: < epmd > ours"
@@ -181,7 +181,7 @@ for one in 127.0.0.1 127.0.0.5; do
 	at=$(sed -n "s/.*discovery: listening on \($one:.*\)/\1/p" \
 	    "$tmp/passed.log")
 	printf '\000\002zx' >"$tmp/request"
-	same "$("$exchanges" -1 "$at" <"$tmp/request")" 'w\01'
+	same "$("$epmdtalk" -1 "$at" <"$tmp/request")" 'w\01'
 done
 stop "$passed"
 tells 0 '^exit 100$' "$activate" listen:=127.0.0.1:0 "listen:=$tmp/unix" \
@@ -212,7 +212,7 @@ tells 100 'its port is not that of -p, 14503' \
 port_of() { # NODE: what is answered for it, in hexadecimal
 	# shellcheck disable=SC2059
 	printf "\\000\\$(printf %03o $((${#1} + 1)))z$1" >"$tmp/request"
-	"$exchanges" -1 "$at" <"$tmp/request"
+	"$epmdtalk" -1 "$at" <"$tmp/request"
 }
 echo 'x@y 10.0.0.2 258
 z@y 10.0.0.3 259' >"$tmp/nodes"
@@ -287,12 +287,12 @@ logged authority listening
 start far on b lambda-discovery -p "$port" -l 10.77.0.2
 far=$pid
 logged far 'listening on 10.77.0.2'
-on c "$exchanges" -r "10.77.0.2:$port" >"$tmp/far.ours" || fail "from c"
+on c "$epmdtalk" -r "10.77.0.2:$port" >"$tmp/far.ours" || fail "from c"
 stop "$far"
 start farepmd on b epmd -port "$port"
 far=$pid
-until_true 10 on c "$exchanges" -r "10.77.0.2:$port"
-on c "$exchanges" -r "10.77.0.2:$port" >"$tmp/far.epmds" || fail "from c"
+until_true 10 on c "$epmdtalk" -r "10.77.0.2:$port"
+on c "$epmdtalk" -r "10.77.0.2:$port" >"$tmp/far.epmds" || fail "from c"
 stop "$far"
 diff "$tmp/far.epmds" "$tmp/far.ours" >"$tmp/diff.log" ||
     fail "answers from elsewhere differ"

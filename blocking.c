@@ -7,11 +7,11 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "blocking.h"
 #include "net.h"
-#include "patient.h"
 
 int64_t
-patient_now(void)
+blocking_now(void)
 {
 	struct timespec t;
 
@@ -29,7 +29,7 @@ wait_for(int fd, short events, int64_t deadline)
 	p.fd = fd;
 	p.events = events;
 	do {
-		left = deadline - patient_now();
+		left = deadline - blocking_now();
 		if (left < 0)
 			left = 0;
 		n = poll(&p, 1, left > INT_MAX ? INT_MAX : (int)left);
@@ -40,7 +40,7 @@ wait_for(int fd, short events, int64_t deadline)
 }
 
 int
-patient_dial(const struct addr *a, int type, int64_t deadline)
+blocking_dial(const struct addr *a, int type, int64_t deadline)
 {
 	int fd = socket(a->u.sa.sa_family, type, 0);
 
@@ -57,7 +57,7 @@ patient_dial(const struct addr *a, int type, int64_t deadline)
 }
 
 int
-patient_write(int fd, const void *bytes, size_t n, int64_t deadline)
+blocking_write(int fd, const void *bytes, size_t n, int64_t deadline)
 {
 	const unsigned char *p = bytes;
 	ssize_t r;
@@ -77,7 +77,7 @@ patient_write(int fd, const void *bytes, size_t n, int64_t deadline)
 }
 
 ssize_t
-patient_read(int fd, void *to, size_t n, int64_t deadline)
+blocking_read(int fd, void *to, size_t n, int64_t deadline)
 {
 	ssize_t r;
 

@@ -2,12 +2,12 @@
  * Has exchanges with an epmd, or with what serves in its place, and prints what
  * came of each: a line each, so that two of them compare.
  *
- *	exchanges ADDRESS	all that a client on that host may do
- *	exchanges -r ADDRESS	what one on another host may not do
- *	exchanges -x ADDRESS	with the relaxed command check
- *	exchanges -1 ADDRESS	a request from standard input, and no more than the
- *				port of the answer
- *	exchanges -i ADDRESS	how long who says nothing is put up with: a minute
+ *	epmdtalk ADDRESS	all that a client on that host may do
+ *	epmdtalk -r ADDRESS	what one on another host may not do
+ *	epmdtalk -x ADDRESS	with the relaxed command check
+ *	epmdtalk -1 ADDRESS	a request from standard input; of the answer,
+ *				no more than the port
+ *	epmdtalk -i ADDRESS	how long a silent client is kept: a minute
  *
  * What the protocol does not fix is left out: the first creation of a name (the
  * later ones follow from it), descriptors, whether a closed connection was

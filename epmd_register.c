@@ -3,9 +3,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "alive.h"
 #include "die.h"
 #include "epmd.h"
+#include "epmd_register.h"
 #include "log.h"
 #include "net.h"
 #include "opt.h"
@@ -15,7 +15,7 @@
 #define ANSWER_MS    5000
 
 static void
-hang_up(struct alive *l)
+hang_up(struct epmd_register *l)
 {
 	if (l->watch.fd == -1)
 		return;
@@ -25,7 +25,7 @@ hang_up(struct alive *l)
 }
 
 static void
-failed(struct alive *l, const char *reason)
+failed(struct epmd_register *l, const char *reason)
 {
 	int64_t delay = DELAY_MAX_MS;
 
@@ -44,7 +44,7 @@ failed(struct alive *l, const char *reason)
 /* The request is short, and the connection new: it goes out in one piece. NULL,
  * or what went wrong. */
 static const char *
-ask(struct alive *l)
+ask(struct epmd_register *l)
 {
 	struct epmd_node node;
 	struct buf b;
@@ -72,7 +72,7 @@ ask(struct alive *l)
 }
 
 static void
-registered(struct alive *l)
+registered(struct epmd_register *l)
 {
 	l->registered = 1;
 	l->tries = 0;
@@ -82,7 +82,7 @@ registered(struct alive *l)
 }
 
 static void
-answered(struct alive *l)
+answered(struct epmd_register *l)
 {
 	uint32_t creation;
 	int r;
@@ -101,7 +101,7 @@ answered(struct alive *l)
 }
 
 static void
-on_readable(struct alive *l)
+on_readable(struct epmd_register *l)
 {
 	ssize_t n;
 
@@ -122,7 +122,7 @@ on_readable(struct alive *l)
 static void
 on_event(void *arg, short revents)
 {
-	struct alive *l = arg;
+	struct epmd_register *l = arg;
 	const char *why;
 
 	(void)revents;
@@ -142,7 +142,7 @@ on_event(void *arg, short revents)
 static void
 on_timer(void *arg)
 {
-	struct alive *l = arg;
+	struct epmd_register *l = arg;
 
 	if (l->watch.fd != -1) {
 		failed(l, "it does not answer");
@@ -159,7 +159,7 @@ on_timer(void *arg)
 }
 
 void
-alive_init(struct alive *l, struct loop *loop, const char *name,
+epmd_register_init(struct epmd_register *l, struct loop *loop, const char *name,
     uint16_t port)
 {
 	int symbols = epmd_symbols(slice_str(name));
@@ -181,7 +181,7 @@ alive_init(struct alive *l, struct loop *loop, const char *name,
 }
 
 void
-alive_free(struct alive *l)
+epmd_register_free(struct epmd_register *l)
 {
 	if (l->loop == NULL)
 		return;

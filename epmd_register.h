@@ -1,5 +1,5 @@
-#ifndef ALIVE_H
-#define ALIVE_H
+#ifndef EPMD_REGISTER_H
+#define EPMD_REGISTER_H
 
 /*
  * Keeps a name registered with the EPMD of this host, as a hidden node's: for
@@ -13,16 +13,16 @@
 #include "addr.h"
 #include "loop.h"
 
-#define ALIVE_REPLY_MAX 64
+#define EPMD_REGISTER_REPLY_MAX 64
 
-struct alive {
+struct epmd_register {
 	struct loop *loop;
 	const char *name;
 	uint16_t port; /* what is asked for under that name */
 	struct addr epmd;
 	struct watch watch; /* fd -1: no connection */
 	struct timer timer;
-	unsigned char reply[ALIVE_REPLY_MAX];
+	unsigned char reply[EPMD_REGISTER_REPLY_MAX];
 	size_t len;
 	int registered;
 	unsigned tries; /* since the last that was good */
@@ -32,8 +32,8 @@ struct alive {
 /* Begin, with the EPMD on 127.0.0.1, at ERL_EPMD_PORT where that is set; the
  * struct and the name are the caller's. Dies (100) on a name that no node can
  * have, or where ERL_EPMD_PORT is no port. */
-void alive_init(struct alive *, struct loop *, const char *name,
+void epmd_register_init(struct epmd_register *, struct loop *, const char *name,
     uint16_t port);
-void alive_free(struct alive *);
+void epmd_register_free(struct epmd_register *);
 
 #endif

@@ -1,5 +1,5 @@
-#ifndef WHEREIS_H
-#define WHEREIS_H
+#ifndef EPMD_LOOKUP_H
+#define EPMD_LOOKUP_H
 
 /*
  * Keeps asking the EPMD of this host (loopback, port ERL_EPMD_PORT or 4369)
@@ -12,10 +12,10 @@
 #include "epmd.h"
 #include "loop.h"
 
-#define WHEREIS_MS	  2000 /* between two questions */
-#define WHEREIS_ANSWER_MS 2000 /* an answer takes at most so long */
+#define EPMD_LOOKUP_MS	  2000 /* between two questions */
+#define EPMD_LOOKUP_ANSWER_MS 2000 /* an answer takes at most so long */
 
-struct whereis {
+struct epmd_lookup {
 	struct loop *loop;
 	struct addr epmd;
 	struct slice name; /* without @host */
@@ -31,8 +31,8 @@ struct whereis {
 
 /* node is name@host, or a name, and stays the caller's. Dies (100) where it is
  * none that can be asked for, or ERL_EPMD_PORT is no port. */
-void whereis_init(struct whereis *, struct loop *, const char *node,
+void epmd_lookup_init(struct epmd_lookup *, struct loop *, const char *node,
     void (*moved)(void *, unsigned), void *arg);
-void whereis_stop(struct whereis *);
+void epmd_lookup_stop(struct epmd_lookup *);
 
 #endif

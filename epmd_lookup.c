@@ -3,14 +3,14 @@
 #include <unistd.h>
 
 #include "die.h"
+#include "epmd_lookup.h"
 #include "log.h"
 #include "net.h"
 #include "opt.h"
-#include "whereis.h"
 
 /* Is not said again until there was an answer: an EPMD may come later. */
 static void
-no_answer(struct whereis *w, int error)
+no_answer(struct epmd_lookup *w, int error)
 {
 	if (w->silent)
 		return;
@@ -20,7 +20,7 @@ no_answer(struct whereis *w, int error)
 }
 
 static void
-told(struct whereis *w, unsigned port)
+told(struct epmd_lookup *w, unsigned port)
 {
 	w->silent = 0;
 	if (port == w->port)
@@ -32,7 +32,7 @@ told(struct whereis *w, unsigned port)
 static ssize_t
 on_input(void *arg, const unsigned char *p, size_t n)
 {
-	struct whereis *w = arg;
+	struct epmd_lookup *w = arg;
 	struct epmd_node node;
 
 	switch (epmd_port2(slice_of(p, n), &node)) {
@@ -54,7 +54,7 @@ on_input(void *arg, const unsigned char *p, size_t n)
 static void
 on_connected(void *arg)
 {
-	struct whereis *w = arg;
+	struct epmd_lookup *w = arg;
 
 	if (epmd_ask_port_please2(conn_out(&w->conn), w->name) == -1)
 		conn_fail(&w->conn, errno);
@@ -65,12 +65,12 @@ on_connected(void *arg)
 static void
 on_closed(void *arg, int error)
 {
-	struct whereis *w = arg;
+	struct epmd_lookup *w = arg;
 
 	w->asking = 0;
 	if (error != 0)
 		no_answer(w, error);
-	loop_timer(w->loop, &w->timer, loop_now(w->loop) + WHEREIS_MS);
+	loop_timer(w->loop, &w->timer, loop_now(w->loop) + EPMD_LOOKUP_MS);
 }
 
 static const struct conn_ops ops = {
@@ -78,7 +78,7 @@ static const struct conn_ops ops = {
 };
 
 static void
-ask(struct whereis *w)
+ask(struct epmd_lookup *w)
 {
 	int64_t now = loop_now(w->loop);
 	int fd = net_connect(&w->epmd);
@@ -88,17 +88,17 @@ ask(struct whereis *w)
 		no_answer(w, errno);
 		if (fd != -1)
 			close(fd);
-		loop_timer(w->loop, &w->timer, now + WHEREIS_MS);
+		loop_timer(w->loop, &w->timer, now + EPMD_LOOKUP_MS);
 		return;
 	}
 	w->asking = 1;
-	loop_timer(w->loop, &w->timer, now + WHEREIS_ANSWER_MS);
+	loop_timer(w->loop, &w->timer, now + EPMD_LOOKUP_ANSWER_MS);
 }
 
 static void
 on_timer(void *arg)
 {
-	struct whereis *w = arg;
+	struct epmd_lookup *w = arg;
 
 	if (w->asking)
 		conn_fail(&w->conn, ETIMEDOUT);
@@ -107,7 +107,7 @@ on_timer(void *arg)
 }
 
 void
-whereis_init(struct whereis *w, struct loop *loop, const char *node,
+epmd_lookup_init(struct epmd_lookup *w, struct loop *loop, const char *node,
     void (*moved)(void *, unsigned), void *arg)
 {
 	int symbols;
@@ -128,7 +128,7 @@ whereis_init(struct whereis *w, struct loop *loop, const char *node,
 }
 
 void
-whereis_stop(struct whereis *w)
+epmd_lookup_stop(struct epmd_lookup *w)
 {
 	if (w->loop == NULL)
 		return;

@@ -15,7 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "desk.h"
+#include "discovery_io.h"
 #include "log.h"
 #include "net.h"
 #include "t/turns.h"
@@ -28,11 +28,11 @@
 #define LOOKUPS_MS 900 /* less than DISCOVERY_HURRY_MS */
 
 static struct discovery *core;
-static struct desk desk;
+static struct discovery_io io;
 static struct addr where;
 
 static void
-open_desk(unsigned clients)
+open_io(unsigned clients)
 {
 	struct discovery_config config;
 	struct addr any;
@@ -43,17 +43,17 @@ open_desk(unsigned clients)
 	config.clients = clients;
 	config.host = slice_str("here");
 	assert_non_null(core = discovery_new(&config));
-	desk_init(&desk, loop, core, clients);
+	discovery_io_init(&io, loop, core, clients);
 	addr_parse(&any, "127.0.0.1:0", 11, 0, NULL);
 	assert_int_not_equal(fd = net_listen(&any, &where), -1);
-	desk_listen(&desk, fd);
+	discovery_io_listen(&io, fd);
 	log_level = LOG_ERROR;
 }
 
 static void
-close_desk(void)
+close_io(void)
 {
-	desk_free(&desk);
+	discovery_io_free(&io);
 	discovery_free(core);
 }
 
@@ -131,7 +131,7 @@ crowd_is_served(void **state)
 	int silent[NODES], fd[CROWD], i;
 
 	(void)state;
-	open_desk(CLIENTS);
+	open_io(CLIENTS);
 	for (i = 0; i < NODES; i++)
 		silent[i] = client(slice_of(NULL, 0), 0);
 	for (i = 0; i < CROWD; i++)
@@ -145,7 +145,7 @@ crowd_is_served(void **state)
 		assert_false(is_closed(silent[i]));
 		close(silent[i]);
 	}
-	close_desk();
+	close_io();
 }
 
 /* With all places taken whoever comes waits, until the silent ones had their
@@ -156,7 +156,7 @@ silent_ones_make_room(void **state)
 	int silent[CLIENTS], fd, i, closed = 0;
 
 	(void)state;
-	open_desk(CLIENTS);
+	open_io(CLIENTS);
 	for (i = 0; i < CLIENTS; i++)
 		silent[i] = client(slice_of(NULL, 0), 0);
 	fd = lookup();
@@ -172,7 +172,7 @@ silent_ones_make_room(void **state)
 		close(silent[i]);
 	}
 	assert_int_equal(closed, DISCOVERY_ROOM + 1);
-	close_desk();
+	close_io();
 }
 
 /* A node that registers, with the core alone. */
@@ -195,7 +195,7 @@ register_node(int number, int letters)
 	s = buf_slice(&b);
 	discovery_input(core, 0, discovery_open(core, 0, 1), s);
 	buf_free(&b);
-	desk_deliver(&desk);
+	discovery_io_deliver(&io);
 }
 
 /* As many nodes as there may be leave room to ask where they are. */
@@ -205,7 +205,7 @@ nodes_leave_room(void **state)
 	int fd[CROWD], i;
 
 	(void)state;
-	open_desk(CLIENTS);
+	open_io(CLIENTS);
 	for (i = 0; i < NODES; i++)
 		register_node(i, 0);
 	assert_int_equal(discovery_nodes(core), NODES);
@@ -216,7 +216,7 @@ nodes_leave_room(void **state)
 		assert_true(answered(fd[i]));
 		close(fd[i]);
 	}
-	close_desk();
+	close_io();
 }
 
 /* 4 MB each: more than the system holds between here and there. */
@@ -231,32 +231,32 @@ lists_have_a_budget(void **state)
 
 	(void)state;
 	assert_non_null(bytes);
-	open_desk((unsigned)nodes + 2 * DISCOVERY_ROOM);
-	desk.answers_max = 10 * 1024 * 1024;
+	open_io((unsigned)nodes + 2 * DISCOVERY_ROOM);
+	io.answers_max = 10 * 1024 * 1024;
 	for (i = 0; i < nodes; i++)
 		register_node(i, 248);
 	for (i = 0; i < 3; i++) {
 		fd[i] = client(slice_of("\0\1n", 3), 1);
-		UNTIL(i == 2 || desk.answers > (unsigned)i * 4000 * 1000);
+		UNTIL(i == 2 || io.answers > (unsigned)i * 4000 * 1000);
 	}
 	UNTIL(is_closed(fd[2]));
-	assert_true(desk.answers > 2 * 4000 * 1000);
-	assert_true(desk.answers <= desk.answers_max);
+	assert_true(io.answers > 2 * 4000 * 1000);
+	assert_true(io.answers <= io.answers_max);
 	/* One that reads gets all, and makes room. */
 	receive_buffer(fd[0], 1 << 20);
 	UNTIL(hear(fd[0], &len, bytes, size) >= 0);
 	assert_true(len > 4000 * 1000);
-	UNTIL(desk.answers < len + 1);
+	UNTIL(io.answers < len + 1);
 	len = 0;
 	fd[3] = client(slice_of("\0\1n", 3), 0);
 	UNTIL(hear(fd[3], &len, bytes, size) >= 0);
 	assert_true(len > 4000 * 1000);
 	close(fd[1]);
-	UNTIL(desk.answers == 0);
+	UNTIL(io.answers == 0);
 	for (i = 0; i < 4; i++)
 		if (i != 1)
 			close(fd[i]);
-	close_desk();
+	close_io();
 	free(bytes);
 }
 

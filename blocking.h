@@ -1,5 +1,5 @@
-#ifndef PATIENT_H
-#define PATIENT_H
+#ifndef BLOCKING_H
+#define BLOCKING_H
 
 /*
  * Sockets for a child process that asks one thing and ends: each call waits,
@@ -13,16 +13,16 @@
 #include "addr.h"
 
 /* Milliseconds on the monotonic clock, as the deadlines are. */
-int64_t patient_now(void);
+int64_t blocking_now(void);
 
 /* A connection, of SOCK_STREAM or SOCK_DGRAM: its descriptor, or -1 with errno
  * (ETIMEDOUT: the deadline). */
-int patient_dial(const struct addr *, int type, int64_t deadline);
+int blocking_dial(const struct addr *, int type, int64_t deadline);
 
 /* All n bytes: 0 or -1. */
-int patient_write(int fd, const void *, size_t n, int64_t deadline);
+int blocking_write(int fd, const void *, size_t n, int64_t deadline);
 
 /* What has come, n bytes at most: as read(2). */
-ssize_t patient_read(int fd, void *, size_t n, int64_t deadline);
+ssize_t blocking_read(int fd, void *, size_t n, int64_t deadline);
 
 #endif

@@ -6,16 +6,16 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "desk.h"
 #include "die.h"
+#include "discovery_io.h"
 #include "fail.h"
 #include "log.h"
 #include "net.h"
 
-struct guest {
-	struct desk *desk;
+struct discovery_conn {
+	struct discovery_io *io;
 	uint32_t number;
-	size_t answers; /* of those of the desk */
+	size_t answers; /* bytes of lists that it was given */
 	struct conn conn;
 };
 
@@ -23,27 +23,27 @@ static void on_accepted(void *, int, const struct addr *);
 static void on_tick(void *);
 
 void
-desk_init(struct desk *d, struct loop *loop, struct discovery *core,
-    size_t clients)
+discovery_io_init(struct discovery_io *d, struct loop *loop,
+    struct discovery *core, size_t clients)
 {
 	memset(d, 0, sizeof(*d));
 	d->loop = loop;
 	d->core = core;
-	d->nguests = clients;
-	d->answers_max = DESK_ANSWERS_MAX;
-	d->guests = calloc(clients, sizeof(*d->guests));
-	if (d->guests == NULL)
+	d->nconns = clients;
+	d->answers_max = DISCOVERY_UNREAD_MAX;
+	d->conns = calloc(clients, sizeof(*d->conns));
+	if (d->conns == NULL)
 		die_errno(EXIT_TEMPORARY, "unable to start");
 	d->tick.fn = on_tick;
 	d->tick.arg = d;
 }
 
 void
-desk_listen(struct desk *d, int fd)
+discovery_io_listen(struct discovery_io *d, int fd)
 {
 	struct acceptor *a = &d->sockets[d->nsockets++];
 
-	assert(d->nsockets <= DESK_SOCKETS_MAX);
+	assert(d->nsockets <= DISCOVERY_SOCKETS_MAX);
 	a->fn = on_accepted;
 	a->arg = d;
 	if (acceptor_open(a, d->loop, fd) == -1)
@@ -51,19 +51,19 @@ desk_listen(struct desk *d, int fd)
 }
 
 void
-desk_free(struct desk *d)
+discovery_io_free(struct discovery_io *d)
 {
 	size_t i;
 
 	for (i = 0; i < d->nsockets; i++)
 		acceptor_close(&d->sockets[i]);
-	for (i = 0; i < d->nguests; i++)
-		if (d->guests[i] != NULL) {
-			conn_abort(&d->guests[i]->conn);
-			free(d->guests[i]);
+	for (i = 0; i < d->nconns; i++)
+		if (d->conns[i] != NULL) {
+			conn_abort(&d->conns[i]->conn);
+			free(d->conns[i]);
 		}
 	loop_untimer(d->loop, &d->tick);
-	free(d->guests);
+	free(d->conns);
 }
 
 /* What the core wants. */
@@ -71,7 +71,7 @@ desk_free(struct desk *d)
 /* A node that ended has closed its connection, whether we were told yet or
  * not; one that says more than it may is as good as gone. */
 static int
-is_gone(const struct guest *g)
+is_gone(const struct discovery_conn *g)
 {
 	char byte;
 	ssize_t n;
@@ -86,9 +86,9 @@ is_gone(const struct guest *g)
 /* Is there room for a list? It counts until the client is gone, which gets
  * nothing more. */
 static int
-take_room(struct guest *g, size_t len)
+take_room(struct discovery_conn *g, size_t len)
 {
-	struct desk *d = g->desk;
+	struct discovery_io *d = g->io;
 
 	if (len <= EPMD_BYTES_MAX)
 		return 0;
@@ -106,9 +106,9 @@ take_room(struct guest *g, size_t len)
 }
 
 static void
-give_room(struct guest *g)
+give_room(struct discovery_conn *g)
 {
-	struct desk *d = g->desk;
+	struct discovery_io *d = g->io;
 
 	d->answers -= g->answers;
 	g->answers = 0;
@@ -117,7 +117,7 @@ give_room(struct guest *g)
 }
 
 static void
-to_guest(struct guest *g, const struct act *a)
+to_client(struct discovery_conn *g, const struct act *a)
 {
 	if (g == NULL)
 		return;
@@ -139,7 +139,7 @@ to_guest(struct guest *g, const struct act *a)
 }
 
 static void
-carry_out(struct desk *d, const struct act *a)
+carry_out(struct discovery_io *d, const struct act *a)
 {
 	switch (a->kind) {
 	case ACT_LOG:
@@ -151,18 +151,18 @@ carry_out(struct desk *d, const struct act *a)
 		break;
 	case DISCOVERY_PROBE:
 		discovery_probed(d->core, loop_now(d->loop), a->peer,
-		    is_gone(d->guests[a->value - 1]));
+		    is_gone(d->conns[a->value - 1]));
 		break;
 	case DISCOVERY_HOSTS:
 		d->hosts(d->arg);
 		break;
 	default:
-		to_guest(d->guests[a->peer - 1], a);
+		to_client(d->conns[a->peer - 1], a);
 	}
 }
 
 void
-desk_deliver(struct desk *d)
+discovery_io_deliver(struct discovery_io *d)
 {
 	struct act a;
 
@@ -174,7 +174,7 @@ desk_deliver(struct desk *d)
 
 /* Whoever comes waits in the backlog, or need not wait any more. */
 static void
-hold(struct desk *d, int full)
+hold(struct discovery_io *d, int full)
 {
 	size_t i;
 
@@ -188,33 +188,33 @@ hold(struct desk *d, int full)
 static ssize_t
 on_input(void *arg, const unsigned char *p, size_t n)
 {
-	struct guest *g = arg;
-	struct desk *d = g->desk;
+	struct discovery_conn *g = arg;
+	struct discovery_io *d = g->io;
 	size_t taken = discovery_input(d->core, loop_now(d->loop), g->number,
 	    slice_of(p, n));
 
-	desk_deliver(d);
+	discovery_io_deliver(d);
 	return g->conn.closing ? -1 : (ssize_t)taken;
 }
 
 static void
 on_closed(void *arg, int error)
 {
-	struct guest *g = arg;
-	struct desk *d = g->desk;
+	struct discovery_conn *g = arg;
+	struct discovery_io *d = g->io;
 
 	if (error != 0)
 		log_debug("client %lu: %s", (unsigned long)g->number,
 		    strerror(error));
-	d->guests[g->number - 1] = NULL;
+	d->conns[g->number - 1] = NULL;
 	discovery_closed(d->core, loop_now(d->loop), g->number);
 	give_room(g);
 	free(g);
-	desk_deliver(d);
+	discovery_io_deliver(d);
 	hold(d, 0);
 }
 
-static const struct conn_ops guest_ops = { on_input, NULL, NULL, on_closed };
+static const struct conn_ops client_ops = { on_input, NULL, NULL, on_closed };
 
 /* As epmd has it: over loopback, or from an address to the same address. */
 static int
@@ -233,24 +233,24 @@ is_local(int fd, const struct addr *from)
 
 /* Take the connection over: 0, or -1 and it is the caller's. */
 static int
-admit(struct desk *d, int fd, const struct addr *from)
+admit(struct discovery_io *d, int fd, const struct addr *from)
 {
-	struct guest *g = calloc(1, sizeof(*g));
+	struct discovery_conn *g = calloc(1, sizeof(*g));
 	int64_t due;
 
 	if (g == NULL)
 		return -1;
-	g->desk = d;
+	g->io = d;
 	g->number = discovery_open(d->core, loop_now(d->loop),
 	    is_local(fd, from));
-	desk_deliver(d);
+	discovery_io_deliver(d);
 	if (conn_open(&g->conn, d->loop, fd, fd, 0, EPMD_BYTES_MAX,
-	    DISCOVERY_ANSWER_MAX, &guest_ops, g) == -1) {
+	    DISCOVERY_ANSWER_MAX, &client_ops, g) == -1) {
 		discovery_closed(d->core, loop_now(d->loop), g->number);
 		free(g);
 		return -1;
 	}
-	d->guests[g->number - 1] = g;
+	d->conns[g->number - 1] = g;
 	due = discovery_deadline(d->core);
 	if (d->tick.slot == 0 || due < d->tick.due)
 		loop_timer(d->loop, &d->tick, due);
@@ -260,7 +260,7 @@ admit(struct desk *d, int fd, const struct addr *from)
 static void
 on_accepted(void *arg, int fd, const struct addr *from)
 {
-	struct desk *d = arg;
+	struct discovery_io *d = arg;
 
 	if (admit(d, fd, from) == 0) {
 		d->error = 0;
@@ -280,12 +280,12 @@ on_accepted(void *arg, int fd, const struct addr *from)
 static void
 on_tick(void *arg)
 {
-	struct desk *d = arg;
+	struct discovery_io *d = arg;
 	int64_t due;
 
 	discovery_tick(d->core, loop_now(d->loop));
 	due = discovery_deadline(d->core);
-	desk_deliver(d);
+	discovery_io_deliver(d);
 	if (due != INT64_MAX)
 		loop_timer(d->loop, &d->tick, due);
 }
