@@ -219,8 +219,8 @@ C_EXCHANGE =	choose.o class.o exchange.o exchange_order.o exchange_report.o\
 		fenwick.o market.o market_buy.o market_exclude.o match.o notice.o queue.o\
 		reserve.o
 C_LISTENER =	listener.o listener_share.o
-K_PLB =		hold.o pick.o plb.o plb_buy.o plb_channel.o plb_run.o\
-		plb_switch.o requests.o
+K_PLB =		hold.o pick.o plb.o plb_buy.o plb_channel.o plb_client.o\
+		plb_run.o plb_switch.o requests.o
 C_PLB =		$(K_PLB) fenwick.o
 
 # Programs
@@ -832,6 +832,8 @@ plb.o: attrs.h buf.h core.h fail.h fenwick.h hold.h level.h msg.h outbox.h\
 plb_buy.o: buf.h core.h fail.h fenwick.h hold.h level.h msg.h outbox.h pick.h\
 	plb.h plb_core.h requests.h rng.h slice.h tlv.h
 plb_channel.o: buf.h core.h fail.h fenwick.h hold.h level.h msg.h outbox.h\
+	pick.h plb.h plb_core.h requests.h rng.h slice.h tlv.h
+plb_client.o: buf.h core.h fail.h fenwick.h hold.h level.h msg.h outbox.h\
 	pick.h plb.h plb_core.h requests.h rng.h slice.h tlv.h
 plb_run.o: attrs.h buf.h core.h fenwick.h hold.h level.h msg.h outbox.h\
 	pick.h plb.h plb_core.h requests.h rng.h slice.h tlv.h

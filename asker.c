@@ -13,7 +13,7 @@
 
 #define KILL_MS	   1000 /* from SIGTERM to SIGKILL */
 #define CHUNK	   65536
-#define REASON_MAX 128
+#define REASON_BYTES 128
 
 struct job {
 	struct asker *all;
@@ -24,7 +24,7 @@ struct job {
 	struct timer timer;
 	struct buf output;
 	size_t passed; /* bytes of it, as whole lines */
-	char reason[REASON_MAX]; /* why it is ended; or empty */
+	char reason[REASON_BYTES]; /* why it is ended; or empty */
 	int64_t limit_ms;
 };
 
@@ -45,7 +45,7 @@ static void
 on_timer(void *arg)
 {
 	struct job *k = arg;
-	char text[REASON_MAX];
+	char text[REASON_BYTES];
 
 	if (k->reason[0] != '\0') {
 		kill(-k->pid, SIGKILL);
@@ -70,7 +70,7 @@ close_output(struct job *k)
 static int
 take(struct job *k)
 {
-	char text[REASON_MAX];
+	char text[REASON_BYTES];
 	size_t room = ASKER_OUTPUT_MAX - buf_len(&k->output);
 	void *to;
 	ssize_t n;

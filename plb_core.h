@@ -4,7 +4,8 @@
 /*
  * The PLB core's state, shared by the files that make it up and by nobody
  * else: plb.c (life, peers, time), plb_buy.c (the order), plb_channel.c
- * (channels and their tokens), plb_run.c (clients and requests).
+ * (channels and their tokens), plb_client.c (clients and theirs), plb_run.c
+ * (requests).
  */
 
 #include "hold.h"
@@ -135,20 +136,28 @@ int plb_fixed_add(struct plb *, struct slice address, size_t *number);
 void plb_channel_tick(struct plb *, int64_t);
 int64_t plb_channel_deadline(const struct plb *);
 
-/* plb_run.c */
+/* plb_client.c */
+/* The client of that peer, or NULL; 0 is the program itself. */
+struct plb_client *plb_client(const struct plb *, uint32_t peer);
+/* 0, or -1 with ENOMEM. */
+int plb_client_up(struct plb *, uint32_t peer, unsigned role);
 int plb_on_connect(struct plb *, int64_t, uint32_t, const struct msg *);
 int plb_on_return(struct plb *, int64_t, uint32_t, const struct msg *);
+/* More is held: grant clients what they asked for before. */
+int plb_grant_owed(struct plb *);
+/* The tokens that go with an answer, to a request that still counts: granted
+ * by this call. */
+uint64_t plb_refill(struct plb *, struct plb_client *);
+
+/* plb_run.c */
 int plb_on_request(struct plb *, int64_t, uint32_t, const struct msg *);
 int plb_on_abandon(struct plb *, int64_t, uint32_t, const struct msg *);
 int plb_on_reply(struct plb *, int64_t, uint32_t, const struct msg *);
 int plb_on_fail(struct plb *, int64_t, uint32_t, const struct msg *);
-int plb_client_up(struct plb *, uint32_t peer, unsigned role);
+/* It is gone, and wants no answers any more. */
 void plb_client_down(struct plb *, int64_t, uint32_t peer);
-struct plb_client *plb_client(const struct plb *, uint32_t peer);
 void plb_lost(struct plb *, int64_t, struct hold_channel *, const char *why);
 void plb_dispatch(struct plb *, int64_t);
 void plb_expire(struct plb *, int64_t);
-/* More is held: grant clients what they asked for before. */
-int plb_grant_owed(struct plb *);
 
 #endif
