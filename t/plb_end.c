@@ -259,6 +259,79 @@ wrong(uint32_t peer, const struct msg *m)
 	fake_nothing();
 }
 
+/* Answers to the request that channel one has. */
+static void
+wrong_answers(uint32_t one, uint32_t two, uint64_t id)
+{
+	struct msg m;
+
+	memset(&m, 0, sizeof(m));
+	m.type = MSG_REPLY;
+	m.u.reply.id = id;
+	m.u.reply.demand = 1000;
+	wrong(two, &m);	   /* another channel's */
+	wrong(CLIENT, &m); /* of no channel */
+	wrong(77, &m);	   /* of nobody */
+	m.u.reply.id = id + (1 << 20);
+	wrong(one, &m);
+	m.u.reply.id = 1;
+	wrong(one, &m);
+	memset(&m, 0, sizeof(m));
+	m.type = MSG_FAIL;
+	m.u.fail.id = UINT64_MAX;
+	wrong(one, &m);
+	m.u.fail.id = id;
+	wrong(two, &m);
+}
+
+static void
+wrong_grants(uint32_t one)
+{
+	struct msg m;
+
+	memset(&m, 0, sizeof(m));
+	m.type = MSG_DEMAND;
+	m.u.demand.tokens = 1000;
+	wrong(one, &m); /* nothing was asked */
+	wrong(CLIENT, &m);
+	wrong(BROKER, &m);
+	memset(&m, 0, sizeof(m));
+	m.type = MSG_REFUSE;
+	wrong(one, &m);
+	wrong(CLIENT, &m);
+	m.type = MSG_WAITING;
+	m.u.waiting.buyers = 1;
+	wrong(CLIENT, &m);
+	memset(&m, 0, sizeof(m));
+	m.type = MSG_DRAIN;
+	wrong(BROKER, &m);
+}
+
+static void
+wrong_requests(uint32_t one)
+{
+	struct msg m;
+
+	memset(&m, 0, sizeof(m));
+	m.type = MSG_REQUEST;
+	m.u.request.id = 1;
+	wrong(one, &m);
+	wrong(BROKER, &m);
+	wrong(77, &m);
+	m.type = MSG_ABANDON;
+	m.u.abandon.id = 1;
+	wrong(77, &m);
+	memset(&m, 0, sizeof(m));
+	m.type = MSG_RETURN;
+	m.u.giveback.tokens = 2;
+	wrong(CLIENT, &m);
+	wrong(one, &m);
+	memset(&m, 0, sizeof(m));
+	m.type = MSG_CANCEL;
+	m.u.cancel.order = 1;
+	wrong(BROKER, &m);
+}
+
 static void
 test_wrong_messages(void **state)
 {
@@ -285,60 +358,9 @@ test_wrong_messages(void **state)
 	after = before;
 	plb_look(plb, &before);
 
-	memset(&m, 0, sizeof(m));
-	m.type = MSG_REPLY;
-	m.u.reply.id = id;
-	m.u.reply.demand = 1000;
-	wrong(two, &m);	   /* another channel's */
-	wrong(CLIENT, &m); /* of no channel */
-	wrong(77, &m);	   /* of nobody */
-	m.u.reply.id = id + (1 << 20);
-	wrong(one, &m);
-	m.u.reply.id = 1;
-	wrong(one, &m);
-	memset(&m, 0, sizeof(m));
-	m.type = MSG_FAIL;
-	m.u.fail.id = UINT64_MAX;
-	wrong(one, &m);
-	m.u.fail.id = id;
-	wrong(two, &m);
-
-	memset(&m, 0, sizeof(m));
-	m.type = MSG_DEMAND;
-	m.u.demand.tokens = 1000;
-	wrong(one, &m); /* nothing was asked */
-	wrong(CLIENT, &m);
-	wrong(BROKER, &m);
-	memset(&m, 0, sizeof(m));
-	m.type = MSG_REFUSE;
-	wrong(one, &m);
-	wrong(CLIENT, &m);
-	m.type = MSG_WAITING;
-	m.u.waiting.buyers = 1;
-	wrong(CLIENT, &m);
-	memset(&m, 0, sizeof(m));
-	m.type = MSG_DRAIN;
-	wrong(BROKER, &m);
-
-	memset(&m, 0, sizeof(m));
-	m.type = MSG_REQUEST;
-	m.u.request.id = 1;
-	wrong(one, &m);
-	wrong(BROKER, &m);
-	wrong(77, &m);
-	m.type = MSG_ABANDON;
-	m.u.abandon.id = 1;
-	wrong(77, &m);
-	memset(&m, 0, sizeof(m));
-	m.type = MSG_RETURN;
-	m.u.giveback.tokens = 2;
-	wrong(CLIENT, &m);
-	wrong(one, &m);
-	memset(&m, 0, sizeof(m));
-	m.type = MSG_CANCEL;
-	m.u.cancel.order = 1;
-	wrong(BROKER, &m);
-
+	wrong_answers(one, two, id);
+	wrong_grants(one);
+	wrong_requests(one);
 	plb_look(plb, &after);
 	assert_memory_equal(&before, &after, sizeof(before));
 	assert_int_equal(fake_reply(one, id, 1), 0);
