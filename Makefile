@@ -83,9 +83,9 @@ TESTS =\
 	t/conn.test\
 	t/conn_end.test\
 	t/crew.test\
-	t/discovery_io.test\
 	t/dns.test\
 	t/discovery.test\
+	t/discovery_io.test\
 	t/epmd.test\
 	t/exchange.test\
 	t/fenwick.test\
@@ -216,8 +216,8 @@ C_BROKER =	$(K_BROKER) gossip.o hostport.o
 C_CHANNEL =	channel.o channel_run.o crew.o frame.o running.o
 C_DISCOVERY =	contacts.o discovery.o discovery_answer.o epmd.o registry.o
 C_EXCHANGE =	choose.o class.o exchange.o exchange_order.o exchange_report.o\
-		fenwick.o market.o market_buy.o market_exclude.o match.o notice.o queue.o\
-		reserve.o
+		fenwick.o market.o market_buy.o market_exclude.o match.o\
+		notice.o queue.o reserve.o
 C_LISTENER =	listener.o listener_share.o
 K_PLB =		hold.o pick.o plb.o plb_buy.o plb_channel.o plb_client.o\
 		plb_run.o plb_switch.o requests.o
@@ -225,26 +225,25 @@ C_PLB =		$(K_PLB) fenwick.o
 
 # Programs
 
-AUTHORITY =	lambda-authority.o epmd_register.o children.o epmd.o launch.o lines.o\
-		$(C_AUTHORITY) $(PROTO) $(IO)
-BOOTSTRAP =	lambda-bootstrap.o asker.o bootstrap.o dns.o epmd.o latest.o\
-		launch.o blocking.o resolve.o resolve_epmd.o resolve_srv.o\
-		resolvconf.o sink.o $(PROTO) $(IO)
+AUTHORITY =	lambda-authority.o children.o epmd.o epmd_register.o launch.o\
+		lines.o $(C_AUTHORITY) $(PROTO) $(IO)
+BOOTSTRAP =	lambda-bootstrap.o asker.o blocking.o bootstrap.o dns.o epmd.o\
+		latest.o launch.o resolvconf.o resolve.o resolve_epmd.o\
+		resolve_srv.o sink.o $(PROTO) $(IO)
 BROKER =	lambda-broker.o latest.o launch.o lines.o sink.o $(C_BROKER)\
 		$(PROTO) $(IO)
-CALL =		lambda-call.o caller.o caller_wait.o filter.o frame.o launch.o proxies.o want.o sink.o\
-		$(C_PLB) $(PROTO) $(IO)
-CHANNEL =	lambda-channel.o args.o held.o launch.o roll.o tether.o ucspi.o\
-		worker.o workers.o\
-		$(C_CHANNEL) $(PROTO) $(IO)
+CALL =		lambda-call.o caller.o caller_wait.o filter.o frame.o launch.o\
+		proxies.o sink.o want.o $(C_PLB) $(PROTO) $(IO)
+CHANNEL =	lambda-channel.o args.o launch.o program_file.o roll.o\
+		tether.o ucspi.o worker.o workers.o $(C_CHANNEL) $(PROTO)\
+		$(IO)
 CTL =		lambda-ctl.o launch.o $(PROTO) $(IO)
-DISCOVERY =	lambda-discovery.o discovery_io.o epmd_module.o launch.o lines.o replace.o\
-		$(C_DISCOVERY) $(PROTO) $(IO)
+DISCOVERY =	lambda-discovery.o discovery_io.o epmd_module.o launch.o\
+		lines.o replace.o $(C_DISCOVERY) $(PROTO) $(IO)
 EXCHANGE =	lambda-exchange.o launch.o $(C_EXCHANGE) $(PROTO) $(IO)
-LISTENER =	lambda-listener.o door.o door_channel.o edition.o epmd.o frame.o\
-		held.o launch.o offer.o roll.o tether.o trial.o epmd_lookup.o\
-		worker.o\
-		$(C_LISTENER) $(PROTO) $(IO)
+LISTENER =	lambda-listener.o door.o door_channel.o edition.o epmd.o\
+		epmd_lookup.o frame.o launch.o offer.o program_file.o roll.o\
+		tether.o trial.o worker.o $(C_LISTENER) $(PROTO) $(IO)
 PLB =		lambda-plb.o launch.o proxies.o want.o $(C_PLB) $(PROTO) $(IO)
 SOLO =		lambda-solo.o launch.o $(PROTO) $(IO)
 
@@ -277,8 +276,8 @@ T_ACCEPTOR =	t/acceptor.o t/turns.o acceptor.o addr.o die.o log.o loop.o\
 		loop_timer.o loop_watch.o net.o signals.o
 T_ATTRS =	t/attrs.o attrs.o attrs_build.o msg.o msg_table.o tlv.o buf.o
 T_BUF =		t/buf.o buf.o
-X_EXCHANGE =	$(C_EXCHANGE) attrs.o attrs_build.o buf.o map.o msg.o msg_table.o outbox.o\
-		report.o rng.o scratch.o tlv.o
+X_EXCHANGE =	$(C_EXCHANGE) attrs.o attrs_build.o buf.o map.o msg.o\
+		msg_table.o outbox.o report.o rng.o scratch.o tlv.o
 T_EXCHANGE =	t/exchange.o t/floor.o $(X_EXCHANGE)
 T_MATCH =	t/match.o t/floor.o $(X_EXCHANGE)
 T_MODEL =	t/model.o t/world.o $(X_EXCHANGE)
@@ -297,8 +296,8 @@ T_NET =		t/net.o net.o addr.o
 T_NET_START =	t/net_start.o net.o addr.o
 T_REPLACE =	t/replace.o replace.o
 T_RUN =		t/run.o run.o addr.o die.o net.o
-T_SINK =	t/sink.o t/turns.o sink.o buf.o die.o loop.o loop_timer.o loop_watch.o\
-		signals.o
+T_SINK =	t/sink.o t/turns.o sink.o buf.o die.o loop.o loop_timer.o\
+		loop_watch.o signals.o
 B_LOOP =	t/bench/loop.o conn.o net.o addr.o buf.o die.o loop.o\
 		loop_timer.o loop_watch.o signals.o
 T_FENWICK =	t/fenwick.o fenwick.o rng.o
@@ -310,58 +309,63 @@ T_RUNNING =	t/running.o running.o
 T_SHA256 =	t/sha256.o sha256.o
 T_STRANGERS =	t/strangers.o strangers.o
 T_TLV =		t/tlv.o tlv.o
-T_CHANNEL =	t/channel.o outbox.o msg.o msg_table.o tlv.o buf.o map.o $(C_CHANNEL)
+T_CHANNEL =	t/channel.o outbox.o msg.o msg_table.o tlv.o buf.o map.o\
+		$(C_CHANNEL)
 T_CREW =	t/crew.o crew.o
-T_DISCOVERY_IO =	t/discovery_io.o t/turns.o acceptor.o discovery_io.o $(C_DISCOVERY) outbox.o msg.o msg_table.o tlv.o\
-		addr.o buf.o conn.o die.o log.o loop.o loop_timer.o loop_watch.o\
-		map.o net.o signals.o
+T_DISCOVERY_IO =	t/discovery_io.o t/turns.o acceptor.o discovery_io.o\
+		$(C_DISCOVERY) outbox.o msg.o msg_table.o tlv.o addr.o buf.o\
+		conn.o die.o log.o loop.o loop_timer.o loop_watch.o map.o\
+		net.o signals.o
 T_DISCOVERY =	t/discovery.o outbox.o msg.o msg_table.o tlv.o buf.o map.o\
 		$(C_DISCOVERY)
 T_EPMD =	t/epmd.o buf.o epmd.o map.o registry.o
 T_FRAME =	t/frame.o frame.o buf.o msg.o msg_table.o tlv.o
 T_GATE =	t/gate.o gate.o
 T_LAUNCH =	t/launch.o launch.o die.o
-T_LISTENER =	t/listener.o attrs.o attrs_build.o outbox.o msg.o msg_table.o tlv.o buf.o map.o $(C_LISTENER)
-T_AUTHORITY =	t/authority.o t/drive.o outbox.o msg.o msg_table.o tlv.o buf.o map.o report.o\
-		scratch.o $(C_AUTHORITY)
-T_BOOTSTRAP =	t/bootstrap.o bootstrap.o outbox.o msg.o msg_table.o tlv.o buf.o map.o addr.o
-T_BROKER =	t/broker.o t/drive.o outbox.o msg.o msg_table.o tlv.o buf.o map.o report.o\
-		scratch.o $(C_BROKER)
+T_LISTENER =	t/listener.o attrs.o attrs_build.o outbox.o msg.o msg_table.o\
+		tlv.o buf.o map.o $(C_LISTENER)
+T_AUTHORITY =	t/authority.o t/drive.o outbox.o msg.o msg_table.o tlv.o buf.o\
+		map.o report.o scratch.o $(C_AUTHORITY)
+T_BOOTSTRAP =	t/bootstrap.o bootstrap.o outbox.o msg.o msg_table.o tlv.o\
+		buf.o map.o addr.o
+T_BROKER =	t/broker.o t/drive.o outbox.o msg.o msg_table.o tlv.o buf.o\
+		map.o report.o scratch.o $(C_BROKER)
 T_DNS =		t/dns.o dns.o rng.o
 T_RESOLVCONF =	t/resolvconf.o resolvconf.o addr.o
 T_HOSTPORT =	t/hostport.o hostport.o
 T_HUB =		t/hub.o $(PROTO) $(IO)
-T_LATEST =	t/latest.o latest.o sink.o buf.o map.o run.o addr.o die.o log.o net.o\
-		loop.o loop_timer.o loop_watch.o signals.o
+T_LATEST =	t/latest.o latest.o sink.o buf.o map.o run.o addr.o die.o\
+		log.o net.o loop.o loop_timer.o loop_watch.o signals.o
 T_LINES =	t/lines.o lines.o addr.o die.o log.o loop.o loop_timer.o\
 		loop_watch.o signals.o
 T_FIELD =	t/field.o t/sample.o msg.o msg_table.o rng.o tlv.o
 T_FUZZ_DNS =	t/fuzz/fuzz_dns.o t/fuzz/main.o t/hex.o dns.o msg.o msg_table.o\
 		rng.o tlv.o
-T_FUZZ_LINK =	t/fuzz/fuzz_link.o t/fuzz/main.o t/hex.o buf.o link.o msg.o msg_table.o\
-		sha256.o tlv.o
+T_FUZZ_LINK =	t/fuzz/fuzz_link.o t/fuzz/main.o t/hex.o buf.o link.o msg.o\
+		msg_table.o sha256.o tlv.o
 T_FUZZ_MSG =	t/fuzz/fuzz_msg.o t/fuzz/main.o t/hex.o msg.o msg_table.o tlv.o
 T_LINK =	t/link.o buf.o link.o msg.o msg_table.o sha256.o tlv.o
 T_MSG =		t/msg.o t/sample.o msg.o msg_table.o rng.o tlv.o
-T_OFFER =	t/offer.o offer.o held.o launch.o opt.o addr.o attrs.o attrs_build.o\
-		buf.o die.o msg.o msg_table.o sha256.o tlv.o
+T_OFFER =	t/offer.o offer.o program_file.o launch.o opt.o addr.o attrs.o\
+		attrs_build.o buf.o die.o msg.o msg_table.o sha256.o tlv.o
 T_OUTBOX =	t/outbox.o buf.o msg.o msg_table.o outbox.o tlv.o
 T_PEERS =	t/peers.o map.o msg.o msg_table.o peers.o rng.o tlv.o
-H_SIM =		t/sim.o t/virtual/agent.o t/virtual/census.o\
-		t/virtual/check.o t/virtual/entry.o t/virtual/event.o\
-		t/virtual/fault.o t/virtual/ledger.o t/virtual/load.o\
-		t/virtual/net.o t/virtual/placing.o t/virtual/plan.o\
-		t/virtual/proc.o t/virtual/role.o t/virtual/settle.o\
-		t/virtual/staff.o t/virtual/tie.o t/virtual/trade.o t/virtual/world.o gate.o $(C_AUTHORITY)\
-		$(K_BROKER) $(C_CHANNEL) $(C_EXCHANGE) $(C_LISTENER) $(K_PLB)\
-		$(PROTO)
+H_SIM =		t/sim.o t/virtual/agent.o t/virtual/census.o t/virtual/check.o\
+		t/virtual/entry.o t/virtual/event.o t/virtual/fault.o\
+		t/virtual/ledger.o t/virtual/load.o t/virtual/net.o\
+		t/virtual/placing.o t/virtual/plan.o t/virtual/proc.o\
+		t/virtual/role.o t/virtual/settle.o t/virtual/staff.o\
+		t/virtual/tie.o t/virtual/trade.o t/virtual/world.o gate.o\
+		$(C_AUTHORITY) $(K_BROKER) $(C_CHANNEL) $(C_EXCHANGE)\
+		$(C_LISTENER) $(K_PLB) $(PROTO)
 H_LISTEN =	t/listen.o addr.o die.o net.o
 H_EPMDTALK =	t/epmdtalk.o addr.o buf.o epmd.o
 H_ACTIVATE =	t/activate.o addr.o die.o net.o
 H_STRANGER =	t/stranger.o addr.o die.o log.o msg.o msg_table.o net.o tlv.o
 H_ROWS =	t/rows.o msg_table.o
 H_SLOT =	t/slot.o
-T_WIRE =	t/wire.o t/golden.o t/hex.o t/sample.o msg.o msg_table.o rng.o tlv.o
+T_WIRE =	t/wire.o t/golden.o t/hex.o t/sample.o msg.o msg_table.o rng.o\
+		tlv.o
 X_PLB =		$(C_PLB) attrs.o attrs_build.o buf.o msg.o msg_table.o outbox.o\
 		report.o rng.o scratch.o tlv.o
 F_PLB =		t/fake.o t/drive.o $(X_PLB)
@@ -376,13 +380,14 @@ T_PLB_CHAOS =	t/plb_chaos.o $(X_PLB)
 T_PLB_END =	t/plb_end.o $(F_PLB)
 T_PLB_RUN =	t/plb_run.o $(F_PLB)
 T_PLB_SWITCH =	t/plb_switch.o $(F_PLB)
-T_PROXIES =	t/proxies.o proxies.o launch.o addr.o attrs.o attrs_build.o buf.o die.o\
-		log.o msg.o msg_table.o net.o run.o tlv.o
-T_REPORT =	t/report.o buf.o msg.o msg_table.o outbox.o report.o scratch.o tlv.o
+T_PROXIES =	t/proxies.o proxies.o launch.o addr.o attrs.o attrs_build.o\
+		buf.o die.o log.o msg.o msg_table.o net.o run.o tlv.o
+T_REPORT =	t/report.o buf.o msg.o msg_table.o outbox.o report.o scratch.o\
+		tlv.o
 T_REQUESTS =	t/requests.o requests.o msg.o msg_table.o tlv.o
 B_PLB =		t/bench/plb.o $(X_PLB)
-T_TRIAL =	t/trial.o t/turns.o trial.o worker.o launch.o buf.o die.o loop.o\
-		loop_timer.o loop_watch.o signals.o
+T_TRIAL =	t/trial.o t/turns.o trial.o worker.o launch.o buf.o die.o\
+		loop.o loop_timer.o loop_watch.o signals.o
 T_WORKER =	t/worker.o worker.o launch.o buf.o die.o loop.o loop_timer.o\
 		loop_watch.o signals.o
 
@@ -552,7 +557,8 @@ B_FIRST =	t/bench/first.o t/bench/bench.o addr.o net.o
 B_LINKS =	t/bench/links.o t/bench/bench.o addr.o die.o net.o run.o\
 		link.o msg.o msg_table.o $(BASE)
 B_LOAD =	t/bench/load.o t/bench/bench.o launch.o $(C_PLB) $(PROTO) $(IO)
-B_REGAIN =	t/bench/regain.o t/bench/bench.o launch.o $(C_PLB) $(PROTO) $(IO)
+B_REGAIN =	t/bench/regain.o t/bench/bench.o launch.o $(C_PLB) $(PROTO)\
+		$(IO)
 B_RELAY =	t/bench/relay.o t/bench/bench.o
 B_SAMPLER =	t/bench/sampler.o t/bench/bench.o fenwick.o rng.o
 B_SPAWN =	t/bench/spawn.o t/bench/bench.o
@@ -716,15 +722,15 @@ discovery_io.o: acceptor.h addr.h buf.h conn.h contacts.h die.h discovery.h\
 	registry.h slice.h tlv.h
 dns.o: bigendian.h dns.h fail.h rng.h slice.h
 door.o: acceptor.h addr.h buf.h chain.h conn.h core.h die.h door.h\
-	door_state.h gate.h held.h hub.h launch.h level.h link.h listener.h log.h\
-	loop.h map.h msg.h net.h outbox.h peers.h rng.h run.h sha256.h slice.h\
-	strangers.h tether.h tlv.h
-door_channel.o: acceptor.h addr.h buf.h chain.h conn.h core.h door.h\
-	door_state.h fail.h gate.h held.h hub.h launch.h level.h link.h listener.h\
-	log.h loop.h map.h msg.h net.h outbox.h peers.h rng.h roll.h run.h sha256.h\
+	door_state.h gate.h hub.h launch.h level.h link.h listener.h log.h loop.h\
+	map.h msg.h net.h outbox.h peers.h program_file.h rng.h run.h sha256.h\
 	slice.h strangers.h tether.h tlv.h
-edition.o: attrs.h buf.h die.h edition.h held.h launch.h level.h log.h loop.h\
-	msg.h offer.h slice.h tlv.h trial.h
+door_channel.o: acceptor.h addr.h buf.h chain.h conn.h core.h door.h\
+	door_state.h fail.h gate.h hub.h launch.h level.h link.h listener.h log.h\
+	loop.h map.h msg.h net.h outbox.h peers.h program_file.h rng.h roll.h run.h\
+	sha256.h slice.h strangers.h tether.h tlv.h
+edition.o: attrs.h buf.h die.h edition.h launch.h level.h log.h loop.h msg.h\
+	offer.h program_file.h slice.h tlv.h trial.h
 epmd.o: bigendian.h buf.h epmd.h fail.h slice.h
 epmd_lookup.o: addr.h buf.h conn.h die.h epmd.h epmd_lookup.h level.h log.h\
 	loop.h net.h opt.h slice.h
@@ -746,7 +752,6 @@ frame.o: bigendian.h buf.h fail.h frame.h msg.h slice.h tlv.h
 gate.o: gate.h slice.h
 gossip.o: buf.h chain.h core.h gossip.h hostport.h level.h map.h msg.h\
 	outbox.h scratch.h slice.h tlv.h
-held.o: die.h held.h launch.h
 hold.o: fail.h fenwick.h hold.h msg.h pick.h requests.h rng.h slice.h tlv.h
 hostport.o: hostport.h msg.h slice.h tlv.h
 hub.o: acceptor.h addr.h buf.h chain.h conn.h core.h die.h gate.h hub.h\
@@ -771,9 +776,9 @@ lambda-call.o: addr.h attrs.h buf.h caller.h chain.h conn.h core.h die.h\
 	msg.h net.h opt.h outbox.h peers.h plb.h proxies.h rng.h run.h sha256.h\
 	slice.h strangers.h tlv.h want.h
 lambda-channel.o: addr.h buf.h chain.h channel.h conn.h core.h die.h frame.h\
-	gate.h held.h hub.h launch.h level.h link.h log.h loop.h map.h msg.h net.h\
-	opt.h outbox.h peers.h rng.h run.h sha256.h slice.h strangers.h tether.h\
-	tlv.h ucspi.h workers.h
+	gate.h hub.h launch.h level.h link.h log.h loop.h map.h msg.h net.h opt.h\
+	outbox.h peers.h program_file.h rng.h run.h sha256.h slice.h strangers.h\
+	tether.h tlv.h ucspi.h workers.h
 lambda-ctl.o: addr.h buf.h chain.h conn.h core.h die.h gate.h hub.h launch.h\
 	level.h link.h log.h loop.h map.h msg.h opt.h outbox.h peers.h rng.h run.h\
 	sha256.h slice.h strangers.h tlv.h
@@ -785,9 +790,9 @@ lambda-exchange.o: addr.h buf.h chain.h conn.h core.h die.h exchange.h gate.h\
 	hub.h launch.h level.h link.h log.h loop.h map.h msg.h net.h opt.h outbox.h\
 	peers.h rng.h run.h sha256.h slice.h strangers.h tlv.h
 lambda-listener.o: addr.h attrs.h buf.h chain.h conn.h core.h die.h door.h\
-	edition.h epmd.h epmd_lookup.h frame.h gate.h held.h hub.h launch.h level.h\
-	link.h listener.h log.h loop.h map.h msg.h net.h offer.h opt.h outbox.h\
-	peers.h rng.h run.h sha256.h slice.h strangers.h tlv.h trial.h
+	edition.h epmd.h epmd_lookup.h frame.h gate.h hub.h launch.h level.h link.h\
+	listener.h log.h loop.h map.h msg.h net.h offer.h opt.h outbox.h peers.h\
+	program_file.h rng.h run.h sha256.h slice.h strangers.h tlv.h trial.h
 lambda-plb.o: addr.h attrs.h buf.h chain.h conn.h core.h die.h gate.h hub.h\
 	launch.h level.h link.h log.h loop.h map.h msg.h net.h opt.h outbox.h\
 	peers.h plb.h proxies.h rng.h run.h sha256.h slice.h strangers.h tlv.h\
@@ -820,8 +825,8 @@ msg_table.o: msg.h slice.h tlv.h
 net.o: addr.h fail.h net.h slice.h
 notice.o: buf.h chain.h class.h core.h exchange.h fenwick.h level.h map.h\
 	market.h msg.h notice.h outbox.h queue.h reserve.h rng.h slice.h tlv.h
-offer.o: addr.h attrs.h buf.h held.h launch.h msg.h offer.h opt.h sha256.h\
-	slice.h tlv.h
+offer.o: addr.h attrs.h buf.h launch.h msg.h offer.h opt.h program_file.h\
+	sha256.h slice.h tlv.h
 opt.o: addr.h buf.h die.h epmd.h msg.h opt.h slice.h tlv.h
 outbox.o: buf.h fail.h level.h msg.h outbox.h slice.h tlv.h
 peers.o: buf.h fail.h level.h map.h msg.h outbox.h peers.h rng.h slice.h\
@@ -839,6 +844,7 @@ plb_run.o: attrs.h buf.h core.h fenwick.h hold.h level.h msg.h outbox.h\
 	pick.h plb.h plb_core.h requests.h rng.h slice.h tlv.h
 plb_switch.o: attrs.h buf.h core.h fenwick.h hold.h level.h msg.h outbox.h\
 	pick.h plb.h plb_core.h requests.h rng.h slice.h tlv.h
+program_file.o: die.h launch.h program_file.h
 proxies.o: addr.h attrs.h buf.h die.h fail.h launch.h level.h log.h msg.h\
 	proxies.h run.h slice.h tlv.h
 queue.o: chain.h fail.h queue.h
@@ -938,7 +944,7 @@ t/net.o: addr.h net.h slice.h
 t/net_start.o: addr.h net.h slice.h
 t/notice.o: attrs.h buf.h core.h exchange.h level.h msg.h outbox.h slice.h\
 	t/floor.h tlv.h
-t/offer.o: attrs.h buf.h held.h launch.h msg.h offer.h slice.h tlv.h
+t/offer.o: attrs.h buf.h launch.h msg.h offer.h program_file.h slice.h tlv.h
 t/outbox.o: buf.h level.h msg.h outbox.h slice.h tlv.h
 t/owner.o: addr.h buf.h conn.h loop.h net.h slice.h t/owner.h t/turns.h
 t/peers.o: buf.h level.h map.h msg.h outbox.h peers.h rng.h slice.h tlv.h
@@ -1018,9 +1024,10 @@ t/virtual/check.o: buf.h channel.h core.h fenwick.h frame.h hold.h level.h\
 	sha256.h slice.h t/virtual/event.h t/virtual/net.h t/virtual/proc.h\
 	t/virtual/sim.h tlv.h
 t/virtual/entry.o: addr.h attrs.h buf.h chain.h channel.h conn.h core.h\
-	door.h frame.h gate.h held.h hub.h launch.h level.h link.h listener.h loop.h\
-	map.h msg.h outbox.h peers.h rng.h run.h sha256.h slice.h strangers.h\
-	t/virtual/event.h t/virtual/net.h t/virtual/proc.h t/virtual/sim.h tlv.h
+	door.h frame.h gate.h hub.h launch.h level.h link.h listener.h loop.h map.h\
+	msg.h outbox.h peers.h program_file.h rng.h run.h sha256.h slice.h\
+	strangers.h t/virtual/event.h t/virtual/net.h t/virtual/proc.h\
+	t/virtual/sim.h tlv.h
 t/virtual/event.o: t/virtual/event.h
 t/virtual/fault.o: buf.h channel.h core.h frame.h level.h link.h listener.h\
 	map.h msg.h outbox.h peers.h plb.h rng.h sha256.h slice.h t/virtual/event.h\

@@ -50,20 +50,20 @@ door_open(struct hub *hub, struct listener *listener, int fd,
 }
 
 void
-door_program(struct door *d, const struct held *held)
+door_program(struct door *d, const struct program_file *file)
 {
-	char **env, *text = held_text(held);
+	char **env, *text = program_file_text(file);
 
 	env = launch_environ(LAUNCH_OWN, d->control);
 	if (env != NULL && text != NULL)
 		env = launch_environ_add(env, text);
-	if (env == NULL || (text == NULL && held->fd != -1))
+	if (env == NULL || (text == NULL && file->fd != -1))
 		die_errno(EXIT_TEMPORARY, "unable to go on");
 	free((void *)(uintptr_t)d->launch.env);
 	free(d->program);
 	d->launch.env = env;
 	d->program = text;
-	d->launch.keep[3] = text == NULL ? -1 : held->fd;
+	d->launch.keep[3] = text == NULL ? -1 : file->fd;
 }
 
 void

@@ -15,9 +15,9 @@
  * to proven.
  */
 
-#include "held.h"
 #include "hub.h"
 #include "listener.h"
+#include "program_file.h"
 
 #define DOOR_CHANNELS	   64 /* of the unproven */
 #define DOOR_CHANNELS_HOST 4  /* and of those from one address */
@@ -37,7 +37,7 @@ void door_proven(struct door *, uint32_t tag);
 /* The program that channels run which are started from now on. Its descriptor
  * is passed on to them, and has to stay open until another takes its place.
  * Dies (111) without memory. */
-void door_program(struct door *, const struct held *);
+void door_program(struct door *, const struct program_file *);
 
 /* A signal to all channels, and to all that they have running. */
 void door_signal(struct door *, int signo);

@@ -62,7 +62,7 @@ on_verdict(void *arg, const char *why)
 static int
 try(struct edition *e, const struct made *m, char *why, size_t size)
 {
-	e->launch.held = &m->held;
+	e->launch.file = &m->file;
 	e->trial = trial_start(e->loop, &e->launch, on_verdict, e);
 	if (e->trial != NULL)
 		return 0;

@@ -16,12 +16,12 @@
 
 #include "channel.h"
 #include "die.h"
-#include "held.h"
 #include "hub.h"
 #include "launch.h"
 #include "log.h"
 #include "net.h"
 #include "opt.h"
+#include "program_file.h"
 #include "tether.h"
 #include "ucspi.h"
 #include "workers.h"
@@ -49,7 +49,7 @@ struct program {
 	struct workers *workers;
 	int in, out;	       /* the client's connection */
 	int control;	       /* the listener's, or -1 */
-	struct held held;      /* the program, as it was published */
+	struct program_file file; /* the program, as it was published */
 	struct timer end;      /* told to stop, or ending what runs */
 	int64_t end_at;
 	int stopping;
@@ -304,7 +304,7 @@ start(struct program *p, struct options *o)
 	p->channel = channel_new(&p->hub.self.instance, seed, &o->channel);
 	if (p->channel == NULL)
 		die_errno(EXIT_TEMPORARY, "unable to start");
-	o->workers.held = &p->held;
+	o->workers.file = &p->file;
 	p->workers = workers_new(&p->hub, p->channel, &o->workers);
 	p->end.fn = on_end;
 	p->end.arg = p;
@@ -331,7 +331,7 @@ main(int argc, char **argv)
 	parse(&o, argc, argv);
 	check_connection(&p);
 	tether_take(&p.control, &o.workers.roll);
-	held_take(&p.held);
+	program_file_take(&p.file);
 	/* A session tells the listener which processes are of this channel. */
 	setsid();
 	p.loop = loop_new();
@@ -343,6 +343,6 @@ main(int argc, char **argv)
 	channel_free(p.channel);
 	loop_free(p.loop);
 	free(o.workers.env);
-	held_close(&p.held);
+	program_file_close(&p.file);
 	return status;
 }

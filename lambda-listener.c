@@ -203,7 +203,7 @@ on_edition(void *arg)
 	struct slice attrs = buf_slice(&p->edition.now.attrs);
 
 	log_published(p->options.module, attrs);
-	door_program(p->door, &p->edition.now.held);
+	door_program(p->door, &p->edition.now.file);
 	if (listener_publish(p->listener, attrs) == -1)
 		log_error("unable to publish: %s", strerror(errno));
 	hub_deliver(&p->hub);
@@ -402,7 +402,7 @@ start(struct program *p)
 	make_listener(p, address);
 	p->channel = channel_argv(&p->options);
 	p->door = door_open(&p->hub, p->listener, fd, p->channel);
-	door_program(p->door, &p->edition.now.held);
+	door_program(p->door, &p->edition.now.file);
 	p->hub.act = on_act;
 	p->hub.arg = p;
 	dial_broker(p);

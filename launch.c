@@ -26,7 +26,7 @@ launch_init(struct launch *s, char *const *argv, char *const *env)
 
 	s->argv = argv;
 	s->env = env;
-	s->held = NULL;
+	s->file = NULL;
 	s->in = s->out = s->err = -1;
 	for (i = 0; i < LAUNCH_KEEP; i++)
 		s->keep[i] = -1;
@@ -125,7 +125,7 @@ launch_reopen(int fd)
 
 /* By its path, as long as it has it; $0 is right then. */
 static pid_t
-launch_held(const struct launch *s, const struct held *h)
+launch_file(const struct launch *s, const struct program_file *h)
 {
 	char name[FD_NAME_MAX];
 	struct stat st;
@@ -156,8 +156,8 @@ launch(const struct launch *s)
 	pid_t pid;
 	int error;
 
-	if (s->held != NULL && s->held->fd != -1)
-		return launch_held(s, s->held);
+	if (s->file != NULL && s->file->fd != -1)
+		return launch_file(s, s->file);
 	if ((path = launch_find(s->argv[0])) == NULL)
 		return -1;
 	pid = spawn(s, path);

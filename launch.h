@@ -11,11 +11,11 @@
 #include <sys/types.h>
 
 /*
- * A program's file, kept open (held.h): it can be run when another has taken
- * its name, or nothing has.
+ * A program's file, kept open (program_file.h): it can be run when another has
+ * taken its name, or nothing has.
  */
-struct held {
-	int fd;	    /* -1: none is held */
+struct program_file {
+	int fd;	    /* -1: it is not open */
 	char *path; /* where it was found */
 	dev_t dev;
 	ino_t ino;
@@ -26,7 +26,7 @@ struct held {
 struct launch {
 	char *const *argv; /* argv[0] is looked up as execvp() does */
 	char *const *env;
-	const struct held *held; /* run this file, whatever argv[0] is; NULL */
+	const struct program_file *file; /* run, whatever argv[0] is; NULL */
 	int in, out, err;	 /* -1: as ours; else at least 3 */
 	int keep[LAUNCH_KEEP];	 /* passed on, their numbers kept; -1: none */
 	int group;		 /* it leads a process group of its own */
@@ -38,7 +38,7 @@ void launch_init(struct launch *, char *const *argv, char *const *env);
 /*
  * The process id, or -1 with the errno of what failed, the exec included.
  *
- * A held file is run by its path as long as that leads to it (one stat(2)).
+ * A program_file is run by its path as long as that leads to it (one stat(2)).
  * Otherwise it is run as /dev/fd/N, where N is a descriptor that is opened for
  * this process alone and stays open in it: what interprets a script reads the
  * script there.

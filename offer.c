@@ -115,7 +115,7 @@ make_attrs(const struct offer *o, struct made *m, char *why, size_t size)
 	int readable;
 
 	/* One that may be executed but not read has no digest. */
-	readable = m->held.fd != -1 && digest_file(m->held.fd, digest) == 0;
+	readable = m->file.fd != -1 && digest_file(m->file.fd, digest) == 0;
 	version = opt_version(o->version, text, sizeof(text));
 	if (version == NULL && o->version != NULL) {
 		snprintf(why, size, "unable to read the version from %s: %s",
@@ -137,12 +137,12 @@ int
 offer_make(const struct offer *o, struct made *m, char *why, size_t size)
 {
 	made_init(m);
-	if (held_open(&m->held, o->program) == -1) {
+	if (program_file_open(&m->file, o->program) == -1) {
 		say_missing(o->program, why, size);
 		return -1;
 	}
-	if ((!o->unseen || m->held.fd == -1 ||
-	    look_at_file(m->held.path, m->held.fd, why, size) == 0) &&
+	if ((!o->unseen || m->file.fd == -1 ||
+	    look_at_file(m->file.path, m->file.fd, why, size) == 0) &&
 	    make_attrs(o, m, why, size) == 0)
 		return 0;
 	made_free(m);
@@ -154,21 +154,21 @@ made_init(struct made *m)
 {
 	memset(m, 0, sizeof(*m));
 	buf_init(&m->attrs, ATTRS_BYTES_MAX);
-	m->held.fd = -1;
+	m->file.fd = -1;
 }
 
 void
 made_free(struct made *m)
 {
 	buf_free(&m->attrs);
-	held_close(&m->held);
+	program_file_close(&m->file);
 }
 
 int
 made_equal(const struct made *a, const struct made *b)
 {
 	return slice_equal(buf_slice(&a->attrs), buf_slice(&b->attrs)) &&
-	    held_equal(&a->held, &b->held);
+	    program_file_equal(&a->file, &b->file);
 }
 
 struct stamp

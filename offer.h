@@ -12,7 +12,7 @@
 #include <time.h>
 
 #include "attrs.h"
-#include "held.h"
+#include "program_file.h"
 
 struct offer {
 	const char *program; /* looked up as execvp() does */
@@ -28,7 +28,7 @@ struct offer {
 /* One that can be published. */
 struct made {
 	struct buf attrs; /* encoded */
-	struct held held;
+	struct program_file file;
 };
 
 /*

@@ -77,7 +77,7 @@ workers_new(struct hub *hub, struct channel *channel,
 	all->channel = channel;
 	all->config = *config;
 	launch_init(&all->launch, config->argv, config->env);
-	all->launch.held = config->held;
+	all->launch.file = config->file;
 	roll_init(&all->roll, config->roll);
 	all->done_tail = &all->done;
 	all->failure_tail = &all->failure;

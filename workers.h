@@ -25,7 +25,7 @@ struct workers_config {
 	enum frame_kind kind; /* but for CHANNEL_EXEC */
 	char **argv;	      /* program and arguments, ended by NULL */
 	char **env;
-	const struct held *held; /* the program's file; fd -1: looked up */
+	const struct program_file *file; /* the program's; fd -1: looked up */
 	int roll; /* a file for what runs (roll.h), which becomes its; or -1 */
 };
 

@@ -150,7 +150,7 @@ write_script(const char *path, const char *text)
 }
 
 static void
-hold(struct held *h, char *path)
+hold(struct program_file *h, char *path)
 {
 	struct stat st;
 
@@ -168,7 +168,7 @@ test_held(void **state)
 {
 	char dir[] = "/tmp/lambda-launch.XXXXXX", path[64], other[64];
 	char **env = launch_environ(LAUNCH_OWN, NULL), out[100];
-	struct held held;
+	struct program_file file;
 	struct launch l;
 	int i;
 
@@ -177,9 +177,9 @@ test_held(void **state)
 	snprintf(path, sizeof(path), "%s/prog", dir);
 	snprintf(other, sizeof(other), "%s/other", dir);
 	write_script(path, "#!/bin/sh\necho \"old $0\"\n");
-	hold(&held, path);
+	hold(&file, path);
 	launch_init(&l, NULL, env);
-	l.held = &held;
+	l.file = &file;
 	run_sh("", &l, out, sizeof(out));
 	assert_memory_equal(out, "old /tmp/", 9);
 	write_script(other, "#!/bin/sh\necho \"new $0\"\n");
@@ -192,9 +192,9 @@ test_held(void **state)
 	run_sh("", &l, out, sizeof(out));
 	assert_memory_equal(out, "old /dev/fd/", 12);
 	/* Of the same file it is as it would be without. */
-	close(held.fd);
+	close(file.fd);
 	write_script(path, "#!/bin/sh\necho three\n");
-	hold(&held, path);
+	hold(&file, path);
 	chmod(path, 0600);
 	errno = 0;
 	if (getuid() != 0 || access(path, X_OK) == -1) {
@@ -205,7 +205,7 @@ test_held(void **state)
 		assert_int_equal(launch(&l), -1);
 		assert_int_equal(errno, EACCES);
 	}
-	close(held.fd);
+	close(file.fd);
 	unlink(path);
 	rmdir(dir);
 	free(env);

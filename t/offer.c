@@ -137,7 +137,7 @@ test_equal(void **state)
 	made_free(&b);
 	put(path, "#!/bin/sh \n", 11);
 	assert_int_equal(offer_make(&offer, &b, why, sizeof(why)), 0);
-	assert_true(held_equal(&b.held, &c.held));
+	assert_true(program_file_equal(&b.file, &c.file));
 	assert_false(made_equal(&b, &c));
 	made_free(&a);
 	made_free(&b);
@@ -150,23 +150,23 @@ static void
 test_pass(void **state)
 {
 	struct made m;
-	struct held h;
+	struct program_file h;
 	char *text;
 
 	(void)state;
 	put(path, "#!/bin/sh\n", 10);
 	unsetenv("LAMBDA_PROGRAM");
-	held_take(&h);
+	program_file_take(&h);
 	assert_int_equal(h.fd, -1);
 	assert_int_equal(offer_make(&offer, &m, why, sizeof(why)), 0);
-	text = held_text(&m.held);
+	text = program_file_text(&m.file);
 	assert_non_null(text);
 	assert_memory_equal(text, "LAMBDA_PROGRAM=", 15);
 	setenv("LAMBDA_PROGRAM", text + 15, 1);
 	free(text);
-	held_take(&h);
+	program_file_take(&h);
 	assert_null(getenv("LAMBDA_PROGRAM"));
-	assert_true(held_equal(&h, &m.held));
+	assert_true(program_file_equal(&h, &m.file));
 	assert_string_equal(h.path, path);
 	free(h.path);
 	made_free(&m);

@@ -8,12 +8,12 @@
 #include <unistd.h>
 
 #include "die.h"
-#include "held.h"
+#include "program_file.h"
 
 #define VARIABLE "LAMBDA_PROGRAM"
 
 static int
-stamp(struct held *h)
+stamp(struct program_file *h)
 {
 	struct stat st;
 
@@ -25,7 +25,7 @@ stamp(struct held *h)
 }
 
 static void
-let_go(struct held *h)
+let_go(struct program_file *h)
 {
 	if (h->fd != -1)
 		close(h->fd);
@@ -33,7 +33,7 @@ let_go(struct held *h)
 }
 
 int
-held_open(struct held *h, const char *program)
+program_file_open(struct program_file *h, const char *program)
 {
 	memset(h, 0, sizeof(*h));
 	h->fd = -1;
@@ -46,7 +46,7 @@ held_open(struct held *h, const char *program)
 }
 
 void
-held_close(struct held *h)
+program_file_close(struct program_file *h)
 {
 	let_go(h);
 	free(h->path);
@@ -54,7 +54,7 @@ held_close(struct held *h)
 }
 
 int
-held_equal(const struct held *a, const struct held *b)
+program_file_equal(const struct program_file *a, const struct program_file *b)
 {
 	if (a->fd == -1 || b->fd == -1)
 		return a->fd == b->fd && a->path != NULL && b->path != NULL &&
@@ -63,7 +63,7 @@ held_equal(const struct held *a, const struct held *b)
 }
 
 char *
-held_text(const struct held *h)
+program_file_text(const struct program_file *h)
 {
 	char *text;
 	size_t size;
@@ -78,7 +78,7 @@ held_text(const struct held *h)
 
 /* Can it be opened by its number, and is it the same file then? */
 static int
-can_run(const struct held *h)
+can_run(const struct program_file *h)
 {
 	struct stat st;
 	int fd = launch_reopen(h->fd), same;
@@ -92,7 +92,7 @@ can_run(const struct held *h)
 }
 
 void
-held_take(struct held *h)
+program_file_take(struct program_file *h)
 {
 	const char *value = getenv("LAMBDA_PROGRAM");
 	char *path;
