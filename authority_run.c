@@ -205,8 +205,6 @@ authority_ended(struct authority *a, int64_t now, uint32_t tag)
 static void
 retire(struct authority *a, int64_t now, struct run *r)
 {
-	struct msg m;
-
 	if (r->state != RUN_UP) {
 		run_kill(a, r);
 		run_free(a, r);
@@ -215,9 +213,7 @@ retire(struct authority *a, int64_t now, struct run *r)
 	r->state = RUN_RETIRING;
 	r->since = now;
 	authority_tell(a, r->module);
-	memset(&m, 0, sizeof(m));
-	m.type = MSG_DRAIN;
-	outbox_send(&a->out, r->peer->handle, &m);
+	outbox_send_drain(&a->out, r->peer->handle);
 	undial(a, r);
 	outbox_log(&a->out, LOG_INFO, "retiring the exchange for %.*s",
 	    SLICE_ARG(authority_module_name(r->module)));

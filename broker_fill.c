@@ -411,11 +411,5 @@ int
 broker_say_refused(struct broker *b, const struct peer *owner, uint64_t id,
     const char *reason)
 {
-	struct msg m;
-
-	memset(&m, 0, sizeof(m));
-	m.type = MSG_REFUSE;
-	m.u.refuse.order = id;
-	m.u.refuse.reason = slice_str(reason);
-	return outbox_send(&b->out, owner->handle, &m);
+	return outbox_send_refuse(&b->out, owner->handle, id, reason, 0);
 }

@@ -56,16 +56,6 @@ exchange_out(struct exchange *x)
 
 /* The end of its time. */
 
-static int
-send_drain(struct exchange *x, const struct peer *to)
-{
-	struct msg msg;
-
-	msg.type = MSG_DRAIN;
-	msg.u.drain.none = 0;
-	return outbox_send(&x->out, to->handle, &msg);
-}
-
 /* No more fills; brokers are asked to leave. */
 static void
 retire(struct exchange *x, int64_t now)
@@ -81,7 +71,7 @@ retire(struct exchange *x, int64_t now)
 	/* A broker that cannot be told finds out when we end. */
 	while ((p = map_next(&x->peers, &pos)) != NULL)
 		if (p->role == ROLE_BROKER)
-			send_drain(x, p);
+			outbox_send_drain(&x->out, p->handle);
 }
 
 /* One whose authority died before it could be linked has nobody who would end
@@ -156,7 +146,7 @@ peer_add(struct exchange *x, uint32_t handle, const struct peer_info *info)
 	if (p->role == ROLE_BROKER) {
 		x->brokers++;
 		if (x->market.closed)
-			return send_drain(x, p);
+			return outbox_send_drain(&x->out, p->handle);
 	} else if (p->role == ROLE_AUTHORITY) {
 		x->authorities++;
 		x->orphan = 0;

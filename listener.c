@@ -126,13 +126,7 @@ listener_proven(const struct listener *l, uint32_t tag)
 static int
 send_drain(struct listener *l, const struct chan *c)
 {
-	struct msg m;
-
-	if (c->peer == 0)
-		return 0;
-	memset(&m, 0, sizeof(m));
-	m.type = MSG_DRAIN;
-	return outbox_send(&l->out, c->peer, &m);
+	return c->peer == 0 ? 0 : outbox_send_drain(&l->out, c->peer);
 }
 
 /* What a channel holds has changed: the sell order and the fair shares must be
@@ -323,13 +317,7 @@ settle(struct listener *l, int64_t now, const struct msg_connect *c)
 static int
 refuse(struct listener *l, uint32_t peer, const char *reason, int final)
 {
-	struct msg m;
-
-	memset(&m, 0, sizeof(m));
-	m.type = MSG_REFUSE;
-	m.u.refuse.reason = slice_str(reason);
-	m.u.refuse.final = (uint64_t)final;
-	return outbox_send(&l->out, peer, &m);
+	return outbox_send_refuse(&l->out, peer, 0, reason, final);
 }
 
 /* Why this connect gets nothing now, or NULL. */

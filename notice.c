@@ -4,13 +4,7 @@ int
 notice_refuse(struct market *m, const struct peer *to, uint64_t order,
     const char *reason)
 {
-	struct msg msg;
-
-	memset(&msg, 0, sizeof(msg));
-	msg.type = MSG_REFUSE;
-	msg.u.refuse.order = order;
-	msg.u.refuse.reason = slice_str(reason);
-	return outbox_send(m->out, to->handle, &msg);
+	return outbox_send_refuse(m->out, to->handle, order, reason, 0);
 }
 
 /* The attributes of all classes that have sells, as far as there is room. */

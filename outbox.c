@@ -95,6 +95,30 @@ outbox_send(struct outbox *o, uint32_t peer, const struct msg *m)
 }
 
 int
+outbox_send_drain(struct outbox *o, uint32_t peer)
+{
+	struct msg m;
+
+	memset(&m, 0, sizeof(m));
+	m.type = MSG_DRAIN;
+	return outbox_send(o, peer, &m);
+}
+
+int
+outbox_send_refuse(struct outbox *o, uint32_t peer, uint64_t order,
+    const char *reason, int final)
+{
+	struct msg m;
+
+	memset(&m, 0, sizeof(m));
+	m.type = MSG_REFUSE;
+	m.u.refuse.order = order;
+	m.u.refuse.reason = slice_str(reason);
+	m.u.refuse.final = final != 0;
+	return outbox_send(o, peer, &m);
+}
+
+int
 outbox_message(struct outbox *o, unsigned kind, uint32_t peer, uint64_t value,
     const struct msg *m)
 {

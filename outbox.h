@@ -61,6 +61,12 @@ int outbox_act(struct outbox *, unsigned kind, uint32_t peer, uint64_t value,
     struct slice bytes);
 int outbox_send(struct outbox *, uint32_t peer, const struct msg *);
 
+/* Messages that most cores send. order is what is refused, 0: a connect; final:
+ * to ask again is of no use. */
+int outbox_send_drain(struct outbox *, uint32_t peer);
+int outbox_send_refuse(struct outbox *, uint32_t peer, uint64_t order,
+    const char *reason, int final);
+
 /* An act of the core's own kind whose bytes are a whole frame. */
 int outbox_message(struct outbox *, unsigned kind, uint32_t peer,
     uint64_t value, const struct msg *);

@@ -167,16 +167,6 @@ dialled(struct plb *p, int64_t now, uint32_t peer,
 }
 
 static void
-tell_drain(struct plb *p, uint32_t peer)
-{
-	struct msg m;
-
-	memset(&m, 0, sizeof(m));
-	m.type = MSG_DRAIN;
-	outbox_send(&p->out, peer, &m);
-}
-
-static void
 client_up(struct plb *p, uint32_t peer, unsigned role)
 {
 	if (!(role & (ROLE_CALLER | ROLE_PLB)))
@@ -184,7 +174,7 @@ client_up(struct plb *p, uint32_t peer, unsigned role)
 	else if (plb_client_up(p, peer, role) == -1)
 		turn_away(p, peer, "out of memory");
 	else if (p->stopping)
-		tell_drain(p, peer);
+		outbox_send_drain(&p->out, peer);
 }
 
 static void
@@ -427,5 +417,5 @@ plb_stop(struct plb *p)
 	p->stopping = 1;
 	for (i = 1; i < p->nclients; i++)
 		if (p->client[i].peer != 0)
-			tell_drain(p, p->client[i].peer);
+			outbox_send_drain(&p->out, p->client[i].peer);
 }

@@ -88,13 +88,7 @@ grant(struct plb *p, struct plb_client *c, uint64_t quantity)
 static int
 refuse(struct plb *p, uint32_t peer, int final, const char *why)
 {
-	struct msg m;
-
-	memset(&m, 0, sizeof(m));
-	m.type = MSG_REFUSE;
-	m.u.refuse.reason = slice_str(why);
-	m.u.refuse.final = (uint64_t)final;
-	return outbox_send(&p->out, peer, &m);
+	return outbox_send_refuse(&p->out, peer, 0, why, final);
 }
 
 /* What is not to be had now is owed: it is granted once it is there. */
