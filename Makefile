@@ -614,7 +614,9 @@ tests: $(TESTS) $(HELPERS)
 soak: all
 	@sh t/soak.sh
 
-bench: all $(BENCHES)
+benches: $(BENCHES)
+
+bench: all benches
 	@sh t/bench/run.sh
 
 lint:
@@ -651,7 +653,7 @@ clean:
 	    $(PROGS)
 	rm -rf t/log
 
-.PHONY: all check unit valgrind tests soak bench lint deps install uninstall clean
+.PHONY: all check unit valgrind tests soak benches bench lint deps install uninstall clean
 
 # Header dependencies, as t/deps.sh writes and checks them; nothing follows.
 
