@@ -78,6 +78,8 @@ TESTS =\
 	t/authority.test\
 	t/bootstrap.test\
 	t/broker.test\
+	t/broker_buy.test\
+	t/broker_sell.test\
 	t/buf.test\
 	t/channel.test\
 	t/conn.test\
@@ -328,8 +330,11 @@ T_AUTHORITY =	t/authority.o t/drive.o outbox.o msg.o msg_table.o tlv.o buf.o\
 		map.o report.o scratch.o $(C_AUTHORITY)
 T_BOOTSTRAP =	t/bootstrap.o bootstrap.o outbox.o msg.o msg_table.o tlv.o\
 		buf.o map.o addr.o
-T_BROKER =	t/broker.o t/drive.o outbox.o msg.o msg_table.o tlv.o buf.o\
-		map.o report.o scratch.o $(C_BROKER)
+F_BROKER =	t/shop.o t/drive.o outbox.o msg.o msg_table.o tlv.o buf.o map.o\
+		report.o scratch.o $(C_BROKER)
+T_BROKER =	t/broker.o $(F_BROKER)
+T_BROKER_BUY =	t/broker_buy.o $(F_BROKER)
+T_BROKER_SELL =	t/broker_sell.o $(F_BROKER)
 T_DNS =		t/dns.o dns.o rng.o
 T_RESOLVCONF =	t/resolvconf.o resolvconf.o addr.o
 T_HOSTPORT =	t/hostport.o hostport.o
@@ -475,6 +480,10 @@ t/bootstrap.test: $(T_BOOTSTRAP)
 	$(LINK) $(T_BOOTSTRAP) $(CMOCKA)
 t/broker.test: $(T_BROKER)
 	$(LINK) $(T_BROKER) $(CMOCKA)
+t/broker_buy.test: $(T_BROKER_BUY)
+	$(LINK) $(T_BROKER_BUY) $(CMOCKA)
+t/broker_sell.test: $(T_BROKER_SELL)
+	$(LINK) $(T_BROKER_SELL) $(CMOCKA)
 t/dns.test: $(T_DNS)
 	$(LINK) $(T_DNS) $(CMOCKA)
 t/resolvconf.test: $(T_RESOLVCONF)
@@ -892,7 +901,11 @@ t/authority.o: authority.h authority_state.h buf.h chain.h core.h exchange.h\
 	t/drive.h tlv.h
 t/bootstrap.o: bootstrap.h buf.h level.h msg.h outbox.h slice.h tlv.h
 t/broker.o: broker.h broker_state.h buf.h chain.h core.h gossip.h level.h\
-	map.h msg.h outbox.h scratch.h slice.h t/drive.h tlv.h
+	map.h msg.h outbox.h scratch.h slice.h t/drive.h t/shop.h tlv.h
+t/broker_buy.o: broker.h broker_state.h buf.h chain.h core.h gossip.h level.h\
+	map.h msg.h outbox.h scratch.h slice.h t/drive.h t/shop.h tlv.h
+t/broker_sell.o: broker.h buf.h core.h level.h msg.h outbox.h scratch.h\
+	slice.h t/drive.h t/shop.h tlv.h
 t/buf.o: buf.h slice.h
 t/channel.o: buf.h channel.h core.h crew.h frame.h level.h msg.h outbox.h\
 	slice.h tlv.h
@@ -977,6 +990,8 @@ t/run.o: addr.h run.h slice.h
 t/running.o: running.h
 t/sample.o: msg.h rng.h slice.h t/sample.h tlv.h
 t/sha256.o: sha256.h
+t/shop.o: broker.h buf.h core.h level.h msg.h outbox.h scratch.h slice.h\
+	t/drive.h t/shop.h tlv.h
 t/sim.o: buf.h channel.h core.h frame.h level.h link.h map.h msg.h outbox.h\
 	peers.h rng.h sha256.h slice.h t/virtual/event.h t/virtual/net.h\
 	t/virtual/proc.h t/virtual/sim.h tlv.h

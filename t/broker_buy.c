@@ -1,0 +1,297 @@
+/* The broker: what is bought, and how fills are passed on or given back. */
+
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include <errno.h>
+
+#include "broker_state.h"
+#include "t/shop.h"
+
+static void
+test_fill_whole(void **state)
+{
+	uint64_t number = market(), again;
+	struct msg m;
+
+	(void)state;
+	assert_int_equal(fill(E1, number, 50, 5, 1), 0);
+	assert_filled(E1, 7, 5);
+	assert_true(drive_did(&d, BROKER_CONTACT, "n@h 10.9.9.9 99", NULL));
+	/* It lacks nothing, but has not settled it: it is still known. */
+	assert_buy(E1, 0, 5, 0, NULL);
+	assert_buy(E2, 0, 0, 0, NULL);
+	assert_int_equal(drive_forget(&d), 0);
+	/* A fill that crossed this goes back whole. */
+	fill(E2, number, 51, 5, 9);
+	assert_released(E2, 9, 0);
+	assert_buy(E2, 0, 5, 0, NULL);
+	/* Granted 4: the last one is on its way. */
+	assert_int_equal(buy(7, 1, 4, 4), 0);
+	assert_int_equal(drive_forget(&d), 0);
+	/* All granted: it stands nowhere. */
+	assert_int_equal(buy(7, 0, 5, 5), 0);
+	assert_true(drive_sent(&d, E1, MSG_CANCEL, &m));
+	assert_true(drive_sent(&d, E2, MSG_CANCEL, &m));
+	assert_int_equal(m.u.cancel.order, number);
+	assert_int_equal(drive_forget(&d), 0);
+	/* A fill that crossed the cancel goes back whole. */
+	fill(E2, number, 51, 5, 9);
+	assert_released(E2, 9, 0);
+	/* It lacks again, as a new order. */
+	assert_int_equal(buy(7, 2, 5, 3), 0);
+	assert_buy(E1, 2, 0, 3, &again);
+	assert_buy(E2, 2, 0, 3, NULL);
+	assert_int_not_equal(again, number);
+	fill(E2, number, 51, 1, 10);
+	assert_released(E2, 10, 0);
+	assert_int_equal(drive_forget(&d), 0);
+}
+
+static void
+test_fill_part(void **state)
+{
+	uint64_t number = market(), again;
+
+	(void)state;
+	fill(E1, number, 50, 2, 1);
+	assert_filled(E1, 7, 2);
+	assert_buy(E1, 3, 2, 0, NULL);
+	assert_buy(E2, 3, 0, 0, NULL);
+	/* More than is lacking. */
+	fill(E2, number, 51, 5, 2);
+	assert_filled(E2, 7, 3);
+	assert_released(E2, 2, 2);
+	drive_forget(&d);
+	/* Granted 2, the rest is on its way. */
+	buy(7, 3, 2, 2);
+	assert_int_equal(drive_forget(&d), 0);
+	/* 3 refused. */
+	buy(7, 3, 5, 2);
+	assert_buy(E1, 3, 2, 2, &again);
+	assert_int_equal(again, number);
+}
+
+/* R exchanges sell the same capacity: a seller once at a time. */
+static void
+test_same_seller(void **state)
+{
+	uint64_t number = market();
+	struct msg m;
+
+	(void)state;
+	fill(E1, number, 50, 2, 1);
+	drive_forget(&d);
+	fill(E2, number, 50, 2, 2);
+	/* It is not taken, nor given back yet. */
+	assert_buy(E2, 3, 2, 0, NULL);
+	assert_int_equal(drive_forget(&d), 0);
+	/* The same exchange knows what it does. */
+	fill(E1, number, 50, 1, 3);
+	assert_filled(E1, 7, 1);
+	drive_forget(&d);
+	/* What it was held for is settled. */
+	buy(7, 3, 2, 2);
+	assert_released(E2, 2, 0);
+	/* All is: now it may. */
+	buy(7, 2, 3, 3);
+	assert_false(drive_sent(&d, E2, MSG_RELEASE, &m));
+	drive_forget(&d);
+	fill(E2, number, 50, 1, 4);
+	assert_filled(E2, 7, 1);
+	drive_forget(&d);
+	/* And after the time that a connect takes at most. */
+	drive_wait(&d, BROKER_PENDING_MS);
+	fill(E1, number, 50, 1, 5);
+	assert_filled(E1, 7, 1);
+}
+
+/* As often as there are fills, what is released and passed adds up, and the
+ * list of what is pending keeps its bound. */
+static void
+test_many_fills(void **state)
+{
+	struct broker *b = *state;
+	struct peer plb;
+	struct order *o;
+	uint64_t i;
+
+	market();
+	plb.handle = PLB1;
+	o = broker_order_of(b, &plb, 7);
+	buy(7, 1000, 0, 0);
+	assert_non_null(o);
+	for (i = 1; i <= 200; i++) {
+		fill(E1, o->number, (unsigned)(i % 250), 1, i);
+		assert_filled(E1, 7, 1);
+		drive_forget(&d);
+		assert_int_equal(o->npending, i < BROKER_PENDING_MAX ? i :
+		    BROKER_PENDING_MAX);
+		assert_int_equal(broker_order_lacking(o), 1000 - i);
+	}
+	buy(7, 900, 100, 100);
+	assert_int_equal(broker_order_lacking(o), 800);
+	buy(7, 800, 200, 200);
+	assert_int_equal(o->npending, 0);
+	assert_int_equal(broker_order_lacking(o), 800);
+}
+
+static void
+test_nothing_changed(void **state)
+{
+	(void)state;
+	market();
+	buy(7, 5, 0, 0);
+	assert_int_equal(drive_forget(&d), 0);
+	buy(7, 5, 0, 1);
+	assert_buy(E1, 5, 0, 1, NULL);
+	assert_buy(E2, 5, 0, 1, NULL);
+}
+
+static void
+test_age(void **state)
+{
+	struct msg m;
+
+	(void)state;
+	market();
+	drive_wait(&d, 250);
+	drive_down(&d, E1);
+	drive_forget(&d);
+	exchange_up(E1);
+	assert_true(drive_sent(&d, E1, MSG_BUY, &m));
+	assert_int_equal(m.u.buy.age_ms, 750);
+	/* Whoever got something waits anew. */
+	fill(E1, m.u.buy.order, 50, 2, 1);
+	assert_true(drive_sent(&d, E1, MSG_BUY, &m));
+	assert_int_equal(m.u.buy.age_ms, 0);
+}
+
+static void
+test_plb_lost(void **state)
+{
+	uint64_t number = market();
+	struct msg m;
+
+	(void)state;
+	fill(E1, number, 50, 2, 1);
+	fill(E2, number, 51, 1, 2);
+	drive_forget(&d);
+	drive_down(&d, PLB1);
+	assert_released(E1, 1, 0);
+	assert_released(E2, 2, 0);
+	assert_true(drive_sent(&d, E1, MSG_CANCEL, &m));
+	assert_true(drive_sent(&d, E2, MSG_CANCEL, &m));
+	assert_int_equal(drive_forget(&d), 0);
+	fill(E1, number, 50, 1, 3);
+	assert_released(E1, 3, 0);
+}
+
+static void
+test_plb_releases(void **state)
+{
+	uint64_t number = market();
+	struct msg m = message(MSG_RELEASE);
+	struct reservation r;
+	struct scratch s;
+
+	(void)state;
+	fill(E1, number, 50, 2, 1);
+	drive_forget(&d);
+	scratch_init(&s);
+	scratch_begin(&s, 1000);
+	r.exchange = drive_id(E1);
+	r.counter = 1;
+	r.quantity = 1;
+	scratch_item(&s, &schema_reservation, &r);
+	r.exchange = drive_id(66); /* gone since */
+	scratch_item(&s, &schema_reservation, &r);
+	m.u.release.order = 7;
+	m.u.release.reservations = scratch_slice(&s);
+	assert_int_equal(drive_message(&d, PLB1, &m), 0);
+	assert_released(E1, 1, 1);
+	/* For an order that is gone, too. */
+	m.u.release.order = 8;
+	assert_int_equal(drive_message(&d, PLB1, &m), 0);
+	assert_released(E1, 1, 1);
+	assert_int_equal(drive_forget(&d), 0);
+	scratch_free(&s);
+}
+
+static void
+test_notes(void **state)
+{
+	struct msg m;
+
+	(void)state;
+	drive_up(&d, PLB1, ROLE_PLB, 0, "", "");
+	buy(7, 5, 0, 0);
+	drive_wait(&d, 900);
+	assert_int_equal(drive_forget(&d), 0);
+	drive_wait(&d, 200);
+	assert_true(drive_sent(&d, PLB1, MSG_OFFERS, &m));
+	assert_true(m.u.offers.reason.len > 20);
+	assert_memory_equal(m.u.offers.reason.p, "no authority answers", 20);
+	buy(7, 5, 0, 0);
+	assert_true(drive_sent(&d, PLB1, MSG_OFFERS, &m));
+	assert_int_equal(drive_forget(&d), 0);
+	authority_up(A1);
+	buy(7, 5, 0, 0);
+	assert_true(drive_sent(&d, PLB1, MSG_OFFERS, &m));
+	assert_memory_equal(m.u.offers.reason.p, "no exchange for calc", 20);
+	/* With an exchange there, no more of it. */
+	exchanges(A1, "calc", E1, 0);
+	exchange_up(E1);
+	drive_forget(&d);
+	buy(7, 5, 0, 0);
+	drive_wait(&d, 5000);
+	assert_int_equal(drive_forget(&d), 0);
+	drive_down(&d, E1);
+	drive_wait(&d, 1100);
+	assert_true(drive_sent(&d, PLB1, MSG_OFFERS, &m));
+}
+
+static void
+test_bad_orders(void **state)
+{
+	struct msg m = message(MSG_BUY);
+
+	(void)state;
+	market();
+	m.u.buy.order = 7;
+	m.u.buy.module = slice_str("other");
+	assert_int_equal(drive_message(&d, PLB1, &m), -1);
+	assert_int_equal(errno, EPROTO);
+	assert_int_equal(sell(PLB1, 7, 1, "1.2.3.4:5", "", ""), -1);
+	assert_int_equal(errno, EPROTO);
+	/* Orders of one are not another's. */
+	drive_up(&d, 30, ROLE_PLB, 0, "", "");
+	m = message(MSG_CANCEL);
+	m.u.cancel.order = 7;
+	assert_int_equal(drive_message(&d, 30, &m), 0);
+	assert_int_equal(drive_forget(&d), 0);
+	assert_int_equal(drive_message(&d, PLB1, &m), 0);
+	assert_true(drive_sent(&d, E1, MSG_CANCEL, &m));
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_fill_whole),
+		TEST(test_fill_part),
+		TEST(test_same_seller),
+		TEST(test_many_fills),
+		TEST(test_nothing_changed),
+		TEST(test_age),
+		TEST(test_plb_lost),
+		TEST(test_plb_releases),
+		TEST(test_notes),
+		TEST(test_bad_orders),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
