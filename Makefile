@@ -76,6 +76,7 @@ TESTS =\
 	t/addr.test\
 	t/attrs.test\
 	t/authority.test\
+	t/authority_peers.test\
 	t/bootstrap.test\
 	t/broker.test\
 	t/broker_buy.test\
@@ -326,8 +327,10 @@ T_GATE =	t/gate.o gate.o
 T_LAUNCH =	t/launch.o launch.o die.o
 T_LISTENER =	t/listener.o attrs.o attrs_build.o outbox.o msg.o msg_table.o\
 		tlv.o buf.o map.o $(C_LISTENER)
-T_AUTHORITY =	t/authority.o t/drive.o outbox.o msg.o msg_table.o tlv.o buf.o\
+F_AUTHORITY =	t/office.o t/drive.o outbox.o msg.o msg_table.o tlv.o buf.o\
 		map.o report.o scratch.o $(C_AUTHORITY)
+T_AUTHORITY =	t/authority.o $(F_AUTHORITY)
+T_AUTHORITY_PEERS =	t/authority_peers.o $(F_AUTHORITY)
 T_BOOTSTRAP =	t/bootstrap.o bootstrap.o outbox.o msg.o msg_table.o tlv.o\
 		buf.o map.o addr.o
 F_BROKER =	t/shop.o t/drive.o outbox.o msg.o msg_table.o tlv.o buf.o map.o\
@@ -476,6 +479,8 @@ t/listener.test: $(T_LISTENER)
 	$(LINK) $(T_LISTENER) $(CMOCKA)
 t/authority.test: $(T_AUTHORITY)
 	$(LINK) $(T_AUTHORITY) $(CMOCKA)
+t/authority_peers.test: $(T_AUTHORITY_PEERS)
+	$(LINK) $(T_AUTHORITY_PEERS) $(CMOCKA)
 t/bootstrap.test: $(T_BOOTSTRAP)
 	$(LINK) $(T_BOOTSTRAP) $(CMOCKA)
 t/broker.test: $(T_BROKER)
@@ -897,8 +902,11 @@ t/activate.o: addr.h die.h net.h slice.h
 t/addr.o: addr.h slice.h
 t/attrs.o: attrs.h buf.h msg.h slice.h tlv.h
 t/authority.o: authority.h authority_state.h buf.h chain.h core.h exchange.h\
-	gossip.h level.h map.h msg.h outbox.h rendezvous.h scratch.h slice.h\
-	t/drive.h tlv.h
+	gossip.h level.h map.h msg.h outbox.h scratch.h slice.h t/drive.h t/office.h\
+	tlv.h
+t/authority_peers.o: authority.h authority_state.h buf.h chain.h core.h\
+	exchange.h gossip.h level.h map.h msg.h outbox.h rendezvous.h scratch.h\
+	slice.h t/drive.h t/office.h tlv.h
 t/bootstrap.o: bootstrap.h buf.h level.h msg.h outbox.h slice.h tlv.h
 t/broker.o: broker.h broker_state.h buf.h chain.h core.h gossip.h level.h\
 	map.h msg.h outbox.h scratch.h slice.h t/drive.h t/shop.h tlv.h
@@ -960,6 +968,8 @@ t/net_start.o: addr.h net.h slice.h
 t/notice.o: attrs.h buf.h core.h exchange.h level.h msg.h outbox.h slice.h\
 	t/floor.h tlv.h
 t/offer.o: attrs.h buf.h launch.h msg.h offer.h program_file.h slice.h tlv.h
+t/office.o: authority.h buf.h core.h level.h msg.h outbox.h scratch.h slice.h\
+	t/drive.h t/office.h tlv.h
 t/outbox.o: buf.h level.h msg.h outbox.h slice.h tlv.h
 t/owner.o: addr.h buf.h conn.h loop.h net.h slice.h t/owner.h t/turns.h
 t/peers.o: buf.h level.h map.h msg.h outbox.h peers.h rng.h slice.h tlv.h
