@@ -120,6 +120,7 @@ TESTS =\
 	t/offer.test\
 	t/outbox.test\
 	t/peers.test\
+	t/peers_link.test\
 	t/pick.test\
 	t/plb.test\
 	t/plb_channel.test\
@@ -357,7 +358,9 @@ T_MSG =		t/msg.o t/sample.o msg.o msg_table.o rng.o tlv.o
 T_OFFER =	t/offer.o offer.o program_file.o launch.o opt.o addr.o attrs.o\
 		attrs_build.o buf.o die.o msg.o msg_table.o sha256.o tlv.o
 T_OUTBOX =	t/outbox.o buf.o msg.o msg_table.o outbox.o tlv.o
-T_PEERS =	t/peers.o map.o msg.o msg_table.o peers.o rng.o tlv.o
+F_PEERS =	t/book.o map.o msg.o msg_table.o peers.o rng.o tlv.o
+T_PEERS =	t/peers.o $(F_PEERS)
+T_PEERS_LINK =	t/peers_link.o $(F_PEERS)
 H_SIM =		t/sim.o t/virtual/agent.o t/virtual/census.o t/virtual/check.o\
 		t/virtual/entry.o t/virtual/event.o t/virtual/fault.o\
 		t/virtual/ledger.o t/virtual/load.o t/virtual/net.o\
@@ -517,6 +520,8 @@ t/outbox.test: $(T_OUTBOX)
 	$(LINK) $(T_OUTBOX) $(CMOCKA)
 t/peers.test: $(T_PEERS)
 	$(LINK) $(T_PEERS) $(CMOCKA)
+t/peers_link.test: $(T_PEERS_LINK)
+	$(LINK) $(T_PEERS_LINK) $(CMOCKA)
 t/wire.test: $(T_WIRE)
 	$(LINK) $(T_WIRE) $(CMOCKA)
 t/filter.test: $(T_FILTER)
@@ -907,6 +912,8 @@ t/authority.o: authority.h authority_state.h buf.h chain.h core.h exchange.h\
 t/authority_peers.o: authority.h authority_state.h buf.h chain.h core.h\
 	exchange.h gossip.h level.h map.h msg.h outbox.h rendezvous.h scratch.h\
 	slice.h t/drive.h t/office.h tlv.h
+t/book.o: buf.h level.h map.h msg.h outbox.h peers.h rng.h slice.h t/book.h\
+	tlv.h
 t/bootstrap.o: bootstrap.h buf.h level.h msg.h outbox.h slice.h tlv.h
 t/broker.o: broker.h broker_state.h buf.h chain.h core.h gossip.h level.h\
 	map.h msg.h outbox.h scratch.h slice.h t/drive.h t/shop.h tlv.h
@@ -972,7 +979,10 @@ t/office.o: authority.h buf.h core.h level.h msg.h outbox.h scratch.h slice.h\
 	t/drive.h t/office.h tlv.h
 t/outbox.o: buf.h level.h msg.h outbox.h slice.h tlv.h
 t/owner.o: addr.h buf.h conn.h loop.h net.h slice.h t/owner.h t/turns.h
-t/peers.o: buf.h level.h map.h msg.h outbox.h peers.h rng.h slice.h tlv.h
+t/peers.o: buf.h level.h map.h msg.h outbox.h peers.h rng.h slice.h t/book.h\
+	tlv.h
+t/peers_link.o: buf.h level.h map.h msg.h outbox.h peers.h rng.h slice.h\
+	t/book.h tlv.h
 t/pick.o: attrs.h buf.h fenwick.h msg.h pick.h rng.h slice.h tlv.h
 t/plb.o: attrs.h buf.h core.h level.h msg.h outbox.h plb.h slice.h t/drive.h\
 	t/fake.h tlv.h

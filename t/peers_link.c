@@ -1,0 +1,388 @@
+/* Who answers: ourselves, one that is linked already, somebody new. */
+
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include <stdio.h>
+
+#include "t/book.h"
+
+/*
+ * Anybody at the address can send our hello back, once: so that it is ourselves
+ * is believed for this try and no longer. The next is a long back-off away.
+ */
+static void
+test_ourselves(void **state)
+{
+	int64_t now = 0, sum = 0;
+	int i;
+
+	(void)state;
+	want(0, A, DIAL_FOREVER, 0);
+	assert_false(peers_known_self(&p, slice_str(A)));
+	for (i = 0; i < 200; i++) {
+		dials(now, A, 0);
+		assert_int_equal(peers_failed(&p, now, slice_str(A), 1), 0);
+		assert_true(peers_known_self(&p, slice_str(A)));
+		assert_true(peers_known_self(&p, slice_str(A)));
+		/* To ask again does not hasten it. */
+		want(now, A, DIAL_FOREVER, 0);
+		want(now, A, DIAL_HOUR, 0);
+		sum += peers_deadline(&p) - now;
+		now = waits(now, PEERS_BACKOFF_MAX_MS);
+	}
+	assert_in_range(sum / 200, 4000, 6000);
+	/* Then somebody else answers there. */
+	dials(now, A, 0);
+	assert_int_equal(up(now, 1, &low, A), 0);
+	assert_false(peers_known_self(&p, slice_str(A)));
+	assert_false(peers_known_self(&p, slice_str(A)));
+	down(now + 20000, 1, &low);
+	waits(now + 20000, 100);
+}
+
+/* What was asked for one try or an hour gets no more than that. */
+static void
+test_ourselves_ends(void **state)
+{
+	int64_t now = 0;
+
+	(void)state;
+	want(0, A, DIAL_ONCE, 4);
+	dials(0, A, 4);
+	assert_int_equal(peers_failed(&p, 0, slice_str(A), 1), 1);
+	assert_int_equal(p.n, 0);
+	want(1, A, DIAL_FOREVER, 0);
+	dials(1, A, 0);
+	assert_int_equal(peers_failed(&p, 1, slice_str(A), 1), 0);
+	peers_unwant(&p, slice_str(A));
+	assert_int_equal(p.n, 0);
+
+	want(0, A, DIAL_HOUR, 0);
+	for (now = 0; now < PEERS_KEEP_MS; now += PEERS_BACKOFF_MAX_MS) {
+		dials(now, A, 0);
+		assert_int_equal(peers_failed(&p, now, slice_str(A), 1), 0);
+	}
+	dials_nothing(now);
+	assert_int_equal(p.n, 0);
+}
+
+/* An address that used to lead to a peer, and leads to us now, rests no longer
+ * with that peer. */
+static void
+test_ourselves_now(void **state)
+{
+	int64_t now;
+
+	(void)state;
+	want(0, A, DIAL_FOREVER, 0);
+	dials(0, A, 0);
+	up(0, 1, &low, A);
+	down(20000, 1, &low);
+	now = waits(20000, 100);
+	dials(now, A, 0);
+	assert_int_equal(up(now, 2, &low, ""), 0);
+	assert_int_equal(peers_failed(&p, now, slice_str(A), 1), 0);
+	waits(now, PEERS_BACKOFF_MAX_MS);
+	down(now, 2, &low);
+	assert_int_equal(p.instances.n, 0);
+	waits(now, PEERS_BACKOFF_MAX_MS);
+}
+
+/* Two addresses of one instance: one link, and while it stands neither is
+ * dialled. */
+static void
+test_aliases(void **state)
+{
+	struct slice got;
+	int64_t now;
+	uint32_t tag;
+
+	(void)state;
+	want(0, A, DIAL_FOREVER, 0);
+	dials(0, A, 0);
+	up(0, 1, &low, A);
+	want(1, B, DIAL_FOREVER, 0);
+	dials(1, B, 0);
+	/* One end dialled both: the newer stays. */
+	assert_int_equal(up(1, 2, &low, B), 1);
+	down(1, 1, &low);
+	assert_true(peers_deadline(&p) == INT64_MAX);
+
+	down(20000, 2, &low);
+	now = waits(20000, 100);
+	assert_int_equal(peers_dial(&p, now, &got, &tag), 1);
+	/* Whichever is up first, the other rests with it. */
+	assert_int_equal(up(now, 3, &low, slice_equal(got, slice_str(A)) ?
+	    A : B), 0);
+	assert_true(peers_deadline(&p) == INT64_MAX);
+	down(now, 3, &low);
+	assert_int_equal(peers_dial(&p, now + 1000, &got, &tag), 1);
+	assert_int_equal(peers_dial(&p, now + 1000, &got, &tag), 1);
+}
+
+/* The peer dials us where we used to dial it: our target rests. */
+static void
+test_peer_dials_back(void **state)
+{
+	(void)state;
+	want(0, A, DIAL_FOREVER, 0);
+	dials(0, A, 0);
+	up(0, 1, &low, A);
+	down(20000, 1, &low);
+	assert_int_equal(up(20001, 2, &low, ""), 0);
+	assert_true(peers_deadline(&p) == INT64_MAX);
+	down(20002, 2, &low);
+	waits(20002, 200);
+	/* The same while we are dialling it, in vain. */
+	dials(20300, A, 0);
+	assert_int_equal(up(20300, 3, &low, ""), 0);
+	assert_int_equal(failed(20301, A), 0);
+	assert_true(peers_deadline(&p) == INT64_MAX);
+	down(20302, 3, &low);
+	assert_true(peers_deadline(&p) != INT64_MAX);
+}
+
+/* Of two links that different ends dialled, both ends choose the same one, in
+ * whichever order they see them. */
+static void
+test_crossed(void **state)
+{
+	(void)state;
+	want(0, A, DIAL_FOREVER, 0);
+	want(0, B, DIAL_FOREVER, 0);
+
+	/* The peer is lower: its dial stays. */
+	up(0, 1, &low, A);
+	assert_int_equal(up(0, 2, &low, ""), 1);
+	down(0, 1, &low);
+	assert_int_equal(up(0, 3, &low, A), 3);
+	down(0, 3, &low);
+	down(0, 2, &low);
+
+	/* We are lower: ours stays. */
+	up(0, 4, &high, B);
+	assert_int_equal(up(0, 5, &high, ""), 5);
+	down(0, 5, &high);
+	down(0, 4, &high);
+	up(0, 6, &high, "");
+	assert_int_equal(up(0, 7, &high, B), 6);
+	down(0, 6, &high);
+
+	/* The peer dialled both: it has lost the older. */
+	down(0, 7, &high);
+	up(0, 8, &high, "");
+	assert_int_equal(up(0, 9, &high, ""), 8);
+	/* And the older one's end is no end. */
+	down(0, 8, &high);
+	assert_int_equal(up(0, 10, &high, ""), 9);
+}
+
+/* Every order of two links at both ends of a pair. */
+static void
+test_crossed_agree(void **state)
+{
+	struct peers end[2];
+	uint32_t loser[2];
+	int order, e;
+
+	(void)state;
+	for (order = 0; order < 4; order++) {
+		peers_init(&end[0], &low, 1);
+		peers_init(&end[1], &high, 2);
+		for (e = 0; e < 2; e++) {
+			/* Link 1 is dialled by end 0, link 2 by end 1. */
+			uint32_t first = (order >> e & 1) + 1;
+			uint32_t second = 3 - first;
+			const struct id *peer = e == 0 ? &high : &low;
+
+			assert_int_equal(peers_up(&end[e], 0, first,
+			    ROLE_AUTHORITY, peer, slice_str(
+			    first == (uint32_t)e + 1 ? A : ""), &loser[e]), 0);
+			assert_int_equal(loser[e], 0);
+			assert_int_equal(peers_up(&end[e], 0, second,
+			    ROLE_AUTHORITY, peer, slice_str(
+			    second == (uint32_t)e + 1 ? A : ""), &loser[e]), 0);
+		}
+		assert_int_equal(loser[0], 2);
+		assert_int_equal(loser[1], 2);
+		peers_free(&end[0]);
+		peers_free(&end[1]);
+	}
+}
+
+/* One process may be two roles, and each has its link. */
+static void
+test_roles(void **state)
+{
+	uint32_t loser;
+
+	(void)state;
+	assert_int_equal(up(0, 1, &low, ""), 0);
+	assert_int_equal(peers_up(&p, 0, 2, ROLE_PLB, &low, slice_str(""),
+	    &loser), 0);
+	assert_int_equal(loser, 0);
+	peers_down(&p, 0, 1, ROLE_PLB, &low);
+	assert_int_equal(p.instances.n, 2);
+	peers_down(&p, 0, 2, ROLE_PLB, &low);
+	down(0, 1, &low);
+	assert_int_equal(p.instances.n, 0);
+}
+
+/* A host was started again: a new instance answers at the address. */
+static void
+test_new_instance(void **state)
+{
+	int64_t now;
+
+	(void)state;
+	want(0, A, DIAL_FOREVER, 0);
+	dials(0, A, 0);
+	up(0, 1, &low, A);
+	down(20000, 1, &low);
+	now = waits(20000, 100);
+	dials(now, A, 0);
+	assert_int_equal(up(now, 2, &high, A), 0);
+	assert_int_equal(p.instances.n, 1);
+	/* The old one is nothing to the target any more. */
+	assert_int_equal(up(now, 3, &low, ""), 0);
+	down(now, 3, &low);
+	assert_true(peers_deadline(&p) == INT64_MAX);
+	down(now + 10000, 2, &high);
+	waits(now + 10000, 100);
+}
+
+/* A link that was dialled once and loses to the one that stands. */
+static void
+test_once_loses(void **state)
+{
+	(void)state;
+	assert_int_equal(up(0, 1, &low, ""), 0);
+	want(0, A, DIAL_ONCE, 0);
+	dials(0, A, 0);
+	assert_int_equal(up(0, 2, &low, A), 2);
+	down(0, 2, &low);
+	assert_int_equal(p.n, 0);
+	assert_int_equal(p.instances.n, 1);
+}
+
+#define ADDRESSES 12
+#define INSTANCES 8
+
+static struct {
+	struct id id;
+	uint32_t handle; /* 0: not linked */
+} others[INSTANCES];
+static uint32_t last_handle;
+
+/* Link an instance once more, and close whichever is to go. */
+static void
+link_again(int64_t now, int k, const char *address)
+{
+	uint32_t loser = up(now, ++last_handle, &others[k].id, address);
+
+	assert_true(loser == last_handle || loser == others[k].handle);
+	if (loser != last_handle)
+		others[k].handle = last_handle;
+	if (loser != 0)
+		down(now, loser, &others[k].id);
+}
+
+static void
+unlink_other(int64_t now, int k)
+{
+	if (others[k].handle != 0)
+		down(now, others[k].handle, &others[k].id);
+	others[k].handle = 0;
+}
+
+static void
+random_step(struct rng *r, int64_t now)
+{
+	int k = (int)rng_below(r, INSTANCES);
+	char address[16];
+	struct slice got;
+	uint32_t tag;
+
+	snprintf(address, sizeof(address), "h%d",
+	    (int)rng_below(r, ADDRESSES));
+	switch (rng_below(r, 6)) {
+	case 0:
+		want(now, address, (enum dial)rng_below(r, 3), 0);
+		break;
+	case 1:
+		if (rng_below(r, 8) == 0)
+			peers_unwant(&p, slice_str(address));
+		break;
+	case 2:
+		if (peers_dial(&p, now, &got, &tag) && rng_below(r, 2) == 0)
+			peers_failed(&p, now, got, 0);
+		break;
+	case 3:
+		peers_failed(&p, now, slice_str(address),
+		    rng_below(r, 20000) == 0);
+		break;
+	case 4:
+		link_again(now, k, rng_below(r, 2) ? address : "");
+		break;
+	default:
+		unlink_other(now, k);
+	}
+}
+
+/* Whatever happens in whatever order: nothing breaks, and in the end, with all
+ * links gone, every target is dialled again, but for those that are us. */
+static void
+test_random(void **state)
+{
+	struct slice got;
+	struct rng r;
+	uint32_t tag;
+	int64_t now = 0;
+	char address[16];
+	size_t n;
+	int i;
+
+	(void)state;
+	rng_seed(&r, 7);
+	for (i = 0; i < INSTANCES; i++)
+		others[i].id.b[0] = (unsigned char)(0x40 + 0x11 * i);
+	for (i = 0; i < 200000; i++) {
+		now += (int64_t)rng_below(&r, 100);
+		random_step(&r, now);
+	}
+	for (i = 0; i < INSTANCES; i++)
+		unlink_other(now, i);
+	for (i = 0; i < ADDRESSES; i++) {
+		snprintf(address, sizeof(address), "h%d", i);
+		peers_failed(&p, now, slice_str(address), 0);
+		want(now, address, DIAL_FOREVER, 0);
+	}
+	for (n = 0; peers_dial(&p, now + 10000, &got, &tag); n++)
+		;
+	assert_int_equal(p.n, ADDRESSES);
+	assert_int_equal(n, ADDRESSES);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_ourselves),
+		TEST(test_ourselves_ends),
+		TEST(test_ourselves_now),
+		TEST(test_aliases),
+		TEST(test_peer_dials_back),
+		TEST(test_crossed),
+		TEST(test_crossed_agree),
+		TEST(test_roles),
+		TEST(test_new_instance),
+		TEST(test_once_loses),
+		TEST(test_random),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
