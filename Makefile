@@ -106,6 +106,8 @@ TESTS =\
 	t/launch.test\
 	t/lines.test\
 	t/link.test\
+	t/link_frame.test\
+	t/link_time.test\
 	t/listener.test\
 	t/log.test\
 	t/loop.test\
@@ -353,7 +355,10 @@ T_FUZZ_DNS =	t/fuzz/fuzz_dns.o t/fuzz/main.o t/hex.o dns.o msg.o msg_table.o\
 T_FUZZ_LINK =	t/fuzz/fuzz_link.o t/fuzz/main.o t/hex.o buf.o link.o msg.o\
 		msg_table.o sha256.o tlv.o
 T_FUZZ_MSG =	t/fuzz/fuzz_msg.o t/fuzz/main.o t/hex.o msg.o msg_table.o tlv.o
-T_LINK =	t/link.o buf.o link.o msg.o msg_table.o sha256.o tlv.o
+F_LINK =	t/ends.o buf.o link.o msg.o msg_table.o sha256.o tlv.o
+T_LINK =	t/link.o $(F_LINK)
+T_LINK_FRAME =	t/link_frame.o $(F_LINK)
+T_LINK_TIME =	t/link_time.o $(F_LINK)
 T_MSG =		t/msg.o t/sample.o msg.o msg_table.o rng.o tlv.o
 T_OFFER =	t/offer.o offer.o program_file.o launch.o opt.o addr.o attrs.o\
 		attrs_build.o buf.o die.o msg.o msg_table.o sha256.o tlv.o
@@ -514,6 +519,10 @@ t/fuzz_msg.test: $(T_FUZZ_MSG)
 	$(LINK) $(T_FUZZ_MSG)
 t/link.test: $(T_LINK)
 	$(LINK) $(T_LINK) $(CMOCKA)
+t/link_frame.test: $(T_LINK_FRAME)
+	$(LINK) $(T_LINK_FRAME) $(CMOCKA)
+t/link_time.test: $(T_LINK_TIME)
+	$(LINK) $(T_LINK_TIME) $(CMOCKA)
 t/msg.test: $(T_MSG)
 	$(LINK) $(T_MSG) $(CMOCKA)
 t/outbox.test: $(T_OUTBOX)
@@ -934,6 +943,7 @@ t/discovery_io.o: acceptor.h addr.h buf.h conn.h contacts.h discovery.h\
 	registry.h slice.h t/turns.h tlv.h
 t/dns.o: dns.h rng.h slice.h
 t/drive.o: buf.h core.h level.h msg.h outbox.h slice.h t/drive.h tlv.h
+t/ends.o: buf.h link.h msg.h sha256.h slice.h t/ends.h tlv.h
 t/epmd.o: buf.h epmd.h map.h registry.h slice.h
 t/epmdtalk.o: addr.h buf.h epmd.h slice.h
 t/exchange.o: attrs.h buf.h core.h exchange.h level.h msg.h outbox.h slice.h\
@@ -957,7 +967,9 @@ t/hub.o: addr.h buf.h chain.h conn.h core.h die.h gate.h hub.h level.h link.h\
 t/latest.o: buf.h latest.h loop.h map.h sink.h slice.h
 t/launch.o: launch.h
 t/lines.o: addr.h lines.h loop.h slice.h
-t/link.o: buf.h link.h msg.h sha256.h slice.h tlv.h
+t/link.o: buf.h link.h msg.h sha256.h slice.h t/ends.h tlv.h
+t/link_frame.o: buf.h link.h msg.h sha256.h slice.h t/ends.h tlv.h
+t/link_time.o: buf.h link.h msg.h sha256.h slice.h t/ends.h tlv.h
 t/listen.o: addr.h die.h net.h slice.h
 t/listener.o: attrs.h buf.h core.h level.h listener.h msg.h outbox.h slice.h\
 	tlv.h
