@@ -83,6 +83,8 @@ TESTS =\
 	t/broker_sell.test\
 	t/buf.test\
 	t/channel.test\
+	t/channel_end.test\
+	t/channel_run.test\
 	t/conn.test\
 	t/conn_end.test\
 	t/crew.test\
@@ -315,8 +317,11 @@ T_RUNNING =	t/running.o running.o
 T_SHA256 =	t/sha256.o sha256.o
 T_STRANGERS =	t/strangers.o strangers.o
 T_TLV =		t/tlv.o tlv.o
-T_CHANNEL =	t/channel.o outbox.o msg.o msg_table.o tlv.o buf.o map.o\
+F_CHANNEL =	t/parties.o outbox.o msg.o msg_table.o tlv.o buf.o map.o\
 		$(C_CHANNEL)
+T_CHANNEL =	t/channel.o $(F_CHANNEL)
+T_CHANNEL_END =	t/channel_end.o $(F_CHANNEL)
+T_CHANNEL_RUN =	t/channel_run.o $(F_CHANNEL)
 T_CREW =	t/crew.o crew.o
 T_DISCOVERY_IO =	t/discovery_io.o t/turns.o acceptor.o discovery_io.o\
 		$(C_DISCOVERY) outbox.o msg.o msg_table.o tlv.o addr.o buf.o\
@@ -469,6 +474,10 @@ t/trial.test: $(T_TRIAL)
 	$(LINK) $(T_TRIAL) $(CMOCKA)
 t/channel.test: $(T_CHANNEL)
 	$(LINK) $(T_CHANNEL) $(CMOCKA)
+t/channel_end.test: $(T_CHANNEL_END)
+	$(LINK) $(T_CHANNEL_END) $(CMOCKA)
+t/channel_run.test: $(T_CHANNEL_RUN)
+	$(LINK) $(T_CHANNEL_RUN) $(CMOCKA)
 t/crew.test: $(T_CREW)
 	$(LINK) $(T_CREW) $(CMOCKA)
 t/discovery_io.test: $(T_DISCOVERY_IO)
@@ -931,8 +940,12 @@ t/broker_buy.o: broker.h broker_state.h buf.h chain.h core.h gossip.h level.h\
 t/broker_sell.o: broker.h buf.h core.h level.h msg.h outbox.h scratch.h\
 	slice.h t/drive.h t/shop.h tlv.h
 t/buf.o: buf.h slice.h
-t/channel.o: buf.h channel.h core.h crew.h frame.h level.h msg.h outbox.h\
-	slice.h tlv.h
+t/channel.o: buf.h channel.h core.h frame.h level.h msg.h outbox.h slice.h\
+	t/parties.h tlv.h
+t/channel_end.o: buf.h channel.h core.h frame.h level.h msg.h outbox.h\
+	slice.h t/parties.h tlv.h
+t/channel_run.o: buf.h channel.h core.h crew.h frame.h level.h msg.h outbox.h\
+	slice.h t/parties.h tlv.h
 t/conn.o: addr.h buf.h conn.h loop.h slice.h t/owner.h t/turns.h
 t/conn_end.o: addr.h buf.h conn.h loop.h net.h slice.h t/owner.h t/turns.h
 t/crew.o: crew.h
@@ -991,6 +1004,8 @@ t/office.o: authority.h buf.h core.h level.h msg.h outbox.h scratch.h slice.h\
 	t/drive.h t/office.h tlv.h
 t/outbox.o: buf.h level.h msg.h outbox.h slice.h tlv.h
 t/owner.o: addr.h buf.h conn.h loop.h net.h slice.h t/owner.h t/turns.h
+t/parties.o: buf.h channel.h core.h frame.h level.h msg.h outbox.h slice.h\
+	t/parties.h tlv.h
 t/peers.o: buf.h level.h map.h msg.h outbox.h peers.h rng.h slice.h t/book.h\
 	tlv.h
 t/peers_link.o: buf.h level.h map.h msg.h outbox.h peers.h rng.h slice.h\
