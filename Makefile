@@ -127,8 +127,10 @@ TESTS =\
 	t/peers_link.test\
 	t/pick.test\
 	t/plb.test\
+	t/plb_again.test\
 	t/plb_channel.test\
 	t/plb_chaos.test\
+	t/plb_client.test\
 	t/plb_end.test\
 	t/plb_run.test\
 	t/plb_switch.test\
@@ -396,8 +398,10 @@ T_HOLD =	t/hold.o hold.o pick.o requests.o fenwick.o rng.o attrs.o buf.o\
 T_PICK =	t/pick.o pick.o fenwick.o rng.o attrs.o attrs_build.o buf.o\
 		msg.o msg_table.o tlv.o
 T_PLB =		t/plb.o $(F_PLB)
+T_PLB_AGAIN =	t/plb_again.o $(F_PLB)
 T_PLB_CHANNEL =	t/plb_channel.o $(F_PLB)
 T_PLB_CHAOS =	t/plb_chaos.o $(X_PLB)
+T_PLB_CLIENT =	t/plb_client.o $(F_PLB)
 T_PLB_END =	t/plb_end.o $(F_PLB)
 T_PLB_RUN =	t/plb_run.o $(F_PLB)
 T_PLB_SWITCH =	t/plb_switch.o $(F_PLB)
@@ -550,10 +554,14 @@ t/pick.test: $(T_PICK)
 	$(LINK) $(T_PICK) $(CMOCKA)
 t/plb.test: $(T_PLB)
 	$(LINK) $(T_PLB) $(CMOCKA)
+t/plb_again.test: $(T_PLB_AGAIN)
+	$(LINK) $(T_PLB_AGAIN) $(CMOCKA)
 t/plb_channel.test: $(T_PLB_CHANNEL)
 	$(LINK) $(T_PLB_CHANNEL) $(CMOCKA)
 t/plb_chaos.test: $(T_PLB_CHAOS)
 	$(LINK) $(T_PLB_CHAOS) $(CMOCKA)
+t/plb_client.test: $(T_PLB_CLIENT)
+	$(LINK) $(T_PLB_CLIENT) $(CMOCKA)
 t/plb_end.test: $(T_PLB_END)
 	$(LINK) $(T_PLB_END) $(CMOCKA)
 t/plb_run.test: $(T_PLB_RUN)
@@ -1013,10 +1021,14 @@ t/peers_link.o: buf.h level.h map.h msg.h outbox.h peers.h rng.h slice.h\
 t/pick.o: attrs.h buf.h fenwick.h msg.h pick.h rng.h slice.h tlv.h
 t/plb.o: attrs.h buf.h core.h level.h msg.h outbox.h plb.h slice.h t/drive.h\
 	t/fake.h tlv.h
+t/plb_again.o: buf.h core.h level.h msg.h outbox.h plb.h slice.h t/drive.h\
+	t/fake.h tlv.h
 t/plb_channel.o: attrs.h buf.h core.h level.h msg.h outbox.h plb.h slice.h\
 	t/drive.h t/fake.h tlv.h
 t/plb_chaos.o: buf.h core.h fenwick.h hold.h level.h msg.h outbox.h pick.h\
 	plb.h plb_core.h requests.h rng.h slice.h tlv.h
+t/plb_client.o: buf.h core.h level.h msg.h outbox.h plb.h slice.h t/drive.h\
+	t/fake.h tlv.h
 t/plb_end.o: buf.h core.h level.h msg.h outbox.h plb.h slice.h t/drive.h\
 	t/fake.h tlv.h
 t/plb_run.o: buf.h core.h level.h msg.h outbox.h plb.h slice.h t/drive.h\

@@ -446,3 +446,21 @@ fake_closed(uint32_t peer)
 	assert_true(drive_did(&fake, ACT_CLOSE, NULL, &who));
 	assert_int_equal(who, peer);
 }
+
+uint64_t
+fake_in_flight(void)
+{
+	struct plb_view v;
+
+	plb_look(plb, &v);
+	return v.in_flight;
+}
+
+uint64_t
+fake_queued(void)
+{
+	struct plb_view v;
+
+	plb_look(plb, &v);
+	return v.queued;
+}

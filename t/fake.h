@@ -76,4 +76,8 @@ void fake_closed(uint32_t peer);
  * All is forgotten. */
 void fake_nothing(void);
 
+/* Requests that run, and that wait for a token. */
+uint64_t fake_in_flight(void);
+uint64_t fake_queued(void);
+
 #endif
