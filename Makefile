@@ -87,9 +87,11 @@ TESTS =\
 	t/channel_run.test\
 	t/conn.test\
 	t/conn_end.test\
+	t/contacts.test\
 	t/crew.test\
 	t/dns.test\
 	t/discovery.test\
+	t/discovery_answer.test\
 	t/discovery_io.test\
 	t/epmd.test\
 	t/exchange.test\
@@ -329,8 +331,11 @@ T_DISCOVERY_IO =	t/discovery_io.o t/turns.o acceptor.o discovery_io.o\
 		$(C_DISCOVERY) outbox.o msg.o msg_table.o tlv.o addr.o buf.o\
 		conn.o die.o log.o loop.o loop_timer.o loop_watch.o map.o\
 		net.o signals.o
-T_DISCOVERY =	t/discovery.o outbox.o msg.o msg_table.o tlv.o buf.o map.o\
+F_DISCOVERY =	t/directory.o outbox.o msg.o msg_table.o tlv.o buf.o map.o\
 		$(C_DISCOVERY)
+T_CONTACTS =	t/contacts.o $(F_DISCOVERY)
+T_DISCOVERY =	t/discovery.o $(F_DISCOVERY)
+T_DISCOVERY_ANSWER =	t/discovery_answer.o $(F_DISCOVERY)
 T_EPMD =	t/epmd.o buf.o epmd.o map.o registry.o
 T_FRAME =	t/frame.o frame.o buf.o msg.o msg_table.o tlv.o
 T_GATE =	t/gate.o gate.o
@@ -440,6 +445,8 @@ t/conn.test: $(T_CONN)
 	$(LINK) $(T_CONN) $(CMOCKA)
 t/conn_end.test: $(T_CONN_END)
 	$(LINK) $(T_CONN_END) $(CMOCKA)
+t/contacts.test: $(T_CONTACTS)
+	$(LINK) $(T_CONTACTS) $(CMOCKA)
 t/loop.test: $(T_LOOP)
 	$(LINK) $(T_LOOP) $(CMOCKA)
 t/loop_watch.test: $(T_LOOP_WATCH)
@@ -488,6 +495,8 @@ t/discovery_io.test: $(T_DISCOVERY_IO)
 	$(LINK) $(T_DISCOVERY_IO) $(CMOCKA)
 t/discovery.test: $(T_DISCOVERY)
 	$(LINK) $(T_DISCOVERY) $(CMOCKA)
+t/discovery_answer.test: $(T_DISCOVERY_ANSWER)
+	$(LINK) $(T_DISCOVERY_ANSWER) $(CMOCKA)
 t/epmd.test: $(T_EPMD)
 	$(LINK) $(T_EPMD) $(CMOCKA)
 t/frame.test: $(T_FRAME)
@@ -956,9 +965,15 @@ t/channel_run.o: buf.h channel.h core.h crew.h frame.h level.h msg.h outbox.h\
 	slice.h t/parties.h tlv.h
 t/conn.o: addr.h buf.h conn.h loop.h slice.h t/owner.h t/turns.h
 t/conn_end.o: addr.h buf.h conn.h loop.h net.h slice.h t/owner.h t/turns.h
+t/contacts.o: buf.h contacts.h discovery.h epmd.h level.h log.h map.h msg.h\
+	outbox.h registry.h slice.h t/directory.h tlv.h
 t/crew.o: crew.h
+t/directory.o: buf.h contacts.h discovery.h epmd.h level.h log.h map.h msg.h\
+	outbox.h registry.h slice.h t/directory.h tlv.h
 t/discovery.o: buf.h contacts.h discovery.h epmd.h level.h log.h map.h msg.h\
-	outbox.h registry.h slice.h tlv.h
+	outbox.h registry.h slice.h t/directory.h tlv.h
+t/discovery_answer.o: buf.h contacts.h discovery.h epmd.h level.h log.h map.h\
+	msg.h outbox.h registry.h slice.h t/directory.h tlv.h
 t/discovery_io.o: acceptor.h addr.h buf.h conn.h contacts.h discovery.h\
 	discovery_io.h epmd.h level.h log.h loop.h map.h msg.h net.h outbox.h\
 	registry.h slice.h t/turns.h tlv.h
