@@ -113,6 +113,7 @@ TESTS =\
 	t/link_frame.test\
 	t/link_time.test\
 	t/listener.test\
+	t/listener_share.test\
 	t/log.test\
 	t/loop.test\
 	t/loop_watch.test\
@@ -340,8 +341,10 @@ T_EPMD =	t/epmd.o buf.o epmd.o map.o registry.o
 T_FRAME =	t/frame.o frame.o buf.o msg.o msg_table.o tlv.o
 T_GATE =	t/gate.o gate.o
 T_LAUNCH =	t/launch.o launch.o die.o
-T_LISTENER =	t/listener.o attrs.o attrs_build.o outbox.o msg.o msg_table.o\
+F_LISTENER =	t/stall.o attrs.o attrs_build.o outbox.o msg.o msg_table.o\
 		tlv.o buf.o map.o $(C_LISTENER)
+T_LISTENER =	t/listener.o $(F_LISTENER)
+T_LISTENER_SHARE =	t/listener_share.o $(F_LISTENER)
 F_AUTHORITY =	t/office.o t/drive.o outbox.o msg.o msg_table.o tlv.o buf.o\
 		map.o report.o scratch.o $(C_AUTHORITY)
 T_AUTHORITY =	t/authority.o $(F_AUTHORITY)
@@ -507,6 +510,8 @@ t/launch.test: $(T_LAUNCH)
 	$(LINK) $(T_LAUNCH) $(CMOCKA)
 t/listener.test: $(T_LISTENER)
 	$(LINK) $(T_LISTENER) $(CMOCKA)
+t/listener_share.test: $(T_LISTENER_SHARE)
+	$(LINK) $(T_LISTENER_SHARE) $(CMOCKA)
 t/authority.test: $(T_AUTHORITY)
 	$(LINK) $(T_AUTHORITY) $(CMOCKA)
 t/authority_peers.test: $(T_AUTHORITY_PEERS)
@@ -1007,8 +1012,10 @@ t/link.o: buf.h link.h msg.h sha256.h slice.h t/ends.h tlv.h
 t/link_frame.o: buf.h link.h msg.h sha256.h slice.h t/ends.h tlv.h
 t/link_time.o: buf.h link.h msg.h sha256.h slice.h t/ends.h tlv.h
 t/listen.o: addr.h die.h net.h slice.h
-t/listener.o: attrs.h buf.h core.h level.h listener.h msg.h outbox.h slice.h\
-	tlv.h
+t/listener.o: buf.h core.h level.h listener.h msg.h outbox.h slice.h\
+	t/stall.h tlv.h
+t/listener_share.o: attrs.h buf.h core.h level.h listener.h msg.h outbox.h\
+	slice.h t/stall.h tlv.h
 t/log.o: die.h level.h log.h
 t/loop.o: loop.h rng.h t/turns.h
 t/loop_watch.o: loop.h rng.h t/turns.h
@@ -1070,6 +1077,8 @@ t/sim.o: buf.h channel.h core.h frame.h level.h link.h map.h msg.h outbox.h\
 	peers.h rng.h sha256.h slice.h t/virtual/event.h t/virtual/net.h\
 	t/virtual/proc.h t/virtual/sim.h tlv.h
 t/sink.o: buf.h loop.h sink.h slice.h t/turns.h
+t/stall.o: buf.h core.h level.h listener.h msg.h outbox.h slice.h t/stall.h\
+	tlv.h
 t/stranger.o: addr.h die.h level.h log.h msg.h net.h slice.h tlv.h
 t/strangers.o: strangers.h
 t/tlv.o: slice.h tlv.h
