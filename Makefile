@@ -408,7 +408,7 @@ T_PICK =	t/pick.o pick.o fenwick.o rng.o attrs.o attrs_build.o buf.o\
 T_PLB =		t/plb.o $(F_PLB)
 T_PLB_AGAIN =	t/plb_again.o $(F_PLB)
 T_PLB_CHANNEL =	t/plb_channel.o $(F_PLB)
-T_PLB_CHAOS =	t/plb_chaos.o $(X_PLB)
+T_PLB_CHAOS =	t/plb_chaos.o t/chaos.o $(X_PLB)
 T_PLB_CLIENT =	t/plb_client.o $(F_PLB)
 T_PLB_END =	t/plb_end.o $(F_PLB)
 T_PLB_RUN =	t/plb_run.o $(F_PLB)
@@ -968,6 +968,8 @@ t/channel_end.o: buf.h channel.h core.h frame.h level.h msg.h outbox.h\
 	slice.h t/parties.h tlv.h
 t/channel_run.o: buf.h channel.h core.h crew.h frame.h level.h msg.h outbox.h\
 	slice.h t/parties.h tlv.h
+t/chaos.o: buf.h core.h fenwick.h hold.h level.h msg.h outbox.h pick.h plb.h\
+	plb_core.h requests.h rng.h slice.h t/chaos.h tlv.h
 t/conn.o: addr.h buf.h conn.h loop.h slice.h t/owner.h t/turns.h
 t/conn_end.o: addr.h buf.h conn.h loop.h net.h slice.h t/owner.h t/turns.h
 t/contacts.o: buf.h contacts.h discovery.h epmd.h level.h log.h map.h msg.h\
@@ -1048,7 +1050,7 @@ t/plb_again.o: buf.h core.h level.h msg.h outbox.h plb.h slice.h t/drive.h\
 t/plb_channel.o: attrs.h buf.h core.h level.h msg.h outbox.h plb.h slice.h\
 	t/drive.h t/fake.h tlv.h
 t/plb_chaos.o: buf.h core.h fenwick.h hold.h level.h msg.h outbox.h pick.h\
-	plb.h plb_core.h requests.h rng.h slice.h tlv.h
+	plb.h plb_core.h requests.h rng.h slice.h t/chaos.h tlv.h
 t/plb_client.o: buf.h core.h level.h msg.h outbox.h plb.h slice.h t/drive.h\
 	t/fake.h tlv.h
 t/plb_end.o: buf.h core.h level.h msg.h outbox.h plb.h slice.h t/drive.h\
