@@ -390,7 +390,7 @@ H_SIM =		t/sim.o t/virtual/agent.o t/virtual/census.o t/virtual/check.o\
 		$(C_AUTHORITY) $(K_BROKER) $(C_CHANNEL) $(C_EXCHANGE)\
 		$(C_LISTENER) $(K_PLB) $(PROTO)
 H_LISTEN =	t/listen.o addr.o die.o net.o
-H_EPMDTALK =	t/epmdtalk.o addr.o buf.o epmd.o
+H_EPMDTALK =	t/epmdtalk.o t/talk.o addr.o buf.o epmd.o
 H_ACTIVATE =	t/activate.o addr.o die.o net.o
 H_STRANGER =	t/stranger.o addr.o die.o log.o msg.o msg_table.o net.o tlv.o
 H_ROWS =	t/rows.o msg_table.o
@@ -988,7 +988,7 @@ t/dns.o: dns.h rng.h slice.h
 t/drive.o: buf.h core.h level.h msg.h outbox.h slice.h t/drive.h tlv.h
 t/ends.o: buf.h link.h msg.h sha256.h slice.h t/ends.h tlv.h
 t/epmd.o: buf.h epmd.h map.h registry.h slice.h
-t/epmdtalk.o: addr.h buf.h epmd.h slice.h
+t/epmdtalk.o: addr.h buf.h epmd.h slice.h t/talk.h
 t/exchange.o: attrs.h buf.h core.h exchange.h level.h msg.h outbox.h slice.h\
 	t/floor.h tlv.h
 t/fake.o: attrs.h buf.h core.h level.h msg.h outbox.h plb.h slice.h t/drive.h\
@@ -1083,6 +1083,7 @@ t/stall.o: buf.h core.h level.h listener.h msg.h outbox.h slice.h t/stall.h\
 	tlv.h
 t/stranger.o: addr.h die.h level.h log.h msg.h net.h slice.h tlv.h
 t/strangers.o: strangers.h
+t/talk.o: addr.h buf.h epmd.h slice.h t/talk.h
 t/tlv.o: slice.h tlv.h
 t/trial.o: launch.h loop.h t/turns.h trial.h
 t/turns.o: loop.h t/turns.h
