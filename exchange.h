@@ -43,7 +43,7 @@
 #define EXCHANGE_RESERVE_MS   15000
 #define EXCHANGE_RETIRE_MS    15000 /* from drain to the end, at most */
 #define EXCHANGE_ORPHAN_MS    5000  /* authority and brokers gone: retires */
-#define EXCHANGE_ALONE_MS     60000 /* no authority ever came: it retires */
+#define EXCHANGE_ALONE_MS     30000 /* no authority ever came: it retires */
 #define EXCHANGE_RESERVED_MAX (1u << 20) /* reservations at a time; at the
 					    limit no fills until one ends */
 

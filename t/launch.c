@@ -191,13 +191,15 @@ test_held(void **state)
 	unlink(path);
 	run_sh("", &l, out, sizeof(out));
 	assert_memory_equal(out, "old /dev/fd/", 12);
-	/* Of the same file it is as it would be without. */
+	/* Of the same file it is as it would be without. valgrind makes a
+	 * fork() of posix_spawn(), so that it does not tell. */
 	close(file.fd);
 	write_script(path, "#!/bin/sh\necho three\n");
 	hold(&file, path);
 	chmod(path, 0600);
 	errno = 0;
-	if (getuid() != 0 || access(path, X_OK) == -1) {
+	if (getenv("CHECK_UNDER") == NULL &&
+	    (getuid() != 0 || access(path, X_OK) == -1)) {
 		char *argv[] = { path, NULL };
 
 		l.argv = argv;

@@ -167,7 +167,8 @@ check_dial(struct proc *p)
 
 	if (p->kind != PROC_PLB)
 		return;
-	if (w->clock.now - p->dials_at > DIALS_MS) {
+	if (w->clock.now - p->dials_at > DIALS_MS ||
+	    p->dials_at < p->jumped_at) {
 		p->dials_at = w->clock.now;
 		p->dials = 0;
 	}

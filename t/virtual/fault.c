@@ -42,25 +42,25 @@ reset(struct world *w)
 	net_reset(chosen);
 }
 
-static void
-on_mend(void *arg)
-{
-	struct world *w = arg;
-
-	note(w, "MENDED");
-	w->muddy_at = w->clock.now;
-	net_heal(&w->net);
-	if (w->dark != 0)
-		w->net.off[w->dark] = 0;
-	w->dark = 0;
-}
-
 /* Until then not all is heard, or heard in time. */
 static void
 muddy(struct world *w, int64_t until)
 {
 	if (w->muddy_at < until)
 		w->muddy_at = until;
+}
+
+static void
+on_mend(void *arg)
+{
+	struct world *w = arg;
+
+	note(w, "MENDED");
+	muddy(w, w->clock.now);
+	net_heal(&w->net);
+	if (w->dark != 0)
+		w->net.off[w->dark] = 0;
+	w->dark = 0;
 }
 
 static void

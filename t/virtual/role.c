@@ -106,7 +106,8 @@ listen_anywhere(struct proc *p, char address[NET_ADDRESS])
 	while (proc_listen(p, address) == -1);
 }
 
-/* One that dies at once is not started again at once each time. */
+/* One that dies at once is not started again at once each time. To an authority
+ * whose clock jumped more time has passed. */
 static void
 bound_starts(struct proc *authority, unsigned module)
 {
@@ -114,7 +115,7 @@ bound_starts(struct proc *authority, unsigned module)
 	struct world *w = authority->world;
 	int64_t now = w->clock.now;
 
-	if (now - s->since > STARTS_MS) {
+	if (now - s->since > STARTS_MS || s->since < authority->jumped_at) {
 		s->since = now;
 		s->n = 0;
 	}

@@ -97,6 +97,8 @@ look_at_sell(const struct census *c, struct proc *p, const struct sell *s)
 		return;
 	}
 	last = core->sell_due - LISTENER_SELL_MS;
+	if (last - l->skew < p->world->muddy_at)
+		return; /* it may come late */
 	if (core->broker != 0 && !core->stopping &&
 	    s->quantity != listener_left(core) &&
 	    proc_now(l) - last >= AGREE_MS)
