@@ -165,12 +165,39 @@ broker_release_held(struct broker *b, struct order *o)
 {
 	unsigned i;
 
-	for (i = 0; i < o->npending; i++)
-		if (o->pending[i].held &&
-		    give_back(b, &o->pending[i], ORDER_NONE) == -1)
+	for (i = o->npending; i > 0; i--) {
+		if (!o->pending[i - 1].held)
+			continue;
+		if (give_back(b, &o->pending[i - 1], ORDER_NONE) == -1)
 			return -1;
-	pending_clear(o);
+		pending_remove(o, i - 1);
+	}
 	return 0;
+}
+
+void
+broker_leave_pending(struct order *o)
+{
+	if (o->npending == 0)
+		return;
+	free(o->peer->left);
+	o->peer->left = o->pending;
+	o->peer->nleft = o->npending;
+	o->pending = NULL;
+	o->npending = 0;
+}
+
+/* Most are settled, and mean nothing at the exchange any more. */
+void
+broker_release_left(struct broker *b, struct peer *owner)
+{
+	unsigned i;
+
+	for (i = 0; i < owner->nleft; i++)
+		give_back(b, &owner->left[i], ORDER_NONE);
+	free(owner->left);
+	owner->left = NULL;
+	owner->nleft = 0;
 }
 
 static void

@@ -266,6 +266,7 @@ broker_cancel(struct broker *b, int64_t now, struct peer *owner, uint64_t id)
 		return 0;
 	if (broker_release_held(b, o) == -1)
 		return -1;
+	broker_leave_pending(o);
 	return order_drop(b, now, o);
 }
 
@@ -279,4 +280,5 @@ broker_owner_lost(struct broker *b, int64_t now, struct peer *owner)
 		broker_release_pending(b, o);
 		order_drop(b, now, o);
 	}
+	broker_release_left(b, owner);
 }

@@ -233,6 +233,10 @@ int broker_tell_waiting(struct broker *, const struct order *);
 int broker_release_pending(struct broker *, struct order *);
 /* Give back what is held for it: its owner never heard of that. */
 int broker_release_held(struct broker *, struct order *);
+/* The order is cancelled: what was passed on is its owner's to settle, and is
+ * released if that is lost before. */
+void broker_leave_pending(struct order *);
+void broker_release_left(struct broker *, struct peer *);
 /* More of it is settled: give back what was held for that. */
 int broker_pending_settle(struct broker *, struct order *);
 /* Tell the buyer why nothing comes; refuse tells it nothing will. */

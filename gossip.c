@@ -31,8 +31,10 @@ gossip_free(struct gossip *g)
 	struct peer *p;
 	size_t pos = 0;
 
-	while ((p = map_next(&g->peers, &pos)) != NULL)
+	while ((p = map_next(&g->peers, &pos)) != NULL) {
+		free(p->left);
 		free(p);
+	}
 	map_free(&g->peers);
 	scratch_free(&g->list);
 }
@@ -210,6 +212,7 @@ gossip_down(struct gossip *g, struct peer *p)
 {
 	chain_remove(&p->chain);
 	map_del(&g->peers, slice_of(&p->handle, sizeof(p->handle)));
+	free(p->left);
 	free(p);
 }
 

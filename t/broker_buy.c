@@ -190,6 +190,29 @@ test_plb_lost(void **state)
 	assert_released(E1, 3, 0);
 }
 
+/* A cancelled order's connects may be under way: what it was passed is released
+ * when its owner is lost, and not before. */
+static void
+test_plb_cancels(void **state)
+{
+	uint64_t number = market();
+	struct msg m;
+
+	(void)state;
+	fill(E1, number, 50, 2, 1);
+	fill(E2, number, 50, 2, 2); /* held: of the same seller */
+	drive_forget(&d);
+	m = message(MSG_CANCEL);
+	m.u.cancel.order = 7;
+	assert_int_equal(drive_message(&d, PLB1, &m), 0);
+	assert_released(E2, 2, 0);
+	assert_false(drive_sent(&d, E1, MSG_RELEASE, &m));
+	drive_forget(&d);
+	drive_down(&d, PLB1);
+	assert_released(E1, 1, 0);
+	assert_int_equal(drive_forget(&d), 0);
+}
+
 static void
 test_plb_releases(void **state)
 {
@@ -288,6 +311,7 @@ main(void)
 		TEST(test_nothing_changed),
 		TEST(test_age),
 		TEST(test_plb_lost),
+		TEST(test_plb_cancels),
 		TEST(test_plb_releases),
 		TEST(test_notes),
 		TEST(test_bad_orders),
