@@ -248,8 +248,7 @@ on_lines_end(void *arg)
 	struct program *p = arg;
 
 	if (p->given == 0 && p->input.number > 0)
-		log_error("the input named no authority: give addresses, "
-		    "as lambda-bootstrap prints");
+		lines_named_nobody();
 }
 
 /*

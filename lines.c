@@ -141,3 +141,10 @@ lines_address(const char *p, size_t len, unsigned long number,
 	log_error("line %lu: %.*s: %s", number, (int)len, p, why);
 	return 0;
 }
+
+void
+lines_named_nobody(void)
+{
+	log_error("the input named no authority: give addresses, as "
+	    "lambda-bootstrap prints");
+}
