@@ -146,25 +146,34 @@ listen_tcp(const struct program *p, struct listening *l)
 		die_errno(EXIT_TEMPORARY, "unable to listen on %s", l->where);
 }
 
-/* A supervisor's socket, or all that -l names. The first of them is where
+static void
+listen_passed(const struct program *p, struct listening *l, int fd)
+{
+	l->fd = fd;
+	if (net_local(fd, &l->bound) == -1)
+		die_errno(EXIT_TEMPORARY, "unable to use a socket of "
+		    "LISTEN_FDS");
+	run_key_need(&p->key, 'l', &l->bound);
+}
+
+/* A supervisor's sockets, or all that -l names. The first of them is where
  * others are told that we are. */
 static void
 listen_all(struct program *p)
 {
-	struct listening *first = &p->listening[0];
-	size_t i;
+	int fd[LISTEN_MAX];
+	size_t i, n = net_inherited(NULL, NET_TCP, fd, LISTEN_MAX);
 
-	if ((first->fd = net_inherited(NULL, NET_TCP)) != -1) {
-		if (net_local(first->fd, &first->bound) == -1)
-			die_errno(EXIT_TEMPORARY, "unable to use the socket of "
-			    "LISTEN_FDS");
-		run_key_need(&p->key, 'l', &first->bound);
-		p->nlistening = 1;
+	run_all_fit(n, LISTEN_MAX);
+	if (n > 0) {
+		for (i = 0; i < n; i++)
+			listen_passed(p, &p->listening[i], fd[i]);
+		p->nlistening = n;
 		return;
 	}
 	run_nothing_fits("TCP");
 	if (p->nlistening == 0) {
-		first->where = DEFAULT_LISTEN;
+		p->listening[0].where = DEFAULT_LISTEN;
 		p->nlistening = 1;
 	}
 	for (i = 0; i < p->nlistening; i++)

@@ -163,20 +163,36 @@ listen_brokers(struct program *p)
 		    strerror(errno));
 }
 
+static void
+listen_passed(struct program *p, const int fd[], size_t n)
+{
+	struct addr a;
+	size_t i;
+
+	run_all_fit(n, LISTEN_MAX);
+	for (i = 0; i < n; i++) {
+		if (net_local(fd[i], &a) == -1)
+			die_errno(EXIT_TEMPORARY, "unable to use a socket of "
+			    "LISTEN_FDS");
+		run_key_need(&p->key, 'l', &a);
+		p->tcp[i] = listen_on(p, fd[i]);
+	}
+}
+
 /* Passed by a supervisor (LISTEN_FDS), else made here. */
 static void
 listen_all(struct program *p)
 {
-	int local = net_inherited("broker", NET_UNIX);
-	int tcp = net_inherited("tcp", NET_TCP);
+	int local, tcp[LISTEN_MAX];
+	size_t nlocal = net_inherited("broker", NET_UNIX, &local, 1);
+	size_t n = net_inherited("tcp", NET_TCP, tcp, LISTEN_MAX);
 
-	if (local == -1 && tcp == -1)
+	if (nlocal == 0 && n == 0)
 		run_nothing_fits("Unix or TCP");
-	if (tcp != -1)
-		p->tcp[0] = listen_on(p, tcp);
-	else
+	listen_passed(p, tcp, n);
+	if (n == 0)
 		listen_brokers(p);
-	if (local != -1)
+	if (nlocal > 0)
 		p->local = listen_on(p, local);
 	else
 		listen_unix(p);

@@ -302,9 +302,10 @@ open_socket(struct program *p, char text[ADDR_TEXT_MAX])
 {
 	struct options *o = &p->options;
 	struct addr want, bound, given;
-	int fd = net_inherited(NULL, NET_TCP);
+	int fd;
+	size_t passed = net_inherited(NULL, NET_TCP, &fd, 1);
 
-	if (fd != -1) {
+	if (passed > 0) {
 		if (net_local(fd, &bound) == -1)
 			die_errno(EXIT_TEMPORARY, "unable to use the socket of "
 			    "LISTEN_FDS");
@@ -314,7 +315,7 @@ open_socket(struct program *p, char text[ADDR_TEXT_MAX])
 		opt_ip('l', o->listen, 0, &want);
 	}
 	run_key_need(&p->key, 'l', &want);
-	if (fd == -1 && (fd = net_listen(&want, &bound)) == -1)
+	if (passed == 0 && (fd = net_listen(&want, &bound)) == -1)
 		die_errno(EXIT_TEMPORARY, "unable to listen on %s",
 		    addr_print(&want, text));
 	addr_print(&bound, text);

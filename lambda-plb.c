@@ -293,11 +293,11 @@ take_passed(struct server *s, int fd)
 static void
 start(struct server *s, const struct options *o)
 {
-	int fd = net_inherited("plb", NET_UNIX);
+	int fd;
 
 	s->look.fn = on_look;
 	s->look.arg = s;
-	if (fd != -1)
+	if (net_inherited("plb", NET_UNIX, &fd, 1) > 0)
 		take_passed(s, fd);
 	else {
 		run_nothing_fits("Unix");

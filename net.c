@@ -306,25 +306,29 @@ net_passed(void)
 /* The name; where it is nobody's, one that bears another name of ours (a unit
  * of systemd has one name for all of its sockets); where no name of ours is
  * there at all, any. */
-int
-net_inherited(const char *name, enum net_kind kind)
+size_t
+net_inherited(const char *name, enum net_kind kind, int fd[], size_t max)
 {
 	const char *names = getenv("LISTEN_FDNAMES");
 	enum fit fit, best = FIT_ANY;
-	int fd, found = -1, end = NET_PASSED_FIRST + net_passed();
+	int at, end = NET_PASSED_FIRST + net_passed();
+	size_t n = 0;
 
 	if (names == NULL)
 		names = "";
-	for (fd = NET_PASSED_FIRST; fd < end; fd++, names = next_name(names)) {
+	for (at = NET_PASSED_FIRST; at < end; at++, names = next_name(names)) {
 		fit = name_fit(names, name);
 		if (fit > best) {
-			found = -1;
+			n = 0;
 			best = fit;
 		}
-		if (fit == best && found == -1 && is_kind(fd, kind))
-			found = fd;
+		if (fit < best || !is_kind(at, kind) || net_adopt(at) == -1)
+			continue;
+		if (n < max)
+			fd[n] = at;
+		n++;
 	}
-	return found != -1 && net_adopt(found) == -1 ? -1 : found;
+	return n;
 }
 
 /* An abstract name begins with a NUL, and does not end with one. */

@@ -54,17 +54,17 @@ int net_local(int fd, struct addr *);
 int net_remote(int fd, struct addr *);
 
 /*
- * A listening socket of this kind passed by LISTEN_FDS (sd_listen_fds(3)), the
- * first of several: of those by that name in LISTEN_FDNAMES. Where there is
- * none, of those by another name that programs here look for; where there is
- * none either, or name is NULL, of all. -1 when there is no such socket for
- * this process. Adopted already.
+ * The listening sockets of this kind passed by LISTEN_FDS (sd_listen_fds(3)),
+ * of those by that name in LISTEN_FDNAMES. Where none is named so, of those by
+ * another name that programs here look for; where there is none either, or name
+ * is NULL, of all. Returns their number, 0 also when they are for another
+ * process; fd gets the first max of them, adopted already.
  */
 enum net_kind {
 	NET_UNIX,
 	NET_TCP
 };
-int net_inherited(const char *name, enum net_kind);
+size_t net_inherited(const char *name, enum net_kind, int fd[], size_t max);
 
 /*
  * How many descriptors LISTEN_FDS passes to this process, from

@@ -282,6 +282,14 @@ run_nothing_fits(const char *what)
 		    "%s socket: let the supervisor pass one, or none", n, what);
 }
 
+void
+run_all_fit(size_t n, size_t max)
+{
+	if (n > max)
+		die(EXIT_USAGE, "LISTEN_FDS: %zu TCP sockets: let the "
+		    "supervisor pass %zu at most", n, max);
+}
+
 /* Programs. */
 
 void

@@ -59,11 +59,12 @@ int run_key_allows(const struct key *, const struct addr *);
 void run_key_need(const struct key *, int letter, const struct addr *);
 
 /*
- * After net_inherited() found no socket of what ("TCP", "Unix or TCP"): dies
- * (100) where a supervisor passes others, since clients would come there and
- * nobody would answer.
+ * After net_inherited() found no socket of what ("TCP", "Unix or TCP"), or more
+ * than max: dies (100) where a supervisor passes others or that many, since
+ * clients would come there and nobody would answer.
  */
 void run_nothing_fits(const char *what);
+void run_all_fit(size_t n, size_t max);
 
 /*
  * The path of a sibling program: beside this one (argv[0]'s directory) when it

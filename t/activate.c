@@ -33,7 +33,7 @@
 #include "die.h"
 #include "net.h"
 
-#define SOCKETS_MAX 8
+#define SOCKETS_MAX 16
 #define FIRST	    3
 #define LOOK_MS	    50	/* whether the child has ended */
 #define HIGH	    100 /* where descriptors are kept until the fork */

@@ -21,24 +21,36 @@ ends() { # NAME PID
 	shows "$1" '^exit 0$'
 }
 
-# An authority, on the socket that it is given and on no other; ready three ways
+# An authority, on the sockets that it is given and on no other; ready three ways
 # at once.
-start a "$activate" listen:=127.0.0.1:0 "notify:$tmp/notify" fd:7 \
-    lambda-authority -l 192.0.2.1:1 -d 7
+start a "$activate" listen:=127.0.0.1:0 'listen:=[::1]:0' \
+    "notify:$tmp/notify" fd:7 lambda-authority -l 192.0.2.1:1 -d 7
 a=$pid
-where=$(at a '')
+at a '' >"$tmp/both"
+while read -r where; do
+	shows a "listening on $(echo "$where" | sed 's/[][]/\\&/g')"
+	lambda-ctl -A "$where" authorities | grep -q ' self 1' ||
+	    fail "no answer at $where"
+done <"$tmp/both"
+same "$(wc -l <"$tmp/both")" 2
+where=$(head -n 1 "$tmp/both")
 shows a '^notify READY=1$'
 shows a '^fd \$$'
 shows a '^fd closed$'
-shows a "listening on $where"
 echo "$where" >"$tmp/authorities"
 # Not meant for its children: they have no such variables.
 start b0 sh -c 'exec "$@" <"$0"' "$tmp/authorities" \
     "$activate" "notify:@lambda-t$$" "listen:other=127.0.0.1:0" \
-    "listen:tcp=127.0.0.1:0" "listen:broker=$tmp/broker" lambda-broker
+    "listen:tcp=127.0.0.1:0" "listen:broker=$tmp/broker" \
+    'listen:tcp=[::1]:0' lambda-broker
 b=$pid
 shows b0 '^notify READY=1$'
-shows b0 "listening on $(at b0 tcp)"
+at b0 tcp >"$tmp/both"
+same "$(wc -l <"$tmp/both")" 2
+while read -r where; do
+	lambda-ctl -A "$where" peers | grep -q ' self 1' ||
+	    fail "no answer at $where"
+done <"$tmp/both"
 shows b0 "listening on $tmp/broker"
 grep -q "lambda-broker: listening on $(at b0 other)" "$tmp/b0.log" &&
     fail "a socket of another name is used"
@@ -120,6 +132,13 @@ unfit() { # KIND LISTEN COMMAND...
 	grep -q "LISTEN_FDS=1: none of them is a listening $kind socket" \
 	    "$tmp/told" || fail "$*: $(cat "$tmp/told")"
 }
+for program in lambda-authority lambda-broker; do
+	# shellcheck disable=SC2046 # nine words
+	tells 0 '^exit 100$' "$activate" \
+	    $(yes listen:=127.0.0.1:0 | head -n 9) "$program"
+	grep -q 'LISTEN_FDS: 9 TCP sockets: .* 8 at most' "$tmp/told" ||
+	    fail "$program: $(cat "$tmp/told")"
+done
 unfit TCP "listen:=$tmp/not-tcp" lambda-authority
 unfit TCP "listen:=$tmp/not-tcp2" lambda-listener calc cat
 unfit Unix listen:=127.0.0.1:0 lambda-plb calc

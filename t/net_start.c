@@ -36,41 +36,42 @@ static const struct passed {
 	const char *fds, *names, *name;
 	enum net_kind kind;
 	int pid; /* 0: this process, else another one's */
-	int found;
+	int found; /* the first of them, -1: none */
+	size_t n;  /* and how many there are */
 } passed[] = {
-	{ "1", NULL, NULL, NET_TCP, 0, 3 },
-	{ "1", NULL, NULL, NET_UNIX, 0, -1 },
-	{ "2", NULL, "tcp", NET_TCP, 0, 3 },
-	{ "5", NULL, "broker", NET_UNIX, 0, 6 },
-	{ "2", "broker:tcp", NULL, NET_TCP, 0, 3 },
-	{ "2", "broker:tcp", "tcp", NET_TCP, 0, 4 },
+	{ "1", NULL, NULL, NET_TCP, 0, 3, 1 },
+	{ "1", NULL, NULL, NET_UNIX, 0, -1, 0 },
+	{ "2", NULL, "tcp", NET_TCP, 0, 3, 2 },
+	{ "5", NULL, "broker", NET_UNIX, 0, 6, 2 },
+	{ "2", "broker:tcp", NULL, NET_TCP, 0, 3, 2 },
+	{ "2", "broker:tcp", "tcp", NET_TCP, 0, 4, 1 },
 	/* What bears the name is not what is needed. */
-	{ "2", "broker:tcp", "broker", NET_UNIX, 0, -1 },
-	{ "5", "broker:a:b:c:d", "broker", NET_UNIX, 0, -1 },
-	{ "3", "a:b:tcp", "tcp", NET_TCP, 0, -1 },
+	{ "2", "broker:tcp", "broker", NET_UNIX, 0, -1, 0 },
+	{ "5", "broker:a:b:c:d", "broker", NET_UNIX, 0, -1, 0 },
+	{ "3", "a:b:tcp", "tcp", NET_TCP, 0, -1, 0 },
 	/* Others bear names of ours, and this one does not. */
-	{ "5", "a:b:c:broker:d", "tcp", NET_TCP, 0, -1 },
-	{ "5", "a:b:c:plb", "broker", NET_UNIX, 0, 6 },
+	{ "5", "a:b:c:broker:d", "tcp", NET_TCP, 0, -1, 0 },
+	{ "5", "a:b:c:plb", "broker", NET_UNIX, 0, 6, 1 },
 	/* All have one name, of a unit or of ours. */
 	{ "5", "l.socket:l.socket:l.socket:l.socket:l.socket", "tcp", NET_TCP,
-	    0, 3 },
+	    0, 3, 2 },
 	{ "5", "l.socket:l.socket:l.socket:l.socket:l.socket", "broker",
-	    NET_UNIX, 0, 6 },
+	    NET_UNIX, 0, 6, 2 },
 	{ "5", "broker:broker:broker:broker:broker", "broker", NET_UNIX, 0,
-	    6 },
-	{ "5", "a:broker:broker:broker:broker", "tcp", NET_TCP, 0, 4 },
+	    6, 2 },
+	{ "5", "a:broker:broker:broker:broker", "tcp", NET_TCP, 0, 4, 1 },
 	/* Names that begin like one, and too few of them. */
-	{ "2", "tc:tcp2", "tcp", NET_TCP, 0, 3 },
-	{ "2", "a:tcp", "tcp", NET_TCP, 0, 4 },
-	{ "2", "", "tcp", NET_TCP, 0, 3 },
-	{ "1", "a:tcp", "tcp", NET_TCP, 0, 3 },
-	{ "0", NULL, NULL, NET_TCP, 0, -1 },
-	{ "", NULL, NULL, NET_TCP, 0, -1 },
-	{ "-1", NULL, NULL, NET_TCP, 0, -1 },
-	{ "99999999", NULL, NULL, NET_TCP, 0, -1 },
-	{ NULL, NULL, NULL, NET_TCP, 0, -1 },
-	{ "1", NULL, NULL, NET_TCP, 1, -1 },
-	{ "1", NULL, NULL, NET_TCP, -1, -1 }
+	{ "2", "tc:tcp2", "tcp", NET_TCP, 0, 3, 2 },
+	{ "2", "a:tcp", "tcp", NET_TCP, 0, 4, 1 },
+	{ "2", "", "tcp", NET_TCP, 0, 3, 2 },
+	{ "1", "a:tcp", "tcp", NET_TCP, 0, 3, 1 },
+	{ "0", NULL, NULL, NET_TCP, 0, -1, 0 },
+	{ "", NULL, NULL, NET_TCP, 0, -1, 0 },
+	{ "-1", NULL, NULL, NET_TCP, 0, -1, 0 },
+	{ "99999999", NULL, NULL, NET_TCP, 0, -1, 0 },
+	{ NULL, NULL, NULL, NET_TCP, 0, -1, 0 },
+	{ "1", NULL, NULL, NET_TCP, 1, -1, 0 },
+	{ "1", NULL, NULL, NET_TCP, -1, -1, 0 }
 };
 
 /* Whatever is passed to us is for no child of ours. */
@@ -91,7 +92,8 @@ static int
 find_passed(const struct passed *p, const int fd[PASSED])
 {
 	char text[32];
-	int i, copy[PASSED];
+	int i, copy[PASSED], first;
+	size_t n;
 
 	for (i = 0; i < PASSED; i++)
 		copy[i] = fcntl(fd[i], F_DUPFD, 20);
@@ -108,7 +110,8 @@ find_passed(const struct passed *p, const int fd[PASSED])
 	snprintf(text, sizeof(text), "%ld", (long)getpid() + p->pid);
 	if (p->pid != -1)
 		setenv("LISTEN_PID", text, 1);
-	if (net_inherited(p->name, p->kind) != p->found)
+	n = net_inherited(p->name, p->kind, &first, 1);
+	if (n != p->n || (n > 0 && first != p->found))
 		return 2;
 	return leaks(p) ? 3 : 0;
 }
