@@ -65,6 +65,7 @@ SCRIPTS =\
 	t/switch.sh\
 	t/discovery.sh\
 	t/mesh.sh\
+	t/split.sh\
 	t/sim.sh\
 	t/strangers.sh\
 	t/twice.sh\

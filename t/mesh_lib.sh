@@ -1,0 +1,302 @@
+# For t/mesh.sh and t/split.sh: sourced, after lib.sh, with $R set. A mesh of 5
+# authorities and 6 hosts in network namespaces on two switches, 20 modules with
+# two listeners each, one on either side; what is to hold of it; and those who
+# call.
+# shellcheck shell=sh disable=SC2016,SC2154
+
+modules=20 # those that somebody has an order of
+idle=20    # those of them that have two listeners, with nothing sold
+moving=	   # a module that is in use all the time, so what is left of it changes
+
+need ip ps
+[ "$(id -u)" = 0 ] || skip "network namespaces need root"
+helper slot
+n=lm$$
+head -c 32 /dev/urandom >"$tmp/key"
+chmod 600 "$tmp/key"
+LAMBDA_KEY=$tmp/key
+export LAMBDA_KEY
+
+# A switch of two bridges, left and right, joined by a cable.
+ip netns add "$n" || skip "network namespaces are not to be had here"
+spaces=$n
+ip netns exec "$n" true || skip "nothing runs in a network namespace here"
+ip -n "$n" link add left type bridge
+ip -n "$n" link add right type bridge
+ip -n "$n" link add cable0 type veth peer name cable1
+ip -n "$n" link set cable0 master left
+ip -n "$n" link set cable1 master right
+for dev in left right cable0 cable1; do
+	ip -n "$n" link set "$dev" up
+done
+
+space() { # NAME SIDE ADDRESS
+	ip netns add "$n$1"
+	spaces="$spaces $n$1"
+	ip -n "$n" link add "$1" type veth peer name eth0 netns "$n$1"
+	ip -n "$n" link set "$1" master "$2" up
+	ip -n "$n$1" addr add "$3/24" dev eth0
+	ip -n "$n$1" link set eth0 up
+	ip -n "$n$1" link set lo up
+	mkdir -m 700 "$tmp/$1"
+}
+live="1 2 3 4 5" # authorities
+for i in 1 2; do space "a$i" left "10.77.0.$i"; done
+for i in 3 4 5; do space "a$i" right "10.77.0.$i"; done
+for i in 1 2 3; do space "h$i" left "10.77.0.1$i"; done
+for i in 4 5 6; do space "h$i" right "10.77.0.1$i"; done
+
+on() { # NAME COMMAND...: run there
+	there=$1
+	shift
+	LAMBDA_RUN=$tmp/$there ip netns exec "$n$there" "$@"
+}
+
+# begin NAME LOG COMMAND...: start it there, in the background
+begin() {
+	space=$1 log=$2
+	shift 2
+	LAMBDA_RUN=$tmp/$space start "$log" ip netns exec "$n$space" "$@"
+}
+
+stamp() { date +%s%N; }
+since() { echo $((($(stamp) - $1) / 1000000)); }
+
+# Who is there.
+
+port=4370
+echo "10.77.0.1:4370" >"$tmp/known"
+authority() { # I: start it; all know the first one's address and no other
+	echo "$port" >"$tmp/port$1"
+	begin "a$1" "a$1" sh -c 'exec lambda-authority "$@" <"$0"' \
+	    "$tmp/known" -q -r "$R" -l "10.77.0.$1:$port"
+	eval "a$1=$pid"
+}
+broker() { # I: its log is told from those of earlier ones by $2
+	begin "h$1" "broker$1${2:-}" sh -c 'exec lambda-broker -q -l "$1" <"$0"' \
+	    "$tmp/known" "10.77.0.1$1:4371"
+	eval "b$1=$pid"
+}
+# A listener of module M on host I; its workers double a number and name the
+# module, and count themselves.
+listen() { # M I [CAPACITY]
+	begin "h$2" "l$1.$2" lambda-listener -q -c "${3:-2}" -w line \
+	    -l "10.77.0.1$2:0" "m$1" "$top/t/slot" -l 20 \
+	    "$tmp/m$1.h$2.slots" "${3:-2}" "m$1"
+}
+begin_all() {
+	for i in 5 4 3 2 1; do authority "$i"; done
+	for i in 1 2 3 4 5 6; do broker "$i"; done
+	for i in 1 2 3 4 5 6; do
+		until_true 10 test -S "$tmp/h$i/broker" || fail "broker $i"
+	done
+	m=0
+	while [ "$m" -lt 20 ]; do
+		listen "$m" $((m % 3 + 1))
+		eval "l$m=$pid"
+		listen "$m" $((m % 3 + 4))
+		m=$((m + 1))
+	done
+	began=$(stamp)
+	until_true 30 whole || fail "the mesh is not whole"
+	until_true 10 linked ||
+	    fail "not every broker is linked to every authority"
+	echo "whole and linked after $(since "$began") ms"
+	rest "started"
+}
+
+# The mesh.
+
+ask() { # I WHAT: of authority I
+	on "a$1" lambda-ctl -A "10.77.0.$1:$(cat "$tmp/port$1")" "$2" 2>/dev/null
+}
+
+# placed I: the modules that authority I is to run an exchange for, by the hash,
+# are those that it runs one for
+placed() {
+	self=$(awk '$6 == 1 { print $4 }' "$tmp/linked$1")
+	ask "$1" modules | awk '$6 == 1 { print $2 }' | sort >"$tmp/named"
+	awk -v self="$self" '$8 == self { print $4 }' "$tmp/rows$1" | sort |
+	    cmp -s - "$tmp/named"
+}
+
+# whole: every live authority is linked to all others, all have the same list,
+# and each module has R exchanges, where they are to be
+whole() {
+	# shellcheck disable=SC2086
+	set -- $live
+	count=$#
+	want=$R
+	[ "$count" -lt "$R" ] && want=$count
+	for a; do
+		ask "$a" authorities >"$tmp/linked$a"
+		[ "$(wc -l <"$tmp/linked$a")" -eq "$count" ] || return 1
+		ask "$a" exchanges >"$tmp/rows$a"
+		awk '{ print $2, $4, $6 }' "$tmp/rows$a" | sort >"$tmp/list$a"
+		cmp -s "$tmp/list$1" "$tmp/list$a" || return 1
+		placed "$a" || return 1
+	done
+	[ "$(awk '{ print $2 }' "$tmp/list$1" | sort | uniq -c |
+	    awk -v r="$want" '$1 == r { n++ } END { print n + 0 }')" -eq \
+	    "$modules" ]
+}
+
+# linked: every broker is linked to every live authority
+linked() {
+	# shellcheck disable=SC2086
+	set -- $live
+	for h in 1 2 3 4 5 6; do
+		[ "$(on "h$h" lambda-ctl authorities | wc -l)" -eq $# ] ||
+		    return 1
+	done
+}
+
+# Orders: a line each, "module broker number sell left" or "module broker number
+# buy missing". One that is filled stands at no exchange.
+
+# orders: what the brokers have of their listeners and PLBs
+orders() {
+	# shellcheck disable=SC2086
+	set -- $live
+	ask "$1" peers >"$tmp/brokers"
+	for h in 1 2 3 4 5 6; do
+		id=$(awk -v a="10.77.0.1$h:" \
+		    'index($2, a) == 1 { print $4 }' "$tmp/brokers")
+		on "h$h" lambda-ctl orders | awk -v id="$id" '
+			$4 == "sell" { print $6, id, $2, "sell", $10 }
+			$4 == "buy" && $14 > 0 { print $6, id, $2, "buy", $14 }'
+	done | sort
+}
+
+# shown ADDRESS MODULE: what an exchange shows; what is reserved, too
+shown() {
+	on a1 lambda-ctl -A "$1" orders 2>/dev/null | awk -v m="$2" '
+		$1 == "sell" { print m, $4, $6, "sell", $8 }
+		$1 == "sell" && $10 != 0 { print m, "reserved", $10 }
+		$1 == "buy" { print m, $4, $2, "buy", $8 }' | sort
+}
+
+# each MODULE: the addresses of its exchanges
+each() {
+	# shellcheck disable=SC2086
+	set -- "$1" $live
+	ask "$2" exchanges | awk -v m="$1" '$4 == m { print $2 }'
+}
+
+# shows MODULE PATTERN N: each of its exchanges shows so many orders like it, and
+# there is one
+shows() {
+	each "$1" >"$tmp/each"
+	[ -s "$tmp/each" ] || return 1
+	while read -r at; do
+		[ "$(shown "$at" "$1" | grep -c "$2")" -eq "$3" ] || return 1
+	done <"$tmp/each"
+}
+
+# conserved: what brokers have is what each exchange of the module shows, of all
+# modules but the one that moves, and what is idle is all for sale
+conserved() {
+	# shellcheck disable=SC2086
+	set -- $live
+	whole || return 1
+	orders | grep -v "^${moving:-none} " >"$tmp/orders"
+	[ "$(awk '$4 == "buy" { n[$1] = -1 } $4 == "sell" && $5 == 2 { n[$1]++ }
+	    END { for (m in n) all += n[m] == 2
+	    print all + 0 }' "$tmp/orders")" -eq "$idle" ] || {
+		echo "$idle modules should be all for sale" >"$tmp/shown"
+		return 1
+	}
+	awk -v m="$moving" '$4 != m { print $2, $4 }' "$tmp/rows$1" \
+	    >"$tmp/exchanges"
+	while read -r at m; do
+		shown "$at" "$m" >"$tmp/shown"
+		grep "^$m " "$tmp/orders" | cmp -s - "$tmp/shown" || return 1
+	done <"$tmp/exchanges"
+}
+
+# rest WHAT: it comes to that
+rest() {
+	began=$(stamp)
+	until_true 30 conserved || fail "$1: of these orders:
+$(cat "$tmp/orders")
+shown of ${m:-some}:
+$(cat "$tmp/shown")"
+	echo "$1: every exchange shows what every host has after" \
+	    "$(since "$began") ms"
+}
+
+# Those who call.
+
+# filter NAME HOST OPTION...: a line of m0 in 20 ms, until it is finished
+filter() {
+	name=$1 host=$2
+	shift 2
+	begin "$host" "$name" sh -c 'out=$1; shift; i=0
+	    while [ ! -e "$out.stop" ]; do i=$((i + 1))
+		echo $i; sleep 0.02; done | lambda-call "$@" -L m0 >"$out.out"
+	    echo "status $?"' sh "$tmp/$name" "$@"
+	until_true 10 test -s "$tmp/$name.out" || fail "$name does not run"
+}
+sure() { # NAME WHAT: the filter goes on, and has not failed
+	was=$(wc -l <"$tmp/$1.out")
+	until_true 20 sh -c 'test "$(wc -l <"$0")" -gt "$1"' \
+	    "$tmp/$1.out" "$was" || fail "$2: the filter $1 stands"
+	if grep 'line [0-9]' "$tmp/$1.log"; then
+		fail "$2: lines of the filter $1 failed"
+	fi
+}
+finish() { # NAME: every line is answered, and rightly
+	touch "$tmp/$1.stop"
+	logged "$1" status 20
+	grep -q 'status 0' "$tmp/$1.log" || fail "the filter $1 failed"
+	awk '$1 != NR * 2 || $2 != "m0" { exit 1 }' "$tmp/$1.out" ||
+	    fail "wrong answers in $1"
+	echo "$1: $(wc -l <"$tmp/$1.out") lines, all right"
+}
+
+# busy NAME HOST OPTION... MODULE: a filter whose input never ends, so that it
+# uses all that it has, and wants more; in $pid
+busy() {
+	busy=$1 host=$2
+	shift 2
+	mkfifo "$tmp/$busy.in"
+	start "$busy.in" sh -c 'exec yes 21 >"$0"' "$tmp/$busy.in"
+	begin "$host" "$busy" sh -c 'exec lambda-call -q -L "$@" <"$0.in" \
+	    >"$0.out"' "$tmp/$busy" "$@"
+	until_true 10 test -s "$tmp/$busy.out" || fail "$busy does not run"
+}
+
+# callers NAME "HOST..." RETRIES MODULE...: one call after another on each of
+# these hosts, each with a buy of its own, until they are finished
+callers() {
+	calls=$1 hosts=$2
+	shift 2
+	for h in $hosts; do
+		begin "$h" "$calls.$h" sh -c 'out=$1 retries=$2; shift 2
+		    while [ ! -e "${out%.*}.stop" ]; do for m; do
+			began=$(date +%s%N)
+			answer=$(echo 21 | lambda-call -T 60 -R "$retries" "$m")
+			status=$?
+			ms=$((($(date +%s%N) - began) / 1000000))
+			echo "$ms $m $status $answer"
+		    done; done >"$out.calls"
+		    echo "status 0"' sh "$tmp/$calls.$h" "$@"
+	done
+	for h in $hosts; do
+		until_true 20 test -s "$tmp/$calls.$h.calls" ||
+		    fail "no call from $h is answered"
+	done
+}
+called() { # each call of theirs was answered, and rightly
+	touch "$tmp/$calls.stop"
+	for h in $hosts; do
+		logged "$calls.$h" status 90
+	done
+	cat "$tmp/$calls".*.calls >"$tmp/$calls"
+	awk '$3 != 0 || $4 != 42 || $5 != $2' "$tmp/$calls" >"$tmp/wrong"
+	[ ! -s "$tmp/wrong" ] ||
+	    fail "$calls: wrong calls, as ms, module, status, answer:
+$(cat "$tmp/wrong")"
+	echo "$calls: $(wc -l <"$tmp/$calls") calls from $hosts, all right," \
+	    "the longest $(sort -rn "$tmp/$calls" | sed 's/ .*//;q') ms"
+}

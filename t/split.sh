@@ -1,0 +1,136 @@
+#!/bin/sh
+# The mesh (t/mesh_lib.sh) is split 2 | 3 for $MESH_SPLIT seconds (20): packets
+# vanish, nothing is reset. Both sides go on, each with exchanges of its own,
+# and when it heals all of these sell the same capacity. No order is lost, and
+# none filled twice: a PLB never has more than it wants, a listener never runs
+# more than its capacity, and in the end every exchange shows what every host
+# has. R is 2, or what $1 says.
+. "$(dirname "$0")/lib.sh"
+R=${1:-2}
+. "$(dirname "$0")/mesh_lib.sh"
+
+silent=${MESH_SPLIT:-20} # seconds; a silent peer is dead after 15
+
+# plb HOST MODULE N: one that wants so much, and a client that uses it all
+plb() {
+	begin "$1" "$2.plb" lambda-plb -q -c "$3" "$2"
+	eval "plb_$2=$pid"
+	until_true 10 test -S "$tmp/$1/$2.plb" || fail "no PLB of $2"
+	busy "$2" "$1" -R 3 -s "$tmp/$1/$2.plb" "$2"
+	eval "client_$2=$pid"
+	begin "$1" "$2.watch" sh -c 'while [ ! -e "$0/watched" ]; do
+		lambda-ctl -A "$1" all | awk "\$1 == \"plb\" {
+		    print \$5 + \$7 + \$11, \$3 }" >>"$2"; sleep 0.1
+	    done; echo "status 0"' "$tmp" "$tmp/$1/$2.plb" "$tmp/$2.seen"
+}
+has() { # HOST MODULE N: what that PLB holds, and what it is about to get
+	[ "$(on "$1" lambda-ctl -A "$tmp/$1/$2.plb" all |
+	    awk '$1 == "plb" { print $5 + $7 + $11 }')" = "$3" ]
+}
+passed() { # HOST MODULE: what was passed on to it of fills, ever
+	on "$1" lambda-ctl orders |
+	    awk -v m="$2" '$4 == "buy" && $6 == m { print $16 }'
+}
+# lacks MODULE BUYS N AGE: so many buys stand at each of its exchanges, of which
+# each lacks N, and is at least so many ms old
+lacks() {
+	each "$1" >"$tmp/each"
+	[ -s "$tmp/each" ] || return 1
+	while read -r at; do
+		on a1 lambda-ctl -A "$at" orders >"$tmp/shown"
+		[ "$(awk -v n="$3" -v age="$4" '$1 == "buy" && $8 == n &&
+		    $16 >= age' "$tmp/shown" | grep -c .)" -eq "$2" ] || return 1
+		[ "$(grep -c ^buy "$tmp/shown")" -eq "$2" ] || return 1
+	done <"$tmp/each"
+}
+
+# Before: one PLB has what it wants of m8, a part of each listener. Another has
+# all of m9, and waits for more. On either side somebody waits for what nobody
+# publishes.
+begin_all
+idle=18
+plb h5 m8 3
+until_true 10 has h5 m8 3 || fail "no 3 of m8"
+plb h2 m9 6
+until_true 10 lacks m9 1 2 0 || fail "m9: not 4 of 6"
+modules=21
+waiting=
+for h in h3 h6; do
+	begin "$h" "waits.$h" sh -c 'echo 21 | lambda-call -q -T "$1" m20 \
+	    >"$0"' "$tmp/waits.$h.out" $((silent + 180))
+	waiting="$waiting $pid"
+done
+until_true 10 lacks m20 2 1 0 || fail "not two wait for m20"
+born=$(stamp)
+rest "before"
+
+# What is in flight across the split is lost with it, so calls are retried.
+moving=m0 idle=17
+filter left h1 -R 3
+filter right h5 -R 3
+callers split "h2 h3 h4 h6" 3 m0 m1 m2 m3 m4 m5 m6 m7
+both=$live
+began=$(stamp)
+ip -n "$n" link set cable0 down
+for live in "1 2" "3 4 5"; do
+	until_true 40 whole || fail "side $live of the split is not whole"
+	echo "authorities $live, silence about them: whole after" \
+	    "$(since "$began") ms"
+done
+over() {
+	[ "$(since "$began")" -ge $((silent * 1000)) ]
+}
+until_true $((silent + 10)) over
+for live in "1 2" "3 4 5"; do
+	until_true 5 whole || fail "side $live of the split is whole no more"
+done
+sure left "split"
+sure right "split"
+live=$both
+began=$(stamp)
+ip -n "$n" link set cable0 up
+until_true 40 whole || fail "not whole after the split healed"
+until_true 20 linked || fail "brokers not linked after the split healed"
+echo "whole after the split healed: $(since "$began") ms"
+sure left "healed"
+sure right "healed"
+called
+rest "healed"
+finish left
+finish right
+moving='' idle=18
+rest "without the filters"
+
+# What was wanted before is wanted still, is as old as it is, and is got once.
+until_true 10 has h5 m8 3 || fail "the PLB of m8 has not what it had"
+until_true 10 lacks m9 1 2 0 || fail "m9 after the split: $(cat "$tmp/shown")"
+lacks m20 2 1 "$(since "$born")" ||
+    fail "m20 after the split: $(cat "$tmp/shown")"
+# Of two that join, one a side, all exchanges sell what it lacks, each for itself.
+was=$(passed h2 m9)
+listen 9 6 1
+until_true 10 has h2 m9 5 || fail "m9 has not got one more"
+listen 9 3 3
+until_true 10 has h2 m9 6 || fail "m9 has not got all six"
+listen 20 1 1
+for pid in $waiting; do
+	wait "$pid" || fail "who waited for m20 is not answered"
+done
+for h in h3 h6; do
+	same "$(cat "$tmp/waits.$h.out")" "42 m20"
+done
+rest "filled"
+same "$(passed h2 m9)" $((was + 2))
+touch "$tmp/watched"
+for m in m8 m9; do
+	logged "$m.watch" status
+	awk '$1 > $2 { print; exit 1 }' "$tmp/$m.seen" ||
+	    fail "the PLB of $m has more than it wants"
+	eval "stop \$client_$m; stop \$plb_$m"
+	same "$(sort -u "$tmp/$m.out")" "42 $m"
+	echo "$m: $(wc -l <"$tmp/$m.out") lines, all right"
+done
+idle=20
+rest "in the end"
+within "$tmp"/*.slots
+echo passed
