@@ -186,6 +186,7 @@ broker_gone(struct exchange *x, struct peer *p)
 	}
 	while (!chain_empty(&p->reserves)) {
 		r = CHAIN_OWNER(p->reserves.next, struct reserve, of_broker);
+		m->totals.lost += r->quantity;
 		reserve_less(m, r, r->quantity);
 	}
 	x->brokers--;
@@ -274,7 +275,7 @@ expire(struct market *m, int64_t now)
 	struct reserve *r;
 
 	while ((r = reserve_oldest(&m->reserves)) != NULL && r->until <= now) {
-		m->totals.expired++;
+		m->totals.expired += r->quantity;
 		reserve_less(m, r, r->quantity);
 	}
 }

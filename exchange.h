@@ -68,7 +68,12 @@ struct exchange_totals {
 	uint64_t quantity, reserved; /* of all sells */
 	uint64_t missing;	   /* of all buys, less what was filled */
 	uint64_t matches;	   /* fills' sellers since the start */
-	uint64_t expired;	   /* reservations that ended by time */
+	/* What these were for: it is reserved still, or has ended so. */
+	uint64_t filled;
+	uint64_t settled;	   /* a sell named it */
+	uint64_t released;
+	uint64_t lost;		   /* with its buyer's broker, or its sell */
+	uint64_t expired;	   /* nothing was heard of it in time */
 };
 void exchange_totals(const struct exchange *, struct exchange_totals *);
 

@@ -53,8 +53,10 @@ settle(struct market *m, const struct sell *s, struct slice list)
 		if (!id_equal(&item.exchange, &m->own))
 			continue;
 		r = reserve_find(&m->reserves, item.counter);
-		if (r != NULL && r->sell == s)
-			reserve_less(m, r, r->quantity);
+		if (r == NULL || r->sell != s)
+			continue;
+		m->totals.settled += r->quantity;
+		reserve_less(m, r, r->quantity);
 	}
 }
 
@@ -252,6 +254,7 @@ exchange_release(struct exchange *x, int64_t now, struct peer *p,
 			buy_exclude(m, order_buy(o), r->sell);
 		if (item.quantity == 0 || item.quantity > r->quantity)
 			item.quantity = r->quantity;
+		m->totals.released += item.quantity;
 		reserve_less(m, r, (uint32_t)item.quantity);
 	}
 	return match_run(m, now);

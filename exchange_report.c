@@ -5,7 +5,8 @@
 #define TEXT_MAX 512 /* of attributes or constraints, printed */
 
 /* exchange - module NAME instance ID state standing|retiring sells COUNT buys
- * COUNT quantity SUM reserved SUM missing SUM matches COUNT */
+ * COUNT quantity SUM reserved SUM missing SUM matches COUNT; then how much was
+ * filled since the start, and of that settled, released, lost, expired */
 static void
 report_exchange(const struct exchange *x, struct report *r)
 {
@@ -13,13 +14,17 @@ report_exchange(const struct exchange *x, struct report *r)
 	char id[ID_TEXT];
 
 	report_row(r, "exchange - module %.*s instance %s state %s sells %llu "
-	    "buys %llu quantity %llu reserved %llu missing %llu matches %llu",
+	    "buys %llu quantity %llu reserved %llu missing %llu matches %llu "
+	    "filled %llu settled %llu released %llu lost %llu expired %llu",
 	    (int)x->module_len, (const char *)x->module,
 	    id_print(&x->market.own, id),
 	    x->market.closed ? "retiring" : "standing",
 	    (unsigned long long)t->sells, (unsigned long long)t->buys,
 	    (unsigned long long)t->quantity, (unsigned long long)t->reserved,
-	    (unsigned long long)t->missing, (unsigned long long)t->matches);
+	    (unsigned long long)t->missing, (unsigned long long)t->matches,
+	    (unsigned long long)t->filled, (unsigned long long)t->settled,
+	    (unsigned long long)t->released, (unsigned long long)t->lost,
+	    (unsigned long long)t->expired);
 }
 
 /* sell SELLER broker ID order NUMBER quantity STATED reserved OF-IT

@@ -231,6 +231,7 @@ sell_end(struct market *m, struct sell *s)
 		r = CHAIN_OWNER(s->reserves.next, struct reserve, of_sell);
 		s->reserved -= r->quantity;
 		m->totals.reserved -= r->quantity;
+		m->totals.lost += r->quantity;
 		reserve_end(&m->reserves, r);
 	}
 	assert(s->reserved == 0);

@@ -137,6 +137,7 @@ serve(struct market *m, int64_t now, struct buy *b, int *served)
 	*served = f.filled > 0;
 	if (*served) {
 		b->filled += f.filled;
+		m->totals.filled += f.filled;
 		buy_account(m, b);
 		buy_rank(m, b, now);
 	}

@@ -250,10 +250,12 @@ rows(const struct plb *p, struct report *r)
 	size_t i;
 
 	report_row(r, "plb wanted %llu tokens %llu in_flight %llu queued %zu "
-	    "connecting %llu",
+	    "connecting %llu connects %llu refused %llu",
 	    (unsigned long long)p->wanted, (unsigned long long)p->hold.tokens,
 	    (unsigned long long)p->hold.in_flight, p->queue.n,
-	    (unsigned long long)p->hold.asked);
+	    (unsigned long long)p->hold.asked,
+	    (unsigned long long)p->connects,
+	    (unsigned long long)p->refusals);
 	for (i = 0; i < p->hold.n; i++) {
 		c = &p->hold.channel[i];
 		if (c->state != HOLD_FREE)

@@ -12,6 +12,7 @@ plb_connect(struct plb *p, const struct hold_channel *c,
 {
 	struct msg m;
 
+	p->connects++;
 	memset(&m, 0, sizeof(m));
 	m.type = MSG_CONNECT;
 	m.u.connect.quantity = ask->quantity;
@@ -23,6 +24,13 @@ plb_connect(struct plb *p, const struct hold_channel *c,
 		m.u.connect.constraints = slice_of(p->constraints,
 		    p->constraints_len);
 	return outbox_send(&p->out, c->peer, &m);
+}
+
+static void
+be_refused(struct plb *p, const struct ask *ask)
+{
+	p->refusals++;
+	plb_release(p, ask);
 }
 
 void
@@ -151,7 +159,7 @@ plb_on_refuse(struct plb *p, int64_t now, uint32_t peer, const struct msg *m)
 	    (r = take_ask(p, c, &ask)) == -1)
 		return -1;
 	if (r == 1)
-		plb_release(p, &ask);
+		be_refused(p, &ask);
 	if (!p->fixed || r == 0)
 		return 0;
 	p->retry = now + RETRY_MS;
@@ -242,7 +250,7 @@ look_for_answers(struct plb *p, int64_t now, struct hold_channel *c)
 
 	while (c->asks > 0 && now - c->ask[0].at >= PLB_CONNECT_MS) {
 		hold_give_up(&p->hold, c, &ask);
-		plb_release(p, &ask);
+		be_refused(p, &ask);
 	}
 	if (c->overdue > 0 && is_empty(c))
 		close_channel(p, c);

@@ -66,6 +66,8 @@ struct plb {
 	int64_t bought;	      /* when a buy was last sent */
 	int64_t lacking;      /* since when something is missing; NEVER */
 	int64_t retry;	      /* fixed: no connect before this */
+	uint64_t connects;    /* ever sent */
+	uint64_t refusals;    /* of these: refused, or not answered in time */
 
 	struct trouble {
 		unsigned char *offers; /* the last: an encoded value, kept

@@ -166,6 +166,7 @@ test_settled(void **state)
 	assert_int_equal(totals().reserved, 1);
 	settle(A, 2, 1, 2);
 	assert_int_equal(totals().reserved, 0);
+	assert_int_equal(totals().settled, 2);
 }
 
 /* lacking = missing - (filled - settled), never below 0. */
@@ -213,6 +214,7 @@ test_cancel(void **state)
 	assert_int_equal(totals().sells, 0);
 	assert_int_equal(totals().reserved, 0);
 	assert_int_equal(totals().quantity, 0);
+	assert_int_equal(totals().lost, 1);
 	buy(A, 3, 1, 0);
 	assert_int_equal(filled(A, 3), 0);
 	settle(B, 50, 0, 1);
@@ -238,6 +240,8 @@ test_broker_lost(void **state)
 	assert_int_equal(totals().buys, 1);
 	assert_int_equal(totals().quantity, 3);
 	assert_int_equal(totals().reserved, 3);
+	assert_int_equal(totals().filled, 10);
+	assert_int_equal(totals().lost, 7);
 	down(A);
 	assert_int_equal(totals().sells + totals().buys, 0);
 	assert_int_equal(totals().reserved, 0);
@@ -265,6 +269,7 @@ test_reservation_expires(void **state)
 	tick();
 	assert_int_equal(filled(B, 2), 1);
 	assert_int_equal(totals().reserved, 1);
+	assert_int_equal(totals().expired, 1);
 }
 
 static void
@@ -298,6 +303,7 @@ test_release(void **state)
 	assert_int_equal(totals().reserved, 2);
 	release(B, ORDER_NONE, 3, 0);
 	assert_int_equal(totals().reserved, 1);
+	assert_int_equal(totals().released, 5);
 }
 
 static void

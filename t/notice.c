@@ -369,7 +369,8 @@ test_inspect(void **state)
 	assert_int_equal(inspect(""), 1);
 	assert_row(0, "exchange - module calc instance 4d0000555555555555555555"
 	    "55555555 state standing sells 1 buys 1 quantity 3 reserved 3"
-	    " missing 4 matches 2");
+	    " missing 4 matches 2 filled 3 settled 0 released 0 lost 0 "
+	    "expired 0");
 	assert_row(1, sell_row);
 	assert_row(2, "buy 9 broker 02000055555555555555555555555555 missing 5"
 	    " lacking 4 filled 1 settled 0 held 0 age_ms 12 constraints"

@@ -382,17 +382,29 @@ test_offers(void **state)
 static void
 test_inspect(void **state)
 {
+	static const char us[] = "plb wanted 3 tokens 1 in_flight 0 queued 0 "
+	    "connecting 0 connects 3 refused 2";
+	struct slice rows, row;
+	uint32_t one;
 	struct msg m;
 
 	(void)state;
-	fake_begin(1);
-	fake_channel(1, 1);
+	fake_begin(3);
+	one = fake_channel(1, 1);
+	fake_fill(1, 1, 2);
+	assert_int_equal(fake_refuse(one), 0);
+	fake_fill(1, 1, 3);
+	drive_wait(&fake, PLB_CONNECT_MS + PLB_IDLE_MS);
+	drive_forget(&fake);
 	drive_up(&fake, 70, ROLE_CTL, 0, "", "");
 	memset(&m, 0, sizeof(m));
 	m.type = MSG_INSPECT;
 	assert_int_equal(fake_say(70, &m), 0);
 	assert_true(drive_sent(&fake, 70, MSG_REPORT, &m));
-	assert_true(m.u.report.rows.len > 20);
+	rows = m.u.report.rows;
+	assert_int_equal(list_next(&rows, &row), 1);
+	assert_true(slice_is(row, us));
+	assert_int_equal(list_next(&rows, &row), 1);
 	fake_nothing();
 	assert_int_equal(fake_request(70, 1, "f"), -1);
 	drive_down(&fake, 70);

@@ -306,6 +306,8 @@ check(void)
 	CHECK(t.buys == nbuys && t.missing == missing);
 	CHECK(t.quantity == quantity && t.reserved == reserved);
 	CHECK(t.matches == matches);
+	CHECK(t.filled == reserved + t.settled + t.released + t.lost +
+	    t.expired);
 	world_steps++;
 }
 
