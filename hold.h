@@ -41,6 +41,7 @@ struct hold_channel {
 	size_t asks;
 	unsigned overdue; /* connects before them that we gave up on, and
 			     whose answers may still come */
+	unsigned refused; /* connects, since it granted one */
 	int waiting;	 /* buys stand unmet there */
 	int old;	 /* not of a version that is bought now */
 	int64_t empty;	 /* since when it holds nothing; INT64_MAX: it does */

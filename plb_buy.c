@@ -104,7 +104,9 @@ dial_seller(struct plb *p, const struct seller *s, struct hold_channel **out)
 
 /*
  * A seller that cannot be reached may be offered again each time that it sells,
- * which is as often as its other buyers have work. It is dialled seldom.
+ * which is as often as its other buyers have work. It is dialled seldom. One
+ * that refuses sells again at once; where it says that it has capacity, and
+ * grants none, that would never end.
  */
 void
 plb_avoid(struct plb *p, int64_t now, const struct id *seller)
@@ -135,8 +137,8 @@ take_seller(struct plb *p, struct ask *ask, const struct seller *s)
 	struct hold_channel *c = hold_seller(&p->hold, &s->seller);
 
 	if (plb_short(p) <= p->hold.asked || /* we want less by now */
-	    (c == NULL && (is_avoided(p, ask->at, &s->seller) ||
-	    dial_seller(p, s, &c) == -1)) ||
+	    is_avoided(p, ask->at, &s->seller) ||
+	    (c == NULL && dial_seller(p, s, &c) == -1) ||
 	    hold_ask(&p->hold, c, ask) == -1) {
 		plb_release(p, ask);
 		return;

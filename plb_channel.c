@@ -27,9 +27,12 @@ plb_connect(struct plb *p, const struct hold_channel *c,
 }
 
 static void
-be_refused(struct plb *p, const struct ask *ask)
+be_refused(struct plb *p, int64_t now, struct hold_channel *c,
+    const struct ask *ask)
 {
 	p->refusals++;
+	if (++c->refused >= PLB_REFUSALS && !p->fixed)
+		plb_avoid(p, now, &c->seller);
 	plb_release(p, ask);
 }
 
@@ -133,6 +136,7 @@ plb_on_demand(struct plb *p, int64_t now, uint32_t peer, const struct msg *m)
 
 	if (c == NULL || (r = take_ask(p, c, &ask)) == -1)
 		return -1;
+	c->refused = 0;
 	if (r == 1)
 		plb_settle(p, &ask);
 	if (r == 1 && p->fixed && m->u.demand.tokens < ask.quantity)
@@ -159,7 +163,7 @@ plb_on_refuse(struct plb *p, int64_t now, uint32_t peer, const struct msg *m)
 	    (r = take_ask(p, c, &ask)) == -1)
 		return -1;
 	if (r == 1)
-		be_refused(p, &ask);
+		be_refused(p, now, c, &ask);
 	if (!p->fixed || r == 0)
 		return 0;
 	p->retry = now + RETRY_MS;
@@ -250,7 +254,7 @@ look_for_answers(struct plb *p, int64_t now, struct hold_channel *c)
 
 	while (c->asks > 0 && now - c->ask[0].at >= PLB_CONNECT_MS) {
 		hold_give_up(&p->hold, c, &ask);
-		be_refused(p, &ask);
+		be_refused(p, now, c, &ask);
 	}
 	if (c->overdue > 0 && is_empty(c))
 		close_channel(p, c);

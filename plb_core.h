@@ -23,7 +23,8 @@ struct plb_client {
 	struct request_list own;
 };
 
-/* A seller that could not be reached is not dialled again before. */
+/* A seller that could not be reached, or refused again and again, is not tried
+ * again before. */
 struct plb_avoided {
 	struct id seller;
 	int64_t until;
@@ -101,7 +102,7 @@ void plb_settle(struct plb *, const struct ask *);
 /* It gave nothing: its exchange may offer the reservation to others, and is not
  * to offer us that seller before the seller says something new. */
 void plb_release(struct plb *, const struct ask *);
-/* The seller could not be reached. */
+/* Do not try the seller again for a while. */
 void plb_avoid(struct plb *, int64_t, const struct id *seller);
 int plb_on_fill(struct plb *, int64_t, uint32_t, const struct msg *);
 int plb_on_offers(struct plb *, int64_t, uint32_t, const struct msg *);

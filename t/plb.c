@@ -118,7 +118,7 @@ test_refused(void **state)
 	fake_fill(1, 8, 1);
 	one = fake_link(1);
 	drive_forget(&fake);
-	for (i = 1; i < 100; i++) {
+	for (i = 1; i < PLB_REFUSALS; i++) {
 		assert_int_equal(fake_refuse(one), 0);
 		fake_released(i);
 		fake_bought(8, 8 * i, 0);
@@ -127,6 +127,65 @@ test_refused(void **state)
 		fake_connected(one, 1, 8, i + 1);
 		fake_nothing();
 	}
+}
+
+static uint32_t
+refused_in_a_row(unsigned seller, unsigned n)
+{
+	uint32_t peer;
+	unsigned i;
+
+	fake_fill(seller, 8, 1);
+	peer = fake_link(seller);
+	for (i = 1; i < n; i++) {
+		assert_int_equal(fake_refuse(peer), 0);
+		fake_fill(seller, 8, i + 1);
+	}
+	assert_int_equal(fake_refuse(peer), 0);
+	drive_forget(&fake);
+	return peer;
+}
+
+/* A seller that always refuses what it offers again is asked seldom. */
+static void
+test_always_refused(void **state)
+{
+	uint32_t one;
+
+	(void)state;
+	fake_begin(8);
+	one = refused_in_a_row(1, PLB_REFUSALS);
+	fake_fill(1, 8, 20);
+	fake_released(20);
+	fake_bought(8, 8 * (PLB_REFUSALS + 1), 0);
+	fake_nothing();
+	/* Others are asked at once. */
+	fake_fill(2, 1, 21);
+	fake_connected(fake_link(2), 2, 1, 21);
+	drive_forget(&fake);
+	/* After a while it is, too, and once. */
+	drive_wait(&fake, PLB_AVOID_MS);
+	drive_forget(&fake);
+	fake_fill(1, 2, 22);
+	fake_connected(one, 1, 2, 22);
+	assert_int_equal(fake_refuse(one), 0);
+	fake_released(22);
+	fake_fill(1, 2, 23);
+	fake_released(23);
+	drive_forget(&fake);
+	/* What it grants then is the end of that. */
+	drive_wait(&fake, PLB_AVOID_MS);
+	drive_forget(&fake);
+	fake_fill(1, 2, 24);
+	fake_connected(one, 1, 2, 24);
+	assert_int_equal(fake_demand(one, 1), 0);
+	drive_forget(&fake);
+	fake_fill(1, 2, 25);
+	fake_connected(one, 1, 2, 25);
+	assert_int_equal(fake_refuse(one), 0);
+	drive_forget(&fake);
+	fake_fill(1, 2, 26);
+	fake_connected(one, 1, 2, 26);
 }
 
 static void
@@ -434,7 +493,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_buy), TEST(test_fill), TEST(test_same_seller),
-		TEST(test_refused), TEST(test_unreachable),
+		TEST(test_refused), TEST(test_always_refused),
+		TEST(test_unreachable),
 		TEST(test_dial_forgotten), TEST(test_connect_unanswered),
 		TEST(test_second_connect_unanswered), TEST(test_held_falls),
 		TEST(test_lost_connecting), TEST(test_broker_back),
