@@ -25,8 +25,9 @@
 #define PLB_WINDOW	 256	/* tokens a client gets at most */
 #define PLB_CONNECT_MS	 5000	/* a connect with no answer is a refusal */
 #define PLB_REFUSALS	 8	/* in a row, by one seller: it is avoided */
-#define PLB_AVOID_MS	 1000	/* a seller that cannot be reached, or always
-				   refuses, is tried again after */
+#define PLB_AVOID_MS	 1000	/* a seller that cannot be reached, does not
+				   answer or always refuses is tried again
+				   after */
 #define PLB_REFRESH_MS	 2000	/* an unmet buy is sent again */
 #define PLB_IDLE_MS	 1000	/* tokens unused for so long are given back
 				   while others wait */

@@ -26,12 +26,14 @@ plb_connect(struct plb *p, const struct hold_channel *c,
 	return outbox_send(&p->out, c->peer, &m);
 }
 
+/* One that does not answer is as good as out of reach: each other exchange may
+ * offer it, too, and each time 5 seconds would be lost. */
 static void
 be_refused(struct plb *p, int64_t now, struct hold_channel *c,
-    const struct ask *ask)
+    const struct ask *ask, int answered)
 {
 	p->refusals++;
-	if (++c->refused >= PLB_REFUSALS && !p->fixed)
+	if (!answered || ++c->refused >= PLB_REFUSALS)
 		plb_avoid(p, now, &c->seller);
 	plb_release(p, ask);
 }
@@ -163,7 +165,7 @@ plb_on_refuse(struct plb *p, int64_t now, uint32_t peer, const struct msg *m)
 	    (r = take_ask(p, c, &ask)) == -1)
 		return -1;
 	if (r == 1)
-		be_refused(p, now, c, &ask);
+		be_refused(p, now, c, &ask, 1);
 	if (!p->fixed || r == 0)
 		return 0;
 	p->retry = now + RETRY_MS;
@@ -254,7 +256,7 @@ look_for_answers(struct plb *p, int64_t now, struct hold_channel *c)
 
 	while (c->asks > 0 && now - c->ask[0].at >= PLB_CONNECT_MS) {
 		hold_give_up(&p->hold, c, &ask);
-		be_refused(p, now, c, &ask);
+		be_refused(p, now, c, &ask, 0);
 	}
 	if (c->overdue > 0 && is_empty(c))
 		close_channel(p, c);

@@ -23,8 +23,8 @@ struct plb_client {
 	struct request_list own;
 };
 
-/* A seller that could not be reached, or refused again and again, is not tried
- * again before. */
+/* A seller that could not be reached, did not answer, or refused again and
+ * again, is not tried again before. */
 struct plb_avoided {
 	struct id seller;
 	int64_t until;

@@ -270,6 +270,11 @@ test_connect_unanswered(void **state)
 	fake_closed(one);
 	fake_bought(8, 8, 0);
 	fake_nothing();
+	/* Another exchange may offer it still: it is not waited for again. */
+	fake_fill(1, 8, 8);
+	fake_released(8);
+	fake_bought(8, 16, 0);
+	fake_nothing();
 	/* What it says now is of no use, and no error. */
 	assert_int_equal(fake_demand(one, 8), 0);
 	fake_nothing();
@@ -303,6 +308,8 @@ test_second_connect_unanswered(void **state)
 	assert_int_equal(fake_reply(one, id, 1), 0);
 	fake_replied(0, 9);
 	/* It is answered late, and then again to what was asked after. */
+	drive_wait(&fake, PLB_AVOID_MS);
+	drive_forget(&fake);
 	fake_fill(1, 2, 6);
 	fake_connected(one, 1, 2, 6);
 	fake_nothing();
