@@ -303,7 +303,11 @@ pass(struct broker *b, const struct order *o, const struct place *p)
 	return outbox_send(&b->out, o->peer->handle, &m);
 }
 
-/* What comes for a number that is not open any more goes back whole. */
+/*
+ * What comes for a number that is not open any more goes back whole. No order is
+ * named, so that this one may be offered the seller again: what was taken instead
+ * may yet be refused.
+ */
 int
 broker_fill(struct broker *b, int64_t now, struct place *p,
     const struct msg_fill *f)
@@ -320,7 +324,7 @@ broker_fill(struct broker *b, int64_t now, struct place *p,
 		return -1;
 	while (item_next(&schema_seller, &list, &s) == 1)
 		divide(b, now, o, p, &s);
-	if (scratch_slice(&b->back).len > 0 && send_release(b, p, f->order,
+	if (scratch_slice(&b->back).len > 0 && send_release(b, p, ORDER_NONE,
 	    scratch_slice(&b->back)) == -1)
 		return -1;
 	if (o == NULL)

@@ -27,7 +27,7 @@
 #define ADDRESS_MAX 127
 #define REASON_MAX  1024
 #define ORDER_NONE  UINT64_MAX /* release: of an order that is not known any
-				  more */
+				  more, or may be offered the same again */
 #define OFFERS_MAX  16 /* sets of attributes in offers */
 #define LIST_MAX    65535 /* bytes of a list in a control message */
 

@@ -244,6 +244,36 @@ test_plb_releases(void **state)
 	scratch_free(&s);
 }
 
+/* What a PLB gave up it is not offered again before the seller sells anew; what
+ * was too much it is, since it may be refused the rest. */
+static void
+test_release_order(void **state)
+{
+	uint64_t number = market();
+	struct reservation r;
+	struct scratch s;
+	struct msg m;
+
+	(void)state;
+	fill(E1, number, 50, 5, 1);
+	fill(E2, number, 51, 5, 2);
+	assert_true(drive_sent(&d, E2, MSG_RELEASE, &m));
+	assert_true(m.u.release.order == ORDER_NONE);
+	m = message(MSG_RELEASE);
+	scratch_init(&s);
+	scratch_begin(&s, 1000);
+	r.exchange = drive_id(E1);
+	r.counter = 1;
+	r.quantity = 5;
+	scratch_item(&s, &schema_reservation, &r);
+	m.u.release.order = 7;
+	m.u.release.reservations = scratch_slice(&s);
+	assert_int_equal(drive_message(&d, PLB1, &m), 0);
+	assert_true(drive_sent(&d, E1, MSG_RELEASE, &m));
+	assert_int_equal(m.u.release.order, number);
+	scratch_free(&s);
+}
+
 static void
 test_notes(void **state)
 {
@@ -313,6 +343,7 @@ main(void)
 		TEST(test_plb_lost),
 		TEST(test_plb_cancels),
 		TEST(test_plb_releases),
+		TEST(test_release_order),
 		TEST(test_notes),
 		TEST(test_bad_orders),
 	};
