@@ -55,6 +55,7 @@ SCRIPTS =\
 	t/ctl.sh\
 	t/deadends.sh\
 	t/examples.sh\
+	t/fills.sh\
 	t/herd.sh\
 	t/hosts.sh\
 	t/inetd.sh\
@@ -159,6 +160,7 @@ HELPERS =\
 	t/activate\
 	t/epmdtalk\
 	t/listen\
+	t/puppet\
 	t/rows\
 	t/sim\
 	t/stranger\
@@ -394,6 +396,7 @@ H_LISTEN =	t/listen.o addr.o die.o net.o
 H_EPMDTALK =	t/epmdtalk.o t/talk.o addr.o buf.o epmd.o
 H_ACTIVATE =	t/activate.o addr.o die.o net.o
 H_STRANGER =	t/stranger.o addr.o die.o log.o msg.o msg_table.o net.o tlv.o
+H_PUPPET =	t/puppet.o launch.o lines.o $(PROTO) $(IO)
 H_ROWS =	t/rows.o msg_table.o
 H_SLOT =	t/slot.o
 T_WIRE =	t/wire.o t/golden.o t/hex.o t/sample.o msg.o msg_table.o rng.o\
@@ -602,6 +605,8 @@ t/epmdtalk: $(H_EPMDTALK)
 	$(LINK) $(H_EPMDTALK)
 t/activate: $(H_ACTIVATE)
 	$(LINK) $(H_ACTIVATE)
+t/puppet: $(H_PUPPET)
+	$(LINK) $(H_PUPPET)
 t/rows: $(H_ROWS)
 	$(LINK) $(H_ROWS)
 t/stranger: $(H_STRANGER)
@@ -1061,6 +1066,9 @@ t/plb_run.o: buf.h core.h level.h msg.h outbox.h plb.h slice.h t/drive.h\
 t/plb_switch.o: attrs.h buf.h core.h level.h msg.h outbox.h plb.h slice.h\
 	t/drive.h t/fake.h tlv.h
 t/proxies.o: addr.h attrs.h buf.h die.h msg.h proxies.h slice.h tlv.h
+t/puppet.o: addr.h buf.h chain.h conn.h core.h die.h gate.h hub.h launch.h\
+	level.h lines.h link.h log.h loop.h map.h msg.h net.h opt.h outbox.h peers.h\
+	rng.h run.h sha256.h slice.h strangers.h tlv.h
 t/replace.o: replace.h slice.h
 t/report.o: buf.h level.h msg.h outbox.h report.h scratch.h slice.h tlv.h
 t/requests.o: msg.h requests.h slice.h tlv.h

@@ -1,0 +1,526 @@
+#!/bin/sh
+# Fills: who may believe what of capacity that several exchanges sell at once.
+# Each part has a module, so exchanges and counters, of its own. Processes are
+# stopped so that what is on its way waits in their sockets, and killed then;
+# where no program can be made to do what it must not, a puppet does it. Then
+# the books must be right: every exchange shows what every listener has left,
+# nothing is reserved, no buy stands, and each token that was filled is
+# accounted for. There are 2 exchanges for each module, or $1.
+. "$(dirname "$0")/lib.sh"
+
+need ps
+helper puppet
+R=${1:-2}
+
+# What takes no longer than this many seconds comes at once: it waits for
+# nothing that is done every 5 seconds, or given up after 5 or 15.
+soon=3
+
+stamp() { date +%s%N; }
+since() { echo $((($(stamp) - $1) / 1000000)); }
+
+# Authorities, the first known to all; brokers, of who sells and who buys.
+: >"$tmp/known"
+authorities=
+while [ "$(wc -l <"$tmp/known")" -lt "$R" ]; do
+	i=$(wc -l <"$tmp/known")
+	start "authority$i" sh -c 'exec lambda-authority -r "$1" \
+	    -l 127.0.0.1:0 <"$0"' "$tmp/known" "$R"
+	authorities="$authorities $pid"
+	address "authority$i" >>"$tmp/known" || exit 1
+done
+first=$(head -n 1 "$tmp/known")
+broker() { # NAME: its socket is $tmp/NAME
+	start "$1" sh -c 'exec lambda-broker -b "$0/$1" -l 127.0.0.1:0 \
+	    <"$0/known"' "$tmp" "$1"
+	until_true 10 lambda-ctl -b "$tmp/$1" authorities || fail "no broker $1"
+}
+broker sellers
+sellers=$pid
+broker buyers
+buyers=$pid
+
+# listen MODULE NAME CAPACITY [OPTION...]: a listener; `at NAME' is where
+listen() {
+	module=$1 name=$2 capacity=$3
+	shift 3
+	start "$name" lambda-listener -b "$tmp/sellers" -c "$capacity" "$@" \
+	    "$module" cat
+}
+at() {
+	logged "$1" 'publishing .* at'
+	sed -n 's/.*publishing [^ ]* at \([^,]*\).*/\1/p' "$tmp/$1.log" |
+	    head -n 1
+}
+
+# buy MODULE NAME CAPACITY OPTION...: a PLB, which is asked at $tmp/NAME
+buy() {
+	module=$1 name=$2 capacity=$3
+	shift 3
+	start "$name" lambda-plb -s "$tmp/$name" -c "$capacity" "$@" "$module"
+}
+
+# puppet NAME ROLE dial|listen ADDRESS: what it hears is in $tmp/NAME.out, and
+# `say NAME' has it say the rest
+puppet() {
+	mkfifo "$tmp/$1.in"
+	start "$1" sh -c 'exec "$0/t/puppet" "$3" "$4" "$5" <>"$1/$2.in" \
+	    >"$1/$2.out"' "$top" "$tmp" "$@"
+}
+say() {
+	name=$1
+	shift
+	echo "$*" >"$tmp/$name.in"
+}
+offer() { # MODULE NAME: a sell of 4, to be had of a puppet that listens
+	where=$(address "$2") || exit 1
+	echo "1 sell order 1 module $1 quantity 4 contact ( address $where )"
+}
+heard() { # NAME PATTERN
+	until_true 10 grep -q -e "$2" "$tmp/$1.out" ||
+	    fail "the puppet $1 did not hear: $2"
+}
+
+# value KEY: of rows of lambda-ctl
+value() {
+	awk -v k="$1" '{ for (i = 2; i < NF; i++)
+	    if ($i == k) { print $(i + 1); next } }'
+}
+# plb NAME KEY: of a PLB; holds NAME KEY VALUE: it is that
+plb() {
+	lambda-ctl -A "$tmp/$1" all | grep '^plb ' | value "$2"
+}
+holds() {
+	[ "$(plb "$1" "$2")" = "$3" ]
+}
+# of NAME ADDRESS: the tokens that a PLB holds of a seller
+of() {
+	lambda-ctl -A "$tmp/$1" all | grep "^channel $2 " | value tokens
+}
+
+# exchanges MODULE: where they are, in $tmp/MODULE.at, once there are R
+found() {
+	lambda-ctl -A "$first" exchanges | awk -v m="$1" \
+	    '$2 != "-" && $4 == m { print $2 }' >"$tmp/$1.at"
+	[ "$(wc -l <"$tmp/$1.at")" -eq "$R" ]
+}
+exchanges() {
+	until_true 10 found "$1" || fail "$1: there are not $R exchanges"
+}
+# book MODULE KEY: what each says; each MODULE KEY VALUE: all say that; total
+# MODULE KEY: of all
+book() {
+	while read -r exchange; do
+		lambda-ctl -A "$exchange" exchanges || echo gone
+	done <"$tmp/$1.at" | value "$2"
+}
+each() {
+	[ "$(book "$1" "$2" | grep -cx "$3")" -eq "$R" ]
+}
+total() {
+	book "$1" "$2" | awk '{ n += $1 } END { print n + 0 }'
+}
+wait_each() { # MODULE KEY VALUE [SECONDS]
+	until_true "${4:-10}" each "$1" "$2" "$3" ||
+	    fail "$1: not $2 $3: $(book "$1" "$2" | tr '\n' ' ')"
+}
+
+# right MODULE LEFT: the books are right, and so much is left
+right() {
+	lambda-ctl -b "$tmp/sellers" orders | awk -v m="$1" \
+	    '$4 == "sell" && $6 == m { print $2, $10 }' | sort >"$tmp/sold"
+	[ "$(awk '{ n += $2 } END { print n + 0 }' "$tmp/sold")" -eq "$2" ] ||
+	    return 1
+	while read -r exchange; do
+		lambda-ctl -A "$exchange" all >"$tmp/shown" || return 1
+		awk '$1 == "sell" { print $6, $8 }' "$tmp/shown" | sort |
+		    cmp -s - "$tmp/sold" || return 1
+		awk '$1 == "exchange" {
+			for (i = 3; i < NF; i++) v[$i] = $(i + 1)
+			exit v["reserved"] || v["buys"] || v["filled"] != \
+			    v["settled"] + v["released"] + v["lost"] + \
+			    v["expired"] }' "$tmp/shown" || return 1
+	done <"$tmp/$1.at"
+}
+settle() { # MODULE LEFT WHAT: it comes to that, soon
+	began=$(stamp)
+	until_true "$soon" right "$1" "$2" ||
+	    fail "$3: the books of $1 are wrong: sold $(cat "$tmp/sold")," \
+		"an exchange shows $(cat "$tmp/shown")"
+	echo "$3: the books are right after $(since "$began") ms"
+}
+
+# hush MODULE STOP|CONT: its exchanges
+hush() {
+	for authority in $authorities; do
+		# shellcheck disable=SC2046 # none, or some
+		kill "-$2" $(children "$authority" " $1") 2>/dev/null
+	done
+}
+# at_buyers MODULE KEY VALUE: the order at the buyers' broker
+at_buyers() {
+	[ "$(lambda-ctl -b "$tmp/buyers" orders | grep " module $1 " |
+	    value "$2")" = "$3" ]
+}
+# meet MODULE: the buyers' broker links to its exchanges, by an order that
+# nothing fits, and stays linked for 10 seconds
+linked() {
+	[ "$(lambda-ctl -b "$tmp/buyers" exchanges |
+	    grep -c " module $1 .* state linked")" -eq "$R" ]
+}
+meet() {
+	buy "$1" "meet$1" 1 -V 9 -b "$tmp/buyers"
+	until_true 10 linked "$1" || fail "not linked to the exchanges of $1"
+	stop "$pid"
+}
+# catch MODULE NAME N: a PLB that is stopped between fill and connect: it wants
+# N, and its broker has passed that on to it; in $caught
+catch() {
+	meet "$1"
+	hush "$1" STOP
+	buy "$1" "$2" "$3" -b "$tmp/buyers"
+	caught=$pid
+	until_true 10 at_buyers "$1" lacking "$3" || fail "$2 bought nothing"
+	kill -STOP "$caught"
+	hush "$1" CONT
+	until_true 10 at_buyers "$1" passed "$3" || fail "$2 is passed nothing"
+	at_buyers "$1" settled 0 || fail "$2 was not stopped in time"
+}
+
+# The buyers' broker is stopped, so that every exchange fills the order before
+# it looks: all of them sell the same capacity, and it is bought once.
+buy twice p1 4 -b "$tmp/buyers"
+p1=$pid
+exchanges twice
+wait_each twice missing 4
+kill -STOP "$buyers"
+listen twice l1 4
+wait_each twice reserved 4
+kill -CONT "$buyers"
+settle twice 0 "sold $R times"
+same "$(total twice filled) $(total twice settled)" "$((4 * R)) 4"
+same "$(total twice released)" $((4 * R - 4))
+same "$(plb p1 tokens) $(plb p1 connects) $(plb p1 refused)" '4 1 0'
+stop "$p1"
+
+# Eighteen sellers of one token in three zones. A puppet sees the fills: of
+# three tokens, one of each zone; of eighteen, 16 sellers at a time at most. It
+# goes, and what it was filled is released.
+i=0
+while [ "$i" -lt 18 ]; do
+	i=$((i + 1))
+	listen many "many$i" 1 -q -t "zone=z$((i % 3))"
+done
+exchanges many
+wait_each many quantity 18
+seen() { # N sellers
+	[ "$(grep -o 'quantity 1' "$tmp/eye$1.out" | wc -l)" -eq "$1" ]
+}
+for n in 3 18; do
+	puppet "eye$n" plb dial "$tmp/buyers"
+	heard "eye$n" 'up broker'
+	say "eye$n" "1 buy order 1 module many missing $n"
+	until_true 10 at_buyers many passed "$n" || fail "$n are not filled"
+	until_true 10 seen "$n" || fail "not $n: $(cat "$tmp/eye$n.out")"
+	stop "$pid"
+	settle many 18 "a buyer of $n has gone"
+done
+same "$(grep fill "$tmp/eye3.out" | grep -o 'zone=z.' | sort -u | wc -l)" 3
+awk '$2 == "fill" { n = gsub(/ seller /, ""); if (n > 16) exit 1 }' \
+    "$tmp/eye18.out" || fail "more than 16 sellers in a fill"
+wait_each many lost 0
+same "$(total many settled)" 0
+
+# Each exchange draws 8 of the 18. What the order does not lack is released at
+# once, while nothing is settled: reserved are the 8 sellers that were passed
+# on, and no other. The order stands until they are settled, and lacks nothing.
+filled=$(total many filled)
+released=$(total many released)
+catch many p2 8
+drawn() {
+	[ "$(total many filled)" -eq $((filled + 8 * R)) ]
+}
+until_true 10 drawn || fail "not each exchange filled all"
+reserved() {
+	while read -r exchange; do
+		lambda-ctl -A "$exchange" orders
+	done <"$tmp/many.at" | awk '$1 == "sell" && $10 > 0 { print $2 }' |
+	    sort -u | wc -l
+}
+unused() {
+	[ "$(reserved)" -eq 8 ] && [ "$(total many released)" -gt "$released" ]
+}
+until_true "$soon" unused || fail "$(reserved) sellers are reserved, not 8"
+wait_each many buys 1
+wait_each many missing 0
+kill -CONT "$caught"
+settle many 10 "what was not used"
+same "$(total many settled)" 8
+same "$(plb p2 tokens) $(plb p2 connects)" '8 8'
+stop "$caught"
+settle many 18 "all returned"
+
+# A buyer that is killed between fill and connect; then the broker of one, while
+# the fills wait in its own socket, and while they wait in the buyer's. Nothing
+# is left behind: what they were filled is sold to others at once.
+catch many p3 8
+wait_each many missing 0
+kill -9 "$caught"
+settle many 18 "a buyer killed"
+same "$(total many settled) $(total many lost)" '8 0'
+
+buy killed p4 4 -b "$tmp/buyers"
+p4=$pid
+exchanges killed
+wait_each killed missing 4
+kill -STOP "$buyers"
+listen killed l2 4
+wait_each killed reserved 4
+kill -9 "$buyers"
+settle killed 4 "a broker killed with fills unread"
+each killed lost 4 || fail "not 4 lost: $(book killed lost)"
+buy killed p5 4 -b "$tmp/sellers"
+p5=$pid
+until_true "$soon" holds p5 tokens 4 || fail "another buyer did not get them"
+stop "$p5"
+settle killed 4 "and returned"
+broker buyers
+buyers=$pid
+until_true 10 holds p4 tokens 4 || fail "p4 has $(plb p4 tokens)"
+settle killed 0 "bought through the new broker"
+stop "$p4"
+settle killed 4 "and returned"
+
+catch killed p6 4
+lost=$(total killed lost)
+wait_each killed reserved 4
+kill -9 "$buyers"
+settle killed 4 "a broker killed with fills passed on"
+same "$(total killed lost)" $((lost + 4 * R))
+kill -CONT "$caught"
+until_true 10 holds p6 tokens 4 || fail "the buyer did not use its fill"
+broker buyers
+buyers=$pid
+settle killed 0 "its buyer found a new broker"
+same "$(plb p6 tokens)" 4
+stop "$caught"
+settle killed 4 "and returned"
+
+# The seller is: the buyer buys elsewhere.
+listen gone l3 4
+l3=$pid
+exchanges gone
+wait_each gone quantity 4
+catch gone p7 4
+wait_each gone reserved 4
+kill -9 "$l3"
+wait_each gone lost 4 "$soon"
+wait_each gone sells 0
+listen gone l4 4
+wait_each gone quantity 4
+kill -CONT "$caught"
+logged p7 'unable to reach the seller'
+until_true 10 holds p7 tokens 4 || fail "no other seller was found"
+settle gone 0 "bought elsewhere"
+same "$(of p7 "$(at l4)")" 4
+stop "$caught"
+settle gone 4 "and returned"
+
+# take NAME LISTENER N: N tokens of it, past the exchanges. They do not hear of
+# it while the sellers' broker is stopped, and sell what is not there any more.
+take() {
+	buy refused "$1" "$3" -x "$(at "$2")"
+	until_true 10 holds "$1" tokens "$3" || fail "$1 has not $3 of $2"
+}
+listen refused l5 4
+listen refused l6 4
+exchanges refused
+wait_each refused quantity 8
+# One is left of l5, and it is granted; the other is refused, and bought of l6.
+# Then none is.
+for n in 3 4; do
+	kill -STOP "$sellers"
+	take "taker$n" l5 "$n"
+	taker=$pid
+	buy refused "late$n" 4 -b "$tmp/buyers"
+	late=$pid
+	until_true "$soon" holds "late$n" tokens 4 ||
+	    fail "refused, and has $(plb "late$n" tokens)"
+	each refused quantity 8 || fail "the exchanges knew better"
+	kill -CONT "$sellers"
+	settle refused $((4 - n)) "$n of 4 were gone"
+	same "$(of "late$n" "$(at l6)")" "$n"
+	[ "$(plb "late$n" connects)" -le $((2 + 2 * R)) ] ||
+	    fail "$(plb "late$n" connects) connects for 4 tokens"
+	[ "$n" -ne 4 ] || [ "$(plb late4 refused)" -gt 0 ] ||
+	    fail "nothing was refused"
+	stop "$late"
+	stop "$taker"
+	settle refused 8 "and returned"
+done
+
+# A reservation of which nothing is heard ends after 15 seconds: a puppet is
+# filled, and lives on. Another buyer waits for it meanwhile; see below.
+listen late l7 4
+exchanges late
+wait_each late quantity 4
+meet late
+puppet idler plb dial "$tmp/buyers"
+heard idler 'up broker'
+say idler 1 buy order 1 module late missing 4
+heard idler fill
+wait_each late reserved 4
+filled_at=$(stamp)
+buy late p8 4 -b "$tmp/sellers"
+wait_each late missing 4
+
+# The only seller has nothing, and the exchanges do not know: each of them
+# offers it until it is refused, and then no more. It is had once there is some.
+listen loop l8 4
+exchanges loop
+wait_each loop quantity 4
+kill -STOP "$sellers"
+buy loop taker 4 -x "$(at l8)"
+taker=$pid
+until_true 10 holds taker tokens 4 || fail "l8 is not taken"
+buy loop p9 4 -b "$tmp/buyers"
+p9=$pid
+refused() { # NAME N: it was, at least so often
+	[ "$(plb "$1" refused)" -ge "$2" ]
+}
+until_true 10 refused p9 1 || fail "p9 is not refused"
+over() { # STAMP SECONDS
+	[ "$(since "$1")" -ge $(($2 * 1000)) ]
+}
+began=$(stamp)
+until_true 10 over "$began" 4 # the buy is sent again twice
+n=$(plb p9 connects)
+[ "$n" -le $((2 * R)) ] || fail "$n connects to who has nothing"
+each loop quantity 4 || fail "the exchanges knew better"
+wait_each loop missing 4
+wait_each loop reserved 0
+echo "nothing but refusals: $n connects, $(total loop matches) fills in 4 s"
+kill -CONT "$sellers"
+wait_each loop quantity 0
+stop "$taker"
+until_true 10 holds p9 tokens 4 || fail "p9 has $(plb p9 tokens)"
+settle loop 0 "had in the end"
+stop "$p9"
+
+# A seller that refuses, and says at once, and ten times a second, that it has
+# capacity: it is asked seldom. What another one has is bought at once.
+puppet miser channel listen 127.0.0.1:0
+puppet boast listener dial "$tmp/sellers"
+heard boast 'up broker'
+offer=$(offer always miser) || exit 1
+say boast "$offer"
+start refusing sh -c 'tail -n +1 -f "$0/miser.out" |
+    while read -r peer what rest; do
+	[ "$what" = connect ] || continue
+	echo "$peer refuse reason never" >"$0/miser.in"
+	echo "$1" >"$0/boast.in"
+    done' "$tmp" "$offer"
+start boasting sh -c 'while sleep 0.1; do echo "$1" >"$0/boast.in"; done' \
+    "$tmp" "$offer"
+exchanges always
+wait_each always quantity 4
+buy always p10 4 -b "$tmp/buyers"
+until_true 10 refused p10 3 || fail "p10 is not refused: $(plb p10 connects)"
+began=$(stamp)
+until_true 10 over "$began" 4
+n=$(grep -c connect "$tmp/miser.out")
+echo "refused again and again: $n connects in 4 s"
+[ "$n" -ge 3 ] && [ "$n" -le 20 ] || fail "$n connects in 4 s"
+listen always l9 4
+until_true 10 holds p10 tokens 4 || fail "p10 has $(plb p10 tokens)"
+same "$(of p10 "$(at l9)")" 4
+
+# A seller that does not answer has refused after 5 seconds, and is left. What
+# was to come from it comes from another.
+puppet mute channel listen 127.0.0.1:0
+puppet front listener dial "$tmp/sellers"
+heard front 'up broker'
+say front "$(offer mute mute)"
+listen mute l10 4
+exchanges mute
+wait_each mute quantity 8
+began=$(stamp)
+buy mute p11 4 -b "$tmp/buyers"
+heard mute 'connect quantity 2'
+until_true 10 holds p11 tokens 2 || fail "p11 has $(plb p11 tokens)"
+same "$(plb p11 connecting)" 2
+until_true 15 holds p11 tokens 4 || fail "p11 has $(plb p11 tokens) of 4"
+over "$began" 5 || fail "a connect was given up after $(since "$began") ms"
+echo "no answer: bought elsewhere after $(since "$began") ms"
+same "$(plb p11 refused)" 1
+heard mute '1 down'
+settle mute 4 "a seller that is mute"
+
+# Who holds 4 and needs 4 more of the same seller gets them, at once and on the
+# same channel.
+listen more l11 8
+l11=$pid
+exchanges more
+wait_each more quantity 8
+buy more taker2 4 -x "$(at l11)"
+taker2=$pid
+wait_each more quantity 4
+buy more p12 8 -b "$tmp/buyers"
+until_true 10 holds p12 tokens 4 || fail "p12 has $(plb p12 tokens)"
+wait_each more missing 4
+stop "$taker2"
+until_true "$soon" holds p12 tokens 8 || fail "p12 has $(plb p12 tokens) of 8"
+settle more 0 "4 and 4 more"
+same "$(of p12 "$(at l11)")" 8
+same "$(children "$l11" lambda-channel | wc -l)" 1
+
+# First come, first served, by the age of the order, whichever broker it is of
+# and though the exchanges have it anew; what nothing fits holds nobody up.
+cat >"$tmp/note" <<EOF
+#!/bin/sh
+echo "\$1" >>"$tmp/noted"
+until test -e "$tmp/end\$1"; do sleep 0.05; done
+EOF
+chmod +x "$tmp/note"
+call() { # NAME BROKER OPTION...
+	name=$1 socket=$tmp/$2
+	shift 2
+	start "$name" lambda-call -b "$socket" "$@" age "$name"
+}
+call unfit buyers -V 9
+exchanges age
+wait_each age buys 1
+call one buyers
+wait_each age buys 2
+call two sellers
+wait_each age buys 3
+call three buyers
+wait_each age buys 4
+cp "$tmp/age.at" "$tmp/age.was"
+hush age KILL
+renewed() {
+	found age && ! grep -qxF -f "$tmp/age.was" "$tmp/age.at"
+}
+until_true 20 renewed || fail "the exchanges are not started again"
+wait_each age buys 4
+start l12 lambda-listener -b "$tmp/sellers" -c 1 age "$tmp/note"
+left=3
+for name in one two three; do
+	until_true 20 grep -q . "$tmp/noted" || fail "$name is not served"
+	same "$(cat "$tmp/noted")" "$name"
+	# What it was filled a second time was offered to the others, and
+	# refused: they have their places still.
+	wait_each age buys "$left"
+	wait_each age reserved 0
+	rm "$tmp/noted"
+	touch "$tmp/end$name"
+	left=$((left - 1))
+done
+wait_each age missing 1
+
+# The puppet's, meanwhile.
+until_true 20 holds p8 tokens 4 || fail "p8 has $(plb p8 tokens)"
+over "$filled_at" 15 || fail "a reservation ended early"
+[ "$(total late expired)" -gt 0 ] || fail "no reservation has expired"
+! grep -q 'fill.*fill' "$tmp/idler.out" || fail "the idle one was filled again"
+echo passed
