@@ -4,22 +4,23 @@
 . "$(dirname "$0")/lib.sh"
 
 if grep -q '^0*1 ' /proc/net/if_inet6 2>/dev/null; then
-	third='-l [::1]:0'
+	any='-l 127.0.0.1:0 -l 127.0.0.2:0 -l [::1]:0'
 	places=3
 else
 	echo "no ::1 here: two IPv4 addresses only"
-	third=
+	any='-l 127.0.0.1:0 -l 127.0.0.2:0'
 	places=2
 fi
 
-authority() { # NAME: reads $tmp/all, and again at SIGHUP; its pid in $pid
+authority() { # NAME OPTIONS: reads $tmp/all, and again at SIGHUP
 	# shellcheck disable=SC2086
 	start "$1" sh -c 'all=$0; exec lambda-authority "$@" <"$all"' \
-	    "$tmp/all" -l 127.0.0.1:0 -l 127.0.0.2:0 $third
+	    "$tmp/all" $2
+}
+listens() { # NAME PLACES: it does; where, to that file
 	logged "$1" ready
-	sed -n 's/.*listening on \([0-9[][^ ]*\).*/\1/p' "$tmp/$1.log" \
-	    >"$tmp/$1.places"
-	same "$(grep -c . "$tmp/$1.places")" "$places"
+	sed -n 's/.*listening on \([0-9[][^ ]*\).*/\1/p' "$tmp/$1.log" >"$2"
+	same "$(grep -c . "$2")" "$places"
 }
 
 sockets() { # PID: how many it has
@@ -29,50 +30,92 @@ has() { # PID N
 	[ "$(sockets "$1")" -eq "$2" ]
 }
 
-knows() { # NAME N: asked at each of its addresses, it names N authorities
+# knows PLACES N: whoever is asked at each of these names N authorities
+knows() {
 	while read -r place; do
 		[ "$(lambda-ctl -A "$place" authorities | grep -c .)" -eq "$2" ] ||
 		    return 1
-	done <"$tmp/$1.places"
+	done <"$1"
+}
+
+# one_link NAME...: the processes $one and $two know each other, all that they
+# dialled is linked or given up, and one link remains, also by these logs
+one_link() {
+	knows "$tmp/one" 2 && knows "$tmp/two" 2 || return 1
+	for pid in "$one" "$two"; do
+		has "$pid" $((idle + 1)) || return 1
+	done
+	for who; do
+		up=$(grep -c 'linked to authority' "$tmp/$who.log")
+		down=$(grep -c 'lost authority' "$tmp/$who.log")
+		[ $((up - down)) -eq 1 ] || return 1
+	done
+}
+remains() { # NAME...
+	until_true 10 one_link "$@" ||
+	    fail "not one link: $(ls -l "/proc/$one/fd" "/proc/$two/fd")"
 }
 
 : >"$tmp/all"
-authority one
+authority one "$any"
 one=$pid
-authority two
+authority two "$any"
 two=$pid
-knows one 1 || fail "it knows others before it is told"
+listens one "$tmp/one"
+listens two "$tmp/two"
+knows "$tmp/one" 1 || fail "it knows others before it is told"
 idle=$(sockets "$one")
 
-cat "$tmp/one.places" "$tmp/two.places" >"$tmp/all"
+# One that is given its own addresses drops them.
+cat "$tmp/one" >"$tmp/all"
+kill -HUP "$one"
+itself() {
+	[ "$(grep -c 'it is ourselves' "$tmp/one.log")" -eq "$places" ]
+}
+until_true 10 itself || fail "it does not see that it is itself"
+until_true 10 has "$one" "$idle" || fail "it is linked to itself"
+knows "$tmp/one" 1 || fail "it knows itself as another"
+
+cat "$tmp/one" "$tmp/two" >"$tmp/all"
 kill -HUP "$one" "$two"
-for name in one two; do
-	until_true 10 knows "$name" 2 || fail "$name does not know two"
+remains one two
+
+# Started at the same instant, each dials the other at all its addresses.
+for i in 1 2 3 4 5; do
+	stop "$one"
+	stop "$two"
+	authority "one$i" "$(sed 's/^/-l /' "$tmp/one")"
+	one=$pid
+	authority "two$i" "$(sed 's/^/-l /' "$tmp/two")"
+	two=$pid
+	remains "one$i" "two$i"
 done
-# All that was dialled is linked or given up: one link remains.
-for pid in "$one" "$two"; do
-	until_true 10 has "$pid" $((idle + 1)) ||
-	    fail "not one link: $(ls -l "/proc/$pid/fd")"
-done
-for name in one two; do
-	up=$(grep -c 'linked to authority' "$tmp/$name.log")
-	down=$(grep -c 'lost authority' "$tmp/$name.log")
-	same "$((up - down))" 1
-done
+
+# One that comes back on other ports is one authority, and where it was is nobody.
+stop "$two" KILL
+authority back "$any"
+two=$pid
+listens back "$tmp/two"
+remains back
+lambda-ctl -A "$(head -n 1 "$tmp/one")" authorities >"$tmp/told"
+same "$(grep -c 'self 1' "$tmp/told")" 1
+grep -v 'self 1' "$tmp/told" | while read -r _ place _; do
+	grep -qxF "$place" "$tmp/two" || fail "it is said to be at $place"
+done || exit 1
 
 # A broker that is given the last address of one is told the first of the other,
 # and another broker learns both from it, at either of its addresses.
-tail -n 1 "$tmp/one.places" >"$tmp/authorities"
+tail -n 1 "$tmp/one" >"$tmp/authorities"
 start broker sh -c 'exec lambda-broker -l 127.0.0.1:0 -l 127.0.0.2:0 <"$0"' \
     "$tmp/authorities"
-logged broker "linked to authority $(head -n 1 "$tmp/two.places")"
+logged broker "linked to authority $(head -n 1 "$tmp/two")"
 sed -n 's/.*listening on \([0-9][^ ]*\).*/\1/p' "$tmp/broker.log" >"$tmp/brokers"
 same "$(grep -c . "$tmp/brokers")" 2
 tail -n 1 "$tmp/brokers" >"$tmp/last"
 start other sh -c 'exec lambda-broker -b "$0/other" -l 127.0.0.1:0 <"$0/last"' \
     "$tmp"
-for name in one two; do
-	logged other "linked to authority $(head -n 1 "$tmp/$name.places")"
+for at in "$tmp/one" "$tmp/two"; do
+	logged other "linked to authority $(head -n 1 "$at")"
 done
 
 tells 100 '-l: give 8 addresses at most' lambda-authority -l a -l b -l c -l d \
