@@ -937,7 +937,7 @@ scratch.o: fail.h msg.h scratch.h slice.h tlv.h
 sha256.o: sha256.h
 signals.o: die.h loop.h signals.h
 sink.o: buf.h loop.h sink.h slice.h
-strangers.o: strangers.h
+strangers.o: slice.h strangers.h
 tether.o: addr.h die.h level.h log.h net.h roll.h slice.h tether.h
 tlv.o: fail.h slice.h tlv.h
 trial.o: buf.h launch.h loop.h msg.h slice.h tlv.h trial.h worker.h
@@ -1091,7 +1091,7 @@ t/sink.o: buf.h loop.h sink.h slice.h t/turns.h
 t/stall.o: buf.h core.h level.h listener.h msg.h outbox.h slice.h t/stall.h\
 	tlv.h
 t/stranger.o: addr.h die.h level.h log.h msg.h net.h slice.h tlv.h
-t/strangers.o: strangers.h
+t/strangers.o: slice.h strangers.h
 t/talk.o: addr.h buf.h epmd.h slice.h t/talk.h
 t/tlv.o: slice.h tlv.h
 t/trial.o: launch.h loop.h t/turns.h trial.h

@@ -93,7 +93,8 @@ on_unknown(void *arg)
 	caller_quit(c, EXIT_USAGE);
 }
 
-/* One that is final ends us. */
+/* One that is final ends us. Where there is no link it is the PLB core's own
+ * word: why there will be none. */
 void
 caller_refused(struct caller *c, const struct msg_refuse *m)
 {
@@ -102,7 +103,8 @@ caller_refused(struct caller *c, const struct msg_refuse *m)
 	plb_look(c->plb, &v);
 	if (!m->final && v.tokens + v.in_flight > 0)
 		return; /* no more than there is */
-	snprintf(c->trouble, sizeof(c->trouble), "refused: %.*s",
+	snprintf(c->trouble, sizeof(c->trouble), "%s%.*s",
+	    c->o->fixed && v.linked == 0 ? "" : "refused: ",
 	    SLICE_ARG(m->reason));
 	if (!m->final)
 		return;
@@ -149,8 +151,9 @@ say_unreached(const struct caller *c)
 		    "has to run lambda-channel, and to write nothing else",
 		    c->o->module, c->o->where + 1);
 	else
-		log_error("%s: unable to reach %s: is it running, with the "
-		    "same key?", c->o->module, c->o->where);
+		log_error("%s: %s%s: is it running?", c->o->module,
+		    c->trouble[0] ? "" : "unable to reach ",
+		    c->trouble[0] ? c->trouble : c->o->where);
 }
 
 /* There has been nothing for a while: say why, once. */
@@ -168,6 +171,7 @@ on_notice(void *arg)
 			caller_quit(c, EXIT_TEMPORARY);
 		}
 		c->lost = 1; /* one may be taking over from another */
+		forget_trouble(c);
 		return;
 	}
 	c->lost = 0;

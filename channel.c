@@ -408,12 +408,14 @@ channel_down(void *core, int64_t now, uint32_t peer)
 }
 
 static void
-channel_failed(void *core, int64_t now, uint32_t tag, struct slice reason)
+channel_failed(void *core, int64_t now, uint32_t tag, struct slice reason,
+    int final)
 {
 	struct channel *c = core;
 
 	(void)now;
 	(void)reason;
+	(void)final;
 	if (tag != CHANNEL_LISTENER_TAG)
 		c->failed = 1;
 	else if (!c->stopped)

@@ -39,10 +39,13 @@ struct core_ops {
 	 * follows. */
 	int (*message)(void *core, int64_t now, uint32_t peer,
 	    const struct msg *);
-	/* A DIAL_ONCE, or an adopted link with a tag, did not come up. NULL
-	 * in a core that makes neither. */
+	/* A link that was dialled or adopted with a tag did not come up; if it
+	 * is to be kept, it is dialled again. final: in vain, until somebody
+	 * gives an end another key, say. The core tells it to whom it matters;
+	 * where there is no tag the driver logs it, and so it does where this
+	 * is NULL. */
 	void (*failed)(void *core, int64_t now, uint32_t tag,
-	    struct slice reason);
+	    struct slice reason, int final);
 	/* Time passed: called at or after deadline(), and whenever the driver
 	 * has delivered a batch. */
 	void (*tick)(void *core, int64_t now);

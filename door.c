@@ -142,7 +142,7 @@ expel(struct door *d, uint32_t tag, const char *why)
 
 	if (g == NULL)
 		return;
-	hub_stranger(d->hub, "closing %s: %s", g->from, why);
+	hub_stranger(d->hub, g->host, "closing %s: %s", g->from, why);
 	g->expelled = 1;
 	if (!g->started)
 		door_forget(g);
@@ -316,7 +316,7 @@ look(struct guest *g)
 	ssize_t n = recv(g->watch.fd, hello, sizeof(hello), MSG_PEEK);
 
 	if (loop_now(g->door->hub->loop) - g->since >= GATE_MS) {
-		hub_stranger(g->door->hub, "closing %s: no %s in time",
+		hub_stranger(g->door->hub, g->host, "closing %s: no %s in time",
 		    g->from, g->waiting ? "channel" : "hello");
 		door_forget(g);
 		return;
@@ -334,8 +334,8 @@ look(struct guest *g)
 		break;
 	default:
 		if (n > 0)
-			hub_stranger(g->door->hub, "closing %s: it does not "
-			    "begin with a hello", g->from);
+			hub_stranger(g->door->hub, g->host, "closing %s: it "
+			    "does not begin with a hello", g->from);
 		door_forget(g);
 	}
 }

@@ -135,7 +135,8 @@ tell_end(const struct guest *g, int status)
 	if (g->proven)
 		log_info("channel of %s: %s", g->from, how);
 	else
-		hub_stranger(g->door->hub, "channel of %s: %s", g->from, how);
+		hub_stranger(g->door->hub, g->host, "channel of %s: %s",
+		    g->from, how);
 }
 
 /* To the channel, and to all that it has running. */

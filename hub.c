@@ -117,29 +117,31 @@ dial_refused(const struct hub *h, struct slice address, struct addr *a)
 	return NULL;
 }
 
+/* where is peers.c's, and goes with the target. */
 static void
-dial_one(struct hub *h, struct slice address, uint32_t tag)
+dial_one(struct hub *h, struct slice where, uint32_t tag)
 {
+	char text[ADDRESS_MAX + 1];
+	struct slice address = slice_of(text, where.len);
 	struct hub_link *l;
 	struct addr a;
-	const char *why = dial_refused(h, address, &a);
-	char *text;
+	const char *why;
 	int fd;
 
+	memcpy(text, where.p, where.len);
+	text[where.len] = '\0';
+	why = dial_refused(h, address, &a);
 	if (why != NULL) {
-		hub_dial_failed(h, address, tag, 0, why);
+		hub_dial_failed(h, address, tag, EACCES, why);
 		return;
 	}
 	if ((fd = net_connect(&a)) == -1) {
-		hub_dial_failed(h, address, tag, 0, strerror(errno));
+		hub_dial_failed(h, address, tag, errno, strerror(errno));
 		return;
 	}
-	if ((text = malloc(address.len + 1)) != NULL) {
-		memcpy(text, address.p, address.len);
-		text[address.len] = '\0';
-	}
-	if ((l = hub_link_new(h, fd, fd, 1, 1, tag, text)) == NULL) {
-		hub_dial_failed(h, address, tag, 0, strerror(errno));
+	l = hub_link_new(h, fd, fd, 1, 1, tag, strdup(text));
+	if (l == NULL) {
+		hub_dial_failed(h, address, tag, errno, strerror(errno));
 		close(fd);
 		return;
 	}
@@ -241,8 +243,9 @@ on_minute(void *arg)
 }
 
 void
-hub_stranger(struct hub *h, const char *fmt, ...)
+hub_stranger(struct hub *h, struct slice host, const char *fmt, ...)
 {
+	int64_t now = loop_now(h->loop);
 	char text[LOG_LINE_MAX];
 	va_list ap;
 
@@ -250,7 +253,7 @@ hub_stranger(struct hub *h, const char *fmt, ...)
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
 	on_minute(h);
-	if (!h->hushed && strangers_say(&h->strangers, loop_now(h->loop)))
+	if (!h->hushed && strangers_say(&h->strangers, now, host))
 		log_info("%s", text);
 	else
 		log_debug("%s", text);

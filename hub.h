@@ -100,10 +100,11 @@ void hub_deliver(struct hub *);
 size_t hub_queued(const struct hub *, uint32_t peer);
 void hub_pause(struct hub *, uint32_t peer, int paused);
 
-/* A connection ended that had not proven who it is: a line of log, as far as
- * there are some left in this minute, else of the debug level, and it is
- * counted. All that happens before a link is up is to be said in this way. */
-void hub_stranger(struct hub *, const char *fmt, ...);
+/* A connection from host (strangers.h) ended that had not proven who it is: a
+ * line of log, where strangers may have another, else of the debug level, and
+ * it is counted. All that happens before a link is up is to be said in this
+ * way. */
+void hub_stranger(struct hub *, struct slice host, const char *fmt, ...);
 
 /* Of strangers, say nothing but on the debug level: another process does. */
 void hub_hush(struct hub *);

@@ -324,9 +324,20 @@ reason(const struct hub_link *l, int error)
 	return l->up ? "closed" : link_eof_reason(&l->link);
 }
 
+/* The peer's IP address, in bytes of *a; none where it came over something
+ * else. */
+static struct slice
+remote_host(const struct hub_link *l, struct addr *a)
+{
+	if (addr_parse_ip(a, l->address, strlen(l->address), 0, NULL) == -1)
+		return slice_of(NULL, 0);
+	return addr_host(a);
+}
+
 static void
 log_closed(struct hub_link *l, const char *why, int error)
 {
+	struct addr a;
 	int quiet = error == 0 || error == ECONNRESET || error == EPIPE;
 	char buf[HUB_PEER_TEXT];
 
@@ -339,40 +350,45 @@ log_closed(struct hub_link *l, const char *why, int error)
 	} else if (quiet || error == ELOOP) { /* the dialling end says so */
 		log_debug("closed %s: %s", buf, why);
 	} else
-		hub_stranger(l->hub, "closed %s: %s", buf, why);
+		hub_stranger(l->hub, remote_host(l, &a), "closed %s: %s", buf,
+		    why);
+}
+
+/* Does the core take over to say it? */
+static int
+tell_failed(struct hub *h, uint32_t tag, int error, const char *why)
+{
+	if (tag == 0 || h->ops->failed == NULL)
+		return 0;
+	h->ops->failed(h->core, loop_now(h->loop), tag, slice_str(why),
+	    peers_final(error));
+	return 1;
 }
 
 void
-hub_dial_failed(struct hub *h, struct slice address, uint32_t tag, int self,
+hub_dial_failed(struct hub *h, struct slice address, uint32_t tag, int error,
     const char *why)
 {
-	int64_t now = loop_now(h->loop);
-	int known = self ? peers_known_self(&h->peers, address) :
-			   peers_tries(&h->peers, address) > 0;
+	int news = peers_failed(&h->peers, loop_now(h->loop), address, error);
 
-	if (peers_failed(&h->peers, now, address, self)) {
-		if (h->ops->failed != NULL) /* and the core says so */
-			h->ops->failed(h->core, now, tag, slice_str(why));
-	} else if (!known)
+	if (tell_failed(h, tag, error, why))
+		return;
+	if (news)
 		log_info("unable to link to %.*s: %s", SLICE_ARG(address), why);
 	else
 		log_debug("unable to link to %.*s: %s", SLICE_ARG(address),
 		    why);
 }
 
-/* Tell the core that a link that it dialled, or marked with a tag, never came
- * up. */
+/* A link that was dialled, or that has a tag, never came up. */
 static void
 never_up(struct hub_link *l, int error, const char *why)
 {
-	struct hub *h = l->hub;
-
 	if (l->target)
-		hub_dial_failed(h, slice_str(l->address), l->tag,
-		    error == ELOOP, why);
-	else if (l->tag != 0 && h->ops->failed != NULL)
-		h->ops->failed(h->core, loop_now(h->loop), l->tag,
-		    slice_str(why));
+		hub_dial_failed(l->hub, slice_str(l->address), l->tag, error,
+		    why);
+	else
+		tell_failed(l->hub, l->tag, error, why);
 }
 
 static void

@@ -57,10 +57,10 @@ void hub_link_drain(struct hub_link *);
 /* Queue a frame. One that does not read it all is closed. */
 void hub_link_send(struct hub_link *, struct slice frame);
 
-/* Dialling the address, or the handshake after it, failed; self: it was
- * ourselves. Tells peers.c, and the core or the log. */
+/* Dialling the address, or the handshake after it, failed with that errno, or 0
+ * (peers.h). Tells peers.c, and the core or the log. */
 void hub_dial_failed(struct hub *, struct slice address, uint32_t tag,
-    int self, const char *why);
+    int error, const char *why);
 
 /* Carry out what the core's outbox holds (hub.c). */
 void hub_flush(struct hub *);

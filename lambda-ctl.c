@@ -108,20 +108,16 @@ message(void *core, int64_t now, uint32_t peer, const struct msg *m)
 	return 0;
 }
 
-/* To try again with a key that is wrong is of no use. */
 static void
-failed(void *core, int64_t now, uint32_t tag, struct slice reason)
+failed(void *core, int64_t now, uint32_t tag, struct slice reason, int final)
 {
 	struct ctl *c = core;
-	char text[128];
 
 	(void)now;
 	(void)tag;
-	snprintf(text, sizeof(text), "%.*s", SLICE_ARG(reason));
-	log_error("no answer from %s: %s: is it running, with the same key?",
-	    c->where, text);
-	stop(c, strstr(text, "wrong key") == NULL ? EXIT_TEMPORARY :
-	    EXIT_USAGE);
+	log_error("no answer from %s: %.*s%s", c->where, SLICE_ARG(reason),
+	    final ? "" : ": is it running?");
+	stop(c, final ? EXIT_USAGE : EXIT_TEMPORARY);
 }
 
 static void

@@ -53,7 +53,7 @@ struct server {
 	int ready_fd;
 	struct proxies proxies;
 	struct buf exports; /* attributes to be shown once we serve */
-	struct outbox_once told; /* why nothing comes */
+	struct outbox_once told; /* why nothing comes, since something did */
 	struct options *options;
 };
 
@@ -250,7 +250,7 @@ show(struct server *s, struct slice attrs)
 		log_error("out of memory for the proxies");
 }
 
-/* Log why nothing is held, when that is not the reason given last. */
+/* Log why nothing is held: each reason once, until something is. */
 static void
 say_trouble(struct server *s, const struct msg *m)
 {

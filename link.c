@@ -102,16 +102,38 @@ make_mac(const struct link *l, int whose, unsigned char mac[SHA256_SIZE])
 }
 
 static int
+send_mac(struct link *l, int64_t now, const unsigned char mac[SHA256_SIZE])
+{
+	struct msg m;
+
+	memset(&m, 0, sizeof(m));
+	m.type = MSG_PROOF;
+	m.u.proof.mac = slice_of(mac, SHA256_SIZE);
+	return send_msg(l, now, &m);
+}
+
+static int
 send_proof(struct link *l, int64_t now)
 {
 	unsigned char mac[SHA256_SIZE];
-	struct msg m;
 
 	make_mac(l, l->dialler ? DIALLER : ACCEPTOR, mac);
-	memset(&m, 0, sizeof(m));
-	m.type = MSG_PROOF;
-	m.u.proof.mac = slice_of(mac, sizeof(mac));
-	return send_msg(l, now, &m);
+	return send_mac(l, now, mac);
+}
+
+/*
+ * No link, for want of a key in common. The dialler is told by a proof that is
+ * wrong under every key: to one that only sees the end it might as well be that
+ * we were killed, or are too many, and it would have to try again.
+ */
+static int
+deny(struct link *l, int64_t now, const char *why)
+{
+	static const unsigned char none[SHA256_SIZE];
+
+	if (!l->dialler && send_mac(l, now, none) == -1)
+		return -1;
+	return fail(l, EACCES, why);
 }
 
 int
@@ -156,7 +178,7 @@ decode_hello(struct msg *m, struct slice value)
 
 /* A well-formed hello: is its sender one to talk to? */
 static int
-judge_hello(struct link *l, const struct msg_hello *h)
+judge_hello(struct link *l, int64_t now, const struct msg_hello *h)
 {
 	if (id_equal(&h->instance, &l->self->instance) ||
 	    equal_constant_time(h->nonce.p, l->nonce, NONCE_SIZE))
@@ -167,7 +189,8 @@ judge_hello(struct link *l, const struct msg_hello *h)
 	if (h->prove)
 		l->prove = 1;
 	if (l->prove && l->self->key.len == 0)
-		return fail(l, EACCES, "a key is required");
+		return deny(l, now, "a key is required: give both ends the "
+		    "same (-k)");
 	l->role = 1u << h->role;
 	l->instance = h->instance;
 	return 0;
@@ -188,7 +211,7 @@ take_hello(struct link *l, int64_t now, const unsigned char *frame,
 	remember(l, l->dialler ? ACCEPTOR : DIALLER, frame, len);
 	if (!l->dialler && send_hello(l, now) == -1)
 		return -1;
-	if (judge_hello(l, &m.u.hello) == -1)
+	if (judge_hello(l, now, &m.u.hello) == -1)
 		return -1;
 	if (!l->prove) {
 		l->phase = LINK_UP;
@@ -209,7 +232,7 @@ take_proof(struct link *l, int64_t now, struct slice value)
 	make_mac(l, l->dialler ? ACCEPTOR : DIALLER, mac);
 	if (m.u.proof.mac.len != sizeof(mac) ||
 	    !equal_constant_time(m.u.proof.mac.p, mac, sizeof(mac)))
-		return fail(l, EACCES, "wrong key");
+		return deny(l, now, "wrong key: give both ends the same (-k)");
 	if (!l->dialler && send_proof(l, now) == -1)
 		return -1;
 	l->phase = LINK_UP;
@@ -374,7 +397,7 @@ link_eof_reason(const struct link *l)
 		return l->dialler ? "closed before its hello" :
 		    "closed without a hello";
 	case LINK_PROOF:
-		return "closed during the handshake: wrong key?";
+		return "closed during the handshake";
 	case LINK_UP:
 		return "closed by the peer";
 	case LINK_DOWN:

@@ -11,7 +11,7 @@
  *	dialler  -> hello
  *	acceptor -> hello
  *	dialler  -> proof	(where either hello asks for it)
- *	acceptor -> proof
+ *	acceptor -> proof	(of zero bytes: the dialler's was wrong)
  */
 
 #include <stdint.h>
@@ -77,8 +77,8 @@ int link_init(struct link *, const struct link_self *, int dialler, int prove,
  * message_max), EACCES (wrong key, or none where one is required), ELOOP (it
  * is ourselves), EPROTONOSUPPORT (no version in common), ENOBUFS or ENOMEM
  * from the queue, and link->why says it in words. What is queued then still
- * goes out as far as it goes without waiting, as it may be the hello that
- * tells the other end why; there is no more input.
+ * goes out as far as it goes without waiting, as it may be the hello or the
+ * proof that tells the other end why; there is no more input.
  *
  * When the bytes taken were an application message, *type is its type and
  * *value its value in p; otherwise *type is 0 and the phase may have become

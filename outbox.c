@@ -156,11 +156,37 @@ outbox_log(struct outbox *o, int level, const char *fmt, ...)
 	return outbox_act(o, ACT_LOG, 0, (uint64_t)level, slice_str(line));
 }
 
+/* FNV-1a, and never 0. */
+static uint32_t
+hash_line(const char *line)
+{
+	uint32_t h = 2166136261u;
+
+	for (; *line != '\0'; line++)
+		h = (h ^ (unsigned char)*line) * 16777619u;
+	return h == 0 ? 1 : h;
+}
+
+/* Was it said? If not, it is from now on. */
+static int
+was_said(struct outbox_once *once, const char *line)
+{
+	uint32_t h = hash_line(line);
+	unsigned i;
+
+	for (i = 0; i < OUTBOX_ONCE_LINES; i++)
+		if (once->hash[i] == h)
+			return 1;
+	once->hash[once->next] = h;
+	once->next = (once->next + 1) % OUTBOX_ONCE_LINES;
+	return 0;
+}
+
 int
 outbox_log_once(struct outbox *o, struct outbox_once *once, int level,
     const char *fmt, ...)
 {
-	char line[LINE_MAX_BYTES] = "";
+	char line[LINE_MAX_BYTES];
 	va_list ap;
 	int len;
 
@@ -168,9 +194,8 @@ outbox_log_once(struct outbox *o, struct outbox_once *once, int level,
 	len = vsnprintf(line, sizeof(line), fmt, ap);
 	va_end(ap);
 	assert(len >= 0);
-	if (strncmp(line, once->line, sizeof(once->line) - 1) == 0)
+	if (was_said(once, line))
 		return 0;
-	memcpy(once->line, line, sizeof(once->line) - 1);
 	return outbox_act(o, ACT_LOG, 0, (uint64_t)level, slice_str(line));
 }
 

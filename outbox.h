@@ -80,10 +80,13 @@ void outbox_commit(struct outbox *, size_t len);
 /* A line is cut after 1023 bytes. */
 int outbox_log(struct outbox *, int level, const char *fmt, ...);
 
-/* The same, but for a line that is what *once said last: for what comes again
- * and again. A zeroed struct has said nothing; zero it to have it forget. */
+/* The same, but nothing for a line that *once remembers to have said: for what
+ * comes again and again, be it by turns. A zeroed struct has said nothing; zero
+ * it to have it forget. */
+#define OUTBOX_ONCE_LINES 32 /* remembered: the last ones */
 struct outbox_once {
-	char line[160]; /* what is behind that makes no difference */
+	uint32_t hash[OUTBOX_ONCE_LINES]; /* of a line; 0: none yet */
+	unsigned next;			  /* the oldest, or none */
 };
 int outbox_log_once(struct outbox *, struct outbox_once *, int level,
     const char *fmt, ...);

@@ -14,6 +14,9 @@
 #define HEAP_FIRST   16
 #define KEY_SIZE     (ID_SIZE + 2)
 
+/* Why there was no link, as far as the log tells them apart. */
+enum { FAULT_SELF = 1, FAULT_FINAL = 2, FAULT_OTHER = 4 };
+
 /* A target that waits is in the heap, and no other is. */
 enum state {
 	WAITING,  /* until it is due */
@@ -30,8 +33,7 @@ struct target {
 	int64_t due;   /* to be dialled, when waiting */
 	int64_t until; /* DIAL_HOUR: given up then */
 	uint32_t tag;
-	int self;	  /* it said last that it is ourselves */
-	unsigned tries;	  /* that failed since it was last linked */
+	unsigned faults;  /* that it had since it was last linked, a bit each */
 	unsigned backoff; /* doublings of the next delay */
 	size_t slot;	  /* its place in the heap */
 	size_t len;
@@ -286,30 +288,43 @@ rests(const struct target *t)
 	return t->peer != NULL && t->peer->handle != 0;
 }
 
+int
+peers_final(int error)
+{
+	return error == EACCES || error == EPROTONOSUPPORT;
+}
+
+static unsigned
+fault(int error)
+{
+	if (error == ELOOP)
+		return FAULT_SELF;
+	return peers_final(error) ? FAULT_FINAL : FAULT_OTHER;
+}
+
 /*
- * It was dialled in vain: wait, rest or go. 1 when it was DIAL_ONCE. That it is
- * ourselves is what an unproven hello says, and any stranger can send ours
- * back: so it is dialled again, though no sooner than a peer that never
+ * It was dialled in vain: wait, rest or go. 1 when it is for a new reason. That
+ * it is ourselves is what an unproven hello says, and any stranger can send
+ * ours back: so it is dialled again, though no sooner than a peer that never
  * answers.
  */
 static int
-tried(struct peers *p, int64_t now, struct target *t, int self)
+tried(struct peers *p, int64_t now, struct target *t, int error)
 {
-	int once = t->keep == DIAL_ONCE;
+	unsigned had = t->faults;
 
-	t->tries++;
-	if (self) {
-		t->self = 1;
+	t->faults |= fault(error);
+	if (error == ELOOP) {
 		t->backoff = DOUBLINGS;
 		detach(p, t);
 	}
-	if (once || expired(t, now))
+	if (t->keep == DIAL_ONCE || expired(t, now))
 		forget(p, t);
 	else if (!rests(t))
 		back_off(p, now, t);
 	else
 		leave(p, t, RESTING);
-	return once;
+	return (had & fault(error)) == 0;
 }
 
 void
@@ -403,27 +418,11 @@ peers_deadline(const struct peers *p)
 }
 
 int
-peers_failed(struct peers *p, int64_t now, struct slice address, int self)
+peers_failed(struct peers *p, int64_t now, struct slice address, int error)
 {
 	struct target *t = find(p, address);
 
-	return t == NULL || t->state != DIALLING ? 0 : tried(p, now, t, self);
-}
-
-unsigned
-peers_tries(const struct peers *p, struct slice address)
-{
-	const struct target *t = find(p, address);
-
-	return t == NULL ? 0 : t->tries;
-}
-
-int
-peers_known_self(const struct peers *p, struct slice address)
-{
-	const struct target *t = find(p, address);
-
-	return t != NULL && t->self;
+	return t == NULL || t->state != DIALLING ? 0 : tried(p, now, t, error);
 }
 
 /* Of the present link and a new one, does the present stay? Both ends come to
@@ -457,8 +456,7 @@ reached(struct peers *p, struct target *t, struct linked *k, int stays)
 		forget(p, t);
 		return;
 	}
-	t->tries = 0;
-	t->self = 0;
+	t->faults = 0;
 	leave(p, t, RESTING);
 	attach(p, t, k);
 }
@@ -474,7 +472,7 @@ peers_up(struct peers *p, int64_t now, uint32_t handle, unsigned role,
 	assert(handle != 0);
 	if (k == NULL) {
 		if (t != NULL && t->state == DIALLING)
-			tried(p, now, t, 0);
+			tried(p, now, t, ENOMEM);
 		return fail(ENOMEM);
 	}
 	assert(k->handle != handle);

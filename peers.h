@@ -72,17 +72,20 @@ int peers_dial(struct peers *, int64_t now, struct slice *address,
     uint32_t *tag);
 int64_t peers_deadline(const struct peers *);
 
-/* Dialling, or the handshake after it, failed; self: it was ourselves. Returns
- * 1 when the target was DIAL_ONCE, and is forgotten; 0 for any other, and for
- * one that is not being dialled. */
-int peers_failed(struct peers *, int64_t now, struct slice address, int self);
+/*
+ * Dialling, or the handshake after it, failed with this errno (link.h; 0: the
+ * peer closed); ELOOP: it was ourselves. A target that was DIAL_ONCE is
+ * forgotten. Returns 1 when that is news, for the log: the target has not
+ * failed so since it was last linked, where all errors but ELOOP and what
+ * peers_final() tells apart are one; 0 when it is none, and for a target that
+ * is not being dialled.
+ */
+int peers_failed(struct peers *, int64_t now, struct slice address, int error);
 
-/* Tries since the target was last linked, for the log: 0 when this is the
- * first, or when there is no such target. */
-unsigned peers_tries(const struct peers *, struct slice address);
-
-/* Has it answered as ourselves since it was last linked? */
-int peers_known_self(const struct peers *, struct slice address);
+/* Will dialling fail with this errno until somebody gives one of the ends
+ * another key, other rights or another version? So to try again at once is of
+ * no use. */
+int peers_final(int error);
 
 /*
  * A link is proven. address is what we dialled (empty: the peer dialled us).

@@ -69,8 +69,8 @@ struct outbox *plb_out(struct plb *);
 /*
  * The program's own requests: it calls plb_ops.message() with peer 0 and a
  * request or abandon, and gets ACT_SEND to peer 0 with reply, fail, offers or
- * refuse (an order that was refused). Its ids are its own, not 0, and each is
- * in use once at a time.
+ * refuse (an order that was refused; or, final, the given channel will not have
+ * us). Its ids are its own, not 0, and each is in use once at a time.
  */
 
 /* How many requests would be sent at once: tokens free of queued requests. */

@@ -1,24 +1,48 @@
+#include <assert.h>
+#include <string.h>
+
 #include "strangers.h"
 
-static int
-is_over(const struct strangers *s, int64_t now)
+/* Lines that are older than a minute are in nobody's way. */
+static void
+forget_old(struct strangers *s, int64_t now)
 {
-	return s->said > 0 && now - s->since >= STRANGERS_MS;
+	size_t old = 0;
+
+	while (old < s->n && now - s->line[old].at >= STRANGERS_MS)
+		old++;
+	s->n -= old;
+	memmove(s->line, s->line + old, s->n * sizeof(s->line[0]));
 }
 
-/* Those that were counted stay so until they are told. */
-int
-strangers_say(struct strangers *s, int64_t now)
+static int
+has_line(const struct strangers *s, struct slice host)
 {
-	if (is_over(s, now) && s->more == 0)
-		s->said = 0;
-	if (s->said == 0)
-		s->since = now;
-	if (s->said == STRANGERS_LINES) {
-		s->more++;
+	const struct strangers_line *l;
+
+	for (l = s->line; l < s->line + s->n; l++)
+		if (slice_equal(slice_of(l->host, l->host_len), host))
+			return 1;
+	return 0;
+}
+
+int
+strangers_say(struct strangers *s, int64_t now, struct slice host)
+{
+	struct strangers_line *l;
+
+	assert(host.len <= STRANGERS_HOST);
+	forget_old(s, now);
+	if (s->n == STRANGERS_LINES || has_line(s, host)) {
+		if (s->more++ == 0)
+			s->since = now;
 		return 0;
 	}
-	s->said++;
+	l = &s->line[s->n++];
+	l->at = now;
+	l->host_len = host.len;
+	if (host.len > 0)
+		memcpy(l->host, host.p, host.len);
 	return 1;
 }
 
@@ -27,9 +51,8 @@ strangers_more(struct strangers *s, int64_t now)
 {
 	unsigned long more = s->more;
 
-	if (!is_over(s, now))
+	if (now < strangers_deadline(s))
 		return 0;
-	s->said = 0;
 	s->more = 0;
 	return more;
 }

@@ -1,5 +1,7 @@
 #include "t/book.h"
 
+#include <errno.h>
+
 struct peers p;
 const struct id low = { { 0x10 } }, high = { { 0xf0 } };
 
@@ -51,7 +53,13 @@ dials_nothing(int64_t now)
 int
 failed(int64_t now, const char *address)
 {
-	return peers_failed(&p, now, slice_str(address), 0);
+	return peers_failed(&p, now, slice_str(address), ECONNREFUSED);
+}
+
+int
+ourselves(int64_t now, const char *address)
+{
+	return peers_failed(&p, now, slice_str(address), ELOOP);
 }
 
 uint32_t

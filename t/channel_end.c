@@ -194,7 +194,8 @@ test_no_client(void **state)
 	(void)state;
 	begin(CHANNEL_EXEC, 1);
 	expect_nothing();
-	channel_ops.failed(c, now, CHANNEL_CLIENT_TAG, slice_str("wrong key"));
+	channel_ops.failed(c, now, CHANNEL_CLIENT_TAG, slice_str("wrong key"),
+	    1);
 	channel_ops.tick(c, now);
 	expect(ACT_STOP, 0);
 }

@@ -67,7 +67,7 @@ lambda-ctl all | grep -q '^order ' || fail "all is not all"
 
 # Another key; nobody; one that is stopped.
 (umask 77 && head -c 32 /dev/urandom >"$tmp/other")
-tells 100 'closed during the handshake: wrong key?: is it running' \
+tells 100 'no answer from .*: wrong key: give both ends the same' \
     lambda-ctl -k "$tmp/other" -A "$where" all
 tells 111 'no answer from 127.0.0.1:1: Connection refused: is it' \
     lambda-ctl -A 127.0.0.1:1 all

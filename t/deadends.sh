@@ -38,10 +38,10 @@ start lost env LAMBDA_RUN="$tmp/alone" sh -c \
 logged lost 'the input named no authority: give addresses, as lambda-bootstrap'
 expect noauthority 'no authority answers: is lambda-authority running, and' \
     env LAMBDA_RUN="$tmp/alone" lambda-call -T 3.3 calc
-expect noplb "unable to reach $tmp/nobody.plb: is it running" \
+expect noplb "unable to reach $tmp/nobody.plb: No such file or directory: is it running" \
     sh -c 'lambda-call -T 9 -s "$0" calc; test $? = 111 && exit 99' \
     "$tmp/nobody.plb"
-expect nochannel 'unable to link to 127.0.0.1:1: Connection refused' \
+expect nochannel 'unable to reach 127.0.0.1:1: Connection refused: is it running' \
     sh -c 'lambda-call -T 9 -x 127.0.0.1:1 calc; test $? = 111 && exit 99'
 
 tier

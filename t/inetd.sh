@@ -40,10 +40,11 @@ double two 10.77.0.1:4401 2000 >"$tmp/got" 2>"$tmp/err" ||
     fail "by inetd: $(cat "$tmp/err")"
 cmp "$tmp/expected" "$tmp/got" || fail "not what it should be, by inetd"
 same "$(cat "$tmp/err")" ''
-# Without the key nothing is run, and nothing said.
+# Without the key nothing is run, and nothing said but that.
 (umask 077; head -c 32 /dev/urandom >"$tmp/wrong")
 right=$key key=$tmp/wrong
-tells 99 . on two lambda-call -T 1 -k "$key" -x 10.77.0.1:4401 double
+tells 100 'wrong key' \
+    on two lambda-call -T 30 -k "$key" -x 10.77.0.1:4401 double
 key=$right
 # Usage and other errors go nowhere, not to the client.
 running() {

@@ -35,20 +35,98 @@ start farany on a sh -c 'LAMBDA_KEY=$0 exec lambda-listener -l "[::]:0" \
 same "$(echo 6*7 | LAMBDA_KEY=$tmp/key on b lambda-call -L calc)" 42
 stop "$pid"
 
-# Wrong keys: a line on both sides.
-far_says() { # how often
-	same "$(grep -c 'closed ctl .*wrong key' "$tmp/far.log")" "$1"
+# Keys that differ, between all that can meet: one line on each side, with what
+# to do, however long they go on trying.
+wrong='wrong key: give both ends the same (-k)'
+broker() { # NAME HOST KEY ADDRESS LISTEN
+	start "$1" on "$2" sh -c 'echo "$2" | exec lambda-broker -k "$0" \
+	    -b "$1" -l "$3"' "$3" "$tmp/$1.socket" "$4" "$5"
+	logged "$1" ready
 }
-tells 100 'wrong key' on b lambda-ctl -k "$tmp/other" -A '[fd77::1]:4370' all
-grep -q 'no answer .*is it running, with the same key' "$tmp/told" ||
-    fail "no advice: $(cat "$tmp/told")"
+authority() { # NAME HOST KEY ADDRESS LISTEN [OPTION...]
+	name=$1 host=$2 key=$3 address=$4 listen=$5
+	shift 5
+	start "$name" on "$host" sh -c 'a=$0; shift; echo "$a" |
+	    exec lambda-authority "$@"' "$address" - -k "$key" -l "$listen" "$@"
+	logged "$name" ready
+}
+begun=$(date +%s)
+authority one a "$tmp/key" '#' '[fd77::1]:4371'
+broker onebroker b "$tmp/other" '[fd77::1]:4371' '[::1]:0'
+authority two a "$tmp/key" '#' '[fd77::1]:4372'
+authority twotwo b "$tmp/other" '[fd77::1]:4372' '[::1]:4372'
+broker three a "$tmp/key" '#' '[fd77::1]:4373'
+broker threethree b "$tmp/other" '[fd77::1]:4373' '[::1]:0'
+# An exchange, which another authority keeps alive.
+start exchange on a "$top/t/listen" '[fd77::1]:4374' lambda-exchange \
+    -k "$tmp/other" calc
+logged exchange ready
+authority itsown a "$tmp/other" '#' '[::1]:4375' -x 'calc=[fd77::1]:4374'
+authority four b "$tmp/key" '#' '[::1]:4376' -x 'calc=[fd77::1]:4374'
+# A channel that is named, and two that brokers find.
+start five on a lambda-listener -k "$tmp/other" -b "$tmp/none" \
+    -l '[fd77::1]:4377' calc bc
+logged five 'publishing calc at'
+start fiveplb on b lambda-plb -k "$tmp/key" -s "$tmp/five.plb" \
+    -x '[fd77::1]:4377' calc
+for name in seller1 seller2; do
+	start "$name" on a lambda-listener -k "$tmp/other" -l '[fd77::1]:0' \
+	    -c 4 sold bc
+	logged "$name" 'publishing sold at'
+done
+start buyer on b lambda-plb -k "$tmp/key" -s "$tmp/buyer.plb" sold
+
+# A caller does not wait until it is another, and one that does wait is told.
+tells 100 "unable to reach .fd77::1.:4377: $wrong" \
+    on a lambda-call -T 30 -k "$tmp/key" -x '[fd77::1]:4377' calc
 same "$(wc -l <"$tmp/told")" 1
-far_says 1
-tells 100 'wrong key' on b lambda-ctl -k "$tmp/other" -A '[fd77::1]:4370' all
-far_says 2
+tells 100 "$wrong" on a lambda-call -T 30 -k "$tmp/key" -L \
+    -x '[fd77::1]:4377' calc
+same "$(wc -l <"$tmp/told")" 1
+tells 99 "unable to reach .fd77::1.:4377: $wrong" \
+    on b lambda-call -T 1 -s "$tmp/five.plb" calc
+same "$(wc -l <"$tmp/told")" 1
+tells 99 "unable to reach the seller at .*: $wrong" \
+    on b lambda-call -T 1 -k "$tmp/key" sold
+same "$(wc -l <"$tmp/told")" 1
+for _ in 1 2; do
+	tells 100 "no answer from .fd77::1.:4370: $wrong" \
+	    on b lambda-ctl -k "$tmp/other" -A '[fd77::1]:4370' all
+	same "$(wc -l <"$tmp/told")" 1
+done
 same "$(on b lambda-ctl -k "$tmp/key" -A '[fd77::1]:4370' all |
     grep -c '^authority')" 1
-far_says 2
+
+# Another host has a line of its own.
+tells 100 "$wrong" on a lambda-ctl -k "$tmp/other" -A '[fd77::1]:4371' all
+
+they_went_on() {
+	[ "$(($(date +%s) - begun))" -ge 8 ]
+}
+until_true 15 they_went_on
+says() { # NAME PATTERN [N]: once, and N lines of keys in all
+	same "$(grep -c -e "$2" "$tmp/$1.log")" 1
+	same "$(grep -c ' key' "$tmp/$1.log")" "${3:-1}"
+}
+says far "closed ctl .fd77::2.:.*: $wrong"
+says one "closed broker .fd77::2.:.*: $wrong" 2
+says one "closed ctl .fd77::1.:.*: $wrong" 2
+says onebroker "unable to link to .fd77::1.:4371: $wrong"
+says two "closed authority .fd77::2.:.*: $wrong"
+says twotwo "unable to link to .fd77::1.:4372: $wrong"
+says three "closed broker .fd77::2.:.*: $wrong"
+says threethree "unable to link to .fd77::1.:4373: $wrong"
+says exchange "closed authority .fd77::2.:.*: $wrong"
+says four "unable to link to .fd77::1.:4374: $wrong"
+unproven='its client has not proven itself: wrong key?'
+says five "channel of .fd77::1.:.*: $unproven" 2
+says five "channel of .fd77::2.:.*: $unproven" 2
+says fiveplb "no capacity yet: unable to reach .fd77::1.:4377: $wrong"
+for name in seller1 seller2; do
+	at=$(sed -n 's/.*publishing sold at \(.*\),.*/\1/p' "$tmp/$name.log")
+	says "$name" "channel of .fd77::2.:.*: $unproven"
+	says buyer "unable to reach the seller at .${at#?}: $wrong" 2
+done
 stop "$far"
 
 # Off loopback with no key of one's own, a refusal by each of them.
@@ -110,17 +188,16 @@ if as_nobody test -x "$top/lambda-ctl"; then
 	start stranger as_nobody sh -c 'exec lambda-broker -l 127.0.0.1:0 \
 	    <"$0"' "$tmp/six"
 	stranger=$pid
-	tells 99 'closed during the handshake: wrong key' \
-	    as_nobody lambda-call -T 1 -x "$where" calc
+	tells 100 "$wrong" as_nobody lambda-call -T 30 -x "$where" calc
 	LAMBDA_RUN=$mine
-	logged stranger 'closed during the handshake: wrong key'
+	logged stranger "unable to link to .*: $wrong"
 	stop "$stranger"
 else
 	echo "$top cannot be read by nobody: other users are not tried"
-	tells 100 'closed during the handshake: wrong key' \
+	tells 100 "$wrong" \
 	    lambda-ctl -k "$tmp/other" -A "$(cat "$tmp/six")" all
-	tells 99 'closed during the handshake: wrong key' \
-	    lambda-call -T 1 -k "$tmp/other" -x "$where" calc
+	tells 100 "$wrong" \
+	    lambda-call -T 30 -k "$tmp/other" -x "$where" calc
 fi
 grep -q 'closed [a-z]* .*wrong key' "$tmp/six.log" ||
     fail "the authority did not say that the key is wrong"

@@ -101,10 +101,16 @@ test_one_asks(void **state)
 	}
 }
 
+#define WRONG_KEY "wrong key: give both ends the same (-k)"
+#define NO_KEY	  "a key is required: give both ends the same (-k)"
+
+/* What tells a dialler that its proof was not right. */
+static const unsigned char no_proof[] = { MSG_PROOF, 34, 2, 32, [35] = 0 };
+
 static void
 test_wrong_key(void **state)
 {
-	struct slice proof;
+	struct slice proof, none;
 
 	(void)state;
 	acceptor.self.key = slice_str("another key, as long as the first");
@@ -113,11 +119,27 @@ test_wrong_key(void **state)
 	step(&acceptor, &dialler);
 	proof = buf_slice(&dialler.out);
 	refuses(&acceptor, proof.p, proof.len, EACCES);
-	assert_string_equal(acceptor.link.why, "wrong key");
-	/* It learns nothing from us. */
-	assert_int_equal(buf_len(&acceptor.out), 0);
+	assert_string_equal(acceptor.link.why, WRONG_KEY);
+	/* It learns nothing from us but that. */
+	none = buf_slice(&acceptor.out);
+	assert_int_equal(none.len, sizeof(no_proof));
+	assert_memory_equal(none.p, no_proof, sizeof(no_proof));
+	refuses(&dialler, none.p, none.len, EACCES);
+	assert_string_equal(dialler.link.why, WRONG_KEY);
+}
+
+/* One that is killed, or closes the oldest as too many have come, says nothing
+ * of a key. */
+static void
+test_closed_unproven(void **state)
+{
+	(void)state;
+	start(1, 1);
+	step(&dialler, &acceptor);
+	step(&acceptor, &dialler);
+	assert_int_equal(dialler.link.phase, LINK_PROOF);
 	assert_string_equal(link_eof_reason(&dialler.link),
-	    "closed during the handshake: wrong key?");
+	    "closed during the handshake");
 }
 
 /* An acceptor without the key: its proof is no good either. */
@@ -133,7 +155,9 @@ test_wrong_key_of_acceptor(void **state)
 	/* Not even the dialler's own, sent back to it. */
 	memcpy(frame, buf_slice(&dialler.out).p, sizeof(frame));
 	refuses(&dialler, frame, sizeof(frame), EACCES);
-	assert_string_equal(dialler.link.why, "wrong key");
+	assert_string_equal(dialler.link.why, WRONG_KEY);
+	/* And it has nothing to say to that. */
+	assert_int_equal(buf_slice(&dialler.out).len, sizeof(frame));
 }
 
 /* Any byte of either hello changed on the way: no link. */
@@ -175,8 +199,28 @@ test_key_required(void **state)
 	step(&dialler, &acceptor);
 	q = buf_slice(&acceptor.out);
 	refuses(&dialler, q.p, q.len, EACCES);
-	assert_string_equal(dialler.link.why, "a key is required");
+	assert_string_equal(dialler.link.why, NO_KEY);
 	assert_int_equal(buf_len(&dialler.out), 0);
+}
+
+static void
+test_key_required_of_acceptor(void **state)
+{
+	struct slice q;
+
+	(void)state;
+	acceptor.self.key = slice_str("");
+	start(1, 0);
+	q = buf_slice(&dialler.out);
+	refuses(&acceptor, q.p, q.len, EACCES);
+	assert_string_equal(acceptor.link.why, NO_KEY);
+	/* The dialler takes its hello, and sees then what it is about. */
+	buf_consume(&dialler.out, q.len);
+	assert_true(step(&acceptor, &dialler) > 0);
+	q = buf_slice(&acceptor.out);
+	assert_int_equal(q.len, sizeof(no_proof));
+	refuses(&dialler, q.p, q.len, EACCES);
+	assert_string_equal(dialler.link.why, WRONG_KEY);
 }
 
 static void
@@ -238,9 +282,11 @@ main(void)
 		TEST(test_no_proof),
 		TEST(test_one_asks),
 		TEST(test_wrong_key),
+		TEST(test_closed_unproven),
 		TEST(test_wrong_key_of_acceptor),
 		TEST(test_hellos_are_proven),
 		TEST(test_key_required),
+		TEST(test_key_required_of_acceptor),
 		TEST(test_ourselves),
 		TEST(test_own_nonce),
 		TEST(test_eof_reasons),

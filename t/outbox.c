@@ -5,6 +5,7 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "outbox.h"
@@ -139,29 +140,51 @@ test_log(void **state)
 	outbox_free(&o);
 }
 
-/* A line is not said twice in a row, however long it is. */
+/* The next act is a line with that at its end, after 200 spaces. */
+static void
+is_said(struct outbox *o, int what)
+{
+	struct act a;
+	char end[16];
+	size_t n;
+
+	n = (size_t)snprintf(end, sizeof(end), "%d", what);
+	assert_int_equal(outbox_take(o, &a), 1);
+	assert_int_equal(a.kind, ACT_LOG);
+	assert_int_equal(a.value, 1);
+	assert_int_equal(a.bytes.len, 200 + n);
+	assert_memory_equal(a.bytes.p + 200, end, n);
+}
+
+/* Lines are said once, be it by turns and however long they are, as long as
+ * there are not too many. */
 static void
 test_log_once(void **state)
 {
-	static const char *const said[] = { "no", "no", "yes", "no" };
 	struct outbox_once once;
 	struct outbox o;
-	struct act a;
-	size_t i;
+	int i, again;
 
 	(void)state;
 	outbox_init(&o);
 	memset(&once, 0, sizeof(once));
-	for (i = 0; i < 4; i++)
-		assert_int_equal(outbox_log_once(&o, &once, 1, "%s%200s",
-		    said[i], ""), 0);
-	for (i = 1; i < 4; i++) {
-		assert_int_equal(outbox_take(&o, &a), 1);
-		assert_int_equal(a.kind, ACT_LOG);
-		assert_int_equal(a.bytes.len, strlen(said[i]) + 200);
-		assert_memory_equal(a.bytes.p, said[i], strlen(said[i]));
-	}
-	assert_int_equal(outbox_take(&o, &a), 0);
+	for (again = 0; again < 3; again++)
+		for (i = 0; i < OUTBOX_ONCE_LINES; i++)
+			assert_int_equal(outbox_log_once(&o, &once, 1,
+			    "%200s%d", "", i), 0);
+	for (i = 0; i < OUTBOX_ONCE_LINES; i++)
+		is_said(&o, i);
+	assert_true(outbox_empty(&o));
+	/* One more: the oldest is forgotten, and no other. */
+	for (i = OUTBOX_ONCE_LINES; i >= 0; i--)
+		assert_int_equal(outbox_log_once(&o, &once, 1, "%200s%d", "",
+		    i), 0);
+	is_said(&o, OUTBOX_ONCE_LINES);
+	is_said(&o, 0);
+	assert_true(outbox_empty(&o));
+	memset(&once, 0, sizeof(once));
+	assert_int_equal(outbox_log_once(&o, &once, 1, "%200s%d", "", 7), 0);
+	is_said(&o, 7);
 	outbox_free(&o);
 }
 

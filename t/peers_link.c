@@ -6,6 +6,7 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
+#include <errno.h>
 #include <stdio.h>
 
 #include "t/book.h"
@@ -22,12 +23,9 @@ test_ourselves(void **state)
 
 	(void)state;
 	want(0, A, DIAL_FOREVER, 0);
-	assert_false(peers_known_self(&p, slice_str(A)));
 	for (i = 0; i < 200; i++) {
 		dials(now, A, 0);
-		assert_int_equal(peers_failed(&p, now, slice_str(A), 1), 0);
-		assert_true(peers_known_self(&p, slice_str(A)));
-		assert_true(peers_known_self(&p, slice_str(A)));
+		assert_int_equal(ourselves(now, A), i == 0);
 		/* To ask again does not hasten it. */
 		want(now, A, DIAL_FOREVER, 0);
 		want(now, A, DIAL_HOUR, 0);
@@ -38,10 +36,10 @@ test_ourselves(void **state)
 	/* Then somebody else answers there. */
 	dials(now, A, 0);
 	assert_int_equal(up(now, 1, &low, A), 0);
-	assert_false(peers_known_self(&p, slice_str(A)));
-	assert_false(peers_known_self(&p, slice_str(A)));
 	down(now + 20000, 1, &low);
-	waits(now + 20000, 100);
+	now = waits(now + 20000, 100);
+	dials(now, A, 0);
+	assert_int_equal(ourselves(now, A), 1);
 }
 
 /* What was asked for one try or an hour gets no more than that. */
@@ -53,18 +51,18 @@ test_ourselves_ends(void **state)
 	(void)state;
 	want(0, A, DIAL_ONCE, 4);
 	dials(0, A, 4);
-	assert_int_equal(peers_failed(&p, 0, slice_str(A), 1), 1);
+	ourselves(0, A);
 	assert_int_equal(p.n, 0);
 	want(1, A, DIAL_FOREVER, 0);
 	dials(1, A, 0);
-	assert_int_equal(peers_failed(&p, 1, slice_str(A), 1), 0);
+	ourselves(1, A);
 	peers_unwant(&p, slice_str(A));
 	assert_int_equal(p.n, 0);
 
 	want(0, A, DIAL_HOUR, 0);
 	for (now = 0; now < PEERS_KEEP_MS; now += PEERS_BACKOFF_MAX_MS) {
 		dials(now, A, 0);
-		assert_int_equal(peers_failed(&p, now, slice_str(A), 1), 0);
+		assert_int_equal(ourselves(now, A), now == 0);
 	}
 	dials_nothing(now);
 	assert_int_equal(p.n, 0);
@@ -85,7 +83,7 @@ test_ourselves_now(void **state)
 	now = waits(20000, 100);
 	dials(now, A, 0);
 	assert_int_equal(up(now, 2, &low, ""), 0);
-	assert_int_equal(peers_failed(&p, now, slice_str(A), 1), 0);
+	assert_int_equal(ourselves(now, A), 1);
 	waits(now, PEERS_BACKOFF_MAX_MS);
 	down(now, 2, &low);
 	assert_int_equal(p.instances.n, 0);
@@ -140,7 +138,7 @@ test_peer_dials_back(void **state)
 	/* The same while we are dialling it, in vain. */
 	dials(20300, A, 0);
 	assert_int_equal(up(20300, 3, &low, ""), 0);
-	assert_int_equal(failed(20301, A), 0);
+	failed(20301, A);
 	assert_true(peers_deadline(&p) == INT64_MAX);
 	down(20302, 3, &low);
 	assert_true(peers_deadline(&p) != INT64_MAX);
@@ -323,7 +321,7 @@ random_step(struct rng *r, int64_t now)
 		break;
 	case 3:
 		peers_failed(&p, now, slice_str(address),
-		    rng_below(r, 20000) == 0);
+		    rng_below(r, 20000) == 0 ? ELOOP : ECONNREFUSED);
 		break;
 	case 4:
 		link_again(now, k, rng_below(r, 2) ? address : "");

@@ -199,7 +199,7 @@ test_unreachable(void **state)
 	fake_bought(8, 0, 0);
 	fake_fill(1, 8, 7);
 	assert_true(drive_did(&fake, ACT_DIAL, fake_address(1), &tag));
-	plb_ops.failed(plb, fake.now, tag, slice_str("refused"));
+	plb_ops.failed(plb, fake.now, tag, slice_str("refused"), 0);
 	drive_tick(&fake);
 	assert_true(drive_sent(&fake, 0, MSG_OFFERS, &m));
 	assert_true(m.u.offers.reason.len > 0);
@@ -207,10 +207,10 @@ test_unreachable(void **state)
 	fake_bought(8, 8, 0);
 	fake_nothing();
 	/* Once is enough; and tags of nobody. */
-	plb_ops.failed(plb, fake.now, tag, slice_str("refused"));
-	plb_ops.failed(plb, fake.now, 0, slice_str("refused"));
-	plb_ops.failed(plb, fake.now, PLB_FIXED_TAG, slice_str("refused"));
-	plb_ops.failed(plb, fake.now, UINT32_MAX, slice_str("refused"));
+	plb_ops.failed(plb, fake.now, tag, slice_str("refused"), 0);
+	plb_ops.failed(plb, fake.now, 0, slice_str("refused"), 0);
+	plb_ops.failed(plb, fake.now, PLB_FIXED_TAG, slice_str("refused"), 0);
+	plb_ops.failed(plb, fake.now, UINT32_MAX, slice_str("refused"), 0);
 	drive_tick(&fake);
 	fake_nothing();
 	/* It is not tried again at once, however often it is offered. */
@@ -222,6 +222,29 @@ test_unreachable(void **state)
 	drive_wait(&fake, PLB_AVOID_MS);
 	fake_fill(1, 8, 9);
 	fake_connected(fake_link(1), 1, 8, 9);
+}
+
+/* While something is held the program has nothing to complain of, so it is said
+ * here: once of each seller, though they fail by turns. */
+static void
+test_unreachable_log(void **state)
+{
+	uint32_t tag;
+	uint64_t i;
+
+	(void)state;
+	fake_begin(8);
+	fake_channel(1, 1);
+	for (i = 0; i < 10; i++) {
+		fake_fill(2 + i % 2, 7, i + 2);
+		assert_true(drive_did(&fake, ACT_DIAL,
+		    fake_address(2 + i % 2), &tag));
+		plb_ops.failed(plb, fake.now, tag, slice_str("wrong key"), 1);
+		drive_tick(&fake);
+		assert_int_equal(drive_did(&fake, ACT_LOG, NULL, NULL), i < 2);
+		drive_forget(&fake);
+		drive_wait(&fake, PLB_AVOID_MS);
+	}
 }
 
 /* A driver that says nothing of a dial does not hold the capacity up. */
@@ -244,7 +267,7 @@ test_dial_forgotten(void **state)
 	fake_nothing();
 	/* It fails, or comes up, when another waits under that number. */
 	fake_fill(2, 8, 8);
-	plb_ops.failed(plb, fake.now, tag, slice_str("late"));
+	plb_ops.failed(plb, fake.now, tag, slice_str("late"), 0);
 	drive_up(&fake, 50, ROLE_CHANNEL, tag, fake_address(1), "");
 	fake_closed(50);
 	fake_connected(fake_link(2), 2, 8, 8);
@@ -501,7 +524,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_buy), TEST(test_fill), TEST(test_same_seller),
 		TEST(test_refused), TEST(test_always_refused),
-		TEST(test_unreachable),
+		TEST(test_unreachable), TEST(test_unreachable_log),
 		TEST(test_dial_forgotten), TEST(test_connect_unanswered),
 		TEST(test_second_connect_unanswered), TEST(test_held_falls),
 		TEST(test_lost_connecting), TEST(test_broker_back),

@@ -336,7 +336,7 @@ test_exports(void **state)
 	fake_fill(4, 1, 4);
 	assert_true(drive_did(&fake, ACT_DIAL, fake_address(4), &tag));
 	assert_true(exports_shown("3"));
-	plb_ops.failed(plb, fake.now, tag, slice_str(""));
+	plb_ops.failed(plb, fake.now, tag, slice_str(""), 0);
 	fake_exports("4", "f/1");
 	fake_fill(5, 1, 5);
 	assert_true(exports_shown("4"));

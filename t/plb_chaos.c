@@ -32,7 +32,7 @@ dial_ends(void)
 	if (!w.well && chance(4) == 0) {
 		tag = c->tag;
 		memset(c, 0, sizeof(*c));
-		plb_ops.failed(w.p, w.now, tag, slice_str("refused"));
+		plb_ops.failed(w.p, w.now, tag, slice_str("refused"), 0);
 		carry();
 		return;
 	}

@@ -189,6 +189,45 @@ test_fixed_refused(void **state)
 }
 
 static void
+fixed_fails(const char *why, int final)
+{
+	plb_ops.failed(plb, fake.now, PLB_FIXED_TAG, slice_str(why), final);
+	drive_tick(&fake);
+}
+
+/* Who waits is told why, and the program when it is of no use to wait. What the
+ * program says is not said here as well. */
+static void
+test_fixed_unreached(void **state)
+{
+	struct msg m;
+
+	(void)state;
+	fake_begin_fixed(ADDRESS, 4);
+	drive_forget(&fake);
+	fixed_fails("closed", 0);
+	assert_true(drive_sent(&fake, 0, MSG_OFFERS, &m));
+	assert_true(slice_is(m.u.offers.reason,
+	    "unable to reach " ADDRESS ": closed"));
+	assert_false(drive_did(&fake, ACT_LOG, NULL, NULL));
+	fake_nothing();
+	fixed_fails("wrong key", 1);
+	assert_true(drive_sent(&fake, 0, MSG_OFFERS, &m));
+	assert_true(drive_sent(&fake, 0, MSG_REFUSE, &m));
+	assert_int_equal(m.u.refuse.final, 1);
+	assert_true(slice_is(m.u.refuse.reason,
+	    "unable to reach " ADDRESS ": wrong key"));
+	assert_false(drive_did(&fake, ACT_LOG, NULL, NULL));
+	fake_nothing();
+	/* It is dialled on, and all is well when it comes. */
+	link_fixed(PEER);
+	asked(PEER, 4);
+	assert_int_equal(fake_demand(PEER, 4), 0);
+	fake_room(4);
+	fake_nothing();
+}
+
+static void
 test_fixed_drain(void **state)
 {
 	uint64_t id;
@@ -452,9 +491,10 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_stop), TEST(test_stop_queued),
 		TEST(test_stop_at_once), TEST(test_fixed),
-		TEST(test_fixed_refused), TEST(test_fixed_drain),
-		TEST(test_fixed_lost), TEST(test_wrong_messages),
-		TEST(test_wrong_fill), TEST(test_wrong_peers),
+		TEST(test_fixed_refused), TEST(test_fixed_unreached),
+		TEST(test_fixed_drain), TEST(test_fixed_lost),
+		TEST(test_wrong_messages), TEST(test_wrong_fill),
+		TEST(test_wrong_peers),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

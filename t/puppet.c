@@ -351,11 +351,12 @@ message(void *core, int64_t now, uint32_t peer, const struct msg *m)
 }
 
 static void
-failed(void *core, int64_t now, uint32_t tag, struct slice reason)
+failed(void *core, int64_t now, uint32_t tag, struct slice reason, int final)
 {
 	(void)core;
 	(void)now;
 	(void)tag;
+	(void)final;
 	log_error("not linked: %.*s", SLICE_ARG(reason));
 	hub_stop(&hub, 0, EXIT_TEMPORARY);
 }

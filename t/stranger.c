@@ -7,9 +7,13 @@
  *					something else; then it ends
  *	t/stranger echo ADDRESS		listens, and sends back to one caller
  *					what it says first; then it ends
+ *	t/stranger leave ADDRESS	listens, says hello to each caller, and
+ *					closes when it has said something
+ *					twice, as one that is restarted then
  *
- * The first two go on for ever: a connection that is closed is made again. All
- * say so on standard error once they stand.
+ * The first two go on for ever: a connection that is closed is made again. The
+ * last goes on as long as somebody comes. All say so on standard error once they
+ * stand.
  */
 
 #include <sys/socket.h>
@@ -124,22 +128,57 @@ rude(size_t n, const struct addr *a)
 	}
 }
 
-static void
-echo(const struct addr *a)
+static int
+listen_on(const struct addr *a)
 {
-	struct addr bound, from;
-	char bytes[512], text[ADDR_TEXT_MAX];
-	ssize_t n;
-	int fd, s = net_listen(a, &bound);
+	struct addr bound;
+	char text[ADDR_TEXT_MAX];
+	int s = net_listen(a, &bound);
 
 	if (s == -1)
 		die_errno(EXIT_TEMPORARY, "unable to listen");
 	log_info("listening on %s", addr_print(&bound, text));
+	return s;
+}
+
+/* The next caller, who has said something. */
+static int
+take(int s)
+{
+	struct addr from;
+	int fd;
+
 	await(s, POLLIN);
 	if ((fd = net_accept(s, &from)) == -1)
 		die_errno(EXIT_TEMPORARY, "unable to accept");
-	close(s);
 	await(fd, POLLIN);
+	return fd;
+}
+
+static void
+leave(const struct addr *a)
+{
+	char bytes[512];
+	int fd, s = listen_on(a);
+
+	for (;;) {
+		fd = take(s);
+		(void)recv(fd, bytes, sizeof(bytes), 0);
+		say_hello(fd);
+		await(fd, POLLIN);
+		(void)recv(fd, bytes, sizeof(bytes), 0);
+		close(fd);
+	}
+}
+
+static void
+echo(const struct addr *a)
+{
+	char bytes[512];
+	ssize_t n;
+	int s = listen_on(a), fd = take(s);
+
+	close(s);
 	if ((n = recv(fd, bytes, sizeof(bytes), 0)) <= 0 ||
 	    send(fd, bytes, (size_t)n, MSG_NOSIGNAL) != n)
 		die_errno(EXIT_TEMPORARY, "unable to echo");
@@ -159,8 +198,12 @@ main(int argc, char **argv)
 		echo(&a);
 		return 0;
 	}
+	if (argc == 3 && strcmp(argv[1], "leave") == 0) {
+		parse(&a, argv[2]);
+		leave(&a);
+	}
 	if (argc != 4 || (n = strtol(argv[2], NULL, 10)) < 1 || n > MANY)
-		die_usage("silent|hello|rude N ADDRESS\necho ADDRESS");
+		die_usage("silent|hello|rude N ADDRESS\necho|leave ADDRESS");
 	parse(&a, argv[3]);
 	if (strcmp(argv[1], "rude") == 0)
 		rude((size_t)n, &a);

@@ -272,32 +272,31 @@ linked(struct tie *t)
 	return 0;
 }
 
-/* A link that never came up: is the core to hear of it? */
-static int
-forget(struct tie *t, int self)
+static void
+never_up(struct tie *t, const char *why)
 {
 	struct proc *p = t->proc;
+	int64_t now = proc_now(p);
 
 	if (t->target)
-		return peers_failed(&p->peers, proc_now(p),
-		    slice_str(t->address), self);
-	return t->tag != 0;
+		peers_failed(&p->peers, now, slice_str(t->address), t->error);
+	if (t->tag != 0 && p->ops->failed != NULL)
+		p->ops->failed(p->core, now, t->tag, slice_str(why),
+		    peers_final(t->error));
 }
 
 static void
 over(struct tie *t)
 {
 	struct proc *p = t->proc;
-	int64_t now = proc_now(p);
 	const char *why = t->link.why != NULL ? t->link.why :
 	    t->error != 0 ? strerror(t->error) : "closed";
 
 	trace(p, "closed %x (%s): %s", (unsigned)t->handle, t->address, why);
 	if (t->up)
 		tell_down(t);
-	else if (t->link.phase != LINK_UP && forget(t, t->error == ELOOP) &&
-	    p->ops->failed != NULL)
-		p->ops->failed(p->core, now, t->tag, slice_str(why));
+	else if (t->link.phase != LINK_UP)
+		never_up(t, why);
 	tie_free(t, END_ORDERLY);
 	p->deliver = 1;
 }
