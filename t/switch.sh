@@ -53,7 +53,7 @@ start running sh -c 'test "$(lambda-call -s "$0" calc wait 4)" = one' \
 running=$pid
 until_true 10 sh -c 'lambda-ctl -A "$0" all | grep -q "in_flight 1"' \
     "$tmp/s.plb" || fail "the call is not seen to run"
-start second lambda-plb -c 2 -s "$tmp/s.plb" -D "$tmp/proxies" calc
+start second lambda-plb -c 2 -V 1.0 -s "$tmp/s.plb" -D "$tmp/proxies" calc
 second=$pid
 logged first 'another PLB serves'
 stop "$first"
@@ -61,12 +61,13 @@ same "$ended" 0
 wait "$running" || fail "the call was cut off"
 same "$(lambda-call -s "$tmp/s.plb" calc w </dev/null | grep -cx 'one\|two')" 1
 
-# One that does not get to serve leaves the proxies to who serves.
-until_true 10 test -x "$tmp/proxies/w" || fail "no proxies"
+# One that does not get to serve leaves the proxies, those of its own version, to
+# who serves.
+until_true 10 test -x "$tmp/proxies/wait" || fail "no proxies"
 start third lambda-plb -c 100 -V 1.1 -s "$tmp/s.plb" -D "$tmp/proxies" calc
 third=$pid
 logged third 'taking .* over'
-until_true 10 sh -c 'lambda-ctl orders | grep -q "buy .*held 1"' ||
+until_true 10 sh -c 'lambda-ctl orders | grep -q "buy .* held 1 lacking 99 "' ||
     fail "the third has acquired nothing"
 same "$("$tmp/proxies/wait" 0 </dev/null)" one
 stop "$third"
