@@ -58,6 +58,7 @@ struct hub {
 	struct gate gate;	 /* links that came in over TCP, unproven */
 	struct strangers strangers;
 	struct timer minute;	 /* of the strangers */
+	uint64_t dialled;	 /* connections, ever */
 	int hushed;		 /* hub_hush() was called */
 	int stop;		 /* hub_stop() was called */
 	int status;		 /* exit code, once loop_run() returned */

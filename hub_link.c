@@ -167,8 +167,9 @@ hub_link_new(struct hub *h, int in, int out, int connecting, int dialler,
 		l) == -1)
 		goto no_conn;
 	random_bytes(nonce, sizeof(nonce));
-	if (link_init(&l->link, &h->self, dialler, net_is_tcp(in), nonce,
-		conn_out(&l->conn), loop_now(h->loop)) == -1)
+	if (link_init(&l->link, &h->self, dialler ? ++h->dialled : 0,
+		net_is_tcp(in), nonce, conn_out(&l->conn),
+		loop_now(h->loop)) == -1)
 		conn_fail(&l->conn, errno);
 	conn_written(&l->conn);
 	arm_link(l);
@@ -236,7 +237,7 @@ linked(struct hub_link *l)
 	gate_leave(&h->gate, l->handle);
 	if (peers_up(&h->peers, loop_now(h->loop), l->handle, l->link.role,
 		&l->link.instance, slice_str(l->target ? l->address : ""),
-		&loser) == -1) {
+		l->link.dialled, &loser) == -1) {
 		conn_fail(&l->conn, errno);
 		return -1;
 	}

@@ -77,6 +77,7 @@ send_hello(struct link *l, int64_t now)
 	m.u.hello.prove = (uint64_t)l->prove;
 	m.u.hello.instance = l->self->instance;
 	m.u.hello.nonce = slice_of(l->nonce, NONCE_SIZE);
+	m.u.hello.dialled = l->dialler ? l->dialled : 0;
 	if (send_msg(l, now, &m) == -1)
 		return -1;
 	len = msg_size(&m);
@@ -137,18 +138,19 @@ deny(struct link *l, int64_t now, const char *why)
 }
 
 int
-link_init(struct link *l, const struct link_self *self, int dialler, int prove,
-    const unsigned char *nonce, struct buf *out, int64_t now)
+link_init(struct link *l, const struct link_self *self, uint64_t dialled,
+    int prove, const unsigned char *nonce, struct buf *out, int64_t now)
 {
 	memset(l, 0, sizeof(*l));
 	l->self = self;
 	l->out = out;
 	l->phase = LINK_HELLO;
-	l->dialler = dialler != 0;
+	l->dialler = dialled != 0;
+	l->dialled = dialled;
 	l->prove = prove != 0;
 	l->since = l->heard = l->sent = now;
 	memcpy(l->nonce, nonce, NONCE_SIZE);
-	return dialler ? send_hello(l, now) : 0;
+	return l->dialler ? send_hello(l, now) : 0;
 }
 
 static const char *
@@ -193,6 +195,8 @@ judge_hello(struct link *l, int64_t now, const struct msg_hello *h)
 		    "same (-k)");
 	l->role = 1u << h->role;
 	l->instance = h->instance;
+	if (!l->dialler)
+		l->dialled = h->dialled;
 	return 0;
 }
 

@@ -46,6 +46,8 @@ struct link {
 	struct buf *out; /* where what is to be sent goes */
 	enum link_phase phase;
 	int dialler;
+	uint64_t dialled; /* which of those that the dialling process dialled;
+			     at the end that did not, known from the hello on */
 	int prove;	/* we, or the peer, ask for a proof */
 	int64_t since;	/* the start of the handshake */
 	int64_t heard;	/* the last byte came */
@@ -59,12 +61,13 @@ struct link {
 };
 
 /*
- * Begin. prove: a proof is required here (TCP). nonce is NONCE_SIZE fresh
- * random bytes. A dialler queues its hello at once. 0, or -1 with ENOMEM or
- * ENOBUFS from the queue.
+ * Begin. dialled: how many connections this process has dialled, this one
+ * included; 0 where it did not dial this one. prove: a proof is required here
+ * (TCP). nonce is NONCE_SIZE fresh random bytes. A dialler queues its hello at
+ * once. 0, or -1 with ENOMEM or ENOBUFS from the queue.
  */
-int link_init(struct link *, const struct link_self *, int dialler, int prove,
-    const unsigned char *nonce, struct buf *out, int64_t now);
+int link_init(struct link *, const struct link_self *, uint64_t dialled,
+    int prove, const unsigned char *nonce, struct buf *out, int64_t now);
 
 /*
  * Take one frame from the n bytes at p. The first must be a hello; until the

@@ -96,6 +96,8 @@ struct msg_hello {
 	uint64_t prove;	    /* 1: a proof is required on this connection */
 	struct id instance;
 	struct slice nonce;
+	uint64_t dialled;   /* by its process, with this one; 0: it was not the
+			       one to dial */
 };
 
 struct msg_proof {

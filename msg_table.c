@@ -91,6 +91,7 @@ static const struct field hello_fields[] = {
 	UINT(msg_hello, 8, prove, 0, FLAG),
 	IDENT(msg_hello, 10, instance, REQUIRED),
 	BYTES(msg_hello, 12, nonce, REQUIRED, NONCE_SIZE),
+	UINT(msg_hello, 13, dialled, 0, UINT_ANY),
 };
 static const struct field proof_fields[] = {
 	BYTES(msg_proof, 2, mac, REQUIRED, 32),

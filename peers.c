@@ -48,6 +48,7 @@ struct linked {
 	unsigned char key[KEY_SIZE]; /* instance and role */
 	uint32_t handle;	     /* of the present link; 0: none */
 	int ours;		     /* it was we who dialled it */
+	uint64_t dialled;	     /* its dialler's count then */
 	int64_t since;		     /* it is linked */
 	struct target *targets;
 };
@@ -425,14 +426,17 @@ peers_failed(struct peers *p, int64_t now, struct slice address, int error)
 	return t == NULL || t->state != DIALLING ? 0 : tried(p, now, t, error);
 }
 
-/* Of the present link and a new one, does the present stay? Both ends come to
- * the same answer, whichever of the two they see first. */
+/*
+ * Of the present link and a new one, does the present stay? Both ends come to
+ * the same answer, whichever of the two they see first. Where one end dialled
+ * both, it may have lost the earlier one, and the other not know it yet.
+ */
 static int
 present_stays(const struct peers *p, const struct linked *k,
-    const struct id *instance, int ours)
+    const struct id *instance, int ours, uint64_t dialled)
 {
 	if (k->ours == ours)
-		return 0;
+		return k->dialled > dialled;
 	return k->ours == (id_compare(&p->own, instance) < 0);
 }
 
@@ -463,7 +467,8 @@ reached(struct peers *p, struct target *t, struct linked *k, int stays)
 
 int
 peers_up(struct peers *p, int64_t now, uint32_t handle, unsigned role,
-    const struct id *instance, struct slice address, uint32_t *loser)
+    const struct id *instance, struct slice address, uint64_t dialled,
+    uint32_t *loser)
 {
 	struct target *t = find(p, address);
 	struct linked *k = linked_need(p, role, instance);
@@ -479,11 +484,12 @@ peers_up(struct peers *p, int64_t now, uint32_t handle, unsigned role,
 	*loser = k->handle;
 	if (k->handle == 0)
 		k->since = now;
-	else if (present_stays(p, k, instance, ours))
+	else if (present_stays(p, k, instance, ours, dialled))
 		*loser = handle;
 	if (*loser != handle) {
 		k->handle = handle;
 		k->ours = ours;
+		k->dialled = dialled;
 	}
 	if (t != NULL)
 		reached(p, t, k, *loser != handle);

@@ -17,8 +17,8 @@
  * is not hammered.
  *
  * One link an instance and role: of two that different ends dialled, the one
- * dialled by the lower instance id stays; of two that one end dialled, the
- * newer.
+ * dialled by the lower instance id stays; of two that one end dialled, the one
+ * that it dialled later.
  */
 
 #include <stdint.h>
@@ -88,14 +88,16 @@ int peers_failed(struct peers *, int64_t now, struct slice address, int error);
 int peers_final(int error);
 
 /*
- * A link is proven. address is what we dialled (empty: the peer dialled us).
+ * A link is proven. address is what we dialled (empty: the peer dialled us),
+ * and dialled is the dialler's count of what it dialled, link.h's.
  * *loser is set to the connection that must close: 0 none, the new link's
  * own handle (the driver closes it and reports no up()), or an older link's
  * (down() for it comes before up() for the new). handle is not 0. -1 with
  * ENOMEM: close the new link, whose dialling counts as failed.
  */
 int peers_up(struct peers *, int64_t now, uint32_t handle, unsigned role,
-    const struct id *instance, struct slice address, uint32_t *loser);
+    const struct id *instance, struct slice address, uint64_t dialled,
+    uint32_t *loser);
 
 /* A proven link is gone (call it for a loser too). Only the instance's present
  * link counts: an older one that ends late changes nothing. */

@@ -68,7 +68,7 @@ up(int64_t now, uint32_t handle, const struct id *id, const char *address)
 	uint32_t loser = UINT32_MAX;
 
 	assert_int_equal(peers_up(&p, now, handle, ROLE_BROKER, id,
-	    slice_str(address), &loser), 0);
+	    slice_str(address), handle, &loser), 0);
 	return loser;
 }
 

@@ -20,8 +20,8 @@ end_init(struct end *e, unsigned role, unsigned char mark, const char *key)
 void
 end_start(struct end *e, int prove, int64_t now)
 {
-	assert_int_equal(link_init(&e->link, &e->self, e == &dialler, prove,
-	    e->nonce, &e->out, now), 0);
+	assert_int_equal(link_init(&e->link, &e->self, e == &dialler ? 7 : 0,
+	    prove, e->nonce, &e->out, now), 0);
 }
 
 int

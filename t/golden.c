@@ -149,6 +149,7 @@ hello(struct msg *m)
 	m->u.hello.prove = 1;
 	m->u.hello.instance = ident(0x50);
 	m->u.hello.nonce = bytes(0xa0, NONCE_SIZE);
+	m->u.hello.dialled = 300;
 }
 
 static void

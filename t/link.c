@@ -19,6 +19,8 @@ test_proven(void **state)
 	assert_int_equal(acceptor.link.role, ROLE_BROKER);
 	assert_true(id_equal(&dialler.link.instance, &acceptor.self.instance));
 	assert_true(id_equal(&acceptor.link.instance, &dialler.self.instance));
+	assert_int_equal(acceptor.link.dialled, 7);
+	assert_int_equal(dialler.link.dialled, 7);
 }
 
 static void

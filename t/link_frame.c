@@ -265,7 +265,7 @@ test_odd_field_of_hello(void **state)
 	memcpy(frame, q.p, q.len);
 	n = q.len;
 	frame[1] += 3;
-	memcpy(frame + n, "\x0d\x01x", 3);
+	memcpy(frame + n, "\x0f\x01x", 3);
 	assert_int_equal(input(&acceptor, frame, n + 3, &type), n + 3);
 	assert_int_equal(acceptor.link.phase, LINK_PROOF);
 	assert_int_equal(link_is_hello(frame, n + 3), 1);

@@ -199,14 +199,49 @@ test_crossed_agree(void **state)
 
 			assert_int_equal(peers_up(&end[e], 0, first,
 			    ROLE_AUTHORITY, peer, slice_str(
-			    first == (uint32_t)e + 1 ? A : ""), &loser[e]), 0);
+			    first == (uint32_t)e + 1 ? A : ""), 3 - first,
+			    &loser[e]), 0);
 			assert_int_equal(loser[e], 0);
 			assert_int_equal(peers_up(&end[e], 0, second,
 			    ROLE_AUTHORITY, peer, slice_str(
-			    second == (uint32_t)e + 1 ? A : ""), &loser[e]), 0);
+			    second == (uint32_t)e + 1 ? A : ""), 3 - second,
+			    &loser[e]), 0);
 		}
 		assert_int_equal(loser[0], 2);
 		assert_int_equal(loser[1], 2);
+		peers_free(&end[0]);
+		peers_free(&end[1]);
+	}
+}
+
+/* The same where one end dialled both, at two addresses of the other: the one
+ * that it dialled later stays. */
+static void
+test_twice_agree(void **state)
+{
+	struct peers end[2];
+	uint32_t loser;
+	int order, e;
+
+	(void)state;
+	for (order = 0; order < 4; order++) {
+		peers_init(&end[0], &low, 1);
+		peers_init(&end[1], &high, 2);
+		for (e = 0; e < 2; e++) {
+			/* Links 1 and 2, dialled by end 0 in this order. */
+			uint32_t first = (order >> e & 1) + 1;
+			uint32_t second = 3 - first;
+			const struct id *peer = e == 0 ? &high : &low;
+
+			assert_int_equal(peers_up(&end[e], 0, first,
+			    ROLE_AUTHORITY, peer, slice_str(e == 0 ? A : ""),
+			    first, &loser), 0);
+			assert_int_equal(loser, 0);
+			assert_int_equal(peers_up(&end[e], 0, second,
+			    ROLE_AUTHORITY, peer, slice_str(e == 0 ? B : ""),
+			    second, &loser), 0);
+			assert_int_equal(loser, 1);
+		}
 		peers_free(&end[0]);
 		peers_free(&end[1]);
 	}
@@ -221,7 +256,7 @@ test_roles(void **state)
 	(void)state;
 	assert_int_equal(up(0, 1, &low, ""), 0);
 	assert_int_equal(peers_up(&p, 0, 2, ROLE_PLB, &low, slice_str(""),
-	    &loser), 0);
+	    2, &loser), 0);
 	assert_int_equal(loser, 0);
 	peers_down(&p, 0, 1, ROLE_PLB, &low);
 	assert_int_equal(p.instances.n, 2);
@@ -376,6 +411,7 @@ main(void)
 		TEST(test_peer_dials_back),
 		TEST(test_crossed),
 		TEST(test_crossed_agree),
+		TEST(test_twice_agree),
 		TEST(test_roles),
 		TEST(test_new_instance),
 		TEST(test_once_loses),

@@ -95,12 +95,11 @@ world_check_up(const struct tie *t)
 		    role_name(t->link.role));
 }
 
-/* Of two links that different ends dialled both keep the same. (Of two that one
- * end dialled each keeps the newer, and they may not agree which that is.) */
+/* Of two links both ends keep the same. */
 void
 check_choice(struct proc *p, struct tie *chosen, struct tie *other)
 {
-	if (chosen == NULL || chosen->link.dialler == other->link.dialler)
+	if (chosen == NULL)
 		return;
 	p->world->choices++;
 	chosen->sock->beat = other->sock->number;

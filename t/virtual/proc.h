@@ -72,6 +72,7 @@ struct proc {
 	struct outbox *out;
 	struct link_self self;
 	struct peers peers;
+	uint64_t dialled; /* connections, ever */
 	struct rng rng;
 	unsigned serves;
 

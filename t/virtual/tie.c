@@ -145,8 +145,8 @@ tie_new(struct proc *p, struct sock *s, int dialler, uint32_t tag,
 	take_slot(p, t);
 	for (i = 0; i < NONCE_SIZE; i++)
 		nonce[i] = (unsigned char)rng_next(&p->rng);
-	link_init(&t->link, &p->self, dialler, s->tcp, nonce, &t->outq,
-	    proc_now(p));
+	link_init(&t->link, &p->self, dialler ? ++p->dialled : 0, s->tcp,
+	    nonce, &t->outq, proc_now(p));
 	s->arg = t;
 	s->ready = on_ready;
 	tie_arm(t);
@@ -252,7 +252,7 @@ linked(struct tie *t)
 
 	if (peers_up(&p->peers, proc_now(p), t->handle, t->link.role,
 		&t->link.instance, slice_str(t->target ? t->address : ""),
-		&loser) == -1) {
+		t->link.dialled, &loser) == -1) {
 		tie_close(t, errno);
 		return -1;
 	}
