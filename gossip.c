@@ -17,6 +17,7 @@ gossip_init(struct gossip *g, const struct id *own, uint64_t seed,
 	if (address.len > 0 && address.len <= ADDRESS_MAX)
 		memcpy(g->address, address.p, address.len);
 	map_init(&g->peers, seed);
+	map_init(&g->instances, seed);
 	chain_init(&g->authorities);
 	chain_init(&g->brokers);
 	g->news = 1; /* so that a peer that was told has heard something */
@@ -36,6 +37,7 @@ gossip_free(struct gossip *g)
 		free(p);
 	}
 	map_free(&g->peers);
+	map_free(&g->instances);
 	scratch_free(&g->list);
 }
 
@@ -61,6 +63,27 @@ gossip_address(const struct peer *p)
 	return slice_str(p->dialled ? p->address : "");
 }
 
+static void
+leave(struct gossip *g, struct peer *p)
+{
+	map_del(&g->peers, slice_of(&p->handle, sizeof(p->handle)));
+	if (p->role == ROLE_AUTHORITY)
+		map_del(&g->instances, id_slice(&p->instance));
+}
+
+static int
+enter(struct gossip *g, struct peer *p)
+{
+	if (map_put(&g->peers, slice_of(&p->handle, sizeof(p->handle)), p) ==
+	    -1)
+		return -1;
+	if (p->role != ROLE_AUTHORITY ||
+	    map_put(&g->instances, id_slice(&p->instance), p) == 0)
+		return 0;
+	leave(g, p);
+	return -1;
+}
+
 static struct peer *
 peer_new(struct gossip *g, uint32_t handle, const struct peer_info *info)
 {
@@ -77,23 +100,11 @@ peer_new(struct gossip *g, uint32_t handle, const struct peer_info *info)
 	chain_init(&p->chain);
 	chain_init(&p->subs);
 	chain_init(&p->orders);
-	if (map_put(&g->peers, slice_of(&p->handle, sizeof(p->handle)), p) ==
-	    -1) {
+	if (enter(g, p) == -1) {
 		free(p);
 		return NULL;
 	}
 	return p;
-}
-
-static int
-is_linked(const struct gossip *g, const struct id *instance)
-{
-	const struct peer *p = NULL;
-
-	while ((p = gossip_next(&g->authorities, p)) != NULL)
-		if (id_equal(&p->instance, instance))
-			return 1;
-	return 0;
 }
 
 /* What is told. */
@@ -211,7 +222,7 @@ void
 gossip_down(struct gossip *g, struct peer *p)
 {
 	chain_remove(&p->chain);
-	map_del(&g->peers, slice_of(&p->handle, sizeof(p->handle)));
+	leave(g, p);
 	free(p->left);
 	free(p);
 }
@@ -252,7 +263,7 @@ gossip_hear(struct gossip *g, int64_t now, struct peer *p,
 		}
 		hostport_split(item.address, &host, &port);
 		if (hostport_any(host) || id_equal(&item.instance, &g->own) ||
-		    is_linked(g, &item.instance))
+		    map_get(&g->instances, id_slice(&item.instance)) != NULL)
 			continue;
 		if (outbox_act(g->out, ACT_DIAL, g->tag, DIAL_HOUR,
 		    item.address) == -1)

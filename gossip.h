@@ -53,7 +53,8 @@ struct gossip {
 	uint32_t tag;  /* of authorities that are dialled */
 	struct id own;
 	char address[ADDRESS_MAX + 1]; /* an authority's own; may be empty */
-	struct map peers;
+	struct map peers;	       /* by handle */
+	struct map instances;	       /* authorities, by instance */
 	struct chain authorities, brokers;
 	uint64_t news;	 /* counted */
 	int64_t told_at; /* the last time that some were told */
