@@ -203,20 +203,21 @@ asker_start(struct asker *a, int number, int (*fn)(const char *),
 
 	if (k == NULL)
 		return -1;
-	if ((k->pid = fork_child(fn, what, &k->watch.fd)) == -1) {
-		free(k);
-		return -1;
-	}
 	k->all = a;
 	k->number = number;
 	k->limit_ms = limit_ms;
 	buf_init(&k->output, ASKER_OUTPUT_MAX);
+	k->watch.fd = -1;
 	k->watch.events = POLLIN;
 	k->watch.fn = on_output;
 	k->timer.fn = on_timer;
 	k->watch.arg = k->timer.arg = k;
 	k->next = a->head;
 	a->head = k;
+	if ((k->pid = fork_child(fn, what, &k->watch.fd)) == -1) {
+		job_free(k);
+		return -1;
+	}
 	if (loop_child(a->loop, k->pid, on_ended, k) == -1) {
 		kill(-k->pid, SIGKILL);
 		job_free(k);
