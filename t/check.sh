@@ -1,24 +1,35 @@
 #!/bin/sh
-# Run tests and say how each went, in the order of the arguments:
+# Run tests, several at a time, and say how each went when it has ended:
 #
-#	ok NAME
-#	not ok NAME (log: t/log/NAME.log)
+#	ok NAME (SECONDS s)
+#	not ok NAME (SECONDS s, log: t/log/NAME.log)
 #	skip NAME: why
 #
 # The end of a failed test's log follows, each line behind a bar.
 #
 # A test is a binary (NAME.test) or a script (NAME.sh), run from the top of the
 # tree with no standard input. Exit status 0 is passed, 77 skipped (the last
-# line of its output is why), anything else failed. One that takes longer than
-# CHECK_TIMEOUT seconds (300) is ended, and has failed. CHECK_UNDER is a command
-# that binaries are run under (valgrind, say). With CHECK_STRICT=1 nothing may be
-# left out: what is skipped, or was run without a partner that t/setup.sh did not
-# find, has failed. CI is strict.
+# line of its output is why), anything else failed. What sanitizers and valgrind
+# have to say of any of its processes, however deep, is in t/log/NAME.reports;
+# if there is something, it has failed. Scripts with a line `# Alone: why' are
+# run when all others have ended, and one after another.
+#
+# CHECK_JOBS	how many at a time: twice as many as there are processors, since
+#		most of them mostly wait
+# CHECK_TIMEOUT	what takes longer, in seconds, is ended, and has failed (300)
+# CHECK_UNDER	a command that programs are run under, such as valgrind: those
+#		of scripts, too (t/lib.sh)
+# CHECK_FACTOR	how much slower and larger they are then (1): it multiplies
+#		every bound, the one above and those in scripts
+# CHECK_STRICT	1: nothing may be left out: what is skipped, or was run without
+#		a partner that t/setup.sh did not find, has failed. CI is strict.
 
-limit=${CHECK_TIMEOUT:-300}
+factor=${CHECK_FACTOR:-1}
+limit=$((${CHECK_TIMEOUT:-300} * factor))
 strict=${CHECK_STRICT:-0}
-missing=t/log/missing # what t/setup.sh did not find, by test
-passed=0 failed=0 skipped=0
+jobs=${CHECK_JOBS:-$((2 * $(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1)))}
+asan=${ASAN_OPTIONS:-}
+ubsan=${UBSAN_OPTIONS:-}
 test_pid=''
 
 # The guard: end process $1 when its time is up, hard if need be. It looks once a
@@ -33,7 +44,7 @@ guard() {
 		done
 		echo "check: not done in $limit s: kill -$s"
 		kill -"$s" "$1" 2>/dev/null
-		left=10
+		left=$((10 * factor))
 	done
 }
 
@@ -49,55 +60,123 @@ run() { # log command
 	return "$status"
 }
 
-passes() { # name
-	echo "ok $1"
-	passed=$((passed + 1))
-}
-
-fails() { # name log: why is at the end of the log
-	echo "not ok $1 (log: $2)"
-	tail -n 60 "$2" | sed 's/^/| /'
-	failed=$((failed + 1))
-}
-
-skips() { # name log
-	echo "skip $1: $(tail -n 1 "$2")"
-	skipped=$((skipped + 1))
-}
-
-trap 'kill $test_pid 2>/dev/null; exit 130' HUP INT TERM
-mkdir -p t/log || exit 111
-# What a test builds is no part of a make above: that one's -j is not for it.
-unset MAKEFLAGS MFLAGS MAKELEVEL
-
-for t do
-	name=${t#t/}
+# test_one TEST: run it, and print its exit status, its name, and how many
+# seconds it took
+test_one() {
+	name=${1#t/}
 	name=${name%.test}
 	log=t/log/$name.log
-	rm -f "$missing"
+	reports=$PWD/t/log/$name.reports
+	# What t/setup.sh did not find.
+	CHECK_MISSING=$PWD/t/log/$name.missing
+	CHECK_REPORTS=$reports
+	ASAN_OPTIONS=log_path=$reports/asan${asan:+:$asan}
+	UBSAN_OPTIONS=log_path=$reports/ubsan:print_stacktrace=1${ubsan:+:$ubsan}
+	export CHECK_MISSING CHECK_REPORTS ASAN_OPTIONS UBSAN_OPTIONS
+	rm -rf "$CHECK_MISSING" "$reports"
+	# As some scripts do, processes of other users report as well.
+	mkdir "$reports" && chmod 1777 "$reports"
+	began=$(date +%s)
 	# shellcheck disable=SC2086
-	case $t in
-	*.sh) run "$log" sh "$t" ;;
-	*) run "$log" ${CHECK_UNDER:-} "./$t" ;;
+	case $1 in
+	*.sh) run "$log" sh "$1" ;;
+	*) run "$log" ${CHECK_UNDER:-} "./$1" ;;
 	esac
 	status=$?
-	if [ "$strict" != 0 ] && [ -s "$missing" ]; then
-		sed 's/^/check: left out: /' "$missing" >>"$log"
+	find "$reports" -type f -size 0 -exec rm -f {} +
+	if ! rmdir "$reports"; then
+		echo "check: reports, all of them in $reports:"
+		cat "$reports"/* | head -n 50
+		status=1
+	fi >>"$log" 2>/dev/null
+	if [ "$strict" != 0 ] && [ -s "$CHECK_MISSING" ]; then
+		sed 's/^/check: left out: /' "$CHECK_MISSING" >>"$log"
 		status=1
 	elif [ "$strict" != 0 ] && [ "$status" -eq 77 ]; then
 		echo 'check: skipped, and nothing may be' >>"$log"
 		status=1
 	fi
-	case $status in
-	0) passes "$name" ;;
-	77) skips "$name" "$log" ;;
-	*) fails "$name" "$log" ;;
-	esac
-done
+	rm -f "$CHECK_MISSING"
+	echo "$status $name $(($(date +%s) - began))"
+}
 
-if [ "$skipped" -gt 0 ]; then
-	echo "$passed passed, $failed failed, $skipped skipped"
-else
-	echo "$passed passed, $failed failed"
-fi
-[ "$failed" -eq 0 ]
+# lane TEST...: run those that no other lane has taken
+lane() {
+	trap 'kill $test_pid 2>/dev/null; exit 130' HUP TERM
+	for t do
+		mkdir "$work/$(echo "$t" | tr / _)" 2>/dev/null || continue
+		test_one "$t"
+	done
+}
+
+# lanes N TEST...: run them, N at a time
+lanes() {
+	n=$1
+	shift
+	lanes=
+	while [ "$n" -gt 0 ]; do
+		lane "$@" >&3 3>&- &
+		lanes="$lanes $!"
+		n=$((n - 1))
+	done
+	for pid in $lanes; do
+		wait "$pid"
+	done
+}
+
+# tell COUNT: how each test went that the lanes speak of; fails unless there are
+# so many, and none has failed
+tell() {
+	passed=0 failed=0 skipped=0
+	while read -r status name seconds; do
+		log=t/log/$name.log
+		case $status in
+		0)
+			echo "ok $name ($seconds s)"
+			passed=$((passed + 1))
+			;;
+		77)
+			echo "skip $name: $(tail -n 1 "$log")"
+			skipped=$((skipped + 1))
+			;;
+		*)
+			echo "not ok $name ($seconds s, log: $log)"
+			tail -n 60 "$log" | sed 's/^/| /'
+			failed=$((failed + 1))
+			;;
+		esac
+	done
+	if [ "$skipped" -gt 0 ]; then
+		echo "$passed passed, $failed failed, $skipped skipped"
+	else
+		echo "$passed passed, $failed failed"
+	fi
+	[ "$failed" -eq 0 ] && [ $((passed + skipped)) -eq "$1" ]
+}
+
+mkdir -p t/log || exit 111
+work=$(mktemp -d "${TMPDIR:-/tmp}/lambda-check.XXXXXX") || exit 111
+trap 'rm -rf "$work"' EXIT
+trap 'kill $lanes 2>/dev/null; exit 130' HUP INT TERM
+lanes=
+# What a test builds is no part of a make above: that one's -j is not for it.
+unset MAKEFLAGS MFLAGS MAKELEVEL
+
+count=$#
+mkfifo "$work/told" || exit 111
+tell "$count" <"$work/told" &
+teller=$!
+exec 3>"$work/told"
+alone=
+for t do
+	shift
+	case $t in
+	*.sh) grep -q '^# Alone: ' "$t" && alone="$alone $t" && continue ;;
+	esac
+	set -- "$@" "$t"
+done
+lanes "$jobs" "$@"
+# shellcheck disable=SC2086
+lanes 1 $alone
+exec 3>&-
+wait "$teller"

@@ -6,7 +6,7 @@
 #
 #	why=$(sh t/setup.sh ip dnsmasq 2>&1) || { echo "$why"; exit 77; }
 #
-# What it says is noted in t/log/missing too, for t/check.sh.
+# What it says is noted in $CHECK_MISSING too, for t/check.sh.
 
 # name		apt-get		apk		dnf		pkg
 table='
@@ -91,6 +91,19 @@ install_one() { # name
 	fi
 }
 
+# One at a time, since no package manager waits for another of its kind. Who was
+# killed leaves the lock behind, which is not obeyed for more than five minutes.
+lock=t/log/setup.lock
+install_alone() { # name
+	n=0
+	until mkdir "$lock" 2>/dev/null || [ "$n" -ge 300 ]; do
+		sleep 1
+		n=$((n + 1))
+	done
+	present "$1" || install_one "$1"
+	rmdir "$lock"
+}
+
 advice() { # name
 	echo "$table" | awk -v n="$1" '
 	$1 == n {
@@ -109,9 +122,9 @@ mkdir -p t/log || exit 1
 missing=0
 for name do
 	present "$name" && continue
-	install_one "$name" </dev/null >>"$log" 2>&1
+	install_alone "$name" </dev/null >>"$log" 2>&1
 	present "$name" && continue
-	advice "$name" | tee -a t/log/missing >&2
+	advice "$name" | tee -a "${CHECK_MISSING:-/dev/null}" >&2
 	missing=1
 done
 exit "$missing"
