@@ -3,7 +3,8 @@
 #	make			build the programs
 #	make check		what a change must pass
 #	make unit		its unit tests alone
-#	make valgrind		these under valgrind
+#	make sanitize		the same as check, with ASan and UBSan
+#	make valgrind		the same as check, under valgrind
 #	make soak		what takes long
 #	make bench		what is measured
 #	make lint		manual pages and scripts
@@ -43,35 +44,36 @@ PROGS =\
 	lambda-plb\
 	lambda-solo
 
+# The longest first: several run at a time (t/check.sh).
 SCRIPTS =\
-	t/deps.sh\
-	t/byhand.sh\
-	t/activation.sh\
+	t/discovery.sh\
+	t/examples.sh\
+	t/mesh.sh\
+	t/split.sh\
+	t/runit.sh\
 	t/bootstrap.sh\
+	t/upgrade.sh\
+	t/joins.sh\
+	t/strangers.sh\
+	t/sim.sh\
+	t/activation.sh\
 	t/broken.sh\
+	t/byhand.sh\
 	t/call.sh\
 	t/canary.sh\
 	t/compete.sh\
 	t/ctl.sh\
 	t/deadends.sh\
-	t/examples.sh\
+	t/deps.sh\
 	t/fills.sh\
 	t/herd.sh\
 	t/hosts.sh\
 	t/inetd.sh\
-	t/joins.sh\
 	t/keys.sh\
 	t/manpages.sh\
 	t/pipes.sh\
 	t/switch.sh\
-	t/discovery.sh\
-	t/mesh.sh\
-	t/split.sh\
-	t/sim.sh\
-	t/strangers.sh\
-	t/twice.sh\
-	t/upgrade.sh\
-	t/runit.sh
+	t/twice.sh
 
 TESTS =\
 	t/acceptor.test\
@@ -666,13 +668,27 @@ unit:
 	@$(MAKE) tests
 	@sh t/check.sh $(TESTS)
 
-# The unit tests under valgrind: memory, descriptors left aside.
-valgrind:
+# The whole suite, with all that its processes do watched: what is reported of
+# any of them fails the test (t/check.sh). A part of it: make valgrind TESTS=
+# SCRIPTS=t/call.sh. What is sanitized is a copy of the tree.
+COPY =		t/log/sanitize
+SANITIZE =	-fsanitize=address,undefined
+VALGRIND =	valgrind -q --error-exitcode=9 --leak-check=full\
+		--read-inline-info=no --log-file=%q{CHECK_REPORTS}/%p
+
+sanitize:
+	@rm -rf $(COPY) && mkdir -p $(COPY)/t
+	@cp -R Makefile README *.[ch] man $(COPY)
+	@for f in t/*; do test "$$f" = t/log || cp -R "$$f" $(COPY)/t; done
+	@cd $(COPY) && $(MAKE) -s clean && CHECK_FACTOR=3 SIM_WORLDS=50 $(MAKE) check \
+	    LDFLAGS='$(SANITIZE)' CFLAGS='-O1 -g $(SANITIZE) \
+	    -fno-sanitize-recover=undefined -fno-omit-frame-pointer'
+
+valgrind: all
 	@CC='$(CC) $(CPPFLAGS) $(LDFLAGS)' sh t/setup.sh cmocka valgrind
 	@$(MAKE) tests
-	@CHECK_TIMEOUT=900 MODEL_LENGTH=3 \
-	    CHECK_UNDER='valgrind -q --error-exitcode=9 --leak-check=full' \
-	    sh t/check.sh $(TESTS)
+	@CHECK_FACTOR=5 MODEL_LENGTH=3 SIM_WORLDS=5 CHECK_UNDER='$(VALGRIND)' \
+	    sh t/check.sh $(TESTS) $(SCRIPTS)
 
 tests: $(TESTS) $(HELPERS)
 
@@ -718,7 +734,7 @@ clean:
 	    $(PROGS)
 	rm -rf t/log
 
-.PHONY: all check unit valgrind tests soak benches bench lint deps install uninstall clean
+.PHONY: all check unit sanitize valgrind tests soak benches bench lint deps install uninstall clean
 
 # Header dependencies, as t/deps.sh writes and checks them; nothing follows.
 

@@ -67,7 +67,7 @@ same "$(lambda-call -s "$tmp/plb" calc add 2 40 </dev/null)" 42
 shows l2 "publishing calc at $(at l2 '')"
 exchange=
 for e in $(strays); do
-	grep -q '^lambda-exchange' "/proc/$e/comm" 2>/dev/null && exchange=$e
+	[ "$(name_of "$e")" != lambda-exchange ] || exchange=$e
 done
 [ -n "$exchange" ] || fail "there is no exchange"
 tr '\0' '\n' <"/proc/$exchange/environ" >"$tmp/environ"
@@ -209,7 +209,7 @@ ready() {
 	    fail "s6: $1: $(s6-svstat "$tmp/s6/$1")"
 }
 supervise() {
-	start "s6.$1" s6-supervise "$tmp/s6/$1"
+	supervised "s6.$1" s6-supervise "$tmp/s6/$1"
 	eval "s6_$1=\$pid"
 	until_true 10 s6-svok "$tmp/s6/$1" || fail "no s6-supervise"
 	ready "$1"

@@ -29,7 +29,10 @@ echo no table >&2; exit 3'
 tells 111 "fatal: $tmp/start ended at once: exit status 3: no table" \
     lambda-listener -w mux m "$tmp/start"
 put start '#!/nonexistent/interp'
-tells 111 "unable to run $tmp/start: .*what its #! line names" \
+# Under valgrind posix_spawn(3) is a fork(2) that does not say why, and valgrind
+# dies of a program that cannot be run.
+[ -n "${CHECK_UNDER:-}" ] ||
+    tells 111 "unable to run $tmp/start: .*what its #! line names" \
     lambda-listener -w netstring m "$tmp/start"
 tells 100 "start is to be run by '/nonexistent/interp', which is not there" \
     lambda-listener m "$tmp/start"
@@ -67,17 +70,19 @@ broken 'line ended at once: exit status 3$'
 put line '#!/bin/sh
 echo "no such table" >&2; kill -9 $$'
 broken 'line ended at once: killed by signal 9 (Killed): no such table$'
-put line '#!/nonexistent/interp'
-broken 'unable to run .*what its #! line names, or its loader, is not there'
+if [ -z "${CHECK_UNDER:-}" ]; then
+	put line '#!/nonexistent/interp'
+	broken 'unable to run .*what its #! line names, or its loader, is not there'
+	: >"$tmp/line.new"
+	chmod 755 "$tmp/line.new"
+	mv "$tmp/line.new" "$tmp/line"
+	broken 'unable to run .*line: Exec format'
+fi
 put line '#!/bin/sh
 fi'
 broken 'line ended at once: exit status 2: .*yntax'
 put line "$good" 644
 broken 'line is not executable: chmod +x it'
-: >"$tmp/line.new"
-chmod 755 "$tmp/line.new"
-mv "$tmp/line.new" "$tmp/line"
-broken 'unable to run .*line: Exec format'
 rm "$tmp/line"
 broken 'unable to find .*line: No such file'
 same "$(lines_of line 'publishing new code')" 0
@@ -90,8 +95,8 @@ exec 3>&-
 logged filter status 30
 grep -q 'status 0' "$tmp/filter.log" || fail "the filter failed"
 grep 'line [0-9]' "$tmp/filter.log" && fail "lines failed"
-same "$(wc -l <"$tmp/out" | tr -d ' ')" $((7 * 4000 + 2))
-same "$(grep -c ' one$' "$tmp/out")" $((7 * 4000 + 1))
+same "$(wc -l <"$tmp/out" | tr -d ' ')" $((said * 4000 + 2))
+same "$(grep -c ' one$' "$tmp/out")" $((said * 4000 + 1))
 same "$(tail -n 1 "$tmp/out")" 'last two'
 same "$(lines_of line 'publishing new code')" 1
 

@@ -111,14 +111,13 @@ tells 111 "$at is a listener's or a channel's: ask" lambda-ctl -A "$at" all
 tells 100 'another module is served here' \
     lambda-call -T 1 -x "$at" triple
 for pid in $(strays); do
-	{ tr '\0' ' ' <"/proc/$pid/cmdline"; } 2>/dev/null |
-	    grep -q '^yes' && kill "$pid"
+	[ "$(name_of "$pid")" != yes ] || kill "$pid"
 done
 stop "$inetd"
 tells 111 'unable to reach' lambda-call -x "$at" double
 no_channels() {
 	for pid in $(strays); do
-		grep -q lambda-channel "/proc/$pid/comm" && return 1
+		[ "$(name_of "$pid")" != lambda-channel ] || return 1
 	done
 	return 0
 }

@@ -98,9 +98,9 @@ printf '1:a,1:b' | lambda-call -N calc echo >"$tmp/out" 2>"$tmp/err"
 same $? 100
 same "$(cat "$tmp/out")" 1:a,
 grep -q 'record 2 of the input is cut short' "$tmp/err" || fail "not cut short"
-# A closed standard output is no success, and a command that is no channel is
-# told, and ended.
-tells 111 'unable to write standard output: ' \
+# A closed standard output is no success (it never is closed under valgrind), and
+# a command that is no channel is told, and ended.
+[ -n "${CHECK_UNDER:-}" ] || tells 111 'unable to write standard output: ' \
     sh -c 'exec lambda-call calc pi 1 >&- </dev/null'
 tells 111 'does not speak as a channel: it has to run lambda-channel' \
     lambda-call -x '|exec sleep 1000.75' calc pi 1

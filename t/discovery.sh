@@ -379,7 +379,7 @@ both_ways() { # WAY
 
 none_started() {
 	for pid in $(ip netns pids "${net}a") $(ip netns pids "${net}b"); do
-		grep -qs epmd "/proc/$pid/comm" 2>/dev/null && fail "there is an epmd"
+		[ "$(name_of "$pid")" != epmd ] || fail "there is an epmd"
 	done
 	return 0
 }
@@ -396,8 +396,8 @@ both_ways "hosts file"
 none_started
 for host in a b; do
 	for pid in $(ip netns pids "$net$host"); do
-		case $(cat "/proc/$pid/comm" 2>/dev/null) in
-		lambda-broker | lambda-discover*) kill "$pid" ;;
+		case $(name_of "$pid") in
+		lambda-broker | lambda-discovery) kill "$pid" ;;
 		esac
 	done
 	eval "wait \$pipe_$host"

@@ -26,7 +26,9 @@ listener=$pid
 
 processes() { # NAME: of the tier and of both hosts
 	for pid in $(ip netns pids "${net}a") $(ip netns pids "${net}b"); do
-		grep -q "^$1" "/proc/$pid/comm" 2>/dev/null && echo "$pid"
+		case $(name_of "$pid") in
+		"$1"*) echo "$pid" ;;
+		esac
 	done
 }
 
@@ -66,8 +68,9 @@ echo "connections: $(connections)"
 n=0
 for pid in $(processes lambda-); do
 	n=$((n + 1))
-	awk -v "name=$(tr '\0' ' ' <"/proc/$pid/cmdline")" '$1 == "VmHWM:" {
-		print $2, "kB:", name; exit $2 > 16384 }' "/proc/$pid/status" ||
+	awk -v "name=$(tr '\0' ' ' <"/proc/$pid/cmdline")" \
+	    -v "most=$(bound 16384)" '$1 == "VmHWM:" {
+		print $2, "kB:", name; exit $2 > most }' "/proc/$pid/status" ||
 	    fail "that is too much memory"
 done
 [ "$n" -ge 8 ] || fail "only $n processes were looked at"

@@ -23,8 +23,8 @@ chmod +x "$tmp/noisy"
 
 inetd=$(PATH=$PATH command -v inetd)
 cat >"$tmp/inetd.conf" <<EOF2
-10.77.0.1:4400 stream tcp wait root $top/lambda-exchange lambda-exchange -vv -k $key double
-10.77.0.1:4401 stream tcp nowait root $top/lambda-channel lambda-channel -vv -c 2 -k $key -w line double $tmp/noisy
+10.77.0.1:4400 stream tcp wait root $bin/lambda-exchange lambda-exchange -vv -k $key double
+10.77.0.1:4401 stream tcp nowait root $bin/lambda-channel lambda-channel -vv -c 2 -k $key -w line double $tmp/noisy
 EOF2
 start inetd on one "$inetd" -i "$tmp/inetd.conf"
 inetd=$pid
@@ -49,7 +49,7 @@ key=$right
 # Usage and other errors go nowhere, not to the client.
 running() {
 	for p in $(strays); do
-		grep -qx "$1" "/proc/$p/comm" 2>/dev/null && echo "$p"
+		[ "$(name_of "$p")" != "$1" ] || echo "$p"
 	done
 }
 none() {

@@ -172,7 +172,7 @@ chown nobody "$tmp/nobody"
 cat >"$tmp/bin/as_nobody" <<'EOF2'
 #!/bin/sh
 uid=$(id -u nobody) gid=$(id -g nobody)
-exec setpriv --reuid "$uid" --regid "$gid" --clear-groups "$@"
+TMPDIR=$TMPDIR/nobody exec setpriv --reuid "$uid" --regid "$gid" --clear-groups "$@"
 EOF2
 chmod +x "$tmp/bin/as_nobody"
 if as_nobody test -x "$top/lambda-ctl"; then

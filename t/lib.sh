@@ -1,12 +1,11 @@
 # For the scripts in t/: sourced, not run. It gives each test a directory of its
 # own ($tmp, which is also the run directory), ends what the test started, and
-# waits with bounds instead of sleeping.
+# waits with bounds instead of sleeping. The programs are in $bin, and found by
+# PATH; with $CHECK_UNDER each of them is run under that command (valgrind, say).
 # shellcheck shell=sh disable=SC2016,SC2034
 
 set -u
 top=$(cd "$(dirname "$0")/.." && pwd)
-PATH=$top:$PATH
-export PATH
 tmp=$(mktemp -d "${TMPDIR:-/tmp}/lambda-t.XXXXXX") || exit 1
 LAMBDA_RUN=$tmp/run
 TMPDIR=$tmp
@@ -18,11 +17,38 @@ unset MAKEFLAGS MFLAGS MAKELEVEL
 pids=
 spaces=
 
+# A program looks for the others beside it, and then by PATH: each is in a
+# directory of its own, and what is in $bin runs it there.
+bin=$top
+if [ -n "${CHECK_UNDER:-}" ]; then
+	bin=$tmp/under
+	for file in "$top"/lambda-*; do
+		name=${file##*/}
+		case $name in
+		*.*) continue ;;
+		esac
+		mkdir -p "$bin/alone/$name"
+		ln -s "$file" "$bin/alone/$name"
+		printf '#!/bin/sh\nexec %s %s "$@"\n' "$CHECK_UNDER" \
+		    "$bin/alone/$name/$name" >"$bin/$name"
+		chmod +x "$bin/$name"
+	done
+fi
+PATH=$bin:$PATH
+export PATH
+
+# bound N: a bound on time or memory, which is larger by $CHECK_FACTOR where
+# programs are made or run so that they tell more about themselves
+bound() {
+	echo $(($1 * ${CHECK_FACTOR:-1}))
+}
+
 # guard SECONDS PID...: they are killed then, unless $guard is killed before. It
 # ends by itself soon after them: a signal to what has just been forked may be
-# lost.
+# lost. Its time is a bound.
 guard() {
-	sh -c 'n=$0
+	sh -c 'n=$(($0 * $1))
+	    shift
 	    while [ "$n" -gt 0 ]; do
 		sleep 1
 		n=$((n - 1)) alive=
@@ -31,7 +57,7 @@ guard() {
 		done
 		[ -n "$alive" ] || exit 0
 	    done
-	    kill -9 "$@"' "$@" >/dev/null 2>&1 &
+	    kill -9 "$@"' "${CHECK_FACTOR:-1}" "$@" >/dev/null 2>&1 &
 	guard=$!
 }
 
@@ -40,6 +66,15 @@ guard() {
 strays() {
 	grep -ls "LAMBDA_RUN=$tmp" /proc/[0-9]*/environ 2>/dev/null |
 	    tr -cd '0-9\n'
+}
+
+# name_of PID: the name of the program that it runs
+name_of() {
+	{ tr '\0' '\n' <"/proc/$1/cmdline"; } 2>/dev/null |
+	    awk -v under="$tmp/under/" '
+		NR == 1 { name = $0 }
+		index($0, under) == 1 { name = $0; exit }
+		END { sub(/.*\//, "", name); print name }'
 }
 
 # tell_why: what was logged, the latest at the end, and then what failed
@@ -103,6 +138,13 @@ start() {
 	pids="$pids $pid"
 }
 
+# supervised NAME COMMAND...: start a supervisor. It sends SIGCONT after SIGTERM,
+# which takes away the SIGSTOP that AddressSanitizer looks for leaks with, and
+# both wait for ever: there it does not look.
+supervised() {
+	ASAN_OPTIONS=${ASAN_OPTIONS:-}:detect_leaks=0 start "$@"
+}
+
 # stop PID [SIGNAL]: end it, and wait until it has ended; its status is in
 # $ended. None takes as long as a minute.
 stop() {
@@ -115,9 +157,10 @@ stop() {
 	    fail "process $1 did not end in a minute"
 }
 
-# until_true SECONDS COMMAND...: run it again and again until it succeeds
+# until_true SECONDS COMMAND...: run it again and again until it succeeds; the
+# time is a bound
 until_true() {
-	until=$(($(date +%s) + $1 + 1))
+	until=$(($(date +%s) + $(bound "$1") + 1))
 	shift
 	while [ "$(date +%s)" -lt "$until" ]; do
 		"$@" >/dev/null 2>&1 && return 0

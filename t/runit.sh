@@ -83,7 +83,7 @@ service exchange lambda-exchange.8 lambda-exchange
 service listener lambda-listener.8 lambda-listener
 service plb lambda-plb.8 lambda-plb
 mv "$sv.new" "$sv"
-start runsvdir on one runsvdir "$sv"
+supervised runsvdir on one runsvdir "$sv"
 runsvdir=$pid
 
 ended() { # service status
@@ -100,7 +100,7 @@ pid_of() {
 alive() { # service old-pid
 	p=$(pid_of "$1")
 	is run "$1" && [ "$p" != "$2" ] &&
-	    grep -qx "$(echo "lambda-$1" | cut -c 1-15)" "/proc/$p/comm"
+	    [ "$(name_of "$p")" = "lambda-$1" ]
 }
 calls() {
 	same "$(echo 21 | on one lambda-call -L -T 30 calc)" 42
@@ -191,7 +191,9 @@ for s in $services; do
 done
 nothing() {
 	for p in $(strays); do
-		grep -q '^lambda-' "/proc/$p/comm" 2>/dev/null && return 1
+		case $(name_of "$p") in
+		lambda-*) return 1 ;;
+		esac
 	done
 	return 0
 }
