@@ -333,7 +333,7 @@ hang=$pid
 for i in 1 2 3 6 7; do
 	printed hang "10.2.0.$i:1"
 done
-[ $(($(date +%s) - begun)) -lt 8 ] || fail "one holds up the others"
+[ $(($(date +%s) - begun)) -lt "$(bound 8)" ] || fail "one holds up the others"
 wait "$hang"
 same $? 0
 same "$(sort "$tmp/hang.out" | uniq -d)" ''

@@ -2,6 +2,8 @@
 # From one PLB to the next, and from one version to the other: what runs goes on,
 # what is free is not kept from others, and who asks for a function gets a seller
 # that has it.
+# Alone: a PLB that takes over waits for 5 s for what it wants, and is looked at
+# meanwhile.
 . "$(dirname "$0")/lib.sh"
 
 cat >"$tmp/one" <<'END'
