@@ -2,6 +2,7 @@
 # Strangers, who do not have the key and can connect all the same: they neither
 # mislead nor hold up nor lock out who has it, and do not fill the log. And one
 # who has it, and reads no more: what he holds comes back.
+# Alone: who comes has 200 ms to prove himself, where others wait.
 . "$(dirname "$0")/lib.sh"
 
 make -s -C "$top" t/stranger || fail "t/stranger cannot be made"
