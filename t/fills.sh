@@ -76,8 +76,8 @@ offer() { # MODULE NAME: a sell of 4, to be had of a puppet that listens
 	where=$(address "$2") || exit 1
 	echo "1 sell order 1 module $1 quantity 4 contact ( address $where )"
 }
-heard() { # NAME PATTERN
-	until_true 10 grep -q -e "$2" "$tmp/$1.out" ||
+heard() { # NAME PATTERN [SECONDS]
+	until_true "${3:-10}" grep -q -e "$2" "$tmp/$1.out" ||
 	    fail "the puppet $1 did not hear: $2"
 }
 
@@ -203,71 +203,73 @@ same "$(total twice released)" $((4 * R - 4))
 same "$(plb p1 tokens) $(plb p1 connects) $(plb p1 refused)" '4 1 0'
 stop "$p1"
 
-# Eighteen sellers of one token in three zones. A puppet sees the fills: of
-# three tokens, one of each zone; of eighteen, 16 sellers at a time at most. It
-# goes, and what it was filled is released.
+# Eighteen sellers of one token in six zones. A puppet sees the fills: of six
+# tokens, one of each zone; of eighteen, 16 sellers at a time at most. It goes,
+# and what it was filled is released.
 i=0
 while [ "$i" -lt 18 ]; do
 	i=$((i + 1))
-	listen many "many$i" 1 -q -t "zone=z$((i % 3))"
+	listen many "many$i" 1 -q -t "zone=z$((i % 6))"
 done
 exchanges many
 wait_each many quantity 18
 seen() { # N sellers
 	[ "$(grep -o 'quantity 1' "$tmp/eye$1.out" | wc -l)" -eq "$1" ]
 }
-for n in 3 18; do
+for n in 6 18; do
 	puppet "eye$n" plb dial "$tmp/buyers"
 	heard "eye$n" 'up broker'
 	say "eye$n" "1 buy order 1 module many missing $n"
-	until_true 10 at_buyers many passed "$n" || fail "$n are not filled"
 	until_true 10 seen "$n" || fail "not $n: $(cat "$tmp/eye$n.out")"
 	stop "$pid"
 	settle many 18 "a buyer of $n has gone"
 done
-same "$(grep fill "$tmp/eye3.out" | grep -o 'zone=z.' | sort -u | wc -l)" 3
+same "$(grep fill "$tmp/eye6.out" | grep -o 'zone=z.' | sort -u | wc -l)" 6
 awk '$2 == "fill" { n = gsub(/ seller /, ""); if (n > 16) exit 1 }' \
     "$tmp/eye18.out" || fail "more than 16 sellers in a fill"
-wait_each many lost 0
-same "$(total many settled)" 0
+same "$(total many settled) $(total many lost)" '0 0'
 
-# Each exchange draws 8 of the 18. What the order does not lack is released at
-# once, while nothing is settled: reserved are the 8 sellers that were passed
-# on, and no other. The order stands until they are settled, and lacks nothing.
-filled=$(total many filled)
-released=$(total many released)
-catch many p2 8
+# Each exchange draws one of each zone. What the order does not lack is released
+# at once, while nothing is settled: reserved are the six sellers that were
+# passed on, and no other. The order stands until they are settled, and lacks
+# nothing.
 drawn() {
-	[ "$(total many filled)" -eq $((filled + 8 * R)) ]
+	[ "$(total many filled)" -eq $((filled + 6 * R)) ]
 }
-until_true 10 drawn || fail "not each exchange filled all"
-reserved() {
-	while read -r exchange; do
+six() { # are reserved, at whichever exchange
+	[ "$(while read -r exchange; do
 		lambda-ctl -A "$exchange" orders
 	done <"$tmp/many.at" | awk '$1 == "sell" && $10 > 0 { print $2 }' |
-	    sort -u | wc -l
+	    sort -u | wc -l)" -eq 6 ]
 }
-unused() {
-	[ "$(reserved)" -eq 8 ] && [ "$(total many released)" -gt "$released" ]
-}
-until_true "$soon" unused || fail "$(reserved) sellers are reserved, not 8"
+for draw in 1 2 3; do
+	filled=$(total many filled)
+	released=$(total many released)
+	catch many "draw$draw" 6
+	until_true 10 drawn || fail "not every exchange filled all"
+	until_true "$soon" six || fail "other sellers are reserved, too"
+	[ "$(total many released)" -eq "$released" ] || break
+	kill -9 "$caught" # all drew the same
+	settle many 18 "drawn again"
+done
+[ "$(total many released)" -gt "$released" ] || fail "nothing was released"
 wait_each many buys 1
 wait_each many missing 0
 kill -CONT "$caught"
-settle many 10 "what was not used"
-same "$(total many settled)" 8
-same "$(plb p2 tokens) $(plb p2 connects)" '8 8'
+settle many 12 "what was not used"
+same "$(total many settled)" 6
+same "$(plb "draw$draw" tokens) $(plb "draw$draw" connects)" '6 6'
 stop "$caught"
 settle many 18 "all returned"
 
 # A buyer that is killed between fill and connect; then the broker of one, while
 # the fills wait in its own socket, and while they wait in the buyer's. Nothing
 # is left behind: what they were filled is sold to others at once.
-catch many p3 8
+catch many p3 6
 wait_each many missing 0
 kill -9 "$caught"
 settle many 18 "a buyer killed"
-same "$(total many settled) $(total many lost)" '8 0'
+same "$(total many settled) $(total many lost)" '6 0'
 
 buy killed p4 4 -b "$tmp/buyers"
 p4=$pid
@@ -359,6 +361,31 @@ for n in 3 4; do
 	settle refused 8 "and returned"
 done
 
+# The listener has the last word: it grants what is left, or refuses, and sells
+# again after each grant, refusal and return, and every 5 seconds.
+puppet desk broker listen "$tmp/desk"
+logged desk 'listening on'
+start l13 lambda-listener -b "$tmp/desk" -c 4 ask cat
+heard desk '1 sell order 1 module ask quantity 4'
+puppet asker plb dial "$(at l13)"
+heard asker '1 up channel'
+exchange=00112233445566778899aabbccddeeff
+say asker "1 connect quantity 3 module ask exchange $exchange counter 7"
+heard asker '1 demand tokens 3'
+heard desk "quantity 1 settled \[ ( exchange $exchange counter 7 ) \]"
+say asker "1 connect quantity 3 module ask exchange $exchange counter 8"
+heard asker '1 demand tokens 1'
+heard desk "module ask settled \[ ( exchange $exchange counter 8 ) \]"
+say asker "1 connect quantity 3 module ask exchange $exchange counter 9"
+heard asker '1 refuse reason no.x20capacity.x20left'
+heard desk "module ask settled \[ ( exchange $exchange counter 9 ) \]"
+say asker '1 return tokens 2'
+heard desk 'module ask quantity 2$' "$soon"
+refreshed() {
+	[ "$(grep -c 'module ask quantity 2$' "$tmp/desk.out")" -ge 3 ]
+}
+until_true 15 refreshed || fail "the listener does not sell every 5 seconds"
+
 # A reservation of which nothing is heard ends after 15 seconds: a puppet is
 # filled, and lives on. Another buyer waits for it meanwhile; see below.
 listen late l7 4
@@ -367,12 +394,13 @@ wait_each late quantity 4
 meet late
 puppet idler plb dial "$tmp/buyers"
 heard idler 'up broker'
+filled_at=$(stamp)
 say idler 1 buy order 1 module late missing 4
 heard idler fill
 wait_each late reserved 4
-filled_at=$(stamp)
 buy late p8 4 -b "$tmp/sellers"
-wait_each late missing 4
+(until_true 60 holds p8 tokens 4 && since "$filled_at" >"$tmp/expired") &
+pids="$pids $!"
 
 # The only seller has nothing, and the exchanges do not know: each of them
 # offers it until it is refused, and then no more. It is had once there is some.
@@ -456,71 +484,115 @@ same "$(plb p11 refused)" 1
 heard mute '1 down'
 settle mute 4 "a seller that is mute"
 
-# Who holds 4 and needs 4 more of the same seller gets them, at once and on the
-# same channel.
-listen more l11 8
+# Who holds 4 and needs 4 more of the same seller gets them on the same channel,
+# from another who holds them idle and gives them back after a second.
+hold=$tmp/hold
+cat >"$hold" <<EOF
+#!/bin/sh
+until test -e "$tmp/end"; do sleep 0.05; done
+EOF
+chmod +x "$hold"
+start l11 lambda-listener -b "$tmp/sellers" -c 8 more "$hold"
 l11=$pid
 exchanges more
 wait_each more quantity 8
-buy more taker2 4 -x "$(at l11)"
-taker2=$pid
+buy more idle 4 -x "$(at l11)"
+idle=$pid
 wait_each more quantity 4
 buy more p12 8 -b "$tmp/buyers"
-until_true 10 holds p12 tokens 4 || fail "p12 has $(plb p12 tokens)"
-wait_each more missing 4
-stop "$taker2"
-until_true "$soon" holds p12 tokens 8 || fail "p12 has $(plb p12 tokens) of 8"
+p12=$pid
+seq 8 >"$tmp/eight"
+start calls sh -c 'lambda-call -s "$0/p12" -c 8 -L more <"$0/eight"' "$tmp"
+calls=$pid
+until_true 10 holds p12 in_flight 8 || fail "p12 runs $(plb p12 in_flight) of 8"
+same "$(plb idle tokens) $(plb idle wanted)" '0 0'
+stop "$idle"
 settle more 0 "4 and 4 more"
-same "$(of p12 "$(at l11)")" 8
+same "$(lambda-ctl -A "$tmp/p12" all | grep -c '^channel')" 1
 same "$(children "$l11" lambda-channel | wc -l)" 1
+touch "$tmp/end"
+wait "$calls" || fail "calls failed"
+stop "$p12"
+settle more 8 "and returned"
 
 # First come, first served, by the age of the order, whichever broker it is of
-# and though the exchanges have it anew; what nothing fits holds nobody up.
-cat >"$tmp/note" <<EOF
+# and though the exchanges have it anew; what nothing fits holds nobody up. The
+# brokers of who buys are stopped, or the first exchange's fill could have one
+# tell the second that it lacks nothing, before that one hears of the seller.
+broker others
+others=$pid
+wait_here=$tmp/wait
+cat >"$wait_here" <<EOF
 #!/bin/sh
-echo "\$1" >>"$tmp/noted"
+echo "\$1" >"$tmp/served"
 until test -e "$tmp/end\$1"; do sleep 0.05; done
 EOF
-chmod +x "$tmp/note"
+chmod +x "$wait_here"
 call() { # NAME BROKER OPTION...
 	name=$1 socket=$tmp/$2
 	shift 2
 	start "$name" lambda-call -b "$socket" "$@" age "$name"
 }
+in_line() { # NAME...: these wait at every exchange, the oldest first
+	while read -r exchange; do
+		line=$(lambda-ctl -A "$exchange" orders | awk '
+			$1 == "buy" && $8 > 0 {
+				sub("/0", "")
+				print $16, $NF
+			}' | sort -rn | awk '{ printf " %s", $2 }')
+		[ "$line" = " $*" ] || return 1
+	done <"$tmp/age.at"
+}
+old() { # NAME MS: its order is so old at every exchange
+	while read -r exchange; do
+		lambda-ctl -A "$exchange" orders | awk -v n="$1/0" -v ms="$2" '
+			$1 == "buy" && $NF == n && $16 >= ms { old = 1 }
+			END { exit !old }' || return 1
+	done <"$tmp/age.at"
+}
 call unfit buyers -V 9
 exchanges age
-wait_each age buys 1
+until_true 10 in_line unfit || fail "the unfit does not wait"
 call one buyers
-wait_each age buys 2
-call two sellers
-wait_each age buys 3
+until_true 10 in_line unfit one || fail "the first does not wait"
+began=$(stamp)
+call two others
+until_true 10 in_line unfit one two || fail "the second does not wait"
 call three buyers
-wait_each age buys 4
+until_true 10 in_line unfit one two three || fail "the third does not wait"
+until_true 10 over "$began" 3 # it is sent again meanwhile
 cp "$tmp/age.at" "$tmp/age.was"
 hush age KILL
 renewed() {
 	found age && ! grep -qxF -f "$tmp/age.was" "$tmp/age.at"
 }
 until_true 20 renewed || fail "the exchanges are not started again"
-wait_each age buys 4
-start l12 lambda-listener -b "$tmp/sellers" -c 1 age "$tmp/note"
-left=3
-for name in one two three; do
-	until_true 20 grep -q . "$tmp/noted" || fail "$name is not served"
-	same "$(cat "$tmp/noted")" "$name"
-	# What it was filled a second time was offered to the others, and
-	# refused: they have their places still.
-	wait_each age buys "$left"
+until_true 10 in_line unfit one two three || fail "they are not all sent anew"
+old one 3000 || fail "the age of an order starts over"
+set -- one two three
+while [ $# -gt 0 ]; do
+	until_true 10 in_line unfit "$@" || fail "not in line: $*"
+	kill -STOP "$buyers" "$others"
+	if [ $# -eq 3 ]; then
+		start l12 lambda-listener -b "$tmp/sellers" -c 1 age \
+		    "$wait_here"
+	else
+		touch "$tmp/end$served"
+	fi
+	wait_each age reserved 1
+	kill -CONT "$buyers" "$others"
+	until_true 10 grep -qx "$1" "$tmp/served" ||
+	    fail "$(cat "$tmp/served") is served, and not $1"
 	wait_each age reserved 0
-	rm "$tmp/noted"
-	touch "$tmp/end$name"
-	left=$((left - 1))
+	served=$1
+	shift
 done
-wait_each age missing 1
+until_true 10 in_line unfit || fail "the unfit waits no more"
 
-# The puppet's, meanwhile.
-until_true 20 holds p8 tokens 4 || fail "p8 has $(plb p8 tokens)"
-over "$filled_at" 15 || fail "a reservation ended early"
+# The reservation of the idle puppet, meanwhile.
+until_true 30 test -s "$tmp/expired" || fail "p8 has $(plb p8 tokens)"
+[ "$(cat "$tmp/expired")" -ge 14900 ] || fail "after $(cat "$tmp/expired") ms"
+echo "nothing heard of a reservation: sold again after $(cat "$tmp/expired") ms"
 [ "$(total late expired)" -gt 0 ] || fail "no reservation has expired"
-! grep -q 'fill.*fill' "$tmp/idler.out" || fail "the idle one was filled again"
+same "$(grep -c fill "$tmp/idler.out")" 1
 echo passed
