@@ -43,21 +43,28 @@ bound() {
 	echo $(($1 * ${CHECK_FACTOR:-1}))
 }
 
+# mine PID...: those of them that run, as far as this test started them. Who has
+# ended leaves his number to whoever comes next, and it need not be one of ours.
+mine() {
+	ps -A -o pid= -o ppid= | awk -v p="$$" -v all=" $* " \
+	    '$2 == p && index(all, " " $1 " ") { print $1 }'
+}
+
 # guard SECONDS PID...: they are killed then, unless $guard is killed before. It
 # ends by itself soon after them: a signal to what has just been forked may be
 # lost. Its time is a bound.
 guard() {
-	sh -c 'n=$(($0 * $1))
-	    shift
-	    while [ "$n" -gt 0 ]; do
-		sleep 1
-		n=$((n - 1)) alive=
-		for pid; do
-			kill -0 "$pid" && alive=yes
+	(
+		n=$(bound "$1")
+		shift
+		while [ "$n" -gt 0 ]; do
+			sleep 1
+			n=$((n - 1))
+			[ -n "$(mine "$@")" ] || exit 0
 		done
-		[ -n "$alive" ] || exit 0
-	    done
-	    kill -9 "$@"' "${CHECK_FACTOR:-1}" "$@" >/dev/null 2>&1 &
+		# shellcheck disable=SC2046
+		kill -9 $(mine "$@")
+	) >/dev/null 2>&1 &
 	guard=$!
 }
 
@@ -91,6 +98,8 @@ clean_up() {
 	trap - EXIT
 	trap '' PIPE
 	[ "$status" -eq 0 ] || [ "$status" -eq 77 ] || tell_why
+	# shellcheck disable=SC2086
+	pids=$(mine $pids)
 	for pid in $pids; do
 		kill "$pid" 2>/dev/null
 	done
@@ -148,7 +157,7 @@ supervised() {
 # stop PID [SIGNAL]: end it, and wait until it has ended; its status is in
 # $ended. None takes as long as a minute.
 stop() {
-	kill "-${2:-TERM}" "$1" 2>/dev/null
+	kill "-${2:-TERM}" "$(mine "$1")" 2>/dev/null
 	guard 60 "$1"
 	wait "$1" 2>/dev/null
 	ended=$?
