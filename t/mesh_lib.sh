@@ -273,12 +273,13 @@ callers() {
 	shift 2
 	for h in $hosts; do
 		begin "$h" "$calls.$h" sh -c 'out=$1 retries=$2; shift 2
-		    while [ ! -e "${out%.*}.stop" ]; do for m; do
+		    while :; do for m; do
 			began=$(date +%s%N)
 			answer=$(echo 21 | lambda-call -T 60 -R "$retries" "$m")
 			status=$?
 			ms=$((($(date +%s%N) - began) / 1000000))
 			echo "$ms $m $status $answer"
+			[ ! -e "${out%.*}.stop" ] || break 2
 		    done; done >"$out.calls"
 		    echo "status 0"' sh "$tmp/$calls.$h" "$@"
 	done
