@@ -272,16 +272,17 @@ callers() {
 	calls=$1 hosts=$2
 	shift 2
 	for h in $hosts; do
-		begin "$h" "$calls.$h" sh -c 'out=$1 retries=$2; shift 2
+		begin "$h" "$calls.$h" sh -c 'out=$1 limit=$2 retries=$3; shift 3
 		    while :; do for m; do
 			began=$(date +%s%N)
-			answer=$(echo 21 | lambda-call -T 60 -R "$retries" "$m")
+			answer=$(echo 21 |
+			    lambda-call -T "$limit" -R "$retries" "$m")
 			status=$?
 			ms=$((($(date +%s%N) - began) / 1000000))
 			echo "$ms $m $status $answer"
 			[ ! -e "${out%.*}.stop" ] || break 2
 		    done; done >"$out.calls"
-		    echo "status 0"' sh "$tmp/$calls.$h" "$@"
+		    echo "status 0"' sh "$tmp/$calls.$h" "$(bound 60)" "$@"
 	done
 	for h in $hosts; do
 		until_true 20 test -s "$tmp/$calls.$h.calls" ||

@@ -57,7 +57,7 @@ modules=21
 waiting=
 for h in h3 h6; do
 	begin "$h" "waits.$h" sh -c 'echo 21 | lambda-call -q -T "$1" m20 \
-	    >"$0"' "$tmp/waits.$h.out" $((silent + 180))
+	    >"$0"' "$tmp/waits.$h.out" "$(bound $((silent + 180)))"
 	waiting="$waiting $pid"
 done
 until_true 10 lacks m20 2 1 0 || fail "not two wait for m20"
