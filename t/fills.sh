@@ -203,13 +203,13 @@ same "$(total twice released)" $((4 * R - 4))
 same "$(plb p1 tokens) $(plb p1 connects) $(plb p1 refused)" '4 1 0'
 stop "$p1"
 
-# Eighteen sellers of one token in six zones. A puppet sees the fills: of six
-# tokens, one of each zone; of eighteen, 16 sellers at a time at most. It goes,
-# and what it was filled is released.
+# Eighteen sellers of one token, five in each of three zones and three by
+# themselves. A puppet sees the fills: of six tokens, one of each zone; of
+# eighteen, 16 sellers at most. It goes, and what it was filled is released.
 i=0
 while [ "$i" -lt 18 ]; do
 	i=$((i + 1))
-	listen many "many$i" 1 -q -t "zone=z$((i % 6))"
+	listen many "many$i" 1 -q -t "zone=z$((i < 16 ? i % 3 : i))"
 done
 exchanges many
 wait_each many quantity 18
@@ -224,7 +224,7 @@ for n in 6 18; do
 	stop "$pid"
 	settle many 18 "a buyer of $n has gone"
 done
-same "$(grep fill "$tmp/eye6.out" | grep -o 'zone=z.' | sort -u | wc -l)" 6
+same "$(grep fill "$tmp/eye6.out" | grep -o 'zone=z[0-9]*' | sort -u | wc -l)" 6
 awk '$2 == "fill" { n = gsub(/ seller /, ""); if (n > 16) exit 1 }' \
     "$tmp/eye18.out" || fail "more than 16 sellers in a fill"
 same "$(total many settled) $(total many lost)" '0 0'
