@@ -1,41 +1,15 @@
 #!/bin/sh
-# Does the simulator find bugs? In a copy of the tree, one at a time: each of
-# these must be found within $PLANT_SEEDS worlds (500), and by the checker that
-# is there for it.
-cd "$(dirname "$0")/.." || exit 1
-tmp=$(mktemp -d "${TMPDIR:-/tmp}/lambda-plant.XXXXXX") || exit 1
-trap 'rm -rf "$tmp"' EXIT
-trap 'exit 1' HUP INT TERM
-
-cp ./*.c ./*.h Makefile "$tmp" && mkdir "$tmp/t" && cp t/*.c t/*.h "$tmp/t" &&
-    cp -R t/virtual "$tmp/t" && cd "$tmp" || exit 1
-find . -name '*.o' -exec rm -f {} +
-make -s t/sim || exit 1
+# Does the simulator find bugs? Each of these must be found within $PLANT_SEEDS
+# worlds (500), and by the checker that is there for it.
+target=t/sim
+. "$(dirname "$0")/plantlib.sh"
 seed=${SIM_SEED:-1}
-status=0
 
-# plant NAME SAYS FILE SED...: the bug, what is said of it, and where it is
-plant() {
-	name=$1 says=$2 file=$3
-	shift 3
-	cp "$file" sound && sed "$@" sound >"$file"
-	if cmp -s sound "$file"; then
-		echo "$name: there is no place for it in $file any more"
-		status=1
-	elif ! make -s t/sim 2>log; then
-		cat log
-		status=1
-	elif t/sim -s "$seed" -n "${PLANT_SEEDS:-500}" >found 2>&1; then
-		echo "$name: NOT found"
-		status=1
-	elif ! tail -n 1 found | grep -q "$says"; then
-		echo "$name: found, but not by what is there for it: \
-$(tail -n 1 found)"
-		status=1
-	else
-		echo "$name: found: $(tail -n 1 found)"
-	fi
-	cp sound "$file" && touch "$file"
+look() {
+	t/sim -s "$seed" -n "${PLANT_SEEDS:-500}" >log 2>&1
+	set -- $?
+	tail -n 1 log
+	return "$1"
 }
 
 plant 'an exchange retires before its successor is up' 'runs none yet' \
