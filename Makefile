@@ -92,6 +92,7 @@ TESTS =\
 	t/conn.test\
 	t/conn_end.test\
 	t/contacts.test\
+	t/credit.test\
 	t/crew.test\
 	t/dns.test\
 	t/discovery.test\
@@ -332,6 +333,8 @@ F_CHANNEL =	t/parties.o outbox.o msg.o msg_table.o tlv.o buf.o map.o\
 T_CHANNEL =	t/channel.o $(F_CHANNEL)
 T_CHANNEL_END =	t/channel_end.o $(F_CHANNEL)
 T_CHANNEL_RUN =	t/channel_run.o $(F_CHANNEL)
+T_CREDIT =	t/credit.o t/action.o t/asked.o t/calm.o t/dealer.o t/hands.o\
+		t/house.o t/street.o t/tally.o $(C_CHANNEL) $(C_LISTENER) $(X_PLB) map.o
 T_CREW =	t/crew.o crew.o
 T_DISCOVERY_IO =	t/discovery_io.o t/turns.o acceptor.o discovery_io.o\
 		$(C_DISCOVERY) outbox.o msg.o msg_table.o tlv.o addr.o buf.o\
@@ -498,6 +501,8 @@ t/channel_end.test: $(T_CHANNEL_END)
 	$(LINK) $(T_CHANNEL_END) $(CMOCKA)
 t/channel_run.test: $(T_CHANNEL_RUN)
 	$(LINK) $(T_CHANNEL_RUN) $(CMOCKA)
+t/credit.test: $(T_CREDIT)
+	$(LINK) $(T_CREDIT) $(CMOCKA)
 t/crew.test: $(T_CREW)
 	$(LINK) $(T_CREW) $(CMOCKA)
 t/discovery_io.test: $(T_DISCOVERY_IO)
@@ -965,8 +970,12 @@ workers.o: addr.h args.h buf.h chain.h channel.h conn.h core.h die.h frame.h\
 	peers.h rng.h roll.h run.h sha256.h slice.h strangers.h tlv.h worker.h\
 	workers.h
 t/acceptor.o: acceptor.h addr.h loop.h net.h slice.h t/turns.h
+t/action.o: buf.h channel.h core.h frame.h level.h listener.h msg.h outbox.h\
+	plb.h slice.h t/action.h t/asked.h t/check.h t/dealer.h t/hands.h t/house.h\
+	t/street.h t/tally.h tlv.h
 t/activate.o: addr.h die.h net.h slice.h
 t/addr.o: addr.h slice.h
+t/asked.o: msg.h slice.h t/asked.h t/check.h t/tally.h tlv.h
 t/attrs.o: attrs.h buf.h msg.h slice.h tlv.h
 t/authority.o: authority.h authority_state.h buf.h chain.h core.h exchange.h\
 	gossip.h level.h map.h msg.h outbox.h scratch.h slice.h t/drive.h t/office.h\
@@ -984,6 +993,9 @@ t/broker_buy.o: broker.h broker_state.h buf.h chain.h core.h gossip.h level.h\
 t/broker_sell.o: broker.h buf.h core.h level.h msg.h outbox.h scratch.h\
 	slice.h t/drive.h t/shop.h tlv.h
 t/buf.o: buf.h slice.h
+t/calm.o: buf.h channel.h core.h frame.h level.h listener.h msg.h outbox.h\
+	plb.h slice.h t/action.h t/asked.h t/calm.h t/check.h t/dealer.h t/house.h\
+	t/street.h t/tally.h tlv.h
 t/channel.o: buf.h channel.h core.h frame.h level.h msg.h outbox.h slice.h\
 	t/parties.h tlv.h
 t/channel_end.o: buf.h channel.h core.h frame.h level.h msg.h outbox.h\
@@ -996,7 +1008,12 @@ t/conn.o: addr.h buf.h conn.h loop.h slice.h t/owner.h t/turns.h
 t/conn_end.o: addr.h buf.h conn.h loop.h net.h slice.h t/owner.h t/turns.h
 t/contacts.o: buf.h contacts.h discovery.h epmd.h level.h log.h map.h msg.h\
 	outbox.h registry.h slice.h t/directory.h tlv.h
+t/credit.o: buf.h channel.h core.h frame.h level.h listener.h msg.h outbox.h\
+	plb.h slice.h t/action.h t/asked.h t/calm.h t/check.h t/dealer.h t/house.h\
+	t/street.h t/tally.h tlv.h
 t/crew.o: crew.h
+t/dealer.o: buf.h core.h exchange.h level.h msg.h outbox.h slice.h t/check.h\
+	t/dealer.h t/tally.h tlv.h
 t/directory.o: buf.h contacts.h discovery.h epmd.h level.h log.h map.h msg.h\
 	outbox.h registry.h slice.h t/directory.h tlv.h
 t/discovery.o: buf.h contacts.h discovery.h epmd.h level.h log.h map.h msg.h\
@@ -1023,9 +1040,13 @@ t/floor.o: attrs.h buf.h core.h exchange.h level.h msg.h outbox.h slice.h\
 t/frame.o: buf.h frame.h msg.h slice.h tlv.h
 t/gate.o: gate.h slice.h
 t/golden.o: msg.h slice.h t/golden.h tlv.h
+t/hands.o: buf.h channel.h core.h frame.h level.h msg.h outbox.h slice.h\
+	t/check.h t/hands.h t/tally.h tlv.h
 t/hex.o: msg.h slice.h t/hex.h tlv.h
 t/hold.o: fenwick.h hold.h msg.h pick.h requests.h rng.h slice.h tlv.h
 t/hostport.o: hostport.h msg.h slice.h tlv.h
+t/house.o: buf.h channel.h core.h frame.h level.h listener.h msg.h outbox.h\
+	plb.h slice.h t/check.h t/house.h t/tally.h tlv.h
 t/hub.o: addr.h buf.h chain.h conn.h core.h die.h gate.h hub.h level.h link.h\
 	loop.h map.h msg.h net.h outbox.h peers.h rng.h run.h sha256.h slice.h\
 	strangers.h tlv.h
@@ -1108,7 +1129,12 @@ t/stall.o: buf.h core.h level.h listener.h msg.h outbox.h slice.h t/stall.h\
 	tlv.h
 t/stranger.o: addr.h die.h level.h log.h msg.h net.h slice.h tlv.h
 t/strangers.o: slice.h strangers.h
+t/street.o: buf.h channel.h core.h frame.h level.h listener.h msg.h outbox.h\
+	plb.h slice.h t/asked.h t/check.h t/dealer.h t/hands.h t/house.h t/street.h\
+	t/tally.h tlv.h
 t/talk.o: addr.h buf.h epmd.h slice.h t/talk.h
+t/tally.o: buf.h channel.h core.h frame.h level.h msg.h outbox.h slice.h\
+	t/asked.h t/check.h t/tally.h tlv.h
 t/tlv.o: slice.h tlv.h
 t/trial.o: launch.h loop.h t/turns.h trial.h
 t/turns.o: loop.h t/turns.h

@@ -1,0 +1,33 @@
+#ifndef HANDS_H
+#define HANDS_H
+
+/*
+ * The workers of channels, for tests: they do as channels say, begin what they
+ * are fed and do nothing more until they are told to. What they run is in the
+ * books (tally.h).
+ */
+
+#include "channel.h"
+#include "t/tally.h"
+
+/* No channel has any; its channels run this kind. */
+void hands_begin(enum channel_mode);
+
+/* An act of that channel, CHANNEL_START to CHANNEL_RETIRE. */
+void hands_act(unsigned channel, const struct act *);
+/* The channel is gone: its workers are to end. */
+void hands_orphaned(unsigned channel);
+
+/* How many requests the channel's workers run; how many workers there are, and
+ * of those that are to end. */
+unsigned hands_busy(unsigned channel);
+unsigned hands_count(unsigned channel);
+unsigned hands_leaving(unsigned channel);
+
+/* The kth request's worker replies; dies; the first worker that is to end ends.
+ * The core hears of it, or is NULL as it is gone. */
+void hands_reply(unsigned channel, unsigned k, struct channel *, int64_t now);
+void hands_die(unsigned channel, unsigned k, struct channel *, int64_t now);
+void hands_end(unsigned channel, struct channel *, int64_t now);
+
+#endif
