@@ -62,6 +62,7 @@ SCRIPTS =\
 	t/call.sh\
 	t/canary.sh\
 	t/compete.sh\
+	t/credit.sh\
 	t/ctl.sh\
 	t/deadends.sh\
 	t/deps.sh\

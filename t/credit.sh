@@ -1,0 +1,73 @@
+#!/bin/sh
+# Does t/credit.c find bugs? Each of these is one in what becomes of tokens, and
+# must be found in sequences that are an action shorter than it goes to.
+target=t/credit.test
+. "$(dirname "$0")/plantlib.sh"
+
+look() {
+	MODEL_LENGTH=4 t/credit.test >log 2>&1
+	set -- $?
+	grep -e '^ERROR: ' -e 'Assertion' log | head -n 1
+	return "$1"
+}
+
+# The listener's.
+plant 'a grant is not counted' 'capacity - out()' listener.c \
+    '/^on_connect/,/^}/s/c->held + answer.u.demand.tokens/c->held/'
+plant 'a return is not counted' 'capacity - out()' listener.c \
+    '/^on_return/,/^}/s/set_held(l, c, c->held - m->tokens)/l->sell = 1/'
+plant 'capacity of a channel that is gone is not sold again' \
+    'capacity - out()' listener.c \
+    '/^listener_gone/,/^}/s/set_held(l, c, 0)/(void)c/'
+plant 'capacity of a lost link is sold while its workers run' \
+    'capacity - out()' listener.c \
+    '/^listener_down/,/^}/s/c->waiting = 0/set_held(l, c, 0)/'
+plant 'a fair share is one too many' 'share' listener_share.c \
+    's/l->capacity . n : l->capacity/(l->capacity + 1) \/ n : l->capacity/'
+plant 'no connect settles its reservation' 'all_back' listener.c \
+    '/^settle(/,/^}/s/l->broker == 0/1/'
+
+# The channel's.
+plant 'tokens are not returned' 'spare' channel.c \
+    '/^give_back/,/^}/s/c->giveback += tokens/(void)c/'
+plant 'an answer after the drain grants again' 'demand == 0' channel.c \
+    '/^channel_regrant/,/^}/s/ || c->draining)/)/'
+plant 'a grant that finds no client is kept' 'spare' channel.c \
+    '/^on_demand/,/^}/s/c->giveback += m->tokens;//'
+plant 'tokens of a client that is gone are kept' 'spare' channel.c \
+    '/^client_down/,/^}/s/give_back(c, c->tokens)/(void)0/'
+plant 'tokens that are void come back twice' 'spare' channel.c \
+    '/^on_return/,/^}/s/give_back(c, smaller(m->tokens, c->tokens))/\
+give_back(c, m->tokens)/'
+plant 'one more than the share is granted again' 'over' channel.c \
+    '/^is_over/,/^}/s/c->held <= c->share/c->held <= c->share + 1/'
+plant 'a request that is abandoned frees its token twice' 'demand' \
+    channel_run.c \
+    '/^channel_on_abandon/,/^}/s/r->abandoned = 1;/&channel_free_token(c);/'
+plant 'a cast that is accepted has its token granted again' 'demand == 0' \
+    channel_run.c '/^accept_cast/,/^}/s/m.u.reply.id = r->id;/& \
+m.u.reply.demand = 1, c->tokens++;/'
+plant "a finished cast's token is lost" 'spare' channel_run.c \
+    '/^drop/,/^}/s/channel_free_token(c)/(void)c/'
+
+# The PLB's.
+plant 'a token is spent twice' 'at_client\|held' hold.c \
+    '/^hold_sent/,/^}/s/hold_spend(h, c, 1)/hold_spend(h, c, 0)/'
+plant 'a token granted with a failure is lost' 'held' plb_run.c \
+    '/^plb_on_fail/,/^}/s/grant_again(p, c, m->u.fail.demand)/(void)0/'
+plant 'a cancelled request gives its token back at once' 'at_client\|held' \
+    plb_run.c '/^abandon(/,/^}/s/r->abandoned = 1;/& \
+hold_grant(\&p->hold, \&p->hold.channel[r->channel - 1], 1);/'
+plant 'a cancelled request is answered twice' 'pending' plb_run.c \
+    '/^hand_on/,/^}/s/r->abandoned || //'
+plant 'a request is run again and again' 'retries' plb_run.c \
+    '/^run_again/,/^}/s/r->retries--;//'
+plant 'tokens of a channel that drains are kept' 'held' plb_channel.c \
+    '/^plb_on_drain/,/^}/s/plb_give_back(p, c, c->tokens)/(void)c/'
+plant 'a late answer is taken for that to another connect' 'message' hold.c \
+    '/^hold_give_up/,/^}/s/c->overdue += (unsigned)r;//'
+plant 'what was asked for is never got' 'all_answered' hold.c \
+    '/^hold_answered/,/^}/s/h->asked -= ask->quantity;//'
+plant 'idle tokens are kept while others wait' 'all_answered' plb_channel.c \
+    '/^look_for_idle/,/^}/s/plb_give_back(p, c, c->idle)/(void)c/'
+exit "$status"
