@@ -1,6 +1,7 @@
 #!/bin/sh
 # What takes long: $SOAK_SEEDS new worlds (20,000) on as many processors as
-# there are, a few large worlds, those whose size is looked at, and t/plant.sh.
+# there are, a few large worlds, those whose size is looked at, t/plant.sh, and
+# sequences an action longer than `make check' goes through.
 # A world of 10,000 hosts takes about 12 GB of memory and ten minutes;
 # $SOAK_HOSTS is the list of sizes.
 cd "$(dirname "$0")/.." || exit 1
@@ -26,4 +27,5 @@ for hosts in ${SOAK_HOSTS:-1000 10000}; do
 	    status=1
 done
 sh t/plant.sh || status=1
+make -s t/credit.test && MODEL_LENGTH=6 t/credit.test || status=1
 exit "$status"
