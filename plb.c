@@ -219,19 +219,6 @@ down(void *core, int64_t now, uint32_t peer)
 		plb_client_down(p, now, peer);
 }
 
-/* Where nothing is held that is why, and the program says so. */
-static void
-unreached(struct plb *p, const char *why)
-{
-	struct msg_offers offers;
-
-	if (plb_held(p) > 0)
-		outbox_log_once(&p->out, &p->unreached, LOG_INFO, "%s", why);
-	memset(&offers, 0, sizeof(offers));
-	offers.reason = slice_str(why);
-	plb_trouble(p, &offers);
-}
-
 /* It is dialled again, and the program may not want to wait for that. */
 static void
 fixed_failed(struct plb *p, struct slice reason, int final)
@@ -241,7 +228,7 @@ fixed_failed(struct plb *p, struct slice reason, int final)
 	snprintf(why, sizeof(why), "unable to reach %s: %.*s",
 	    p->address == NULL ? "the channel" : p->address,
 	    SLICE_ARG(reason));
-	unreached(p, why);
+	plb_blame(p, why);
 	if (final)
 		outbox_send_refuse(&p->out, 0, 0, why, 1);
 }
@@ -260,7 +247,7 @@ failed(void *core, int64_t now, uint32_t tag, struct slice reason, int final)
 	plb_avoid(p, now, &p->hold.channel[number].seller);
 	snprintf(why, sizeof(why), "unable to reach the seller at %s: %.*s",
 	    p->hold.channel[number].address, SLICE_ARG(reason));
-	unreached(p, why);
+	plb_blame(p, why);
 	plb_channel_gone(p, now, number, "its channel was never up");
 }
 

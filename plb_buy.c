@@ -224,6 +224,18 @@ plb_trouble(struct plb *p, const struct msg_offers *offers)
 	return outbox_send(&p->out, 0, &m);
 }
 
+void
+plb_blame(struct plb *p, const char *why)
+{
+	struct msg_offers offers;
+
+	if (plb_held(p) > 0)
+		outbox_log_once(&p->out, &p->blamed, LOG_INFO, "%s", why);
+	memset(&offers, 0, sizeof(offers));
+	offers.reason = slice_str(why);
+	plb_trouble(p, &offers);
+}
+
 int
 plb_on_offers(struct plb *p, int64_t now, uint32_t peer, const struct msg *m)
 {

@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "fail.h"
@@ -26,16 +27,36 @@ plb_connect(struct plb *p, const struct hold_channel *c,
 	return outbox_send(&p->out, c->peer, &m);
 }
 
-/* One that does not answer is as good as out of reach: each other exchange may
- * offer it, too, and each time 5 seconds would be lost. */
+static void
+blame(struct plb *p, const struct hold_channel *c, const char *what,
+    struct slice reason)
+{
+	char why[REASON_MAX];
+
+	snprintf(why, sizeof(why), "the seller%s%s %s%.*s",
+	    c->address[0] == '\0' ? "" : " at ", c->address, what,
+	    SLICE_ARG(reason));
+	plb_blame(p, why);
+}
+
+/*
+ * One that does not answer (reason NULL) is as good as out of reach: each other
+ * exchange may offer it, too, and each time 5 seconds would be lost. A single
+ * refusal is no news: others were faster.
+ */
 static void
 be_refused(struct plb *p, int64_t now, struct hold_channel *c,
-    const struct ask *ask, int answered)
+    const struct ask *ask, const struct slice *reason)
 {
 	p->refusals++;
-	if (!answered || ++c->refused >= PLB_REFUSALS)
-		plb_avoid(p, now, &c->seller);
 	plb_release(p, ask);
+	if (reason != NULL && ++c->refused < PLB_REFUSALS)
+		return;
+	plb_avoid(p, now, &c->seller);
+	if (reason == NULL)
+		blame(p, c, "does not answer", slice_of(NULL, 0));
+	else if (!p->fixed) /* else the program hears of each */
+		blame(p, c, "refuses all: ", *reason);
 }
 
 void
@@ -165,7 +186,7 @@ plb_on_refuse(struct plb *p, int64_t now, uint32_t peer, const struct msg *m)
 	    (r = take_ask(p, c, &ask)) == -1)
 		return -1;
 	if (r == 1)
-		be_refused(p, now, c, &ask, 1);
+		be_refused(p, now, c, &ask, &m->u.refuse.reason);
 	if (!p->fixed || r == 0)
 		return 0;
 	p->retry = now + RETRY_MS;
@@ -256,7 +277,7 @@ look_for_answers(struct plb *p, int64_t now, struct hold_channel *c)
 
 	while (c->asks > 0 && now - c->ask[0].at >= PLB_CONNECT_MS) {
 		hold_give_up(&p->hold, c, &ask);
-		be_refused(p, now, c, &ask, 0);
+		be_refused(p, now, c, &ask, NULL);
 	}
 	if (c->overdue > 0 && is_empty(c))
 		close_channel(p, c);

@@ -82,7 +82,7 @@ struct plb {
 				 then; NEVER */
 	struct outbox_once stays; /* that there are none */
 
-	struct outbox_once unreached; /* a seller, and why */
+	struct outbox_once blamed; /* a seller, and for what */
 	int64_t look;	      /* when idle tokens are next looked at */
 	int64_t expire;	      /* when deadlines of the queue are looked at */
 	uint64_t seen;	      /* groups' stamp at the last look at exports */
@@ -111,6 +111,9 @@ int plb_order_refused(struct plb *, const struct msg *);
  * itself, and, as long as no token is held, to each that begins to wait. */
 int plb_trouble(struct plb *, const struct msg_offers *);
 int plb_trouble_tell(struct plb *, const struct plb_client *);
+/* The same of what is wrong with a seller; where another is held it is logged,
+ * as the program has no need to say it. */
+void plb_blame(struct plb *, const char *why);
 /* Tokens came: it is over. */
 void plb_trouble_over(struct plb *);
 void plb_broker_up(struct plb *, uint32_t peer);

@@ -408,6 +408,15 @@ fake_nothing(void)
 }
 
 void
+fake_told(const char *reason)
+{
+	struct msg m;
+
+	assert_int_equal(drive_sent(&fake, 0, MSG_OFFERS, &m), 1);
+	assert_true(slice_equal(m.u.offers.reason, slice_str(reason)));
+}
+
+void
 fake_room(uint64_t tokens)
 {
 	assert_true(drive_did(&fake, PLB_ROOM, NULL, NULL));

@@ -64,6 +64,8 @@ uint64_t fake_sent(uint32_t peer);
 /* The client got this answer, once. */
 void fake_replied(uint32_t client, uint64_t id);
 void fake_failed(uint32_t client, uint64_t id, int ran, const char *reason);
+/* The program was told why nothing comes. */
+void fake_told(const char *reason);
 /* The program was told that there is room, which is for so many. */
 void fake_room(uint64_t tokens);
 /* The channel was asked for so much with that reservation; got tokens back; is

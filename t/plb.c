@@ -141,8 +141,8 @@ refused_in_a_row(unsigned seller, unsigned n)
 		assert_int_equal(fake_refuse(peer), 0);
 		fake_fill(seller, 8, i + 1);
 	}
-	assert_int_equal(fake_refuse(peer), 0);
 	drive_forget(&fake);
+	assert_int_equal(fake_refuse(peer), 0);
 	return peer;
 }
 
@@ -155,6 +155,8 @@ test_always_refused(void **state)
 	(void)state;
 	fake_begin(8);
 	one = refused_in_a_row(1, PLB_REFUSALS);
+	fake_told("the seller at 10.0.0.1:7 refuses all: no capacity left");
+	drive_forget(&fake);
 	fake_fill(1, 8, 20);
 	fake_released(20);
 	fake_bought(8, 8 * (PLB_REFUSALS + 1), 0);
@@ -290,6 +292,7 @@ test_connect_unanswered(void **state)
 	fake_nothing();
 	drive_wait(&fake, 1000);
 	fake_released(7);
+	fake_told("the seller at 10.0.0.1:7 does not answer");
 	fake_closed(one);
 	fake_bought(8, 8, 0);
 	fake_nothing();
@@ -327,6 +330,7 @@ test_second_connect_unanswered(void **state)
 	fake_bought(2, 2, 2);
 	fake_bought(2, 2, 2);
 	fake_bought(2, 4, 2);
+	fake_told("the seller at 10.0.0.1:7 does not answer");
 	fake_nothing();
 	assert_int_equal(fake_reply(one, id, 1), 0);
 	fake_replied(0, 9);
