@@ -20,6 +20,7 @@ authority_new(const struct id *own, uint64_t seed, struct slice address,
 	    address, &a->out);
 	a->redundancy = redundancy;
 	chain_init(&a->all);
+	chain_init(&a->turns);
 	map_init(&a->modules, seed + 1);
 	map_init(&a->subs, seed + 2);
 	map_init(&a->runs, seed + 3);
@@ -201,10 +202,11 @@ tick(void *core, int64_t now)
 	struct authority *a = core;
 
 	gossip_tick(&a->gossip, now);
-	if (now < a->due)
-		return;
-	a->due = INT64_MAX;
-	authority_review_all(a, now);
+	if (now >= a->due) {
+		a->due = INT64_MAX;
+		authority_review_all(a, now);
+	}
+	authority_take_turns(a, now);
 }
 
 static int64_t
@@ -213,6 +215,8 @@ deadline(const void *core)
 	const struct authority *a = core;
 	int64_t tell = gossip_deadline(&a->gossip);
 
+	if (authority_may_start(a))
+		return 0;
 	return tell < a->due ? tell : a->due;
 }
 

@@ -22,6 +22,7 @@
 #define AUTHORITY_MODULES_MAX 10000
 #define AUTHORITY_IDLE_MS    60000 /* no subscriber for so long: retired */
 #define AUTHORITY_START_MS   5000  /* for a started exchange to be linked */
+#define AUTHORITY_STARTING   32	   /* of those at a time; others wait for it */
 
 struct authority;
 

@@ -33,6 +33,7 @@ authority_module_get(struct authority *a, int64_t now, struct slice name)
 		return NULL;
 	}
 	chain_init(&m->subs);
+	chain_init(&m->turn);
 	chain_append(&a->all, &m->chain);
 	return m;
 }
@@ -52,6 +53,7 @@ authority_module_free(struct module *m)
 		free(r);
 	}
 	chain_remove(&m->chain);
+	chain_remove(&m->turn);
 	free(m);
 }
 

@@ -12,8 +12,25 @@ run_of(const struct authority *a, uint32_t tag)
 	return map_get(&a->runs, slice_of(&tag, sizeof(tag)));
 }
 
+/* It takes its time, and much of the processor: not too many at once, or none
+ * would be linked before it is taken for dead. */
+static int
+is_starting(const struct run *r)
+{
+	return !r->external &&
+	    (r->state == RUN_STARTING || r->state == RUN_DIALLING);
+}
+
+static void
+enter(struct authority *a, struct run *r, enum run_state state)
+{
+	a->starting -= (size_t)is_starting(r);
+	r->state = state;
+	a->starting += (size_t)is_starting(r);
+}
+
 static struct run *
-run_new(struct authority *a, int64_t now, struct module *m)
+run_new(struct authority *a, int64_t now, struct module *m, int external)
 {
 	struct run *r = calloc(1, sizeof(*r));
 
@@ -21,6 +38,7 @@ run_new(struct authority *a, int64_t now, struct module *m)
 		return NULL;
 	r->tag = ++a->last_tag;
 	r->module = m;
+	r->external = external;
 	r->state = RUN_STARTING;
 	r->since = now;
 	r->surplus_at = -1;
@@ -30,13 +48,14 @@ run_new(struct authority *a, int64_t now, struct module *m)
 	}
 	r->next = m->runs;
 	m->runs = r;
+	a->starting += (size_t)is_starting(r);
 	return r;
 }
 
 static int
 dial(struct authority *a, struct run *r, enum dial how)
 {
-	r->state = RUN_DIALLING;
+	enter(a, r, RUN_DIALLING);
 	r->dialled = 1;
 	return outbox_act(&a->out, ACT_DIAL, r->tag, how,
 	    slice_str(r->address));
@@ -63,6 +82,7 @@ run_free(struct authority *a, struct run *r)
 		link = &(*link)->next;
 	*link = r->next;
 	map_del(&a->runs, slice_of(&r->tag, sizeof(r->tag)));
+	a->starting -= (size_t)is_starting(r);
 	free(r);
 }
 
@@ -110,7 +130,7 @@ authority_run_address(const struct authority *a, const struct run *r,
 static void
 start(struct authority *a, int64_t now, struct module *m)
 {
-	struct run *r = run_new(a, now, m);
+	struct run *r = run_new(a, now, m, 0);
 
 	if (r == NULL || outbox_act(&a->out, AUTHORITY_START, r->tag, 0,
 	    authority_module_name(m)) == -1) {
@@ -141,7 +161,7 @@ authority_announce(struct authority *a, int64_t now, struct slice module,
     struct slice address)
 {
 	struct module *m = authority_module_get(a, now, module);
-	struct run *r = m == NULL ? NULL : run_new(a, now, m);
+	struct run *r = m == NULL ? NULL : run_new(a, now, m, 1);
 
 	if (r == NULL)
 		return -1;
@@ -150,7 +170,6 @@ authority_announce(struct authority *a, int64_t now, struct slice module,
 		return fail(ERANGE);
 	}
 	memcpy(r->address, address.p, address.len);
-	r->external = 1;
 	return dial(a, r, DIAL_FOREVER);
 }
 
@@ -210,7 +229,7 @@ retire(struct authority *a, int64_t now, struct run *r)
 		run_free(a, r);
 		return;
 	}
-	r->state = RUN_RETIRING;
+	enter(a, r, RUN_RETIRING);
 	r->since = now;
 	authority_tell(a, r->module);
 	outbox_send_drain(&a->out, r->peer->handle);
@@ -251,7 +270,7 @@ authority_exchange_up(struct authority *a, int64_t now, struct peer *p,
 	}
 	r->peer = p;
 	p->run = r;
-	r->state = RUN_UP;
+	enter(a, r, RUN_UP);
 	r->since = now;
 	outbox_log(&a->out, LOG_INFO, "exchange for %.*s at %s",
 	    SLICE_ARG(authority_module_name(r->module)), r->address);
@@ -273,7 +292,7 @@ authority_exchange_down(struct authority *a, int64_t now, struct peer *p)
 		run_lost(a, now, r);
 		return;
 	}
-	r->state = RUN_DIALLING;
+	enter(a, r, RUN_DIALLING);
 	r->since = now;
 	authority_tell(a, r->module);
 	authority_review(a, now, r->module);
@@ -340,9 +359,30 @@ authority_runs_review(struct authority *a, int64_t now, struct module *m,
 		active = 1;
 	}
 	if (!wanted || !responsible || active)
-		return;
-	if (now < m->start_at)
+		chain_remove(&m->turn);
+	else if (now < m->start_at)
 		authority_due(a, m->start_at);
-	else
+	else if (a->starting < AUTHORITY_STARTING)
 		start(a, now, m);
+	else if (chain_empty(&m->turn))
+		chain_append(&a->turns, &m->turn);
+}
+
+int
+authority_may_start(const struct authority *a)
+{
+	return a->starting < AUTHORITY_STARTING && !chain_empty(&a->turns) &&
+	    !a->stopping;
+}
+
+void
+authority_take_turns(struct authority *a, int64_t now)
+{
+	struct module *m;
+
+	while (authority_may_start(a)) {
+		m = CHAIN_OWNER(a->turns.next, struct module, turn);
+		chain_remove(&m->turn);
+		authority_review(a, now, m);
+	}
 }

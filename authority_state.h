@@ -72,6 +72,7 @@ struct module {
 	int64_t wanted_until; /* INT64_MAX while somebody subscribes */
 	struct run *runs;
 	struct foreign *foreign;
+	struct chain turn; /* one is to be started, when others have */
 	int64_t start_at; /* not before: back-off */
 	int64_t backoff_ms;
 	size_t len;
@@ -85,6 +86,8 @@ struct authority {
 	struct map modules;
 	struct map subs;
 	struct map runs; /* by tag */
+	struct chain turns;
+	size_t starting; /* runs, not linked yet */
 	struct chain all; /* modules */
 	uint32_t last_tag;
 	int64_t due; /* nothing to do before then */
@@ -139,6 +142,9 @@ void authority_exchange_down(struct authority *, int64_t now, struct peer *);
 /* Start one where it is needed and there is none; retire what is not. */
 void authority_runs_review(struct authority *, int64_t now, struct module *,
     int wanted, int responsible);
+/* Has one that was started made room for the next? Start those. */
+int authority_may_start(const struct authority *);
+void authority_take_turns(struct authority *, int64_t now);
 
 /* authority_report.c */
 

@@ -224,19 +224,70 @@ test_inspect(void **state)
 	assert_int_equal(m.u.report.more, 0);
 }
 
+static const char *
+numbered(unsigned i)
+{
+	static char name[16];
+
+	snprintf(name, sizeof(name), "m%u", i);
+	return name;
+}
+
+/* So many are started at a time: one that is linked, or ends, makes room for
+ * the next. */
+static void
+test_turns(void **state)
+{
+	uint32_t tag[AUTHORITY_STARTING];
+	unsigned i;
+
+	(void)state;
+	drive_up(&d, B1, ROLE_BROKER, 0, "10.0.0.1:30000", "10.0.0.100");
+	for (i = 0; i < AUTHORITY_STARTING; i++) {
+		subscribe(B1, numbered(i), MSG_SUBSCRIBE);
+		tag[i] = assert_start(numbered(i));
+		drive_forget(&d);
+	}
+	for (; i < AUTHORITY_STARTING + 5; i++)
+		subscribe(B1, numbered(i), MSG_SUBSCRIBE);
+	assert_int_equal(authority_ops.deadline(a), d.now + AUTHORITY_START_MS);
+	assert_false(drive_did(&d, AUTHORITY_START, NULL, NULL));
+	/* It listens: that is not enough. */
+	authority_started(a, d.now, tag[0], slice_str("10.0.0.100:5000"));
+	drive_tick(&d);
+	assert_false(drive_did(&d, AUTHORITY_START, NULL, NULL));
+	drive_up(&d, E1, ROLE_EXCHANGE, tag[0], "10.0.0.100:5000", "");
+	drive_tick(&d);
+	assert_start(numbered(AUTHORITY_STARTING));
+	assert_false(drive_did(&d, AUTHORITY_START, NULL, NULL));
+	/* It ends once it is linked, when that makes room for nobody. */
+	authority_ended(a, d.now, tag[0]);
+	drive_wait(&d, AUTHORITY_BACKOFF_MIN_MS);
+	assert_false(drive_did(&d, AUTHORITY_START, NULL, NULL));
+	authority_ended(a, d.now, tag[1]);
+	drive_tick(&d);
+	assert_start(numbered(AUTHORITY_STARTING + 1));
+	assert_false(drive_did(&d, AUTHORITY_START, NULL, NULL));
+	/* Those that do not answer are killed. */
+	drive_wait(&d, AUTHORITY_START_MS - AUTHORITY_BACKOFF_MIN_MS);
+	assert_start(numbered(AUTHORITY_STARTING + 4));
+	drive_forget(&d);
+	/* All that waits does so in vain now. */
+	authority_stop(a, d.now);
+	assert_int_equal(authority_may_start(a), 0);
+}
+
 static void
 test_limits(void **state)
 {
-	char name[32];
 	unsigned i;
 
 	(void)state;
 	drive_up(&d, B1, ROLE_BROKER, 0, "10.0.0.1:30000", "10.0.0.100");
 	for (i = 0; i <= AUTHORITY_MODULES_MAX; i++) {
-		snprintf(name, sizeof(name), "m%u", i);
-		subscribe(B1, name, MSG_SUBSCRIBE);
-		assert_int_equal(drive_did(&d, AUTHORITY_START, name, NULL),
-		    i < AUTHORITY_MODULES_MAX);
+		subscribe(B1, numbered(i), MSG_SUBSCRIBE);
+		assert_int_equal(a->modules.n, i < AUTHORITY_MODULES_MAX ?
+		    i + 1 : AUTHORITY_MODULES_MAX);
 		drive_forget(&d);
 	}
 	drive_down(&d, B1);
@@ -262,6 +313,7 @@ main(void)
 		TEST(test_wildcard),
 		TEST(test_stop),
 		TEST(test_inspect),
+		TEST(test_turns),
 		TEST(test_limits),
 	};
 

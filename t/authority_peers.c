@@ -143,6 +143,7 @@ test_redundancy(void **state)
 {
 	struct id own = drive_id(OWN), id;
 	unsigned handle, i, before, started = 0;
+	uint32_t tag;
 	char name[32];
 
 	(void)state;
@@ -159,8 +160,10 @@ test_redundancy(void **state)
 			    slice_str(name));
 		}
 		subscribe(B1, name, MSG_SUBSCRIBE);
-		assert_int_equal(drive_did(&d, AUTHORITY_START, name, NULL),
+		assert_int_equal(drive_did(&d, AUTHORITY_START, name, &tag),
 		    before < 2);
+		if (before < 2)
+			exchange_up(tag, 200 + i, "10.0.0.100:5000");
 		started += before < 2;
 	}
 	assert_in_range(started, 20, 46); /* of 100, a third */
