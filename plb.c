@@ -219,7 +219,8 @@ down(void *core, int64_t now, uint32_t peer)
 		plb_client_down(p, now, peer);
 }
 
-/* It is dialled again, and the program may not want to wait for that. */
+/* It is dialled again, and the program may not want to wait for that. Where a
+ * channel that drains has something to answer yet, it is told the next time. */
 static void
 fixed_failed(struct plb *p, struct slice reason, int final)
 {
@@ -229,7 +230,7 @@ fixed_failed(struct plb *p, struct slice reason, int final)
 	    p->address == NULL ? "the channel" : p->address,
 	    SLICE_ARG(reason));
 	plb_blame(p, why);
-	if (final)
+	if (final && p->requests.used == p->queue.n)
 		outbox_send_refuse(&p->out, 0, 0, why, 1);
 }
 

@@ -261,6 +261,31 @@ test_fixed_drain(void **state)
 	fake_sent(PEER + 1);
 }
 
+/* What is new there has another key; what is old still answers. */
+static void
+test_fixed_drain_denied(void **state)
+{
+	uint64_t id;
+	struct msg m;
+
+	(void)state;
+	fake_begin_fixed(ADDRESS, 1);
+	link_fixed(PEER);
+	assert_int_equal(fake_demand(PEER, 1), 0);
+	assert_int_equal(fake_request(0, 1, "f"), 0);
+	id = fake_sent(PEER);
+	assert_int_equal(fake_drain(PEER), 0);
+	drive_forget(&fake);
+	fixed_fails("wrong key", 1);
+	assert_true(drive_sent(&fake, 0, MSG_OFFERS, &m));
+	assert_false(drive_sent(&fake, 0, MSG_REFUSE, &m));
+	assert_int_equal(fake_reply(PEER, id, 1), 0);
+	fake_replied(0, 1);
+	fixed_fails("wrong key", 1);
+	assert_true(drive_sent(&fake, 0, MSG_REFUSE, &m));
+	assert_int_equal(m.u.refuse.final, 1);
+}
+
 /* It is lost, and dialled again by who dialled it. */
 static void
 test_fixed_lost(void **state)
@@ -492,7 +517,8 @@ main(void)
 		TEST(test_stop), TEST(test_stop_queued),
 		TEST(test_stop_at_once), TEST(test_fixed),
 		TEST(test_fixed_refused), TEST(test_fixed_unreached),
-		TEST(test_fixed_drain), TEST(test_fixed_lost),
+		TEST(test_fixed_drain), TEST(test_fixed_drain_denied),
+		TEST(test_fixed_lost),
 		TEST(test_wrong_messages), TEST(test_wrong_fill),
 		TEST(test_wrong_peers),
 	};
