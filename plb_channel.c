@@ -82,6 +82,8 @@ plb_channel_up(struct plb *p, int64_t now, uint32_t peer, size_t number)
 		plb_channel_gone(p, now, number, "out of memory in the PLB");
 		return;
 	}
+	if (p->fixed)
+		plb_trouble_over(p); /* that it could not be reached */
 	for (i = 0; i < c->asks; i++) {
 		c->ask[i].at = now;
 		plb_connect(p, c, &c->ask[i]);

@@ -114,7 +114,7 @@ int plb_trouble_tell(struct plb *, const struct plb_client *);
 /* The same of what is wrong with a seller; where another is held it is logged,
  * as the program has no need to say it. */
 void plb_blame(struct plb *, const char *why);
-/* Tokens came: it is over. */
+/* Tokens came, or the fixed channel: it is over. */
 void plb_trouble_over(struct plb *);
 void plb_broker_up(struct plb *, uint32_t peer);
 /* The order starts over under a new id. */

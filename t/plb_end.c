@@ -286,6 +286,34 @@ test_fixed_drain_denied(void **state)
 	assert_int_equal(m.u.refuse.final, 1);
 }
 
+/* Once it is reached nobody is told any more that it is not. */
+static void
+test_fixed_reached(void **state)
+{
+	struct msg m;
+
+	(void)state;
+	fake_begin_fixed(ADDRESS, 1);
+	fixed_fails("closed", 0);
+	drive_up(&fake, CLIENT, ROLE_CALLER, 0, "", "");
+	memset(&m, 0, sizeof(m));
+	m.type = MSG_CONNECT;
+	m.u.connect.module = slice_str("calc");
+	m.u.connect.quantity = 1;
+	assert_int_equal(fake_say(CLIENT, &m), 0);
+	assert_true(drive_sent(&fake, CLIENT, MSG_OFFERS, &m));
+	link_fixed(PEER);
+	assert_int_equal(fake_refuse(PEER), 0);
+	drive_forget(&fake);
+	memset(&m, 0, sizeof(m));
+	m.type = MSG_CONNECT;
+	m.u.connect.module = slice_str("calc");
+	m.u.connect.quantity = 1;
+	assert_int_equal(fake_say(CLIENT, &m), 0);
+	assert_true(drive_sent(&fake, CLIENT, MSG_REFUSE, &m));
+	assert_false(drive_sent(&fake, CLIENT, MSG_OFFERS, &m));
+}
+
 /* It is lost, and dialled again by who dialled it. */
 static void
 test_fixed_lost(void **state)
@@ -518,7 +546,7 @@ main(void)
 		TEST(test_stop_at_once), TEST(test_fixed),
 		TEST(test_fixed_refused), TEST(test_fixed_unreached),
 		TEST(test_fixed_drain), TEST(test_fixed_drain_denied),
-		TEST(test_fixed_lost),
+		TEST(test_fixed_reached), TEST(test_fixed_lost),
 		TEST(test_wrong_messages), TEST(test_wrong_fill),
 		TEST(test_wrong_peers),
 	};
