@@ -207,6 +207,19 @@ plb_trouble_tell(struct plb *p, const struct plb_client *c)
 	return outbox_send(&p->out, c->peer, &m);
 }
 
+/* Has the client sent something that has no token yet? */
+static int
+waits(const struct plb *p, const struct plb_client *c)
+{
+	const struct request *r = NULL;
+
+	if (p->queue.n > 0)
+		r = request_first(&p->requests, &c->own);
+	while (r != NULL && r->channel != 0)
+		r = request_next(&p->requests, REQUEST_OWNER, r);
+	return r != NULL;
+}
+
 int
 plb_trouble(struct plb *p, const struct msg_offers *offers)
 {
@@ -217,7 +230,7 @@ plb_trouble(struct plb *p, const struct msg_offers *offers)
 	m.u.offers = *offers;
 	m.u.offers.order = 0;
 	for (c = p->client + 1; c < p->client + p->nclients; c++)
-		if (c->role == ROLE_CALLER && c->own.n > 0 &&
+		if (c->role == ROLE_CALLER && waits(p, c) &&
 		    outbox_send(&p->out, c->peer, &m) == -1)
 			return -1;
 	trouble_keep(p, &m.u.offers);

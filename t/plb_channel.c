@@ -379,6 +379,33 @@ test_offers(void **state)
 	assert_int_equal(errno, EPROTO);
 }
 
+/* Nor does who has all that it asked for under way: another seller's trouble is
+ * not why its answer takes so long. */
+static void
+test_offers_under_way(void **state)
+{
+	struct msg m;
+
+	(void)state;
+	fake_begin(2);
+	fake_channel(9, 1);
+	fake_client(CLIENT, 1);
+	fake_client(CLIENT2, 2);
+	assert_int_equal(fake_request(CLIENT, 1, "f"), 0);
+	assert_int_equal(fake_request(CLIENT2, 1, "f"), 0);
+	assert_int_equal(fake_in_flight(), 1);
+	assert_int_equal(fake_queued(), 1);
+	drive_forget(&fake);
+	memset(&m, 0, sizeof(m));
+	m.type = MSG_OFFERS;
+	m.u.offers.order = 1;
+	m.u.offers.reason = slice_str("no exchange");
+	assert_int_equal(fake_say(BROKER, &m), 0);
+	assert_true(drive_sent(&fake, 0, MSG_OFFERS, &m));
+	assert_true(drive_sent(&fake, CLIENT2, MSG_OFFERS, &m));
+	assert_false(drive_sent(&fake, CLIENT, MSG_OFFERS, &m));
+}
+
 static void
 test_inspect(void **state)
 {
@@ -420,7 +447,8 @@ main(void)
 		TEST(test_idle), TEST(test_idle_while_missing),
 		TEST(test_empty), TEST(test_proportion), TEST(test_drain),
 		TEST(test_drain_connecting), TEST(test_drain_idle),
-		TEST(test_exports), TEST(test_offers), TEST(test_inspect),
+		TEST(test_exports), TEST(test_offers),
+		TEST(test_offers_under_way), TEST(test_inspect),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
