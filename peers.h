@@ -10,7 +10,8 @@
  * full jitter, from PEERS_BACKOFF_MIN_MS to PEERS_BACKOFF_MAX_MS (Brooker,
  * "Exponential Backoff and Jitter", 2015). A target whose peer is linked over
  * another connection (it dialled us, or it has a second address) rests until
- * that is gone. A target that turns out to be ourselves is dropped for good.
+ * that is gone. A target that turns out to be ourselves is dialled as seldom as
+ * one that never answers.
  *
  * A link that stood for PEERS_BACKOFF_MAX_MS starts the back-off anew; one that
  * was lost sooner goes on with it, so that a peer that dies at once each time
