@@ -242,17 +242,40 @@ take(const struct order *o, const struct seller *s)
 	return s->quantity < lacking ? (uint32_t)s->quantity : lacking;
 }
 
-/* It was sold to this order through another exchange already: 1 when that is
- * noted, and it is held. */
+/* Is some of the seller's held already, through the same exchange? */
+static int
+is_held(const struct order *o, const struct id *seller,
+    const struct id *exchange)
+{
+	const struct pending *p;
+
+	for (p = o->pending; p < o->pending + o->npending; p++)
+		if (p->held && id_equal(&p->seller, seller) &&
+		    id_equal(&p->exchange, exchange))
+			return 1;
+	return 0;
+}
+
+/*
+ * It was sold to this order through another exchange already: 1 when that is
+ * noted, and it is held. An exchange that has more of it would offer that, too,
+ * and so on, as we lack what we lacked: the second time it is released with the
+ * order's number, so that there will be no third.
+ */
 static int
 hold(struct broker *b, int64_t now, struct order *o, const struct place *p,
     const struct seller *s)
 {
-	struct pending *noted;
+	struct pending *noted, again;
 
 	if (o == NULL ||
 	    !pending_elsewhere(o, now, &s->seller, &p->instance))
 		return 0;
+	if (is_held(o, &s->seller, &p->instance)) {
+		again.exchange = p->instance;
+		again.counter = s->counter;
+		return give_back(b, &again, o->number) == 0;
+	}
 	noted = pending_add(b, o, now, s, &p->instance);
 	if (noted == NULL)
 		return 0;

@@ -109,6 +109,33 @@ test_same_seller(void **state)
 	assert_filled(E1, 7, 1);
 }
 
+/* One that has plenty of it, and is told that as much is lacking as before, would
+ * fill again and again: the second time it learns not to. */
+static void
+test_same_seller_again(void **state)
+{
+	uint64_t number = market();
+	struct msg m;
+
+	(void)state;
+	fill(E1, number, 50, 2, 1);
+	fill(E2, number, 50, 2, 2);
+	drive_forget(&d);
+	fill(E2, number, 50, 3, 3);
+	assert_true(drive_sent(&d, E2, MSG_RELEASE, &m));
+	assert_int_equal(m.u.release.order, number);
+	assert_buy(E2, 3, 5, 0, NULL);
+	assert_int_equal(drive_forget(&d), 0);
+	/* Another seller is as good as ever. */
+	fill(E2, number, 51, 1, 4);
+	assert_filled(E2, 7, 1);
+	drive_forget(&d);
+	/* What was held is released as it would have been. */
+	buy(7, 3, 3, 3);
+	assert_released(E2, 2, 0);
+	assert_false(drive_sent(&d, E2, MSG_RELEASE, &m));
+}
+
 /* As often as there are fills, what is released and passed adds up, and the
  * list of what is pending keeps its bound. */
 static void
@@ -337,6 +364,7 @@ main(void)
 		TEST(test_fill_whole),
 		TEST(test_fill_part),
 		TEST(test_same_seller),
+		TEST(test_same_seller_again),
 		TEST(test_many_fills),
 		TEST(test_nothing_changed),
 		TEST(test_age),
