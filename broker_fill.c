@@ -327,9 +327,9 @@ pass(struct broker *b, const struct order *o, const struct place *p)
 }
 
 /*
- * What comes for a number that is not open any more goes back whole. No order is
- * named, so that this one may be offered the seller again: what was taken instead
- * may yet be refused.
+ * What comes for a number that is not open any more goes back whole. No order
+ * is named, so that this one may be offered the seller again: what was taken
+ * instead may yet be refused.
  */
 int
 broker_fill(struct broker *b, int64_t now, struct place *p,

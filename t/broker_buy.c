@@ -109,8 +109,8 @@ test_same_seller(void **state)
 	assert_filled(E1, 7, 1);
 }
 
-/* One that has plenty of it, and is told that as much is lacking as before, would
- * fill again and again: the second time it learns not to. */
+/* One that has plenty of it, and is told that as much is lacking as before,
+ * would fill again and again: the second time it learns not to. */
 static void
 test_same_seller_again(void **state)
 {
