@@ -55,7 +55,9 @@ be_refused(struct plb *p, int64_t now, struct hold_channel *c,
 	plb_avoid(p, now, &c->seller);
 	if (reason == NULL)
 		blame(p, c, "does not answer", slice_of(NULL, 0));
-	else if (!p->fixed) /* else the program hears of each */
+	else if (!p->fixed && plb_held(p) == 0)
+		/* Of a fixed one the program hears each; and to those who hold
+		 * something it is no more than full. */
 		blame(p, c, "refuses all: ", *reason);
 }
 
