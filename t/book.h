@@ -32,8 +32,8 @@ void want(int64_t now, const char *address, enum dial, uint32_t tag);
 void dials(int64_t now, const char *address, uint32_t tag);
 void dials_nothing(int64_t now);
 
-/* What peers_failed() returned, where nobody answered and where it was ourselves
- * that did. */
+/* What peers_failed() returned, where nobody answered and where it was
+ * ourselves that did. */
 int failed(int64_t now, const char *address);
 int ourselves(int64_t now, const char *address);
 

@@ -12,8 +12,8 @@
  *					twice, as one that is restarted then
  *
  * The first two go on for ever: a connection that is closed is made again. The
- * last goes on as long as somebody comes. All say so on standard error once they
- * stand.
+ * last goes on as long as somebody comes. All say so on standard error once
+ * they stand.
  */
 
 #include <sys/socket.h>
