@@ -22,8 +22,8 @@ plant 'the rest of a seller that is taken in part is not released' \
 plant 'the age of an order is lost when it is sent again' \
     'has its place behind all' broker_buy.c \
     's/now > o->since ? now - o->since : 0/0/'
-plant 'an order is not sent again to a new exchange' 'has waited\|has it' \
-    broker_order.c \
+plant 'an order is not sent again to a new exchange' \
+    'has waited\|has it\|lacks the sell' broker_order.c \
     '/^broker_stand_clear/,/^}/s/memset(s, 0, sizeof(\*s))/s->buyers = 0/'
 plant 'capacity that comes back is not offered to who waits' \
     'wait for what is on offer' market.c \
