@@ -88,8 +88,14 @@ broken 'unable to find .*line: No such file'
 same "$(lines_of line 'publishing new code')" 0
 put line '#!/bin/sh
 while read -r n; do echo "$n two"; done'
+old=$(children "$line" lambda-channel)
 kill -HUP "$line"
 logged line 'publishing new code'
+# What was bought of the old code is given back.
+for pid in $old; do
+	until_true 10 sh -c '! kill -0 "$0"' "$pid" ||
+	    fail "a channel of old code stays"
+done
 echo last >&3
 exec 3>&-
 logged filter status 30
