@@ -179,72 +179,55 @@ test_crossed(void **state)
 	assert_int_equal(up(0, 10, &high, ""), 9);
 }
 
-/* Every order of two links at both ends of a pair. */
+/* Two links of a pair, dialled by these ends, which have counted so far, come
+ * up in every order at both ends: both lose the same one. */
 static void
-test_crossed_agree(void **state)
+agree(const int by[2], const uint64_t dialled[2], uint32_t loses)
 {
+	static const char *const address[2] = { A, B };
 	struct peers end[2];
-	uint32_t loser[2];
-	int order, e;
+	uint32_t link, loser;
+	int order, e, i;
 
-	(void)state;
 	for (order = 0; order < 4; order++) {
 		peers_init(&end[0], &low, 1);
 		peers_init(&end[1], &high, 2);
 		for (e = 0; e < 2; e++) {
-			/* Link 1 is dialled by end 0, link 2 by end 1. */
-			uint32_t first = (order >> e & 1) + 1;
-			uint32_t second = 3 - first;
-			const struct id *peer = e == 0 ? &high : &low;
-
-			assert_int_equal(peers_up(&end[e], 0, first,
-			    ROLE_AUTHORITY, peer, slice_str(
-			    first == (uint32_t)e + 1 ? A : ""), 3 - first,
-			    &loser[e]), 0);
-			assert_int_equal(loser[e], 0);
-			assert_int_equal(peers_up(&end[e], 0, second,
-			    ROLE_AUTHORITY, peer, slice_str(
-			    second == (uint32_t)e + 1 ? A : ""), 3 - second,
-			    &loser[e]), 0);
+			link = (order >> e & 1) + 1;
+			for (i = 0; i < 2; i++, link = 3 - link) {
+				assert_int_equal(peers_up(&end[e], 0, link,
+				    ROLE_AUTHORITY, e == 0 ? &high : &low,
+				    slice_str(by[link - 1] == e ?
+				    address[link - 1] : ""),
+				    dialled[link - 1], &loser), 0);
+				assert_int_equal(loser, i == 0 ? 0 : loses);
+			}
 		}
-		assert_int_equal(loser[0], 2);
-		assert_int_equal(loser[1], 2);
 		peers_free(&end[0]);
 		peers_free(&end[1]);
 	}
 }
 
-/* The same where one end dialled both, at two addresses of the other: the one
- * that it dialled later stays. */
+/* Each end dialled one: that of the lower stays, whatever they have counted. */
+static void
+test_crossed_agree(void **state)
+{
+	static const int by[2] = { 0, 1 };
+	static const uint64_t dialled[2] = { 2, 1 };
+
+	(void)state;
+	agree(by, dialled, 2);
+}
+
+/* One end dialled both, at two addresses of the other: the later stays. */
 static void
 test_twice_agree(void **state)
 {
-	struct peers end[2];
-	uint32_t loser;
-	int order, e;
+	static const int by[2] = { 0, 0 };
+	static const uint64_t dialled[2] = { 1, 2 };
 
 	(void)state;
-	for (order = 0; order < 4; order++) {
-		peers_init(&end[0], &low, 1);
-		peers_init(&end[1], &high, 2);
-		for (e = 0; e < 2; e++) {
-			/* Links 1 and 2, dialled by end 0 in this order. */
-			uint32_t first = (order >> e & 1) + 1;
-			uint32_t second = 3 - first;
-			const struct id *peer = e == 0 ? &high : &low;
-
-			assert_int_equal(peers_up(&end[e], 0, first,
-			    ROLE_AUTHORITY, peer, slice_str(e == 0 ? A : ""),
-			    first, &loser), 0);
-			assert_int_equal(loser, 0);
-			assert_int_equal(peers_up(&end[e], 0, second,
-			    ROLE_AUTHORITY, peer, slice_str(e == 0 ? B : ""),
-			    second, &loser), 0);
-			assert_int_equal(loser, 1);
-		}
-		peers_free(&end[0]);
-		peers_free(&end[1]);
-	}
+	agree(by, dialled, 1);
 }
 
 /* One process may be two roles, and each has its link. */

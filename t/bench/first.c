@@ -32,12 +32,11 @@
 #define ROUNDS_MAX 64
 #define ANSWER_MS  10000
 #define STARTED	   4
+#define READY	   "3" /* descriptor to say so on, which is standard output's */
 
 static double ready[ROUNDS_MAX]; /* publish: from that to the answer, ms */
 static pid_t started[STARTED];
 static size_t nstarted;
-
-#define READY "3" /* descriptor to say so on: the same as standard output */
 
 /* Start one: standard input is the file, standard output a pipe, whose end is
  * returned. */
@@ -248,6 +247,7 @@ main(int argc, char **argv)
 		measure = program;
 	else
 		bench_fail("publish, all or exec");
+	atexit(end_all); /* for those of a round that failed */
 	for (i = 0; i < rounds; i++)
 		took[i] = measure(i, argv) * 1e3;
 	bench_print(argv[1], bench_median(took, rounds));
