@@ -37,7 +37,7 @@ plb_new(const struct id *own, uint64_t seed, const struct plb_config *config)
 						      UINT32_MAX;
 	p->wanted = config->wanted < p->capacity ? config->wanted :
 						   p->capacity;
-	p->lacking = p->expire = p->switch_at = NEVER;
+	p->lacking = p->again = p->expire = p->switch_at = NEVER;
 	p->module = copy(config->module, &p->module_len);
 	p->constraints = copy(config->constraints, &p->constraints_len);
 	if (config->address.len > 0)
@@ -245,7 +245,7 @@ failed(void *core, int64_t now, uint32_t tag, struct slice reason, int final)
 		fixed_failed(p, reason, final);
 	if (number == p->hold.n)
 		return;
-	plb_avoid(p, now, &p->hold.channel[number].seller);
+	plb_avoid(p, now, &p->hold.channel[number].seller, 0);
 	snprintf(why, sizeof(why), "unable to reach the seller at %s: %.*s",
 	    p->hold.channel[number].address, SLICE_ARG(reason));
 	plb_blame(p, why);

@@ -109,24 +109,35 @@ dial_seller(struct plb *p, const struct seller *s, struct hold_channel **out)
  * grants none, that would never end.
  */
 void
-plb_avoid(struct plb *p, int64_t now, const struct id *seller)
+plb_avoid(struct plb *p, int64_t now, const struct id *seller, int answers)
 {
 	struct plb_avoided *u = &p->avoided[p->next_avoided];
 
 	p->next_avoided = (p->next_avoided + 1) % PLB_AVOIDED;
 	u->seller = *seller;
 	u->until = now + PLB_AVOID_MS;
+	u->answers = answers;
 }
 
+/*
+ * What is given back of a seller is not offered again before that has something
+ * new to say. One that was always late to be had may be silent now, as it has
+ * sold nothing since: the order that starts over is offered it. Who does not
+ * answer has 5 seconds of us each time, which others may make better use of.
+ */
 static int
-is_avoided(const struct plb *p, int64_t now, const struct id *seller)
+is_avoided(struct plb *p, int64_t now, const struct id *seller)
 {
 	const struct plb_avoided *u = p->avoided;
 	unsigned i;
 
-	for (i = 0; i < PLB_AVOIDED; i++)
-		if (u[i].until > now && id_equal(&u[i].seller, seller))
-			return 1;
+	for (i = 0; i < PLB_AVOIDED; i++) {
+		if (u[i].until <= now || !id_equal(&u[i].seller, seller))
+			continue;
+		if (u[i].answers && u[i].until < p->again)
+			p->again = u[i].until;
+		return 1;
+	}
 	return 0;
 }
 
@@ -297,8 +308,11 @@ send_buy(struct plb *p, int64_t now, uint64_t lacks)
 void
 plb_buy(struct plb *p, int64_t now)
 {
-	uint64_t lacks = missing(p);
+	uint64_t lacks;
 
+	if (now >= p->again)
+		plb_order_anew(p);
+	lacks = missing(p);
 	if (lacks == 0)
 		p->lacking = NEVER;
 	else if (p->lacking == NEVER)
@@ -315,6 +329,7 @@ void
 plb_broker_up(struct plb *p, uint32_t peer)
 {
 	p->broker = peer;
+	p->ordered = 0;
 	memset(&p->refused, 0, sizeof(p->refused));
 	plb_order_anew(p);
 	p->first_order = p->order;
@@ -323,8 +338,17 @@ plb_broker_up(struct plb *p, uint32_t peer)
 void
 plb_order_anew(struct plb *p)
 {
+	struct msg m;
+
+	if (p->broker != 0 && p->ordered) {
+		memset(&m, 0, sizeof(m));
+		m.type = MSG_CANCEL;
+		m.u.cancel.order = p->order;
+		outbox_send(&p->out, p->broker, &m);
+	}
 	p->order++;
 	p->ordered = 0;
+	p->again = NEVER;
 	p->before = p->hold.asked;
 	p->settled = 0;
 	p->told_missing = p->told_settled = 0;
@@ -333,7 +357,10 @@ plb_order_anew(struct plb *p)
 int64_t
 plb_buy_deadline(const struct plb *p)
 {
+	int64_t due;
+
 	if (p->fixed || p->broker == 0 || p->told_missing == 0)
 		return NEVER;
-	return p->bought + PLB_REFRESH_MS;
+	due = p->bought + PLB_REFRESH_MS;
+	return p->again < due ? p->again : due;
 }

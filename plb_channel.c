@@ -52,7 +52,7 @@ be_refused(struct plb *p, int64_t now, struct hold_channel *c,
 	plb_release(p, ask);
 	if (reason != NULL && ++c->refused < PLB_REFUSALS)
 		return;
-	plb_avoid(p, now, &c->seller);
+	plb_avoid(p, now, &c->seller, reason != NULL);
 	if (reason == NULL)
 		blame(p, c, "does not answer", slice_of(NULL, 0));
 	else if (!p->fixed && plb_held(p) == 0)

@@ -28,6 +28,7 @@ struct plb_client {
 struct plb_avoided {
 	struct id seller;
 	int64_t until;
+	int answers; /* it is there, and refuses */
 };
 
 struct plb {
@@ -66,6 +67,8 @@ struct plb {
 	uint64_t told_missing, told_settled;
 	int64_t bought;	      /* when a buy was last sent */
 	int64_t lacking;      /* since when something is missing; NEVER */
+	int64_t again;	      /* when the order starts over, as a seller was
+				 offered that answers, and was avoided; NEVER */
 	int64_t retry;	      /* fixed: no connect before this */
 	uint64_t connects;    /* ever sent */
 	uint64_t refusals;    /* of these: refused, or not answered in time */
@@ -102,8 +105,8 @@ void plb_settle(struct plb *, const struct ask *);
 /* It gave nothing: its exchange may offer the reservation to others, and is not
  * to offer us that seller before the seller says something new. */
 void plb_release(struct plb *, const struct ask *);
-/* Do not try the seller again for a while. */
-void plb_avoid(struct plb *, int64_t, const struct id *seller);
+/* Do not try the seller again for a while; it answers, or it does not. */
+void plb_avoid(struct plb *, int64_t, const struct id *seller, int answers);
 int plb_on_fill(struct plb *, int64_t, uint32_t, const struct msg *);
 int plb_on_offers(struct plb *, int64_t, uint32_t, const struct msg *);
 int plb_order_refused(struct plb *, const struct msg *);
@@ -117,7 +120,8 @@ void plb_blame(struct plb *, const char *why);
 /* Tokens came, or the fixed channel: it is over. */
 void plb_trouble_over(struct plb *);
 void plb_broker_up(struct plb *, uint32_t peer);
-/* The order starts over under a new id. */
+/* The order starts over under a new id; the broker is told that the old one has
+ * ended. */
 void plb_order_anew(struct plb *);
 /* Tell the broker what is missing, when that is not what it was told, and
  * again every PLB_REFRESH_MS while it stands. */

@@ -42,7 +42,6 @@ int
 plb_constrain(struct plb *p, int64_t now, struct slice constraints)
 {
 	unsigned char *copy = slice_dup(constraints);
-	struct msg m;
 
 	if (copy == NULL)
 		return -1;
@@ -54,12 +53,6 @@ plb_constrain(struct plb *p, int64_t now, struct slice constraints)
 	mark(p);
 	p->extra = held_old(p);
 	p->switch_at = now + PLB_SWITCH_MS;
-	if (p->broker != 0 && p->ordered) {
-		memset(&m, 0, sizeof(m));
-		m.type = MSG_CANCEL;
-		m.u.cancel.order = p->order;
-		outbox_send(&p->out, p->broker, &m);
-	}
 	plb_order_anew(p);
 	return 0;
 }

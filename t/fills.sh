@@ -436,7 +436,9 @@ settle loop 0 "had in the end"
 stop "$p9"
 
 # A seller that refuses, and says at once, and ten times a second, that it has
-# capacity: it is asked seldom. What another one has is bought at once.
+# capacity: it is asked seldom. When it has said so for the last time, and gives
+# once, that is found out without another word of it; and what another one has is
+# bought at once.
 puppet miser channel listen 127.0.0.1:0
 puppet boast listener dial "$tmp/sellers"
 heard boast 'up broker'
@@ -445,11 +447,16 @@ say boast "$offer"
 start refusing sh -c 'tail -n +1 -f "$0/miser.out" |
     while read -r peer what rest; do
 	[ "$what" = connect ] || continue
-	echo "$peer refuse reason never" >"$0/miser.in"
-	echo "$1" >"$0/boast.in"
+	if rm "$0/gives" 2>/dev/null; then
+		echo "$peer demand tokens 2" >"$0/miser.in"
+	else
+		echo "$peer refuse reason never" >"$0/miser.in"
+		echo "$1" >"$0/boast.in"
+	fi
     done' "$tmp" "$offer"
 start boasting sh -c 'while sleep 0.1; do echo "$1" >"$0/boast.in"; done' \
     "$tmp" "$offer"
+boasting=$pid
 exchanges always
 wait_each always quantity 4
 buy always p10 4 -b "$tmp/buyers"
@@ -459,9 +466,14 @@ until_true 10 over "$began" 4
 n=$(grep -c connect "$tmp/miser.out")
 echo "refused again and again: $n connects in 4 s"
 [ "$n" -ge 3 ] && [ "$n" -le 20 ] || fail "$n connects in 4 s"
+stop "$boasting"
+: >"$tmp/gives"
+began=$(stamp)
+until_true 10 holds p10 tokens 2 || fail "p10 has $(plb p10 tokens) of the miser"
+echo "not refused any more: bought after $(since "$began") ms"
 listen always l9 4
 until_true 10 holds p10 tokens 4 || fail "p10 has $(plb p10 tokens)"
-same "$(of p10 "$(at l9)")" 4
+same "$(of p10 "$(at l9)")" 2
 
 # A seller that does not answer has refused after 5 seconds, and is left. What
 # was to come from it comes from another.

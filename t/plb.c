@@ -146,6 +146,22 @@ refused_in_a_row(unsigned seller, unsigned n)
 	return peer;
 }
 
+/* The order ended, and is there under a new id: sellers that were given back may
+ * be offered to it. */
+static void
+started_over(uint64_t missing)
+{
+	uint64_t old;
+	struct msg m;
+
+	assert_true(drive_sent(&fake, BROKER, MSG_CANCEL, &m));
+	old = m.u.cancel.order;
+	fake_buy(&m);
+	assert_true(m.u.buy.order > old);
+	assert_int_equal(m.u.buy.missing, missing);
+	assert_int_equal(m.u.buy.settled, 0);
+}
+
 /* A seller that always refuses what it offers again is asked seldom. */
 static void
 test_always_refused(void **state)
@@ -165,8 +181,10 @@ test_always_refused(void **state)
 	fake_fill(2, 1, 21);
 	fake_connected(fake_link(2), 2, 1, 21);
 	drive_forget(&fake);
-	/* After a while it is, too, and once. */
+	/* After a while it is, too, even if it has nothing new to say; and
+	 * once. */
 	drive_wait(&fake, PLB_AVOID_MS);
+	started_over(7); /* one is asked of the other */
 	drive_forget(&fake);
 	fake_fill(1, 2, 22);
 	fake_connected(one, 1, 2, 22);
@@ -177,6 +195,7 @@ test_always_refused(void **state)
 	drive_forget(&fake);
 	/* What it grants then is the end of that. */
 	drive_wait(&fake, PLB_AVOID_MS);
+	started_over(7);
 	drive_forget(&fake);
 	fake_fill(1, 2, 24);
 	fake_connected(one, 1, 2, 24);
