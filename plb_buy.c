@@ -122,8 +122,9 @@ plb_avoid(struct plb *p, int64_t now, const struct id *seller, int answers)
 /*
  * What is given back of a seller is not offered again before that has something
  * new to say. One that was always late to be had may be silent now, as it has
- * sold nothing since: the order that starts over is offered it. Who does not
- * answer has 5 seconds of us each time, which others may make better use of.
+ * sold nothing since: the order starts over, once a second at most, and is
+ * offered it. Who does not answer has 5 seconds of us each time, which others
+ * may make better use of.
  */
 static int
 is_avoided(struct plb *p, int64_t now, const struct id *seller)
@@ -134,8 +135,8 @@ is_avoided(struct plb *p, int64_t now, const struct id *seller)
 	for (i = 0; i < PLB_AVOIDED; i++) {
 		if (u[i].until <= now || !id_equal(&u[i].seller, seller))
 			continue;
-		if (u[i].answers && u[i].until < p->again)
-			p->again = u[i].until;
+		if (u[i].answers && p->again == NEVER)
+			p->again = now + PLB_AVOID_MS;
 		return 1;
 	}
 	return 0;

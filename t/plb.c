@@ -209,6 +209,36 @@ test_always_refused(void **state)
 	fake_connected(one, 1, 2, 26);
 }
 
+/* However many do so, and however often: the order starts over seldom. */
+static void
+test_refused_by_two(void **state)
+{
+	uint32_t peer[2];
+	unsigned i, s, restarts = 0;
+	struct msg m;
+
+	(void)state;
+	fake_begin(8);
+	peer[0] = refused_in_a_row(1, PLB_REFUSALS);
+	drive_wait(&fake, PLB_AVOID_MS / 2);
+	peer[1] = refused_in_a_row(2, PLB_REFUSALS);
+	for (i = 0; i < 40; i++) {
+		for (s = 0; s < 2; s++) {
+			drive_forget(&fake);
+			fake_fill(1 + s, 8, 100 + i);
+			if (drive_sent(&fake, peer[s], MSG_CONNECT, &m))
+				assert_int_equal(fake_refuse(peer[s]), 0);
+		}
+		drive_forget(&fake);
+		drive_wait(&fake, PLB_AVOID_MS / 10);
+		if (drive_sent(&fake, BROKER, MSG_CANCEL, &m)) {
+			fake_buy(&m);
+			restarts++;
+		}
+	}
+	assert_in_range(restarts, 3, 4);
+}
+
 static void
 test_unreachable(void **state)
 {
@@ -547,6 +577,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_buy), TEST(test_fill), TEST(test_same_seller),
 		TEST(test_refused), TEST(test_always_refused),
+		TEST(test_refused_by_two),
 		TEST(test_unreachable), TEST(test_unreachable_log),
 		TEST(test_dial_forgotten), TEST(test_connect_unanswered),
 		TEST(test_second_connect_unanswered), TEST(test_held_falls),
