@@ -335,30 +335,39 @@ overdue(struct authority *a, int64_t now, struct run *r)
 	return 1;
 }
 
+/* Is there one that something else runs, and that answers? */
+static int
+has_external(const struct module *m)
+{
+	const struct run *r;
+
+	for (r = m->runs; r != NULL; r = r->next)
+		if (r->external && r->state == RUN_UP)
+			return 1;
+	return 0;
+}
+
 void
 authority_runs_review(struct authority *a, int64_t now, struct module *m,
     int wanted, int responsible)
 {
+	int useful = wanted && !has_external(m), active = 0;
 	struct run *r, *next;
-	int active = 0;
 
 	for (r = m->runs; r != NULL; r = next) {
 		next = r->next;
-		if (overdue(a, now, r) || r->state == RUN_RETIRING)
+		if (r->external || overdue(a, now, r) ||
+		    r->state == RUN_RETIRING)
 			continue;
-		if (r->external) {
-			active |= r->state == RUN_UP;
-			continue;
-		}
-		if (wanted && responsible)
+		if (useful && responsible)
 			r->surplus_at = -1;
-		else if (!wanted || may_retire(a, now, r)) {
+		else if (!useful || may_retire(a, now, r)) {
 			retire(a, now, r);
 			continue;
 		}
 		active = 1;
 	}
-	if (!wanted || !responsible || active)
+	if (!useful || !responsible || active)
 		chain_remove(&m->turn);
 	else if (now < m->start_at)
 		authority_due(a, m->start_at);

@@ -139,7 +139,8 @@ struct slice authority_run_address(const struct authority *,
 void authority_exchange_up(struct authority *, int64_t now, struct peer *,
     uint32_t tag);
 void authority_exchange_down(struct authority *, int64_t now, struct peer *);
-/* Start one where it is needed and there is none; retire what is not. */
+/* Start one where it is needed and there is none; retire what is not: one that
+ * something else runs serves as well. */
 void authority_runs_review(struct authority *, int64_t now, struct module *,
     int wanted, int responsible);
 /* Has one that was started made room for the next? Start those. */

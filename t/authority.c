@@ -138,7 +138,7 @@ test_idle(void **state)
 static void
 test_external(void **state)
 {
-	uint32_t tag;
+	uint32_t tag, own, killed;
 	struct msg m;
 
 	(void)state;
@@ -153,11 +153,30 @@ test_external(void **state)
 	assert_false(drive_did(&d, AUTHORITY_START, NULL, NULL));
 	drive_down(&d, E1);
 	assert_told(B1, "calc", 0, NULL);
-	assert_start("calc");
+	own = assert_start("calc");
+	exchange_up(own, E2, "10.0.0.100:5000");
+	assert_told(B1, "calc", 1, "10.0.0.100:5000");
 	assert_false(drive_did(&d, AUTHORITY_KILL, NULL, NULL));
 	assert_false(drive_did(&d, ACT_UNDIAL, NULL, NULL));
+	drive_forget(&d);
+	/* It is back: that which stood in for it goes. */
 	drive_up(&d, E1, ROLE_EXCHANGE, tag, "192.0.2.1:5000", "10.0.0.100");
+	drive_tick(&d);
+	assert_true(drive_sent(&d, E2, MSG_DRAIN, &m));
+	assert_false(drive_sent(&d, E1, MSG_DRAIN, &m));
+	assert_told(B1, "calc", 2, NULL);
 	assert_told(B1, "calc", 1, "192.0.2.1:5000");
+	authority_ended(a, d.now, own);
+	drive_down(&d, E2);
+	/* One that is only starting is ended. */
+	drive_down(&d, E1);
+	own = assert_start("calc");
+	drive_up(&d, E1, ROLE_EXCHANGE, tag, "192.0.2.1:5000", "10.0.0.100");
+	drive_tick(&d);
+	assert_true(drive_did(&d, AUTHORITY_KILL, NULL, &killed));
+	assert_int_equal(killed, own);
+	drive_wait(&d, 100000);
+	assert_false(drive_did(&d, AUTHORITY_START, NULL, NULL));
 	/* Not ours to retire. */
 	drive_down(&d, B1);
 	drive_wait(&d, 200000);

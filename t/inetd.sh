@@ -101,6 +101,11 @@ another() {
 }
 until_true 20 another || fail "it does not come again"
 calls
+# Meanwhile the authority may have had one of its own.
+first=$(child)
+until_true 30 only_first ||
+    fail "the authority keeps its own exchange when that of inetd is back"
+calls
 # It is told to end: likewise.
 first=$(child)
 kill "$first"

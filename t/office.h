@@ -17,7 +17,7 @@
 #include "t/drive.h"
 
 /* Handles, which are instances too. */
-enum { B1 = 1, B2, CTL1, E1 = 10, OWN = 100, OTHER = 101 };
+enum { B1 = 1, B2, CTL1, E1 = 10, E2, OWN = 100, OTHER = 101 };
 
 #define OWN_ADDRESS "10.0.0.100:4370"
 
