@@ -88,14 +88,18 @@ broken 'unable to find .*line: No such file'
 same "$(lines_of line 'publishing new code')" 0
 put line '#!/bin/sh
 while read -r n; do echo "$n two"; done'
-old=$(children "$line" lambda-channel)
-kill -HUP "$line"
-logged line 'publishing new code'
-# What was bought of the old code is given back.
-for pid in $old; do
-	until_true 10 sh -c '! kill -0 "$0"' "$pid" ||
-	    fail "a channel of old code stays"
-done
+# renew NAME PID: it publishes new code, and what was bought of the old one has
+# been given back: its channels have gone
+renew() {
+	channels=$(children "$2" lambda-channel)
+	kill -HUP "$2"
+	logged "$1" 'publishing new code'
+	for channel in $channels; do
+		until_true 10 sh -c '! kill -0 "$0"' "$channel" ||
+		    fail "a channel of old code stays: $1"
+	done
+}
+renew line "$line"
 echo last >&3
 exec 3>&-
 logged filter status 30
@@ -167,8 +171,7 @@ while [ "$n" -lt 10 ]; do
 	same "$(new -V 1.0 | cut -c 1-4)" '1.0 '
 	n=$((n + 1))
 done
-kill -HUP "$tool"
-logged tool 'publishing new code'
+renew tool "$tool"
 while [ "$n" -lt 20 ]; do
 	same "$(old)" "2.0 $tmp/tool"
 	same "$(new -V 2.0)" "2.0 $tmp/tool"
