@@ -253,7 +253,7 @@ until_true 10 sh -c 'lambda-ctl orders | grep "module stay" |
 n=0 callers=
 while [ "$n" -lt 5 ]; do
 	n=$((n + 1))
-	start "late$n" lambda-call -b "$LAMBDA_RUN/broker" -T 1.5 stay x \
+	start "late$n" lambda-call -b "$LAMBDA_RUN/broker" -T "$(bound 4)" stay x \
 	    "1000.3$id"
 	callers="$callers $pid"
 done
