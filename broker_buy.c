@@ -10,6 +10,14 @@ broker_order_lacking(const struct order *o)
 	return coming < o->quantity ? o->quantity - (uint32_t)coming : 0;
 }
 
+/* Does the exchange know all that there is to say? */
+static int
+is_told(const struct stand *s, const struct order *o, uint32_t lacking)
+{
+	return !s->stale && s->missing == lacking &&
+	    s->settled == s->filled && (lacking == 0 || s->held == o->held);
+}
+
 /*
  * All that an exchange filled is settled as far as it is concerned: what was
  * passed on is not lacking any more, and the rest was released.
@@ -23,8 +31,7 @@ broker_send_buy(struct broker *b, int64_t now, struct order *o, struct place *p)
 
 	if (s == NULL)
 		return -1;
-	if (s->sent ? s->missing == lacking && s->settled == s->filled &&
-	    (lacking == 0 || s->held == o->held) : lacking == 0)
+	if (s->sent ? is_told(s, o, lacking) : lacking == 0)
 		return 0;
 	memset(&m, 0, sizeof(m));
 	m.type = MSG_BUY;
@@ -40,6 +47,7 @@ broker_send_buy(struct broker *b, int64_t now, struct order *o, struct place *p)
 	if (outbox_send(&b->out, p->peer->handle, &m) == -1)
 		return -1;
 	s->sent = 1;
+	s->stale = 0;
 	s->missing = lacking;
 	s->held = o->held;
 	s->settled = s->filled;
@@ -77,7 +85,7 @@ buy_keep(struct order *o, struct slice constraints)
 	if (slice_equal(constraints, broker_order_attrs(o)))
 		return 0;
 	for (i = 0; i < o->nstands; i++)
-		o->stands[i].sent = 0;
+		o->stands[i].stale = 1;
 	return broker_order_keep(o, constraints, slice_of(NULL, 0));
 }
 

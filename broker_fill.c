@@ -175,14 +175,28 @@ broker_release_held(struct broker *b, struct order *o)
 	return 0;
 }
 
+/* The newest of what was left before stay with it. */
 void
 broker_leave_pending(struct order *o)
 {
-	if (o->npending == 0)
+	struct peer *owner = o->peer;
+	unsigned n = o->npending, keep = BROKER_PENDING_MAX - n;
+	struct pending *left;
+
+	if (n == 0)
 		return;
-	free(o->peer->left);
-	o->peer->left = o->pending;
-	o->peer->nleft = o->npending;
+	if (keep > owner->nleft)
+		keep = owner->nleft;
+	left = realloc(o->pending, (keep + n) * sizeof(*left));
+	if (left == NULL) {
+		left = o->pending;
+		keep = 0;
+	}
+	if (keep > 0)
+		memcpy(left + n, owner->left, keep * sizeof(*left));
+	free(owner->left);
+	owner->left = left;
+	owner->nleft = n + keep;
 	o->pending = NULL;
 	o->npending = 0;
 }

@@ -167,10 +167,25 @@ place_free(struct broker *b, struct place *p)
 	free(p);
 }
 
+/* 0, or -1 with ENOMEM. */
+static int
+dial(struct broker *b, struct place *p)
+{
+	struct slice address = slice_str(p->address);
+	struct place *other = map_get(&b->dials, address);
+
+	if (other != NULL)
+		p->shares = other->shares = 1;
+	if (map_put(&b->dials, address, p) == -1)
+		return -1;
+	outbox_act(&b->out, ACT_DIAL, TAG_EXCHANGE, DIAL_HOUR, address);
+	return 0;
+}
+
 static struct place *
 place_new(struct broker *b, struct module *m, const struct peer_item *item)
 {
-	struct place *p = calloc(1, sizeof(*p)), *other;
+	struct place *p = calloc(1, sizeof(*p));
 
 	if (p == NULL)
 		return NULL;
@@ -181,16 +196,13 @@ place_new(struct broker *b, struct module *m, const struct peer_item *item)
 		free(p);
 		return NULL;
 	}
-	if ((other = map_get(&b->dials, slice_str(p->address))) != NULL)
-		p->shares = other->shares = 1;
-	if (map_put(&b->dials, slice_str(p->address), p) == -1) {
+	if (dial(b, p) == -1) {
 		map_del(&b->places, id_slice(&p->instance));
 		free(p);
 		return NULL;
 	}
 	p->next = m->places;
 	m->places = p;
-	outbox_act(&b->out, ACT_DIAL, TAG_EXCHANGE, DIAL_HOUR, item->address);
 	return p;
 }
 
@@ -235,6 +247,17 @@ leave_going(struct broker *b, int64_t now, struct module *m)
  * that is not linked either is forgotten. One that is linked is kept: when all
  * authorities are gone it is the only way to trade.
  */
+
+static int
+is_claimed(const struct place *p, uint32_t authority)
+{
+	unsigned i;
+
+	for (i = 0; i < p->nclaims; i++)
+		if (p->claim[i] == authority)
+			return 1;
+	return 0;
+}
 
 static void
 unclaim(struct place *p, uint32_t authority)
@@ -316,7 +339,8 @@ claim(struct broker *b, struct module *m, struct peer *authority,
 		if ((p = place_new(b, m, item)) == NULL)
 			return -1;
 	}
-	if (p->module == m && p->nclaims < BROKER_CLAIMS_MAX)
+	if (p->module == m && p->nclaims < BROKER_CLAIMS_MAX &&
+	    !is_claimed(p, authority->handle))
 		p->claim[p->nclaims++] = authority->handle;
 	return 0;
 }
@@ -396,8 +420,11 @@ broker_exchange_down(struct broker *b, int64_t now, struct peer *peer)
 	m = p->module;
 	peer->place = NULL;
 	p->peer = NULL;
-	p->draining = 0;
 	p->unclaimed_at = 0;
+	/* It was left as nobody announced it, and somebody does by now. */
+	if (p->leaving && !p->draining && p->nclaims > 0 && dial(b, p) == 0)
+		p->leaving = 0;
+	p->draining = 0;
 	m->slot[p->slot] = NULL;
 	m->linked--;
 	while ((o = broker_order_next(m, o)) != NULL)

@@ -65,6 +65,7 @@ struct module {
 /* How an order stands at the exchange of one slot. */
 struct stand {
 	int sent;
+	int stale; /* buy: its constraints are others than were sent */
 	uint32_t missing, held; /* buy: as last sent */
 	uint32_t buyers, empty; /* sell: as last told by waiting */
 	uint64_t settled;	/* buy: as last sent */

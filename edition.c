@@ -86,7 +86,7 @@ consider(struct edition *e, int always)
 		say_stays(why);
 		return;
 	}
-	if ((!always && made_equal(&made, &e->now)) ||
+	if (((!always || e->first) && made_equal(&made, &e->now)) ||
 	    (e->trial != NULL && made_equal(&made, &e->next))) {
 		made_free(&made);
 		return;

@@ -207,7 +207,8 @@ exchange_down(void *core, int64_t now, uint32_t handle)
 	} else if (p->role == ROLE_AUTHORITY && --x->authorities == 0) {
 		x->orphan = 1;
 	}
-	x->orphan_at = now + EXCHANGE_ORPHAN_MS;
+	if (p->role != ROLE_CTL) /* which only looks */
+		x->orphan_at = now + EXCHANGE_ORPHAN_MS;
 	if (x->recent == p)
 		x->recent = NULL;
 	free(p);

@@ -42,8 +42,8 @@ struct peer {
 	struct run *run;     /* authority: an exchange's */
 	struct chain orders; /* broker: a local peer's */
 	struct place *place; /* broker: an exchange's that is of use */
-	struct pending *left; /* broker: of a local peer's last cancelled order,
-				 on the heap */
+	struct pending *left; /* broker: of a local peer's cancelled orders, the
+				 last ones first; on the heap */
 	unsigned nleft;
 };
 

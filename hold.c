@@ -168,7 +168,9 @@ hold_give_up(struct hold *h, struct hold_channel *c, struct ask *ask)
 {
 	int r = hold_answered(h, c, ask);
 
-	c->overdue += (unsigned)r;
+	/* While it is dialled it has been sent none. */
+	if (c->state != HOLD_DIALLING)
+		c->overdue += (unsigned)r;
 	return r;
 }
 

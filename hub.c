@@ -51,6 +51,20 @@ act_close(struct hub *h, const struct act *a)
 		conn_close(&l->conn);
 }
 
+/* What the core wants dialled and cannot be, it hears of. */
+static void
+act_dial(struct hub *h, const struct act *a)
+{
+	const char *why;
+
+	if (hub_dial(h, a->bytes, (enum dial)a->value, a->peer) == 0)
+		return;
+	why = errno == ENOBUFS ? "too many others are dialled" :
+				 strerror(errno);
+	if (!hub_tell_failed(h, a->peer, errno, why))
+		log_error("unable to dial %.*s: %s", SLICE_ARG(a->bytes), why);
+}
+
 static void
 act_log(const struct act *a)
 {
@@ -81,9 +95,7 @@ carry_out(struct hub *h, const struct act *a)
 		act_close(h, a);
 		break;
 	case ACT_DIAL:
-		if (hub_dial(h, a->bytes, (enum dial)a->value, a->peer) == -1)
-			log_error("unable to dial %.*s: %s",
-			    SLICE_ARG(a->bytes), strerror(errno));
+		act_dial(h, a);
 		break;
 	case ACT_UNDIAL:
 		peers_unwant(&h->peers, a->bytes);

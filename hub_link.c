@@ -355,9 +355,8 @@ log_closed(struct hub_link *l, const char *why, int error)
 		    why);
 }
 
-/* Does the core take over to say it? */
-static int
-tell_failed(struct hub *h, uint32_t tag, int error, const char *why)
+int
+hub_tell_failed(struct hub *h, uint32_t tag, int error, const char *why)
 {
 	if (tag == 0 || h->ops->failed == NULL)
 		return 0;
@@ -372,7 +371,7 @@ hub_dial_failed(struct hub *h, struct slice address, uint32_t tag, int error,
 {
 	int news = peers_failed(&h->peers, loop_now(h->loop), address, error);
 
-	if (tell_failed(h, tag, error, why))
+	if (hub_tell_failed(h, tag, error, why))
 		return;
 	if (news)
 		log_info("unable to link to %.*s: %s", SLICE_ARG(address), why);
@@ -389,7 +388,7 @@ never_up(struct hub_link *l, int error, const char *why)
 		hub_dial_failed(l->hub, slice_str(l->address), l->tag, error,
 		    why);
 	else
-		tell_failed(l->hub, l->tag, error, why);
+		hub_tell_failed(l->hub, l->tag, error, why);
 }
 
 static void

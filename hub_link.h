@@ -57,6 +57,10 @@ void hub_link_drain(struct hub_link *);
 /* Queue a frame. One that does not read it all is closed. */
 void hub_link_send(struct hub_link *, struct slice frame);
 
+/* Tell the core that what it wanted dialled, with this tag, did not come up:
+ * does it take over to say it? */
+int hub_tell_failed(struct hub *, uint32_t tag, int error, const char *why);
+
 /* Dialling the address, or the handshake after it, failed with that errno, or 0
  * (peers.h). Tells peers.c, and the core or the log. */
 void hub_dial_failed(struct hub *, struct slice address, uint32_t tag,

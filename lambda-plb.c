@@ -160,7 +160,7 @@ stop(struct server *s)
 	if (!s->passed)
 		net_unlink(&s->name, s->dev, s->ino);
 	hub_unlisten(s->listen);
-	plb_stop(s->plb);
+	plb_stop(s->plb, loop_now(s->hub.loop));
 	hub_deliver(&s->hub);
 }
 

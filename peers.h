@@ -32,7 +32,7 @@
 #define PEERS_BACKOFF_MIN_MS 100
 #define PEERS_BACKOFF_MAX_MS 10000
 #define PEERS_KEEP_MS	     (3600 * 1000)
-#define PEERS_TARGET_MAX     4096
+#define PEERS_TARGET_MAX     65536
 
 struct target;
 struct linked;

@@ -147,15 +147,31 @@ waits_for(const struct plb *p, uint32_t tag)
 	return i;
 }
 
+/* The seller's channel was dialled in vain. */
+static void
+unreachable(struct plb *p, int64_t now, size_t number, struct slice reason)
+{
+	char why[REASON_MAX];
+
+	plb_avoid(p, now, &p->hold.channel[number].seller, 0);
+	snprintf(why, sizeof(why), "unable to reach the seller at %s: %.*s",
+	    p->hold.channel[number].address, SLICE_ARG(reason));
+	plb_blame(p, why);
+	plb_channel_gone(p, now, number, "its channel was never up");
+}
+
 static void
 dialled(struct plb *p, int64_t now, uint32_t peer,
     const struct peer_info *info)
 {
 	size_t number = waits_at(p, info->address);
 
-	if (!(info->role & (ROLE_CHANNEL | ROLE_PLB)))
+	if (!(info->role & (ROLE_CHANNEL | ROLE_PLB))) {
 		turn_away(p, peer, "it is no channel");
-	else if (info->tag != PLB_FIXED_TAG) {
+		if (info->tag != PLB_FIXED_TAG && number < p->hold.n)
+			unreachable(p, now, number,
+			    slice_str("no channel answers there"));
+	} else if (info->tag != PLB_FIXED_TAG) {
 		if (number < p->hold.n)
 			plb_channel_up(p, now, peer, number);
 		else
@@ -239,17 +255,11 @@ failed(void *core, int64_t now, uint32_t tag, struct slice reason, int final)
 {
 	struct plb *p = core;
 	size_t number = waits_for(p, tag);
-	char why[REASON_MAX];
 
 	if (p->fixed && tag == PLB_FIXED_TAG)
 		fixed_failed(p, reason, final);
-	if (number == p->hold.n)
-		return;
-	plb_avoid(p, now, &p->hold.channel[number].seller, 0);
-	snprintf(why, sizeof(why), "unable to reach the seller at %s: %.*s",
-	    p->hold.channel[number].address, SLICE_ARG(reason));
-	plb_blame(p, why);
-	plb_channel_gone(p, now, number, "its channel was never up");
+	if (number < p->hold.n)
+		unreachable(p, now, number, reason);
 }
 
 /* Messages. */
@@ -335,6 +345,24 @@ stop_when_done(struct plb *p)
 	outbox_act(&p->out, ACT_STOP, 0, 0, slice_of(NULL, 0));
 }
 
+/* Stopping: clients were asked to go. Who has not, and has nothing open, has
+ * only tokens that are void. */
+static void
+leave_clients(struct plb *p, int64_t now)
+{
+	struct plb_client *c;
+
+	if (p->leave != NEVER && now < p->leave)
+		return;
+	p->leave = NEVER;
+	for (c = p->client + 1; c < p->client + p->nclients; c++) {
+		if (c->peer == 0 || c->own.n > 0 || c->left)
+			continue;
+		c->left = 1;
+		outbox_act(&p->out, ACT_DRAIN, c->peer, 0, slice_str(""));
+	}
+}
+
 /* Stopping: no more is wanted than that, nor than ever. */
 static uint64_t
 left_to_do(const struct plb *p)
@@ -352,8 +380,10 @@ tick(void *core, int64_t now)
 	plb_expire(p, now);
 	if (p->queue.n > 0)
 		plb_dispatch(p, now);
-	if (p->stopping)
+	if (p->stopping) {
 		p->wanted = left_to_do(p);
+		leave_clients(p, now);
+	}
 	plb_channel_tick(p, now);
 	if (!p->fixed)
 		plb_buy(p, now);
@@ -370,6 +400,8 @@ deadline(const void *core)
 
 	if (buy < due)
 		due = buy;
+	if (p->stopping && p->leave < due)
+		due = p->leave;
 	return p->expire < due ? p->expire : due;
 }
 
@@ -423,13 +455,14 @@ plb_look(const struct plb *p, struct plb_view *v)
 }
 
 void
-plb_stop(struct plb *p)
+plb_stop(struct plb *p, int64_t now)
 {
 	size_t i;
 
 	if (p->stopping)
 		return;
 	p->stopping = 1;
+	p->leave = now + PLB_LEAVE_MS;
 	for (i = 1; i < p->nclients; i++)
 		if (p->client[i].peer != 0)
 			outbox_send_drain(&p->out, p->client[i].peer);

@@ -32,6 +32,8 @@
 #define PLB_IDLE_MS	 1000	/* tokens unused for so long are given back
 				   while others wait */
 #define PLB_EMPTY_MS	 10000	/* a channel without tokens is left after */
+#define PLB_LEAVE_MS	 5000	/* stopping: a client with nothing open is left
+				   after; its tokens are void by then */
 #define PLB_SWITCH_MS	 5000	/* to acquire by new constraints what is held by
 				   old ones, before these are left */
 #define PLB_STAY_MS	 250	/* to the next try, when there was no other */
@@ -103,9 +105,10 @@ struct plb_view {
 };
 void plb_look(const struct plb *, struct plb_view *);
 
-/* SIGTERM, or another has taken over: clients are told to drain, no more is
- * held than what is left to do needs; ACT_STOP when the last answer is out and
- * the last client gone. */
-void plb_stop(struct plb *);
+/* SIGTERM, or another has taken over: clients are told to drain, and those that
+ * have nothing open are left after PLB_LEAVE_MS; no more is held than what is
+ * left to do needs; ACT_STOP when the last answer is out and the last client
+ * gone. */
+void plb_stop(struct plb *, int64_t now);
 
 #endif

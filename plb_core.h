@@ -20,6 +20,7 @@ struct plb_client {
 	unsigned role;
 	uint64_t tokens; /* it may send so many requests */
 	uint64_t owed;	 /* it asked for so many more */
+	int left;	 /* its connection is to end */
 	struct request_list own;
 };
 
@@ -43,6 +44,8 @@ struct plb {
 	int fixed;
 	int stopping;
 	int stopped;	   /* ACT_STOP is out */
+	int64_t leave;	   /* stopping: from then on clients that have nothing
+			      open are left; NEVER: they are by now */
 
 	uint64_t capacity;
 	uint64_t wanted;

@@ -152,8 +152,9 @@ running_find(const struct running_table *t, uint64_t id)
 
 	if (t->used == 0)
 		return NULL;
-	for (r = *chain_of(t, id); r != NULL && r->id != id; r = r->next)
-		;
+	for (r = *chain_of(t, id); r != NULL; r = r->next)
+		if (r->id == id && !r->answered)
+			break;
 	return r;
 }
 

@@ -281,7 +281,7 @@ do_plb(struct action a)
 		return;
 	}
 	if (a.what == STOP) {
-		plb_stop(plb(a.on));
+		plb_stop(plb(a.on), street_now);
 	} else if (a.what == SWITCH) {
 		tally_switches(a.on);
 		CHECK(plb_constrain(plb(a.on), street_now,

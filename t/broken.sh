@@ -41,6 +41,17 @@ tells 100 "start is to be run by '/nonexistent/interp', which is not there" \
 # pool grows under it, which is when the file that was published is needed; so
 # does a new channel. The good code comes back as another file, and is taken.
 tier
+# Nor is there when it is asked to publish anew what has just begun.
+put start '#!/bin/sh
+sleep 0.3; exit 3'
+start early lambda-listener -w line early "$tmp/start"
+logged early publishing
+kill -HUP "$pid"
+until_true 10 sh -c '! kill -0 "$0"' "$pid" || fail "a broken start goes on"
+stop "$pid"
+same "$ended" 111
+grep -q "fatal: $tmp/start ended at once: exit status 3" "$tmp/early.log" ||
+    fail "a broken start is not told"
 good='#!/bin/sh
 while read -r n; do echo "$n one"; done'
 put line "$good"

@@ -215,6 +215,51 @@ say_peer(uint32_t from, unsigned instance, const char *address)
 	scratch_free(&s);
 }
 
+/* It was left as nobody announced it, and is announced before its link has
+ * ended. */
+static void
+test_left_and_announced(void **state)
+{
+	struct msg m, drain = message(MSG_DRAIN);
+
+	(void)state;
+	market();
+	authority_up(A2);
+	exchanges(A1, "calc", E1, 0);
+	exchanges(A2, "calc", E2, 0);
+	drive_down(&d, A2);
+	drive_forget(&d);
+	drive_wait(&d, BROKER_UNCLAIMED_MS);
+	assert_true(drive_did(&d, ACT_DRAIN, NULL, NULL));
+	authority_up(A2);
+	exchanges(A2, "calc", E2, 0);
+	drive_forget(&d);
+	drive_down(&d, E2);
+	assert_true(drive_did(&d, ACT_DIAL, "10.0.1.4:5000", NULL));
+	exchange_up(E2);
+	assert_true(drive_sent(&d, E2, MSG_BUY, &m));
+	/* One that ends is not waited for. */
+	assert_int_equal(drive_message(&d, E1, &drain), 0);
+	exchanges(A1, "calc", E1, 0);
+	assert_true(drive_did(&d, ACT_DRAIN, NULL, NULL));
+	drive_forget(&d);
+	drive_down(&d, E1);
+	assert_false(drive_did(&d, ACT_DIAL, NULL, NULL));
+}
+
+static void
+test_named_twice(void **state)
+{
+	(void)state;
+	authority_up(A1);
+	drive_up(&d, PLB1, ROLE_PLB, 0, "", "");
+	buy(7, 5, 0, 0);
+	exchanges(A1, "calc", E1, E1);
+	drive_forget(&d);
+	drive_down(&d, A1);
+	assert_true(drive_did(&d, ACT_UNDIAL, "10.0.1.3:5000", NULL));
+}
+
 static void
 test_gossip(void **state)
 {
@@ -326,6 +371,8 @@ main(void)
 		TEST(test_address_again),
 		TEST(test_drain),
 		TEST(test_unclaimed),
+		TEST(test_left_and_announced),
+		TEST(test_named_twice),
 		TEST(test_gossip),
 		TEST(test_gossip_dialled),
 		TEST(test_inspect),

@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <string.h>
 
 #include "broker_state.h"
 #include "t/shop.h"
@@ -357,6 +358,90 @@ test_bad_orders(void **state)
 	assert_true(drive_sent(&d, E1, MSG_CANCEL, &m));
 }
 
+/* It has other constraints, wherever it stands. */
+static int
+buy_version(uint64_t missing, uint64_t settled, const char *version)
+{
+	struct msg m = message(MSG_BUY);
+	unsigned char bytes[16];
+	size_t n = strlen(version);
+
+	bytes[0] = 2;
+	bytes[1] = (unsigned char)n;
+	memcpy(bytes + 2, version, n);
+	m.u.buy.order = 7;
+	m.u.buy.module = slice_str("calc");
+	m.u.buy.missing = missing;
+	m.u.buy.settled = settled;
+	m.u.buy.constraints = slice_of(bytes, n + 2);
+	return drive_message(&d, PLB1, &m);
+}
+
+static void
+test_constraints(void **state)
+{
+	struct msg m;
+	uint64_t number = market();
+
+	(void)state;
+	assert_int_equal(buy_version(5, 0, "1"), 0);
+	assert_true(drive_sent(&d, E1, MSG_BUY, &m));
+	assert_int_equal(m.u.buy.order, number);
+	assert_int_equal(m.u.buy.constraints.len, 3);
+	drive_forget(&d);
+	/* That it lacks nothing is told to those who were told the old ones. */
+	assert_int_equal(buy_version(0, 0, "2"), 0);
+	assert_true(drive_sent(&d, E1, MSG_CANCEL, &m));
+	assert_int_equal(m.u.cancel.order, number);
+	assert_true(drive_sent(&d, E2, MSG_CANCEL, &m));
+}
+
+static void
+test_constraints_under_way(void **state)
+{
+	struct msg m;
+	uint64_t number = market();
+
+	(void)state;
+	fill(E1, number, 50, 5, 1);
+	drive_forget(&d);
+	assert_int_equal(buy_version(5, 0, "2"), 0);
+	assert_true(drive_sent(&d, E1, MSG_BUY, &m));
+	assert_int_equal(m.u.buy.missing, 0);
+	assert_int_equal(m.u.buy.constraints.len, 3);
+	drive_forget(&d);
+	assert_int_equal(buy_version(0, 5, "2"), 0);
+	assert_true(drive_sent(&d, E1, MSG_CANCEL, &m));
+	assert_true(drive_sent(&d, E2, MSG_CANCEL, &m));
+}
+
+/* One order after another is cancelled, and then their owner is lost. */
+static void
+test_plb_cancels_and_is_lost(void **state)
+{
+	struct msg m = message(MSG_CANCEL), b;
+	uint64_t number = market(), i;
+
+	(void)state;
+	fill(E1, number, 50, 2, 100);
+	for (i = 0; i < BROKER_PENDING_MAX; i++) {
+		m.u.cancel.order = 7 + i;
+		assert_int_equal(drive_message(&d, PLB1, &m), 0);
+		drive_forget(&d);
+		buy(8 + i, 3, 0, 0);
+		assert_true(drive_sent(&d, E1, MSG_BUY, &b));
+		fill(E1, b.u.buy.order, 51, 1, 101 + i);
+	}
+	m.u.cancel.order = 7 + i;
+	assert_int_equal(drive_message(&d, PLB1, &m), 0);
+	drive_forget(&d);
+	drive_down(&d, PLB1);
+	/* The last ones, as many as are kept. */
+	for (i = BROKER_PENDING_MAX; i > 0; i--)
+		assert_released(E1, 100 + i, 0);
+	assert_false(drive_sent(&d, E1, MSG_RELEASE, &b));
+}
+
 int
 main(void)
 {
@@ -374,6 +459,9 @@ main(void)
 		TEST(test_release_order),
 		TEST(test_notes),
 		TEST(test_bad_orders),
+		TEST(test_constraints),
+		TEST(test_constraints_under_way),
+		TEST(test_plb_cancels_and_is_lost),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -458,6 +458,29 @@ test_orphan(void **state)
 }
 
 /* Somebody comes back in time. */
+/* Who only looks does not keep it. */
+static void
+test_orphan_looked_at(void **state)
+{
+	int64_t lost;
+
+	(void)state;
+	down(A);
+	down(B);
+	up(AUTHORITY, ROLE_AUTHORITY);
+	down(AUTHORITY);
+	lost = now;
+	while (now < lost + EXCHANGE_ORPHAN_MS) {
+		up(CTL, ROLE_CTL);
+		tick();
+		down(CTL);
+		assert_false(act_of(ACT_STOP));
+		now += EXCHANGE_ORPHAN_MS / 4;
+	}
+	tick();
+	assert_true(act_of(ACT_STOP));
+}
+
 static void
 test_orphan_no_more(void **state)
 {
@@ -522,7 +545,7 @@ main(void)
 		T(test_too_many_reservations),
 		T(test_outbox_full),
 		T(test_large_attributes),
-		T(test_orphan),
+		T(test_orphan), T(test_orphan_looked_at),
 		T(test_orphan_no_more),
 		T(test_alone)
 	};

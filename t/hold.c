@@ -4,6 +4,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -268,6 +269,26 @@ test_close(void **state)
 	assert_int_equal(h.used, 0);
 }
 
+/* A connect that was given up before it was sent has no answer to come. */
+static void
+test_given_up_while_dialling(void **state)
+{
+	struct ask ask;
+	size_t n;
+
+	(void)state;
+	memset(&ask, 0, sizeof(ask));
+	ask.quantity = 2;
+	assert_non_null(hold_add(&h, slice_of(NULL, 0), 9, &n));
+	assert_int_equal(hold_ask(&h, at(n), &ask), 0);
+	assert_int_equal(hold_give_up(&h, at(n), &ask), 1);
+	assert_int_equal(at(n)->overdue, 0);
+	assert_int_equal(hold_link(&h, at(n), 1), 0);
+	assert_int_equal(hold_ask(&h, at(n), &ask), 0);
+	assert_int_equal(hold_give_up(&h, at(n), &ask), 1);
+	assert_int_equal(at(n)->overdue, 1);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int
@@ -276,7 +297,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_slots), TEST(test_find), TEST(test_tokens),
 		TEST(test_idle), TEST(test_asks), TEST(test_drain),
-		TEST(test_close),
+		TEST(test_close), TEST(test_given_up_while_dialling),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -43,7 +43,8 @@ static struct loop *loop;
 static struct hub hub;
 static struct outbox out;
 static uint32_t peer; /* the last that came up, while it is up */
-static int ups, downs;
+static int ups, downs, failures;
+static uint32_t failed; /* the tag of the last that did not come up */
 
 static void
 on_up(void *core, int64_t now, uint32_t p, const struct peer_info *info)
@@ -70,6 +71,14 @@ on_message(void *core, int64_t now, uint32_t p, const struct msg *m)
 }
 
 static void
+on_failed(void *core, int64_t now, uint32_t tag, struct slice why, int final)
+{
+	(void)core, (void)now, (void)why, (void)final;
+	failed = tag;
+	failures++;
+}
+
+static void
 on_tick(void *core, int64_t now)
 {
 	(void)core, (void)now;
@@ -83,7 +92,7 @@ on_deadline(const void *core)
 }
 
 static const struct core_ops ops = { ROLE_CHANNEL, on_up, on_down, on_message,
-	NULL, on_tick, on_deadline };
+	on_failed, on_tick, on_deadline };
 
 /* What the log says: a pipe in place of standard error. */
 
@@ -520,6 +529,30 @@ test_ourselves(void **state)
 	assert_non_null(strstr(said, "unable to link to 127.0.0.1:"));
 }
 
+/* What cannot be dialled at all the core hears like what does not answer, and
+ * what it does about it is done. */
+static void
+test_not_to_be_dialled(void **state)
+{
+	char text[ADDRESS_MAX];
+	int i;
+
+	(void)state;
+	for (i = 0; i < PEERS_TARGET_MAX; i++) {
+		snprintf(text, sizeof(text), "/nowhere/%d", i);
+		assert_int_equal(peers_want(&hub.peers, clock_ms + 1000,
+		    slice_str(text), DIAL_HOUR, 0), 0);
+	}
+	failures = 0;
+	outbox_act(&out, ACT_DIAL, 78, DIAL_ONCE, slice_str("/nowhere/else"));
+	outbox_act(&out, ACT_DIAL, 0, DIAL_ONCE, slice_str("/nowhere/then"));
+	pass(1);
+	assert_int_equal(failures, 1);
+	assert_int_equal(failed, 78);
+	assert_int_equal(count(log_said(), "unable to dial /nowhere/then: too "
+	    "many others are dialled"), 1);
+}
+
 int
 main(void)
 {
@@ -535,6 +568,7 @@ main(void)
 		TEST(test_log),
 		TEST(test_hush),
 		TEST(test_ourselves),
+		TEST(test_not_to_be_dialled),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -306,6 +306,29 @@ exports_shown(const char *version)
 	return r;
 }
 
+/* Somebody else answers where the seller says that it is: it is as good as out
+ * of reach. */
+static void
+test_no_channel(void **state)
+{
+	uint32_t tag;
+
+	(void)state;
+	fake_begin(4);
+	fake_fill(1, 4, 20);
+	assert_true(drive_did(&fake, ACT_DIAL, fake_address(1), &tag));
+	drive_up(&fake, 300, ROLE_EXCHANGE, tag, fake_address(1), "10.0.0.99");
+	assert_true(drive_did(&fake, ACT_CLOSE, NULL, NULL));
+	fake_released(20);
+	drive_down(&fake, 300);
+	fake_fill(1, 4, 21);
+	fake_released(21);
+	assert_false(drive_did(&fake, ACT_DIAL, NULL, NULL));
+	drive_wait(&fake, PLB_AVOID_MS);
+	fake_fill(1, 4, 22);
+	assert_true(drive_did(&fake, ACT_DIAL, fake_address(1), NULL));
+}
+
 static void
 test_exports(void **state)
 {
@@ -447,7 +470,7 @@ main(void)
 		TEST(test_idle), TEST(test_idle_while_missing),
 		TEST(test_empty), TEST(test_proportion), TEST(test_drain),
 		TEST(test_drain_connecting), TEST(test_drain_idle),
-		TEST(test_exports), TEST(test_offers),
+		TEST(test_no_channel), TEST(test_exports), TEST(test_offers),
 		TEST(test_offers_under_way), TEST(test_inspect),
 	};
 

@@ -53,8 +53,8 @@ test_stop(void **state)
 	fake_client(CLIENT, 2);
 	assert_int_equal(fake_request(CLIENT, 1, "f"), 0);
 	id = fake_sent(one);
-	plb_stop(plb);
-	plb_stop(plb);
+	plb_stop(plb, fake.now);
+	plb_stop(plb, fake.now);
 	drive_tick(&fake);
 	assert_true(drive_sent(&fake, CLIENT, MSG_DRAIN, &m));
 	fake_returned(one, 2);
@@ -99,7 +99,7 @@ test_stop_queued(void **state)
 	fake_begin(5);
 	fake_bought(5, 0, 0);
 	assert_int_equal(fake_request(0, 1, "f"), 0);
-	plb_stop(plb);
+	plb_stop(plb, fake.now);
 	drive_tick(&fake);
 	fake_bought(1, 0, 0);
 	fake_fill(1, 1, 1);
@@ -114,13 +114,49 @@ test_stop_queued(void **state)
 	assert_true(drive_did(&fake, ACT_STOP, NULL, NULL));
 }
 
+/* A client that stays, and has nothing open, is not waited for without end. */
+static void
+test_stop_idle_client(void **state)
+{
+	struct msg m;
+	uint32_t one, peer;
+	uint64_t id;
+
+	(void)state;
+	fake_begin(3);
+	one = fake_channel(1, 3);
+	fake_client(CLIENT, 2);
+	drive_up(&fake, CLIENT2, ROLE_CALLER, 0, "", "");
+	assert_int_equal(fake_request(CLIENT, 1, "f"), 0);
+	id = fake_sent(one);
+	plb_stop(plb, fake.now);
+	drive_tick(&fake);
+	drive_wait(&fake, PLB_LEAVE_MS - 1);
+	assert_false(drive_did(&fake, ACT_DRAIN, NULL, NULL));
+	drive_forget(&fake);
+	drive_wait(&fake, 1);
+	assert_true(drive_did(&fake, ACT_DRAIN, NULL, &peer));
+	assert_int_equal(peer, CLIENT2);
+	assert_false(drive_did(&fake, ACT_DRAIN, NULL, NULL));
+	drive_down(&fake, CLIENT2);
+	/* The other has its answer first. */
+	assert_int_equal(fake_reply(one, id, 1), 0);
+	assert_true(drive_sent(&fake, CLIENT, MSG_REPLY, &m));
+	assert_true(drive_did(&fake, ACT_DRAIN, NULL, &peer));
+	assert_int_equal(peer, CLIENT);
+	assert_false(drive_did(&fake, ACT_STOP, NULL, NULL));
+	drive_down(&fake, CLIENT);
+	drive_tick(&fake);
+	assert_true(drive_did(&fake, ACT_STOP, NULL, NULL));
+}
+
 static void
 test_stop_at_once(void **state)
 {
 	(void)state;
 	fake_begin(5);
 	drive_forget(&fake);
-	plb_stop(plb);
+	plb_stop(plb, fake.now);
 	drive_tick(&fake);
 	assert_true(drive_did(&fake, ACT_STOP, NULL, NULL));
 	fake_bought(0, 0, 0);
@@ -515,10 +551,12 @@ test_wrong_peers(void **state)
 	fake_closed(42);
 	drive_up(&fake, 43, ROLE_CHANNEL, 12345, "", "");
 	fake_closed(43);
+	fake_fill(3, 2, 6);
+	assert_true(drive_did(&fake, ACT_DIAL, fake_address(3), &tag));
+	drive_up(&fake, 44, ROLE_LISTENER, tag, fake_address(3), "");
+	fake_closed(44);
 	fake_fill(2, 2, 7);
 	assert_true(drive_did(&fake, ACT_DIAL, fake_address(2), &tag));
-	drive_up(&fake, 44, ROLE_LISTENER, tag, fake_address(2), "");
-	fake_closed(44);
 	drive_up(&fake, 45, ROLE_CHANNEL, tag, fake_address(3), "");
 	fake_closed(45);
 	/* Not a second time for one that is up. */
@@ -543,7 +581,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_stop), TEST(test_stop_queued),
-		TEST(test_stop_at_once), TEST(test_fixed),
+		TEST(test_stop_idle_client), TEST(test_stop_at_once),
+		TEST(test_fixed),
 		TEST(test_fixed_refused), TEST(test_fixed_unreached),
 		TEST(test_fixed_drain), TEST(test_fixed_drain_denied),
 		TEST(test_fixed_reached), TEST(test_fixed_lost),

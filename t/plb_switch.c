@@ -153,6 +153,42 @@ test_one_order(void **state)
 	cancelled();
 }
 
+/* A seller that is left while it is dialled, and is bought from later, has
+ * answered none of what it was to be asked first. */
+static void
+test_left_while_dialled(void **state)
+{
+	struct plb_view v;
+	struct msg m;
+	uint32_t two, three;
+
+	(void)state;
+	fake_begin(8);
+	fake_exports("1", NULL);
+	fake_fill(2, 4, 20); /* it is slow to come up */
+	constrain("2");
+	fake_buy(&m);
+	fake_exports("2", NULL);
+	fake_fill(3, 4, 21);
+	three = fake_link(3);
+	assert_int_equal(fake_demand(three, 8), 0);
+	drive_down(&fake, three);
+	drive_tick(&fake);
+	fake_buy(&m);
+	fake_fill(2, 8, 22); /* of version 2 by now */
+	drive_forget(&fake);
+	drive_up(&fake, 200, ROLE_CHANNEL, 9, fake_address(2), "10.0.0.99");
+	two = 200;
+	assert_int_equal(fake_demand(two, 8), 0);
+	plb_look(plb, &v);
+	assert_int_equal(v.tokens, 8);
+	assert_int_equal(v.connecting, 0);
+	drive_wait(&fake, PLB_CONNECT_MS + PLB_IDLE_MS);
+	assert_false(drive_did(&fake, ACT_CLOSE, NULL, NULL));
+	plb_look(plb, &v);
+	assert_int_equal(v.tokens, 8);
+}
+
 #define TEST(f) cmocka_unit_test_teardown(f, teardown)
 
 int
@@ -161,7 +197,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_acquires_first), TEST(test_in_time),
 		TEST(test_nothing_there), TEST(test_crossing_fill),
-		TEST(test_one_order),
+		TEST(test_one_order), TEST(test_left_while_dialled),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -118,6 +118,25 @@ test_a_late_mux_reply_finds_nothing(void **state)
 	assert_null(running_mux(&t, mux));
 }
 
+/* The client may use an id again when it has its answer, which may be before
+ * the worker is done: of a cast, and of one that is late. */
+static void
+test_answered_and_used_again(void **state)
+{
+	struct running *first, *again;
+
+	(void)state;
+	add(7);
+	assert_non_null(first = running_find(&t, 7));
+	running_answered(&t, first);
+	assert_null(running_find(&t, 7));
+	add(7);
+	assert_non_null(again = running_find(&t, 7));
+	assert_ptr_not_equal(again, first);
+	running_del(&t, first);
+	assert_ptr_equal(running_find(&t, 7), again);
+}
+
 static void
 test_as_many_as_numbers_go(void **state)
 {
@@ -146,6 +165,8 @@ main(void)
 		    setup, teardown),
 		cmocka_unit_test_setup_teardown(
 		    test_a_late_mux_reply_finds_nothing, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+		    test_answered_and_used_again, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_as_many_as_numbers_go,
 		    setup, teardown),
 	};
