@@ -318,7 +318,7 @@ take_over(struct post *s)
 	if (old == NULL)
 		return;
 	s->leaving = old->number;
-	plb_stop(old->core);
+	plb_stop(old->core, proc_now(old));
 	proc_deliver(old);
 }
 
@@ -401,7 +401,7 @@ proc_term(struct proc *p)
 		channel_drain(p->core, now);
 		break;
 	case PROC_PLB:
-		plb_stop(p->core);
+		plb_stop(p->core, now);
 		break;
 	default:
 		proc_stop(p, STOP_MS);
