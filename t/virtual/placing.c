@@ -49,16 +49,24 @@ runs_one(const struct world *w, const struct proc *authority, unsigned module)
 	return 0;
 }
 
-/* Whoever is to run one instead does, or was waited for. */
-void
-placing_retired(struct proc *x)
+/* What the authority retired a moment ago it may have announced, and the word
+ * that it is gone be under way. */
+static int
+may_be_news(const struct world *w, const struct proc *authority)
+{
+	return authority->retired_at != 0 && w->clock.now <=
+	    authority->retired_at + 2 * (int64_t)w->plan.latency_max_ms;
+}
+
+static void
+check_successors(struct proc *x, const struct proc *p)
 {
 	struct world *w = x->world;
-	const struct proc *p = proc_find(w, x->parent), *q;
+	const struct proc *q;
 	char buf[16];
 	struct slice name = slice_str(module_name(x->module, buf));
-	const struct authority *a = p == NULL ? NULL : p->core;
-	const struct module *m = a == NULL ? NULL : map_get(&a->modules, name);
+	const struct authority *a = p->core;
+	const struct module *m = map_get(&a->modules, name);
 	const struct peer *peer = NULL;
 	int64_t now = w->clock.now;
 
@@ -75,11 +83,24 @@ placing_retired(struct proc *x)
 	while ((peer = gossip_next(&a->gossip.authorities, peer)) != NULL) {
 		q = authority_of(w, &peer->instance);
 		if (q == NULL || !is_first(a, &peer->instance, name,
-			w->plan.redundancy) || runs_one(w, q, x->module))
+			w->plan.redundancy) || runs_one(w, q, x->module) ||
+		    may_be_news(w, q))
 			continue;
 		world_fail(w, 3, "%s retires, and %s runs none yet", x->name,
 		    q->name);
 	}
+}
+
+/* Whoever is to run one instead does, or was waited for. */
+void
+placing_retired(struct proc *x)
+{
+	struct proc *p = proc_find(x->world, x->parent);
+
+	if (p == NULL)
+		return;
+	check_successors(x, p);
+	p->retired_at = x->world->clock.now;
 }
 
 /* Since when is an exchange not its authority's to run? */

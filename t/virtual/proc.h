@@ -107,6 +107,8 @@ struct proc {
 	uint64_t expired;    /* of an exchange: reservations that did */
 	int retired;	     /* and it was seen to retire */
 	int64_t surplus_at;  /* not its authority's to run since; 0: it is */
+	int64_t retired_at;  /* of an authority: the last time that one of its
+				exchanges did, 0: never */
 	int64_t lost_at;     /* of a broker: a link to an exchange, then */
 	int64_t dials_at;    /* of a PLB: since then ... */
 	unsigned dials;	     /* ... so many */
