@@ -54,26 +54,41 @@ logged listener 'publishing calc'
 port=$(sed -n 's/.*publishing calc at .*:\([0-9]*\),.*/\1/p' \
     "$tmp/listener.log")
 
-# 100,000 lines. The input stays open until all processes have been looked at.
+# The most that each process has ever had of memory, kB.
+peaks() {
+	for pid in $(processes lambda-); do
+		awk -v pid="$pid" -v "name=$(tr '\0' ' ' <"/proc/$pid/cmdline")" \
+		    '$1 == "VmHWM:" { print pid, $2, name }' "/proc/$pid/status"
+	done
+}
+answered() { # N
+	until_true 60 sh -c 'test "$(wc -l <"$0")" -eq "$1"' "$tmp/out" "$1" ||
+	    fail "$(wc -l <"$tmp/out") lines of $1"
+}
+
+# 100,000 lines: what took memory for the first tenth of them takes no more for
+# the rest. The input stays open until all processes have been looked at.
 mkfifo "$tmp/hold"
-start filter on b sh -c '{ seq 1 100000 | sed "s/$/*2/"; read -r go; } \
+start filter on b sh -c '{ seq 1 10000 | sed "s/$/*2/"; read -r go
+    seq 10001 100000 | sed "s/$/*2/"; read -r go; } \
     <"$0/hold" | lambda-call -L calc >"$0/out"' "$tmp"
 filter=$pid
 exec 8>"$tmp/hold"
-until_true 60 sh -c 'test "$(wc -l <"$0")" -eq 100000' "$tmp/out" ||
-    fail "$(wc -l <"$tmp/out") lines"
+answered 10000
+peaks >"$tmp/tenth"
+echo go >&8
+answered 100000
 awk '$1 != 2 * NR { exit 1 }' "$tmp/out" || fail "wrong lines"
 echo "connections: $(connections)"
 [ "$(connections | wc -l)" -ge 2 ] || fail "the connections cannot be seen"
-n=0
-for pid in $(processes lambda-); do
-	n=$((n + 1))
-	awk -v "name=$(tr '\0' ' ' <"/proc/$pid/cmdline")" \
-	    -v "most=$(bound 16384)" '$1 == "VmHWM:" {
-		print $2, "kB:", name; exit $2 > most }' "/proc/$pid/status" ||
-	    fail "that is too much memory"
-done
-[ "$n" -ge 8 ] || fail "only $n processes were looked at"
+peaks >"$tmp/all"
+awk -v "most=$(bound 16384)" -v "more=$(bound 1024)" '
+    NR == FNR { tenth[$1] = $2; next }
+    !($1 in tenth) { print "begun meanwhile:", $0; exit bad = 1 }
+    { print $2, "kB, and", $2 - tenth[$1], "of it late:", $0; n++ }
+    $2 > most || $2 - tenth[$1] > more { bad = 1 }
+    END { exit bad || n < 8 }' "$tmp/tenth" "$tmp/all" ||
+    fail "that is too much memory, or fewer than 8 processes"
 echo go >&8
 exec 8>&-
 wait "$filter" || fail "the filter failed"

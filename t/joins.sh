@@ -4,21 +4,25 @@
 . "$(dirname "$0")/lib.sh"
 
 need bc ps
-lines=300000
 
-publish() { # name: a listener with a capacity of 4
-	start "$1" lambda-listener -c 4 -w line calc bc -q
+publish() { # NAME [MODULE]: a listener with a capacity of 4
+	start "$1" lambda-listener -c 4 -w line "${2:-calc}" bc -q
 }
 
-# filter NAME OPTION...: a filter whose input ends when $tmp/stop is there, at
-# the latest after $lines lines; its output in $tmp/NAME.out
+# filter NAME OPTION... MODULE: one that has more and more lines to do until it
+# is finished; its output in $tmp/NAME.out
 filter() {
 	out=$1
 	shift
-	start "$out" sh -c 'out=$1 tmp=$2 lines=$3; shift 3
-		awk -v n="$lines" "BEGIN { for (i = 1; i <= n; i++) print i \"*2\" }" |
-		    lambda-call -P "$@" -L calc >"$tmp/$out.out"
-		echo "status $?"' sh "$out" "$tmp" "$lines" "$@"
+	start "$out" sh -c 'out=$1; shift; n=0
+		while [ ! -e "$out.stop" ]; do
+			awk -v n="$n" "BEGIN {
+				while (++i <= 1000) print n + i \"*2\" }"
+			n=$((n + 1000))
+			echo "$n" >"$out.fed"
+		done | lambda-call -P -L "$@" >"$out.out"
+		echo "status $?"' sh "$tmp/$out" "$@"
+	until_true 10 test -s "$tmp/$out.out" || fail "$out does not run"
 }
 
 # channels NAME N: the filter's progress spoke of N channels (last line)
@@ -26,22 +30,40 @@ channels() {
 	tail -n 1 "$tmp/$1.log" | grep -q " $2 channels"
 }
 
-check() { # NAME: every line of the output is right; those that failed are told
-	awk -v n="$lines" 'NR == FNR { if ($1 == "line" ) { sub(/:/, "", $2)
+# finish NAME: every line of the output is right; how many failed is in $failed,
+# and each of them is told, with the loss as the reason
+finish() {
+	touch "$tmp/$1.stop"
+	logged "$1" status 60
+	failed=$(awk -v n="$(cat "$tmp/$1.fed")" '
+	    NR == FNR { if ($1 == "line" && /was lost/) { sub(/:/, "", $2)
 			failed[$2 + 0] = 1; count++ } next }
 	    { do i++; while (i in failed)
 		if ($1 != i * 2) { print "line", i, "is", $1; exit 1 } }
-	    END { if (i + 0 > n) exit 1; while (i + 1 in failed) i++
+	    END { while (i + 1 in failed) i++
 		if (i != n) { print i, "lines of", n; exit 1 }
-		print count + 0, "failed" }' "$tmp/$1.log" "$tmp/$1.out"
+		print count + 0 }' "$tmp/$1.log" "$tmp/$1.out") ||
+		fail "$1: $failed"
+}
+
+# another PID NAME OLD...: the process runs such a program, and none of these
+another() {
+	all=$(children "$1" "$2")
+	[ -n "$all" ] || return 1
+	shift 2
+	for old; do
+		for now in $all; do
+			[ "$now" != "$old" ] || return 1
+		done
+	done
 }
 
 tier
 publish a
 a=$pid
 
-# With retries: two join, one is killed, a channel of another too.
-filter retried -R 5
+# With retries: two join, one is killed, the channel of another too.
+filter retried -R 5 calc
 until_true 10 channels retried 1 || fail "the filter does not run"
 publish b
 b=$pid
@@ -50,32 +72,59 @@ c=$pid
 until_true 15 channels retried 3 || fail "joined capacity is not taken up"
 kill -9 "$b"
 until_true 15 channels retried 2 || fail "the loss of a listener is not seen"
-# shellcheck disable=SC2046
-kill -9 $(children "$c" lambda-channel)
-until_true 15 channels retried 2 || fail "a lost channel is not replaced"
-logged retried 'status' 120
+old=$(children "$c" lambda-channel)
+# shellcheck disable=SC2086
+kill -9 $old
+# shellcheck disable=SC2086
+until_true 15 another "$c" lambda-channel $old ||
+    fail "a lost channel is not replaced"
+until_true 15 channels retried 2 || fail "the new channel has no work"
+finish retried
 grep -q 'status 0' "$tmp/retried.log" || fail "the filter failed"
-same "$(check retried)" '0 failed'
+same "$failed" 0
+
+# What is lost with a seller is bought of another that has it to sell.
+sold() { # LEFT...: so much is left of each seller of the module
+	same_left=$(lambda-ctl orders | awk '$4 == "sell" && $6 == "pair" {
+		print $10 }' | sort -n | tr '\n' ' ')
+	[ "$same_left" = "$* " ]
+}
+publish one pair
+one=$pid
+filter pair -c 4 pair
+until_true 15 sold 0 || fail "4 of 4 are not bought"
+publish two pair
+two=$pid
+until_true 15 sold 0 4 || fail "nothing is left to sell"
+kill -9 "$one"
+until_true 15 sold 0 || fail "what was lost is not bought elsewhere"
+finish pair
+[ "$failed" -le 4 ] || fail "$failed of at most 4"
+stop "$two"
 
 # Without: at most what was in flight there fails, each with a reason.
 publish b
 b=$pid
-filter plain -c 12
+filter plain -c 12 calc
 until_true 15 channels plain 3 || fail "the filter does not run"
 kill -9 "$b"
 # shellcheck disable=SC2046
-kill -9 $(children "$c" lambda-channel)
-logged plain 'status' 120
-failed=$(check plain) || fail "$failed"
-[ "${failed% failed}" -le 8 ] || fail "$failed of at most 8"
+kill -9 $(children "$c" lambda-channel) || fail "no channel to be lost"
+until_true 15 channels plain 2 || fail "it does not go on with the rest"
+finish plain
+[ "$failed" -le 8 ] || fail "$failed of at most 8"
 
 # The control plane: exchange, authority and broker, killed and restarted.
-filter control -R 0
+filter control -R 0 calc
 until_true 10 channels control 2 || fail "the filter does not run"
-# shellcheck disable=SC2046
-kill -9 $(children "$authority" lambda-exchange)
+old=$(children "$authority" lambda-exchange)
+# shellcheck disable=SC2086
+kill -9 $old
+# shellcheck disable=SC2086
+until_true 10 another "$authority" lambda-exchange $old ||
+    fail "the exchange is not started again"
 until_true 10 sh -c 'lambda-ctl exchanges | grep -q "state linked"' ||
-    fail "the exchange is not restarted"
+    fail "the new exchange is not found"
 kill -9 "$authority"
 wait "$authority" 2>/dev/null
 start authority2 lambda-authority -l "$where"
@@ -92,8 +141,8 @@ until_true 20 sh -c 'lambda-ctl orders | grep -c "kind sell" | grep -q 2' ||
 publish d
 until_true 20 channels control 3 || fail "the order did not survive"
 same "$(echo 20+1 | lambda-call -L calc)" 21
-logged control 'status' 120
+finish control
 grep -q 'status 0' "$tmp/control.log" || fail "calls failed meanwhile"
-same "$(check control)" '0 failed'
+same "$failed" 0
 stop "$a"
 echo passed

@@ -28,12 +28,13 @@ plant 'an order is not sent again to a new exchange' \
 plant 'capacity that comes back is not offered to who waits' \
     'wait for what is on offer' market.c \
     '/^reserve_less/,/^}/s/sell_freshen(m, s)/(void)m/'
-plant 'capacity of a channel that is gone is not released' '.' listener.c \
-    '/^listener_gone/,/^}/s/set_held(l, c, 0)/(void)c/'
-plant 'a reservation never ends' '.' exchange_order.c \
+plant 'capacity of a channel that is gone is not released' 'has waited' \
+    listener.c '/^listener_gone/,/^}/s/set_held(l, c, 0)/(void)c/'
+plant 'a reservation never ends' 'has waited\|settled by nobody' \
+    exchange_order.c \
     '/^settle/,/^}/s/reserve_less(m, r, r->quantity)/r->until = INT64_MAX/'
-plant 'a channel retires before its requests have finished' '.' channel.c \
-    '/^is_drained/,/^}/s/c->running.used == 0 &&/c->void_at > 0 \&\&/'
+plant 'a channel retires before its requests have finished' 'was lost' \
+    channel.c '/^is_drained/,/^}/s/c->running.used == 0 &&/c->void_at > 0 \&\&/'
 plant 'a broker leaves an exchange with no other there' 'with no other there' \
     broker_module.c '/^leave_going/,/^}/s/if (!other)/if (0)/'
 plant 'of two links each end keeps its own' 'keeps one and its' peers.c \
