@@ -24,12 +24,26 @@ for host in a b; do
 done
 start farcalc on a lambda-listener -k "$tmp/key" -l '[fd77::1]:0' -w line \
     -c 2 calc bc -q
+calc=$pid
 logged farcalc 'publishing calc at \[fd77::1\]:'
-same "$(seq 1 1000 | sed 's/$/*2/' |
-    on b lambda-call -k "$tmp/key" -L calc | tail -n 1)" 2000
+seq 1 1000 | sed 's/$/*2/' | on b lambda-call -k "$tmp/key" -L calc \
+    >"$tmp/doubled"
+same "$(awk '$1 == 2 * NR { n++ } END { print n, NR }' "$tmp/doubled")" \
+    '1000 1000'
+# A call with arguments, a body and a status over it.
+start fartold on a lambda-listener -k "$tmp/key" -l '[fd77::1]:0' told \
+    sh -c 'printf "%s|" "$@"; cat; echo heard >&2; exit 7' sh
+told=$pid
+nl='
+'
+same "$(printf 'a body' | on b lambda-call -k "$tmp/key" told tell 'two words' \
+    '' "a${nl}b" "$(printf '\351')"; echo "status $?")" \
+    "tell|two words||a${nl}b|$(printf '\351')|a bodystatus 7"
+grep -q heard "$tmp/fartold.log" || fail "standard error is not in the log"
+stop "$told"
 # As many hosts do it: the environment names the key, listeners take any
 # address, and the broker says which it is.
-stop "$pid"
+stop "$calc"
 start farany on a sh -c 'LAMBDA_KEY=$0 exec lambda-listener -l "[::]:0" \
     -w line -c 2 calc bc -q' "$tmp/key"
 same "$(echo 6*7 | LAMBDA_KEY=$tmp/key on b lambda-call -L calc)" 42

@@ -28,7 +28,7 @@ for i in 4 2; do
 	kill -9 "$victim"
 	live=$(echo " $live " | sed "s/ $i / /")
 	until_true 20 whole || fail "not whole without authority $i"
-	echo "whole without authority $i after $(since "$began") ms"
+	took 2000 "whole without authority $i"
 	sure killed "authority $i killed"
 done
 # Both come back, on other ports: each is one authority.
@@ -40,7 +40,7 @@ done
 began=$(stamp)
 until_true 20 whole || fail "not whole with both back"
 until_true 20 linked || fail "brokers miss the restarted authorities"
-echo "whole and linked with both back after $(since "$began") ms"
+took 2000 "whole and linked with both back"
 sure killed "authorities restarted"
 called
 rest "authorities restarted"
@@ -67,7 +67,7 @@ exchange_of m3 || fail "no process is an exchange of m3"
 began=$(stamp)
 kill -9 "$victim" || fail "the exchange was gone"
 until_true 20 replaced || fail "the exchange is not started again"
-echo "an exchange started again after $(since "$began") ms"
+took 2000 "an exchange started again"
 called
 rest "exchange killed"
 sure killed "exchange killed"
@@ -77,7 +77,7 @@ began=$(stamp)
 # shellcheck disable=SC2154
 kill -9 "$l7" || fail "the listener was gone"
 until_true 5 shows m7 . 1 || fail "exchanges show a listener that is dead"
-echo "a dead listener is gone after $(since "$began") ms"
+took 1000 "a dead listener is gone"
 listen 7 2
 
 # PLBs that hold all that there is and wait for more are killed: what they wanted
@@ -94,7 +94,7 @@ plb_dies() { # WHAT MODULE PID
 	kill -9 "$3" || fail "$1: it was gone"
 	until_true 5 for_sale "$2" || fail "$1: the dead hold or want: $(
 	    for at in $(each "$2"); do shown "$at" "$2"; done)"
-	echo "$1 that is dead wants and holds nothing after $(since "$began") ms"
+	took 1000 "$1 that is dead wants and holds nothing"
 }
 begin h6 plb lambda-plb -q -c 8 m5
 plb=$pid
@@ -125,7 +125,7 @@ done
 began=$(stamp)
 until_true 40 whole || fail "not whole after all authorities returned"
 until_true 20 linked || fail "brokers not linked after all returned"
-echo "whole after all authorities returned: $(since "$began") ms"
+took 20000 "whole with all authorities back"
 # shellcheck disable=SC2154
 kill -9 "$b4"
 # shellcheck disable=SC2154

@@ -61,6 +61,13 @@ begin() {
 
 stamp() { date +%s%N; }
 since() { echo $((($(stamp) - $1) / 1000000)); }
+# took MS WHAT: it came to that, after no more than so long since $began, which
+# is a bound
+took() {
+	ms=$(since "$began")
+	echo "$2 after $ms ms"
+	[ "$ms" -le "$(bound "$1")" ] || fail "$2 after more than $1 ms"
+}
 
 # Who is there.
 
@@ -101,7 +108,7 @@ begin_all() {
 	until_true 30 whole || fail "the mesh is not whole"
 	until_true 10 linked ||
 	    fail "not every broker is linked to every authority"
-	echo "whole and linked after $(since "$began") ms"
+	took 2000 "whole and linked"
 	rest "started"
 }
 

@@ -3,11 +3,13 @@
 # addresses of the other and its own, and one link a pair is what remains.
 . "$(dirname "$0")/lib.sh"
 
+# Where there is no ::1, that is left out, which strict tests do not allow.
 if grep -q '^0*1 ' /proc/net/if_inet6 2>/dev/null; then
 	any='-l 127.0.0.1:0 -l 127.0.0.2:0 -l [::1]:0'
 	places=3
 else
 	echo "no ::1 here: two IPv4 addresses only"
+	[ "${CHECK_STRICT:-0}" = 0 ] || fail "that is not all of it"
 	any='-l 127.0.0.1:0 -l 127.0.0.2:0'
 	places=2
 fi
