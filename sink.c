@@ -74,6 +74,7 @@ sink_init(struct sink *s, struct loop *loop, int fd, size_t max,
 	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
 		s->chunk = FILE_CHUNK;
 	buf_init(&s->queue, max);
+	s->queue.keep = SINK_KEEP;
 }
 
 void

@@ -11,6 +11,8 @@
 #include "buf.h"
 #include "loop.h"
 
+#define SINK_KEEP (64 * 1024) /* of the queue, from one use to the next */
+
 struct sink {
 	struct loop *loop;
 	struct watch watch;

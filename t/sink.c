@@ -288,6 +288,28 @@ test_freed(void **state)
 	close(fd[1]);
 }
 
+/* A queue that runs empty again and again allocates once. */
+static void
+test_kept(void **state)
+{
+	const unsigned char *kept;
+	int fd[2], i;
+
+	(void)state;
+	assert_int_equal(pipe(fd), 0);
+	open_sink(fd[1]);
+	put_pattern(100);
+	kept = sink.queue.data;
+	for (i = 0; i < 10; i++) {
+		while (buf_len(&sink.queue) > 0)
+			turn();
+		put_pattern(100);
+		assert_ptr_equal(sink.queue.data, kept);
+	}
+	close(fd[0]);
+	close(fd[1]);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int
@@ -302,7 +324,8 @@ main(void)
 		TEST(test_terminal),
 		TEST(test_full),
 		TEST(test_closed),
-		TEST(test_freed)
+		TEST(test_freed),
+		TEST(test_kept)
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
