@@ -56,12 +56,14 @@ static void
 act_dial(struct hub *h, const struct act *a)
 {
 	const char *why;
+	int error;
 
 	if (hub_dial(h, a->bytes, (enum dial)a->value, a->peer) == 0)
 		return;
-	why = errno == ENOBUFS ? "too many others are dialled" :
-				 strerror(errno);
-	if (!hub_tell_failed(h, a->peer, errno, why))
+	error = errno;
+	why = error == ENOBUFS ? "too many others are dialled" :
+				 strerror(error);
+	if (!hub_tell_failed(h, a->peer, error, why))
 		log_error("unable to dial %.*s: %s", SLICE_ARG(a->bytes), why);
 }
 
