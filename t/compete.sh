@@ -81,13 +81,13 @@ for i in 1 2 3; do
 	    fail "filter $i starves"
 done
 
-start hang lambda-call -T 60 work hang
+start hang lambda-call -T "$(bound 60)" work hang
 hang=$pid
 callers=
 for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
 	start "caller$i" sh -c 'test "$(echo "$1" |
-	    lambda-call -b "$0" -T 60 work run)" = "$1"' \
-	    "$LAMBDA_RUN/broker" "$i"
+	    lambda-call -b "$0" -T "$2" work run)" = "$1"' \
+	    "$LAMBDA_RUN/broker" "$i" "$(bound 60)"
 	callers="$callers $pid"
 done
 

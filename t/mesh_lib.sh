@@ -62,11 +62,12 @@ begin() {
 stamp() { date +%s%N; }
 since() { echo $((($(stamp) - $1) / 1000000)); }
 # took MS WHAT: it came to that, after no more than so long since $began, which
-# is a bound
+# is a bound; where programs run under another, how long they take says nothing
 took() {
 	ms=$(since "$began")
 	echo "$2 after $ms ms"
-	[ "$ms" -le "$(bound "$1")" ] || fail "$2 after more than $1 ms"
+	[ "$ms" -le "$(bound "$1")" ] || [ -n "${CHECK_UNDER:-}" ] ||
+	    fail "$2 after more than $1 ms"
 }
 
 # Who is there.

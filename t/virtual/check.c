@@ -72,6 +72,7 @@ check_lasts(struct proc *p, const struct id *who, uint64_t what,
 	if (i == p->nwatched) {
 		p->watched = s = realloc(s, ++p->nwatched * sizeof(*s));
 		assert(s != NULL);
+		memset(&s[i], 0, sizeof(s[i]));
 		s[i].who = *who;
 		s[i].seen = -WATCH_MS;
 	}
