@@ -30,11 +30,12 @@ left() { # N: so much of the listener's capacity is not sold
 	lambda-ctl orders | grep -q "kind sell .* quantity $1 "
 }
 
-# busy_channel: one that is stopped while it runs something; in $victim
+# busy_channel: one that is stopped while it runs something, or has not seen yet
+# that it ended; in $victim
 busy_channel() {
 	for victim in $(children "$listener" lambda-channel); do
 		kill -STOP "$victim" || continue
-		[ -z "$(children "$victim" "$tmp/work")" ] || return 0
+		[ -z "$(children "$victim" ' ')" ] || return 0
 		kill -CONT "$victim"
 	done
 	return 1
