@@ -1,3 +1,5 @@
+#include <stdio.h>
+
 #include "floor.h"
 
 /* Whose turn it is, and which sellers it gets. */
@@ -23,6 +25,43 @@ test_first_come(void **state)
 	for (i = 1; i <= 4; i++) {
 		sell(A, 200 + i, 1);
 		assert_int_equal(filled(i % 2 ? A : B, i), 1);
+	}
+}
+
+/* Of many, whatever the order in which they come: order 1 + i has the age
+ * 1 + 31 * i % 97, so each age once. */
+static void
+test_first_come_of_many(void **state)
+{
+	uint64_t age, i;
+
+	(void)state;
+	for (i = 0; i < 97; i++)
+		buy_as(i % 2 ? A : B, 1 + i, 1, 1 + i * 31 % 97, NULL, NULL);
+	for (age = 97; age > 0; age--) {
+		for (i = 0; 1 + i * 31 % 97 != age; i++)
+			;
+		sell(A, 1000 + age, 1);
+		assert_int_equal(filled(i % 2 ? A : B, 1 + i), 1);
+	}
+}
+
+/* Who waits is served from whatever class comes, of as many as there may be. */
+static void
+test_every_class(void **state)
+{
+	char version[8];
+	uint64_t i;
+
+	(void)state;
+	for (i = 0; i < EXCHANGE_CLASSES; i++) {
+		snprintf(version, sizeof(version), "%u", 1 + (unsigned)i);
+		buy_as(A, 1 + i, 1, 0, version, NULL);
+	}
+	for (i = 0; i < EXCHANGE_CLASSES; i++) {
+		snprintf(version, sizeof(version), "%u", 1 + (unsigned)i);
+		sell_as(B, 1000 + i, 1, version, NULL, NULL);
+		assert_int_equal(filled(A, 1 + i), 1);
 	}
 }
 
@@ -445,6 +484,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(test_first_come),
+		T(test_first_come_of_many),
+		T(test_every_class),
 		T(test_unsatisfiable_holds_up_nobody),
 		T(test_back_of_the_line),
 		T(test_refused_keeps_its_place),

@@ -48,4 +48,11 @@ plant 'a seller is passed on twice, of two exchanges' 'on twice' \
 plant 'an exchange that dies at once is started again at once' \
     'has started the exchange' authority_run.c \
     '/^back_off/,/^}/s/now + m->backoff_ms/now/'
+plant 'a peer that is silent is never given up' 'silent since' link.c \
+    '/^judge_silence/,/^}/s/if (!late)/if (!late \&\& l->phase != LINK_UP)/'
+plant 'a buy is never cancelled' 'a buy of nobody' broker_order.c \
+    '/^broker_order_close/,/^}/s/p != NULL &&/o->sell \&\& p != NULL \&\&/'
+plant 'a cast is accepted and not run' 'and never ran' channel_run.c \
+    '/^channel_on_request/,/^}/s/if (assign(/if (r->cast \&\& '\
+'accept_cast(c, r) == 0) return drop(c, r); &/'
 exit "$status"

@@ -146,8 +146,8 @@ refused_in_a_row(unsigned seller, unsigned n)
 	return peer;
 }
 
-/* The order ended, and is there under a new id: sellers that were given back may
- * be offered to it. */
+/* The order ended, and is there under a new id: sellers that were given back
+ * may be offered to it. */
 static void
 started_over(uint64_t missing)
 {

@@ -169,6 +169,18 @@ static struct tally {
 	{ "old code ran", 0 },
 	{ "one of two links was preferred", 0 },
 	{ "exchanges were started again", 0 },
+	{ "connections were reset", 0 },
+	{ "segments were lost to a partition", 0 },
+	{ "to a cut, one way", 0 },
+	{ "to a host without power", 0 },
+	{ "authorities, brokers, exchanges were killed", 0 },
+	{ "listeners, channels, PLBs were", 0 },
+	{ "processes were told to end", 0 },
+	{ "turns were slow", 0 },
+	{ "turns stood still", 0 },
+	{ "workers died", 0 },
+	{ "processes could not be started", 0 },
+	{ "sellers were deaf", 0 },
 };
 
 static void
@@ -176,7 +188,12 @@ count(const struct world *w)
 {
 	const uint64_t n[] = { w->throttled, w->takeovers, w->switches,
 		w->jumps, w->retired, w->idle_retired, w->expired, w->new_runs,
-		w->old_runs, w->choices, w->restarts };
+		w->old_runs, w->choices, w->restarts,
+		w->net.resets, w->net.parted, w->net.cut_off,
+		w->net.unlit, w->did[FAULT_CONTROL], w->did[FAULT_CRASH],
+		w->did[FAULT_TERM], w->did[FAULT_SLOW], w->did[FAULT_STALL],
+		w->did[FAULT_WORKER], w->did[FAULT_SPAWN],
+		w->did[FAULT_DEAF] };
 	size_t i;
 
 	for (i = 0; i < sizeof(n) / sizeof(n[0]); i++)

@@ -16,6 +16,7 @@
 			     many times, and as much for each seller: */
 #define DIALS	    40
 #define DIALS_EACH  8
+#define SILENT_MS   (LINK_DEAD_MS + 3 * LINK_LATE_MS)
 #define WATCH_MS    1500 /* looks are no further apart */
 
 /* A PLB has no more in flight than its capacity. */
@@ -180,6 +181,32 @@ check_dial(struct proc *p)
 	if (p->dials > max)
 		world_fail(w, 8, "%s has dialled %u times in %d s", p->name,
 		    p->dials, DIALS_MS / 1000);
+}
+
+/* Who is silent is dead: of a link that is up something came of late. Who was
+ * late itself, or does not read for now, judges nobody. */
+void
+check_silence(struct world *w)
+{
+	int64_t now = w->clock.now;
+	const struct proc *p;
+	const struct tie *t;
+	size_t i;
+
+	for (p = w->procs; p != NULL; p = p->next) {
+		if (now - p->late_at <= SILENT_MS ||
+		    now - p->jumped_at <= SILENT_MS)
+			continue;
+		for (i = 0; i < p->nties; i++) {
+			t = p->ties[i];
+			if (t != NULL && t->up && !t->throttled &&
+			    !t->draining && now - t->sock->heard > SILENT_MS)
+				world_fail(w, 6, "%s has a link to a %s that "
+				    "is silent since %lld", p->name,
+				    role_name(t->link.role),
+				    (long long)t->sock->heard);
+		}
+	}
 }
 
 /* Nobody who waits is left without an answer for long. */

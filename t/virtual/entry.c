@@ -125,6 +125,7 @@ start(struct proc *p, struct guest *g)
 	int r;
 
 	if (w->plan.faults[FAULT_SPAWN] && !w->healed && chance(w, 10)) {
+		w->did[FAULT_SPAWN]++;
 		forget(e, g);
 		return;
 	}
@@ -357,6 +358,7 @@ listener_deaf(struct proc *p, int deaf)
 	if (e->deaf == deaf)
 		return;
 	e->deaf = deaf;
+	p->world->did[FAULT_DEAF] += deaf != 0;
 	if (deaf)
 		proc_unlisten(p);
 	else if (!event_is_on(&p->stopping))

@@ -101,6 +101,7 @@ crash(struct world *w, unsigned kinds)
 
 	if (p == NULL)
 		return;
+	w->did[kinds == DATA ? FAULT_CRASH : FAULT_CONTROL]++;
 	note(w, "FAULT %s killed", p->name);
 	proc_kill(p, chance(w, 50) ? END_ORDERLY : END_RESET);
 }
@@ -142,7 +143,7 @@ stall(struct world *w)
 
 	if (p == NULL)
 		return;
-	p->asleep_until = w->clock.now + between(w, 200,
+	p->asleep_until = p->late_at = w->clock.now + between(w, 200,
 	    chance(w, 50) ? 4000 : 40000);
 	muddy(w, p->asleep_until);
 	if (event_is_on(&p->turn))
@@ -158,6 +159,7 @@ term(struct world *w)
 
 	if (p == NULL || p->asleep_until > w->clock.now)
 		return;
+	w->did[FAULT_TERM]++;
 	note(w, "FAULT %s terminated", p->name);
 	proc_term(p);
 }
@@ -228,15 +230,18 @@ static void
 jump(struct world *w)
 {
 	unsigned host = between(w, 1, w->net.hosts);
-	int64_t ms = between(w, 100, chance(w, 50) ? 6000 : 100000);
+	int64_t ms = between(w, 100, chance(w, 50) ? 6000 : 100000), was;
 	struct proc *p;
 
 	note(w, "FAULT the clock of host %u jumps by %d ms", host, (int)ms);
-	w->jumps++;
 	muddy(w, w->clock.now);
-	for (p = w->procs; p != NULL; p = p->next)
-		if (p->host == host)
-			proc_jump(p, ms);
+	for (p = w->procs; p != NULL; p = p->next) {
+		if (p->host != host)
+			continue;
+		was = proc_now(p);
+		proc_jump(p, ms);
+		w->jumps += proc_now(p) > was;
+	}
 }
 
 /* All that sell a module refuse connections, and sell on; or none does. */

@@ -3,7 +3,7 @@
 #include <stdio.h>
 
 #include "attrs.h"
-#include "exchange.h"
+#include "exchange_state.h"
 #include "listener.h"
 #include "plb_core.h"
 #include "t/virtual/census.h"
@@ -25,6 +25,29 @@ listener_of(const struct census *c, const struct id *instance)
 	struct proc *p = census_find(c, instance);
 
 	return p == NULL || p->kind != PROC_LISTENER ? NULL : p;
+}
+
+/* Nobody's order stands there: each buy is one that its broker has. */
+static const char *
+buys_agree(const struct proc *p, const struct census *c)
+{
+	const struct exchange *x = p->role;
+	const struct proc *broker;
+	struct order *o;
+	struct id owner;
+	uint64_t id;
+	size_t pos = 0;
+
+	while ((o = map_next(&x->market.orders, &pos)) != NULL) {
+		broker = census_find(c, &o->broker->instance);
+		if (o->selling || (broker != NULL &&
+		    agent_owner(broker, o->id, &owner, &id) &&
+		    census_find(c, &owner) != NULL))
+			continue;
+		snprintf(why, sizeof(why), "%s has a buy of nobody", p->name);
+		return why;
+	}
+	return NULL;
 }
 
 /* An exchange's view of each seller is the seller's own; it has each once. */
@@ -59,7 +82,7 @@ exchange_agrees(const struct census *c, const struct proc *p)
 			    p->name, l->proc[i]->name);
 			return why;
 		}
-	return NULL;
+	return buys_agree(p, c);
 }
 
 /* What PLBs hold of each listener: that which has work, and that which does

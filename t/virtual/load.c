@@ -180,6 +180,7 @@ on_reply(struct proc *p, const struct msg_reply *m)
 	struct world *w = p->world;
 
 	w->replies++;
+	c->accepted = c->cast;
 	if (c->cast)
 		return;
 	if (c->runs == 0 ||
@@ -206,6 +207,17 @@ on_fail(struct proc *p, const struct msg_fail *m)
 	if (plan_is_gentle(w) && !c->limited && !c->abandoned)
 		world_fail(w, 5, "%s: %llu failed: %.*s", p->name,
 		    (unsigned long long)m->id, SLICE_ARG(m->reason));
+}
+
+void
+load_check(struct world *w)
+{
+	size_t i;
+
+	for (i = 0; plan_is_gentle(w) && i < w->ncalls; i++)
+		if (w->calls[i].accepted && w->calls[i].runs == 0)
+			world_fail(w, 4, "the cast %llu was accepted, and "
+			    "never ran", (unsigned long long)i + 1);
 }
 
 void

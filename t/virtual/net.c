@@ -112,15 +112,23 @@ net_unlisten(struct net *n, struct listen *l)
 /* Segments. */
 
 int
-net_blocked(const struct net *n, unsigned from, unsigned to)
+net_blocked(struct net *n, unsigned from, unsigned to)
 {
 	unsigned i;
 
-	if (n->side[from] != n->side[to] || n->off[to])
+	if (n->side[from] != n->side[to]) {
+		n->parted++;
 		return 1;
+	}
+	if (n->off[to]) {
+		n->unlit++;
+		return 1;
+	}
 	for (i = 0; i < n->ncuts; i++)
-		if (n->cuts[i].from == from && n->cuts[i].to == to)
+		if (n->cuts[i].from == from && n->cuts[i].to == to) {
+			n->cut_off++;
 			return 1;
+		}
 	return 0;
 }
 
@@ -203,6 +211,7 @@ static void
 take(struct sock *s, struct segment *g)
 {
 	s->flight -= g->len;
+	s->heard = s->net->clock->now;
 	if (g->kind == SYN) {
 		take_syn(s);
 		return;
@@ -276,6 +285,7 @@ sock_new(struct net *n, unsigned host, int local)
 	s->host = host;
 	s->local = local;
 	s->tail = &s->head;
+	s->heard = n->clock->now;
 	buf_init(&s->in, 4 * NET_WINDOW);
 	event_init(&s->arrive, on_arrive, s);
 	if ((s->next = n->socks) != NULL)
@@ -392,6 +402,7 @@ net_reset(struct sock *s)
 			continue;
 		drop_segments(ends[i]);
 		ends[i]->error = ECONNRESET;
+		s->net->resets++;
 		tell(ends[i]);
 	}
 }

@@ -35,6 +35,7 @@ struct sock {
 	struct segment *head, **tail; /* on their way here */
 	struct event arrive;
 	int64_t last;	    /* when the last of them arrives */
+	int64_t heard;	    /* when something did */
 	size_t flight;	    /* bytes under way here, or in `in' */
 	int connecting, eof;
 	int error;	    /* an errno: there is nothing any more */
@@ -72,6 +73,9 @@ struct net {
 	unsigned ncuts;
 	uint32_t port;		/* the last one given to a dialler */
 	uint64_t bytes, segments, connections;
+	uint64_t resets;
+	/* How often a partition, a cut, a host without power was in the way. */
+	uint64_t parted, cut_off, unlit;
 };
 
 void net_init(struct net *, struct clock *, uint64_t seed, unsigned hosts);
@@ -98,7 +102,7 @@ void sock_close(struct sock *, enum ending);
 
 /* Faults. */
 void net_reset(struct sock *); /* both ends lose the connection */
-int net_blocked(const struct net *, unsigned from, unsigned to);
+int net_blocked(struct net *, unsigned from, unsigned to);
 void net_cut(struct net *, unsigned from, unsigned to);
 void net_heal(struct net *); /* partitions and cuts are over */
 

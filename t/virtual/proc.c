@@ -91,6 +91,9 @@ proc_wake(struct proc *p)
 
 	if (event_is_on(&p->turn))
 		return;
+	p->world->did[FAULT_SLOW] += p->slow_ms > 0;
+	p->world->did[FAULT_STALL] += p->asleep_until > at &&
+	    p->asleep_until == p->late_at;
 	event_at(c, &p->turn, at > p->asleep_until ? at : p->asleep_until);
 }
 

@@ -94,6 +94,7 @@ struct proc {
 
 	struct event turn, timer, stopping;
 	int64_t skew; /* its clock less the world's */
+	int64_t late_at; /* the last time that it stood still ended then */
 	int64_t jumped_at;
 	int64_t slow_ms, asleep_until;
 	int64_t turn_at; /* the last turn, and how many at that time */

@@ -92,7 +92,7 @@ struct call {
 	uint32_t post, proc; /* the PLB's, by index and by number */
 	int64_t at;
 	unsigned retries, runs, answers;
-	int cast, limited, abandoned;
+	int cast, limited, abandoned, accepted;
 	int certain; /* it was said that it surely did not run */
 };
 
@@ -150,6 +150,7 @@ struct world {
 	uint64_t of_type[MSG_TYPES], of_type_bytes[MSG_TYPES];
 
 	/* What has happened at all: over many worlds, each of these must. */
+	uint64_t did[FAULT_KINDS]; /* a fault of that kind had an effect */
 	uint64_t throttled, takeovers, switches, jumps, refusals, retired,
 	    idle_retired, expired, new_runs, old_runs, choices, restarts;
 };
@@ -207,6 +208,8 @@ uint64_t channel_capacity(const struct proc *); /* its listener's */
 void load_start(struct post *);
 void load_act(struct proc *plb, const struct act *);
 void load_lost(struct proc *plb);
+/* What was accepted has run, where nothing that it was given to died. */
+void load_check(struct world *);
 /* A worker begins with that request. */
 void load_ran(struct world *, uint64_t call);
 /* What a request carries, and its reply: good until the next call. */
@@ -223,6 +226,7 @@ void world_check_up(const struct tie *); /* it is about to be */
 void world_bad_message(struct proc *, unsigned role, unsigned type, int error);
 void world_queued(struct proc *, size_t bytes);
 void check_progress(struct world *);
+void check_silence(struct world *);
 /* What is in the tie's queue is bounded. */
 void check_queue(struct tie *);
 /* Of two links to one peer one was preferred: the other end does not prefer the

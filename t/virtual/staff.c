@@ -176,6 +176,7 @@ on_done(void *arg)
 	struct world *w = l->world;
 
 	if (w->plan.faults[FAULT_WORKER] && !w->healed && chance(w, 3)) {
+		w->did[FAULT_WORKER]++;
 		die(h);
 		return;
 	}

@@ -74,6 +74,7 @@ on_watch(void *arg)
 	if (!w->healed && now >= w->plan.heal_at)
 		fault_heal(w);
 	check_progress(w);
+	check_silence(w);
 	if (now >= w->plan.quiet_at)
 		w->quiet = 1;
 	if (w->plan.orders > 0)
@@ -189,6 +190,7 @@ world_run(struct world *w)
 		step(w);
 	w->quiet = 1;
 	come_to_rest(w);
+	load_check(w);
 	if (w->plan.orders == 0)
 		world_free(w); /* else there is no other after it */
 }
