@@ -66,6 +66,39 @@ test_rendezvous(void **state)
 	    UINT64_C(0x9a552641b5947b41));
 }
 
+/* How many exchanges it lists. */
+static int
+listed(void)
+{
+	struct msg m = message(MSG_INSPECT);
+	struct slice row;
+	int n = 0;
+
+	m.u.inspect.what = slice_str("exchanges");
+	assert_int_equal(drive_message(&d, CTL1, &m), 0);
+	assert_true(drive_sent(&d, CTL1, MSG_REPORT, &m));
+	while (list_next(&m.u.report.rows, &row) == 1)
+		n++;
+	drive_forget(&d);
+	return n;
+}
+
+/* What an authority has said is forgotten with it. */
+static void
+test_lost_with_its_exchanges(void **state)
+{
+	const char *module = module_of(1);
+
+	(void)state;
+	running(module);
+	other_up();
+	drive_up(&d, CTL1, ROLE_CTL, 0, "10.0.0.1:1", "");
+	exchanges(OTHER, module, 77);
+	assert_int_equal(listed(), 2);
+	drive_down(&d, OTHER);
+	assert_int_equal(listed(), 1);
+}
+
 /* An authority comes that stands before us: retire, once it has taken over. */
 static void
 test_hand_over(void **state)
@@ -329,6 +362,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rendezvous),
+		TEST(test_lost_with_its_exchanges),
 		TEST(test_hand_over),
 		TEST(test_successor_does_not_come),
 		TEST(test_not_ours),
