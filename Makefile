@@ -70,8 +70,10 @@ SCRIPTS =\
 	t/herd.sh\
 	t/hosts.sh\
 	t/inetd.sh\
+	t/install.sh\
 	t/keys.sh\
 	t/manpages.sh\
+	t/needs.sh\
 	t/pipes.sh\
 	t/switch.sh\
 	t/twice.sh

@@ -139,6 +139,12 @@ for program in lambda-authority lambda-broker; do
 	grep -q 'LISTEN_FDS: 9 TCP sockets: .* 8 at most' "$tmp/told" ||
 	    fail "$program: $(cat "$tmp/told")"
 done
+for line in lambda-authority lambda-broker 'lambda-listener calc cat'; do
+	# shellcheck disable=SC2086
+	tells 0 '^exit 100$' "$activate" listen:=0.0.0.0:0 $line
+	grep -q 'not on loopback, so both sides need a key' "$tmp/told" ||
+	    fail "$line: $(cat "$tmp/told")"
+done
 unfit TCP "listen:=$tmp/not-tcp" lambda-authority
 unfit TCP "listen:=$tmp/not-tcp2" lambda-listener calc cat
 unfit Unix listen:=127.0.0.1:0 lambda-plb calc

@@ -77,8 +77,8 @@ fi
 tells 100 'listens on 0.0.0.0:.*not on loopback, so both sides need a key' \
     "$listen" 0.0.0.0:0 lambda-exchange calc
 
-# A channel for each connection, as inetd or tcpserver has it. The worker counts
-# who runs at once.
+# A channel for each connection, as inetd or tcpserver has it. The worker notes
+# that it was begun.
 cat >"$tmp/worker" <<'EOF2'
 #!/bin/sh
 while read -r n; do
@@ -106,6 +106,18 @@ same "$(seq 1 100 | lambda-call -L -s "$LAMBDA_RUN/double.plb" double |
     tail -n 1)" 200
 stop "$plb"
 same "$ended" 0
+# No more than -c at once, counted at the worker, over TCP and over a pipe.
+helper slot
+start counted "$listen" -a 127.0.0.1:0 lambda-channel -c 2 -w line counted \
+    "$top/t/slot" -l 5 "$tmp/two" 2 x
+counted=$pid
+same "$(seq 1 200 | lambda-call -L -x "$(address counted)" counted |
+    wc -l | tr -d ' ')" 200
+within "$tmp/two"
+stop "$counted"
+same "$(seq 1 200 | lambda-call -L -x "|lambda-channel -c 2 -w line counted \
+    '$top/t/slot' -l 5 '$tmp/pipe2' 2 x" counted | wc -l | tr -d ' ')" 200
+within "$tmp/pipe2"
 # A stranger who speaks something else is closed, and nothing is run for it.
 tells 111 "$at is a listener's or a channel's: ask" lambda-ctl -A "$at" all
 tells 100 'another module is served here' \

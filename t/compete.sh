@@ -22,6 +22,7 @@ cat >"$tmp/work" <<'EOF'
 case $1 in
 run) sleep 0.01; exec cat ;;
 hang) exec sleep 1234.5 ;;
+deaf) trap '' TERM; exec sleep 1235.5 ;;
 esac
 EOF
 chmod +x "$tmp/work"
@@ -48,6 +49,17 @@ hanging_worker() {
 		[ -z "$victim" ] || return 0
 	done
 	return 1
+}
+
+# deaf_channel: the one whose worker heeds no SIGTERM; in $victim
+deaf_channel() {
+	for victim in $(children "$listener" lambda-channel); do
+		[ -z "$(children "$victim" 'sleep 1235.5')" ] || return 0
+	done
+	return 1
+}
+deaf_gone() {
+	ps -A -o args= | awk '$1 == "sleep" && $2 == "1235.5" { exit 1 }'
 }
 
 # publish NAME
@@ -104,6 +116,16 @@ grep -q 'killed by signal 9' "$tmp/hang.log" || fail "$(cat "$tmp/hang.log")"
 until_true 10 grep -q 'channel at .* was lost' "$tmp"/filter?.log \
     "$tmp"/caller*.log ||
     fail "nothing ran in the channel that was killed"
+
+# What a killed channel ran is no place for others before it has ended.
+start deaf lambda-call -T "$(bound 60)" work deaf
+deaf=$pid
+until_true 30 deaf_channel || fail "no worker is deaf"
+kill -9 "$victim"
+wait "$deaf"
+same $? 111
+until_true 15 deaf_gone || fail "a deaf worker outlives its channel"
+within "$tmp/slots"
 
 # The listener, too, with all that it runs. What there is then is bought by
 # those who are there.

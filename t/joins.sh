@@ -30,6 +30,14 @@ channels() {
 	tail -n 1 "$tmp/$1.log" | grep -q " $2 channels"
 }
 
+# goes_on NAME WHAT: it answers more lines than it had in flight, while that is
+# gone
+goes_on() {
+	was=$(wc -l <"$tmp/$1.out")
+	until_true 10 sh -c 'test "$(wc -l <"$0")" -gt "$1"' "$tmp/$1.out" \
+	    $((was + 2000)) || fail "$1 stands while $2 is gone"
+}
+
 # finish NAME: every line of the output is right; how many failed is in $failed,
 # and each of them is told, with the loss as the reason
 finish() {
@@ -127,12 +135,14 @@ until_true 10 sh -c 'lambda-ctl exchanges | grep -q "state linked"' ||
     fail "the new exchange is not found"
 kill -9 "$authority"
 wait "$authority" 2>/dev/null
+goes_on control "the authority"
 start authority2 lambda-authority -l "$where"
 authority=$pid
 until_true 20 sh -c 'lambda-ctl exchanges | grep -q "state linked"' ||
     fail "the authority is not found again"
 kill -9 "$broker"
 wait "$broker" 2>/dev/null
+goes_on control "the broker"
 start broker2 sh -c 'exec lambda-broker -l 127.0.0.1:0 <"$0"' \
     "$tmp/authorities"
 until_true 20 sh -c 'lambda-ctl orders | grep -c "kind sell" | grep -q 2' ||
