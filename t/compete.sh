@@ -31,12 +31,17 @@ left() { # N: so much of the listener's capacity is not sold
 	lambda-ctl orders | grep -q "kind sell .* quantity $1 "
 }
 
-# busy_channel: one that is stopped while it runs something, or has not seen yet
-# that it ended; in $victim
+# runs PID: the channel runs something that ends, or has not seen yet that it
+# did
+runs() {
+	[ -n "$(children "$1" ' ')" ] && [ -z "$(children "$1" hang)" ] &&
+	    [ -z "$(children "$1" 'sleep 1234.5')" ]
+}
+# busy_channel: one that is stopped while it runs something; in $victim
 busy_channel() {
 	for victim in $(children "$listener" lambda-channel); do
 		kill -STOP "$victim" || continue
-		[ -z "$(children "$victim" ' ')" ] || return 0
+		runs "$victim" && return 0
 		kill -CONT "$victim"
 	done
 	return 1

@@ -112,6 +112,7 @@ for s in $services; do
 	sv up "$s" >/dev/null || fail "sv up $s"
 	until_true 10 is run "$s" || fail "$s is not up"
 done
+until_true 10 test -S "$tmp/run.one/calc.plb" || fail "the PLB does not serve"
 calls
 
 # Nothing forks away.
