@@ -1194,10 +1194,11 @@ t/virtual/event.o: t/virtual/event.h
 t/virtual/fault.o: buf.h channel.h core.h frame.h level.h link.h listener.h\
 	map.h msg.h outbox.h peers.h plb.h rng.h sha256.h slice.h t/virtual/event.h\
 	t/virtual/net.h t/virtual/proc.h t/virtual/sim.h tlv.h
-t/virtual/ledger.o: attrs.h buf.h channel.h core.h exchange.h fenwick.h\
-	frame.h hold.h level.h link.h listener.h map.h msg.h outbox.h peers.h pick.h\
-	plb.h plb_core.h requests.h rng.h sha256.h slice.h t/virtual/census.h\
-	t/virtual/event.h t/virtual/net.h t/virtual/proc.h t/virtual/sim.h tlv.h
+t/virtual/ledger.o: attrs.h buf.h chain.h channel.h class.h core.h exchange.h\
+	exchange_state.h fenwick.h frame.h hold.h level.h link.h listener.h map.h\
+	market.h msg.h outbox.h peers.h pick.h plb.h plb_core.h queue.h requests.h\
+	reserve.h rng.h sha256.h slice.h t/virtual/census.h t/virtual/event.h\
+	t/virtual/net.h t/virtual/proc.h t/virtual/sim.h tlv.h
 t/virtual/load.o: buf.h channel.h core.h frame.h level.h link.h map.h msg.h\
 	outbox.h peers.h plb.h rng.h sha256.h slice.h t/virtual/event.h\
 	t/virtual/net.h t/virtual/proc.h t/virtual/sim.h tlv.h
