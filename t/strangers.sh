@@ -70,7 +70,7 @@ hello=$pid
 logged hello '12 connections'
 : >"$tmp/go"
 for try in 1 2 3 4 5; do
-	same "$(lambda-call -T 5 -x "$at" big | wc -c | tr -d ' ')" \
+	same "$(lambda-call -T "$(bound 5)" -x "$at" big | wc -c | tr -d ' ')" \
 	    8000000
 done
 kill -0 "$hello" || fail "those who say hello have gone"
