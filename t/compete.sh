@@ -17,12 +17,14 @@ until_true 10 sh -c '! "$0" "$1" 1 true' "$top/t/slot" "$tmp/one" ||
 stop "$first"
 "$top/t/slot" "$tmp/one" 1 true || fail "the slot of a process that is gone"
 
-cat >"$tmp/work" <<'EOF'
+# Found among all processes by its time.
+deaf_s=1235.$$
+cat >"$tmp/work" <<EOF
 #!/bin/sh
-case $1 in
+case \$1 in
 run) sleep 0.01; exec cat ;;
 hang) exec sleep 1234.5 ;;
-deaf) trap '' TERM; exec sleep 1235.5 ;;
+deaf) trap '' TERM; exec sleep $deaf_s ;;
 esac
 EOF
 chmod +x "$tmp/work"
@@ -59,12 +61,13 @@ hanging_worker() {
 # deaf_channel: the one whose worker heeds no SIGTERM; in $victim
 deaf_channel() {
 	for victim in $(children "$listener" lambda-channel); do
-		[ -z "$(children "$victim" 'sleep 1235.5')" ] || return 0
+		[ -z "$(children "$victim" "sleep $deaf_s")" ] || return 0
 	done
 	return 1
 }
 deaf_gone() {
-	ps -A -o args= | awk '$1 == "sleep" && $2 == "1235.5" { exit 1 }'
+	ps -A -o args= | awk -v s="$deaf_s" \
+	    '$1 == "sleep" && $2 "" == s "" { exit 1 }'
 }
 
 # publish NAME
