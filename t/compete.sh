@@ -9,11 +9,19 @@
 need ps
 helper slot
 
+# taken FILE: somebody is in a slot of it
+taken() {
+	grep -q ":$(stat -c %i "$1") " /proc/locks
+}
+empty() {
+	! taken "$1"
+}
+
 # The counter counts.
 start first "$top/t/slot" "$tmp/one" 1 sleep 60
 first=$pid
-until_true 10 sh -c '! "$0" "$1" 1 true' "$top/t/slot" "$tmp/one" ||
-    fail "two are in one slot"
+until_true 10 taken "$tmp/one" || fail "nobody is in the slot"
+"$top/t/slot" "$tmp/one" 1 true && fail "two are in one slot"
 stop "$first"
 "$top/t/slot" "$tmp/one" 1 true || fail "the slot of a process that is gone"
 
@@ -76,13 +84,6 @@ publish() {
 	    "$tmp/work"
 	listener=$pid
 }
-# taken: somebody is in a slot
-taken() {
-	grep -q ":$(stat -c %i "$tmp/slots") " /proc/locks
-}
-empty() {
-	! taken
-}
 
 tier
 publish listener
@@ -137,9 +138,11 @@ within "$tmp/slots"
 
 # The listener, too, with all that it runs. What there is then is bought by
 # those who are there.
-until_true 10 taken || fail "nothing runs when the listener is to be killed"
+until_true 10 taken "$tmp/slots" ||
+    fail "nothing runs when the listener is to be killed"
 kill -9 "$listener"
-until_true 10 empty || fail "what the listener ran goes on without it"
+until_true 10 empty "$tmp/slots" ||
+    fail "what the listener ran goes on without it"
 publish again
 
 # Those whose channel was lost may have failed, and no other.
