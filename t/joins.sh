@@ -93,9 +93,9 @@ same "$failed" 0
 
 # What is lost with a seller is bought of another that has it to sell.
 sold() { # LEFT...: so much is left of each seller of the module
-	same_left=$(lambda-ctl orders | awk '$4 == "sell" && $6 == "pair" {
+	left=$(lambda-ctl orders | awk '$4 == "sell" && $6 == "pair" {
 		print $10 }' | sort -n | tr '\n' ' ')
-	[ "$same_left" = "$* " ]
+	[ "$left" = "$* " ]
 }
 publish one pair
 one=$pid
