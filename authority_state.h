@@ -6,7 +6,7 @@
  *
  *	authority.c	   peers as they come and go, the clock
  *	authority_module.c modules: what is announced, who is to run an exchange
- *	authority_run.c	   the exchanges that we run or announce
+ *	authority_exchange.c	   the exchanges that we run or announce
  *	authority_report.c inspect
  */
 
@@ -131,7 +131,7 @@ int authority_succeeded(const struct authority *, const struct module *);
 void authority_review(struct authority *, int64_t now, struct module *);
 void authority_review_all(struct authority *, int64_t now);
 
-/* authority_run.c */
+/* authority_exchange.c */
 
 /* The address as announced, in buf where it has to be made. */
 struct slice authority_run_address(const struct authority *,

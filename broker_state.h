@@ -5,7 +5,7 @@
  * What the files of the broker core share:
  *
  *	broker.c	 peers as they come and go, the clock
- *	broker_module.c	 modules: subscribing, which exchanges there are
+ *	broker_exchange.c	 modules: subscribing, which exchanges there are
  *	broker_order.c	 orders: whose they are, and where they stand
  *	broker_sell.c	 sells, from listeners to the exchanges
  *	broker_buy.c	 buys, from PLBs to the exchanges
@@ -139,7 +139,7 @@ struct broker {
 struct slice broker_host(const struct broker *); /* may be empty */
 void broker_due(struct broker *, int64_t at); /* call tick() by then */
 
-/* broker_module.c */
+/* broker_exchange.c */
 
 struct slice broker_module_name(const struct module *);
 /* Find or add; NULL with ENOMEM or ENOBUFS (BROKER_MODULES_MAX). */

@@ -2,7 +2,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "channel_core.h"
+#include "channel_state.h"
 #include "fail.h"
 
 #define QUANTITY_MAX RUNNING_MAX

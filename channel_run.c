@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "channel_core.h"
+#include "channel_state.h"
 
 static int
 tell(struct channel *c, unsigned act, uint32_t worker, uint64_t value)

@@ -113,7 +113,7 @@ int epmd_length(struct slice bytes);
  * Take a whole request, of epmd_length() bytes: 0 with *r filled, or -1 with
  * EPROTO where epmd closes without an answer: lengths inside that do not fit,
  * a name with a NUL in it, an unknown type. A name that registers and is too
- * long, or no UTF-8, passes here: it is refused with an answer (registry.h).
+ * long, or no UTF-8, passes here: it is refused with an answer (discovery_registry.h).
  */
 int epmd_request(struct slice bytes, struct epmd_request *r);
 

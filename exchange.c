@@ -4,8 +4,8 @@
 
 #include "exchange_state.h"
 #include "fail.h"
-#include "match.h"
-#include "notice.h"
+#include "exchange_match.h"
+#include "exchange_notice.h"
 
 #define NEVER INT64_MAX
 

@@ -3,8 +3,8 @@
 
 #include "exchange_state.h"
 #include "fail.h"
-#include "match.h"
-#include "notice.h"
+#include "exchange_match.h"
+#include "exchange_notice.h"
 
 static int
 is_ours(const struct exchange *x, struct slice module)

@@ -6,7 +6,7 @@
  * (exchange.c), the orders (exchange_order.c) and reports (exchange_report.c).
  */
 
-#include "market.h"
+#include "exchange_book.h"
 
 struct exchange {
 	struct market market;

@@ -125,7 +125,7 @@ dial_refused(const struct hub *h, struct slice address, struct addr *a)
 	if (addr_parse(a, (const char *)address.p, address.len, 0, &why) == -1)
 		return why;
 	if (!addr_is_unix(a) &&
-	    (h->key == NULL || run_key_allows(h->key, a) == -1))
+	    (h->key == NULL || env_key_allows(h->key, a) == -1))
 		return "it is not on loopback, so both sides need a key of "
 		       "yours: give -k keyfile";
 	return NULL;
@@ -240,7 +240,7 @@ on_accepted(void *arg, int fd, const struct addr *from)
 	}
 	handle = hub_adopt(h, fd, fd, 0, 0);
 	if (handle != 0 && !addr_is_unix(from))
-		turn_away(h, gate_enter(&h->gate, now, now, handle,
+		turn_away(h, preauth_enter(&h->preauth, now, now, handle,
 		    addr_host(from)));
 }
 
@@ -250,7 +250,7 @@ static void
 on_minute(void *arg)
 {
 	struct hub *h = arg;
-	unsigned long more = strangers_more(&h->strangers, loop_now(h->loop));
+	unsigned long more = loglimit_more(&h->loglimit, loop_now(h->loop));
 
 	if (more > 0)
 		log_info("%lu more strangers closed", more);
@@ -267,13 +267,13 @@ hub_stranger(struct hub *h, struct slice host, const char *fmt, ...)
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
 	on_minute(h);
-	if (!h->hushed && strangers_say(&h->strangers, now, host))
+	if (!h->hushed && loglimit_say(&h->loglimit, now, host))
 		log_info("%s", text);
 	else
 		log_debug("%s", text);
-	if (strangers_deadline(&h->strangers) != INT64_MAX)
+	if (loglimit_deadline(&h->loglimit) != INT64_MAX)
 		loop_timer(h->loop, &h->minute,
-		    strangers_deadline(&h->strangers));
+		    loglimit_deadline(&h->loglimit));
 }
 
 void
@@ -306,7 +306,7 @@ init_gate(struct hub *h)
 	if (getrlimit(RLIMIT_NOFILE, &r) == 0 && r.rlim_cur != RLIM_INFINITY &&
 	    r.rlim_cur / 4 < max)
 		max = r.rlim_cur < 4 ? 1 : (size_t)r.rlim_cur / 4;
-	gate_init(&h->gate, max, max < HUB_UNPROVEN_HOST ? max :
+	preauth_init(&h->preauth, max, max < HUB_UNPROVEN_HOST ? max :
 	    HUB_UNPROVEN_HOST);
 }
 
@@ -323,8 +323,8 @@ hub_init(struct hub *h, struct loop *loop, unsigned role,
 	h->self.message_max = MSG_MAX;
 	if (key != NULL)
 		h->self.key = slice_of(key->bytes, key->len);
-	random_bytes(&h->self.instance, sizeof(h->self.instance));
-	random_bytes(&seed, sizeof(seed));
+	env_random(&h->self.instance, sizeof(h->self.instance));
+	env_random(&seed, sizeof(seed));
 	peers_init(&h->peers, &h->self.instance, seed);
 	chain_init(&h->listens);
 	init_gate(h);

@@ -11,12 +11,12 @@
 #include "chain.h"
 #include "conn.h"
 #include "core.h"
-#include "gate.h"
+#include "preauth.h"
 #include "link.h"
 #include "loop.h"
 #include "peers.h"
-#include "run.h"
-#include "strangers.h"
+#include "env.h"
+#include "loglimit.h"
 
 #define HUB_LINKS_MAX 65535
 #define HUB_OUT_MAX   (64u * 1024 * 1024) /* bytes queued to one peer */
@@ -55,8 +55,8 @@ struct hub {
 	struct later deliver;	 /* core tick and outbox, once a turn */
 	struct timer stopping;	 /* hub_stop()'s bound */
 	struct chain listens;	 /* each a struct hub_listen */
-	struct gate gate;	 /* links that came in over TCP, unproven */
-	struct strangers strangers;
+	struct preauth preauth;	 /* links that came in over TCP, unproven */
+	struct loglimit loglimit;
 	struct timer minute;	 /* of the strangers */
 	uint64_t dialled;	 /* connections, ever */
 	int hushed;		 /* hub_hush() was called */
@@ -101,7 +101,7 @@ void hub_deliver(struct hub *);
 size_t hub_queued(const struct hub *, uint32_t peer);
 void hub_pause(struct hub *, uint32_t peer, int paused);
 
-/* A connection from host (strangers.h) ended that had not proven who it is: a
+/* A connection from host (loglimit.h) ended that had not proven who it is: a
  * line of log, where strangers may have another, else of the debug level, and
  * it is counted. All that happens before a link is up is to be said in this
  * way. */

@@ -166,7 +166,7 @@ hub_link_new(struct hub *h, int in, int out, int connecting, int dialler,
 		h->self.message_max + MSG_HEAD_MAX, HUB_OUT_MAX, &link_ops,
 		l) == -1)
 		goto no_conn;
-	random_bytes(nonce, sizeof(nonce));
+	env_random(nonce, sizeof(nonce));
 	if (link_init(&l->link, &h->self, dialler ? ++h->dialled : 0,
 		net_is_tcp(in), nonce, conn_out(&l->conn),
 		loop_now(h->loop)) == -1)
@@ -234,7 +234,7 @@ linked(struct hub_link *l)
 	uint32_t loser;
 	char buf[HUB_PEER_TEXT];
 
-	gate_leave(&h->gate, l->handle);
+	preauth_leave(&h->preauth, l->handle);
 	if (peers_up(&h->peers, loop_now(h->loop), l->handle, l->link.role,
 		&l->link.instance, slice_str(l->target ? l->address : ""),
 		l->link.dialled, &loser) == -1) {
@@ -399,7 +399,7 @@ on_closed(void *arg, int error)
 	const char *why = reason(l, error);
 
 	loop_untimer(h->loop, &l->timer);
-	gate_leave(&h->gate, l->handle);
+	preauth_leave(&h->preauth, l->handle);
 	if (!l->link.dialler || l->up)
 		log_closed(l, why, error);
 	if (l->up)

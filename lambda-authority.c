@@ -11,11 +11,11 @@
 #include <unistd.h>
 
 #include "authority.h"
-#include "children.h"
+#include "authority_process.h"
 #include "die.h"
 #include "epmd_register.h"
 #include "hub.h"
-#include "launch.h"
+#include "program.h"
 #include "lines.h"
 #include "log.h"
 #include "net.h"
@@ -141,7 +141,7 @@ listen_tcp(const struct program *p, struct listening *l)
 	struct addr a;
 
 	opt_ip('l', l->where, AUTHORITY_PORT, &a);
-	run_key_need(&p->key, 'l', &a);
+	env_key_need(&p->key, 'l', &a);
 	if ((l->fd = net_listen(&a, &l->bound)) == -1)
 		die_errno(EXIT_TEMPORARY, "unable to listen on %s", l->where);
 }
@@ -153,7 +153,7 @@ listen_passed(const struct program *p, struct listening *l, int fd)
 	if (net_local(fd, &l->bound) == -1)
 		die_errno(EXIT_TEMPORARY, "unable to use a socket of "
 		    "LISTEN_FDS");
-	run_key_need(&p->key, 'l', &l->bound);
+	env_key_need(&p->key, 'l', &l->bound);
 }
 
 /* A supervisor's sockets, or all that -l names. The first of them is where
@@ -164,14 +164,14 @@ listen_all(struct program *p)
 	int fd[LISTEN_MAX];
 	size_t i, n = net_inherited(NULL, NET_TCP, fd, LISTEN_MAX);
 
-	run_all_fit(n, LISTEN_MAX);
+	env_all_fit(n, LISTEN_MAX);
 	if (n > 0) {
 		for (i = 0; i < n; i++)
 			listen_passed(p, &p->listening[i], fd[i]);
 		p->nlistening = n;
 		return;
 	}
-	run_nothing_fits("TCP");
+	env_nothing_fits("TCP");
 	if (p->nlistening == 0) {
 		p->listening[0].where = DEFAULT_LISTEN;
 		p->nlistening = 1;
@@ -228,7 +228,7 @@ announce(struct program *p, char *external)
 	*equals = '\0';
 	opt_name("module", external);
 	opt_peer('x', equals + 1, 0, &a);
-	run_key_need(&p->key, 'x', &a);
+	env_key_need(&p->key, 'x', &a);
 	if (authority_announce(p->authority, loop_now(p->loop),
 	    slice_str(external), slice_str(addr_print(&a, text))) == -1)
 		die_errno(EXIT_TEMPORARY, "unable to start");
@@ -321,14 +321,14 @@ start(struct program *p)
 	uint64_t seed;
 	size_t i;
 
-	run_key(&p->key, p->keyfile);
+	env_key(&p->key, p->keyfile);
 	listen_all(p);
 	a = p->listening[0].bound;
 	if (p->advertise != NULL)
 		opt_peer('a', p->advertise, addr_port(&a), &a);
 	p->loop = loop_new();
 	hub_init(&p->hub, p->loop, ROLE_AUTHORITY, &p->key);
-	random_bytes(&seed, sizeof(seed));
+	env_random(&seed, sizeof(seed));
 	p->authority = authority_new(&p->hub.self.instance, seed,
 	    slice_str(addr_print(&a, text)), p->redundancy);
 	if (p->authority == NULL)
@@ -369,8 +369,8 @@ main(int argc, char **argv)
 	static struct program p;
 
 	die_name(argv[0]);
-	run_argv0(argv[0]);
-	launch_reserve();
+	env_argv0(argv[0]);
+	program_reserve();
 	parse(&p, argc, argv);
 	start(&p);
 	loop_run(p.loop);

@@ -13,16 +13,16 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "asker.h"
+#include "bootstrap_child.h"
 #include "bootstrap.h"
 #include "die.h"
 #include "latest.h"
-#include "launch.h"
+#include "program.h"
 #include "log.h"
 #include "loop.h"
 #include "opt.h"
-#include "resolve.h"
-#include "run.h"
+#include "bootstrap_resolve.h"
+#include "env.h"
 
 #define INTERVAL_MS 30000
 #define LOOK_MS	    1000 /* at files, whether they changed */
@@ -367,10 +367,10 @@ main(int argc, char **argv)
 	int status;
 
 	die_name(argv[0]);
-	launch_output();
-	launch_reserve();
+	program_output();
+	program_reserve();
 	parse(&p, argc, argv);
-	random_bytes(&seed, sizeof(seed));
+	env_random(&seed, sizeof(seed));
 	p.core = bootstrap_new(seed, p.interval_ms, p.once);
 	if (p.core == NULL)
 		die_errno(EXIT_TEMPORARY, "unable to start");

@@ -17,7 +17,7 @@
 #include "die.h"
 #include "hub.h"
 #include "latest.h"
-#include "launch.h"
+#include "program.h"
 #include "lines.h"
 #include "log.h"
 #include "net.h"
@@ -114,7 +114,7 @@ listen_unix(struct program *p)
 	char text[ADDR_TEXT_MAX];
 	int fd;
 
-	run_broker_socket(&p->unix_address, p->socket);
+	env_broker_socket(&p->unix_address, p->socket);
 	addr_print(&p->unix_address, text);
 	fd = net_listen(&p->unix_address, NULL);
 	if (fd == -1 && errno == EADDRINUSE)
@@ -135,7 +135,7 @@ listen_tcp(const struct program *p, const char *where)
 		die(EXIT_USAGE, "-l %s: give an IP address and port; the Unix "
 		    "socket is -b", where);
 	opt_ip('l', where, BROKER_PORT, &a);
-	run_key_need(&p->key, 'l', &a);
+	env_key_need(&p->key, 'l', &a);
 	return net_listen(&a, NULL);
 }
 
@@ -169,12 +169,12 @@ listen_passed(struct program *p, const int fd[], size_t n)
 	struct addr a;
 	size_t i;
 
-	run_all_fit(n, LISTEN_MAX);
+	env_all_fit(n, LISTEN_MAX);
 	for (i = 0; i < n; i++) {
 		if (net_local(fd[i], &a) == -1)
 			die_errno(EXIT_TEMPORARY, "unable to use a socket of "
 			    "LISTEN_FDS");
-		run_key_need(&p->key, 'l', &a);
+		env_key_need(&p->key, 'l', &a);
 		p->tcp[i] = listen_on(p, fd[i]);
 	}
 }
@@ -188,7 +188,7 @@ listen_all(struct program *p)
 	size_t n = net_inherited("tcp", NET_TCP, tcp, LISTEN_MAX);
 
 	if (nlocal == 0 && n == 0)
-		run_nothing_fits("Unix or TCP");
+		env_nothing_fits("Unix or TCP");
 	listen_passed(p, tcp, n);
 	if (n == 0)
 		listen_brokers(p);
@@ -298,10 +298,10 @@ start(struct program *p)
 		opt_ip('a', p->advertise, BROKER_PORT, &a);
 		addr_print(&a, text);
 	}
-	run_key(&p->key, p->keyfile);
+	env_key(&p->key, p->keyfile);
 	p->loop = loop_new();
 	hub_init(&p->hub, p->loop, ROLE_BROKER, &p->key);
-	random_bytes(&seed, sizeof(seed));
+	env_random(&seed, sizeof(seed));
 	p->broker = broker_new(&p->hub.self.instance, seed, slice_str(text));
 	if (p->broker == NULL)
 		die_errno(EXIT_TEMPORARY, "unable to start");
@@ -333,8 +333,8 @@ main(int argc, char **argv)
 	size_t i;
 
 	die_name(argv[0]);
-	run_argv0(argv[0]);
-	launch_reserve();
+	env_argv0(argv[0]);
+	program_reserve();
 	parse(&p, argc, argv);
 	start(&p);
 	loop_run(p.loop);

@@ -14,14 +14,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "caller.h"
+#include "call.h"
 #include "die.h"
-#include "launch.h"
+#include "program.h"
 #include "log.h"
 #include "net.h"
 #include "opt.h"
-#include "proxies.h"
-#include "want.h"
+#include "plb_proxies.h"
+#include "opt_want.h"
 
 #define CAPACITY     64 /* of a filter, by default */
 #define SYNOPSIS \
@@ -203,22 +203,22 @@ adopt_command(struct hub *hub, const char *command)
 {
 	char *argv[4], **env;
 	int to[2], from[2];
-	struct launch l;
+	struct program_start l;
 
 	argv[0] = (char *)"/bin/sh";
 	argv[1] = (char *)"-c";
 	argv[2] = (char *)command;
 	argv[3] = NULL;
-	env = launch_environ(LAUNCH_OWN, NULL);
+	env = program_environ(PROGRAM_OWN, NULL);
 	if (env == NULL || pipe(to) == -1 || pipe(from) == -1 ||
 	    net_adopt(to[1]) == -1 || net_adopt(from[0]) == -1 ||
 	    fcntl(to[0], F_SETFD, FD_CLOEXEC) == -1 ||
 	    fcntl(from[1], F_SETFD, FD_CLOEXEC) == -1)
 		die_errno(EXIT_TEMPORARY, "unable to run %s", command);
-	launch_init(&l, argv, env);
+	program_init(&l, argv, env);
 	l.in = to[0];
 	l.out = from[1];
-	if ((command_pid = launch(&l)) == -1)
+	if ((command_pid = program_start(&l)) == -1)
 		die_errno(EXIT_TEMPORARY, "unable to run %s", command);
 	free(env);
 	close(to[0]);
@@ -242,17 +242,17 @@ find_way(struct options *o, const struct key *key, struct plb_config *config,
 		if (o->channel[0] == '|')
 			return;
 		opt_address('x', o->channel, 0, &a);
-		run_key_need(key, 'x', &a);
+		env_key_need(key, 'x', &a);
 	} else if (o->socket != NULL) {
 		opt_socket('s', o->socket, &a);
 	} else {
-		run_plb_socket(&a, o->caller.module);
+		env_plb_socket(&a, o->caller.module);
 		if (o->broker == NULL && !is_choosy(o) && answers(&a)) {
 			config->address = slice_str(addr_print(&a, text));
 			return;
 		}
 		config->fixed = 0;
-		run_broker_socket(&a, o->broker);
+		env_broker_socket(&a, o->broker);
 	}
 	config->address = slice_str(addr_print(&a, text));
 }
@@ -271,9 +271,9 @@ main(int argc, char **argv)
 	uint64_t seed;
 
 	die_name(argv[0]);
-	run_argv0(argv[0]);
-	launch_output();
-	launch_reserve();
+	env_argv0(argv[0]);
+	program_output();
+	program_reserve();
 	parse(&o, argc, argv);
 	memset(&config, 0, sizeof(config));
 	config.module = slice_str(o.caller.module);
@@ -281,11 +281,11 @@ main(int argc, char **argv)
 		die(errno == EINVAL ? EXIT_USAGE : EXIT_TEMPORARY, "%s", why);
 	config.constraints = buf_slice(&constraints);
 	config.capacity = config.wanted = o.caller.capacity;
-	run_key(&key, o.keyfile);
+	env_key(&key, o.keyfile);
 	find_way(&o, &key, &config, address);
 	loop = loop_new();
 	hub_init(&hub, loop, config.fixed ? ROLE_CALLER : ROLE_PLB, &key);
-	random_bytes(&seed, sizeof(seed));
+	env_random(&seed, sizeof(seed));
 	if (!config.fixed) {
 		hub_dial(&hub, config.address, DIAL_FOREVER, 0);
 		config.address = slice_of(NULL, 0);

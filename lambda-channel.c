@@ -17,14 +17,14 @@
 #include "channel.h"
 #include "die.h"
 #include "hub.h"
-#include "launch.h"
+#include "program.h"
 #include "log.h"
 #include "net.h"
 #include "opt.h"
 #include "program_file.h"
-#include "tether.h"
-#include "ucspi.h"
-#include "workers.h"
+#include "channel_tether.h"
+#include "channel_ucspi.h"
+#include "channel_process.h"
 
 #define SYNOPSIS \
 	"[-qv] [-c capacity] [-k keyfile] [-w protocol] module program\n" \
@@ -159,7 +159,7 @@ parse(struct options *o, int argc, char **argv)
 	o->channel.module = slice_str(opt_name("module", argv[optind]));
 	o->workers.mode = o->channel.mode;
 	o->workers.argv = argv + optind + 1;
-	o->workers.env = launch_environ(LAUNCH_WORKER, NULL);
+	o->workers.env = program_environ(PROGRAM_WORKER, NULL);
 	if (o->workers.env == NULL)
 		die_errno(EXIT_TEMPORARY, "unable to start");
 }
@@ -248,7 +248,7 @@ take_key(const struct program *p, const char *file, struct key *key)
 {
 	if (file == NULL && getenv("LAMBDA_KEY") == NULL && !net_is_tcp(p->in))
 		return NULL;
-	run_key(key, file);
+	env_key(key, file);
 	return key;
 }
 
@@ -297,10 +297,10 @@ start(struct program *p, struct options *o)
 	    take_key(p, o->keyfile, &key));
 	if (p->control != -1) /* the listener tells of strangers */
 		hub_hush(&p->hub);
-	random_bytes(&seed, sizeof(seed));
+	env_random(&seed, sizeof(seed));
 	if (p->control == -1)
 		o->channel.capacity = o->capacity > 0 ? o->capacity :
-							run_processors();
+							env_processors();
 	p->channel = channel_new(&p->hub.self.instance, seed, &o->channel);
 	if (p->channel == NULL)
 		die_errno(EXIT_TEMPORARY, "unable to start");
@@ -325,8 +325,8 @@ main(int argc, char **argv)
 	int status;
 
 	die_name(argv[0]);
-	run_argv0(argv[0]);
-	launch_reserve();
+	env_argv0(argv[0]);
+	program_reserve();
 	take_connection(&p);
 	parse(&o, argc, argv);
 	check_connection(&p);

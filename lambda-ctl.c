@@ -12,7 +12,7 @@
 
 #include "die.h"
 #include "hub.h"
-#include "launch.h"
+#include "program.h"
 #include "log.h"
 #include "opt.h"
 
@@ -175,9 +175,9 @@ main(int argc, char **argv)
 	int letter;
 
 	die_name(argv[0]);
-	run_argv0(argv[0]);
-	launch_output();
-	launch_reserve();
+	env_argv0(argv[0]);
+	program_output();
+	program_reserve();
 	while ((letter = getopt(argc, argv, "qvA:b:k:")) != -1) {
 		if (letter == 'A')
 			address = optarg;
@@ -198,11 +198,11 @@ main(int argc, char **argv)
 	if (address != NULL)
 		opt_address('A', address, 0, &a);
 	else
-		run_broker_socket(&a, broker);
+		env_broker_socket(&a, broker);
 	core.where = addr_print(&a, text);
-	run_key(&key, keyfile);
+	env_key(&key, keyfile);
 	if (address != NULL)
-		run_key_need(&key, 'A', &a);
+		env_key_need(&key, 'A', &a);
 	hub_init(&hub, loop_new(), ROLE_CTL, &key);
 	outbox_init(&core.out);
 	hub_dial(&hub, slice_str(text), DIAL_ONCE, 1);

@@ -15,19 +15,19 @@
 
 #include "die.h"
 #include "discovery_io.h"
-#include "epmd_module.h"
-#include "launch.h"
+#include "discovery_module.h"
+#include "program.h"
 #include "lines.h"
 #include "log.h"
 #include "net.h"
 #include "opt.h"
-#include "replace.h"
-#include "run.h"
+#include "atomicfile.h"
+#include "env.h"
 
 #define SYNOPSIS      "[-Eqv] [-d fd] [-H hostsfile] [-l address] [-p port]"
 #define FILES_OWN     64   /* descriptors for what are not clients */
 #define ADDRESSES_MAX 16   /* of -l */
-#define HOSTS_MS      150  /* between two hosts files; see REPLACE_KEPT */
+#define HOSTS_MS      150  /* between two hosts files; see ATOMICFILE_KEPT */
 #define HOSTS_AGAIN_MS 5000 /* after one could not be written */
 #define HOST_NAME_MAX_BYTES 256
 #define IPV6 1 /* of the loopback addresses */
@@ -45,14 +45,14 @@ struct program {
 	struct discovery *core;
 	struct discovery_io io;
 	struct lines input;
-	struct replace file; /* the hosts file */
+	struct atomicfile file; /* the hosts file */
 	struct timer write;
 	int64_t written; /* when it was, or will be no earlier */
 	int error;	 /* errno of why it could not be, or 0 */
 };
 
 /* A file whose number may be given again is of another second. */
-typedef char hosts_files_differ[HOSTS_MS * (REPLACE_KEPT - 1) > 1000 ? 1 : -1];
+typedef char hosts_files_differ[HOSTS_MS * (ATOMICFILE_KEPT - 1) > 1000 ? 1 : -1];
 
 /* Options. */
 
@@ -301,7 +301,7 @@ write_hosts(struct program *p)
 	buf_init(&text, CONTACTS_HOSTS_MAX);
 	r = discovery_hosts(p->core, &text);
 	if (r == 0)
-		r = replace_file(&p->file, buf_slice(&text));
+		r = atomicfile_file(&p->file, buf_slice(&text));
 	buf_free(&text);
 	return r;
 }
@@ -384,7 +384,7 @@ make_core(struct program *p, unsigned clients)
 	memset(&config, 0, sizeof(config));
 	if (gethostname(p->host, sizeof(p->host) - 1) == -1)
 		p->host[0] = '\0';
-	random_bytes(&config.seed, sizeof(config.seed));
+	env_random(&config.seed, sizeof(config.seed));
 	config.seconds = (uint32_t)((int64_t)time(NULL) -
 	    loop_now(p->loop) / 1000);
 	config.port = (uint16_t)p->port;
@@ -418,7 +418,7 @@ start(struct program *p)
 		discovery_io_listen(&p->io, fds[i]);
 	p->write.fn = on_write;
 	p->write.arg = p;
-	replace_init(&p->file, p->hosts);
+	atomicfile_init(&p->file, p->hosts);
 	if (p->hosts != NULL && write_hosts(p) == -1)
 		die_errno(EXIT_TEMPORARY, "unable to write %s", p->hosts);
 	p->written = loop_now(p->loop) + HOSTS_MS;
@@ -436,7 +436,7 @@ main(int argc, char **argv)
 	static struct program p;
 
 	die_name(argv[0]);
-	launch_reserve();
+	program_reserve();
 	parse(&p, argc, argv);
 	if (p.print)
 		return print_module();
@@ -444,7 +444,7 @@ main(int argc, char **argv)
 	loop_run(p.loop);
 	lines_stop(&p.input);
 	loop_untimer(p.loop, &p.write);
-	replace_free(&p.file);
+	atomicfile_free(&p.file);
 	discovery_io_free(&p.io);
 	discovery_free(p.core);
 	loop_free(p.loop);

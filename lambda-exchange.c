@@ -11,7 +11,7 @@
 #include "die.h"
 #include "exchange.h"
 #include "hub.h"
-#include "launch.h"
+#include "program.h"
 #include "log.h"
 #include "net.h"
 #include "opt.h"
@@ -72,7 +72,7 @@ check_socket(const struct program *p, struct addr *a)
 		    "does inetd with \"stream tcp wait\"; -l makes one");
 	if (net_local(0, a) == -1 || net_adopt(0) == -1)
 		die_errno(EXIT_TEMPORARY, "unable to use standard input");
-	if (run_key_allows(&p->key, a) == -1)
+	if (env_key_allows(&p->key, a) == -1)
 		die(EXIT_USAGE, "standard input listens on %s, which is not "
 		    "on loopback, so both sides need a key of yours: give -k "
 		    "keyfile", addr_print(a, text));
@@ -90,7 +90,7 @@ open_socket(const struct program *p, struct addr *a)
 		return 0;
 	}
 	opt_ip('l', p->listen, 0, &want);
-	run_key_need(&p->key, 'l', &want);
+	env_key_need(&p->key, 'l', &want);
 	if ((fd = net_listen(&want, a)) == -1)
 		die_errno(EXIT_TEMPORARY, "unable to listen on %s", p->listen);
 	return fd;
@@ -121,11 +121,11 @@ start(struct program *p)
 	uint64_t seed;
 	int fd;
 
-	run_key(&p->key, p->keyfile);
+	env_key(&p->key, p->keyfile);
 	fd = open_socket(p, &a);
 	p->loop = loop_new();
 	hub_init(&p->hub, p->loop, ROLE_EXCHANGE, &p->key);
-	random_bytes(&seed, sizeof(seed));
+	env_random(&seed, sizeof(seed));
 	p->exchange = exchange_new(slice_str(p->module),
 	    &p->hub.self.instance, seed);
 	if (p->exchange == NULL)
@@ -148,8 +148,8 @@ main(int argc, char **argv)
 	static struct program p;
 
 	die_name(argv[0]);
-	run_argv0(argv[0]);
-	launch_reserve();
+	env_argv0(argv[0]);
+	program_reserve();
 	parse(&p, argc, argv);
 	start(&p);
 	loop_run(p.loop);

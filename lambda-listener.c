@@ -12,11 +12,11 @@
 
 #include "attrs.h"
 #include "die.h"
-#include "door.h"
-#include "edition.h"
+#include "listener_acceptor.h"
+#include "listener_edition.h"
 #include "epmd_lookup.h"
 #include "frame.h"
-#include "launch.h"
+#include "program.h"
 #include "listener.h"
 #include "log.h"
 #include "net.h"
@@ -132,7 +132,7 @@ parse(struct options *o, int argc, char **argv)
 {
 	int letter;
 
-	o->capacity = run_processors();
+	o->capacity = env_processors();
 	o->listen = "127.0.0.1:0";
 	o->protocol = "exec";
 	o->ready = -1;
@@ -160,7 +160,7 @@ channel_argv(const struct options *o)
 	argv = malloc((CHANNEL_ARGS + args) * sizeof(char *));
 	if (argv == NULL)
 		die_errno(EXIT_TEMPORARY, "unable to start");
-	argv[n++] = run_sibling("lambda-channel");
+	argv[n++] = env_sibling("lambda-channel");
 	for (; louder > 0 && n < 4; louder--)
 		argv[n++] = "-v";
 	for (; louder < 0 && n < 4; louder++)
@@ -311,10 +311,10 @@ open_socket(struct program *p, char text[ADDR_TEXT_MAX])
 			    "LISTEN_FDS");
 		want = bound;
 	} else {
-		run_nothing_fits("TCP");
+		env_nothing_fits("TCP");
 		opt_ip('l', o->listen, 0, &want);
 	}
-	run_key_need(&p->key, 'l', &want);
+	env_key_need(&p->key, 'l', &want);
 	if (passed == 0 && (fd = net_listen(&want, &bound)) == -1)
 		die_errno(EXIT_TEMPORARY, "unable to listen on %s",
 		    addr_print(&want, text));
@@ -332,14 +332,14 @@ make_edition(struct program *p)
 	struct options *o = &p->options;
 	struct edition *e = &p->edition;
 
-	p->worker_env = launch_environ(LAUNCH_WORKER, NULL);
+	p->worker_env = program_environ(PROGRAM_WORKER, NULL);
 	if (p->worker_env == NULL)
 		die_errno(EXIT_TEMPORARY, "unable to start");
 	e->loop = p->loop;
 	e->tries = strcmp(o->protocol, "exec") != 0;
 	o->offer.unseen = !e->tries;
 	e->offer = &o->offer;
-	launch_init(&e->launch, o->program, p->worker_env);
+	program_init(&e->launch, o->program, p->worker_env);
 	e->publish = on_edition;
 	e->failed = on_failed;
 	e->arg = p;
@@ -361,7 +361,7 @@ make_listener(struct program *p, const char *address)
 	config.attrs = buf_slice(&p->edition.now.attrs);
 	config.node = slice_str(o->node);
 	config.address = slice_str(address);
-	random_bytes(&seed, sizeof(seed));
+	env_random(&seed, sizeof(seed));
 	p->listener = listener_new(&p->hub.self.instance, seed, &config);
 	if (p->listener == NULL)
 		die_errno(EXIT_TEMPORARY, "unable to start");
@@ -375,7 +375,7 @@ dial_broker(struct program *p)
 	char text[ADDR_TEXT_MAX];
 	struct addr a;
 
-	run_broker_socket(&a, p->options.broker);
+	env_broker_socket(&a, p->options.broker);
 	if (hub_dial(&p->hub, slice_str(addr_print(&a, text)), DIAL_FOREVER,
 	    0) == -1)
 		die_errno(EXIT_TEMPORARY, "unable to start");
@@ -396,7 +396,7 @@ start(struct program *p)
 	char address[ADDR_TEXT_MAX];
 	int fd;
 
-	run_key(&p->key, p->options.keyfile);
+	env_key(&p->key, p->options.keyfile);
 	fd = open_socket(p, address);
 	hub_init(&p->hub, p->loop, ROLE_LISTENER, &p->key);
 	make_edition(p);
@@ -427,8 +427,8 @@ main(int argc, char **argv)
 	int status;
 
 	die_name(argv[0]);
-	run_argv0(argv[0]);
-	launch_reserve();
+	env_argv0(argv[0]);
+	program_reserve();
 	parse(&p.options, argc, argv);
 	p.loop = loop_new();
 	start(&p);

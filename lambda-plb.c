@@ -14,13 +14,13 @@
 
 #include "die.h"
 #include "hub.h"
-#include "launch.h"
+#include "program.h"
 #include "log.h"
 #include "net.h"
 #include "opt.h"
 #include "plb.h"
-#include "proxies.h"
-#include "want.h"
+#include "plb_proxies.h"
+#include "opt_want.h"
 
 #define CAPACITY     8
 #define TAKE_OVER_MS 5000  /* acquires for so long before it takes the name */
@@ -300,7 +300,7 @@ start(struct server *s, const struct options *o)
 	if (net_inherited("plb", NET_UNIX, &fd, 1) > 0)
 		take_passed(s, fd);
 	else {
-		run_nothing_fits("Unix");
+		env_nothing_fits("Unix");
 		fd = net_listen(&s->name, NULL);
 	}
 	if (fd != -1)
@@ -332,8 +332,8 @@ main(int argc, char **argv)
 	uint64_t seed;
 
 	die_name(argv[0]);
-	run_argv0(argv[0]);
-	launch_reserve();
+	env_argv0(argv[0]);
+	program_reserve();
 	parse(&o, argc, argv);
 	memset(&config, 0, sizeof(config));
 	config.module = slice_str(o.module);
@@ -344,8 +344,8 @@ main(int argc, char **argv)
 	if (o.socket != NULL)
 		opt_socket('s', o.socket, &s.name);
 	else
-		run_plb_socket(&s.name, o.module);
-	run_key(&key, o.keyfile);
+		env_plb_socket(&s.name, o.module);
+	env_key(&key, o.keyfile);
 	s.ready_fd = o.ready_fd;
 	s.options = &o;
 	buf_init(&s.exports, LIST_MAX);
@@ -353,15 +353,15 @@ main(int argc, char **argv)
 	hub_init(&s.hub, loop_new(), ROLE_PLB, &key);
 	if (o.channel != NULL) {
 		opt_address('x', o.channel, 0, &way);
-		run_key_need(&key, 'x', &way);
+		env_key_need(&key, 'x', &way);
 		config.fixed = 1;
 		config.address = slice_str(addr_print(&way, text));
 	} else {
-		run_broker_socket(&way, o.broker);
+		env_broker_socket(&way, o.broker);
 		hub_dial(&s.hub, slice_str(addr_print(&way, text)),
 		    DIAL_FOREVER, 0);
 	}
-	random_bytes(&seed, sizeof(seed));
+	env_random(&seed, sizeof(seed));
 	s.plb = plb_new(&s.hub.self.instance, seed, &config);
 	if (s.plb == NULL)
 		die_errno(EXIT_TEMPORARY, "unable to start");

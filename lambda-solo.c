@@ -19,7 +19,7 @@
 #include "die.h"
 #include "loop.h"
 #include "net.h"
-#include "run.h"
+#include "env.h"
 
 #define READY_MS    10000
 #define LISTEN_FD   3 /* in the authority: sd_listen_fds(3) */
@@ -114,7 +114,7 @@ pass_listening(int fd)
 static void
 become(char **argv, int in, int listening, int ready)
 {
-	char *path = run_sibling(argv[0]);
+	char *path = env_sibling(argv[0]);
 
 	argv[0] = path; /* where it finds its own siblings */
 	loop_forked();
@@ -286,7 +286,7 @@ main(int argc, char **argv)
 	int letter, status;
 
 	die_name(argv[0]);
-	run_argv0(argv[0]);
+	env_argv0(argv[0]);
 	while ((letter = getopt(argc, argv, "+k:")) != -1) {
 		if (letter != 'k')
 			die_usage(SYNOPSIS);
@@ -298,7 +298,7 @@ main(int argc, char **argv)
 	    *keyfile == '\0')
 		keyfile = NULL;
 	if (keyfile != NULL) /* what is wrong with it is told here, once */
-		run_key(&key, keyfile);
+		env_key(&key, keyfile);
 	mask_signals(SIG_BLOCK);
 	make_dir();
 	start_tier(keyfile);

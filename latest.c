@@ -6,7 +6,7 @@
 #include "die.h"
 #include "fail.h"
 #include "latest.h"
-#include "run.h"
+#include "env.h"
 
 #define BATCH 4096 /* bytes given to the sink at a time: those are final */
 
@@ -112,7 +112,7 @@ latest_init(struct latest *l, struct loop *loop, int fd, size_t max,
 	uint64_t seed;
 
 	memset(l, 0, sizeof(*l));
-	random_bytes(&seed, sizeof(seed));
+	env_random(&seed, sizeof(seed));
 	map_init(&l->lines, seed);
 	l->loop = loop;
 	l->max = max;

@@ -5,7 +5,7 @@
 
 #include "attrs.h"
 #include "fail.h"
-#include "plb_core.h"
+#include "plb_state.h"
 #include "report.h"
 
 struct slice

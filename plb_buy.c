@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "fail.h"
-#include "plb_core.h"
+#include "plb_state.h"
 
 uint64_t
 plb_held(const struct plb *p)

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "fail.h"
-#include "plb_core.h"
+#include "plb_state.h"
 
 #define RETRY_MS 250 /* a fixed channel that refused is asked again after */
 

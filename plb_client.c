@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "fail.h"
-#include "plb_core.h"
+#include "plb_state.h"
 
 /* They are found by the low 16 bits of the peer, plus one: the program's own
  * requests have client 0. */

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "attrs.h"
-#include "plb_core.h"
+#include "plb_state.h"
 
 #define EXPIRE_MS   100 /* how often the queue's deadlines are looked at */
 #define REQUEST_MAX (MSG_MAX - 64) /* bytes of a request's words and body, so

@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "attrs.h"
-#include "plb_core.h"
+#include "plb_state.h"
 
 /* From one version to another: what satisfies the new constraints is acquired
  * first, then what does not is left. */

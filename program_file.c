@@ -37,7 +37,7 @@ program_file_open(struct program_file *h, const char *program)
 {
 	memset(h, 0, sizeof(*h));
 	h->fd = -1;
-	if ((h->path = launch_find(program)) == NULL)
+	if ((h->path = program_find(program)) == NULL)
 		return -1;
 	h->fd = open(h->path, O_RDONLY | O_CLOEXEC);
 	if (h->fd != -1 && stamp(h) == -1)
@@ -81,7 +81,7 @@ static int
 can_run(const struct program_file *h)
 {
 	struct stat st;
-	int fd = launch_reopen(h->fd), same;
+	int fd = program_reopen(h->fd), same;
 
 	if (fd == -1)
 		return 0;

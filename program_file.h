@@ -3,15 +3,15 @@
 
 /*
  * A program's file, held open from its publication on: the listener opens it,
- * its channels inherit it, and launch() runs it even when another file has its
+ * its channels inherit it, and program_start() runs it even when another file has its
  * name by then. What is rewritten in place is the same file, and a file that
  * may not be read cannot be opened: those are run by their name.
  */
 
-#include "launch.h"
+#include "program.h"
 
 /* Find the program as execvp() does, and open its file: 0 (fd is -1 where it
- * may not be read), or -1 with the errno of launch_find(). */
+ * may not be read), or -1 with the errno of program_find(). */
 int program_file_open(struct program_file *, const char *program);
 void program_file_close(struct program_file *);
 

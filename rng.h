@@ -6,7 +6,7 @@
  * xoshiro256** (Blackman and Vigna, "Scrambled Linear Pseudorandom Number
  * Generators", 2018), seeded through splitmix64. A core owns one, seeded by
  * its shell, so that the same seed and the same input give the same run.
- * Secrets (keys, nonces, ids) come from random_bytes() in run.h.
+ * Secrets (keys, nonces, ids) come from env_random() in env.h.
  */
 
 #include <stdint.h>

@@ -462,7 +462,7 @@ put_body(struct worker *w, struct slice body)
 
 /* The child's ends in theirs; ours are in the worker. */
 static int
-open_pipes(struct worker *w, struct launch *l, struct slice body, int more)
+open_pipes(struct worker *w, struct program_start *l, struct slice body, int more)
 {
 	int in[2] = { -1, -1 }, out[2], err[2];
 
@@ -486,7 +486,7 @@ open_pipes(struct worker *w, struct launch *l, struct slice body, int more)
 }
 
 static void
-close_theirs(const struct launch *l)
+close_theirs(const struct program_start *l)
 {
 	if (l->in != -1 && l->in != null_fd())
 		close(l->in);
@@ -512,10 +512,10 @@ follow(struct worker *w)
 }
 
 int
-worker_start(struct worker *w, struct loop *loop, const struct launch *launched,
+worker_start(struct worker *w, struct loop *loop, const struct program_start *launched,
     struct slice body, int more)
 {
-	struct launch l = *launched;
+	struct program_start l = *launched;
 	int error;
 
 	reset(w, loop);
@@ -523,7 +523,7 @@ worker_start(struct worker *w, struct loop *loop, const struct launch *launched,
 	w->request.keep = more ? KEEP : 0;
 	l.in = l.out = l.err = -1;
 	l.group = 1;
-	if (open_pipes(w, &l, body, more) == 0 && (w->pid = launch(&l)) == -1)
+	if (open_pipes(w, &l, body, more) == 0 && (w->pid = program_start(&l)) == -1)
 		w->pid = 0;
 	error = errno;
 	close_theirs(&l);

@@ -16,7 +16,7 @@
  */
 
 #include "buf.h"
-#include "launch.h"
+#include "program.h"
 #include "loop.h"
 #include "msg.h"
 
@@ -65,7 +65,7 @@ struct worker {
  * 0, or -1 with errno. ops, arg, backlog and output_max are the caller's to set
  * before; all else is zeroed here.
  */
-int worker_start(struct worker *, struct loop *, const struct launch *,
+int worker_start(struct worker *, struct loop *, const struct program_start *,
     struct slice body, int more);
 
 /* Queue bytes for it, which are written at the end of the turn; for one that

@@ -5,7 +5,7 @@
 
 #include <errno.h>
 
-#include "crew.h"
+#include "channel_pool.h"
 
 static void
 test_exec(void **state)

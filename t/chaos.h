@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-#include "plb_core.h"
+#include "plb_state.h"
 
 #define LINKS	 32
 #define CLIENTS	 3 /* the first is the program itself */

@@ -51,7 +51,7 @@ plant "a finished cast's token is lost" 'spare' channel_run.c \
     '/^drop/,/^}/s/channel_free_token(c)/(void)c/'
 
 # The PLB's.
-plant 'a token is spent twice' 'at_client\|held' hold.c \
+plant 'a token is spent twice' 'at_client\|held' plb_upstream.c \
     '/^hold_sent/,/^}/s/hold_spend(h, c, 1)/hold_spend(h, c, 0)/'
 plant 'a token granted with a failure is lost' 'held' plb_run.c \
     '/^plb_on_fail/,/^}/s/grant_again(p, c, m->u.fail.demand)/(void)0/'
@@ -64,9 +64,9 @@ plant 'a request is run again and again' 'retries' plb_run.c \
     '/^run_again/,/^}/s/r->retries--;//'
 plant 'tokens of a channel that drains are kept' 'held' plb_channel.c \
     '/^plb_on_drain/,/^}/s/plb_give_back(p, c, c->tokens)/(void)c/'
-plant 'a late answer is taken for that to another connect' 'message' hold.c \
+plant 'a late answer is taken for that to another connect' 'message' plb_upstream.c \
     '/^hold_give_up/,/^}/s/c->overdue += (unsigned)r;//'
-plant 'what was asked for is never got' 'all_answered' hold.c \
+plant 'what was asked for is never got' 'all_answered' plb_upstream.c \
     '/^hold_answered/,/^}/s/h->asked -= ask->quantity;//'
 plant 'idle tokens are kept while others wait' 'all_answered' plb_channel.c \
     '/^look_for_idle/,/^}/s/plb_give_back(p, c, c->idle)/(void)c/'

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "epmd.h"
-#include "registry.h"
+#include "discovery_registry.h"
 
 /* Bytes of a literal, NULs and all, without the one at its end. */
 #define BYTES(s) slice_of(s, sizeof(s) - 1)

@@ -441,7 +441,7 @@ test_unproven(void **state)
 	/* They are not on the books for ever. */
 	pass(LINK_HANDSHAKE_MS);
 	assert_int_equal(hub.used, 0);
-	assert_int_equal(hub.gate.n, 0);
+	assert_int_equal(hub.preauth.n, 0);
 	close_all();
 }
 
@@ -485,11 +485,11 @@ test_log(void **state)
 	assert_int_equal(count(text, "\n"), 1);
 	hub_stranger(&hub, slice_str("else"), "closed %s", "another");
 	assert_non_null(strstr(log_said(), ": closed another\n"));
-	pass(STRANGERS_MS);
+	pass(LOGLIMIT_MS);
 	text = log_said();
 	assert_non_null(strstr(text, ": 99 more strangers closed\n"));
 	assert_int_equal(count(text, "\n"), 1);
-	pass(2 * STRANGERS_MS);
+	pass(2 * LOGLIMIT_MS);
 	assert_string_equal(log_said(), "");
 	hub_stranger(&hub, slice_str("else"), "closed %s", "one");
 	assert_non_null(strstr(log_said(), ": closed one\n"));
@@ -503,7 +503,7 @@ test_hush(void **state)
 	hub_hush(&hub);
 	pass(1);
 	hub_stranger(&hub, slice_str("else"), "closed %s", "one");
-	pass(2 * STRANGERS_MS);
+	pass(2 * LOGLIMIT_MS);
 	assert_string_equal(log_said(), "");
 }
 

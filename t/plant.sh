@@ -13,7 +13,7 @@ look() {
 }
 
 plant 'an exchange retires before its successor is up' 'runs none yet' \
-    authority_run.c '/^may_retire/,/^}/s/authority_succeeded(a, r->module)/1/'
+    authority_exchange.c '/^may_retire/,/^}/s/authority_succeeded(a, r->module)/1/'
 plant 'a PLB never releases' 'was settled by nobody' plb_buy.c \
     '/^send_release/,/^}/s/outbox_send(&p->out, p->broker, &m)/(void)m/'
 plant 'the rest of a seller that is taken in part is not released' \
@@ -26,7 +26,7 @@ plant 'an order is not sent again to a new exchange' \
     'has waited\|has it\|lacks the sell' broker_order.c \
     '/^broker_stand_clear/,/^}/s/memset(s, 0, sizeof(\*s))/s->buyers = 0/'
 plant 'capacity that comes back is not offered to who waits' \
-    'wait for what is on offer' market.c \
+    'wait for what is on offer' exchange_book.c \
     '/^reserve_less/,/^}/s/sell_freshen(m, s)/(void)m/'
 plant 'capacity of a channel that is gone is not released' 'has waited' \
     listener.c '/^listener_gone/,/^}/s/set_held(l, c, 0)/(void)c/'
@@ -36,7 +36,7 @@ plant 'a reservation never ends' 'has waited\|settled by nobody' \
 plant 'a channel retires before its requests have finished' 'was lost' \
     channel.c '/^is_drained/,/^}/s/c->running.used == 0 &&/c->void_at > 0 \&\&/'
 plant 'a broker leaves an exchange with no other there' 'with no other there' \
-    broker_module.c '/^leave_going/,/^}/s/if (!other)/if (0)/'
+    broker_exchange.c '/^leave_going/,/^}/s/if (!other)/if (0)/'
 plant 'of two links each end keeps its own' 'keeps one and its' peers.c \
     '/^present_stays/,/^}/s/return k->ours ==.*/return k->ours;/'
 plant 'the loss of an older link cancels the newer' 'has two links' peers.c \
@@ -46,7 +46,7 @@ plant 'an exchange that nobody uses is never retired' 'exchanges of m' \
 plant 'a seller is passed on twice, of two exchanges' 'on twice' \
     broker_fill.c '/^pending_elsewhere/,/^}/s/return 1/continue/'
 plant 'an exchange that dies at once is started again at once' \
-    'has started the exchange' authority_run.c \
+    'has started the exchange' authority_exchange.c \
     '/^back_off/,/^}/s/now + m->backoff_ms/now/'
 plant 'a peer that is silent is never given up' 'silent since' link.c \
     '/^judge_silence/,/^}/s/if (!late)/if (!late \&\& l->phase != LINK_UP)/'

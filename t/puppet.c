@@ -25,7 +25,7 @@
 
 #include "die.h"
 #include "hub.h"
-#include "launch.h"
+#include "program.h"
 #include "lines.h"
 #include "log.h"
 #include "net.h"
@@ -416,14 +416,14 @@ main(int argc, char **argv)
 	struct key key;
 
 	die_name(argv[0]);
-	run_argv0(argv[0]);
-	launch_reserve();
+	env_argv0(argv[0]);
+	program_reserve();
 	if (argc != 4 || (strcmp(argv[2], "dial") != 0 &&
 	    strcmp(argv[2], "listen") != 0))
 		die_usage("role dial|listen address");
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	opt_address('l', argv[3], 0, &a);
-	run_key(&key, NULL);
+	env_key(&key, NULL);
 	ops.role = role_of(argv[1]);
 	hub_init(&hub, loop_new(), ops.role, &key);
 	outbox_init(&out);

@@ -87,7 +87,7 @@ begin(void **state)
 {
 	(void)state;
 	loop = loop_new();
-	env = launch_environ(LAUNCH_WORKER, NULL);
+	env = program_environ(PROGRAM_WORKER, NULL);
 	memset(&worker, 0, sizeof(worker));
 	worker.ops = &whole_ops;
 	worker.output_max = 1000000;
@@ -115,10 +115,10 @@ static void
 start(const char *script, const char *body, size_t len, int more)
 {
 	char *argv[] = { "sh", "-c", NULL, NULL };
-	struct launch l;
+	struct program_start l;
 
 	argv[2] = (char *)(uintptr_t)script;
-	launch_init(&l, argv, env);
+	program_init(&l, argv, env);
 	assert_int_equal(
 	    worker_start(&worker, loop, &l, slice_of(body, len), more), 0);
 }
@@ -377,10 +377,10 @@ static void
 test_missing(void **state)
 {
 	char *argv[] = { "no-such-program-anywhere", NULL };
-	struct launch l;
+	struct program_start l;
 
 	(void)state;
-	launch_init(&l, argv, env);
+	program_init(&l, argv, env);
 	errno = 0;
 	assert_int_equal(worker_start(&worker, loop, &l, slice_str("body"), 0),
 	    -1);
@@ -413,6 +413,6 @@ main(void)
 		TEST(test_missing),
 	};
 
-	launch_reserve();
+	program_reserve();
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -20,7 +20,7 @@
 
 #include "link.h"
 #include "net.h"
-#include "run.h"
+#include "env.h"
 #include "t/bench/bench.h"
 
 #define CHUNK	4096
@@ -102,8 +102,8 @@ connect_peer(struct peer *p, unsigned role)
 	p->self.role = role;
 	p->self.key = slice_of(key.bytes, key.len);
 	p->self.message_max = MSG_MAX;
-	random_bytes(&p->self.instance, sizeof(p->self.instance));
-	random_bytes(nonce, sizeof(nonce));
+	env_random(&p->self.instance, sizeof(p->self.instance));
+	env_random(nonce, sizeof(nonce));
 	buf_init(&p->out, OUT_MAX);
 	if ((p->fd = net_connect(&address)) == -1 ||
 	    fcntl(p->fd, F_SETFL, 0) == -1)
@@ -162,7 +162,7 @@ main(int argc, char **argv)
 	}
 	if (addr_parse(&address, argv[3], strlen(argv[3]), 0, NULL) == -1)
 		bench_fail("no address");
-	run_key(&key, NULL);
+	env_key(&key, NULL);
 	n = bench_number(argv[2]);
 	if (strcmp(argv[1], "orders") == 0)
 		send_orders(n);

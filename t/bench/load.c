@@ -13,7 +13,7 @@
 
 #include "die.h"
 #include "hub.h"
-#include "launch.h"
+#include "program.h"
 #include "plb.h"
 #include "t/bench/bench.h"
 
@@ -159,7 +159,7 @@ start(struct load *l, const char *module)
 	char address[ADDR_TEXT_MAX];
 	struct addr broker;
 
-	run_key(&key, NULL);
+	env_key(&key, NULL);
 	l->loop = loop_new();
 	hub_init(&l->hub, l->loop, ROLE_PLB, &key);
 	config.module = slice_str(module);
@@ -172,7 +172,7 @@ start(struct load *l, const char *module)
 	l->hub.act = on_act;
 	l->pump.arg = l->round.arg = l->limit.arg = l->hub.arg = l;
 	hub_core(&l->hub, &plb_ops, l->plb, plb_out(l->plb));
-	run_broker_socket(&broker, NULL);
+	env_broker_socket(&broker, NULL);
 	addr_print(&broker, address);
 	hub_dial(&l->hub, slice_str(address), DIAL_FOREVER, 0);
 	loop_timer(l->loop, &l->limit, now(l) + GIVE_UP_MS);
@@ -186,7 +186,7 @@ main(int argc, char **argv)
 	die_name(argv[0]);
 	if (argc != 6)
 		bench_fail("load MODULE BODY INFLIGHT ROUNDS MS");
-	launch_reserve();
+	program_reserve();
 	take_arguments(&l, argv);
 	bench_times_init(&l.times, TIMES_MAX);
 	start(&l, argv[1]);

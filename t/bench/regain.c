@@ -14,7 +14,7 @@
 
 #include "die.h"
 #include "hub.h"
-#include "launch.h"
+#include "program.h"
 #include "plb.h"
 #include "t/bench/bench.h"
 
@@ -106,7 +106,7 @@ start(void)
 	char address[ADDR_TEXT_MAX];
 	struct addr broker;
 
-	run_key(&key, NULL);
+	env_key(&key, NULL);
 	loop = loop_new();
 	hub_init(&hub, loop, ROLE_PLB, &key);
 	config.module = slice_str("regain");
@@ -116,7 +116,7 @@ start(void)
 	settle.fn = on_settled;
 	limit.fn = on_limit;
 	hub_core(&hub, &plb_ops, plb, plb_out(plb));
-	run_broker_socket(&broker, NULL);
+	env_broker_socket(&broker, NULL);
 	addr_print(&broker, address);
 	hub_dial(&hub, slice_str(address), DIAL_FOREVER, 0);
 	loop_timer(loop, &limit, loop_now(loop) + GIVE_UP_MS);
@@ -130,7 +130,7 @@ main(int argc, char **argv)
 	die_name(argv[0]);
 	if (argc != 2 || (rounds = bench_number(argv[1])) > ROUNDS_MAX)
 		bench_fail("regain ROUNDS");
-	launch_reserve();
+	program_reserve();
 	start();
 	seller[0] = start_seller();
 	loop_run(loop);

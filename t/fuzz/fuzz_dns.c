@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "dns.h"
+#include "bootstrap_dns.h"
 #include "rng.h"
 #include "fuzz.h"
 

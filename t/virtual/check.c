@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "plb_core.h"
+#include "plb_state.h"
 #include "t/virtual/sim.h"
 
 #define QUEUED_MAX  (8u * 1024 * 1024)

@@ -1,12 +1,12 @@
-/* A listener and its door: what door.c does around the core. */
+/* A listener and its door: what listener_acceptor.c does around the core. */
 
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "attrs.h"
-#include "door.h"
-#include "gate.h"
+#include "listener_acceptor.h"
+#include "preauth.h"
 #include "listener.h"
 #include "t/virtual/sim.h"
 
@@ -28,7 +28,7 @@ struct guest {
 struct entry {
 	struct post *post;
 	struct quota *quota;
-	struct gate gate;
+	struct preauth preauth;
 	struct event late;
 	struct guest *guests;
 	uint32_t tag;
@@ -52,7 +52,7 @@ forget(struct entry *e, struct guest *g)
 {
 	struct guest **link;
 
-	gate_leave(&e->gate, g->tag);
+	preauth_leave(&e->preauth, g->tag);
 	if (g->sock != NULL)
 		sock_close(g->sock, END_RESET);
 	for (link = &e->guests; *link != g; link = &(*link)->next)
@@ -83,7 +83,7 @@ static void
 watch_gate(struct proc *p)
 {
 	struct entry *e = p->role;
-	int64_t due = gate_deadline(&e->gate);
+	int64_t due = preauth_deadline(&e->preauth);
 
 	if (due == INT64_MAX)
 		event_off(&p->world->clock, &e->late);
@@ -105,10 +105,10 @@ enter(struct proc *p, const struct guest *g)
 	uint32_t victim;
 	size_t i;
 
-	for (i = e->gate.n; i > 0; i--)
-		if (listener_proven(p->core, e->gate.entries[i - 1].tag))
-			gate_leave(&e->gate, e->gate.entries[i - 1].tag);
-	victim = gate_enter(&e->gate, proc_now(p), proc_now(p), g->tag,
+	for (i = e->preauth.n; i > 0; i--)
+		if (listener_proven(p->core, e->preauth.entries[i - 1].tag))
+			preauth_leave(&e->preauth, e->preauth.entries[i - 1].tag);
+	victim = preauth_enter(&e->preauth, proc_now(p), proc_now(p), g->tag,
 	    slice_of(&from, sizeof(from)));
 	if (victim != 0)
 		expel(p, victim);
@@ -216,7 +216,7 @@ entry_work(struct proc *p)
 		p->deliver = 1;
 	}
 	e->nlost = 0;
-	while ((tag = gate_late(&e->gate, now)) != 0)
+	while ((tag = preauth_late(&e->preauth, now)) != 0)
 		if (!listener_proven(p->core, tag))
 			expel(p, tag);
 	for (g = e->guests; g != NULL; g = next) {
@@ -307,7 +307,7 @@ listener_start(struct post *s)
 	struct entry *e = calloc(1, sizeof(*e));
 
 	assert(e != NULL);
-	gate_init(&e->gate, DOOR_CHANNELS, DOOR_CHANNELS_HOST);
+	preauth_init(&e->preauth, DOOR_CHANNELS, DOOR_CHANNELS_HOST);
 	event_init(&e->late, on_late, p);
 	e->post = s;
 	p->module = s->module;

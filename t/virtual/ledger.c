@@ -5,7 +5,7 @@
 #include "attrs.h"
 #include "exchange_state.h"
 #include "listener.h"
-#include "plb_core.h"
+#include "plb_state.h"
 #include "t/virtual/census.h"
 
 static char why[256];

@@ -2,7 +2,7 @@
 
 #include "exchange_state.h"
 #include "listener_state.h"
-#include "plb_core.h"
+#include "plb_state.h"
 #include "t/virtual/census.h"
 
 #define EXPIRED_MS 25000 /* after something was late, reservations may end so */

@@ -1,0 +1,265 @@
+#include <ctype.h>
+#include <errno.h>
+#include <string.h>
+
+#include "bigendian.h"
+#include "bootstrap_dns.h"
+#include "fail.h"
+
+#define HEADER_LEN 12
+#define LABEL_MAX  63
+#define TYPE_SRV   33
+#define CLASS_IN   1
+#define SRV_LEN	   6 /* of its data, before the target */
+#define RR_LEN	   10 /* of a record, between its name and its data */
+
+/* In the third byte of the header, and the fourth. */
+#define IS_ANSWER    0x80
+#define OPCODE	     0x78
+#define IS_TRUNCATED 0x02
+#define WANT_RECURSE 0x01
+#define CODE	     0x0f
+
+/* The question. */
+
+/* The name as labels, each behind its length: how many bytes, or 0. */
+static size_t
+put_name(unsigned char *to, const char *name)
+{
+	size_t len = strlen(name), at = 0, n;
+
+	if (len > 0 && name[len - 1] == '.')
+		len--;
+	if (len == 0 || len > DNS_NAME_MAX - 1)
+		return 0;
+	for (;;) {
+		for (n = 0; n < len && name[n] != '.'; n++)
+			;
+		if (n == 0 || n > LABEL_MAX)
+			return 0;
+		to[at++] = (unsigned char)n;
+		memcpy(to + at, name, n);
+		at += n;
+		if (n == len)
+			break;
+		name += n + 1;
+		len -= n + 1;
+	}
+	to[at++] = 0;
+	return at;
+}
+
+size_t
+dns_query(unsigned char to[DNS_QUERY_MAX], uint16_t id, const char *name)
+{
+	size_t n;
+
+	memset(to, 0, HEADER_LEN);
+	put16(to, id);
+	to[2] = WANT_RECURSE;
+	put16(to + 4, 1);
+	if ((n = put_name(to + HEADER_LEN, name)) == 0) {
+		errno = EINVAL;
+		return 0;
+	}
+	n += HEADER_LEN;
+	put16(to + n, TYPE_SRV);
+	put16(to + n + 2, CLASS_IN);
+	return n + 4;
+}
+
+/* The answer. */
+
+static int
+add_label(char text[DNS_NAME_MAX], size_t *len, const unsigned char *p,
+    size_t n, int *odd)
+{
+	size_t i;
+
+	if (n + 1 > DNS_NAME_MAX - 1 - *len + (*len == 0))
+		return fail(EPROTO);
+	if (*len > 0)
+		text[(*len)++] = '.';
+	for (i = 0; i < n; i++) {
+		*odd |= !isalnum(p[i]) && p[i] != '-' && p[i] != '_';
+		text[(*len)++] = (char)p[i];
+	}
+	return 0;
+}
+
+/*
+ * The name at *pos, which goes to what is behind it. A pointer may only lead to
+ * before where the labels that it ends began, so this comes to an end. The text
+ * is empty for the root, and for what no host can be called.
+ */
+static int
+take_name(struct slice m, size_t *pos, char text[DNS_NAME_MAX])
+{
+	size_t at = *pos, begin = at, len = 0, n;
+	int jumped = 0, odd = 0;
+
+	for (;;) {
+		if (at >= m.len)
+			return fail(EPROTO);
+		n = m.p[at++];
+		if (n >= 0xc0) {
+			if (at >= m.len)
+				return fail(EPROTO);
+			n = (n & 0x3f) << 8 | m.p[at++];
+			if (n >= begin)
+				return fail(EPROTO);
+			if (!jumped)
+				*pos = at;
+			jumped = 1;
+			at = begin = n;
+			continue;
+		}
+		if (n == 0)
+			break;
+		if (n > LABEL_MAX || n > m.len - at ||
+		    add_label(text, &len, m.p + at, n, &odd) == -1)
+			return fail(EPROTO);
+		at += n;
+	}
+	if (!jumped)
+		*pos = at;
+	text[odd ? 0 : len] = '\0';
+	return 0;
+}
+
+static int
+take_srv(struct dns_answer *a, struct slice m, size_t pos, size_t len,
+    uint32_t ttl)
+{
+	struct dns_srv *s = &a->srv[a->n];
+	size_t name = pos + SRV_LEN;
+	char over[DNS_NAME_MAX];
+
+	if (len < SRV_LEN + 1 || take_name(m, &name, a->n < DNS_SRV_MAX ?
+	    s->target : over) == -1 || name != pos + len)
+		return fail(EPROTO);
+	if (a->n == DNS_SRV_MAX || s->target[0] == '\0')
+		return 0;
+	s->priority = (uint16_t)get16(m.p + pos);
+	s->weight = (uint16_t)get16(m.p + pos + 2);
+	s->port = (uint16_t)get16(m.p + pos + 4);
+	if (a->n == 0 || ttl < a->ttl)
+		a->ttl = ttl;
+	a->n++;
+	return 0;
+}
+
+/* One record of whatever type. A time to live with its highest bit set is 0
+ * (RFC 2181). */
+static int
+take_record(struct dns_answer *a, struct slice m, size_t *pos)
+{
+	char name[DNS_NAME_MAX];
+	const unsigned char *p;
+	uint32_t ttl;
+	size_t len;
+
+	if (take_name(m, pos, name) == -1 || RR_LEN > m.len - *pos)
+		return fail(EPROTO);
+	p = m.p + *pos;
+	*pos += RR_LEN;
+	len = get16(p + 8);
+	if (len > m.len - *pos)
+		return fail(EPROTO);
+	ttl = get32(p + 4);
+	if (ttl > INT32_MAX)
+		ttl = 0;
+	if (get16(p) == TYPE_SRV && get16(p + 2) == CLASS_IN &&
+	    take_srv(a, m, *pos, len, ttl) == -1)
+		return -1;
+	*pos += len;
+	return 0;
+}
+
+/* Servers may change the case of letters, and give back the question's name no
+ * other way than it was. */
+static int
+same_question(struct slice m, struct slice query)
+{
+	size_t i;
+
+	if (query.len > m.len || get16(m.p) != get16(query.p) ||
+	    get16(m.p + 4) != 1)
+		return 0;
+	for (i = HEADER_LEN; i < query.len; i++)
+		if (tolower(m.p[i]) != tolower(query.p[i]))
+			return 0;
+	return 1;
+}
+
+int
+dns_answer(struct dns_answer *a, struct slice m, struct slice query)
+{
+	size_t pos = query.len;
+	unsigned i, n;
+
+	a->truncated = a->code = 0;
+	a->ttl = 0;
+	a->n = 0;
+	if (m.len < HEADER_LEN)
+		return fail(EPROTO);
+	if ((m.p[2] & (IS_ANSWER | OPCODE)) != IS_ANSWER ||
+	    !same_question(m, query))
+		return fail(ENOMSG);
+	a->code = m.p[3] & CODE;
+	a->truncated = (m.p[2] & IS_TRUNCATED) != 0;
+	if (a->truncated || a->code != DNS_NOERROR)
+		return 0;
+	n = get16(m.p + 6);
+	for (i = 0; i < n; i++)
+		if (take_record(a, m, &pos) == -1)
+			return -1;
+	return 0;
+}
+
+/* The order. */
+
+static void
+swap(struct dns_srv *a, struct dns_srv *b)
+{
+	struct dns_srv t = *a;
+
+	*a = *b;
+	*b = t;
+}
+
+/* Which of the first n to take: RFC 2782 leaves one of weight 0 a small chance;
+ * here each counts one more than it weighs, over 256. */
+static size_t
+draw(const struct dns_srv *s, size_t n, struct rng *rng)
+{
+	uint64_t sum = 0, at;
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		sum += 256u * s[i].weight + 1;
+	at = rng_below(rng, sum);
+	for (i = 0; at >= 256u * s[i].weight + 1; i++)
+		at -= 256u * s[i].weight + 1;
+	return i;
+}
+
+void
+dns_order(struct dns_answer *a, struct rng *rng)
+{
+	struct dns_srv *s = a->srv, *end = s + a->n, *p;
+	size_t same;
+
+	for (; s < end; s++) {
+		/* Those of the least priority to the front, then
+		 * one of them. */
+		for (same = 0, p = s; p < end; p++) {
+			if (same > 0 && p->priority > s->priority)
+				continue;
+			if (same > 0 && p->priority < s->priority)
+				same = 0;
+			swap(s + same++, p);
+		}
+		swap(s, s + draw(s, same, rng));
+	}
+}

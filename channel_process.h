@@ -1,0 +1,49 @@
+#ifndef CHANNEL_PROCESS_H
+#define CHANNEL_PROCESS_H
+
+/*
+ * Carries out what a channel core wants done with its workers: starts, feeds
+ * and ends processes, and tells the core what became of them.
+ *
+ * While more than WORKERS_OUT_MARK bytes wait to be sent to the client, no
+ * replies are passed on; while the workers have more than WORKERS_IN_MARK bytes
+ * still to read, the client is not read from.
+ */
+
+#include "channel.h"
+#include "frame.h"
+#include "hub.h"
+#include "program.h"
+
+#define WORKERS_OUT_MARK (16u * 1024 * 1024)
+#define WORKERS_IN_MARK	 (32u * 1024 * 1024)
+
+struct workers;
+
+struct workers_config {
+	enum channel_mode mode;
+	enum frame_kind kind; /* but for CHANNEL_EXEC */
+	char **argv;	      /* program and arguments, ended by NULL */
+	char **env;
+	const struct program_file *file; /* the program's; fd -1: looked up */
+	int roll; /* a file for what runs (channel_groups.h), which becomes its; or -1 */
+};
+
+/* Dies (111) without memory. config's pointers stay the caller's. */
+struct workers *workers_new(struct hub *, struct channel *,
+    const struct workers_config *);
+void workers_free(struct workers *);
+
+/* The client's connection. */
+void workers_client(struct workers *, uint32_t peer);
+
+/* An act of the channel core. */
+void workers_act(struct workers *, const struct act *);
+
+/* Is anything of them there, be it what one left behind? */
+int workers_any(const struct workers *);
+
+/* A signal to all of that. */
+void workers_signal(const struct workers *, int signo);
+
+#endif

@@ -1,0 +1,331 @@
+#include <sys/stat.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "die.h"
+#include "net.h"
+#include "env.h"
+
+#define PRIVATE	 (S_IRUSR | S_IWUSR | S_IXUSR)
+#define OTHERS	 (S_IRWXG | S_IRWXO)
+
+static char *program_dir; /* argv[0]'s directory, or NULL: found on PATH */
+
+static char *
+join(const char *a, const char *between, const char *b)
+{
+	size_t n = strlen(a) + strlen(between) + strlen(b) + 1;
+	char *s = malloc(n);
+
+	if (s == NULL)
+		die_errno(EXIT_TEMPORARY, "unable to start");
+	snprintf(s, n, "%s%s%s", a, between, b);
+	return s;
+}
+
+char *
+env_absolute(const char *path)
+{
+	char here[4096];
+
+	if (path[0] == '/')
+		return join(path, "", "");
+	if (getcwd(here, sizeof(here)) == NULL)
+		die_errno(EXIT_TEMPORARY, "unable to tell the working "
+		    "directory");
+	return join(here, "/", path);
+}
+
+void
+env_random(void *p, size_t n)
+{
+	static int fd = -1;
+	unsigned char *to = p;
+	ssize_t r;
+
+	if (fd == -1) {
+		if ((fd = open("/dev/urandom", O_RDONLY)) == -1 ||
+		    fcntl(fd, F_SETFD, FD_CLOEXEC) == -1)
+			die_errno(EXIT_TEMPORARY, "unable to open "
+			    "/dev/urandom");
+	}
+	while (n > 0) {
+		r = read(fd, to, n);
+		if (r == -1 && errno == EINTR)
+			continue;
+		if (r <= 0)
+			die_errno(EXIT_TEMPORARY, "unable to read "
+			    "/dev/urandom");
+		to += r;
+		n -= (size_t)r;
+	}
+}
+
+/* The run directory. */
+
+static char *
+choose_dir(void)
+{
+	const char *env = getenv("LAMBDA_RUN");
+	char text[64];
+
+	if (env != NULL && *env != '\0')
+		return env_absolute(env);
+	if (getuid() == 0)
+		return join("/run/lambda", "", "");
+	env = getenv("XDG_RUNTIME_DIR");
+	if (env != NULL && *env == '/')
+		return join(env, "/", "lambda");
+	snprintf(text, sizeof(text), "/tmp/lambda-%ld", (long)getuid());
+	return join(text, "", "");
+}
+
+static void
+check_dir(const char *dir)
+{
+	struct stat st;
+
+	if (lstat(dir, &st) == -1)
+		die_errno(EXIT_TEMPORARY, "unable to look at %s", dir);
+	if (!S_ISDIR(st.st_mode))
+		die(EXIT_USAGE, "%s is not a directory: remove it, or set "
+		    "LAMBDA_RUN to a directory of your own", dir);
+	if (st.st_uid != geteuid())
+		die(EXIT_USAGE, "%s belongs to another user: set LAMBDA_RUN "
+		    "to a directory of your own", dir);
+	if (st.st_mode & OTHERS)
+		die(EXIT_USAGE, "%s is open to others: chmod 700 it, or set "
+		    "LAMBDA_RUN to a directory of your own", dir);
+}
+
+const char *
+env_dir(void)
+{
+	static char *dir;
+
+	if (dir != NULL)
+		return dir;
+	dir = choose_dir();
+	if (mkdir(dir, PRIVATE) == -1 && errno != EEXIST)
+		die_errno(EXIT_TEMPORARY, "unable to make the run directory "
+		    "%s (LAMBDA_RUN names another)", dir);
+	check_dir(dir);
+	return dir;
+}
+
+void
+env_socket(struct addr *a, const char *name)
+{
+	char *path = join(env_dir(), "/", name);
+	const char *why;
+
+	if (addr_parse(a, path, strlen(path), 0, &why) == -1)
+		die(EXIT_USAGE, "%s: %s: set LAMBDA_RUN to a shorter one",
+		    path, why);
+	free(path);
+}
+
+void
+env_plb_socket(struct addr *a, const char *module)
+{
+	char *name = join(module, "", ".plb");
+
+	env_socket(a, name);
+	free(name);
+}
+
+void
+env_broker_socket(struct addr *a, const char *given)
+{
+	const char *why;
+
+	if (given == NULL)
+		given = getenv("LAMBDA_BROKER");
+	if (given == NULL || *given == '\0')
+		env_socket(a, "broker");
+	else if (strchr(given, '/') == NULL)
+		die(EXIT_USAGE, "the broker's socket %s: give the path of its "
+		    "Unix socket, with a slash", given);
+	else if (addr_parse(a, given, strlen(given), 0, &why) == -1)
+		die(EXIT_USAGE, "the broker's socket %s: %s", given, why);
+}
+
+/* The key. */
+
+static void
+check_key(const char *path, const struct stat *st)
+{
+	if (!S_ISREG(st->st_mode))
+		die(EXIT_USAGE, "the key %s is not a regular file", path);
+	if (st->st_uid != geteuid() && st->st_uid != 0)
+		die(EXIT_USAGE, "the key %s belongs to another user: chown it",
+		    path);
+	if (st->st_mode & OTHERS)
+		die(EXIT_USAGE, "the key %s can be read by others: chmod 600 "
+		    "it", path);
+	if (st->st_size < KEY_MIN)
+		die(EXIT_USAGE, "the key %s is shorter than %d bytes: make one "
+		    "with head -c 32 /dev/urandom", path, KEY_MIN);
+	if (st->st_size > KEY_MAX)
+		die(EXIT_USAGE, "the key %s is longer than %d bytes", path,
+		    KEY_MAX);
+}
+
+/* Read the whole key: 0, or -1 with ENOENT when there is no such file. */
+static int
+read_key(struct key *key, const char *path)
+{
+	struct stat st;
+	ssize_t n;
+	int fd = open(path, O_RDONLY | O_NONBLOCK);
+
+	if (fd == -1 && errno == ENOENT)
+		return -1;
+	if (fd == -1)
+		die_errno(EXIT_USAGE, "unable to open the key %s", path);
+	if (fstat(fd, &st) == -1)
+		die_errno(EXIT_TEMPORARY, "unable to look at the key %s", path);
+	check_key(path, &st);
+	if ((key->bytes = malloc(KEY_MAX)) == NULL)
+		die_errno(EXIT_TEMPORARY, "unable to start");
+	n = read(fd, key->bytes, KEY_MAX);
+	if (n < KEY_MIN)
+		die(EXIT_TEMPORARY, "unable to read the key %s", path);
+	key->len = (size_t)n;
+	close(fd);
+	return 0;
+}
+
+/* Make it whole under another name, then link it: of two processes that start
+ * at once, one makes the key and both use it. */
+static void
+make_key(const char *path)
+{
+	unsigned char bytes[KEY_MIN];
+	char *temp = join(path, ".", "XXXXXX");
+	int fd, error = 0;
+
+	env_random(bytes, sizeof(bytes));
+	if ((fd = mkstemp(temp)) == -1)
+		die_errno(EXIT_TEMPORARY, "unable to make the key %s", path);
+	errno = ENOSPC; /* of a write that is cut short */
+	/* On the disk before it has its name: a short key would stay. */
+	if (write(fd, bytes, sizeof(bytes)) != (ssize_t)sizeof(bytes) ||
+	    fsync(fd) == -1 || close(fd) == -1 ||
+	    (link(temp, path) == -1 && errno != EEXIST))
+		error = errno;
+	unlink(temp);
+	free(temp);
+	if (error != 0) {
+		errno = error;
+		die_errno(EXIT_TEMPORARY, "unable to make the key %s", path);
+	}
+}
+
+void
+env_key(struct key *key, const char *file)
+{
+	char *path;
+
+	if (file == NULL && ((file = getenv("LAMBDA_KEY")) == NULL ||
+				*file == '\0'))
+		file = NULL;
+	key->shared = file != NULL;
+	if (file != NULL) {
+		if (read_key(key, file) == -1)
+			die(EXIT_USAGE, "there is no key %s: make one with "
+			    "(umask 077; head -c 32 /dev/urandom >%s), and "
+			    "copy it to every host", file, file);
+		return;
+	}
+	path = join(env_dir(), "/", "key");
+	if (read_key(key, path) == -1) {
+		make_key(path);
+		if (read_key(key, path) == -1)
+			die(EXIT_TEMPORARY, "the key %s has gone", path);
+	}
+	free(path);
+}
+
+int
+env_key_allows(const struct key *key, const struct addr *a)
+{
+	return key->shared || addr_is_loopback(a) ? 0 : -1;
+}
+
+void
+env_key_need(const struct key *key, int letter, const struct addr *a)
+{
+	char text[ADDR_TEXT_MAX];
+
+	if (env_key_allows(key, a) == -1)
+		die(EXIT_USAGE, "-%c %s: it is not on loopback, so both sides "
+		    "need a key of yours: give -k keyfile", letter,
+		    addr_print(a, text));
+}
+
+/* Sockets. */
+
+void
+env_nothing_fits(const char *what)
+{
+	int n = net_passed();
+
+	if (n > 0)
+		die(EXIT_USAGE, "LISTEN_FDS=%d: none of them is a listening "
+		    "%s socket: let the supervisor pass one, or none", n, what);
+}
+
+void
+env_all_fit(size_t n, size_t max)
+{
+	if (n > max)
+		die(EXIT_USAGE, "LISTEN_FDS: %zu TCP sockets: let the "
+		    "supervisor pass %zu at most", n, max);
+}
+
+/* Programs. */
+
+void
+env_argv0(const char *argv0)
+{
+	char *slash;
+
+	if (argv0 == NULL || strchr(argv0, '/') == NULL)
+		return;
+	program_dir = env_absolute(argv0);
+	slash = strrchr(program_dir, '/');
+	*slash = '\0';
+}
+
+char *
+env_sibling(const char *name)
+{
+	char *path;
+
+	if (program_dir != NULL) {
+		path = join(program_dir, "/", name);
+		if (access(path, X_OK) == 0)
+			return path;
+		free(path);
+	}
+	return join(name, "", "");
+}
+
+/* POSIX has no name for this count, though most systems have. */
+unsigned
+env_processors(void)
+{
+	long n = 1;
+
+#ifdef _SC_NPROCESSORS_ONLN
+	n = sysconf(_SC_NPROCESSORS_ONLN);
+#endif
+	return n < 1 ? 1 : (unsigned)n;
+}

@@ -1,0 +1,305 @@
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bootstrap_dns.h"
+
+/* A message under construction: the query's answer. */
+static unsigned char query[DNS_QUERY_MAX], message[2048];
+static size_t query_len, len;
+static struct dns_answer answer;
+
+static void
+begin(const char *name)
+{
+	query_len = dns_query(query, 0x1234, name);
+	assert_int_not_equal(query_len, 0);
+	memcpy(message, query, query_len);
+	message[2] |= 0x80;
+	len = query_len;
+}
+
+static void
+put(const void *bytes, size_t n)
+{
+	memcpy(message + len, bytes, n);
+	len += n;
+}
+
+static void
+put16(unsigned n)
+{
+	message[len++] = (unsigned char)(n >> 8);
+	message[len++] = (unsigned char)n;
+}
+
+/* One more record in the answer, its name a pointer to the question's. */
+static void
+record(unsigned type, unsigned ttl, const void *data, size_t n)
+{
+	message[7]++;
+	put16(0xc00c);
+	put16(type);
+	put16(1);
+	put16(0);
+	put16(ttl);
+	put16((unsigned)n);
+	put(data, n);
+}
+
+static void
+srv(unsigned priority, unsigned weight, unsigned port, const char *name,
+    size_t n, unsigned ttl)
+{
+	unsigned char data[300] = { (unsigned char)(priority >> 8),
+		(unsigned char)priority, (unsigned char)(weight >> 8),
+		(unsigned char)weight, (unsigned char)(port >> 8),
+		(unsigned char)port };
+
+	memcpy(data + 6, name, n);
+	record(33, ttl, data, 6 + n);
+}
+
+static int
+decode(size_t n)
+{
+	unsigned char *copy = malloc(n + 1);
+	int r, error;
+
+	memcpy(copy, message, n);
+	r = dns_answer(&answer, slice_of(copy, n), slice_of(query, query_len));
+	error = errno;
+	free(copy);
+	errno = error;
+	return r;
+}
+
+static void
+test_query(void **state)
+{
+	static const unsigned char expected[] = "\x12\x34\x01\0\0\1\0\0\0\0\0\0"
+		"\3_l4\4_tcp\2ex\0\0\x21\0\1";
+	unsigned char q[DNS_QUERY_MAX];
+	char name[300];
+	size_t i;
+
+	(void)state;
+	assert_int_equal(dns_query(q, 0x1234, "_l4._tcp.ex"),
+	    sizeof(expected) - 1);
+	assert_memory_equal(q, expected, sizeof(expected) - 1);
+	assert_int_equal(dns_query(q, 0x1234, "_l4._tcp.ex."),
+	    sizeof(expected) - 1);
+	assert_memory_equal(q, expected, sizeof(expected) - 1);
+	assert_int_equal(dns_query(q, 1, ""), 0);
+	assert_int_equal(errno, EINVAL);
+	assert_int_equal(dns_query(q, 1, "."), 0);
+	assert_int_equal(dns_query(q, 1, "a..b"), 0);
+	assert_int_equal(dns_query(q, 1, ".a"), 0);
+	memset(name, 'a', sizeof(name));
+	name[64] = '\0';
+	assert_int_equal(dns_query(q, 1, name), 0);
+	name[63] = '\0';
+	assert_int_equal(dns_query(q, 1, name), 12 + 65 + 4);
+	for (i = 0; i < sizeof(name); i++)
+		name[i] = i % 2 ? '.' : 'a';
+	name[253] = '\0';
+	assert_int_equal(dns_query(q, 1, name), 12 + 255 + 4);
+	name[253] = '.';
+	name[254] = 'a';
+	name[255] = '\0';
+	assert_int_equal(dns_query(q, 1, name), 0);
+}
+
+static void
+test_answer(void **state)
+{
+	(void)state;
+	begin("_lambda._tcp.example.org");
+	srv(10, 20, 4370, "\1a\xc0\x19", 4, 300); /* a.example.org */
+	record(16, 5, "\4text", 5);
+	srv(1, 2, 65535, "\4host\7example\3net", 18, 60);
+	srv(0, 0, 1, "", 1, 1); /* no such service */
+	srv(0, 0, 1, "\3a b", 5, 1); /* and no host's name */
+	assert_int_equal(decode(len), 0);
+	assert_int_equal(answer.n, 2);
+	assert_int_equal(answer.ttl, 60);
+	assert_string_equal(answer.srv[0].target, "a.example.org");
+	assert_int_equal(answer.srv[0].priority, 10);
+	assert_int_equal(answer.srv[0].weight, 20);
+	assert_int_equal(answer.srv[0].port, 4370);
+	assert_string_equal(answer.srv[1].target, "host.example.net");
+	assert_int_equal(answer.srv[1].port, 65535);
+	/* A server that writes the question's letters otherwise. */
+	message[14] = 'L';
+	assert_int_equal(decode(len), 0);
+}
+
+static void
+test_short(void **state)
+{
+	size_t n;
+
+	(void)state;
+	begin("_lambda._tcp.example.org");
+	srv(10, 20, 4370, "\1a\xc0\x19", 4, 300);
+	srv(1, 2, 5, "\4host\7example\3net", 18, 60);
+	for (n = 0; n < len; n++)
+		assert_int_equal(decode(n), -1);
+	assert_int_equal(decode(len), 0);
+}
+
+static void
+test_codes(void **state)
+{
+	(void)state;
+	begin("x.org");
+	assert_int_equal(decode(len), 0);
+	assert_int_equal(answer.n, 0);
+	message[3] = DNS_NXDOMAIN;
+	assert_int_equal(decode(len), 0);
+	assert_int_equal(answer.code, DNS_NXDOMAIN);
+	message[3] = 0;
+	message[2] |= 2;
+	message[7] = 9; /* records that were cut off */
+	assert_int_equal(decode(len), 0);
+	assert_true(answer.truncated);
+}
+
+static void
+test_others(void **state)
+{
+	(void)state;
+	begin("x.org");
+	message[1] ^= 1;
+	assert_int_equal(decode(len), -1);
+	assert_int_equal(errno, ENOMSG);
+	message[1] ^= 1;
+	message[13] = 'y';
+	assert_int_equal(decode(len), -1);
+	assert_int_equal(errno, ENOMSG);
+	message[13] = 'x';
+	message[2] ^= 0x80; /* a question */
+	assert_int_equal(decode(len), -1);
+	assert_int_equal(errno, ENOMSG);
+	message[2] ^= 0x80;
+	assert_int_equal(decode(len), 0);
+}
+
+/* Names that refer to themselves, forward, or in a circle. */
+static void
+test_pointers(void **state)
+{
+	static const struct {
+		const char *name;
+		size_t n;
+	} bad[] = { { "\xc0\x2d", 2 }, { "\xc0\x2e", 2 }, { "\xff\xff", 2 },
+		{ "\1a\xc0\x29", 4 }, { "\x40", 1 }, { "\x80", 1 },
+		{ "\1a", 2 } };
+	size_t i, target;
+
+	(void)state;
+	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		begin("x.org");
+		/* Where the target is: the pointers above. */
+		target = len + 2 + 10 + 6;
+		assert_int_equal(target, 0x29);
+		srv(1, 1, 1, bad[i].name, bad[i].n, 1);
+		if (bad[i].name[0] == '\xc0')
+			message[target + 1] -= 4;
+		assert_int_equal(decode(len), -1);
+		assert_int_equal(errno, EPROTO);
+	}
+}
+
+static void
+test_long_names(void **state)
+{
+	char name[300];
+	size_t i;
+
+	(void)state;
+	/* 127 labels of one letter fit, and no more. */
+	for (i = 0; i < 254; i += 2)
+		memcpy(name + i, "\1a", 2);
+	name[254] = '\0';
+	begin("x.org");
+	srv(1, 1, 1, name, 255, 1);
+	assert_int_equal(decode(len), 0);
+	assert_int_equal(strlen(answer.srv[0].target), 253);
+	memcpy(name + 254, "\1a", 3);
+	begin("x.org");
+	srv(1, 1, 1, name, 257, 1);
+	assert_int_equal(decode(len), -1);
+}
+
+static void
+test_many(void **state)
+{
+	(void)state;
+	begin("x.org");
+	assert_int_equal(dns_answer(&answer, slice_of(message, len),
+	    slice_of(query, query_len)), 0);
+	while (len + 30 < sizeof(message) && message[7] < 90)
+		srv(1, 1, 1, "\1a", 3, 1);
+	assert_int_equal(decode(len), 0);
+	assert_int_equal(answer.n, 90);
+	message[7]++; /* one that is not there */
+	assert_int_equal(decode(len), -1);
+}
+
+static void
+test_order(void **state)
+{
+	static const struct {
+		uint16_t priority, weight;
+	} given[] = { { 7, 1 }, { 3, 0 }, { 3, 10 }, { 1, 0 }, { 3, 30 } };
+	struct rng rng;
+	int first[5] = { 0 }, turn;
+	size_t i;
+
+	(void)state;
+	rng_seed(&rng, 1);
+	for (turn = 0; turn < 4000; turn++) {
+		answer.n = 5;
+		for (i = 0; i < 5; i++) {
+			answer.srv[i].priority = given[i].priority;
+			answer.srv[i].weight = given[i].weight;
+			answer.srv[i].port = (uint16_t)i;
+		}
+		dns_order(&answer, &rng);
+		assert_int_equal(answer.srv[0].port, 3);
+		assert_int_equal(answer.srv[1].priority, 3);
+		assert_int_equal(answer.srv[2].priority, 3);
+		assert_int_equal(answer.srv[3].priority, 3);
+		assert_int_equal(answer.srv[4].port, 0);
+		first[answer.srv[1].port]++;
+	}
+	/* A quarter and three of them, next to nothing for no weight. */
+	assert_in_range(first[2], 900, 1100);
+	assert_in_range(first[4], 2900, 3100);
+	assert_in_range(first[1], 0, 20);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_query),
+		cmocka_unit_test(test_answer),
+		cmocka_unit_test(test_short),
+		cmocka_unit_test(test_codes),
+		cmocka_unit_test(test_others),
+		cmocka_unit_test(test_pointers),
+		cmocka_unit_test(test_long_names),
+		cmocka_unit_test(test_many),
+		cmocka_unit_test(test_order),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

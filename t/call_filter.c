@@ -1,0 +1,293 @@
+/* The order of a filter's results. */
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "call_filter.h"
+#include "rng.h"
+
+static struct filter f;
+static struct buf out;
+
+static void
+begin(enum frame_kind kind, int ordered)
+{
+	buf_init(&out, 1 << 30);
+	assert_int_equal(filter_init(&f, kind, ordered, &out), 0);
+}
+
+static void
+end(const char *expected)
+{
+	struct slice s = buf_slice(&out);
+
+	assert_int_equal(s.len, strlen(expected));
+	assert_memory_equal(s.p, expected, s.len);
+	filter_free(&f);
+	buf_free(&out);
+}
+
+static void
+add(unsigned n)
+{
+	while (n-- > 0)
+		filter_add(&f, 1);
+}
+
+static void
+result(uint64_t number, const char *body)
+{
+	const char *why = "";
+
+	assert_int_equal(filter_result(&f, number, slice_str(body), &why), 0);
+	assert_null(why);
+}
+
+static void
+test_ordered(void **state)
+{
+	(void)state;
+	begin(FRAME_LINE, 1);
+	assert_int_equal(filter_add(&f, 10), 1);
+	assert_int_equal(filter_add(&f, 20), 2);
+	assert_int_equal(filter_add(&f, 30), 3);
+	assert_int_equal(f.running, 3);
+	assert_int_equal(f.asked, 60);
+	result(3, "three");
+	assert_int_equal(buf_len(&out), 0);
+	assert_int_equal(f.kept, 6);
+	assert_int_equal(f.asked, 30);
+	result(1, "one");
+	assert_int_equal(buf_len(&out), 4);
+	result(2, "two");
+	assert_int_equal(f.running, 0);
+	assert_int_equal(f.done, 3);
+	assert_int_equal(f.kept + f.asked, 0);
+	end("one\ntwo\nthree\n");
+}
+
+static void
+test_unordered(void **state)
+{
+	(void)state;
+	begin(FRAME_LINE, 0);
+	add(3);
+	result(3, "three");
+	result(1, "one");
+	assert_int_equal(f.kept, 0);
+	result(2, "two");
+	end("three\none\ntwo\n");
+}
+
+/* A record that fails leaves no line, and holds up no other. */
+static void
+test_fail(void **state)
+{
+	(void)state;
+	begin(FRAME_LINE, 1);
+	add(4);
+	result(2, "two");
+	result(4, "four");
+	assert_int_equal(filter_fail(&f, 3), 0);
+	assert_int_equal(buf_len(&out), 0);
+	assert_int_equal(filter_fail(&f, 1), 0);
+	assert_int_equal(f.failed, 2);
+	assert_int_equal(f.done, 2);
+	assert_int_equal(f.running, 0);
+	end("two\nfour\n");
+}
+
+static void
+test_empty_result(void **state)
+{
+	(void)state;
+	begin(FRAME_NETSTRING, 1);
+	add(2);
+	result(2, "");
+	result(1, "");
+	end("0:,0:,");
+}
+
+/* exec programs end their line themselves. */
+static void
+test_newline(void **state)
+{
+	const char *why = NULL;
+
+	(void)state;
+	begin(FRAME_LINE, 1);
+	add(4);
+	result(1, "one\n");
+	result(2, "\n");
+	assert_int_equal(filter_result(&f, 4, slice_str("a\nb"), &why), -1);
+	assert_int_equal(errno, EINVAL);
+	assert_non_null(why);
+	assert_int_equal(f.failed, 1);
+	result(3, "three");
+	assert_int_equal(f.running, 0);
+	end("one\n\nthree\n");
+}
+
+/* The same where it is its turn, so that it would go out directly. */
+static void
+test_unfit_first(void **state)
+{
+	const char *why = NULL;
+
+	(void)state;
+	begin(FRAME_LINE, 1);
+	add(2);
+	result(2, "two");
+	assert_int_equal(filter_result(&f, 1, slice_str("a\nb"), &why), -1);
+	assert_int_equal(errno, EINVAL);
+	assert_int_equal(f.failed, 1);
+	end("two\n");
+}
+
+static void
+test_window(void **state)
+{
+	size_t i;
+
+	(void)state;
+	begin(FRAME_LINE, 1);
+	for (i = 0; i < FILTER_WINDOW; i++) {
+		assert_true(filter_open(&f));
+		add(1);
+	}
+	assert_false(filter_open(&f));
+	result(2, "");
+	assert_false(filter_open(&f));
+	result(1, "");
+	assert_true(filter_open(&f));
+	add(2);
+	assert_false(filter_open(&f));
+	end("\n\n");
+}
+
+/* What waits for its turn is bounded, and so is what waits for an answer. */
+static void
+test_bytes(void **state)
+{
+	unsigned char *big = calloc(1, FILTER_BYTES);
+	const char *why;
+
+	(void)state;
+	assert_non_null(big);
+	begin(FRAME_PACKET4, 1);
+	add(2);
+	assert_int_equal(filter_result(&f, 2, slice_of(big, FILTER_BYTES / 2),
+	    &why), 0);
+	assert_true(filter_open(&f));
+	add(1);
+	assert_int_equal(filter_result(&f, 3, slice_of(big, FILTER_BYTES / 2),
+	    &why), 0);
+	assert_false(filter_open(&f));
+	assert_int_equal(filter_fail(&f, 1), 0);
+	assert_true(filter_open(&f));
+	assert_int_equal(buf_len(&out), FILTER_BYTES + 8);
+	filter_add(&f, FILTER_BYTES - 1);
+	assert_true(filter_open(&f));
+	filter_add(&f, 1);
+	assert_false(filter_open(&f));
+	assert_int_equal(filter_fail(&f, 4), 0);
+	assert_true(filter_open(&f));
+	filter_free(&f);
+	buf_free(&out);
+	free(big);
+}
+
+/* A queue that takes no more says so, and nothing is lost by it. */
+static void
+test_full_queue(void **state)
+{
+	const char *why = "";
+
+	(void)state;
+	buf_init(&out, 8);
+	assert_int_equal(filter_init(&f, FRAME_LINE, 1, &out), 0);
+	add(3);
+	result(2, "12345");
+	result(1, "1");
+	assert_int_equal(filter_result(&f, 3, slice_str("x"), &why), -1);
+	assert_int_equal(errno, ENOBUFS);
+	assert_null(why);
+	assert_int_equal(f.running, 1);
+	buf_consume(&out, 2);
+	result(3, "x");
+	end("12345\nx\n");
+}
+
+/* Whatever the order of the answers, the results come in that of the records,
+ * or each once. */
+static void
+shuffle(int ordered)
+{
+	uint64_t running[64], seen = 0, sum = 0, n = 0;
+	char body[32];
+	struct rng rng;
+	size_t i;
+
+	rng_seed(&rng, 42);
+	begin(FRAME_NUL, ordered);
+	while (n < 20000 || f.running > 0) {
+		if (n < 20000 && f.running < 64 && filter_open(&f) &&
+		    rng_below(&rng, 3) > 0) {
+			i = f.running;
+			running[i] = filter_add(&f, 1);
+			n++;
+			continue;
+		}
+		if (f.running == 0)
+			continue;
+		i = rng_below(&rng, f.running);
+		snprintf(body, sizeof(body), "%llu",
+		    (unsigned long long)running[i]);
+		result(running[i], body);
+		running[i] = running[f.running];
+	}
+	while (buf_len(&out) > 0) {
+		i = strlen((const char *)buf_slice(&out).p);
+		n = strtoul((const char *)buf_slice(&out).p, NULL, 10);
+		seen++;
+		sum += n;
+		if (ordered)
+			assert_int_equal(n, seen);
+		buf_consume(&out, i + 1);
+	}
+	assert_int_equal(seen, 20000);
+	assert_int_equal(sum, (uint64_t)20000 * 20001 / 2);
+	end("");
+}
+
+static void
+test_shuffled(void **state)
+{
+	(void)state;
+	shuffle(1);
+	shuffle(0);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_ordered),
+		cmocka_unit_test(test_unordered),
+		cmocka_unit_test(test_fail),
+		cmocka_unit_test(test_empty_result),
+		cmocka_unit_test(test_newline),
+		cmocka_unit_test(test_unfit_first),
+		cmocka_unit_test(test_window),
+		cmocka_unit_test(test_bytes),
+		cmocka_unit_test(test_full_queue),
+		cmocka_unit_test(test_shuffled),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,178 @@
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include <sys/wait.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "channel_groups.h"
+
+#define MANY 40
+
+static struct roll roll;
+
+static int
+begin(void **state)
+{
+	int fd = roll_open();
+
+	(void)state;
+	assert_true(fd > 2);
+	assert_int_equal(fcntl(fd, F_GETFD), FD_CLOEXEC);
+	roll_init(&roll, fd);
+	return 0;
+}
+
+static int
+end(void **state)
+{
+	(void)state;
+	roll_free(&roll);
+	return 0;
+}
+
+/* A process that waits for a signal, in a group of its own, or that of
+ * another one. */
+static pid_t
+sleeper(pid_t group)
+{
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		setpgid(0, group);
+		for (;;)
+			pause();
+	}
+	assert_true(pid > 0);
+	setpgid(pid, group);
+	return pid;
+}
+
+static int
+ended_by(pid_t pid)
+{
+	int status;
+
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFSIGNALED(status));
+	return WTERMSIG(status);
+}
+
+static size_t
+enter(pid_t pid)
+{
+	ssize_t place = roll_enter(&roll, pid);
+
+	assert_true(place >= 0);
+	return (size_t)place;
+}
+
+static void
+test_signal(void **state)
+{
+	pid_t a = sleeper(0), b = sleeper(0);
+
+	(void)state;
+	assert_int_equal(roll_any(&roll), 0);
+	assert_int_equal(enter(a), 0);
+	assert_int_equal(enter(b), 1);
+	assert_int_equal(roll_any(&roll), 1);
+	roll_signal(&roll, SIGUSR1);
+	assert_int_equal(ended_by(a), SIGUSR1);
+	assert_int_equal(ended_by(b), SIGUSR1);
+	assert_int_equal(roll_any(&roll), 0);
+	roll_ended(&roll, 0);
+	roll_ended(&roll, 1);
+	assert_int_equal(roll.free, 0);
+}
+
+/* A group whose first process has ended stays while there is another one. */
+static void
+test_left(void **state)
+{
+	pid_t first = sleeper(0), second = sleeper(first);
+	size_t place = enter(first);
+
+	(void)state;
+	kill(first, SIGTERM);
+	ended_by(first);
+	roll_ended(&roll, place);
+	assert_int_equal(roll_any(&roll), 1);
+	roll_signal(&roll, SIGKILL);
+	assert_int_equal(ended_by(second), SIGKILL);
+	assert_int_equal(roll_any(&roll), 0);
+}
+
+/* Places are used again, of those that were left too, before there are more. */
+static void
+test_places(void **state)
+{
+	pid_t pid[MANY], late;
+	size_t i, cap;
+
+	(void)state;
+	for (i = 0; i < MANY; i++)
+		assert_int_equal(enter(pid[i] = sleeper(0)), i);
+	for (i = 0; i < MANY; i++) {
+		kill(pid[i], SIGKILL);
+		ended_by(pid[i]);
+		if (i % 2 == 0)
+			roll_ended(&roll, i);
+	}
+	late = sleeper(0);
+	assert_int_equal(enter(late), 0);
+	assert_int_equal(enter(late), 2);
+	cap = roll.cap;
+	while (roll.n < cap)
+		enter(late);
+	for (i = 0; i < MANY / 2; i++)
+		enter(late);
+	assert_int_equal(roll.cap, cap);
+	kill(late, SIGKILL);
+	ended_by(late);
+}
+
+/* From the file, and those of that session alone. */
+static void
+test_file(void **state)
+{
+	pid_t ours = sleeper(0), gone = sleeper(0), left = sleeper(gone);
+	size_t place;
+
+	(void)state;
+	enter(ours);
+	place = enter(gone);
+	kill(gone, SIGTERM);
+	ended_by(gone);
+	roll_ended(&roll, place);
+	enter(1); /* nobody's, and not all processes */
+	roll_signal_file(roll.fd, ours, SIGUSR1);
+	assert_int_equal(waitpid(ours, NULL, WNOHANG), 0);
+	assert_int_equal(ended_by(left), SIGUSR1);
+	roll_signal_file(roll.fd, getsid(0), SIGUSR2);
+	assert_int_equal(ended_by(ours), SIGUSR2);
+	roll_signal_file(-1, getsid(0), SIGKILL);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, begin, end)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_signal),
+		TEST(test_left),
+		TEST(test_places),
+		TEST(test_file),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,600 @@
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "env.h"
+
+#define DIR_FORM "/tmp/lambda-run.XXXXXX"
+#define MAKERS	 8
+#define NOBODY	 65534
+
+static char dir[sizeof(DIR_FORM)];
+static char said[4 * KEY_MAX]; /* what the last child said */
+
+static int
+setup(void **state)
+{
+	(void)state;
+	alarm(60); /* what hangs has failed */
+	unsetenv("LAMBDA_RUN");
+	unsetenv("LAMBDA_KEY");
+	unsetenv("LAMBDA_BROKER");
+	unsetenv("XDG_RUNTIME_DIR");
+	strcpy(dir, DIR_FORM);
+	return mkdtemp(dir) == NULL ? -1 : setenv("LAMBDA_RUN", dir, 1);
+}
+
+static int
+teardown(void **state)
+{
+	char command[64];
+
+	(void)state;
+	snprintf(command, sizeof(command), "rm -rf %s", dir);
+	return system(command);
+}
+
+/* "DIR/name", in one of a few buffers. */
+static const char *
+in_dir(const char *name)
+{
+	static char path[4][256];
+	static int i;
+
+	i = (i + 1) % 4;
+	snprintf(path[i], sizeof(path[i]), "%s/%s", dir, name);
+	return path[i];
+}
+
+/* Read all that comes. */
+static void
+hear(int fd)
+{
+	size_t len = 0;
+	ssize_t n;
+
+	while ((n = read(fd, said + len, sizeof(said) - 1 - len)) > 0)
+		len += (size_t)n;
+	said[len] = '\0';
+	close(fd);
+}
+
+/* Run fn in a child: its exit status; what it said is in said. */
+static int
+status_of(void (*fn)(const char *), const char *arg)
+{
+	int fd[2], status;
+	pid_t pid;
+
+	assert_int_equal(pipe(fd), 0);
+	if ((pid = fork()) == 0) {
+		dup2(fd[1], STDOUT_FILENO);
+		dup2(fd[1], STDERR_FILENO);
+		close(fd[0]);
+		close(fd[1]);
+		fn(arg);
+		fflush(stdout);
+		_exit(0);
+	}
+	assert_int_not_equal(pid, -1);
+	close(fd[1]);
+	hear(fd[0]);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	return WEXITSTATUS(status);
+}
+
+static void
+assert_said(const char *text)
+{
+	if (strstr(said, text) == NULL)
+		fail_msg("'%s' is not in '%s'", text, said);
+}
+
+static void
+assert_mode(const char *path, mode_t mode)
+{
+	struct stat st;
+
+	assert_int_equal(lstat(path, &st), 0);
+	assert_int_equal(st.st_mode & 07777, mode);
+}
+
+/* The run directory. */
+
+static void
+print_dir(const char *arg)
+{
+	(void)arg;
+	printf("%s|%s", env_dir(), env_dir());
+}
+
+static void
+test_dir(void **state)
+{
+	char expected[512];
+
+	(void)state;
+	setenv("LAMBDA_RUN", in_dir("new"), 1);
+	umask(0);
+	assert_int_equal(status_of(print_dir, NULL), 0);
+	snprintf(expected, sizeof(expected), "%s/new|%s/new", dir, dir);
+	assert_string_equal(said, expected);
+	assert_mode(in_dir("new"), 0700);
+	umask(022);
+	/* There already. */
+	assert_int_equal(status_of(print_dir, NULL), 0);
+	assert_string_equal(said, expected);
+}
+
+static void
+print_elsewhere(const char *arg)
+{
+	if (chdir(dir) == -1)
+		_exit(1);
+	setenv("LAMBDA_RUN", arg, 1);
+	env_dir();
+	if (chdir("/") == -1)
+		_exit(1);
+	print_dir(NULL);
+}
+
+static void
+test_dir_relative(void **state)
+{
+	char expected[512];
+
+	(void)state;
+	assert_int_equal(status_of(print_elsewhere, "rel"), 0);
+	snprintf(expected, sizeof(expected), "%s/rel|%s/rel", dir, dir);
+	assert_string_equal(said, expected);
+}
+
+/* Where LAMBDA_RUN is not set, or empty, for somebody who is not root. */
+static void
+print_default(const char *arg)
+{
+	setenv("LAMBDA_RUN", "", 1);
+	setenv("XDG_RUNTIME_DIR", arg, 1);
+	if (getuid() == 0 && (chown(arg, NOBODY, NOBODY) == -1 ||
+		chmod(dir, 0755) == -1 || setuid(NOBODY) == -1))
+		_exit(1);
+	print_dir(NULL);
+}
+
+static void
+test_dir_default(void **state)
+{
+	char expected[512];
+
+	(void)state;
+	assert_int_equal(mkdir(in_dir("xdg"), 0700), 0);
+	assert_int_equal(status_of(print_default, in_dir("xdg")), 0);
+	snprintf(expected, sizeof(expected),
+	    "%s/xdg/lambda|%s/xdg/lambda", dir, dir);
+	assert_string_equal(said, expected);
+}
+
+static void
+test_dir_bad(void **state)
+{
+	static const int modes[] = { 0701, 0710, 0704, 0720, 0777, 01777 };
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
+		assert_int_equal(chmod(dir, (mode_t)modes[i]), 0);
+		assert_int_equal(status_of(print_dir, NULL), 100);
+		assert_said("chmod 700");
+	}
+	assert_int_equal(chmod(dir, 0700), 0);
+	/* A file; a link, wherever it leads. */
+	setenv("LAMBDA_RUN", in_dir("file"), 1);
+	close(open(in_dir("file"), O_WRONLY | O_CREAT, 0600));
+	assert_int_equal(status_of(print_dir, NULL), 100);
+	assert_said("is not a directory");
+	setenv("LAMBDA_RUN", in_dir("link"), 1);
+	assert_int_equal(symlink(dir, in_dir("link")), 0);
+	assert_int_equal(status_of(print_dir, NULL), 100);
+	assert_said("is not a directory");
+	/* Nowhere to make it. */
+	setenv("LAMBDA_RUN", in_dir("no/where"), 1);
+	assert_int_equal(status_of(print_dir, NULL), 111);
+	assert_said("No such file or directory");
+	assert_said("LAMBDA_RUN");
+}
+
+static void
+test_dir_of_another(void **state)
+{
+	(void)state;
+	if (getuid() != 0) {
+		print_message("only root can give a directory away\n");
+		skip();
+		return;
+	}
+	assert_int_equal(chown(dir, NOBODY, NOBODY), 0);
+	assert_int_equal(status_of(print_dir, NULL), 100);
+	assert_said("belongs to another user");
+}
+
+/* Sockets. */
+
+static void
+print_addr(const struct addr *a)
+{
+	char text[ADDR_TEXT_MAX];
+
+	fputs(addr_print(a, text), stdout);
+}
+
+static void
+print_socket(const char *arg)
+{
+	struct addr a;
+
+	env_socket(&a, arg);
+	print_addr(&a);
+}
+
+static void
+print_broker(const char *arg)
+{
+	struct addr a;
+
+	env_broker_socket(&a, arg);
+	print_addr(&a);
+}
+
+static void
+print_plb(const char *arg)
+{
+	struct addr a;
+
+	env_plb_socket(&a, arg);
+	print_addr(&a);
+}
+
+static void
+test_sockets(void **state)
+{
+	char lengthy[200];
+
+	(void)state;
+	assert_int_equal(status_of(print_socket, "name"), 0);
+	assert_string_equal(said, in_dir("name"));
+	assert_int_equal(status_of(print_plb, "calc"), 0);
+	assert_string_equal(said, in_dir("calc.plb"));
+	assert_int_equal(status_of(print_broker, NULL), 0);
+	assert_string_equal(said, in_dir("broker"));
+	setenv("LAMBDA_BROKER", "", 1);
+	assert_int_equal(status_of(print_broker, NULL), 0);
+	assert_string_equal(said, in_dir("broker"));
+	setenv("LAMBDA_BROKER", "/elsewhere/b", 1);
+	assert_int_equal(status_of(print_broker, NULL), 0);
+	assert_string_equal(said, "/elsewhere/b");
+	assert_int_equal(status_of(print_broker, "./given"), 0);
+	assert_string_equal(said, "./given");
+	assert_int_equal(status_of(print_broker, "given"), 100);
+	assert_said("with a slash");
+	memset(lengthy, 'x', sizeof(lengthy));
+	lengthy[0] = '/';
+	lengthy[sizeof(lengthy) - 1] = '\0';
+	assert_int_equal(status_of(print_broker, lengthy), 100);
+	assert_said("too long");
+	assert_int_equal(status_of(print_socket, lengthy), 100);
+	assert_said("set LAMBDA_RUN to a shorter one");
+}
+
+/* Keys. */
+
+static void
+print_key(const char *arg)
+{
+	struct key key;
+	size_t i;
+
+	env_key(&key, arg);
+	printf("%d %zu ", key.shared, key.len);
+	for (i = 0; i < key.len; i++)
+		printf("%02x", key.bytes[i]);
+	free(key.bytes);
+}
+
+static void
+write_key(const char *path, size_t n, mode_t mode)
+{
+	char bytes[KEY_MAX + 1];
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+
+	assert_true(n <= sizeof(bytes));
+	memset(bytes, 'k', sizeof(bytes));
+	if (n > 0)
+		bytes[n - 1] = '\n';
+	assert_int_equal(write(fd, bytes, n), n);
+	assert_int_equal(close(fd), 0);
+	assert_int_equal(chmod(path, mode), 0);
+}
+
+static size_t
+files_in_dir(void)
+{
+	char command[128];
+	unsigned long n = 0;
+	FILE *f;
+
+	snprintf(command, sizeof(command), "ls -A %s | wc -l", dir);
+	assert_non_null(f = popen(command, "r"));
+	assert_int_equal(fscanf(f, "%lu", &n), 1);
+	pclose(f);
+	return n;
+}
+
+static void
+test_key_made(void **state)
+{
+	char first[sizeof(said)];
+
+	(void)state;
+	umask(0);
+	assert_int_equal(status_of(print_key, NULL), 0);
+	umask(022);
+	assert_memory_equal(said, "0 32 ", 5);
+	assert_int_equal(strlen(said), 5 + 64);
+	assert_mode(in_dir("key"), 0600);
+	assert_int_equal(files_in_dir(), 1);
+	strcpy(first, said);
+	assert_int_equal(status_of(print_key, NULL), 0);
+	assert_string_equal(said, first);
+	/* Another one is another one. */
+	assert_int_equal(unlink(in_dir("key")), 0);
+	setenv("LAMBDA_KEY", "", 1);
+	assert_int_equal(status_of(print_key, NULL), 0);
+	assert_string_not_equal(said, first);
+}
+
+/* Many start at once where there is no key: all use the same. */
+static void
+test_key_race(void **state)
+{
+	char text[sizeof(said)];
+	int go[2], from[MAKERS][2], i, round;
+	pid_t pid;
+	char c;
+
+	(void)state;
+	for (round = 0; round < 20; round++) {
+		unlink(in_dir("key"));
+		assert_int_equal(pipe(go), 0);
+		for (i = 0; i < MAKERS; i++) {
+			assert_int_equal(pipe(from[i]), 0);
+			if ((pid = fork()) == 0) {
+				dup2(from[i][1], STDOUT_FILENO);
+				close(from[i][1]);
+				close(go[1]);
+				if (read(go[0], &c, 1) == 0)
+					print_key(NULL);
+				fflush(stdout);
+				_exit(0);
+			}
+			assert_int_not_equal(pid, -1);
+			close(from[i][1]);
+		}
+		close(go[0]);
+		close(go[1]);
+		for (i = 0; i < MAKERS; i++) {
+			hear(from[i][0]);
+			assert_int_equal(strlen(said), 5 + 64);
+			if (i > 0)
+				assert_string_equal(said, text);
+			strcpy(text, said);
+			assert_true(waitpid(-1, NULL, 0) > 0);
+		}
+		assert_int_equal(files_in_dir(), 1);
+	}
+}
+
+/* A key of one's own: every byte of it, the newline too. */
+static void
+test_key_given(void **state)
+{
+	const char *path = in_dir("mine");
+
+	(void)state;
+	write_key(path, KEY_MIN, 0600);
+	assert_int_equal(status_of(print_key, path), 0);
+	assert_memory_equal(said, "1 32 6b6b", 9);
+	assert_string_equal(said + strlen(said) - 4, "6b0a");
+	write_key(path, KEY_MAX, 0400);
+	setenv("LAMBDA_KEY", path, 1);
+	assert_int_equal(status_of(print_key, NULL), 0);
+	assert_memory_equal(said, "1 4096 6b6b", 11);
+	/* The option goes before the environment. */
+	write_key(in_dir("other"), 40, 0600);
+	assert_int_equal(status_of(print_key, in_dir("other")), 0);
+	assert_memory_equal(said, "1 40 6b6b", 9);
+	assert_int_equal(access(in_dir("key"), F_OK), -1);
+}
+
+static void
+test_key_bad(void **state)
+{
+	static const int modes[] = { 0640, 0604, 0620, 0602, 0660, 0644 };
+	const char *path = in_dir("bad");
+	size_t i;
+
+	(void)state;
+	assert_int_equal(status_of(print_key, path), 100);
+	assert_said("there is no key");
+	assert_said("head -c 32 /dev/urandom");
+	write_key(path, 0, 0600);
+	assert_int_equal(status_of(print_key, path), 100);
+	assert_said("shorter than 32 bytes");
+	write_key(path, KEY_MIN - 1, 0600);
+	assert_int_equal(status_of(print_key, path), 100);
+	assert_said("shorter than 32 bytes");
+	write_key(path, KEY_MAX + 1, 0600);
+	assert_int_equal(status_of(print_key, path), 100);
+	assert_said("longer than 4096 bytes");
+	for (i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
+		write_key(path, KEY_MIN, (mode_t)modes[i]);
+		assert_int_equal(status_of(print_key, path), 100);
+		assert_said("chmod 600");
+	}
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(mkdir(path, 0700), 0);
+	assert_int_equal(status_of(print_key, path), 100);
+	assert_said("not a regular file");
+	/* A FIFO that nobody writes must not hold us up. */
+	assert_int_equal(rmdir(path), 0);
+	assert_int_equal(mkfifo(path, 0600), 0);
+	assert_int_equal(status_of(print_key, path), 100);
+	assert_said("not a regular file");
+	assert_int_equal(unlink(path), 0);
+	/* The run directory's own is judged in the same way. */
+	write_key(in_dir("key"), KEY_MIN, 0644);
+	assert_int_equal(status_of(print_key, NULL), 100);
+	assert_said("chmod 600");
+}
+
+static void
+test_key_of_another(void **state)
+{
+	const char *path = in_dir("theirs");
+
+	(void)state;
+	if (getuid() != 0) {
+		print_message("only root can give a key away\n");
+		skip();
+		return;
+	}
+	write_key(path, KEY_MIN, 0600);
+	assert_int_equal(chown(path, NOBODY, NOBODY), 0);
+	assert_int_equal(status_of(print_key, path), 100);
+	assert_said("belongs to another user");
+}
+
+static void
+test_key_allows(void **state)
+{
+	static const struct {
+		const char *text;
+		int own, shared;
+	} table[] = {
+		{ "127.0.0.1:1", 0, 0 },
+		{ "[::1]:1", 0, 0 },
+		{ "/a/socket", 0, 0 },
+		{ "0.0.0.0:1", -1, 0 },
+		{ "[::]:1", -1, 0 },
+		{ "10.0.0.1:1", -1, 0 },
+		{ "[2001:db8::1]:1", -1, 0 }
+	};
+	struct key key = { NULL, 0, 0 };
+	struct addr a;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		assert_int_equal(addr_parse(&a, table[i].text,
+		    strlen(table[i].text), 0, NULL), 0);
+		key.shared = 0;
+		assert_int_equal(env_key_allows(&key, &a), table[i].own);
+		key.shared = 1;
+		assert_int_equal(env_key_allows(&key, &a), table[i].shared);
+	}
+}
+
+/* Programs. */
+
+static void
+print_sibling(const char *argv0)
+{
+	char *path;
+
+	if (chdir(dir) == -1)
+		_exit(1);
+	env_argv0(argv0);
+	if (chdir("/") == -1)
+		_exit(1);
+	path = env_sibling("sib");
+	fputs(path, stdout);
+	free(path);
+}
+
+static void
+test_sibling(void **state)
+{
+	char expected[512];
+
+	(void)state;
+	assert_int_equal(mkdir(in_dir("bin"), 0700), 0);
+	/* Not there; there, but not a program. */
+	assert_int_equal(status_of(print_sibling, "bin/prog"), 0);
+	assert_string_equal(said, "sib");
+	close(open(in_dir("bin/sib"), O_WRONLY | O_CREAT, 0600));
+	assert_int_equal(status_of(print_sibling, "bin/prog"), 0);
+	assert_string_equal(said, "sib");
+	assert_int_equal(chmod(in_dir("bin/sib"), 0700), 0);
+	assert_int_equal(status_of(print_sibling, "bin/prog"), 0);
+	assert_string_equal(said, in_dir("bin/sib"));
+	assert_int_equal(status_of(print_sibling, "./bin/prog"), 0);
+	snprintf(expected, sizeof(expected), "%s/./bin/sib", dir);
+	assert_string_equal(said, expected);
+	assert_int_equal(status_of(print_sibling, in_dir("bin/prog")), 0);
+	assert_string_equal(said, in_dir("bin/sib"));
+	/* Found on PATH, as its siblings will be. */
+	assert_int_equal(status_of(print_sibling, "prog"), 0);
+	assert_string_equal(said, "sib");
+	assert_true(env_processors() >= 1);
+}
+
+static void
+test_random(void **state)
+{
+	unsigned char a[64], b[64];
+
+	(void)state;
+	memset(a, 0, sizeof(a));
+	memset(b, 0, sizeof(b));
+	env_random(a, sizeof(a));
+	env_random(b, sizeof(b) - 1);
+	assert_int_equal(b[sizeof(b) - 1], 0);
+	assert_memory_not_equal(a, b, sizeof(a) - 1);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_dir),
+		TEST(test_dir_relative),
+		TEST(test_dir_default),
+		TEST(test_dir_bad),
+		TEST(test_dir_of_another),
+		TEST(test_sockets),
+		TEST(test_key_made),
+		TEST(test_key_race),
+		TEST(test_key_given),
+		TEST(test_key_bad),
+		TEST(test_key_of_another),
+		TEST(test_key_allows),
+		TEST(test_sibling),
+		TEST(test_random)
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

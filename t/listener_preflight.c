@@ -1,0 +1,127 @@
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "t/turns.h"
+#include "listener_preflight.h"
+
+static char **env;
+static int verdicts;
+static char said[512];
+
+static void
+on_verdict(void *arg, const char *why)
+{
+	assert_ptr_equal(arg, &verdicts);
+	verdicts++;
+	strcpy(said, why == NULL ? "" : why);
+}
+
+static int
+setup(void **state)
+{
+	verdicts = 0;
+	said[0] = '\0';
+	env = program_environ(PROGRAM_WORKER, NULL);
+	return turns_setup(state);
+}
+
+static int
+teardown(void **state)
+{
+	trial_end_all();
+	free(env);
+	return turns_teardown(state);
+}
+
+static struct trial *
+try(const char *script)
+{
+	char *argv[] = { "sh", "-c", NULL, NULL };
+	struct program_start l;
+	struct trial *t;
+
+	argv[2] = (char *)(uintptr_t)script;
+	program_init(&l, argv, env);
+	t = trial_start(loop, &l, on_verdict, &verdicts);
+	assert_non_null(t);
+	return t;
+}
+
+/* It sees no end of file before the verdict, and one then. */
+static void
+test_passes(void **state)
+{
+	char path[] = "/tmp/lambda-trial.XXXXXX", script[128];
+
+	(void)state;
+	close(mkstemp(path));
+	snprintf(script, sizeof(script), "read x; rm %s", path);
+	try(script);
+	UNTIL(verdicts == 1);
+	assert_string_equal(said, "");
+	UNTIL(access(path, F_OK) == -1);
+	turns_for(50);
+	assert_int_equal(verdicts, 1);
+}
+
+static void
+test_ends(void **state)
+{
+	(void)state;
+	try("echo one >&2; echo two >&2; exit 3");
+	UNTIL(verdicts == 1);
+	assert_string_equal(said, "ended at once: exit status 3: two");
+	try("kill -9 $$");
+	UNTIL(verdicts == 2);
+	assert_non_null(strstr(said, "ended at once: killed by signal 9"));
+	turns_for(TRIAL_MS + 50);
+	assert_int_equal(verdicts, 2);
+}
+
+static void
+test_stopped(void **state)
+{
+	(void)state;
+	trial_stop(try("exit 3"));
+	trial_stop(try("cat"));
+	turns_for(TRIAL_MS + 50);
+	assert_int_equal(verdicts, 0);
+}
+
+static void
+test_missing(void **state)
+{
+	char *argv[] = { "/no/such/program", NULL };
+	struct program_start l;
+
+	(void)state;
+	program_init(&l, argv, env);
+	errno = 0;
+	assert_null(trial_start(loop, &l, on_verdict, &verdicts));
+	assert_int_equal(errno, ENOENT);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_passes),
+		TEST(test_ends),
+		TEST(test_stopped),
+		TEST(test_missing),
+	};
+
+	program_reserve();
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,189 @@
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include <sys/stat.h>
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "listener_publish.h"
+
+static char dir[] = "/tmp/lambda-offer.XXXXXX", path[64], other[64];
+static struct offer offer;
+static char why[1024];
+
+static int
+begin(void **state)
+{
+	(void)state;
+	strcpy(dir + strlen(dir) - 6, "XXXXXX");
+	assert_non_null(mkdtemp(dir));
+	snprintf(path, sizeof(path), "%s/prog", dir);
+	snprintf(other, sizeof(other), "%s/other", dir);
+	memset(&offer, 0, sizeof(offer));
+	offer.program = path;
+	offer.unseen = 1;
+	return 0;
+}
+
+static int
+end(void **state)
+{
+	(void)state;
+	unlink(path);
+	unlink(other);
+	rmdir(dir);
+	return 0;
+}
+
+static void
+put(const char *to, const void *bytes, size_t n)
+{
+	int fd = open(to, O_WRONLY | O_CREAT | O_TRUNC, 0700);
+
+	assert_true(fd != -1);
+	assert_int_equal(write(fd, bytes, n), n);
+	close(fd);
+}
+
+static void
+refuses(const char *text, const char *sentence)
+{
+	struct made m;
+
+	put(path, text, strlen(text));
+	assert_int_equal(offer_make(&offer, &m, why, sizeof(why)), -1);
+	if (strstr(why, sentence) == NULL)
+		fail_msg("'%s', not '%s'", why, sentence);
+}
+
+static void
+takes(const void *bytes, size_t n)
+{
+	struct made m;
+
+	put(path, bytes, n);
+	if (offer_make(&offer, &m, why, sizeof(why)) == -1)
+		fail_msg("%s", why);
+	made_free(&m);
+}
+
+/* What exec(2) would refuse, as far as the file tells. */
+static void
+test_looks(void **state)
+{
+	char text[600];
+
+	(void)state;
+	refuses("", "is empty");
+	refuses("echo hello\n", "is text without a #! line");
+	refuses("#!/nonexistent/interp\n", "by '/nonexistent/interp', which");
+	refuses("#!/bin/sh\r\n", "by '/bin/sh\r', which is not there");
+	refuses("#!/etc/passwd\n", "by '/etc/passwd'");
+	refuses("#!\n", "by '', which");
+	takes("#!/bin/sh\n", 10);
+	takes("#! \t/bin/sh -e\n", 15);
+	takes("#!/bin/sh", 9);
+	takes("\177ELF\2\1\1", 7);
+	memset(text, 'x', sizeof(text));
+	memcpy(text, "#!/", 3);
+	takes(text, sizeof(text)); /* it cannot be told */
+	offer.unseen = 0;
+	takes("", 0);
+}
+
+static void
+test_mode(void **state)
+{
+	struct made m;
+
+	(void)state;
+	takes("#!/bin/sh\n", 10);
+	chmod(path, 0600);
+	assert_int_equal(offer_make(&offer, &m, why, sizeof(why)), -1);
+	assert_non_null(strstr(why, "is not executable: chmod +x it"));
+	unlink(path);
+	assert_int_equal(offer_make(&offer, &m, why, sizeof(why)), -1);
+	assert_non_null(strstr(why, "unable to find"));
+}
+
+/* Another file of the same content is another one; the same is the same. */
+static void
+test_equal(void **state)
+{
+	struct made a, b, c, none;
+
+	(void)state;
+	put(path, "#!/bin/sh\n", 10);
+	assert_int_equal(offer_make(&offer, &a, why, sizeof(why)), 0);
+	assert_int_equal(offer_make(&offer, &b, why, sizeof(why)), 0);
+	assert_true(made_equal(&a, &b));
+	put(other, "#!/bin/sh\n", 10);
+	assert_int_equal(rename(other, path), 0);
+	assert_int_equal(offer_make(&offer, &c, why, sizeof(why)), 0);
+	assert_false(made_equal(&a, &c));
+	made_init(&none);
+	assert_false(made_equal(&a, &none));
+	assert_false(made_equal(&none, &none));
+	made_free(&c);
+	/* Rewritten in place it is the same file with another digest. */
+	assert_int_equal(offer_make(&offer, &c, why, sizeof(why)), 0);
+	made_free(&b);
+	put(path, "#!/bin/sh \n", 11);
+	assert_int_equal(offer_make(&offer, &b, why, sizeof(why)), 0);
+	assert_true(program_file_equal(&b.file, &c.file));
+	assert_false(made_equal(&b, &c));
+	made_free(&a);
+	made_free(&b);
+	made_free(&c);
+	made_free(&none);
+}
+
+/* From one process to the next. */
+static void
+test_pass(void **state)
+{
+	struct made m;
+	struct program_file h;
+	char *text;
+
+	(void)state;
+	put(path, "#!/bin/sh\n", 10);
+	unsetenv("LAMBDA_PROGRAM");
+	program_file_take(&h);
+	assert_int_equal(h.fd, -1);
+	assert_int_equal(offer_make(&offer, &m, why, sizeof(why)), 0);
+	text = program_file_text(&m.file);
+	assert_non_null(text);
+	assert_memory_equal(text, "LAMBDA_PROGRAM=", 15);
+	setenv("LAMBDA_PROGRAM", text + 15, 1);
+	free(text);
+	program_file_take(&h);
+	assert_null(getenv("LAMBDA_PROGRAM"));
+	assert_true(program_file_equal(&h, &m.file));
+	assert_string_equal(h.path, path);
+	free(h.path);
+	made_free(&m);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, begin, end)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_looks),
+		TEST(test_mode),
+		TEST(test_equal),
+		TEST(test_pass),
+	};
+
+	program_reserve();
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,228 @@
+/* Which channel gets a request. */
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+
+#include "attrs.h"
+#include "plb_balance.h"
+
+static struct pick pick;
+static struct rng rng;
+static struct buf bytes;
+
+static struct slice
+attrs_of(const char *version, const char *export)
+{
+	char *exports[1];
+	const char *why, *which;
+	int r;
+
+	exports[0] = (char *)export;
+	buf_free(&bytes);
+	buf_init(&bytes, LIST_MAX);
+	r = attrs_build(&bytes, version, NULL, exports, export != NULL, NULL,
+	    0, &why, &which);
+	assert_int_equal(r, 0);
+	return buf_slice(&bytes);
+}
+
+static int
+setup(void **state)
+{
+	(void)state;
+	memset(&pick, 0, sizeof(pick));
+	rng_seed(&rng, 1);
+	buf_init(&bytes, LIST_MAX);
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	(void)state;
+	pick_free(&pick);
+	buf_free(&bytes);
+	return 0;
+}
+
+static enum picked
+draw(const char *function, unsigned arity, size_t *channel, int *cast)
+{
+	return pick_draw(&pick, &rng, slice_str(function), arity, channel,
+	    cast);
+}
+
+static void
+test_nothing(void **state)
+{
+	size_t channel;
+	int cast;
+
+	(void)state;
+	assert_int_equal(draw("f", 0, &channel, &cast), PICK_UNKNOWN);
+	assert_int_equal(draw(NULL, 0, &channel, &cast), PICK_UNKNOWN);
+	assert_int_equal(pick_total(&pick), 0);
+}
+
+static void
+test_groups(void **state)
+{
+	int a, b;
+
+	(void)state;
+	a = pick_join(&pick, attrs_of("1", "f/1"), 0);
+	b = pick_join(&pick, attrs_of("2", "f/1"), 1);
+	assert_int_not_equal(a, -1);
+	assert_int_not_equal(a, b);
+	assert_int_equal(pick_join(&pick, attrs_of("1", "f/1"), 2), a);
+	assert_true(slice_equal(pick_attrs(&pick, b), attrs_of("2", "f/1")));
+	pick_leave(&pick, a, 0);
+	assert_non_null(pick_attrs(&pick, a).p);
+	pick_leave(&pick, a, 2);
+	assert_null(pick_attrs(&pick, a).p);
+	/* It is used again. */
+	assert_int_equal(pick_join(&pick, attrs_of("3", "f/1"), 7), a);
+}
+
+static void
+test_full(void **state)
+{
+	char version[16];
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < PICK_GROUPS; i++) {
+		snprintf(version, sizeof(version), "%zu", i);
+		assert_int_not_equal(
+		    pick_join(&pick, attrs_of(version, NULL), i), -1);
+	}
+	errno = 0;
+	assert_int_equal(pick_join(&pick, attrs_of("9999", NULL), i), -1);
+	assert_int_equal(errno, ENOBUFS);
+	/* Those that are there go on growing. */
+	assert_int_equal(pick_join(&pick, attrs_of("7", NULL), i), 7);
+}
+
+static void
+test_exports(void **state)
+{
+	size_t channel = 99;
+	int g, cast = -1;
+
+	(void)state;
+	g = pick_join(&pick, attrs_of("1", "f/1"), 3);
+	assert_int_equal(draw("f", 1, &channel, &cast), PICK_EMPTY);
+	pick_set(&pick, g, 3, 1);
+	assert_int_equal(draw("f", 1, &channel, &cast), PICK_FOUND);
+	assert_int_equal(channel, 3);
+	assert_int_equal(cast, 0);
+	assert_int_equal(draw("f", 2, &channel, &cast), PICK_NOBODY);
+	assert_int_equal(draw("g", 1, &channel, &cast), PICK_NOBODY);
+	/* No function named: whoever. */
+	assert_int_equal(draw(NULL, 5, &channel, &cast), PICK_FOUND);
+	/* Somebody comes who has it, and goes. */
+	g = pick_join(&pick, attrs_of("2", "g/1:cast"), 4);
+	assert_int_equal(draw("g", 1, &channel, &cast), PICK_EMPTY);
+	pick_set(&pick, g, 4, 9);
+	assert_int_equal(draw("g", 1, &channel, &cast), PICK_FOUND);
+	assert_int_equal(channel, 4);
+	assert_int_equal(cast, 1);
+	assert_int_equal(pick_total(&pick), 10);
+	pick_leave(&pick, g, 4);
+	assert_int_equal(draw("g", 1, &channel, &cast), PICK_NOBODY);
+	assert_int_equal(pick_total(&pick), 1);
+}
+
+/* A module that does not say what it exports may have it. */
+static void
+test_silent(void **state)
+{
+	size_t channel;
+	int g, cast;
+
+	(void)state;
+	g = pick_join(&pick, slice_of(NULL, 0), 0);
+	pick_set(&pick, g, 0, 1);
+	assert_int_equal(draw("anything", 4, &channel, &cast), PICK_FOUND);
+}
+
+/* More functions than are remembered, asked in turn, keep their answers. */
+static void
+test_many_functions(void **state)
+{
+	char name[8];
+	size_t channel;
+	int g, cast, i;
+
+	(void)state;
+	g = pick_join(&pick, attrs_of("1", "f7/1"), 0);
+	pick_set(&pick, g, 0, 1);
+	for (i = 0; i < 10 * PICK_KNOWN; i++) {
+		snprintf(name, sizeof(name), "f%d", i % (3 * PICK_KNOWN));
+		assert_int_equal(draw(name, 1, &channel, &cast),
+		    i % (3 * PICK_KNOWN) == 7 ? PICK_FOUND : PICK_NOBODY);
+	}
+}
+
+/* A name that no function can have. */
+static void
+test_long_name(void **state)
+{
+	static char name[NAME_BYTES_MAX + 2];
+	size_t channel;
+	int g, cast;
+
+	(void)state;
+	g = pick_join(&pick, slice_of(NULL, 0), 0);
+	pick_set(&pick, g, 0, 1);
+	memset(name, 'x', NAME_BYTES_MAX);
+	assert_int_equal(draw(name, 0, &channel, &cast), PICK_FOUND);
+	memset(name, 'x', NAME_BYTES_MAX + 1);
+	assert_int_equal(draw(name, 0, &channel, &cast), PICK_NOBODY);
+}
+
+/* In proportion to the tokens, over all groups that export it. */
+static void
+test_proportion(void **state)
+{
+	static const unsigned tokens[4] = { 100, 300, 0, 600 };
+	unsigned hits[5] = { 0 };
+	size_t i, channel;
+	int group[4], cast;
+
+	(void)state;
+	for (i = 0; i < 4; i++) {
+		group[i] = pick_join(&pick, attrs_of(i < 2 ? "1" : "2", "f/0"),
+		    i);
+		pick_set(&pick, group[i], i, tokens[i]);
+	}
+	pick_set(&pick, pick_join(&pick, attrs_of("3", "g/0"), 4), 4, 5000);
+	for (i = 0; i < 100000; i++) {
+		assert_int_equal(draw("f", 0, &channel, &cast), PICK_FOUND);
+		hits[channel]++;
+	}
+	/* Four sigmas of a binomial are under 700. */
+	assert_in_range(hits[0], 10000 - 700, 10000 + 700);
+	assert_in_range(hits[1], 30000 - 700, 30000 + 700);
+	assert_in_range(hits[3], 60000 - 700, 60000 + 700);
+	assert_int_equal(hits[2] + hits[4], 0);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_nothing), TEST(test_groups), TEST(test_full),
+		TEST(test_exports), TEST(test_silent),
+		TEST(test_many_functions), TEST(test_long_name),
+		TEST(test_proportion),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

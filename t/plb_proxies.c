@@ -1,0 +1,297 @@
+/* The directory of proxies. */
+
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include <errno.h>
+#include <limits.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "attrs.h"
+#include "die.h"
+#include "plb_proxies.h"
+
+static char dir[] = "/tmp/lambda-proxies.XXXXXX";
+static struct proxies proxies;
+static struct buf attrs;
+
+static int
+begin(void **state)
+{
+	(void)state;
+	buf_init(&attrs, LIST_MAX);
+	return mkdtemp(dir) == NULL || chdir(dir) == -1 ? -1 : 0;
+}
+
+static int
+end(void **state)
+{
+	(void)state;
+	buf_free(&attrs);
+	return chdir("/") == -1 || rmdir(dir) == -1 ? -1 : 0;
+}
+
+static void
+start(const char *link, const char *socket)
+{
+	struct addr a;
+
+	assert_int_equal(addr_parse(&a, socket, strlen(socket), 0, NULL), 0);
+	proxies_init(&proxies, link, "calc", &a);
+}
+
+/* Show these exports, which end with NULL. */
+static void
+show(const char *first, ...)
+{
+	char *exports[8];
+	const char *why, *which;
+	size_t n = 0;
+	va_list ap;
+
+	va_start(ap, first);
+	for (exports[n] = (char *)first; exports[n] != NULL;)
+		exports[++n] = va_arg(ap, char *);
+	va_end(ap);
+	buf_free(&attrs);
+	assert_int_equal(attrs_build(&attrs, "1", NULL, exports, n, NULL, 0,
+	    &why, &which), 0);
+	proxies_show(&proxies, buf_slice(&attrs));
+}
+
+/* What the link names now. */
+static const char *
+target(const char *link)
+{
+	static char name[256];
+	ssize_t n = readlink(link, name, sizeof(name) - 1);
+
+	assert_true(n > 0);
+	name[n] = '\0';
+	assert_null(strchr(name, '/'));
+	return name;
+}
+
+static void
+check_proxy(const char *path, const char *socket, const char *function)
+{
+	char *s, *m, *f;
+	struct stat st;
+
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode & 0500, 0500);
+	assert_int_equal(proxy_read(path, &s, &m, &f), 0);
+	assert_string_equal(s, socket);
+	assert_string_equal(m, "calc");
+	assert_string_equal(f, function);
+	free(s);
+	free(m);
+	free(f);
+}
+
+static void
+test_show(void **state)
+{
+	char first[256], line[256];
+	FILE *f;
+
+	(void)state;
+	start("p", "/run/calc.plb");
+	show("pi/1", "pi/2", "log/0:cast", NULL);
+	check_proxy("p/pi", "/run/calc.plb", "pi");
+	check_proxy("p/log", "/run/calc.plb", "log");
+	f = fopen("p/pi", "r");
+	assert_non_null(f);
+	assert_non_null(fgets(line, sizeof(line), f));
+	assert_memory_equal(line, "#!", 2);
+	assert_string_equal(strchr(line, '\n') - 11, "lambda-call\n");
+	fclose(f);
+	strcpy(first, target("p"));
+	/* The same again is nothing new. */
+	show("pi/1", "pi/2", "log/0:cast", NULL);
+	assert_string_equal(target("p"), first);
+	/* Others: the link names another tree, and the old one stays. */
+	show("e/0", NULL);
+	assert_string_not_equal(target("p"), first);
+	check_proxy("p/e", "/run/calc.plb", "e");
+	assert_int_equal(access("p/pi", F_OK), -1);
+	assert_int_equal(access(first, F_OK), 0);
+	proxies_remove(&proxies);
+	assert_int_equal(access(first, F_OK), -1);
+	assert_int_equal(readlink("p", line, sizeof(line)), -1);
+}
+
+/* Names from the network that are none for a file. */
+static void
+test_names(void **state)
+{
+	unsigned char list[256], group[512];
+	struct tlv_writer w;
+	struct attrs a;
+
+	(void)state;
+	memset(&a, 0, sizeof(a));
+	tlv_writer_init(&w, list, sizeof(list));
+	list_put(&w, slice_str("../evil/1"));
+	list_put(&w, slice_str("/tmp/evil/1"));
+	list_put(&w, slice_str(".hidden/1"));
+	list_put(&w, slice_str("two words/1"));
+	list_put(&w, slice_str("two\nlines/1"));
+	list_put(&w, slice_of("a\0b/1", 5));
+	list_put(&w, slice_str("noarity"));
+	list_put(&w, slice_str("good/1"));
+	a.exports = slice_of(list, (size_t)(w.p - list));
+	tlv_writer_init(&w, group, sizeof(group));
+	group_encode(&schema_attrs, &a, &w);
+	start("p", "/s");
+	proxies_show(&proxies, slice_of(group, (size_t)(w.p - group)));
+	check_proxy("p/good", "/s", "good");
+	assert_int_equal(unlink("p/good"), 0);
+	/* So the tree is empty. */
+	assert_int_equal(rmdir(target("p")), 0);
+	proxies_remove(&proxies);
+}
+
+/* Bytes that are no attributes change nothing. */
+static void
+test_bad(void **state)
+{
+	(void)state;
+	start("p", "/s");
+	show("f/0", NULL);
+	proxies_show(&proxies, slice_str("\x02\x01x"));
+	check_proxy("p/f", "/s", "f");
+	proxies_remove(&proxies);
+}
+
+/* A socket and a link that are named from here. */
+static void
+test_relative(void **state)
+{
+	char socket[512];
+
+	(void)state;
+	start("p//", "./s");
+	show("f/0", NULL);
+	snprintf(socket, sizeof(socket), "%s/./s", dir);
+	check_proxy("p/f", socket, "f");
+	proxies_remove(&proxies);
+}
+
+/* Two processes: the one that ends later has the link, and whoever ends first
+ * leaves it alone. */
+static void
+test_taken_over(void **state)
+{
+	struct proxies old;
+
+	(void)state;
+	start("p", "/s");
+	show("f/0", NULL);
+	old = proxies;
+	assert_int_equal(unlink("p"), 0);
+	assert_int_equal(mkdir("other", 0777), 0);
+	assert_int_equal(symlink("other", "p"), 0);
+	proxies_remove(&old);
+	assert_string_equal(target("p"), "other");
+	assert_int_equal(unlink("p"), 0);
+	assert_int_equal(rmdir("other"), 0);
+}
+
+static void
+test_none(void **state)
+{
+	(void)state;
+	start(NULL, "/s");
+	show("f/0", NULL);
+	proxies_remove(&proxies);
+}
+
+/* What dies says so on standard error and exits: the status. */
+static int
+status_of(const char *link, const char *socket)
+{
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		fclose(stderr);
+		start(link, socket);
+		_exit(0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	return WEXITSTATUS(status);
+}
+
+static void
+test_refused(void **state)
+{
+	(void)state;
+	assert_int_equal(mkdir("p", 0777), 0);
+	assert_int_equal(status_of("p", "/s"), EXIT_USAGE);
+	assert_int_equal(rmdir("p"), 0);
+	assert_int_equal(status_of("p", "/s"), 0);
+	assert_int_equal(status_of("p", "/a b"), EXIT_USAGE);
+}
+
+static int
+reads(const char *text)
+{
+	FILE *f = fopen("x", "w");
+	char *s, *m, *fn;
+	int r;
+
+	fputs(text, f);
+	fclose(f);
+	errno = 0;
+	r = proxy_read("x", &s, &m, &fn);
+	if (r == 0) {
+		free(s);
+		free(m);
+		free(fn);
+	}
+	unlink("x");
+	return r;
+}
+
+static void
+test_read(void **state)
+{
+	char *s, *m, *f;
+
+	(void)state;
+	errno = 0;
+	assert_int_equal(proxy_read("nowhere", &s, &m, &f), -1);
+	assert_int_equal(errno, ENOENT);
+	assert_int_equal(proxy_read("/", &s, &m, &f), -1);
+	assert_int_equal(errno, EINVAL);
+	assert_int_equal(reads("#!/x\n/s m f\n"), 0);
+	assert_int_equal(reads(""), -1);
+	assert_int_equal(errno, EINVAL);
+	assert_int_equal(reads("#!/x\n"), -1);
+	assert_int_equal(reads("/s m f\n/s m f\n"), -1);
+	assert_int_equal(reads("#!/x\n/s m\n"), -1);
+	assert_int_equal(reads("#!/x\n/s m f"), -1);
+	assert_int_equal(reads("#!/x\n/s  f\n"), -1);
+	assert_int_equal(reads("#!/x\n m f\n"), -1);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_show), cmocka_unit_test(test_names),
+		cmocka_unit_test(test_bad), cmocka_unit_test(test_relative),
+		cmocka_unit_test(test_taken_over), cmocka_unit_test(test_none),
+		cmocka_unit_test(test_refused), cmocka_unit_test(test_read),
+	};
+
+	return cmocka_run_group_tests(tests, begin, end);
+}

@@ -1,0 +1,64 @@
+#!/bin/sh
+# The house rules that a program can check: every source and header is in the
+# Makefile, includes form no circle, a core reaches nothing but memory, a
+# function's name is defined once, a line has 80 columns and a file 1,000 lines.
+# shellcheck disable=SC2046
+
+cd "$(dirname "$0")/.." || exit 1
+tmp=$(mktemp -d "${TMPDIR:-/tmp}/lambda-tree.XXXXXX") || exit 1
+trap 'rm -rf "$tmp"' EXIT
+trap 'exit 1' HUP INT TERM
+status=0
+
+# broken WHAT: the lines of standard input, if there are any, break a rule
+broken() {
+	sed "s/^/$1: /" >"$tmp/broken"
+	[ ! -s "$tmp/broken" ] || {
+		cat "$tmp/broken"
+		status=1
+	}
+}
+
+tr '\\\t =:' '[\n*]' <Makefile >"$tmp/words"
+for file in *.c t/*.c t/*/*.c; do
+	grep -qx "${file%.c}\(\|\.o\|\.test\|\.shell\|\.bench\)" "$tmp/words" ||
+	    echo "$file"
+done | broken 'the Makefile links it nowhere'
+for file in *.h t/*.h t/*/*.h; do
+	grep -Fqx "$file" "$tmp/words" || echo "$file"
+done | broken 'the Makefile does not list it'
+
+# Each header and the headers that it includes, sorted so that what is included
+# comes first; tsort says where that cannot be done.
+for file in *.h; do
+	echo "$file $file"
+	sed -n "s/^#include \"\(.*\)\"/$file \1/p" "$file"
+done | tsort 2>&1 >"$tmp/order" | broken 'headers include each other'
+
+# What cores need of libc: memory, strings and numbers.
+allowed='calloc free malloc realloc memcmp memcpy memmove memset memchr strchr
+    strrchr strcmp strncmp strlen strdup strtoul strtoull strncpy strcpy
+    snprintf vsnprintf qsort bsearch'
+nm -u cores.a | awk '$1 == "U" { print $2 }' | sort -u >"$tmp/used"
+nm cores.a | awk 'NF == 3 && $2 ~ /[A-Z]/ { print $3 }' | sort -u \
+    >"$tmp/defined"
+echo "$allowed" | tr ' ' '\n' | sort -u | sort -m - "$tmp/defined" | sort -u |
+    comm -23 "$tmp/used" - |
+    grep -v '^_\|^inet_pton$\|^inet_ntop$\|^if_' | broken 'a core calls it'
+
+# A function's name begins a line, and its body the next but few.
+awk '
+FNR == 1 { name = "" }
+/^[a-z_][a-z0-9_]*\(/ { name = $0; sub(/\(.*/, "", name) }
+/^{/ && name != "" && name != "main" {
+	if (name in where)
+		print name " in " where[name] " and " FILENAME
+	where[name] = FILENAME
+}
+/^[{};]/ || /;$/ { name = "" }' *.c | broken 'a function is defined twice'
+
+expand *.c *.h t/*.[ch] t/*/*.[ch] | awk 'length($0) > 80' |
+    broken 'over 80 columns'
+wc -l *.c *.h t/*.[ch] t/*/*.[ch] | awk '$2 != "total" && $1 > 1000' |
+    broken 'over 1,000 lines'
+exit "$status"
