@@ -39,7 +39,8 @@ PROGS =\
 # own, and their tests link nothing else, so the linker sees to it that no core
 # reaches a socket, a clock or the log.
 
-BYTES =		buf.o fenwick.o map.o rng.o scratch.o sha256.o
+BYTES =		buf.o chachapoly.o fenwick.o map.o noise.o rng.o scratch.o sha256.o\
+		x25519.o
 PROTOCOL =	addr.o attrs.o attrs_build.o epmd.o frame.o gossip.o hostport.o\
 		link.o loglimit.o msg.o msg_table.o outbox.o peers.o preauth.o\
 		rendezvous.o report.o tlv.o
@@ -62,8 +63,8 @@ CORES =		$(BYTES) $(PROTOCOL) $(AUTHORITY) $(BROKER) $(EXCHANGE)\
 		$(LISTENER) $(CHANNEL) $(PLB) $(OTHER)
 
 CORES_H =\
-	bigendian.h buf.h chain.h fail.h fenwick.h map.h rng.h scratch.h\
-	sha256.h slice.h\
+	bigendian.h buf.h chachapoly.h chain.h fail.h fenwick.h map.h noise.h\
+	rng.h scratch.h sha256.h slice.h x25519.h\
 	addr.h attrs.h core.h epmd.h escape.h frame.h gossip.h hostport.h\
 	level.h link.h loglimit.h msg.h outbox.h peers.h preauth.h rendezvous.h\
 	report.h tlv.h\
@@ -120,7 +121,7 @@ CORE_TESTS =\
 	t/bootstrap.test t/bootstrap_dns.test t/broker.test t/broker_buy.test\
 	t/broker_sell.test t/buf.test t/call_filter.test t/channel.test\
 	t/channel_end.test t/channel_inflight.test t/channel_pool.test\
-	t/channel_run.test t/credit.test t/discovery.test\
+	t/channel_run.test t/credit.test t/crypto.test t/discovery.test\
 	t/discovery_answer.test t/discovery_contacts.test t/epmd.test\
 	t/exchange.test t/exchange_match.test t/exchange_notice.test\
 	t/fenwick.test t/field.test t/frame.test t/hostport.test t/link.test\
@@ -146,7 +147,7 @@ SCRIPTS =\
 	t/discovery.sh t/examples.sh t/mesh.sh t/split.sh t/runit.sh\
 	t/bootstrap.sh t/upgrade.sh t/joins.sh t/strangers.sh t/sim.sh\
 	t/activation.sh t/broken.sh t/byhand.sh t/call.sh t/canary.sh\
-	t/compete.sh t/credit.sh t/ctl.sh t/deadends.sh t/fills.sh\
+	t/compete.sh t/credit.sh t/crypto.sh t/ctl.sh t/deadends.sh t/fills.sh\
 	t/herd.sh t/hosts.sh t/inetd.sh t/install.sh t/keys.sh t/manpages.sh\
 	t/needs.sh t/pipes.sh t/switch.sh t/twice.sh
 
@@ -210,6 +211,12 @@ $(BENCHES): t/bench/bench.o $(ALL)
 t/activate t/listen t/puppet t/rows t/slot t/stranger: $(ALL)
 t/epmdtalk: t/epmdtalk.o t/talk.o $(ALL)
 	$(CC) $(LDFLAGS) -o $@ t/epmdtalk.o t/talk.o $(ALL) $(LDLIBS)
+
+# Compared with, or watched by, what is not here everywhere: t/crypto.sh.
+t/crypto_peer: t/crypto_peer.o cores.a
+	$(CC) $(LDFLAGS) -o $@ t/crypto_peer.o cores.a $(LDLIBS) -lsodium
+t/crypto_time: t/crypto_time.o cores.a
+	$(CC) $(LDFLAGS) -o $@ t/crypto_time.o cores.a $(LDLIBS)
 
 t/sim: t/sim.o $(VIRTUAL) cores.a
 	$(CC) $(LDFLAGS) -o $@ t/sim.o $(VIRTUAL) cores.a $(LDLIBS)
@@ -397,7 +404,8 @@ uninstall:
 	done
 
 clean:
-	rm -f *.[ao] t/*.[ao] t/*/*.[ao] $(TESTS) $(BENCHES) $(HELPERS) $(PROGS)
+	rm -f *.[ao] t/*.[ao] t/*/*.[ao] $(TESTS) $(BENCHES) $(HELPERS) $(PROGS)\
+	    t/crypto_peer t/crypto_time
 	rm -rf t/log
 
 .PHONY: all bench benches check clean install lint sanitize soak tests\

@@ -11,6 +11,7 @@
 # name		apt-get		apk		dnf		pkg
 table='
 cmocka		libcmocka-dev	cmocka-dev	libcmocka-devel	cmocka
+libsodium	libsodium-dev	libsodium-dev	libsodium-devel	libsodium
 libfuzzer	libclang-rt-dev	compiler-rt	compiler-rt	llvm
 bc		bc		bc		bc		-
 bmake		bmake		bmake		bmake		-
@@ -55,6 +56,13 @@ present() {
 		    >t/log/cmocka.c
 		# shellcheck disable=SC2086
 		${CC:-cc} -o t/log/cmocka t/log/cmocka.c -lcmocka 2>>"$log"
+		;;
+	libsodium)
+		printf '%s\n' '#include <sodium.h>' 'int main(void){return 0;}' \
+		    >t/log/libsodium.c
+		# shellcheck disable=SC2086
+		${CC:-cc} -o t/log/libsodium t/log/libsodium.c -lsodium \
+		    2>>"$log"
 		;;
 	*)
 		PATH=$PATH:/usr/sbin:/sbin command -v "$1" >/dev/null

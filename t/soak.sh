@@ -1,7 +1,8 @@
 #!/bin/sh
 # What takes long: $SOAK_SEEDS new worlds (20,000) on as many processors as
-# there are, a few large worlds, those whose size is looked at, t/plant.sh, and
-# sequences an action longer than `make check' goes through.
+# there are, a few large worlds, those whose size is looked at, t/plant.sh,
+# sequences an action longer than `make check' goes through, and the
+# cryptography of links at length.
 # A world of 10,000 hosts takes about 12 GB of memory and ten minutes;
 # $SOAK_HOSTS is the list of sizes.
 cd "$(dirname "$0")/.." || exit 1
@@ -28,4 +29,11 @@ for hosts in ${SOAK_HOSTS:-1000 10000}; do
 done
 sh t/plant.sh || status=1
 make -s t/credit.test && MODEL_LENGTH=6 t/credit.test || status=1
+# The last of RFC 7748, section 5.2, and a million inputs of each kind.
+CRYPTO_COUNT=1000000 sh t/crypto.sh || status=1
+[ "$(t/crypto_peer -i 1000000)" = "7c3911e0ab2586fd864497297e575e6f3bc601c0\
+883c30df5f4dd2d24f665424" ] || {
+	echo "X25519 iterated a million times is not what RFC 7748 says"
+	status=1
+}
 exit "$status"
