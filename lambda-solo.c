@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "die.h"
+#include "launch.h"
 #include "loop.h"
 #include "net.h"
 #include "run.h"
@@ -114,17 +115,19 @@ pass_listening(int fd)
 static void
 become(char **argv, int in, int listening, int ready)
 {
-	char *path = run_sibling(argv[0]);
+	char *name = run_sibling(argv[0]), *path;
 
-	argv[0] = path; /* where it finds its own siblings */
 	loop_forked();
 	if (dup2(in, STDIN_FILENO) == -1 || dup2(STDERR_FILENO,
 		STDOUT_FILENO) == -1 || dup2(ready, READY_FD) == -1)
 		_exit(EXIT_TEMPORARY);
 	if (listening != -1)
 		pass_listening(listening);
-	execvp(path, argv);
-	fprintf(stderr, "lambda-solo: unable to run %s: %s\n", path,
+	if ((path = launch_find(name)) != NULL) {
+		argv[0] = path; /* where it finds its own siblings */
+		execv(path, argv);
+	}
+	fprintf(stderr, "lambda-solo: unable to run %s: %s\n", name,
 	    strerror(errno));
 	_exit(EXIT_TEMPORARY);
 }
@@ -248,13 +251,15 @@ run(char **argv)
 {
 	struct sigaction sa;
 	int status, error;
+	char *path;
 	pid_t pid;
 
 	if ((pid = fork()) == -1)
 		give_up("fork");
 	if (pid == 0) {
 		loop_forked();
-		execvp(argv[0], argv);
+		if ((path = launch_find(argv[0])) != NULL)
+			execvp(path, argv);
 		error = errno;
 		fprintf(stderr, "lambda-solo: unable to run %s: %s\n", argv[0],
 		    strerror(error));

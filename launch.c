@@ -247,6 +247,8 @@ launch_is_program(const char *path)
 	return 0;
 }
 
+/* EACCES is of a file that was found. A directory that may not be searched has
+ * no program for us, and is passed over as one that is not there. */
 char *
 launch_find(const char *program)
 {
@@ -265,7 +267,7 @@ launch_find(const char *program)
 			return NULL;
 		if (launch_is_program(path))
 			return path;
-		if (errno == EACCES)
+		if (access(path, F_OK) == 0)
 			error = EACCES;
 		free(path);
 		if (dir[len] == '\0')
