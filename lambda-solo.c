@@ -41,15 +41,17 @@ remove_dir(void)
 	DIR *d = opendir(dir);
 	struct dirent *e;
 
-	while (d != NULL && (e = readdir(d)) != NULL) {
+	while (d != NULL && (errno = 0, e = readdir(d)) != NULL) {
 		if (e->d_name[0] == '.')
 			continue;
 		snprintf(path, sizeof(path), "%s/%s", dir, e->d_name);
 		unlink(path);
 	}
+	if (d == NULL || errno != 0 || rmdir(dir) == -1)
+		fprintf(stderr, "lambda-solo: unable to remove %s: %s\n", dir,
+		    strerror(errno));
 	if (d != NULL)
 		closedir(d);
-	rmdir(dir);
 }
 
 static void
