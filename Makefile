@@ -896,7 +896,7 @@ lambda-plb.o: addr.h attrs.h buf.h chain.h conn.h core.h die.h gate.h hub.h\
 	launch.h level.h link.h log.h loop.h map.h msg.h net.h opt.h outbox.h\
 	peers.h plb.h proxies.h rng.h run.h sha256.h slice.h strangers.h tlv.h\
 	want.h
-lambda-solo.o: addr.h die.h loop.h net.h run.h slice.h
+lambda-solo.o: addr.h die.h launch.h loop.h net.h run.h slice.h
 latest.o: addr.h buf.h die.h fail.h latest.h loop.h map.h run.h sink.h\
 	slice.h
 launch.o: die.h launch.h
@@ -1132,9 +1132,9 @@ t/sample.o: msg.h rng.h slice.h t/sample.h tlv.h
 t/sha256.o: sha256.h
 t/shop.o: broker.h buf.h core.h level.h msg.h outbox.h scratch.h slice.h\
 	t/drive.h t/shop.h tlv.h
-t/sim.o: buf.h channel.h core.h frame.h level.h link.h map.h msg.h outbox.h\
-	peers.h rng.h sha256.h slice.h t/virtual/event.h t/virtual/net.h\
-	t/virtual/proc.h t/virtual/sim.h tlv.h
+t/sim.o: bigendian.h buf.h channel.h core.h frame.h level.h link.h map.h\
+	msg.h outbox.h peers.h rng.h sha256.h slice.h t/virtual/event.h\
+	t/virtual/net.h t/virtual/proc.h t/virtual/sim.h tlv.h
 t/sink.o: buf.h loop.h sink.h slice.h t/turns.h
 t/stall.o: buf.h core.h level.h listener.h msg.h outbox.h slice.h t/stall.h\
 	tlv.h
@@ -1202,10 +1202,11 @@ t/virtual/ledger.o: attrs.h buf.h chain.h channel.h class.h core.h exchange.h\
 	market.h msg.h outbox.h peers.h pick.h plb.h plb_core.h queue.h requests.h\
 	reserve.h rng.h sha256.h slice.h t/virtual/census.h t/virtual/event.h\
 	t/virtual/net.h t/virtual/proc.h t/virtual/sim.h tlv.h
-t/virtual/load.o: buf.h channel.h core.h frame.h level.h link.h map.h msg.h\
-	outbox.h peers.h plb.h rng.h sha256.h slice.h t/virtual/event.h\
+t/virtual/load.o: bigendian.h buf.h channel.h core.h frame.h level.h link.h\
+	map.h msg.h outbox.h peers.h plb.h rng.h sha256.h slice.h t/virtual/event.h\
 	t/virtual/net.h t/virtual/proc.h t/virtual/sim.h tlv.h
-t/virtual/net.o: buf.h map.h rng.h slice.h t/virtual/event.h t/virtual/net.h
+t/virtual/net.o: bigendian.h buf.h map.h rng.h slice.h t/virtual/event.h\
+	t/virtual/net.h
 t/virtual/placing.o: authority.h authority_state.h buf.h chain.h channel.h\
 	core.h exchange.h frame.h gossip.h level.h link.h map.h msg.h outbox.h\
 	peers.h rendezvous.h rng.h scratch.h sha256.h slice.h t/virtual/event.h\
