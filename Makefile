@@ -297,7 +297,7 @@ lambda-solo: $(SOLO)
 
 # Tests: each links what it names and nothing else.
 
-T_ACCEPTOR =	t/acceptor.o t/turns.o acceptor.o addr.o die.o log.o loop.o\
+T_ACCEPTOR =	t/acceptor.o t/still.o t/turns.o acceptor.o addr.o die.o log.o loop.o\
 		loop_timer.o loop_watch.o net.o signals.o
 T_ATTRS =	t/attrs.o attrs.o attrs_build.o msg.o msg_table.o tlv.o buf.o
 T_BUF =		t/buf.o buf.o
@@ -342,7 +342,7 @@ T_CHANNEL_RUN =	t/channel_run.o $(F_CHANNEL)
 T_CREDIT =	t/credit.o t/action.o t/asked.o t/calm.o t/dealer.o t/hands.o\
 		t/house.o t/street.o t/tally.o $(C_CHANNEL) $(C_LISTENER) $(X_PLB) map.o
 T_CREW =	t/crew.o crew.o
-T_DISCOVERY_IO =	t/discovery_io.o t/turns.o acceptor.o discovery_io.o\
+T_DISCOVERY_IO =	t/discovery_io.o t/still.o t/turns.o acceptor.o discovery_io.o\
 		$(C_DISCOVERY) outbox.o msg.o msg_table.o tlv.o addr.o buf.o\
 		conn.o die.o log.o loop.o loop_timer.o loop_watch.o map.o\
 		net.o signals.o
@@ -373,7 +373,7 @@ T_BROKER_SELL =	t/broker_sell.o $(F_BROKER)
 T_DNS =		t/dns.o dns.o rng.o
 T_RESOLVCONF =	t/resolvconf.o resolvconf.o addr.o
 T_HOSTPORT =	t/hostport.o hostport.o
-T_HUB =		t/hub.o $(PROTO) $(IO)
+T_HUB =		t/hub.o t/still.o t/turns.o $(PROTO) $(IO)
 T_LATEST =	t/latest.o latest.o sink.o buf.o map.o run.o addr.o die.o\
 		log.o net.o loop.o loop_timer.o loop_watch.o signals.o
 T_LINES =	t/lines.o lines.o addr.o die.o log.o loop.o loop_timer.o\
@@ -434,7 +434,7 @@ T_REPORT =	t/report.o buf.o msg.o msg_table.o outbox.o report.o scratch.o\
 		tlv.o
 T_REQUESTS =	t/requests.o requests.o msg.o msg_table.o tlv.o
 B_PLB =		t/bench/plb.o $(X_PLB)
-T_TRIAL =	t/trial.o t/turns.o trial.o worker.o launch.o buf.o die.o\
+T_TRIAL =	t/trial.o t/still.o t/turns.o trial.o worker.o launch.o buf.o die.o\
 		loop.o loop_timer.o loop_watch.o signals.o
 T_WORKER =	t/worker.o worker.o launch.o buf.o die.o loop.o loop_timer.o\
 		loop_watch.o signals.o
@@ -980,7 +980,7 @@ workers.o: addr.h args.h buf.h chain.h channel.h conn.h core.h die.h frame.h\
 	gate.h hub.h launch.h level.h link.h log.h loop.h map.h msg.h outbox.h\
 	peers.h rng.h roll.h run.h sha256.h slice.h strangers.h tlv.h worker.h\
 	workers.h
-t/acceptor.o: acceptor.h addr.h loop.h net.h slice.h t/turns.h
+t/acceptor.o: acceptor.h addr.h loop.h net.h slice.h t/still.h t/turns.h
 t/action.o: buf.h channel.h core.h frame.h level.h listener.h msg.h outbox.h\
 	plb.h slice.h t/action.h t/asked.h t/check.h t/dealer.h t/hands.h t/house.h\
 	t/street.h t/tally.h tlv.h
@@ -1033,7 +1033,7 @@ t/discovery_answer.o: buf.h contacts.h discovery.h epmd.h level.h log.h map.h\
 	msg.h outbox.h registry.h slice.h t/directory.h tlv.h
 t/discovery_io.o: acceptor.h addr.h buf.h conn.h contacts.h discovery.h\
 	discovery_io.h epmd.h level.h log.h loop.h map.h msg.h net.h outbox.h\
-	registry.h slice.h t/turns.h tlv.h
+	registry.h slice.h t/still.h t/turns.h tlv.h
 t/dns.o: dns.h rng.h slice.h
 t/drive.o: buf.h core.h level.h msg.h outbox.h slice.h t/drive.h tlv.h
 t/ends.o: buf.h link.h msg.h sha256.h slice.h t/ends.h tlv.h
@@ -1060,7 +1060,7 @@ t/house.o: buf.h channel.h core.h frame.h level.h listener.h msg.h outbox.h\
 	plb.h slice.h t/check.h t/house.h t/tally.h tlv.h
 t/hub.o: addr.h buf.h chain.h conn.h core.h die.h gate.h hub.h level.h link.h\
 	loop.h map.h msg.h net.h outbox.h peers.h rng.h run.h sha256.h slice.h\
-	strangers.h tlv.h
+	strangers.h t/still.h t/turns.h tlv.h
 t/latest.o: buf.h latest.h loop.h map.h sink.h slice.h
 t/launch.o: launch.h
 t/lines.o: addr.h lines.h loop.h slice.h
@@ -1138,6 +1138,7 @@ t/sim.o: bigendian.h buf.h channel.h core.h frame.h level.h link.h map.h\
 t/sink.o: buf.h loop.h sink.h slice.h t/turns.h
 t/stall.o: buf.h core.h level.h listener.h msg.h outbox.h slice.h t/stall.h\
 	tlv.h
+t/still.o: loop.h t/still.h t/turns.h
 t/stranger.o: addr.h die.h level.h log.h msg.h net.h slice.h tlv.h
 t/strangers.o: slice.h strangers.h
 t/street.o: buf.h channel.h core.h frame.h level.h listener.h msg.h outbox.h\
@@ -1147,8 +1148,8 @@ t/talk.o: addr.h buf.h epmd.h slice.h t/talk.h
 t/tally.o: buf.h channel.h core.h frame.h level.h msg.h outbox.h slice.h\
 	t/asked.h t/check.h t/tally.h tlv.h
 t/tlv.o: slice.h tlv.h
-t/trial.o: launch.h loop.h t/turns.h trial.h
-t/turns.o: loop.h t/turns.h
+t/trial.o: launch.h loop.h t/still.h t/turns.h trial.h
+t/turns.o: loop.h loop_state.h t/hang.h t/turns.h
 t/wire.o: msg.h slice.h t/golden.h t/hex.h t/sample.h tlv.h
 t/worker.o: buf.h launch.h loop.h msg.h slice.h tlv.h worker.h
 t/world.o: attrs.h buf.h core.h exchange.h level.h msg.h outbox.h slice.h\
