@@ -436,7 +436,7 @@ T_REQUESTS =	t/requests.o requests.o msg.o msg_table.o tlv.o
 B_PLB =		t/bench/plb.o $(X_PLB)
 T_TRIAL =	t/trial.o t/still.o t/turns.o trial.o worker.o launch.o buf.o die.o\
 		loop.o loop_timer.o loop_watch.o signals.o
-T_WORKER =	t/worker.o worker.o launch.o buf.o die.o loop.o loop_timer.o\
+T_WORKER =	t/worker.o t/still.o t/turns.o worker.o launch.o buf.o die.o loop.o loop_timer.o\
 		loop_watch.o signals.o
 
 t/acceptor.test: $(T_ACCEPTOR)
@@ -1151,7 +1151,8 @@ t/tlv.o: slice.h tlv.h
 t/trial.o: launch.h loop.h t/still.h t/turns.h trial.h
 t/turns.o: loop.h loop_state.h t/hang.h t/turns.h
 t/wire.o: msg.h slice.h t/golden.h t/hex.h t/sample.h tlv.h
-t/worker.o: buf.h launch.h loop.h msg.h slice.h tlv.h worker.h
+t/worker.o: buf.h launch.h loop.h msg.h slice.h t/still.h t/turns.h tlv.h\
+	worker.h
 t/world.o: attrs.h buf.h core.h exchange.h level.h msg.h outbox.h slice.h\
 	t/world.h tlv.h
 t/bench/bench.o: t/bench/bench.h

@@ -216,7 +216,7 @@ test_held(void **state)
 static void
 test_group(void **state)
 {
-	char *argv[] = { "sleep", "30", NULL };
+	char *argv[] = { "sleep", "600", NULL };
 	char **env = launch_environ(LAUNCH_OWN, NULL);
 	struct launch l;
 	pid_t pid;
