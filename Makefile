@@ -183,6 +183,7 @@ BENCHES =\
 	t/bench/links.bench\
 	t/bench/load.bench\
 	t/bench/loop.bench\
+	t/bench/machine.bench\
 	t/bench/plb.bench\
 	t/bench/regain.bench\
 	t/bench/relay.bench\
@@ -639,6 +640,7 @@ B_REGAIN =	t/bench/regain.o t/bench/bench.o launch.o $(C_PLB) $(PROTO)\
 		$(IO)
 B_RELAY =	t/bench/relay.o t/bench/bench.o
 B_SAMPLER =	t/bench/sampler.o t/bench/bench.o fenwick.o rng.o
+B_MACHINE =	t/bench/machine.o t/bench/bench.o
 B_SPAWN =	t/bench/spawn.o t/bench/bench.o
 
 t/bench/codec.bench: $(B_CODEC)
@@ -657,6 +659,8 @@ t/bench/relay.bench: $(B_RELAY)
 	$(LINK) $(B_RELAY)
 t/bench/sampler.bench: $(B_SAMPLER)
 	$(LINK) $(B_SAMPLER)
+t/bench/machine.bench: $(B_MACHINE)
+	$(LINK) $(B_MACHINE)
 t/bench/spawn.bench: $(B_SPAWN)
 	$(LINK) $(B_SPAWN)
 
@@ -1081,8 +1085,8 @@ t/match.o: attrs.h buf.h core.h exchange.h level.h msg.h outbox.h slice.h\
 t/model.o: buf.h core.h exchange.h level.h msg.h outbox.h rng.h slice.h\
 	t/world.h tlv.h
 t/msg.o: msg.h slice.h t/sample.h tlv.h
-t/net.o: addr.h net.h slice.h
-t/net_start.o: addr.h net.h slice.h
+t/net.o: addr.h net.h slice.h t/hang.h
+t/net_start.o: addr.h net.h slice.h t/hang.h
 t/notice.o: attrs.h buf.h core.h exchange.h level.h msg.h outbox.h slice.h\
 	t/floor.h tlv.h
 t/offer.o: attrs.h buf.h launch.h msg.h offer.h program_file.h slice.h tlv.h
@@ -1126,7 +1130,7 @@ t/roll.o: roll.h
 t/rows.o: addr.h broker.h buf.h chain.h channel.h conn.h core.h exchange.h\
 	frame.h gate.h hub.h level.h link.h loop.h map.h msg.h outbox.h peers.h\
 	plb.h rng.h run.h running.h sha256.h slice.h strangers.h tlv.h
-t/run.o: addr.h run.h slice.h
+t/run.o: addr.h run.h slice.h t/hang.h
 t/running.o: running.h
 t/sample.o: msg.h rng.h slice.h t/sample.h tlv.h
 t/sha256.o: sha256.h
@@ -1167,6 +1171,7 @@ t/bench/load.o: addr.h buf.h chain.h conn.h core.h die.h gate.h hub.h\
 	launch.h level.h link.h loop.h map.h msg.h outbox.h peers.h plb.h rng.h\
 	run.h sha256.h slice.h strangers.h t/bench/bench.h tlv.h
 t/bench/loop.o: addr.h buf.h conn.h die.h loop.h net.h slice.h
+t/bench/machine.o: t/bench/bench.h
 t/bench/plb.o: attrs.h buf.h core.h level.h msg.h outbox.h plb.h slice.h\
 	tlv.h
 t/bench/regain.o: addr.h buf.h chain.h conn.h core.h die.h gate.h hub.h\

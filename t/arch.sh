@@ -4,7 +4,6 @@
 # unit tests pass, and one seed of the simulator sends the same as here: its
 # digest is compared after $ARCH_WORLDS worlds (100) from $SIM_SEED on (1). What
 # the processor of this machine does not run, qemu does.
-# shellcheck source=t/lib.sh
 . "$(dirname "$0")/lib.sh"
 need i686-linux-gnu-gcc s390x-linux-gnu-gcc qemu-i386 qemu-s390x
 seed=${SIM_SEED:-1}
@@ -47,8 +46,7 @@ other() {
 		fail "$1: it does not build"
 	}
 	cd "$tmp/$1" || exit 1
-	under= factor=1
-	# shellcheck disable=SC2046
+	under='' factor=1
 	if ! ./t/rng.test >/dev/null 2>&1; then
 		under=$2 factor=10
 		# qemu makes a fork() of posix_spawn(), which then says neither
@@ -60,8 +58,10 @@ other() {
 	    sh t/check.sh t/*.test || fail "$1: see above"
 	# Times that 32 bits do not hold.
 	touch -t 204001010000 t/fuzz/corpus/msg/*
+	# shellcheck disable=SC2086
 	$under ./t/fuzz_msg.test t/fuzz/corpus/msg ||
 	    fail "$1: files of the year 2040 are not read"
+	# shellcheck disable=SC2086
 	there=$(digest $under ./t/sim) || fail "$1: $there"
 	[ "$here" = "$there" ] ||
 	    fail "$1: $there; $here here: look for what the host's order or" \
