@@ -70,7 +70,9 @@ test_passes(void **state)
 	    dir);
 	try(script);
 	snprintf(script, sizeof(script), "%s/up", dir);
-	UNTIL(access(script, F_OK) == 0);
+	UNTIL(access(script, F_OK) == 0 || verdicts > 0);
+	/* It would have ended by then. */
+	assert_int_equal(system("sh -c :; sh -c :; sh -c :; sh -c :"), 0);
 	still_pass(TRIAL_MS - 1);
 	assert_int_equal(verdicts, 0);
 	assert_int_equal(access(script, F_OK), 0);
