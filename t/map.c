@@ -214,8 +214,8 @@ test_keys_are_bytes(void **state)
 	map_free(&m);
 }
 
-/* Replacing takes no room, and what deleting leaves is taken up again: the table
- * does not grow beyond twice what its keys need. */
+/* Replacing takes no room, and what deleting leaves is taken up again: the
+ * table does not grow beyond twice what its keys need. */
 static void
 test_does_not_grow(void **state)
 {

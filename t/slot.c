@@ -66,8 +66,8 @@ over(void)
 }
 
 /* The slot taken, from a place of this process's own on. -1: too many run at
- * once. One process at a time looks for a slot, so that none is taken meanwhile:
- * where each was found taken, all were when it began to look. */
+ * once. One process at a time looks for a slot, so that none is taken
+ * meanwhile: where each was found taken, all were when it began to look. */
 static long
 enter(void)
 {
