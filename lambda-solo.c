@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "die.h"
+#include "program.h"
 #include "loop.h"
 #include "net.h"
 #include "env.h"
@@ -40,15 +41,17 @@ remove_dir(void)
 	DIR *d = opendir(dir);
 	struct dirent *e;
 
-	while (d != NULL && (e = readdir(d)) != NULL) {
+	while (d != NULL && (errno = 0, e = readdir(d)) != NULL) {
 		if (e->d_name[0] == '.')
 			continue;
 		snprintf(path, sizeof(path), "%s/%s", dir, e->d_name);
 		unlink(path);
 	}
+	if (d == NULL || errno != 0 || rmdir(dir) == -1)
+		fprintf(stderr, "lambda-solo: unable to remove %s: %s\n", dir,
+		    strerror(errno));
 	if (d != NULL)
 		closedir(d);
-	rmdir(dir);
 }
 
 static void
@@ -114,17 +117,19 @@ pass_listening(int fd)
 static void
 become(char **argv, int in, int listening, int ready)
 {
-	char *path = env_sibling(argv[0]);
+	char *name = env_sibling(argv[0]), *path;
 
-	argv[0] = path; /* where it finds its own siblings */
 	loop_forked();
 	if (dup2(in, STDIN_FILENO) == -1 || dup2(STDERR_FILENO,
 		STDOUT_FILENO) == -1 || dup2(ready, READY_FD) == -1)
 		_exit(EXIT_TEMPORARY);
 	if (listening != -1)
 		pass_listening(listening);
-	execvp(path, argv);
-	fprintf(stderr, "lambda-solo: unable to run %s: %s\n", path,
+	if ((path = program_find(name)) != NULL) {
+		argv[0] = path; /* where it finds its own siblings */
+		execv(path, argv);
+	}
+	fprintf(stderr, "lambda-solo: unable to run %s: %s\n", name,
 	    strerror(errno));
 	_exit(EXIT_TEMPORARY);
 }
@@ -248,13 +253,15 @@ run(char **argv)
 {
 	struct sigaction sa;
 	int status, error;
+	char *path;
 	pid_t pid;
 
 	if ((pid = fork()) == -1)
 		give_up("fork");
 	if (pid == 0) {
 		loop_forked();
-		execvp(argv[0], argv);
+		if ((path = program_find(argv[0])) != NULL)
+			execvp(path, argv);
 		error = errno;
 		fprintf(stderr, "lambda-solo: unable to run %s: %s\n", argv[0],
 		    strerror(error));

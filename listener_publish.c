@@ -37,12 +37,14 @@ digest_file(int fd, unsigned char digest[SHA256_SIZE])
 static void
 say_missing(const char *program, char *why, size_t size)
 {
-	if (errno == EACCES)
-		snprintf(why, size, "%s is not executable: chmod +x it, or "
-		    "give another program", program);
-	else if (strchr(program, '/') != NULL)
+	int error = errno;
+
+	if (strchr(program, '/') != NULL && access(program, F_OK) == -1)
 		snprintf(why, size, "unable to find %s: %s", program,
 		    strerror(errno));
+	else if (error == EACCES)
+		snprintf(why, size, "%s is not executable: chmod +x it, or "
+		    "give another program", program);
 	else
 		snprintf(why, size, "unable to find %s on PATH: give the path "
 		    "of an executable file", program);

@@ -5,12 +5,12 @@
 #include "fail.h"
 #include "map.h"
 
-#define MAP_FIRST 8 /* slots of the first table */
+#define MAP_FIRST 8 /* slots of the first table; a power of two */
 
-struct map_slot {
+struct map_entry {
 	uint64_t hash;
 	struct slice key;
-	void *value; /* NULL: the slot is free */
+	void *value; /* NULL: it has been deleted */
 };
 
 static uint64_t
@@ -84,128 +84,155 @@ map_hash(uint64_t seed, struct slice key)
 void
 map_init(struct map *m, uint64_t seed)
 {
+	m->entries = NULL;
 	m->slots = NULL;
-	m->cap = m->n = 0;
+	m->used = m->n = m->cap = 0;
 	m->seed = seed;
 }
 
 void
 map_free(struct map *m)
 {
+	free(m->entries);
 	free(m->slots);
 	map_init(m, m->seed);
 }
 
 /* The key's slot, or the free one where it belongs. There always is one. */
 static size_t
-find(const struct map *m, uint64_t hash, struct slice key)
+map_find(const struct map *m, uint64_t hash, struct slice key)
 {
-	const struct map_slot *s;
+	const struct map_entry *e;
 	size_t i;
 
-	for (i = hash & (m->cap - 1);; i = (i + 1) & (m->cap - 1)) {
-		s = &m->slots[i];
-		if (s->value == NULL)
-			return i;
-		if (s->hash == hash && slice_equal(s->key, key))
-			return i;
+	for (i = hash & (m->cap - 1); m->slots[i] != 0;
+	    i = (i + 1) & (m->cap - 1)) {
+		e = &m->entries[m->slots[i] - 1];
+		if (e->hash == hash && slice_equal(e->key, key))
+			break;
 	}
+	return i;
+}
+
+static struct map_entry *
+map_at(const struct map *m, size_t slot)
+{
+	return m->slots[slot] == 0 ? NULL : &m->entries[m->slots[slot] - 1];
 }
 
 void *
 map_get(const struct map *m, struct slice key)
 {
+	const struct map_entry *e;
+
 	if (m->n == 0)
 		return NULL;
-	return m->slots[find(m, map_hash(m->seed, key), key)].value;
+	e = map_at(m, map_find(m, map_hash(m->seed, key), key));
+	return e == NULL ? NULL : e->value;
 }
 
-static int
-grow(struct map *m)
+/* How many entries there is room for: the slots are three quarters full. */
+static size_t
+map_room(const struct map *m)
 {
-	struct map old;
-	struct map_slot *s;
-	size_t i;
+	return m->cap - m->cap / 4;
+}
 
-	old = *m;
-	m->cap = old.cap > 0 ? 2 * old.cap : MAP_FIRST;
-	m->slots = NULL;
-	if (m->cap <= (size_t)-1 / 2 / sizeof(*s))
-		m->slots = calloc(m->cap, sizeof(*s));
-	if (m->slots == NULL) {
-		*m = old;
+static void
+map_append(struct map *m, size_t slot, const struct map_entry *e)
+{
+	m->entries[m->used] = *e;
+	m->slots[slot] = (uint32_t)++m->used;
+	m->n++;
+}
+
+/* Make room for one more: in a table of twice the size, or of the same where
+ * no less than half of the entries have been deleted. */
+static int
+map_grow(struct map *m)
+{
+	struct map grown;
+	const struct map_entry *e;
+
+	map_init(&grown, m->seed);
+	grown.cap = m->cap == 0 ? MAP_FIRST :
+	    m->n <= map_room(m) / 2 ? m->cap : 2 * m->cap;
+	if (grown.cap > UINT32_MAX / 2 ||
+	    grown.cap > SIZE_MAX / sizeof(*grown.entries))
+		return fail(ENOMEM);
+	grown.entries = malloc(map_room(&grown) * sizeof(*grown.entries));
+	grown.slots = calloc(grown.cap, sizeof(*grown.slots));
+	if (grown.entries == NULL || grown.slots == NULL) {
+		map_free(&grown);
 		return fail(ENOMEM);
 	}
-	for (i = 0; i < m->cap; i++)
-		m->slots[i].value = NULL;
-	for (i = 0; i < old.cap; i++) {
-		s = &old.slots[i];
-		if (s->value != NULL)
-			m->slots[find(m, s->hash, s->key)] = *s;
-	}
-	free(old.slots);
+	for (e = m->entries; e != m->entries + m->used; e++)
+		if (e->value != NULL)
+			map_append(&grown, map_find(&grown, e->hash, e->key),
+			    e);
+	map_free(m);
+	*m = grown;
 	return 0;
 }
 
 int
 map_put(struct map *m, struct slice key, void *value)
 {
-	struct map_slot *s;
-	uint64_t hash;
+	struct map_entry e, *old;
 
 	assert(value != NULL);
-	hash = map_hash(m->seed, key);
-	s = m->cap > 0 ? &m->slots[find(m, hash, key)] : NULL;
-	if (s == NULL || s->value == NULL) {
-		/* At most three quarters full. */
-		if (m->n >= m->cap - m->cap / 4) {
-			if (grow(m) == -1)
-				return -1;
-			s = &m->slots[find(m, hash, key)];
-		}
-		m->n++;
+	e.hash = map_hash(m->seed, key);
+	e.key = key;
+	e.value = value;
+	old = m->n == 0 ? NULL : map_at(m, map_find(m, e.hash, key));
+	if (old != NULL) {
+		*old = e;
+		return 0;
 	}
-	s->hash = hash;
-	s->key = key;
-	s->value = value;
+	if (m->used == map_room(m) && map_grow(m) == -1)
+		return -1;
+	map_append(m, map_find(m, e.hash, key), &e);
 	return 0;
 }
 
 /*
- * Close the gap at i: each entry behind it, up to the next free slot, moves
+ * Close the gap at slot i: each one after it, up to the next free one, moves
  * there unless that would put it before the slot where its search begins.
  */
 static void
-close_gap(struct map *m, size_t i)
+map_close_gap(struct map *m, size_t i)
 {
 	size_t j, mask, home;
 
 	mask = m->cap - 1;
-	for (j = (i + 1) & mask; m->slots[j].value != NULL;
-	    j = (j + 1) & mask) {
-		home = m->slots[j].hash & mask;
+	for (j = (i + 1) & mask; m->slots[j] != 0; j = (j + 1) & mask) {
+		home = m->entries[m->slots[j] - 1].hash & mask;
 		if (((j - home) & mask) < ((j - i) & mask))
 			continue;
 		m->slots[i] = m->slots[j];
 		i = j;
 	}
-	m->slots[i].value = NULL;
+	m->slots[i] = 0;
 }
 
 void *
 map_del(struct map *m, struct slice key)
 {
+	struct map_entry *e;
 	void *value;
 	size_t i;
 
 	if (m->n == 0)
 		return NULL;
-	i = find(m, map_hash(m->seed, key), key);
-	value = m->slots[i].value;
-	if (value == NULL)
+	i = map_find(m, map_hash(m->seed, key), key);
+	if ((e = map_at(m, i)) == NULL)
 		return NULL;
-	close_gap(m, i);
+	value = e->value;
+	e->value = NULL;
+	map_close_gap(m, i);
 	m->n--;
+	while (m->used > 0 && m->entries[m->used - 1].value == NULL)
+		m->used--;
 	return value;
 }
 
@@ -214,8 +241,8 @@ map_next(const struct map *m, size_t *pos)
 {
 	void *value;
 
-	while (*pos < m->cap) {
-		value = m->slots[(*pos)++].value;
+	while (*pos < m->used) {
+		value = m->entries[(*pos)++].value;
 		if (value != NULL)
 			return value;
 	}

@@ -39,16 +39,18 @@ remove_tree(const char *tree)
 	struct dirent *e;
 	char *path;
 
-	while (d != NULL && (e = readdir(d)) != NULL) {
+	while (d != NULL && (errno = 0, e = readdir(d)) != NULL) {
 		if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
 			continue;
 		path = text("%s/%s", tree, e->d_name, 0);
 		unlink(path);
 		free(path);
 	}
+	if ((d == NULL || errno != 0 || rmdir(tree) == -1) && errno != ENOENT)
+		log_error("unable to remove the proxies %s: %s", tree,
+		    strerror(errno));
 	if (d != NULL)
 		closedir(d);
-	rmdir(tree);
 	errno = error;
 }
 
@@ -83,7 +85,7 @@ sweep(const struct proxies *p)
 
 	dir[base - p->link] = '\0';
 	d = opendir(dir[0] == '\0' ? "." : dir);
-	while (d != NULL && (e = readdir(d)) != NULL) {
+	while (d != NULL && (errno = 0, e = readdir(d)) != NULL) {
 		pid = maker(base, e->d_name);
 		if (pid == 0 || kill(pid, 0) == 0 || errno != ESRCH)
 			continue;
@@ -91,6 +93,9 @@ sweep(const struct proxies *p)
 		remove_tree(path);
 		free(path);
 	}
+	if (d == NULL || errno != 0)
+		log_error("unable to look for proxies that were left in %s: %s",
+		    dir[0] == '\0' ? "." : dir, strerror(errno));
 	if (d != NULL)
 		closedir(d);
 	free(dir);

@@ -247,6 +247,8 @@ program_is_executable(const char *path)
 	return 0;
 }
 
+/* EACCES is of a file that was found. A directory that may not be searched has
+ * no program for us, and is passed over as one that is not there. */
 char *
 program_find(const char *program)
 {
@@ -265,7 +267,7 @@ program_find(const char *program)
 			return NULL;
 		if (program_is_executable(path))
 			return path;
-		if (errno == EACCES)
+		if (access(path, F_OK) == 0)
 			error = EACCES;
 		free(path);
 		if (dir[len] == '\0')

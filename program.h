@@ -60,12 +60,15 @@ char **program_environ(enum program_whom, char *extra);
 char **program_environ_add(char **env, char *extra);
 
 /*
- * The file that execvp() would run; free() it. NULL with ENOENT, EACCES (there
- * is one, but not to be executed) or ENOMEM.
+ * The file that execvp() would run; free() it. NULL with ENOMEM, or, of a bare
+ * name, with ENOENT (none of PATH's directories that may be searched has it) or
+ * EACCES (there is one, but it may not be executed); of a path, with the errno
+ * of program_is_executable().
  */
 char *program_find(const char *program);
 
-/* Is it a regular file that may be executed? 1, or 0 with errno. */
+/* Is it a regular file that may be executed? 1, or 0 with errno: that of
+ * stat(), or EACCES. */
 int program_is_executable(const char *path);
 
 /* A new descriptor (not close-on-exec) for the file of another one, with an

@@ -18,14 +18,16 @@
 #include "discovery_io.h"
 #include "log.h"
 #include "net.h"
-#include "t/turns.h"
+#include "t/still.h"
 
 #define CLIENTS	 40
 #define NODES	 (CLIENTS - DISCOVERY_ROOM) /* as many as register */
 #define CROWD	 200
 #define LOOKUP	 "\0\2za"
 #define NOBODY	 "w\1"
-#define LOOKUPS_MS 900 /* less than DISCOVERY_HURRY_MS */
+/* Time that passes for each, of which all are served before the silent are in
+ * the way. */
+#define EACH_MS	 ((DISCOVERY_HURRY_MS - 1) / CROWD)
 
 static struct discovery *core;
 static struct discovery_io io;
@@ -136,10 +138,10 @@ crowd_is_served(void **state)
 		silent[i] = client(slice_of(NULL, 0), 0);
 	for (i = 0; i < CROWD; i++)
 		fd[i] = lookup();
-	turns_for(LOOKUPS_MS);
 	for (i = 0; i < CROWD; i++) {
-		assert_true(answered(fd[i]));
+		UNTIL(answered(fd[i]));
 		close(fd[i]);
+		still_pass(EACH_MS);
 	}
 	for (i = 0; i < NODES; i++) {
 		assert_false(is_closed(silent[i]));
@@ -160,10 +162,11 @@ silent_ones_make_room(void **state)
 	for (i = 0; i < CLIENTS; i++)
 		silent[i] = client(slice_of(NULL, 0), 0);
 	fd = lookup();
-	turns_for(100);
+	UNTIL(discovery_room(core) == 0);
+	still_pass(DISCOVERY_HURRY_MS - 1);
 	assert_false(is_closed(fd));
 	assert_int_equal(discovery_room(core), 0);
-	assert_idle();
+	still_ms++;
 	UNTIL(answered(fd));
 	close(fd);
 	turn();
@@ -211,9 +214,8 @@ nodes_leave_room(void **state)
 	assert_int_equal(discovery_nodes(core), NODES);
 	for (i = 0; i < CROWD; i++)
 		fd[i] = lookup();
-	turns_for(LOOKUPS_MS);
 	for (i = 0; i < CROWD; i++) {
-		assert_true(answered(fd[i]));
+		UNTIL(answered(fd[i]));
 		close(fd[i]);
 	}
 	close_io();

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "env.h"
+#include "t/hang.h"
 
 #define DIR_FORM "/tmp/lambda-run.XXXXXX"
 #define MAKERS	 8
@@ -27,7 +28,7 @@ static int
 setup(void **state)
 {
 	(void)state;
-	alarm(60); /* what hangs has failed */
+	hang_guard();
 	unsetenv("LAMBDA_RUN");
 	unsetenv("LAMBDA_KEY");
 	unsetenv("LAMBDA_BROKER");

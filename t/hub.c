@@ -7,39 +7,23 @@
 #include <sys/socket.h>
 
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "die.h"
 #include "hub.h"
 #include "net.h"
+#include "t/still.h"
 
-/*
- * The hub on real sockets, and a clock that the test sets: what takes minutes
- * is over in a moment.
- */
+/* The hub on real sockets. */
 
 #define PEERS 100
 
-int clock_gettime(clockid_t, struct timespec *);
-
-static int64_t clock_ms;
-
-int
-clock_gettime(clockid_t id, struct timespec *ts)
-{
-	(void)id;
-	ts->tv_sec = (time_t)(clock_ms / 1000);
-	ts->tv_nsec = (long)(clock_ms % 1000) * 1000000;
-	return 0;
-}
-
 /* A core that counts, and does what the test says. */
 
-static struct loop *loop;
 static struct hub hub;
 static struct outbox out;
 static uint32_t peer; /* the last that came up, while it is up */
@@ -126,9 +110,7 @@ setup(void **state)
 	static struct key key = { (unsigned char *)(uintptr_t)
 	    "0123456789abcdef0123456789abcdef", 32, 0 };
 
-	(void)state;
-	clock_ms = 1000000;
-	loop = loop_new();
+	turns_setup(state);
 	hub_init(&hub, loop, ROLE_CHANNEL, &key);
 	hub.serves = ROLE_CALLER;
 	outbox_init(&out);
@@ -145,38 +127,13 @@ setup(void **state)
 static int
 teardown(void **state)
 {
-	(void)state;
 	dup2(saved, STDERR_FILENO);
 	close(saved);
 	close(log_fd[0]);
 	close(log_fd[1]);
 	hub_free(&hub);
 	outbox_free(&out);
-	loop_free(loop);
-	return 0;
-}
-
-/* Turns. */
-
-static void
-stop(void *arg)
-{
-	(void)arg;
-	loop_stop(loop);
-}
-
-/* Time passes, and all that is due then is done. */
-static void
-pass(int64_t ms)
-{
-	struct timer t = { 0, stop, NULL, 0 };
-	int i;
-
-	clock_ms += ms;
-	for (i = 0; i < 4; i++) {
-		assert_int_equal(loop_timer(loop, &t, clock_ms), 0);
-		loop_run(loop);
-	}
+	return turns_teardown(state);
 }
 
 /* A caller at the other end of a Unix socket. */
@@ -219,12 +176,12 @@ caller_start(struct caller *c)
 	buf_init(&c->out, 4096);
 	assert_true(hub_adopt(&hub, fd[1], fd[1], 0, 0) != 0);
 	assert_int_equal(link_init(&c->link, &c->self, 1, 0, nonce, &c->out,
-	    clock_ms), 0);
+	    still_ms), 0);
 	caller_send(c);
-	pass(0);
+	still_pass(0);
 	n = read(c->fd, hello, sizeof(hello));
 	assert_true(n > 0);
-	assert_int_equal(link_input(&c->link, clock_ms, hello, (size_t)n, &type,
+	assert_int_equal(link_input(&c->link, still_ms, hello, (size_t)n, &type,
 	    &value), n);
 	assert_int_equal(c->link.phase, LINK_UP);
 	assert_true(peer != 0);
@@ -259,7 +216,7 @@ reply(size_t bytes)
 	for (; bytes > sizeof(body); bytes -= sizeof(body))
 		assert_int_equal(outbox_send(&out, peer, &m), 0);
 	hub_deliver(&hub);
-	pass(0);
+	still_pass(0);
 	assert_true(hub_queued(&hub, peer) > 0);
 }
 
@@ -275,10 +232,10 @@ test_deaf(void **state)
 	reply(4 * HUB_HIGH_MARK);
 	for (s = 1; s < HUB_STUCK_MS / 1000; s++) {
 		say_alive(&c);
-		pass(1000);
+		still_pass(1000);
 		assert_int_equal(downs, 0);
 	}
-	pass(1000);
+	still_pass(1000);
 	assert_int_equal(downs, 1);
 	assert_int_equal(hub.used, 0);
 	assert_non_null(strstr(log_said(), "it does not read what it is sent"));
@@ -297,18 +254,18 @@ test_slow(void **state)
 	caller_start(&c);
 	reply(8 * HUB_HIGH_MARK);
 	for (i = 0; i < 10; i++) {
-		pass(HUB_STUCK_MS - 1000);
+		still_pass(HUB_STUCK_MS - 1000);
 		assert_int_equal(downs, 0);
 		assert_true(read(c.fd, bytes, sizeof(bytes)) > 0);
 		while (read(c.fd, bytes, sizeof(bytes)) > 0)
 			;
-		pass(0);
+		still_pass(0);
 	}
 	assert_true(hub_queued(&hub, peer) > HUB_HIGH_MARK);
 	/* Its last bytes taken, it has as long again. */
-	pass(HUB_STUCK_MS - 1);
+	still_pass(HUB_STUCK_MS - 1);
 	assert_int_equal(downs, 0);
-	pass(1);
+	still_pass(1);
 	assert_int_equal(downs, 1);
 	caller_end(&c);
 }
@@ -325,15 +282,15 @@ test_reads_on(void **state)
 	(void)state;
 	caller_start(&c);
 	reply(2 * HUB_HIGH_MARK);
-	pass(HUB_STUCK_MS - 1);
+	still_pass(HUB_STUCK_MS - 1);
 	for (i = 0; i < 1000 && hub_queued(&hub, peer) > 0; i++) {
 		assert_true(read(c.fd, bytes, sizeof(bytes)) > 0);
-		pass(0);
+		still_pass(0);
 	}
 	assert_int_equal(hub_queued(&hub, peer), 0);
-	pass(LINK_DEAD_MS - 1);
+	still_pass(LINK_DEAD_MS - 1);
 	assert_int_equal(downs, 0);
-	pass(1);
+	still_pass(1);
 	assert_int_equal(downs, 1);
 	assert_non_null(strstr(log_said(), "it is silent"));
 	caller_end(&c);
@@ -350,13 +307,13 @@ test_paused(void **state)
 	caller_start(&c);
 	hub_pause(&hub, peer, 1);
 	for (i = 0; i < 20; i++) {
-		pass(LINK_ALIVE_MS);
+		still_pass(LINK_ALIVE_MS);
 		assert_int_equal(downs, 0);
 	}
 	hub_pause(&hub, peer, 0);
-	pass(LINK_DEAD_MS - 1);
+	still_pass(LINK_DEAD_MS - 1);
 	assert_int_equal(downs, 0);
-	pass(1);
+	still_pass(1);
 	assert_int_equal(downs, 1);
 	caller_end(&c);
 }
@@ -375,10 +332,10 @@ test_drain(void **state)
 	    0);
 	hub_deliver(&hub);
 	for (s = 0; s < HUB_STUCK_MS / 1000; s++) {
-		pass(0);
+		still_pass(0);
 		assert_int_equal(downs, 0);
 		say_alive(&c);
-		pass(1000);
+		still_pass(1000);
 	}
 	assert_int_equal(downs, 1);
 	assert_int_equal(hub.used, 0);
@@ -390,14 +347,32 @@ test_drain(void **state)
 static int fds[PEERS];
 
 static void
+connect_one(size_t i, const struct addr *a)
+{
+	uint32_t before = hub.generation;
+
+	assert_true((fds[i] = net_connect(a)) != -1);
+	UNTIL(hub.generation != before);
+	still_pass(1);
+}
+
+static void
 connect_all(const struct addr *a)
 {
 	size_t i;
 
-	for (i = 0; i < PEERS; i++) {
-		assert_true((fds[i] = net_connect(a)) != -1);
-		pass(1);
-	}
+	for (i = 0; i < PEERS; i++)
+		connect_one(i, a);
+}
+
+static void
+assert_closed(int fd)
+{
+	struct pollfd p = { fd, POLLIN, 0 };
+	char byte;
+
+	assert_int_equal(poll(&p, 1, -1), 1);
+	assert_int_equal(read(fd, &byte, 1), 0);
 }
 
 static void
@@ -431,15 +406,15 @@ test_unproven(void **state)
 	listen_on("127.0.0.1:0", &a);
 	connect_all(&a);
 	assert_int_equal(hub.used, HUB_UNPROVEN_HOST);
-	assert_int_equal(read(fds[0], &byte, 1), 0);
-	assert_int_equal(read(fds[PEERS - HUB_UNPROVEN_HOST - 1], &byte, 1), 0);
+	assert_closed(fds[0]);
+	assert_closed(fds[PEERS - HUB_UNPROVEN_HOST - 1]);
 	errno = 0;
 	assert_int_equal(read(fds[PEERS - HUB_UNPROVEN_HOST], &byte, 1), -1);
 	assert_int_equal(errno, EAGAIN);
 	assert_non_null(strstr(log_said(),
 	    "too many have not proven themselves"));
 	/* They are not on the books for ever. */
-	pass(LINK_HANDSHAKE_MS);
+	still_pass(LINK_HANDSHAKE_MS);
 	assert_int_equal(hub.used, 0);
 	assert_int_equal(hub.preauth.n, 0);
 	close_all();
@@ -449,16 +424,18 @@ test_unproven(void **state)
 static void
 test_unix(void **state)
 {
-	char path[64];
+	char dir[] = "/tmp/lambda-hub.XXXXXX", path[64];
 	struct addr a;
 
 	(void)state;
-	snprintf(path, sizeof(path), "/tmp/lambda-hub.%ld", (long)getpid());
+	assert_non_null(mkdtemp(dir));
+	snprintf(path, sizeof(path), "%s/s", dir);
 	listen_on(path, &a);
 	connect_all(&a);
 	assert_int_equal(hub.used, PEERS);
 	close_all();
 	unlink(path);
+	rmdir(dir);
 }
 
 /* Anybody can make them: a line a minute for each host, then the number of the
@@ -473,11 +450,11 @@ test_log(void **state)
 	(void)state;
 	listen_on("127.0.0.1:0", &a);
 	for (i = 0; i < PEERS; i++) {
-		assert_true((fds[i] = net_connect(&a)) != -1);
-		pass(1);
+		connect_one(i, &a);
 		assert_int_equal(send(fds[i], "GET / HTTP/1.0\r\n", 16,
 		    MSG_NOSIGNAL), 16);
-		pass(1);
+		UNTIL(hub.used == 0);
+		still_pass(1);
 	}
 	close_all();
 	text = log_said();
@@ -485,11 +462,11 @@ test_log(void **state)
 	assert_int_equal(count(text, "\n"), 1);
 	hub_stranger(&hub, slice_str("else"), "closed %s", "another");
 	assert_non_null(strstr(log_said(), ": closed another\n"));
-	pass(LOGLIMIT_MS);
+	still_pass(LOGLIMIT_MS);
 	text = log_said();
 	assert_non_null(strstr(text, ": 99 more strangers closed\n"));
 	assert_int_equal(count(text, "\n"), 1);
-	pass(2 * LOGLIMIT_MS);
+	still_pass(2 * LOGLIMIT_MS);
 	assert_string_equal(log_said(), "");
 	hub_stranger(&hub, slice_str("else"), "closed %s", "one");
 	assert_non_null(strstr(log_said(), ": closed one\n"));
@@ -501,9 +478,9 @@ test_hush(void **state)
 {
 	(void)state;
 	hub_hush(&hub);
-	pass(1);
+	still_pass(1);
 	hub_stranger(&hub, slice_str("else"), "closed %s", "one");
-	pass(2 * LOGLIMIT_MS);
+	still_pass(2 * LOGLIMIT_MS);
 	assert_string_equal(log_said(), "");
 }
 
@@ -520,8 +497,10 @@ test_ourselves(void **state)
 	listen_on("127.0.0.1:0", &a);
 	assert_int_equal(hub_dial(&hub, slice_str(addr_print(&a, text)),
 	    DIAL_FOREVER, 0), 0);
-	for (i = 0; i < 100; i++)
-		pass(PEERS_BACKOFF_MAX_MS);
+	for (i = 0; i < 100; i++) {
+		still_pass(PEERS_BACKOFF_MAX_MS);
+		UNTIL(hub.used == 0);
+	}
 	assert_int_equal(ups, 0);
 	assert_true(hub.generation > 2 * 50); /* links, both ends of each */
 	assert_int_equal(count(log_said(), "it is ourselves"), 1);
@@ -540,13 +519,13 @@ test_not_to_be_dialled(void **state)
 	(void)state;
 	for (i = 0; i < PEERS_TARGET_MAX; i++) {
 		snprintf(text, sizeof(text), "/nowhere/%d", i);
-		assert_int_equal(peers_want(&hub.peers, clock_ms + 1000,
+		assert_int_equal(peers_want(&hub.peers, still_ms + 1000,
 		    slice_str(text), DIAL_HOUR, 0), 0);
 	}
 	failures = 0;
 	outbox_act(&out, ACT_DIAL, 78, DIAL_ONCE, slice_str("/nowhere/else"));
 	outbox_act(&out, ACT_DIAL, 0, DIAL_ONCE, slice_str("/nowhere/then"));
-	pass(1);
+	still_pass(1);
 	assert_int_equal(failures, 1);
 	assert_int_equal(failed, 78);
 	assert_int_equal(count(log_said(), "unable to dial /nowhere/then: too "

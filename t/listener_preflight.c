@@ -4,13 +4,15 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
+#include <sys/wait.h>
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "t/turns.h"
+#include "t/still.h"
 #include "listener_preflight.h"
 
 static char **env;
@@ -60,16 +62,25 @@ try(const char *script)
 static void
 test_passes(void **state)
 {
-	char path[] = "/tmp/lambda-trial.XXXXXX", script[128];
+	char dir[] = "/tmp/lambda-trial.XXXXXX", script[128];
 
 	(void)state;
-	close(mkstemp(path));
-	snprintf(script, sizeof(script), "read x; rm %s", path);
+	assert_non_null(mkdtemp(dir));
+	snprintf(script, sizeof(script), "mkdir %s/up; read x; rm -r %s", dir,
+	    dir);
 	try(script);
-	UNTIL(verdicts == 1);
+	snprintf(script, sizeof(script), "%s/up", dir);
+	UNTIL(access(script, F_OK) == 0 || verdicts > 0);
+	/* It would have ended by then. */
+	assert_int_equal(system("sh -c :; sh -c :; sh -c :; sh -c :"), 0);
+	still_pass(TRIAL_MS - 1);
+	assert_int_equal(verdicts, 0);
+	assert_int_equal(access(script, F_OK), 0);
+	still_pass(1);
+	assert_int_equal(verdicts, 1);
 	assert_string_equal(said, "");
-	UNTIL(access(path, F_OK) == -1);
-	turns_for(50);
+	UNTIL(access(dir, F_OK) == -1);
+	assert_idle();
 	assert_int_equal(verdicts, 1);
 }
 
@@ -83,8 +94,17 @@ test_ends(void **state)
 	try("kill -9 $$");
 	UNTIL(verdicts == 2);
 	assert_non_null(strstr(said, "ended at once: killed by signal 9"));
-	turns_for(TRIAL_MS + 50);
+	still_pass(TRIAL_MS);
 	assert_int_equal(verdicts, 2);
+}
+
+static int
+no_child(void)
+{
+	siginfo_t info;
+
+	return waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == -1 &&
+	    errno == ECHILD;
 }
 
 static void
@@ -93,7 +113,8 @@ test_stopped(void **state)
 	(void)state;
 	trial_stop(try("exit 3"));
 	trial_stop(try("cat"));
-	turns_for(TRIAL_MS + 50);
+	UNTIL(no_child());
+	still_pass(TRIAL_MS);
 	assert_int_equal(verdicts, 0);
 }
 

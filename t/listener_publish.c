@@ -111,6 +111,7 @@ test_mode(void **state)
 	unlink(path);
 	assert_int_equal(offer_make(&offer, &m, why, sizeof(why)), -1);
 	assert_non_null(strstr(why, "unable to find"));
+	assert_null(strstr(why, "chmod"));
 }
 
 /* Another file of the same content is another one; the same is the same. */

@@ -44,14 +44,20 @@ struct owner *owner_tcp(int *peer);
 /* One that reads one pipe and writes another. */
 struct owner *owner_pipes(int *to, int *from);
 
+/* A socket that listens, and one that has an address of its own where nobody
+ * listens. */
 int tcp_listen(struct addr *bound);
+int tcp_deaf(struct addr *bound);
+/* Who came, or comes yet. */
+int tcp_accept(int listening);
 void unblock(int fd);
 
 /* Write to the descriptor; queue for writing. */
 void say(int fd, const char *text);
 void tell(struct owner *, const char *text);
 
-/* What the owner has taken in all; what the descriptor has to say. */
+/* What the owner has taken in all; what the descriptor has to say, which is
+ * waited for. */
 void assert_got(const struct owner *, const char *text);
 void assert_hear(int fd, const char *text);
 

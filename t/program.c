@@ -216,7 +216,7 @@ test_held(void **state)
 static void
 test_group(void **state)
 {
-	char *argv[] = { "sleep", "30", NULL };
+	char *argv[] = { "sleep", "600", NULL };
 	char **env = program_environ(PROGRAM_OWN, NULL);
 	struct program_start l;
 	pid_t pid;
@@ -317,6 +317,57 @@ test_find(void **state)
 	rmdir(dir);
 }
 
+/* What program_find() has for an ordinary user, to whom the directory is closed:
+ * 0, or the errno. */
+static int
+find_as_user(const char *program)
+{
+	int status;
+	pid_t pid = fork();
+
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		if (getuid() == 0 && (setgid(65534) == -1 ||
+		    setuid(65534) == -1))
+			_exit(255);
+		_exit(program_find(program) == NULL ? errno : 0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	return WEXITSTATUS(status);
+}
+
+/* A directory that may not be searched is not a program that may not be
+ * executed, and it hides nothing that comes after it. */
+static void
+test_closed(void **state)
+{
+	char dir[] = "/tmp/lambda-launch.XXXXXX", path[256];
+	char file[64];
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	snprintf(file, sizeof(file), "%s/prog", dir);
+	write_script(file, "#!/bin/sh\n");
+	chmod(dir, 0);
+	snprintf(path, sizeof(path), "%s:/bin:/usr/bin", dir);
+	setenv("PATH", path, 1);
+	if (find_as_user("sh") == 255) {
+		chmod(dir, 0700);
+		unlink(file);
+		rmdir(dir);
+		skip();
+	}
+	assert_int_equal(find_as_user("sh"), 0);
+	assert_int_equal(find_as_user("prog"), ENOENT);
+	assert_int_equal(find_as_user(file), EACCES);
+	chmod(dir, 0755);
+	chmod(file, 0600);
+	assert_int_equal(find_as_user("prog"), EACCES);
+	unlink(file);
+	rmdir(dir);
+}
+
 int
 main(void)
 {
@@ -329,6 +380,7 @@ main(void)
 		cmocka_unit_test(test_group),
 		cmocka_unit_test(test_environ),
 		cmocka_unit_test(test_find),
+		cmocka_unit_test(test_closed),
 	};
 
 	program_reserve();

@@ -21,13 +21,17 @@ epmd		erlang-base	erlang		erlang-erts	erlang
 erl		erlang-base	erlang		erlang-erts	erlang
 escript		erlang-base	erlang		erlang-erts	erlang
 envdir		daemontools	daemontools-encore -	daemontools
+i686-linux-gnu-gcc gcc-i686-linux-gnu	-	-		-
 inetd		openbsd-inetd	busybox-extras	-		-
 ip		iproute2	iproute2	iproute		-
 mandoc		mandoc		mandoc		mandoc		-
 musl-gcc	musl-tools	musl-dev	musl-gcc	-
 nc		netcat-openbsd	netcat-openbsd	nmap-ncat	-
 ps		procps		procps		procps-ng	-
+qemu-i386	qemu-user	qemu-i386	qemu-user	qemu
+qemu-s390x	qemu-user	qemu-s390x	qemu-user	qemu
 runsv		runit		runit		-		runit
+s390x-linux-gnu-gcc gcc-s390x-linux-gnu	-	-		-
 s6-svscan	s6		s6		-		s6
 setpriv		util-linux	setpriv		util-linux	-
 shellcheck	shellcheck	shellcheck	ShellCheck	hs-ShellCheck

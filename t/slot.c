@@ -1,7 +1,7 @@
 /*
- * Count what runs at once. There are so many slots, each a byte of a file that
- * is locked by whoever is in it; the system unlocks what is killed. Where none
- * is free too many run at once: that is a line in FILE.over.
+ * Count what runs at once. Each slot is a byte of a file that is locked by
+ * whoever is in it; the system unlocks what is killed. Where none is free too
+ * many run at once: that is a line in FILE.over.
  *
  *	t/slot FILE SLOTS command [argument ...]
  *		run the command, in a slot as long as it runs
@@ -29,10 +29,10 @@ die(const char *what)
 	exit(111);
 }
 
-/* 1: slot i is (F_WRLCK) or is no more (F_UNLCK) this process's; 0: another is
- * in it. */
+/* 1: byte i of the file is (F_WRLCK) or is no longer (F_UNLCK) locked by this
+ * process; 0: by another. wait: until it is. */
 static int
-lock(long i, short type)
+lock(long i, short type, int wait)
 {
 	struct flock l;
 
@@ -41,11 +41,12 @@ lock(long i, short type)
 	l.l_whence = SEEK_SET;
 	l.l_start = (off_t)i;
 	l.l_len = 1;
-	if (fcntl(slots, F_SETLK, &l) != -1)
-		return 1;
-	if (errno != EAGAIN && errno != EACCES)
-		die(file);
-	return 0;
+	while (fcntl(slots, wait ? F_SETLKW : F_SETLK, &l) == -1)
+		if (!wait && (errno == EAGAIN || errno == EACCES))
+			return 0;
+		else if (errno != EINTR)
+			die(file);
+	return 1;
 }
 
 static void
@@ -64,20 +65,22 @@ over(void)
 		die(name);
 }
 
-/* The slot taken, from a place of this process's own on: all are tried but
- * once, so a slot that is taken and left meanwhile may be missed, and is looked
- * for again. -1: too many run at once. */
+/* The slot taken, from a place of this process's own on. -1: too many run at
+ * once. One process at a time looks for a slot, so that none is taken
+ * meanwhile: where each was found taken, all were when it began to look. */
 static long
 enter(void)
 {
-	long i, round, first = (long)getpid() % count;
+	long i, slot = -1, first = (long)getpid() % count;
 
-	for (round = 0; round < 3; round++)
-		for (i = 0; i < count; i++)
-			if (lock((first + i) % count, F_WRLCK))
-				return (first + i) % count;
-	over();
-	return -1;
+	lock(count, F_WRLCK, 1);
+	for (i = 0; i < count && slot == -1; i++)
+		if (lock((first + i) % count, F_WRLCK, 0))
+			slot = (first + i) % count;
+	lock(count, F_UNLCK, 0);
+	if (slot == -1)
+		over();
+	return slot;
 }
 
 static void
@@ -93,7 +96,7 @@ serve(long ms, const char *word)
 		slot = enter();
 		nanosleep(&t, NULL);
 		if (slot != -1)
-			lock(slot, F_UNLCK);
+			lock(slot, F_UNLCK, 0);
 		printf("%ld %s\n", 2 * strtol(line, NULL, 10), word);
 		if (fflush(stdout) == EOF)
 			die("standard output");

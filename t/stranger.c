@@ -11,9 +11,8 @@
  *					closes when it has said something
  *					twice, as one that is restarted then
  *
- * The first two go on for ever: a connection that is closed is made again. The
- * last goes on as long as somebody comes. All say so on standard error once
- * they stand.
+ * The first two and the last go on until they are ended: a connection that is
+ * closed is made again. All say so on standard error once they stand.
  */
 
 #include <sys/socket.h>
@@ -30,8 +29,7 @@
 #include "msg.h"
 #include "net.h"
 
-#define MANY	1000
-#define WAIT_MS 10000
+#define MANY 1000
 
 static struct pollfd fds[MANY];
 
@@ -51,8 +49,8 @@ await(int fd, short events)
 
 	p.fd = fd;
 	p.events = events;
-	if (poll(&p, 1, WAIT_MS) != 1)
-		die(EXIT_TEMPORARY, "nothing in %d ms", WAIT_MS);
+	if (poll(&p, 1, -1) != 1)
+		die_errno(EXIT_TEMPORARY, "unable to wait");
 }
 
 static int

@@ -11,7 +11,7 @@
 
 #include "epmd.h"
 
-#define PACE_MS	    3 /* between the parts of a slow request */
+#define ANSWERS	    3 /* to others, until it has done what came before */
 #define ANSWER_MAX  (1 << 20)
 #define CREATION(s) epmd_alive2(s, &creation)
 
@@ -29,24 +29,39 @@ broken(const char *what)
 
 /* Connections. */
 
-int
-dial(void)
+/* -1 with errno where nobody listens. */
+static int
+try_dial(void)
 {
 	int fd = socket(server.u.sa.sa_family, SOCK_STREAM, 0);
 
-	if (fd == -1 || connect(fd, &server.u.sa, server.len) == -1)
+	if (fd == -1)
+		broken("socket");
+	if (connect(fd, &server.u.sa, server.len) == 0)
+		return fd;
+	close(fd);
+	return -1;
+}
+
+int
+dial(void)
+{
+	int fd = try_dial();
+
+	if (fd == -1)
 		broken("connect");
 	return fd;
 }
 
+/* Is there something to be read, or will there be some time? */
 static int
-readable(int fd, int ms)
+readable(int fd, int wait)
 {
 	struct pollfd p;
 
 	p.fd = fd;
 	p.events = POLLIN;
-	return poll(&p, 1, ms) == 1;
+	return poll(&p, 1, wait ? -1 : 0) == 1;
 }
 
 void
@@ -57,17 +72,59 @@ send_to(int fd, struct slice s)
 		broken("send");
 }
 
-int
-hear(int fd, int ms)
+/* 0 at the end. */
+static int
+hear_some(int fd)
 {
-	ssize_t n;
+	ssize_t n = read(fd, got + ngot, sizeof(got) - ngot);
+
+	if (n <= 0)
+		return 0;
+	ngot += (size_t)n;
+	return 1;
+}
+
+void
+hear(int fd)
+{
+	ngot = 0;
+	while (readable(fd, 1) && hear_some(fd))
+		;
+}
+
+/* Another client asks for something, and is answered. -1: nobody listens any
+ * longer. */
+static int
+ask_aside(void)
+{
+	static const unsigned char names[] = { 0, 1, 'n' };
+	char bytes[512];
+	int fd = try_dial();
+
+	if (fd == -1)
+		return -1;
+	send_to(fd, slice_of(names, sizeof(names)));
+	while (read(fd, bytes, sizeof(bytes)) > 0)
+		;
+	close(fd);
+	return 0;
+}
+
+int
+hear_all(int fd)
+{
+	int answers = 0, alive = 1;
 
 	ngot = 0;
-	while (readable(fd, ms)) {
-		n = read(fd, got + ngot, sizeof(got) - ngot);
-		if (n <= 0)
-			return 1;
-		ngot += (size_t)n;
+	while (answers < ANSWERS) {
+		if (readable(fd, !alive)) {
+			if (!hear_some(fd))
+				return 1;
+			answers = 0;
+		} else {
+			alive = ask_aside() == 0;
+			answers += alive;
+		}
 	}
 	return 0;
 }
@@ -227,10 +284,11 @@ parts(const char *what, struct slice bytes, size_t size)
 	for (at = 0; at < bytes.len; at += n) {
 		n = size == 0 || size > bytes.len - at ? bytes.len - at : size;
 		send_to(fd, slice_of(bytes.p + at, n));
+		/* It has read this part by then. */
 		if (at + n < bytes.len)
-			poll(NULL, 0, PACE_MS);
+			ask_aside();
 	}
-	ended = hear(fd, QUIET_MS);
+	ended = hear_all(fd);
 	print_answer(what, bytes.len > 2 ? bytes.p[2] : 0, ended);
 	close(fd);
 }
@@ -254,18 +312,14 @@ surplus(const char *what, struct slice bytes, size_t size)
 void
 settle(size_t bytes)
 {
-	int fd, i;
+	int fd;
 
-	for (i = 0; i < WAIT_MS / 10; i++) {
+	do {
 		fd = dial();
 		send_to(fd, text('n', ""));
-		hear(fd, WAIT_MS);
+		hear(fd);
 		close(fd);
-		if (ngot == bytes)
-			return;
-		poll(NULL, 0, 10);
-	}
-	printf("the names do not settle at %lu bytes\n", (unsigned long)bytes);
+	} while (ngot != bytes);
 }
 
 int
@@ -275,15 +329,7 @@ stay(const char *name, int highest, uint32_t *creation)
 
 	send_to(fd, node(name, highest));
 	ngot = 0;
-	while (epmd_alive2(answer(), creation) == 0) {
-		ssize_t n;
-
-		if (!readable(fd, WAIT_MS))
-			break;
-		n = read(fd, got + ngot, sizeof(got) - ngot);
-		if (n <= 0)
-			break;
-		ngot += (size_t)n;
-	}
+	while (epmd_alive2(answer(), creation) == 0 && hear_some(fd))
+		;
 	return fd;
 }

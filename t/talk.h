@@ -13,9 +13,6 @@
 #include "addr.h"
 #include "slice.h"
 
-#define QUIET_MS 150   /* no answer so long: none comes */
-#define WAIT_MS	 20000 /* for what has to come */
-
 extern struct addr server;
 /* What the last hear() got. */
 extern unsigned char got[];
@@ -28,8 +25,11 @@ void broken(const char *what);
 /* Connections. */
 int dial(void);
 void send_to(int fd, struct slice s);
-/* Read until the end: 1, or until nothing comes: 0. */
-int hear(int fd, int ms);
+/* Read until the end. */
+void hear(int fd);
+/* Read until the end: 1, or until the server has nothing more to say: 0. It has
+ * done what it was asked before when it answers another client. */
+int hear_all(int fd);
 /* Close with a reset. */
 void reset(int fd);
 
@@ -53,8 +53,8 @@ void one(const char *what, struct slice bytes);
 /* With surplus bytes behind. */
 void surplus(const char *what, struct slice bytes, size_t size);
 
-/* Ask for the names until the answer has so many bytes, so that what was closed
- * is known to be gone; without nodes it has 4. */
+/* Ask for the names until the answer has that many bytes, so that what was
+ * closed is known to be gone; without nodes it has 4. */
 void settle(size_t bytes);
 /* Register, and stay: the descriptor. The creation stays as it was where there
  * is no answer. */

@@ -4,34 +4,25 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
+#include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "loop_state.h"
+#include "t/hang.h"
 #include "t/turns.h"
 
-#define GUARD_MS 60000
-#define IDLE_MS	 200
-#define TRIES	 10 /* windows in one of which nothing happens */
+#define QUIET 16     /* turns in a row that find nothing to do */
+#define SPIN  100000 /* turns after which it never comes to that */
 
 struct loop *loop;
-
-static struct timer guard;
-
-static void
-on_guard(void *arg)
-{
-	(void)arg;
-	fail_msg("still waiting after %d ms", GUARD_MS);
-}
 
 int
 turns_setup(void **state)
 {
 	(void)state;
+	hang_guard();
 	loop = loop_new();
-	memset(&guard, 0, sizeof(guard));
-	guard.fn = on_guard;
-	return loop_timer(loop, &guard, loop_now(loop) + GUARD_MS);
+	return 0;
 }
 
 int
@@ -43,38 +34,47 @@ turns_teardown(void **state)
 }
 
 static void
-stop(void *arg)
+on_turned(void *arg)
 {
 	(void)arg;
 	loop_stop(loop);
 }
 
 void
-turns_for(int64_t ms)
+turn(void)
 {
-	struct timer t = { 0, stop, NULL, 0 };
+	struct timer t = { 0, on_turned, NULL, 0 };
 
-	assert_int_equal(loop_timer(loop, &t, loop_now(loop) + ms), 0);
+	assert_int_equal(loop_timer(loop, &t, loop_now(loop)), 0);
 	loop_run(loop);
 }
 
-void
-turn(void)
+/* Would the loop find something to do without waiting? */
+static int
+is_busy(void)
 {
-	turns_for(0);
+	size_t size = loop->len * sizeof(struct pollfd);
+	struct pollfd *fds = malloc(size);
+	int n;
+
+	assert_non_null(fds);
+	memcpy(fds, loop->fds, size);
+	n = poll(fds, (nfds_t)loop->len, 0);
+	free(fds);
+	loop_tick(loop);
+	return n > 0 || loop->laters.next != &loop->laters ||
+	    loop_timer_wait(loop) == 0;
 }
 
 void
 assert_idle(void)
 {
-	clock_t begun;
-	int i;
+	int i, quiet = 0;
 
-	for (i = 0; i < TRIES; i++) {
-		begun = clock();
-		turns_for(IDLE_MS);
-		if (clock() - begun < CLOCKS_PER_SEC / 50)
-			return;
+	for (i = 0; quiet < QUIET; i++) {
+		if (i == SPIN)
+			fail_msg("it spins");
+		quiet = is_busy() ? 0 : quiet + 1;
+		turn();
 	}
-	fail_msg("it spins");
 }

@@ -3,7 +3,7 @@
 
 /*
  * A loop for tests of what runs in one: turns are counted out by the test, and
- * what is waited for in vain fails it.
+ * what hangs fails it (t/hang.h).
  */
 
 #include <stdint.h>
@@ -16,9 +16,8 @@ extern struct loop *loop; /* new for each test */
 int turns_setup(void **state);
 int turns_teardown(void **state);
 
-/* One turn that does not wait; turns for so long. */
+/* One turn that does not wait. */
 void turn(void);
-void turns_for(int64_t ms);
 
 /* Turns until the condition holds. */
 #define UNTIL(condition) \
@@ -26,8 +25,8 @@ void turns_for(int64_t ms);
 		turn(); \
 	while (!(condition))
 
-/* Fail when waiting for a while takes processor time, again and again:
- * something spins. Once is no proof, on a busy machine or under valgrind. */
+/* Turns until nothing is left that the loop would do at once, so that it would
+ * wait. Fails when that never comes: something spins. */
 void assert_idle(void);
 
 #define TURNS_TEST(f) \

@@ -85,7 +85,7 @@ each_file(void (*fn)(const char *name, const struct hex *))
 	DIR *dir = opendir(WIRE);
 
 	assert_non_null(dir);
-	while ((d = readdir(dir)) != NULL) {
+	while ((errno = 0, d = readdir(dir)) != NULL) {
 		if (strstr(d->d_name, ".hex") == NULL)
 			continue;
 		wire_path(path, sizeof(path), d->d_name, "");
@@ -94,6 +94,7 @@ each_file(void (*fn)(const char *name, const struct hex *))
 		fn(d->d_name, &wire);
 		n++;
 	}
+	assert_int_equal(errno, 0);
 	closedir(dir);
 	return n;
 }

@@ -7,17 +7,17 @@
 #include <sys/wait.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "t/still.h"
 #include "worker.h"
 
 #define LINES_MAX 2000
 
-static struct loop *loop;
 static struct worker worker;
 static size_t backlog;
 static char **env;
@@ -28,14 +28,17 @@ static int ended;
 static size_t shown;
 static size_t take; /* bytes taken at a time */
 static int refuse;  /* to read more */
+static int refused;
 
 static ssize_t
 on_input(struct worker *w, const unsigned char *p, size_t n)
 {
 	(void)w;
 	assert_non_null(p);
-	if (refuse)
+	if (refuse) {
+		refused = 1;
 		return -1;
+	}
 	n = n < take ? n : take;
 	shown += n;
 	return (ssize_t)n;
@@ -71,22 +74,12 @@ on_begun(struct worker *w, const unsigned char *p, size_t n)
 	return (ssize_t)n;
 }
 
-static void
-usleep_ms(long ms)
-{
-	struct timespec ts = { 0, ms * 1000000 };
-
-	nanosleep(&ts, NULL);
-}
-
 static const struct worker_ops killed_ops = { on_begun, on_line, on_ended };
 static const struct worker_ops shown_ops = { on_input, on_line, on_ended };
 
 static int
 begin(void **state)
 {
-	(void)state;
-	loop = loop_new();
 	env = program_environ(PROGRAM_WORKER, NULL);
 	memset(&worker, 0, sizeof(worker));
 	worker.ops = &whole_ops;
@@ -96,19 +89,17 @@ begin(void **state)
 	ended = 0;
 	shown = 0;
 	take = SIZE_MAX;
-	refuse = 0;
-	return 0;
+	refuse = refused = 0;
+	return turns_setup(state);
 }
 
 static int
 end(void **state)
 {
-	(void)state;
 	buf_free(&worker.output);
 	assert_int_equal(backlog, 0);
-	loop_free(loop);
 	free(env);
-	return 0;
+	return turns_teardown(state);
 }
 
 static void
@@ -223,7 +214,7 @@ static void
 test_grandchild(void **state)
 {
 	(void)state;
-	start("sleep 30 & echo $!", NULL, 0, 0);
+	start("sleep 600 & echo $!", NULL, 0, 0);
 	run();
 	assert_true(buf_len(&worker.output) > 1);
 	kill((pid_t)strtol((const char *)buf_slice(&worker.output).p, NULL,
@@ -236,31 +227,27 @@ test_kill(void **state)
 	char how[100];
 
 	(void)state;
-	start("exec sleep 30", NULL, 0, 0);
+	start("exec sleep 600", NULL, 0, 0);
 	worker_kill(&worker, 60000);
 	run();
 	assert_string_equal(worker_status(worker.status, how, sizeof(how)),
 	    "killed by signal 15 (Terminated)");
 }
 
-/* What does not heed the first signal gets the second. */
-static void
-on_ready(struct worker *w, struct slice s)
-{
-	on_line(w, s);
-	worker_kill(w, 60000);
-	worker_kill(w, 50);
-}
-
+/* What does not heed the first signal gets the second, after the time that was
+ * said last. */
 static void
 test_kill_hard(void **state)
 {
-	static const struct worker_ops ops = { NULL, on_ready, on_ended };
-
 	(void)state;
-	worker.ops = &ops;
-	start("trap '' TERM; echo ready >&2; while :; do sleep 1; done", NULL,
+	start("trap '' TERM; echo ready >&2; while :; do sleep 600; done", NULL,
 	    0, 0);
+	UNTIL(lines[0] != '\0');
+	worker_kill(&worker, 60000);
+	worker_kill(&worker, 50);
+	still_pass(49);
+	assert_int_equal(ended, 0);
+	still_ms++;
 	run();
 	assert_true(WIFSIGNALED(worker.status));
 	assert_int_equal(WTERMSIG(worker.status), SIGKILL);
@@ -286,8 +273,11 @@ test_retire_deaf(void **state)
 {
 	(void)state;
 	worker.ops = &shown_ops;
-	start("exec sleep 30", NULL, 0, 1);
+	start("exec sleep 600", NULL, 0, 1);
 	worker_retire(&worker);
+	still_pass(WORKER_RETIRE_MS - 1);
+	assert_int_equal(ended, 0);
+	still_ms++;
 	run();
 	assert_int_equal(WTERMSIG(worker.status), SIGTERM);
 }
@@ -311,53 +301,53 @@ test_refused(void **state)
 	(void)state;
 	worker.ops = &shown_ops;
 	refuse = 1;
-	start("echo bad; exec sleep 30", NULL, 0, 1);
+	start("echo bad; exec sleep 600", NULL, 0, 1);
+	UNTIL(refused);
+	still_pass(WORKER_RETIRE_MS - 1);
+	assert_int_equal(ended, 0);
+	still_ms++;
 	run();
 	assert_int_equal(WTERMSIG(worker.status), SIGTERM);
 }
 
-static void
-resume(void *arg)
-{
-	(void)arg;
-	assert_int_equal(shown, 0);
-	worker_pause(&worker, 0);
-}
-
+/* What it has to say is heard meanwhile: it has written by then. */
 static void
 test_pause(void **state)
 {
-	struct timer timer;
-
 	(void)state;
-	memset(&timer, 0, sizeof(timer));
-	timer.fn = resume;
 	worker.ops = &shown_ops;
-	start("echo hello; read x", NULL, 0, 1);
+	start("echo hello; echo said >&2; read x", NULL, 0, 1);
 	worker_pause(&worker, 1);
-	loop_timer(loop, &timer, loop_now(loop) + 100);
+	UNTIL(lines[0] != '\0');
+	assert_idle();
+	assert_int_equal(shown, 0);
+	worker_pause(&worker, 0);
 	worker_retire(&worker);
 	run();
 	assert_int_equal(shown, 6);
 }
 
-/* What a signalled worker had started ends with it, signals ignored or not;
- * what another one had started goes on. */
+/* What a signalled worker had started ends with it, signals ignored or not: so
+ * says the pipe that all of them hold. What another one had started goes on. */
 static void
 test_group(void **state)
 {
+	char byte;
+	int held[2];
 	pid_t pid;
 
 	(void)state;
-	start("trap '' TERM; sleep 30 & trap - TERM; echo; wait", NULL, 0, 1);
+	assert_int_equal(pipe(held), 0);
+	fcntl(held[0], F_SETFD, FD_CLOEXEC);
+	start("trap '' TERM; sleep 600 & trap - TERM; echo; wait", NULL, 0, 1);
+	close(held[1]);
 	pid = worker.pid;
 	assert_int_equal(getpgid(pid), pid);
 	worker.ops = &killed_ops;
 	run();
 	assert_int_equal(WTERMSIG(worker.status), SIGTERM);
-	while (kill(-pid, 0) == 0)
-		usleep_ms(10);
-	assert_int_equal(errno, ESRCH);
+	assert_int_equal(read(held[0], &byte, 1), 0);
+	close(held[0]);
 }
 
 static void
@@ -366,7 +356,7 @@ test_group_left(void **state)
 	pid_t pid;
 
 	(void)state;
-	start("sleep 30 >/dev/null 2>&1 &", NULL, 0, 0);
+	start("sleep 600 >/dev/null 2>&1 &", NULL, 0, 0);
 	pid = worker.pid;
 	run();
 	assert_int_equal(kill(-pid, 0), 0);

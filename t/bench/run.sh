@@ -6,11 +6,25 @@
 #
 #	sh t/bench/run.sh [part ...]
 #
-#	a  codec		e  busy connections beside silent ones
-#	b  exchange		f  memory
-#	c  sampler		g  first answers, and a seller's death
-#	d  echo, whole path	h  the exec protocol
-#	i  PLB core		j  discovery beside epmd
+# The first figures, and the last, are what this machine needs for a fork, an
+# exec and a round trip: a slow machine is seen as slow, and so is one that
+# became busy meanwhile.
+
+# The parts, all of which are run where none is given: each is a function
+# part_LETTER below.
+parts='
+a	codec
+b	exchange
+c	sampler
+d	echo, whole path
+e	busy connections beside silent ones
+f	memory
+g	first answers, and a death of a seller
+h	exec protocol
+i	PLB core
+j	discovery beside epmd
+k	mesh: to full redundancy, after the last start and after a death
+'
 
 # shellcheck disable=SC2317 # parts are called by name
 top=$(cd "$(dirname "$0")/../.." && pwd)
@@ -18,6 +32,7 @@ bench=$top/t/bench
 PATH=$top:$PATH
 export PATH
 sh "$top/t/setup.sh" ps || exit 77
+true=$(command -v /usr/bin/true || echo /bin/true)
 
 # row FIGURE VALUE UNIT [OPERATOR AIM]: OPERATOR is what the value is to be, as
 # awk writes it
@@ -78,6 +93,38 @@ until_true() {
 		fi
 		sleep 0.05
 	done
+}
+
+# What the machine needs.
+
+machine() {
+	title "$*: processes and loopback"
+	out=$("$bench/machine.bench" 201 "$true")
+	row 'fork(), _exit() and waitpid()' "$(get "$out" fork)" us
+	row 'posix_spawn() of true(1) and waitpid()' "$(get "$out" exec)" us
+	row 'a byte over TCP to another process and back' \
+	    "$(get "$out" trip)" us
+}
+
+# rows FILE: what another script measured, a line each: FIGURE VALUE UNIT [AIM].
+# The value is to be less than the aim.
+rows() {
+	awk '
+	function is_number(s) { return s ~ /^[0-9]+(\.[0-9]+)?$/ }
+	{
+		aim = is_number($NF) ? $NF : "-"
+		last = NF - (aim != "-")
+		figure = $1
+		for (i = 2; i < last - 1; i++)
+			figure = figure " " $i
+		print $(last - 1) "\t" $last "\t" aim "\t" figure
+	}' "$1" >"$tmp/rows"
+	while IFS='	' read -r value unit aim figure; do
+		case $aim in
+		-) row "$figure" "$value" "$unit" ;;
+		*) row "$figure" "$value" "$unit" '<' "$aim" ;;
+		esac
+	done <"$tmp/rows"
 }
 
 # (a) The codec: a request of an id, a function, two arguments, 20 bytes.
@@ -384,7 +431,6 @@ part_h() {
 }
 
 in_h() {
-	true=$(PATH=/usr/bin:/bin command -v /usr/bin/true || echo /bin/true)
 	lambda-listener -q -c 8 true "$true" &
 	listener=$!
 	for _ in 1 2 3 4 5; do
@@ -432,6 +478,18 @@ part_j() {
 	    times ">" 0.75
 }
 
+# (k) The mesh: processes in network namespaces, which a script of its own sets
+# up.
+
+part_k() {
+	title "(k) mesh: from a start or a loss until all is whole again"
+	sh "$bench/mesh.sh" >"$tmp/mesh" 2>"$tmp/mesh.err" || {
+		tail -n 5 "$tmp/mesh.err"
+		echo '(k) mesh' >>"$tmp/missing"
+	}
+	rows "$tmp/mesh"
+}
+
 case ${1:-} in
 in-*)
 	"$(printf '%s' "$1" | tr - _)"
@@ -441,16 +499,19 @@ tmp=$(mktemp -d "${TMPDIR:-/tmp}/lambda-b.XXXXXX") || exit 1
 export tmp
 trap 'rm -rf "$tmp"' EXIT
 trap 'exit 130' HUP INT TERM
-[ $# -gt 0 ] || set -- a b c d e f g h i j
-printf '%-50s %10s %-7s %-10s %s\n' FIGURE VALUE UNIT AIM ''
+# shellcheck disable=SC2046
+[ $# -gt 0 ] || set -- $(echo "$parts" | cut -f 1)
 for part do
-	case $part in
-	[a-j]) "part_$part" ;;
-	*)
-		echo "bench: no part $part: give some of a to j" >&2
-		exit 100 ;;
-	esac
+	echo "$parts" | cut -f 1 | grep -qx "$part" && continue
+	echo "bench: no part $part; there are:$parts" >&2
+	exit 100
 done
+printf '%-50s %10s %-7s %-10s %s\n' FIGURE VALUE UNIT AIM ''
+machine 'This machine'
+for part do
+	"part_$part"
+done
+machine 'The machine afterwards'
 [ ! -e "$tmp/missing" ] || {
 	echo "bench: not measured:"
 	cat "$tmp/missing"

@@ -74,7 +74,7 @@ run_directory(const char *path)
 
 	if (dir == NULL)
 		die_about(path);
-	while ((d = readdir(dir)) != NULL) {
+	while ((errno = 0, d = readdir(dir)) != NULL) {
 		if (d->d_name[0] == '.')
 			continue;
 		if ((size_t)snprintf(name, sizeof(name), "%s/%s", path,
@@ -84,6 +84,8 @@ run_directory(const char *path)
 		}
 		run_file(name);
 	}
+	if (errno != 0)
+		die_about(path);
 	closedir(dir);
 	if (runs == before) {
 		fprintf(stderr, "fuzz: %s: nothing in it\n", path);

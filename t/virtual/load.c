@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "bigendian.h"
 #include "plb.h"
 #include "t/virtual/sim.h"
 
@@ -17,7 +18,7 @@ load_body(struct world *w, uint64_t call)
 
 	if (w->plan.body_max > 0)
 		len += h % (h % 5 == 0 ? w->plan.body_max : 200);
-	memcpy(w->body, &call, 8);
+	put32(put32(w->body, (uint32_t)(call >> 32)), (uint32_t)call);
 	memset(w->body + 8, (int)(h & 0xff), len - 8);
 	return slice_of(w->body, len);
 }
@@ -28,7 +29,7 @@ load_call(struct world *w, struct slice body)
 	uint64_t call;
 
 	assert(body.len >= 8);
-	memcpy(&call, body.p, 8);
+	call = (uint64_t)get32(body.p) << 32 | get32(body.p + 4);
 	assert(call < w->ncalls);
 	if (!slice_equal(body, load_body(w, call)))
 		world_fail(w, 4, "the body of %llu has changed on its way",

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "bigendian.h"
 #include "t/virtual/net.h"
 
 #define AGAIN_MS  200 /* what was lost is sent again after */
@@ -157,6 +158,21 @@ latency(struct net *n, const struct sock *s)
 	    n->latency_max_ms - n->latency_min_ms + 1);
 }
 
+/* The same on every host, as long as all that is sent is. */
+static void
+digest_segment(struct net *n, const struct sock *to, const struct segment *g)
+{
+	unsigned char head[20], *p = head;
+
+	p = put32(p, (uint32_t)((uint64_t)g->at >> 32));
+	p = put32(p, (uint32_t)g->at);
+	p = put32(p, (uint32_t)to->number);
+	p = put32(p, to->host);
+	put32(p, (uint32_t)g->kind);
+	n->digest = map_hash(n->digest, slice_of(head, sizeof(head)));
+	n->digest = map_hash(n->digest, slice_of(g->bytes, g->len));
+}
+
 static void
 send_segment(struct sock *to, enum kind kind, int error, struct slice bytes)
 {
@@ -181,6 +197,7 @@ send_segment(struct sock *to, enum kind kind, int error, struct slice bytes)
 	to->tail = &g->next;
 	n->segments++;
 	n->bytes += bytes.len;
+	digest_segment(n, to, g);
 }
 
 static void

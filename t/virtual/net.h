@@ -73,6 +73,7 @@ struct net {
 	unsigned ncuts;
 	uint32_t port;		/* the last one given to a dialler */
 	uint64_t bytes, segments, connections;
+	uint64_t digest;	/* of all segments: what, when, on which */
 	uint64_t resets;
 	/* How often a partition, a cut, a host without power was in the way. */
 	uint64_t parted, cut_off, unlit;
