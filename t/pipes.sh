@@ -15,7 +15,7 @@ linked() { # the broker has the authority
 
 broker_through() { # NAME SCRIPT: a pipe that ends in a broker
 	start "$1" sh -c "$2" sh "$where" "$tmp"
-	until_true 10 linked || fail "$1: no link to the authority"
+	until_true linked || fail "$1: no link to the authority"
 	kill "$pid"
 	strays_end
 }
@@ -26,7 +26,7 @@ strays_end() {
 	    '/lambda-(broker|bootstrap)/ && index($0, t) { print $1 }'); do
 		kill "$process" 2>/dev/null
 	done
-	until_true 10 sh -c '! lambda-ctl authorities' || fail "a broker stays"
+	until_true sh -c '! lambda-ctl authorities' || fail "a broker stays"
 }
 
 # The input of the broker: bootstrap through filters, a file, cat and awk. (The
@@ -35,7 +35,7 @@ b="-b \"\$2/run/broker\" -l 127.0.0.1:0"
 broker_through plain "lambda-bootstrap -i 1 \"\$1\" | lambda-broker $b"
 broker_through filters "lambda-bootstrap -i 1 \"\$1\" \"file:\$2/authorities\" |
     grep --line-buffered . | tee \"\$2/seen\" | lambda-broker $b"
-grep -q "$where" "$tmp/seen" || fail "tee saw nothing"
+until_true grep "$where" "$tmp/seen" || fail "tee saw nothing"
 broker_through file "lambda-broker $b <\"\$2/authorities\""
 broker_through cat "cat \"\$2/authorities\" | lambda-broker $b"
 broker_through awk "echo \"\$1\" | awk '{ print \"no address\"; print }' | lambda-broker $b"
@@ -48,16 +48,16 @@ hosts_has() {
 printf 'server@b 10.77.0.2 4711\nclient@c 10.77.0.3 4712\n' >"$tmp/nodes"
 start discovery sh -c 'exec lambda-discovery -p 0 -H "$0/hosts" <"$0/nodes"' \
     "$tmp"
-until_true 10 hosts_has '^10.77.0.2.*b$' || fail "a file of nodes"
+until_true hosts_has '^10.77.0.2.*b$' || fail "a file of nodes"
 stop "$pid"
 same "$ended" 0
 rm -f "$tmp/hosts"
 start awk2 sh -c 'awk "{ print }" "$0/nodes" |
     lambda-discovery -p 0 -H "$0/hosts"' "$tmp"
-until_true 10 hosts_has '^10.77.0.3.*c$' || fail "nodes through awk"
+until_true hosts_has '^10.77.0.3.*c$' || fail "nodes through awk"
 
 # A broker whose reader ends goes on.
 start headed sh -c 'lambda-broker -b "$0/run/broker" -l 127.0.0.1:0 \
     <"$0/authorities" | true' "$tmp"
-until_true 10 linked || fail "a broker without a reader"
+until_true linked || fail "a broker without a reader"
 echo passed
