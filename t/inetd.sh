@@ -31,20 +31,22 @@ inetd=$pid
 
 # The channel, a process for each connection.
 double() { # host address count
-	on "$1" sh -c 'seq 1 "$3" | lambda-call -L -T 30 -k "$2" -x "$1" double' \
-	    "$1" "$2" "$key" "$3"
+	on "$1" sh -c 'seq 1 "$3" |
+	    lambda-call -L -T "$4" -k "$2" -x "$1" double' \
+	    "$1" "$2" "$key" "$3" "$hang"
 }
-until_true 10 double two 10.77.0.1:4401 1 || fail "no channel by inetd"
+until_true double two 10.77.0.1:4401 1 || fail "no channel by inetd"
 seq 2 2 4000 >"$tmp/expected"
 double two 10.77.0.1:4401 2000 >"$tmp/got" 2>"$tmp/err" ||
     fail "by inetd: $(cat "$tmp/err")"
 cmp "$tmp/expected" "$tmp/got" || fail "not what it should be, by inetd"
-same "$(cat "$tmp/err")" ''
+# A slow machine may make it say that it waits.
+same "$(grep -v ': no capacity yet: ' "$tmp/err")" ''
 # Without the key nothing is run, and nothing said but that.
 (umask 077; head -c 32 /dev/urandom >"$tmp/wrong")
 right=$key key=$tmp/wrong
 tells 100 'wrong key' \
-    on two lambda-call -T 30 -k "$key" -x 10.77.0.1:4401 double
+    on two lambda-call -T "$hang" -k "$key" -x 10.77.0.1:4401 double
 key=$right
 # Usage and other errors go nowhere, not to the client.
 running() {
@@ -55,7 +57,7 @@ running() {
 none() {
 	[ -z "$(running lambda-channel)" ]
 }
-until_true 10 none || fail "a channel outlives its client"
+until_true none || fail "a channel outlives its client"
 
 # The exchange: one process for all connections, which an authority announces.
 start authority on one lambda-authority -k "$key" -l 10.77.0.1:4370 \
@@ -74,11 +76,12 @@ linked() {
 	    grep 'exchange 10.77.0.1:4400 module double .* state linked'
 }
 calls() {
-	same "$(on two lambda-call -L -T 30 -k "$key" double <"$tmp/one")" 42
+	same "$(on two lambda-call -L -T "$hang" -k "$key" double \
+	    <"$tmp/one")" 42
 }
 echo 21 >"$tmp/one"
 calls
-until_true 10 linked || fail "the exchange of inetd is not used"
+until_true linked || fail "the exchange of inetd is not used"
 # The authority needs none of its own, but while that one is away.
 child() {
 	for p in $(running lambda-exchange); do
@@ -92,31 +95,31 @@ first=$(child)
 only_first() {
 	[ "$(running lambda-exchange)" = "$first" ]
 }
-until_true 30 only_first ||
+until_true only_first ||
     fail "the authority has an exchange of its own beside that of inetd"
 # It dies: started again by the next that connects, and is then as it was.
 kill -9 "$first"
 another() {
 	linked && [ -n "$(child)" ] && [ "$(child)" != "$first" ]
 }
-until_true 20 another || fail "it does not come again"
+until_true another || fail "it does not come again"
 calls
 # Meanwhile the authority may have had one of its own.
 first=$(child)
-until_true 30 only_first ||
+until_true only_first ||
     fail "the authority keeps its own exchange when that of inetd is back"
 calls
 # It is told to end: likewise.
 first=$(child)
 kill "$first"
-until_true 20 another || fail "it does not come again after SIGTERM"
+until_true another || fail "it does not come again after SIGTERM"
 calls
 stop "$inetd"
 
 # tcpserver: standard error is its own, and the peer has an address.
 start tcpserver on one tcpserver -HRl0 10.77.0.1 4402 \
     lambda-channel -v -c 2 -k "$key" -w line double "$tmp/noisy"
-until_true 10 double two 10.77.0.1:4402 1 || fail "no channel by tcpserver"
+until_true double two 10.77.0.1:4402 1 || fail "no channel by tcpserver"
 double two 10.77.0.1:4402 2000 >"$tmp/got" 2>"$tmp/err" ||
     fail "by tcpserver: $(cat "$tmp/err")"
 cmp "$tmp/expected" "$tmp/got" || fail "not what it should be, by tcpserver"
@@ -127,16 +130,16 @@ logged tcpserver 'linked to [a-z]* 10.77.0.2:'
 if sh "$top/t/setup.sh" unixserver 2>/dev/null; then
 	start unixserver unixserver -- "$tmp/socket" lambda-channel -v -c 2 \
 	    -w line double "$tmp/noisy"
-	until_true 10 test -S "$tmp/socket" || fail "no unixserver"
-	seq 1 2000 | lambda-call -L -T 30 -x "$tmp/socket" double >"$tmp/got" ||
-	    fail "over a Unix socket"
+	until_true test -S "$tmp/socket" || fail "no unixserver"
+	seq 1 2000 | lambda-call -L -T "$hang" -x "$tmp/socket" double \
+	    >"$tmp/got" || fail "over a Unix socket"
 	cmp "$tmp/expected" "$tmp/got" || fail "not what it should be"
 	logged unixserver 'linked to [a-z]* user 0'
 fi
 
 # Two pipes, as ssh has them; the channel's standard error is ours.
 pipes() { # environment...
-	seq 1 2000 | env "$@" lambda-call -L -T 30 \
+	seq 1 2000 | env "$@" lambda-call -L -T "$hang" \
 	    -x "|lambda-channel -v -c 2 -w line double $tmp/noisy" double \
 	    >"$tmp/got" 2>"$tmp/pipes.log" || fail "over pipes: $*"
 	cmp "$tmp/expected" "$tmp/got" || fail "not what it should be: $*"
@@ -160,10 +163,10 @@ while read -r n; do
 done
 EOF2
 chmod +x "$tmp/slow"
-start slow sh -c 'exec lambda-call -L -T 30 -x "|lambda-channel -c 1 -w line \
-    double $0/slow" double <"$0/one"' "$tmp"
+start slow sh -c 'exec lambda-call -L -T "$1" -x "|lambda-channel -c 1 \
+    -w line double $0/slow" double <"$0/one"' "$tmp" "$hang"
 slow=$pid
-until_true 10 test -s "$tmp/channel" || fail "no call to the slow worker"
+until_true test -s "$tmp/channel" || fail "no call to the slow worker"
 kill -HUP "$(cat "$tmp/channel")"
 touch "$tmp/go"
 wait "$slow"
