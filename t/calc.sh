@@ -6,7 +6,7 @@
 #	status N	exits with N
 case $1 in
 pi)
-	exec awk -v n="$2" 'BEGIN { printf "%.*f\n", n, atan2(0, -1) }'
+	exec awk -v n="$2" 'BEGIN { printf "%." n "f\n", atan2(0, -1) }'
 	;;
 add)
 	echo $(($2 + $3))
