@@ -61,6 +61,7 @@ SCRIPTS =\
 	t/byhand.sh\
 	t/call.sh\
 	t/canary.sh\
+	t/chain.sh\
 	t/compete.sh\
 	t/credit.sh\
 	t/ctl.sh\

@@ -210,13 +210,8 @@ while [ "$n" -lt 20 ]; do
 	same "$(new -V 2.0)" "2.0 $tmp/tool"
 	n=$((n + 1))
 done
-# A machine may be too slow to learn of the offer in a second.
-limit=1
-until grep 'nothing on offer satisfies' "$tmp/told"; do
-	tells 99 "no .* in $limit s" \
-	    lambda-call -b "$LAMBDA_RUN/broker" -T "$limit" -V 1.0 tool
-	limit=$((limit * 2))
-done
+tells_late 99 'nothing on offer satisfies' \
+    lambda-call -b "$LAMBDA_RUN/broker" -T @ -V 1.0 tool
 
 # The log says whose each line is, and counts requests; a cast that goes wrong
 # is there too.
@@ -239,11 +234,7 @@ same "$(lines_of says 'a cast: exit status')" 1
 
 # What ends, and with what. A sleep is known by how long it takes.
 sleeps() { # SECONDS: in $sleeps, those of this test that sleep so long
-	sleeps=
-	for p in $(strays); do
-		[ "$(tr '\0' ' ' <"/proc/$p/cmdline")" != "sleep $1 " ] ||
-		    sleeps="$sleeps $p"
-	done 2>/dev/null
+	sleeps=$(running "^sleep $1 ")
 	[ -n "$sleeps" ]
 }
 ends() { # SECONDS WHAT: none of them sleeps so long

@@ -5,12 +5,8 @@
 
 need ps
 
-# none_sleeps SECONDS: no process of this test sleeps as long as that
-none_sleeps() {
-	for p in $(strays); do
-		[ "$(tr '\0' ' ' <"/proc/$p/cmdline")" != "sleep $1 " ] ||
-		    return 1
-	done 2>/dev/null
+none_sleeps() { # SECONDS: no process of this test does, as long as that
+	[ -z "$(running "^sleep $1 ")" ]
 }
 
 tier
