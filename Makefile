@@ -51,8 +51,9 @@ SCRIPTS =\
 	t/mesh.sh\
 	t/split.sh\
 	t/runit.sh\
-	t/bootstrap.sh\
 	t/upgrade.sh\
+	t/names.sh\
+	t/bootstrap.sh\
 	t/joins.sh\
 	t/strangers.sh\
 	t/sim.sh\
