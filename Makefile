@@ -147,9 +147,9 @@ TESTS =		$(CORE_TESTS) $(SHELL_TESTS) $(FUZZ_TESTS)
 
 # The longest first: several run at a time (t/check.sh).
 SCRIPTS =\
-	t/discovery.sh t/examples.sh t/mesh.sh t/split.sh t/runit.sh\
+	t/discovery.sh t/examples.sh t/names.sh t/mesh.sh t/split.sh t/runit.sh\
 	t/bootstrap.sh t/upgrade.sh t/joins.sh t/strangers.sh t/sim.sh\
-	t/activation.sh t/broken.sh t/byhand.sh t/call.sh t/canary.sh\
+	t/chain.sh t/activation.sh t/broken.sh t/byhand.sh t/call.sh t/canary.sh\
 	t/compete.sh t/credit.sh t/crypto.sh t/ctl.sh t/deadends.sh t/fills.sh\
 	t/herd.sh t/hosts.sh t/inetd.sh t/install.sh t/keys.sh t/manpages.sh\
 	t/needs.sh t/pipes.sh t/switch.sh t/twice.sh

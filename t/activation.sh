@@ -4,13 +4,14 @@
 # and by s6 itself.
 . "$(dirname "$0")/lib.sh"
 
-[ -x "$top/t/activate" ] || (cd "$top" && make -s t/activate >/dev/null) ||
-    fail "t/activate is not built"
+helper activate
 activate=$top/t/activate
+# Abstract names are those of the whole machine.
+abstract=@${tmp##*/}
 
 # shows NAME LINE: what t/activate prints
 shows() {
-	until_true 10 grep -q -e "$2" "$tmp/$1.log" || fail "$1: no line $2"
+	until_true grep -q -e "$2" "$tmp/$1.log" || fail "$1: no line $2"
 }
 at() { # NAME SOCKET: where it is
 	shows "$1" "^listening $2 "
@@ -40,7 +41,7 @@ shows a '^fd closed$'
 echo "$where" >"$tmp/authorities"
 # Not meant for its children: they have no such variables.
 start b0 sh -c 'exec "$@" <"$0"' "$tmp/authorities" \
-    "$activate" "notify:@lambda-t$$" "listen:other=127.0.0.1:0" \
+    "$activate" "notify:$abstract.b" "listen:other=127.0.0.1:0" \
     "listen:tcp=127.0.0.1:0" "listen:broker=$tmp/broker" \
     'listen:tcp=[::1]:0' lambda-broker
 b=$pid
@@ -167,7 +168,7 @@ ends a "$a"
 
 # Exchange and channel have theirs on descriptor 0; -d and NOTIFY_SOCKET with
 # nobody there are not errors.
-start x "$activate" listen:=127.0.0.1:0 "notify:@lambda-x$$" fd:5 sh -c \
+start x "$activate" listen:=127.0.0.1:0 "notify:$abstract.x" fd:5 sh -c \
     'exec lambda-exchange -d 5 calc <&3 3<&-'
 x=$pid
 shows x '^notify READY=1$'
@@ -215,7 +216,7 @@ status_is() { # NAME FIELDS VALUES
 	[ "$(s6-svstat -o "$2" "$tmp/s6/$1")" = "$3" ]
 }
 comes() { # NAME FIELDS VALUES
-	until_true 40 status_is "$@" ||
+	until_true status_is "$@" ||
 	    fail "s6: $1: not $2 = $3: $(s6-svstat "$tmp/s6/$1")"
 }
 renewed() { # NAME PID: it is ready, and another process
@@ -228,7 +229,7 @@ renewed() { # NAME PID: it is ready, and another process
 supervise() {
 	supervised "s6.$1" s6-supervise "$tmp/s6/$1"
 	eval "s6_$1=\$pid"
-	until_true 10 s6-svstat "$tmp/s6/$1" || fail "no s6-supervise"
+	until_true s6-svstat "$tmp/s6/$1" || fail "no s6-supervise"
 	comes "$1" ready true
 }
 supervise authority
@@ -240,7 +241,7 @@ same "$(lambda-call calc add 2 40 </dev/null)" 42
 for s in authority broker listener plb discovery; do
 	old=$(s6-svstat -o pid "$tmp/s6/$s")
 	s6-svc -r "$tmp/s6/$s"
-	until_true 20 renewed "$s" "$old" ||
+	until_true renewed "$s" "$old" ||
 	    fail "s6: $s did not restart: $(s6-svstat "$tmp/s6/$s")"
 done
 for s in authority broker listener plb discovery; do

@@ -6,7 +6,17 @@
 #	status N	exits with N
 case $1 in
 pi)
-	exec awk -v n="$2" 'BEGIN { printf "%.*f\n", n, atan2(0, -1) }'
+	# By Machin's formula, since not every awk has atan2().
+	exec awk -v n="$2" '
+	function arccot(x,  power, sum, k) {
+		power = 1 / x
+		for (k = 1; power > 1e-17; k += 2) {
+			sum += (k % 4 == 1 ? power : -power) / k
+			power /= x * x
+		}
+		return sum
+	}
+	BEGIN { printf "%." n "f\n", 16 * arccot(5) - 4 * arccot(239) }'
 	;;
 add)
 	echo $(($2 + $3))

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Under other people's servers: lambda-exchange by inetd `wait', announced by an
-# authority; lambda-channel by inetd `nowait', tcpserver, unixserver, and over
-# two pipes; what is said on standard error is never in the protocol.
+# authority; lambda-channel by inetd `nowait' and tcpserver; what is said on
+# standard error is never in the protocol.
 . "$(dirname "$0")/lib.sh"
 
 need inetd tcpserver
@@ -31,31 +31,33 @@ inetd=$pid
 
 # The channel, a process for each connection.
 double() { # host address count
-	on "$1" sh -c 'seq 1 "$3" | lambda-call -L -T 30 -k "$2" -x "$1" double' \
-	    "$1" "$2" "$key" "$3"
+	on "$1" sh -c 'seq 1 "$3" |
+	    lambda-call -L -T "$4" -k "$2" -x "$1" double' \
+	    "$1" "$2" "$key" "$3" "$hang"
 }
-until_true 10 double two 10.77.0.1:4401 1 || fail "no channel by inetd"
+until_true double two 10.77.0.1:4401 1 || fail "no channel by inetd"
 seq 2 2 4000 >"$tmp/expected"
 double two 10.77.0.1:4401 2000 >"$tmp/got" 2>"$tmp/err" ||
     fail "by inetd: $(cat "$tmp/err")"
 cmp "$tmp/expected" "$tmp/got" || fail "not what it should be, by inetd"
-same "$(cat "$tmp/err")" ''
+# A slow machine may make it say that it waits.
+same "$(grep -v ': no capacity yet: ' "$tmp/err")" ''
 # Without the key nothing is run, and nothing said but that.
 (umask 077; head -c 32 /dev/urandom >"$tmp/wrong")
 right=$key key=$tmp/wrong
 tells 100 'wrong key' \
-    on two lambda-call -T 30 -k "$key" -x 10.77.0.1:4401 double
+    on two lambda-call -T "$hang" -k "$key" -x 10.77.0.1:4401 double
 key=$right
 # Usage and other errors go nowhere, not to the client.
-running() {
+named() { # NAME: the processes of this program
 	for p in $(strays); do
 		[ "$(name_of "$p")" != "$1" ] || echo "$p"
 	done
 }
 none() {
-	[ -z "$(running lambda-channel)" ]
+	[ -z "$(named lambda-channel)" ]
 }
-until_true 10 none || fail "a channel outlives its client"
+until_true none || fail "a channel outlives its client"
 
 # The exchange: one process for all connections, which an authority announces.
 start authority on one lambda-authority -k "$key" -l 10.77.0.1:4370 \
@@ -74,14 +76,15 @@ linked() {
 	    grep 'exchange 10.77.0.1:4400 module double .* state linked'
 }
 calls() {
-	same "$(on two lambda-call -L -T 30 -k "$key" double <"$tmp/one")" 42
+	same "$(on two lambda-call -L -T "$hang" -k "$key" double \
+	    <"$tmp/one")" 42
 }
 echo 21 >"$tmp/one"
 calls
-until_true 10 linked || fail "the exchange of inetd is not used"
+until_true linked || fail "the exchange of inetd is not used"
 # The authority needs none of its own, but while that one is away.
 child() {
-	for p in $(running lambda-exchange); do
+	for p in $(named lambda-exchange); do
 		grep -q "^PPid:[[:space:]]*$inetd\$" "/proc/$p/status" &&
 		    echo "$p"
 	done
@@ -90,81 +93,36 @@ first=$(child)
 [ -n "$first" ] || fail "inetd started no exchange"
 # It may have started one before it had linked to that of inetd.
 only_first() {
-	[ "$(running lambda-exchange)" = "$first" ]
+	[ "$(named lambda-exchange)" = "$first" ]
 }
-until_true 30 only_first ||
+until_true only_first ||
     fail "the authority has an exchange of its own beside that of inetd"
 # It dies: started again by the next that connects, and is then as it was.
 kill -9 "$first"
 another() {
 	linked && [ -n "$(child)" ] && [ "$(child)" != "$first" ]
 }
-until_true 20 another || fail "it does not come again"
+until_true another || fail "it does not come again"
 calls
 # Meanwhile the authority may have had one of its own.
 first=$(child)
-until_true 30 only_first ||
+until_true only_first ||
     fail "the authority keeps its own exchange when that of inetd is back"
 calls
 # It is told to end: likewise.
 first=$(child)
 kill "$first"
-until_true 20 another || fail "it does not come again after SIGTERM"
+until_true another || fail "it does not come again after SIGTERM"
 calls
 stop "$inetd"
 
 # tcpserver: standard error is its own, and the peer has an address.
 start tcpserver on one tcpserver -HRl0 10.77.0.1 4402 \
     lambda-channel -v -c 2 -k "$key" -w line double "$tmp/noisy"
-until_true 10 double two 10.77.0.1:4402 1 || fail "no channel by tcpserver"
+until_true double two 10.77.0.1:4402 1 || fail "no channel by tcpserver"
 double two 10.77.0.1:4402 2000 >"$tmp/got" 2>"$tmp/err" ||
     fail "by tcpserver: $(cat "$tmp/err")"
 cmp "$tmp/expected" "$tmp/got" || fail "not what it should be, by tcpserver"
 logged tcpserver 'worker [0-9]* .*got 1999, 1999'
 logged tcpserver 'linked to [a-z]* 10.77.0.2:'
-
-# A Unix socket, by whatever there is to serve one.
-if sh "$top/t/setup.sh" unixserver 2>/dev/null; then
-	start unixserver unixserver -- "$tmp/socket" lambda-channel -v -c 2 \
-	    -w line double "$tmp/noisy"
-	until_true 10 test -S "$tmp/socket" || fail "no unixserver"
-	seq 1 2000 | lambda-call -L -T 30 -x "$tmp/socket" double >"$tmp/got" ||
-	    fail "over a Unix socket"
-	cmp "$tmp/expected" "$tmp/got" || fail "not what it should be"
-	logged unixserver 'linked to [a-z]* user 0'
-fi
-
-# Two pipes, as ssh has them; the channel's standard error is ours.
-pipes() { # environment...
-	seq 1 2000 | env "$@" lambda-call -L -T 30 \
-	    -x "|lambda-channel -v -c 2 -w line double $tmp/noisy" double \
-	    >"$tmp/got" 2>"$tmp/pipes.log" || fail "over pipes: $*"
-	cmp "$tmp/expected" "$tmp/got" || fail "not what it should be: $*"
-}
-pipes SSH_CONNECTION='192.0.2.7 1022 192.0.2.8 22'
-logged pipes 'linked to [a-z]* 192.0.2.7:1022'
-pipes PROTO=TCP TCPREMOTEIP=2001:db8::7 TCPREMOTEPORT=1022
-logged pipes 'linked to [a-z]* \[2001:db8::7\]:1022'
-pipes PROTO=SSL SSH_CONNECTION=
-logged pipes 'linked to [a-z]*$'
-logged pipes 'got 2000, 2000'
-
-# SIGHUP costs nothing: the call in flight ends as it would have.
-cat >"$tmp/slow" <<EOF2
-#!/bin/sh
-while read -r n; do
-	echo "\$PPID" >"$tmp/channel.new"
-	mv "$tmp/channel.new" "$tmp/channel"
-	until [ -e "$tmp/go" ]; do sleep 0.05; done
-	echo \$((n * 2))
-done
-EOF2
-chmod +x "$tmp/slow"
-start slow sh -c 'exec lambda-call -L -T 30 -x "|lambda-channel -c 1 -w line \
-    double $0/slow" double <"$0/one"' "$tmp"
-slow=$pid
-until_true 10 test -s "$tmp/channel" || fail "no call to the slow worker"
-kill -HUP "$(cat "$tmp/channel")"
-touch "$tmp/go"
-wait "$slow"
-same "$? $(cat "$tmp/slow.log")" '0 42'
+echo passed

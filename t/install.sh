@@ -32,8 +32,8 @@ installed "$tmp/b c" bin man
 alone() { # DIRECTORY
 	same "$(env PATH=/usr/bin:/bin LAMBDA_RUN= "$1/lambda-solo" sh -c '
 	    "$0/lambda-listener" -q calc "$1" &
-	    "$0/lambda-call" -T 20 calc pi 5 </dev/null; kill $!; wait' \
-	    "$1" "$top/t/calc.sh" 2>"$tmp/err")" 3.14159
+	    "$0/lambda-call" -T "$2" calc pi 5 </dev/null; kill $!; wait' \
+	    "$1" "$top/t/calc.sh" "$hang" 2>"$tmp/err")" 3.14159
 }
 alone "$top"
 alone "$tmp/b c/bin"

@@ -76,11 +76,11 @@ seen() { # VERSION HOST: there are answers of that
 	grep -q " $1 $2\$" "$tmp/out"
 }
 
-# come SECONDS WHAT COMMAND...: it becomes true under load
+# come WHAT COMMAND...: it becomes true under load
 come() {
-	seconds=$1 what=$2
-	shift 2
-	until_true "$seconds" meanwhile "$@" || fail "$what"
+	what=$1
+	shift
+	until_true meanwhile "$@" || fail "$what"
 }
 
 is_gone() { # PID
@@ -92,6 +92,14 @@ refused() { # N: each listener has said so many times that the old code stays
 		[ "$(grep -c 'what was published stays' "$tmp/$host.log")" \
 		    -eq "$1" ] || return 1
 	done
+}
+
+has_ended() { # the filter; else how far it had come is in $was
+	was=$(wc -l <"$tmp/out")
+	grep -q status "$tmp/filter.log"
+}
+moves() {
+	answered $((was + 1)) || grep status "$tmp/filter.log"
 }
 
 goes_on() { # some hundred more answers than $1
@@ -122,15 +130,15 @@ publish c 10.77.0.3
 told=$pid
 echo 1+ >"$tmp/wanted"
 serve plb1
-until_true 10 test -S "$tmp/run.a/work.plb" || fail "no PLB"
+until_true test -S "$tmp/run.a/work.plb" || fail "no PLB"
 mkfifo "$tmp/in"
 start filter on a sh -c 'lambda-call -c 64 -L work <"$0/in" >"$0/out"
 	echo "status $?"' "$tmp"
 exec 3>"$tmp/in"
 fed=0
-until_true 10 test -e "$tmp/out"
+until_true test -e "$tmp/out"
 for host in b c; do
-	come 20 "version 1 does not answer from $host" seen 1 "$host"
+	come "version 1 does not answer from $host" seen 1 "$host"
 done
 
 while [ "$k" -le "$upgrades" ]; do
@@ -140,12 +148,12 @@ while [ "$k" -le "$upgrades" ]; do
 		# once: what was published serves on.
 		echo nonsense | program 644
 		kill -HUP "$told"
-		come 20 "code that is not executable is not refused" refused 1
+		come "code that is not executable is not refused" refused 1
 		printf '#!/bin/sh\nexit 1\n' | program
 		kill -HUP "$told"
-		come 20 "code that ends at once is not refused" refused 2
+		come "code that ends at once is not refused" refused 2
 		answered 0
-		come 20 "broken code stops all" goes_on "$answered"
+		come "broken code stops all" goes_on "$answered"
 		;;
 	7)	# While an authority is down.
 		kill -9 "$authority" || fail "the authority was gone"
@@ -153,13 +161,13 @@ while [ "$k" -le "$upgrades" ]; do
 	4 | 8)	# The PLB, by a second one on its socket.
 		old=$plb
 		serve "plb$k"
-		come 30 "the old PLB does not end" is_gone "$old"
+		come "the old PLB does not end" is_gone "$old"
 		;;
 	esac
 	code "$k"
 	kill -HUP "$told"
 	for host in b c; do
-		come 20 "version $k never answers from $host" seen "$k" "$host"
+		come "version $k never answers from $host" seen "$k" "$host"
 	done
 	case $k in
 	6)	# The PLB, by SIGHUP, to the version that is there.
@@ -173,9 +181,13 @@ while [ "$k" -le "$upgrades" ]; do
 done
 # Nothing was said about broken code but what had to be.
 refused 2 || fail "more than one line tells of broken code"
-feed $((lines - fed))
+feed $((lines - fed)) &
 exec 3>&-
-logged filter status 60
+# All that is left takes as long as it does: what may not be is that nothing more
+# comes.
+until has_ended; do
+	until_true moves || fail "the filter stands at $was lines"
+done
 grep -q 'status 0' "$tmp/filter.log" || fail "the filter failed"
 grep 'line [0-9]' "$tmp/filter.log" && fail "calls failed"
 awk '$1 != NR * 2 { print NR ": " $0; exit 1 }' "$tmp/out" ||
