@@ -28,6 +28,7 @@
 # CHECK_CLEAN	1: a script need not pass, as long as nothing is reported: where
 #		all is much slower the protocol's own times, which stay as they
 #		are, are over too early for some
+# CHECK_INSTALL	0: nothing that is missing is installed
 # CHECK_STRICT	1: nothing may be left out: what is skipped, or was run without
 #		a partner that t/setup.sh did not find, has failed. CI is strict.
 

@@ -264,6 +264,8 @@ namespaces() {
 		    skip "network namespaces need root, or unshare -U"
 		rm -rf "$tmp"
 		TMPDIR=${tmp%/*}
+		CHECK_INSTALL=0 # that root has no package manager
+		export CHECK_INSTALL
 		# Where ip(8) names them there is no place for others than root.
 		# shellcheck disable=SC2086
 		exec unshare -Urmn sh -c 'mount -t tmpfs none /run &&

@@ -7,8 +7,8 @@
 #
 #	why=$(sh t/setup.sh ip dnsmasq 2>&1) || { echo "$why"; exit 77; }
 #
-# With -n nothing is installed. What is missing is noted in $CHECK_MISSING too,
-# for t/check.sh.
+# With -n nothing is installed, nor with CHECK_INSTALL=0. What is missing is noted
+# in $CHECK_MISSING too, for t/check.sh.
 
 # name		apt-get		apk		dnf		pkg
 table='
@@ -94,11 +94,11 @@ wanted() {
 }
 
 # The package manager, with what to say to it, and its column in the table; none
-# where we may not install: root need not be the one of the machine.
+# where we may not install
 manager=
 column=0
 find_manager() {
-	[ "$(id -u)" -eq 0 ] && [ -w /etc ] || return 1
+	[ "$(id -u)" -eq 0 ] && [ "${CHECK_INSTALL:-1}" = 1 ] || return 1
 	for known in 'apt-get install -y' 'apk add' 'dnf install -y' \
 	    'pkg install -y'; do
 		column=$((column + 1))
@@ -125,7 +125,8 @@ patient() {
 	until "$@" >"$log.$$" 2>&1; do
 		cat "$log.$$"
 		tries=$((tries - 1))
-		[ "$tries" -gt 0 ] && grep -qi 'lock' "$log.$$" || return 1
+		[ "$tries" -gt 0 ] && grep -qi 'not get.* lock\|locked' "$log.$$" ||
+		    return 1
 		sleep 1
 	done
 	cat "$log.$$"
