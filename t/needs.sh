@@ -83,7 +83,10 @@ fi
 test -e $tmp/before || cat $tmp/out >$tmp/before
 echo "\$*" >>$tmp/asked
 case " \$* " in *' libcmocka-dev '*) touch $tmp/installed ;; esac
-case " \$* " in *' runit '*) ln -s "\$0" $tmp/stubs/runsv ;; esac
+case " \$* " in *' runit '*)
+	: >$tmp/stubs/runsv
+	chmod +x $tmp/stubs/runsv ;;
+esac
 EOF2
 checks 1000
 left_out
