@@ -70,7 +70,7 @@ logged old 'serving on'
 expect exact 'nothing on offer satisfies what is asked for; on offer: version 1.2' \
     lambda-call -V 9.9 -T 3.3 calc2 pi 3
 start taker lambda-call busy sleep 5
-until_true 10 sh -c 'lambda-ctl orders | grep -q "module busy.* quantity 0"' ||
+until_true sh -c 'lambda-ctl orders | grep -q "module busy.* quantity 0"' ||
     fail "the only token is not taken"
 expect taken 'all capacity is taken\|others hold all that is on offer' \
     lambda-call -T 3.5 busy true
@@ -102,7 +102,7 @@ start dies lambda-listener -w line dies sh -c 'read -r n; exit 1'
 tells 111 'exit status 1\|workers die at once' lambda-call dies
 cp "$top/t/calc.sh" "$tmp/goes"
 start goes lambda-listener goes "$tmp/goes"
-until_true 10 lambda-call -T 2 goes pi 1 || fail "goes does not run"
+until_true lambda-call -T 2 goes pi 1 || fail "goes does not run"
 chmod -x "$tmp/goes"
 # Under valgrind posix_spawn(3) is a fork(2), and does not say why.
 [ -n "${CHECK_UNDER:-}" ] ||
@@ -188,10 +188,10 @@ logged plb 'serving on'
 start running sh -c 'test "$(lambda-call -s "$0" busy2 \
     sh -c "sleep 0.7; echo done")" = done' "$LAMBDA_RUN/busy2.plb"
 running=$pid
-until_true 10 sh -c 'lambda-ctl -A "$0" all | grep -q "in_flight [1-9]"' \
+until_true sh -c 'lambda-ctl -A "$0" all | grep -q "in_flight [1-9]"' \
     "$LAMBDA_RUN/busy2.plb" || fail "the call is not seen to run"
 kill "$plb"
-until_true 5 test ! -e "$LAMBDA_RUN/busy2.plb" || fail "the socket stays"
+until_true test ! -e "$LAMBDA_RUN/busy2.plb" || fail "the socket stays"
 kill -0 "$plb" || fail "the PLB did not wait for the call"
 same "$(lambda-call busy2 echo past </dev/null)" past
 wait "$running" || fail "the call was cut off"
@@ -200,7 +200,7 @@ wait "$plb" || fail "the PLB failed: $?"
 # Proxies: names that are calls, as long as they are exported.
 start plbd lambda-plb -c 2 -D "$tmp/proxies" calc
 plb=$pid
-until_true 10 test -x "$tmp/proxies/pi" || fail "no proxies"
+until_true test -x "$tmp/proxies/pi" || fail "no proxies"
 same "$(cd "$tmp/proxies" && echo *)" 'add pi'
 same "$("$tmp/proxies/pi" 5 </dev/null)" 3.14159
 same "$(cd "$tmp" && proxies/add 2 40 </dev/null)" 42

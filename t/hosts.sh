@@ -40,7 +40,7 @@ connections() {
 }
 
 # The exchange's own view, from the other host.
-until_true 10 on a sh -c 'lambda-ctl exchanges | grep -q "state linked"' ||
+until_true on a sh -c 'lambda-ctl exchanges | grep -q "state linked"' ||
     fail "no exchange"
 exchange=$(on a lambda-ctl exchanges | awk '{ print $2 }')
 at_rest() {
@@ -49,7 +49,7 @@ at_rest() {
 	    $1 == "buy" { bad = 1 }
 	    END { exit bad || sells != 1 }' "$tmp/rows"
 }
-until_true 10 at_rest || fail "the exchange: $(cat "$tmp/rows")"
+until_true at_rest || fail "the exchange: $(cat "$tmp/rows")"
 logged listener 'publishing calc'
 port=$(sed -n 's/.*publishing calc at .*:\([0-9]*\),.*/\1/p' \
     "$tmp/listener.log")
@@ -62,7 +62,7 @@ peaks() {
 	done
 }
 answered() { # N
-	until_true 60 sh -c 'test "$(wc -l <"$0")" -eq "$1"' "$tmp/out" "$1" ||
+	until_true sh -c 'test "$(wc -l <"$0")" -eq "$1"' "$tmp/out" "$1" ||
 	    fail "$(wc -l <"$tmp/out") lines of $1"
 }
 
@@ -99,9 +99,9 @@ gone() {
 	    [ -z "$(connections)" ]
 }
 nothing_left() { # after WHAT
-	until_true 10 gone || fail "$1: left behind: $(processes lambda-call) \
+	until_true gone || fail "$1: left behind: $(processes lambda-call) \
 $(processes lambda-channel) $(processes bc), connections: $(connections)"
-	until_true 10 at_rest || fail "$1: the exchange: $(cat "$tmp/rows")"
+	until_true at_rest || fail "$1: the exchange: $(cat "$tmp/rows")"
 }
 nothing_left "the filter"
 
@@ -130,7 +130,7 @@ start slow on a lambda-listener -l 10.77.0.1:0 -c 2 -w line slow \
 start reader on b sh -c 'exec lambda-call -L slow <"$0/many" >"$0/slow.out"' \
     "$tmp"
 reader=$pid
-until_true 20 sh -c 'test "$(wc -l <"$0")" -ge 40' "$tmp/slow.out" ||
+until_true sh -c 'test "$(wc -l <"$0")" -ge 40' "$tmp/slow.out" ||
     fail "the slow module does not answer"
 read=$(position "$reader")
 [ "$read" -gt 0 ] && [ "$read" -le $((65536 + 10 * 64)) ] ||
@@ -139,7 +139,7 @@ read=$(position "$reader")
 start written on b sh -c 'seq 100000001 110000000 |
     lambda-call -L slow >"$0/written.out"' "$tmp"
 written=$pid
-until_true 20 sh -c 'test "$(wc -l <"$0")" -ge 20' "$tmp/written.out" ||
+until_true sh -c 'test "$(wc -l <"$0")" -ge 20' "$tmp/written.out" ||
     fail "the slow module does not answer the second filter"
 # The pipe holds 64 KiB, and so does the buffer; seq may be about to write more.
 n=$(awk '$1 == "wchar:" { print $2 }' "/proc/$(processes seq)/io")

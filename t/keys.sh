@@ -117,7 +117,7 @@ tells 100 "$wrong" on a lambda-ctl -k "$tmp/other" -A '[fd77::1]:4371' all
 they_went_on() {
 	[ "$(($(date +%s) - begun))" -ge 8 ]
 }
-until_true 15 they_went_on
+until_true they_went_on
 says() { # NAME PATTERN [N]: once, and N lines of keys in all
 	same "$(grep -c -e "$2" "$tmp/$1.log")" 1
 	same "$(grep -c ' key' "$tmp/$1.log")" "${3:-1}"
@@ -221,7 +221,7 @@ no_channel() {
 	ps -A -o ppid= -o args= | awk -v p="$sixcalc" \
 	    '$1 == p && /lambda-channel/ { found = 1 } END { exit found }'
 }
-until_true 3 no_channel || fail "channels of strangers are left"
+until_true no_channel || fail "channels of strangers are left"
 same "$(echo 6*7 | lambda-call -L calc)" 42
 
 # Key files that are none: exit 100, a sentence, by every program.

@@ -20,7 +20,7 @@ logged early "unable to link to $where: it is ourselves"
 wait "$echo" || fail "the echo: $?"
 start late lambda-authority -l "$where"
 late=$pid
-logged early "linked to authority $where" 20
+logged early "linked to authority $where"
 same "$(grep -c 'it is ourselves' "$tmp/early.log")" 1
 stop "$early"
 
@@ -108,11 +108,11 @@ all_taken() {
 	! lambda-call -T 1 -x "$at" big 2>"$tmp/said" >&2 &&
 	    grep -q '4 of 4 are in use' "$tmp/said"
 }
-until_true 10 all_taken || fail "not all is taken: $(cat "$tmp/said")"
+until_true all_taken || fail "not all is taken: $(cat "$tmp/said")"
 kill -STOP "$plb"
 : >"$tmp/go"
 begun=$(date +%s)
-until_true 30 lambda-call -T 1 -x "$at" big ||
+until_true lambda-call -T 1 -x "$at" big ||
     fail "what a PLB holds that does not read is held for ever"
 took=$(($(date +%s) - begun))
 [ "$took" -ge 12 ] || fail "the PLB was given up after $took s"
