@@ -6,8 +6,7 @@
 
 need bc ps
 listen=$top/t/listen
-test -x "$listen" || (cd "$top" && ${MAKE:-make} t/listen) ||
-    fail "there is no t/listen"
+helper listen
 
 # An exchange under an authority is there as soon as an order is.
 tier
@@ -121,7 +120,7 @@ within "$tmp/pipe2"
 # A stranger who speaks something else is closed, and nothing is run for it.
 tells 111 "$at is a listener's or a channel's: ask" lambda-ctl -A "$at" all
 tells 100 'another module is served here' \
-    lambda-call -T 1 -x "$at" triple
+    lambda-call -T "$hang" -x "$at" triple
 for pid in $(strays); do
 	[ "$(name_of "$pid")" != yes ] || kill "$pid"
 done
@@ -133,7 +132,7 @@ no_channels() {
 	done
 	return 0
 }
-until_true no_channels || fail "channels outlive their clients"
+until_true no_channels || fail "channels outlive their clients: $(strays)"
 
 # Over pipes: no broker, no authority, no TCP, no key.
 cp "$tmp/worker" "$tmp/piped"

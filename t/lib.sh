@@ -81,6 +81,14 @@ strays() {
 	    tr -cd '0-9\n'
 }
 
+# running WORDS: those of them that have these words in their arguments
+running() {
+	for stray in $(strays); do
+		{ tr '\0' ' ' <"/proc/$stray/cmdline"; } 2>/dev/null |
+		    grep -q -e "$1" && echo "$stray"
+	done
+}
+
 # name_of PID: the name of the program that it runs; none of one that has ended
 name_of() {
 	{ tr '\0' '\n' <"/proc/$1/cmdline"; } 2>/dev/null |
@@ -230,6 +238,38 @@ tells() {
 	grep -q -e "$pattern" "$tmp/told" ||
 	    fail "$*: said '$(cat "$tmp/told")', not: $pattern"
 	[ "$told" -eq "$status" ] || fail "$*: exit $told, not $status"
+}
+
+# late PATTERN COMMAND...: it is given seconds, for which @ stands among its words,
+# and more of them until what it says matches: where a machine is slow they may be
+# over before it knows. What it said is printed, and its status returned.
+limits="1 30 $hang"
+late() {
+	expected=$1
+	shift
+	for limit in $limits; do
+		said=$(within_limit "$limit" "$@" 2>&1)
+		late=$?
+		! echo "$said" | grep -q -e "$expected" || break
+	done
+	echo "$said"
+	return "$late"
+}
+within_limit() { # SECONDS COMMAND...
+	limit=$1
+	shift
+	for word; do
+		[ "$word" != @ ] || word=$limit
+		set -- "$@" "$word"
+		shift
+	done
+	"$@"
+}
+tells_late() { # STATUS PATTERN COMMAND...: as tells
+	status=$1
+	pattern=$2
+	shift 2
+	tells "$status" "$pattern" late "$pattern" "$@"
 }
 
 # helper NAME: a program of t/ that the test runs
