@@ -11,28 +11,26 @@ helper slot
 
 # taken FILE: somebody is in a slot of it
 taken() {
-	grep -q ":$(stat -c %i "$1") " /proc/locks
+	"$top/t/slot" -t "$1"
 }
 empty() {
 	! taken "$1"
 }
 
 # The counter counts.
-start first "$top/t/slot" "$tmp/one" 1 sleep 60
+start first "$top/t/slot" "$tmp/one" 1 sleep 1000
 first=$pid
 until_true taken "$tmp/one" || fail "nobody is in the slot"
 "$top/t/slot" "$tmp/one" 1 true && fail "two are in one slot"
 stop "$first"
 "$top/t/slot" "$tmp/one" 1 true || fail "the slot of a process that is gone"
 
-# Found among all processes by its time.
-deaf_s=1235.$$
 cat >"$tmp/work" <<EOF
 #!/bin/sh
 case \$1 in
 run) sleep 0.01; exec cat ;;
 hang) exec sleep 1234.5 ;;
-deaf) trap '' TERM; exec sleep $deaf_s ;;
+deaf) trap '' TERM; exec sleep 1235.5 ;;
 esac
 EOF
 chmod +x "$tmp/work"
@@ -69,13 +67,12 @@ hanging_worker() {
 # deaf_channel: the one whose worker heeds no SIGTERM; in $victim
 deaf_channel() {
 	for victim in $(children "$listener" lambda-channel); do
-		[ -z "$(children "$victim" "sleep $deaf_s")" ] || return 0
+		[ -z "$(children "$victim" 'sleep 1235.5')" ] || return 0
 	done
 	return 1
 }
 deaf_gone() {
-	ps -A -o args= | awk -v s="$deaf_s" \
-	    '$1 == "sleep" && $2 "" == s "" { exit 1 }'
+	[ -z "$(running 'sleep 1235.5')" ]
 }
 
 # publish NAME
@@ -103,13 +100,13 @@ for i in 1 2 3; do
 	    fail "filter $i starves"
 done
 
-start hang lambda-call -T "$(bound 60)" work hang
-hang=$pid
+start hang lambda-call -T "$hang" work hang
+hanging=$pid
 callers=
 for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
 	start "caller$i" sh -c 'test "$(echo "$1" |
 	    lambda-call -b "$0" -T "$2" work run)" = "$1"' \
-	    "$LAMBDA_RUN/broker" "$i" "$(bound 60)"
+	    "$LAMBDA_RUN/broker" "$i" "$hang"
 	callers="$callers $pid"
 done
 
@@ -119,7 +116,7 @@ until_true busy_channel || fail "no channel is busy"
 kill -9 "$victim" || fail "the channel was gone"
 until_true hanging_worker || fail "no worker hangs"
 kill -9 "$victim" || fail "the worker was gone"
-wait "$hang"
+wait "$hanging"
 same $? 111
 grep -q 'killed by signal 9' "$tmp/hang.log" || fail "$(cat "$tmp/hang.log")"
 until_true grep -q 'channel at .* was lost' "$tmp"/filter?.log \
@@ -127,7 +124,7 @@ until_true grep -q 'channel at .* was lost' "$tmp"/filter?.log \
     fail "nothing ran in the channel that was killed"
 
 # What a killed channel ran is no place for others before it has ended.
-start deaf lambda-call -T "$(bound 60)" work deaf
+start deaf lambda-call -T "$hang" work deaf
 deaf=$pid
 until_true deaf_channel || fail "no worker is deaf"
 kill -9 "$victim"

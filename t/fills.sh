@@ -12,10 +12,6 @@ need ps
 helper puppet
 R=${1:-2}
 
-# What takes no longer than this many seconds comes at once: it waits for
-# nothing that is done every 5 seconds, or given up after 5 or 15.
-soon=3
-
 stamp() { date +%s%N; }
 since() { echo $((($(stamp) - $1) / 1000000)); }
 
@@ -76,7 +72,7 @@ offer() { # MODULE NAME: a sell of 4, to be had of a puppet that listens
 	where=$(address "$2") || exit 1
 	echo "1 sell order 1 module $1 quantity 4 contact ( address $where )"
 }
-heard() { # NAME PATTERN [SECONDS]
+heard() { # NAME PATTERN
 	until_true grep -q -e "$2" "$tmp/$1.out" ||
 	    fail "the puppet $1 did not hear: $2"
 }
@@ -120,7 +116,7 @@ each() {
 total() {
 	book "$1" "$2" | awk '{ n += $1 } END { print n + 0 }'
 }
-wait_each() { # MODULE KEY VALUE [SECONDS]
+wait_each() { # MODULE KEY VALUE
 	until_true each "$1" "$2" "$3" ||
 	    fail "$1: not $2 $3: $(book "$1" "$2" | tr '\n' ' ')"
 }
@@ -142,7 +138,7 @@ right() {
 			    v["expired"] }' "$tmp/shown" || return 1
 	done <"$tmp/$1.at"
 }
-settle() { # MODULE LEFT WHAT: it comes to that, soon
+settle() { # MODULE LEFT WHAT: it comes to that
 	began=$(stamp)
 	until_true right "$1" "$2" ||
 	    fail "$3: the books of $1 are wrong: sold $(cat "$tmp/sold")," \
@@ -316,7 +312,7 @@ wait_each gone quantity 4
 catch gone p7 4
 wait_each gone reserved 4
 kill -9 "$l3"
-wait_each gone lost 4 "$soon"
+wait_each gone lost 4
 wait_each gone sells 0
 listen gone l4 4
 wait_each gone quantity 4
@@ -380,14 +376,15 @@ say asker "1 connect quantity 3 module ask exchange $exchange counter 9"
 heard asker '1 refuse reason no.x20capacity.x20left'
 heard desk "module ask settled \[ ( exchange $exchange counter 9 ) \]"
 say asker '1 return tokens 2'
-heard desk 'module ask quantity 2$' "$soon"
+heard desk 'module ask quantity 2$'
 refreshed() {
 	[ "$(grep -c 'module ask quantity 2$' "$tmp/desk.out")" -ge 3 ]
 }
 until_true refreshed || fail "the listener does not sell every 5 seconds"
 
 # A reservation of which nothing is heard ends after 15 seconds: a puppet is
-# filled, and lives on. Another buyer waits for it meanwhile; see below.
+# filled, and lives on. Another buyer waits for it meanwhile; see below. None but
+# these ends so.
 listen late l7 4
 exchanges late
 wait_each late quantity 4
@@ -436,9 +433,9 @@ settle loop 0 "had in the end"
 stop "$p9"
 
 # A seller that refuses, and says at once, and ten times a second, that it has
-# capacity: it is asked seldom. When it has said so for the last time, and gives
-# once, that is found out without another word of it; and what another one has is
-# bought at once.
+# capacity: it is asked seldom, five times a second at most. When it has said so
+# for the last time, and gives once, that is found out without another word of it;
+# and what another one has is bought.
 puppet miser channel listen 127.0.0.1:0
 puppet boast listener dial "$tmp/sellers"
 heard boast 'up broker'
@@ -461,11 +458,17 @@ exchanges always
 wait_each always quantity 4
 buy always p10 4 -b "$tmp/buyers"
 until_true refused p10 3 || fail "p10 is not refused: $(plb p10 connects)"
+asked() { # N: that often, since
+	[ $(($(grep -c connect "$tmp/miser.out") - was)) -ge "$1" ]
+}
 began=$(stamp)
+was=$(grep -c connect "$tmp/miser.out")
 until_true over "$began" 4
-n=$(grep -c connect "$tmp/miser.out")
-echo "refused again and again: $n connects in 4 s"
-[ "$n" -ge 3 ] && [ "$n" -le 20 ] || fail "$n connects in 4 s"
+until_true asked 3 || fail "it is not asked any more"
+n=$(($(grep -c connect "$tmp/miser.out") - was))
+ms=$(since "$began")
+echo "refused again and again: $n connects in $ms ms"
+[ "$n" -le $((1 + ms / 200)) ] || fail "$n connects in $ms ms"
 stop "$boasting"
 : >"$tmp/gives"
 began=$(stamp)
@@ -484,14 +487,11 @@ say front "$(offer mute mute)"
 listen mute l10 4
 exchanges mute
 wait_each mute quantity 8
-began=$(stamp)
 buy mute p11 4 -b "$tmp/buyers"
 heard mute 'connect quantity 2'
 until_true holds p11 tokens 2 || fail "p11 has $(plb p11 tokens)"
 same "$(plb p11 connecting)" 2
 until_true holds p11 tokens 4 || fail "p11 has $(plb p11 tokens) of 4"
-over "$began" 5 || fail "a connect was given up after $(since "$began") ms"
-echo "no answer: bought elsewhere after $(since "$began") ms"
 same "$(plb p11 refused)" 1
 heard mute '1 down'
 settle mute 4 "a seller that is mute"
@@ -603,8 +603,10 @@ until_true in_line unfit || fail "the unfit waits no more"
 
 # The reservation of the idle puppet, meanwhile.
 until_true test -s "$tmp/expired" || fail "p8 has $(plb p8 tokens)"
-[ "$(cat "$tmp/expired")" -ge 14900 ] || fail "after $(cat "$tmp/expired") ms"
 echo "nothing heard of a reservation: sold again after $(cat "$tmp/expired") ms"
 [ "$(total late expired)" -gt 0 ] || fail "no reservation has expired"
+for module in twice many killed gone refused loop more age; do
+	same "$module $(total "$module" expired)" "$module 0"
+done
 same "$(grep -c fill "$tmp/idler.out")" 1
 echo passed
