@@ -184,7 +184,8 @@ BENCHES =\
 	t/bench/regain.bench\
 	t/bench/relay.bench\
 	t/bench/sampler.bench\
-	t/bench/spawn.bench
+	t/bench/spawn.bench\
+	t/bench/stamp.bench
 
 all: $(PROGS)
 
@@ -637,6 +638,7 @@ B_REGAIN =	t/bench/regain.o t/bench/bench.o launch.o $(C_PLB) $(PROTO)\
 B_RELAY =	t/bench/relay.o t/bench/bench.o
 B_SAMPLER =	t/bench/sampler.o t/bench/bench.o fenwick.o rng.o
 B_SPAWN =	t/bench/spawn.o t/bench/bench.o
+B_STAMP =	t/bench/stamp.o t/bench/bench.o
 
 t/bench/codec.bench: $(B_CODEC)
 	$(LINK) $(B_CODEC)
@@ -656,6 +658,8 @@ t/bench/sampler.bench: $(B_SAMPLER)
 	$(LINK) $(B_SAMPLER)
 t/bench/spawn.bench: $(B_SPAWN)
 	$(LINK) $(B_SPAWN)
+t/bench/stamp.bench: $(B_STAMP)
+	$(LINK) $(B_STAMP)
 
 .SUFFIXES:
 .SUFFIXES: .c .o
@@ -1176,6 +1180,7 @@ t/bench/regain.o: addr.h buf.h chain.h conn.h core.h die.h gate.h hub.h\
 t/bench/relay.o: t/bench/bench.h
 t/bench/sampler.o: fenwick.h rng.h t/bench/bench.h
 t/bench/spawn.o: t/bench/bench.h
+t/bench/stamp.o: t/bench/bench.h
 t/fuzz/fuzz_dns.o: dns.h rng.h slice.h t/fuzz/fuzz.h
 t/fuzz/fuzz_link.o: buf.h link.h msg.h sha256.h slice.h t/fuzz/fuzz.h tlv.h
 t/fuzz/fuzz_msg.o: msg.h slice.h t/fuzz/fuzz.h tlv.h

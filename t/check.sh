@@ -20,7 +20,7 @@
 #
 # CHECK_JOBS	how many at a time: twice as many as there are processors, since
 #		most of them mostly wait
-# CHECK_TIMEOUT	what takes longer, in seconds, is ended, and has failed (1800)
+# CHECK_TIMEOUT	what takes longer, in seconds, is ended, and has failed (7200)
 # CHECK_UNDER	a command that programs are run under, such as valgrind: those
 #		of scripts, too (t/lib.sh)
 # CHECK_FACTOR	how much slower and larger they are then (1): it multiplies
@@ -33,7 +33,7 @@
 #		a partner that t/setup.sh did not find, has failed. CI is strict.
 
 factor=${CHECK_FACTOR:-1}
-limit=$((${CHECK_TIMEOUT:-1800} * factor))
+limit=$((${CHECK_TIMEOUT:-7200} * factor))
 strict=${CHECK_STRICT:-0}
 clean=${CHECK_CLEAN:-0}
 jobs=${CHECK_JOBS:-$((2 * $(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1)))}

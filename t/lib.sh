@@ -10,6 +10,7 @@
 
 set -u
 top=$(cd "$(dirname "$0")/.." && pwd)
+[ -e "$top/t/lib.sh" ] || top=${top%/*} # of t/bench
 tmp=$(mktemp -d "${TMPDIR:-/tmp}/lambda-t.XXXXXX") || exit 1
 LAMBDA_RUN=$tmp/run
 TMPDIR=$tmp
