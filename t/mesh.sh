@@ -72,7 +72,7 @@ called
 rest "exchange killed"
 sure killed "exchange killed"
 
-# A listener is killed: it is gone from every exchange at once. It comes back.
+# A listener is killed: it is gone from every exchange. It comes back.
 began=$(stamp)
 # shellcheck disable=SC2154
 kill -9 "$l7" || fail "the listener was gone"
@@ -81,7 +81,7 @@ took "a dead listener is gone"
 listen 7 2
 
 # PLBs that hold all that there is and wait for more are killed: what they wanted
-# is gone from every exchange at once, and what they held is for sale.
+# is gone from every exchange, and what they held is for sale.
 waits() { # MODULE
 	shows "$1" 'sell 0' 2 && shows "$1" 'buy [1-9]' 1
 }
@@ -134,7 +134,7 @@ broker 4 b
 until_true linked || fail "the broker that was restarted is not linked"
 called
 rest "broker restarted"
-same "$(echo 21 | on h4 lambda-call -T 20 m0)" "42 m0"
+same "$(echo 21 | on h4 lambda-call -T "$hang" m0)" "42 m0"
 sure without "broker restarted"
 finish without
 moving='' idle=20

@@ -277,7 +277,7 @@ callers() {
 			echo "$ms $m $status $answer"
 			[ ! -e "${out%.*}.stop" ] || break 2
 		    done; done >"$out.calls"
-		    echo "status 0"' sh "$tmp/$calls.$h" "$(bound 60)" "$@"
+		    echo "status 0"' sh "$tmp/$calls.$h" "$hang" "$@"
 	done
 	for h in $hosts; do
 		until_true test -s "$tmp/$calls.$h.calls" ||
