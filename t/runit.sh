@@ -210,33 +210,29 @@ chmod 700 "$tmp/run.chain"
 echo "$tmp/run.chain" >"$tmp/chain/LAMBDA_RUN"
 echo "$tmp/key" >"$tmp/chain/LAMBDA_KEY"
 echo "$tmp/run.chain/elsewhere" >"$tmp/chain/LAMBDA_BROKER"
-# As nobody, where there is another user than this one, who may look here.
-user=root as=env
+user=root
 chmod 711 "$tmp"
 if setuidgid nobody test -x "$top/lambda-plb" -a -x "$tmp/worker"; then
-	user=nobody as='setuidgid nobody'
+	user=nobody
 	chown nobody "$tmp/run.chain" "$tmp/key"
 fi
 chain() { # name command...
 	name=$1
 	shift
-	# shellcheck disable=SC2086
-	start "$name" $as envdir "$tmp/chain" chpst -o 256 "$@"
+	start "$name" setuidgid "$user" envdir "$tmp/chain" chpst -o 256 "$@"
 }
 chain a lambda-authority -l 127.0.0.1:0
 at=$(address a)
 # shellcheck disable=SC2016
-start b sh -c 'echo "$0" | exec $1 envdir "$2" lambda-broker -l 127.0.0.1:0' \
-    "$at" "$as" "$tmp/chain"
+start b sh -c 'echo "$0" | exec setuidgid "$1" envdir "$2" lambda-broker \
+    -l 127.0.0.1:0' "$at" "$user" "$tmp/chain"
 logged b 'linked to authority'
 chain l lambda-listener -l 127.0.0.1:0 -w line double "$tmp/worker"
 chain p lambda-plb double
 plb=$pid
 logged p 'serving on'
-# shellcheck disable=SC2086
-same "$(echo 21 | $as envdir "$tmp/chain" lambda-call -L double)" 42
-# shellcheck disable=SC2086
-$as envdir "$tmp/chain" lambda-ctl authorities |
+same "$(echo 21 | setuidgid "$user" envdir "$tmp/chain" lambda-call -L double)" 42
+setuidgid "$user" envdir "$tmp/chain" lambda-ctl authorities |
     grep -q "$at" || fail "lambda-ctl asks another broker"
 [ -S "$tmp/run.chain/elsewhere" ] || fail "LAMBDA_BROKER does not stand for -b"
 [ ! -e "$tmp/run.chain/key" ] || fail "LAMBDA_KEY does not stand for -k"
