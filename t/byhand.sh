@@ -6,13 +6,12 @@
 
 need bc ps
 listen=$top/t/listen
-test -x "$listen" || (cd "$top" && ${MAKE:-make} t/listen) ||
-    fail "there is no t/listen"
+helper listen
 
 # An exchange under an authority is there as soon as an order is.
 tier
 start plain lambda-listener -w line plain bc -q
-until_true 10 sh -c 'lambda-ctl exchanges | grep -q "module plain.*linked"' ||
+until_true sh -c 'lambda-ctl exchanges | grep -q "module plain.*linked"' ||
     fail "the authority runs no exchange"
 same "$(echo 6*7 | lambda-call -L plain)" 42
 stop "$broker"
@@ -30,7 +29,7 @@ start authority2 lambda-authority -l 127.0.0.1:0 -x "calc=$at"
 authority=$pid
 address authority2 >"$tmp/authorities"
 # It is announced after it has answered, with the instance that it has.
-until_true 10 sh -c 'lambda-ctl -A "$0" exchanges |
+until_true sh -c 'lambda-ctl -A "$0" exchanges |
     grep -q "^exchange $1 module calc instance $2 "' \
     "$(cat "$tmp/authorities")" "$at" "$id" ||
     fail "not announced: $(lambda-ctl -A "$(cat "$tmp/authorities")" all)"
@@ -39,7 +38,7 @@ start broker2 sh -c 'exec lambda-broker -l 127.0.0.1:0 <"$0"' \
 broker=$pid
 start calc lambda-listener -c 3 -w line calc bc -q
 same "$(seq 1 1000 | sed 's/$/*2/' | lambda-call -L calc | tail -n 1)" 2000
-until_true 10 sh -c 'lambda-ctl -A "$0" all |
+until_true sh -c 'lambda-ctl -A "$0" all |
     grep -q "^sell .* quantity 3 reserved 0"' "$at" ||
     fail "the sell order is not at the exchange started by hand"
 
@@ -47,14 +46,14 @@ until_true 10 sh -c 'lambda-ctl -A "$0" all |
 start filter sh -c 'seq 1 200000 | sed "s/$/*2/" | lambda-call -L calc |
     awk "\$1 != 2 * NR { exit 1 } END { exit NR != 200000 }"'
 filter=$pid
-until_true 10 sh -c 'lambda-ctl -A "$0" all | grep -q "^buy.*held [1-9]"' "$at" ||
+until_true sh -c 'lambda-ctl -A "$0" all | grep -q "^buy.*held [1-9]"' "$at" ||
     fail "the filter does not run"
 stop "$exchange"
 same "$ended" 0
 start exchange2 "$listen" "$at" lambda-exchange calc
 exchange=$pid
 logged exchange2 ready
-until_true 20 sh -c 'lambda-ctl -A "$0" all | grep -q "^sell .* quantity"' \
+until_true sh -c 'lambda-ctl -A "$0" all | grep -q "^sell .* quantity"' \
     "$at" || fail "the order did not come to the new exchange"
 wait "$filter" || fail "the filter failed when the exchange was restarted"
 same "$(echo 20+1 | lambda-call -L calc)" 21
@@ -65,7 +64,7 @@ gone() {
 	! ps -p "$1" -o stat= | grep -q '^[^Z]'
 }
 logged exchange2 'neither authority nor broker for 5 s: retiring'
-until_true 10 gone "$exchange" || fail "it has retired, and goes on"
+until_true gone "$exchange" || fail "it has retired, and goes on"
 
 # What is not for it, it says.
 tells 100 'standard input is no listening TCP socket: lambda-authority starts' \
@@ -97,7 +96,7 @@ same "$(seq 1 100000 | lambda-call -L -x "$at" double | head -n 2 |
     tr '\n' ' ')" '2 4 '
 # Two at once are two channels, each with a capacity of its own; and a PLB.
 start one sh -c 'yes 1 | lambda-call -P -L -x "$0" double >/dev/null' "$at"
-until_true 10 grep -q '[1-9][0-9]* done' "$tmp/one.log" || fail "one stands"
+until_true grep -q '[1-9][0-9]* done' "$tmp/one.log" || fail "one stands"
 start plb lambda-plb -c 2 -x "$at" double
 plb=$pid
 logged plb 'serving on'
@@ -121,7 +120,7 @@ within "$tmp/pipe2"
 # A stranger who speaks something else is closed, and nothing is run for it.
 tells 111 "$at is a listener's or a channel's: ask" lambda-ctl -A "$at" all
 tells 100 'another module is served here' \
-    lambda-call -T 1 -x "$at" triple
+    lambda-call -T "$hang" -x "$at" triple
 for pid in $(strays); do
 	[ "$(name_of "$pid")" != yes ] || kill "$pid"
 done
@@ -133,7 +132,7 @@ no_channels() {
 	done
 	return 0
 }
-until_true 10 no_channels || fail "channels outlive their clients"
+until_true no_channels || fail "channels outlive their clients: $(strays)"
 
 # Over pipes: no broker, no authority, no TCP, no key.
 cp "$tmp/worker" "$tmp/piped"
@@ -150,7 +149,7 @@ grep -q 'exiting with 7' "$tmp/err" || fail "its standard error is lost"
 # The command may be what brings the bytes, and no more: as ssh does.
 same "$(echo 6*7 | lambda-call -L \
     -x '|cat | lambda-channel -w line calc bc -q | cat' calc)" 42
-until_true 10 no_channels || fail "a channel outlives its pipe"
+until_true no_channels || fail "a channel outlives its pipe"
 tells 100 'standard input is not a connection' lambda-channel calc bc
 tells 111 'does not speak as a channel' lambda-call -x '|exit 1' calc
 echo passed

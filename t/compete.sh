@@ -11,28 +11,26 @@ helper slot
 
 # taken FILE: somebody is in a slot of it
 taken() {
-	grep -q ":$(stat -c %i "$1") " /proc/locks
+	"$top/t/slot" -t "$1"
 }
 empty() {
 	! taken "$1"
 }
 
 # The counter counts.
-start first "$top/t/slot" "$tmp/one" 1 sleep 60
+start first "$top/t/slot" "$tmp/one" 1 sleep 1000
 first=$pid
-until_true 10 taken "$tmp/one" || fail "nobody is in the slot"
+until_true taken "$tmp/one" || fail "nobody is in the slot"
 "$top/t/slot" "$tmp/one" 1 true && fail "two are in one slot"
 stop "$first"
 "$top/t/slot" "$tmp/one" 1 true || fail "the slot of a process that is gone"
 
-# Found among all processes by its time.
-deaf_s=1235.$$
 cat >"$tmp/work" <<EOF
 #!/bin/sh
 case \$1 in
 run) sleep 0.01; exec cat ;;
 hang) exec sleep 1234.5 ;;
-deaf) trap '' TERM; exec sleep $deaf_s ;;
+deaf) trap '' TERM; exec sleep 1235.5 ;;
 esac
 EOF
 chmod +x "$tmp/work"
@@ -69,13 +67,12 @@ hanging_worker() {
 # deaf_channel: the one whose worker heeds no SIGTERM; in $victim
 deaf_channel() {
 	for victim in $(children "$listener" lambda-channel); do
-		[ -z "$(children "$victim" "sleep $deaf_s")" ] || return 0
+		[ -z "$(children "$victim" 'sleep 1235.5')" ] || return 0
 	done
 	return 1
 }
 deaf_gone() {
-	ps -A -o args= | awk -v s="$deaf_s" \
-	    '$1 == "sleep" && $2 "" == s "" { exit 1 }'
+	[ -z "$(running 'sleep 1235.5')" ]
 }
 
 # publish NAME
@@ -89,7 +86,7 @@ tier
 publish listener
 start idle lambda-plb -c 8 -s "$tmp/idle.plb" work
 idle=$pid
-until_true 10 left 0 || fail "the idle PLB did not take all that there is"
+until_true left 0 || fail "the idle PLB did not take all that there is"
 
 filters=
 for i in 1 2 3; do
@@ -99,49 +96,49 @@ for i in 1 2 3; do
 done
 # Every filter moves, though the idle PLB had it all.
 for i in 1 2 3; do
-	until_true 15 grep -q '[1-9][0-9]* done' "$tmp/filter$i.log" ||
+	until_true grep -q '[1-9][0-9]* done' "$tmp/filter$i.log" ||
 	    fail "filter $i starves"
 done
 
-start hang lambda-call -T "$(bound 60)" work hang
-hang=$pid
+start hang lambda-call -T "$hang" work hang
+hanging=$pid
 callers=
 for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
 	start "caller$i" sh -c 'test "$(echo "$1" |
 	    lambda-call -b "$0" -T "$2" work run)" = "$1"' \
-	    "$LAMBDA_RUN/broker" "$i" "$(bound 60)"
+	    "$LAMBDA_RUN/broker" "$i" "$hang"
 	callers="$callers $pid"
 done
 
 # A channel is killed meanwhile, and a worker: what they ran has failed, with a
 # reason.
-until_true 10 busy_channel || fail "no channel is busy"
+until_true busy_channel || fail "no channel is busy"
 kill -9 "$victim" || fail "the channel was gone"
-until_true 30 hanging_worker || fail "no worker hangs"
+until_true hanging_worker || fail "no worker hangs"
 kill -9 "$victim" || fail "the worker was gone"
-wait "$hang"
+wait "$hanging"
 same $? 111
 grep -q 'killed by signal 9' "$tmp/hang.log" || fail "$(cat "$tmp/hang.log")"
-until_true 10 grep -q 'channel at .* was lost' "$tmp"/filter?.log \
+until_true grep -q 'channel at .* was lost' "$tmp"/filter?.log \
     "$tmp"/caller*.log ||
     fail "nothing ran in the channel that was killed"
 
 # What a killed channel ran is no place for others before it has ended.
-start deaf lambda-call -T "$(bound 60)" work deaf
+start deaf lambda-call -T "$hang" work deaf
 deaf=$pid
-until_true 30 deaf_channel || fail "no worker is deaf"
+until_true deaf_channel || fail "no worker is deaf"
 kill -9 "$victim"
 wait "$deaf"
 same $? 111
-until_true 15 deaf_gone || fail "a deaf worker outlives its channel"
+until_true deaf_gone || fail "a deaf worker outlives its channel"
 within "$tmp/slots"
 
 # The listener, too, with all that it runs. What there is then is bought by
 # those who are there.
-until_true 10 taken "$tmp/slots" ||
+until_true taken "$tmp/slots" ||
     fail "nothing runs when the listener is to be killed"
 kill -9 "$listener"
-until_true 10 empty "$tmp/slots" ||
+until_true empty "$tmp/slots" ||
     fail "what the listener ran goes on without it"
 publish again
 
@@ -164,7 +161,7 @@ moved() { # I WAS
 # Nobody starves: each filter goes on moving.
 for i in 1 2 3; do
 	was=$(done_of "$i")
-	until_true 15 moved "$i" "$was" || fail "filter $i stands at $was"
+	until_true moved "$i" "$was" || fail "filter $i stands at $was"
 done
 echo "filters: $(done_of 1) $(done_of 2) $(done_of 3), callers that failed: $lost"
 
@@ -174,6 +171,6 @@ for pid in $filters; do
 	kill $(children "$pid" lambda-call) || fail "a filter was gone"
 done
 stop "$idle"
-until_true 20 left 8 || fail "capacity is missing: $(lambda-ctl orders)"
+until_true left 8 || fail "capacity is missing: $(lambda-ctl orders)"
 within "$tmp/slots"
 echo passed

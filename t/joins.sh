@@ -22,7 +22,7 @@ filter() {
 			echo "$n" >"$out.fed"
 		done | lambda-call -P -L "$@" >"$out.out"
 		echo "status $?"' sh "$tmp/$out" "$@"
-	until_true 10 test -s "$tmp/$out.out" || fail "$out does not run"
+	until_true test -s "$tmp/$out.out" || fail "$out does not run"
 }
 
 # channels NAME N: the filter's progress spoke of N channels (last line)
@@ -34,7 +34,7 @@ channels() {
 # gone
 goes_on() {
 	was=$(wc -l <"$tmp/$1.out")
-	until_true 10 sh -c 'test "$(wc -l <"$0")" -gt "$1"' "$tmp/$1.out" \
+	until_true sh -c 'test "$(wc -l <"$0")" -gt "$1"' "$tmp/$1.out" \
 	    $((was + 2000)) || fail "$1 stands while $2 is gone"
 }
 
@@ -42,7 +42,7 @@ goes_on() {
 # and each of them is told, with the loss as the reason
 finish() {
 	touch "$tmp/$1.stop"
-	logged "$1" status 60
+	logged "$1" status
 	failed=$(awk -v n="$(cat "$tmp/$1.fed")" '
 	    NR == FNR { if ($1 == "line" && /was lost/) { sub(/:/, "", $2)
 			failed[$2 + 0] = 1; count++ } next }
@@ -72,21 +72,21 @@ a=$pid
 
 # With retries: two join, one is killed, the channel of another too.
 filter retried -R 5 calc
-until_true 10 channels retried 1 || fail "the filter does not run"
+until_true channels retried 1 || fail "the filter does not run"
 publish b
 b=$pid
 publish c
 c=$pid
-until_true 15 channels retried 3 || fail "joined capacity is not taken up"
+until_true channels retried 3 || fail "joined capacity is not taken up"
 kill -9 "$b"
-until_true 15 channels retried 2 || fail "the loss of a listener is not seen"
+until_true channels retried 2 || fail "the loss of a listener is not seen"
 old=$(children "$c" lambda-channel)
 # shellcheck disable=SC2086
 kill -9 $old
 # shellcheck disable=SC2086
-until_true 15 another "$c" lambda-channel $old ||
+until_true another "$c" lambda-channel $old ||
     fail "a lost channel is not replaced"
-until_true 15 channels retried 2 || fail "the new channel has no work"
+until_true channels retried 2 || fail "the new channel has no work"
 finish retried
 grep -q 'status 0' "$tmp/retried.log" || fail "the filter failed"
 same "$failed" 0
@@ -100,12 +100,12 @@ sold() { # LEFT...: so much is left of each seller of the module
 publish one pair
 one=$pid
 filter pair -c 4 pair
-until_true 15 sold 0 || fail "4 of 4 are not bought"
+until_true sold 0 || fail "4 of 4 are not bought"
 publish two pair
 two=$pid
-until_true 15 sold 0 4 || fail "nothing is left to sell"
+until_true sold 0 4 || fail "nothing is left to sell"
 kill -9 "$one"
-until_true 15 sold 0 || fail "what was lost is not bought elsewhere"
+until_true sold 0 || fail "what was lost is not bought elsewhere"
 finish pair
 [ "$failed" -le 4 ] || fail "$failed of at most 4"
 stop "$two"
@@ -114,42 +114,42 @@ stop "$two"
 publish b
 b=$pid
 filter plain -c 12 calc
-until_true 15 channels plain 3 || fail "the filter does not run"
+until_true channels plain 3 || fail "the filter does not run"
 kill -9 "$b"
 # shellcheck disable=SC2046
 kill -9 $(children "$c" lambda-channel) || fail "no channel to be lost"
-until_true 15 channels plain 2 || fail "it does not go on with the rest"
+until_true channels plain 2 || fail "it does not go on with the rest"
 finish plain
 [ "$failed" -le 8 ] || fail "$failed of at most 8"
 
 # The control plane: exchange, authority and broker, killed and restarted.
 filter control -R 0 calc
-until_true 10 channels control 2 || fail "the filter does not run"
+until_true channels control 2 || fail "the filter does not run"
 old=$(children "$authority" lambda-exchange)
 # shellcheck disable=SC2086
 kill -9 $old
 # shellcheck disable=SC2086
-until_true 10 another "$authority" lambda-exchange $old ||
+until_true another "$authority" lambda-exchange $old ||
     fail "the exchange is not started again"
-until_true 10 sh -c 'lambda-ctl exchanges | grep -q "state linked"' ||
+until_true sh -c 'lambda-ctl exchanges | grep -q "state linked"' ||
     fail "the new exchange is not found"
 kill -9 "$authority"
 wait "$authority" 2>/dev/null
 goes_on control "the authority"
 start authority2 lambda-authority -l "$where"
 authority=$pid
-until_true 20 sh -c 'lambda-ctl exchanges | grep -q "state linked"' ||
+until_true sh -c 'lambda-ctl exchanges | grep -q "state linked"' ||
     fail "the authority is not found again"
 kill -9 "$broker"
 wait "$broker" 2>/dev/null
 goes_on control "the broker"
 start broker2 sh -c 'exec lambda-broker -l 127.0.0.1:0 <"$0"' \
     "$tmp/authorities"
-until_true 20 sh -c 'lambda-ctl orders | grep -c "kind sell" | grep -q 2' ||
+until_true sh -c 'lambda-ctl orders | grep -c "kind sell" | grep -q 2' ||
     fail "the orders did not come back"
 # New capacity is found by the filter through the new broker.
 publish d
-until_true 20 channels control 3 || fail "the order did not survive"
+until_true channels control 3 || fail "the order did not survive"
 same "$(echo 20+1 | lambda-call -L calc)" 21
 finish control
 grep -q 'status 0' "$tmp/control.log" || fail "calls failed meanwhile"

@@ -1,11 +1,16 @@
 # For the scripts in t/: sourced, not run. It gives each test a directory of its
-# own ($tmp, which is also the run directory), ends what the test started, and
-# waits with bounds instead of sleeping. The programs are in $bin, and found by
-# PATH; with $CHECK_UNDER each of them is run under that command (valgrind, say).
+# own ($tmp, which is also the run directory), and ends what the test started,
+# which is all that it looks at. The programs are in $bin, and found by PATH; with
+# $CHECK_UNDER each of them is run under that command (valgrind, say).
+#
+# Nothing here judges how long something takes. A test waits until it happens, and
+# fails in $hang seconds, which only what hangs needs; times are measured by
+# t/bench.
 # shellcheck shell=sh disable=SC2016,SC2034
 
 set -u
 top=$(cd "$(dirname "$0")/.." && pwd)
+[ -e "$top/t/lib.sh" ] || top=${top%/*} # of t/bench
 tmp=$(mktemp -d "${TMPDIR:-/tmp}/lambda-t.XXXXXX") || exit 1
 LAMBDA_RUN=$tmp/run
 TMPDIR=$tmp
@@ -14,6 +19,7 @@ export LAMBDA_RUN TMPDIR
 unset LAMBDA_BROKER LAMBDA_KEY
 # A make of ours is not the one that runs us, and has none of its jobs.
 unset MAKEFLAGS MFLAGS MAKELEVEL
+arguments=$*
 pids=
 spaces=
 
@@ -42,6 +48,7 @@ export PATH
 bound() {
 	echo $(($1 * ${CHECK_FACTOR:-1}))
 }
+hang=$(bound 300)
 
 # mine PID...: those of them that run, as far as this test started them. Who has
 # ended leaves his number to whoever comes next, and it need not be one of ours.
@@ -50,13 +57,12 @@ mine() {
 	    '$2 == p && index(all, " " $1 " ") { print $1 }'
 }
 
-# guard SECONDS PID...: they are killed then, unless $guard is killed before. It
+# guard PID...: they are killed when they hang, unless $guard is killed before. It
 # ends by itself soon after them: a signal to what has just been forked may be
-# lost. Its time is a bound.
+# lost.
 guard() {
 	(
-		n=$(bound "$1")
-		shift
+		n=$hang
 		while [ "$n" -gt 0 ]; do
 			sleep 1
 			n=$((n - 1))
@@ -69,13 +75,22 @@ guard() {
 }
 
 # strays: what still runs of the test, as far as its environment tells: the run
-# directory that it was given, or that lambda-solo made in $TMPDIR
+# directory that it was given, or that lambda-solo made in $TMPDIR. Others come and
+# go while it looks.
 strays() {
 	grep -ls "LAMBDA_RUN=$tmp" /proc/[0-9]*/environ 2>/dev/null |
 	    tr -cd '0-9\n'
 }
 
-# name_of PID: the name of the program that it runs
+# running WORDS: those of them that have these words in their arguments
+running() {
+	for stray in $(strays); do
+		{ tr '\0' ' ' <"/proc/$stray/cmdline"; } 2>/dev/null |
+		    grep -q -e "$1" && echo "$stray"
+	done
+}
+
+# name_of PID: the name of the program that it runs; none of one that has ended
 name_of() {
 	{ tr '\0' '\n' <"/proc/$1/cmdline"; } 2>/dev/null |
 	    awk -v under="$tmp/under/" '
@@ -102,9 +117,10 @@ clean_up() {
 	pids=$(mine $pids)
 	for pid in $pids; do
 		kill "$pid" 2>/dev/null
+		kill -CONT "$pid" 2>/dev/null
 	done
 	# shellcheck disable=SC2086
-	guard 10 $pids
+	guard $pids
 	for pid in $pids; do
 		wait "$pid" 2>/dev/null
 	done
@@ -154,34 +170,34 @@ supervised() {
 	ASAN_OPTIONS=${ASAN_OPTIONS:-}:detect_leaks=0 start "$@"
 }
 
-# stop PID [SIGNAL]: end it, and wait until it has ended; its status is in
-# $ended. None takes as long as a minute.
+# stop PID [SIGNAL]: end it, and wait until it has ended; its status is in $ended
 stop() {
 	kill "-${2:-TERM}" "$(mine "$1")" 2>/dev/null
-	guard 60 "$1"
+	guard "$1"
 	wait "$1" 2>/dev/null
 	ended=$?
 	kill "$guard" 2>/dev/null
 	[ "$ended" -ne 137 ] || [ "${2:-TERM}" = KILL ] ||
-	    fail "process $1 did not end in a minute"
+	    fail "process $1 did not end in $hang s"
 }
 
-# until_true SECONDS COMMAND...: run it again and again until it succeeds; the
-# time is a bound
+# until_true COMMAND...: run it again and again until it succeeds. (A number of
+# seconds before the command is not heeded.)
 until_true() {
-	until=$(($(date +%s) + $(bound "$1") + 1))
-	shift
-	while [ "$(date +%s)" -lt "$until" ]; do
-		"$@" >/dev/null 2>&1 && return 0
+	case $1 in
+	*[!0-9]*) ;;
+	*) shift ;;
+	esac
+	until=$(($(date +%s) + hang))
+	until "$@" >/dev/null 2>&1; do
+		[ "$(date +%s)" -lt "$until" ] || return 1
 		sleep 0.05
 	done
-	return 1
 }
 
-# logged NAME PATTERN [SECONDS]: wait for a line in NAME's log
+# logged NAME PATTERN: wait for a line in NAME's log
 logged() {
-	until_true "${3:-10}" grep -q -e "$2" "$tmp/$1.log" ||
-	    fail "$1 did not log: $2"
+	until_true grep -q -e "$2" "$tmp/$1.log" || fail "$1 did not log: $2"
 }
 
 # address NAME: where NAME said that it listens (its first TCP address)
@@ -200,7 +216,7 @@ tier() {
 	start broker sh -c 'exec lambda-broker -l 127.0.0.1:0 <"$0"' \
 	    "$tmp/authorities"
 	broker=$pid
-	until_true 10 test -S "$LAMBDA_RUN/broker" || fail "no broker"
+	until_true test -S "$LAMBDA_RUN/broker" || fail "no broker"
 }
 
 # same A B: the two are equal
@@ -208,21 +224,53 @@ same() {
 	[ "$1" = "$2" ] || fail "expected '$2', got '$1'"
 }
 
-# tells STATUS PATTERN COMMAND...: it ends within 60 seconds, with that status,
-# and a line of what it says matches the pattern
+# tells STATUS PATTERN COMMAND...: it ends with that status, and a line of what it
+# says matches the pattern
 tells() {
 	status=$1
 	pattern=$2
 	shift 2
 	"$@" >"$tmp/told" 2>&1 <&0 &
 	pid=$!
-	guard 60 "$pid"
+	guard "$pid"
 	wait "$pid"
 	told=$?
-	kill "$guard"
+	kill "$guard" 2>/dev/null
 	grep -q -e "$pattern" "$tmp/told" ||
 	    fail "$*: said '$(cat "$tmp/told")', not: $pattern"
 	[ "$told" -eq "$status" ] || fail "$*: exit $told, not $status"
+}
+
+# late PATTERN COMMAND...: it is given seconds, for which @ stands among its words,
+# and more of them until what it says matches: where a machine is slow they may be
+# over before it knows. What it said is printed, and its status returned.
+limits="1 30 $hang"
+late() {
+	expected=$1
+	shift
+	for limit in $limits; do
+		said=$(within_limit "$limit" "$@" 2>&1)
+		late=$?
+		! echo "$said" | grep -q -e "$expected" || break
+	done
+	echo "$said"
+	return "$late"
+}
+within_limit() { # SECONDS COMMAND...
+	limit=$1
+	shift
+	for word; do
+		[ "$word" != @ ] || word=$limit
+		set -- "$@" "$word"
+		shift
+	done
+	"$@"
+}
+tells_late() { # STATUS PATTERN COMMAND...: as tells
+	status=$1
+	pattern=$2
+	shift 2
+	tells "$status" "$pattern" late "$pattern" "$@"
 }
 
 # helper NAME: a program of t/ that the test runs
@@ -247,30 +295,56 @@ children() {
 	    '$2 == p && index($0, n) { print $1 }'
 }
 
+# namespaces: what follows may make network namespaces, as root, or as who is root
+# in a user namespace of its own: there the test begins again, so it is to start
+# nothing before.
+namespaces() {
+	need ip
+	if [ "$(id -u)" -ne 0 ]; then
+		[ -z "$pids" ] && unshare -Urmn true 2>/dev/null ||
+		    skip "network namespaces need root, or unshare -U"
+		rm -rf "$tmp"
+		TMPDIR=${tmp%/*}
+		CHECK_INSTALL=0 # that root has no package manager
+		export CHECK_INSTALL
+		# Where ip(8) names them there is no place for others than root.
+		# shellcheck disable=SC2086
+		exec unshare -Urmn sh -c 'mount -t tmpfs none /run &&
+		    ip link set lo up && exec sh "$@"' sh "$0" $arguments
+	fi
+	net=lt${tmp##*.}
+	ip netns add "$net" || skip "no network namespaces here"
+	spaces="$spaces $net"
+	ip netns exec "$net" true || skip "nothing runs in a network namespace here"
+}
+
+# space NAME BRIDGE INTERFACE ADDRESS...: a namespace at a bridge that is in $net
+space() {
+	space=$net$1 interface=$3
+	ip netns add "$space"
+	spaces="$spaces $space"
+	ip -n "$net" link add "$interface" type veth peer name eth0 netns "$space"
+	ip -n "$net" link set "$interface" master "$2" up
+	ip -n "$space" link set lo up
+	shift 3
+	for address; do
+		ip -n "$space" addr add "$address" dev eth0
+	done
+	ip -n "$space" link set eth0 up
+}
+
 # hosts NAME...: network namespaces, all on one link. The first has the address
 # 10.77.0.1 and fd77::1, the second 10.77.0.2 and fd77::2, and so on. The
 # command `on' runs something on one of them, with a run directory of its own.
 hosts() {
-	need ip
-	[ "$(id -u)" -eq 0 ] || skip "network namespaces need root"
-	net=lt$$
-	ip netns add "$net" || skip "no network namespaces here"
-	spaces="$spaces $net"
-	ip netns exec "$net" true || skip "nothing runs in a network namespace here"
+	namespaces
 	ip -n "$net" link add br0 type bridge
 	ip -n "$net" link set br0 up
 	n=0
 	for host; do
 		n=$((n + 1))
-		ip netns add "$net$host"
-		spaces="$spaces $net$host"
-		ip -n "$net" link add "v$n" type veth peer name eth0 \
-		    netns "$net$host"
-		ip -n "$net" link set "v$n" master br0 up
-		ip -n "$net$host" link set lo up
-		ip -n "$net$host" addr add "10.77.0.$n/24" dev eth0
+		space "$host" br0 "v$n" "10.77.0.$n/24"
 		ip -n "$net$host" addr add "fd77::$n/64" dev eth0 nodad
-		ip -n "$net$host" link set eth0 up
 		mkdir -m 700 "$tmp/run.$host"
 	done
 	mkdir -p "$tmp/bin"

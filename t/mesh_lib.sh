@@ -9,65 +9,52 @@ idle=20    # those of them that have two listeners, with nothing sold
 moving=	   # a module that is in use all the time, so what is left of it changes
 
 need ip ps
-[ "$(id -u)" = 0 ] || skip "network namespaces need root"
+namespaces
 helper slot
-n=lm$$
 head -c 32 /dev/urandom >"$tmp/key"
 chmod 600 "$tmp/key"
 LAMBDA_KEY=$tmp/key
 export LAMBDA_KEY
 
 # A switch of two bridges, left and right, joined by a cable.
-ip netns add "$n" || skip "network namespaces are not to be had here"
-spaces=$n
-ip netns exec "$n" true || skip "nothing runs in a network namespace here"
-ip -n "$n" link add left type bridge
-ip -n "$n" link add right type bridge
-ip -n "$n" link add cable0 type veth peer name cable1
-ip -n "$n" link set cable0 master left
-ip -n "$n" link set cable1 master right
+ip -n "$net" link add left type bridge
+ip -n "$net" link add right type bridge
+ip -n "$net" link add cable0 type veth peer name cable1
+ip -n "$net" link set cable0 master left
+ip -n "$net" link set cable1 master right
 for dev in left right cable0 cable1; do
-	ip -n "$n" link set "$dev" up
+	ip -n "$net" link set "$dev" up
 done
 
-space() { # NAME SIDE ADDRESS
-	ip netns add "$n$1"
-	spaces="$spaces $n$1"
-	ip -n "$n" link add "$1" type veth peer name eth0 netns "$n$1"
-	ip -n "$n" link set "$1" master "$2" up
-	ip -n "$n$1" addr add "$3/24" dev eth0
-	ip -n "$n$1" link set eth0 up
-	ip -n "$n$1" link set lo up
+member() { # NAME SIDE ADDRESS
+	space "$1" "$2" "$1" "$3/24"
 	mkdir -m 700 "$tmp/$1"
 }
 live="1 2 3 4 5" # authorities
-for i in 1 2; do space "a$i" left "10.77.0.$i"; done
-for i in 3 4 5; do space "a$i" right "10.77.0.$i"; done
-for i in 1 2 3; do space "h$i" left "10.77.0.1$i"; done
-for i in 4 5 6; do space "h$i" right "10.77.0.1$i"; done
+for i in 1 2; do member "a$i" left "10.77.0.$i"; done
+for i in 3 4 5; do member "a$i" right "10.77.0.$i"; done
+for i in 1 2 3; do member "h$i" left "10.77.0.1$i"; done
+for i in 4 5 6; do member "h$i" right "10.77.0.1$i"; done
 
 on() { # NAME COMMAND...: run there
 	there=$1
 	shift
-	LAMBDA_RUN=$tmp/$there ip netns exec "$n$there" "$@"
+	LAMBDA_RUN=$tmp/$there ip netns exec "$net$there" "$@"
 }
 
 # begin NAME LOG COMMAND...: start it there, in the background
 begin() {
-	space=$1 log=$2
+	there=$1 log=$2
 	shift 2
-	LAMBDA_RUN=$tmp/$space start "$log" ip netns exec "$n$space" "$@"
+	LAMBDA_RUN=$tmp/$there start "$log" ip netns exec "$net$there" "$@"
 }
 
 stamp() { date +%s%N; }
 since() { echo $((($(stamp) - $1) / 1000000)); }
-# took MS WHAT: it came to that, after no more than so long since $began, which
-# is a bound; where programs run under another, how long they take says nothing
+# took WHAT: it came to that; the time since $began is told, with that of the look
+# itself, and t/bench/mesh.sh measures it
 took() {
-	ms=$(since "$began")
-	echo "$2 after $ms ms"
-	[ "$ms" -le "$(bound "$1")" ] || [ -n "${CHECK_UNDER:-}" ] ||
-	    fail "$2 after more than $1 ms"
+	echo "$1 after $(since "$began") ms"
 }
 
 # Who is there.
@@ -96,7 +83,7 @@ begin_all() {
 	for i in 5 4 3 2 1; do authority "$i"; done
 	for i in 1 2 3 4 5 6; do broker "$i"; done
 	for i in 1 2 3 4 5 6; do
-		until_true 10 test -S "$tmp/h$i/broker" || fail "broker $i"
+		until_true test -S "$tmp/h$i/broker" || fail "broker $i"
 	done
 	m=0
 	while [ "$m" -lt 20 ]; do
@@ -106,10 +93,10 @@ begin_all() {
 		m=$((m + 1))
 	done
 	began=$(stamp)
-	until_true 30 whole || fail "the mesh is not whole"
-	until_true 10 linked ||
+	until_true whole || fail "the mesh is not whole"
+	until_true linked ||
 	    fail "not every broker is linked to every authority"
-	took 2000 "whole and linked"
+	took "whole and linked"
 	rest "started"
 }
 
@@ -225,7 +212,7 @@ conserved() {
 # rest WHAT: it comes to that
 rest() {
 	began=$(stamp)
-	until_true 30 conserved || fail "$1: of these orders:
+	until_true conserved || fail "$1: of these orders:
 $(cat "$tmp/orders")
 shown of ${m:-some}:
 $(cat "$tmp/shown")"
@@ -243,11 +230,11 @@ filter() {
 	    while [ ! -e "$out.stop" ]; do i=$((i + 1))
 		echo $i; sleep 0.02; done | lambda-call "$@" -L m0 >"$out.out"
 	    echo "status $?"' sh "$tmp/$name" "$@"
-	until_true 10 test -s "$tmp/$name.out" || fail "$name does not run"
+	until_true test -s "$tmp/$name.out" || fail "$name does not run"
 }
 sure() { # NAME WHAT: the filter goes on, and has not failed
 	was=$(wc -l <"$tmp/$1.out")
-	until_true 20 sh -c 'test "$(wc -l <"$0")" -gt "$1"' \
+	until_true sh -c 'test "$(wc -l <"$0")" -gt "$1"' \
 	    "$tmp/$1.out" "$was" || fail "$2: the filter $1 stands"
 	if grep 'line [0-9]' "$tmp/$1.log"; then
 		fail "$2: lines of the filter $1 failed"
@@ -255,7 +242,7 @@ sure() { # NAME WHAT: the filter goes on, and has not failed
 }
 finish() { # NAME: every line is answered, and rightly
 	touch "$tmp/$1.stop"
-	logged "$1" status 20
+	logged "$1" status
 	grep -q 'status 0' "$tmp/$1.log" || fail "the filter $1 failed"
 	awk '$1 != NR * 2 || $2 != "m0" { exit 1 }' "$tmp/$1.out" ||
 	    fail "wrong answers in $1"
@@ -271,7 +258,7 @@ busy() {
 	start "$busy.in" sh -c 'exec yes 21 >"$0"' "$tmp/$busy.in"
 	begin "$host" "$busy" sh -c 'exec lambda-call -q -L "$@" <"$0.in" \
 	    >"$0.out"' "$tmp/$busy" "$@"
-	until_true 10 test -s "$tmp/$busy.out" || fail "$busy does not run"
+	until_true test -s "$tmp/$busy.out" || fail "$busy does not run"
 }
 
 # callers NAME "HOST..." RETRIES MODULE...: one call after another on each of
@@ -290,17 +277,17 @@ callers() {
 			echo "$ms $m $status $answer"
 			[ ! -e "${out%.*}.stop" ] || break 2
 		    done; done >"$out.calls"
-		    echo "status 0"' sh "$tmp/$calls.$h" "$(bound 60)" "$@"
+		    echo "status 0"' sh "$tmp/$calls.$h" "$hang" "$@"
 	done
 	for h in $hosts; do
-		until_true 20 test -s "$tmp/$calls.$h.calls" ||
+		until_true test -s "$tmp/$calls.$h.calls" ||
 		    fail "no call from $h is answered"
 	done
 }
 called() { # each call of theirs was answered, and rightly
 	touch "$tmp/$calls.stop"
 	for h in $hosts; do
-		logged "$calls.$h" status 90
+		logged "$calls.$h" status
 	done
 	cat "$tmp/$calls".*.calls >"$tmp/$calls"
 	awk '$3 != 0 || $4 != 42 || $5 != $2' "$tmp/$calls" >"$tmp/wrong"

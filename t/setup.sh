@@ -1,12 +1,14 @@
 #!/bin/sh
-# See to it that what a test needs is on this machine. The arguments are names
-# of the table below. What is missing is installed where that is possible (as
-# root, with a package manager that we know); otherwise this says what to
-# install, and exits with 1:
+# See to it that what tests need is on this machine. The arguments are names of
+# the table below, and scripts (*.sh), which are searched for what they need.
+# What is missing is installed where that is possible (as root, with a package
+# manager that we know); which packages are installed is said before. Of what is
+# missing still this says what to install, and exits with 1:
 #
 #	why=$(sh t/setup.sh ip dnsmasq 2>&1) || { echo "$why"; exit 77; }
 #
-# What it says is noted in $CHECK_MISSING too, for t/check.sh.
+# With -n nothing is installed, nor with CHECK_INSTALL=0. What is missing is noted
+# in $CHECK_MISSING too, for t/check.sh.
 
 # name		apt-get		apk		dnf		pkg
 table='
@@ -74,46 +76,98 @@ present() {
 	esac
 }
 
-# The package of $1 for the manager in column $2, or nothing.
-package() {
-	echo "$table" | awk -v n="$1" -v c="$2" \
-	    '$1 == n && $c != "-" { print $c }'
+# missing NAME...: those that are not here; with nothing missing it fails
+missing() {
+	missing=
+	for name do
+		present "$name" || missing="$missing $name"
+	done
+	[ -n "$missing" ]
 }
 
-apt_install() {
+# wanted SCRIPT...: what they need: the names after need and partner, and after
+# this script's; and for hosts, ip
+wanted() {
+	echo "$table" | awk '
+	NR == FNR { known[$1] = NF > 0; next }
+	$1 ~ /^#/ { next }
+	{ after = 0 }
+	$1 == "hosts" { print "ip" }
+	{
+		for (i = 1; i <= NF; i++) {
+			name = $i
+			sub(/;$/, "", name)
+			if (after && name in known)
+				print name
+			else
+				after = $i ~ /^(need|partner|.*setup\.sh"?)$/
+		}
+	}' - "$@" | sort -u
+}
+
+# The package manager, with what to say to it, and its column in the table; none
+# where we may not install
+manager=
+column=0
+find_manager() {
+	[ "$(id -u)" -eq 0 ] && [ "${CHECK_INSTALL:-1}" = 1 ] || return 1
+	for known in 'apt-get install -y' 'apk add' 'dnf install -y' \
+	    'pkg install -y'; do
+		column=$((column + 1))
+		command -v "${known%% *}" >/dev/null || continue
+		manager=$known
+		return 0
+	done
+	return 1
+}
+
+# packages NAME...: theirs, each once
+packages() {
+	echo "$table" | awk -v c="$((column + 1))" -v names=" $* " '
+	NF > 0 && index(names, " " $1 " ") && $c != "-" && !seen[$c]++ {
+		printf "%s%s", space, $c
+		space = " "
+	}'
+}
+
+# patient COMMAND...: again while another package manager is at work, for ten
+# minutes at most: not each waits for others by itself
+patient() {
+	tries=600
+	until "$@" >"$log.$$" 2>&1; do
+		cat "$log.$$"
+		tries=$((tries - 1))
+		[ "$tries" -gt 0 ] && grep -qi 'not get.* lock\|locked' "$log.$$" ||
+		    return 1
+		sleep 1
+	done
+	cat "$log.$$"
+}
+
+# fetch PACKAGE...: install them
+fetch() {
 	DEBIAN_FRONTEND=noninteractive
 	export DEBIAN_FRONTEND
-	apt-get install -y "$1" || {
-		apt-get update && apt-get install -y "$1"
+	# shellcheck disable=SC2086 # a command and its options
+	patient $manager "$@" || {
+		[ "${manager%% *}" = apt-get ] && patient apt-get update &&
+		    patient $manager "$@"
 	}
 }
 
-install_one() { # name
-	[ "$(id -u)" -eq 0 ] || return 1
-	if command -v apt-get; then
-		p=$(package "$1" 2) && [ -n "$p" ] && apt_install "$p"
-	elif command -v apk; then
-		p=$(package "$1" 3) && [ -n "$p" ] && apk add "$p"
-	elif command -v dnf; then
-		p=$(package "$1" 4) && [ -n "$p" ] && dnf install -y "$p"
-	elif command -v pkg; then
-		p=$(package "$1" 5) && [ -n "$p" ] && pkg install -y "$p"
-	else
-		return 1
-	fi
-}
-
-# One at a time, since no package manager waits for another of its kind. Who was
-# killed leaves the lock behind, which is not obeyed for more than five minutes.
-lock=t/log/setup.lock
-install_alone() { # name
-	n=0
-	until mkdir "$lock" 2>/dev/null || [ "$n" -ge 300 ]; do
-		sleep 1
-		n=$((n + 1))
+# install NAME...: all at once; each by itself, should one of them not be there.
+# What is done is said on descriptor 3.
+install() {
+	find_manager || return 0
+	list=$(packages "$@")
+	[ -n "$list" ] || return 0
+	echo "setup: tests need what is not here, so this is done now:" \
+	    "$manager $list" >&3
+	# shellcheck disable=SC2086
+	fetch $list && return
+	for package in $list; do
+		fetch "$package"
 	done
-	present "$1" || install_one "$1"
-	rmdir "$lock"
 }
 
 advice() { # name
@@ -131,12 +185,25 @@ advice() { # name
 
 cd "$(dirname "$0")/.." || exit 1
 mkdir -p t/log || exit 1
-missing=0
-for name do
-	present "$name" && continue
-	install_alone "$name" </dev/null >>"$log" 2>&1
-	present "$name" && continue
-	advice "$name" | tee -a "${CHECK_MISSING:-/dev/null}" >&2
-	missing=1
+look=0
+[ "${1:-}" != -n ] || { look=1; shift; }
+names=
+for arg do
+	case $arg in
+	*.sh) names="$names $(wanted "$arg")" ;;
+	*) names="$names $arg" ;;
+	esac
 done
-exit "$missing"
+# shellcheck disable=SC2086 # words
+missing $names || exit 0
+[ "$look" -eq 1 ] || {
+	# shellcheck disable=SC2086
+	install $missing 3>&2 </dev/null >>"$log" 2>&1
+	rm -f "$log.$$"
+	# shellcheck disable=SC2086
+	missing $missing || exit 0
+}
+for name in $missing; do
+	advice "$name" | tee -a "${CHECK_MISSING:-/dev/null}"
+done >&2
+exit 1

@@ -8,6 +8,8 @@
  *	t/slot -l MS FILE SLOTS word
  *		a worker: for each line, a number, in a slot for so many
  *		milliseconds; then twice the number and the word
+ *	t/slot -t FILE
+ *		exit with 0 if anybody is in a slot, and with 1 if not
  */
 
 #include <errno.h>
@@ -83,6 +85,19 @@ enter(void)
 	return slot;
 }
 
+static int
+taken(void)
+{
+	struct flock l;
+
+	memset(&l, 0, sizeof(l));
+	l.l_type = F_WRLCK;
+	l.l_whence = SEEK_SET;
+	if (fcntl(slots, F_GETLK, &l) == -1)
+		die(file);
+	return l.l_type != F_UNLCK;
+}
+
 static void
 serve(long ms, const char *word)
 {
@@ -106,8 +121,8 @@ serve(long ms, const char *word)
 static int
 usage(void)
 {
-	fputs("usage: slot [-l ms] file slots command|word [argument ...]\n",
-	    stderr);
+	fputs("usage: slot [-l ms] file slots command|word [argument ...]\n"
+	    "       slot -t file\n", stderr);
 	return 100;
 }
 
@@ -115,20 +130,26 @@ int
 main(int argc, char *argv[])
 {
 	long ms = -1;
-	int c;
+	int c, test = 0;
 
-	while ((c = getopt(argc, argv, "+l:")) != -1) {
-		if (c != 'l')
+	while ((c = getopt(argc, argv, "+l:t")) != -1) {
+		if (c == 'l')
+			ms = strtol(optarg, NULL, 10);
+		else if (c == 't')
+			test = 1;
+		else
 			return usage();
-		ms = strtol(optarg, NULL, 10);
 	}
 	argc -= optind;
 	argv += optind;
-	if (argc < 3 || (count = strtol(argv[1], NULL, 10)) < 1)
+	if (test ? argc != 1 :
+	    argc < 3 || (count = strtol(argv[1], NULL, 10)) < 1)
 		return usage();
 	file = argv[0];
 	if ((slots = open(file, O_RDWR | O_CREAT, 0600)) == -1)
 		die(file);
+	if (test)
+		return !taken();
 	if (ms >= 0) {
 		serve(ms, argv[2]);
 		return 0;

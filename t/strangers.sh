@@ -2,10 +2,9 @@
 # Strangers, who do not have the key and can connect all the same: they neither
 # mislead nor hold up nor lock out who has it, and do not fill the log. And one
 # who has it, and reads no more: what he holds comes back.
-# Alone: who comes has 200 ms to prove himself, where others wait.
 . "$(dirname "$0")/lib.sh"
 
-make -s -C "$top" t/stranger || fail "t/stranger cannot be made"
+helper stranger
 stranger=$top/t/stranger
 
 # Who sends our own hello back is not ourselves: where an authority listens
@@ -20,7 +19,7 @@ logged early "unable to link to $where: it is ourselves"
 wait "$echo" || fail "the echo: $?"
 start late lambda-authority -l "$where"
 late=$pid
-logged early "linked to authority $where" 20
+logged early "linked to authority $where"
 same "$(grep -c 'it is ourselves' "$tmp/early.log")" 1
 stop "$early"
 
@@ -70,29 +69,33 @@ hello=$pid
 logged hello '12 connections'
 : >"$tmp/go"
 for try in 1 2 3 4 5; do
-	same "$(lambda-call -T "$(bound 5)" -x "$at" big | wc -c | tr -d ' ')" \
+	same "$(lambda-call -T "$hang" -x "$at" big | wc -c | tr -d ' ')" \
 	    8000000
 done
 kill -0 "$hello" || fail "those who say hello have gone"
 stop "$hello"
 
 # The log has one line a minute of strangers from one host, at the hub and at the
-# door. What was said above is of the same minute, or of the one before.
+# door: of 200, one for each minute that has begun.
 lines() { # name
 	grep -c 'clos[a-z]* .*127.0.0.1:\|channel of' "$tmp/$1.log"
 }
-before=$(lines few)
-"$stranger" rude 200 "$(address few)" || fail "the broker holds rude ones"
-[ "$(($(lines few) - before))" -le 1 ] || fail "the broker says it all"
-before=$(lines listener)
-"$stranger" rude 200 "$at" || fail "the listener holds rude ones"
-[ "$(($(lines listener) - before))" -le 1 ] || fail "the listener says it all"
+rude() { # NAME ADDRESS
+	before=$(lines "$1")
+	begun=$(date +%s)
+	"$stranger" rude 200 "$2" || fail "$1 holds rude ones"
+	[ "$(($(lines "$1") - before))" -le \
+	    $((1 + ($(date +%s) - begun + 60) / 60)) ] ||
+	    fail "$1 says it all"
+}
+rude few "$(address few)"
+rude listener "$at"
 
 # One that closes during the handshake, as it is restarted or has too many at its
 # door, does not say that the key is wrong: it is tried again.
 start leave "$stranger" leave 127.0.0.1:0
 tells 111 'unable to reach .*: closed during the handshake: is it running?' \
-    lambda-call -T 30 -x "$(address leave)" big
+    lambda-call -T "$hang" -x "$(address leave)" big
 same "$(wc -l <"$tmp/told")" 1
 
 # A PLB that has all tokens and replies on their way stops reading: it is given
@@ -108,13 +111,13 @@ all_taken() {
 	! lambda-call -T 1 -x "$at" big 2>"$tmp/said" >&2 &&
 	    grep -q '4 of 4 are in use' "$tmp/said"
 }
-until_true 10 all_taken || fail "not all is taken: $(cat "$tmp/said")"
+until_true all_taken || fail "not all is taken: $(cat "$tmp/said")"
 kill -STOP "$plb"
 : >"$tmp/go"
 begun=$(date +%s)
-until_true 30 lambda-call -T 1 -x "$at" big ||
+lambda-call -T "$hang" -x "$at" big >"$tmp/took" 2>"$tmp/said" ||
     fail "what a PLB holds that does not read is held for ever"
-took=$(($(date +%s) - begun))
-[ "$took" -ge 12 ] || fail "the PLB was given up after $took s"
+echo "the PLB that does not read was given up after $(($(date +%s) - begun)) s"
+same "$(wc -c <"$tmp/took" | tr -d ' ')" 8000000
 kill -KILL "$plb"
 echo passed
