@@ -11,6 +11,7 @@
 #	make install		to DESTDIR, PREFIX and MANDIR
 #
 # To add a file: its object and its header in the list of its room below. To
+# add a test of what a core says and does: a .script in t/core (t/script.c). To
 # add a test t/x.c: t/x.test in CORE_TESTS, which link the cores and nothing
 # else, or t/x.shell in SHELL_TESTS; a script: its name in SCRIPTS; a program:
 # its name in PROGS.
@@ -126,11 +127,13 @@ CORE_TESTS =\
 	t/fenwick.test t/field.test t/frame.test t/hostport.test t/link.test\
 	t/link_frame.test t/link_time.test t/listener.test\
 	t/listener_share.test t/loglimit.test t/map.test t/model.test\
-	t/msg.test t/outbox.test t/peers.test t/peers_link.test t/plb.test\
-	t/plb_again.test t/plb_balance.test t/plb_channel.test\
-	t/plb_chaos.test t/plb_client.test t/plb_end.test t/plb_request.test\
-	t/plb_run.test t/plb_switch.test t/plb_upstream.test t/preauth.test\
+	t/msg.test t/outbox.test t/peers.test t/peers_link.test\
+	t/plb_balance.test\
+	t/plb_chaos.test t/plb_request.test\
+	t/plb_upstream.test t/preauth.test\
 	t/report.test t/rng.test t/sha256.test t/tlv.test t/wire.test
+CORE_SCRIPTS =\
+	t/core/plb
 SHELL_TESTS =\
 	t/acceptor.shell t/atomicfile.shell t/bootstrap_resolvconf.shell\
 	t/channel_groups.shell t/conn.shell t/conn_end.shell t/discovery_io.shell\
@@ -140,6 +143,9 @@ SHELL_TESTS =\
 	t/plb_proxies.shell t/program.shell t/sink.shell t/worker.shell
 FUZZ_TESTS =	t/fuzz_dns.test t/fuzz_link.test t/fuzz_msg.test
 TESTS =		$(CORE_TESTS) $(SHELL_TESTS) $(FUZZ_TESTS)
+HARNESS =	t/text.o t/harness.o t/core_authority.o t/core_broker.o\
+		t/core_channel.o t/core_discovery.o t/core_exchange.o\
+		t/core_listener.o t/core_plb.o
 
 # The longest first: several run at a time (t/check.sh).
 SCRIPTS =\
@@ -150,8 +156,8 @@ SCRIPTS =\
 	t/herd.sh t/hosts.sh t/inetd.sh t/install.sh t/keys.sh t/manpages.sh\
 	t/needs.sh t/pipes.sh t/switch.sh t/twice.sh
 
-HELPERS =	t/activate t/epmdtalk t/listen t/puppet t/rows t/sim t/slot\
-		t/stranger
+HELPERS =	t/activate t/epmdtalk t/listen t/puppet t/rows t/script t/sim\
+		t/slot t/stranger
 BENCHES =\
 	t/bench/codec.bench t/bench/discovery.bench t/bench/exchange.bench\
 	t/bench/first.bench t/bench/links.bench t/bench/load.bench\
@@ -160,11 +166,11 @@ BENCHES =\
 
 FIXTURES =\
 	t/action.o t/asked.o t/book.o t/calm.o t/chaos.o t/dealer.o\
-	t/directory.o t/drive.o t/ends.o t/fake.o t/floor.o t/fuzz/main.o\
+	t/directory.o t/drive.o t/ends.o t/floor.o t/fuzz/main.o\
 	t/golden.o\
 	t/hands.o t/hex.o t/house.o t/office.o t/owner.o t/parties.o\
 	t/sample.o t/shop.o t/stall.o t/street.o t/talk.o t/tally.o t/turns.o\
-	t/world.o
+	t/world.o $(HARNESS)
 VIRTUAL =\
 	t/virtual/agent.o t/virtual/census.o t/virtual/check.o\
 	t/virtual/entry.o t/virtual/event.o t/virtual/fault.o\
@@ -173,11 +179,11 @@ VIRTUAL =\
 	t/virtual/role.o t/virtual/settle.o t/virtual/staff.o t/virtual/tie.o\
 	t/virtual/trade.o t/virtual/world.o
 TESTS_H =\
-	t/action.h t/asked.h t/bench/bench.h t/book.h t/fake.h t/calm.h t/chaos.h t/check.h\
+	t/action.h t/asked.h t/bench/bench.h t/book.h t/calm.h t/chaos.h t/check.h\
 	t/dealer.h t/directory.h t/drive.h t/ends.h t/floor.h t/fuzz/fuzz.h\
-	t/golden.h t/hands.h t/hex.h t/house.h t/office.h t/owner.h\
+	t/golden.h t/hands.h t/harness.h t/hex.h t/house.h t/office.h t/owner.h\
 	t/parties.h t/sample.h t/shop.h t/stall.h t/street.h t/talk.h\
-	t/tally.h t/turns.h t/virtual/census.h t/virtual/event.h\
+	t/tally.h t/text.h t/turns.h t/virtual/census.h t/virtual/event.h\
 	t/virtual/net.h t/virtual/proc.h t/virtual/sim.h t/world.h
 
 all: $(PROGS)
@@ -207,7 +213,11 @@ $(PROGS): $(ALL)
 $(CORE_TESTS) $(FUZZ_TESTS): cores.a
 $(SHELL_TESTS): $(ALL)
 $(BENCHES): t/bench/bench.o $(ALL)
-t/activate t/listen t/puppet t/rows t/slot t/stranger: $(ALL)
+t/activate t/listen t/rows t/slot t/stranger: $(ALL)
+t/puppet: t/puppet.o t/text.o $(ALL)
+	$(CC) $(LDFLAGS) -o $@ t/puppet.o t/text.o $(ALL) $(LDLIBS)
+t/script: t/script.o $(HARNESS) cores.a
+	$(CC) $(LDFLAGS) -o $@ t/script.o $(HARNESS) cores.a $(LDLIBS)
 t/epmdtalk: t/epmdtalk.o t/talk.o $(ALL)
 	$(CC) $(LDFLAGS) -o $@ t/epmdtalk.o t/talk.o $(ALL) $(LDLIBS)
 
@@ -272,20 +282,6 @@ t/peers.test: t/peers.o t/book.o
 	$(CORE_TEST) t/peers.o t/book.o $(WITH_CORES)
 t/peers_link.test: t/peers_link.o t/book.o
 	$(CORE_TEST) t/peers_link.o t/book.o $(WITH_CORES)
-t/plb.test: t/plb.o t/fake.o t/drive.o
-	$(CORE_TEST) t/plb.o t/fake.o t/drive.o $(WITH_CORES)
-t/plb_again.test: t/plb_again.o t/fake.o t/drive.o
-	$(CORE_TEST) t/plb_again.o t/fake.o t/drive.o $(WITH_CORES)
-t/plb_channel.test: t/plb_channel.o t/fake.o t/drive.o
-	$(CORE_TEST) t/plb_channel.o t/fake.o t/drive.o $(WITH_CORES)
-t/plb_client.test: t/plb_client.o t/fake.o t/drive.o
-	$(CORE_TEST) t/plb_client.o t/fake.o t/drive.o $(WITH_CORES)
-t/plb_end.test: t/plb_end.o t/fake.o t/drive.o
-	$(CORE_TEST) t/plb_end.o t/fake.o t/drive.o $(WITH_CORES)
-t/plb_run.test: t/plb_run.o t/fake.o t/drive.o
-	$(CORE_TEST) t/plb_run.o t/fake.o t/drive.o $(WITH_CORES)
-t/plb_switch.test: t/plb_switch.o t/fake.o t/drive.o
-	$(CORE_TEST) t/plb_switch.o t/fake.o t/drive.o $(WITH_CORES)
 t/plb_chaos.test: t/plb_chaos.o t/chaos.o
 	$(CORE_TEST) t/plb_chaos.o t/chaos.o $(WITH_CORES)
 t/fuzz_dns.test: t/fuzz/fuzz_dns.o t/fuzz/main.o t/hex.o
@@ -326,12 +322,12 @@ $(HELPERS:=.o): $(CORES_H) $(SHELLS_H) $(TESTS_H)
 check: all
 	@CC='$(CC) $(CPPFLAGS) $(LDFLAGS)' sh t/setup.sh cmocka
 	@$(MAKE) tests
-	@CC='$(CC)' sh t/check.sh $(TESTS) $(SCRIPTS)
+	@CC='$(CC)' sh t/check.sh $(CORE_SCRIPTS) $(TESTS) $(SCRIPTS)
 
 unit:
 	@CC='$(CC) $(CPPFLAGS) $(LDFLAGS)' sh t/setup.sh cmocka
 	@$(MAKE) tests
-	@sh t/check.sh $(TESTS)
+	@sh t/check.sh $(CORE_SCRIPTS) $(TESTS)
 
 # The whole suite, with all that its processes do watched: what is reported of
 # any of them fails the test (t/check.sh). A part of it: make valgrind TESTS=
@@ -358,7 +354,8 @@ valgrind: all
 	@CC='$(CC) $(CPPFLAGS) $(LDFLAGS)' sh t/setup.sh cmocka valgrind
 	@$(MAKE) tests
 	@CHECK_FACTOR=5 CHECK_CLEAN=$(CHECK_CLEAN) MODEL_LENGTH=3 SIM_WORLDS=5 \
-	    CHECK_UNDER='$(VALGRIND)' sh t/check.sh $(TESTS) $(SCRIPTS)
+	    CHECK_UNDER='$(VALGRIND)' sh t/check.sh $(CORE_SCRIPTS) $(TESTS)\
+	    $(SCRIPTS)
 
 tests: $(TESTS) $(HELPERS)
 
