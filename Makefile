@@ -118,8 +118,8 @@ SHELLS_H =\
 
 CORE_TESTS =\
 	t/addr.test t/attrs.test t/authority.test t/authority_peers.test\
-	t/bootstrap.test t/bootstrap_dns.test t/broker.test t/broker_buy.test\
-	t/broker_sell.test t/buf.test t/call_filter.test t/channel.test\
+	t/bootstrap.test t/bootstrap_dns.test\
+	t/buf.test t/call_filter.test t/channel.test\
 	t/channel_end.test t/channel_inflight.test t/channel_pool.test\
 	t/channel_run.test t/credit.test t/discovery.test\
 	t/discovery_answer.test t/discovery_contacts.test t/epmd.test\
@@ -133,7 +133,7 @@ CORE_TESTS =\
 	t/plb_upstream.test t/preauth.test\
 	t/report.test t/rng.test t/sha256.test t/tlv.test t/wire.test
 CORE_SCRIPTS =\
-	t/core/plb
+	t/core/plb t/core/broker
 SHELL_TESTS =\
 	t/acceptor.shell t/atomicfile.shell t/bootstrap_resolvconf.shell\
 	t/channel_groups.shell t/conn.shell t/conn_end.shell t/discovery_io.shell\
@@ -169,7 +169,7 @@ FIXTURES =\
 	t/directory.o t/drive.o t/ends.o t/floor.o t/fuzz/main.o\
 	t/golden.o\
 	t/hands.o t/hex.o t/house.o t/office.o t/owner.o t/parties.o\
-	t/sample.o t/shop.o t/stall.o t/street.o t/talk.o t/tally.o t/turns.o\
+	t/sample.o t/stall.o t/street.o t/talk.o t/tally.o t/turns.o\
 	t/world.o $(HARNESS)
 VIRTUAL =\
 	t/virtual/agent.o t/virtual/census.o t/virtual/check.o\
@@ -182,7 +182,7 @@ TESTS_H =\
 	t/action.h t/asked.h t/bench/bench.h t/book.h t/calm.h t/chaos.h t/check.h\
 	t/dealer.h t/directory.h t/drive.h t/ends.h t/floor.h t/fuzz/fuzz.h\
 	t/golden.h t/hands.h t/harness.h t/hex.h t/house.h t/office.h t/owner.h\
-	t/parties.h t/sample.h t/shop.h t/stall.h t/street.h t/talk.h\
+	t/parties.h t/sample.h t/stall.h t/street.h t/talk.h\
 	t/tally.h t/text.h t/turns.h t/virtual/census.h t/virtual/event.h\
 	t/virtual/net.h t/virtual/proc.h t/virtual/sim.h t/world.h
 
@@ -260,12 +260,6 @@ t/authority.test: t/authority.o t/office.o t/drive.o
 	$(CORE_TEST) t/authority.o t/office.o t/drive.o $(WITH_CORES)
 t/authority_peers.test: t/authority_peers.o t/office.o t/drive.o
 	$(CORE_TEST) t/authority_peers.o t/office.o t/drive.o $(WITH_CORES)
-t/broker.test: t/broker.o t/shop.o t/drive.o
-	$(CORE_TEST) t/broker.o t/shop.o t/drive.o $(WITH_CORES)
-t/broker_buy.test: t/broker_buy.o t/shop.o t/drive.o
-	$(CORE_TEST) t/broker_buy.o t/shop.o t/drive.o $(WITH_CORES)
-t/broker_sell.test: t/broker_sell.o t/shop.o t/drive.o
-	$(CORE_TEST) t/broker_sell.o t/shop.o t/drive.o $(WITH_CORES)
 t/field.test: t/field.o t/sample.o
 	$(CORE_TEST) t/field.o t/sample.o $(WITH_CORES)
 t/msg.test: t/msg.o t/sample.o

@@ -45,6 +45,7 @@
 #define SCRIPT_NAMES   256
 #define SCRIPT_NAME    32
 #define SCRIPT_ANY     64 /* acts in any order */
+#define SCRIPT_SHOWN   5  /* of what came out */
 #define SCRIPT_RANGES  8  /* of a `for' */
 #define SCRIPT_LINE    (1u << 20)
 
@@ -288,18 +289,21 @@ static int
 script_mismatch(struct script *s, const struct line *l, const char *expected)
 {
 	const char *got = harness_next(s->h);
+	int n = 0;
 
 	script_fail(s, l, expected == NULL ? "it came out and stands nowhere" :
 	    "something else came out");
 	if (expected != NULL)
 		fprintf(stderr, "\texpected: %s\n", expected);
 	fprintf(stderr, "\tgot:      %s\n", got == NULL ? "nothing" : got);
-	if (got != NULL)
-		harness_drop(s->h);
-	while ((got = harness_next(s->h)) != NULL) {
-		fprintf(stderr, "\tand then: %s\n", got);
+	for (; harness_next(s->h) != NULL; n++) {
+		if (n > 0 && n < SCRIPT_SHOWN)
+			fprintf(stderr, "\tand then: %s\n",
+			    harness_next(s->h));
 		harness_drop(s->h);
 	}
+	if (n > SCRIPT_SHOWN)
+		fprintf(stderr, "\tand %d more\n", n - SCRIPT_SHOWN);
 	return -1;
 }
 
@@ -331,6 +335,18 @@ script_write_all(struct script *s)
 {
 	for (; harness_next(s->h) != NULL; harness_drop(s->h))
 		script_write(harness_next(s->h));
+}
+
+/* What came out is written here, unless what is expected stands first in what
+ * follows. */
+static void
+script_write_before(struct script *s, const struct line *l,
+    const struct line *to)
+{
+	while (l < to && script_is_silent(l))
+		l++;
+	if (s->echo && (l == to || !script_is_expected(l)))
+		script_write_all(s);
 }
 
 static void
@@ -650,8 +666,6 @@ script_for(struct script *s, const struct line *from, const struct line *to)
 			    range[i].name.len, value, strlen(value), NULL);
 		}
 		r = script_inner(s, from + 1, to);
-		if (r == 0)
-			r = script_nothing(s, to);
 		if (r == 0 && (r = script_names_used(s, before)) == 0)
 			script_unbind(s, before, s->nnames);
 		over = range[0].at == range[0].to;
@@ -732,6 +746,7 @@ script_defined(struct script *s, const struct line *l)
 	free(text);
 	if (n == -1)
 		return 0;
+	script_write_before(s, s->defs[i - 1].from, s->defs[i - 1].to);
 	script_echo(s, l);
 	if (script_inner(s, s->defs[i - 1].from, s->defs[i - 1].to) == -1 ||
 	    script_leave(s, before, (size_t)n) == -1) {
@@ -781,38 +796,24 @@ script_use(struct script *s, const struct line *l)
 	return r;
 }
 
-/* A line that says nothing. What came out is written before it, unless what is
- * expected stands after it. */
-static int
-script_silent(struct script *s, const struct line *l, const struct line *to)
-{
-	const struct line *next = l;
-
-	while (next < to && script_is_silent(next))
-		next++;
-	if (s->echo && (next == to || !script_is_expected(next)))
-		script_write_all(s);
-	script_echo(s, l);
-	return 0;
-}
-
 /* A line that is no block's: it comes in. */
 static int
 script_line(struct script *s, const struct line *l, const struct line *to)
 {
 	int r;
 
-	if (script_is_silent(l))
-		return script_silent(s, l, to);
+	if (script_is_silent(l)) {
+		script_write_before(s, l, to);
+		script_echo(s, l);
+		return 0;
+	}
 	if (script_is_expected(l))
 		return script_expect(s, l);
-	if (script_nothing(s, l) == -1)
-		return -1;
 	if (script_begins(l, "use"))
 		return script_use(s, l);
 	if ((r = script_defined(s, l)) != 0)
 		return r == 1 ? 0 : -1;
-	return script_input(s, l, 0);
+	return script_nothing(s, l) == -1 ? -1 : script_input(s, l, 0);
 }
 
 static int
@@ -820,14 +821,12 @@ script_block(struct script *s, const struct line *l, const struct line *end)
 {
 	if (script_begins(l, "any"))
 		return script_any(s, l, end);
-	if (script_nothing(s, l) == -1)
-		return -1;
+	script_write_before(s, l + 1, end);
 	if (script_begins(l, "together"))
 		return script_together(s, l, end);
 	if (script_begins(l, "def"))
 		return script_define(s, l, end);
-	if (s->echo)
-		printf("%s", l->raw);
+	script_echo(s, l);
 	if (script_for(s, l, end) == -1)
 		return -1;
 	for (l++; l <= end; l++)

@@ -217,7 +217,9 @@ text_read_uint(struct text *t, struct slice w, uint64_t *value)
 {
 	size_t i;
 
-	*value = 0;
+	*value = slice_is(w, "none") ? UINT64_MAX : 0;
+	if (*value != 0)
+		return 0;
 	for (i = 0; i < w.len; i++) {
 		if (w.p[i] < '0' || w.p[i] > '9' || *value > UINT64_MAX / 10)
 			break;
@@ -507,7 +509,9 @@ text_put_list(struct buf *b, const struct schema *of, struct slice list)
 static void
 text_put_field(struct buf *b, const struct field *f, const void *p)
 {
-	if (f->kind == FIELD_UINT)
+	if (f->kind == FIELD_UINT && *(const uint64_t *)p == UINT64_MAX)
+		text_put(b, "none");
+	else if (f->kind == FIELD_UINT)
 		text_put(b, "%llu", (unsigned long long)*(const uint64_t *)p);
 	else if (f->kind == FIELD_ID)
 		text_put_id(b, p);

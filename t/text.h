@@ -9,7 +9,8 @@
  *	fill order 1 exchange e1 sellers [ ( seller s1 quantity 4 ) ]
  *
  * A group is in ( ), a list in [ ]. Bytes are a word, or in "" with \xHH, \n,
- * \0, \" and \\ for what cannot stand there, or 50*x for 50 times x. An id is 32 hexadecimal digits, or
+ * \0, \" and \\ for what cannot stand there, or 50*x for 50 times x. The highest
+ * number is `none' (ORDER_NONE). An id is 32 hexadecimal digits, or
  * a name of up to 16 bytes, which are its bytes, followed by zeros. What is
  * absent is not printed. What msg_table.c knows is all that this knows, so any
  * schema can be read and printed: options of a core, for example.
