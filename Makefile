@@ -117,7 +117,7 @@ SHELLS_H =\
 # Tests
 
 CORE_TESTS =\
-	t/addr.test t/attrs.test t/authority.test t/authority_peers.test\
+	t/addr.test t/attrs.test\
 	t/bootstrap.test t/bootstrap_dns.test\
 	t/buf.test t/call_filter.test t/channel.test\
 	t/channel_end.test t/channel_inflight.test t/channel_pool.test\
@@ -130,10 +130,10 @@ CORE_TESTS =\
 	t/msg.test t/outbox.test t/peers.test t/peers_link.test\
 	t/plb_balance.test\
 	t/plb_chaos.test t/plb_request.test\
-	t/plb_upstream.test t/preauth.test\
+	t/plb_upstream.test t/preauth.test t/rendezvous.test\
 	t/report.test t/rng.test t/sha256.test t/tlv.test t/wire.test
 CORE_SCRIPTS =\
-	t/core/plb t/core/broker
+	t/core/plb t/core/broker t/core/authority
 SHELL_TESTS =\
 	t/acceptor.shell t/atomicfile.shell t/bootstrap_resolvconf.shell\
 	t/channel_groups.shell t/conn.shell t/conn_end.shell t/discovery_io.shell\
@@ -166,9 +166,9 @@ BENCHES =\
 
 FIXTURES =\
 	t/action.o t/asked.o t/book.o t/calm.o t/chaos.o t/dealer.o\
-	t/directory.o t/drive.o t/ends.o t/floor.o t/fuzz/main.o\
+	t/directory.o t/ends.o t/floor.o t/fuzz/main.o\
 	t/golden.o\
-	t/hands.o t/hex.o t/house.o t/office.o t/owner.o t/parties.o\
+	t/hands.o t/hex.o t/house.o t/owner.o t/parties.o\
 	t/sample.o t/stall.o t/street.o t/talk.o t/tally.o t/turns.o\
 	t/world.o $(HARNESS)
 VIRTUAL =\
@@ -180,8 +180,8 @@ VIRTUAL =\
 	t/virtual/trade.o t/virtual/world.o
 TESTS_H =\
 	t/action.h t/asked.h t/bench/bench.h t/book.h t/calm.h t/chaos.h t/check.h\
-	t/dealer.h t/directory.h t/drive.h t/ends.h t/floor.h t/fuzz/fuzz.h\
-	t/golden.h t/hands.h t/harness.h t/hex.h t/house.h t/office.h t/owner.h\
+	t/dealer.h t/directory.h t/ends.h t/floor.h t/fuzz/fuzz.h\
+	t/golden.h t/hands.h t/harness.h t/hex.h t/house.h t/owner.h\
 	t/parties.h t/sample.h t/stall.h t/street.h t/talk.h\
 	t/tally.h t/text.h t/turns.h t/virtual/census.h t/virtual/event.h\
 	t/virtual/net.h t/virtual/proc.h t/virtual/sim.h t/world.h
@@ -256,10 +256,6 @@ t/listener.test: t/listener.o t/stall.o
 	$(CORE_TEST) t/listener.o t/stall.o $(WITH_CORES)
 t/listener_share.test: t/listener_share.o t/stall.o
 	$(CORE_TEST) t/listener_share.o t/stall.o $(WITH_CORES)
-t/authority.test: t/authority.o t/office.o t/drive.o
-	$(CORE_TEST) t/authority.o t/office.o t/drive.o $(WITH_CORES)
-t/authority_peers.test: t/authority_peers.o t/office.o t/drive.o
-	$(CORE_TEST) t/authority_peers.o t/office.o t/drive.o $(WITH_CORES)
 t/field.test: t/field.o t/sample.o
 	$(CORE_TEST) t/field.o t/sample.o $(WITH_CORES)
 t/msg.test: t/msg.o t/sample.o

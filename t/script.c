@@ -309,14 +309,32 @@ script_mismatch(struct script *s, const struct line *l, const char *expected)
 
 /* Writing. */
 
+/* How much of the text stands together: a word with the space before it, or a
+ * group that fits a line. */
+static size_t
+script_chunk(const char *text)
+{
+	size_t word = strcspn(text + 1, " ") + 1, n = 0;
+	int depth = 0;
+
+	do {
+		if (strncmp(text + n, " ( ", 3) == 0)
+			depth++;
+		else if (strncmp(text + n, " )", 2) == 0)
+			depth--;
+		n += strcspn(text + n + 1, " ") + 1;
+	} while (depth > 0 && text[n] != '\0');
+	return n < SCRIPT_COLUMNS - 8 ? n : word;
+}
+
 /* A line, folded. */
 static void
 script_write(const char *text)
 {
 	size_t column = 0, len;
 
-	while (*text != '\0') {
-		len = strcspn(text + 1, " ") + 1;
+	for (; *text != '\0'; text += len) {
+		len = script_chunk(text);
 		if (column > 0 && column + len > SCRIPT_COLUMNS - 2) {
 			printf(" \\\n    ");
 			column = 4;
@@ -325,7 +343,6 @@ script_write(const char *text)
 		}
 		printf("%.*s", (int)len, text);
 		column += len;
-		text += len;
 	}
 	printf("\n");
 }
@@ -826,10 +843,9 @@ script_block(struct script *s, const struct line *l, const struct line *end)
 		return script_together(s, l, end);
 	if (script_begins(l, "def"))
 		return script_define(s, l, end);
-	script_echo(s, l);
 	if (script_for(s, l, end) == -1)
 		return -1;
-	for (l++; l <= end; l++)
+	for (; l <= end; l++)
 		script_echo(s, l);
 	return 0;
 }
@@ -850,8 +866,8 @@ script_run(struct script *s, const struct line *from, const struct line *to)
 			r = script_fail(s, l, "it has no end");
 			continue;
 		}
-		r = script_block(s, l, end);
-		l = end;
+		if ((r = script_block(s, l, end)) == 0)
+			l = end;
 	}
 	for (l--; r != 0 && l < to; l++)
 		script_echo(s, l);
