@@ -29,8 +29,14 @@ core_channel_begin(const struct id *own, uint64_t seed, const void *args)
 	struct channel_config config;
 
 	config.module = a->module;
-	config.mode = slice_is(a->mode, "pool") ? CHANNEL_POOL :
-	    slice_is(a->mode, "mux") ? CHANNEL_MUX : CHANNEL_EXEC;
+	if (slice_is(a->mode, "exec"))
+		config.mode = CHANNEL_EXEC;
+	else if (slice_is(a->mode, "pool"))
+		config.mode = CHANNEL_POOL;
+	else if (slice_is(a->mode, "mux"))
+		config.mode = CHANNEL_MUX;
+	else
+		return NULL;
 	config.kind = config.mode == CHANNEL_MUX ? FRAME_MUX : FRAME_LINE;
 	config.capacity = a->capacity;
 	return channel_new(own, seed, &config);

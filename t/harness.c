@@ -286,10 +286,16 @@ harness_begin(struct harness *h)
 	args = calloc(1, h->kind->args->size);
 	assert(args != NULL);
 	r = text_fields(&h->text, h->kind->args, args);
-	h->core = h->kind->begin(&own, HARNESS_SEED, args);
-	assert(h->core != NULL);
-	harness_take(h);
+	if (r == 0) {
+		h->core = h->kind->begin(&own, HARNESS_SEED, args);
+		if (h->core == NULL)
+			r = text_wrong(&h->text, "such a core cannot be");
+	}
 	free(args);
+	if (r == 0)
+		harness_take(h);
+	else
+		h->kind = NULL;
 	return r;
 }
 
