@@ -126,14 +126,14 @@ CORE_TESTS =\
 	t/exchange.test t/exchange_match.test t/exchange_notice.test\
 	t/fenwick.test t/field.test t/frame.test t/hostport.test t/link.test\
 	t/link_frame.test t/link_time.test t/listener.test\
-	t/listener_share.test t/loglimit.test t/map.test t/model.test\
+	t/loglimit.test t/map.test t/model.test\
 	t/msg.test t/outbox.test t/peers.test t/peers_link.test\
 	t/plb_balance.test\
 	t/plb_chaos.test t/plb_request.test\
 	t/plb_upstream.test t/preauth.test t/rendezvous.test\
 	t/report.test t/rng.test t/sha256.test t/tlv.test t/wire.test
 CORE_SCRIPTS =\
-	t/core/plb t/core/broker t/core/authority t/core/channel
+	t/core/plb t/core/broker t/core/authority t/core/channel t/core/listener
 SHELL_TESTS =\
 	t/acceptor.shell t/atomicfile.shell t/bootstrap_resolvconf.shell\
 	t/channel_groups.shell t/conn.shell t/conn_end.shell t/discovery_io.shell\
@@ -169,7 +169,7 @@ FIXTURES =\
 	t/directory.o t/ends.o t/floor.o t/fuzz/main.o\
 	t/golden.o\
 	t/hands.o t/hex.o t/house.o t/owner.o\
-	t/sample.o t/stall.o t/street.o t/talk.o t/tally.o t/turns.o\
+	t/sample.o t/street.o t/talk.o t/tally.o t/turns.o\
 	t/world.o $(HARNESS)
 VIRTUAL =\
 	t/virtual/agent.o t/virtual/census.o t/virtual/check.o\
@@ -182,7 +182,7 @@ TESTS_H =\
 	t/action.h t/asked.h t/bench/bench.h t/book.h t/calm.h t/chaos.h t/check.h\
 	t/dealer.h t/directory.h t/ends.h t/floor.h t/fuzz/fuzz.h\
 	t/golden.h t/hands.h t/harness.h t/hex.h t/house.h t/owner.h\
-	t/sample.h t/stall.h t/street.h t/talk.h\
+	t/sample.h t/street.h t/talk.h\
 	t/tally.h t/text.h t/turns.h t/virtual/census.h t/virtual/event.h\
 	t/virtual/net.h t/virtual/proc.h t/virtual/sim.h t/world.h
 
@@ -246,10 +246,6 @@ t/discovery.test: t/discovery.o t/directory.o
 	$(CORE_TEST) t/discovery.o t/directory.o $(WITH_CORES)
 t/discovery_answer.test: t/discovery_answer.o t/directory.o
 	$(CORE_TEST) t/discovery_answer.o t/directory.o $(WITH_CORES)
-t/listener.test: t/listener.o t/stall.o
-	$(CORE_TEST) t/listener.o t/stall.o $(WITH_CORES)
-t/listener_share.test: t/listener_share.o t/stall.o
-	$(CORE_TEST) t/listener_share.o t/stall.o $(WITH_CORES)
 t/field.test: t/field.o t/sample.o
 	$(CORE_TEST) t/field.o t/sample.o $(WITH_CORES)
 t/msg.test: t/msg.o t/sample.o

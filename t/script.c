@@ -87,6 +87,7 @@ struct script {
 	int write;	   /* -w */
 	int echo;	   /* ... and these lines stand in the file so */
 	int depth;
+	int together;	   /* in so many batches */
 	int inputs;	   /* of the test */
 	int failed;	   /* tests */
 };
@@ -577,7 +578,7 @@ script_early(struct script *s, const struct line *l, char *text)
 }
 
 static int
-script_input(struct script *s, const struct line *l, int more)
+script_input(struct script *s, const struct line *l)
 {
 	char *text;
 	int r = 0;
@@ -586,7 +587,7 @@ script_input(struct script *s, const struct line *l, int more)
 	text = script_fill_in(s, l->text);
 	if (strchr(text, '$') != NULL)
 		r = script_fail(s, l, "a name that is not bound");
-	else if (harness_feed(s->h, slice_str(text), more) == -1)
+	else if (harness_feed(s->h, slice_str(text), s->together) == -1)
 		r = script_input_wrong(s, l, text);
 	else if (harness_left(s->h) > 0)
 		r = script_early(s, l, text);
@@ -596,24 +597,21 @@ script_input(struct script *s, const struct line *l, int more)
 	return r;
 }
 
+/* What comes in one batch: there is no tick before the end. */
 static int
 script_together(struct script *s, const struct line *from,
     const struct line *to)
 {
-	const struct line *l;
-	int r = 0;
+	int r;
 
 	script_echo(s, from);
-	for (l = from + 1; l < to && r == 0; l++)
-		if (script_is_silent(l))
-			script_echo(s, l);
-		else if (script_is_expected(l))
-			r = script_expect(s, l);
-		else if ((r = script_nothing(s, l)) == 0)
-			r = script_input(s, l, 1);
+	s->together++;
+	r = script_run(s, from + 1, to);
+	s->together--;
 	if (r == 0 && (r = script_nothing(s, to)) == 0)
 		r = harness_tick(s->h);
-	script_echo(s, to);
+	if (r == 0)
+		script_echo(s, to);
 	return r;
 }
 
@@ -830,7 +828,7 @@ script_line(struct script *s, const struct line *l, const struct line *to)
 		return script_use(s, l);
 	if ((r = script_defined(s, l)) != 0)
 		return r == 1 ? 0 : -1;
-	return script_nothing(s, l) == -1 ? -1 : script_input(s, l, 0);
+	return script_nothing(s, l) == -1 ? -1 : script_input(s, l);
 }
 
 static int
@@ -884,7 +882,7 @@ script_test(struct script *s, const struct line *first,
 
 	s->title = NULL;
 	s->ndefs = 0;
-	s->depth = 0;
+	s->depth = s->together = 0;
 	while (s->nused > 0)
 		script_free_lines(&s->used[--s->nused]);
 	script_unbind(s, 0, s->nnames);
