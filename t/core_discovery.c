@@ -12,7 +12,7 @@
 #include "t/harness.h"
 
 #define CORE_DISCOVERY_CLIENTS 64
-#define CORE_DISCOVERY_SECONDS 5000 /* the time of day when now is 0 */
+#define CORE_DISCOVERY_SECONDS 4000 /* the time of day when now is 0 */
 
 struct discovery_args {
 	uint64_t client, clients, local, relaxed, gone, number;

@@ -160,7 +160,7 @@ harness_print_dial(const struct act *act, struct buf *b)
 	text_put(b, " tag %u %s", (unsigned)act->peer, how[act->value]);
 }
 
-/* As it stands, but for what controls. */
+/* As it stands, but for what is not ASCII. */
 static void
 harness_print_log(const struct act *act, struct buf *b)
 {
@@ -171,8 +171,8 @@ harness_print_log(const struct act *act, struct buf *b)
 	assert(act->value < sizeof(level) / sizeof(level[0]));
 	text_put(b, "log %s ", level[act->value]);
 	for (i = 0; i < act->bytes.len; i++)
-		text_put(b, act->bytes.p[i] < ' ' ? "\\x%02x" : "%c",
-		    act->bytes.p[i]);
+		text_put(b, act->bytes.p[i] < ' ' || act->bytes.p[i] > '~' ?
+		    "\\x%02x" : "%c", act->bytes.p[i]);
 }
 
 static void

@@ -310,12 +310,24 @@ script_mismatch(struct script *s, const struct line *l, const char *expected)
 
 /* Writing. */
 
+/* Up to where the next word begins, after a single space. */
+static size_t
+script_word(const char *text)
+{
+	size_t n = 1;
+
+	while (text[n] != '\0' && (text[n] != ' ' || text[n - 1] == ' ' ||
+	    text[n + 1] == ' '))
+		n++;
+	return n;
+}
+
 /* How much of the text stands together: a word with the space before it, or a
  * group that fits a line. */
 static size_t
 script_chunk(const char *text)
 {
-	size_t word = strcspn(text + 1, " ") + 1, n = 0;
+	size_t word = script_word(text), n = 0;
 	int depth = 0;
 
 	do {
@@ -323,7 +335,7 @@ script_chunk(const char *text)
 			depth++;
 		else if (strncmp(text + n, " )", 2) == 0)
 			depth--;
-		n += strcspn(text + n + 1, " ") + 1;
+		n += script_word(text + n);
 	} while (depth > 0 && text[n] != '\0');
 	return n < SCRIPT_COLUMNS - 8 ? n : word;
 }
@@ -762,13 +774,13 @@ script_defined(struct script *s, const struct line *l)
 	if (n == -1)
 		return 0;
 	script_write_before(s, s->defs[i - 1].from, s->defs[i - 1].to);
-	script_echo(s, l);
 	if (script_inner(s, s->defs[i - 1].from, s->defs[i - 1].to) == -1 ||
 	    script_leave(s, before, (size_t)n) == -1) {
 		fprintf(stderr, "\tin what %s:%d stands for\n", l->file,
 		    l->number);
 		return -1;
 	}
+	script_echo(s, l);
 	return 1;
 }
 
