@@ -123,7 +123,7 @@ CORE_TESTS =\
 	t/channel_inflight.test t/channel_pool.test\
 	t/credit.test\
 	t/epmd.test\
-	t/exchange.test t/exchange_match.test t/exchange_notice.test\
+	t/exchange.test\
 	t/fenwick.test t/field.test t/frame.test t/hostport.test t/link.test\
 	t/link_frame.test t/link_time.test t/listener.test\
 	t/loglimit.test t/map.test t/model.test\
@@ -133,7 +133,7 @@ CORE_TESTS =\
 	t/plb_upstream.test t/preauth.test t/rendezvous.test\
 	t/report.test t/rng.test t/sha256.test t/tlv.test t/wire.test
 CORE_SCRIPTS =\
-	t/core/plb t/core/broker t/core/authority t/core/channel t/core/listener t/core/discovery
+	t/core/plb t/core/broker t/core/authority t/core/channel t/core/listener t/core/discovery t/core/exchange
 SHELL_TESTS =\
 	t/acceptor.shell t/atomicfile.shell t/bootstrap_resolvconf.shell\
 	t/channel_groups.shell t/conn.shell t/conn_end.shell t/discovery_io.shell\
@@ -166,7 +166,7 @@ BENCHES =\
 
 FIXTURES =\
 	t/action.o t/asked.o t/book.o t/calm.o t/chaos.o t/dealer.o\
-	t/ends.o t/floor.o t/fuzz/main.o\
+	t/ends.o t/fuzz/main.o\
 	t/golden.o\
 	t/hands.o t/hex.o t/house.o t/owner.o\
 	t/sample.o t/street.o t/talk.o t/tally.o t/turns.o\
@@ -180,7 +180,7 @@ VIRTUAL =\
 	t/virtual/trade.o t/virtual/world.o
 TESTS_H =\
 	t/action.h t/asked.h t/bench/bench.h t/book.h t/calm.h t/chaos.h t/check.h\
-	t/dealer.h t/ends.h t/floor.h t/fuzz/fuzz.h\
+	t/dealer.h t/ends.h t/fuzz/fuzz.h\
 	t/golden.h t/hands.h t/harness.h t/hex.h t/house.h t/owner.h\
 	t/sample.h t/street.h t/talk.h\
 	t/tally.h t/text.h t/turns.h t/virtual/census.h t/virtual/event.h\
@@ -230,12 +230,6 @@ WITH_ALL =	$(ALL) $(LDLIBS) $(CMOCKA)
 
 # Tests with fixtures.
 
-t/exchange.test: t/exchange.o t/floor.o
-	$(CORE_TEST) t/exchange.o t/floor.o $(WITH_CORES)
-t/exchange_match.test: t/exchange_match.o t/floor.o
-	$(CORE_TEST) t/exchange_match.o t/floor.o $(WITH_CORES)
-t/exchange_notice.test: t/exchange_notice.o t/floor.o
-	$(CORE_TEST) t/exchange_notice.o t/floor.o $(WITH_CORES)
 t/model.test: t/model.o t/world.o
 	$(CORE_TEST) t/model.o t/world.o $(WITH_CORES)
 t/credit.test: t/credit.o t/action.o t/asked.o t/calm.o t/dealer.o t/hands.o t/house.o t/street.o t/tally.o

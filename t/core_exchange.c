@@ -36,34 +36,55 @@ static const struct harness_input core_exchange_inputs[] = {
 	{ NULL, NULL }
 };
 
-/* totals: of all orders; view: each seller's, as checkers see it. */
+static void
+core_exchange_totals(const struct exchange *x, struct buf *b)
+{
+	struct exchange_totals t;
+	size_t i;
+
+	exchange_totals(x, &t);
+	{
+		const struct {
+			const char *name;
+			uint64_t n;
+		} all[] = {
+			{ "sells", t.sells }, { "buys", t.buys },
+			{ "quantity", t.quantity }, { "reserved", t.reserved },
+			{ "missing", t.missing }, { "matches", t.matches },
+			{ "filled", t.filled }, { "settled", t.settled },
+			{ "released", t.released }, { "lost", t.lost },
+			{ "expired", t.expired }
+		};
+
+		for (i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+			if (all[i].n > 0)
+				text_put(b, "%s%s %llu",
+				    buf_len(b) > 0 ? " " : "", all[i].name,
+				    (unsigned long long)all[i].n);
+	}
+	text_put(b, buf_len(b) > 0 ? "\n" : "nothing\n");
+}
+
+/* totals: of all orders, what is not zero; view: each seller's. */
 static int
 core_exchange_ask(void *core, struct slice what, struct slice arg,
     struct buf *b)
 {
-	struct exchange_totals t;
 	struct exchange_view v;
 	size_t pos = 0;
 
 	(void)arg;
-	if (slice_is(what, "totals")) {
-		exchange_totals(core, &t);
-		text_put(b, "sells %llu buys %llu quantity %llu reserved %llu "
-		    "missing %llu\n", (unsigned long long)t.sells,
-		    (unsigned long long)t.buys,
-		    (unsigned long long)t.quantity,
-		    (unsigned long long)t.reserved,
-		    (unsigned long long)t.missing);
-		return 1;
-	}
-	if (!slice_is(what, "view"))
+	if (slice_is(what, "totals"))
+		core_exchange_totals(core, b);
+	else if (!slice_is(what, "view"))
 		return 0;
-	while (exchange_next(core, &pos, &v)) {
-		text_put_id(b, &v.seller);
-		text_put(b, " quantity %llu reserved %llu\n",
-		    (unsigned long long)v.quantity,
-		    (unsigned long long)v.reserved);
-	}
+	else
+		while (exchange_next(core, &pos, &v)) {
+			text_put_id(b, &v.seller);
+			text_put(b, " quantity %llu reserved %llu\n",
+			    (unsigned long long)v.quantity,
+			    (unsigned long long)v.reserved);
+		}
 	return 1;
 }
 

@@ -322,13 +322,13 @@ script_word(const char *text)
 	return n;
 }
 
-/* How much of the text stands together: a word with the space before it, or a
- * group that fits a line. */
+/* How much of the text stands together: a word with the space before it, and a
+ * group after it, with what it is called, if that fits a line. */
 static size_t
 script_chunk(const char *text)
 {
 	size_t word = script_word(text), n = 0;
-	int depth = 0;
+	int depth = 0, called = text[1] != '[' && text[1] != ')';
 
 	do {
 		if (strncmp(text + n, " ( ", 3) == 0)
@@ -336,7 +336,9 @@ script_chunk(const char *text)
 		else if (strncmp(text + n, " )", 2) == 0)
 			depth--;
 		n += script_word(text + n);
-	} while (depth > 0 && text[n] != '\0');
+		called = called && n == word && text[1] != '(' &&
+		    strncmp(text + n, " ( ", 3) == 0;
+	} while ((depth > 0 || called) && text[n] != '\0');
 	return n < SCRIPT_COLUMNS - 8 ? n : word;
 }
 
@@ -658,10 +660,11 @@ script_ranges(struct slice words, struct range range[SCRIPT_RANGES])
 	int n = 0;
 
 	slice_word(&words); /* for */
-	for (; n < SCRIPT_RANGES; n++) {
+	for (; (word = slice_word(&words)).len > 0; n++) {
+		if (n == SCRIPT_RANGES)
+			return -1;
 		r = &range[n];
-		if ((r->name = slice_word(&words)).len == 0)
-			return n;
+		r->name = word;
 		word = slice_word(&words);
 		snprintf(text, sizeof(text), "%.*s", SLICE_ARG(word));
 		if (sscanf(text, "%lld..%lld", &r->at, &r->to) != 2)
@@ -672,7 +675,7 @@ script_ranges(struct slice words, struct range range[SCRIPT_RANGES])
 		if (r->at + steps * r->step != r->to)
 			return -1;
 	}
-	return -1;
+	return n;
 }
 
 static int
