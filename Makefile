@@ -118,9 +118,9 @@ SHELLS_H =\
 
 CORE_TESTS =\
 	t/addr.test t/attrs.test\
-	t/bootstrap.test t/bootstrap_dns.test\
+	t/bootstrap_dns.test\
 	t/buf.test t/call_filter.test\
-	t/channel_inflight.test t/channel_pool.test\
+	t/channel_inflight.test\
 	t/credit.test\
 	t/epmd.test\
 	t/exchange.test\
@@ -133,7 +133,8 @@ CORE_TESTS =\
 	t/plb_upstream.test t/preauth.test t/rendezvous.test\
 	t/report.test t/rng.test t/sha256.test t/tlv.test t/wire.test
 CORE_SCRIPTS =\
-	t/core/plb t/core/broker t/core/authority t/core/channel t/core/listener t/core/discovery t/core/exchange
+	t/core/authority t/core/bootstrap t/core/broker t/core/channel\
+	t/core/discovery t/core/exchange t/core/listener t/core/plb
 SHELL_TESTS =\
 	t/acceptor.shell t/atomicfile.shell t/bootstrap_resolvconf.shell\
 	t/channel_groups.shell t/conn.shell t/conn_end.shell t/discovery_io.shell\
@@ -143,9 +144,9 @@ SHELL_TESTS =\
 	t/plb_proxies.shell t/program.shell t/sink.shell t/worker.shell
 FUZZ_TESTS =	t/fuzz_dns.test t/fuzz_link.test t/fuzz_msg.test
 TESTS =		$(CORE_TESTS) $(SHELL_TESTS) $(FUZZ_TESTS)
-HARNESS =	t/text.o t/harness.o t/core_authority.o t/core_broker.o\
-		t/core_channel.o t/core_discovery.o t/core_exchange.o\
-		t/core_listener.o t/core_plb.o
+HARNESS =	t/text.o t/harness.o t/core_authority.o t/core_bootstrap.o\
+		t/core_broker.o t/core_channel.o t/core_discovery.o\
+		t/core_exchange.o t/core_listener.o t/core_plb.o
 
 # The longest first: several run at a time (t/check.sh).
 SCRIPTS =\

@@ -1,7 +1,5 @@
 /* The channel core, for scripts (harness.h). */
 
-#include <stdio.h>
-
 #include "channel.h"
 #include "t/harness.h"
 
@@ -67,20 +65,18 @@ static int
 core_channel_ended(void *core, int64_t now, const void *args)
 {
 	const struct channel_args *a = args;
-	char reason[128];
 
-	snprintf(reason, sizeof(reason), "%.*s", SLICE_ARG(a->reason));
-	return channel_ended(core, now, (uint32_t)a->worker, reason);
+	return channel_ended(core, now, (uint32_t)a->worker,
+	    text_str(a->reason));
 }
 
 static int
 core_channel_unable(void *core, int64_t now, const void *args)
 {
 	const struct channel_args *a = args;
-	char reason[128];
 
-	snprintf(reason, sizeof(reason), "%.*s", SLICE_ARG(a->reason));
-	return channel_unable(core, now, (uint32_t)a->worker, reason);
+	return channel_unable(core, now, (uint32_t)a->worker,
+	    text_str(a->reason));
 }
 
 static int

@@ -40,29 +40,21 @@ static void
 core_exchange_totals(const struct exchange *x, struct buf *b)
 {
 	struct exchange_totals t;
-	size_t i;
 
 	exchange_totals(x, &t);
-	{
-		const struct {
-			const char *name;
-			uint64_t n;
-		} all[] = {
-			{ "sells", t.sells }, { "buys", t.buys },
-			{ "quantity", t.quantity }, { "reserved", t.reserved },
-			{ "missing", t.missing }, { "matches", t.matches },
-			{ "filled", t.filled }, { "settled", t.settled },
-			{ "released", t.released }, { "lost", t.lost },
-			{ "expired", t.expired }
-		};
-
-		for (i = 0; i < sizeof(all) / sizeof(all[0]); i++)
-			if (all[i].n > 0)
-				text_put(b, "%s%s %llu",
-				    buf_len(b) > 0 ? " " : "", all[i].name,
-				    (unsigned long long)all[i].n);
-	}
-	text_put(b, buf_len(b) > 0 ? "\n" : "nothing\n");
+	text_put(b, "all");
+	text_put_count(b, "sells", t.sells);
+	text_put_count(b, "buys", t.buys);
+	text_put_count(b, "quantity", t.quantity);
+	text_put_count(b, "reserved", t.reserved);
+	text_put_count(b, "missing", t.missing);
+	text_put_count(b, "matches", t.matches);
+	text_put_count(b, "filled", t.filled);
+	text_put_count(b, "settled", t.settled);
+	text_put_count(b, "released", t.released);
+	text_put_count(b, "lost", t.lost);
+	text_put_count(b, "expired", t.expired);
+	text_put(b, "\n");
 }
 
 /* totals: of all orders, what is not zero; view: each seller's. */
@@ -81,9 +73,9 @@ core_exchange_ask(void *core, struct slice what, struct slice arg,
 	else
 		while (exchange_next(core, &pos, &v)) {
 			text_put_id(b, &v.seller);
-			text_put(b, " quantity %llu reserved %llu\n",
-			    (unsigned long long)v.quantity,
-			    (unsigned long long)v.reserved);
+			text_put_count(b, "quantity", v.quantity);
+			text_put_count(b, "reserved", v.reserved);
+			text_put(b, "\n");
 		}
 	return 1;
 }

@@ -33,8 +33,8 @@ struct harness {
 };
 
 static const struct harness_core *const harness_kinds[] = {
-	&core_authority, &core_broker, &core_channel, &core_discovery,
-	&core_exchange, &core_listener, &core_plb
+	&core_authority, &core_bootstrap, &core_broker, &core_channel,
+	&core_discovery, &core_exchange, &core_listener, &core_plb
 };
 
 struct harness *

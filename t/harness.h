@@ -91,8 +91,8 @@ struct harness_core {
 	    struct buf *);
 };
 
-extern const struct harness_core core_authority, core_broker, core_channel,
-    core_discovery, core_exchange, core_listener, core_plb;
+extern const struct harness_core core_authority, core_bootstrap, core_broker,
+    core_channel, core_discovery, core_exchange, core_listener, core_plb;
 
 struct harness;
 

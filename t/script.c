@@ -879,7 +879,9 @@ script_run(struct script *s, const struct line *from, const struct line *to)
 			r = script_fail(s, l, "it has no end");
 			continue;
 		}
-		if ((r = script_block(s, l, end)) == 0)
+		/* What comes together has been written up to its end. */
+		if ((r = script_block(s, l, end)) == 0 ||
+		    script_begins(l, "together"))
 			l = end;
 	}
 	for (l--; r != 0 && l < to; l++)

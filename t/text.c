@@ -180,13 +180,14 @@ int
 text_bytes(struct text *t, struct slice w, struct slice *bytes)
 {
 	size_t n = text_times(w), took;
-	unsigned char *p = text_keep(t, n > 0 ? n : w.len);
+	unsigned char *p = text_keep(t, (n > 0 ? n : w.len) + 1);
 
 	if (p == NULL)
 		return -1;
 	*bytes = slice_of(p, n);
 	if (n > 0) {
 		memset(p, w.p[w.len - 1], n);
+		p[n] = '\0';
 		return 0;
 	}
 	if (w.len == 0)
@@ -208,8 +209,15 @@ text_bytes(struct text *t, struct slice w, struct slice *bytes)
 		n++;
 		w = slice_of(w.p + took, w.len - took);
 	}
+	p[n] = '\0';
 	bytes->len = n;
 	return 0;
+}
+
+const char *
+text_str(struct slice bytes)
+{
+	return bytes.len > 0 ? (const char *)bytes.p : "";
 }
 
 static int
@@ -413,6 +421,13 @@ text_put(struct buf *b, const char *fmt, ...)
 	vsnprintf(p, (size_t)n + 1, fmt, again);
 	va_end(again);
 	buf_commit(b, (size_t)n);
+}
+
+void
+text_put_count(struct buf *b, const char *name, uint64_t n)
+{
+	if (n > 0)
+		text_put(b, " %s %llu", name, (unsigned long long)n);
 }
 
 /* Does it read as what it is without quotes? */

@@ -35,10 +35,12 @@ void text_line(struct text *, struct slice line);
 /*
  * Readers: 0, or -1 with error set. A word is as it stands in the line, quotes
  * and all; it is empty at the end of the line. text_fields() reads the rest of
- * the line into the struct, which text_message() has zeroed before.
+ * the line into the struct, which text_message() has zeroed before. A NUL
+ * follows bytes that were read; text_str() is them, or "" where there are none.
  */
 struct slice text_word(struct text *);
 int text_bytes(struct text *, struct slice word, struct slice *bytes);
+const char *text_str(struct slice bytes);
 int text_fields(struct text *, const struct schema *, void *base);
 int text_message(struct text *, struct msg *);
 int text_wrong(struct text *, const char *fmt, ...); /* sets error: -1 */
@@ -46,6 +48,8 @@ int text_wrong(struct text *, const char *fmt, ...); /* sets error: -1 */
 /* Writers append to the buffer; text_put() as printf(). text_put_fields() writes
  * a space in front of each field. */
 void text_put(struct buf *, const char *fmt, ...);
+/* A space, the name and the number, unless that is 0. */
+void text_put_count(struct buf *, const char *name, uint64_t);
 void text_put_bytes(struct buf *, struct slice);
 void text_put_id(struct buf *, const struct id *);
 void text_put_fields(struct buf *, const struct schema *, const void *base);
