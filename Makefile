@@ -130,7 +130,7 @@ CORE_TESTS =\
 	t/msg.test t/outbox.test t/peers.test t/peers_link.test\
 	t/plb_balance.test\
 	t/plb_chaos.test t/plb_request.test\
-	t/plb_upstream.test t/preauth.test t/rendezvous.test\
+	t/preauth.test t/rendezvous.test\
 	t/report.test t/rng.test t/sha256.test t/tlv.test t/wire.test
 CORE_SCRIPTS =\
 	t/core/authority t/core/bootstrap t/core/broker t/core/channel\

@@ -330,28 +330,6 @@ test_all_excluded(void **state)
 	}
 }
 
-/* Some of what comes back at once it excludes, some not. */
-static void
-test_some_excluded(void **state)
-{
-	uint64_t i;
-
-	(void)state;
-	for (i = 1; i <= 4; i++)
-		sell(100 + i, 1);
-	buy(A, 1, 2, 0);
-	release(A, 1, 1);
-	release(A, 1, 2);
-	buy(B, 2, 2, 0); /* the others, or those */
-	buy(B, 3, 2, 0);
-	assert_int_equal(totals().reserved, 4);
-	buy(A, 1, 4, 2);
-	assert_int_equal(filled(A, 1), 0);
-	down(B);
-	assert_int_equal(totals().reserved, 2);
-	assert_int_equal(totals().missing, 2);
-}
-
 /* Who gets how much. */
 
 /* No fill of the last step names more sellers than it may. */
@@ -569,8 +547,7 @@ main(void)
 		T(test_outbox_full),
 		T(test_nobody_lost),
 		T(test_all_excluded),
-		T(test_some_excluded),
-		T(test_many_sellers),
+			T(test_many_sellers),
 		T(test_large_order),
 		T(test_zones_even),
 		T(test_more_zones_than_sellers_of_a_fill),
