@@ -476,15 +476,15 @@ harness_fail(struct harness *h)
 static int
 harness_wait(struct harness *h)
 {
-	struct slice word = text_word(&h->text);
 	int64_t end, due;
-	char digits[24];
+	uint64_t ms;
 	int ticks = 0;
 
-	snprintf(digits, sizeof(digits), "%.*s", SLICE_ARG(word));
-	end = h->now + strtoll(digits, NULL, 10);
-	if (end <= h->now)
+	if (text_number(&h->text, text_word(&h->text), &ms) == -1)
+		return -1;
+	if (ms == 0 || ms > INT64_MAX / 2)
 		return text_wrong(&h->text, "it waits for no time");
+	end = h->now + (int64_t)ms;
 	while (harness_next(h) == NULL &&
 	    (due = h->kind->ops->deadline(h->core)) <= end) {
 		ticks = due > h->now ? 0 : ticks + 1;
@@ -589,6 +589,8 @@ harness_inspect(struct harness *h, struct slice what, int print)
 	struct buf b;
 	int r = 0, more = 1;
 
+	if (h->kind->ops->up == NULL)
+		return text_wrong(&h->text, "this core has no peers");
 	memset(&info, 0, sizeof(info));
 	info.role = ROLE_CTL;
 	info.instance = text_id("inspector");
@@ -613,7 +615,7 @@ harness_inspect(struct harness *h, struct slice what, int print)
 	return 0;
 }
 
-static void
+static int
 harness_ask_deadline(struct harness *h)
 {
 	int64_t due = h->kind->ops->deadline(h->core);
@@ -625,6 +627,7 @@ harness_ask_deadline(struct harness *h)
 	else
 		text_put(&b, "= %lld", (long long)(due - h->now));
 	harness_line(h, &b);
+	return 0;
 }
 
 static int
@@ -635,10 +638,8 @@ harness_ask(struct harness *h)
 	const unsigned char *end;
 	int known;
 
-	if (slice_is(what, "deadline")) {
-		harness_ask_deadline(h);
-		return 0;
-	}
+	if (slice_is(what, "deadline"))
+		return harness_ask_deadline(h);
 	if (slice_is(what, "inspect") || slice_is(what, "rows"))
 		return harness_inspect(h, text_word(&h->text),
 		    slice_is(what, "inspect"));
@@ -659,37 +660,52 @@ harness_ask(struct harness *h)
 	    SLICE_ARG(what));
 }
 
+static int
+harness_verb(struct harness *h, struct slice verb)
+{
+	int peers = slice_is(verb, "up") || slice_is(verb, "down") ||
+	    verb.p[0] == '>';
+
+	if (peers && h->kind->ops->up == NULL)
+		return text_wrong(&h->text, "this core has no peers");
+	if (slice_is(verb, ">") || slice_is(verb, ">!"))
+		return harness_message(h, verb.len == 2);
+	if (slice_is(verb, "up"))
+		return harness_up(h);
+	if (slice_is(verb, "down"))
+		return harness_down(h);
+	if (slice_is(verb, "fail"))
+		return harness_fail(h);
+	if (slice_is(verb, "tick"))
+		return 0;
+	return harness_own(h, verb);
+}
+
 int
 harness_feed(struct harness *h, struct slice line, int more)
 {
 	struct slice verb;
-	int r;
+	int r, tick = 0;
 
 	text_line(&h->text, line);
 	h->left = 0;
 	verb = text_word(&h->text);
 	if (slice_is(verb, "core"))
-		return harness_begin(h);
-	if (h->kind == NULL)
-		return text_wrong(&h->text, "there is no core");
-	if (slice_is(verb, "?"))
-		return harness_ask(h);
-	if (slice_is(verb, "wait"))
-		return harness_wait(h);
-	if (slice_is(verb, ">") || slice_is(verb, ">!"))
-		r = harness_message(h, verb.len == 2);
-	else if (slice_is(verb, "up"))
-		r = harness_up(h);
-	else if (slice_is(verb, "down"))
-		r = harness_down(h);
-	else if (slice_is(verb, "fail"))
-		r = harness_fail(h);
-	else if (slice_is(verb, "tick"))
-		r = 0;
-	else
-		r = harness_own(h, verb);
+		r = harness_begin(h);
+	else if (h->kind == NULL)
+		r = text_wrong(&h->text, "there is no core");
+	else if (slice_is(verb, "?"))
+		r = harness_ask(h);
+	else if (slice_is(verb, "wait"))
+		r = harness_wait(h);
+	else {
+		r = harness_verb(h, verb);
+		tick = !more;
+	}
+	if (r == 0 && text_word(&h->text).len > 0)
+		r = text_wrong(&h->text, "there is more than it takes");
 	if (r == -1)
 		return -1;
 	harness_take(h);
-	return more ? 0 : harness_tick(h);
+	return tick ? harness_tick(h) : 0;
 }

@@ -50,38 +50,39 @@
 #define SCRIPT_LINE    (1u << 20)
 
 /* A line, with those that it goes on in. */
-struct line {
+struct script_line {
 	const char *file;
 	int number;
 	char *text; /* without what is in front of it, and joined */
 	char *raw;  /* as it stands in the file */
 };
 
-struct lines {
-	struct line *at;
+struct script_lines {
+	struct script_line *at;
 	size_t n;
 };
 
-struct name {
+struct script_name {
 	char name[SCRIPT_NAME], *value;
-	const struct line *where; /* bound at first sight; NULL: a parameter or
-				     a number of a block, which need no use */
+	const struct script_line *where; /* bound at first sight; NULL: a
+				     parameter or a number of a block, which
+				     need no use */
 	int used;
 };
 
-struct def {
-	const struct line *head;
-	const struct line *from, *to; /* its lines */
+struct script_def {
+	const struct script_line *head;
+	const struct script_line *from, *to; /* its lines */
 };
 
 struct script {
 	struct harness *h;
-	struct lines lines;
-	struct lines used[SCRIPT_DEPTH]; /* what `use' names */
+	struct script_lines lines;
+	struct script_lines used[SCRIPT_DEPTH]; /* what `use' names */
 	size_t nused;
-	struct def defs[SCRIPT_NAMES];
+	struct script_def defs[SCRIPT_NAMES];
 	size_t ndefs;
-	struct name names[SCRIPT_NAMES];
+	struct script_name names[SCRIPT_NAMES];
 	size_t nnames;
 	const char *title; /* of the test */
 	int write;	   /* -w */
@@ -92,8 +93,8 @@ struct script {
 	int failed;	   /* tests */
 };
 
-static int script_run(struct script *, const struct line *from,
-    const struct line *to);
+static int script_run(struct script *, const struct script_line *from,
+    const struct script_line *to);
 
 /* Reading. */
 
@@ -125,7 +126,7 @@ script_grow(void *p, size_t n, size_t size)
 /* The line goes on: its text, and what is appended, without the space around
  * where they meet. */
 static void
-script_join(struct line *l, const char *more)
+script_join(struct script_line *l, const char *more)
 {
 	size_t len = l->text == NULL ? 0 : strlen(l->text), add, skip = 0;
 
@@ -143,7 +144,7 @@ script_join(struct line *l, const char *more)
 }
 
 static void
-script_add_raw(struct line *l, const char *raw)
+script_add_raw(struct script_line *l, const char *raw)
 {
 	size_t len = l->raw == NULL ? 0 : strlen(l->raw);
 
@@ -155,13 +156,13 @@ script_add_raw(struct line *l, const char *raw)
 
 /* All lines of the file: 0, or -1 when it cannot be read. */
 static int
-script_read(struct lines *lines, const char *file)
+script_read(struct script_lines *lines, const char *file)
 {
 	FILE *f = fopen(file, "r");
 	char *text = NULL, *nl;
 	size_t size = 0;
 	int number = 0, goes_on = 0;
-	struct line *l = NULL;
+	struct script_line *l = NULL;
 
 	memset(lines, 0, sizeof(*lines));
 	if (f == NULL) {
@@ -193,7 +194,7 @@ script_read(struct lines *lines, const char *file)
 }
 
 static void
-script_free_lines(struct lines *lines)
+script_free_lines(struct script_lines *lines)
 {
 	size_t i;
 
@@ -205,7 +206,7 @@ script_free_lines(struct lines *lines)
 }
 
 static int
-script_begins(const struct line *l, const char *word)
+script_begins(const struct script_line *l, const char *word)
 {
 	size_t n = strlen(word);
 
@@ -214,27 +215,27 @@ script_begins(const struct line *l, const char *word)
 }
 
 static int
-script_is_silent(const struct line *l)
+script_is_silent(const struct script_line *l)
 {
 	return l->text[0] == '\0' || l->text[0] == '#';
 }
 
 static int
-script_is_expected(const struct line *l)
+script_is_expected(const struct script_line *l)
 {
 	return script_begins(l, "<") || script_begins(l, "=");
 }
 
 static int
-script_is_block(const struct line *l)
+script_is_block(const struct script_line *l)
 {
 	return script_begins(l, "any") || script_begins(l, "together") ||
 	    script_begins(l, "for") || script_begins(l, "def");
 }
 
 /* The `end' of the block that begins at l, or NULL. */
-static const struct line *
-script_end(const struct line *l, const struct line *to)
+static const struct script_line *
+script_end(const struct script_line *l, const struct script_line *to)
 {
 	int depth = 0;
 
@@ -254,7 +255,7 @@ script_is_name_byte(int c)
 	return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
 }
 
-static struct name *
+static struct script_name *
 script_find(struct script *s, const char *name, size_t len)
 {
 	size_t i;
@@ -269,7 +270,7 @@ script_find(struct script *s, const char *name, size_t len)
 /* Failures. */
 
 static int
-script_fail(struct script *s, const struct line *l, const char *what)
+script_fail(struct script *s, const struct script_line *l, const char *what)
 {
 	size_t i;
 
@@ -287,7 +288,8 @@ script_fail(struct script *s, const struct line *l, const char *what)
 
 /* What was expected, NULL for nothing, and what came. */
 static int
-script_mismatch(struct script *s, const struct line *l, const char *expected)
+script_mismatch(struct script *s, const struct script_line *l,
+    const char *expected)
 {
 	const char *got = harness_next(s->h);
 	int n = 0;
@@ -372,8 +374,8 @@ script_write_all(struct script *s)
 /* What came out is written here, unless what is expected stands first in what
  * follows. */
 static void
-script_write_before(struct script *s, const struct line *l,
-    const struct line *to)
+script_write_before(struct script *s, const struct script_line *l,
+    const struct script_line *to)
 {
 	while (l < to && script_is_silent(l))
 		l++;
@@ -382,7 +384,7 @@ script_write_before(struct script *s, const struct line *l,
 }
 
 static void
-script_echo(struct script *s, const struct line *l)
+script_echo(struct script *s, const struct script_line *l)
 {
 	if (s->echo)
 		printf("%s", l->raw);
@@ -390,9 +392,9 @@ script_echo(struct script *s, const struct line *l)
 
 static void
 script_bind(struct script *s, const char *name, size_t len, const char *value,
-    size_t value_len, const struct line *where)
+    size_t value_len, const struct script_line *where)
 {
-	struct name *n = &s->names[s->nnames++];
+	struct script_name *n = &s->names[s->nnames++];
 
 	assert(s->nnames < SCRIPT_NAMES && len < SCRIPT_NAME);
 	memset(n, 0, sizeof(*n));
@@ -401,17 +403,12 @@ script_bind(struct script *s, const char *name, size_t len, const char *value,
 	n->where = where;
 }
 
-/* Forget the names from the first to the one before the last. */
+/* Forget the names but the first n. */
 static void
-script_unbind(struct script *s, size_t first, size_t last)
+script_unbind(struct script *s, size_t n)
 {
-	size_t i;
-
-	for (i = first; i < last; i++)
-		free(s->names[i].value);
-	memmove(&s->names[first], &s->names[last],
-	    (s->nnames - last) * sizeof(s->names[0]));
-	s->nnames -= last - first;
+	while (s->nnames > n)
+		free(s->names[--s->nnames].value);
 }
 
 /* The text with the values of names that are bound; the others stay. The
@@ -419,7 +416,7 @@ script_unbind(struct script *s, size_t first, size_t last)
 static char *
 script_fill_in(struct script *s, const char *text)
 {
-	struct name *n;
+	struct script_name *n;
 	struct buf b;
 	size_t len;
 	char *r;
@@ -446,12 +443,12 @@ script_fill_in(struct script *s, const char *text)
 /* Is it what was expected? Names that are words of it and not bound are bound
  * by that. */
 static int
-script_match(struct script *s, const struct line *l, const char *got)
+script_match(struct script *s, const struct script_line *l, const char *got)
 {
 	char *expected = script_fill_in(s, l->text);
 	const char *e = expected;
 	size_t before = s->nnames, len, value;
-	struct name *n;
+	struct script_name *n;
 
 	while (*e != '\0') {
 		len = 0;
@@ -459,8 +456,10 @@ script_match(struct script *s, const struct line *l, const char *got)
 			while (script_is_name_byte(e[1 + len]))
 				len++;
 		if (len == 0) {
-			if (*e++ != *got++)
+			if (*e != *got)
 				break;
+			e++;
+			got++;
 			continue;
 		}
 		value = strcspn(got, " ");
@@ -476,7 +475,7 @@ script_match(struct script *s, const struct line *l, const char *got)
 	value = *e == '\0' && *got == '\0';
 	free(expected);
 	if (!value)
-		script_unbind(s, before, s->nnames);
+		script_unbind(s, before);
 	return (int)value;
 }
 
@@ -499,7 +498,7 @@ script_names_used(struct script *s, size_t first)
 /* Running. */
 
 static int
-script_expect(struct script *s, const struct line *l)
+script_expect(struct script *s, const struct script_line *l)
 {
 	const char *got = harness_next(s->h);
 	char *expected;
@@ -518,9 +517,10 @@ script_expect(struct script *s, const struct line *l)
 }
 
 static int
-script_any(struct script *s, const struct line *from, const struct line *to)
+script_any(struct script *s, const struct script_line *from,
+    const struct script_line *to)
 {
-	const struct line *open[SCRIPT_ANY], *l;
+	const struct script_line *open[SCRIPT_ANY], *l;
 	size_t n = 0, i;
 
 	for (l = from + 1; l < to; l++)
@@ -547,7 +547,7 @@ script_any(struct script *s, const struct line *from, const struct line *to)
 
 /* Nothing came out that stands nowhere. */
 static int
-script_nothing(struct script *s, const struct line *l)
+script_nothing(struct script *s, const struct script_line *l)
 {
 	if (s->echo)
 		script_write_all(s);
@@ -557,7 +557,8 @@ script_nothing(struct script *s, const struct line *l)
 }
 
 static int
-script_input_wrong(struct script *s, const struct line *l, const char *text)
+script_input_wrong(struct script *s, const struct script_line *l,
+    const char *text)
 {
 	script_fail(s, l, harness_error(s->h));
 	fprintf(stderr, "\tin: %s\n", text);
@@ -566,7 +567,7 @@ script_input_wrong(struct script *s, const struct line *l, const char *text)
 
 /* A wait that is not over when something comes out has to be two. */
 static int
-script_early(struct script *s, const struct line *l, char *text)
+script_early(struct script *s, const struct script_line *l, char *text)
 {
 	char what[64], rest[32];
 	long long all = strtoll(text + strlen("wait"), NULL, 10);
@@ -592,7 +593,7 @@ script_early(struct script *s, const struct line *l, char *text)
 }
 
 static int
-script_input(struct script *s, const struct line *l)
+script_input(struct script *s, const struct script_line *l)
 {
 	char *text;
 	int r = 0;
@@ -613,8 +614,8 @@ script_input(struct script *s, const struct line *l)
 
 /* What comes in one batch: there is no tick before the end. */
 static int
-script_together(struct script *s, const struct line *from,
-    const struct line *to)
+script_together(struct script *s, const struct script_line *from,
+    const struct script_line *to)
 {
 	int r;
 
@@ -629,21 +630,24 @@ script_together(struct script *s, const struct line *from,
 	return r;
 }
 
-/* A block, or what a definition stands for: it cannot be written, as it stands
- * for many. */
+/* A block once, or what a definition stands for: it cannot be written, as it
+ * stands for many. All names but those before are its own. */
 static int
-script_inner(struct script *s, const struct line *from, const struct line *to)
+script_inner(struct script *s, const struct script_line *from,
+    const struct script_line *to, size_t names)
 {
 	int echo = s->echo, r;
 
 	s->echo = 0;
 	r = s->depth == SCRIPT_DEPTH ? script_fail(s, from, "too deep") :
 	    script_run(s, from, to);
+	if (r == 0 && (r = script_names_used(s, names)) == 0)
+		script_unbind(s, names);
 	s->echo = echo;
 	return r;
 }
 
-struct range {
+struct script_range {
 	struct slice name;
 	long long at, to, step;
 };
@@ -651,12 +655,12 @@ struct range {
 /* The ranges of a block, the first of which goes up or down by one: how many
  * they are, or -1. */
 static int
-script_ranges(struct slice words, struct range range[SCRIPT_RANGES])
+script_ranges(struct slice words, struct script_range range[SCRIPT_RANGES])
 {
 	char text[64];
 	long long steps = 0;
 	struct slice word;
-	struct range *r;
+	struct script_range *r;
 	int n = 0;
 
 	slice_word(&words); /* for */
@@ -679,9 +683,10 @@ script_ranges(struct slice words, struct range range[SCRIPT_RANGES])
 }
 
 static int
-script_for(struct script *s, const struct line *from, const struct line *to)
+script_for(struct script *s, const struct script_line *from,
+    const struct script_line *to)
 {
-	struct range range[SCRIPT_RANGES];
+	struct script_range range[SCRIPT_RANGES];
 	char *head = script_fill_in(s, from->text), value[24];
 	int n = script_ranges(slice_str(head), range), i, r = 0, over = 0;
 	size_t before = s->nnames;
@@ -695,9 +700,7 @@ script_for(struct script *s, const struct line *from, const struct line *to)
 			script_bind(s, (const char *)range[i].name.p,
 			    range[i].name.len, value, strlen(value), NULL);
 		}
-		r = script_inner(s, from + 1, to);
-		if (r == 0 && (r = script_names_used(s, before)) == 0)
-			script_unbind(s, before, s->nnames);
+		r = script_inner(s, from + 1, to, before);
 		over = range[0].at == range[0].to;
 		for (i = 0; i < n; i++)
 			range[i].at += range[i].step;
@@ -706,15 +709,14 @@ script_for(struct script *s, const struct line *from, const struct line *to)
 	return r;
 }
 
-/* Is the line of the definition's form? Its parameters are bound then: how many
- * they are; -1: it is not. */
+/* Is the line of the definition's form? Its parameters are bound then. */
 static int
-script_matches_def(struct script *s, const struct def *d, const char *text)
+script_matches_def(struct script *s, const struct script_def *d,
+    const char *text)
 {
 	struct text want, have;
 	struct slice w, h;
 	size_t before = s->nnames;
-	int n = 0;
 
 	memset(&want, 0, sizeof(want));
 	memset(&have, 0, sizeof(have));
@@ -725,60 +727,33 @@ script_matches_def(struct script *s, const struct def *d, const char *text)
 		w = text_word(&want);
 		h = text_word(&have);
 		if (w.len == 0 && h.len == 0)
-			return n;
+			return 1;
 		if (w.len == 0 || h.len == 0 ||
 		    (w.p[0] != '$' && !slice_equal(w, h)))
 			break;
-		if (w.p[0] != '$')
-			continue;
-		script_bind(s, (const char *)w.p + 1, w.len - 1,
-		    (const char *)h.p, h.len, NULL);
-		n++;
+		if (w.p[0] == '$')
+			script_bind(s, (const char *)w.p + 1, w.len - 1,
+			    (const char *)h.p, h.len, NULL);
 	}
-	script_unbind(s, before, s->nnames);
-	return -1;
-}
-
-/* A definition's n names and what it bound itself are forgotten: the names from
- * the first on. What it bound by a name that it was given stays. */
-static int
-script_leave(struct script *s, size_t first, size_t n)
-{
-	size_t i, k;
-
-	for (i = first + n; i < s->nnames; i++) {
-		for (k = first; k < first + n; k++)
-			if (s->names[k].value[0] == '$' &&
-			    strcmp(s->names[k].value + 1, s->names[i].name) ==
-			    0)
-				break;
-		if (k < first + n)
-			continue;
-		if (!s->names[i].used)
-			return script_names_used(s, i);
-		script_unbind(s, i, i + 1);
-		i--;
-	}
-	script_unbind(s, first, first + n);
+	script_unbind(s, before);
 	return 0;
 }
 
 /* 1: the line was one that is defined, and has run; 0: it is none. */
 static int
-script_defined(struct script *s, const struct line *l)
+script_defined(struct script *s, const struct script_line *l)
 {
-	size_t i, before = s->nnames;
+	const struct script_def *d = s->defs, *end = d + s->ndefs;
+	size_t before = s->nnames;
 	char *text = script_fill_in(s, l->text);
-	int n = -1;
 
-	for (i = 0; i < s->ndefs && n == -1; i++)
-		n = script_matches_def(s, &s->defs[i], text);
+	while (d < end && !script_matches_def(s, d, text))
+		d++;
 	free(text);
-	if (n == -1)
+	if (d == end)
 		return 0;
-	script_write_before(s, s->defs[i - 1].from, s->defs[i - 1].to);
-	if (script_inner(s, s->defs[i - 1].from, s->defs[i - 1].to) == -1 ||
-	    script_leave(s, before, (size_t)n) == -1) {
+	script_write_before(s, d->from, d->to);
+	if (script_inner(s, d->from, d->to, before) == -1) {
 		fprintf(stderr, "\tin what %s:%d stands for\n", l->file,
 		    l->number);
 		return -1;
@@ -788,9 +763,10 @@ script_defined(struct script *s, const struct line *l)
 }
 
 static int
-script_define(struct script *s, const struct line *from, const struct line *to)
+script_define(struct script *s, const struct script_line *from,
+    const struct script_line *to)
 {
-	struct def *d = &s->defs[s->ndefs];
+	struct script_def *d = &s->defs[s->ndefs];
 
 	if (s->ndefs == SCRIPT_NAMES)
 		return script_fail(s, from, "too many definitions");
@@ -805,10 +781,10 @@ script_define(struct script *s, const struct line *from, const struct line *to)
 
 /* The definitions of another file of the directory. */
 static int
-script_use(struct script *s, const struct line *l)
+script_use(struct script *s, const struct script_line *l)
 {
 	const char *slash = strrchr(l->file, '/');
-	struct lines *lines = &s->used[s->nused];
+	struct script_lines *lines = &s->used[s->nused];
 	static char path[SCRIPT_DEPTH][1024];
 	int r, echo = s->echo;
 
@@ -828,7 +804,8 @@ script_use(struct script *s, const struct line *l)
 
 /* A line that is no block's: it comes in. */
 static int
-script_line(struct script *s, const struct line *l, const struct line *to)
+script_line(struct script *s, const struct script_line *l,
+    const struct script_line *to)
 {
 	int r;
 
@@ -847,7 +824,8 @@ script_line(struct script *s, const struct line *l, const struct line *to)
 }
 
 static int
-script_block(struct script *s, const struct line *l, const struct line *end)
+script_block(struct script *s, const struct script_line *l,
+    const struct script_line *end)
 {
 	if (script_begins(l, "any"))
 		return script_any(s, l, end);
@@ -864,9 +842,10 @@ script_block(struct script *s, const struct line *l, const struct line *end)
 }
 
 static int
-script_run(struct script *s, const struct line *from, const struct line *to)
+script_run(struct script *s, const struct script_line *from,
+    const struct script_line *to)
 {
-	const struct line *l, *end;
+	const struct script_line *l, *end;
 	int r = 0;
 
 	s->depth++;
@@ -892,8 +871,8 @@ script_run(struct script *s, const struct line *from, const struct line *to)
 
 /* A test: what all begin with, and then its own lines. */
 static void
-script_test(struct script *s, const struct line *first,
-    const struct line *from, const struct line *to)
+script_test(struct script *s, const struct script_line *first,
+    const struct script_line *from, const struct script_line *to)
 {
 	int r, setup = s->echo;
 
@@ -902,7 +881,7 @@ script_test(struct script *s, const struct line *first,
 	s->depth = s->together = 0;
 	while (s->nused > 0)
 		script_free_lines(&s->used[--s->nused]);
-	script_unbind(s, 0, s->nnames);
+	script_unbind(s, 0);
 	harness_clear(s->h);
 	s->echo = setup && from == first;
 	r = script_run(s, s->lines.at, first);
@@ -927,7 +906,7 @@ script_test(struct script *s, const struct line *first,
 static int
 script_says_what(struct script *s)
 {
-	const struct line *l = s->lines.at, *end = l + s->lines.n;
+	const struct script_line *l = s->lines.at, *end = l + s->lines.n;
 
 	for (; l < end && script_begins(l, "#"); l++)
 		;
@@ -937,7 +916,7 @@ script_says_what(struct script *s)
 static void
 script_file(struct script *s, const char *file)
 {
-	const struct line *l, *first = NULL, *from = NULL, *end;
+	const struct script_line *l, *first = NULL, *from = NULL, *end;
 
 	if (script_read(&s->lines, file) == -1) {
 		s->failed++;
@@ -965,7 +944,7 @@ script_file(struct script *s, const char *file)
 		    "it is about\n", file);
 		s->failed++;
 	}
-	script_unbind(s, 0, s->nnames);
+	script_unbind(s, 0);
 	script_free_lines(&s->lines);
 }
 

@@ -220,8 +220,8 @@ text_str(struct slice bytes)
 	return bytes.len > 0 ? (const char *)bytes.p : "";
 }
 
-static int
-text_read_uint(struct text *t, struct slice w, uint64_t *value)
+int
+text_number(struct text *t, struct slice w, uint64_t *value)
 {
 	size_t i;
 
@@ -344,7 +344,7 @@ text_read_field(struct text *t, const struct field *f, void *p)
 	const char *open = f->kind == FIELD_GROUP ? "(" : "[";
 
 	if (f->kind == FIELD_UINT)
-		return text_read_uint(t, w, p);
+		return text_number(t, w, p);
 	if (f->kind == FIELD_ID)
 		return text_read_id(t, w, p);
 	if (f->kind != FIELD_GROUP && f->kind != FIELD_LIST)

@@ -39,6 +39,7 @@ void text_line(struct text *, struct slice line);
  * follows bytes that were read; text_str() is them, or "" where there are none.
  */
 struct slice text_word(struct text *);
+int text_number(struct text *, struct slice word, uint64_t *);
 int text_bytes(struct text *, struct slice word, struct slice *bytes);
 const char *text_str(struct slice bytes);
 int text_fields(struct text *, const struct schema *, void *base);
