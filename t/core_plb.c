@@ -97,35 +97,14 @@ core_plb_print(void *core, const struct act *act, struct buf *b)
 	return 1;
 }
 
-static void
-core_plb_view(const struct plb *p, struct buf *b)
-{
-	struct plb_view v;
-
-	plb_look(p, &v);
-	text_put(b, v.broker ? "broker" : "no broker");
-	text_put_count(b, "wanted", v.wanted);
-	text_put_count(b, "tokens", v.tokens);
-	text_put_count(b, "in_flight", v.in_flight);
-	text_put_count(b, "queued", v.queued);
-	text_put_count(b, "connecting", v.connecting);
-	text_put_count(b, "channels", v.channels);
-	text_put_count(b, "linked", v.linked);
-	text_put(b, "\n");
-}
-
-/* room: how many requests would be sent at once; view: what is not zero of what
- * reports say. */
+/* room: how many requests would be sent at once. */
 static int
 core_plb_ask(void *core, struct slice what, struct slice arg, struct buf *b)
 {
 	(void)arg;
-	if (slice_is(what, "room"))
-		text_put(b, "%llu\n", (unsigned long long)plb_room(core));
-	else if (slice_is(what, "view"))
-		core_plb_view(core, b);
-	else
+	if (!slice_is(what, "room"))
 		return 0;
+	text_put(b, "%llu\n", (unsigned long long)plb_room(core));
 	return 1;
 }
 

@@ -553,41 +553,75 @@ harness_print_row(struct buf *b, struct slice row)
 	}
 }
 
-/* An answer is a report: its rows come out, and are counted. -1 when it is not
- * a part of one answer. */
+/* Numbers in the row that are not 0, each after the word before it. */
+static void
+harness_print_counts(struct buf *b, struct slice row)
+{
+	struct slice word, before = slice_word(&row);
+	size_t i;
+
+	for (; (word = slice_word(&row)).len > 0; before = word) {
+		for (i = 0; i < word.len && isdigit(word.p[i]); i++)
+			;
+		if (i == word.len && !slice_is(word, "0"))
+			text_put(b, " %.*s %.*s", SLICE_ARG(before),
+			    SLICE_ARG(word));
+	}
+}
+
+/* What is asked of the rows of a report. */
+struct harness_look {
+	struct slice kind; /* counts: of the rows that begin with that word */
+	int counts, print;
+	size_t rows, reports;
+	int more; /* another report has to follow */
+};
+
+static void
+harness_row(struct harness *h, struct harness_look *look, struct slice row)
+{
+	struct slice rest = row;
+	struct buf b;
+
+	look->rows++;
+	if (!look->print || (look->counts &&
+	    !slice_equal(slice_word(&rest), look->kind)))
+		return;
+	buf_init(&b, HARNESS_LINE_MAX);
+	text_put(&b, "=");
+	if (look->counts)
+		harness_print_counts(&b, row);
+	else
+		harness_print_row(&b, row);
+	harness_line(h, &b);
+}
+
+/* An act that answers. -1 when it is no part of one report. */
 static int
-harness_report(struct harness *h, const struct act *act, int print,
-    size_t *rows, int *more)
+harness_report(struct harness *h, const struct act *act,
+    struct harness_look *look)
 {
 	struct slice row;
 	struct msg m;
-	struct buf b;
 
-	if (act->kind != ACT_SEND || act->peer != HARNESS_CTL || !*more ||
+	if (act->kind != ACT_SEND || act->peer != HARNESS_CTL || !look->more ||
 	    act_message(act, &m) != 1 || m.type != MSG_REPORT)
 		return -1;
-	*more = (int)m.u.report.more;
-	while (list_next(&m.u.report.rows, &row) == 1) {
-		++*rows;
-		if (!print)
-			continue;
-		buf_init(&b, HARNESS_LINE_MAX);
-		text_put(&b, "=");
-		harness_print_row(&b, row);
-		harness_line(h, &b);
-	}
+	look->more = (int)m.u.report.more;
+	look->reports++;
+	while (list_next(&m.u.report.rows, &row) == 1)
+		harness_row(h, look, row);
 	return 0;
 }
 
 static int
-harness_inspect(struct harness *h, struct slice what, int print)
+harness_inspect(struct harness *h, struct slice what,
+    struct harness_look *look)
 {
-	size_t rows = 0, reports = 0;
 	struct peer_info info;
 	struct act act;
 	struct msg m;
-	struct buf b;
-	int r = 0, more = 1;
+	int r = 0;
 
 	if (h->kind->ops->up == NULL)
 		return text_wrong(&h->text, "this core has no peers");
@@ -597,19 +631,39 @@ harness_inspect(struct harness *h, struct slice what, int print)
 	memset(&m, 0, sizeof(m));
 	m.type = MSG_INSPECT;
 	m.u.inspect.what = what;
+	look->more = 1;
 	h->kind->ops->up(h->core, h->now, HARNESS_CTL, &info);
 	harness_take(h);
 	harness_deliver(h, HARNESS_CTL, &m);
-	for (; outbox_take(h->kind->out(h->core), &act); reports++)
-		r |= harness_report(h, &act, print, &rows, &more);
+	while (outbox_take(h->kind->out(h->core), &act))
+		r |= harness_report(h, &act, look);
 	h->kind->ops->down(h->core, h->now, HARNESS_CTL);
 	harness_take(h);
-	if (r != 0 || more)
+	if (r != 0 || look->more)
 		return text_wrong(&h->text, "the answer is no whole report");
-	if (!print) {
+	return 0;
+}
+
+/* rows, counts, or the rows themselves. */
+static int
+harness_ask_rows(struct harness *h, struct slice ask)
+{
+	struct slice what = text_word(&h->text);
+	struct harness_look look;
+	struct buf b;
+
+	memset(&look, 0, sizeof(look));
+	look.print = !slice_is(ask, "rows");
+	look.counts = slice_is(ask, "counts");
+	look.kind = what;
+	if (look.counts)
+		what.len = 0;
+	if (harness_inspect(h, what, &look) == -1)
+		return -1;
+	if (!look.print) {
 		buf_init(&b, 64);
-		text_put(&b, "= %lu in %lu", (unsigned long)rows,
-		    (unsigned long)reports);
+		text_put(&b, "= %lu in %lu", (unsigned long)look.rows,
+		    (unsigned long)look.reports);
 		harness_line(h, &b);
 	}
 	return 0;
@@ -640,9 +694,9 @@ harness_ask(struct harness *h)
 
 	if (slice_is(what, "deadline"))
 		return harness_ask_deadline(h);
-	if (slice_is(what, "inspect") || slice_is(what, "rows"))
-		return harness_inspect(h, text_word(&h->text),
-		    slice_is(what, "inspect"));
+	if (slice_is(what, "inspect") || slice_is(what, "rows") ||
+	    slice_is(what, "counts"))
+		return harness_ask_rows(h, what);
 	buf_init(&all, HARNESS_LINE_MAX);
 	known = h->kind->ask != NULL && h->kind->ask(h->core, what,
 	    text_word(&h->text), &all);

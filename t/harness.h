@@ -47,6 +47,8 @@
  *	? deadline		milliseconds from now, or never
  *	? inspect orders	the rows of a report; ids that are names as such
  *	? rows orders		how many there are, in how many reports
+ *	? counts plb		of rows that begin with that word, the numbers
+ *				that are not 0, each after its name
  *	? tokens		what the core's own adapter knows
  */
 

@@ -423,13 +423,6 @@ text_put(struct buf *b, const char *fmt, ...)
 	buf_commit(b, (size_t)n);
 }
 
-void
-text_put_count(struct buf *b, const char *name, uint64_t n)
-{
-	if (n > 0)
-		text_put(b, " %s %llu", name, (unsigned long long)n);
-}
-
 /* Does it read as what it is without quotes? */
 static int
 text_is_plain(struct slice s)

@@ -49,8 +49,6 @@ int text_wrong(struct text *, const char *fmt, ...); /* sets error: -1 */
 /* Writers append to the buffer; text_put() as printf(). text_put_fields() writes
  * a space in front of each field. */
 void text_put(struct buf *, const char *fmt, ...);
-/* A space, the name and the number, unless that is 0. */
-void text_put_count(struct buf *, const char *name, uint64_t);
 void text_put_bytes(struct buf *, struct slice);
 void text_put_id(struct buf *, const struct id *);
 void text_put_fields(struct buf *, const struct schema *, const void *base);
