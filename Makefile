@@ -166,12 +166,12 @@ BENCHES =\
 	t/bench/relay.bench t/bench/sampler.bench t/bench/spawn.bench
 
 FIXTURES =\
-	t/action.o t/asked.o t/book.o t/calm.o t/chaos.o t/dealer.o\
-	t/ends.o t/fuzz/main.o\
-	t/golden.o\
-	t/hands.o t/hex.o t/house.o t/owner.o\
-	t/sample.o t/street.o t/talk.o t/tally.o t/turns.o\
-	t/world.o $(HARNESS)
+	t/credit_action.o t/credit_calls.o t/peers_book.o t/credit_settle.o t/chaos.o t/fake_broker.o\
+	t/link_ends.o t/fuzz/main.o\
+	t/wire_golden.o\
+	t/fake_workers.o t/hex.o t/credit_nodes.o t/conn_owner.o\
+	t/msg_sample.o t/credit_links.o t/epmdtalk_client.o t/credit_books.o t/loop_turns.o\
+	t/model_exchange.o $(HARNESS)
 VIRTUAL =\
 	t/virtual/agent.o t/virtual/census.o t/virtual/check.o\
 	t/virtual/entry.o t/virtual/event.o t/virtual/fault.o\
@@ -180,12 +180,12 @@ VIRTUAL =\
 	t/virtual/role.o t/virtual/settle.o t/virtual/staff.o t/virtual/tie.o\
 	t/virtual/trade.o t/virtual/world.o
 TESTS_H =\
-	t/action.h t/asked.h t/bench/bench.h t/book.h t/calm.h t/chaos.h t/check.h\
-	t/dealer.h t/ends.h t/fuzz/fuzz.h\
-	t/golden.h t/hands.h t/harness.h t/hex.h t/house.h t/owner.h\
-	t/sample.h t/street.h t/talk.h\
-	t/tally.h t/text.h t/turns.h t/virtual/census.h t/virtual/event.h\
-	t/virtual/net.h t/virtual/proc.h t/virtual/sim.h t/world.h
+	t/credit_action.h t/credit_calls.h t/bench/bench.h t/peers_book.h t/credit_settle.h t/chaos.h t/check.h\
+	t/fake_broker.h t/link_ends.h t/fuzz/fuzz.h\
+	t/wire_golden.h t/fake_workers.h t/harness.h t/hex.h t/credit_nodes.h t/conn_owner.h\
+	t/msg_sample.h t/credit_links.h t/epmdtalk_client.h\
+	t/credit_books.h t/text.h t/loop_turns.h t/virtual/census.h t/virtual/event.h\
+	t/virtual/net.h t/virtual/proc.h t/virtual/sim.h t/model_exchange.h
 
 all: $(PROGS)
 
@@ -219,8 +219,8 @@ t/puppet: t/puppet.o t/text.o $(ALL)
 	$(CC) $(LDFLAGS) -o $@ t/puppet.o t/text.o $(ALL) $(LDLIBS)
 t/script: t/script.o $(HARNESS) cores.a
 	$(CC) $(LDFLAGS) -o $@ t/script.o $(HARNESS) cores.a $(LDLIBS)
-t/epmdtalk: t/epmdtalk.o t/talk.o $(ALL)
-	$(CC) $(LDFLAGS) -o $@ t/epmdtalk.o t/talk.o $(ALL) $(LDLIBS)
+t/epmdtalk: t/epmdtalk.o t/epmdtalk_client.o $(ALL)
+	$(CC) $(LDFLAGS) -o $@ t/epmdtalk.o t/epmdtalk_client.o $(ALL) $(LDLIBS)
 
 t/sim: t/sim.o $(VIRTUAL) cores.a
 	$(CC) $(LDFLAGS) -o $@ t/sim.o $(VIRTUAL) cores.a $(LDLIBS)
@@ -231,26 +231,26 @@ WITH_ALL =	$(ALL) $(LDLIBS) $(CMOCKA)
 
 # Tests with fixtures.
 
-t/model.test: t/model.o t/world.o
-	$(CORE_TEST) t/model.o t/world.o $(WITH_CORES)
-t/credit.test: t/credit.o t/action.o t/asked.o t/calm.o t/dealer.o t/hands.o t/house.o t/street.o t/tally.o
-	$(CORE_TEST) t/credit.o t/action.o t/asked.o t/calm.o t/dealer.o t/hands.o t/house.o t/street.o t/tally.o $(WITH_CORES)
-t/field.test: t/field.o t/sample.o
-	$(CORE_TEST) t/field.o t/sample.o $(WITH_CORES)
-t/msg.test: t/msg.o t/sample.o
-	$(CORE_TEST) t/msg.o t/sample.o $(WITH_CORES)
-t/wire.test: t/wire.o t/golden.o t/hex.o t/sample.o
-	$(CORE_TEST) t/wire.o t/golden.o t/hex.o t/sample.o $(WITH_CORES)
-t/link.test: t/link.o t/ends.o
-	$(CORE_TEST) t/link.o t/ends.o $(WITH_CORES)
-t/link_frame.test: t/link_frame.o t/ends.o
-	$(CORE_TEST) t/link_frame.o t/ends.o $(WITH_CORES)
-t/link_time.test: t/link_time.o t/ends.o
-	$(CORE_TEST) t/link_time.o t/ends.o $(WITH_CORES)
-t/peers.test: t/peers.o t/book.o
-	$(CORE_TEST) t/peers.o t/book.o $(WITH_CORES)
-t/peers_link.test: t/peers_link.o t/book.o
-	$(CORE_TEST) t/peers_link.o t/book.o $(WITH_CORES)
+t/model.test: t/model.o t/model_exchange.o
+	$(CORE_TEST) t/model.o t/model_exchange.o $(WITH_CORES)
+t/credit.test: t/credit.o t/credit_action.o t/credit_calls.o t/credit_settle.o t/fake_broker.o t/fake_workers.o t/credit_nodes.o t/credit_links.o t/credit_books.o
+	$(CORE_TEST) t/credit.o t/credit_action.o t/credit_calls.o t/credit_settle.o t/fake_broker.o t/fake_workers.o t/credit_nodes.o t/credit_links.o t/credit_books.o $(WITH_CORES)
+t/field.test: t/field.o t/msg_sample.o
+	$(CORE_TEST) t/field.o t/msg_sample.o $(WITH_CORES)
+t/msg.test: t/msg.o t/msg_sample.o
+	$(CORE_TEST) t/msg.o t/msg_sample.o $(WITH_CORES)
+t/wire.test: t/wire.o t/wire_golden.o t/hex.o t/msg_sample.o
+	$(CORE_TEST) t/wire.o t/wire_golden.o t/hex.o t/msg_sample.o $(WITH_CORES)
+t/link.test: t/link.o t/link_ends.o
+	$(CORE_TEST) t/link.o t/link_ends.o $(WITH_CORES)
+t/link_frame.test: t/link_frame.o t/link_ends.o
+	$(CORE_TEST) t/link_frame.o t/link_ends.o $(WITH_CORES)
+t/link_time.test: t/link_time.o t/link_ends.o
+	$(CORE_TEST) t/link_time.o t/link_ends.o $(WITH_CORES)
+t/peers.test: t/peers.o t/peers_book.o
+	$(CORE_TEST) t/peers.o t/peers_book.o $(WITH_CORES)
+t/peers_link.test: t/peers_link.o t/peers_book.o
+	$(CORE_TEST) t/peers_link.o t/peers_book.o $(WITH_CORES)
 t/plb_chaos.test: t/plb_chaos.o t/chaos.o
 	$(CORE_TEST) t/plb_chaos.o t/chaos.o $(WITH_CORES)
 t/fuzz_dns.test: t/fuzz/fuzz_dns.o t/fuzz/main.o t/hex.o
@@ -259,22 +259,22 @@ t/fuzz_link.test: t/fuzz/fuzz_link.o t/fuzz/main.o t/hex.o
 	$(CORE_TEST) t/fuzz/fuzz_link.o t/fuzz/main.o t/hex.o $(WITH_CORES)
 t/fuzz_msg.test: t/fuzz/fuzz_msg.o t/fuzz/main.o t/hex.o
 	$(CORE_TEST) t/fuzz/fuzz_msg.o t/fuzz/main.o t/hex.o $(WITH_CORES)
-t/conn.shell: t/conn.o t/owner.o t/turns.o
-	$(CORE_TEST) t/conn.o t/owner.o t/turns.o $(WITH_ALL)
-t/conn_end.shell: t/conn_end.o t/owner.o t/turns.o
-	$(CORE_TEST) t/conn_end.o t/owner.o t/turns.o $(WITH_ALL)
-t/acceptor.shell: t/acceptor.o t/turns.o
-	$(CORE_TEST) t/acceptor.o t/turns.o $(WITH_ALL)
-t/loop.shell: t/loop.o t/turns.o
-	$(CORE_TEST) t/loop.o t/turns.o $(WITH_ALL)
-t/loop_watch.shell: t/loop_watch.o t/turns.o
-	$(CORE_TEST) t/loop_watch.o t/turns.o $(WITH_ALL)
-t/sink.shell: t/sink.o t/turns.o
-	$(CORE_TEST) t/sink.o t/turns.o $(WITH_ALL)
-t/discovery_io.shell: t/discovery_io.o t/turns.o
-	$(CORE_TEST) t/discovery_io.o t/turns.o $(WITH_ALL)
-t/listener_preflight.shell: t/listener_preflight.o t/turns.o
-	$(CORE_TEST) t/listener_preflight.o t/turns.o $(WITH_ALL)
+t/conn.shell: t/conn.o t/conn_owner.o t/loop_turns.o
+	$(CORE_TEST) t/conn.o t/conn_owner.o t/loop_turns.o $(WITH_ALL)
+t/conn_end.shell: t/conn_end.o t/conn_owner.o t/loop_turns.o
+	$(CORE_TEST) t/conn_end.o t/conn_owner.o t/loop_turns.o $(WITH_ALL)
+t/acceptor.shell: t/acceptor.o t/loop_turns.o
+	$(CORE_TEST) t/acceptor.o t/loop_turns.o $(WITH_ALL)
+t/loop.shell: t/loop.o t/loop_turns.o
+	$(CORE_TEST) t/loop.o t/loop_turns.o $(WITH_ALL)
+t/loop_watch.shell: t/loop_watch.o t/loop_turns.o
+	$(CORE_TEST) t/loop_watch.o t/loop_turns.o $(WITH_ALL)
+t/sink.shell: t/sink.o t/loop_turns.o
+	$(CORE_TEST) t/sink.o t/loop_turns.o $(WITH_ALL)
+t/discovery_io.shell: t/discovery_io.o t/loop_turns.o
+	$(CORE_TEST) t/discovery_io.o t/loop_turns.o $(WITH_ALL)
+t/listener_preflight.shell: t/listener_preflight.o t/loop_turns.o
+	$(CORE_TEST) t/listener_preflight.o t/loop_turns.o $(WITH_ALL)
 
 # A header has its whole layer compiled again.
 $(CORES): $(CORES_H)

@@ -12,7 +12,7 @@
 
 #include "acceptor.h"
 #include "net.h"
-#include "t/turns.h"
+#include "t/loop_turns.h"
 
 #define MANY (2 * ACCEPT_A_TURN + 10)
 

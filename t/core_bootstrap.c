@@ -1,5 +1,5 @@
-/* The bootstrap core, for scripts (harness.h). It has sources, by their numbers,
- * and no peers. */
+/* The bootstrap core, for scripts (harness.h). It has sources, by their
+ * numbers, and no peers. */
 
 #include <assert.h>
 #include <stdlib.h>

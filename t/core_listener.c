@@ -73,8 +73,10 @@ core_listener_spawned(void *core, int64_t now, const void *args)
 static int
 core_listener_gone(void *core, int64_t now, const void *args)
 {
+	const struct listener_args *a = args;
+
 	(void)now;
-	listener_gone(core, (uint32_t)((const struct listener_args *)args)->tag);
+	listener_gone(core, (uint32_t)a->tag);
 	return 0;
 }
 

@@ -1,9 +1,9 @@
 /*
  * Credit, from the listener through its channels to the PLBs, their clients and
- * back: in each of a few scenes (street.h), from where that begins, every
- * sequence of what can happen (action.h), to a length. After each step all must
- * be as the books have it (tally.h); after the last all is mended, answered,
- * given back and ended (calm.h).
+ * back: in each of a few scenes (credit_links.h), from where that begins, every
+ * sequence of what can happen (credit_action.h), to a length. After each step
+ * all must be as the books have it (credit_books.h); after the last all is
+ * mended, answered, given back and ended (credit_settle.h).
  *
  * Sequences that differ only in the order of things that have nothing to do
  * with each other are gone through once: the scenes have 7.6 million, with
@@ -14,13 +14,13 @@
  * long.
  */
 
-#include "t/calm.h"
+#include "t/credit_settle.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "t/asked.h"
-#include "t/dealer.h"
+#include "t/credit_calls.h"
+#include "t/fake_broker.h"
 
 #define LEN(a)	   (sizeof(a) / sizeof((a)[0]))
 #define LENGTH	   5 /* when MODEL_LENGTH does not say */
@@ -39,7 +39,7 @@ struct op {
 
 struct scene {
 	const char *name;
-	struct street_config street;
+	struct links_config street;
 	unsigned length;
 	int calm; /* it begins when all is, but for these: */
 	struct op before[BEFORE_MAX];
@@ -223,7 +223,7 @@ add_op(struct choice *list, size_t n, unsigned op)
 
 	if (on == EACH) {
 		on = 0;
-		end = street_channels() * (o->what == DIE ? 2 : 1);
+		end = links_channels() * (o->what == DIE ? 2 : 1);
 	}
 	for (; on < end; on++) {
 		a = action_of(o->what, on);
@@ -257,7 +257,7 @@ replay(void)
 	settling = 0;
 	action_begin(&scene->street);
 	if (scene->calm)
-		calm_down(0);
+		settle_down(0);
 	for (i = 0; i < BEFORE_MAX && scene->before[i].times > 0; i++)
 		action_do(action_of(scene->before[i].what,
 		    scene->before[i].on));
@@ -295,7 +295,7 @@ search(void)
 
 	if (n == 0) {
 		settling = 1;
-		calm_settle();
+		settle_settle();
 		ends++;
 		sum = 1;
 	}
@@ -367,20 +367,20 @@ test_scene(void **state)
 	scene = *state;
 	n = length_of(scene);
 	check_merging(n > 2 ? n - 2 : 1);
-	heard = street_heard;
-	ran = asked_ran;
-	fills = dealer_fills;
+	heard = links_heard;
+	ran = calls_ran;
+	fills = fake_broker_fills;
 	sequences = go(n, 1);
 	printf("%s: %llu sequences of %u, %llu states, %llu ends: %llu heard, "
 	    "%llu fills, %llu requests run\n", scene->name,
 	    (unsigned long long)sequences, n, (unsigned long long)nstates,
 	    (unsigned long long)ends,
-	    (unsigned long long)(street_heard - heard),
-	    (unsigned long long)(dealer_fills - fills),
-	    (unsigned long long)(asked_ran - ran));
+	    (unsigned long long)(links_heard - heard),
+	    (unsigned long long)(fake_broker_fills - fills),
+	    (unsigned long long)(calls_ran - ran));
 	forget();
 	/* Most ended well. */
-	assert_true(asked_ran - ran >= ends / 2);
+	assert_true(calls_ran - ran >= ends / 2);
 }
 
 int

@@ -18,7 +18,7 @@
 #include "discovery_io.h"
 #include "log.h"
 #include "net.h"
-#include "t/turns.h"
+#include "t/loop_turns.h"
 
 #define CLIENTS	 40
 #define NODES	 (CLIENTS - DISCOVERY_ROOM) /* as many as register */

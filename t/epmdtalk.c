@@ -20,7 +20,7 @@
 #include <unistd.h>
 
 #include "epmd.h"
-#include "t/talk.h"
+#include "t/epmdtalk_client.h"
 
 #define IDLE_MIN_MS 55000 /* until silent clients are closed */
 #define IDLE_MAX_MS 80000

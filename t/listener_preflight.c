@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "t/turns.h"
+#include "t/loop_turns.h"
 #include "listener_preflight.h"
 
 static char **env;

@@ -9,9 +9,9 @@
  *	fill order 1 exchange e1 sellers [ ( seller s1 quantity 4 ) ]
  *
  * A group is in ( ), a list in [ ]. Bytes are a word, or in "" with \xHH, \n,
- * \0, \" and \\ for what cannot stand there, or 50*x for 50 times x. The highest
- * number is `none' (ORDER_NONE). An id is 32 hexadecimal digits, or
- * a name of up to 16 bytes, which are its bytes, followed by zeros. What is
+ * \0, \" and \\ for what cannot stand there, or 50*x for 50 times x. The
+ * highest number is `none' (ORDER_NONE). An id is 32 hexadecimal digits, or a
+ * name of up to 16 bytes, which are its bytes, followed by zeros. What is
  * absent is not printed. What msg_table.c knows is all that this knows, so any
  * schema can be read and printed: options of a core, for example.
  */
@@ -46,8 +46,8 @@ int text_fields(struct text *, const struct schema *, void *base);
 int text_message(struct text *, struct msg *);
 int text_wrong(struct text *, const char *fmt, ...); /* sets error: -1 */
 
-/* Writers append to the buffer; text_put() as printf(). text_put_fields() writes
- * a space in front of each field. */
+/* Writers append to the buffer; text_put() as printf(). text_put_fields()
+ * writes a space in front of each field. */
 void text_put(struct buf *, const char *fmt, ...);
 void text_put_bytes(struct buf *, struct slice);
 void text_put_id(struct buf *, const struct id *);
