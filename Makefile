@@ -117,20 +117,13 @@ SHELLS_H =\
 # Tests
 
 CORE_TESTS =\
-	t/addr.test t/attrs.test\
-	t/bootstrap_dns.test\
-	t/buf.test t/call_filter.test\
-	t/channel_inflight.test\
-	t/credit.test\
-	t/epmd.test\
-	t/exchange.test\
-	t/fenwick.test t/field.test t/frame.test t/hostport.test t/link.test\
-	t/link_frame.test t/link_time.test t/listener.test\
-	t/loglimit.test t/map.test t/model.test\
-	t/msg.test t/outbox.test t/peers.test t/peers_link.test\
-	t/plb_balance.test\
-	t/plb_chaos.test t/plb_request.test\
-	t/preauth.test t/rendezvous.test\
+	t/addr.test t/attrs.test t/bootstrap_dns.test t/buf.test\
+	t/call_filter.test t/channel_inflight.test t/credit.test t/epmd.test\
+	t/exchange.test t/fenwick.test t/field.test t/frame.test\
+	t/hostport.test t/link.test t/link_frame.test t/link_time.test\
+	t/listener.test t/loglimit.test t/map.test t/model.test t/msg.test\
+	t/outbox.test t/peers.test t/peers_link.test t/plb_balance.test\
+	t/plb_chaos.test t/plb_request.test t/preauth.test t/rendezvous.test\
 	t/report.test t/rng.test t/sha256.test t/tlv.test t/wire.test
 CORE_SCRIPTS =\
 	t/core/authority t/core/bootstrap t/core/broker t/core/channel\
@@ -165,13 +158,13 @@ BENCHES =\
 	t/bench/loop.bench t/bench/plb.bench t/bench/regain.bench\
 	t/bench/relay.bench t/bench/sampler.bench t/bench/spawn.bench
 
+CREDIT =	t/credit_action.o t/credit_books.o t/credit_calls.o\
+		t/credit_links.o t/credit_nodes.o t/fake_broker.o\
+		t/fake_workers.o
 FIXTURES =\
-	t/credit_action.o t/credit_calls.o t/peers_book.o t/credit_settle.o t/chaos.o t/fake_broker.o\
-	t/link_ends.o t/fuzz/main.o\
-	t/wire_golden.o\
-	t/fake_workers.o t/hex.o t/credit_nodes.o t/conn_owner.o\
-	t/msg_sample.o t/credit_links.o t/epmdtalk_client.o t/credit_books.o t/loop_turns.o\
-	t/model_exchange.o $(HARNESS)
+	t/chaos.o t/conn_owner.o t/fuzz/main.o t/hex.o t/link_ends.o\
+	t/loop_turns.o t/model_exchange.o t/msg_sample.o t/peers_book.o\
+	t/wire_golden.o $(CREDIT) $(HARNESS)
 VIRTUAL =\
 	t/virtual/agent.o t/virtual/census.o t/virtual/check.o\
 	t/virtual/entry.o t/virtual/event.o t/virtual/fault.o\
@@ -180,12 +173,12 @@ VIRTUAL =\
 	t/virtual/role.o t/virtual/settle.o t/virtual/staff.o t/virtual/tie.o\
 	t/virtual/trade.o t/virtual/world.o
 TESTS_H =\
-	t/credit_action.h t/credit_calls.h t/bench/bench.h t/peers_book.h t/credit_settle.h t/chaos.h t/check.h\
-	t/fake_broker.h t/link_ends.h t/fuzz/fuzz.h\
-	t/wire_golden.h t/fake_workers.h t/harness.h t/hex.h t/credit_nodes.h t/conn_owner.h\
-	t/msg_sample.h t/credit_links.h t/epmdtalk_client.h\
-	t/credit_books.h t/text.h t/loop_turns.h t/virtual/census.h t/virtual/event.h\
-	t/virtual/net.h t/virtual/proc.h t/virtual/sim.h t/model_exchange.h
+	t/bench/bench.h t/chaos.h t/check.h t/conn_owner.h t/credit_action.h\
+	t/credit_books.h t/credit_calls.h t/credit_links.h t/credit_nodes.h\
+	t/fake_broker.h t/fake_workers.h t/fuzz/fuzz.h t/harness.h t/hex.h\
+	t/link_ends.h t/loop_turns.h t/model_exchange.h t/msg_sample.h\
+	t/peers_book.h t/text.h t/virtual/census.h t/virtual/event.h\
+	t/virtual/net.h t/virtual/proc.h t/virtual/sim.h t/wire_golden.h
 
 all: $(PROGS)
 
@@ -214,13 +207,11 @@ $(PROGS): $(ALL)
 $(CORE_TESTS) $(FUZZ_TESTS): cores.a
 $(SHELL_TESTS): $(ALL)
 $(BENCHES): t/bench/bench.o $(ALL)
-t/activate t/listen t/rows t/slot t/stranger: $(ALL)
+t/activate t/epmdtalk t/listen t/rows t/slot t/stranger: $(ALL)
 t/puppet: t/puppet.o t/text.o $(ALL)
 	$(CC) $(LDFLAGS) -o $@ t/puppet.o t/text.o $(ALL) $(LDLIBS)
 t/script: t/script.o $(HARNESS) cores.a
 	$(CC) $(LDFLAGS) -o $@ t/script.o $(HARNESS) cores.a $(LDLIBS)
-t/epmdtalk: t/epmdtalk.o t/epmdtalk_client.o $(ALL)
-	$(CC) $(LDFLAGS) -o $@ t/epmdtalk.o t/epmdtalk_client.o $(ALL) $(LDLIBS)
 
 t/sim: t/sim.o $(VIRTUAL) cores.a
 	$(CC) $(LDFLAGS) -o $@ t/sim.o $(VIRTUAL) cores.a $(LDLIBS)
@@ -233,8 +224,8 @@ WITH_ALL =	$(ALL) $(LDLIBS) $(CMOCKA)
 
 t/model.test: t/model.o t/model_exchange.o
 	$(CORE_TEST) t/model.o t/model_exchange.o $(WITH_CORES)
-t/credit.test: t/credit.o t/credit_action.o t/credit_calls.o t/credit_settle.o t/fake_broker.o t/fake_workers.o t/credit_nodes.o t/credit_links.o t/credit_books.o
-	$(CORE_TEST) t/credit.o t/credit_action.o t/credit_calls.o t/credit_settle.o t/fake_broker.o t/fake_workers.o t/credit_nodes.o t/credit_links.o t/credit_books.o $(WITH_CORES)
+t/credit.test: t/credit.o $(CREDIT)
+	$(CORE_TEST) t/credit.o $(CREDIT) $(WITH_CORES)
 t/field.test: t/field.o t/msg_sample.o
 	$(CORE_TEST) t/field.o t/msg_sample.o $(WITH_CORES)
 t/msg.test: t/msg.o t/msg_sample.o

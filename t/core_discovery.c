@@ -191,23 +191,20 @@ core_discovery_print(void *core, const struct act *act, struct buf *b)
 	}
 }
 
-/* nodes: registered; room: for clients; hosts: the file; untaken CLIENT: bytes
- * that it said and that wait for more. */
+/* nodes: registered; room: for clients; hosts: the file. */
 static int
 core_discovery_ask(void *core, struct slice what, struct slice arg,
     struct buf *b)
 {
-	struct core_discovery *c = core;
+	const struct discovery *d = ((struct core_discovery *)core)->d;
 
+	(void)arg;
+	if (slice_is(what, "hosts"))
+		return discovery_hosts(d, b) == 0;
 	if (slice_is(what, "nodes"))
-		text_put(b, "%lu\n", (unsigned long)discovery_nodes(c->d));
+		text_put(b, "%lu\n", (unsigned long)discovery_nodes(d));
 	else if (slice_is(what, "room"))
-		text_put(b, "%u\n", discovery_room(c->d));
-	else if (slice_is(what, "hosts"))
-		return discovery_hosts(c->d, b) == 0;
-	else if (slice_is(what, "untaken") && arg.len == 1)
-		text_put(b, "%lu\n",
-		    (unsigned long)buf_len(&c->said[arg.p[0] - '0']));
+		text_put(b, "%u\n", discovery_room(d));
 	else
 		return 0;
 	return 1;

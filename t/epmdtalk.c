@@ -14,18 +14,314 @@
  * reset. The epmd's port is printed as PORT where it is right.
  */
 
+#include <sys/socket.h>
+
+#include <errno.h>
+#include <poll.h>
+#include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "addr.h"
 #include "epmd.h"
-#include "t/epmdtalk_client.h"
 
 #define IDLE_MIN_MS 55000 /* until silent clients are closed */
 #define IDLE_MAX_MS 80000
 #define MANY	    1000
 #define ROUNDS	    10
+#define QUIET_MS    150   /* no answer so long: none comes */
+#define WAIT_MS	    20000 /* for what has to come */
+#define PACE_MS	    3 /* between the parts of a slow request */
+#define ANSWER_MAX  (1 << 20)
+#define CREATION(s) epmd_alive2(s, &creation)
+
+static struct addr server;
+static unsigned char got[ANSWER_MAX]; /* what the last hear() got */
+static size_t ngot;
+static int count; /* of the lines that were printed: each has its number */
+
+static void
+broken(const char *what)
+{
+	perror(what);
+	exit(1);
+}
+
+/* Connections. */
+
+static int
+dial(void)
+{
+	int fd = socket(server.u.sa.sa_family, SOCK_STREAM, 0);
+
+	if (fd == -1 || connect(fd, &server.u.sa, server.len) == -1)
+		broken("connect");
+	return fd;
+}
+
+static int
+readable(int fd, int ms)
+{
+	struct pollfd p;
+
+	p.fd = fd;
+	p.events = POLLIN;
+	return poll(&p, 1, ms) == 1;
+}
+
+static void
+send_to(int fd, struct slice s)
+{
+	if (send(fd, s.p, s.len, MSG_NOSIGNAL) == -1 && errno != EPIPE &&
+	    errno != ECONNRESET)
+		broken("send");
+}
+
+/* Read until the end: 1, or until nothing comes: 0. */
+static int
+hear(int fd, int ms)
+{
+	ssize_t n;
+
+	ngot = 0;
+	while (readable(fd, ms)) {
+		n = read(fd, got + ngot, sizeof(got) - ngot);
+		if (n <= 0)
+			return 1;
+		ngot += (size_t)n;
+	}
+	return 0;
+}
+
+/* Close with a reset. */
+static void
+reset(int fd)
+{
+	struct linger l = { 1, 0 };
+
+	setsockopt(fd, SOL_SOCKET, SO_LINGER, &l, sizeof(l));
+	close(fd);
+}
+
+/* What is printed. */
+
+static struct slice
+answer(void)
+{
+	return slice_of(got, ngot);
+}
+
+/* Descriptors: ", fd = 12" becomes ", fd = #". */
+static void
+hide_descriptors(void)
+{
+	static const char mark[] = "fd = ";
+	size_t i, to = 0, len = sizeof(mark) - 1;
+
+	for (i = 0; i < ngot;) {
+		got[to++] = got[i++];
+		if (to < len || memcmp(got + to - len, mark, len) != 0)
+			continue;
+		got[to++] = '#';
+		while (i < ngot && got[i] >= '0' && got[i] <= '9')
+			i++;
+	}
+	ngot = to;
+}
+
+static void
+print_byte(unsigned c)
+{
+	if (c >= ' ' && c < 0x7f && c != '\\')
+		putchar((int)c);
+	else
+		printf("\\%02x", c);
+}
+
+/* A list begins with the server's own port. */
+static size_t
+print_port(int type)
+{
+	uint32_t port;
+	struct slice lines;
+
+	if ((type != 'n' && type != 'd') ||
+	    epmd_names(answer(), &port, &lines) == -1 ||
+	    port != (uint32_t)addr_port(&server))
+		return 0;
+	printf("PORT");
+	return 4;
+}
+
+static void
+print_answer(const char *what, int type, int ended)
+{
+	uint32_t creation;
+	size_t i;
+
+	printf("%d %s: ", ++count, what);
+	if (type == 'd')
+		hide_descriptors();
+	if (type == 'x' && CREATION(answer()) == 1)
+		ngot = 2; /* and a creation */
+	if (type == 's' && ngot > 7)
+		ngot = 7; /* epmd 25 says STOPPED behind NOEXIST */
+	for (i = print_port(type); i < ngot; i++)
+		print_byte(got[i]);
+	printf(" %s\n", ended ? "closed" : "open");
+}
+
+/* Requests. */
+
+static struct slice
+request(int type, const void *body, size_t len)
+{
+	static unsigned char bytes[2 + 65535];
+
+	bytes[0] = (unsigned char)((len + 1) >> 8);
+	bytes[1] = (unsigned char)(len + 1);
+	bytes[2] = (unsigned char)type;
+	memcpy(bytes + 3, body, len);
+	return slice_of(bytes, 3 + len);
+}
+
+static struct slice
+text(int type, const char *body)
+{
+	return request(type, body, strlen(body));
+}
+
+/* namelen and extralen lie by so much; tail is bytes after extra. */
+static struct slice
+alive(struct slice name, int highest, struct slice extra, int namelie,
+    int extralie, size_t tail)
+{
+	static unsigned char b[8192];
+	size_t n = 0, len = name.len + (size_t)namelie;
+
+	b[n++] = 4;
+	b[n++] = 210; /* port 1234 */
+	b[n++] = EPMD_NORMAL;
+	b[n++] = 0;
+	b[n++] = 0;
+	b[n++] = (unsigned char)highest;
+	b[n++] = 0;
+	b[n++] = 5;
+	b[n++] = (unsigned char)(len >> 8);
+	b[n++] = (unsigned char)len;
+	if (name.len > 0)
+		memcpy(b + n, name.p, name.len);
+	n += name.len;
+	len = extra.len + (size_t)extralie;
+	b[n++] = (unsigned char)(len >> 8);
+	b[n++] = (unsigned char)len;
+	if (extra.len > 0)
+		memcpy(b + n, extra.p, extra.len);
+	n += extra.len;
+	memset(b + n, 'z', tail);
+	return request('x', b, n + tail);
+}
+
+/* A registration of a node whose highest version is that. */
+static struct slice
+node(const char *name, int highest)
+{
+	return alive(slice_str(name), highest, slice_of(NULL, 0), 0, 0, 0);
+}
+
+/* n times unit: up to 8192 bytes. */
+static struct slice
+repeated(const char *unit, size_t n)
+{
+	static unsigned char bytes[8192];
+	size_t len = strlen(unit), i;
+
+	for (i = 0; i < n; i++)
+		memcpy(bytes + i * len, unit, len);
+	return slice_of(bytes, n * len);
+}
+
+/* Exchanges. */
+
+static void
+parts(const char *what, struct slice bytes, size_t size)
+{
+	int fd = dial(), ended;
+	size_t at, n;
+
+	for (at = 0; at < bytes.len; at += n) {
+		n = size == 0 || size > bytes.len - at ? bytes.len - at : size;
+		send_to(fd, slice_of(bytes.p + at, n));
+		if (at + n < bytes.len)
+			poll(NULL, 0, PACE_MS);
+	}
+	ended = hear(fd, QUIET_MS);
+	print_answer(what, bytes.len > 2 ? bytes.p[2] : 0, ended);
+	close(fd);
+}
+
+static void
+one(const char *what, struct slice bytes)
+{
+	parts(what, bytes, 0);
+}
+
+/* With surplus bytes at the end. */
+static void
+surplus(const char *what, struct slice bytes, size_t size)
+{
+	static unsigned char b[8192];
+
+	memcpy(b, bytes.p, bytes.len);
+	memset(b + bytes.len, 'x', 3);
+	parts(what, slice_of(b, bytes.len + 3), size);
+}
+
+/* Ask for the names until the answer has so many bytes, so that what was closed
+ * is known to be gone; without nodes it has 4. */
+static void
+settle(size_t bytes)
+{
+	int fd, i;
+
+	for (i = 0; i < WAIT_MS / 10; i++) {
+		fd = dial();
+		send_to(fd, text('n', ""));
+		hear(fd, WAIT_MS);
+		close(fd);
+		if (ngot == bytes)
+			return;
+		poll(NULL, 0, 10);
+	}
+	printf("the names do not settle at %lu bytes\n", (unsigned long)bytes);
+}
+
+/* Register, and stay: the descriptor. The creation stays as it was where there
+ * is no answer. */
+static int
+stay(const char *name, int highest, uint32_t *creation)
+{
+	int fd = dial();
+
+	send_to(fd, node(name, highest));
+	ngot = 0;
+	while (epmd_alive2(answer(), creation) == 0) {
+		ssize_t n;
+
+		if (!readable(fd, WAIT_MS))
+			break;
+		n = read(fd, got + ngot, sizeof(got) - ngot);
+		if (n <= 0)
+			break;
+		ngot += (size_t)n;
+	}
+	return fd;
+}
+
+/* What is said. */
 
 static void
 creations(const char *name, int highest, int then)

@@ -563,7 +563,7 @@ harness_print_counts(struct buf *b, struct slice row)
 	for (; (word = slice_word(&row)).len > 0; before = word) {
 		for (i = 0; i < word.len && isdigit(word.p[i]); i++)
 			;
-		if (i == word.len && !slice_is(word, "0"))
+		if (i == word.len && i < 2 * ID_SIZE && !slice_is(word, "0"))
 			text_put(b, " %.*s %.*s", SLICE_ARG(before),
 			    SLICE_ARG(word));
 	}

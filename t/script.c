@@ -98,12 +98,6 @@ static int script_run(struct script *, const struct script_line *from,
 
 /* Reading. */
 
-static int
-script_is_space(int c)
-{
-	return c == ' ' || c == '\t';
-}
-
 static char *
 script_dup(const char *p, size_t len)
 {
@@ -130,10 +124,10 @@ script_join(struct script_line *l, const char *more)
 {
 	size_t len = l->text == NULL ? 0 : strlen(l->text), add, skip = 0;
 
-	while (script_is_space(more[skip]))
+	while (isspace((unsigned char)more[skip]))
 		skip++;
 	add = strlen(more + skip);
-	while (add > 0 && script_is_space(more[skip + add - 1]))
+	while (add > 0 && isspace((unsigned char)more[skip + add - 1]))
 		add--;
 	l->text = realloc(l->text, len + add + 2);
 	assert(l->text != NULL);
@@ -143,6 +137,7 @@ script_join(struct script_line *l, const char *more)
 	l->text[len + add] = '\0';
 }
 
+/* As it stands, with the newline that the last line of a file may lack. */
 static void
 script_add_raw(struct script_line *l, const char *raw)
 {
@@ -150,8 +145,7 @@ script_add_raw(struct script_line *l, const char *raw)
 
 	l->raw = realloc(l->raw, len + strlen(raw) + 2);
 	assert(l->raw != NULL);
-	strcpy(l->raw + len, raw);
-	strcat(l->raw, "\n");
+	sprintf(l->raw + len, "%s\n", raw);
 }
 
 /* All lines of the file: 0, or -1 when it cannot be read. */
@@ -211,7 +205,7 @@ script_begins(const struct script_line *l, const char *word)
 	size_t n = strlen(word);
 
 	return strncmp(l->text, word, n) == 0 &&
-	    (l->text[n] == '\0' || script_is_space(l->text[n]));
+	    (l->text[n] == '\0' || isspace((unsigned char)l->text[n]));
 }
 
 static int
