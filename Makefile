@@ -11,6 +11,7 @@
 #	make install		to DESTDIR, PREFIX and MANDIR
 #
 # To add a file: its object and its header in the list of its room below. To
+# add a test of what a core says and does: a .script in t/core (t/script.c). To
 # add a test t/x.c: t/x.test in CORE_TESTS, which link the cores and nothing
 # else, or t/x.shell in SHELL_TESTS; a script: its name in SCRIPTS; a program:
 # its name in PROGS.
@@ -120,21 +121,17 @@ SHELLS_H =\
 # Tests
 
 CORE_TESTS =\
-	t/addr.test t/attrs.test t/authority.test t/authority_peers.test\
-	t/bootstrap.test t/bootstrap_dns.test t/broker.test t/broker_buy.test\
-	t/broker_sell.test t/buf.test t/call_filter.test t/channel.test\
-	t/channel_end.test t/channel_inflight.test t/channel_pool.test\
-	t/channel_run.test t/credit.test t/crypto.test t/discovery.test\
-	t/discovery_answer.test t/discovery_contacts.test t/epmd.test\
-	t/exchange.test t/exchange_match.test t/exchange_notice.test\
-	t/fenwick.test t/field.test t/frame.test t/hostport.test t/link.test\
-	t/link_frame.test t/link_time.test t/listener.test\
-	t/listener_share.test t/loglimit.test t/map.test t/model.test\
-	t/msg.test t/outbox.test t/peers.test t/peers_link.test t/plb.test\
-	t/plb_again.test t/plb_balance.test t/plb_channel.test\
-	t/plb_chaos.test t/plb_client.test t/plb_end.test t/plb_request.test\
-	t/plb_run.test t/plb_switch.test t/plb_upstream.test t/preauth.test\
+	t/addr.test t/attrs.test t/bootstrap_dns.test t/buf.test\
+	t/call_filter.test t/channel_inflight.test t/credit.test t/crypto.test t/epmd.test\
+	t/exchange.test t/fenwick.test t/field.test t/frame.test\
+	t/hostport.test t/link.test t/link_frame.test t/link_time.test\
+	t/listener.test t/loglimit.test t/map.test t/model.test t/msg.test\
+	t/outbox.test t/peers.test t/peers_link.test t/plb_balance.test\
+	t/plb_chaos.test t/plb_request.test t/preauth.test t/rendezvous.test\
 	t/report.test t/rng.test t/sha256.test t/tlv.test t/wire.test
+CORE_SCRIPTS =\
+	t/core/authority t/core/bootstrap t/core/broker t/core/channel\
+	t/core/discovery t/core/exchange t/core/listener t/core/plb
 SHELL_TESTS =\
 	t/acceptor.shell t/atomicfile.shell t/bootstrap_resolvconf.shell\
 	t/channel_groups.shell t/conn.shell t/conn_end.shell t/discovery_io.shell\
@@ -144,6 +141,9 @@ SHELL_TESTS =\
 	t/plb_proxies.shell t/program.shell t/sink.shell t/worker.shell
 FUZZ_TESTS =	t/fuzz_dns.test t/fuzz_link.test t/fuzz_msg.test
 TESTS =		$(CORE_TESTS) $(SHELL_TESTS) $(FUZZ_TESTS)
+HARNESS =	t/text.o t/harness.o t/core_authority.o t/core_bootstrap.o\
+		t/core_broker.o t/core_channel.o t/core_discovery.o\
+		t/core_exchange.o t/core_listener.o t/core_plb.o
 
 # The longest first: several run at a time (t/check.sh).
 SCRIPTS =\
@@ -152,10 +152,10 @@ SCRIPTS =\
 	t/chain.sh t/activation.sh t/broken.sh t/byhand.sh t/call.sh t/canary.sh\
 	t/compete.sh t/credit.sh t/crypto.sh t/ctl.sh t/deadends.sh t/fills.sh\
 	t/herd.sh t/hosts.sh t/inetd.sh t/install.sh t/keys.sh t/manpages.sh\
-	t/needs.sh t/pipes.sh t/switch.sh t/twice.sh
+	t/needs.sh t/pipes.sh t/script.sh t/switch.sh t/twice.sh
 
-HELPERS =	t/activate t/epmdtalk t/listen t/puppet t/rows t/sim t/slot\
-		t/stranger
+HELPERS =	t/activate t/epmdtalk t/listen t/puppet t/rows t/script t/sim\
+		t/slot t/stranger
 BENCHES =\
 	t/bench/codec.bench t/bench/discovery.bench t/bench/exchange.bench\
 	t/bench/first.bench t/bench/links.bench t/bench/load.bench\
@@ -163,13 +163,13 @@ BENCHES =\
 	t/bench/regain.bench\
 	t/bench/relay.bench t/bench/sampler.bench t/bench/spawn.bench t/bench/stamp.bench
 
+CREDIT =	t/credit_action.o t/credit_books.o t/credit_calls.o\
+		t/credit_links.o t/credit_nodes.o t/fake_broker.o\
+		t/fake_workers.o
 FIXTURES =\
-	t/action.o t/asked.o t/book.o t/calm.o t/chaos.o t/dealer.o\
-	t/directory.o t/drive.o t/ends.o t/fake.o t/floor.o t/fuzz/main.o\
-	t/golden.o\
-	t/hands.o t/hex.o t/house.o t/office.o t/owner.o t/parties.o\
-	t/sample.o t/shop.o t/stall.o t/still.o t/street.o t/talk.o t/tally.o t/turns.o\
-	t/world.o
+	t/chaos.o t/conn_owner.o t/fuzz/main.o t/hex.o t/link_ends.o\
+	t/loop_turns.o t/model_exchange.o t/msg_sample.o t/peers_book.o t/still.o t/talk.o\
+	t/wire_golden.o $(CREDIT) $(HARNESS)
 VIRTUAL =\
 	t/virtual/agent.o t/virtual/census.o t/virtual/check.o\
 	t/virtual/entry.o t/virtual/event.o t/virtual/fault.o\
@@ -178,12 +178,12 @@ VIRTUAL =\
 	t/virtual/role.o t/virtual/settle.o t/virtual/staff.o t/virtual/tie.o\
 	t/virtual/trade.o t/virtual/world.o
 TESTS_H =\
-	t/action.h t/asked.h t/bench/bench.h t/book.h t/fake.h t/calm.h t/chaos.h t/check.h\
-	t/dealer.h t/directory.h t/drive.h t/ends.h t/floor.h t/fuzz/fuzz.h\
-	t/golden.h t/hands.h t/hex.h t/house.h t/office.h t/owner.h\
-	t/parties.h t/hang.h t/sample.h t/shop.h t/stall.h t/still.h t/street.h t/talk.h\
-	t/tally.h t/turns.h t/virtual/census.h t/virtual/event.h\
-	t/virtual/net.h t/virtual/proc.h t/virtual/sim.h t/world.h
+	t/bench/bench.h t/chaos.h t/check.h t/conn_owner.h t/credit_action.h\
+	t/credit_books.h t/credit_calls.h t/credit_links.h t/credit_nodes.h\
+	t/fake_broker.h t/fake_workers.h t/fuzz/fuzz.h t/hang.h t/harness.h t/hex.h t/still.h t/talk.h\
+	t/link_ends.h t/loop_turns.h t/model_exchange.h t/msg_sample.h\
+	t/peers_book.h t/text.h t/virtual/census.h t/virtual/event.h\
+	t/virtual/net.h t/virtual/proc.h t/virtual/sim.h t/wire_golden.h
 
 all: $(PROGS)
 
@@ -212,9 +212,11 @@ $(PROGS): $(ALL)
 $(CORE_TESTS) $(FUZZ_TESTS): cores.a
 $(SHELL_TESTS): $(ALL)
 $(BENCHES): t/bench/bench.o $(ALL)
-t/activate t/listen t/puppet t/rows t/slot t/stranger: $(ALL)
-t/epmdtalk: t/epmdtalk.o t/talk.o $(ALL)
-	$(CC) $(LDFLAGS) -o $@ t/epmdtalk.o t/talk.o $(ALL) $(LDLIBS)
+t/activate t/listen t/rows t/slot t/stranger: $(ALL)
+t/puppet: t/puppet.o t/text.o $(ALL)
+	$(CC) $(LDFLAGS) -o $@ t/puppet.o t/text.o $(ALL) $(LDLIBS)
+t/script: t/script.o $(HARNESS) cores.a
+	$(CC) $(LDFLAGS) -o $@ t/script.o $(HARNESS) cores.a $(LDLIBS)
 
 # Compared with, or watched by, what is not here everywhere: t/crypto.sh.
 t/crypto_peer: t/crypto_peer.o cores.a
@@ -222,6 +224,8 @@ t/crypto_peer: t/crypto_peer.o cores.a
 t/crypto_time: t/crypto_time.o cores.a
 	$(CC) $(LDFLAGS) -o $@ t/crypto_time.o cores.a $(LDLIBS)
 
+t/epmdtalk: t/epmdtalk.o t/talk.o $(ALL)
+	$(CC) $(LDFLAGS) -o $@ t/epmdtalk.o t/talk.o $(ALL) $(LDLIBS)
 t/sim: t/sim.o $(VIRTUAL) cores.a
 	$(CC) $(LDFLAGS) -o $@ t/sim.o $(VIRTUAL) cores.a $(LDLIBS)
 
@@ -231,72 +235,26 @@ WITH_ALL =	$(ALL) $(LDLIBS) $(CMOCKA)
 
 # Tests with fixtures.
 
-t/exchange.test: t/exchange.o t/floor.o
-	$(CORE_TEST) t/exchange.o t/floor.o $(WITH_CORES)
-t/exchange_match.test: t/exchange_match.o t/floor.o
-	$(CORE_TEST) t/exchange_match.o t/floor.o $(WITH_CORES)
-t/exchange_notice.test: t/exchange_notice.o t/floor.o
-	$(CORE_TEST) t/exchange_notice.o t/floor.o $(WITH_CORES)
-t/model.test: t/model.o t/world.o
-	$(CORE_TEST) t/model.o t/world.o $(WITH_CORES)
-t/channel.test: t/channel.o t/parties.o
-	$(CORE_TEST) t/channel.o t/parties.o $(WITH_CORES)
-t/channel_end.test: t/channel_end.o t/parties.o
-	$(CORE_TEST) t/channel_end.o t/parties.o $(WITH_CORES)
-t/channel_run.test: t/channel_run.o t/parties.o
-	$(CORE_TEST) t/channel_run.o t/parties.o $(WITH_CORES)
-t/credit.test: t/credit.o t/action.o t/asked.o t/calm.o t/dealer.o t/hands.o t/house.o t/street.o t/tally.o
-	$(CORE_TEST) t/credit.o t/action.o t/asked.o t/calm.o t/dealer.o t/hands.o t/house.o t/street.o t/tally.o $(WITH_CORES)
-t/discovery_contacts.test: t/discovery_contacts.o t/directory.o
-	$(CORE_TEST) t/discovery_contacts.o t/directory.o $(WITH_CORES)
-t/discovery.test: t/discovery.o t/directory.o
-	$(CORE_TEST) t/discovery.o t/directory.o $(WITH_CORES)
-t/discovery_answer.test: t/discovery_answer.o t/directory.o
-	$(CORE_TEST) t/discovery_answer.o t/directory.o $(WITH_CORES)
-t/listener.test: t/listener.o t/stall.o
-	$(CORE_TEST) t/listener.o t/stall.o $(WITH_CORES)
-t/listener_share.test: t/listener_share.o t/stall.o
-	$(CORE_TEST) t/listener_share.o t/stall.o $(WITH_CORES)
-t/authority.test: t/authority.o t/office.o t/drive.o
-	$(CORE_TEST) t/authority.o t/office.o t/drive.o $(WITH_CORES)
-t/authority_peers.test: t/authority_peers.o t/office.o t/drive.o
-	$(CORE_TEST) t/authority_peers.o t/office.o t/drive.o $(WITH_CORES)
-t/broker.test: t/broker.o t/shop.o t/drive.o
-	$(CORE_TEST) t/broker.o t/shop.o t/drive.o $(WITH_CORES)
-t/broker_buy.test: t/broker_buy.o t/shop.o t/drive.o
-	$(CORE_TEST) t/broker_buy.o t/shop.o t/drive.o $(WITH_CORES)
-t/broker_sell.test: t/broker_sell.o t/shop.o t/drive.o
-	$(CORE_TEST) t/broker_sell.o t/shop.o t/drive.o $(WITH_CORES)
-t/field.test: t/field.o t/sample.o
-	$(CORE_TEST) t/field.o t/sample.o $(WITH_CORES)
-t/msg.test: t/msg.o t/sample.o
-	$(CORE_TEST) t/msg.o t/sample.o $(WITH_CORES)
-t/wire.test: t/wire.o t/golden.o t/hex.o t/sample.o
-	$(CORE_TEST) t/wire.o t/golden.o t/hex.o t/sample.o $(WITH_CORES)
-t/link.test: t/link.o t/ends.o
-	$(CORE_TEST) t/link.o t/ends.o $(WITH_CORES)
-t/link_frame.test: t/link_frame.o t/ends.o
-	$(CORE_TEST) t/link_frame.o t/ends.o $(WITH_CORES)
-t/link_time.test: t/link_time.o t/ends.o
-	$(CORE_TEST) t/link_time.o t/ends.o $(WITH_CORES)
-t/peers.test: t/peers.o t/book.o
-	$(CORE_TEST) t/peers.o t/book.o $(WITH_CORES)
-t/peers_link.test: t/peers_link.o t/book.o
-	$(CORE_TEST) t/peers_link.o t/book.o $(WITH_CORES)
-t/plb.test: t/plb.o t/fake.o t/drive.o
-	$(CORE_TEST) t/plb.o t/fake.o t/drive.o $(WITH_CORES)
-t/plb_again.test: t/plb_again.o t/fake.o t/drive.o
-	$(CORE_TEST) t/plb_again.o t/fake.o t/drive.o $(WITH_CORES)
-t/plb_channel.test: t/plb_channel.o t/fake.o t/drive.o
-	$(CORE_TEST) t/plb_channel.o t/fake.o t/drive.o $(WITH_CORES)
-t/plb_client.test: t/plb_client.o t/fake.o t/drive.o
-	$(CORE_TEST) t/plb_client.o t/fake.o t/drive.o $(WITH_CORES)
-t/plb_end.test: t/plb_end.o t/fake.o t/drive.o
-	$(CORE_TEST) t/plb_end.o t/fake.o t/drive.o $(WITH_CORES)
-t/plb_run.test: t/plb_run.o t/fake.o t/drive.o
-	$(CORE_TEST) t/plb_run.o t/fake.o t/drive.o $(WITH_CORES)
-t/plb_switch.test: t/plb_switch.o t/fake.o t/drive.o
-	$(CORE_TEST) t/plb_switch.o t/fake.o t/drive.o $(WITH_CORES)
+t/model.test: t/model.o t/model_exchange.o
+	$(CORE_TEST) t/model.o t/model_exchange.o $(WITH_CORES)
+t/credit.test: t/credit.o $(CREDIT)
+	$(CORE_TEST) t/credit.o $(CREDIT) $(WITH_CORES)
+t/field.test: t/field.o t/msg_sample.o
+	$(CORE_TEST) t/field.o t/msg_sample.o $(WITH_CORES)
+t/msg.test: t/msg.o t/msg_sample.o
+	$(CORE_TEST) t/msg.o t/msg_sample.o $(WITH_CORES)
+t/wire.test: t/wire.o t/wire_golden.o t/hex.o t/msg_sample.o
+	$(CORE_TEST) t/wire.o t/wire_golden.o t/hex.o t/msg_sample.o $(WITH_CORES)
+t/link.test: t/link.o t/link_ends.o
+	$(CORE_TEST) t/link.o t/link_ends.o $(WITH_CORES)
+t/link_frame.test: t/link_frame.o t/link_ends.o
+	$(CORE_TEST) t/link_frame.o t/link_ends.o $(WITH_CORES)
+t/link_time.test: t/link_time.o t/link_ends.o
+	$(CORE_TEST) t/link_time.o t/link_ends.o $(WITH_CORES)
+t/peers.test: t/peers.o t/peers_book.o
+	$(CORE_TEST) t/peers.o t/peers_book.o $(WITH_CORES)
+t/peers_link.test: t/peers_link.o t/peers_book.o
+	$(CORE_TEST) t/peers_link.o t/peers_book.o $(WITH_CORES)
 t/plb_chaos.test: t/plb_chaos.o t/chaos.o
 	$(CORE_TEST) t/plb_chaos.o t/chaos.o $(WITH_CORES)
 t/fuzz_dns.test: t/fuzz/fuzz_dns.o t/fuzz/main.o t/hex.o
@@ -305,26 +263,26 @@ t/fuzz_link.test: t/fuzz/fuzz_link.o t/fuzz/main.o t/hex.o
 	$(CORE_TEST) t/fuzz/fuzz_link.o t/fuzz/main.o t/hex.o $(WITH_CORES)
 t/fuzz_msg.test: t/fuzz/fuzz_msg.o t/fuzz/main.o t/hex.o
 	$(CORE_TEST) t/fuzz/fuzz_msg.o t/fuzz/main.o t/hex.o $(WITH_CORES)
-t/conn.shell: t/conn.o t/owner.o t/turns.o
-	$(CORE_TEST) t/conn.o t/owner.o t/turns.o $(WITH_ALL)
-t/conn_end.shell: t/conn_end.o t/owner.o t/turns.o
-	$(CORE_TEST) t/conn_end.o t/owner.o t/turns.o $(WITH_ALL)
-t/hub.shell: t/hub.o t/still.o t/turns.o
-	$(CORE_TEST) t/hub.o t/still.o t/turns.o $(WITH_ALL)
-t/worker.shell: t/worker.o t/still.o t/turns.o
-	$(CORE_TEST) t/worker.o t/still.o t/turns.o $(WITH_ALL)
-t/acceptor.shell: t/acceptor.o t/still.o t/turns.o
-	$(CORE_TEST) t/acceptor.o t/still.o t/turns.o $(WITH_ALL)
-t/loop.shell: t/loop.o t/turns.o
-	$(CORE_TEST) t/loop.o t/turns.o $(WITH_ALL)
-t/loop_watch.shell: t/loop_watch.o t/turns.o
-	$(CORE_TEST) t/loop_watch.o t/turns.o $(WITH_ALL)
-t/sink.shell: t/sink.o t/turns.o
-	$(CORE_TEST) t/sink.o t/turns.o $(WITH_ALL)
-t/discovery_io.shell: t/discovery_io.o t/still.o t/turns.o
-	$(CORE_TEST) t/discovery_io.o t/still.o t/turns.o $(WITH_ALL)
-t/listener_preflight.shell: t/listener_preflight.o t/still.o t/turns.o
-	$(CORE_TEST) t/listener_preflight.o t/still.o t/turns.o $(WITH_ALL)
+t/conn.shell: t/conn.o t/conn_owner.o t/loop_turns.o
+	$(CORE_TEST) t/conn.o t/conn_owner.o t/loop_turns.o $(WITH_ALL)
+t/conn_end.shell: t/conn_end.o t/conn_owner.o t/loop_turns.o
+	$(CORE_TEST) t/conn_end.o t/conn_owner.o t/loop_turns.o $(WITH_ALL)
+t/hub.shell: t/hub.o t/still.o t/loop_turns.o
+	$(CORE_TEST) t/hub.o t/still.o t/loop_turns.o $(WITH_ALL)
+t/worker.shell: t/worker.o t/still.o t/loop_turns.o
+	$(CORE_TEST) t/worker.o t/still.o t/loop_turns.o $(WITH_ALL)
+t/acceptor.shell: t/acceptor.o t/still.o t/loop_turns.o
+	$(CORE_TEST) t/acceptor.o t/still.o t/loop_turns.o $(WITH_ALL)
+t/loop.shell: t/loop.o t/loop_turns.o
+	$(CORE_TEST) t/loop.o t/loop_turns.o $(WITH_ALL)
+t/loop_watch.shell: t/loop_watch.o t/loop_turns.o
+	$(CORE_TEST) t/loop_watch.o t/loop_turns.o $(WITH_ALL)
+t/sink.shell: t/sink.o t/loop_turns.o
+	$(CORE_TEST) t/sink.o t/loop_turns.o $(WITH_ALL)
+t/discovery_io.shell: t/discovery_io.o t/still.o t/loop_turns.o
+	$(CORE_TEST) t/discovery_io.o t/still.o t/loop_turns.o $(WITH_ALL)
+t/listener_preflight.shell: t/listener_preflight.o t/still.o t/loop_turns.o
+	$(CORE_TEST) t/listener_preflight.o t/still.o t/loop_turns.o $(WITH_ALL)
 
 # A header has its whole layer compiled again.
 $(CORES): $(CORES_H)
@@ -344,12 +302,13 @@ check: all helpers
 	    sh t/setup.sh cmocka $(SCRIPTS) t/lib.sh t/mesh_lib.sh || :
 	@! CC='$(CC) $(CPPFLAGS) $(LDFLAGS)' sh t/setup.sh -n cmocka 2>/dev/null || \
 	    $(MAKE) tests
-	@CC='$(CC) $(CPPFLAGS) $(LDFLAGS)' sh t/check.sh $(TESTS) $(SCRIPTS)
+	@CC='$(CC) $(CPPFLAGS) $(LDFLAGS)' sh t/check.sh $(CORE_SCRIPTS) $(TESTS) \
+	    $(SCRIPTS)
 
 unit:
 	@CC='$(CC) $(CPPFLAGS) $(LDFLAGS)' sh t/setup.sh cmocka
 	@$(MAKE) tests
-	@sh t/check.sh $(TESTS)
+	@sh t/check.sh $(CORE_SCRIPTS) $(TESTS)
 
 # The whole suite, with all that its processes do watched: what is reported of
 # any of them fails the test (t/check.sh). A part of it: make valgrind TESTS=
@@ -376,7 +335,8 @@ valgrind: all
 	@CC='$(CC) $(CPPFLAGS) $(LDFLAGS)' sh t/setup.sh cmocka valgrind
 	@$(MAKE) tests
 	@CHECK_FACTOR=5 CHECK_CLEAN=$(CHECK_CLEAN) MODEL_LENGTH=3 SIM_WORLDS=5 \
-	    CHECK_UNDER='$(VALGRIND)' sh t/check.sh $(TESTS) $(SCRIPTS)
+	    CHECK_UNDER='$(VALGRIND)' sh t/check.sh $(CORE_SCRIPTS) $(TESTS)\
+	    $(SCRIPTS)
 
 tests: $(TESTS) $(HELPERS)
 

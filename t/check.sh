@@ -8,8 +8,9 @@
 #
 # The end of a failed test's log follows, each line behind a bar.
 #
-# A test is a binary (NAME.test) or a script (NAME.sh), run from the top of the
-# tree with no standard input. Exit status 0 is passed, 77 skipped (the last
+# A test is a binary (NAME.test), a script (NAME.sh), or the scripts of a core
+# (a directory, for t/script), run from the top of the tree with no standard
+# input. Exit status 0 is passed, 77 skipped (the last
 # line of its output is why), anything else failed. What sanitizers and valgrind
 # have to say of any of its processes, however deep, is in t/log/NAME.reports;
 # if there is something, it has failed. Scripts with a line `# Alone: why' are
@@ -72,7 +73,7 @@ run() { # log command
 # test_one TEST: run it, and print its exit status, its name, and how many
 # seconds it took
 test_one() {
-	name=${1#t/}
+	name=$(echo "${1#t/}" | tr / _)
 	name=${name%.test}
 	log=t/log/$name.log
 	reports=$PWD/t/log/$name.reports
@@ -89,11 +90,12 @@ test_one() {
 	# shellcheck disable=SC2086
 	case $1 in
 	*.sh) run "$log" sh "$1" ;;
+	t/core/*) run "$log" ${CHECK_UNDER:-} t/script "$1"/*.script ;;
 	*) run "$log" ${CHECK_UNDER:-} "./$1" ;;
 	esac
 	status=$?
 	case $1:$clean:$status in
-	*.test:* | *:0:* | *:0 | *:77) ;;
+	*.test:* | t/core/*:* | *:0:* | *:0 | *:77) ;;
 	*) status=clean ;;
 	esac
 	find "$reports" -type f -size 0 -exec rm -f {} +

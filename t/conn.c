@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "t/owner.h"
+#include "t/conn_owner.h"
 
 static void
 test_both_ways(void **state)

@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "net.h"
-#include "t/owner.h"
+#include "t/conn_owner.h"
 
 static void
 test_reset(void **state)

@@ -1,9 +1,9 @@
 /*
  * Credit, from the listener through its channels to the PLBs, their clients and
- * back: in each of a few scenes (street.h), from where that begins, every
- * sequence of what can happen (action.h), to a length. After each step all must
- * be as the books have it (tally.h); after the last all is mended, answered,
- * given back and ended (calm.h).
+ * back: in each of a few scenes (credit_links.h), from where that begins, every
+ * sequence of what can happen (credit_action.h), to a length. After each step
+ * all must be as the books have it (credit_books.h); after the last all is
+ * mended, answered, given back and ended.
  *
  * Sequences that differ only in the order of things that have nothing to do
  * with each other are gone through once: the scenes have 7.6 million, with
@@ -14,13 +14,13 @@
  * long.
  */
 
-#include "t/calm.h"
+#include "t/credit_action.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "t/asked.h"
-#include "t/dealer.h"
+#include "t/credit_calls.h"
+#include "t/fake_broker.h"
 
 #define LEN(a)	   (sizeof(a) / sizeof((a)[0]))
 #define LENGTH	   5 /* when MODEL_LENGTH does not say */
@@ -30,6 +30,151 @@
 #define BEFORE_MAX 2
 #define FIRST_CAP  65536
 #define EACH	   255 /* channel there is */
+#define TURNS	   4000   /* until all there is to do is done */
+#define END_MS	   120000 /* and all is answered, or has come back */
+
+/* How all comes to rest: nothing happens but what is there to be done, and the
+ * broker is honest. */
+
+static size_t
+do_list(int workers)
+{
+	struct action list[ACTIONS_MAX];
+	size_t i, n = action_list(list), done = 0;
+
+	for (i = 0; i < n; i++)
+		if (action_can(list[i]) && (workers ||
+		    (list[i].what != REPLY && list[i].what != END))) {
+			action_happen(list[i]);
+			done++;
+		}
+	return done;
+}
+
+static size_t
+do_dials(void)
+{
+	size_t done = 0;
+	unsigned i;
+
+	for (i = 0; i < PLBS; i++)
+		for (; links_dials(i); done++)
+			links_dial(i, links_accepts());
+	return done;
+}
+
+static size_t
+do_orders(void)
+{
+	uint64_t quantity;
+	size_t done = 0;
+	int plb;
+
+	for (; (quantity = fake_broker_honest(links_now, &plb)) > 0; done++)
+		links_fill((unsigned)plb, quantity);
+	if (fake_broker_has_news()) {
+		links_news();
+		done++;
+	}
+	return done;
+}
+
+/* All that there is to be done is; by workers, too. No time passes. */
+static void
+settle_down(int workers)
+{
+	size_t turns = 0;
+
+	while (do_list(workers) + do_dials() + do_orders() > 0)
+		CHECK(turns++ < TURNS);
+}
+
+/* Whoever can be linked is; what is asked for is published; a caller that has
+ * lost its PLB has no use. */
+static void
+mend(void)
+{
+	unsigned i;
+
+	if (action_can(action_of(SELLER_BACK, 0)))
+		links_open(SELL);
+	for (i = 0; i < CALLER; i++)
+		if (action_can(action_of(BUYER_BACK, i)))
+			links_open(BUY + i);
+	if (books_is_missed())
+		action_happen(action_of(PUBLISH, 0));
+	if (nodes[PLB + CALLER].core != NULL &&
+	    !links_is_open(CLIENT_OF_PLB))
+		links_kill(PLB + CALLER);
+}
+
+static int
+all_answered(void)
+{
+	return calls_last(0) + calls_last(1) + calls_last(CALLER) == 0;
+}
+
+static int
+all_back(void)
+{
+	return books_is_clear() && fake_broker_is_clear();
+}
+
+static int
+all_gone(void)
+{
+	unsigned i;
+
+	for (i = PLB; i < NODES; i++)
+		if (nodes[i].core != NULL)
+			return 0;
+	return 1;
+}
+
+/* Until it is so, or has been waited for too long: 0. */
+static int
+comes(int (*is_so)(void))
+{
+	int64_t end = links_now + END_MS, due;
+
+	for (;;) {
+		mend();
+		settle_down(1);
+		if (is_so())
+			return 1;
+		if (links_now == end)
+			return 0;
+		due = links_deadline();
+		links_wait(due < end ? due : end);
+	}
+}
+
+static void
+each_plb(enum what what)
+{
+	unsigned i;
+
+	for (i = PLBS; i-- > 0;)
+		if (nodes[PLB + i].core != NULL)
+			action_happen(action_of(what, i));
+}
+
+/* Everybody is linked, and time passes, until all is answered, and one request
+ * more of each PLB's; then nobody wants anything, and all that was granted must
+ * come back; then all end, and must be able to. */
+static void
+settle_all(void)
+{
+	CHECK(comes(all_answered));
+	each_plb(ASK);
+	CHECK(comes(all_answered));
+	each_plb(WANT_NONE);
+	CHECK(comes(all_back));
+	each_plb(STOP);
+	CHECK(comes(all_gone) && all_back());
+}
+
+/* Scenes. */
 
 /* What may happen, and how often. */
 struct op {
@@ -39,7 +184,7 @@ struct op {
 
 struct scene {
 	const char *name;
-	struct street_config street;
+	struct links_config street;
 	unsigned length;
 	int calm; /* it begins when all is, but for these: */
 	struct op before[BEFORE_MAX];
@@ -223,7 +368,7 @@ add_op(struct choice *list, size_t n, unsigned op)
 
 	if (on == EACH) {
 		on = 0;
-		end = street_channels() * (o->what == DIE ? 2 : 1);
+		end = links_channels() * (o->what == DIE ? 2 : 1);
 	}
 	for (; on < end; on++) {
 		a = action_of(o->what, on);
@@ -257,7 +402,7 @@ replay(void)
 	settling = 0;
 	action_begin(&scene->street);
 	if (scene->calm)
-		calm_down(0);
+		settle_down(0);
 	for (i = 0; i < BEFORE_MAX && scene->before[i].times > 0; i++)
 		action_do(action_of(scene->before[i].what,
 		    scene->before[i].on));
@@ -295,7 +440,7 @@ search(void)
 
 	if (n == 0) {
 		settling = 1;
-		calm_settle();
+		settle_all();
 		ends++;
 		sum = 1;
 	}
@@ -367,20 +512,20 @@ test_scene(void **state)
 	scene = *state;
 	n = length_of(scene);
 	check_merging(n > 2 ? n - 2 : 1);
-	heard = street_heard;
-	ran = asked_ran;
-	fills = dealer_fills;
+	heard = links_heard;
+	ran = calls_ran;
+	fills = fake_broker_fills;
 	sequences = go(n, 1);
 	printf("%s: %llu sequences of %u, %llu states, %llu ends: %llu heard, "
 	    "%llu fills, %llu requests run\n", scene->name,
 	    (unsigned long long)sequences, n, (unsigned long long)nstates,
 	    (unsigned long long)ends,
-	    (unsigned long long)(street_heard - heard),
-	    (unsigned long long)(dealer_fills - fills),
-	    (unsigned long long)(asked_ran - ran));
+	    (unsigned long long)(links_heard - heard),
+	    (unsigned long long)(fake_broker_fills - fills),
+	    (unsigned long long)(calls_ran - ran));
 	forget();
 	/* Most ended well. */
-	assert_true(asked_ran - ran >= ends / 2);
+	assert_true(calls_ran - ran >= ends / 2);
 }
 
 int

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 
 #include "msg.h"
-#include "sample.h"
+#include "t/msg_sample.h"
 
 /*
  * The rules that hold for every field of every message and group, tried on

@@ -8,7 +8,7 @@
 
 #include <errno.h>
 
-#include "t/ends.h"
+#include "t/link_ends.h"
 
 static void
 test_versions(void **state)

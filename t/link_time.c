@@ -8,7 +8,7 @@
 
 #include <errno.h>
 
-#include "t/ends.h"
+#include "t/link_ends.h"
 
 /* A connect() may take its time: the handshake has its own from then on. */
 static void

@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "rng.h"
-#include "t/turns.h"
+#include "t/loop_turns.h"
 
 static char trace[256]; /* who was called, a letter each */
 

@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "rng.h"
-#include "t/turns.h"
+#include "t/loop_turns.h"
 
 #define IDLE 2000 /* silent descriptors */
 

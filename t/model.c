@@ -1,7 +1,7 @@
-/* The exchange against its model (world.h): every sequence of a few operations
- * over a few sellers and buyers, and long random ones. */
+/* The exchange against its model (model_exchange.h): every sequence of a few
+ * operations over a few sellers and buyers, and long random ones. */
 
-#include "world.h"
+#include "t/model_exchange.h"
 
 #include <stdlib.h>
 

@@ -7,7 +7,7 @@
 #include <errno.h>
 
 #include "msg.h"
-#include "sample.h"
+#include "t/msg_sample.h"
 
 #define LEN(a) (sizeof(a) / sizeof((a)[0]))
 

@@ -9,7 +9,7 @@
 #include <errno.h>
 #include <stdio.h>
 
-#include "t/book.h"
+#include "t/peers_book.h"
 
 static void
 test_first_dial_is_now(void **state)

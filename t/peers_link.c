@@ -9,7 +9,7 @@
 #include <errno.h>
 #include <stdio.h>
 
-#include "t/book.h"
+#include "t/peers_book.h"
 
 /*
  * Anybody at the address can send our hello back, once: so that it is ourselves

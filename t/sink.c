@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 #include "sink.h"
-#include "t/turns.h"
+#include "t/loop_turns.h"
 
 #define MAX (1024 * 1024)
 

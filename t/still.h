@@ -9,7 +9,7 @@
 
 #include <stdint.h>
 
-#include "t/turns.h"
+#include "t/loop_turns.h"
 
 extern int64_t still_ms;
 

@@ -9,9 +9,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "golden.h"
+#include "t/wire_golden.h"
 #include "hex.h"
-#include "sample.h"
+#include "t/msg_sample.h"
 
 #define WIRE "t/wire"
 

@@ -1,0 +1,85 @@
+/* The broker core, for scripts (harness.h). */
+
+#include "broker.h"
+#include "t/harness.h"
+
+struct broker_args {
+	struct slice address;
+};
+
+static const struct field core_broker_fields[] = {
+	HARNESS_BYTES(broker_args, address)
+};
+static const struct schema core_broker_args =
+    HARNESS_ARGS(broker_args, core_broker_fields);
+
+static void *
+core_broker_begin(const struct id *own, uint64_t seed, const void *args)
+{
+	struct broker *b = broker_new(own, seed,
+	    ((const struct broker_args *)args)->address);
+
+	if (b != NULL)
+		broker_name(b, "host");
+	return b;
+}
+
+static void
+core_broker_end(void *core)
+{
+	broker_free(core);
+}
+
+static struct outbox *
+core_broker_out(void *core)
+{
+	return broker_out(core);
+}
+
+static int
+core_broker_bootstrap(void *core, int64_t now, const void *args)
+{
+	(void)now;
+	return broker_bootstrap(core,
+	    ((const struct broker_args *)args)->address);
+}
+
+static int
+core_broker_contacts(void *core, int64_t now, const void *args)
+{
+	(void)now;
+	(void)args;
+	return broker_contacts(core);
+}
+
+static int
+core_broker_stop(void *core, int64_t now, const void *args)
+{
+	(void)now;
+	(void)args;
+	broker_stop(core);
+	return 0;
+}
+
+static const struct harness_input core_broker_inputs[] = {
+	{ "bootstrap", core_broker_bootstrap },
+	{ "contacts", core_broker_contacts },
+	{ "stop", core_broker_stop }, { NULL, NULL }
+};
+
+static int
+core_broker_print(void *core, const struct act *act, struct buf *b)
+{
+	(void)core;
+	if (act->kind != BROKER_CONTACT)
+		return 0;
+	text_put(b, "contact ");
+	text_put_bytes(b, act->bytes);
+	return 1;
+}
+
+const struct harness_core core_broker = {
+	"broker", 0, &broker_ops, &core_broker_args, core_broker_begin,
+	core_broker_end, core_broker_out, core_broker_inputs,
+	core_broker_print, NULL
+};

@@ -1,0 +1,115 @@
+/* The PLB core, for scripts (harness.h). */
+
+#include "plb.h"
+#include "t/harness.h"
+
+struct plb_args {
+	uint64_t wanted, capacity, fixed, tokens;
+	struct slice module, constraints, address;
+};
+
+static const struct field core_plb_fields[] = {
+	HARNESS_BYTES(plb_args, module), HARNESS_UINT(plb_args, wanted),
+	HARNESS_UINT(plb_args, capacity), HARNESS_UINT(plb_args, tokens),
+	HARNESS_GROUP(plb_args, constraints, &schema_constraints),
+	HARNESS_UINT(plb_args, fixed), HARNESS_BYTES(plb_args, address)
+};
+static const struct schema core_plb_args =
+    HARNESS_ARGS(plb_args, core_plb_fields);
+
+static void *
+core_plb_begin(const struct id *own, uint64_t seed, const void *args)
+{
+	const struct plb_args *a = args;
+	struct plb_config config;
+
+	config.module = a->module;
+	config.capacity = a->capacity;
+	config.wanted = a->wanted;
+	config.constraints = a->constraints;
+	config.fixed = (int)a->fixed;
+	config.address = a->address;
+	return plb_new(own, seed, &config);
+}
+
+static void
+core_plb_end(void *core)
+{
+	plb_free(core);
+}
+
+static struct outbox *
+core_plb_out(void *core)
+{
+	return plb_out(core);
+}
+
+static int
+core_plb_want(void *core, int64_t now, const void *args)
+{
+	(void)now;
+	plb_want(core, ((const struct plb_args *)args)->tokens);
+	return 0;
+}
+
+static int
+core_plb_want_only(void *core, int64_t now, const void *args)
+{
+	(void)now;
+	plb_want_only(core, ((const struct plb_args *)args)->tokens);
+	return 0;
+}
+
+static int
+core_plb_constrain(void *core, int64_t now, const void *args)
+{
+	return plb_constrain(core, now,
+	    ((const struct plb_args *)args)->constraints);
+}
+
+static int
+core_plb_stop(void *core, int64_t now, const void *args)
+{
+	(void)args;
+	plb_stop(core, now);
+	return 0;
+}
+
+static const struct harness_input core_plb_inputs[] = {
+	{ "want", core_plb_want }, { "want_only", core_plb_want_only },
+	{ "constrain", core_plb_constrain }, { "stop", core_plb_stop },
+	{ NULL, NULL }
+};
+
+static int
+core_plb_print(void *core, const struct act *act, struct buf *b)
+{
+	struct attrs attrs;
+
+	if (act->kind == PLB_ROOM)
+		text_put(b, "room %llu", (unsigned long long)plb_room(core));
+	else if (act->kind == PLB_EXPORTS) {
+		group_decode(&schema_attrs, act->bytes, &attrs);
+		text_put(b, "exports");
+		text_put_fields(b, &schema_attrs, &attrs);
+	} else
+		return 0;
+	return 1;
+}
+
+/* room: how many requests would be sent at once. */
+static int
+core_plb_ask(void *core, struct slice what, struct slice arg, struct buf *b)
+{
+	(void)arg;
+	if (!slice_is(what, "room"))
+		return 0;
+	text_put(b, "%llu\n", (unsigned long long)plb_room(core));
+	return 1;
+}
+
+const struct harness_core core_plb = {
+	"plb", ROLE_CALLER, &plb_ops, &core_plb_args, core_plb_begin,
+	core_plb_end, core_plb_out, core_plb_inputs, core_plb_print,
+	core_plb_ask
+};

@@ -1,0 +1,80 @@
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "loop_state.h"
+#include "t/hang.h"
+#include "t/loop_turns.h"
+
+#define QUIET 16     /* turns in a row that find nothing to do */
+#define SPIN  100000 /* turns after which it never comes to that */
+
+struct loop *loop;
+
+int
+turns_setup(void **state)
+{
+	(void)state;
+	hang_guard();
+	loop = loop_new();
+	return 0;
+}
+
+int
+turns_teardown(void **state)
+{
+	(void)state;
+	loop_free(loop);
+	return 0;
+}
+
+static void
+on_turned(void *arg)
+{
+	(void)arg;
+	loop_stop(loop);
+}
+
+void
+turn(void)
+{
+	struct timer t = { 0, on_turned, NULL, 0 };
+
+	assert_int_equal(loop_timer(loop, &t, loop_now(loop)), 0);
+	loop_run(loop);
+}
+
+/* Would the loop find something to do without waiting? */
+static int
+is_busy(void)
+{
+	size_t size = loop->len * sizeof(struct pollfd);
+	struct pollfd *fds = malloc(size);
+	int n;
+
+	assert_non_null(fds);
+	memcpy(fds, loop->fds, size);
+	n = poll(fds, (nfds_t)loop->len, 0);
+	free(fds);
+	loop_tick(loop);
+	return n > 0 || loop->laters.next != &loop->laters ||
+	    loop_timer_wait(loop) == 0;
+}
+
+void
+assert_idle(void)
+{
+	int i, quiet = 0;
+
+	for (i = 0; quiet < QUIET; i++) {
+		if (i == SPIN)
+			fail_msg("it spins");
+		quiet = is_busy() ? 0 : quiet + 1;
+		turn();
+	}
+}
