@@ -40,13 +40,11 @@ PROGS =\
 # reaches a socket, a clock or the log.
 
 BYTES =		buf.o fenwick.o map.o rng.o scratch.o sha256.o
-PROTOCOL =	addr.o attrs.o attrs_build.o epmd.o frame.o gossip.o hostport.o\
-		link.o loglimit.o msg.o msg_table.o outbox.o peers.o preauth.o\
+PROTOCOL =	addr.o attrs.o attrs_build.o epmd.o frame.o gossip.o link.o\
+		loglimit.o msg.o msg_table.o outbox.o peers.o preauth.o\
 		rendezvous.o report.o tlv.o
-AUTHORITY =	authority.o authority_exchange.o authority_module.o\
-		authority_report.o
-BROKER =	broker.o broker_buy.o broker_contact.o broker_exchange.o\
-		broker_fill.o broker_order.o broker_report.o broker_sell.o
+AUTHORITY =	authority.o authority_exchange.o
+BROKER =	broker.o broker_exchange.o broker_fill.o broker_order.o
 EXCHANGE =	exchange.o exchange_allocation.o exchange_book.o exchange_buy.o\
 		exchange_class.o exchange_exclude.o exchange_match.o\
 		exchange_notice.o exchange_order.o exchange_queue.o\
@@ -64,8 +62,8 @@ CORES =		$(BYTES) $(PROTOCOL) $(AUTHORITY) $(BROKER) $(EXCHANGE)\
 CORES_H =\
 	bigendian.h buf.h chain.h fail.h fenwick.h map.h rng.h scratch.h\
 	sha256.h slice.h\
-	addr.h attrs.h core.h epmd.h escape.h frame.h gossip.h hostport.h\
-	level.h link.h loglimit.h msg.h outbox.h peers.h preauth.h rendezvous.h\
+	addr.h attrs.h core.h epmd.h escape.h frame.h gossip.h level.h\
+	link.h loglimit.h msg.h outbox.h peers.h preauth.h rendezvous.h\
 	report.h tlv.h\
 	authority.h authority_state.h\
 	broker.h broker_state.h\

@@ -293,7 +293,7 @@ test_turns(void **state)
 	drive_forget(&d);
 	/* All that waits does so in vain now. */
 	authority_stop(a, d.now);
-	assert_int_equal(authority_may_start(a), 0);
+	assert_int_equal(authority_exchange_may_start(a), 0);
 }
 
 static void

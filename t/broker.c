@@ -160,7 +160,7 @@ test_unclaimed(void **state)
 	market(); /* at E1 and E2, of A1 */
 	drive_down(&d, A1);
 	drive_forget(&d);
-	drive_wait(&d, 10 * BROKER_UNCLAIMED_MS);
+	drive_wait(&d, 10 * BROKER_UNANNOUNCED_MS);
 	assert_false(drive_did(&d, ACT_DRAIN, NULL, NULL));
 	authority_up(A2);
 	drive_forget(&d);
@@ -168,11 +168,11 @@ test_unclaimed(void **state)
 	assert_true(drive_did(&d, ACT_DRAIN, NULL, NULL)); /* E2 */
 	assert_false(drive_did(&d, ACT_DRAIN, NULL, NULL));
 	drive_down(&d, A2);
-	drive_wait(&d, BROKER_UNCLAIMED_MS - 1);
+	drive_wait(&d, BROKER_UNANNOUNCED_MS - 1);
 	authority_up(A1);
 	exchanges(A1, "calc", E1, 0);
 	drive_forget(&d);
-	drive_wait(&d, BROKER_UNCLAIMED_MS);
+	drive_wait(&d, BROKER_UNANNOUNCED_MS);
 	assert_false(drive_did(&d, ACT_DRAIN, NULL, NULL));
 	/* It is there still. */
 	drive_up(&d, LISTENER1, ROLE_LISTENER, 0, "", "");
@@ -229,7 +229,7 @@ test_left_and_announced(void **state)
 	exchanges(A2, "calc", E2, 0);
 	drive_down(&d, A2);
 	drive_forget(&d);
-	drive_wait(&d, BROKER_UNCLAIMED_MS);
+	drive_wait(&d, BROKER_UNANNOUNCED_MS);
 	assert_true(drive_did(&d, ACT_DRAIN, NULL, NULL));
 	authority_up(A2);
 	exchanges(A2, "calc", E2, 0);

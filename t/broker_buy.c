@@ -143,13 +143,13 @@ static void
 test_many_fills(void **state)
 {
 	struct broker *b = *state;
-	struct peer plb;
-	struct order *o;
+	struct broker_peer plb;
+	struct broker_order *o;
 	uint64_t i;
 
 	market();
-	plb.handle = PLB1;
-	o = broker_order_of(b, &plb, 7);
+	plb.gossip.handle = PLB1;
+	o = broker_order_find(b, &plb, 7);
 	buy(7, 1000, 0, 0);
 	assert_non_null(o);
 	for (i = 1; i <= 200; i++) {
