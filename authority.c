@@ -222,7 +222,7 @@ subscription_end(struct authority *a, int64_t now,
 }
 
 static int
-authority_subscribe(struct authority *a, int64_t now,
+authority_on_subscribe(struct authority *a, int64_t now,
     struct authority_peer *p, const struct msg *msg)
 {
 	struct slice name = msg->u.subscribe.module;
@@ -248,7 +248,7 @@ authority_subscribe(struct authority *a, int64_t now,
 }
 
 static int
-authority_unsubscribe(struct authority *a, int64_t now,
+authority_on_unsubscribe(struct authority *a, int64_t now,
     struct authority_peer *p, const struct msg *msg)
 {
 	struct authority_module *m =
@@ -297,8 +297,8 @@ foreign_add(struct authority_module *m, const struct authority_peer *p,
 }
 
 static int
-foreign_announced(struct authority *a, int64_t now, struct authority_peer *p,
-    const struct msg *msg)
+authority_on_exchanges(struct authority *a, int64_t now,
+    struct authority_peer *p, const struct msg *msg)
 {
 	struct authority_module *m =
 	    authority_module_get(a, now, msg->u.exchanges.module);
@@ -527,7 +527,7 @@ authority_report_module(const struct authority *a,
 }
 
 static int
-authority_inspect(struct authority *a, int64_t now, struct authority_peer *p,
+authority_on_inspect(struct authority *a, int64_t now, struct authority_peer *p,
     const struct msg *msg)
 {
 	struct slice what = msg->u.inspect.what;
@@ -563,10 +563,10 @@ typedef int authority_handler(struct authority *, int64_t now,
 
 static authority_handler *const authority_handlers[] = {
 	[MSG_PEERS] = authority_on_peers,
-	[MSG_SUBSCRIBE] = authority_subscribe,
-	[MSG_UNSUBSCRIBE] = authority_unsubscribe,
-	[MSG_EXCHANGES] = foreign_announced,
-	[MSG_INSPECT] = authority_inspect,
+	[MSG_SUBSCRIBE] = authority_on_subscribe,
+	[MSG_UNSUBSCRIBE] = authority_on_unsubscribe,
+	[MSG_EXCHANGES] = authority_on_exchanges,
+	[MSG_INSPECT] = authority_on_inspect,
 };
 
 static int

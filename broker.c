@@ -419,7 +419,7 @@ broker_report_contacts(const struct broker *b, struct report *r)
 }
 
 static int
-broker_inspect(struct broker *b, int64_t now, struct broker_peer *peer,
+broker_on_inspect(struct broker *b, int64_t now, struct broker_peer *peer,
     const struct msg *msg)
 {
 	struct slice what = msg->u.inspect.what;
@@ -453,17 +453,17 @@ broker_on_peers(struct broker *b, int64_t now, struct broker_peer *p,
 
 static broker_handler *const broker_handlers[] = {
 	[MSG_PEERS] = broker_on_peers,
-	[MSG_EXCHANGES] = broker_exchange_announced,
-	[MSG_SELL] = broker_sell,
-	[MSG_BUY] = broker_buy,
-	[MSG_CANCEL] = broker_cancel,
-	[MSG_FILL] = broker_fill,
-	[MSG_RELEASE] = broker_release,
-	[MSG_OFFERS] = broker_offers,
-	[MSG_WAITING] = broker_waiting,
-	[MSG_REFUSE] = broker_refuse,
-	[MSG_DRAIN] = broker_exchange_drain,
-	[MSG_INSPECT] = broker_inspect,
+	[MSG_EXCHANGES] = broker_on_exchanges,
+	[MSG_SELL] = broker_on_sell,
+	[MSG_BUY] = broker_on_buy,
+	[MSG_CANCEL] = broker_on_cancel,
+	[MSG_FILL] = broker_on_fill,
+	[MSG_RELEASE] = broker_on_release,
+	[MSG_OFFERS] = broker_on_offers,
+	[MSG_WAITING] = broker_on_waiting,
+	[MSG_REFUSE] = broker_on_refuse,
+	[MSG_DRAIN] = broker_on_drain,
+	[MSG_INSPECT] = broker_on_inspect,
 };
 
 static int

@@ -303,7 +303,7 @@ broker_module_sweep(struct broker *b, int64_t now, struct broker_module *m)
 }
 
 int
-broker_exchange_announced(struct broker *b, int64_t now,
+broker_on_exchanges(struct broker *b, int64_t now,
     struct broker_peer *authority, const struct msg *msg)
 {
 	struct broker_module *m =
@@ -421,7 +421,7 @@ broker_exchange_down(struct broker *b, int64_t now, struct broker_peer *peer)
 }
 
 int
-broker_exchange_drain(struct broker *b, int64_t now, struct broker_peer *peer,
+broker_on_drain(struct broker *b, int64_t now, struct broker_peer *peer,
     const struct msg *m)
 {
 	(void)m;

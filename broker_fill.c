@@ -229,7 +229,7 @@ pending_released(struct broker_order *o, const struct reservation *r)
 }
 
 int
-broker_release(struct broker *b, int64_t now, struct broker_peer *owner,
+broker_on_release(struct broker *b, int64_t now, struct broker_peer *owner,
     const struct msg *m)
 {
 	struct broker_order *o =
@@ -326,7 +326,7 @@ fill_pass_on(struct broker *b, const struct broker_order *o,
  * yet be refused.
  */
 int
-broker_fill(struct broker *b, int64_t now, struct broker_peer *from,
+broker_on_fill(struct broker *b, int64_t now, struct broker_peer *from,
     const struct msg *m)
 {
 	struct broker_exchange *x = from->exchange;
@@ -359,7 +359,7 @@ broker_fill(struct broker *b, int64_t now, struct broker_peer *from,
 /* What else exchanges say of orders: handed on to their owners. */
 
 int
-broker_offers(struct broker *b, int64_t now, struct broker_peer *from,
+broker_on_offers(struct broker *b, int64_t now, struct broker_peer *from,
     const struct msg *m)
 {
 	struct broker_order *o = broker_order_numbered(b, m->u.offers.order);
@@ -376,7 +376,7 @@ broker_offers(struct broker *b, int64_t now, struct broker_peer *from,
 /* An exchange keeps nothing of an order that it refused. The order stands there
  * no longer, so that it is sent again: there may be room for it later. */
 int
-broker_refuse(struct broker *b, int64_t now, struct broker_peer *from,
+broker_on_refuse(struct broker *b, int64_t now, struct broker_peer *from,
     const struct msg *m)
 {
 	struct broker_order *o = broker_order_numbered(b, m->u.refuse.order);
@@ -411,7 +411,7 @@ broker_tell_waiting(struct broker *b, const struct broker_order *o)
 }
 
 int
-broker_waiting(struct broker *b, int64_t now, struct broker_peer *from,
+broker_on_waiting(struct broker *b, int64_t now, struct broker_peer *from,
     const struct msg *m)
 {
 	struct broker_order *o = broker_order_numbered(b, m->u.waiting.order);

@@ -202,7 +202,7 @@ broker_order_drop(struct broker *b, int64_t now, struct broker_order *o)
 }
 
 int
-broker_cancel(struct broker *b, int64_t now, struct broker_peer *owner,
+broker_on_cancel(struct broker *b, int64_t now, struct broker_peer *owner,
     const struct msg *m)
 {
 	struct broker_order *o =
@@ -458,7 +458,7 @@ broker_sell_keep(struct broker *b, struct broker_order *o,
 }
 
 int
-broker_sell(struct broker *b, int64_t now, struct broker_peer *owner,
+broker_on_sell(struct broker *b, int64_t now, struct broker_peer *owner,
     const struct msg *m)
 {
 	const struct msg_sell *s = &m->u.sell;
@@ -512,7 +512,7 @@ broker_buy_keep(struct broker_order *o, struct slice constraints)
 }
 
 int
-broker_buy(struct broker *b, int64_t now, struct broker_peer *owner,
+broker_on_buy(struct broker *b, int64_t now, struct broker_peer *owner,
     const struct msg *msg)
 {
 	const struct msg_buy *m = &msg->u.buy;

@@ -7,7 +7,7 @@
  *	broker.c	  peers, Erlang nodes, the clock, inspect
  *	broker_exchange.c modules: subscribing, which exchanges there are
  *	broker_order.c	  orders, from their owners to the exchanges
- *	broker_fill.c	  what exchanges answer: fills, offers, waiting, refusals
+ *	broker_fill.c	  what exchanges answer
  */
 
 #include "broker.h"
@@ -176,7 +176,7 @@ void broker_authority_up(struct broker *, struct broker_peer *);
 void broker_authority_down(struct broker *, int64_t now, struct broker_peer *);
 void broker_exchange_up(struct broker *, int64_t now, struct broker_peer *);
 void broker_exchange_down(struct broker *, int64_t now, struct broker_peer *);
-broker_handler broker_exchange_announced, broker_exchange_drain;
+broker_handler broker_on_exchanges, broker_on_drain;
 
 /* broker_order.c */
 
@@ -204,7 +204,7 @@ void broker_copy_clear(struct broker *, struct broker_order *, unsigned slot);
 void broker_sell_again(struct broker *, int64_t now);
 /* The owner is gone: cancel what it asked for, release what it was passed. */
 void broker_owner_down(struct broker *, int64_t now, struct broker_peer *);
-broker_handler broker_sell, broker_buy, broker_cancel;
+broker_handler broker_on_sell, broker_on_buy, broker_on_cancel;
 
 /* broker_fill.c */
 
@@ -222,7 +222,7 @@ void broker_unsettled_lost(struct broker *, struct broker_peer *);
 int broker_tell_waiting(struct broker *, const struct broker_order *);
 /* Tell the buyer why nothing comes. */
 int broker_tell_bare(struct broker *, const struct broker_order *);
-broker_handler broker_fill, broker_release, broker_offers, broker_refuse,
-    broker_waiting;
+broker_handler broker_on_fill, broker_on_release, broker_on_offers,
+    broker_on_refuse, broker_on_waiting;
 
 #endif

@@ -4,7 +4,7 @@
 /*
  * The exchange core: matches sell and buy orders of one module. Its peers are
  * brokers (orders), authorities (drain) and lambda-ctl (inspect). All its
- * state is soft: whoever owns an order sends it again.
+ * state is soft: the owner of an order sends it again.
  *
  * Orders fall into classes: sells by their attributes, buys by their
  * constraints, at most EXCHANGE_CLASSES of each; an order of one class more is
@@ -56,29 +56,5 @@ struct exchange *exchange_new(struct slice module, const struct id *own,
     uint64_t seed);
 void exchange_free(struct exchange *);
 struct outbox *exchange_out(struct exchange *);
-
-/* What a checker or a report asks. */
-struct exchange_view {
-	struct id seller;    /* the listener */
-	uint64_t quantity;   /* as last stated */
-	uint64_t reserved;   /* not settled */
-};
-struct exchange_totals {
-	uint64_t sells, buys;	   /* orders */
-	uint64_t quantity, reserved; /* of all sells */
-	uint64_t missing;	   /* of all buys, less what was filled */
-	uint64_t matches;	   /* fills' sellers since the start */
-	/* What these were for: it is reserved still, or has ended so. */
-	uint64_t filled;
-	uint64_t settled;	   /* a sell named it */
-	uint64_t released;
-	uint64_t lost;		   /* with its buyer's broker, or its sell */
-	uint64_t expired;	   /* nothing was heard of it in time */
-};
-void exchange_totals(const struct exchange *, struct exchange_totals *);
-
-/* Walk the sells: *pos starts at 0; 1 with a view, 0 at the end. */
-int exchange_next(const struct exchange *, size_t *pos,
-    struct exchange_view *);
 
 #endif

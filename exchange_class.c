@@ -6,6 +6,142 @@
 #include "exchange_class.h"
 #include "fail.h"
 
+/* Queues. */
+
+/* The key is repeated here, so that comparing does not touch what waits. */
+struct queue_slot {
+	int64_t born;
+	uint64_t seq;
+	struct queued *item;
+};
+
+/* Make room for n in all: 0, or -1 with ENOMEM. */
+static int
+queue_grow(struct queue *q, size_t n)
+{
+	struct queue_slot *slot;
+	size_t cap;
+
+	if (n <= q->cap)
+		return 0;
+	cap = q->cap > 0 ? q->cap : 8;
+	while (cap < n)
+		cap *= 2;
+	slot = realloc(q->slot, cap * sizeof(*slot));
+	if (slot == NULL)
+		return fail(ENOMEM);
+	q->slot = slot;
+	q->cap = cap;
+	return 0;
+}
+
+static int
+queue_slot_before(const struct queue_slot *a, const struct queue_slot *b)
+{
+	return a->born < b->born || (a->born == b->born && a->seq < b->seq);
+}
+
+static void
+queue_slot_put(struct queue *q, size_t i, struct queue_slot s)
+{
+	q->slot[i] = s;
+	s.item->place = i;
+}
+
+/* Place i is free; s goes there or further to the front. */
+static void
+queue_sift_up(struct queue *q, size_t i, struct queue_slot s)
+{
+	while (i > 0 && queue_slot_before(&s, &q->slot[(i - 1) / 2])) {
+		queue_slot_put(q, i, q->slot[(i - 1) / 2]);
+		i = (i - 1) / 2;
+	}
+	queue_slot_put(q, i, s);
+}
+
+/* Place i is free: fill it from below, down to the last row, where s goes and
+ * rises to its place. s comes from the last row, so it rises little. */
+static void
+queue_sift_down(struct queue *q, size_t i, struct queue_slot s)
+{
+	size_t child;
+
+	while ((child = 2 * i + 1) < q->n) {
+		if (child + 1 < q->n)
+			child += (size_t)queue_slot_before(
+			    &q->slot[child + 1], &q->slot[child]);
+		queue_slot_put(q, i, q->slot[child]);
+		i = child;
+	}
+	queue_sift_up(q, i, s);
+}
+
+static void
+queue_heap_add(struct queue *q, struct queued *item)
+{
+	struct queue_slot s;
+
+	assert(q->n < q->cap);
+	s.born = item->born;
+	s.seq = item->seq;
+	s.item = item;
+	queue_sift_up(q, q->n++, s);
+}
+
+static void
+queue_heap_remove(struct queue *q, size_t i)
+{
+	q->n--;
+	if (i < q->n)
+		queue_sift_down(q, i, q->slot[q->n]);
+}
+
+int
+queue_before(const struct queued *a, const struct queued *b)
+{
+	return a->born < b->born || (a->born == b->born && a->seq < b->seq);
+}
+
+void
+queue_add(struct queue *q, struct queued *item)
+{
+	assert(item->place == QUEUE_OUT);
+	if (!chain_empty(&q->list) && queue_before(item,
+	    CHAIN_OWNER(q->list.prev, struct queued, chain))) {
+		queue_heap_add(q, item);
+		return;
+	}
+	item->place = QUEUE_LISTED;
+	chain_append(&q->list, &item->chain);
+}
+
+void
+queue_remove(struct queue *q, struct queued *item)
+{
+	if (item->place == QUEUE_LISTED) {
+		chain_remove(&item->chain);
+	} else {
+		assert(item->place < q->n &&
+		    q->slot[item->place].item == item);
+		queue_heap_remove(q, item->place);
+	}
+	item->place = QUEUE_OUT;
+}
+
+struct queued *
+queue_first(const struct queue *q)
+{
+	struct queued *first =
+	    CHAIN_NEXT(&q->list, NULL, struct queued, chain);
+
+	if (q->n > 0 &&
+	    (first == NULL || queue_before(q->slot[0].item, first)))
+		first = q->slot[0].item;
+	return first;
+}
+
+/* Sets of classes. */
+
 void
 class_set_put(struct class_set *s, unsigned number, int in)
 {
@@ -34,6 +170,16 @@ class_set_meet(const struct class_set *a, const struct class_set *b)
 	return any != 0;
 }
 
+/* Classes. */
+
+void
+class_init(struct classes *t, uint64_t seed, uint64_t seed2)
+{
+	map_init(&t->sells.by_key, seed);
+	map_init(&t->buys.by_key, seed2);
+	t->sells.n = t->buys.n = 0;
+}
+
 struct sell_class *
 class_sell(const struct classes *t, unsigned number)
 {
@@ -48,16 +194,8 @@ class_buy(const struct classes *t, unsigned number)
 	return (struct buy_class *)(void *)t->buys.at[number];
 }
 
-void
-classes_init(struct classes *t, uint64_t seed, uint64_t seed2)
-{
-	map_init(&t->sells.by_key, seed);
-	map_init(&t->buys.by_key, seed2);
-	t->sells.n = t->buys.n = 0;
-}
-
 static void
-sell_class_free(struct sell_class *c)
+class_free_sell(struct sell_class *c)
 {
 	fenwick_free(&c->weights);
 	free(c->sells);
@@ -65,21 +203,21 @@ sell_class_free(struct sell_class *c)
 }
 
 static void
-buy_class_free(struct buy_class *c)
+class_free_buy(struct buy_class *c)
 {
-	queue_free(&c->queue);
+	free(c->queue.slot);
 	free(c);
 }
 
 void
-classes_free(struct classes *t)
+class_free(struct classes *t)
 {
 	unsigned i;
 
 	for (i = 0; i < t->sells.n; i++)
-		sell_class_free(class_sell(t, i));
+		class_free_sell(class_sell(t, i));
 	for (i = 0; i < t->buys.n; i++)
-		buy_class_free(class_buy(t, i));
+		class_free_buy(class_buy(t, i));
 	map_free(&t->sells.by_key);
 	map_free(&t->buys.by_key);
 }
@@ -88,13 +226,10 @@ classes_free(struct classes *t)
 static void *
 class_alloc(size_t size, struct slice key)
 {
-	struct class *c;
+	struct class *c = calloc(1, size + key.len);
 
-	c = calloc(1, size + key.len);
-	if (c == NULL) {
-		errno = ENOMEM;
+	if (c == NULL)
 		return NULL;
-	}
 	if (key.len > 0)
 		memcpy((unsigned char *)c + size, key.p, key.len);
 	c->key = slice_of((unsigned char *)c + size, key.len);
@@ -107,11 +242,10 @@ class_alloc(size_t size, struct slice key)
  * ENOMEM and nothing changed.
  */
 static int
-class_enter(struct class_table *t, struct class *c, struct class **old)
+class_enter(struct class_table *t, struct class *c, void **old)
 {
-	unsigned i;
+	unsigned i = t->n;
 
-	i = t->n;
 	if (i == EXCHANGE_CLASSES)
 		for (i = 0; i < t->n && t->at[i]->n > 0; i++)
 			;
@@ -119,26 +253,22 @@ class_enter(struct class_table *t, struct class *c, struct class **old)
 		return fail(ENOBUFS);
 	if (map_put(&t->by_key, c->key, c) == -1)
 		return -1;
-	*old = i < t->n ? t->at[i] : NULL;
-	if (*old != NULL)
-		map_del(&t->by_key, (*old)->key);
-	else
+	if (i == t->n) {
+		*old = NULL;
 		t->n++;
+	} else {
+		*old = t->at[i];
+		map_del(&t->by_key, t->at[i]->key);
+	}
 	t->at[i] = c;
 	c->number = i;
 	return 0;
 }
 
-static int
-fits(const struct buy_class *b, const struct sell_class *s)
-{
-	return constraints_match(b->class.key, s->class.key);
-}
-
 /* Classes with the same value of the label are of one zone, as are those
  * without it. */
 static unsigned
-zone_number(const struct classes *t, const struct sell_class *c)
+class_zone(const struct classes *t, const struct sell_class *c)
 {
 	struct slice zone = attrs_label(c->class.key, "zone");
 	const struct sell_class *other;
@@ -160,17 +290,14 @@ zone_number(const struct classes *t, const struct sell_class *c)
 	return i;
 }
 
-struct sell_class *
-class_of_attrs(struct classes *t, struct slice attrs)
+static struct sell_class *
+class_new_sell(struct classes *t, struct slice attrs)
 {
-	struct sell_class *c;
-	struct class *old;
+	struct sell_class *c = class_alloc(sizeof(*c), attrs);
+	struct buy_class *b;
+	void *old;
 	unsigned i;
 
-	c = map_get(&t->sells.by_key, attrs);
-	if (c != NULL)
-		return c;
-	c = class_alloc(sizeof(*c), attrs);
 	if (c == NULL)
 		return NULL;
 	fenwick_init(&c->weights);
@@ -179,37 +306,68 @@ class_of_attrs(struct classes *t, struct slice attrs)
 		return NULL;
 	}
 	if (old != NULL)
-		sell_class_free((struct sell_class *)(void *)old);
-	c->zone = zone_number(t, c);
-	for (i = 0; i < t->buys.n; i++)
-		class_set_put(&class_buy(t, i)->fits, c->class.number,
-		    fits(class_buy(t, i), c));
+		class_free_sell(old);
+	c->zone = class_zone(t, c);
+	for (i = 0; i < t->buys.n; i++) {
+		b = class_buy(t, i);
+		class_set_put(&b->fits, c->class.number,
+		    constraints_match(b->class.key, attrs));
+	}
+	return c;
+}
+
+static struct buy_class *
+class_new_buy(struct classes *t, struct slice constraints)
+{
+	struct buy_class *c = class_alloc(sizeof(*c), constraints);
+	void *old;
+	unsigned i;
+
+	if (c == NULL)
+		return NULL;
+	chain_init(&c->queue.list);
+	if (class_enter(&t->buys, &c->class, &old) == -1) {
+		free(c);
+		return NULL;
+	}
+	if (old != NULL)
+		class_free_buy(old);
+	for (i = 0; i < t->sells.n; i++)
+		class_set_put(&c->fits, i, constraints_match(constraints,
+		    class_sell(t, i)->class.key));
+	return c;
+}
+
+struct sell_class *
+class_of_attrs(struct classes *t, struct slice attrs)
+{
+	struct sell_class *c = map_get(&t->sells.by_key, attrs);
+	struct exchange_sell **sells;
+	size_t cap;
+
+	if (c == NULL && (c = class_new_sell(t, attrs)) == NULL)
+		return NULL;
+	if (fenwick_grow(&c->weights, c->class.n + 1) == -1)
+		return NULL;
+	if (c->class.n < c->cap)
+		return c;
+	cap = c->cap > 0 ? 2 * c->cap : 1;
+	sells = realloc(c->sells, cap * sizeof(*sells));
+	if (sells == NULL)
+		return NULL;
+	c->sells = sells;
+	c->cap = cap;
 	return c;
 }
 
 struct buy_class *
 class_of_constraints(struct classes *t, struct slice constraints)
 {
-	struct buy_class *c;
-	struct class *old;
-	unsigned i;
+	struct buy_class *c = map_get(&t->buys.by_key, constraints);
 
-	c = map_get(&t->buys.by_key, constraints);
-	if (c != NULL)
-		return c;
-	c = class_alloc(sizeof(*c), constraints);
-	if (c == NULL)
+	if (c == NULL && (c = class_new_buy(t, constraints)) == NULL)
 		return NULL;
-	queue_init(&c->queue);
-	if (class_enter(&t->buys, &c->class, &old) == -1) {
-		free(c);
-		return NULL;
-	}
-	if (old != NULL)
-		buy_class_free((struct buy_class *)(void *)old);
-	for (i = 0; i < t->sells.n; i++)
-		class_set_put(&c->fits, i, fits(c, class_sell(t, i)));
-	return c;
+	return queue_grow(&c->queue, c->class.n + 1) == -1 ? NULL : c;
 }
 
 unsigned

@@ -306,28 +306,6 @@ test_release(void **state)
 	assert_int_equal(totals().released, 5);
 }
 
-static void
-test_views(void **state)
-{
-	struct exchange_view v;
-	uint64_t quantity = 0, reserved = 0;
-	size_t pos = 0, n = 0;
-
-	(void)state;
-	sell(A, 1, 3);
-	sell(B, 2, 4);
-	buy(A, 3, 5, 0);
-	while (exchange_next(x, &pos, &v)) {
-		assert_true(v.seller.b[0] == 1 || v.seller.b[0] == 2);
-		quantity += v.quantity;
-		reserved += v.reserved;
-		n++;
-	}
-	assert_int_equal(n, 2);
-	assert_int_equal(quantity, 7);
-	assert_int_equal(reserved, 5);
-}
-
 /* At the most reservations nothing is sold, and no order is lost by it. */
 static void
 test_too_many_reservations(void **state)
@@ -541,7 +519,6 @@ main(void)
 		T(test_broker_lost),
 		T(test_reservation_expires),
 		T(test_release),
-		T(test_views),
 		T(test_too_many_reservations),
 		T(test_outbox_full),
 		T(test_large_attributes),

@@ -335,10 +335,7 @@ release(uint32_t peer, uint64_t order, uint64_t counter, uint64_t quantity)
 struct exchange_totals
 totals(void)
 {
-	struct exchange_totals t;
-
-	exchange_totals(x, &t);
-	return t;
+	return x->totals;
 }
 
 int

@@ -13,7 +13,7 @@
 #include <cmocka.h>
 
 #include "attrs.h"
-#include "exchange.h"
+#include "exchange_book.h"
 
 #define A	  1 /* brokers */
 #define B	  2

@@ -28,12 +28,12 @@ plant 'an order is not sent again to a new exchange' \
     '/^broker_copy_clear/,/^}/s/memset(c, 0, sizeof(\*c))/c->buyers = 0/'
 plant 'capacity that comes back is not offered to who waits' \
     'wait for what is on offer' exchange_book.c \
-    '/^reserve_less/,/^}/s/sell_freshen(m, s)/(void)m/'
+    '/^book_unreserve/,/^}/s/sell_freshen(x, s)/(void)x/'
 plant 'capacity of a channel that is gone is not released' 'has waited' \
     listener.c '/^listener_gone/,/^}/s/set_held(l, c, 0)/(void)c/'
 plant 'a reservation never ends' 'has waited\|settled by nobody' \
-    exchange_order.c \
-    '/^settle/,/^}/s/reserve_less(m, r, r->quantity)/r->until = INT64_MAX/'
+    exchange.c \
+    '/^exchange_settle/,/^}/s/book_unreserve(x, r, r->quantity)/r->until = INT64_MAX/'
 plant 'a channel retires before its requests have finished' 'was lost' \
     channel.c '/^is_drained/,/^}/s/c->running.used == 0 &&/c->void_at > 0 \&\&/'
 plant 'a broker leaves an exchange with no other there' 'with no other there' \
