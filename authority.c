@@ -83,17 +83,10 @@ authority_out(struct authority *a)
 int
 authority_bootstrap(struct authority *a, struct slice address)
 {
-	return outbox_act(&a->out, ACT_DIAL, GOSSIP_TAG, DIAL_FOREVER,
-	    address);
+	return outbox_act(&a->out, ACT_DIAL, GOSSIP_TAG, DIAL_FOREVER, address);
 }
 
 /* Modules. */
-
-struct slice
-authority_module_name(const struct authority_module *m)
-{
-	return slice_of(m->name, m->len);
-}
 
 struct authority_module *
 authority_module_get(struct authority *a, int64_t now, struct slice name)
@@ -106,15 +99,10 @@ authority_module_get(struct authority *a, int64_t now, struct slice name)
 		errno = ENOBUFS;
 		return NULL;
 	}
-	if ((m = calloc(1, sizeof(*m) + name.len)) == NULL)
+	if ((m = map_alloc(&a->modules, sizeof(*m), &name)) == NULL)
 		return NULL;
-	memcpy(m->name, name.p, name.len);
-	m->len = name.len;
+	m->name = name;
 	m->wanted_until = m->start_at = now;
-	if (map_put(&a->modules, authority_module_name(m), m) == -1) {
-		free(m);
-		return NULL;
-	}
 	chain_init(&m->subscriptions);
 	chain_init(&m->turn);
 	chain_append(&a->all, &m->chain);
@@ -150,14 +138,13 @@ authority_send_exchanges(struct authority *a, uint32_t to,
 	}
 	memset(&m, 0, sizeof(m));
 	m.type = MSG_EXCHANGES;
-	m.u.exchanges.module = authority_module_name(mod);
+	m.u.exchanges.module = mod->name;
 	m.u.exchanges.exchanges = scratch_slice(&a->list);
 	return outbox_send(&a->out, to, &m);
 }
 
 void
-authority_module_announce(struct authority *a,
-    const struct authority_module *m)
+authority_module_announce(struct authority *a, const struct authority_module *m)
 {
 	const struct authority_subscription *s = NULL;
 	const struct gossip_peer *p = NULL;
@@ -335,7 +322,7 @@ static int
 authority_is_responsible(const struct authority *a, const struct id *id,
     const struct authority_module *m)
 {
-	struct slice name = authority_module_name(m);
+	struct slice name = m->name;
 	const struct gossip_peer *p = NULL;
 	unsigned before = (unsigned)rendezvous_before(&a->gossip.own, id, name);
 
@@ -372,7 +359,7 @@ authority_module_review(struct authority *a, int64_t now,
 	    authority_is_responsible(a, &a->gossip.own, m));
 	if (wanted || m->exchanges != NULL || m->foreign != NULL)
 		return;
-	map_del(&a->modules, authority_module_name(m));
+	map_del(&a->modules, m->name);
 	authority_module_free(m);
 }
 
@@ -497,7 +484,7 @@ authority_report_exchanges(const struct authority *a,
 	static const char *const states[] = { "starting", "dialling",
 		"linked", "retiring" };
 	char id[ID_TEXT], by[ID_TEXT], address[ADDRESS_MAX + 1];
-	struct slice name = authority_module_name(m);
+	struct slice name = m->name;
 	const struct authority_foreign *f;
 	const struct authority_exchange *x;
 
@@ -522,7 +509,7 @@ authority_report_module(const struct authority *a,
     const struct authority_module *m, struct report *r)
 {
 	report_row(r, "module %.*s subscribers %zu responsible %d",
-	    SLICE_ARG(authority_module_name(m)), m->nsubscriptions,
+	    SLICE_ARG(m->name), m->nsubscriptions,
 	    authority_is_responsible(a, &a->gossip.own, m));
 }
 
@@ -570,8 +557,7 @@ static authority_handler *const authority_handlers[] = {
 };
 
 static int
-authority_message(void *core, int64_t now, uint32_t handle,
-    const struct msg *m)
+authority_message(void *core, int64_t now, uint32_t handle, const struct msg *m)
 {
 	struct authority *a = core;
 	struct authority_peer *p = gossip_find(&a->gossip, handle);

@@ -123,7 +123,7 @@ authority_exchange_start(struct authority *a, int64_t now,
 	struct authority_exchange *x = authority_exchange_new(a, now, m, 0);
 
 	if (x == NULL || outbox_act(&a->out, AUTHORITY_START, x->tag, 0,
-	    authority_module_name(m)) == -1) {
+	    m->name) == -1) {
 		if (x != NULL)
 			authority_exchange_free(a, x);
 		m->start_at = now + AUTHORITY_BACKOFF_MAX_MS;
@@ -188,7 +188,7 @@ authority_exchange_back_off(struct authority *a, int64_t now,
 	m->start_at = now + m->backoff_ms;
 	authority_due(a, m->start_at);
 	outbox_log(&a->out, LOG_INFO, "the exchange for %.*s ended",
-	    SLICE_ARG(authority_module_name(m)));
+	    SLICE_ARG(m->name));
 }
 
 static void
@@ -232,7 +232,7 @@ authority_exchange_retire(struct authority *a, int64_t now,
 	outbox_send_drain(&a->out, x->peer->gossip.handle);
 	authority_exchange_undial(a, x);
 	outbox_log(&a->out, LOG_INFO, "retiring the exchange for %.*s",
-	    SLICE_ARG(authority_module_name(x->module)));
+	    SLICE_ARG(x->module->name));
 	authority_due(a, now + EXCHANGE_RETIRE_MS + AUTHORITY_GRACE_MS);
 }
 
@@ -269,7 +269,7 @@ authority_exchange_up(struct authority *a, int64_t now,
 	p->exchange = x;
 	authority_exchange_enter(a, now, x, EXCHANGE_LINKED);
 	outbox_log(&a->out, LOG_INFO, "exchange for %.*s at %s",
-	    SLICE_ARG(authority_module_name(x->module)), x->address);
+	    SLICE_ARG(x->module->name), x->address);
 	authority_module_announce(a, x->module);
 	authority_module_review(a, now, x->module);
 }
@@ -324,7 +324,7 @@ authority_exchange_is_overdue(struct authority *a, int64_t now,
 		return 0;
 	}
 	outbox_log(&a->out, LOG_ERROR, "the exchange for %.*s does not %s",
-	    SLICE_ARG(authority_module_name(x->module)),
+	    SLICE_ARG(x->module->name),
 	    x->state == EXCHANGE_RETIRING ? "end" : "answer");
 	authority_exchange_kill(a, x);
 	authority_exchange_back_off(a, now, x);

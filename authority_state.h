@@ -72,8 +72,7 @@ struct authority_module {
 	struct chain turn; /* one is to be started, when others have */
 	int64_t start_at;  /* not before: back-off */
 	int64_t backoff_ms;
-	size_t len;
-	unsigned char name[]; /* in modules */
+	struct slice name; /* ours; in modules */
 };
 
 struct authority {
@@ -97,7 +96,6 @@ struct authority {
 
 /* Call tick() at that time, or before. */
 void authority_due(struct authority *, int64_t at);
-struct slice authority_module_name(const struct authority_module *);
 /* Find or add; NULL with ENOMEM or ENOBUFS (AUTHORITY_MODULES_MAX). */
 struct authority_module *authority_module_get(struct authority *, int64_t now,
     struct slice name);

@@ -78,8 +78,7 @@ broker_out(struct broker *b)
 int
 broker_bootstrap(struct broker *b, struct slice address)
 {
-	return outbox_act(&b->out, ACT_DIAL, GOSSIP_TAG, DIAL_FOREVER,
-	    address);
+	return outbox_act(&b->out, ACT_DIAL, GOSSIP_TAG, DIAL_FOREVER, address);
 }
 
 void
@@ -176,9 +175,8 @@ broker_contact_emit(struct broker *b, const struct broker_contact *c,
 {
 	char line[CONTACT_LINE];
 
-	snprintf(line, sizeof(line), "%.*s %s %s", (int)c->len,
-	    (const char *)c->node, withdrawn ? "-" : c->host,
-	    withdrawn ? "-" : c->port);
+	snprintf(line, sizeof(line), "%.*s %s %s", SLICE_ARG(c->node),
+	    withdrawn ? "-" : c->host, withdrawn ? "-" : c->port);
 	return outbox_act(&b->out, BROKER_CONTACT, 0, 0, slice_str(line));
 }
 
@@ -207,14 +205,8 @@ broker_contact_new(struct broker *b, struct slice node)
 		b->contacts_full = 1;
 		return NULL;
 	}
-	if ((c = calloc(1, sizeof(*c) + node.len)) == NULL)
-		return NULL;
-	memcpy(c->node, node.p, node.len);
-	c->len = node.len;
-	if (map_put(&b->contacts, slice_of(c->node, c->len), c) == -1) {
-		free(c);
-		return NULL;
-	}
+	if ((c = map_alloc(&b->contacts, sizeof(*c), &node)) != NULL)
+		c->node = node;
 	return c;
 }
 
@@ -253,7 +245,7 @@ static void
 broker_contact_withdraw(struct broker *b, struct broker_contact *c)
 {
 	broker_contact_emit(b, c, 1);
-	map_del(&b->contacts, slice_of(c->node, c->len));
+	map_del(&b->contacts, c->node);
 	free(c);
 }
 
@@ -349,7 +341,7 @@ broker_report_exchanges(const struct broker_module *m, struct report *r)
 	for (x = m->exchanges; x != NULL; x = x->next)
 		report_row(r, "exchange %s module %.*s instance %s state %s "
 		    "announced %u", x->address,
-		    SLICE_ARG(broker_module_name(m)),
+		    SLICE_ARG(m->name),
 		    id_print(&x->instance, id), broker_exchange_state(x),
 		    x->nannouncers);
 }
@@ -365,13 +357,13 @@ broker_report_sell(const struct broker *b, const struct broker_order *o,
 	struct contact c;
 	struct attrs a;
 
-	if (group_decode(&schema_contact, broker_order_contact(o), &c) == 0)
+	if (group_decode(&schema_contact, o->contact, &c) == 0)
 		address = hostport_fill(c.address, broker_host(b), buf);
-	if (group_decode(&schema_attrs, broker_order_attrs(o), &a) == 0)
+	if (group_decode(&schema_attrs, o->attrs, &a) == 0)
 		version = a.version;
 	report_row(r, "order %llu kind sell module %.*s owner %s quantity %u "
 	    "address %.*s version %.*s", (unsigned long long)o->number,
-	    SLICE_ARG(broker_module_name(o->module)),
+	    SLICE_ARG(o->module->name),
 	    role_name(o->peer->gossip.role), (unsigned)o->quantity,
 	    SLICE_ARG(address.len > 0 ? address : slice_str("-")),
 	    SLICE_ARG(version.len > 0 ? version : slice_str("-")));
@@ -385,7 +377,7 @@ broker_report_buy(const struct broker_order *o, int64_t now, struct report *r)
 	report_row(r, "order %llu kind buy module %.*s owner %s missing %u "
 	    "held %u lacking %u passed %llu settled %llu age_ms %lld",
 	    (unsigned long long)o->number,
-	    SLICE_ARG(broker_module_name(o->module)),
+	    SLICE_ARG(o->module->name),
 	    role_name(o->peer->gossip.role), (unsigned)o->quantity,
 	    (unsigned)o->held, (unsigned)broker_order_lacking(o),
 	    (unsigned long long)o->passed, (unsigned long long)o->settled,
@@ -414,8 +406,7 @@ broker_report_contacts(const struct broker *b, struct report *r)
 
 	while ((c = map_next(&b->contacts, &pos)) != NULL)
 		report_row(r, "contact %.*s host %s port %s local %u",
-		    (int)c->len, (const char *)c->node, c->host, c->port,
-		    c->local);
+		    SLICE_ARG(c->node), c->host, c->port, c->local);
 }
 
 static int

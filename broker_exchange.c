@@ -18,7 +18,7 @@ broker_subscribe(struct broker *b, uint32_t authority,
 
 	memset(&m, 0, sizeof(m));
 	m.type = type;
-	m.u.subscribe.module = broker_module_name(module);
+	m.u.subscribe.module = module->name;
 	return outbox_send(&b->out, authority, &m);
 }
 
@@ -34,12 +34,6 @@ broker_subscribe_everywhere(struct broker *b, const struct broker_module *m,
 
 /* Modules. */
 
-struct slice
-broker_module_name(const struct broker_module *m)
-{
-	return slice_of(m->name, m->len);
-}
-
 struct broker_module *
 broker_module_get(struct broker *b, int64_t now, struct slice name)
 {
@@ -51,14 +45,9 @@ broker_module_get(struct broker *b, int64_t now, struct slice name)
 		errno = ENOBUFS;
 		return NULL;
 	}
-	if ((m = calloc(1, sizeof(*m) + name.len)) == NULL)
+	if ((m = map_alloc(&b->modules, sizeof(*m), &name)) == NULL)
 		return NULL;
-	memcpy(m->name, name.p, name.len);
-	m->len = name.len;
-	if (map_put(&b->modules, broker_module_name(m), m) == -1) {
-		free(m);
-		return NULL;
-	}
+	m->name = name;
 	chain_init(&m->orders);
 	chain_append(&b->all, &m->chain);
 	m->idle_at = m->bare_at = now;
@@ -115,15 +104,13 @@ broker_exchange_dial(struct broker *b, struct broker_exchange *x)
 		x->shares = other->shares = 1;
 	if (map_put(&b->dials, address, x) == -1)
 		return -1;
-	outbox_act(&b->out, ACT_DIAL, BROKER_TAG_EXCHANGE, DIAL_HOUR,
-	    address);
+	outbox_act(&b->out, ACT_DIAL, BROKER_TAG_EXCHANGE, DIAL_HOUR, address);
 	return 0;
 }
 
 /* Another one that was announced at the same address, or NULL. */
 static struct broker_exchange *
-broker_exchange_sharing(const struct broker *b,
-    const struct broker_exchange *x)
+broker_exchange_sharing(const struct broker *b, const struct broker_exchange *x)
 {
 	struct broker_exchange *other;
 	size_t pos = 0;
@@ -306,8 +293,7 @@ int
 broker_on_exchanges(struct broker *b, int64_t now,
     struct broker_peer *authority, const struct msg *msg)
 {
-	struct broker_module *m =
-	    map_get(&b->modules, msg->u.exchanges.module);
+	struct broker_module *m = map_get(&b->modules, msg->u.exchanges.module);
 	struct slice list = msg->u.exchanges.exchanges;
 	struct peer_item item;
 	int r = 0;
@@ -330,8 +316,7 @@ broker_authority_up(struct broker *b, struct broker_peer *authority)
 	outbox_log(&b->out, LOG_INFO, "linked to authority %s",
 	    authority->gossip.address);
 	while ((m = broker_module_next(b, m)) != NULL)
-		broker_subscribe(b, authority->gossip.handle, m,
-		    MSG_SUBSCRIBE);
+		broker_subscribe(b, authority->gossip.handle, m, MSG_SUBSCRIBE);
 }
 
 void
@@ -448,13 +433,12 @@ broker_module_drop(struct broker *b, struct broker_module *m)
 		}
 		broker_exchange_free(b, m->exchanges);
 	}
-	map_del(&b->modules, broker_module_name(m));
+	map_del(&b->modules, m->name);
 	broker_module_free(m);
 }
 
 static void
-broker_module_note_bare(struct broker *b, int64_t now,
-    struct broker_module *m)
+broker_module_note_bare(struct broker *b, int64_t now, struct broker_module *m)
 {
 	const struct broker_order *o = NULL;
 

@@ -429,10 +429,9 @@ broker_on_waiting(struct broker *b, int64_t now, struct broker_peer *from,
 int
 broker_tell_bare(struct broker *b, const struct broker_order *o)
 {
-	const struct gossip_peer *a =
-	    gossip_next(&b->gossip.authorities, NULL);
+	const struct gossip_peer *a = gossip_next(&b->gossip.authorities, NULL);
 	const struct broker_exchange *x = o->module->exchanges;
-	struct slice name = broker_module_name(o->module);
+	struct slice name = o->module->name;
 	char text[REASON_MAX];
 	struct msg m;
 

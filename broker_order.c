@@ -32,20 +32,6 @@ broker_order_next(const struct broker_module *m, const struct broker_order *o)
 	return CHAIN_NEXT(&m->orders, o, struct broker_order, of_module);
 }
 
-struct slice
-broker_order_attrs(const struct broker_order *o)
-{
-	return slice_of(o->bytes, o->attrs_len);
-}
-
-struct slice
-broker_order_contact(const struct broker_order *o)
-{
-	if (o->contact_len == 0)
-		return slice_of(NULL, 0);
-	return slice_of(o->bytes + o->attrs_len, o->contact_len);
-}
-
 /* Adding and removing. */
 
 /* A new order of the owner, which stands nowhere yet. NULL with ENOMEM, or
@@ -92,8 +78,7 @@ broker_order_get(struct broker *b, int64_t now, struct broker_peer *owner,
 
 	if (o == NULL)
 		return broker_order_new(b, now, owner, id, module, sell);
-	if (o->sell == sell &&
-	    slice_equal(broker_module_name(o->module), module))
+	if (o->sell == sell && slice_equal(o->module->name, module))
 		return o;
 	errno = EPROTO;
 	return NULL;
@@ -115,8 +100,7 @@ static int
 broker_order_keep(struct broker_order *o, struct slice attrs,
     struct slice contact)
 {
-	size_t len = attrs.len + contact.len;
-	unsigned char *bytes = malloc(len == 0 ? 1 : len);
+	unsigned char *bytes = malloc(attrs.len + contact.len + 1);
 
 	if (bytes == NULL)
 		return -1;
@@ -126,8 +110,8 @@ broker_order_keep(struct broker_order *o, struct slice attrs,
 		memcpy(bytes + attrs.len, contact.p, contact.len);
 	free(o->bytes);
 	o->bytes = bytes;
-	o->attrs_len = (uint32_t)attrs.len;
-	o->contact_len = (uint32_t)contact.len;
+	o->attrs = slice_of(bytes, attrs.len);
+	o->contact = slice_of(bytes + attrs.len, contact.len);
 	return 0;
 }
 
@@ -148,8 +132,7 @@ broker_order_open(struct broker *b, struct broker_order *o)
 	if (o->open)
 		return 0;
 	o->number = ++b->last_number;
-	if (map_put(&b->open, slice_of(&o->number, sizeof(o->number)), o) ==
-	    -1)
+	if (map_put(&b->open, slice_of(&o->number, sizeof(o->number)), o) == -1)
 		return -1;
 	o->open = 1;
 	return 0;
@@ -189,7 +172,7 @@ broker_order_drop(struct broker *b, int64_t now, struct broker_order *o)
 	int r = broker_order_close(b, o);
 
 	if (o->sell)
-		broker_contact_local(b, broker_order_contact(o), 0);
+		broker_contact_local(b, o->contact, 0);
 	chain_remove(&o->of_module);
 	chain_remove(&o->of_owner);
 	if (--m->norders == 0) {
@@ -205,8 +188,7 @@ int
 broker_on_cancel(struct broker *b, int64_t now, struct broker_peer *owner,
     const struct msg *m)
 {
-	struct broker_order *o =
-	    broker_order_find(b, owner, m->u.cancel.order);
+	struct broker_order *o = broker_order_find(b, owner, m->u.cancel.order);
 
 	if (o == NULL)
 		return 0;
@@ -293,7 +275,7 @@ broker_sell_contact(struct broker *b, const struct broker_order *o,
 	struct slice host = broker_host(b);
 	struct contact c;
 
-	group_decode(&schema_contact, broker_order_contact(o), &c);
+	group_decode(&schema_contact, o->contact, &c);
 	c.address = hostport_fill(c.address, host, address);
 	if (c.dist.len > 0)
 		c.dist = hostport_fill(c.dist, host, dist);
@@ -316,13 +298,13 @@ broker_sell_send(struct broker *b, struct broker_order *o,
 	memset(&m, 0, sizeof(m));
 	m.type = MSG_SELL;
 	m.u.sell.order = o->number;
-	m.u.sell.module = broker_module_name(o->module);
+	m.u.sell.module = o->module->name;
 	m.u.sell.quantity = o->quantity;
 	m.u.sell.seller = o->peer->gossip.instance;
 	if (broker_sell_settled(b, x, settled, &m.u.sell.settled) == -1)
 		return -1;
 	if (!c->sent) {
-		m.u.sell.attrs = broker_order_attrs(o);
+		m.u.sell.attrs = o->attrs;
 		if (broker_sell_contact(b, o, &m.u.sell.contact) == -1)
 			return -1;
 	}
@@ -371,14 +353,14 @@ broker_buy_send(struct broker *b, int64_t now, struct broker_order *o,
 	memset(&m, 0, sizeof(m));
 	m.type = MSG_BUY;
 	m.u.buy.order = o->number;
-	m.u.buy.module = broker_module_name(o->module);
+	m.u.buy.module = o->module->name;
 	m.u.buy.missing = lacking;
 	m.u.buy.settled = c->filled;
 	m.u.buy.held = o->held;
 	m.u.buy.age_ms = (uint64_t)(now > o->since ? now - o->since : 0);
 	if (m.u.buy.age_ms > UINT32_MAX)
 		m.u.buy.age_ms = UINT32_MAX;
-	m.u.buy.constraints = broker_order_attrs(o);
+	m.u.buy.constraints = o->attrs;
 	if (outbox_send(&b->out, x->peer->gossip.handle, &m) == -1)
 		return -1;
 	c->sent = 1;
@@ -437,21 +419,20 @@ static int
 broker_sell_keep(struct broker *b, struct broker_order *o,
     const struct msg_sell *s)
 {
-	struct slice old = broker_order_contact(o);
+	struct slice old = o->contact;
 	struct slice contact = s->contact.len > 0 ? s->contact : old;
-	struct slice attrs = s->attrs.len > 0 ? s->attrs :
-	    broker_order_attrs(o);
+	struct slice attrs = s->attrs.len > 0 ? s->attrs : o->attrs;
 	int moved = !slice_equal(contact, old);
 	unsigned i;
 
-	if (!moved && slice_equal(attrs, broker_order_attrs(o)))
+	if (!moved && slice_equal(attrs, o->attrs))
 		return 0;
 	if (moved)
 		broker_contact_local(b, old, 0);
 	if (broker_order_keep(o, attrs, contact) == -1)
 		return -1;
 	if (moved)
-		broker_contact_local(b, broker_order_contact(o), 1);
+		broker_contact_local(b, o->contact, 1);
 	for (i = 0; i < o->ncopies; i++)
 		o->copies[i].sent = 0;
 	return 0;
@@ -491,11 +472,10 @@ broker_sell_again(struct broker *b, int64_t now)
 		while ((o = broker_order_next(m, o)) != NULL) {
 			if (!o->sell)
 				continue;
-			broker_contact_learn(b, broker_order_contact(o));
+			broker_contact_learn(b, o->contact);
 			for (i = 0; i < o->ncopies; i++)
 				o->copies[i].sent = 0;
-			broker_order_place_everywhere(b, now, o,
-			    slice_str(""));
+			broker_order_place_everywhere(b, now, o, slice_str(""));
 		}
 }
 
@@ -504,7 +484,7 @@ broker_buy_keep(struct broker_order *o, struct slice constraints)
 {
 	unsigned i;
 
-	if (slice_equal(constraints, broker_order_attrs(o)))
+	if (slice_equal(constraints, o->attrs))
 		return 0;
 	for (i = 0; i < o->ncopies; i++)
 		o->copies[i].stale = 1;

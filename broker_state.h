@@ -59,8 +59,7 @@ struct broker_module {
 	unsigned linked;
 	int64_t bare_at; /* orders and no linked exchange since then */
 	int noted;	 /* its buyers were told so */
-	size_t len;
-	unsigned char name[]; /* in modules */
+	struct slice name; /* ours; in modules */
 };
 
 /* What the exchange of one slot knows of an order. */
@@ -102,8 +101,9 @@ struct broker_order {
 	struct broker_peer *peer;
 	struct broker_module *module;
 	struct chain of_module, of_owner;
-	unsigned char *bytes; /* sell: attributes, contact; buy: constraints */
-	uint32_t attrs_len, contact_len;
+	struct slice attrs;   /* sell: attributes; buy: constraints */
+	struct slice contact; /* sell */
+	unsigned char *bytes; /* both of them */
 	struct broker_copy *copies; /* by slot */
 	unsigned char ncopies;
 	unsigned char sell, open, npending;
@@ -118,8 +118,7 @@ struct broker_order {
 struct broker_contact {
 	unsigned local; /* sells of this host that name it */
 	char host[ADDRESS_MAX + 1], port[ADDRESS_MAX + 1];
-	size_t len;
-	unsigned char node[]; /* in contacts */
+	struct slice node; /* ours; in contacts */
 };
 
 struct broker {
@@ -156,7 +155,6 @@ void broker_contact_learn(struct broker *, struct slice contact);
 
 /* broker_exchange.c */
 
-struct slice broker_module_name(const struct broker_module *);
 /* Find or add; NULL with ENOMEM or ENOBUFS (BROKER_MODULES_MAX). */
 struct broker_module *broker_module_get(struct broker *, int64_t now,
     struct slice);
@@ -189,9 +187,6 @@ struct broker_order *broker_order_numbered(const struct broker *,
 struct broker_order *broker_order_next(const struct broker_module *,
     const struct broker_order *);
 void broker_order_free(struct broker_order *);
-/* A sell's attributes, or a buy's constraints. */
-struct slice broker_order_attrs(const struct broker_order *);
-struct slice broker_order_contact(const struct broker_order *);
 uint32_t broker_order_lacking(const struct broker_order *);
 /* What a buy lacks changed: say so where it stands, cancel it, or open it. */
 int broker_order_update(struct broker *, int64_t now, struct broker_order *);

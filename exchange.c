@@ -83,8 +83,7 @@ notice_any_fits(const struct exchange *x, const struct buy_class *b)
 	unsigned i;
 
 	for (i = 0; i < x->classes.sells.n; i++)
-		if (x->classes.sells.at[i]->n > 0 &&
-		    class_set_has(&b->fits, i))
+		if (x->classes.sells.at[i]->n > 0 && class_set_has(&b->fits, i))
 			return 1;
 	return 0;
 }
@@ -251,8 +250,7 @@ exchange_refuse_full(struct exchange *x, const struct exchange_peer *p,
 		order_end(x, o);
 	if (error != ENOBUFS)
 		return fail(error);
-	return exchange_refuse(x, p, id,
-	    x->orders.n >= EXCHANGE_ORDERS_MAX ?
+	return exchange_refuse(x, p, id, x->orders.n >= EXCHANGE_ORDERS_MAX ?
 	    "too many orders of this module" :
 	    "too many different attributes or constraints of this module");
 }
@@ -305,8 +303,7 @@ exchange_any_buy(const struct exchange_peer *p)
 	const struct exchange_order *o = NULL;
 
 	do
-		o = CHAIN_NEXT(&p->orders, o, struct exchange_order,
-		    of_broker);
+		o = CHAIN_NEXT(&p->orders, o, struct exchange_order, of_broker);
 	while (o != NULL && o->selling);
 	return o;
 }
@@ -566,8 +563,7 @@ exchange_add_peer(struct exchange *x, uint32_t handle,
 	p->instance = info->instance;
 	chain_init(&p->orders);
 	chain_init(&p->reservations);
-	if (map_put(&x->peers, slice_of(&p->handle, sizeof(handle)), p) ==
-	    -1) {
+	if (map_put(&x->peers, slice_of(&p->handle, sizeof(handle)), p) == -1) {
 		free(p);
 		return -1;
 	}
@@ -677,8 +673,7 @@ exchange_report_sell(struct report *r, const struct exchange_sell *s)
 /* buy NUMBER broker ID missing STATED lacking NOW filled EVER settled OF-IT
  * held STATED age_ms SINCE constraints TEXT */
 static void
-exchange_report_buy(struct report *r, const struct exchange_buy *b,
-    int64_t now)
+exchange_report_buy(struct report *r, const struct exchange_buy *b, int64_t now)
 {
 	char broker[ID_TEXT], text[REPORT_TEXT];
 

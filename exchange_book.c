@@ -104,8 +104,7 @@ buy_excludes(const struct exchange *x, const struct exchange_buy *b,
 }
 
 void
-buy_exclude(struct exchange *x, struct exchange_buy *b,
-    struct exchange_sell *s)
+buy_exclude(struct exchange *x, struct exchange_buy *b, struct exchange_sell *s)
 {
 	struct exchange_exclusion *e;
 
@@ -155,8 +154,7 @@ sell_weigh(struct exchange *x, struct exchange_sell *s, uint32_t weight)
 		return;
 	fenwick_set(&c->weights, s->slot, weight);
 	if (old == 0 || c->weights.total == 0)
-		class_set_put(&x->open, c->class.number,
-		    c->weights.total > 0);
+		class_set_put(&x->open, c->class.number, c->weights.total > 0);
 	if (s->fresh) {
 		c->fresh += weight;
 		c->fresh -= old;

@@ -164,8 +164,7 @@ struct exchange_buy *buy_new(struct exchange *, struct exchange_peer *,
 
 /* Other attributes, constraints, contact: 0, or -1 as above and all is as it
  * was. */
-int sell_reclass(struct exchange *, struct exchange_sell *,
-    struct slice attrs);
+int sell_reclass(struct exchange *, struct exchange_sell *, struct slice attrs);
 int sell_contact(struct exchange_sell *, struct slice contact);
 int buy_reclass(struct exchange *, struct exchange_buy *,
     struct slice constraints);

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "array.h"
 #include "attrs.h"
 #include "exchange_class.h"
 #include "fail.h"
@@ -121,8 +122,7 @@ queue_remove(struct queue *q, struct queued *item)
 	if (item->place == QUEUE_LISTED) {
 		chain_remove(&item->chain);
 	} else {
-		assert(item->place < q->n &&
-		    q->slot[item->place].item == item);
+		assert(item->place < q->n && q->slot[item->place].item == item);
 		queue_heap_remove(q, item->place);
 	}
 	item->place = QUEUE_OUT;
@@ -131,11 +131,9 @@ queue_remove(struct queue *q, struct queued *item)
 struct queued *
 queue_first(const struct queue *q)
 {
-	struct queued *first =
-	    CHAIN_NEXT(&q->list, NULL, struct queued, chain);
+	struct queued *first = CHAIN_NEXT(&q->list, NULL, struct queued, chain);
 
-	if (q->n > 0 &&
-	    (first == NULL || queue_before(q->slot[0].item, first)))
+	if (q->n > 0 && (first == NULL || queue_before(q->slot[0].item, first)))
 		first = q->slot[0].item;
 	return first;
 }
@@ -195,16 +193,20 @@ class_buy(const struct classes *t, unsigned number)
 }
 
 static void
-class_free_sell(struct sell_class *c)
+class_free_sell(void *class)
 {
+	struct sell_class *c = class;
+
 	fenwick_free(&c->weights);
 	free(c->sells);
 	free(c);
 }
 
 static void
-class_free_buy(struct buy_class *c)
+class_free_buy(void *class)
 {
+	struct buy_class *c = class;
+
 	free(c->queue.slot);
 	free(c);
 }
@@ -222,47 +224,37 @@ class_free(struct classes *t)
 	map_free(&t->buys.by_key);
 }
 
-/* Memory for a class and its key, all zero but for that. */
-static void *
-class_alloc(size_t size, struct slice key)
-{
-	struct class *c = calloc(1, size + key.len);
-
-	if (c == NULL)
-		return NULL;
-	if (key.len > 0)
-		memcpy((unsigned char *)c + size, key.p, key.len);
-	c->key = slice_of((unsigned char *)c + size, key.len);
-	return c;
-}
-
 /*
- * Enter the class into the table, under a number that is new or that of a
- * class without orders; *old is that class, or NULL. 0, or -1 with ENOBUFS or
- * ENOMEM and nothing changed.
+ * A new class of size bytes, all zero but for its own part, in the table: under
+ * a number that is new, or that of a class without orders, which is freed. NULL
+ * with ENOBUFS or ENOMEM.
  */
-static int
-class_enter(struct class_table *t, struct class *c, void **old)
+static void *
+class_new(struct class_table *t, size_t size, struct slice key,
+    void (*free_class)(void *))
 {
+	struct class *c, *old;
 	unsigned i = t->n;
 
 	if (i == EXCHANGE_CLASSES)
 		for (i = 0; i < t->n && t->at[i]->n > 0; i++)
 			;
-	if (i == EXCHANGE_CLASSES)
-		return fail(ENOBUFS);
-	if (map_put(&t->by_key, c->key, c) == -1)
-		return -1;
-	if (i == t->n) {
-		*old = NULL;
-		t->n++;
-	} else {
-		*old = t->at[i];
-		map_del(&t->by_key, t->at[i]->key);
+	if (i == EXCHANGE_CLASSES) {
+		errno = ENOBUFS;
+		return NULL;
 	}
-	t->at[i] = c;
+	if ((c = map_alloc(&t->by_key, size, &key)) == NULL)
+		return NULL;
+	c->key = key;
 	c->number = i;
-	return 0;
+	if (i < t->n) {
+		old = t->at[i];
+		map_del(&t->by_key, old->key);
+		free_class(old);
+	} else
+		t->n++;
+	t->at[i] = c;
+	return c;
 }
 
 /* Classes with the same value of the label are of one zone, as are those
@@ -290,73 +282,32 @@ class_zone(const struct classes *t, const struct sell_class *c)
 	return i;
 }
 
-static struct sell_class *
-class_new_sell(struct classes *t, struct slice attrs)
-{
-	struct sell_class *c = class_alloc(sizeof(*c), attrs);
-	struct buy_class *b;
-	void *old;
-	unsigned i;
-
-	if (c == NULL)
-		return NULL;
-	fenwick_init(&c->weights);
-	if (class_enter(&t->sells, &c->class, &old) == -1) {
-		free(c);
-		return NULL;
-	}
-	if (old != NULL)
-		class_free_sell(old);
-	c->zone = class_zone(t, c);
-	for (i = 0; i < t->buys.n; i++) {
-		b = class_buy(t, i);
-		class_set_put(&b->fits, c->class.number,
-		    constraints_match(b->class.key, attrs));
-	}
-	return c;
-}
-
-static struct buy_class *
-class_new_buy(struct classes *t, struct slice constraints)
-{
-	struct buy_class *c = class_alloc(sizeof(*c), constraints);
-	void *old;
-	unsigned i;
-
-	if (c == NULL)
-		return NULL;
-	chain_init(&c->queue.list);
-	if (class_enter(&t->buys, &c->class, &old) == -1) {
-		free(c);
-		return NULL;
-	}
-	if (old != NULL)
-		class_free_buy(old);
-	for (i = 0; i < t->sells.n; i++)
-		class_set_put(&c->fits, i, constraints_match(constraints,
-		    class_sell(t, i)->class.key));
-	return c;
-}
-
 struct sell_class *
 class_of_attrs(struct classes *t, struct slice attrs)
 {
 	struct sell_class *c = map_get(&t->sells.by_key, attrs);
 	struct exchange_sell **sells;
-	size_t cap;
+	struct buy_class *b;
+	unsigned i;
 
-	if (c == NULL && (c = class_new_sell(t, attrs)) == NULL)
-		return NULL;
+	if (c == NULL) {
+		c = class_new(&t->sells, sizeof(*c), attrs, class_free_sell);
+		if (c == NULL)
+			return NULL;
+		c->zone = class_zone(t, c);
+		for (i = 0; i < t->buys.n; i++) {
+			b = class_buy(t, i);
+			class_set_put(&b->fits, c->class.number,
+			    constraints_match(b->class.key, attrs));
+		}
+	}
 	if (fenwick_grow(&c->weights, c->class.n + 1) == -1)
 		return NULL;
-	if (c->class.n < c->cap)
-		return c;
-	cap = c->cap > 0 ? 2 * c->cap : 1;
-	sells = realloc(c->sells, cap * sizeof(*sells));
+	sells = array_grow(c->sells, &c->cap, c->class.n + 1,
+	    EXCHANGE_ORDERS_MAX, sizeof(*sells));
 	if (sells == NULL)
 		return NULL;
 	c->sells = sells;
-	c->cap = cap;
 	return c;
 }
 
@@ -364,9 +315,18 @@ struct buy_class *
 class_of_constraints(struct classes *t, struct slice constraints)
 {
 	struct buy_class *c = map_get(&t->buys.by_key, constraints);
+	unsigned i;
 
-	if (c == NULL && (c = class_new_buy(t, constraints)) == NULL)
-		return NULL;
+	if (c == NULL) {
+		c = class_new(&t->buys, sizeof(*c), constraints,
+		    class_free_buy);
+		if (c == NULL)
+			return NULL;
+		chain_init(&c->queue.list);
+		for (i = 0; i < t->sells.n; i++)
+			class_set_put(&c->fits, i, constraints_match(
+			    constraints, class_sell(t, i)->class.key));
+	}
 	return queue_grow(&c->queue, c->class.n + 1) == -1 ? NULL : c;
 }
 

@@ -171,6 +171,23 @@ map_put(struct map *m, struct slice key, void *value)
 	return 0;
 }
 
+void *
+map_alloc(struct map *m, size_t size, struct slice *key)
+{
+	unsigned char *value = calloc(1, size + key->len);
+
+	if (value == NULL)
+		return NULL;
+	if (key->len > 0)
+		memcpy(value + size, key->p, key->len);
+	*key = slice_of(value + size, key->len);
+	if (map_put(m, *key, value) == -1) {
+		free(value);
+		return NULL;
+	}
+	return value;
+}
+
 /*
  * Close the gap at i: each entry behind it, up to the next free slot, moves
  * there unless that would put it before the slot where its search begins.

@@ -34,6 +34,13 @@ void *map_get(const struct map *, struct slice key);
  * nothing changed. value is not NULL. */
 int map_put(struct map *, struct slice key, void *value);
 
+/*
+ * A new value of size bytes, all zero, put under a copy of the key that follows
+ * it in memory: *key becomes the copy. To be freed by the owner once it is
+ * removed. NULL with ENOMEM.
+ */
+void *map_alloc(struct map *, size_t size, struct slice *key);
+
 /* Remove the key; returns its value, or NULL when it was not there. */
 void *map_del(struct map *, struct slice key);
 

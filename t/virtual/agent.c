@@ -32,7 +32,7 @@ agent_leaves(struct proc *p, const struct tie *t)
 			return;
 	}
 	world_fail(p->world, 3, "%s leaves an exchange of m%u with no other "
-	    "there", p->name, module_number(broker_module_name(left->module)));
+	    "there", p->name, module_number(left->module->name));
 }
 
 int
