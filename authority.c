@@ -151,40 +151,38 @@ authority_module_announce(struct authority *a, const struct authority_module *m)
 
 	while ((s = CHAIN_NEXT(&m->subscriptions, s,
 	    struct authority_subscription, of_module)) != NULL)
-		authority_send_exchanges(a, (uint32_t)s->key[0], m);
+		authority_send_exchanges(a, s->peer, m);
 	while ((p = gossip_next(&a->gossip.authorities, p)) != NULL)
 		authority_send_exchanges(a, p->handle, m);
 }
 
 /* Subscriptions. */
 
-static struct authority_subscription *
-subscription_find(const struct authority *a, const struct authority_peer *p,
+/* The key is made of the peer's handle, and where the module is in memory. */
+static struct slice
+subscription_key(uint64_t key[2], uint32_t peer,
     const struct authority_module *m)
 {
-	uint64_t key[2];
-
-	key[0] = p->gossip.handle;
+	key[0] = peer;
 	key[1] = (uint64_t)(uintptr_t)m;
-	return map_get(&a->subscriptions, slice_of(key, sizeof(key)));
+	return slice_of(key, 2 * sizeof(key[0]));
 }
 
 static int
 subscription_add(struct authority *a, struct authority_peer *p,
     struct authority_module *m)
 {
-	struct authority_subscription *s = calloc(1, sizeof(*s));
+	uint64_t bytes[2];
+	struct slice key = subscription_key(bytes, p->gossip.handle, m);
+	struct authority_subscription *s;
 
+	if (map_get(&a->subscriptions, key) != NULL)
+		return 0;
+	s = map_alloc(&a->subscriptions, sizeof(*s), &key);
 	if (s == NULL)
 		return -1;
-	s->key[0] = p->gossip.handle;
-	s->key[1] = (uint64_t)(uintptr_t)m;
+	s->peer = p->gossip.handle;
 	s->module = m;
-	if (map_put(&a->subscriptions, slice_of(s->key, sizeof(s->key)), s) ==
-	    -1) {
-		free(s);
-		return -1;
-	}
 	chain_append(&m->subscriptions, &s->of_module);
 	chain_append(&p->subscriptions, &s->of_broker);
 	m->nsubscriptions++;
@@ -197,10 +195,11 @@ subscription_end(struct authority *a, int64_t now,
     struct authority_subscription *s)
 {
 	struct authority_module *m = s->module;
+	uint64_t key[2];
 
 	chain_remove(&s->of_module);
 	chain_remove(&s->of_broker);
-	map_del(&a->subscriptions, slice_of(s->key, sizeof(s->key)));
+	map_del(&a->subscriptions, subscription_key(key, s->peer, m));
 	free(s);
 	if (--m->nsubscriptions > 0)
 		return;
@@ -225,10 +224,8 @@ authority_on_subscribe(struct authority *a, int64_t now,
 	}
 	if (m == NULL)
 		return -1;
-	if (subscription_find(a, p, m) == NULL &&
-	    subscription_add(a, p, m) == -1)
-		return -1;
-	if (authority_send_exchanges(a, p->gossip.handle, m) == -1)
+	if (subscription_add(a, p, m) == -1 ||
+	    authority_send_exchanges(a, p->gossip.handle, m) == -1)
 		return -1;
 	authority_module_review(a, now, m);
 	return 0;
@@ -240,10 +237,11 @@ authority_on_unsubscribe(struct authority *a, int64_t now,
 {
 	struct authority_module *m =
 	    map_get(&a->modules, msg->u.unsubscribe.module);
-	struct authority_subscription *s =
-	    m == NULL ? NULL : subscription_find(a, p, m);
+	struct authority_subscription *s;
+	uint64_t key[2];
 
-	if (s != NULL)
+	if (m != NULL && (s = map_get(&a->subscriptions,
+	    subscription_key(key, p->gossip.handle, m))) != NULL)
 		subscription_end(a, now, s);
 	return 0;
 }
@@ -503,16 +501,6 @@ authority_report_exchanges(const struct authority *a,
 		    id_print(&f->peer->gossip.instance, by));
 }
 
-/* module NAME subscribers N responsible 0|1 */
-static void
-authority_report_module(const struct authority *a,
-    const struct authority_module *m, struct report *r)
-{
-	report_row(r, "module %.*s subscribers %zu responsible %d",
-	    SLICE_ARG(m->name), m->nsubscriptions,
-	    authority_is_responsible(a, &a->gossip.own, m));
-}
-
 static int
 authority_on_inspect(struct authority *a, int64_t now, struct authority_peer *p,
     const struct msg *msg)
@@ -532,7 +520,10 @@ authority_on_inspect(struct authority *a, int64_t now, struct authority_peer *p,
 			authority_report_exchanges(a, m, &r);
 	if (report_wants(what, "modules"))
 		while ((m = authority_module_next(a, m)) != NULL)
-			authority_report_module(a, m, &r);
+			report_row(&r, "module %.*s subscribers %zu "
+			    "responsible %d", SLICE_ARG(m->name),
+			    m->nsubscriptions, authority_is_responsible(a,
+			    &a->gossip.own, m));
 	return report_end(&r);
 }
 

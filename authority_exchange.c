@@ -22,34 +22,22 @@ authority_exchange_is_starting(const struct authority_exchange *x)
 	    x->state == EXCHANGE_DIALLING);
 }
 
-/* It is linked, or retires. */
-static void
-authority_exchange_enter(struct authority *a, int64_t now,
-    struct authority_exchange *x, enum authority_exchange_state state)
-{
-	a->starting -= (size_t)authority_exchange_is_starting(x);
-	x->state = state;
-	x->since = now;
-}
-
 static struct authority_exchange *
 authority_exchange_new(struct authority *a, int64_t now,
     struct authority_module *m, int external)
 {
-	struct authority_exchange *x = calloc(1, sizeof(*x));
+	uint32_t tag = a->last_tag + 1;
+	struct slice key = slice_of(&tag, sizeof(tag));
+	struct authority_exchange *x =
+	    map_alloc(&a->exchanges, sizeof(*x), &key);
 
 	if (x == NULL)
 		return NULL;
-	x->tag = ++a->last_tag;
+	x->tag = a->last_tag = tag;
 	x->module = m;
 	x->external = external;
 	x->since = now;
 	x->surplus_at = -1;
-	if (map_put(&a->exchanges, slice_of(&x->tag, sizeof(x->tag)), x) ==
-	    -1) {
-		free(x);
-		return NULL;
-	}
 	x->next = m->exchanges;
 	m->exchanges = x;
 	a->starting += (size_t)authority_exchange_is_starting(x);
@@ -227,7 +215,8 @@ authority_exchange_retire(struct authority *a, int64_t now,
 		authority_exchange_free(a, x);
 		return;
 	}
-	authority_exchange_enter(a, now, x, EXCHANGE_RETIRING);
+	x->state = EXCHANGE_RETIRING;
+	x->since = now;
 	authority_module_announce(a, x->module);
 	outbox_send_drain(&a->out, x->peer->gossip.handle);
 	authority_exchange_undial(a, x);
@@ -267,7 +256,9 @@ authority_exchange_up(struct authority *a, int64_t now,
 	}
 	x->peer = p;
 	p->exchange = x;
-	authority_exchange_enter(a, now, x, EXCHANGE_LINKED);
+	a->starting -= (size_t)authority_exchange_is_starting(x);
+	x->state = EXCHANGE_LINKED;
+	x->since = now;
 	outbox_log(&a->out, LOG_INFO, "exchange for %.*s at %s",
 	    SLICE_ARG(x->module->name), x->address);
 	authority_module_announce(a, x->module);

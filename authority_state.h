@@ -27,8 +27,7 @@ struct authority_peer {
 
 /* A broker has orders for a module. */
 struct authority_subscription {
-	uint64_t key[2]; /* in subscriptions: handle of the peer, and where the
-			    module is in memory */
+	uint32_t peer; /* handle */
 	struct authority_module *module;
 	struct chain of_module, of_broker;
 };

@@ -11,7 +11,8 @@
 /* Life. */
 
 struct broker *
-broker_new(const struct id *own, uint64_t seed, struct slice address)
+broker_new(const struct id *own, uint64_t seed, struct slice address,
+    const char *node)
 {
 	struct broker *b = calloc(1, sizeof(*b));
 	struct slice host, port;
@@ -21,6 +22,7 @@ broker_new(const struct id *own, uint64_t seed, struct slice address)
 	outbox_init(&b->out);
 	gossip_init(&b->gossip, own, seed, ROLE_BROKER, slice_str(""),
 	    sizeof(struct broker_peer), &b->out);
+	b->node = node;
 	hostport_split(address, &host, &port);
 	if (!hostport_any(host))
 		hostport_copy(b->host, host);
@@ -79,12 +81,6 @@ int
 broker_bootstrap(struct broker *b, struct slice address)
 {
 	return outbox_act(&b->out, ACT_DIAL, GOSSIP_TAG, DIAL_FOREVER, address);
-}
-
-void
-broker_name(struct broker *b, const char *node)
-{
-	b->node = node;
 }
 
 void

@@ -43,18 +43,16 @@ enum broker_act {
 	BROKER_CONTACT = ACT_OWN
 };
 
-/* address: what a contact without one gets as its host (-a); may be empty. */
+/* address: what a contact without one gets as its host (-a); may be empty.
+ * node: the name of the host's node, for reports; the pointer must stay good;
+ * NULL: none. NULL with ENOMEM. */
 struct broker *broker_new(const struct id *own, uint64_t seed,
-    struct slice address);
+    struct slice address, const char *node);
 void broker_free(struct broker *);
 struct outbox *broker_out(struct broker *);
 
 /* A line of bootstrap output: dial it for ever. 0, or -1 as outbox_act(). */
 int broker_bootstrap(struct broker *, struct slice address);
-
-/* The name of the host's node, for reports; the pointer must stay good. NULL:
- * none. */
-void broker_name(struct broker *, const char *node);
 
 /* SIGTERM: it says nothing of links that are lost from now on. */
 void broker_stop(struct broker *);

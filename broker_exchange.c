@@ -146,17 +146,15 @@ static struct broker_exchange *
 broker_exchange_new(struct broker *b, struct broker_module *m,
     const struct id *instance, struct slice address)
 {
-	struct broker_exchange *x = calloc(1, sizeof(*x));
+	struct slice key = id_slice(instance);
+	struct broker_exchange *x =
+	    map_alloc(&b->exchanges, sizeof(*x), &key);
 
 	if (x == NULL)
 		return NULL;
 	x->module = m;
 	x->instance = *instance;
 	hostport_copy(x->address, address);
-	if (map_put(&b->exchanges, id_slice(&x->instance), x) == -1) {
-		free(x);
-		return NULL;
-	}
 	if (broker_exchange_dial(b, x) == -1) {
 		map_del(&b->exchanges, id_slice(&x->instance));
 		free(x);

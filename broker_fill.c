@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "array.h"
 #include "broker_state.h"
 
 /* A reservation takes up to 40 bytes, a seller in a fill no less than 31. */
@@ -57,7 +58,7 @@ pending_clear(struct broker_order *o)
 {
 	free(o->pending);
 	o->pending = NULL;
-	o->npending = 0;
+	o->pending_cap = o->npending = 0;
 }
 
 /* It is too old to matter, or there are too many. */
@@ -69,29 +70,23 @@ pending_drop_oldest(struct broker *b, struct broker_order *o)
 	pending_remove(o, 0);
 }
 
-/* The array grows by doubling; at BROKER_PENDING_MAX the oldest is dropped.
- * Returns NULL without memory: a second fill from the seller goes unnoticed
- * then. */
+/* At BROKER_PENDING_MAX the oldest is dropped. Returns NULL without memory: a
+ * second fill from the seller goes unnoticed then. */
 static struct broker_pending *
 pending_add(struct broker *b, struct broker_order *o, int64_t now,
     const struct seller *s, const struct id *exchange)
 {
-	struct broker_pending *grown, *p;
-	unsigned n;
+	struct broker_pending *p;
 
-	while (o->npending > 0 && o->pending[0].until <= now)
+	while (o->npending > 0 && (o->pending[0].until <= now ||
+	    o->npending == BROKER_PENDING_MAX))
 		pending_drop_oldest(b, o);
-	n = o->npending;
-	if (n == BROKER_PENDING_MAX)
-		pending_drop_oldest(b, o);
-	else if ((n & (n - 1)) == 0) {
-		grown = realloc(o->pending,
-		    (n == 0 ? 1 : 2 * n) * sizeof(*grown));
-		if (grown == NULL)
-			return NULL;
-		o->pending = grown;
-	}
-	p = &o->pending[o->npending++];
+	p = array_grow(o->pending, &o->pending_cap, o->npending + 1u,
+	    BROKER_PENDING_MAX, sizeof(*p));
+	if (p == NULL)
+		return NULL;
+	o->pending = p;
+	p += o->npending++;
 	p->seller = s->seller;
 	p->reservation.exchange = *exchange;
 	p->reservation.counter = s->counter;
@@ -185,7 +180,7 @@ broker_pending_cancel(struct broker *b, struct broker_order *o)
 	owner->unsettled = all;
 	owner->nunsettled = n + keep;
 	o->pending = NULL;
-	o->npending = 0;
+	o->pending_cap = o->npending = 0;
 	return 0;
 }
 
@@ -314,7 +309,7 @@ fill_pass_on(struct broker *b, const struct broker_order *o,
 
 	memset(&m, 0, sizeof(m));
 	m.type = MSG_FILL;
-	m.u.fill.order = o->key.id;
+	m.u.fill.order = o->id;
 	m.u.fill.exchange = x->instance;
 	m.u.fill.sellers = scratch_slice(&b->list);
 	return outbox_send(&b->out, o->peer->gossip.handle, &m);
@@ -369,7 +364,7 @@ broker_on_offers(struct broker *b, int64_t now, struct broker_peer *from,
 	(void)from;
 	if (o == NULL || o->sell)
 		return 0;
-	on.u.offers.order = o->key.id;
+	on.u.offers.order = o->id;
 	return outbox_send(&b->out, o->peer->gossip.handle, &on);
 }
 
@@ -386,7 +381,7 @@ broker_on_refuse(struct broker *b, int64_t now, struct broker_peer *from,
 	if (o == NULL)
 		return 0;
 	broker_copy_clear(b, o, from->exchange->slot);
-	on.u.refuse.order = o->key.id;
+	on.u.refuse.order = o->id;
 	return outbox_send(&b->out, o->peer->gossip.handle, &on);
 }
 
@@ -400,7 +395,7 @@ broker_tell_waiting(struct broker *b, const struct broker_order *o)
 
 	memset(&m, 0, sizeof(m));
 	m.type = MSG_WAITING;
-	m.u.waiting.order = o->key.id;
+	m.u.waiting.order = o->id;
 	for (c = o->copies; c < o->copies + o->ncopies; c++) {
 		if (c->buyers > m.u.waiting.buyers)
 			m.u.waiting.buyers = c->buyers;
@@ -449,7 +444,7 @@ broker_tell_bare(struct broker *b, const struct broker_order *o)
 		    "%s, does not answer", SLICE_ARG(name), x->address);
 	memset(&m, 0, sizeof(m));
 	m.type = MSG_OFFERS;
-	m.u.offers.order = o->key.id;
+	m.u.offers.order = o->id;
 	m.u.offers.reason = slice_str(text);
 	return outbox_send(&b->out, o->peer->gossip.handle, &m);
 }

@@ -9,15 +9,22 @@
 
 /* Finding. */
 
+/* The key is made of the owner's handle and id. */
+static struct slice
+broker_order_key(uint64_t key[2], const struct broker_peer *owner, uint64_t id)
+{
+	key[0] = owner->gossip.handle;
+	key[1] = id;
+	return slice_of(key, 2 * sizeof(key[0]));
+}
+
 struct broker_order *
 broker_order_find(const struct broker *b, const struct broker_peer *owner,
     uint64_t id)
 {
-	struct broker_order_key key;
+	uint64_t key[2];
 
-	key.id = id;
-	key.peer = owner->gossip.handle;
-	return map_get(&b->orders, slice_of(&key, sizeof(key)));
+	return map_get(&b->orders, broker_order_key(key, owner, id));
 }
 
 struct broker_order *
@@ -40,6 +47,8 @@ static struct broker_order *
 broker_order_new(struct broker *b, int64_t now, struct broker_peer *owner,
     uint64_t id, struct slice module, int sell)
 {
+	uint64_t bytes[2];
+	struct slice key = broker_order_key(bytes, owner, id);
 	struct broker_module *m;
 	struct broker_order *o;
 
@@ -48,15 +57,10 @@ broker_order_new(struct broker *b, int64_t now, struct broker_peer *owner,
 		return NULL;
 	}
 	if ((m = broker_module_get(b, now, module)) == NULL ||
-	    (o = calloc(1, sizeof(*o))) == NULL)
+	    (o = map_alloc(&b->orders, sizeof(*o), &key)) == NULL)
 		return NULL;
-	o->key.id = id;
-	o->key.peer = owner->gossip.handle;
-	if (map_put(&b->orders, slice_of(&o->key, sizeof(o->key)), o) == -1) {
-		free(o);
-		return NULL;
-	}
 	o->peer = owner;
+	o->id = id;
 	o->module = m;
 	o->sell = sell != 0;
 	if (m->norders++ == 0)
@@ -170,6 +174,7 @@ broker_order_drop(struct broker *b, int64_t now, struct broker_order *o)
 {
 	struct broker_module *m = o->module;
 	int r = broker_order_close(b, o);
+	uint64_t key[2];
 
 	if (o->sell)
 		broker_contact_local(b, o->contact, 0);
@@ -179,7 +184,7 @@ broker_order_drop(struct broker *b, int64_t now, struct broker_order *o)
 		m->idle_at = now;
 		broker_due(b, now + BROKER_LINGER_MS);
 	}
-	map_del(&b->orders, slice_of(&o->key, sizeof(o->key)));
+	map_del(&b->orders, broker_order_key(key, o->peer, o->id));
 	broker_order_free(o);
 	return r;
 }

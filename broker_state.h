@@ -93,12 +93,9 @@ struct broker_pending {
  * it lacks again, so that a late fill for the old one finds nothing.
  */
 struct broker_order {
-	struct broker_order_key {
-		uint64_t id;   /* its owner's */
-		uint64_t peer; /* the owner's handle */
-	} key;		       /* in orders */
-	uint64_t number;       /* in open, while it is */
-	struct broker_peer *peer;
+	struct broker_peer *peer; /* the owner */
+	uint64_t id;	 /* its owner's */
+	uint64_t number; /* in open, while it is */
 	struct broker_module *module;
 	struct chain of_module, of_owner;
 	struct slice attrs;   /* sell: attributes; buy: constraints */
@@ -112,6 +109,7 @@ struct broker_order {
 	uint64_t passed, settled; /* of fills, to its owner */
 	int64_t since;		  /* buy: age counts from there */
 	struct broker_pending *pending;
+	size_t pending_cap;
 };
 
 /* An Erlang node and where it is. */

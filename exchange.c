@@ -554,7 +554,8 @@ static int
 exchange_add_peer(struct exchange *x, uint32_t handle,
     const struct peer_info *info)
 {
-	struct exchange_peer *p = malloc(sizeof(*p));
+	struct slice key = slice_of(&handle, sizeof(handle));
+	struct exchange_peer *p = map_alloc(&x->peers, sizeof(*p), &key);
 
 	if (p == NULL)
 		return -1;
@@ -563,10 +564,6 @@ exchange_add_peer(struct exchange *x, uint32_t handle,
 	p->instance = info->instance;
 	chain_init(&p->orders);
 	chain_init(&p->reservations);
-	if (map_put(&x->peers, slice_of(&p->handle, sizeof(handle)), p) == -1) {
-		free(p);
-		return -1;
-	}
 	if (p->role == ROLE_BROKER) {
 		x->brokers++;
 		if (x->closed)

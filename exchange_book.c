@@ -46,11 +46,15 @@ book_free(struct exchange *x)
 
 /* Orders. */
 
-static void
+/* Bytes of a key: the peer's handle, the order's id. */
+#define ORDER_KEY 12
+
+static struct slice
 order_key(unsigned char key[ORDER_KEY], uint32_t handle, uint64_t id)
 {
 	memcpy(key, &handle, sizeof(handle));
 	memcpy(key + sizeof(handle), &id, sizeof(id));
+	return slice_of(key, ORDER_KEY);
 }
 
 struct exchange_order *
@@ -59,63 +63,64 @@ order_find(const struct exchange *x, const struct exchange_peer *broker,
 {
 	unsigned char key[ORDER_KEY];
 
-	order_key(key, broker->handle, id);
-	return map_get(&x->orders, slice_of(key, ORDER_KEY));
+	return map_get(&x->orders, order_key(key, broker->handle, id));
 }
 
-/* Enter one that is allocated: 0, or -1 with ENOMEM or ENOBUFS. */
-static int
-order_enter(struct exchange *x, struct exchange_order *o,
-    struct exchange_peer *broker, uint64_t id)
+/* A new one of size bytes, all zero but for what is common: NULL with ENOMEM or
+ * ENOBUFS. */
+static void *
+order_new(struct exchange *x, size_t size, struct exchange_peer *broker,
+    uint64_t id, int selling)
 {
-	if (x->orders.n >= EXCHANGE_ORDERS_MAX)
-		return fail(ENOBUFS);
-	order_key(o->key, broker->handle, id);
+	unsigned char bytes[ORDER_KEY];
+	struct slice key = order_key(bytes, broker->handle, id);
+	struct exchange_order *o;
+
+	if (x->orders.n >= EXCHANGE_ORDERS_MAX) {
+		errno = ENOBUFS;
+		return NULL;
+	}
+	if ((o = map_alloc(&x->orders, size, &key)) == NULL)
+		return NULL;
+	o->selling = selling;
 	o->id = id;
 	o->broker = broker;
-	if (map_put(&x->orders, slice_of(o->key, ORDER_KEY), o) == -1)
-		return -1;
 	chain_append(&broker->orders, &o->of_broker);
-	return 0;
+	return o;
 }
 
 /* Exclusions. */
 
-static struct exchange_exclusion_key
-exclusion_key(const struct exchange_buy *b, const struct exchange_sell *s)
+/* The key is made of where the two are in memory. */
+static struct slice
+exclusion_key(uint64_t key[2], const struct exchange_buy *b,
+    const struct exchange_sell *s)
 {
-	struct exchange_exclusion_key key;
-
-	key.buy = (uint64_t)(uintptr_t)b;
-	key.sell = (uint64_t)(uintptr_t)s;
-	return key;
+	key[0] = (uint64_t)(uintptr_t)b;
+	key[1] = (uint64_t)(uintptr_t)s;
+	return slice_of(key, 2 * sizeof(key[0]));
 }
 
 int
 buy_excludes(const struct exchange *x, const struct exchange_buy *b,
     const struct exchange_sell *s)
 {
-	struct exchange_exclusion_key key;
+	uint64_t key[2];
 
-	if (b->nexcludes == 0)
-		return 0;
-	key = exclusion_key(b, s);
-	return map_get(&x->exclusions, slice_of(&key, sizeof(key))) != NULL;
+	return b->nexcludes > 0 &&
+	    map_get(&x->exclusions, exclusion_key(key, b, s)) != NULL;
 }
 
 void
 buy_exclude(struct exchange *x, struct exchange_buy *b, struct exchange_sell *s)
 {
+	uint64_t bytes[2];
+	struct slice key = exclusion_key(bytes, b, s);
 	struct exchange_exclusion *e;
 
-	if (buy_excludes(x, b, s) || (e = malloc(sizeof(*e))) == NULL)
+	if (buy_excludes(x, b, s) ||
+	    (e = map_alloc(&x->exclusions, sizeof(*e), &key)) == NULL)
 		return;
-	e->key = exclusion_key(b, s);
-	if (map_put(&x->exclusions, slice_of(&e->key, sizeof(e->key)), e) ==
-	    -1) {
-		free(e);
-		return;
-	}
 	e->buy = b;
 	e->sell = s;
 	chain_append(&b->excludes, &e->of_buy);
@@ -126,7 +131,9 @@ buy_exclude(struct exchange *x, struct exchange_buy *b, struct exchange_sell *s)
 static void
 exclusion_end(struct exchange *x, struct exchange_exclusion *e)
 {
-	map_del(&x->exclusions, slice_of(&e->key, sizeof(e->key)));
+	uint64_t key[2];
+
+	map_del(&x->exclusions, exclusion_key(key, e->buy, e->sell));
 	chain_remove(&e->of_buy);
 	chain_remove(&e->of_sell);
 	e->buy->nexcludes--;
@@ -203,15 +210,10 @@ sell_new(struct exchange *x, struct exchange_peer *broker, uint64_t id,
 	struct sell_class *c = class_of_attrs(&x->classes, attrs);
 	struct exchange_sell *s;
 
-	if (c == NULL || (s = calloc(1, sizeof(*s))) == NULL)
+	if (c == NULL || (s = order_new(x, sizeof(*s), broker, id, 1)) == NULL)
 		return NULL;
-	s->order.selling = 1;
 	chain_init(&s->reservations);
 	chain_init(&s->excluded);
-	if (order_enter(x, &s->order, broker, id) == -1) {
-		free(s);
-		return NULL;
-	}
 	sell_join(s, c);
 	x->totals.sells++;
 	return s;
@@ -361,14 +363,10 @@ buy_new(struct exchange *x, struct exchange_peer *broker, uint64_t id,
 	struct buy_class *c = class_of_constraints(&x->classes, constraints);
 	struct exchange_buy *b;
 
-	if (c == NULL || (b = calloc(1, sizeof(*b))) == NULL)
+	if (c == NULL || (b = order_new(x, sizeof(*b), broker, id, 0)) == NULL)
 		return NULL;
 	chain_init(&b->excludes);
 	b->queued.place = QUEUE_OUT;
-	if (order_enter(x, &b->order, broker, id) == -1) {
-		free(b);
-		return NULL;
-	}
 	b->class = c;
 	c->class.n++;
 	x->totals.buys++;
@@ -480,11 +478,13 @@ buy_end(struct exchange *x, struct exchange_buy *b)
 void
 order_end(struct exchange *x, struct exchange_order *o)
 {
+	unsigned char key[ORDER_KEY];
+
 	if (o->selling)
 		sell_end(x, order_sell(o));
 	else
 		buy_end(x, order_buy(o));
-	map_del(&x->orders, slice_of(o->key, ORDER_KEY));
+	map_del(&x->orders, order_key(key, o->broker->handle, o->id));
 	chain_remove(&o->of_broker);
 	order_free(o);
 }

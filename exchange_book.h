@@ -17,8 +17,6 @@
 #include "outbox.h"
 #include "rng.h"
 
-#define ORDER_KEY 12 /* bytes: the peer's handle, the order's id */
-
 /* Bytes where a fill's sellers are put together: that many are sent at once,
  * and one more is always less than the rest. */
 #define BOOK_FILL    (64u * 1024)
@@ -33,7 +31,6 @@ struct exchange_peer { /* of any role */
 };
 
 struct exchange_order { /* what is common to both kinds */
-	unsigned char key[ORDER_KEY];
 	int selling; /* it is a struct exchange_sell, else an exchange_buy */
 	uint64_t id;
 	struct exchange_peer *broker;
@@ -71,9 +68,6 @@ struct exchange_buy {
 /* The buy is not offered the sell before that is stated again. A buy has at
  * most as many as there are sells. */
 struct exchange_exclusion {
-	struct exchange_exclusion_key {
-		uint64_t buy, sell; /* where they are in memory */
-	} key;
 	struct exchange_buy *buy;
 	struct exchange_sell *sell;
 	struct chain of_buy, of_sell;
@@ -98,13 +92,13 @@ struct exchange {
 	struct outbox out;
 
 	/* The book. */
-	struct map orders; /* by key */
+	struct map orders; /* by peer and id */
 	struct classes classes;
 	struct class_set open;	/* sell classes that offer something */
 	struct class_set fresh; /* those of them with a fresh sell */
 	struct exchange_sell *fresh_sells;
 	size_t nfresh;	       /* their number */
-	struct map exclusions; /* by key */
+	struct map exclusions; /* by buy and sell */
 	struct reservations reservations;
 	uint64_t seq;  /* of arrivals */
 	int closed;    /* it retires: it makes no more fills */

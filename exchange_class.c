@@ -16,26 +16,6 @@ struct queue_slot {
 	struct queued *item;
 };
 
-/* Make room for n in all: 0, or -1 with ENOMEM. */
-static int
-queue_grow(struct queue *q, size_t n)
-{
-	struct queue_slot *slot;
-	size_t cap;
-
-	if (n <= q->cap)
-		return 0;
-	cap = q->cap > 0 ? q->cap : 8;
-	while (cap < n)
-		cap *= 2;
-	slot = realloc(q->slot, cap * sizeof(*slot));
-	if (slot == NULL)
-		return fail(ENOMEM);
-	q->slot = slot;
-	q->cap = cap;
-	return 0;
-}
-
 static int
 queue_slot_before(const struct queue_slot *a, const struct queue_slot *b)
 {
@@ -315,6 +295,7 @@ struct buy_class *
 class_of_constraints(struct classes *t, struct slice constraints)
 {
 	struct buy_class *c = map_get(&t->buys.by_key, constraints);
+	struct queue_slot *slot;
 	unsigned i;
 
 	if (c == NULL) {
@@ -327,7 +308,12 @@ class_of_constraints(struct classes *t, struct slice constraints)
 			class_set_put(&c->fits, i, constraints_match(
 			    constraints, class_sell(t, i)->class.key));
 	}
-	return queue_grow(&c->queue, c->class.n + 1) == -1 ? NULL : c;
+	slot = array_grow(c->queue.slot, &c->queue.cap, c->class.n + 1,
+	    EXCHANGE_ORDERS_MAX, sizeof(*slot));
+	if (slot == NULL)
+		return NULL;
+	c->queue.slot = slot;
+	return c;
 }
 
 unsigned

@@ -10,8 +10,6 @@ void
 fenwick_init(struct fenwick *f)
 {
 	memset(f, 0, sizeof(*f));
-	f->tree = NULL;
-	f->weight = NULL;
 }
 
 void

@@ -83,7 +83,8 @@ gossip_down(struct gossip *g, struct gossip_peer *p)
 static struct gossip_peer *
 gossip_enter(struct gossip *g, uint32_t handle, const struct peer_info *info)
 {
-	struct gossip_peer *p = calloc(1, g->peer_size);
+	struct slice key = slice_of(&handle, sizeof(handle));
+	struct gossip_peer *p = map_alloc(&g->peers, g->peer_size, &key);
 
 	if (p == NULL)
 		return NULL;
@@ -93,9 +94,8 @@ gossip_enter(struct gossip *g, uint32_t handle, const struct peer_info *info)
 	p->instance = info->instance;
 	hostport_copy(p->address, info->address);
 	chain_init(&p->chain);
-	if (map_put(&g->peers, slice_of(&p->handle, sizeof(p->handle)), p) ==
-	    -1 || (p->role == ROLE_AUTHORITY &&
-	    map_put(&g->instances, id_slice(&p->instance), p) == -1)) {
+	if (p->role == ROLE_AUTHORITY &&
+	    map_put(&g->instances, id_slice(&p->instance), p) == -1) {
 		gossip_down(g, p);
 		return NULL;
 	}

@@ -11,7 +11,7 @@ int
 setup(void **state)
 {
 	struct id own = drive_id(OWN);
-	struct broker *b = broker_new(&own, 42, slice_str(""));
+	struct broker *b = broker_new(&own, 42, slice_str(""), NULL);
 
 	*state = b;
 	drive_init(&d, &broker_ops, b, broker_out(b));

@@ -44,7 +44,7 @@ agent_owner(const struct proc *p, uint64_t number, struct id *owner,
 	if (o == NULL)
 		return 0;
 	*owner = o->peer->gossip.instance;
-	*id = o->key.id;
+	*id = o->id;
 	return 1;
 }
 
