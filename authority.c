@@ -55,19 +55,15 @@ authority_module_free(struct authority_module *m)
 void
 authority_free(struct authority *a)
 {
-	struct authority_subscription *s;
 	struct authority_module *m;
-	size_t pos = 0;
 
 	if (a == NULL)
 		return;
-	while ((s = map_next(&a->subscriptions, &pos)) != NULL)
-		free(s);
 	while ((m = authority_module_next(a, NULL)) != NULL)
 		authority_module_free(m);
 	gossip_free(&a->gossip);
 	map_free(&a->modules);
-	map_free(&a->subscriptions);
+	map_free_values(&a->subscriptions);
 	map_free(&a->exchanges);
 	scratch_free(&a->list);
 	outbox_free(&a->out);
@@ -125,7 +121,7 @@ authority_send_exchanges(struct authority *a, uint32_t to,
 	char address[ADDRESS_MAX + 1];
 	const struct authority_exchange *x;
 	struct peer_item item;
-	struct msg m;
+	struct msg m = { .type = MSG_EXCHANGES };
 
 	if (scratch_begin(&a->list, LIST_MAX) == -1)
 		return -1;
@@ -136,8 +132,6 @@ authority_send_exchanges(struct authority *a, uint32_t to,
 		item.address = authority_exchange_address(a, x, address);
 		scratch_item(&a->list, &schema_peer_item, &item);
 	}
-	memset(&m, 0, sizeof(m));
-	m.type = MSG_EXCHANGES;
 	m.u.exchanges.module = mod->name;
 	m.u.exchanges.exchanges = scratch_slice(&a->list);
 	return outbox_send(&a->out, to, &m);

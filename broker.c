@@ -42,7 +42,6 @@ broker_new(const struct id *own, uint64_t seed, struct slice address,
 void
 broker_free(struct broker *b)
 {
-	struct broker_contact *c;
 	struct broker_module *m;
 	struct broker_order *o;
 	struct broker_peer *p;
@@ -52,8 +51,6 @@ broker_free(struct broker *b)
 		return;
 	for (pos = 0; (o = map_next(&b->orders, &pos)) != NULL;)
 		broker_order_free(o);
-	for (pos = 0; (c = map_next(&b->contacts, &pos)) != NULL;)
-		free(c);
 	for (pos = 0; (p = map_next(&b->gossip.peers, &pos)) != NULL;)
 		free(p->unsettled);
 	while ((m = broker_module_next(b, NULL)) != NULL)
@@ -64,7 +61,7 @@ broker_free(struct broker *b)
 	map_free(&b->dials);
 	map_free(&b->open);
 	map_free(&b->orders);
-	map_free(&b->contacts);
+	map_free_values(&b->contacts);
 	scratch_free(&b->list);
 	scratch_free(&b->back);
 	outbox_free(&b->out);

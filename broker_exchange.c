@@ -14,11 +14,8 @@ static int
 broker_subscribe(struct broker *b, uint32_t authority,
     const struct broker_module *module, enum msg_type type)
 {
-	struct msg m;
+	struct msg m = { .type = type, .u.subscribe.module = module->name };
 
-	memset(&m, 0, sizeof(m));
-	m.type = type;
-	m.u.subscribe.module = module->name;
 	return outbox_send(&b->out, authority, &m);
 }
 
@@ -142,6 +139,20 @@ broker_exchange_undial(struct broker *b, struct broker_exchange *x)
 		outbox_act(&b->out, ACT_UNDIAL, 0, 0, address);
 }
 
+static void
+broker_exchange_free(struct broker *b, struct broker_exchange *x)
+{
+	struct broker_exchange **link = &x->module->exchanges;
+
+	broker_exchange_undial(b, x);
+	while (*link != x)
+		link = &(*link)->next;
+	*link = x->next;
+	x->module->nexchanges--;
+	map_del(&b->exchanges, id_slice(&x->instance));
+	free(x);
+}
+
 static struct broker_exchange *
 broker_exchange_new(struct broker *b, struct broker_module *m,
     const struct id *instance, struct slice address)
@@ -155,29 +166,14 @@ broker_exchange_new(struct broker *b, struct broker_module *m,
 	x->module = m;
 	x->instance = *instance;
 	hostport_copy(x->address, address);
-	if (broker_exchange_dial(b, x) == -1) {
-		map_del(&b->exchanges, id_slice(&x->instance));
-		free(x);
-		return NULL;
-	}
 	x->next = m->exchanges;
 	m->exchanges = x;
 	m->nexchanges++;
+	if (broker_exchange_dial(b, x) == -1) {
+		broker_exchange_free(b, x);
+		return NULL;
+	}
 	return x;
-}
-
-static void
-broker_exchange_free(struct broker *b, struct broker_exchange *x)
-{
-	struct broker_exchange **link = &x->module->exchanges;
-
-	broker_exchange_undial(b, x);
-	while (*link != x)
-		link = &(*link)->next;
-	*link = x->next;
-	x->module->nexchanges--;
-	map_del(&b->exchanges, id_slice(&x->instance));
-	free(x);
 }
 
 /* Leaving. */

@@ -15,12 +15,10 @@ static int
 release_send(struct broker *b, const struct broker_exchange *x,
     uint64_t number, struct slice reservations)
 {
-	struct msg m;
+	struct msg m = { .type = MSG_RELEASE,
+		.u.release = { .order = number,
+		.reservations = reservations } };
 
-	memset(&m, 0, sizeof(m));
-	m.type = MSG_RELEASE;
-	m.u.release.order = number;
-	m.u.release.reservations = reservations;
 	return outbox_send(&b->out, x->peer->gossip.handle, &m);
 }
 
@@ -305,13 +303,10 @@ static int
 fill_pass_on(struct broker *b, const struct broker_order *o,
     const struct broker_exchange *x)
 {
-	struct msg m;
+	struct msg m = { .type = MSG_FILL,
+		.u.fill = { .order = o->id, .exchange = x->instance,
+		.sellers = scratch_slice(&b->list) } };
 
-	memset(&m, 0, sizeof(m));
-	m.type = MSG_FILL;
-	m.u.fill.order = o->id;
-	m.u.fill.exchange = x->instance;
-	m.u.fill.sellers = scratch_slice(&b->list);
 	return outbox_send(&b->out, o->peer->gossip.handle, &m);
 }
 
@@ -391,11 +386,8 @@ int
 broker_tell_waiting(struct broker *b, const struct broker_order *o)
 {
 	const struct broker_copy *c;
-	struct msg m;
+	struct msg m = { .type = MSG_WAITING, .u.waiting.order = o->id };
 
-	memset(&m, 0, sizeof(m));
-	m.type = MSG_WAITING;
-	m.u.waiting.order = o->id;
 	for (c = o->copies; c < o->copies + o->ncopies; c++) {
 		if (c->buyers > m.u.waiting.buyers)
 			m.u.waiting.buyers = c->buyers;
@@ -428,7 +420,7 @@ broker_tell_bare(struct broker *b, const struct broker_order *o)
 	const struct broker_exchange *x = o->module->exchanges;
 	struct slice name = o->module->name;
 	char text[REASON_MAX];
-	struct msg m;
+	struct msg m = { .type = MSG_OFFERS, .u.offers.order = o->id };
 
 	if (a == NULL)
 		snprintf(text, sizeof(text),
@@ -442,9 +434,6 @@ broker_tell_bare(struct broker *b, const struct broker_order *o)
 		snprintf(text, sizeof(text),
 		    "no exchange for %.*s yet: the one that was announced, "
 		    "%s, does not answer", SLICE_ARG(name), x->address);
-	memset(&m, 0, sizeof(m));
-	m.type = MSG_OFFERS;
-	m.u.offers.order = o->id;
 	m.u.offers.reason = slice_str(text);
 	return outbox_send(&b->out, o->peer->gossip.handle, &m);
 }

@@ -146,16 +146,13 @@ broker_order_open(struct broker *b, struct broker_order *o)
 static int
 broker_order_close(struct broker *b, struct broker_order *o)
 {
+	struct msg m = { .type = MSG_CANCEL, .u.cancel.order = o->number };
 	struct broker_exchange *x;
-	struct msg m;
 	unsigned i;
 	int r = 0;
 
 	if (!o->open)
 		return 0;
-	memset(&m, 0, sizeof(m));
-	m.type = MSG_CANCEL;
-	m.u.cancel.order = o->number;
 	for (i = 0; i < o->ncopies; i++) {
 		x = broker_exchange_at(o->module, i);
 		if (x != NULL && o->copies[i].sent &&
@@ -296,12 +293,10 @@ broker_sell_send(struct broker *b, struct broker_order *o,
     struct broker_exchange *x, struct slice settled)
 {
 	struct broker_copy *c = broker_copy_at(o, x->slot);
-	struct msg m;
+	struct msg m = { .type = MSG_SELL };
 
 	if (c == NULL)
 		return -1;
-	memset(&m, 0, sizeof(m));
-	m.type = MSG_SELL;
 	m.u.sell.order = o->number;
 	m.u.sell.module = o->module->name;
 	m.u.sell.quantity = o->quantity;
@@ -349,14 +344,12 @@ broker_buy_send(struct broker *b, int64_t now, struct broker_order *o,
 {
 	struct broker_copy *c = broker_copy_at(o, x->slot);
 	uint32_t lacking = broker_order_lacking(o);
-	struct msg m;
+	struct msg m = { .type = MSG_BUY };
 
 	if (c == NULL)
 		return -1;
 	if (c->sent ? broker_buy_is_told(c, o, lacking) : lacking == 0)
 		return 0;
-	memset(&m, 0, sizeof(m));
-	m.type = MSG_BUY;
 	m.u.buy.order = o->number;
 	m.u.buy.module = o->module->name;
 	m.u.buy.missing = lacking;

@@ -36,14 +36,9 @@ exchange_new(struct slice module, const struct id *own, uint64_t seed)
 void
 exchange_free(struct exchange *x)
 {
-	struct exchange_peer *p;
-	size_t pos = 0;
-
 	if (x == NULL)
 		return;
-	while ((p = map_next(&x->peers, &pos)) != NULL)
-		free(p);
-	map_free(&x->peers);
+	map_free_values(&x->peers);
 	book_free(x);
 	outbox_free(&x->out);
 	free(x);
@@ -93,12 +88,8 @@ notice_any_fits(const struct exchange *x, const struct buy_class *b)
 static int
 notice_offers(struct exchange *x, const struct exchange_buy *b, int new)
 {
-	struct msg msg;
+	struct msg msg = { .type = MSG_OFFERS, .u.offers.order = b->order.id };
 
-	msg.type = MSG_OFFERS;
-	msg.u.offers.order = b->order.id;
-	msg.u.offers.sets = slice_of(NULL, 0);
-	msg.u.offers.reason = slice_of(NULL, 0);
 	if (!notice_any_fits(x, b->class))
 		msg.u.offers.sets = notice_sets(x);
 	else if (new || b->nexcludes > 0)
@@ -144,13 +135,10 @@ static int
 notice_tell(struct exchange *x, struct exchange_sell *s, uint64_t buyers,
     uint64_t empty)
 {
-	struct msg msg;
+	struct msg msg = { .type = MSG_WAITING,
+		.u.waiting = { .order = s->order.id, .buyers = buyers,
+		.empty = empty } };
 
-	msg.type = MSG_WAITING;
-	msg.u.waiting.order = s->order.id;
-	msg.u.waiting.buyers = buyers;
-	msg.u.waiting.empty = empty;
-	msg.u.waiting.share = 0;
 	if (outbox_send(&x->out, s->order.broker->handle, &msg) == -1)
 		return -1;
 	s->told_buyers = buyers;
@@ -313,20 +301,15 @@ exchange_any_buy(const struct exchange_peer *p)
 static int
 exchange_tell_contact(struct exchange *x, const struct exchange_sell *s)
 {
+	struct seller item = { .seller = s->seller, .contact = s->contact };
+	struct msg msg = { .type = MSG_FILL, .u.fill.exchange = x->own };
 	const struct exchange_order *o;
 	struct exchange_peer *p;
 	struct tlv_writer w;
-	struct seller item;
-	struct msg msg;
 	size_t pos = 0;
 
-	memset(&item, 0, sizeof(item));
-	item.seller = s->seller;
-	item.contact = s->contact;
 	tlv_writer_init(&w, x->scratch, sizeof(x->scratch));
 	item_put(&schema_seller, &w, &item);
-	msg.type = MSG_FILL;
-	msg.u.fill.exchange = x->own;
 	msg.u.fill.sellers = slice_of(x->scratch, (size_t)(w.p - x->scratch));
 	while ((p = map_next(&x->peers, &pos)) != NULL) {
 		if ((o = exchange_any_buy(p)) == NULL)

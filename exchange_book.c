@@ -30,16 +30,13 @@ order_free(struct exchange_order *o)
 void
 book_free(struct exchange *x)
 {
-	struct exchange_exclusion *e;
 	struct exchange_order *o;
-	size_t pos;
+	size_t pos = 0;
 
-	for (pos = 0; (e = map_next(&x->exclusions, &pos)) != NULL;)
-		free(e);
-	map_free(&x->exclusions);
-	for (pos = 0; (o = map_next(&x->orders, &pos)) != NULL;)
+	while ((o = map_next(&x->orders, &pos)) != NULL)
 		order_free(o);
 	map_free(&x->orders);
+	map_free_values(&x->exclusions);
 	class_free(&x->classes);
 	reservation_free(&x->reservations);
 }

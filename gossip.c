@@ -28,12 +28,7 @@ gossip_init(struct gossip *g, const struct id *own, uint64_t seed,
 void
 gossip_free(struct gossip *g)
 {
-	struct gossip_peer *p;
-	size_t pos = 0;
-
-	while ((p = map_next(&g->peers, &pos)) != NULL)
-		free(p);
-	map_free(&g->peers);
+	map_free_values(&g->peers);
 	map_free(&g->instances);
 	scratch_free(&g->list);
 }
@@ -107,10 +102,8 @@ gossip_enter(struct gossip *g, uint32_t handle, const struct peer_info *info)
 static void
 gossip_put(struct gossip *g, const struct id *instance, struct slice address)
 {
-	struct peer_item item;
+	struct peer_item item = { *instance, address };
 
-	item.instance = *instance;
-	item.address = address;
 	scratch_item(&g->list, &schema_peer_item, &item);
 }
 
@@ -123,7 +116,7 @@ static int
 gossip_tell(struct gossip *g, struct gossip_peer *to)
 {
 	const struct gossip_peer *p = NULL;
-	struct msg m;
+	struct msg m = { .type = MSG_PEERS };
 
 	if (scratch_begin(&g->list, LIST_MAX) == -1)
 		return -1;
@@ -132,8 +125,6 @@ gossip_tell(struct gossip *g, struct gossip_peer *to)
 	while ((p = gossip_next(&g->authorities, p)) != NULL)
 		if (p != to && p->news > to->heard)
 			gossip_put(g, &p->instance, gossip_address(p));
-	memset(&m, 0, sizeof(m));
-	m.type = MSG_PEERS;
 	m.u.peers.peers = scratch_slice(&g->list);
 	if (m.u.peers.peers.len > 0 &&
 	    outbox_send(g->out, to->handle, &m) == -1)

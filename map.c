@@ -96,6 +96,17 @@ map_free(struct map *m)
 	map_init(m, m->seed);
 }
 
+void
+map_free_values(struct map *m)
+{
+	size_t pos = 0;
+	void *value;
+
+	while ((value = map_next(m, &pos)) != NULL)
+		free(value);
+	map_free(m);
+}
+
 /* The key's slot, or the free one where it belongs. There always is one. */
 static size_t
 find(const struct map *m, uint64_t hash, struct slice key)

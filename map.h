@@ -26,6 +26,7 @@ struct map {
 
 void map_init(struct map *, uint64_t seed);
 void map_free(struct map *);
+void map_free_values(struct map *); /* and the map */
 
 /* The value of the key, or NULL. */
 void *map_get(const struct map *, struct slice key);
