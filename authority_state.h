@@ -14,7 +14,7 @@
 
 #define AUTHORITY_BACKOFF_MIN_MS 100
 #define AUTHORITY_BACKOFF_MAX_MS 10000
-#define AUTHORITY_GOOD_MS	 10000 /* linked so long: back-off begins anew */
+#define AUTHORITY_GOOD_MS	 10000 /* linked so long: back-off is over */
 #define AUTHORITY_SUCCESSOR_MS	 15000 /* waited for before retiring */
 #define AUTHORITY_GRACE_MS	 5000  /* to end after EXCHANGE_RETIRE_MS */
 #define AUTHORITY_FOREIGN_MAX	 64    /* exchanges of a module, an authority */

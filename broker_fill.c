@@ -12,7 +12,7 @@
 /* Releases. */
 
 static int
-release_send(struct broker *b, const struct broker_exchange *x,
+broker_send_release(struct broker *b, const struct broker_exchange *x,
     uint64_t number, struct slice reservations)
 {
 	struct msg m = { .type = MSG_RELEASE,
@@ -27,7 +27,7 @@ release_send(struct broker *b, const struct broker_exchange *x,
  * again; with the order's number not before the seller's next sell.
  */
 static int
-release_one(struct broker *b, uint64_t number, const struct reservation *r)
+broker_give_back(struct broker *b, uint64_t number, const struct reservation *r)
 {
 	struct broker_exchange *x = broker_exchange_linked(b, &r->exchange);
 	unsigned char list[RESERVATION_MAX];
@@ -37,7 +37,7 @@ release_one(struct broker *b, uint64_t number, const struct reservation *r)
 		return 0;
 	tlv_writer_init(&w, list, sizeof(list));
 	item_put(&schema_reservation, &w, r);
-	return release_send(b, x, number,
+	return broker_send_release(b, x, number,
 	    slice_of(list, sizeof(list) - (size_t)(w.end - w.p)));
 }
 
@@ -64,7 +64,7 @@ static void
 pending_drop_oldest(struct broker *b, struct broker_order *o)
 {
 	if (o->pending[0].withheld)
-		release_one(b, ORDER_NONE, &o->pending[0].reservation);
+		broker_give_back(b, ORDER_NONE, &o->pending[0].reservation);
 	pending_remove(o, 0);
 }
 
@@ -72,7 +72,7 @@ pending_drop_oldest(struct broker *b, struct broker_order *o)
  * second fill from the seller goes unnoticed then. */
 static struct broker_pending *
 pending_add(struct broker *b, struct broker_order *o, int64_t now,
-    const struct seller *s, const struct id *exchange)
+    const struct id *seller, const struct reservation *r)
 {
 	struct broker_pending *p;
 
@@ -85,9 +85,8 @@ pending_add(struct broker *b, struct broker_order *o, int64_t now,
 		return NULL;
 	o->pending = p;
 	p += o->npending++;
-	p->seller = s->seller;
-	p->reservation.exchange = *exchange;
-	p->reservation.counter = s->counter;
+	p->seller = *seller;
+	p->reservation = *r;
 	p->reservation.quantity = 0;
 	p->withheld = 0;
 	p->until = now + BROKER_PENDING_MS;
@@ -134,8 +133,8 @@ pending_give_back(struct broker *b, struct broker_order *o, uint64_t settled)
 			i++;
 			continue;
 		}
-		if (release_one(b, ORDER_NONE, &o->pending[i].reservation) ==
-		    -1)
+		if (broker_give_back(b, ORDER_NONE,
+		    &o->pending[i].reservation) == -1)
 			return -1;
 		pending_remove(o, i);
 	}
@@ -188,7 +187,7 @@ broker_pending_lost(struct broker *b, struct broker_order *o)
 	unsigned i;
 
 	for (i = 0; i < o->npending; i++)
-		release_one(b, o->number, &o->pending[i].reservation);
+		broker_give_back(b, o->number, &o->pending[i].reservation);
 	pending_clear(o);
 }
 
@@ -199,7 +198,8 @@ broker_unsettled_lost(struct broker *b, struct broker_peer *owner)
 	unsigned i;
 
 	for (i = 0; i < owner->nunsettled; i++)
-		release_one(b, ORDER_NONE, &owner->unsettled[i].reservation);
+		broker_give_back(b, ORDER_NONE,
+		    &owner->unsettled[i].reservation);
 	free(owner->unsettled);
 	owner->unsettled = NULL;
 	owner->nunsettled = 0;
@@ -227,6 +227,8 @@ broker_on_release(struct broker *b, int64_t now, struct broker_peer *owner,
 {
 	struct broker_order *o =
 	    broker_order_find(b, owner, m->u.release.order);
+	uint64_t number =
+	    o == NULL || o->number == 0 ? ORDER_NONE : o->number;
 	struct slice list = m->u.release.reservations;
 	struct reservation r;
 
@@ -234,8 +236,7 @@ broker_on_release(struct broker *b, int64_t now, struct broker_peer *owner,
 	while (item_next(&schema_reservation, &list, &r) == 1) {
 		if (o != NULL)
 			pending_released(o, &r);
-		if (release_one(b, o == NULL || o->number == 0 ? ORDER_NONE :
-		    o->number, &r) == -1)
+		if (broker_give_back(b, number, &r) == -1)
 			return -1;
 	}
 	return 0;
@@ -258,8 +259,8 @@ fill_withhold(struct broker *b, int64_t now, struct broker_order *o,
 	if (!pending_elsewhere(o, now, &s->seller, &r->exchange))
 		return 0;
 	if (pending_is_withheld(o, &s->seller, &r->exchange))
-		return release_one(b, o->number, r) == 0;
-	if ((p = pending_add(b, o, now, s, &r->exchange)) == NULL)
+		return broker_give_back(b, o->number, r) == 0;
+	if ((p = pending_add(b, o, now, &s->seller, r)) == NULL)
 		return 0;
 	p->withheld = 1;
 	p->mark = o->passed;
@@ -295,7 +296,7 @@ fill_divide(struct broker *b, int64_t now, struct broker_order *o,
 		return;
 	s->quantity = taken;
 	o->passed += taken;
-	pending_add(b, o, now, s, &x->instance);
+	pending_add(b, o, now, &s->seller, &r);
 	scratch_item(&b->list, &schema_seller, s);
 }
 
@@ -332,8 +333,9 @@ broker_on_fill(struct broker *b, int64_t now, struct broker_peer *from,
 		return -1;
 	while (item_next(&schema_seller, &list, &s) == 1)
 		fill_divide(b, now, o, x, &s);
-	if (scratch_slice(&b->back).len > 0 && release_send(b, x, ORDER_NONE,
-	    scratch_slice(&b->back)) == -1)
+	if (scratch_slice(&b->back).len > 0 &&
+	    broker_send_release(b, x, ORDER_NONE, scratch_slice(&b->back)) ==
+	    -1)
 		return -1;
 	if (o == NULL)
 		return 0;
