@@ -306,7 +306,7 @@ foreign_any(const struct authority_module *m, const struct gossip_peer *p)
 	return 0;
 }
 
-/* Who runs an exchange. */
+/* Which authorities run an exchange. */
 
 /* Is it among the first for the module, of us and the authorities that we are
  * linked to? */
@@ -395,9 +395,9 @@ authority_peer_up(void *core, int64_t now, uint32_t handle,
 }
 
 /*
- * What follows from it is worked out when the turn is over: where one link
- * takes another's place, the loss of the old comes just before the new. One
- * that dialled us may not be able to again, so from now on we do.
+ * What follows from it is worked out at the end of the turn: where one link
+ * takes another's place, the loss of the old comes just before the new. An
+ * authority that dialled us may be unable to do so again, so we dial it.
  */
 static void
 authority_lost(struct authority *a, int64_t now, struct authority_peer *p)

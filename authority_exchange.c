@@ -13,7 +13,7 @@ authority_exchange_find(const struct authority *a, uint32_t tag)
 	return map_get(&a->exchanges, slice_of(&tag, sizeof(tag)));
 }
 
-/* To start takes time, and much of the processor: where too many start at once,
+/* A start takes time, and much of the processor: if too many started at once,
  * none would be linked before it is taken for dead. */
 static int
 authority_exchange_is_starting(const struct authority_exchange *x)
@@ -85,9 +85,9 @@ authority_exchange_kill(struct authority *a, const struct authority_exchange *x)
 	outbox_act(&a->out, AUTHORITY_KILL, x->tag, 0, slice_str(""));
 }
 
-/* An exchange is where its authority is: at the host that others know it by.
- * With no such host it is announced as listening everywhere, and whoever hears
- * that takes the address that it sees the authority at. */
+/* An exchange is on its authority's host, at the address that others know that
+ * by. Without such an address it is announced as listening everywhere, and a
+ * peer that hears this takes the address at which it sees the authority. */
 struct slice
 authority_exchange_address(const struct authority *a,
     const struct authority_exchange *x, char buf[ADDRESS_MAX + 1])

@@ -4,8 +4,8 @@
 /*
  * What the files of the authority core share:
  *
- *	authority.c	     peers, modules, who runs an exchange; the clock,
- *			     inspect
+ *	authority.c	     peers, modules, which authority runs an exchange;
+ *			     the clock, inspect
  *	authority_exchange.c the exchanges that we run or announce
  */
 
@@ -68,7 +68,7 @@ struct authority_module {
 	int64_t wanted_until; /* INT64_MAX while a broker subscribes */
 	struct authority_exchange *exchanges;
 	struct authority_foreign *foreign;
-	struct chain turn; /* one is to be started, when others have */
+	struct chain turn; /* of turns: it waits for others to start */
 	int64_t start_at;  /* not before: back-off */
 	int64_t backoff_ms;
 	struct slice name; /* ours; in modules */
@@ -82,7 +82,7 @@ struct authority {
 	struct map subscriptions; /* by peer and module */
 	struct map exchanges;	  /* ours, by tag */
 	struct chain all;	  /* modules */
-	struct chain turns;	  /* modules */
+	struct chain turns;	  /* modules that wait to have one started */
 	size_t starting;	  /* exchanges that are not linked yet */
 	uint32_t last_tag;
 	int64_t due; /* nothing to do before then */

@@ -95,9 +95,9 @@ broker_host(const struct broker *b)
 }
 
 /*
- * Our end of a link to an authority or an exchange is an address that others
- * can reach us at, at least as far as they are where those are: so one that is
- * not loopback is better than one that is, and else the first one stays.
+ * Our end of a link to an authority or an exchange is an address at which
+ * others can reach us, if they are where these are. An address that is not
+ * loopback is better than one that is; otherwise the first one stays.
  */
 static void
 broker_learn_local(struct broker *b, int64_t now, struct slice local)
@@ -153,11 +153,11 @@ broker_down(void *core, int64_t now, uint32_t handle)
 }
 
 /*
- * Contacts. A node of this host is known as long as a listener names it. One
- * elsewhere is learnt from fills, which tell too when it moves or ends while
- * its listener goes on. Of a listener that is gone nobody tells us: its node
- * stays as it was last mentioned, and whoever asks for it finds out by
- * connecting.
+ * Contacts. A node of this host is known as long as a listener names it. A node
+ * elsewhere is learnt from fills, which also tell when it moves, or ends while
+ * its listener goes on. No message tells us that a listener elsewhere is gone:
+ * its node stays as it was last mentioned, and a process that asks for it finds
+ * out by connecting.
  */
 
 #define CONTACT_LINE (NAME_BYTES_MAX + 2 * ADDRESS_MAX + 3)

@@ -14,10 +14,10 @@
  *	lacking = missing - (passed - settled)
  *
  * at the broker, and the same between broker and each exchange. Fills are
- * passed on up to what is lacking; the rest is released at once. What comes
- * from a seller of which the order has a fill pending through another exchange
- * is kept until that is settled, and released then, so that nobody else is sold
- * the same capacity meanwhile.
+ * passed on up to what is lacking; the rest is released at once. Where the
+ * order has a fill from the same seller pending through another exchange, the
+ * second one is withheld until the first is settled, and released then, so that
+ * the same capacity is not sold to another buyer meanwhile.
  *
  * An order that lacks nothing is cancelled at every exchange, once all of its
  * fills are settled.

@@ -120,8 +120,8 @@ broker_exchange_sharing(const struct broker *b, const struct broker_exchange *x)
 }
 
 /*
- * Stop dialling it. An address may be given to one exchange after another, and
- * authorities may tell of them in any order: if another was announced at this
+ * Stop dialling it. One exchange after another may get an address, and
+ * authorities may announce them in any order: if another was announced at this
  * address, the address is dialled for that one.
  */
 static void
@@ -178,7 +178,7 @@ broker_exchange_new(struct broker *b, struct broker_module *m,
 
 /* Leaving. */
 
-/* It said so, or nobody has announced it for a while. */
+/* It said so, or no authority has announced it for a while. */
 static int
 broker_exchange_is_going(const struct broker_exchange *x, int64_t now)
 {
@@ -383,7 +383,7 @@ broker_exchange_down(struct broker *b, int64_t now, struct broker_peer *peer)
 	peer->exchange = NULL;
 	x->peer = NULL;
 	x->unannounced_at = 0;
-	/* It was left as nobody announced it, and somebody does by now. */
+	/* It was left as no authority announced it, and one does by now. */
 	if (x->leaving && !x->draining && x->nannouncers > 0 &&
 	    broker_exchange_dial(b, x) == 0)
 		x->leaving = 0;

@@ -76,7 +76,8 @@ struct broker_copy {
  * A fill that was passed on, until all of its order is settled. Or one that is
  * withheld: another exchange had sold the same seller's capacity to this order
  * already. It goes back once that is settled, when the seller has told both
- * what it has left; at once, it would be sold to somebody else a second time.
+ * exchanges what it has left; if it went back at once, the same capacity would
+ * be sold a second time, to another buyer.
  */
 struct broker_pending {
 	struct id seller;
@@ -162,7 +163,7 @@ struct broker_module *broker_module_next(const struct broker *,
     const struct broker_module *);
 /* Lingered or bare for long enough? */
 void broker_module_tick(struct broker *, int64_t now);
-/* The exchange of the slot, if orders are to be sent there, or NULL. */
+/* The exchange of the slot, if orders are sent there, or NULL. */
 struct broker_exchange *broker_exchange_at(const struct broker_module *,
     unsigned slot);
 /* A linked exchange of that instance, or NULL. */

@@ -99,8 +99,8 @@ notice_offers(struct exchange *x, const struct exchange_buy *b, int new)
 	return outbox_send(&x->out, b->order.broker->handle, &msg);
 }
 
-/* The buys that stand unmet and could use this class, and those of them that
- * hold nothing. An exchange that is closed speaks for nobody. */
+/* Count the buys that stand unmet and could use this class, and those of them
+ * that hold nothing. An exchange that is closed counts none. */
 static void
 notice_count(const struct exchange *x, const struct sell_class *c,
     uint64_t *buyers, uint64_t *empty)
@@ -146,8 +146,8 @@ notice_tell(struct exchange *x, struct exchange_sell *s, uint64_t buyers,
 	return 0;
 }
 
-/* Answer a sell: which buys wait for it, where any do or it was told others
- * last. */
+/* Answer a sell: how many buys wait for it, if any do or it was last told that
+ * some did. */
 static int
 notice_waiting(struct exchange *x, struct exchange_sell *s)
 {
@@ -487,8 +487,8 @@ exchange_on_drain(struct exchange *x, int64_t now, struct exchange_peer *p,
 	return 0;
 }
 
-/* One whose authority died before it could be linked has nobody who would end
- * it, whatever broker came by and left. */
+/* If its authority died before it could link, no process would end it, even
+ * after the last broker has left. */
 static void
 exchange_retire_if_alone(struct exchange *x, int64_t now)
 {
@@ -505,9 +505,8 @@ exchange_retire_if_alone(struct exchange *x, int64_t now)
 	exchange_retire(x, now);
 }
 
-/* Its authority is gone, and nobody trades here. As long as a broker does, it
- * may be all that is left of its module: brokers leave it once there is
- * another. */
+/* Its authority is gone, and it has no broker. As long as it has one, it may be
+ * the last exchange of its module: brokers leave it once there is another. */
 static int
 exchange_is_left(const struct exchange *x)
 {
@@ -570,8 +569,8 @@ exchange_up(void *core, int64_t now, uint32_t handle,
 		    slice_str("out of memory"));
 }
 
-/* End its sells first, or capacity that its buys free would be offered from
- * them. */
+/* Its sells end before its reservations, or capacity that these free would be
+ * offered from them. */
 static void
 exchange_lose_broker(struct exchange *x, struct exchange_peer *p)
 {

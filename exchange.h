@@ -25,9 +25,9 @@
  * a zone, then a seller, drawn in proportion to what is on offer.
  *
  * A reservation ends when a sell names it settled, when it is released, when
- * its buyer's broker is lost, or after EXCHANGE_RESERVE_MS. A seller of which a
- * reservation was released is not offered to that order again before that
- * seller's next sell. So an order that all sellers refuse tries each of them
+ * its buyer's broker is lost, or after EXCHANGE_RESERVE_MS. When an order
+ * releases a reservation, the seller is not offered to that order again before
+ * the seller's next sell. So an order that all sellers refuse tries each seller
  * once between two of its sells, which come every few seconds, and lacks
  * something meanwhile.
  *

@@ -166,10 +166,10 @@ int buy_reclass(struct exchange *, struct exchange_buy *,
 /* Remove an order and free it. A sell's reservations end with it. */
 void order_end(struct exchange *, struct exchange_order *);
 
-/* The quantity is restated, and nobody excludes it any longer. */
+/* The quantity is restated, and no buy excludes it any longer. */
 void sell_state(struct exchange *, struct exchange_sell *, uint32_t quantity);
 
-/* Have the next match_run() offer what it has to all who wait. */
+/* Have the next match_run() offer what it has to all buys that wait. */
 void sell_freshen(struct exchange *, struct exchange_sell *);
 
 /* No sell is fresh any longer. */
@@ -199,7 +199,7 @@ void book_unreserve(struct exchange *, struct exchange_reservation *,
 /* Work out again what a buy lacks, and count it. */
 void buy_account(struct exchange *, struct exchange_buy *);
 
-/* Set its place in line: after those who were born then, or earlier. The buy
+/* Set its place in line: after those that were born then, or earlier. The buy
  * is in no queue. */
 void buy_rank(struct exchange *, struct exchange_buy *, int64_t born);
 

@@ -416,7 +416,7 @@ match_buy(struct exchange *x, int64_t now, struct exchange_buy *b)
 	return r;
 }
 
-/* The oldest of those whom anything in the set of sell classes fits. */
+/* The oldest buy that fits anything in the set of sell classes. */
 static struct exchange_buy *
 match_oldest(const struct exchange *x, const struct class_set *set)
 {

@@ -7,13 +7,12 @@
  *
  * Zones share the quantity of a buy evenly, as far as each can; what cannot be
  * shared goes to zones drawn by what they offer. In a zone the offers of all
- * sellers are laid end to end, evenly spaced points are laid over them from a
- * random start, and each point is so much of the quantity for the seller in
- * whose offer it lies. So each seller gets, on the average, just its
- * proportion, and at any time no more than that rounded up (systematic
- * sampling: W. G. Madow, "On the Theory of Systematic Sampling, II", 1949). A
- * point that lies in a seller that has less than the point is worth leaves the
- * rest to another round.
+ * sellers are laid end to end, and evenly spaced points are laid over them from
+ * a random start. Each point is worth a part of the quantity, which goes to the
+ * seller in whose offer the point lies. So each seller gets, on the average,
+ * just its proportion, and never more than that rounded up (systematic
+ * sampling: W. G. Madow, "On the Theory of Systematic Sampling, II", 1949). If
+ * a seller has less than its point is worth, the rest is left to another round.
  */
 
 #include "exchange_book.h"
@@ -21,7 +20,7 @@
 /*
  * Serve the buys that the fresh sells fit. At the end none is fresh. 0, or -1
  * as outbox_send(); then, and when the reservations are at their maximum, the
- * exchange is stuck, and the next run asks everybody.
+ * exchange is stuck, and the next run asks all buys.
  */
 int match_run(struct exchange *, int64_t now);
 

@@ -11,8 +11,8 @@
  * that said where it is. News of about the same time go in one message, at
  * least GOSSIP_MS after the one before. Nothing is said of a loss: a peer that
  * hears of an authority dials it, and finds out. An authority tells its news to
- * all authorities and brokers. A broker tells them to brokers alone, or all
- * brokers would tell all authorities of each.
+ * all authorities and brokers. A broker tells them to brokers alone; otherwise
+ * all brokers would tell all authorities about each authority.
  */
 
 #include "chain.h"
@@ -35,7 +35,7 @@ struct gossip_peer {
 	char told[ADDRESS_MAX + 1];    /* an authority's own word; or empty */
 	struct chain chain;	       /* authorities or brokers; or none */
 	uint64_t news;	/* an authority: the number of the news that told its
-			   address; 0: nobody knows its address */
+			   address; 0: its address is not known */
 	uint64_t heard; /* the number of the last news that it was told */
 };
 
@@ -70,8 +70,8 @@ void *gossip_find(const struct gossip *, uint32_t handle); /* or NULL */
 /* Walk authorities or brokers, from NULL to NULL. */
 struct gossip_peer *gossip_next(const struct chain *,
     const struct gossip_peer *);
-/* Where others reach an authority; empty when nobody knows. Good as a string
- * as long as the peer says nothing else. */
+/* Where others reach an authority; empty when that is not known. Good as a
+ * string until the peer says something else. */
 struct slice gossip_address(const struct gossip_peer *);
 /* An address that the peer told: where it listens on all of a host, that host
  * is the one that we see the peer at, and the address is made in buf. */
