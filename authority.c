@@ -495,6 +495,16 @@ authority_report_exchanges(const struct authority *a,
 		    id_print(&f->peer->gossip.instance, by));
 }
 
+/* module NAME subscribers N responsible 0|1 */
+static void
+authority_report_module(const struct authority *a,
+    const struct authority_module *m, struct report *r)
+{
+	report_row(r, "module %.*s subscribers %zu responsible %d",
+	    SLICE_ARG(m->name), m->nsubscriptions,
+	    authority_is_responsible(a, &a->gossip.own, m));
+}
+
 static int
 authority_on_inspect(struct authority *a, int64_t now, struct authority_peer *p,
     const struct msg *msg)
@@ -514,10 +524,7 @@ authority_on_inspect(struct authority *a, int64_t now, struct authority_peer *p,
 			authority_report_exchanges(a, m, &r);
 	if (report_wants(what, "modules"))
 		while ((m = authority_module_next(a, m)) != NULL)
-			report_row(&r, "module %.*s subscribers %zu "
-			    "responsible %d", SLICE_ARG(m->name),
-			    m->nsubscriptions, authority_is_responsible(a,
-			    &a->gossip.own, m));
+			authority_report_module(a, m, &r);
 	return report_end(&r);
 }
 
