@@ -45,17 +45,13 @@ PROGS =\
 
 BYTES =		buf.o chachapoly.o fenwick.o map.o noise.o rng.o scratch.o sha256.o\
 		x25519.o
-PROTOCOL =	addr.o attrs.o attrs_build.o epmd.o frame.o gossip.o hostport.o\
-		link.o loglimit.o msg.o msg_table.o outbox.o peers.o preauth.o\
+PROTOCOL =	addr.o attrs.o attrs_build.o epmd.o frame.o gossip.o link.o\
+		loglimit.o msg.o msg_table.o outbox.o peers.o preauth.o\
 		rendezvous.o report.o tlv.o
-AUTHORITY =	authority.o authority_exchange.o authority_module.o\
-		authority_report.o
-BROKER =	broker.o broker_buy.o broker_contact.o broker_exchange.o\
-		broker_fill.o broker_order.o broker_report.o broker_sell.o
-EXCHANGE =	exchange.o exchange_allocation.o exchange_book.o exchange_buy.o\
-		exchange_class.o exchange_exclude.o exchange_match.o\
-		exchange_notice.o exchange_order.o exchange_queue.o\
-		exchange_report.o exchange_reservation.o
+AUTHORITY =	authority.o authority_exchange.o
+BROKER =	broker.o broker_exchange.o broker_fill.o broker_order.o
+EXCHANGE =	exchange.o exchange_book.o exchange_class.o exchange_match.o\
+		exchange_reservation.o
 LISTENER =	listener.o listener_share.o
 CHANNEL =	channel.o channel_inflight.o channel_pool.o channel_run.o
 PLB =		plb.o plb_balance.o plb_buy.o plb_channel.o plb_client.o\
@@ -67,16 +63,15 @@ CORES =		$(BYTES) $(PROTOCOL) $(AUTHORITY) $(BROKER) $(EXCHANGE)\
 		$(LISTENER) $(CHANNEL) $(PLB) $(OTHER)
 
 CORES_H =\
-	bigendian.h buf.h chachapoly.h chain.h fail.h fenwick.h map.h noise.h\
+	array.h bigendian.h buf.h chachapoly.h chain.h fail.h fenwick.h map.h noise.h\
 	rng.h scratch.h sha256.h slice.h x25519.h\
-	addr.h attrs.h core.h epmd.h escape.h frame.h gossip.h hostport.h\
+	addr.h attrs.h core.h epmd.h escape.h frame.h gossip.h\
 	level.h link.h loglimit.h msg.h outbox.h peers.h preauth.h rendezvous.h\
 	report.h tlv.h\
 	authority.h authority_state.h\
 	broker.h broker_state.h\
-	exchange.h exchange_allocation.h exchange_book.h exchange_class.h\
-	exchange_match.h exchange_notice.h exchange_queue.h\
-	exchange_reservation.h exchange_state.h\
+	exchange.h exchange_book.h exchange_class.h exchange_match.h\
+	exchange_reservation.h\
 	listener.h listener_state.h\
 	channel.h channel_inflight.h channel_pool.h channel_state.h\
 	plb.h plb_balance.h plb_request.h plb_state.h plb_upstream.h\

@@ -329,3 +329,89 @@ addr_host(const struct addr *a)
 		return slice_of(NULL, 0);
 	}
 }
+
+/* Hosts and ports as text. */
+
+static void
+hostport_split_bracketed(struct slice a, struct slice *host, struct slice *port)
+{
+	const unsigned char *close = memchr(a.p, ']', a.len);
+	size_t len = close == NULL ? a.len : (size_t)(close - a.p);
+
+	*host = slice_of(a.p + 1, len - 1);
+	if (a.len - len >= 2 && close[1] == ':')
+		*port = slice_of(close + 2, a.len - len - 2);
+}
+
+/* Two colons without brackets: an IPv6 host with no port. */
+void
+hostport_split(struct slice address, struct slice *host, struct slice *port)
+{
+	const unsigned char *colon;
+	size_t n;
+
+	*host = address;
+	*port = slice_of(NULL, 0);
+	if (address.len == 0)
+		return;
+	if (address.p[0] == '[') {
+		hostport_split_bracketed(address, host, port);
+		return;
+	}
+	colon = memchr(address.p, ':', address.len);
+	if (colon == NULL)
+		return;
+	n = (size_t)(colon - address.p);
+	if (memchr(colon + 1, ':', address.len - n - 1) != NULL)
+		return;
+	*host = slice_of(address.p, n);
+	*port = slice_of(colon + 1, address.len - n - 1);
+}
+
+int
+hostport_any(struct slice host)
+{
+	return host.len == 0 || slice_is(host, "0.0.0.0") ||
+	    slice_is(host, "::");
+}
+
+int
+hostport_loopback(struct slice host)
+{
+	return slice_is(host, "::1") || (host.len >= 4 &&
+	    memcmp(host.p, "127.", 4) == 0);
+}
+
+struct slice
+hostport_join(struct slice host, struct slice port, char buf[ADDR_TEXT_MAX])
+{
+	int v6 = host.len > 0 && memchr(host.p, ':', host.len) != NULL;
+	int n = snprintf(buf, ADDR_TEXT_MAX, v6 ? "[%.*s]:%.*s" : "%.*s:%.*s",
+	    SLICE_ARG(host), SLICE_ARG(port));
+
+	if (n < 0 || n >= ADDR_TEXT_MAX)
+		buf[0] = '\0';
+	return slice_str(buf);
+}
+
+struct slice
+hostport_fill(struct slice address, struct slice host,
+    char buf[ADDR_TEXT_MAX])
+{
+	struct slice own, port;
+
+	hostport_split(address, &own, &port);
+	if (!hostport_any(own) || host.len == 0)
+		return address;
+	return hostport_join(host, port, buf);
+}
+
+void
+hostport_copy(char dst[ADDR_TEXT_MAX], struct slice text)
+{
+	size_t len = text.len < ADDR_TEXT_MAX ? text.len : 0;
+
+	if (len > 0)
+		memcpy(dst, text.p, len);
+	dst[len] = '\0';
+}

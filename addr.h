@@ -60,4 +60,32 @@ void addr_set_port(struct addr *, int port);
  * socket. */
 struct slice addr_host(const struct addr *);
 
+/*
+ * The host and the port of an address as text: for cores, which hand addresses
+ * on and never open one. A text that is no address comes out as some host, and
+ * whoever dials it finds out.
+ */
+
+/* Split; what is missing is empty. The host comes without brackets. */
+void hostport_split(struct slice address, struct slice *host,
+    struct slice *port);
+
+/* Is it no particular host: empty, 0.0.0.0 or ::? */
+int hostport_any(struct slice host);
+int hostport_loopback(struct slice host);
+
+/* "HOST:PORT" or "[HOST]:PORT" into buf, ended with a NUL. Empty when it does
+ * not fit. */
+struct slice hostport_join(struct slice host, struct slice port,
+    char buf[ADDR_TEXT_MAX]);
+
+/* The address itself when it names a host (or host is empty too), else with
+ * host in that place, in buf. */
+struct slice hostport_fill(struct slice address, struct slice host,
+    char buf[ADDR_TEXT_MAX]);
+
+/* Copy a host or an address, ended with a NUL; one that does not fit is left
+ * out, so that dst is empty. */
+void hostport_copy(char dst[ADDR_TEXT_MAX], struct slice text);
+
 #endif

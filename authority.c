@@ -2,8 +2,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "addr.h"
 #include "authority_state.h"
 #include "fail.h"
+#include "rendezvous.h"
+#include "report.h"
 
 /* Life. */
 
@@ -16,37 +19,52 @@ authority_new(const struct id *own, uint64_t seed, struct slice address,
 	if (a == NULL)
 		return NULL;
 	outbox_init(&a->out);
-	gossip_init(&a->gossip, own, seed, ROLE_AUTHORITY, TAG_AUTHORITY,
-	    address, &a->out);
+	gossip_init(&a->gossip, own, seed, ROLE_AUTHORITY, address,
+	    sizeof(struct authority_peer), &a->out);
 	a->redundancy = redundancy;
 	chain_init(&a->all);
 	chain_init(&a->turns);
 	map_init(&a->modules, seed + 1);
-	map_init(&a->subs, seed + 2);
-	map_init(&a->runs, seed + 3);
+	map_init(&a->subscriptions, seed + 2);
+	map_init(&a->exchanges, seed + 3);
 	scratch_init(&a->list);
-	a->last_tag = TAG_AUTHORITY;
+	a->last_tag = GOSSIP_TAG;
 	a->due = INT64_MAX;
 	return a;
+}
+
+static void
+authority_module_free(struct authority_module *m)
+{
+	struct authority_foreign *f;
+	struct authority_exchange *x;
+
+	while ((f = m->foreign) != NULL) {
+		m->foreign = f->next;
+		free(f);
+	}
+	while ((x = m->exchanges) != NULL) {
+		m->exchanges = x->next;
+		free(x);
+	}
+	chain_remove(&m->chain);
+	chain_remove(&m->turn);
+	free(m);
 }
 
 void
 authority_free(struct authority *a)
 {
-	struct module *m;
-	struct sub *s;
-	size_t pos;
+	struct authority_module *m;
 
 	if (a == NULL)
 		return;
-	for (pos = 0; (s = map_next(&a->subs, &pos)) != NULL;)
-		free(s);
 	while ((m = authority_module_next(a, NULL)) != NULL)
 		authority_module_free(m);
 	gossip_free(&a->gossip);
 	map_free(&a->modules);
-	map_free(&a->subs);
-	map_free(&a->runs);
+	map_free_values(&a->subscriptions);
+	map_free(&a->exchanges);
 	scratch_free(&a->list);
 	outbox_free(&a->out);
 	free(a);
@@ -61,130 +79,488 @@ authority_out(struct authority *a)
 int
 authority_bootstrap(struct authority *a, struct slice address)
 {
-	return outbox_act(&a->out, ACT_DIAL, TAG_AUTHORITY, DIAL_FOREVER,
-	    address);
+	return outbox_act(&a->out, ACT_DIAL, GOSSIP_TAG, DIAL_FOREVER, address);
+}
+
+/* Modules. */
+
+struct authority_module *
+authority_module_get(struct authority *a, int64_t now, struct slice name)
+{
+	struct authority_module *m = map_get(&a->modules, name);
+
+	if (m != NULL)
+		return m;
+	if (a->modules.n >= AUTHORITY_MODULES_MAX) {
+		errno = ENOBUFS;
+		return NULL;
+	}
+	if ((m = map_alloc(&a->modules, sizeof(*m), &name)) == NULL)
+		return NULL;
+	m->name = name;
+	m->wanted_until = m->start_at = now;
+	chain_init(&m->subscriptions);
+	chain_init(&m->turn);
+	chain_append(&a->all, &m->chain);
+	return m;
+}
+
+struct authority_module *
+authority_module_next(const struct authority *a,
+    const struct authority_module *m)
+{
+	return CHAIN_NEXT(&a->all, m, struct authority_module, chain);
+}
+
+/* What we announce. */
+
+static int
+authority_send_exchanges(struct authority *a, uint32_t to,
+    const struct authority_module *mod)
+{
+	char address[ADDRESS_MAX + 1];
+	const struct authority_exchange *x;
+	struct peer_item item;
+	struct msg m = { .type = MSG_EXCHANGES };
+
+	if (scratch_begin(&a->list, LIST_MAX) == -1)
+		return -1;
+	for (x = mod->exchanges; x != NULL; x = x->next) {
+		if (x->state != EXCHANGE_LINKED)
+			continue;
+		item.instance = x->peer->gossip.instance;
+		item.address = authority_exchange_address(a, x, address);
+		scratch_item(&a->list, &schema_peer_item, &item);
+	}
+	m.u.exchanges.module = mod->name;
+	m.u.exchanges.exchanges = scratch_slice(&a->list);
+	return outbox_send(&a->out, to, &m);
+}
+
+void
+authority_module_announce(struct authority *a, const struct authority_module *m)
+{
+	const struct authority_subscription *s = NULL;
+	const struct gossip_peer *p = NULL;
+
+	while ((s = CHAIN_NEXT(&m->subscriptions, s,
+	    struct authority_subscription, of_module)) != NULL)
+		authority_send_exchanges(a, s->peer, m);
+	while ((p = gossip_next(&a->gossip.authorities, p)) != NULL)
+		authority_send_exchanges(a, p->handle, m);
+}
+
+/* Subscriptions. */
+
+/* The key is made of the peer's handle, and where the module is in memory. */
+static struct slice
+subscription_key(uint64_t key[2], uint32_t peer,
+    const struct authority_module *m)
+{
+	key[0] = peer;
+	key[1] = (uint64_t)(uintptr_t)m;
+	return slice_of(key, 2 * sizeof(key[0]));
+}
+
+static int
+subscription_add(struct authority *a, struct authority_peer *p,
+    struct authority_module *m)
+{
+	uint64_t bytes[2];
+	struct slice key = subscription_key(bytes, p->gossip.handle, m);
+	struct authority_subscription *s;
+
+	if (map_get(&a->subscriptions, key) != NULL)
+		return 0;
+	s = map_alloc(&a->subscriptions, sizeof(*s), &key);
+	if (s == NULL)
+		return -1;
+	s->peer = p->gossip.handle;
+	s->module = m;
+	chain_append(&m->subscriptions, &s->of_module);
+	chain_append(&p->subscriptions, &s->of_broker);
+	m->nsubscriptions++;
+	m->wanted_until = INT64_MAX;
+	return 0;
+}
+
+static void
+subscription_end(struct authority *a, int64_t now,
+    struct authority_subscription *s)
+{
+	struct authority_module *m = s->module;
+	uint64_t key[2];
+
+	chain_remove(&s->of_module);
+	chain_remove(&s->of_broker);
+	map_del(&a->subscriptions, subscription_key(key, s->peer, m));
+	free(s);
+	if (--m->nsubscriptions > 0)
+		return;
+	m->wanted_until = now + AUTHORITY_IDLE_MS;
+	authority_due(a, m->wanted_until);
+}
+
+static int
+authority_on_subscribe(struct authority *a, int64_t now,
+    struct authority_peer *p, const struct msg *msg)
+{
+	struct slice name = msg->u.subscribe.module;
+	struct authority_module *m = authority_module_get(a, now, name);
+
+	if (m == NULL && errno == ENOBUFS) {
+		if (!a->full)
+			outbox_log(&a->out, LOG_ERROR,
+			    "more than %d modules: %.*s gets no exchange here",
+			    AUTHORITY_MODULES_MAX, SLICE_ARG(name));
+		a->full = 1;
+		return 0;
+	}
+	if (m == NULL)
+		return -1;
+	if (subscription_add(a, p, m) == -1 ||
+	    authority_send_exchanges(a, p->gossip.handle, m) == -1)
+		return -1;
+	authority_module_review(a, now, m);
+	return 0;
+}
+
+static int
+authority_on_unsubscribe(struct authority *a, int64_t now,
+    struct authority_peer *p, const struct msg *msg)
+{
+	struct authority_module *m =
+	    map_get(&a->modules, msg->u.unsubscribe.module);
+	struct authority_subscription *s;
+	uint64_t key[2];
+
+	if (m != NULL && (s = map_get(&a->subscriptions,
+	    subscription_key(key, p->gossip.handle, m))) != NULL)
+		subscription_end(a, now, s);
+	return 0;
+}
+
+/* What others announce. */
+
+static void
+foreign_drop(struct authority_module *m, const struct authority_peer *p)
+{
+	struct authority_foreign **link = &m->foreign, *f;
+
+	while ((f = *link) != NULL) {
+		if (f->peer != p) {
+			link = &f->next;
+			continue;
+		}
+		*link = f->next;
+		free(f);
+	}
+}
+
+static int
+foreign_add(struct authority_module *m, const struct authority_peer *p,
+    const struct peer_item *item)
+{
+	char buf[ADDRESS_MAX + 1];
+	struct authority_foreign *f = calloc(1, sizeof(*f));
+
+	if (f == NULL)
+		return -1;
+	f->peer = p;
+	f->instance = item->instance;
+	hostport_copy(f->address,
+	    gossip_resolve(&p->gossip, item->address, buf));
+	f->next = m->foreign;
+	m->foreign = f;
+	return 0;
+}
+
+static int
+authority_on_exchanges(struct authority *a, int64_t now,
+    struct authority_peer *p, const struct msg *msg)
+{
+	struct authority_module *m =
+	    authority_module_get(a, now, msg->u.exchanges.module);
+	struct slice list = msg->u.exchanges.exchanges;
+	struct peer_item item;
+	int n = 0, r = 0;
+
+	if (m == NULL)
+		return errno == ENOBUFS ? 0 : -1;
+	foreign_drop(m, p);
+	while (r == 0 && n++ < AUTHORITY_FOREIGN_MAX &&
+	    item_next(&schema_peer_item, &list, &item) == 1)
+		r = foreign_add(m, p, &item);
+	authority_module_review(a, now, m);
+	return r;
+}
+
+static int
+foreign_any(const struct authority_module *m, const struct gossip_peer *p)
+{
+	const struct authority_foreign *f;
+
+	for (f = m->foreign; f != NULL; f = f->next)
+		if (&f->peer->gossip == p)
+			return 1;
+	return 0;
+}
+
+/* Which authorities run an exchange. */
+
+/* Is it among the first for the module, of us and the authorities that we are
+ * linked to? */
+static int
+authority_is_responsible(const struct authority *a, const struct id *id,
+    const struct authority_module *m)
+{
+	struct slice name = m->name;
+	const struct gossip_peer *p = NULL;
+	unsigned before = (unsigned)rendezvous_before(&a->gossip.own, id, name);
+
+	while (before < a->redundancy &&
+	    (p = gossip_next(&a->gossip.authorities, p)) != NULL)
+		before += (unsigned)rendezvous_before(&p->instance, id, name);
+	return before < a->redundancy;
+}
+
+int
+authority_module_succeeded(const struct authority *a,
+    const struct authority_module *m)
+{
+	const struct gossip_peer *p = NULL;
+
+	while ((p = gossip_next(&a->gossip.authorities, p)) != NULL)
+		if (authority_is_responsible(a, &p->instance, m) &&
+		    !foreign_any(m, p))
+			return 0;
+	return 1;
+}
+
+void
+authority_module_review(struct authority *a, int64_t now,
+    struct authority_module *m)
+{
+	int wanted = now < m->wanted_until;
+
+	if (a->stopping)
+		return;
+	if (wanted && m->wanted_until != INT64_MAX)
+		authority_due(a, m->wanted_until);
+	authority_exchange_review(a, now, m, wanted,
+	    authority_is_responsible(a, &a->gossip.own, m));
+	if (wanted || m->exchanges != NULL || m->foreign != NULL)
+		return;
+	map_del(&a->modules, m->name);
+	authority_module_free(m);
+}
+
+static void
+authority_review_all(struct authority *a, int64_t now)
+{
+	struct authority_module *m, *next;
+
+	for (m = authority_module_next(a, NULL); m != NULL; m = next) {
+		next = authority_module_next(a, m);
+		authority_module_review(a, now, m);
+	}
 }
 
 /* Peers. */
 
 static void
-up(void *core, int64_t now, uint32_t handle, const struct peer_info *info)
+authority_peer_up(void *core, int64_t now, uint32_t handle,
+    const struct peer_info *info)
 {
 	struct authority *a = core;
-	struct peer *p = gossip_up(&a->gossip, now, handle, info);
+	struct authority_peer *p = gossip_up(&a->gossip, now, handle, info);
+	const struct authority_module *m = NULL;
 
 	if (p == NULL) {
 		outbox_act(&a->out, ACT_CLOSE, handle, 0,
 		    slice_str("out of memory"));
 		return;
 	}
-	if (p->role == ROLE_AUTHORITY) {
-		outbox_log(&a->out, LOG_INFO, "linked to authority %s",
-		    p->address);
-		authority_announce_all(a, p);
-		authority_review_all(a, now);
-	} else if (p->role == ROLE_EXCHANGE)
+	chain_init(&p->subscriptions);
+	if (info->role == ROLE_EXCHANGE)
 		authority_exchange_up(a, now, p, info->tag);
+	if (info->role != ROLE_AUTHORITY)
+		return;
+	outbox_log(&a->out, LOG_INFO, "linked to authority %s",
+	    p->gossip.address);
+	while ((m = authority_module_next(a, m)) != NULL)
+		if (m->exchanges != NULL)
+			authority_send_exchanges(a, handle, m);
+	authority_review_all(a, now);
 }
 
 /*
- * What follows from it is worked out when the turn is over: where one link
- * takes another's place, the loss of the old comes just before the new. One
- * that dialled us may not be able to again, so from now on we do.
+ * What follows from it is worked out at the end of the turn: where one link
+ * takes another's place, the loss of the old comes just before the new. An
+ * authority that dialled us may be unable to do so again, so we dial it.
  */
 static void
-authority_lost(struct authority *a, int64_t now, struct peer *p)
+authority_lost(struct authority *a, int64_t now, struct authority_peer *p)
 {
-	struct slice address = gossip_address(p);
+	struct slice address = gossip_address(&p->gossip);
+	struct authority_module *m = NULL;
 
-	chain_remove(&p->chain);
 	if (!a->stopping)
 		outbox_log(&a->out, LOG_INFO, "lost authority %s",
-		    address.len > 0 ? (const char *)address.p : p->address);
-	if (!p->dialled && address.len > 0)
-		outbox_act(&a->out, ACT_DIAL, TAG_AUTHORITY, DIAL_HOUR,
-		    address);
-	authority_foreign_lost(a, p);
+		    address.len > 0 ? (const char *)address.p :
+		    p->gossip.address);
+	if (!p->gossip.dialled && address.len > 0)
+		outbox_act(&a->out, ACT_DIAL, GOSSIP_TAG, DIAL_HOUR, address);
+	while ((m = authority_module_next(a, m)) != NULL)
+		foreign_drop(m, p);
 	authority_due(a, now);
 }
 
 static void
-down(void *core, int64_t now, uint32_t handle)
+authority_peer_down(void *core, int64_t now, uint32_t handle)
 {
 	struct authority *a = core;
-	struct peer *p = gossip_peer(&a->gossip, handle);
+	struct authority_peer *p = gossip_find(&a->gossip, handle);
+	struct authority_subscription *s;
 
 	if (p == NULL)
 		return;
-	if (p->role == ROLE_AUTHORITY)
-		authority_lost(a, now, p);
-	else if (p->role == ROLE_BROKER)
-		authority_broker_lost(a, now, p);
-	else if (p->role == ROLE_EXCHANGE)
+	while ((s = CHAIN_NEXT(&p->subscriptions, NULL,
+	    struct authority_subscription, of_broker)) != NULL)
+		subscription_end(a, now, s);
+	if (p->exchange != NULL)
 		authority_exchange_down(a, now, p);
-	gossip_down(&a->gossip, p);
+	if (p->gossip.role == ROLE_AUTHORITY)
+		authority_lost(a, now, p);
+	gossip_down(&a->gossip, &p->gossip);
+}
+
+/* Inspect. */
+
+/* authority ADDRESS instance ID: first ourselves. */
+static void
+authority_report_authorities(const struct authority *a, struct report *r)
+{
+	const struct gossip_peer *p = NULL;
+	char id[ID_TEXT];
+
+	report_row(r, "authority %s instance %s self 1",
+	    a->gossip.address[0] == '\0' ? "-" : a->gossip.address,
+	    id_print(&a->gossip.own, id));
+	while ((p = gossip_next(&a->gossip.authorities, p)) != NULL)
+		report_row(r, "authority %s instance %s self 0",
+		    gossip_address(p).len == 0 ? p->address :
+		    (const char *)gossip_address(p).p,
+		    id_print(&p->instance, id));
+}
+
+/* broker ADDRESS instance ID */
+static void
+authority_report_brokers(const struct authority *a, struct report *r)
+{
+	const struct gossip_peer *p = NULL;
+	char id[ID_TEXT];
+
+	while ((p = gossip_next(&a->gossip.brokers, p)) != NULL)
+		report_row(r, "broker %s instance %s", p->address,
+		    id_print(&p->instance, id));
+}
+
+/* exchange ADDRESS module NAME instance ID authority ID
+ * state starting|dialling|linked|retiring|announced
+ * An address or instance that is not known yet is "-". */
+static void
+authority_report_exchanges(const struct authority *a,
+    const struct authority_module *m, struct report *r)
+{
+	static const char *const states[] = { "starting", "dialling",
+		"linked", "retiring" };
+	char id[ID_TEXT], by[ID_TEXT], address[ADDRESS_MAX + 1];
+	struct slice name = m->name;
+	const struct authority_foreign *f;
+	const struct authority_exchange *x;
+
+	for (x = m->exchanges; x != NULL; x = x->next)
+		report_row(r, "exchange %.*s module %.*s instance %s "
+		    "authority %s state %s",
+		    SLICE_ARG(x->address[0] == '\0' ? slice_str("-") :
+		    authority_exchange_address(a, x, address)),
+		    SLICE_ARG(name), x->peer == NULL ? "-" :
+		    id_print(&x->peer->gossip.instance, id),
+		    id_print(&a->gossip.own, by), states[x->state]);
+	for (f = m->foreign; f != NULL; f = f->next)
+		report_row(r, "exchange %s module %.*s instance %s "
+		    "authority %s state announced", f->address,
+		    SLICE_ARG(name), id_print(&f->instance, id),
+		    id_print(&f->peer->gossip.instance, by));
+}
+
+/* module NAME subscribers N responsible 0|1 */
+static void
+authority_report_module(const struct authority *a,
+    const struct authority_module *m, struct report *r)
+{
+	report_row(r, "module %.*s subscribers %zu responsible %d",
+	    SLICE_ARG(m->name), m->nsubscriptions,
+	    authority_is_responsible(a, &a->gossip.own, m));
+}
+
+static int
+authority_on_inspect(struct authority *a, int64_t now, struct authority_peer *p,
+    const struct msg *msg)
+{
+	struct slice what = msg->u.inspect.what;
+	const struct authority_module *m = NULL;
+	struct report r;
+
+	(void)now;
+	report_begin(&r, &a->out, p->gossip.handle);
+	if (report_wants(what, "authorities"))
+		authority_report_authorities(a, &r);
+	if (report_wants(what, "peers"))
+		authority_report_brokers(a, &r);
+	if (report_wants(what, "exchanges"))
+		while ((m = authority_module_next(a, m)) != NULL)
+			authority_report_exchanges(a, m, &r);
+	if (report_wants(what, "modules"))
+		while ((m = authority_module_next(a, m)) != NULL)
+			authority_report_module(a, m, &r);
+	return report_end(&r);
 }
 
 /* Messages. */
 
 static int
-on_peers(struct authority *a, int64_t now, struct peer *p, const struct msg *m)
-{
-	return gossip_hear(&a->gossip, now, p, &m->u.peers);
-}
-
-static int
-on_subscribe(struct authority *a, int64_t now, struct peer *p,
+authority_on_peers(struct authority *a, int64_t now, struct authority_peer *p,
     const struct msg *m)
 {
-	return authority_subscribe(a, now, p, m->u.subscribe.module);
+	return gossip_hear(&a->gossip, now, &p->gossip, &m->u.peers);
 }
 
-static int
-on_unsubscribe(struct authority *a, int64_t now, struct peer *p,
-    const struct msg *m)
-{
-	return authority_unsubscribe(a, now, p, m->u.subscribe.module);
-}
+typedef int authority_handler(struct authority *, int64_t now,
+    struct authority_peer *, const struct msg *);
 
-static int
-on_exchanges(struct authority *a, int64_t now, struct peer *p,
-    const struct msg *m)
-{
-	return authority_exchanges(a, now, p, &m->u.exchanges);
-}
-
-static int
-on_inspect(struct authority *a, int64_t now, struct peer *p,
-    const struct msg *m)
-{
-	(void)now;
-	return authority_inspect(a, p, &m->u.inspect);
-}
-
-typedef int message_fn(struct authority *, int64_t now, struct peer *,
-    const struct msg *);
-
-static message_fn *const handlers[] = {
-	[MSG_PEERS] = on_peers,
-	[MSG_SUBSCRIBE] = on_subscribe,
-	[MSG_UNSUBSCRIBE] = on_unsubscribe,
-	[MSG_EXCHANGES] = on_exchanges,
-	[MSG_INSPECT] = on_inspect,
+static authority_handler *const authority_handlers[] = {
+	[MSG_PEERS] = authority_on_peers,
+	[MSG_SUBSCRIBE] = authority_on_subscribe,
+	[MSG_UNSUBSCRIBE] = authority_on_unsubscribe,
+	[MSG_EXCHANGES] = authority_on_exchanges,
+	[MSG_INSPECT] = authority_on_inspect,
 };
 
 static int
-message(void *core, int64_t now, uint32_t handle, const struct msg *m)
+authority_message(void *core, int64_t now, uint32_t handle, const struct msg *m)
 {
 	struct authority *a = core;
-	struct peer *p = gossip_peer(&a->gossip, handle);
+	struct authority_peer *p = gossip_find(&a->gossip, handle);
 
 	if (p == NULL)
 		return 0;
-	if (m->type >= sizeof(handlers) / sizeof(handlers[0]) ||
-	    handlers[m->type] == NULL)
+	if (m->type >= sizeof(authority_handlers) /
+	    sizeof(authority_handlers[0]) ||
+	    authority_handlers[m->type] == NULL)
 		return fail(EPROTO);
-	return handlers[m->type](a, now, p, m);
+	return authority_handlers[m->type](a, now, p, m);
 }
 
 /* The clock. */
@@ -197,7 +573,7 @@ authority_due(struct authority *a, int64_t at)
 }
 
 static void
-tick(void *core, int64_t now)
+authority_tick(void *core, int64_t now)
 {
 	struct authority *a = core;
 
@@ -206,20 +582,26 @@ tick(void *core, int64_t now)
 		a->due = INT64_MAX;
 		authority_review_all(a, now);
 	}
-	authority_take_turns(a, now);
+	authority_exchange_take_turns(a, now);
 }
 
 static int64_t
-deadline(const void *core)
+authority_deadline(const void *core)
 {
 	const struct authority *a = core;
 	int64_t tell = gossip_deadline(&a->gossip);
 
-	if (authority_may_start(a))
+	if (authority_exchange_may_start(a))
 		return 0;
 	return tell < a->due ? tell : a->due;
 }
 
 const struct core_ops authority_ops = {
-	ROLE_AUTHORITY, up, down, message, NULL, tick, deadline
+	ROLE_AUTHORITY,
+	authority_peer_up,
+	authority_peer_down,
+	authority_message,
+	NULL,
+	authority_tick,
+	authority_deadline
 };

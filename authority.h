@@ -4,12 +4,11 @@
 /*
  * The authority core: keeps the list of all exchanges, linked to every other
  * authority; decides which exchanges it runs, has them started, announces them
- * to brokers and authorities, and retires those it is no longer to run.
+ * to brokers and authorities, and retires those that it no longer has to run.
  *
  * Who runs a module's exchange: the first R by rendezvous hash of (authority
- * instance, module) among the live authorities, itself included (Thaler and
- * Ravishankar, "Using Name-Based Mappings to Increase Hit Rates", 1998). The
- * live are those that it is linked to.
+ * instance, module) among the live authorities, itself included (rendezvous.h).
+ * The live are those that it is linked to.
  *
  * An exchange is a process with an address, started by us or announced by -x;
  * either way we keep a link to it: its hello says its instance, its loss is its
@@ -20,7 +19,7 @@
 
 #define AUTHORITY_REDUNDANCY 2
 #define AUTHORITY_MODULES_MAX 10000
-#define AUTHORITY_IDLE_MS    60000 /* no subscriber for so long: retired */
+#define AUTHORITY_IDLE_MS    60000 /* without a subscriber, until it retires */
 #define AUTHORITY_START_MS   5000  /* for a started exchange to be linked */
 #define AUTHORITY_STARTING   32	   /* of those at a time; others wait for it */
 
@@ -36,7 +35,8 @@ enum authority_act {
 	AUTHORITY_KILL
 };
 
-/* address: where others reach us ("IP:PORT"), as told in peers. */
+/* address: where others reach us ("IP:PORT"), as told in peers. NULL with
+ * ENOMEM. */
 struct authority *authority_new(const struct id *own, uint64_t seed,
     struct slice address, unsigned redundancy);
 void authority_free(struct authority *);
@@ -57,7 +57,8 @@ int authority_started(struct authority *, int64_t now, uint32_t tag,
     struct slice address);
 void authority_ended(struct authority *, int64_t now, uint32_t tag);
 
-/* SIGTERM: announces nothing any more, retires all that it runs, and stops. */
+/* SIGTERM: it announces nothing from now on, retires all that it runs, and
+ * stops. */
 void authority_stop(struct authority *, int64_t now);
 
 #endif

@@ -2,124 +2,101 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "addr.h"
 #include "authority_state.h"
+#include "exchange.h"
 #include "fail.h"
-#include "hostport.h"
 
-static struct run *
-run_of(const struct authority *a, uint32_t tag)
+static struct authority_exchange *
+authority_exchange_find(const struct authority *a, uint32_t tag)
 {
-	return map_get(&a->runs, slice_of(&tag, sizeof(tag)));
+	return map_get(&a->exchanges, slice_of(&tag, sizeof(tag)));
 }
 
-/* It takes its time, and much of the processor: not too many at once, or none
- * would be linked before it is taken for dead. */
+/* A start takes time, and much of the processor: if too many started at once,
+ * none would be linked before it is taken for dead. */
 static int
-is_starting(const struct run *r)
+authority_exchange_is_starting(const struct authority_exchange *x)
 {
-	return !r->external &&
-	    (r->state == RUN_STARTING || r->state == RUN_DIALLING);
+	return !x->external && (x->state == EXCHANGE_STARTING ||
+	    x->state == EXCHANGE_DIALLING);
 }
 
-static void
-enter(struct authority *a, struct run *r, enum run_state state)
+static struct authority_exchange *
+authority_exchange_new(struct authority *a, int64_t now,
+    struct authority_module *m, int external)
 {
-	a->starting -= (size_t)is_starting(r);
-	r->state = state;
-	a->starting += (size_t)is_starting(r);
-}
+	uint32_t tag = a->last_tag + 1;
+	struct slice key = slice_of(&tag, sizeof(tag));
+	struct authority_exchange *x =
+	    map_alloc(&a->exchanges, sizeof(*x), &key);
 
-static struct run *
-run_new(struct authority *a, int64_t now, struct module *m, int external)
-{
-	struct run *r = calloc(1, sizeof(*r));
-
-	if (r == NULL)
+	if (x == NULL)
 		return NULL;
-	r->tag = ++a->last_tag;
-	r->module = m;
-	r->external = external;
-	r->state = RUN_STARTING;
-	r->since = now;
-	r->surplus_at = -1;
-	if (map_put(&a->runs, slice_of(&r->tag, sizeof(r->tag)), r) == -1) {
-		free(r);
-		return NULL;
-	}
-	r->next = m->runs;
-	m->runs = r;
-	a->starting += (size_t)is_starting(r);
-	return r;
+	x->tag = a->last_tag = tag;
+	x->module = m;
+	x->external = external;
+	x->since = now;
+	x->surplus_at = -1;
+	x->next = m->exchanges;
+	m->exchanges = x;
+	a->starting += (size_t)authority_exchange_is_starting(x);
+	return x;
 }
 
 static int
-dial(struct authority *a, struct run *r, enum dial how)
+authority_exchange_dial(struct authority *a, struct authority_exchange *x,
+    enum dial how)
 {
-	enter(a, r, RUN_DIALLING);
-	r->dialled = 1;
-	return outbox_act(&a->out, ACT_DIAL, r->tag, how,
-	    slice_str(r->address));
+	x->state = EXCHANGE_DIALLING; /* which counts as starting, too */
+	x->dialled = 1;
+	return outbox_act(&a->out, ACT_DIAL, x->tag, how,
+	    slice_str(x->address));
 }
 
 /* Stop redialling: the port may soon belong to another process. */
 static void
-undial(struct authority *a, struct run *r)
+authority_exchange_undial(struct authority *a, struct authority_exchange *x)
 {
-	if (r->dialled)
-		outbox_act(&a->out, ACT_UNDIAL, 0, 0, slice_str(r->address));
-	r->dialled = 0;
+	if (x->dialled)
+		outbox_act(&a->out, ACT_UNDIAL, 0, 0, slice_str(x->address));
+	x->dialled = 0;
 }
 
 static void
-run_free(struct authority *a, struct run *r)
+authority_exchange_free(struct authority *a, struct authority_exchange *x)
 {
-	struct run **link = &r->module->runs;
+	struct authority_exchange **link = &x->module->exchanges;
 
-	undial(a, r);
-	if (r->peer != NULL)
-		r->peer->run = NULL;
-	while (*link != r)
+	authority_exchange_undial(a, x);
+	if (x->peer != NULL)
+		x->peer->exchange = NULL;
+	while (*link != x)
 		link = &(*link)->next;
-	*link = r->next;
-	map_del(&a->runs, slice_of(&r->tag, sizeof(r->tag)));
-	a->starting -= (size_t)is_starting(r);
-	free(r);
+	*link = x->next;
+	map_del(&a->exchanges, slice_of(&x->tag, sizeof(x->tag)));
+	a->starting -= (size_t)authority_exchange_is_starting(x);
+	free(x);
 }
 
 static void
-run_kill(struct authority *a, const struct run *r)
+authority_exchange_kill(struct authority *a, const struct authority_exchange *x)
 {
-	if (!r->external)
-		outbox_act(&a->out, AUTHORITY_KILL, r->tag, 0, slice_str(""));
+	outbox_act(&a->out, AUTHORITY_KILL, x->tag, 0, slice_str(""));
 }
 
-/* Addresses: one to dial, which is on this host, and one to announce. */
-
-static void
-dial_address(struct run *r, struct slice address)
-{
-	char buf[ADDRESS_MAX + 1];
-	struct slice host, port;
-
-	hostport_split(address, &host, &port);
-	address = hostport_fill(address, slice_str(
-	    slice_is(host, "::") ? "::1" : "127.0.0.1"), buf);
-	memcpy(r->address, address.p, address.len);
-	r->address[address.len] = '\0';
-}
-
-/* An exchange is where its authority is: at the host that others know it by.
- * With no such host it is announced as listening everywhere, and whoever hears
- * that takes the address that it sees the authority at. */
+/* An exchange is on its authority's host, at the address that others know that
+ * by. Without such an address it is announced as listening everywhere, and a
+ * peer that hears this takes the address at which it sees the authority. */
 struct slice
-authority_run_address(const struct authority *a, const struct run *r,
-    char buf[ADDRESS_MAX + 1])
+authority_exchange_address(const struct authority *a,
+    const struct authority_exchange *x, char buf[ADDRESS_MAX + 1])
 {
 	struct slice host, port, own_port;
 
-	if (r->external)
-		return slice_str(r->address);
-	hostport_split(slice_str(r->address), &host, &port);
+	if (x->external)
+		return slice_str(x->address);
+	hostport_split(slice_str(x->address), &host, &port);
 	hostport_split(slice_str(a->gossip.address), &host, &own_port);
 	return hostport_join(host.len == 0 ? slice_str("0.0.0.0") : host,
 	    port, buf);
@@ -128,14 +105,15 @@ authority_run_address(const struct authority *a, const struct run *r,
 /* Starting. */
 
 static void
-start(struct authority *a, int64_t now, struct module *m)
+authority_exchange_start(struct authority *a, int64_t now,
+    struct authority_module *m)
 {
-	struct run *r = run_new(a, now, m, 0);
+	struct authority_exchange *x = authority_exchange_new(a, now, m, 0);
 
-	if (r == NULL || outbox_act(&a->out, AUTHORITY_START, r->tag, 0,
-	    authority_module_name(m)) == -1) {
-		if (r != NULL)
-			run_free(a, r);
+	if (x == NULL || outbox_act(&a->out, AUTHORITY_START, x->tag, 0,
+	    m->name) == -1) {
+		if (x != NULL)
+			authority_exchange_free(a, x);
 		m->start_at = now + AUTHORITY_BACKOFF_MAX_MS;
 		authority_due(a, m->start_at);
 		return;
@@ -143,47 +121,53 @@ start(struct authority *a, int64_t now, struct module *m)
 	authority_due(a, now + AUTHORITY_START_MS);
 }
 
+/* It is on this host: one that listens everywhere is dialled on loopback. */
 int
 authority_started(struct authority *a, int64_t now, uint32_t tag,
     struct slice address)
 {
-	struct run *r = run_of(a, tag);
+	struct authority_exchange *x = authority_exchange_find(a, tag);
+	struct slice host, port;
+	char buf[ADDRESS_MAX + 1];
 
-	if (r == NULL || r->state != RUN_STARTING || address.len > ADDRESS_MAX)
+	if (x == NULL || x->state != EXCHANGE_STARTING ||
+	    address.len > ADDRESS_MAX)
 		return 0;
-	dial_address(r, address);
+	hostport_split(address, &host, &port);
+	hostport_copy(x->address, hostport_fill(address, slice_str(
+	    slice_is(host, "::") ? "::1" : "127.0.0.1"), buf));
 	authority_due(a, now + AUTHORITY_START_MS);
-	return dial(a, r, DIAL_HOUR);
+	return authority_exchange_dial(a, x, DIAL_HOUR);
 }
 
 int
 authority_announce(struct authority *a, int64_t now, struct slice module,
     struct slice address)
 {
-	struct module *m = authority_module_get(a, now, module);
-	struct run *r = m == NULL ? NULL : run_new(a, now, m, 1);
+	struct authority_module *m;
+	struct authority_exchange *x;
 
-	if (r == NULL)
-		return -1;
-	if (address.len > ADDRESS_MAX) {
-		run_free(a, r);
+	if (address.len > ADDRESS_MAX)
 		return fail(ERANGE);
-	}
-	memcpy(r->address, address.p, address.len);
-	return dial(a, r, DIAL_FOREVER);
+	if ((m = authority_module_get(a, now, module)) == NULL ||
+	    (x = authority_exchange_new(a, now, m, 1)) == NULL)
+		return -1;
+	hostport_copy(x->address, address);
+	return authority_exchange_dial(a, x, DIAL_FOREVER);
 }
 
 /* Ending. */
 
 /* Not again at once: each end soon after the start doubles the wait. */
 static void
-back_off(struct authority *a, int64_t now, const struct run *r)
+authority_exchange_back_off(struct authority *a, int64_t now,
+    const struct authority_exchange *x)
 {
-	struct module *m = r->module;
+	struct authority_module *m = x->module;
 
-	if (r->state == RUN_RETIRING)
+	if (x->state == EXCHANGE_RETIRING)
 		return;
-	if (r->state == RUN_UP && now - r->since >= AUTHORITY_GOOD_MS)
+	if (x->state == EXCHANGE_LINKED && now - x->since >= AUTHORITY_GOOD_MS)
 		m->backoff_ms = 0;
 	m->backoff_ms = m->backoff_ms == 0 ? AUTHORITY_BACKOFF_MIN_MS :
 	    2 * m->backoff_ms;
@@ -192,65 +176,67 @@ back_off(struct authority *a, int64_t now, const struct run *r)
 	m->start_at = now + m->backoff_ms;
 	authority_due(a, m->start_at);
 	outbox_log(&a->out, LOG_INFO, "the exchange for %.*s ended",
-	    SLICE_ARG(authority_module_name(m)));
+	    SLICE_ARG(m->name));
 }
 
 static void
-run_lost(struct authority *a, int64_t now, struct run *r)
+authority_exchange_lost(struct authority *a, int64_t now,
+    struct authority_exchange *x)
 {
-	struct module *m = r->module;
-	int announced = r->state == RUN_UP;
+	struct authority_module *m = x->module;
+	int announced = x->state == EXCHANGE_LINKED;
 
-	back_off(a, now, r);
-	run_free(a, r);
+	authority_exchange_back_off(a, now, x);
+	authority_exchange_free(a, x);
 	if (announced)
-		authority_tell(a, m);
-	authority_review(a, now, m);
+		authority_module_announce(a, m);
+	authority_module_review(a, now, m);
 }
 
 void
 authority_ended(struct authority *a, int64_t now, uint32_t tag)
 {
-	struct run *r = run_of(a, tag);
+	struct authority_exchange *x = authority_exchange_find(a, tag);
 
-	if (r == NULL || r->external)
+	if (x == NULL || x->external)
 		return;
-	if (r->peer != NULL)
-		outbox_act(&a->out, ACT_CLOSE, r->peer->handle, 0,
+	if (x->peer != NULL)
+		outbox_act(&a->out, ACT_CLOSE, x->peer->gossip.handle, 0,
 		    slice_str(""));
-	run_lost(a, now, r);
+	authority_exchange_lost(a, now, x);
 }
 
 static void
-retire(struct authority *a, int64_t now, struct run *r)
+authority_exchange_retire(struct authority *a, int64_t now,
+    struct authority_exchange *x)
 {
-	if (r->state != RUN_UP) {
-		run_kill(a, r);
-		run_free(a, r);
+	if (x->state != EXCHANGE_LINKED) {
+		authority_exchange_kill(a, x);
+		authority_exchange_free(a, x);
 		return;
 	}
-	enter(a, r, RUN_RETIRING);
-	r->since = now;
-	authority_tell(a, r->module);
-	outbox_send_drain(&a->out, r->peer->handle);
-	undial(a, r);
+	x->state = EXCHANGE_RETIRING;
+	x->since = now;
+	authority_module_announce(a, x->module);
+	outbox_send_drain(&a->out, x->peer->gossip.handle);
+	authority_exchange_undial(a, x);
 	outbox_log(&a->out, LOG_INFO, "retiring the exchange for %.*s",
-	    SLICE_ARG(authority_module_name(r->module)));
+	    SLICE_ARG(x->module->name));
 	authority_due(a, now + EXCHANGE_RETIRE_MS + AUTHORITY_GRACE_MS);
 }
 
 void
 authority_stop(struct authority *a, int64_t now)
 {
-	struct module *m = NULL;
-	struct run *r, *next;
+	struct authority_module *m = NULL;
+	struct authority_exchange *x, *next;
 
 	a->stopping = 1;
 	while ((m = authority_module_next(a, m)) != NULL)
-		for (r = m->runs; r != NULL; r = next) {
-			next = r->next;
-			if (!r->external && r->state != RUN_RETIRING)
-				retire(a, now, r);
+		for (x = m->exchanges; x != NULL; x = next) {
+			next = x->next;
+			if (!x->external && x->state != EXCHANGE_RETIRING)
+				authority_exchange_retire(a, now, x);
 		}
 	outbox_act(&a->out, ACT_STOP, 0, 0, slice_str(""));
 }
@@ -258,111 +244,113 @@ authority_stop(struct authority *a, int64_t now)
 /* Links. */
 
 void
-authority_exchange_up(struct authority *a, int64_t now, struct peer *p,
-    uint32_t tag)
+authority_exchange_up(struct authority *a, int64_t now,
+    struct authority_peer *p, uint32_t tag)
 {
-	struct run *r = run_of(a, tag);
+	struct authority_exchange *x = authority_exchange_find(a, tag);
 
-	if (r == NULL || r->state != RUN_DIALLING) {
-		outbox_act(&a->out, ACT_CLOSE, p->handle, 0,
+	if (x == NULL || x->state != EXCHANGE_DIALLING) {
+		outbox_act(&a->out, ACT_CLOSE, p->gossip.handle, 0,
 		    slice_str("it is not an exchange of ours"));
 		return;
 	}
-	r->peer = p;
-	p->run = r;
-	enter(a, r, RUN_UP);
-	r->since = now;
+	x->peer = p;
+	p->exchange = x;
+	a->starting -= (size_t)authority_exchange_is_starting(x);
+	x->state = EXCHANGE_LINKED;
+	x->since = now;
 	outbox_log(&a->out, LOG_INFO, "exchange for %.*s at %s",
-	    SLICE_ARG(authority_module_name(r->module)), r->address);
-	authority_tell(a, r->module);
-	authority_review(a, now, r->module);
+	    SLICE_ARG(x->module->name), x->address);
+	authority_module_announce(a, x->module);
+	authority_module_review(a, now, x->module);
 }
 
 void
-authority_exchange_down(struct authority *a, int64_t now, struct peer *p)
+authority_exchange_down(struct authority *a, int64_t now,
+    struct authority_peer *p)
 {
-	struct run *r = p->run;
+	struct authority_exchange *x = p->exchange;
 
-	if (r == NULL)
-		return;
-	p->run = NULL;
-	r->peer = NULL;
-	if (!r->external) {
-		run_kill(a, r);
-		run_lost(a, now, r);
+	p->exchange = NULL;
+	x->peer = NULL;
+	if (!x->external) {
+		authority_exchange_kill(a, x);
+		authority_exchange_lost(a, now, x);
 		return;
 	}
-	enter(a, r, RUN_DIALLING);
-	r->since = now;
-	authority_tell(a, r->module);
-	authority_review(a, now, r->module);
+	x->state = EXCHANGE_DIALLING;
+	authority_module_announce(a, x->module);
+	authority_module_review(a, now, x->module);
 }
 
 /* What is needed, and what is there. */
 
-/* Its successor is up, or it has been waited for long enough. */
+/* Its successor is linked, or it has been waited for long enough. */
 static int
-may_retire(struct authority *a, int64_t now, struct run *r)
+authority_exchange_may_retire(struct authority *a, int64_t now,
+    struct authority_exchange *x)
 {
-	if (r->surplus_at == -1)
-		r->surplus_at = now;
-	if (r->state != RUN_UP || authority_succeeded(a, r->module) ||
-	    now >= r->surplus_at + AUTHORITY_SUCCESSOR_MS)
+	if (x->surplus_at == -1)
+		x->surplus_at = now;
+	if (x->state != EXCHANGE_LINKED ||
+	    authority_module_succeeded(a, x->module) ||
+	    now >= x->surplus_at + AUTHORITY_SUCCESSOR_MS)
 		return 1;
-	authority_due(a, r->surplus_at + AUTHORITY_SUCCESSOR_MS);
+	authority_due(a, x->surplus_at + AUTHORITY_SUCCESSOR_MS);
 	return 0;
 }
 
-/* One that did not start or end in time: 1 when it is gone. */
+/* Has it not started or ended in time? Then it is gone, and so is x. */
 static int
-overdue(struct authority *a, int64_t now, struct run *r)
+authority_exchange_is_overdue(struct authority *a, int64_t now,
+    struct authority_exchange *x)
 {
-	int64_t limit = r->state == RUN_RETIRING ?
+	int64_t limit = x->state == EXCHANGE_RETIRING ?
 	    EXCHANGE_RETIRE_MS + AUTHORITY_GRACE_MS : AUTHORITY_START_MS;
 
-	if (r->external || r->state == RUN_UP)
+	if (x->state == EXCHANGE_LINKED)
 		return 0;
-	if (now < r->since + limit) {
-		authority_due(a, r->since + limit);
+	if (now < x->since + limit) {
+		authority_due(a, x->since + limit);
 		return 0;
 	}
 	outbox_log(&a->out, LOG_ERROR, "the exchange for %.*s does not %s",
-	    SLICE_ARG(authority_module_name(r->module)),
-	    r->state == RUN_RETIRING ? "end" : "answer");
-	run_kill(a, r);
-	back_off(a, now, r);
-	run_free(a, r);
+	    SLICE_ARG(x->module->name),
+	    x->state == EXCHANGE_RETIRING ? "end" : "answer");
+	authority_exchange_kill(a, x);
+	authority_exchange_back_off(a, now, x);
+	authority_exchange_free(a, x);
 	return 1;
 }
 
 /* Is there one that something else runs, and that answers? */
 static int
-has_external(const struct module *m)
+authority_exchange_any_external(const struct authority_module *m)
 {
-	const struct run *r;
+	const struct authority_exchange *x;
 
-	for (r = m->runs; r != NULL; r = r->next)
-		if (r->external && r->state == RUN_UP)
+	for (x = m->exchanges; x != NULL; x = x->next)
+		if (x->external && x->state == EXCHANGE_LINKED)
 			return 1;
 	return 0;
 }
 
 void
-authority_runs_review(struct authority *a, int64_t now, struct module *m,
-    int wanted, int responsible)
+authority_exchange_review(struct authority *a, int64_t now,
+    struct authority_module *m, int wanted, int responsible)
 {
-	int useful = wanted && !has_external(m), active = 0;
-	struct run *r, *next;
+	int useful = wanted && !authority_exchange_any_external(m), active = 0;
+	struct authority_exchange *x, *next;
 
-	for (r = m->runs; r != NULL; r = next) {
-		next = r->next;
-		if (r->external || overdue(a, now, r) ||
-		    r->state == RUN_RETIRING)
+	for (x = m->exchanges; x != NULL; x = next) {
+		next = x->next;
+		if (x->external || authority_exchange_is_overdue(a, now, x) ||
+		    x->state == EXCHANGE_RETIRING)
 			continue;
 		if (useful && responsible)
-			r->surplus_at = -1;
-		else if (!useful || may_retire(a, now, r)) {
-			retire(a, now, r);
+			x->surplus_at = -1;
+		else if (!useful || authority_exchange_may_retire(a, now, x)) {
+			authority_exchange_retire(a, now, x);
 			continue;
 		}
 		active = 1;
@@ -372,26 +360,26 @@ authority_runs_review(struct authority *a, int64_t now, struct module *m,
 	else if (now < m->start_at)
 		authority_due(a, m->start_at);
 	else if (a->starting < AUTHORITY_STARTING)
-		start(a, now, m);
+		authority_exchange_start(a, now, m);
 	else if (chain_empty(&m->turn))
 		chain_append(&a->turns, &m->turn);
 }
 
 int
-authority_may_start(const struct authority *a)
+authority_exchange_may_start(const struct authority *a)
 {
 	return a->starting < AUTHORITY_STARTING && !chain_empty(&a->turns) &&
 	    !a->stopping;
 }
 
 void
-authority_take_turns(struct authority *a, int64_t now)
+authority_exchange_take_turns(struct authority *a, int64_t now)
 {
-	struct module *m;
+	struct authority_module *m;
 
-	while (authority_may_start(a)) {
-		m = CHAIN_OWNER(a->turns.next, struct module, turn);
+	while (authority_exchange_may_start(a)) {
+		m = CHAIN_OWNER(a->turns.next, struct authority_module, turn);
 		chain_remove(&m->turn);
-		authority_review(a, now, m);
+		authority_module_review(a, now, m);
 	}
 }

@@ -1,15 +1,18 @@
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "addr.h"
 #include "broker_state.h"
 #include "fail.h"
-#include "hostport.h"
+#include "report.h"
 
 /* Life. */
 
 struct broker *
-broker_new(const struct id *own, uint64_t seed, struct slice address)
+broker_new(const struct id *own, uint64_t seed, struct slice address,
+    const char *node)
 {
 	struct broker *b = calloc(1, sizeof(*b));
 	struct slice host, port;
@@ -17,17 +20,18 @@ broker_new(const struct id *own, uint64_t seed, struct slice address)
 	if (b == NULL)
 		return NULL;
 	outbox_init(&b->out);
-	gossip_init(&b->gossip, own, seed, ROLE_BROKER, TAG_AUTHORITY,
-	    slice_str(""), &b->out);
+	gossip_init(&b->gossip, own, seed, ROLE_BROKER, slice_str(""),
+	    sizeof(struct broker_peer), &b->out);
+	b->node = node;
 	hostport_split(address, &host, &port);
-	if (!hostport_any(host) && host.len <= ADDRESS_MAX)
-		memcpy(b->host, host.p, host.len);
+	if (!hostport_any(host))
+		hostport_copy(b->host, host);
 	chain_init(&b->all);
 	map_init(&b->modules, seed + 1);
-	map_init(&b->places, seed + 2);
+	map_init(&b->exchanges, seed + 2);
 	map_init(&b->dials, seed + 3);
-	map_init(&b->orders, seed + 4);
-	map_init(&b->asked, seed + 5);
+	map_init(&b->open, seed + 4);
+	map_init(&b->orders, seed + 5);
 	map_init(&b->contacts, seed + 6);
 	scratch_init(&b->list);
 	scratch_init(&b->back);
@@ -38,24 +42,26 @@ broker_new(const struct id *own, uint64_t seed, struct slice address)
 void
 broker_free(struct broker *b)
 {
-	struct order *o;
-	struct module *m;
+	struct broker_module *m;
+	struct broker_order *o;
+	struct broker_peer *p;
 	size_t pos;
 
 	if (b == NULL)
 		return;
-	for (pos = 0; (o = map_next(&b->asked, &pos)) != NULL;)
+	for (pos = 0; (o = map_next(&b->orders, &pos)) != NULL;)
 		broker_order_free(o);
+	for (pos = 0; (p = map_next(&b->gossip.peers, &pos)) != NULL;)
+		free(p->unsettled);
 	while ((m = broker_module_next(b, NULL)) != NULL)
 		broker_module_free(m);
-	broker_contacts_free(b);
 	gossip_free(&b->gossip);
 	map_free(&b->modules);
-	map_free(&b->places);
+	map_free(&b->exchanges);
 	map_free(&b->dials);
+	map_free(&b->open);
 	map_free(&b->orders);
-	map_free(&b->asked);
-	map_free(&b->contacts);
+	map_free_values(&b->contacts);
 	scratch_free(&b->list);
 	scratch_free(&b->back);
 	outbox_free(&b->out);
@@ -71,14 +77,7 @@ broker_out(struct broker *b)
 int
 broker_bootstrap(struct broker *b, struct slice address)
 {
-	return outbox_act(&b->out, ACT_DIAL, TAG_AUTHORITY, DIAL_FOREVER,
-	    address);
-}
-
-void
-broker_name(struct broker *b, const char *node)
-{
-	b->node = node;
+	return outbox_act(&b->out, ACT_DIAL, GOSSIP_TAG, DIAL_FOREVER, address);
 }
 
 void
@@ -87,7 +86,7 @@ broker_stop(struct broker *b)
 	b->stopping = 1;
 }
 
-/* Our own address. */
+/* Peers. */
 
 struct slice
 broker_host(const struct broker *b)
@@ -96,12 +95,12 @@ broker_host(const struct broker *b)
 }
 
 /*
- * Our end of a link to an authority or an exchange is an address that others
- * can reach us at, at least as far as they are where those are: so one that is
- * not loopback is better than one that is, and else the first one stays.
+ * Our end of a link to an authority or an exchange is an address at which
+ * others can reach us, if they are where these are. An address that is not
+ * loopback is better than one that is; otherwise the first one stays.
  */
 static void
-learn_local(struct broker *b, struct slice local)
+broker_learn_local(struct broker *b, int64_t now, struct slice local)
 {
 	struct slice host, port;
 
@@ -111,181 +110,361 @@ learn_local(struct broker *b, struct slice local)
 	if (b->local[0] != '\0' && (hostport_loopback(host) ||
 	    !hostport_loopback(slice_str(b->local))))
 		return;
-	memcpy(b->local, host.p, host.len);
-	b->local[host.len] = '\0';
+	hostport_copy(b->local, host);
 	if (b->host[0] == '\0')
-		broker_sells_again(b);
-}
-
-/* Peers. */
-
-static void
-authority_up(struct broker *b, struct peer *p)
-{
-	outbox_log(&b->out, LOG_INFO, "linked to authority %s", p->address);
-	broker_subscribe_all(b, p);
+		broker_sell_again(b, now);
 }
 
 static void
-authority_down(struct broker *b, int64_t now, struct peer *p)
-{
-	chain_remove(&p->chain);
-	if (!b->stopping)
-		outbox_log(&b->out, LOG_INFO, "lost authority %s",
-		    p->address);
-	broker_authority_lost(b, now, p);
-}
-
-static void
-up(void *core, int64_t now, uint32_t handle, const struct peer_info *info)
+broker_up(void *core, int64_t now, uint32_t handle,
+    const struct peer_info *info)
 {
 	struct broker *b = core;
-	struct peer *p = gossip_up(&b->gossip, now, handle, info);
+	struct broker_peer *p = gossip_up(&b->gossip, now, handle, info);
 
 	if (p == NULL) {
 		outbox_act(&b->out, ACT_CLOSE, handle, 0,
 		    slice_str("out of memory"));
 		return;
 	}
+	chain_init(&p->orders);
 	if (info->role & (ROLE_AUTHORITY | ROLE_EXCHANGE))
-		learn_local(b, info->local);
+		broker_learn_local(b, now, info->local);
 	if (info->role == ROLE_AUTHORITY)
-		authority_up(b, p);
+		broker_authority_up(b, p);
 	else if (info->role == ROLE_EXCHANGE)
 		broker_exchange_up(b, now, p);
 }
 
 static void
-down(void *core, int64_t now, uint32_t handle)
+broker_down(void *core, int64_t now, uint32_t handle)
 {
 	struct broker *b = core;
-	struct peer *p = gossip_peer(&b->gossip, handle);
+	struct broker_peer *p = gossip_find(&b->gossip, handle);
 
 	if (p == NULL)
 		return;
-	if (p->role == ROLE_AUTHORITY)
-		authority_down(b, now, p);
-	else if (p->role == ROLE_EXCHANGE)
+	if (p->gossip.role == ROLE_AUTHORITY)
+		broker_authority_down(b, now, p);
+	if (p->exchange != NULL)
 		broker_exchange_down(b, now, p);
-	else if (p->role != ROLE_BROKER)
-		broker_owner_lost(b, now, p);
-	gossip_down(&b->gossip, p);
+	broker_owner_down(b, now, p);
+	gossip_down(&b->gossip, &p->gossip);
+}
+
+/*
+ * Contacts. A node of this host is known as long as a listener names it. A node
+ * elsewhere is learnt from fills, which also tell when it moves, or ends while
+ * its listener goes on. No message tells us that a listener elsewhere is gone:
+ * its node stays as it was last mentioned, and a process that asks for it finds
+ * out by connecting.
+ */
+
+#define CONTACT_LINE (NAME_BYTES_MAX + 2 * ADDRESS_MAX + 3)
+
+static int
+broker_contact_emit(struct broker *b, const struct broker_contact *c,
+    int withdrawn)
+{
+	char line[CONTACT_LINE];
+
+	snprintf(line, sizeof(line), "%.*s %s %s", SLICE_ARG(c->node),
+	    withdrawn ? "-" : c->host, withdrawn ? "-" : c->port);
+	return outbox_act(&b->out, BROKER_CONTACT, 0, 0, slice_str(line));
+}
+
+int
+broker_contacts(struct broker *b)
+{
+	const struct broker_contact *c;
+	size_t pos = 0;
+
+	while ((c = map_next(&b->contacts, &pos)) != NULL)
+		if (broker_contact_emit(b, c, 0) == -1)
+			return -1;
+	return 0;
+}
+
+static struct broker_contact *
+broker_contact_new(struct broker *b, struct slice node)
+{
+	struct broker_contact *c;
+
+	if (b->contacts.n >= BROKER_CONTACTS_MAX) {
+		if (!b->contacts_full)
+			outbox_log(&b->out, LOG_ERROR, "more than %d Erlang "
+			    "nodes: the rest is not printed",
+			    BROKER_CONTACTS_MAX);
+		b->contacts_full = 1;
+		return NULL;
+	}
+	if ((c = map_alloc(&b->contacts, sizeof(*c), &node)) != NULL)
+		c->node = node;
+	return c;
+}
+
+static void
+broker_contact_put(struct broker *b, const struct contact *from, int local)
+{
+	struct slice host, port;
+	struct broker_contact *c = map_get(&b->contacts, from->node);
+
+	hostport_split(from->dist, &host, &port);
+	if (hostport_any(host) && local)
+		host = broker_host(b);
+	if (hostport_any(host) && local)
+		host = slice_str("127.0.0.1");
+	/* What a peer says is checked before it goes into a line. */
+	if (hostport_any(host) || !slice_is_word(host) ||
+	    !slice_is_word(port) || !slice_is_word(from->node)) {
+		outbox_log(&b->out, LOG_DEBUG, "contact not printed: node "
+		    "'%.*s' at '%.*s'", SLICE_ARG(from->node),
+		    SLICE_ARG(from->dist));
+		return;
+	}
+	if (c == NULL && (c = broker_contact_new(b, from->node)) == NULL)
+		return;
+	if (c->local > 0 && !local)
+		return;
+	if (slice_equal(slice_str(c->host), host) &&
+	    slice_equal(slice_str(c->port), port))
+		return;
+	hostport_copy(c->host, host);
+	hostport_copy(c->port, port);
+	broker_contact_emit(b, c, 0);
+}
+
+static void
+broker_contact_withdraw(struct broker *b, struct broker_contact *c)
+{
+	broker_contact_emit(b, c, 1);
+	map_del(&b->contacts, c->node);
+	free(c);
+}
+
+/* Decode it: 0 when it is not of an Erlang node. */
+static int
+broker_contact_decode(struct slice contact, struct contact *c)
+{
+	return group_decode(&schema_contact, contact, c) == 0 &&
+	    c->node.len > 0;
+}
+
+void
+broker_contact_learn(struct broker *b, struct slice contact)
+{
+	struct broker_contact *c;
+	struct contact from;
+
+	if (!broker_contact_decode(contact, &from))
+		return;
+	c = map_get(&b->contacts, from.node);
+	if (from.dist.len > 0)
+		broker_contact_put(b, &from, c != NULL && c->local > 0);
+	else if (c != NULL && c->local == 0)
+		broker_contact_withdraw(b, c);
+}
+
+void
+broker_contact_local(struct broker *b, struct slice contact, int came)
+{
+	struct broker_contact *c;
+	struct contact from;
+
+	if (!broker_contact_decode(contact, &from) || from.dist.len == 0)
+		return;
+	if (came)
+		broker_contact_put(b, &from, 1);
+	c = map_get(&b->contacts, from.node);
+	if (c != NULL && came)
+		c->local++;
+	else if (c != NULL && c->local > 0 && --c->local == 0)
+		broker_contact_withdraw(b, c);
+}
+
+/* Inspect. */
+
+/* authority ADDRESS instance ID */
+static void
+broker_report_authorities(const struct broker *b, struct report *r)
+{
+	const struct gossip_peer *a = NULL;
+	char id[ID_TEXT];
+
+	while ((a = gossip_next(&b->gossip.authorities, a)) != NULL)
+		report_row(r, "authority %s instance %s", a->address,
+		    id_print(&a->instance, id));
+}
+
+/* broker HOST instance ID self 1 node NAME: ourselves; then
+ * broker ADDRESS instance ID self 0 dialled 0|1 */
+static void
+broker_report_brokers(const struct broker *b, struct report *r)
+{
+	const struct gossip_peer *p = NULL;
+	struct slice host = broker_host(b);
+	char id[ID_TEXT];
+
+	report_row(r, "broker %.*s instance %s self 1 node %s",
+	    SLICE_ARG(host.len > 0 ? host : slice_str("-")),
+	    id_print(&b->gossip.own, id), b->node == NULL ? "-" : b->node);
+	while ((p = gossip_next(&b->gossip.brokers, p)) != NULL)
+		report_row(r, "broker %s instance %s self 0 dialled %d",
+		    p->address, id_print(&p->instance, id), p->dialled);
+}
+
+static const char *
+broker_exchange_state(const struct broker_exchange *x)
+{
+	if (x->leaving)
+		return "left";
+	if (x->peer == NULL)
+		return "dialling";
+	return x->draining ? "draining" : "linked";
+}
+
+/* exchange ADDRESS module NAME instance ID
+ * state dialling|linked|draining|left announced COUNT */
+static void
+broker_report_exchanges(const struct broker_module *m, struct report *r)
+{
+	const struct broker_exchange *x;
+	char id[ID_TEXT];
+
+	for (x = m->exchanges; x != NULL; x = x->next)
+		report_row(r, "exchange %s module %.*s instance %s state %s "
+		    "announced %u", x->address,
+		    SLICE_ARG(m->name),
+		    id_print(&x->instance, id), broker_exchange_state(x),
+		    x->nannouncers);
+}
+
+/* order NUMBER kind sell module NAME owner ROLE quantity LEFT
+ * address ADDRESS version VERSION: its host may be ours to fill in */
+static void
+broker_report_sell(const struct broker *b, const struct broker_order *o,
+    struct report *r)
+{
+	struct slice address = slice_str(""), version = slice_str("");
+	char buf[ADDRESS_MAX + 1];
+	struct contact c;
+	struct attrs a;
+
+	if (group_decode(&schema_contact, o->contact, &c) == 0)
+		address = hostport_fill(c.address, broker_host(b), buf);
+	if (group_decode(&schema_attrs, o->attrs, &a) == 0)
+		version = a.version;
+	report_row(r, "order %llu kind sell module %.*s owner %s quantity %u "
+	    "address %.*s version %.*s", (unsigned long long)o->number,
+	    SLICE_ARG(o->module->name),
+	    role_name(o->peer->gossip.role), (unsigned)o->quantity,
+	    SLICE_ARG(address.len > 0 ? address : slice_str("-")),
+	    SLICE_ARG(version.len > 0 ? version : slice_str("-")));
+}
+
+/* order NUMBER kind buy module NAME owner ROLE missing N held N lacking N
+ * passed N settled N age_ms N */
+static void
+broker_report_buy(const struct broker_order *o, int64_t now, struct report *r)
+{
+	report_row(r, "order %llu kind buy module %.*s owner %s missing %u "
+	    "held %u lacking %u passed %llu settled %llu age_ms %lld",
+	    (unsigned long long)o->number,
+	    SLICE_ARG(o->module->name),
+	    role_name(o->peer->gossip.role), (unsigned)o->quantity,
+	    (unsigned)o->held, (unsigned)broker_order_lacking(o),
+	    (unsigned long long)o->passed, (unsigned long long)o->settled,
+	    (long long)(now - o->since));
+}
+
+static void
+broker_report_orders(const struct broker *b, const struct broker_module *m,
+    int64_t now, struct report *r)
+{
+	const struct broker_order *o = NULL;
+
+	while ((o = broker_order_next(m, o)) != NULL)
+		if (o->sell)
+			broker_report_sell(b, o, r);
+		else
+			broker_report_buy(o, now, r);
+}
+
+/* contact NODE host IP port PORT local COUNT */
+static void
+broker_report_contacts(const struct broker *b, struct report *r)
+{
+	const struct broker_contact *c;
+	size_t pos = 0;
+
+	while ((c = map_next(&b->contacts, &pos)) != NULL)
+		report_row(r, "contact %.*s host %s port %s local %u",
+		    SLICE_ARG(c->node), c->host, c->port, c->local);
+}
+
+static int
+broker_on_inspect(struct broker *b, int64_t now, struct broker_peer *peer,
+    const struct msg *msg)
+{
+	struct slice what = msg->u.inspect.what;
+	const struct broker_module *m = NULL;
+	struct report r;
+
+	report_begin(&r, &b->out, peer->gossip.handle);
+	if (report_wants(what, "authorities"))
+		broker_report_authorities(b, &r);
+	if (report_wants(what, "peers"))
+		broker_report_brokers(b, &r);
+	if (report_wants(what, "exchanges"))
+		while ((m = broker_module_next(b, m)) != NULL)
+			broker_report_exchanges(m, &r);
+	if (report_wants(what, "orders"))
+		while ((m = broker_module_next(b, m)) != NULL)
+			broker_report_orders(b, m, now, &r);
+	if (report_wants(what, "contacts"))
+		broker_report_contacts(b, &r);
+	return report_end(&r);
 }
 
 /* Messages. */
 
 static int
-on_peers(struct broker *b, int64_t now, struct peer *p, const struct msg *m)
-{
-	return gossip_hear(&b->gossip, now, p, &m->u.peers);
-}
-
-static int
-on_exchanges(struct broker *b, int64_t now, struct peer *p,
+broker_on_peers(struct broker *b, int64_t now, struct broker_peer *p,
     const struct msg *m)
 {
-	return broker_exchanges(b, now, p, &m->u.exchanges);
+	return gossip_hear(&b->gossip, now, &p->gossip, &m->u.peers);
 }
 
-static int
-on_sell(struct broker *b, int64_t now, struct peer *p, const struct msg *m)
-{
-	return broker_sell(b, now, p, &m->u.sell);
-}
-
-static int
-on_buy(struct broker *b, int64_t now, struct peer *p, const struct msg *m)
-{
-	return broker_buy(b, now, p, &m->u.buy);
-}
-
-static int
-on_cancel(struct broker *b, int64_t now, struct peer *p, const struct msg *m)
-{
-	return broker_cancel(b, now, p, m->u.cancel.order);
-}
-
-static int
-on_release(struct broker *b, int64_t now, struct peer *p, const struct msg *m)
-{
-	(void)now;
-	return broker_release(b, p, &m->u.release);
-}
-
-static int
-on_inspect(struct broker *b, int64_t now, struct peer *p, const struct msg *m)
-{
-	return broker_inspect(b, now, p, &m->u.inspect);
-}
-
-/* From an exchange; one that we have left is not listened to. */
-
-static int
-on_fill(struct broker *b, int64_t now, struct peer *p, const struct msg *m)
-{
-	return p->place == NULL ? 0 :
-	    broker_fill(b, now, p->place, &m->u.fill);
-}
-
-static int
-on_offers(struct broker *b, int64_t now, struct peer *p, const struct msg *m)
-{
-	(void)now;
-	return p->place == NULL ? 0 : broker_offers(b, &m->u.offers);
-}
-
-static int
-on_waiting(struct broker *b, int64_t now, struct peer *p, const struct msg *m)
-{
-	(void)now;
-	return p->place == NULL ? 0 :
-	    broker_waiting(b, p->place, &m->u.waiting);
-}
-
-static int
-on_refuse(struct broker *b, int64_t now, struct peer *p, const struct msg *m)
-{
-	(void)now;
-	return p->place == NULL ? 0 : broker_refuse(b, p->place, &m->u.refuse);
-}
-
-static int
-on_drain(struct broker *b, int64_t now, struct peer *p, const struct msg *m)
-{
-	(void)m;
-	return p->place == NULL ? 0 : broker_exchange_drain(b, now, p);
-}
-
-typedef int message_fn(struct broker *, int64_t now, struct peer *,
-    const struct msg *);
-
-static message_fn *const handlers[] = {
-	[MSG_PEERS] = on_peers,
-	[MSG_EXCHANGES] = on_exchanges,
-	[MSG_SELL] = on_sell,
-	[MSG_BUY] = on_buy,
-	[MSG_CANCEL] = on_cancel,
-	[MSG_FILL] = on_fill,
-	[MSG_RELEASE] = on_release,
-	[MSG_OFFERS] = on_offers,
-	[MSG_WAITING] = on_waiting,
-	[MSG_REFUSE] = on_refuse,
-	[MSG_DRAIN] = on_drain,
-	[MSG_INSPECT] = on_inspect,
+static broker_handler *const broker_handlers[] = {
+	[MSG_PEERS] = broker_on_peers,
+	[MSG_EXCHANGES] = broker_on_exchanges,
+	[MSG_SELL] = broker_on_sell,
+	[MSG_BUY] = broker_on_buy,
+	[MSG_CANCEL] = broker_on_cancel,
+	[MSG_FILL] = broker_on_fill,
+	[MSG_RELEASE] = broker_on_release,
+	[MSG_OFFERS] = broker_on_offers,
+	[MSG_WAITING] = broker_on_waiting,
+	[MSG_REFUSE] = broker_on_refuse,
+	[MSG_DRAIN] = broker_on_drain,
+	[MSG_INSPECT] = broker_on_inspect,
 };
 
 static int
-message(void *core, int64_t now, uint32_t handle, const struct msg *m)
+broker_message(void *core, int64_t now, uint32_t handle, const struct msg *m)
 {
 	struct broker *b = core;
-	struct peer *p = gossip_peer(&b->gossip, handle);
+	struct broker_peer *p = gossip_find(&b->gossip, handle);
 
 	if (p == NULL)
 		return 0;
-	if (m->type >= sizeof(handlers) / sizeof(handlers[0]) ||
-	    handlers[m->type] == NULL)
+	if (m->type >= sizeof(broker_handlers) / sizeof(broker_handlers[0]) ||
+	    broker_handlers[m->type] == NULL)
 		return fail(EPROTO);
-	return handlers[m->type](b, now, p, m);
+	/* An exchange that we have left is not listened to. */
+	if (p->gossip.role == ROLE_EXCHANGE && p->exchange == NULL)
+		return 0;
+	return broker_handlers[m->type](b, now, p, m);
 }
 
 /* The clock. */
@@ -298,7 +477,7 @@ broker_due(struct broker *b, int64_t at)
 }
 
 static void
-tick(void *core, int64_t now)
+broker_tick(void *core, int64_t now)
 {
 	struct broker *b = core;
 
@@ -306,11 +485,11 @@ tick(void *core, int64_t now)
 	if (now < b->due)
 		return;
 	b->due = INT64_MAX;
-	broker_modules_tick(b, now);
+	broker_module_tick(b, now);
 }
 
 static int64_t
-deadline(const void *core)
+broker_deadline(const void *core)
 {
 	const struct broker *b = core;
 	int64_t tell = gossip_deadline(&b->gossip);
@@ -319,5 +498,11 @@ deadline(const void *core)
 }
 
 const struct core_ops broker_ops = {
-	ROLE_BROKER, up, down, message, NULL, tick, deadline
+	ROLE_BROKER,
+	broker_up,
+	broker_down,
+	broker_message,
+	NULL,
+	broker_tick,
+	broker_deadline
 };

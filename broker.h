@@ -14,10 +14,10 @@
  *	lacking = missing - (passed - settled)
  *
  * at the broker, and the same between broker and each exchange. Fills are
- * passed on up to what is lacking; the rest is released at once. What comes
- * from a seller of which the order has a fill pending through another exchange
- * is kept until that is settled, and released then, so that nobody else is sold
- * the same capacity meanwhile.
+ * passed on up to what is lacking; the rest is released at once. Where the
+ * order has a fill from the same seller pending through another exchange, the
+ * second one is withheld until the first is settled, and released then, so that
+ * the same capacity is not sold to another buyer meanwhile.
  *
  * An order that lacks nothing is cancelled at every exchange, once all of its
  * fills are settled.
@@ -43,18 +43,16 @@ enum broker_act {
 	BROKER_CONTACT = ACT_OWN
 };
 
-/* address: what a contact without one gets as its host (-a); may be empty. */
+/* address: what a contact without one gets as its host (-a); may be empty.
+ * node: the name of the host's node, for reports; the pointer must stay good;
+ * NULL: none. NULL with ENOMEM. */
 struct broker *broker_new(const struct id *own, uint64_t seed,
-    struct slice address);
+    struct slice address, const char *node);
 void broker_free(struct broker *);
 struct outbox *broker_out(struct broker *);
 
 /* A line of bootstrap output: dial it for ever. 0, or -1 as outbox_act(). */
 int broker_bootstrap(struct broker *, struct slice address);
-
-/* The name of the host's node, for reports; the pointer must stay good. NULL:
- * none. */
-void broker_name(struct broker *, const char *node);
 
 /* SIGTERM: it says nothing of links that are lost from now on. */
 void broker_stop(struct broker *);

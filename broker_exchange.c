@@ -1,58 +1,40 @@
-#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "addr.h"
 #include "broker_state.h"
 #include "fail.h"
-#include "hostport.h"
+
+#define BROKER_TAG_EXCHANGE (GOSSIP_TAG + 1) /* of exchanges that are dialled */
 
 /* Subscribing. */
 
-struct slice
-broker_module_name(const struct module *m)
-{
-	return slice_of(m->name, m->len);
-}
-
 static int
-subscribe(struct broker *b, const struct peer *authority,
-    const struct module *module, enum msg_type type)
+broker_subscribe(struct broker *b, uint32_t authority,
+    const struct broker_module *module, enum msg_type type)
 {
-	struct msg m;
+	struct msg m = { .type = type, .u.subscribe.module = module->name };
 
-	memset(&m, 0, sizeof(m));
-	m.type = type;
-	m.u.subscribe.module = broker_module_name(module);
-	return outbox_send(&b->out, authority->handle, &m);
+	return outbox_send(&b->out, authority, &m);
 }
 
 static void
-tell_authorities(struct broker *b, const struct module *m, enum msg_type type)
+broker_subscribe_everywhere(struct broker *b, const struct broker_module *m,
+    enum msg_type type)
 {
-	const struct peer *a = NULL;
+	const struct gossip_peer *a = NULL;
 
 	while ((a = gossip_next(&b->gossip.authorities, a)) != NULL)
-		subscribe(b, a, m, type);
-}
-
-int
-broker_subscribe_all(struct broker *b, struct peer *authority)
-{
-	const struct module *m = NULL;
-
-	while ((m = broker_module_next(b, m)) != NULL)
-		if (subscribe(b, authority, m, MSG_SUBSCRIBE) == -1)
-			return -1;
-	return 0;
+		broker_subscribe(b, a->handle, m, type);
 }
 
 /* Modules. */
 
-struct module *
+struct broker_module *
 broker_module_get(struct broker *b, int64_t now, struct slice name)
 {
-	struct module *m = map_get(&b->modules, name);
+	struct broker_module *m = map_get(&b->modules, name);
 
 	if (m != NULL)
 		return m;
@@ -60,316 +42,298 @@ broker_module_get(struct broker *b, int64_t now, struct slice name)
 		errno = ENOBUFS;
 		return NULL;
 	}
-	if ((m = calloc(1, sizeof(*m) + name.len)) == NULL)
+	if ((m = map_alloc(&b->modules, sizeof(*m), &name)) == NULL)
 		return NULL;
-	memcpy(m->name, name.p, name.len);
-	m->len = name.len;
-	if (map_put(&b->modules, broker_module_name(m), m) == -1) {
-		free(m);
-		return NULL;
-	}
+	m->name = name;
 	chain_init(&m->orders);
 	chain_append(&b->all, &m->chain);
 	m->idle_at = m->bare_at = now;
 	broker_due(b, now + BROKER_NOTE_MS);
-	tell_authorities(b, m, MSG_SUBSCRIBE);
+	broker_subscribe_everywhere(b, m, MSG_SUBSCRIBE);
 	return m;
 }
 
 void
-broker_module_free(struct module *m)
+broker_module_free(struct broker_module *m)
 {
-	struct place *p;
+	struct broker_exchange *x;
 
-	while ((p = m->places) != NULL) {
-		m->places = p->next;
-		free(p);
+	while ((x = m->exchanges) != NULL) {
+		m->exchanges = x->next;
+		free(x);
 	}
 	chain_remove(&m->chain);
 	free(m);
 }
 
-struct module *
-broker_module_next(const struct broker *b, const struct module *m)
+struct broker_module *
+broker_module_next(const struct broker *b, const struct broker_module *m)
 {
-	return CHAIN_NEXT(&b->all, m, struct module, chain);
+	return CHAIN_NEXT(&b->all, m, struct broker_module, chain);
 }
 
-void
-broker_module_idle(struct broker *b, int64_t now, struct module *m)
+/* Exchanges that are announced, or linked. */
+
+struct broker_exchange *
+broker_exchange_at(const struct broker_module *m, unsigned slot)
 {
-	m->idle_at = now;
-	broker_due(b, now + BROKER_LINGER_MS);
+	struct broker_exchange *x = m->slot[slot];
+
+	return x == NULL || x->leaving ? NULL : x;
 }
 
-/* Places: exchanges that are announced, or linked. */
-
-struct place *
-broker_place_at(const struct module *m, unsigned slot)
+struct broker_exchange *
+broker_exchange_linked(const struct broker *b, const struct id *instance)
 {
-	struct place *p = m->slot[slot];
+	struct broker_exchange *x = map_get(&b->exchanges, id_slice(instance));
 
-	return p == NULL || p->leaving ? NULL : p;
+	return x == NULL || x->peer == NULL || x->leaving ? NULL : x;
 }
 
-struct place *
-broker_place_linked(const struct broker *b, const struct id *instance)
+/* 0, or -1 with ENOMEM. */
+static int
+broker_exchange_dial(struct broker *b, struct broker_exchange *x)
 {
-	struct place *p = map_get(&b->places, id_slice(instance));
+	struct slice address = slice_str(x->address);
+	struct broker_exchange *other = map_get(&b->dials, address);
 
-	return p == NULL || p->peer == NULL || p->leaving ? NULL : p;
+	if (other != NULL)
+		x->shares = other->shares = 1;
+	if (map_put(&b->dials, address, x) == -1)
+		return -1;
+	outbox_act(&b->out, ACT_DIAL, BROKER_TAG_EXCHANGE, DIAL_HOUR, address);
+	return 0;
 }
 
 /* Another one that was announced at the same address, or NULL. */
-static struct place *
-other_at(const struct broker *b, const struct place *p)
+static struct broker_exchange *
+broker_exchange_sharing(const struct broker *b, const struct broker_exchange *x)
 {
-	struct place *other;
+	struct broker_exchange *other;
 	size_t pos = 0;
 
-	while ((other = map_next(&b->places, &pos)) != NULL)
-		if (other != p && !other->leaving &&
-		    strcmp(other->address, p->address) == 0)
+	while ((other = map_next(&b->exchanges, &pos)) != NULL)
+		if (other != x && !other->leaving &&
+		    strcmp(other->address, x->address) == 0)
 			break;
 	return other;
 }
 
 /*
- * Stop dialling it. An address may be given to one exchange after another, and
- * authorities may tell of them in any order: if another was announced at this
+ * Stop dialling it. One exchange after another may get an address, and
+ * authorities may announce them in any order: if another was announced at this
  * address, the address is dialled for that one.
  */
 static void
-undial(struct broker *b, struct place *p)
+broker_exchange_undial(struct broker *b, struct broker_exchange *x)
 {
-	struct slice address = slice_str(p->address);
-	struct place *other;
+	struct slice address = slice_str(x->address);
+	struct broker_exchange *other;
 
-	if (map_get(&b->dials, address) != p)
+	if (map_get(&b->dials, address) != x)
 		return;
 	map_del(&b->dials, address);
-	other = p->shares ? other_at(b, p) : NULL;
+	other = x->shares ? broker_exchange_sharing(b, x) : NULL;
 	if (other == NULL || map_put(&b->dials, slice_str(other->address),
 	    other) == -1)
 		outbox_act(&b->out, ACT_UNDIAL, 0, 0, address);
 }
 
 static void
-place_free(struct broker *b, struct place *p)
+broker_exchange_free(struct broker *b, struct broker_exchange *x)
 {
-	struct place **link = &p->module->places;
+	struct broker_exchange **link = &x->module->exchanges;
 
-	undial(b, p);
-	while (*link != p)
+	broker_exchange_undial(b, x);
+	while (*link != x)
 		link = &(*link)->next;
-	*link = p->next;
-	map_del(&b->places, id_slice(&p->instance));
-	free(p);
+	*link = x->next;
+	x->module->nexchanges--;
+	map_del(&b->exchanges, id_slice(&x->instance));
+	free(x);
 }
 
-/* 0, or -1 with ENOMEM. */
-static int
-dial(struct broker *b, struct place *p)
+static struct broker_exchange *
+broker_exchange_new(struct broker *b, struct broker_module *m,
+    const struct id *instance, struct slice address)
 {
-	struct slice address = slice_str(p->address);
-	struct place *other = map_get(&b->dials, address);
+	struct slice key = id_slice(instance);
+	struct broker_exchange *x =
+	    map_alloc(&b->exchanges, sizeof(*x), &key);
 
-	if (other != NULL)
-		p->shares = other->shares = 1;
-	if (map_put(&b->dials, address, p) == -1)
-		return -1;
-	outbox_act(&b->out, ACT_DIAL, TAG_EXCHANGE, DIAL_HOUR, address);
-	return 0;
-}
-
-static struct place *
-place_new(struct broker *b, struct module *m, const struct peer_item *item)
-{
-	struct place *p = calloc(1, sizeof(*p));
-
-	if (p == NULL)
+	if (x == NULL)
 		return NULL;
-	p->module = m;
-	p->instance = item->instance;
-	memcpy(p->address, item->address.p, item->address.len);
-	if (map_put(&b->places, id_slice(&p->instance), p) == -1) {
-		free(p);
+	x->module = m;
+	x->instance = *instance;
+	hostport_copy(x->address, address);
+	x->next = m->exchanges;
+	m->exchanges = x;
+	m->nexchanges++;
+	if (broker_exchange_dial(b, x) == -1) {
+		broker_exchange_free(b, x);
 		return NULL;
 	}
-	if (dial(b, p) == -1) {
-		map_del(&b->places, id_slice(&p->instance));
-		free(p);
-		return NULL;
-	}
-	p->next = m->places;
-	m->places = p;
-	return p;
+	return x;
 }
 
 /* Leaving. */
 
-static void
-leave(struct broker *b, struct place *p)
-{
-	p->leaving = 1;
-	undial(b, p);
-	outbox_act(&b->out, ACT_DRAIN, p->peer->handle, 0, slice_str(""));
-}
-
-/* It said so, or nobody has announced it for a while. */
+/* It said so, or no authority has announced it for a while. */
 static int
-is_going(const struct place *p, int64_t now)
+broker_exchange_is_going(const struct broker_exchange *x, int64_t now)
 {
-	return p->draining || (p->unclaimed_at != 0 &&
-	    now >= p->unclaimed_at + BROKER_UNCLAIMED_MS);
+	return x->draining || (x->unannounced_at != 0 &&
+	    now >= x->unannounced_at + BROKER_UNANNOUNCED_MS);
 }
 
 /* Leave those that go, if the orders stand at one that stays. */
 static void
-leave_going(struct broker *b, int64_t now, struct module *m)
+broker_module_leave(struct broker *b, int64_t now, struct broker_module *m)
 {
-	struct place *p;
+	struct broker_exchange *x;
 	unsigned i;
 	int other = 0;
 
 	for (i = 0; i < m->nslots; i++)
-		if ((p = broker_place_at(m, i)) != NULL && !is_going(p, now))
+		if ((x = broker_exchange_at(m, i)) != NULL &&
+		    !broker_exchange_is_going(x, now))
 			other = 1;
 	if (!other)
 		return;
-	for (i = 0; i < m->nslots; i++)
-		if ((p = broker_place_at(m, i)) != NULL && is_going(p, now))
-			leave(b, p);
+	for (i = 0; i < m->nslots; i++) {
+		x = broker_exchange_at(m, i);
+		if (x == NULL || !broker_exchange_is_going(x, now))
+			continue;
+		x->leaving = 1;
+		broker_exchange_undial(b, x);
+		outbox_act(&b->out, ACT_DRAIN, x->peer->gossip.handle, 0,
+		    slice_str(""));
+	}
 }
 
 /*
- * Claims: which authorities announce an exchange. One that nobody announces and
- * that is not linked either is forgotten. One that is linked is kept: when all
- * authorities are gone it is the only way to trade.
+ * Announcers. An exchange that no authority announces and that is not linked
+ * either is forgotten. One that is linked is kept: when all authorities are
+ * gone it is the only way to trade.
  */
 
-static int
-is_claimed(const struct place *p, uint32_t authority)
-{
-	unsigned i;
-
-	for (i = 0; i < p->nclaims; i++)
-		if (p->claim[i] == authority)
-			return 1;
-	return 0;
-}
-
-static void
-unclaim(struct place *p, uint32_t authority)
-{
-	unsigned i;
-
-	for (i = 0; i < p->nclaims; i++)
-		if (p->claim[i] == authority) {
-			p->claim[i] = p->claim[--p->nclaims];
-			return;
-		}
-}
-
-static void
-unclaim_module(struct module *m, uint32_t authority)
-{
-	struct place *p;
-
-	for (p = m->places; p != NULL; p = p->next)
-		unclaim(p, authority);
-}
-
-static void
-sweep(struct broker *b, int64_t now, struct module *m)
-{
-	struct place *p, *next;
-
-	for (p = m->places; p != NULL; p = next) {
-		next = p->next;
-		if (p->nclaims > 0) {
-			p->unclaimed_at = 0;
-		} else if (p->peer == NULL) {
-			place_free(b, p);
-		} else if (p->unclaimed_at == 0) {
-			p->unclaimed_at = now;
-			broker_due(b, now + BROKER_UNCLAIMED_MS);
-		}
-	}
-}
-
-void
-broker_authority_lost(struct broker *b, int64_t now, struct peer *authority)
-{
-	struct module *m = NULL;
-
-	while ((m = broker_module_next(b, m)) != NULL) {
-		unclaim_module(m, authority->handle);
-		sweep(b, now, m);
-	}
-}
-
+/* Its place among them; their number where it is not one. */
 static unsigned
-count_places(const struct module *m)
+announcer_find(const struct broker_exchange *x, uint32_t authority)
 {
-	const struct place *p;
-	unsigned n = 0;
+	unsigned i;
 
-	for (p = m->places; p != NULL; p = p->next)
-		n++;
-	return n;
+	for (i = 0; i < x->nannouncers && x->announcer[i] != authority; i++)
+		;
+	return i;
+}
+
+static void
+announcer_remove(struct broker_module *m, uint32_t authority)
+{
+	struct broker_exchange *x;
+	unsigned i;
+
+	for (x = m->exchanges; x != NULL; x = x->next)
+		if ((i = announcer_find(x, authority)) < x->nannouncers)
+			x->announcer[i] = x->announcer[--x->nannouncers];
 }
 
 static int
-claim(struct broker *b, struct module *m, struct peer *authority,
-    struct peer_item *item)
+announcer_add(struct broker *b, struct broker_module *m,
+    const struct gossip_peer *authority, const struct peer_item *item)
 {
-	struct slice host, port;
-	char address[ADDRESS_MAX + 1];
-	struct place *p = map_get(&b->places, id_slice(&item->instance));
+	char buf[ADDRESS_MAX + 1];
+	struct slice address;
+	struct broker_exchange *x =
+	    map_get(&b->exchanges, id_slice(&item->instance));
 
-	if (p == NULL) {
-		if (count_places(m) >= BROKER_PLACES_MAX)
+	if (x == NULL) {
+		if (m->nexchanges >= BROKER_EXCHANGES_MAX)
 			return 0;
-		hostport_split(slice_str(authority->address), &host, &port);
-		item->address = hostport_fill(item->address, host, address);
-		if (item->address.len == 0 ||
-		    memchr(item->address.p, '\0', item->address.len) != NULL)
+		address = gossip_resolve(authority, item->address, buf);
+		if (address.len == 0 ||
+		    memchr(address.p, '\0', address.len) != NULL)
 			return fail(EPROTO);
-		if ((p = place_new(b, m, item)) == NULL)
+		x = broker_exchange_new(b, m, &item->instance, address);
+		if (x == NULL)
 			return -1;
 	}
-	if (p->module == m && p->nclaims < BROKER_CLAIMS_MAX &&
-	    !is_claimed(p, authority->handle))
-		p->claim[p->nclaims++] = authority->handle;
+	if (x->module == m && x->nannouncers < BROKER_ANNOUNCERS_MAX &&
+	    announcer_find(x, authority->handle) == x->nannouncers)
+		x->announcer[x->nannouncers++] = authority->handle;
 	return 0;
+}
+
+static void
+broker_module_sweep(struct broker *b, int64_t now, struct broker_module *m)
+{
+	struct broker_exchange *x, *next;
+
+	for (x = m->exchanges; x != NULL; x = next) {
+		next = x->next;
+		if (x->nannouncers > 0) {
+			x->unannounced_at = 0;
+		} else if (x->peer == NULL) {
+			broker_exchange_free(b, x);
+		} else if (x->unannounced_at == 0) {
+			x->unannounced_at = now;
+			broker_due(b, now + BROKER_UNANNOUNCED_MS);
+		}
+	}
 }
 
 int
-broker_exchanges(struct broker *b, int64_t now, struct peer *authority,
-    const struct msg_exchanges *e)
+broker_on_exchanges(struct broker *b, int64_t now,
+    struct broker_peer *authority, const struct msg *msg)
 {
-	struct module *m = map_get(&b->modules, e->module);
-	struct slice list = e->exchanges;
+	struct broker_module *m = map_get(&b->modules, msg->u.exchanges.module);
+	struct slice list = msg->u.exchanges.exchanges;
 	struct peer_item item;
 	int r = 0;
 
 	if (m == NULL)
 		return 0;
-	unclaim_module(m, authority->handle);
+	announcer_remove(m, authority->gossip.handle);
 	while (r == 0 && item_next(&schema_peer_item, &list, &item) == 1)
-		r = claim(b, m, authority, &item);
-	sweep(b, now, m);
-	leave_going(b, now, m);
+		r = announcer_add(b, m, &authority->gossip, &item);
+	broker_module_sweep(b, now, m);
+	broker_module_leave(b, now, m);
 	return r;
+}
+
+void
+broker_authority_up(struct broker *b, struct broker_peer *authority)
+{
+	const struct broker_module *m = NULL;
+
+	outbox_log(&b->out, LOG_INFO, "linked to authority %s",
+	    authority->gossip.address);
+	while ((m = broker_module_next(b, m)) != NULL)
+		broker_subscribe(b, authority->gossip.handle, m, MSG_SUBSCRIBE);
+}
+
+void
+broker_authority_down(struct broker *b, int64_t now,
+    struct broker_peer *authority)
+{
+	struct broker_module *m = NULL;
+
+	if (!b->stopping)
+		outbox_log(&b->out, LOG_INFO, "lost authority %s",
+		    authority->gossip.address);
+	while ((m = broker_module_next(b, m)) != NULL) {
+		announcer_remove(m, authority->gossip.handle);
+		broker_module_sweep(b, now, m);
+	}
 }
 
 /* Links to exchanges. */
 
 static int
-take_slot(struct place *p, struct peer *peer)
+broker_exchange_take_slot(struct broker_exchange *x, struct broker_peer *peer)
 {
-	struct module *m = p->module;
+	struct broker_module *m = x->module;
 	unsigned i;
 
 	for (i = 0; i < m->nslots && m->slot[i] != NULL; i++)
@@ -378,98 +342,99 @@ take_slot(struct place *p, struct peer *peer)
 		return -1;
 	if (i == m->nslots)
 		m->nslots++;
-	m->slot[i] = p;
+	m->slot[i] = x;
 	m->linked++;
-	p->slot = i;
-	p->peer = peer;
-	peer->place = p;
+	x->slot = i;
+	x->peer = peer;
+	peer->exchange = x;
 	return 0;
 }
 
 void
-broker_exchange_up(struct broker *b, int64_t now, struct peer *peer)
+broker_exchange_up(struct broker *b, int64_t now, struct broker_peer *peer)
 {
-	struct place *p = map_get(&b->places, id_slice(&peer->instance));
-	struct order *o = NULL;
+	struct broker_exchange *x =
+	    map_get(&b->exchanges, id_slice(&peer->gossip.instance));
+	struct broker_order *o = NULL;
 
-	if (p == NULL || p->peer != NULL || p->leaving ||
-	    take_slot(p, peer) == -1) {
-		outbox_act(&b->out, ACT_CLOSE, peer->handle, 0,
+	if (x == NULL || x->peer != NULL || x->leaving ||
+	    broker_exchange_take_slot(x, peer) == -1) {
+		outbox_act(&b->out, ACT_CLOSE, peer->gossip.handle, 0,
 		    slice_str("it is not the exchange that was announced"));
 		return;
 	}
-	p->module->noted = 0;
-	while ((o = broker_order_next(p->module, o)) != NULL)
-		if (broker_order_place(b, now, o, p) == -1) {
-			outbox_act(&b->out, ACT_CLOSE, peer->handle, 0,
+	x->module->noted = 0;
+	while ((o = broker_order_next(x->module, o)) != NULL)
+		if (broker_order_place(b, now, o, x, slice_str("")) == -1) {
+			outbox_act(&b->out, ACT_CLOSE, peer->gossip.handle, 0,
 			    slice_str("unable to send it the orders"));
 			return;
 		}
-	leave_going(b, now, p->module);
+	broker_module_leave(b, now, x->module);
 }
 
 void
-broker_exchange_down(struct broker *b, int64_t now, struct peer *peer)
+broker_exchange_down(struct broker *b, int64_t now, struct broker_peer *peer)
 {
-	struct place *p = peer->place;
-	struct module *m;
-	struct order *o = NULL;
+	struct broker_exchange *x = peer->exchange;
+	struct broker_module *m = x->module;
+	struct broker_order *o = NULL;
 
-	if (p == NULL)
-		return;
-	m = p->module;
-	peer->place = NULL;
-	p->peer = NULL;
-	p->unclaimed_at = 0;
-	/* It was left as nobody announced it, and somebody does by now. */
-	if (p->leaving && !p->draining && p->nclaims > 0 && dial(b, p) == 0)
-		p->leaving = 0;
-	p->draining = 0;
-	m->slot[p->slot] = NULL;
+	peer->exchange = NULL;
+	x->peer = NULL;
+	x->unannounced_at = 0;
+	/* It was left as no authority announced it, and one does by now. */
+	if (x->leaving && !x->draining && x->nannouncers > 0 &&
+	    broker_exchange_dial(b, x) == 0)
+		x->leaving = 0;
+	x->draining = 0;
+	m->slot[x->slot] = NULL;
 	m->linked--;
 	while ((o = broker_order_next(m, o)) != NULL)
-		broker_stand_clear(b, o, p->slot);
+		broker_copy_clear(b, o, x->slot);
 	if (m->linked == 0) {
 		m->bare_at = now;
 		broker_due(b, now + BROKER_NOTE_MS);
 	}
-	sweep(b, now, m);
+	broker_module_sweep(b, now, m);
 }
 
 int
-broker_exchange_drain(struct broker *b, int64_t now, struct peer *peer)
+broker_on_drain(struct broker *b, int64_t now, struct broker_peer *peer,
+    const struct msg *m)
 {
-	if (peer->place->leaving)
+	(void)m;
+	if (peer->exchange->leaving)
 		return 0;
-	peer->place->draining = 1;
-	leave_going(b, now, peer->place->module);
+	peer->exchange->draining = 1;
+	broker_module_leave(b, now, peer->exchange->module);
 	return 0;
 }
 
 /* The clock. */
 
 static void
-drop(struct broker *b, struct module *m)
+broker_module_drop(struct broker *b, struct broker_module *m)
 {
-	struct peer *peer;
+	struct broker_peer *peer;
 
-	tell_authorities(b, m, MSG_UNSUBSCRIBE);
-	while (m->places != NULL) {
-		if ((peer = m->places->peer) != NULL) {
-			peer->place = NULL;
-			outbox_act(&b->out, ACT_DRAIN, peer->handle, 0,
+	broker_subscribe_everywhere(b, m, MSG_UNSUBSCRIBE);
+	while (m->exchanges != NULL) {
+		if ((peer = m->exchanges->peer) != NULL) {
+			peer->exchange = NULL;
+			outbox_act(&b->out, ACT_DRAIN, peer->gossip.handle, 0,
 			    slice_str(""));
 		}
-		place_free(b, m->places);
+		broker_exchange_free(b, m->exchanges);
 	}
-	map_del(&b->modules, broker_module_name(m));
+	map_del(&b->modules, m->name);
 	broker_module_free(m);
 }
 
 static void
-note_bare(struct broker *b, int64_t now, struct module *m)
+broker_module_note_bare(struct broker *b, int64_t now, struct broker_module *m)
 {
-	const struct order *o = NULL;
+	const struct broker_order *o = NULL;
 
 	if (now < m->bare_at + BROKER_NOTE_MS) {
 		broker_due(b, m->bare_at + BROKER_NOTE_MS);
@@ -478,34 +443,28 @@ note_bare(struct broker *b, int64_t now, struct module *m)
 	m->noted = 1;
 	while ((o = broker_order_next(m, o)) != NULL)
 		if (o->open && !o->sell)
-			broker_note(b, o);
-}
-
-/* When one of them that nobody announces is to be left. */
-static void
-look_for_unclaimed(struct broker *b, int64_t now, struct module *m)
-{
-	const struct place *p;
-
-	leave_going(b, now, m);
-	for (p = m->places; p != NULL; p = p->next)
-		if (p->unclaimed_at != 0 && !is_going(p, now))
-			broker_due(b, p->unclaimed_at + BROKER_UNCLAIMED_MS);
+			broker_tell_bare(b, o);
 }
 
 void
-broker_modules_tick(struct broker *b, int64_t now)
+broker_module_tick(struct broker *b, int64_t now)
 {
-	struct module *m, *next;
+	struct broker_module *m, *next;
+	const struct broker_exchange *x;
 
 	for (m = broker_module_next(b, NULL); m != NULL; m = next) {
 		next = broker_module_next(b, m);
-		look_for_unclaimed(b, now, m);
+		broker_module_leave(b, now, m);
+		for (x = m->exchanges; x != NULL; x = x->next)
+			if (x->unannounced_at != 0 &&
+			    !broker_exchange_is_going(x, now))
+				broker_due(b, x->unannounced_at +
+				    BROKER_UNANNOUNCED_MS);
 		if (m->norders == 0 && now >= m->idle_at + BROKER_LINGER_MS)
-			drop(b, m);
+			broker_module_drop(b, m);
 		else if (m->norders == 0)
 			broker_due(b, m->idle_at + BROKER_LINGER_MS);
 		else if (m->linked == 0 && !m->noted)
-			note_bare(b, now, m);
+			broker_module_note_bare(b, now, m);
 	}
 }

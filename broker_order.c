@@ -3,130 +3,108 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "addr.h"
 #include "broker_state.h"
 #include "fail.h"
 
 /* Finding. */
 
-struct order *
-broker_order_of(const struct broker *b, const struct peer *owner, uint64_t id)
+/* The key is made of the owner's handle and id. */
+static struct slice
+broker_order_key(uint64_t key[2], const struct broker_peer *owner, uint64_t id)
 {
-	struct order_key key;
-
-	key.id = id;
-	key.peer = owner->handle;
-	return map_get(&b->asked, slice_of(&key, sizeof(key)));
+	key[0] = owner->gossip.handle;
+	key[1] = id;
+	return slice_of(key, 2 * sizeof(key[0]));
 }
 
-struct order *
+struct broker_order *
+broker_order_find(const struct broker *b, const struct broker_peer *owner,
+    uint64_t id)
+{
+	uint64_t key[2];
+
+	return map_get(&b->orders, broker_order_key(key, owner, id));
+}
+
+struct broker_order *
 broker_order_numbered(const struct broker *b, uint64_t number)
 {
-	return map_get(&b->orders, slice_of(&number, sizeof(number)));
+	return map_get(&b->open, slice_of(&number, sizeof(number)));
 }
 
-static struct slice
-key_of(const struct order *o)
+struct broker_order *
+broker_order_next(const struct broker_module *m, const struct broker_order *o)
 {
-	return slice_of(&o->key, sizeof(o->key));
-}
-
-static struct slice
-number_of(const struct order *o)
-{
-	return slice_of(&o->number, sizeof(o->number));
-}
-
-/* A sell's attributes, or a buy's constraints. */
-struct slice
-broker_order_attrs(const struct order *o)
-{
-	return slice_of(o->bytes, o->attrs_len);
-}
-
-struct slice
-broker_order_contact(const struct order *o)
-{
-	if (o->contact_len == 0)
-		return slice_of(NULL, 0);
-	return slice_of(o->bytes + o->attrs_len, o->contact_len);
+	return CHAIN_NEXT(&m->orders, o, struct broker_order, of_module);
 }
 
 /* Adding and removing. */
 
-static void
-order_link(struct broker *b, int64_t now, struct order *o)
+/* A new order of the owner, which stands nowhere yet. NULL with ENOMEM, or
+ * ENOBUFS where the limits forbid it. */
+static struct broker_order *
+broker_order_new(struct broker *b, int64_t now, struct broker_peer *owner,
+    uint64_t id, struct slice module, int sell)
 {
-	struct module *m = o->module;
+	uint64_t bytes[2];
+	struct slice key = broker_order_key(bytes, owner, id);
+	struct broker_module *m;
+	struct broker_order *o;
 
-	if (m->norders == 0)
-		m->bare_at = now;
-	if (m->linked == 0 && !m->noted)
-		broker_due(b, m->bare_at + BROKER_NOTE_MS);
-	chain_append(&m->orders, &o->of_module);
-	chain_append(&o->peer->orders, &o->of_owner);
-	m->norders++;
-}
-
-static void
-order_unlink(struct broker *b, int64_t now, struct order *o)
-{
-	struct module *m = o->module;
-
-	chain_remove(&o->of_module);
-	chain_remove(&o->of_owner);
-	if (--m->norders == 0)
-		broker_module_idle(b, now, m);
-}
-
-struct order *
-broker_order_next(const struct module *m, const struct order *o)
-{
-	return CHAIN_NEXT(&m->orders, o, struct order, of_module);
-}
-
-void
-broker_order_free(struct order *o)
-{
-	free(o->bytes);
-	free(o->stands);
-	free(o->pending);
-	free(o);
-}
-
-/* A new order of the owner, which stands nowhere yet. NULL with errno ENOMEM,
- * or ENOBUFS where the limits forbid it. */
-static struct order *
-order_new(struct broker *b, int64_t now, struct peer *owner, uint64_t id,
-    struct slice module, int sell)
-{
-	struct module *m;
-	struct order *o;
-
-	if (b->asked.n >= BROKER_ORDERS_MAX) {
+	if (b->orders.n >= BROKER_ORDERS_MAX) {
 		errno = ENOBUFS;
 		return NULL;
 	}
 	if ((m = broker_module_get(b, now, module)) == NULL ||
-	    (o = calloc(1, sizeof(*o))) == NULL)
+	    (o = map_alloc(&b->orders, sizeof(*o), &key)) == NULL)
 		return NULL;
-	o->key.id = id;
-	o->key.peer = owner->handle;
-	if (map_put(&b->asked, key_of(o), o) == -1) {
-		free(o);
-		return NULL;
-	}
 	o->peer = owner;
+	o->id = id;
 	o->module = m;
 	o->sell = sell != 0;
-	order_link(b, now, o);
+	if (m->norders++ == 0)
+		m->bare_at = now;
+	if (m->linked == 0 && !m->noted)
+		broker_due(b, m->bare_at + BROKER_NOTE_MS);
+	chain_append(&m->orders, &o->of_module);
+	chain_append(&owner->orders, &o->of_owner);
 	return o;
 }
 
-int
-broker_order_keep(struct order *o, struct slice attrs, struct slice contact)
+/* The owner's order of that id, added where it is new. NULL with EPROTO when it
+ * is an order of another kind or module, or as above. */
+static struct broker_order *
+broker_order_get(struct broker *b, int64_t now, struct broker_peer *owner,
+    uint64_t id, struct slice module, int sell)
 {
-	size_t len = attrs.len + contact.len;
-	unsigned char *bytes = malloc(len == 0 ? 1 : len);
+	struct broker_order *o = broker_order_find(b, owner, id);
+
+	if (o == NULL)
+		return broker_order_new(b, now, owner, id, module, sell);
+	if (o->sell == sell && slice_equal(o->module->name, module))
+		return o;
+	errno = EPROTO;
+	return NULL;
+}
+
+/* There is no order: where a limit forbids it the owner is told, else -1. */
+static int
+broker_order_failed(struct broker *b, const struct broker_peer *owner,
+    uint64_t id)
+{
+	if (errno != ENOBUFS)
+		return -1;
+	return outbox_send_refuse(&b->out, owner->gossip.handle, id,
+	    "the broker has as many orders or modules as it takes", 0);
+}
+
+/* Keep attributes and contact: 0, or -1 with ENOMEM and nothing changed. */
+static int
+broker_order_keep(struct broker_order *o, struct slice attrs,
+    struct slice contact)
+{
+	unsigned char *bytes = malloc(attrs.len + contact.len + 1);
 
 	if (bytes == NULL)
 		return -1;
@@ -136,149 +114,401 @@ broker_order_keep(struct order *o, struct slice attrs, struct slice contact)
 		memcpy(bytes + attrs.len, contact.p, contact.len);
 	free(o->bytes);
 	o->bytes = bytes;
-	o->attrs_len = (uint32_t)attrs.len;
-	o->contact_len = (uint32_t)contact.len;
+	o->attrs = slice_of(bytes, attrs.len);
+	o->contact = slice_of(bytes + attrs.len, contact.len);
 	return 0;
+}
+
+void
+broker_order_free(struct broker_order *o)
+{
+	free(o->bytes);
+	free(o->copies);
+	free(o->pending);
+	free(o);
 }
 
 /* Opening and closing: an open order has a number. */
 
-int
-broker_order_open(struct broker *b, struct order *o)
+static int
+broker_order_open(struct broker *b, struct broker_order *o)
 {
 	if (o->open)
 		return 0;
-	o->number = ++b->last_order;
-	if (map_put(&b->orders, number_of(o), o) == -1)
+	o->number = ++b->last_number;
+	if (map_put(&b->open, slice_of(&o->number, sizeof(o->number)), o) == -1)
 		return -1;
 	o->open = 1;
 	return 0;
 }
 
-/* Take it away from wherever it stands. */
-int
-broker_order_close(struct broker *b, struct order *o)
+/* Cancel it wherever it stands. */
+static int
+broker_order_close(struct broker *b, struct broker_order *o)
 {
-	struct msg m;
-	struct place *p;
+	struct msg m = { .type = MSG_CANCEL, .u.cancel.order = o->number };
+	struct broker_exchange *x;
 	unsigned i;
 	int r = 0;
 
 	if (!o->open)
 		return 0;
-	memset(&m, 0, sizeof(m));
-	m.type = MSG_CANCEL;
-	m.u.cancel.order = o->number;
-	for (i = 0; i < o->nstands; i++) {
-		p = broker_place_at(o->module, i);
-		if (p != NULL && o->stands[i].sent &&
-		    outbox_send(&b->out, p->peer->handle, &m) == -1)
+	for (i = 0; i < o->ncopies; i++) {
+		x = broker_exchange_at(o->module, i);
+		if (x != NULL && o->copies[i].sent &&
+		    outbox_send(&b->out, x->peer->gossip.handle, &m) == -1)
 			r = -1;
 	}
-	map_del(&b->orders, number_of(o));
+	map_del(&b->open, slice_of(&o->number, sizeof(o->number)));
 	o->open = 0;
-	if (o->nstands > 0)
-		memset(o->stands, 0, o->nstands * sizeof(*o->stands));
+	if (o->ncopies > 0)
+		memset(o->copies, 0, o->ncopies * sizeof(*o->copies));
 	return r;
 }
 
 static int
-order_drop(struct broker *b, int64_t now, struct order *o)
+broker_order_drop(struct broker *b, int64_t now, struct broker_order *o)
 {
+	struct broker_module *m = o->module;
 	int r = broker_order_close(b, o);
+	uint64_t key[2];
 
 	if (o->sell)
-		broker_contact_local(b, broker_order_contact(o), 0);
-	order_unlink(b, now, o);
-	map_del(&b->asked, key_of(o));
+		broker_contact_local(b, o->contact, 0);
+	chain_remove(&o->of_module);
+	chain_remove(&o->of_owner);
+	if (--m->norders == 0) {
+		m->idle_at = now;
+		broker_due(b, now + BROKER_LINGER_MS);
+	}
+	map_del(&b->orders, broker_order_key(key, o->peer, o->id));
 	broker_order_free(o);
 	return r;
 }
 
-struct stand *
-broker_stand_at(struct order *o, unsigned slot)
+int
+broker_on_cancel(struct broker *b, int64_t now, struct broker_peer *owner,
+    const struct msg *m)
 {
-	struct stand *grown;
+	struct broker_order *o = broker_order_find(b, owner, m->u.cancel.order);
+
+	if (o == NULL)
+		return 0;
+	if (broker_pending_cancel(b, o) == -1)
+		return -1;
+	return broker_order_drop(b, now, o);
+}
+
+void
+broker_owner_down(struct broker *b, int64_t now, struct broker_peer *owner)
+{
+	struct broker_order *o;
+
+	while ((o = CHAIN_NEXT(&owner->orders, NULL, struct broker_order,
+	    of_owner)) != NULL) {
+		broker_pending_lost(b, o);
+		broker_order_drop(b, now, o);
+	}
+	broker_unsettled_lost(b, owner);
+}
+
+/* Copies. */
+
+/* That at the slot; NULL with ENOMEM. */
+static struct broker_copy *
+broker_copy_at(struct broker_order *o, unsigned slot)
+{
+	struct broker_copy *grown;
 	unsigned n = slot + 1;
 
 	assert(slot < BROKER_SLOTS);
-	if (slot < o->nstands)
-		return &o->stands[slot];
-	if ((grown = realloc(o->stands, n * sizeof(*grown))) == NULL)
+	if (slot < o->ncopies)
+		return &o->copies[slot];
+	if ((grown = realloc(o->copies, n * sizeof(*grown))) == NULL)
 		return NULL;
-	memset(grown + o->nstands, 0, (n - o->nstands) * sizeof(*grown));
-	o->stands = grown;
-	o->nstands = (unsigned char)n;
+	memset(grown + o->ncopies, 0, (n - o->ncopies) * sizeof(*grown));
+	o->copies = grown;
+	o->ncopies = (unsigned char)n;
 	return &grown[slot];
 }
 
 void
-broker_stand_clear(struct broker *b, struct order *o, unsigned slot)
+broker_copy_clear(struct broker *b, struct broker_order *o, unsigned slot)
 {
-	struct stand *s;
+	struct broker_copy *c;
 	uint32_t buyers;
 
-	if (slot >= o->nstands)
+	if (slot >= o->ncopies)
 		return;
-	s = &o->stands[slot];
-	buyers = s->buyers;
-	memset(s, 0, sizeof(*s));
+	c = &o->copies[slot];
+	buyers = c->buyers;
+	memset(c, 0, sizeof(*c));
 	if (buyers > 0)
 		broker_tell_waiting(b, o);
 }
 
-int
-broker_order_get(struct broker *b, int64_t now, struct peer *owner, uint64_t id,
-    struct slice module, int sell, struct order **o)
+/* Sells. */
+
+/* Of the settled reservations, those that this exchange made. */
+static int
+broker_sell_settled(struct broker *b, const struct broker_exchange *x,
+    struct slice settled, struct slice *out)
 {
-	if ((*o = broker_order_of(b, owner, id)) != NULL) {
-		if ((*o)->sell == sell &&
-		    slice_equal(broker_module_name((*o)->module), module))
-			return 0;
-		return fail(EPROTO);
-	}
-	*o = order_new(b, now, owner, id, module, sell);
-	if (*o == NULL && errno != ENOBUFS)
+	struct reservation r;
+
+	*out = slice_of(NULL, 0);
+	if (settled.len == 0)
+		return 0;
+	if (scratch_begin(&b->back, settled.len) == -1)
 		return -1;
-	if (*o == NULL)
-		return broker_say_refused(b, owner, id,
-		    "the broker has as many orders or modules as it takes");
+	while (item_next(&schema_reservation, &settled, &r) == 1)
+		if (id_equal(&r.exchange, &x->instance))
+			scratch_item(&b->back, &schema_reservation, &r);
+	*out = scratch_slice(&b->back);
+	return 0;
+}
+
+/* The contact, with our own host where it names none. */
+static int
+broker_sell_contact(struct broker *b, const struct broker_order *o,
+    struct slice *out)
+{
+	char address[ADDRESS_MAX + 1], dist[ADDRESS_MAX + 1];
+	struct slice host = broker_host(b);
+	struct contact c;
+
+	group_decode(&schema_contact, o->contact, &c);
+	c.address = hostport_fill(c.address, host, address);
+	if (c.dist.len > 0)
+		c.dist = hostport_fill(c.dist, host, dist);
+	if (scratch_begin(&b->list, group_size(&schema_contact, &c)) == -1)
+		return -1;
+	group_encode(&schema_contact, &c, &b->list.w);
+	*out = scratch_slice(&b->list);
+	return 0;
+}
+
+static int
+broker_sell_send(struct broker *b, struct broker_order *o,
+    struct broker_exchange *x, struct slice settled)
+{
+	struct broker_copy *c = broker_copy_at(o, x->slot);
+	struct msg m = { .type = MSG_SELL };
+
+	if (c == NULL)
+		return -1;
+	m.u.sell.order = o->number;
+	m.u.sell.module = o->module->name;
+	m.u.sell.quantity = o->quantity;
+	m.u.sell.seller = o->peer->gossip.instance;
+	if (broker_sell_settled(b, x, settled, &m.u.sell.settled) == -1)
+		return -1;
+	if (!c->sent) {
+		m.u.sell.attrs = o->attrs;
+		if (broker_sell_contact(b, o, &m.u.sell.contact) == -1)
+			return -1;
+	}
+	if (outbox_send(&b->out, x->peer->gossip.handle, &m) == -1)
+		return -1;
+	c->sent = 1;
+	return 0;
+}
+
+/* Buys. */
+
+uint32_t
+broker_order_lacking(const struct broker_order *o)
+{
+	uint64_t coming = o->passed > o->settled ? o->passed - o->settled : 0;
+
+	return coming < o->quantity ? o->quantity - (uint32_t)coming : 0;
+}
+
+/* Does the exchange know all that there is to say? */
+static int
+broker_buy_is_told(const struct broker_copy *c, const struct broker_order *o,
+    uint32_t lacking)
+{
+	return !c->stale && c->missing == lacking &&
+	    c->settled == c->filled && (lacking == 0 || c->held == o->held);
+}
+
+/*
+ * Send it where that says anything new. As far as an exchange is concerned, all
+ * that it filled is settled: the order no longer lacks what was passed on, and
+ * the rest was released.
+ */
+static int
+broker_buy_send(struct broker *b, int64_t now, struct broker_order *o,
+    struct broker_exchange *x)
+{
+	struct broker_copy *c = broker_copy_at(o, x->slot);
+	uint32_t lacking = broker_order_lacking(o);
+	struct msg m = { .type = MSG_BUY };
+
+	if (c == NULL)
+		return -1;
+	if (c->sent ? broker_buy_is_told(c, o, lacking) : lacking == 0)
+		return 0;
+	m.u.buy.order = o->number;
+	m.u.buy.module = o->module->name;
+	m.u.buy.missing = lacking;
+	m.u.buy.settled = c->filled;
+	m.u.buy.held = o->held;
+	m.u.buy.age_ms = (uint64_t)(now > o->since ? now - o->since : 0);
+	if (m.u.buy.age_ms > UINT32_MAX)
+		m.u.buy.age_ms = UINT32_MAX;
+	m.u.buy.constraints = o->attrs;
+	if (outbox_send(&b->out, x->peer->gossip.handle, &m) == -1)
+		return -1;
+	c->sent = 1;
+	c->stale = 0;
+	c->missing = lacking;
+	c->held = o->held;
+	c->settled = c->filled;
+	return 0;
+}
+
+/* Both. */
+
+int
+broker_order_place(struct broker *b, int64_t now, struct broker_order *o,
+    struct broker_exchange *x, struct slice settled)
+{
+	if (!o->open)
+		return 0;
+	return o->sell ? broker_sell_send(b, o, x, settled) :
+	    broker_buy_send(b, now, o, x);
+}
+
+static int
+broker_order_place_everywhere(struct broker *b, int64_t now,
+    struct broker_order *o, struct slice settled)
+{
+	struct broker_exchange *x;
+	unsigned i;
+
+	for (i = 0; i < o->module->nslots; i++) {
+		x = broker_exchange_at(o->module, i);
+		if (x != NULL &&
+		    broker_order_place(b, now, o, x, settled) == -1)
+			return -1;
+	}
+	return 0;
+}
+
+/*
+ * One that lacks nothing stays where it stands until all that it was passed is
+ * settled: an exchange must still know it when a seller is released, so as not
+ * to offer it that seller again at once.
+ */
+int
+broker_order_update(struct broker *b, int64_t now, struct broker_order *o)
+{
+	if (broker_order_lacking(o) == 0 && o->settled >= o->passed)
+		return broker_order_close(b, o);
+	if (broker_order_open(b, o) == -1)
+		return -1;
+	return broker_order_place_everywhere(b, now, o, slice_str(""));
+}
+
+/* A sell that comes again leaves empty what has not changed. */
+static int
+broker_sell_keep(struct broker *b, struct broker_order *o,
+    const struct msg_sell *s)
+{
+	struct slice old = o->contact;
+	struct slice contact = s->contact.len > 0 ? s->contact : old;
+	struct slice attrs = s->attrs.len > 0 ? s->attrs : o->attrs;
+	int moved = !slice_equal(contact, old);
+	unsigned i;
+
+	if (!moved && slice_equal(attrs, o->attrs))
+		return 0;
+	if (moved)
+		broker_contact_local(b, old, 0);
+	if (broker_order_keep(o, attrs, contact) == -1)
+		return -1;
+	if (moved)
+		broker_contact_local(b, o->contact, 1);
+	for (i = 0; i < o->ncopies; i++)
+		o->copies[i].sent = 0;
 	return 0;
 }
 
 int
-broker_order_place(struct broker *b, int64_t now, struct order *o,
-    struct place *p)
+broker_on_sell(struct broker *b, int64_t now, struct broker_peer *owner,
+    const struct msg *m)
 {
-	if (!o->open)
-		return 0;
-	if (o->sell)
-		return broker_send_sell(b, o, p, slice_of(NULL, 0));
-	return broker_send_buy(b, now, o, p);
-}
+	const struct msg_sell *s = &m->u.sell;
+	struct broker_order *o;
 
-int
-broker_cancel(struct broker *b, int64_t now, struct peer *owner, uint64_t id)
-{
-	struct order *o = broker_order_of(b, owner, id);
-
+	/* A refresh of an order that was refused earlier: its attributes
+	 * and contact are gone. */
+	if (s->contact.len == 0 &&
+	    broker_order_find(b, owner, s->order) == NULL)
+		return outbox_send_refuse(&b->out, owner->gossip.handle,
+		    s->order, "the sell names no contact, and none is known "
+		    "of it", 0);
+	o = broker_order_get(b, now, owner, s->order, s->module, 1);
 	if (o == NULL)
-		return 0;
-	if (broker_release_held(b, o) == -1)
+		return broker_order_failed(b, owner, s->order);
+	o->quantity = (uint32_t)s->quantity;
+	if (broker_sell_keep(b, o, s) == -1 || broker_order_open(b, o) == -1)
 		return -1;
-	broker_leave_pending(o);
-	return order_drop(b, now, o);
+	return broker_order_place_everywhere(b, now, o, s->settled);
 }
 
 void
-broker_owner_lost(struct broker *b, int64_t now, struct peer *owner)
+broker_sell_again(struct broker *b, int64_t now)
 {
-	struct order *o;
+	const struct broker_module *m = NULL;
+	struct broker_order *o = NULL;
+	unsigned i;
 
-	while ((o = CHAIN_NEXT(&owner->orders, NULL, struct order,
-	    of_owner)) != NULL) {
-		broker_release_pending(b, o);
-		order_drop(b, now, o);
-	}
-	broker_release_left(b, owner);
+	while ((m = broker_module_next(b, m)) != NULL)
+		while ((o = broker_order_next(m, o)) != NULL) {
+			if (!o->sell)
+				continue;
+			broker_contact_learn(b, o->contact);
+			for (i = 0; i < o->ncopies; i++)
+				o->copies[i].sent = 0;
+			broker_order_place_everywhere(b, now, o, slice_str(""));
+		}
+}
+
+static int
+broker_buy_keep(struct broker_order *o, struct slice constraints)
+{
+	unsigned i;
+
+	if (slice_equal(constraints, o->attrs))
+		return 0;
+	for (i = 0; i < o->ncopies; i++)
+		o->copies[i].stale = 1;
+	return broker_order_keep(o, constraints, slice_of(NULL, 0));
+}
+
+int
+broker_on_buy(struct broker *b, int64_t now, struct broker_peer *owner,
+    const struct msg *msg)
+{
+	const struct msg_buy *m = &msg->u.buy;
+	struct broker_order *o;
+
+	o = broker_order_get(b, now, owner, m->order, m->module, 0);
+	if (o == NULL)
+		return broker_order_failed(b, owner, m->order);
+	if (broker_buy_keep(o, m->constraints) == -1)
+		return -1;
+	o->quantity = (uint32_t)m->missing;
+	o->held = (uint32_t)m->held;
+	o->settled = m->settled;
+	o->since = now - (int64_t)m->age_ms;
+	if (broker_pending_settle(b, o) == -1 ||
+	    broker_order_update(b, now, o) == -1)
+		return -1;
+	if (o->open && o->module->linked == 0 && o->module->noted)
+		return broker_tell_bare(b, o);
+	return 0;
 }

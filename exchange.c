@@ -1,31 +1,32 @@
-#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
-#include "exchange_state.h"
-#include "fail.h"
+#include "attrs.h"
 #include "exchange_match.h"
-#include "exchange_notice.h"
+#include "fail.h"
+#include "report.h"
 
 #define NEVER INT64_MAX
+
+#define NOTICE_WAITING_MS 100 /* between two rounds of `waiting` */
+#define NOTICE_BATCH	  8192 /* sells told in a round */
+#define NOTICE_SETS_BYTES (16u * 1024) /* of attributes in one `offers` */
+#define REPORT_TEXT	  512 /* of attributes or constraints, printed */
+
+/* Life. */
 
 struct exchange *
 exchange_new(struct slice module, const struct id *own, uint64_t seed)
 {
-	struct exchange *x;
+	struct exchange *x = calloc(1, sizeof(*x));
 
 	assert(module.len > 0 && module.len <= sizeof(x->module));
-	x = calloc(1, sizeof(*x));
-	if (x == NULL) {
-		errno = ENOMEM;
+	if (x == NULL)
 		return NULL;
-	}
 	outbox_init(&x->out);
-	if (market_init(&x->market, own, seed, &x->out) == -1) {
-		free(x);
-		return NULL;
-	}
-	map_init(&x->peers, rng_next(&x->market.rng));
+	book_init(x, own, seed);
+	map_init(&x->peers, rng_next(&x->rng));
 	memcpy(x->module, module.p, module.len);
 	x->module_len = module.len;
 	x->orphan_at = x->retire_at = NEVER;
@@ -35,15 +36,10 @@ exchange_new(struct slice module, const struct id *own, uint64_t seed)
 void
 exchange_free(struct exchange *x)
 {
-	struct peer *p;
-	size_t pos = 0;
-
 	if (x == NULL)
 		return;
-	while ((p = map_next(&x->peers, &pos)) != NULL)
-		free(p);
-	map_free(&x->peers);
-	market_free(&x->market);
+	map_free_values(&x->peers);
+	book_free(x);
 	outbox_free(&x->out);
 	free(x);
 }
@@ -54,19 +50,426 @@ exchange_out(struct exchange *x)
 	return &x->out;
 }
 
+/* Notices: what brokers are told of their orders besides fills. */
+
+/* The attributes of all classes that have sells, as far as there is room. */
+static struct slice
+notice_sets(struct exchange *x)
+{
+	const struct sell_class *c;
+	struct tlv_writer w;
+	unsigned i, n = 0;
+
+	tlv_writer_init(&w, x->scratch, NOTICE_SETS_BYTES);
+	for (i = 0; i < x->classes.sells.n && n < OFFERS_MAX; i++) {
+		c = class_sell(&x->classes, i);
+		if (c->class.n == 0 ||
+		    tlv_size(c->class.key.len) > (size_t)(w.end - w.p))
+			continue;
+		list_put(&w, c->class.key);
+		n++;
+	}
+	return slice_of(x->scratch, (size_t)(w.p - x->scratch));
+}
+
+static int
+notice_any_fits(const struct exchange *x, const struct buy_class *b)
+{
+	unsigned i;
+
+	for (i = 0; i < x->classes.sells.n; i++)
+		if (x->classes.sells.at[i]->n > 0 && class_set_has(&b->fits, i))
+			return 1;
+	return 0;
+}
+
+/* A buy stands unmet: what is on offer where nothing fits, else, when it is
+ * not new, that all is taken. */
+static int
+notice_offers(struct exchange *x, const struct exchange_buy *b, int new)
+{
+	struct msg msg = { .type = MSG_OFFERS, .u.offers.order = b->order.id };
+
+	if (!notice_any_fits(x, b->class))
+		msg.u.offers.sets = notice_sets(x);
+	else if (new || b->nexcludes > 0)
+		return 0; /* what there is may be kept from it alone */
+	else
+		msg.u.offers.reason = slice_str("all capacity is taken");
+	return outbox_send(&x->out, b->order.broker->handle, &msg);
+}
+
+/* Count the buys that stand unmet and could use this class, and those of them
+ * that hold nothing. An exchange that is closed counts none. */
+static void
+notice_count(const struct exchange *x, const struct sell_class *c,
+    uint64_t *buyers, uint64_t *empty)
+{
+	const struct buy_class *b;
+	unsigned i;
+
+	*buyers = *empty = 0;
+	if (x->closed)
+		return;
+	for (i = 0; i < x->classes.buys.n; i++) {
+		b = class_buy(&x->classes, i);
+		if (b->unmet > 0 && class_set_has(&b->fits, c->class.number)) {
+			*buyers += b->unmet;
+			*empty += b->empty;
+		}
+	}
+}
+
+/* When what a class is told changes, its round starts over. */
+static void
+notice_stand(struct exchange *x, struct sell_class *c, unsigned need)
+{
+	if (c->standing == need)
+		return;
+	c->standing = need;
+	c->told = 0;
+	x->round = 1;
+}
+
+static int
+notice_tell(struct exchange *x, struct exchange_sell *s, uint64_t buyers,
+    uint64_t empty)
+{
+	struct msg msg = { .type = MSG_WAITING,
+		.u.waiting = { .order = s->order.id, .buyers = buyers,
+		.empty = empty } };
+
+	if (outbox_send(&x->out, s->order.broker->handle, &msg) == -1)
+		return -1;
+	s->told_buyers = buyers;
+	s->told_empty = empty;
+	return 0;
+}
+
+/* Answer a sell: how many buys wait for it, if any do or it was last told that
+ * some did. */
+static int
+notice_waiting(struct exchange *x, struct exchange_sell *s)
+{
+	uint64_t buyers, empty;
+
+	notice_count(x, s->class, &buyers, &empty);
+	if (buyers == 0 && s->told_buyers == 0)
+		return 0;
+	notice_stand(x, s->class, class_need(buyers, empty));
+	return notice_tell(x, s, buyers, empty);
+}
+
+/* Go on with the sells of one class; *budget of them may be told. 1 when there
+ * are more, or -1. */
+static int
+notice_class(struct exchange *x, struct sell_class *c, unsigned *budget)
+{
+	uint64_t buyers, empty;
+	struct exchange_sell *s;
+
+	notice_count(x, c, &buyers, &empty);
+	notice_stand(x, c, class_need(buyers, empty));
+	for (; c->told < c->class.n && *budget > 0; c->told++) {
+		s = c->sells[c->told];
+		if (class_need(s->told_buyers, s->told_empty) == c->standing)
+			continue;
+		if (notice_tell(x, s, buyers, empty) == -1)
+			return -1;
+		--*budget;
+	}
+	return c->told < c->class.n;
+}
+
+/* Is there anything to be told by a round? */
+static int
+notice_due(const struct exchange *x)
+{
+	return x->round || x->turned > 0;
+}
+
+/* Buys began or ceased to wait for some sells: tell the next NOTICE_BATCH of
+ * them. */
+static void
+notice_round(struct exchange *x)
+{
+	unsigned i, budget = NOTICE_BATCH;
+	struct buy_class *c;
+	int r = 0, more = 0;
+
+	for (i = 0; i < x->classes.buys.n; i++) {
+		c = class_buy(&x->classes, i);
+		c->stood = class_need(c->unmet, c->empty);
+		c->turned = 0;
+	}
+	x->turned = 0;
+	for (i = 0; r != -1 && i < x->classes.sells.n; i++) {
+		r = notice_class(x, class_sell(&x->classes, i), &budget);
+		more |= r != 0;
+	}
+	x->round = more;
+}
+
+/* Orders. */
+
+static int
+exchange_is_ours(const struct exchange *x, struct slice module)
+{
+	return slice_equal(module, slice_of(x->module, x->module_len));
+}
+
+static int
+exchange_refuse(struct exchange *x, const struct exchange_peer *p,
+    uint64_t order, const char *reason)
+{
+	return outbox_send_refuse(&x->out, p->handle, order, reason, 0);
+}
+
+/* The order cannot be taken: it ends where it stands. Where errno is a limit
+ * its broker is told, else it is the error. */
+static int
+exchange_refuse_full(struct exchange *x, const struct exchange_peer *p,
+    uint64_t id)
+{
+	struct exchange_order *o = order_find(x, p, id);
+	int error = errno;
+
+	if (o != NULL)
+		order_end(x, o);
+	if (error != ENOBUFS)
+		return fail(error);
+	return exchange_refuse(x, p, id, x->orders.n >= EXCHANGE_ORDERS_MAX ?
+	    "too many orders of this module" :
+	    "too many different attributes or constraints of this module");
+}
+
+/* The sell, with all that the message says but quantity and settled. o is the
+ * order that stands, or NULL. NULL with errno. */
+static struct exchange_sell *
+exchange_accept_sell(struct exchange *x, struct exchange_peer *p,
+    const struct msg_sell *m, struct exchange_order *o)
+{
+	struct exchange_sell *s;
+
+	if (o == NULL) {
+		if ((s = sell_new(x, p, m->order, m->attrs)) == NULL)
+			return NULL;
+	} else {
+		s = order_sell(o);
+		if (m->attrs.len > 0 && sell_reclass(x, s, m->attrs) == -1)
+			return NULL;
+	}
+	if (!id_is_zero(&m->seller))
+		s->seller = m->seller;
+	if (m->contact.len > 0 && sell_contact(s, m->contact) == -1)
+		return NULL;
+	return s;
+}
+
+static void
+exchange_settle(struct exchange *x, const struct exchange_sell *s,
+    struct slice list)
+{
+	struct exchange_reservation *r;
+	struct reservation item;
+
+	while (item_next(&schema_reservation, &list, &item) == 1) {
+		if (!id_equal(&item.exchange, &x->own))
+			continue;
+		r = reservation_find(&x->reservations, item.counter);
+		if (r == NULL || r->sell != s)
+			continue;
+		x->totals.settled += r->quantity;
+		book_unreserve(x, r, r->quantity);
+	}
+}
+
+/* Any buy of the broker's, or NULL. */
+static const struct exchange_order *
+exchange_any_buy(const struct exchange_peer *p)
+{
+	const struct exchange_order *o = NULL;
+
+	do
+		o = CHAIN_NEXT(&p->orders, o, struct exchange_order, of_broker);
+	while (o != NULL && o->selling);
+	return o;
+}
+
+/* The seller's Erlang node moved: every broker that buys learns it, by a fill
+ * of nothing. */
+static int
+exchange_tell_contact(struct exchange *x, const struct exchange_sell *s)
+{
+	struct seller item = { .seller = s->seller, .contact = s->contact };
+	struct msg msg = { .type = MSG_FILL, .u.fill.exchange = x->own };
+	const struct exchange_order *o;
+	struct exchange_peer *p;
+	struct tlv_writer w;
+	size_t pos = 0;
+
+	tlv_writer_init(&w, x->scratch, sizeof(x->scratch));
+	item_put(&schema_seller, &w, &item);
+	msg.u.fill.sellers = slice_of(x->scratch, (size_t)(w.p - x->scratch));
+	while ((p = map_next(&x->peers, &pos)) != NULL) {
+		if ((o = exchange_any_buy(p)) == NULL)
+			continue;
+		msg.u.fill.order = o->id;
+		if (outbox_send(&x->out, p->handle, &msg) == -1)
+			return -1;
+	}
+	return 0;
+}
+
+/* Does the seller have an Erlang node that is not where it was? */
+static int
+exchange_has_moved(struct exchange_order *o, struct slice contact)
+{
+	struct contact c;
+
+	return o != NULL && contact.len > 0 &&
+	    !slice_equal(order_sell(o)->contact, contact) &&
+	    group_decode(&schema_contact, contact, &c) == 0 && c.node.len > 0;
+}
+
+static int
+exchange_on_sell(struct exchange *x, int64_t now, struct exchange_peer *p,
+    const struct msg *msg)
+{
+	const struct msg_sell *m = &msg->u.sell;
+	struct exchange_order *o;
+	struct exchange_sell *s;
+	int moved;
+
+	if (!exchange_is_ours(x, m->module))
+		return exchange_refuse(x, p, m->order, "not of this module");
+	o = order_find(x, p, m->order);
+	if (o != NULL && !o->selling)
+		return fail(EPROTO);
+	if (o == NULL && (m->contact.len == 0 || id_is_zero(&m->seller)))
+		return exchange_refuse(x, p, m->order,
+		    "the sell names no contact or no seller, and none is known "
+		    "of it");
+	moved = exchange_has_moved(o, m->contact);
+	if ((s = exchange_accept_sell(x, p, m, o)) == NULL)
+		return exchange_refuse_full(x, p, m->order);
+	if (moved && exchange_tell_contact(x, s) == -1)
+		return -1;
+	exchange_settle(x, s, m->settled);
+	sell_state(x, s, (uint32_t)m->quantity);
+	sell_freshen(x, s);
+	if (match_run(x, now) == -1)
+		return -1;
+	return notice_waiting(x, s);
+}
+
+/*
+ * A waiting buy keeps its rank, unless its age is older than that: then it was
+ * filled and went to the back of the line, but its fill was refused. That one,
+ * and a buy that begins to wait, gets the rank that its age gives it.
+ */
+static void
+exchange_place(struct exchange *x, struct exchange_buy *b, int lacked,
+    int64_t born)
+{
+	if (b->lacking == 0 || (lacked && born >= b->queued.born))
+		return;
+	buy_dequeue(b);
+	buy_rank(x, b, born);
+}
+
+/* The buy, of the message's constraints. NULL with errno. */
+static struct exchange_buy *
+exchange_accept_buy(struct exchange *x, struct exchange_peer *p,
+    const struct msg_buy *m, struct exchange_order *o)
+{
+	if (o == NULL)
+		return buy_new(x, p, m->order, m->constraints);
+	return buy_reclass(x, order_buy(o), m->constraints) == -1 ? NULL :
+	    order_buy(o);
+}
+
+static int
+exchange_on_buy(struct exchange *x, int64_t now, struct exchange_peer *p,
+    const struct msg *msg)
+{
+	const struct msg_buy *m = &msg->u.buy;
+	struct exchange_order *o;
+	struct exchange_buy *b;
+	int lacked;
+
+	if (!exchange_is_ours(x, m->module))
+		return exchange_refuse(x, p, m->order, "not of this module");
+	o = order_find(x, p, m->order);
+	if (o != NULL && o->selling)
+		return fail(EPROTO);
+	if ((b = exchange_accept_buy(x, p, m, o)) == NULL)
+		return exchange_refuse_full(x, p, m->order);
+	lacked = b->lacking > 0;
+	b->missing = m->missing;
+	b->settled = m->settled;
+	b->held = m->held;
+	buy_account(x, b);
+	exchange_place(x, b, lacked, now - (int64_t)m->age_ms);
+	if (match_buy(x, now, b) == -1)
+		return -1;
+	return b->lacking > 0 && !x->closed ?
+	    notice_offers(x, b, o == NULL) : 0;
+}
+
+static int
+exchange_on_cancel(struct exchange *x, int64_t now, struct exchange_peer *p,
+    const struct msg *msg)
+{
+	struct exchange_order *o = order_find(x, p, msg->u.cancel.order);
+
+	(void)now;
+	if (o != NULL)
+		order_end(x, o);
+	return 0;
+}
+
+static int
+exchange_on_release(struct exchange *x, int64_t now, struct exchange_peer *p,
+    const struct msg *msg)
+{
+	uint64_t order = msg->u.release.order;
+	struct slice list = msg->u.release.reservations;
+	struct exchange_order *o = order_find(x, p, order);
+	struct exchange_reservation *r;
+	struct reservation item;
+
+	while (item_next(&schema_reservation, &list, &item) == 1) {
+		if (!id_equal(&item.exchange, &x->own) &&
+		    !id_is_zero(&item.exchange))
+			continue;
+		r = reservation_find(&x->reservations, item.counter);
+		if (r == NULL || r->broker != p ||
+		    (r->order != order && order != ORDER_NONE))
+			continue;
+		if (o != NULL && !o->selling)
+			buy_exclude(x, order_buy(o), r->sell);
+		if (item.quantity == 0 || item.quantity > r->quantity)
+			item.quantity = r->quantity;
+		x->totals.released += item.quantity;
+		book_unreserve(x, r, (uint32_t)item.quantity);
+	}
+	return match_run(x, now);
+}
+
 /* The end of its time. */
 
 /* No more fills; brokers are asked to leave. */
 static void
-retire(struct exchange *x, int64_t now)
+exchange_retire(struct exchange *x, int64_t now)
 {
-	struct peer *p;
+	struct exchange_peer *p;
 	size_t pos = 0;
 
-	if (x->market.closed)
+	if (x->closed)
 		return;
-	x->market.closed = 1;
-	x->market.round = 1;
+	x->closed = 1;
+	x->round = 1;
 	x->retire_at = now + EXCHANGE_RETIRE_MS;
 	/* A broker that cannot be told finds out when we end. */
 	while ((p = map_next(&x->peers, &pos)) != NULL)
@@ -74,10 +477,20 @@ retire(struct exchange *x, int64_t now)
 			outbox_send_drain(&x->out, p->handle);
 }
 
-/* One whose authority died before it could be linked has nobody who would end
- * it, whatever broker came by and left. */
+static int
+exchange_on_drain(struct exchange *x, int64_t now, struct exchange_peer *p,
+    const struct msg *msg)
+{
+	(void)p;
+	(void)msg;
+	exchange_retire(x, now);
+	return 0;
+}
+
+/* If its authority died before it could link, no process would end it, even
+ * after the last broker has left. */
 static void
-retire_if_alone(struct exchange *x, int64_t now)
+exchange_retire_if_alone(struct exchange *x, int64_t now)
 {
 	if (x->authorities > 0 || x->orphan || x->brokers > 0) {
 		x->alone_at = 0;
@@ -85,32 +498,31 @@ retire_if_alone(struct exchange *x, int64_t now)
 	}
 	if (x->alone_at == 0)
 		x->alone_at = now + EXCHANGE_ALONE_MS;
-	if (now < x->alone_at || x->market.closed)
+	if (now < x->alone_at || x->closed)
 		return;
 	outbox_log(&x->out, LOG_INFO, "nobody has come for %d s: retiring",
 	    EXCHANGE_ALONE_MS / 1000);
-	retire(x, now);
+	exchange_retire(x, now);
 }
 
-/* Its authority is gone, and nobody trades here. As long as a broker does, it
- * may be all that is left of its module: brokers leave it once there is
- * another. */
+/* Its authority is gone, and it has no broker. As long as it has one, it may be
+ * the last exchange of its module: brokers leave it once there is another. */
 static int
-is_left(const struct exchange *x)
+exchange_is_left(const struct exchange *x)
 {
-	return x->orphan && x->brokers == 0 && !x->market.closed;
+	return x->orphan && x->brokers == 0 && !x->closed;
 }
 
 static void
-end_if_due(struct exchange *x, int64_t now)
+exchange_end_if_due(struct exchange *x, int64_t now)
 {
-	retire_if_alone(x, now);
-	if (is_left(x) && now >= x->orphan_at) {
+	exchange_retire_if_alone(x, now);
+	if (exchange_is_left(x) && now >= x->orphan_at) {
 		outbox_log(&x->out, LOG_INFO, "neither authority nor broker "
 		    "for %d s: retiring", EXCHANGE_ORPHAN_MS / 1000);
-		retire(x, now);
+		exchange_retire(x, now);
 	}
-	if (!x->market.closed || x->stopped)
+	if (!x->closed || x->stopped)
 		return;
 	if (x->brokers > 0 && now < x->retire_at)
 		return;
@@ -120,33 +532,24 @@ end_if_due(struct exchange *x, int64_t now)
 
 /* Peers. */
 
-static struct slice
-peer_key(const uint32_t *handle)
-{
-	return slice_of(handle, sizeof(*handle));
-}
-
 static int
-peer_add(struct exchange *x, uint32_t handle, const struct peer_info *info)
+exchange_add_peer(struct exchange *x, uint32_t handle,
+    const struct peer_info *info)
 {
-	struct peer *p;
+	struct slice key = slice_of(&handle, sizeof(handle));
+	struct exchange_peer *p = map_alloc(&x->peers, sizeof(*p), &key);
 
-	p = malloc(sizeof(*p));
 	if (p == NULL)
-		return fail(ENOMEM);
+		return -1;
 	p->handle = handle;
 	p->role = info->role;
 	p->instance = info->instance;
 	chain_init(&p->orders);
-	chain_init(&p->reserves);
-	if (map_put(&x->peers, peer_key(&p->handle), p) == -1) {
-		free(p);
-		return -1;
-	}
+	chain_init(&p->reservations);
 	if (p->role == ROLE_BROKER) {
 		x->brokers++;
-		if (x->market.closed)
-			return outbox_send_drain(&x->out, p->handle);
+		if (x->closed)
+			return outbox_send_drain(&x->out, handle);
 	} else if (p->role == ROLE_AUTHORITY) {
 		x->authorities++;
 		x->orphan = 0;
@@ -161,33 +564,26 @@ exchange_up(void *core, int64_t now, uint32_t handle,
 	struct exchange *x = core;
 
 	(void)now;
-	if (peer_add(x, handle, info) == -1)
+	if (exchange_add_peer(x, handle, info) == -1)
 		outbox_act(&x->out, ACT_CLOSE, handle, 0,
 		    slice_str("out of memory"));
 }
 
-/* End its sells first, or capacity that its buys free would be offered from
- * them. */
+/* Its sells end before its reservations, or capacity that these free would be
+ * offered from them. */
 static void
-broker_gone(struct exchange *x, struct peer *p)
+exchange_lose_broker(struct exchange *x, struct exchange_peer *p)
 {
-	struct market *m = &x->market;
-	struct chain *c, *next;
-	struct reserve *r;
-	struct order *o;
+	struct exchange_reservation *r;
 
-	for (c = p->orders.next; c != &p->orders; c = next) {
-		next = c->next;
-		o = CHAIN_OWNER(c, struct order, of_broker);
-		if (o->selling)
-			sell_end(m, order_sell(o));
-		else
-			buy_end(m, order_buy(o));
-	}
-	while (!chain_empty(&p->reserves)) {
-		r = CHAIN_OWNER(p->reserves.next, struct reserve, of_broker);
-		m->totals.lost += r->quantity;
-		reserve_less(m, r, r->quantity);
+	while (!chain_empty(&p->orders))
+		order_end(x, CHAIN_OWNER(p->orders.next,
+		    struct exchange_order, of_broker));
+	while (!chain_empty(&p->reservations)) {
+		r = CHAIN_OWNER(p->reservations.next,
+		    struct exchange_reservation, of_broker);
+		x->totals.lost += r->quantity;
+		book_unreserve(x, r, r->quantity);
 	}
 	x->brokers--;
 }
@@ -196,14 +592,14 @@ static void
 exchange_down(void *core, int64_t now, uint32_t handle)
 {
 	struct exchange *x = core;
-	struct peer *p;
+	struct exchange_peer *p =
+	    map_del(&x->peers, slice_of(&handle, sizeof(handle)));
 
-	p = map_del(&x->peers, peer_key(&handle));
 	if (p == NULL)
 		return;
 	if (p->role == ROLE_BROKER) {
-		broker_gone(x, p);
-		match_run(&x->market, now);
+		exchange_lose_broker(x, p);
+		match_run(x, now);
 	} else if (p->role == ROLE_AUTHORITY && --x->authorities == 0) {
 		x->orphan = 1;
 	}
@@ -214,43 +610,107 @@ exchange_down(void *core, int64_t now, uint32_t handle)
 	free(p);
 }
 
+/* Inspect. */
+
+/* exchange - module NAME instance ID state standing|retiring sells COUNT buys
+ * COUNT quantity SUM reserved SUM missing SUM matches COUNT; then how much was
+ * filled since the start, and of that settled, released, lost, expired */
+static void
+exchange_report(const struct exchange *x, struct report *r)
+{
+	const struct exchange_totals *t = &x->totals;
+	char id[ID_TEXT];
+
+	report_row(r, "exchange - module %.*s instance %s state %s sells %llu "
+	    "buys %llu quantity %llu reserved %llu missing %llu matches %llu "
+	    "filled %llu settled %llu released %llu lost %llu expired %llu",
+	    (int)x->module_len, (const char *)x->module,
+	    id_print(&x->own, id), x->closed ? "retiring" : "standing",
+	    (unsigned long long)t->sells, (unsigned long long)t->buys,
+	    (unsigned long long)t->quantity, (unsigned long long)t->reserved,
+	    (unsigned long long)t->missing, (unsigned long long)t->matches,
+	    (unsigned long long)t->filled, (unsigned long long)t->settled,
+	    (unsigned long long)t->released, (unsigned long long)t->lost,
+	    (unsigned long long)t->expired);
+}
+
+/* sell SELLER broker ID order NUMBER quantity STATED reserved OF-IT
+ * attributes TEXT */
+static void
+exchange_report_sell(struct report *r, const struct exchange_sell *s)
+{
+	char id[ID_TEXT], broker[ID_TEXT], text[REPORT_TEXT];
+
+	report_row(r, "sell %s broker %s order %llu quantity %u reserved %llu "
+	    "attributes %s", id_print(&s->seller, id),
+	    id_print(&s->order.broker->instance, broker),
+	    (unsigned long long)s->order.id, (unsigned)s->quantity,
+	    (unsigned long long)s->reserved,
+	    attrs_print(s->class->class.key, text, sizeof(text)));
+}
+
+/* buy NUMBER broker ID missing STATED lacking NOW filled EVER settled OF-IT
+ * held STATED age_ms SINCE constraints TEXT */
+static void
+exchange_report_buy(struct report *r, const struct exchange_buy *b, int64_t now)
+{
+	char broker[ID_TEXT], text[REPORT_TEXT];
+
+	report_row(r, "buy %llu broker %s missing %llu lacking %u filled %llu "
+	    "settled %llu held %llu age_ms %lld constraints %s",
+	    (unsigned long long)b->order.id,
+	    id_print(&b->order.broker->instance, broker),
+	    (unsigned long long)b->missing, (unsigned)b->lacking,
+	    (unsigned long long)b->filled, (unsigned long long)b->settled,
+	    (unsigned long long)b->held,
+	    b->lacking > 0 ? (long long)(now - b->queued.born) : 0,
+	    constraints_print(b->class->class.key, text, sizeof(text)));
+}
+
+static int
+exchange_on_inspect(struct exchange *x, int64_t now, struct exchange_peer *p,
+    const struct msg *msg)
+{
+	struct slice what = msg->u.inspect.what;
+	struct exchange_order *o;
+	struct report r;
+	size_t pos;
+
+	report_begin(&r, &x->out, p->handle);
+	if (report_wants(what, "exchanges"))
+		exchange_report(x, &r);
+	if (report_wants(what, "orders")) {
+		for (pos = 0; (o = map_next(&x->orders, &pos)) != NULL;)
+			if (o->selling)
+				exchange_report_sell(&r, order_sell(o));
+		for (pos = 0; (o = map_next(&x->orders, &pos)) != NULL;)
+			if (!o->selling)
+				exchange_report_buy(&r, order_buy(o), now);
+	}
+	return report_end(&r);
+}
+
 /* Messages. */
 
-static int
-on_drain(struct exchange *x, int64_t now, struct peer *p,
-    const struct msg *msg)
-{
-	(void)p;
-	(void)msg;
-	retire(x, now);
-	return 0;
-}
+typedef int exchange_handler(struct exchange *, int64_t now,
+    struct exchange_peer *, const struct msg *);
 
-static int
-on_inspect(struct exchange *x, int64_t now, struct peer *p,
-    const struct msg *msg)
-{
-	return exchange_report(x, now, p->handle, msg->u.inspect.what);
-}
-
-typedef int message_fn(struct exchange *, int64_t now, struct peer *,
-    const struct msg *);
-
-static message_fn *const handlers[] = {
-	[MSG_SELL] = exchange_sell,
-	[MSG_BUY] = exchange_buy,
-	[MSG_CANCEL] = exchange_cancel,
-	[MSG_RELEASE] = exchange_release,
-	[MSG_DRAIN] = on_drain,
-	[MSG_INSPECT] = on_inspect,
+static exchange_handler *const exchange_handlers[] = {
+	[MSG_SELL] = exchange_on_sell,
+	[MSG_BUY] = exchange_on_buy,
+	[MSG_CANCEL] = exchange_on_cancel,
+	[MSG_RELEASE] = exchange_on_release,
+	[MSG_DRAIN] = exchange_on_drain,
+	[MSG_INSPECT] = exchange_on_inspect,
 };
 
 /* Messages come many at a time from one peer. */
-static struct peer *
-find_peer(struct exchange *x, uint32_t handle)
+static struct exchange_peer *
+exchange_find_peer(struct exchange *x, uint32_t handle)
 {
 	if (x->recent == NULL || x->recent->handle != handle)
-		x->recent = map_get(&x->peers, peer_key(&handle));
+		x->recent = map_get(&x->peers,
+		    slice_of(&handle, sizeof(handle)));
 	return x->recent;
 }
 
@@ -259,25 +719,26 @@ exchange_message(void *core, int64_t now, uint32_t handle,
     const struct msg *msg)
 {
 	struct exchange *x = core;
-	struct peer *p = find_peer(x, handle);
+	struct exchange_peer *p = exchange_find_peer(x, handle);
 
-	if (p == NULL || !msg_allowed(msg->type, p->role, ROLE_EXCHANGE) ||
-	    msg->type >= sizeof(handlers) / sizeof(handlers[0]) ||
-	    handlers[msg->type] == NULL)
+	if (p == NULL || msg->type >= sizeof(exchange_handlers) /
+	    sizeof(exchange_handlers[0]) ||
+	    exchange_handlers[msg->type] == NULL)
 		return fail(EPROTO);
-	return handlers[msg->type](x, now, p, msg);
+	return exchange_handlers[msg->type](x, now, p, msg);
 }
 
 /* Time. */
 
 static void
-expire(struct market *m, int64_t now)
+exchange_expire(struct exchange *x, int64_t now)
 {
-	struct reserve *r;
+	struct exchange_reservation *r;
 
-	while ((r = reserve_oldest(&m->reserves)) != NULL && r->until <= now) {
-		m->totals.expired += r->quantity;
-		reserve_less(m, r, r->quantity);
+	while ((r = reservation_oldest(&x->reservations)) != NULL &&
+	    r->until <= now) {
+		x->totals.expired += r->quantity;
+		book_unreserve(x, r, r->quantity);
 	}
 }
 
@@ -285,20 +746,19 @@ static void
 exchange_tick(void *core, int64_t now)
 {
 	struct exchange *x = core;
-	struct market *m = &x->market;
 
-	expire(m, now);
-	if (m->fresh_sells != NULL || m->stuck)
-		match_run(m, now);
-	end_if_due(x, now);
-	if (notice_due(m) && now >= x->waiting_at) {
+	exchange_expire(x, now);
+	if (x->fresh_sells != NULL || x->stuck)
+		match_run(x, now);
+	exchange_end_if_due(x, now);
+	if (notice_due(x) && now >= x->waiting_at) {
 		x->waiting_at = now + NOTICE_WAITING_MS;
-		notice_round(m);
+		notice_round(x);
 	}
 }
 
 static int64_t
-earlier(int64_t a, int64_t b)
+exchange_earlier(int64_t a, int64_t b)
 {
 	return a < b ? a : b;
 }
@@ -307,22 +767,22 @@ static int64_t
 exchange_deadline(const void *core)
 {
 	const struct exchange *x = core;
-	const struct reserve *r;
+	const struct exchange_reservation *r;
 	int64_t at = NEVER;
 
 	if (x->stopped)
 		return NEVER;
-	r = reserve_oldest(&x->market.reserves);
+	r = reservation_oldest(&x->reservations);
 	if (r != NULL)
 		at = r->until;
-	if (notice_due(&x->market))
-		at = earlier(at, x->waiting_at);
-	if (is_left(x))
-		at = earlier(at, x->orphan_at);
-	if (x->alone_at != 0 && !x->market.closed)
-		at = earlier(at, x->alone_at);
-	if (x->market.closed)
-		at = earlier(at, x->retire_at);
+	if (notice_due(x))
+		at = exchange_earlier(at, x->waiting_at);
+	if (exchange_is_left(x))
+		at = exchange_earlier(at, x->orphan_at);
+	if (x->alone_at != 0 && !x->closed)
+		at = exchange_earlier(at, x->alone_at);
+	if (x->closed)
+		at = exchange_earlier(at, x->retire_at);
 	return at;
 }
 
@@ -335,30 +795,3 @@ const struct core_ops exchange_ops = {
 	exchange_tick,
 	exchange_deadline
 };
-
-/* For checkers. */
-
-void
-exchange_totals(const struct exchange *x, struct exchange_totals *out)
-{
-	*out = x->market.totals;
-}
-
-int
-exchange_next(const struct exchange *x, size_t *pos,
-    struct exchange_view *view)
-{
-	const struct sell *s;
-	struct order *o;
-
-	while ((o = map_next(&x->market.orders, pos)) != NULL) {
-		if (!o->selling)
-			continue;
-		s = order_sell(o);
-		view->seller = s->seller;
-		view->quantity = s->quantity;
-		view->reserved = s->reserved;
-		return 1;
-	}
-	return 0;
-}

@@ -4,7 +4,7 @@
 /*
  * The exchange core: matches sell and buy orders of one module. Its peers are
  * brokers (orders), authorities (drain) and lambda-ctl (inspect). All its
- * state is soft: whoever owns an order sends it again.
+ * state is soft: the owner of an order sends it again.
  *
  * Orders fall into classes: sells by their attributes, buys by their
  * constraints, at most EXCHANGE_CLASSES of each; an order of one class more is
@@ -25,9 +25,9 @@
  * a zone, then a seller, drawn in proportion to what is on offer.
  *
  * A reservation ends when a sell names it settled, when it is released, when
- * its buyer's broker is lost, or after EXCHANGE_RESERVE_MS. A seller of which a
- * reservation was released is not offered to that order again before that
- * seller's next sell. So an order that all sellers refuse tries each of them
+ * its buyer's broker is lost, or after EXCHANGE_RESERVE_MS. When an order
+ * releases a reservation, the seller is not offered to that order again before
+ * the seller's next sell. So an order that all sellers refuse tries each seller
  * once between two of its sells, which come every few seconds, and lacks
  * something meanwhile.
  *
@@ -56,29 +56,5 @@ struct exchange *exchange_new(struct slice module, const struct id *own,
     uint64_t seed);
 void exchange_free(struct exchange *);
 struct outbox *exchange_out(struct exchange *);
-
-/* What a checker or a report asks. */
-struct exchange_view {
-	struct id seller;    /* the listener */
-	uint64_t quantity;   /* as last stated */
-	uint64_t reserved;   /* not settled */
-};
-struct exchange_totals {
-	uint64_t sells, buys;	   /* orders */
-	uint64_t quantity, reserved; /* of all sells */
-	uint64_t missing;	   /* of all buys, less what was filled */
-	uint64_t matches;	   /* fills' sellers since the start */
-	/* What these were for: it is reserved still, or has ended so. */
-	uint64_t filled;
-	uint64_t settled;	   /* a sell named it */
-	uint64_t released;
-	uint64_t lost;		   /* with its buyer's broker, or its sell */
-	uint64_t expired;	   /* nothing was heard of it in time */
-};
-void exchange_totals(const struct exchange *, struct exchange_totals *);
-
-/* Walk the sells: *pos starts at 0; 1 with a view, 0 at the end. */
-int exchange_next(const struct exchange *, size_t *pos,
-    struct exchange_view *);
 
 #endif

@@ -1,144 +1,181 @@
-#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 
-#include "fail.h"
 #include "exchange_book.h"
-#include "exchange_match.h"
+#include "fail.h"
 
-int
-market_init(struct market *m, const struct id *own, uint64_t seed,
-    struct outbox *out)
+void
+book_init(struct exchange *x, const struct id *own, uint64_t seed)
 {
 	uint64_t seed1, seed2;
 
-	memset(m, 0, sizeof(*m));
-	m->own = *own;
-	m->out = out;
-	rng_seed(&m->rng, seed);
-	map_init(&m->orders, rng_next(&m->rng));
-	map_init(&m->exclusions, rng_next(&m->rng));
-	seed1 = rng_next(&m->rng);
-	seed2 = rng_next(&m->rng);
-	classes_init(&m->classes, seed1, seed2);
-	reserves_init(&m->reserves, EXCHANGE_RESERVED_MAX);
-	m->scratch = malloc(MATCH_SCRATCH);
-	if (m->scratch == NULL)
-		return fail(ENOMEM);
-	return 0;
+	x->own = *own;
+	rng_seed(&x->rng, seed);
+	map_init(&x->orders, rng_next(&x->rng));
+	map_init(&x->exclusions, rng_next(&x->rng));
+	seed1 = rng_next(&x->rng);
+	seed2 = rng_next(&x->rng);
+	class_init(&x->classes, seed1, seed2);
+	reservation_init(&x->reservations, EXCHANGE_RESERVED_MAX);
 }
 
 static void
-slice_free(struct slice s)
-{
-	free((void *)(uintptr_t)s.p);
-}
-
-static void
-order_free(struct order *o)
+order_free(struct exchange_order *o)
 {
 	if (o->selling)
-		slice_free(order_sell(o)->contact);
+		free((void *)(uintptr_t)order_sell(o)->contact.p);
 	free(o);
 }
 
 void
-market_free(struct market *m)
+book_free(struct exchange *x)
 {
-	struct exclusion *e;
-	struct order *o;
-	size_t pos;
+	struct exchange_order *o;
+	size_t pos = 0;
 
-	for (pos = 0; (e = map_next(&m->exclusions, &pos)) != NULL;)
-		free(e);
-	map_free(&m->exclusions);
-	for (pos = 0; (o = map_next(&m->orders, &pos)) != NULL;)
+	while ((o = map_next(&x->orders, &pos)) != NULL)
 		order_free(o);
-	map_free(&m->orders);
-	classes_free(&m->classes);
-	reserves_free(&m->reserves);
-	free(m->scratch);
+	map_free(&x->orders);
+	map_free_values(&x->exclusions);
+	class_free(&x->classes);
+	reservation_free(&x->reservations);
 }
 
 /* Orders. */
 
-static void
+/* Bytes of a key: the peer's handle, the order's id. */
+#define ORDER_KEY 12
+
+static struct slice
 order_key(unsigned char key[ORDER_KEY], uint32_t handle, uint64_t id)
 {
 	memcpy(key, &handle, sizeof(handle));
 	memcpy(key + sizeof(handle), &id, sizeof(id));
+	return slice_of(key, ORDER_KEY);
 }
 
-struct order *
-market_find(const struct market *m, const struct peer *broker, uint64_t id)
+struct exchange_order *
+order_find(const struct exchange *x, const struct exchange_peer *broker,
+    uint64_t id)
 {
 	unsigned char key[ORDER_KEY];
 
-	order_key(key, broker->handle, id);
-	return map_get(&m->orders, slice_of(key, ORDER_KEY));
+	return map_get(&x->orders, order_key(key, broker->handle, id));
 }
 
-struct sell *
-order_sell(struct order *o)
+/* A new one of size bytes, all zero but for what is common: NULL with ENOMEM or
+ * ENOBUFS. */
+static void *
+order_new(struct exchange *x, size_t size, struct exchange_peer *broker,
+    uint64_t id, int selling)
 {
-	assert(o->selling);
-	return CHAIN_OWNER(o, struct sell, order);
+	unsigned char bytes[ORDER_KEY];
+	struct slice key = order_key(bytes, broker->handle, id);
+	struct exchange_order *o;
+
+	if (x->orders.n >= EXCHANGE_ORDERS_MAX) {
+		errno = ENOBUFS;
+		return NULL;
+	}
+	if ((o = map_alloc(&x->orders, size, &key)) == NULL)
+		return NULL;
+	o->selling = selling;
+	o->id = id;
+	o->broker = broker;
+	chain_append(&broker->orders, &o->of_broker);
+	return o;
 }
 
-struct buy *
-order_buy(struct order *o)
+/* Exclusions. */
+
+/* The key is made of where the two are in memory. */
+static struct slice
+exclusion_key(uint64_t key[2], const struct exchange_buy *b,
+    const struct exchange_sell *s)
 {
-	assert(!o->selling);
-	return CHAIN_OWNER(o, struct buy, order);
+	key[0] = (uint64_t)(uintptr_t)b;
+	key[1] = (uint64_t)(uintptr_t)s;
+	return slice_of(key, 2 * sizeof(key[0]));
 }
 
 int
-order_enter(struct market *m, struct order *o, struct peer *broker,
-    uint64_t id)
+buy_excludes(const struct exchange *x, const struct exchange_buy *b,
+    const struct exchange_sell *s)
 {
-	if (m->orders.n >= EXCHANGE_ORDERS_MAX)
-		return fail(ENOBUFS);
-	order_key(o->key, broker->handle, id);
-	o->id = id;
-	o->broker = broker;
-	if (map_put(&m->orders, slice_of(o->key, ORDER_KEY), o) == -1)
-		return -1;
-	chain_append(&broker->orders, &o->of_broker);
-	return 0;
+	uint64_t key[2];
+
+	return b->nexcludes > 0 &&
+	    map_get(&x->exclusions, exclusion_key(key, b, s)) != NULL;
 }
 
 void
-order_leave(struct market *m, struct order *o)
+buy_exclude(struct exchange *x, struct exchange_buy *b, struct exchange_sell *s)
 {
-	map_del(&m->orders, slice_of(o->key, ORDER_KEY));
-	chain_remove(&o->of_broker);
-	order_free(o);
+	uint64_t bytes[2];
+	struct slice key = exclusion_key(bytes, b, s);
+	struct exchange_exclusion *e;
+
+	if (buy_excludes(x, b, s) ||
+	    (e = map_alloc(&x->exclusions, sizeof(*e), &key)) == NULL)
+		return;
+	e->buy = b;
+	e->sell = s;
+	chain_append(&b->excludes, &e->of_buy);
+	chain_append(&s->excluded, &e->of_sell);
+	b->nexcludes++;
+}
+
+static void
+exclusion_end(struct exchange *x, struct exchange_exclusion *e)
+{
+	uint64_t key[2];
+
+	map_del(&x->exclusions, exclusion_key(key, e->buy, e->sell));
+	chain_remove(&e->of_buy);
+	chain_remove(&e->of_sell);
+	e->buy->nexcludes--;
+	free(e);
+}
+
+static void
+exclusion_end_all(struct exchange *x, struct exchange_sell *s)
+{
+	while (!chain_empty(&s->excluded))
+		exclusion_end(x, CHAIN_OWNER(s->excluded.next,
+		    struct exchange_exclusion, of_sell));
 }
 
 /* Sells. */
 
-/* The class has room for one more. */
-static int
-sell_class_grow(struct sell_class *c)
+/* Offer just so much: what it has, or less for the time being. */
+static void
+sell_weigh(struct exchange *x, struct exchange_sell *s, uint32_t weight)
 {
-	struct sell **sells;
-	size_t cap;
+	struct sell_class *c = s->class;
+	uint32_t old = sell_offered(s);
 
-	if (fenwick_grow(&c->weights, c->class.n + 1) == -1)
-		return -1;
-	if (c->class.n < c->cap)
-		return 0;
-	cap = c->cap > 0 ? 2 * c->cap : 1;
-	sells = realloc(c->sells, cap * sizeof(struct sell *));
-	if (sells == NULL)
-		return fail(ENOMEM);
-	c->sells = sells;
-	c->cap = cap;
-	return 0;
+	if (old == weight)
+		return;
+	fenwick_set(&c->weights, s->slot, weight);
+	if (old == 0 || c->weights.total == 0)
+		class_set_put(&x->open, c->class.number, c->weights.total > 0);
+	if (s->fresh) {
+		c->fresh += weight;
+		c->fresh -= old;
+		class_set_put(&x->fresh, c->class.number, c->fresh > 0);
+	}
+}
+
+/* Offer what it has. */
+static void
+sell_offer(struct exchange *x, struct exchange_sell *s)
+{
+	sell_weigh(x, s, s->quantity <= s->reserved ? 0 :
+	    s->quantity - (uint32_t)s->reserved);
 }
 
 static void
-sell_join(struct sell *s, struct sell_class *c)
+sell_join(struct exchange_sell *s, struct sell_class *c)
 {
 	s->class = c;
 	s->slot = c->class.n++;
@@ -147,15 +184,15 @@ sell_join(struct sell *s, struct sell_class *c)
 
 /* The last of the class takes its slot. */
 static void
-sell_part(struct market *m, struct sell *s)
+sell_part(struct exchange *x, struct exchange_sell *s)
 {
 	struct sell_class *c = s->class;
-	struct sell *last = c->sells[c->class.n - 1];
+	struct exchange_sell *last = c->sells[c->class.n - 1];
 	uint32_t weight;
 
 	assert(!s->fresh);
-	sell_weigh(m, s, 0);
-	weight = fenwick_get(&c->weights, last->slot);
+	sell_weigh(x, s, 0);
+	weight = sell_offered(last);
 	fenwick_set(&c->weights, last->slot, 0);
 	fenwick_set(&c->weights, s->slot, weight);
 	last->slot = s->slot;
@@ -163,192 +200,358 @@ sell_part(struct market *m, struct sell *s)
 	c->class.n--;
 }
 
-struct sell *
-market_sell(struct market *m, struct peer *broker, uint64_t id,
+struct exchange_sell *
+sell_new(struct exchange *x, struct exchange_peer *broker, uint64_t id,
     struct slice attrs)
 {
-	struct sell_class *c;
-	struct sell *s;
+	struct sell_class *c = class_of_attrs(&x->classes, attrs);
+	struct exchange_sell *s;
 
-	c = class_of_attrs(&m->classes, attrs);
-	if (c == NULL || sell_class_grow(c) == -1)
+	if (c == NULL || (s = order_new(x, sizeof(*s), broker, id, 1)) == NULL)
 		return NULL;
-	s = calloc(1, sizeof(*s));
-	if (s == NULL) {
-		errno = ENOMEM;
-		return NULL;
-	}
-	s->order.selling = 1;
-	s->contact = slice_of(NULL, 0);
-	chain_init(&s->reserves);
+	chain_init(&s->reservations);
 	chain_init(&s->excluded);
-	if (order_enter(m, &s->order, broker, id) == -1) {
-		free(s);
-		return NULL;
-	}
 	sell_join(s, c);
-	m->totals.sells++;
+	x->totals.sells++;
 	return s;
 }
 
 int
-sell_reclass(struct market *m, struct sell *s, struct slice attrs)
+sell_reclass(struct exchange *x, struct exchange_sell *s, struct slice attrs)
 {
 	struct sell_class *c;
 
 	if (slice_equal(s->class->class.key, attrs))
 		return 0;
-	c = class_of_attrs(&m->classes, attrs);
-	if (c == NULL || sell_class_grow(c) == -1)
+	if ((c = class_of_attrs(&x->classes, attrs)) == NULL)
 		return -1;
-	sell_part(m, s);
+	sell_part(x, s);
 	sell_join(s, c);
-	sell_offer(m, s);
+	sell_offer(x, s);
 	return 0;
 }
 
 int
-sell_contact(struct sell *s, struct slice contact)
+sell_contact(struct exchange_sell *s, struct slice contact)
 {
 	unsigned char *p;
 
 	if (slice_equal(s->contact, contact))
 		return 0;
-	p = slice_dup(contact);
-	if (p == NULL)
-		return fail(ENOMEM);
-	slice_free(s->contact);
+	if ((p = slice_dup(contact)) == NULL)
+		return -1;
+	free((void *)(uintptr_t)s->contact.p);
 	s->contact = slice_of(p, contact.len);
 	return 0;
 }
 
-void
-sell_end(struct market *m, struct sell *s)
+static void
+sell_end(struct exchange *x, struct exchange_sell *s)
 {
-	struct reserve *r;
+	struct exchange_reservation *r;
 
-	while (!chain_empty(&s->reserves)) {
-		r = CHAIN_OWNER(s->reserves.next, struct reserve, of_sell);
+	while (!chain_empty(&s->reservations)) {
+		r = CHAIN_OWNER(s->reservations.next,
+		    struct exchange_reservation, of_sell);
 		s->reserved -= r->quantity;
-		m->totals.reserved -= r->quantity;
-		m->totals.lost += r->quantity;
-		reserve_end(&m->reserves, r);
+		x->totals.reserved -= r->quantity;
+		x->totals.lost += r->quantity;
+		reservation_end(&x->reservations, r);
 	}
 	assert(s->reserved == 0);
-	m->totals.quantity -= s->quantity;
-	m->totals.sells--;
-	sell_readmit(m, s);
-	sell_part(m, s);
-	order_leave(m, &s->order);
+	x->totals.quantity -= s->quantity;
+	x->totals.sells--;
+	exclusion_end_all(x, s);
+	sell_part(x, s);
 }
 
 void
-sell_state(struct market *m, struct sell *s, uint32_t quantity)
+sell_state(struct exchange *x, struct exchange_sell *s, uint32_t quantity)
 {
-	m->totals.quantity += quantity;
-	m->totals.quantity -= s->quantity;
+	x->totals.quantity += quantity;
+	x->totals.quantity -= s->quantity;
 	s->quantity = quantity;
-	sell_readmit(m, s);
-	sell_offer(m, s);
+	exclusion_end_all(x, s);
+	sell_offer(x, s);
 }
 
 void
-sell_offer(struct market *m, struct sell *s)
-{
-	sell_weigh(m, s, s->quantity <= s->reserved ? 0 :
-	    s->quantity - (uint32_t)s->reserved);
-}
-
-void
-sell_weigh(struct market *m, struct sell *s, uint32_t weight)
-{
-	struct sell_class *c = s->class;
-	uint32_t old;
-
-	old = fenwick_get(&c->weights, s->slot);
-	if (old == weight)
-		return;
-	fenwick_set(&c->weights, s->slot, weight);
-	if (old == 0 || c->weights.total == 0)
-		class_set_put(&m->open, c->class.number,
-		    c->weights.total > 0);
-	if (s->fresh) {
-		c->fresh += weight;
-		c->fresh -= old;
-		class_set_put(&m->fresh, c->class.number, c->fresh > 0);
-	}
-}
-
-void
-sell_freshen(struct market *m, struct sell *s)
+sell_freshen(struct exchange *x, struct exchange_sell *s)
 {
 	struct sell_class *c = s->class;
 
 	if (s->fresh)
 		return;
 	s->fresh = 1;
-	s->next_fresh = m->fresh_sells;
-	m->fresh_sells = s;
-	m->nfresh++;
-	c->fresh += fenwick_get(&c->weights, s->slot);
+	s->next_fresh = x->fresh_sells;
+	x->fresh_sells = s;
+	x->nfresh++;
+	c->fresh += sell_offered(s);
 	if (c->fresh > 0)
-		class_set_put(&m->fresh, c->class.number, 1);
+		class_set_put(&x->fresh, c->class.number, 1);
 }
 
 void
-market_unfreshen(struct market *m)
+book_unfreshen(struct exchange *x)
 {
-	struct sell *s;
+	struct exchange_sell *s;
 
-	while ((s = m->fresh_sells) != NULL) {
-		m->fresh_sells = s->next_fresh;
-		m->nfresh--;
+	while ((s = x->fresh_sells) != NULL) {
+		x->fresh_sells = s->next_fresh;
+		x->nfresh--;
 		s->fresh = 0;
 		s->class->fresh = 0;
-		class_set_put(&m->fresh, s->class->class.number, 0);
+		class_set_put(&x->fresh, s->class->class.number, 0);
 	}
 }
 
 /* Reservations. */
 
-struct reserve *
-market_reserve(struct market *m, int64_t now, struct sell *s,
-    const struct buy *b, uint32_t quantity)
+void
+book_reserve_more(struct exchange *x, struct exchange_reservation *r,
+    uint32_t quantity)
 {
-	struct reserve *r;
+	r->quantity += quantity;
+	r->sell->reserved += quantity;
+	x->totals.reserved += quantity;
+	sell_offer(x, r->sell);
+}
 
-	r = reserve_new(&m->reserves, now + EXCHANGE_RESERVE_MS);
+struct exchange_reservation *
+book_reserve(struct exchange *x, int64_t now, struct exchange_sell *s,
+    const struct exchange_buy *b, uint32_t quantity)
+{
+	struct exchange_reservation *r;
+
+	r = reservation_new(&x->reservations, now + EXCHANGE_RESERVE_MS);
 	if (r == NULL)
 		return NULL;
 	r->sell = s;
 	r->order = b->order.id;
 	r->broker = b->order.broker;
-	chain_append(&s->reserves, &r->of_sell);
-	chain_append(&r->broker->reserves, &r->of_broker);
-	reserve_more(m, r, quantity);
+	chain_append(&s->reservations, &r->of_sell);
+	chain_append(&r->broker->reservations, &r->of_broker);
+	book_reserve_more(x, r, quantity);
 	return r;
 }
 
 void
-reserve_more(struct market *m, struct reserve *r, uint32_t quantity)
+book_unreserve(struct exchange *x, struct exchange_reservation *r,
+    uint32_t quantity)
 {
-	r->quantity += quantity;
-	r->sell->reserved += quantity;
-	m->totals.reserved += quantity;
-	sell_offer(m, r->sell);
-}
-
-void
-reserve_less(struct market *m, struct reserve *r, uint32_t quantity)
-{
-	struct sell *s = r->sell;
+	struct exchange_sell *s = r->sell;
 
 	assert(quantity <= r->quantity);
 	r->quantity -= quantity;
 	s->reserved -= quantity;
-	m->totals.reserved -= quantity;
+	x->totals.reserved -= quantity;
 	if (r->quantity == 0)
-		reserve_end(&m->reserves, r);
-	sell_offer(m, s);
-	sell_freshen(m, s);
+		reservation_end(&x->reservations, r);
+	sell_offer(x, s);
+	sell_freshen(x, s);
+}
+
+/* Buys. */
+
+struct exchange_buy *
+buy_new(struct exchange *x, struct exchange_peer *broker, uint64_t id,
+    struct slice constraints)
+{
+	struct buy_class *c = class_of_constraints(&x->classes, constraints);
+	struct exchange_buy *b;
+
+	if (c == NULL || (b = order_new(x, sizeof(*b), broker, id, 0)) == NULL)
+		return NULL;
+	chain_init(&b->excludes);
+	b->queued.place = QUEUE_OUT;
+	b->class = c;
+	c->class.n++;
+	x->totals.buys++;
+	return b;
+}
+
+/* The class's need may have changed: keep x->turned in step. */
+static void
+buy_class_turn(struct exchange *x, struct buy_class *c)
+{
+	int turned = class_need(c->unmet, c->empty) != c->stood;
+
+	if (turned && !c->turned)
+		x->turned++;
+	else if (!turned && c->turned)
+		x->turned--;
+	c->turned = turned;
+}
+
+/* Take the buy out of its class's counts of those that lack something. */
+static void
+buy_uncount(struct exchange *x, struct exchange_buy *b)
+{
+	if (b->lacking == 0)
+		return;
+	x->totals.missing -= b->lacking;
+	b->lacking = 0;
+	b->class->empty -= (size_t)b->empty;
+	b->class->unmet--;
+	buy_class_turn(x, b->class);
+}
+
+void
+buy_account(struct exchange *x, struct exchange_buy *b)
+{
+	struct buy_class *c = b->class;
+	uint64_t coming = b->filled > b->settled ? b->filled - b->settled : 0;
+
+	if (b->missing <= coming) {
+		buy_uncount(x, b);
+		return;
+	}
+	if (b->lacking == 0)
+		c->unmet++;
+	else
+		c->empty -= (size_t)b->empty;
+	b->empty = b->held == 0;
+	c->empty += (size_t)b->empty;
+	buy_class_turn(x, c);
+	x->totals.missing -= b->lacking;
+	b->lacking = (uint32_t)(b->missing - coming);
+	x->totals.missing += b->lacking;
+}
+
+int
+buy_reclass(struct exchange *x, struct exchange_buy *b,
+    struct slice constraints)
+{
+	struct buy_class *c;
+
+	if (slice_equal(b->class->class.key, constraints))
+		return 0;
+	c = class_of_constraints(&x->classes, constraints);
+	if (c == NULL)
+		return -1;
+	buy_dequeue(b);
+	buy_uncount(x, b);
+	b->class->class.n--;
+	b->class = c;
+	c->class.n++;
+	buy_account(x, b);
+	return 0;
+}
+
+void
+buy_rank(struct exchange *x, struct exchange_buy *b, int64_t born)
+{
+	assert(b->queued.place == QUEUE_OUT);
+	b->queued.born = born;
+	b->queued.seq = ++x->seq;
+}
+
+void
+buy_enqueue(struct exchange_buy *b)
+{
+	assert(b->lacking > 0);
+	queue_add(&b->class->queue, &b->queued);
+}
+
+void
+buy_dequeue(struct exchange_buy *b)
+{
+	if (b->queued.place != QUEUE_OUT)
+		queue_remove(&b->class->queue, &b->queued);
+}
+
+static void
+buy_end(struct exchange *x, struct exchange_buy *b)
+{
+	buy_dequeue(b);
+	buy_uncount(x, b);
+	while (!chain_empty(&b->excludes))
+		exclusion_end(x, CHAIN_OWNER(b->excludes.next,
+		    struct exchange_exclusion, of_buy));
+	b->class->class.n--;
+	x->totals.buys--;
+}
+
+void
+order_end(struct exchange *x, struct exchange_order *o)
+{
+	unsigned char key[ORDER_KEY];
+
+	if (o->selling)
+		sell_end(x, order_sell(o));
+	else
+		buy_end(x, order_buy(o));
+	map_del(&x->orders, order_key(key, o->broker->handle, o->id));
+	chain_remove(&o->of_broker);
+	order_free(o);
+}
+
+/* What a buy excludes is hidden while it is served. */
+
+void
+buy_hide_excluded(struct exchange *x, const struct exchange_buy *b)
+{
+	struct exchange_exclusion *e = NULL;
+
+	while ((e = CHAIN_NEXT(&b->excludes, e, struct exchange_exclusion,
+	    of_buy)) != NULL)
+		sell_weigh(x, e->sell, 0);
+}
+
+void
+buy_show_excluded(struct exchange *x, const struct exchange_buy *b)
+{
+	struct exchange_exclusion *e = NULL;
+
+	while ((e = CHAIN_NEXT(&b->excludes, e, struct exchange_exclusion,
+	    of_buy)) != NULL)
+		sell_offer(x, e->sell);
+}
+
+static int
+buy_fits(const struct exchange_buy *b, const struct exchange_sell *s)
+{
+	return class_set_has(&b->class->fits, s->class->class.number);
+}
+
+/* As below, sell by sell. */
+static int
+buy_walk_fresh(const struct exchange *x, const struct exchange_buy *b)
+{
+	const struct exchange_sell *s;
+
+	for (s = x->fresh_sells; s != NULL; s = s->next_fresh)
+		if (sell_offered(s) > 0 && buy_fits(b, s) &&
+		    !buy_excludes(x, b, s))
+			return 1;
+	return 0;
+}
+
+/* As buy_has_fresh(): of what is fresh and fits, take off what the buy
+ * excludes; is anything left? */
+static int
+buy_weigh_fresh(const struct exchange *x, const struct exchange_buy *b)
+{
+	const struct exchange_exclusion *e = NULL;
+	uint64_t fresh = 0;
+	unsigned i;
+
+	for (i = 0; i < EXCHANGE_CLASSES; i++)
+		if (class_set_has(&b->class->fits, i) &&
+		    class_set_has(&x->fresh, i))
+			fresh += class_sell(&x->classes, i)->fresh;
+	while ((e = CHAIN_NEXT(&b->excludes, e, struct exchange_exclusion,
+	    of_buy)) != NULL)
+		if (e->sell->fresh && buy_fits(b, e->sell))
+			fresh -= sell_offered(e->sell);
+	return fresh > 0;
+}
+
+int
+buy_has_fresh(const struct exchange *x, const struct exchange_buy *b)
+{
+	if (b->nexcludes == 0)
+		return 1;
+	return b->nexcludes < x->nfresh ? buy_weigh_fresh(x, b) :
+	    buy_walk_fresh(x, b);
 }

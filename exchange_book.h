@@ -3,69 +3,57 @@
 
 /*
  * What an exchange knows: the orders, what they offer and what they lack, and
- * the reservations. It decides nothing: exchange_allocation.c picks sellers, exchange_match.c whose
- * turn it is.
+ * the reservations. It decides nothing: exchange_match.c does.
  *
  * Between two calls of match_run(), unless stuck or closed is set, no buy that
  * lacks something fits a sell that offers something, other than one that it
  * excludes; and no sell is fresh.
  */
 
-#include "chain.h"
+#include <assert.h>
+
 #include "exchange_class.h"
-#include "exchange.h"
-#include "map.h"
-#include "outbox.h"
-#include "exchange_queue.h"
 #include "exchange_reservation.h"
+#include "outbox.h"
 #include "rng.h"
 
-#define ORDER_KEY 12 /* bytes: the peer's handle, the order's id */
+/* Bytes where a fill's sellers are put together: that many are sent at once,
+ * and one more is always less than the rest. */
+#define BOOK_FILL    (64u * 1024)
+#define BOOK_SCRATCH (BOOK_FILL + 2u * LIST_MAX)
 
-struct peer { /* of any role */
+struct exchange_peer { /* of any role */
 	uint32_t handle;
 	unsigned role;
 	struct id instance;
-	struct chain orders;   /* a broker's */
-	struct chain reserves; /* made for its buys */
+	struct chain orders;	   /* a broker's */
+	struct chain reservations; /* made for its buys */
 };
 
-struct order { /* what is common to both kinds */
-	unsigned char key[ORDER_KEY];
-	int selling; /* it is a struct sell, else a struct buy */
+struct exchange_order { /* what is common to both kinds */
+	int selling; /* it is a struct exchange_sell, else an exchange_buy */
 	uint64_t id;
-	struct peer *broker;
+	struct exchange_peer *broker;
 	struct chain of_broker;
 };
 
-struct sell {
-	struct order order;
+struct exchange_sell {
+	struct exchange_order order;
 	struct sell_class *class;
 	size_t slot;	      /* in the class */
 	uint32_t quantity;    /* as last stated */
 	uint64_t reserved;    /* of it */
 	struct id seller;
 	struct slice contact; /* ours */
-	struct chain reserves;
+	struct chain reservations;
 	struct chain excluded; /* by buys */
 	int fresh; /* has capacity not yet offered to waiting buys */
-	struct sell *next_fresh;
+	struct exchange_sell *next_fresh;
 	uint64_t told_buyers, told_empty; /* by the last `waiting` */
 };
 
-/* The buy is not offered the sell before that is stated again. A buy has as
- * many as there are sells, at most. */
-struct exclusion {
-	struct exclusion_key {
-		uint64_t buy, sell; /* where they are in memory */
-	} key;
-	struct buy *buy;
-	struct sell *sell;
-	struct chain of_buy, of_sell;
-};
-
-struct buy {
-	struct order order;
+struct exchange_buy {
+	struct exchange_order order;
 	struct buy_class *class;
 	struct queued queued;
 	uint64_t missing, settled, held; /* as last stated */
@@ -74,122 +62,169 @@ struct buy {
 	int empty;			 /* counted as such in its class */
 	struct chain excludes;
 	size_t nexcludes;
-	struct buy *next_passed;	 /* passed over in this run, a list */
+	struct exchange_buy *next_passed; /* passed over in this run, a list */
 };
 
-struct market {
+/* The buy is not offered the sell before that is stated again. A buy has at
+ * most as many as there are sells. */
+struct exchange_exclusion {
+	struct exchange_buy *buy;
+	struct exchange_sell *sell;
+	struct chain of_buy, of_sell;
+};
+
+struct exchange_totals {
+	uint64_t sells, buys;	     /* orders */
+	uint64_t quantity, reserved; /* of all sells */
+	uint64_t missing;	     /* of all buys, less what was filled */
+	uint64_t matches;	     /* fills' sellers since the start */
+	/* What these were for: it is reserved still, or has ended so. */
+	uint64_t filled;
+	uint64_t settled;	     /* a sell named it */
+	uint64_t released;
+	uint64_t lost;		     /* with its buyer's broker, or its sell */
+	uint64_t expired;	     /* nothing was heard of it in time */
+};
+
+struct exchange {
 	struct id own;
 	struct rng rng;
-	struct outbox *out;
-	struct map orders;	/* by key */
+	struct outbox out;
+
+	/* The book. */
+	struct map orders; /* by peer and id */
 	struct classes classes;
 	struct class_set open;	/* sell classes that offer something */
 	struct class_set fresh; /* those of them with a fresh sell */
-	struct sell *fresh_sells;
-	size_t nfresh;		/* their number */
-	struct map exclusions; /* by key */
-	struct reserves reserves;
-	uint64_t seq;		/* of arrivals */
-	int closed;		/* no fills any more */
-	int stuck;		/* the last run ended early: ask all again */
-	size_t turned;		/* number of buy classes with turned set */
-	int round;		/* a round of `waiting` is under way */
-	unsigned char *scratch; /* where a fill's list is put together */
+	struct exchange_sell *fresh_sells;
+	size_t nfresh;	       /* their number */
+	struct map exclusions; /* by buy and sell */
+	struct reservations reservations;
+	uint64_t seq;  /* of arrivals */
+	int closed;    /* it retires: it makes no more fills */
+	int stuck;     /* the last run ended early: ask all again */
+	size_t turned; /* number of buy classes with turned set */
+	int round;     /* a round of `waiting` is under way */
 	struct exchange_totals totals;
+
+	/* Its peers and its time. */
+	struct map peers;	      /* by handle */
+	struct exchange_peer *recent; /* sent the last message; or NULL */
+	unsigned char module[NAME_BYTES_MAX];
+	size_t module_len;
+	size_t brokers, authorities; /* peers */
+	int orphan;	    /* it had an authority, and has none */
+	int64_t orphan_at;  /* then, if it still is and has no broker, it
+			       retires */
+	int64_t alone_at;   /* then, if it has no broker and no authority ever
+			       came, it retires; 0: not set yet */
+	int64_t retire_at;  /* once it retires: it ends then, at the latest */
+	int64_t waiting_at; /* no round of `waiting` before then */
+	int stopped;
+
+	unsigned char scratch[BOOK_SCRATCH]; /* for the list of a message */
 };
 
-/* 0, or -1 with ENOMEM. */
-int market_init(struct market *, const struct id *own, uint64_t seed,
-    struct outbox *);
-void market_free(struct market *);
+/* The rest of the struct is zero, and out is set. */
+void book_init(struct exchange *, const struct id *own, uint64_t seed);
+void book_free(struct exchange *);
 
 /* The order of that peer and id, or NULL. */
-struct order *market_find(const struct market *, const struct peer *,
-    uint64_t id);
-struct sell *order_sell(struct order *); /* it is one */
-struct buy *order_buy(struct order *);
+struct exchange_order *order_find(const struct exchange *,
+    const struct exchange_peer *, uint64_t id);
 
-/* For those that make and end orders: enter one that is allocated, 0 or -1 with
- * ENOMEM or ENOBUFS; take it off, and free it. */
-int order_enter(struct market *, struct order *, struct peer *broker,
-    uint64_t id);
-void order_leave(struct market *, struct order *);
+static inline struct exchange_sell *
+order_sell(struct exchange_order *o)
+{
+	assert(o->selling);
+	return CHAIN_OWNER(o, struct exchange_sell, order);
+}
+
+static inline struct exchange_buy *
+order_buy(struct exchange_order *o)
+{
+	assert(!o->selling);
+	return CHAIN_OWNER(o, struct exchange_buy, order);
+}
 
 /*
  * A new order of the broker. NULL with ENOMEM, or ENOBUFS when there are
  * EXCHANGE_CLASSES or EXCHANGE_ORDERS_MAX without it. What is given is copied.
  */
-struct sell *market_sell(struct market *, struct peer *, uint64_t id,
-    struct slice attrs);
-struct buy *market_buy(struct market *, struct peer *, uint64_t id,
-    struct slice constraints);
+struct exchange_sell *sell_new(struct exchange *, struct exchange_peer *,
+    uint64_t id, struct slice attrs);
+struct exchange_buy *buy_new(struct exchange *, struct exchange_peer *,
+    uint64_t id, struct slice constraints);
 
 /* Other attributes, constraints, contact: 0, or -1 as above and all is as it
  * was. */
-int sell_reclass(struct market *, struct sell *, struct slice attrs);
-int sell_contact(struct sell *, struct slice contact);
-int buy_reclass(struct market *, struct buy *, struct slice constraints);
+int sell_reclass(struct exchange *, struct exchange_sell *, struct slice attrs);
+int sell_contact(struct exchange_sell *, struct slice contact);
+int buy_reclass(struct exchange *, struct exchange_buy *,
+    struct slice constraints);
 
 /* Remove an order and free it. A sell's reservations end with it. */
-void sell_end(struct market *, struct sell *);
-void buy_end(struct market *, struct buy *);
+void order_end(struct exchange *, struct exchange_order *);
 
-/* The quantity is restated, and nobody excludes it any more. */
-void sell_state(struct market *, struct sell *, uint32_t quantity);
+/* The quantity is restated, and no buy excludes it any longer. */
+void sell_state(struct exchange *, struct exchange_sell *, uint32_t quantity);
 
-/* Offer what it has; or, for the time being, just so much. */
-void sell_offer(struct market *, struct sell *);
-void sell_weigh(struct market *, struct sell *, uint32_t weight);
+/* Have the next match_run() offer what it has to all buys that wait. */
+void sell_freshen(struct exchange *, struct exchange_sell *);
 
-/* Have the next match_run() offer what it has to all who wait. */
-void sell_freshen(struct market *, struct sell *);
+/* No sell is fresh any longer. */
+void book_unfreshen(struct exchange *);
 
-/* No sell is fresh any more. */
-void market_unfreshen(struct market *);
+/* What the sell offers. */
+static inline uint32_t
+sell_offered(const struct exchange_sell *s)
+{
+	return fenwick_get(&s->class->weights, s->slot);
+}
 
 /*
- * Reserve more of a sell's offer: a new reservation for the buy, NULL as
- * reserve_new(); or more of one that there is.
+ * Reserve some of a sell's offer: a new reservation for the buy, NULL as
+ * reservation_new(); or more of one that there is.
  */
-struct reserve *market_reserve(struct market *, int64_t now, struct sell *,
-    const struct buy *, uint32_t quantity);
-void reserve_more(struct market *, struct reserve *, uint32_t quantity);
+struct exchange_reservation *book_reserve(struct exchange *, int64_t now,
+    struct exchange_sell *, const struct exchange_buy *, uint32_t quantity);
+void book_reserve_more(struct exchange *, struct exchange_reservation *,
+    uint32_t quantity);
 
 /* Take so much off a reservation, which ends when nothing is left of it. Its
  * seller becomes fresh. */
-void reserve_less(struct market *, struct reserve *, uint32_t quantity);
+void book_unreserve(struct exchange *, struct exchange_reservation *,
+    uint32_t quantity);
 
 /* Work out again what a buy lacks, and count it. */
-void buy_account(struct market *, struct buy *);
+void buy_account(struct exchange *, struct exchange_buy *);
 
-/* Set its place in line: behind those who were born then, or earlier. The buy
+/* Set its place in line: after those that were born then, or earlier. The buy
  * is in no queue. */
-void buy_rank(struct market *, struct buy *, int64_t born);
+void buy_rank(struct exchange *, struct exchange_buy *, int64_t born);
 
 /* Put it into its class's queue, at its place; take it out if it is there. */
-void buy_enqueue(struct buy *);
-void buy_dequeue(struct buy *);
+void buy_enqueue(struct exchange_buy *);
+void buy_dequeue(struct exchange_buy *);
 
 /*
  * Do not offer the sell to the buy before the sell is stated again. Without
  * memory this is forgotten, and the buy may be offered what it will refuse.
- * sell_readmit() ends all exclusions of a sell, buy_readmit() those by a buy.
  */
-void buy_exclude(struct market *, struct buy *, struct sell *);
-int buy_excludes(const struct market *, const struct buy *,
-    const struct sell *);
-void sell_readmit(struct market *, struct sell *);
-void buy_readmit(struct market *, struct buy *);
+void buy_exclude(struct exchange *, struct exchange_buy *,
+    struct exchange_sell *);
+int buy_excludes(const struct exchange *, const struct exchange_buy *,
+    const struct exchange_sell *);
 
-/* Take off the market what the buy excludes, and put it back. */
-void buy_hide_excluded(struct market *, const struct buy *);
-void buy_show_excluded(struct market *, const struct buy *);
+/* Take off offer what the buy excludes, and put it back. */
+void buy_hide_excluded(struct exchange *, const struct exchange_buy *);
+void buy_show_excluded(struct exchange *, const struct exchange_buy *);
 
 /*
  * Is anything fresh on offer that fits the buy and is not excluded by it? Where
  * it excludes nothing this is 1: its class says whether there is. The cost is
  * that of what is fresh, or of what it excludes, whichever is less.
  */
-int buy_has_fresh(const struct market *, const struct buy *);
+int buy_has_fresh(const struct exchange *, const struct exchange_buy *);
 
 #endif

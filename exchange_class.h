@@ -7,20 +7,43 @@
  * the later of the two is made.
  *
  * A class that has lost its last order is kept until its number is needed for
- * another: orders come and go, and working out what fits is the dear part.
+ * another: orders come and go, and to work out what fits is costly.
+ *
+ * The buys of a class that lack something wait in its queue, the oldest first,
+ * by (born, seq). One that comes last joins a list at its end; one that is
+ * older than another there goes into a binary heap beside it. So coming and
+ * going in order costs O(1), anything else O(log n), and the rest of the queue
+ * is not touched.
  */
 
 #include <stdint.h>
 
+#include "chain.h"
 #include "exchange.h"
 #include "fenwick.h"
 #include "map.h"
-#include "exchange_queue.h"
 #include "slice.h"
 
 #define CLASS_WORDS (EXCHANGE_CLASSES / 64)
 
-struct sell;
+#define QUEUE_OUT    ((size_t)-1) /* places: in no queue */
+#define QUEUE_LISTED ((size_t)-2) /* in the list; else in the heap */
+
+struct exchange_sell;
+struct queue_slot;
+
+struct queued {
+	int64_t born; /* ms */
+	uint64_t seq; /* of those born at once, in the order of arrival */
+	size_t place;
+	struct chain chain; /* in the list */
+};
+
+struct queue {
+	struct chain list;
+	struct queue_slot *slot; /* the heap */
+	size_t n, cap;		 /* of it */
+};
 
 struct class_set { /* by number */
 	uint64_t w[CLASS_WORDS];
@@ -34,8 +57,8 @@ struct class {
 
 struct sell_class {
 	struct class class;
-	unsigned zone;	     /* a number for the value of that label */
-	struct sell **sells; /* by slot, class.n of them */
+	unsigned zone; /* a number for the value of that label */
+	struct exchange_sell **sells; /* by slot, class.n of them */
 	size_t cap;
 	struct fenwick weights; /* what each offers, by slot */
 	uint64_t fresh;		/* offered by those that are fresh */
@@ -53,12 +76,6 @@ struct buy_class {
 	int turned;	       /* need differs from that: they must be told */
 };
 
-/*
- * How hard buys wait, in steps that are worth telling every seller: 0 when none
- * does, else 1 and the bits of the number of those that hold nothing.
- */
-unsigned class_need(uint64_t buyers, uint64_t empty);
-
 struct class_table {
 	struct map by_key;
 	struct class *at[EXCHANGE_CLASSES]; /* by number; none is NULL */
@@ -69,25 +86,42 @@ struct classes {
 	struct class_table sells, buys;
 };
 
-void classes_init(struct classes *, uint64_t seed, uint64_t seed2);
-void classes_free(struct classes *);
+void class_init(struct classes *, uint64_t seed, uint64_t seed2);
+void class_free(struct classes *); /* all of them */
 
 /* The class of that number, below the table's n. */
 struct sell_class *class_sell(const struct classes *, unsigned number);
 struct buy_class *class_buy(const struct classes *, unsigned number);
 
 /*
- * The class of these attributes or constraints, made where there is none: NULL
- * with ENOBUFS when all numbers are in use, or ENOMEM. One without orders is
- * good until the next call.
+ * The class of these attributes or constraints, made where there is none, and
+ * with room for one order more: NULL with ENOBUFS when all numbers are in use,
+ * or ENOMEM. One without orders is good until the next call.
  */
 struct sell_class *class_of_attrs(struct classes *, struct slice attrs);
 struct buy_class *class_of_constraints(struct classes *,
     struct slice constraints);
 
+/*
+ * How hard buys wait, in steps that are worth telling every seller: 0 when none
+ * does, else 1 and the bits of the number of those that hold nothing.
+ */
+unsigned class_need(uint64_t buyers, uint64_t empty);
+
 void class_set_put(struct class_set *, unsigned number, int in);
 int class_set_has(const struct class_set *, unsigned number);
 /* Is any number in both? */
 int class_set_meet(const struct class_set *, const struct class_set *);
+
+/* There is room, and it is in no queue; born and seq are set, and stay while
+ * it is in. */
+void queue_add(struct queue *, struct queued *);
+void queue_remove(struct queue *, struct queued *);
+
+/* The oldest, or NULL. */
+struct queued *queue_first(const struct queue *);
+
+/* Is a older than b? */
+int queue_before(const struct queued *a, const struct queued *b);
 
 #endif

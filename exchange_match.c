@@ -1,119 +1,371 @@
-#include <assert.h>
-
-#include "exchange_allocation.h"
 #include "exchange_match.h"
 
-/* A fill that is being put together, and the reservations it stands for. */
-struct fill {
-	struct market *m;
-	struct buy *buy;
+#define NO_CLASS EXCHANGE_CLASSES
+
+/* So much of a seller. */
+struct allocation_part {
+	struct exchange_sell *sell;
+	uint32_t quantity;
+};
+
+struct allocation_zone {
+	uint64_t offer;
+	uint64_t share; /* still to be allocated */
+	unsigned first; /* class */
+};
+
+/* What a buy gets, from what is on offer when it is begun. */
+struct allocation {
+	struct exchange *x;
+	unsigned n;	 /* zones */
+	unsigned at;	 /* the zone that comes next */
+	unsigned points; /* of a zone and round */
+	struct allocation_zone zone[EXCHANGE_CLASSES];
+	unsigned next[EXCHANGE_CLASSES]; /* class of the same zone */
+};
+
+/* A buy that is being served: the fill that is put together, and the
+ * reservations that it stands for. */
+struct match {
+	struct exchange *x;
+	struct exchange_buy *buy;
 	int64_t now;
-	struct reserve *r[EXCHANGE_FILL_SELLERS];
+	struct exchange_reservation *r[EXCHANGE_FILL_SELLERS];
 	unsigned n;
 	uint64_t filled; /* what was sent */
 };
 
+/* Allocation: zones. */
+
+/*
+ * Put the class into its zone. For a buy of one, all classes are in one zone:
+ * to draw a zone and then a seller, both by what they offer, is the same as to
+ * draw a seller.
+ */
+static void
+allocation_add_class(struct allocation *a, struct class_set *seen,
+    unsigned *index, unsigned number, int one)
+{
+	const struct sell_class *class = class_sell(&a->x->classes, number);
+	unsigned zone = one ? 0 : class->zone;
+	struct allocation_zone *z;
+
+	if (!class_set_has(seen, zone)) {
+		class_set_put(seen, zone, 1);
+		index[zone] = a->n;
+		z = &a->zone[a->n++];
+		z->offer = z->share = 0;
+		z->first = NO_CLASS;
+	}
+	z = &a->zone[index[zone]];
+	z->offer += class->weights.total;
+	a->next[number] = z->first;
+	z->first = number;
+}
+
+static unsigned
+allocation_lowest_bit(uint64_t w)
+{
+	unsigned n = 0;
+
+	if ((w & 0xffffffffu) == 0) {
+		w >>= 32;
+		n = 32;
+	}
+	for (; (w & 0xff) == 0; n += 8)
+		w >>= 8;
+	for (; (w & 1) == 0; n++)
+		w >>= 1;
+	return n;
+}
+
+/* All classes that fit the buy and offer something. */
+static void
+allocation_gather(struct allocation *a, const struct buy_class *b, int one)
+{
+	unsigned i, index[EXCHANGE_CLASSES];
+	struct class_set seen;
+	uint64_t w;
+
+	memset(&seen, 0, sizeof(seen));
+	a->n = 0;
+	for (i = 0; i < CLASS_WORDS; i++)
+		for (w = b->fits.w[i] & a->x->open.w[i]; w != 0; w &= w - 1)
+			allocation_add_class(a, &seen, index,
+			    64 * i + allocation_lowest_bit(w), one);
+}
+
+/*
+ * Even shares: a zone that has less than an even share of what is left gives
+ * all it has, and the others share the rest. Returns what is left of the
+ * quantity when none is limited any longer; *n is the number of those and *each
+ * what they give.
+ */
+static uint64_t
+allocation_share_evenly(struct allocation *a, uint64_t left, unsigned *n,
+    uint64_t *each)
+{
+	struct allocation_zone *z;
+	unsigned i, before;
+
+	*n = a->n;
+	do {
+		before = *n;
+		*each = before > 0 ? left / before : 0;
+		for (i = 0; i < a->n; i++) {
+			z = &a->zone[i];
+			if (z->share > 0 || z->offer > *each)
+				continue;
+			z->share = z->offer;
+			left -= z->offer;
+			--*n;
+		}
+	} while (*n != before);
+	return left - *each * *n;
+}
+
+/* One more of `extra' zones, drawn by what they offer. Those with `each' have
+ * more than that. */
+static void
+allocation_share_extra(struct allocation *a, unsigned extra, uint64_t each)
+{
+	uint64_t total = 0, point;
+	unsigned i;
+
+	for (i = 0; i < a->n; i++)
+		if (a->zone[i].share == each && a->zone[i].offer > each)
+			total += a->zone[i].offer;
+	for (; extra > 0; extra--) {
+		point = rng_below(&a->x->rng, total);
+		for (i = 0;; i++) {
+			if (a->zone[i].share != each ||
+			    a->zone[i].offer <= each)
+				continue;
+			if (point < a->zone[i].offer)
+				break;
+			point -= a->zone[i].offer;
+		}
+		a->zone[i].share++;
+		total -= a->zone[i].offer;
+	}
+}
+
+static void
+allocation_share(struct allocation *a, uint64_t quantity)
+{
+	uint64_t each, left;
+	unsigned i, n, serving = 0;
+
+	left = allocation_share_evenly(a, quantity, &n, &each);
+	if (n > 0) {
+		for (i = 0; i < a->n; i++)
+			if (a->zone[i].share == 0)
+				a->zone[i].share = each;
+		allocation_share_extra(a, (unsigned)left, each);
+	}
+	for (i = 0; i < a->n; i++)
+		serving += a->zone[i].share > 0;
+	a->points = serving == 0 || serving > EXCHANGE_FILL_SELLERS ? 1 :
+	    EXCHANGE_FILL_SELLERS / serving;
+}
+
+/* Begin to allocate up to quantity (at least 1) to a buy of the class. */
+static void
+allocation_begin(struct allocation *a, struct exchange *x,
+    const struct buy_class *b, uint32_t quantity)
+{
+	struct allocation_zone *z = &a->zone[0];
+
+	assert(quantity > 0);
+	a->x = x;
+	a->at = 0;
+	allocation_gather(a, b, quantity == 1);
+	if (a->n == 1) {
+		z->share = quantity < z->offer ? quantity : z->offer;
+		a->points = EXCHANGE_FILL_SELLERS;
+	} else {
+		allocation_share(a, quantity);
+	}
+}
+
+/* Allocation: sellers of a zone. */
+
+/*
+ * The seller at this point of a zone. Points come in ascending order: *number
+ * and *base are the class where the last one was, and where it begins.
+ */
+static struct exchange_sell *
+allocation_seller(const struct allocation *a, uint64_t point,
+    unsigned *number, uint64_t *base)
+{
+	struct sell_class *class;
+
+	for (;;) {
+		assert(*number != NO_CLASS);
+		class = class_sell(&a->x->classes, *number);
+		if (point - *base < class->weights.total)
+			break;
+		*base += class->weights.total;
+		*number = a->next[*number];
+	}
+	return class->sells[fenwick_find(&class->weights, point - *base)];
+}
+
+/*
+ * A round over one zone. The jth point is at (start + j * offer) / points; the
+ * first `extra' points counted from `turn' are worth one more than the others.
+ */
+static unsigned
+allocation_pick(struct allocation *a, struct allocation_zone *z,
+    struct allocation_part *p)
+{
+	uint64_t start, base, worth, extra, taken;
+	unsigned i, j, n, points, turn, number;
+	struct exchange_sell *s;
+
+	points = z->share < a->points ? (unsigned)z->share : a->points;
+	worth = z->share / points;
+	extra = z->share % points;
+	start = rng_below(&a->x->rng, z->offer);
+	turn = extra == 0 ? 0 : (unsigned)rng_below(&a->x->rng, points);
+	number = z->first;
+	base = 0;
+	for (j = n = 0; j < points; j++) {
+		s = allocation_seller(a, (start + j * z->offer) / points,
+		    &number, &base);
+		if (n == 0 || p[n - 1].sell != s) {
+			p[n].sell = s;
+			p[n++].quantity = 0;
+		}
+		taken = worth + ((j + points - turn) % points < extra);
+		if (taken > sell_offered(s) - p[n - 1].quantity)
+			taken = sell_offered(s) - p[n - 1].quantity;
+		p[n - 1].quantity += (uint32_t)taken;
+	}
+	for (i = 0; i < n; i++) {
+		z->share -= p[i].quantity;
+		z->offer -= p[i].quantity;
+	}
+	return n;
+}
+
+/*
+ * The next sellers, EXCHANGE_FILL_SELLERS at most, none of them twice: returns
+ * their number, 0 when that was all. The caller reserves just so much of each
+ * before it calls again, and changes nothing else on offer.
+ */
+static unsigned
+allocation_next(struct allocation *a, struct allocation_part *p)
+{
+	for (; a->at < a->n; a->at++)
+		if (a->zone[a->at].share > 0)
+			return allocation_pick(a, &a->zone[a->at], p);
+	return 0;
+}
+
+/* Fills. */
+
 /* The fill's list from *first on, as far as it fits. */
 static struct slice
-fill_list(const struct fill *f, unsigned *first)
+match_list(const struct match *m, unsigned *first)
 {
 	struct tlv_writer w;
 	struct seller item;
-	const struct sell *s;
+	const struct exchange_sell *s;
 
-	tlv_writer_init(&w, f->m->scratch, MATCH_SCRATCH);
-	while (*first < f->n &&
-	    (size_t)(w.p - f->m->scratch) < MATCH_FILL_BYTES) {
-		s = f->r[*first]->sell;
+	tlv_writer_init(&w, m->x->scratch, BOOK_SCRATCH);
+	while (*first < m->n && (size_t)(w.p - m->x->scratch) < BOOK_FILL) {
+		s = m->r[*first]->sell;
 		item.seller = s->seller;
 		item.contact = s->contact;
-		item.quantity = f->r[*first]->quantity;
+		item.quantity = m->r[*first]->quantity;
 		item.attrs = s->class->class.key;
-		item.counter = f->r[*first]->counter;
+		item.counter = m->r[*first]->counter;
 		item_put(&schema_seller, &w, &item);
 		++*first;
 	}
 	assert(!w.failed);
-	return slice_of(f->m->scratch, (size_t)(w.p - f->m->scratch));
+	return slice_of(m->x->scratch, (size_t)(w.p - m->x->scratch));
 }
 
 /* What could not be sent was not sold. */
 static void
-fill_undo(struct fill *f, unsigned first)
+match_undo(struct match *m, unsigned first)
 {
-	for (; first < f->n; first++)
-		reserve_less(f->m, f->r[first], f->r[first]->quantity);
-	f->n = 0;
-	f->m->stuck = 1;
+	for (; first < m->n; first++)
+		book_unreserve(m->x, m->r[first], m->r[first]->quantity);
+	m->n = 0;
+	m->x->stuck = 1;
 }
 
 /* One message, or more where attributes are large: 0, or -1. */
 static int
-fill_send(struct fill *f)
+match_send(struct match *m)
 {
-	struct market *m = f->m;
 	unsigned first, next;
 	struct msg msg;
 
 	msg.type = MSG_FILL;
-	msg.u.fill.order = f->buy->order.id;
-	msg.u.fill.exchange = m->own;
-	for (first = 0; first < f->n; first = next) {
+	msg.u.fill.order = m->buy->order.id;
+	msg.u.fill.exchange = m->x->own;
+	for (first = 0; first < m->n; first = next) {
 		next = first;
-		msg.u.fill.sellers = fill_list(f, &next);
-		if (outbox_send(m->out, f->buy->order.broker->handle,
+		msg.u.fill.sellers = match_list(m, &next);
+		if (outbox_send(&m->x->out, m->buy->order.broker->handle,
 		    &msg) == -1) {
-			fill_undo(f, first);
+			match_undo(m, first);
 			return -1;
 		}
-		m->totals.matches += next - first;
+		m->x->totals.matches += next - first;
 		for (; first < next; first++)
-			f->filled += f->r[first]->quantity;
+			m->filled += m->r[first]->quantity;
 	}
-	f->n = 0;
+	m->n = 0;
 	return 0;
 }
 
 /* 1, 0 when it cannot be reserved, -1 when it cannot be sent. */
 static int
-fill_add(struct fill *f, const struct choice *p)
+match_add(struct match *m, const struct allocation_part *p)
 {
-	struct reserve *r;
+	struct exchange_reservation *r;
 	unsigned i;
 
-	for (i = 0; i < f->n; i++)
-		if (f->r[i]->sell == p->sell) {
-			reserve_more(f->m, f->r[i], p->quantity);
+	for (i = 0; i < m->n; i++)
+		if (m->r[i]->sell == p->sell) {
+			book_reserve_more(m->x, m->r[i], p->quantity);
 			return 1;
 		}
-	if (f->n == EXCHANGE_FILL_SELLERS && fill_send(f) == -1)
+	if (m->n == EXCHANGE_FILL_SELLERS && match_send(m) == -1)
 		return -1;
-	r = market_reserve(f->m, f->now, p->sell, f->buy, p->quantity);
+	r = book_reserve(m->x, m->now, p->sell, m->buy, p->quantity);
 	if (r == NULL) {
-		f->m->stuck = 1;
+		m->x->stuck = 1;
 		return 0;
 	}
-	f->r[f->n++] = r;
+	m->r[m->n++] = r;
 	return 1;
 }
 
 /* 0 when all was done that can be, -1 when something could not be sent. */
 static int
-fill_choose(struct fill *f)
+match_fill(struct match *m)
 {
-	struct choice choices[EXCHANGE_FILL_SELLERS];
-	struct choose c;
+	struct allocation_part part[EXCHANGE_FILL_SELLERS];
+	struct allocation a;
 	unsigned i, n;
 	int r = 1;
 
-	choose_init(&c, f->m, f->buy->class, f->buy->lacking);
-	while (r == 1 && (n = choose_next(&c, choices)) > 0)
+	allocation_begin(&a, m->x, m->buy->class, m->buy->lacking);
+	while (r == 1 && (n = allocation_next(&a, part)) > 0)
 		for (i = 0; r == 1 && i < n; i++)
-			r = fill_add(f, &choices[i]);
+			r = match_add(m, &part[i]);
 	if (r == -1)
 		return -1;
-	return f->n > 0 ? fill_send(f) : 0;
+	return m->n > 0 ? match_send(m) : 0;
 }
+
+/* Turns. */
 
 /*
  * Give a buy that is in no queue what it lacks, as far as there is; *served
@@ -121,64 +373,66 @@ fill_choose(struct fill *f)
  * the end of the line.
  */
 static int
-serve(struct market *m, int64_t now, struct buy *b, int *served)
+match_serve(struct exchange *x, int64_t now, struct exchange_buy *b,
+    int *served)
 {
-	struct fill f;
+	struct match m;
 	int r;
 
-	f.m = m;
-	f.buy = b;
-	f.now = now;
-	f.n = 0;
-	f.filled = 0;
-	buy_hide_excluded(m, b);
-	r = fill_choose(&f);
-	buy_show_excluded(m, b);
-	*served = f.filled > 0;
+	m.x = x;
+	m.buy = b;
+	m.now = now;
+	m.n = 0;
+	m.filled = 0;
+	buy_hide_excluded(x, b);
+	r = match_fill(&m);
+	buy_show_excluded(x, b);
+	*served = m.filled > 0;
 	if (*served) {
-		b->filled += f.filled;
-		m->totals.filled += f.filled;
-		buy_account(m, b);
-		buy_rank(m, b, now);
+		b->filled += m.filled;
+		x->totals.filled += m.filled;
+		buy_account(x, b);
+		buy_rank(x, b, now);
 	}
 	return r;
 }
 
 int
-match_buy(struct market *m, int64_t now, struct buy *b)
+match_buy(struct exchange *x, int64_t now, struct exchange_buy *b)
 {
 	int served, r;
 
 	buy_dequeue(b);
 	if (b->lacking == 0)
 		return 0;
-	if (m->closed || m->stuck) {
+	if (x->closed || x->stuck) {
 		buy_enqueue(b);
-		return match_run(m, now);
+		return match_run(x, now);
 	}
-	r = serve(m, now, b, &served);
+	r = match_serve(x, now, b, &served);
 	if (b->lacking > 0)
 		buy_enqueue(b);
-	market_unfreshen(m);
+	book_unfreshen(x);
 	return r;
 }
 
-/* The oldest of those whom anything in the set of sell classes fits. */
-static struct buy *
-oldest(const struct market *m, const struct class_set *set)
+/* The oldest buy that fits anything in the set of sell classes. */
+static struct exchange_buy *
+match_oldest(const struct exchange *x, const struct class_set *set)
 {
 	struct queued *q, *first = NULL;
 	struct buy_class *c;
 	unsigned i;
 
-	for (i = 0; i < m->classes.buys.n; i++) {
-		c = class_buy(&m->classes, i);
+	for (i = 0; i < x->classes.buys.n; i++) {
+		c = class_buy(&x->classes, i);
 		q = queue_first(&c->queue);
 		if (q != NULL && class_set_meet(&c->fits, set) &&
-		    (first == NULL || queued_before(q, first)))
+		    (first == NULL || queue_before(q, first)))
 			first = q;
 	}
-	return first == NULL ? NULL : CHAIN_OWNER(first, struct buy, queued);
+	return first == NULL ? NULL :
+	    CHAIN_OWNER(first, struct exchange_buy, queued);
 }
 
 /*
@@ -189,17 +443,17 @@ oldest(const struct market *m, const struct class_set *set)
  * excludes, as otherwise it would not be waiting.
  */
 static int
-run(struct market *m, int64_t now, const struct class_set *set,
-    struct buy **passed)
+match_set(struct exchange *x, int64_t now, const struct class_set *set,
+    struct exchange_buy **passed)
 {
-	struct buy *b;
+	struct exchange_buy *b;
 	int served, r = 0;
 
-	while (r == 0 && !m->stuck && (b = oldest(m, set)) != NULL) {
+	while (r == 0 && !x->stuck && (b = match_oldest(x, set)) != NULL) {
 		buy_dequeue(b);
 		served = 0;
-		if (set != &m->fresh || buy_has_fresh(m, b))
-			r = serve(m, now, b, &served);
+		if (set != &x->fresh || buy_has_fresh(x, b))
+			r = match_serve(x, now, b, &served);
 		if (b->lacking == 0)
 			continue;
 		if (served) {
@@ -213,20 +467,20 @@ run(struct market *m, int64_t now, const struct class_set *set,
 }
 
 int
-match_run(struct market *m, int64_t now)
+match_run(struct exchange *x, int64_t now)
 {
-	struct buy *passed = NULL;
-	const struct class_set *set = &m->fresh;
+	struct exchange_buy *passed = NULL;
+	const struct class_set *set = &x->fresh;
 	int r = 0;
 
-	if (m->stuck && m->reserves.n < m->reserves.max) {
-		m->stuck = 0;
-		set = &m->open;
+	if (x->stuck && x->reservations.n < x->reservations.max) {
+		x->stuck = 0;
+		set = &x->open;
 	}
-	if (!m->closed && !m->stuck)
-		r = run(m, now, set, &passed);
+	if (!x->closed && !x->stuck)
+		r = match_set(x, now, set, &passed);
 	for (; passed != NULL; passed = passed->next_passed)
 		buy_enqueue(passed);
-	market_unfreshen(m);
+	book_unfreshen(x);
 	return r;
 }

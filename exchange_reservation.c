@@ -1,68 +1,62 @@
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "exchange_reservation.h"
 
-#define BLOCK	     256 /* reservations allocated at a time */
+#define BLOCK	      256 /* reservations allocated at a time */
 #define BUCKETS_FIRST 256
 
-struct reserve_block {
-	struct reserve_block *next;
-	struct reserve r[BLOCK];
+struct reservation_block {
+	struct reservation_block *next;
+	struct exchange_reservation r[BLOCK];
 };
 
 void
-reserves_init(struct reserves *t, size_t max)
+reservation_init(struct reservations *t, size_t max)
 {
-	t->counter = 0;
-	t->n = 0;
+	memset(t, 0, sizeof(*t));
 	t->max = max;
 	chain_init(&t->age);
-	t->bucket = NULL;
-	t->buckets = 0;
-	t->free = NULL;
-	t->blocks = NULL;
 }
 
 void
-reserves_free(struct reserves *t)
+reservation_free(struct reservations *t)
 {
-	struct reserve_block *b;
+	struct reservation_block *b;
 
 	while ((b = t->blocks) != NULL) {
 		t->blocks = b->next;
 		free(b);
 	}
 	free(t->bucket);
-	reserves_init(t, t->max);
 }
 
 /* Counters are consecutive, so their low bits are as good as any hash. */
-static struct reserve **
-bucket_of(const struct reserves *t, uint64_t counter)
+static struct exchange_reservation **
+reservation_bucket(const struct reservations *t, uint64_t counter)
 {
 	return &t->bucket[counter & (t->buckets - 1)];
 }
 
 static void
-bucket_add(struct reserves *t, struct reserve *r)
+reservation_enter(struct reservations *t, struct exchange_reservation *r)
 {
-	struct reserve **b = bucket_of(t, r->counter);
+	struct exchange_reservation **b = reservation_bucket(t, r->counter);
 
 	r->next = *b;
 	*b = r;
 }
 
 static int
-buckets_grow(struct reserves *t)
+reservation_grow_buckets(struct reservations *t)
 {
-	struct reserve **b;
-	struct chain *c;
-	size_t i, n;
+	size_t n = t->buckets > 0 ? 2 * t->buckets : BUCKETS_FIRST;
+	struct exchange_reservation **b = malloc(n * sizeof(*b));
+	struct exchange_reservation *r = NULL;
+	size_t i;
 
-	n = t->buckets > 0 ? 2 * t->buckets : BUCKETS_FIRST;
-	b = malloc(n * sizeof(*b));
 	if (b == NULL)
 		return -1;
 	for (i = 0; i < n; i++)
@@ -70,18 +64,18 @@ buckets_grow(struct reserves *t)
 	free(t->bucket);
 	t->bucket = b;
 	t->buckets = n;
-	for (c = t->age.next; c != &t->age; c = c->next)
-		bucket_add(t, CHAIN_OWNER(c, struct reserve, age));
+	while ((r = CHAIN_NEXT(&t->age, r, struct exchange_reservation,
+	    age)) != NULL)
+		reservation_enter(t, r);
 	return 0;
 }
 
 static int
-block_add(struct reserves *t)
+reservation_add_block(struct reservations *t)
 {
-	struct reserve_block *b;
+	struct reservation_block *b = malloc(sizeof(*b));
 	size_t i;
 
-	b = malloc(sizeof(*b));
 	if (b == NULL)
 		return -1;
 	b->next = t->blocks;
@@ -93,17 +87,17 @@ block_add(struct reserves *t)
 	return 0;
 }
 
-struct reserve *
-reserve_new(struct reserves *t, int64_t until)
+struct exchange_reservation *
+reservation_new(struct reservations *t, int64_t until)
 {
-	struct reserve *r;
+	struct exchange_reservation *r;
 
 	if (t->n >= t->max) {
 		errno = ENOBUFS;
 		return NULL;
 	}
-	if ((t->n >= t->buckets && buckets_grow(t) == -1) ||
-	    (t->free == NULL && block_add(t) == -1)) {
+	if ((t->n >= t->buckets && reservation_grow_buckets(t) == -1) ||
+	    (t->free == NULL && reservation_add_block(t) == -1)) {
 		errno = ENOMEM;
 		return NULL;
 	}
@@ -112,37 +106,34 @@ reserve_new(struct reserves *t, int64_t until)
 	t->n++;
 	r->counter = ++t->counter;
 	r->until = until;
-	r->order = 0;
-	r->sell = NULL;
-	r->broker = NULL;
 	r->quantity = 0;
 	chain_append(&t->age, &r->age);
 	chain_init(&r->of_sell);
 	chain_init(&r->of_broker);
-	bucket_add(t, r);
+	reservation_enter(t, r);
 	return r;
 }
 
-struct reserve *
-reserve_find(const struct reserves *t, uint64_t counter)
+struct exchange_reservation *
+reservation_find(const struct reservations *t, uint64_t counter)
 {
-	struct reserve *r;
+	struct exchange_reservation *r;
 
 	if (t->buckets == 0)
 		return NULL;
-	for (r = *bucket_of(t, counter); r != NULL; r = r->next)
+	for (r = *reservation_bucket(t, counter); r != NULL; r = r->next)
 		if (r->counter == counter)
 			return r;
 	return NULL;
 }
 
 void
-reserve_end(struct reserves *t, struct reserve *r)
+reservation_end(struct reservations *t, struct exchange_reservation *r)
 {
-	struct reserve **p;
+	struct exchange_reservation **p;
 
 	assert(t->n > 0);
-	for (p = bucket_of(t, r->counter); *p != r; p = &(*p)->next)
+	for (p = reservation_bucket(t, r->counter); *p != r; p = &(*p)->next)
 		assert(*p != NULL);
 	*p = r->next;
 	chain_remove(&r->age);
@@ -153,10 +144,8 @@ reserve_end(struct reserves *t, struct reserve *r)
 	t->n--;
 }
 
-struct reserve *
-reserve_oldest(const struct reserves *t)
+struct exchange_reservation *
+reservation_oldest(const struct reservations *t)
 {
-	if (chain_empty(&t->age))
-		return NULL;
-	return CHAIN_OWNER(t->age.next, struct reserve, age);
+	return CHAIN_NEXT(&t->age, NULL, struct exchange_reservation, age);
 }

@@ -16,51 +16,53 @@
 
 #include "chain.h"
 
-struct peer;
-struct sell;
+struct exchange_peer;
+struct exchange_sell;
 
-struct reserve {
+struct exchange_reservation {
 	uint64_t counter;
-	int64_t until;	     /* when it ends by itself, ms */
-	uint64_t order;	     /* the buy's id, at its broker */
-	struct sell *sell;
-	struct peer *broker; /* the buyer's */
+	int64_t until;	/* when it ends by itself, ms */
+	uint64_t order; /* the buy's id, at its broker */
+	struct exchange_sell *sell;
+	struct exchange_peer *broker; /* the buyer's */
 	uint32_t quantity;
 	struct chain age;
 	struct chain of_sell;
 	struct chain of_broker;
-	struct reserve *next; /* of its bucket, or free */
+	struct exchange_reservation *next; /* of its bucket, or free */
 };
 
-struct reserve_block;
+struct reservation_block;
 
-struct reserves {
+struct reservations {
 	uint64_t counter; /* last used */
 	size_t n, max;
-	struct chain age;	 /* the oldest first */
-	struct reserve **bucket; /* by counter */
-	size_t buckets;		 /* power of two, or 0 */
-	struct reserve *free;
-	struct reserve_block *blocks;
+	struct chain age;		      /* the oldest first */
+	struct exchange_reservation **bucket; /* by counter */
+	size_t buckets;			      /* power of two, or 0 */
+	struct exchange_reservation *free;
+	struct reservation_block *blocks;
 };
 
-void reserves_init(struct reserves *, size_t max);
-void reserves_free(struct reserves *);
+void reservation_init(struct reservations *, size_t max);
+void reservation_free(struct reservations *); /* all of them */
 
 /*
  * A new reservation of quantity 0, on the chain by age alone: the caller sets
- * the rest and puts it on the other two. NULL with ENOBUFS at the maximum, or
- * ENOMEM. Good until reserve_end().
+ * order, sell and broker, and puts it on the other two. NULL with ENOBUFS at
+ * the maximum, or ENOMEM. Good until reservation_end().
  */
-struct reserve *reserve_new(struct reserves *, int64_t until);
+struct exchange_reservation *reservation_new(struct reservations *,
+    int64_t until);
 
 /* The reservation of this counter, or NULL. */
-struct reserve *reserve_find(const struct reserves *, uint64_t counter);
+struct exchange_reservation *reservation_find(const struct reservations *,
+    uint64_t counter);
 
 /* Takes it off all chains. */
-void reserve_end(struct reserves *, struct reserve *);
+void reservation_end(struct reservations *, struct exchange_reservation *);
 
 /* The one that ends next, or NULL. */
-struct reserve *reserve_oldest(const struct reserves *);
+struct exchange_reservation *reservation_oldest(const struct reservations *);
 
 #endif

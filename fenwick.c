@@ -10,8 +10,6 @@ void
 fenwick_init(struct fenwick *f)
 {
 	memset(f, 0, sizeof(*f));
-	f->tree = NULL;
-	f->weight = NULL;
 }
 
 void
@@ -26,14 +24,12 @@ fenwick_free(struct fenwick *f)
  * it, so those that are new start with the total; the others have only new
  * indexes below them. */
 static int
-resize(struct fenwick *f, size_t cap)
+fenwick_resize(struct fenwick *f, size_t cap)
 {
-	uint64_t *tree;
-	uint32_t *weight;
+	uint64_t *tree = calloc(cap + 1, sizeof(*tree));
+	uint32_t *weight = calloc(cap, sizeof(*weight));
 	size_t i;
 
-	tree = calloc(cap + 1, sizeof(*tree));
-	weight = calloc(cap, sizeof(*weight));
 	if (tree == NULL || weight == NULL) {
 		free(tree);
 		free(weight);
@@ -56,15 +52,14 @@ resize(struct fenwick *f, size_t cap)
 int
 fenwick_grow(struct fenwick *f, size_t n)
 {
-	size_t cap;
+	size_t cap = f->cap > 0 ? f->cap : 1;
 
 	/* Also keeps the total of all weights within 64 bits. */
 	if (n > UINT32_MAX / 2 || n > (size_t)-1 / 4 / sizeof(*f->tree))
 		return fail(ENOMEM);
-	cap = f->cap > 0 ? f->cap : 1;
 	while (cap < n)
 		cap *= 2;
-	if (n > 0 && cap > f->cap && resize(f, cap) == -1)
+	if (n > 0 && cap > f->cap && fenwick_resize(f, cap) == -1)
 		return -1;
 	if (n > f->n)
 		f->n = n;
@@ -97,10 +92,9 @@ size_t
 fenwick_find(const struct fenwick *f, uint64_t point)
 {
 	uint64_t sum, take;
-	size_t pos, step;
+	size_t pos = 0, step;
 
 	assert(point < f->total);
-	pos = 0;
 	/* Which way to go is a coin toss, so a branch would be mispredicted at
 	 * every other level: take is all ones or zero instead. */
 	for (step = f->cap / 2; step > 0; step /= 2) {

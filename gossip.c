@@ -2,20 +2,19 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "addr.h"
 #include "gossip.h"
-#include "hostport.h"
 
 void
 gossip_init(struct gossip *g, const struct id *own, uint64_t seed,
-    unsigned role, uint32_t tag, struct slice address, struct outbox *out)
+    unsigned role, struct slice address, size_t peer_size, struct outbox *out)
 {
 	memset(g, 0, sizeof(*g));
 	g->out = out;
+	g->peer_size = peer_size;
 	g->role = role;
-	g->tag = tag;
 	g->own = *own;
-	if (address.len > 0 && address.len <= ADDRESS_MAX)
-		memcpy(g->address, address.p, address.len);
+	hostport_copy(g->address, address);
 	map_init(&g->peers, seed);
 	map_init(&g->instances, seed);
 	chain_init(&g->authorities);
@@ -29,65 +28,58 @@ gossip_init(struct gossip *g, const struct id *own, uint64_t seed,
 void
 gossip_free(struct gossip *g)
 {
-	struct peer *p;
-	size_t pos = 0;
-
-	while ((p = map_next(&g->peers, &pos)) != NULL) {
-		free(p->left);
-		free(p);
-	}
-	map_free(&g->peers);
+	map_free_values(&g->peers);
 	map_free(&g->instances);
 	scratch_free(&g->list);
 }
 
 /* Peers. */
 
-struct peer *
-gossip_peer(const struct gossip *g, uint32_t handle)
+void *
+gossip_find(const struct gossip *g, uint32_t handle)
 {
 	return map_get(&g->peers, slice_of(&handle, sizeof(handle)));
 }
 
-struct peer *
-gossip_next(const struct chain *head, const struct peer *p)
+struct gossip_peer *
+gossip_next(const struct chain *head, const struct gossip_peer *p)
 {
-	return CHAIN_NEXT(head, p, struct peer, chain);
+	return CHAIN_NEXT(head, p, struct gossip_peer, chain);
 }
 
 struct slice
-gossip_address(const struct peer *p)
+gossip_address(const struct gossip_peer *p)
 {
 	if (p->told[0] != '\0')
 		return slice_str(p->told);
 	return slice_str(p->dialled ? p->address : "");
 }
 
-static void
-leave(struct gossip *g, struct peer *p)
+struct slice
+gossip_resolve(const struct gossip_peer *p, struct slice address,
+    char buf[ADDRESS_MAX + 1])
+{
+	struct slice host, port;
+
+	hostport_split(slice_str(p->address), &host, &port);
+	return hostport_fill(address, host, buf);
+}
+
+void
+gossip_down(struct gossip *g, struct gossip_peer *p)
 {
 	map_del(&g->peers, slice_of(&p->handle, sizeof(p->handle)));
 	if (p->role == ROLE_AUTHORITY)
 		map_del(&g->instances, id_slice(&p->instance));
+	chain_remove(&p->chain);
+	free(p);
 }
 
-static int
-enter(struct gossip *g, struct peer *p)
+static struct gossip_peer *
+gossip_enter(struct gossip *g, uint32_t handle, const struct peer_info *info)
 {
-	if (map_put(&g->peers, slice_of(&p->handle, sizeof(p->handle)), p) ==
-	    -1)
-		return -1;
-	if (p->role != ROLE_AUTHORITY ||
-	    map_put(&g->instances, id_slice(&p->instance), p) == 0)
-		return 0;
-	leave(g, p);
-	return -1;
-}
-
-static struct peer *
-peer_new(struct gossip *g, uint32_t handle, const struct peer_info *info)
-{
-	struct peer *p = calloc(1, sizeof(*p));
+	struct slice key = slice_of(&handle, sizeof(handle));
+	struct gossip_peer *p = map_alloc(&g->peers, g->peer_size, &key);
 
 	if (p == NULL)
 		return NULL;
@@ -95,13 +87,11 @@ peer_new(struct gossip *g, uint32_t handle, const struct peer_info *info)
 	p->role = info->role;
 	p->dialled = info->tag != 0;
 	p->instance = info->instance;
-	if (info->address.len > 0 && info->address.len <= ADDRESS_MAX)
-		memcpy(p->address, info->address.p, info->address.len);
+	hostport_copy(p->address, info->address);
 	chain_init(&p->chain);
-	chain_init(&p->subs);
-	chain_init(&p->orders);
-	if (enter(g, p) == -1) {
-		free(p);
+	if (p->role == ROLE_AUTHORITY &&
+	    map_put(&g->instances, id_slice(&p->instance), p) == -1) {
+		gossip_down(g, p);
 		return NULL;
 	}
 	return p;
@@ -110,12 +100,10 @@ peer_new(struct gossip *g, uint32_t handle, const struct peer_info *info)
 /* What is told. */
 
 static void
-put(struct gossip *g, const struct id *instance, struct slice address)
+gossip_put(struct gossip *g, const struct id *instance, struct slice address)
 {
-	struct peer_item item;
+	struct peer_item item = { *instance, address };
 
-	item.instance = *instance;
-	item.address = address;
 	scratch_item(&g->list, &schema_peer_item, &item);
 }
 
@@ -125,20 +113,18 @@ put(struct gossip *g, const struct id *instance, struct slice address)
  * not see from the connection where the dialler listens.
  */
 static int
-tell(struct gossip *g, struct peer *to)
+gossip_tell(struct gossip *g, struct gossip_peer *to)
 {
-	const struct peer *p = NULL;
-	struct msg m;
+	const struct gossip_peer *p = NULL;
+	struct msg m = { .type = MSG_PEERS };
 
 	if (scratch_begin(&g->list, LIST_MAX) == -1)
 		return -1;
 	if (to->heard == 0 && g->address[0] != '\0')
-		put(g, &g->own, slice_str(g->address));
+		gossip_put(g, &g->own, slice_str(g->address));
 	while ((p = gossip_next(&g->authorities, p)) != NULL)
 		if (p != to && p->news > to->heard)
-			put(g, &p->instance, gossip_address(p));
-	memset(&m, 0, sizeof(m));
-	m.type = MSG_PEERS;
+			gossip_put(g, &p->instance, gossip_address(p));
 	m.u.peers.peers = scratch_slice(&g->list);
 	if (m.u.peers.peers.len > 0 &&
 	    outbox_send(g->out, to->handle, &m) == -1)
@@ -148,29 +134,30 @@ tell(struct gossip *g, struct peer *to)
 }
 
 static void
-tell_at(struct gossip *g, int64_t at)
+gossip_tell_at(struct gossip *g, int64_t at)
 {
 	if (at < g->tell_at)
 		g->tell_at = at;
 }
 
 static void
-add_news(struct gossip *g, int64_t now, struct peer *authority)
+gossip_add_news(struct gossip *g, int64_t now, struct gossip_peer *authority)
 {
 	int64_t next = g->told_at + GOSSIP_MS;
 
 	authority->news = ++g->news;
-	tell_at(g, next > now ? next : now);
+	gossip_tell_at(g, next > now ? next : now);
 }
 
+/* Tell all on the chain that have heard less than that. */
 static int
-tell_chain(struct gossip *g, const struct chain *head, int news)
+gossip_tell_chain(struct gossip *g, const struct chain *head, uint64_t news)
 {
-	struct peer *p = NULL;
+	struct gossip_peer *p = NULL;
 	int r = 0;
 
 	while ((p = gossip_next(head, p)) != NULL)
-		if (p->heard < (news ? g->news : 1) && tell(g, p) == -1)
+		if (p->heard < news && gossip_tell(g, p) == -1)
 			r = -1;
 	return r;
 }
@@ -184,11 +171,13 @@ gossip_tick(struct gossip *g, int64_t now)
 		return;
 	g->told_at = now;
 	g->tell_at = INT64_MAX;
-	r = tell_chain(g, &g->brokers, 1);
-	if (tell_chain(g, &g->authorities, g->role == ROLE_AUTHORITY) == -1)
+	r = gossip_tell_chain(g, &g->brokers, g->news);
+	/* A broker tells authorities once, when they link. */
+	if (gossip_tell_chain(g, &g->authorities,
+	    g->role == ROLE_AUTHORITY ? g->news : 1) == -1)
 		r = -1;
 	if (r == -1)
-		tell_at(g, now + GOSSIP_AGAIN_MS);
+		gossip_tell_at(g, now + GOSSIP_AGAIN_MS);
 }
 
 int64_t
@@ -197,11 +186,11 @@ gossip_deadline(const struct gossip *g)
 	return g->tell_at;
 }
 
-struct peer *
+void *
 gossip_up(struct gossip *g, int64_t now, uint32_t handle,
     const struct peer_info *info)
 {
-	struct peer *p = peer_new(g, handle, info);
+	struct gossip_peer *p = gossip_enter(g, handle, info);
 
 	if (p == NULL)
 		return NULL;
@@ -211,46 +200,34 @@ gossip_up(struct gossip *g, int64_t now, uint32_t handle,
 		chain_append(&g->brokers, &p->chain);
 	else
 		return p;
-	if (tell(g, p) == -1)
-		tell_at(g, now + GOSSIP_AGAIN_MS);
+	if (gossip_tell(g, p) == -1)
+		gossip_tell_at(g, now + GOSSIP_AGAIN_MS);
 	if (p->role == ROLE_AUTHORITY && p->dialled)
-		add_news(g, now, p);
+		gossip_add_news(g, now, p);
 	return p;
-}
-
-void
-gossip_down(struct gossip *g, struct peer *p)
-{
-	chain_remove(&p->chain);
-	leave(g, p);
-	free(p->left);
-	free(p);
 }
 
 /* What is heard. */
 
-/* The authority's own address; whoever listens everywhere is where it is. */
+/* The authority's own word of its address. */
 static void
-learn_address(struct gossip *g, int64_t now, struct peer *p,
+gossip_learn(struct gossip *g, int64_t now, struct gossip_peer *p,
     struct slice address)
 {
-	struct slice host, port;
-	char filled[ADDRESS_MAX + 1];
+	char buf[ADDRESS_MAX + 1];
 	int same;
 
-	hostport_split(slice_str(p->address), &host, &port);
-	address = hostport_fill(address, host, filled);
+	address = gossip_resolve(p, address, buf);
 	if (p->role != ROLE_AUTHORITY || address.len == 0)
 		return;
 	same = slice_equal(address, gossip_address(p));
-	memcpy(p->told, address.p, address.len);
-	p->told[address.len] = '\0';
+	hostport_copy(p->told, address);
 	if (!same)
-		add_news(g, now, p);
+		gossip_add_news(g, now, p);
 }
 
 int
-gossip_hear(struct gossip *g, int64_t now, struct peer *p,
+gossip_hear(struct gossip *g, int64_t now, struct gossip_peer *p,
     const struct msg_peers *m)
 {
 	struct slice list = m->peers, host, port;
@@ -258,14 +235,14 @@ gossip_hear(struct gossip *g, int64_t now, struct peer *p,
 
 	while (item_next(&schema_peer_item, &list, &item) == 1) {
 		if (id_equal(&item.instance, &p->instance)) {
-			learn_address(g, now, p, item.address);
+			gossip_learn(g, now, p, item.address);
 			continue;
 		}
 		hostport_split(item.address, &host, &port);
 		if (hostport_any(host) || id_equal(&item.instance, &g->own) ||
 		    map_get(&g->instances, id_slice(&item.instance)) != NULL)
 			continue;
-		if (outbox_act(g->out, ACT_DIAL, g->tag, DIAL_HOUR,
+		if (outbox_act(g->out, ACT_DIAL, GOSSIP_TAG, DIAL_HOUR,
 		    item.address) == -1)
 			return -1;
 	}

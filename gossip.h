@@ -4,15 +4,15 @@
 /*
  * The peers of an authority or a broker, and what it tells them of authorities,
  * so that each authority and each broker comes to know all authorities. It is a
- * part of these two cores, and as they are: no descriptor, clock or log.
+ * part of these two cores, and like them it has no descriptor, clock or log.
  *
  * A peer that has just linked is told all linked authorities whose address is
  * known. After that it is told what is new: an authority that linked, or one
- * that said where it is. What comes at about the same time goes in one message,
- * GOSSIP_MS at least after the one before. Nothing is said of a loss: whoever
- * hears of an authority dials it, and finds out. Whom an authority tells: all
- * authorities and brokers. A broker tells brokers alone what is new, or all
- * brokers would tell all authorities of each.
+ * that said where it is. News of about the same time go in one message, at
+ * least GOSSIP_MS after the one before. Nothing is said of a loss: a peer that
+ * hears of an authority dials it, and finds out. An authority tells its news to
+ * all authorities and brokers. A broker tells them to brokers alone; otherwise
+ * all brokers would tell all authorities about each authority.
  */
 
 #include "chain.h"
@@ -21,12 +21,12 @@
 #include "scratch.h"
 
 #define GOSSIP_MS	100
-#define GOSSIP_AGAIN_MS 1000 /* what could not be said is said after */
+#define GOSSIP_AGAIN_MS 1000 /* until what could not be said is said again */
+#define GOSSIP_TAG	1u   /* of authorities that are dialled; the core's own
+				tags are above it */
 
-struct run;
-struct place;
-
-struct peer {
+/* The user's struct for a peer begins with this. */
+struct gossip_peer {
 	uint32_t handle; /* in peers */
 	unsigned role;
 	int dialled;	 /* by us */
@@ -34,23 +34,15 @@ struct peer {
 	char address[ADDRESS_MAX + 1]; /* as dialled, or the remote one */
 	char told[ADDRESS_MAX + 1];    /* an authority's own word; or empty */
 	struct chain chain;	       /* authorities or brokers; or none */
-	uint64_t news;	/* an authority: since this one where it is is known; 0:
-			   it is not */
-	uint64_t heard; /* the last of the news that it was told */
-	/* What the core keeps of it: empty or NULL where its role has none. */
-	struct chain subs;   /* authority: a broker's */
-	struct run *run;     /* authority: an exchange's */
-	struct chain orders; /* broker: a local peer's */
-	struct place *place; /* broker: an exchange's that is of use */
-	struct pending *left; /* broker: of a local peer's cancelled orders, the
-				 last ones first; on the heap */
-	unsigned nleft;
+	uint64_t news;	/* an authority: the number of the news that told its
+			   address; 0: its address is not known */
+	uint64_t heard; /* the number of the last news that it was told */
 };
 
 struct gossip {
 	struct outbox *out;
-	unsigned role; /* ours */
-	uint32_t tag;  /* of authorities that are dialled */
+	size_t peer_size; /* of the user's struct */
+	unsigned role;	  /* ours */
 	struct id own;
 	char address[ADDRESS_MAX + 1]; /* an authority's own; may be empty */
 	struct map peers;	       /* by handle */
@@ -64,25 +56,31 @@ struct gossip {
 
 /* An address that is empty or over ADDRESS_MAX is none. */
 void gossip_init(struct gossip *, const struct id *own, uint64_t seed,
-    unsigned role, uint32_t tag, struct slice address, struct outbox *);
-void gossip_free(struct gossip *);
+    unsigned role, struct slice address, size_t peer_size, struct outbox *);
+void gossip_free(struct gossip *); /* and all peers */
 
-/* A peer of any role came: NULL with ENOMEM. It is told what it is to know. */
-struct peer *gossip_up(struct gossip *, int64_t now, uint32_t handle,
+/* A peer of any role came: NULL with ENOMEM. What follows struct gossip_peer
+ * is zero. The peer is told the authorities. */
+void *gossip_up(struct gossip *, int64_t now, uint32_t handle,
     const struct peer_info *);
 /* It is gone, and is freed. */
-void gossip_down(struct gossip *, struct peer *);
+void gossip_down(struct gossip *, struct gossip_peer *);
 
-struct peer *gossip_peer(const struct gossip *, uint32_t handle); /* or NULL */
+void *gossip_find(const struct gossip *, uint32_t handle); /* or NULL */
 /* Walk authorities or brokers, from NULL to NULL. */
-struct peer *gossip_next(const struct chain *, const struct peer *);
-/* Where others reach an authority; empty when nobody knows. Good as a string
- * as long as the peer says nothing else. */
-struct slice gossip_address(const struct peer *);
+struct gossip_peer *gossip_next(const struct chain *,
+    const struct gossip_peer *);
+/* Where others reach an authority; empty when that is not known. Good as a
+ * string until the peer says something else. */
+struct slice gossip_address(const struct gossip_peer *);
+/* An address that the peer told: where it listens on all of a host, that host
+ * is the one that we see the peer at, and the address is made in buf. */
+struct slice gossip_resolve(const struct gossip_peer *, struct slice address,
+    char buf[ADDRESS_MAX + 1]);
 
 /* A peer told us of authorities: dial those that we are not linked to. 0, or
  * -1 with errno. */
-int gossip_hear(struct gossip *, int64_t now, struct peer *,
+int gossip_hear(struct gossip *, int64_t now, struct gossip_peer *,
     const struct msg_peers *);
 
 /* Tell the news that are due. */

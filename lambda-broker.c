@@ -302,12 +302,12 @@ start(struct program *p)
 	p->loop = loop_new();
 	hub_init(&p->hub, p->loop, ROLE_BROKER, &p->key);
 	env_random(&seed, sizeof(seed));
-	p->broker = broker_new(&p->hub.self.instance, seed, slice_str(text));
+	p->broker = broker_new(&p->hub.self.instance, seed, slice_str(text),
+	    p->node);
 	if (p->broker == NULL)
 		die_errno(EXIT_TEMPORARY, "unable to start");
 	if (p->node != NULL)
 		log_info("broker %s", p->node);
-	broker_name(p->broker, p->node);
 	p->hub.act = on_act;
 	p->hub.arg = p;
 	p->hub.serves = ROLE_LISTENER | ROLE_PLB | ROLE_CALLER | ROLE_CTL;

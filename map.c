@@ -98,6 +98,17 @@ map_free(struct map *m)
 	map_init(m, m->seed);
 }
 
+void
+map_free_values(struct map *m)
+{
+	size_t pos = 0;
+	void *value;
+
+	while ((value = map_next(m, &pos)) != NULL)
+		free(value);
+	map_free(m);
+}
+
 /* The key's slot, or the free one where it belongs. There always is one. */
 static size_t
 map_find(const struct map *m, uint64_t hash, struct slice key)
@@ -193,6 +204,23 @@ map_put(struct map *m, struct slice key, void *value)
 		return -1;
 	map_append(m, map_find(m, e.hash, key), &e);
 	return 0;
+}
+
+void *
+map_alloc(struct map *m, size_t size, struct slice *key)
+{
+	unsigned char *value = calloc(1, size + key->len);
+
+	if (value == NULL)
+		return NULL;
+	if (key->len > 0)
+		memcpy(value + size, key->p, key->len);
+	*key = slice_of(value + size, key->len);
+	if (map_put(m, *key, value) == -1) {
+		free(value);
+		return NULL;
+	}
+	return value;
 }
 
 /*

@@ -31,6 +31,7 @@ struct map {
 
 void map_init(struct map *, uint64_t seed);
 void map_free(struct map *);
+void map_free_values(struct map *); /* and the map */
 
 /* The value of the key, or NULL. */
 void *map_get(const struct map *, struct slice key);
@@ -38,6 +39,13 @@ void *map_get(const struct map *, struct slice key);
 /* Add, or replace the key and value of, an entry, which keeps its place. 0, or
  * -1 with ENOMEM and nothing changed. value is not NULL. */
 int map_put(struct map *, struct slice key, void *value);
+
+/*
+ * A new value of size bytes, all zero, put under a copy of the key that follows
+ * it in memory: *key becomes the copy. To be freed by the owner once it is
+ * removed. NULL with ENOMEM.
+ */
+void *map_alloc(struct map *, size_t size, struct slice *key);
 
 /* Remove the key; returns its value, or NULL when it was not there. */
 void *map_del(struct map *, struct slice key);

@@ -4,7 +4,7 @@
 #include "map.h"
 #include "rendezvous.h"
 
-/* The seed is nothing secret: it must be one for all. */
+/* No secret: all hosts must use the same seed. */
 #define SEED 0x6c616d6264610001u
 
 uint64_t

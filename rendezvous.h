@@ -3,17 +3,17 @@
 
 /*
  * Rendezvous hashing (Thaler and Ravishankar, "Using Name-Based Mappings to
- * Increase Hit Rates", 1998): everybody who knows the same authorities agrees
- * on the first R of them for a module, with no word between them; when one
- * comes or goes, only what it is among the first for moves.
+ * Increase Hit Rates", 1998): all who know the same authorities agree, without
+ * a message, which of them come first for a module. When an authority comes or
+ * goes, only the modules that it is among the first for move.
  */
 
 #include "msg.h"
 
-/* How high the authority stands for the module: the highest is the first. */
+/* The authority's weight for the module: the highest comes first. */
 uint64_t rendezvous_weight(const struct id *authority, struct slice module);
 
-/* Does a stand before b for the module? Of equals, the lower id. */
+/* Does a come before b for the module? Of equal weights, the lower id does. */
 int rendezvous_before(const struct id *a, const struct id *b,
     struct slice module);
 

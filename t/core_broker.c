@@ -16,12 +16,8 @@ static const struct schema core_broker_args =
 static void *
 core_broker_begin(const struct id *own, uint64_t seed, const void *args)
 {
-	struct broker *b = broker_new(own, seed,
-	    ((const struct broker_args *)args)->address);
-
-	if (b != NULL)
-		broker_name(b, "host");
-	return b;
+	return broker_new(own, seed,
+	    ((const struct broker_args *)args)->address, "host");
 }
 
 static void

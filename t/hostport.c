@@ -4,7 +4,8 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
-#include "hostport.h"
+#include "addr.h"
+#include "msg.h"
 
 static void
 assert_slice(struct slice s, const char *expected)

@@ -27,7 +27,7 @@
 static struct hub hub;
 static struct outbox out;
 static uint32_t peer; /* the last that came up, while it is up */
-static int ups, downs, failures;
+static int ups, downs, failures, messages;
 static uint32_t failed; /* the tag of the last that did not come up */
 
 static void
@@ -51,6 +51,7 @@ static int
 on_message(void *core, int64_t now, uint32_t p, const struct msg *m)
 {
 	(void)core, (void)now, (void)p, (void)m;
+	messages++;
 	return 0;
 }
 
@@ -116,7 +117,7 @@ setup(void **state)
 	outbox_init(&out);
 	hub_core(&hub, &ops, &hub, &out);
 	peer = 0;
-	ups = downs = 0;
+	ups = downs = messages = 0;
 	if (pipe(log_fd) == -1 || net_adopt(log_fd[0]) == -1 ||
 	    (saved = dup(STDERR_FILENO)) == -1 ||
 	    dup2(log_fd[1], STDERR_FILENO) == -1)
@@ -218,6 +219,23 @@ reply(size_t bytes)
 	hub_deliver(&hub);
 	still_pass(0);
 	assert_true(hub_queued(&hub, peer) > 0);
+}
+
+/* A message that its role may not send. The core never sees it. */
+static void
+test_not_allowed(void **state)
+{
+	static const unsigned char drain[] = { MSG_DRAIN, 0 };
+	struct caller c;
+
+	(void)state;
+	caller_start(&c);
+	assert_int_equal(send(c.fd, drain, 2, MSG_NOSIGNAL), 2);
+	still_pass(0);
+	assert_int_equal(messages, 0);
+	assert_int_equal(downs, 1);
+	assert_non_null(strstr(log_said(), "bad drain message"));
+	caller_end(&c);
 }
 
 /* Who speaks, and takes nothing of what he is sent. */
@@ -537,6 +555,7 @@ main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
+		TEST(test_not_allowed),
 		TEST(test_deaf),
 		TEST(test_slow),
 		TEST(test_reads_on),

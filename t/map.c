@@ -214,6 +214,31 @@ test_keys_are_bytes(void **state)
 	map_free(&m);
 }
 
+/* A value that the map makes has a copy of its key. */
+static void
+test_alloc(void **state)
+{
+	char name[] = "calc";
+	struct slice key = slice_str(name);
+	struct entry *e;
+	struct map m;
+
+	(void)state;
+	map_init(&m, 8);
+	e = map_alloc(&m, sizeof(*e), &key);
+	assert_non_null(e);
+	assert_int_equal(e->in + e->put, 0);
+	assert_ptr_equal(key.p, e + 1);
+	name[0] = 'x';
+	assert_true(slice_is(key, "calc"));
+	assert_ptr_equal(map_get(&m, slice_str("calc")), e);
+	key = slice_str("");
+	assert_non_null(map_alloc(&m, 1, &key));
+	assert_ptr_equal(map_del(&m, slice_str("calc")), e);
+	free(e);
+	map_free_values(&m);
+}
+
 /* Replacing takes no room, and what deleting leaves is taken up again: the
  * table does not grow beyond twice what its keys need. */
 static void
@@ -283,6 +308,7 @@ main(void)
 		cmocka_unit_test(test_delete_each),
 		cmocka_unit_test(test_replace),
 		cmocka_unit_test(test_keys_are_bytes),
+		cmocka_unit_test(test_alloc),
 		cmocka_unit_test(test_does_not_grow),
 		cmocka_unit_test(test_hash_vectors),
 		cmocka_unit_test(test_hash_seeded)

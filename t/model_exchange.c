@@ -281,8 +281,9 @@ static void
 check(void)
 {
 	uint64_t quantity = 0, reserved = 0, missing = 0;
-	struct exchange_totals t;
-	struct exchange_view v;
+	const struct exchange_totals t = x->totals;
+	const struct exchange_sell *s;
+	struct exchange_order *o;
 	size_t pos = 0, nsells = 0, nbuys = 0;
 	unsigned i;
 
@@ -291,17 +292,19 @@ check(void)
 		missing += lacking(&buys[i]);
 		nbuys += (size_t)buys[i].present;
 	}
-	while (exchange_next(x, &pos, &v)) {
-		i = v.seller.b[0];
-		CHECK(sells[i].present && v.quantity == sells[i].quantity &&
-		    v.reserved == sells[i].reserved);
-		quantity += v.quantity;
-		reserved += v.reserved;
+	while ((o = map_next(&x->orders, &pos)) != NULL) {
+		if (!o->selling)
+			continue;
+		s = order_sell(o);
+		i = s->seller.b[0];
+		CHECK(sells[i].present && s->quantity == sells[i].quantity &&
+		    s->reserved == sells[i].reserved);
+		quantity += s->quantity;
+		reserved += s->reserved;
 		nsells++;
 	}
 	for (i = 0; i < SELLS; i++)
 		nsells -= (size_t)sells[i].present;
-	exchange_totals(x, &t);
 	CHECK(nsells == 0);
 	CHECK(t.buys == nbuys && t.missing == missing);
 	CHECK(t.quantity == quantity && t.reserved == reserved);

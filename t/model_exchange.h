@@ -19,7 +19,7 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
-#include "exchange.h"
+#include "exchange_book.h"
 
 #define LEN(a)	   (sizeof(a) / sizeof((a)[0]))
 #define BROKERS	   2

@@ -13,45 +13,46 @@ look() {
 }
 
 plant 'an exchange retires before its successor is up' 'runs none yet' \
-    authority_exchange.c '/^may_retire/,/^}/s/authority_succeeded(a, r->module)/1/'
+    authority_exchange.c '/^authority_exchange_may_retire/,/^}/s/'\
+'authority_module_succeeded(a, x->module)/1/'
 plant 'a PLB never releases' 'was settled by nobody' plb_buy.c \
     '/^send_release/,/^}/s/outbox_send(&p->out, p->broker, &m)/(void)m/'
 plant 'the rest of a seller that is taken in part is not released' \
     'passes on .* and gives back' broker_fill.c \
-    '/^divide/,/^}/s/if (taken < s->quantity)/if (taken == 0)/'
+    '/^fill_divide/,/^}/s/if (taken < s->quantity)/if (taken == 0)/'
 plant 'the age of an order is lost when it is sent again' \
-    'has its place behind all' broker_buy.c \
+    'has its place behind all' broker_order.c \
     's/now > o->since ? now - o->since : 0/0/'
 plant 'an order is not sent again to a new exchange' \
     'has waited\|has it\|lacks the sell' broker_order.c \
-    '/^broker_stand_clear/,/^}/s/memset(s, 0, sizeof(\*s))/s->buyers = 0/'
+    '/^broker_copy_clear/,/^}/s/memset(c, 0, sizeof(\*c))/c->buyers = 0/'
 plant 'capacity that comes back is not offered to who waits' \
     'wait for what is on offer' exchange_book.c \
-    '/^reserve_less/,/^}/s/sell_freshen(m, s)/(void)m/'
+    '/^book_unreserve/,/^}/s/sell_freshen(x, s)/(void)x/'
 plant 'capacity of a channel that is gone is not released' 'has waited' \
     listener.c '/^listener_gone/,/^}/s/set_held(l, c, 0)/(void)c/'
 plant 'a reservation never ends' 'has waited\|settled by nobody' \
-    exchange_order.c \
-    '/^settle/,/^}/s/reserve_less(m, r, r->quantity)/r->until = INT64_MAX/'
+    exchange.c \
+    '/^exchange_settle/,/^}/s/book_unreserve(x, r, r->quantity)/r->until = INT64_MAX/'
 plant 'a channel retires before its requests have finished' 'was lost' \
     channel.c '/^is_drained/,/^}/s/c->running.used == 0 &&/c->void_at > 0 \&\&/'
 plant 'a broker leaves an exchange with no other there' 'with no other there' \
-    broker_exchange.c '/^leave_going/,/^}/s/if (!other)/if (0)/'
+    broker_exchange.c '/^broker_module_leave/,/^}/s/if (!other)/if (0)/'
 plant 'of two links each end keeps its own' 'keeps one and its' peers.c \
     '/^present_stays/,/^}/s/return k->ours ==.*/return k->ours;/'
 plant 'the loss of an older link cancels the newer' 'has two links' peers.c \
     '/^peers_down/,/^}/s/ || k->handle != handle//'
 plant 'an exchange that nobody uses is never retired' 'exchanges of m' \
-    authority_module.c '/^sub_del/,/^}/s/now + AUTHORITY_IDLE_MS/INT64_MAX/'
+    authority.c '/^subscription_end/,/^}/s/now + AUTHORITY_IDLE_MS/INT64_MAX/'
 plant 'a seller is passed on twice, of two exchanges' 'on twice' \
     broker_fill.c '/^pending_elsewhere/,/^}/s/return 1/continue/'
 plant 'an exchange that dies at once is started again at once' \
     'has started the exchange' authority_exchange.c \
-    '/^back_off/,/^}/s/now + m->backoff_ms/now/'
+    '/^authority_exchange_back_off/,/^}/s/now + m->backoff_ms/now/'
 plant 'a peer that is silent is never given up' 'silent since' link.c \
     '/^judge_silence/,/^}/s/if (!late)/if (!late \&\& l->phase != LINK_UP)/'
 plant 'a buy is never cancelled' 'a buy of nobody' broker_order.c \
-    '/^broker_order_close/,/^}/s/p != NULL &&/o->sell \&\& p != NULL \&\&/'
+    '/^broker_order_close/,/^}/s/x != NULL &&/o->sell \&\& x != NULL \&\&/'
 plant 'a cast is accepted and not run' 'and never ran' channel_run.c \
     '/^channel_on_request/,/^}/s/if (assign(/if (r->cast \&\& '\
 'accept_cast(c, r) == 0) return drop(c, r); &/'

@@ -16,35 +16,35 @@ agent_leaves(struct proc *p, const struct tie *t)
 {
 	const struct broker *b = p->core;
 	int64_t now = p->world->clock.now;
-	const struct place *left, *other;
+	const struct broker_exchange *left, *other;
 	const struct tie *of;
 	unsigned i;
 
-	left = map_get(&b->places, id_slice(&t->link.instance));
+	left = map_get(&b->exchanges, id_slice(&t->link.instance));
 	if (left == NULL || chain_empty(&left->module->orders) ||
 	    p->lost_at == now)
 		return;
 	for (i = 0; i < left->module->nslots; i++) {
-		other = broker_place_at(left->module, i);
+		other = broker_exchange_at(left->module, i);
 		of = other == NULL ? NULL :
 		    map_get(&p->linked, id_slice(&other->instance));
 		if (of != NULL && (!other->draining || of->drained_at == now))
 			return;
 	}
 	world_fail(p->world, 3, "%s leaves an exchange of m%u with no other "
-	    "there", p->name, module_number(broker_module_name(left->module)));
+	    "there", p->name, module_number(left->module->name));
 }
 
 int
 agent_owner(const struct proc *p, uint64_t number, struct id *owner,
     uint64_t *id)
 {
-	const struct order *o = broker_order_numbered(p->core, number);
+	const struct broker_order *o = broker_order_numbered(p->core, number);
 
 	if (o == NULL)
 		return 0;
-	*owner = o->peer->instance;
-	*id = o->key.id;
+	*owner = o->peer->gossip.instance;
+	*id = o->id;
 	return 1;
 }
 

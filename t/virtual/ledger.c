@@ -3,7 +3,7 @@
 #include <stdio.h>
 
 #include "attrs.h"
-#include "exchange_state.h"
+#include "exchange_book.h"
 #include "listener.h"
 #include "plb_state.h"
 #include "t/virtual/census.h"
@@ -33,12 +33,12 @@ buys_agree(const struct proc *p, const struct census *c)
 {
 	const struct exchange *x = p->role;
 	const struct proc *broker;
-	struct order *o;
+	struct exchange_order *o;
 	struct id owner;
 	uint64_t id;
 	size_t pos = 0;
 
-	while ((o = map_next(&x->market.orders, &pos)) != NULL) {
+	while ((o = map_next(&x->orders, &pos)) != NULL) {
 		broker = census_find(c, &o->broker->instance);
 		if (o->selling || (broker != NULL &&
 		    agent_owner(broker, o->id, &owner, &id) &&
@@ -55,25 +55,30 @@ static const char *
 exchange_agrees(const struct census *c, const struct proc *p)
 {
 	const struct census_list *l = &c->listeners[p->module];
-	struct exchange_view v;
+	const struct exchange *x = p->role;
+	const struct exchange_sell *s;
+	struct exchange_order *o;
 	struct proc *seller;
 	size_t pos = 0, i;
 
 	for (i = 0; i < l->n; i++)
 		l->proc[i]->due = 0;
-	while (exchange_next(p->role, &pos, &v)) {
-		seller = listener_of(c, &v.seller);
+	while ((o = map_next(&x->orders, &pos)) != NULL) {
+		if (!o->selling)
+			continue;
+		s = order_sell(o);
+		seller = listener_of(c, &s->seller);
 		if (seller == NULL || seller->due++ > 0) {
 			snprintf(why, sizeof(why), "%s has %s", p->name,
 			    seller == NULL ? "a sell of nobody" :
 			    "one seller twice");
 			return why;
 		}
-		if (v.reserved > 0)
-			return say(p->name, "reserved", v.reserved,
+		if (s->reserved > 0)
+			return say(p->name, "reserved", s->reserved,
 			    seller->name, listener_left(seller->core));
-		if (v.quantity != listener_left(seller->core))
-			return say(p->name, "a sell of", v.quantity,
+		if (s->quantity != listener_left(seller->core))
+			return say(p->name, "a sell of", s->quantity,
 			    seller->name, listener_left(seller->core));
 	}
 	for (i = 0; i < l->n; i++)

@@ -14,7 +14,7 @@ static int
 is_first(const struct authority *a, const struct id *who, struct slice name,
     unsigned redundancy)
 {
-	const struct peer *p = NULL;
+	const struct gossip_peer *p = NULL;
 	unsigned before;
 
 	before = rendezvous_before(&a->gossip.own, who, name) ? 1 : 0;
@@ -66,8 +66,8 @@ check_successors(struct proc *x, const struct proc *p)
 	char buf[16];
 	struct slice name = slice_str(module_name(x->module, buf));
 	const struct authority *a = p->core;
-	const struct module *m = map_get(&a->modules, name);
-	const struct peer *peer = NULL;
+	const struct authority_module *m = map_get(&a->modules, name);
+	const struct gossip_peer *peer = NULL;
 	int64_t now = w->clock.now;
 
 	if (m == NULL || a->stopping || w->plan.orders > 0)

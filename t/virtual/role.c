@@ -242,7 +242,7 @@ start_broker(struct post *s)
 	unsigned i;
 
 	b = broker_new(&p->self.instance, rng_next(&p->rng),
-	    slice_str(s->same_port ? s->address : ""));
+	    slice_str(s->same_port ? s->address : ""), NULL);
 	assert(b != NULL);
 	p->ended = broker_ended;
 	p->serves = ROLE_LISTENER | ROLE_PLB | ROLE_CALLER | ROLE_CTL;

@@ -1,6 +1,6 @@
 /* What must hold at an exchange: what it reserves, and whose turn it is. */
 
-#include "exchange_state.h"
+#include "exchange_book.h"
 #include "listener_state.h"
 #include "plb_state.h"
 #include "t/virtual/census.h"
@@ -12,20 +12,20 @@
 #define AGE_MS	   2000 /* older or younger than its owner says */
 
 /* Is something that the buy could have on offer? */
-static const struct sell *
-on_offer(const struct market *m, const struct buy *b)
+static const struct exchange_sell *
+on_offer(const struct exchange *x, const struct exchange_buy *b)
 {
 	const struct sell_class *c;
 	unsigned i;
 	size_t k;
 
-	for (i = 0; i < m->classes.sells.n; i++) {
-		c = class_sell(&m->classes, i);
+	for (i = 0; i < x->classes.sells.n; i++) {
+		c = class_sell(&x->classes, i);
 		if (!class_set_has(&b->class->fits, i) || c->weights.total == 0)
 			continue;
 		for (k = 0; k < c->class.n; k++)
 			if (c->sells[k]->quantity > c->sells[k]->reserved &&
-			    !buy_excludes(m, b, c->sells[k]))
+			    !buy_excludes(x, b, c->sells[k]))
 				return c->sells[k];
 	}
 	return NULL;
@@ -33,17 +33,17 @@ on_offer(const struct market *m, const struct buy *b)
 
 /* Between its turns no buy waits for what is on offer to it. */
 static void
-nothing_lies_about(const struct proc *p, const struct market *m)
+nothing_lies_about(const struct proc *p, const struct exchange *x)
 {
-	struct order *o;
+	struct exchange_order *o;
 	size_t pos = 0;
 
-	if (m->closed || m->stuck || m->totals.missing == 0)
+	if (x->closed || x->stuck || x->totals.missing == 0)
 		return;
-	while ((o = map_next(&m->orders, &pos)) != NULL)
+	while ((o = map_next(&x->orders, &pos)) != NULL)
 		if (!o->selling && order_buy(o)->lacking > 0 &&
-		    class_set_meet(&order_buy(o)->class->fits, &m->open) &&
-		    on_offer(m, order_buy(o)) != NULL)
+		    class_set_meet(&order_buy(o)->class->fits, &x->open) &&
+		    on_offer(x, order_buy(o)) != NULL)
 			world_fail(p->world, 3, "%s lets %u wait for what is "
 			    "on offer there", p->name,
 			    (unsigned)order_buy(o)->lacking);
@@ -63,7 +63,7 @@ trade_step(struct proc *p)
 	struct exchange *x = p->role;
 	struct world *w = p->world;
 
-	if (x->market.closed && !p->retired) {
+	if (x->closed && !p->retired) {
 		p->retired = 1;
 		w->retired++;
 		if (was_told(x, proc_now(p)))
@@ -71,10 +71,10 @@ trade_step(struct proc *p)
 	}
 	if (w->plan.orders > 0)
 		return;
-	nothing_lies_about(p, &x->market);
-	if (x->market.totals.expired == p->expired)
+	nothing_lies_about(p, x);
+	if (x->totals.expired == p->expired)
 		return;
-	p->expired = x->market.totals.expired;
+	p->expired = x->totals.expired;
 	w->expired++;
 	if (check_clear(w, EXPIRED_MS))
 		world_fail(w, 2, "a reservation at %s was settled by nobody",
@@ -84,7 +84,8 @@ trade_step(struct proc *p)
 /* When a listener has not spoken for a while, what is known of it is so; and
  * what is known of one that is gone is known no more. */
 static void
-look_at_sell(const struct census *c, struct proc *p, const struct sell *s)
+look_at_sell(const struct census *c, struct proc *p,
+    const struct exchange_sell *s)
 {
 	const struct proc *l = census_find(c, &s->seller);
 	const struct listener *core = l == NULL ? NULL : l->core;
@@ -110,7 +111,8 @@ look_at_sell(const struct census *c, struct proc *p, const struct sell *s)
 
 /* The place in line is the one that its owner's age gives it. */
 static void
-look_at_buy(const struct census *c, struct proc *p, const struct buy *b)
+look_at_buy(const struct census *c, struct proc *p,
+    const struct exchange_buy *b)
 {
 	const struct proc *broker, *q;
 	const struct plb *plb;
@@ -145,15 +147,15 @@ trade_watch(const struct census *c)
 {
 	const struct census_list *l = &c->kind[PROC_EXCHANGE];
 	struct exchange *x;
-	struct order *o;
+	struct exchange_order *o;
 	size_t i, pos;
 
 	for (i = 0; check_clear(c->world, CLEAR_MS) && i < l->n; i++) {
 		x = l->proc[i]->role;
-		if (x->market.closed)
+		if (x->closed)
 			continue;
 		for (pos = 0;
-		     (o = map_next(&x->market.orders, &pos)) != NULL;)
+		     (o = map_next(&x->orders, &pos)) != NULL;)
 			if (o->selling)
 				look_at_sell(c, l->proc[i], order_sell(o));
 			else
