@@ -51,8 +51,8 @@ EXCHANGE =	exchange.o exchange_allocation.o exchange_book.o exchange_buy.o\
 		exchange_class.o exchange_exclude.o exchange_match.o\
 		exchange_notice.o exchange_order.o exchange_queue.o\
 		exchange_report.o exchange_reservation.o
-LISTENER =	listener.o listener_share.o
-CHANNEL =	channel.o channel_inflight.o channel_pool.o channel_run.o
+LISTENER =	listener.o
+CHANNEL =	channel.o channel_inflight.o channel_pool.o
 PLB =		plb.o plb_balance.o plb_buy.o plb_channel.o plb_client.o\
 		plb_request.o plb_run.o plb_switch.o plb_upstream.o
 OTHER =		bootstrap.o bootstrap_dns.o call_filter.o discovery.o\
@@ -72,8 +72,8 @@ CORES_H =\
 	exchange.h exchange_allocation.h exchange_book.h exchange_class.h\
 	exchange_match.h exchange_notice.h exchange_queue.h\
 	exchange_reservation.h exchange_state.h\
-	listener.h listener_state.h\
-	channel.h channel_inflight.h channel_pool.h channel_state.h\
+	listener.h\
+	channel.h channel_inflight.h channel_pool.h\
 	plb.h plb_balance.h plb_request.h plb_state.h plb_upstream.h\
 	bootstrap.h bootstrap_dns.h call_filter.h discovery.h\
 	discovery_contacts.h discovery_registry.h discovery_state.h

@@ -11,139 +11,139 @@
 static void
 test_pool(void **state)
 {
-	struct crew c;
+	struct pool c;
 	int start;
 
 	(void)state;
-	crew_init(&c, 0);
-	assert_int_equal(crew_take(&c, 0, 11, &start), 1);
+	pool_init(&c, 0);
+	assert_int_equal(pool_take(&c, 0, 11, &start), 1);
 	assert_true(start);
-	assert_int_equal(crew_take(&c, 0, 12, &start), 2);
+	assert_int_equal(pool_take(&c, 0, 12, &start), 2);
 	assert_true(start);
-	assert_int_equal(crew_member(&c, 2)->request, 12);
-	crew_done(&c, 1, 1);
-	crew_done(&c, 2, 1);
+	assert_int_equal(pool_worker(&c, 2)->request, 12);
+	pool_done(&c, 1, 1);
+	pool_done(&c, 2, 1);
 	/* The last used is used first. */
-	assert_int_equal(crew_idle(&c), 2);
-	assert_int_equal(crew_take(&c, 0, 13, &start), 2);
+	assert_int_equal(c.idle, 2);
+	assert_int_equal(pool_take(&c, 0, 13, &start), 2);
 	assert_false(start);
-	assert_int_equal(crew_take(&c, 0, 14, &start), 1);
+	assert_int_equal(pool_take(&c, 0, 14, &start), 1);
 	assert_int_equal(c.alive, 2);
-	assert_int_equal(crew_idle(&c), 0);
-	crew_free(&c);
+	assert_int_equal(c.idle, 0);
+	pool_free(&c);
 }
 
 /* A number is not used again before its worker has ended. */
 static void
 test_leave(void **state)
 {
-	struct crew c;
+	struct pool c;
 	int start;
 
 	(void)state;
-	crew_init(&c, 0);
-	crew_take(&c, 0, 1, &start);
-	crew_done(&c, 1, 1);
-	crew_leave(&c, 1);
-	assert_int_equal(crew_take(&c, 0, 1, &start), 2);
+	pool_init(&c, 0);
+	pool_take(&c, 0, 1, &start);
+	pool_done(&c, 1, 1);
+	pool_leave(&c, 1);
+	assert_int_equal(pool_take(&c, 0, 1, &start), 2);
 	assert_true(start);
-	assert_int_equal(crew_ended(&c, 0, 1), MEMBER_LEAVING);
-	assert_null(crew_member(&c, 1));
-	assert_int_equal(crew_ended(&c, 0, 1), MEMBER_NONE);
-	assert_int_equal(crew_take(&c, 0, 1, &start), 1);
+	assert_int_equal(pool_ended(&c, 0, 1), POOL_LEAVING);
+	assert_null(pool_worker(&c, 1));
+	assert_int_equal(pool_ended(&c, 0, 1), POOL_NONE);
+	assert_int_equal(pool_take(&c, 0, 1, &start), 1);
 	/* One that leaves with work in hand does not come back. */
-	crew_leave(&c, 2);
-	crew_done(&c, 2, 1);
-	assert_int_equal(crew_idle(&c), 0);
-	crew_free(&c);
+	pool_leave(&c, 2);
+	pool_done(&c, 2, 1);
+	assert_int_equal(c.idle, 0);
+	pool_free(&c);
 }
 
 static void
 test_idle_ends(void **state)
 {
-	struct crew c;
+	struct pool c;
 	uint32_t i;
 	int start;
 
 	(void)state;
-	crew_init(&c, 0);
+	pool_init(&c, 0);
 	for (i = 1; i <= 3; i++)
-		crew_take(&c, 0, i, &start);
+		pool_take(&c, 0, i, &start);
 	for (i = 1; i <= 3; i++)
-		crew_done(&c, i, 1);
-	assert_int_equal(crew_ended(&c, 0, 2), MEMBER_IDLE);
-	assert_int_equal(crew_take(&c, 0, 1, &start), 3);
-	assert_int_equal(crew_take(&c, 0, 1, &start), 1);
-	assert_int_equal(crew_take(&c, 0, 1, &start), 2);
+		pool_done(&c, i, 1);
+	assert_int_equal(pool_ended(&c, 0, 2), POOL_IDLE);
+	assert_int_equal(pool_take(&c, 0, 1, &start), 3);
+	assert_int_equal(pool_take(&c, 0, 1, &start), 1);
+	assert_int_equal(pool_take(&c, 0, 1, &start), 2);
 	assert_true(start);
 	assert_int_equal(c.fails, 0);
-	crew_free(&c);
+	pool_free(&c);
 }
 
 static void
 test_mux(void **state)
 {
-	struct crew c;
+	struct pool c;
 	int start;
 
 	(void)state;
-	crew_init(&c, 1);
-	assert_int_equal(crew_take(&c, 0, 1, &start), 1);
+	pool_init(&c, 1);
+	assert_int_equal(pool_take(&c, 0, 1, &start), 1);
 	assert_true(start);
-	assert_int_equal(crew_take(&c, 0, 2, &start), 1);
+	assert_int_equal(pool_take(&c, 0, 2, &start), 1);
 	assert_false(start);
-	assert_int_equal(crew_member(&c, 1)->load, 2);
-	crew_leave(&c, 1);
-	assert_int_equal(crew_take(&c, 0, 3, &start), 2);
+	assert_int_equal(pool_worker(&c, 1)->load, 2);
+	pool_leave(&c, 1);
+	assert_int_equal(pool_take(&c, 0, 3, &start), 2);
 	assert_true(start);
-	crew_ended(&c, 0, 1);
-	assert_int_equal(crew_take(&c, 0, 4, &start), 2);
-	crew_free(&c);
+	pool_ended(&c, 0, 1);
+	assert_int_equal(pool_take(&c, 0, 4, &start), 2);
+	pool_free(&c);
 }
 
 /* How long nothing is started after a worker died, or 0. */
 static int64_t
-pause_after_death(struct crew *c, int64_t now)
+pause_after_death(struct pool *c, int64_t now)
 {
 	uint32_t worker;
 	int64_t at;
 	int start;
 
-	worker = crew_take(c, now, 1, &start);
+	worker = pool_take(c, now, 1, &start);
 	assert_true(worker != 0 && start);
-	crew_ended(c, now, worker);
-	for (at = now; crew_take(c, at, 1, &start) == 0; at++)
+	pool_ended(c, now, worker);
+	for (at = now; pool_take(c, at, 1, &start) == 0; at++)
 		assert_int_equal(errno, EAGAIN);
-	crew_leave(c, 1);
-	crew_ended(c, at, 1);
+	pool_leave(c, 1);
+	pool_ended(c, at, 1);
 	return at - now;
 }
 
 static void
 test_back_off(void **state)
 {
-	struct crew c;
+	struct pool c;
 	int64_t now = 0;
 	int start, i;
 
 	(void)state;
-	crew_init(&c, 0);
-	for (i = 1; i < CREW_FAILS; i++)
+	pool_init(&c, 0);
+	for (i = 1; i < POOL_FAILS; i++)
 		assert_int_equal(pause_after_death(&c, now), 0);
-	assert_int_equal(pause_after_death(&c, now), CREW_BACKOFF_MIN_MS);
-	now += CREW_BACKOFF_MIN_MS;
-	assert_int_equal(pause_after_death(&c, now), 2 * CREW_BACKOFF_MIN_MS);
+	assert_int_equal(pause_after_death(&c, now), POOL_BACKOFF_MIN_MS);
+	now += POOL_BACKOFF_MIN_MS;
+	assert_int_equal(pause_after_death(&c, now), 2 * POOL_BACKOFF_MIN_MS);
 	for (i = 0; i < 20; i++)
-		now += CREW_BACKOFF_MAX_MS, pause_after_death(&c, now);
-	now += CREW_BACKOFF_MAX_MS;
-	assert_int_equal(pause_after_death(&c, now), CREW_BACKOFF_MAX_MS);
+		now += POOL_BACKOFF_MAX_MS, pause_after_death(&c, now);
+	now += POOL_BACKOFF_MAX_MS;
+	assert_int_equal(pause_after_death(&c, now), POOL_BACKOFF_MAX_MS);
 	/* One answer, and all is forgiven. */
-	now += CREW_BACKOFF_MAX_MS;
-	crew_take(&c, now, 1, &start);
-	crew_done(&c, 1, 1);
-	crew_ended(&c, now, 1);
+	now += POOL_BACKOFF_MAX_MS;
+	pool_take(&c, now, 1, &start);
+	pool_done(&c, 1, 1);
+	pool_ended(&c, now, 1);
 	assert_int_equal(pause_after_death(&c, now), 0);
-	crew_free(&c);
+	pool_free(&c);
 }
 
 int

@@ -147,7 +147,7 @@ test_pool_dies_at_once(void **state)
 
 	(void)state;
 	begin_alone(CHANNEL_POOL, 1);
-	for (id = 1; id <= CREW_FAILS; id++) {
+	for (id = 1; id <= POOL_FAILS; id++) {
 		request(id, 0, 0);
 		expect(CHANNEL_START, 1);
 		expect(CHANNEL_FEED, 1);
@@ -156,7 +156,7 @@ test_pool_dies_at_once(void **state)
 	}
 	request(id, 0, 0);
 	expect_fail(id, 1, "the module's workers die at once: exit 1");
-	now += CREW_BACKOFF_MIN_MS;
+	now += POOL_BACKOFF_MIN_MS;
 	request(id, 0, 0);
 	expect(CHANNEL_START, 1);
 	expect(CHANNEL_FEED, 1);
