@@ -80,37 +80,32 @@ CORES_H =\
 
 # Shells: what has a descriptor, a clock, a child or a log.
 
-KIT =		acceptor.o atomicfile.o conn.o die.o env.o epmd_lookup.o\
+KIT =		acceptor.o atomicfile.o child.o conn.o die.o env.o epmd_lookup.o\
 		epmd_register.o hub.o hub_link.o latest.o lines.o log.o loop.o\
 		loop_timer.o loop_watch.o net.o opt.o opt_want.o program.o\
-		program_file.o signals.o sink.o worker.o
+		signals.o sink.o
 SHELLS =	$(KIT)\
 		authority_process.o\
-		bootstrap_blocking.o bootstrap_child.o bootstrap_resolvconf.o\
+		bootstrap_blocking.o bootstrap_resolvconf.o\
 		bootstrap_resolve.o bootstrap_resolve_epmd.o\
 		bootstrap_resolve_srv.o\
 		call.o call_wait.o\
-		channel_args.o channel_groups.o channel_process.o\
-		channel_tether.o channel_ucspi.o\
+		channel_process.o channel_tether.o\
 		discovery_io.o discovery_module.o\
-		listener_acceptor.o listener_edition.o listener_preflight.o\
-		listener_publish.o listener_session.o\
+		listener_acceptor.o listener_publish.o\
 		plb_proxies.o
 
 SHELLS_H =\
-	acceptor.h atomicfile.h conn.h die.h env.h epmd_lookup.h\
+	acceptor.h atomicfile.h child.h conn.h die.h env.h epmd_lookup.h\
 	epmd_register.h hub.h hub_link.h latest.h lines.h log.h loop.h\
-	loop_state.h net.h opt.h opt_want.h program.h program_file.h signals.h\
-	sink.h worker.h\
+	loop_state.h net.h opt.h opt_want.h program.h signals.h sink.h\
 	authority_process.h\
-	bootstrap_blocking.h bootstrap_child.h bootstrap_resolvconf.h\
+	bootstrap_blocking.h bootstrap_resolvconf.h\
 	bootstrap_resolve.h\
 	call.h call_state.h\
-	channel_args.h channel_groups.h channel_process.h channel_tether.h\
-	channel_ucspi.h\
+	channel_process.h channel_tether.h\
 	discovery_io.h discovery_module.h\
-	listener_acceptor.h listener_acceptor_state.h listener_edition.h\
-	listener_preflight.h listener_publish.h\
+	listener_acceptor.h listener_publish.h\
 	plb_proxies.h
 
 # Tests
@@ -133,11 +128,11 @@ CORE_TESTS =\
 	t/report.test t/rng.test t/sha256.test t/tlv.test t/wire.test
 SHELL_TESTS =\
 	t/acceptor.shell t/atomicfile.shell t/bootstrap_resolvconf.shell\
-	t/channel_groups.shell t/conn.shell t/conn_end.shell t/discovery_io.shell\
+	t/channel_tether.shell t/child.shell t/conn.shell t/conn_end.shell t/discovery_io.shell\
 	t/env.shell t/hub.shell t/latest.shell t/lines.shell\
 	t/listener_preflight.shell t/listener_publish.shell t/log.shell\
 	t/loop.shell t/loop_watch.shell t/net.shell t/net_start.shell\
-	t/plb_proxies.shell t/program.shell t/sink.shell t/worker.shell
+	t/plb_proxies.shell t/program.shell t/sink.shell
 FUZZ_TESTS =	t/fuzz_dns.test t/fuzz_link.test t/fuzz_msg.test
 TESTS =		$(CORE_TESTS) $(SHELL_TESTS) $(FUZZ_TESTS)
 

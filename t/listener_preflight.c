@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "t/turns.h"
-#include "listener_preflight.h"
+#include "listener_publish.h"
 
 static char **env;
 static int verdicts;
@@ -37,21 +37,22 @@ setup(void **state)
 static int
 teardown(void **state)
 {
-	trial_end_all();
+	preflight_end_all();
 	free(env);
 	return turns_teardown(state);
 }
 
-static struct trial *
+static struct preflight *
 try(const char *script)
 {
 	char *argv[] = { "sh", "-c", NULL, NULL };
 	struct program_start l;
-	struct trial *t;
+	struct preflight *t;
 
 	argv[2] = (char *)(uintptr_t)script;
 	program_init(&l, argv, env);
-	t = trial_start(loop, &l, on_verdict, &verdicts);
+	l.group = 1;
+	t = preflight_start(loop, &l, on_verdict, &verdicts);
 	assert_non_null(t);
 	return t;
 }
@@ -83,7 +84,7 @@ test_ends(void **state)
 	try("kill -9 $$");
 	UNTIL(verdicts == 2);
 	assert_non_null(strstr(said, "ended at once: killed by signal 9"));
-	turns_for(TRIAL_MS + 50);
+	turns_for(PREFLIGHT_MS + 50);
 	assert_int_equal(verdicts, 2);
 }
 
@@ -91,9 +92,9 @@ static void
 test_stopped(void **state)
 {
 	(void)state;
-	trial_stop(try("exit 3"));
-	trial_stop(try("cat"));
-	turns_for(TRIAL_MS + 50);
+	preflight_stop(try("exit 3"));
+	preflight_stop(try("cat"));
+	turns_for(PREFLIGHT_MS + 50);
 	assert_int_equal(verdicts, 0);
 }
 
@@ -105,8 +106,9 @@ test_missing(void **state)
 
 	(void)state;
 	program_init(&l, argv, env);
+	l.group = 1;
 	errno = 0;
-	assert_null(trial_start(loop, &l, on_verdict, &verdicts));
+	assert_null(preflight_start(loop, &l, on_verdict, &verdicts));
 	assert_int_equal(errno, ENOENT);
 }
 
