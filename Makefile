@@ -62,7 +62,7 @@ CORES =		$(BYTES) $(PROTOCOL) $(AUTHORITY) $(BROKER) $(EXCHANGE)\
 		$(LISTENER) $(CHANNEL) $(PLB) $(OTHER)
 
 CORES_H =\
-	bigendian.h buf.h chain.h fail.h fenwick.h map.h rng.h scratch.h\
+	array.h bigendian.h buf.h chain.h fail.h fenwick.h map.h rng.h scratch.h\
 	sha256.h slice.h\
 	addr.h attrs.h core.h epmd.h escape.h frame.h gossip.h hostport.h\
 	level.h link.h loglimit.h msg.h outbox.h peers.h preauth.h rendezvous.h\

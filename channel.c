@@ -938,7 +938,7 @@ static int64_t
 channel_deadline(const void *core)
 {
 	const struct channel *c = core;
-	int64_t due = inflight_deadline(&c->inflight);
+	int64_t due = c->inflight.due;
 
 	if (c->void_at != 0 && !c->voided && c->client != 0 && !c->closing &&
 	    c->void_at < due)

@@ -3,10 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "fail.h"
+#include "array.h"
 #include "channel_inflight.h"
-
-#define SLOTS_FIRST 16
+#include "fail.h"
 
 void
 inflight_init(struct inflight_table *t, uint64_t seed)
@@ -49,13 +48,14 @@ static int
 inflight_grow(struct inflight_table *t)
 {
 	struct inflight **slot, **chain;
-	size_t cap = t->cap == 0 ? SLOTS_FIRST : 2 * t->cap, i;
+	size_t cap = t->cap, i;
 
-	if (t->n < t->cap && t->n < INFLIGHT_MAX)
-		return 0;
 	if (t->n == INFLIGHT_MAX)
 		return fail(ENOBUFS);
-	slot = realloc(t->slot, cap * sizeof(struct inflight *));
+	if (t->n < t->cap)
+		return 0;
+	slot = array_grow(t->slot, &cap, t->n + 1, INFLIGHT_MAX + 1,
+	    sizeof(struct inflight *));
 	if (slot == NULL)
 		return -1;
 	t->slot = slot;
@@ -76,9 +76,8 @@ inflight_make(struct inflight_table *t)
 {
 	struct inflight *r;
 
-	if (inflight_grow(t) == -1 || (r = malloc(sizeof(*r))) == NULL)
+	if (inflight_grow(t) == -1 || (r = calloc(1, sizeof(*r))) == NULL)
 		return NULL;
-	memset(r, 0, sizeof(*r));
 	t->slot[t->n++] = r;
 	r->number = (uint32_t)t->n;
 	return r;
@@ -206,10 +205,4 @@ inflight_late(struct inflight_table *t, int64_t now, size_t *pos)
 			t->due = r->due;
 	}
 	return NULL;
-}
-
-int64_t
-inflight_deadline(const struct inflight_table *t)
-{
-	return t->due;
 }

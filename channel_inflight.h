@@ -2,12 +2,12 @@
 #define CHANNEL_INFLIGHT_H
 
 /*
- * The requests that a channel runs, each in a slot with a number from 1. Slots
- * are used again, so that in a steady state nothing is allocated.
+ * The requests that a channel has in flight, each in a slot with a number from
+ * 1. Slots are used again, so that in a steady state nothing is allocated.
  *
  * They are found by the client's ids through chains whose hash is cheap, and no
- * secret: a client that chose ids to fall on one chain would slow its own
- * channel down and nobody else's.
+ * secret: a client that chose ids to fall on one chain would slow down its own
+ * channel and no other.
  */
 
 #include <stddef.h>
@@ -21,14 +21,14 @@ struct inflight {
 	uint32_t number; /* of the slot */
 	uint32_t mux;	 /* its id in a mux frame: slot, and a serial number, so
 			    that a late reply finds nothing */
-	uint32_t worker; /* who runs it */
+	uint32_t worker; /* that runs it */
 	int64_t due;	 /* when its time is up; INT64_MAX: never */
 	unsigned used : 1;
 	unsigned cast : 1;
 	unsigned answered : 1;	/* the client has its one answer */
 	unsigned abandoned : 1; /* the client wants none */
 	unsigned late : 1;	/* its time was up */
-	struct inflight *next;	/* free one, or the next of its chain */
+	struct inflight *next;	/* the next free one, or of its chain */
 };
 
 struct inflight_table {
@@ -40,7 +40,7 @@ struct inflight_table {
 	struct inflight *free;
 	uint64_t seed;
 	uint16_t serial;
-	int64_t due; /* not after the first that is due */
+	int64_t due; /* not after the first that is due; INT64_MAX: none is */
 };
 
 void inflight_init(struct inflight_table *, uint64_t seed);
@@ -62,9 +62,8 @@ struct inflight *inflight_mux(const struct inflight_table *, uint64_t mux);
 /* Walk: start with *pos = 0, ends with NULL; the one shown may be deleted. */
 struct inflight *inflight_next(const struct inflight_table *, size_t *pos);
 
-/* Walk those whose time is up, which have no deadline any more then: as above,
- * and to be walked to the end. */
+/* Walk those whose time is up, which have no deadline after that: as above, and
+ * the walk must go to the end. */
 struct inflight *inflight_late(struct inflight_table *, int64_t now, size_t *pos);
-int64_t inflight_deadline(const struct inflight_table *);
 
 #endif

@@ -3,9 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "array.h"
 #include "channel_pool.h"
-
-#define WORKERS_FIRST 8
 
 void
 pool_init(struct pool *p, int shared)
@@ -52,33 +51,21 @@ pool_drop_idle(struct pool *p, uint32_t number)
 	*link = p->worker[number - 1].below;
 }
 
-static int
-pool_grow(struct pool *p)
-{
-	struct pool_worker *w;
-	size_t n = p->n == 0 ? WORKERS_FIRST : 2 * p->n;
-
-	w = realloc(p->worker, n * sizeof(*w));
-	if (w == NULL)
-		return -1;
-	memset(w + p->n, 0, (n - p->n) * sizeof(*w));
-	p->worker = w;
-	p->n = n;
-	return 0;
-}
-
 /* A number for one more worker, or 0. */
 static uint32_t
 pool_add(struct pool *p, int64_t now)
 {
+	struct pool_worker *w;
 	size_t i;
 
 	if (now < p->retry) {
 		errno = EAGAIN;
 		return 0;
 	}
-	if (p->alive == p->n && pool_grow(p) == -1)
+	w = array_grow(p->worker, &p->n, p->alive + 1, POOL_MAX, sizeof(*w));
+	if (w == NULL)
 		return 0;
+	p->worker = w;
 	for (i = 0; p->worker[i].state != POOL_NONE; i++)
 		;
 	memset(&p->worker[i], 0, sizeof(p->worker[i]));

@@ -14,6 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define POOL_MAX	    0x20000 /* workers, those that leave included */
 #define POOL_BACKOFF_MIN_MS 100
 #define POOL_BACKOFF_MAX_MS 10000
 #define POOL_FAILS	    3
@@ -50,7 +51,7 @@ void pool_free(struct pool *);
 
 /*
  * The worker for a request of that slot; *start is set to 1 when it has to be
- * started first. 0 with EAGAIN (they die at once: later) or ENOMEM.
+ * started first. 0 with EAGAIN (they die at once: later), ENOBUFS or ENOMEM.
  */
 uint32_t pool_take(struct pool *, int64_t now, uint32_t request, int *start);
 

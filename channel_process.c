@@ -5,7 +5,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "array.h"
 #include "chain.h"
+#include "channel_pool.h"
 #include "channel_process.h"
 #include "channel_tether.h"
 #include "child.h"
@@ -13,19 +15,8 @@
 #include "fail.h"
 #include "log.h"
 
-#define PRESSURE_MS   10 /* how often it is looked whether it is over */
-#define REASON_BYTES  512
-#define WORKERS_FIRST 16
-#define TEXT_KEEP     (64 * 1024) /* bytes of arguments that stay allocated */
-
-/* The arguments that a request's program is run with: program [argument ...]
- * [function [argument ...]]. The memory is used again for the next request. */
-struct worker_args {
-	char **argv;
-	size_t cap;
-	char *text; /* the request's strings, each ended by a NUL */
-	size_t text_cap;
-};
+#define PRESSURE_MS  10 /* how often it is looked whether it is over */
+#define REASON_BYTES 512
 
 /* A worker of the core. */
 struct worker {
@@ -55,7 +46,6 @@ struct workers {
 	int holding;	     /* replies are not passed on */
 	int paused;	     /* the client is not read from */
 	struct timer timer;  /* while one of these */
-	struct worker_args args; /* of CHANNEL_EXEC */
 };
 
 static void workers_on_tell(void *);
@@ -106,8 +96,6 @@ workers_free(struct workers *all)
 			worker_free(all->worker[i]);
 	free(all->worker);
 	groups_free(&all->groups);
-	free(all->args.argv);
-	free(all->args.text);
 	free(all);
 }
 
@@ -361,140 +349,106 @@ workers_on_pressure(void *arg)
 /* A request's arguments. */
 
 static int
-worker_args_reserve(struct worker_args *a, size_t argc, size_t bytes)
-{
-	char **argv, *text;
-
-	if (a->text_cap > TEXT_KEEP && bytes <= TEXT_KEEP) {
-		free(a->text);
-		a->text = NULL;
-		a->text_cap = 0;
-	}
-	if (argc > a->cap) {
-		argv = realloc(a->argv, argc * sizeof(char *));
-		if (argv == NULL)
-			return -1;
-		a->argv = argv;
-		a->cap = argc;
-	}
-	if (bytes > a->text_cap) {
-		text = realloc(a->text, bytes);
-		if (text == NULL)
-			return -1;
-		a->text = text;
-		a->text_cap = bytes;
-	}
-	return 0;
-}
-
-static char *
-worker_args_put(char *text, struct slice s)
-{
-	if (s.len > 0)
-		memcpy(text, s.p, s.len);
-	text[s.len] = '\0';
-	return text + s.len + 1;
-}
-
-static int
-worker_args_has_nul(struct slice s)
+worker_has_nul(struct slice s)
 {
 	return s.len > 0 && memchr(s.p, '\0', s.len) != NULL;
 }
 
-/* They are in a->argv until the next call: 0, or -1 with ENOMEM, or EINVAL when
- * there is a NUL within one. */
-static int
-worker_args_build(struct worker_args *a, char *const *first,
-    const struct msg_request *r)
+/* The string, which is ended by a NUL; *text moves past it. */
+static char *
+worker_put_string(char **text, struct slice s)
+{
+	char *string = *text;
+
+	if (s.len > 0)
+		memcpy(string, s.p, s.len);
+	string[s.len] = '\0';
+	*text += s.len + 1;
+	return string;
+}
+
+/*
+ * program [argument ...] [function [argument ...]], and after them, in the same
+ * memory, the strings of the request: free() it. NULL with ENOMEM, or EINVAL
+ * when there is a NUL within one.
+ */
+static char **
+worker_argv(char *const *first, const struct msg_request *r)
 {
 	struct slice list = r->args, arg;
-	size_t n = 0, argc, bytes = r->function.len + 1;
-	int nul = worker_args_has_nul(r->function);
-	char *text;
+	size_t n = 0, argc = 2; /* the function and the NULL */
+	int nul = worker_has_nul(r->function);
+	char **argv, *text;
 
+	for (; list_next(&list, &arg) == 1; argc++)
+		nul |= worker_has_nul(arg);
+	if (nul) {
+		errno = EINVAL;
+		return NULL;
+	}
 	while (first[n] != NULL)
 		n++;
-	for (argc = n + 2; list_next(&list, &arg) == 1; argc++) {
-		nul |= worker_args_has_nul(arg);
-		bytes += arg.len + 1;
-	}
-	if (nul)
-		return fail(EINVAL);
-	if (worker_args_reserve(a, argc, bytes) == -1)
-		return -1;
-	memcpy(a->argv, first, n * sizeof(char *));
-	text = a->text;
-	if (r->function.len > 0) {
-		a->argv[n++] = text;
-		text = worker_args_put(text, r->function);
-	}
-	for (list = r->args; list_next(&list, &arg) == 1;) {
-		a->argv[n++] = text;
-		text = worker_args_put(text, arg);
-	}
-	a->argv[n] = NULL;
-	return 0;
+	argc += n;
+	/* An argument takes no more bytes than in the list, but for its NUL. */
+	argv = malloc(argc * sizeof(char *) + r->function.len + r->args.len +
+	    argc);
+	if (argv == NULL)
+		return NULL;
+	memcpy(argv, first, n * sizeof(char *));
+	text = (char *)(argv + argc);
+	if (r->function.len > 0)
+		argv[n++] = worker_put_string(&text, r->function);
+	for (list = r->args; list_next(&list, &arg) == 1;)
+		argv[n++] = worker_put_string(&text, arg);
+	argv[n] = NULL;
+	return argv;
 }
 
 /* Requests. */
 
-static int
+static void
 worker_start_exec(struct worker *w, const struct act *a)
 {
 	static const struct child_ops ops = { NULL, worker_on_line,
 		worker_on_ended };
 	struct workers *all = w->all;
+	struct program_start start = all->start;
 	struct msg m;
+	char **argv;
 	int r = act_message(a, &m);
 
 	assert(r == 1 && m.type == MSG_REQUEST);
 	w->request = a->value;
 	w->child.ops = &ops;
-	if (worker_args_build(&all->args, all->config.argv, &m.u.request) == -1)
-		return -1;
-	all->start.argv = all->args.argv;
-	return child_start(&w->child, all->hub->loop, &all->start,
-	    CHILD_OUTPUT | CHILD_ERROR, m.u.request.body);
+	start.argv = argv = worker_argv(all->config.argv, &m.u.request);
+	if (argv == NULL || child_start(&w->child, all->hub->loop, &start,
+	    CHILD_OUTPUT | CHILD_ERROR, m.u.request.body) == -1)
+		w->error = errno;
+	free(argv);
 }
 
-static int
+static void
 worker_start_pool(struct worker *w)
 {
 	static const struct child_ops ops = { worker_on_output, worker_on_line,
 		worker_on_ended };
 
 	w->child.ops = &ops;
-	return child_start(&w->child, w->all->hub->loop, &w->all->start,
-	    CHILD_INPUT | CHILD_OUTPUT | CHILD_ERROR, slice_of(NULL, 0));
-}
-
-static int
-workers_grow(struct workers *all, uint32_t number)
-{
-	struct worker **worker;
-	size_t n = all->n == 0 ? WORKERS_FIRST : all->n;
-
-	if (number <= all->n)
-		return 0;
-	while (n < number)
-		n *= 2;
-	worker = realloc(all->worker, n * sizeof(struct worker *));
-	if (worker == NULL)
-		return -1;
-	memset(worker + all->n, 0, (n - all->n) * sizeof(struct worker *));
-	all->worker = worker;
-	all->n = n;
-	return 0;
+	if (child_start(&w->child, w->all->hub->loop, &w->all->start,
+	    CHILD_INPUT | CHILD_OUTPUT | CHILD_ERROR, slice_of(NULL, 0)) == -1)
+		w->error = errno;
 }
 
 static struct worker *
 workers_add(struct workers *all, uint32_t number)
 {
-	struct worker *w = calloc(1, sizeof(*w));
+	struct worker *w = calloc(1, sizeof(*w)), **grown;
 
-	if (w == NULL || workers_grow(all, number) == -1)
+	grown = array_grow(all->worker, &all->n, number, POOL_MAX,
+	    sizeof(struct worker *));
+	if (w == NULL || grown == NULL)
 		die_errno(EXIT_TEMPORARY, "unable to go on");
+	all->worker = grown;
 	assert(all->worker[number - 1] == NULL);
 	all->worker[number - 1] = w;
 	w->all = all;
@@ -510,11 +464,13 @@ static void
 workers_start(struct workers *all, const struct act *a)
 {
 	struct worker *w = workers_add(all, a->peer);
-	int exec = all->config.mode == CHANNEL_EXEC;
 	ssize_t place;
 
-	if ((exec ? worker_start_exec(w, a) : worker_start_pool(w)) == -1) {
-		w->error = errno;
+	if (all->config.mode == CHANNEL_EXEC)
+		worker_start_exec(w, a);
+	else
+		worker_start_pool(w);
+	if (w->error != 0) {
 		chain_append(&all->ended, &w->link);
 		loop_later(all->hub->loop, &all->tell);
 		return;

@@ -9,13 +9,14 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "array.h"
 #include "channel_tether.h"
 #include "die.h"
 #include "log.h"
 #include "net.h"
 
-#define PLACES_FIRST 16
-#define BLOCK	     256 /* places that are read at a time */
+#define GROUPS_MAX 0x100000
+#define BLOCK	   256 /* places that are read at a time */
 
 /* The tether. */
 
@@ -186,35 +187,24 @@ groups_find_free(const struct groups *g)
 	return i;
 }
 
-static int
-groups_grow(struct groups *g)
-{
-	size_t cap = g->cap == 0 ? PLACES_FIRST : 2 * g->cap;
-	pid_t *group;
-
-	group = realloc(g->group, cap * sizeof(*group));
-	if (group == NULL)
-		return -1;
-	memset(group + g->cap, 0, (cap - g->cap) * sizeof(*group));
-	g->group = group;
-	g->cap = cap;
-	return 0;
-}
-
 /* Before there are more places, those are used whose worker ended before the
  * rest of its group did. */
 ssize_t
 groups_enter(struct groups *g, pid_t group)
 {
 	size_t i, place = groups_find_free(g);
+	pid_t *grown;
 
 	if (place == g->cap) {
 		for (i = 0; i < g->n; i++)
 			groups_ended(g, i);
 		place = groups_find_free(g);
 	}
-	if (place == g->cap && groups_grow(g) == -1)
+	grown = array_grow(g->group, &g->cap, place + 1, GROUPS_MAX,
+	    sizeof(*grown));
+	if (grown == NULL)
 		return -1;
+	g->group = grown;
 	g->free = place + 1;
 	if (place == g->n)
 		g->n++;

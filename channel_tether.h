@@ -66,8 +66,8 @@ struct groups {
 void groups_init(struct groups *, int fd);
 void groups_free(struct groups *);
 
-/* Enter a group: its place, or -1 with ENOMEM. Not being able to write it to
- * the file is no error. */
+/* Enter a group: its place, or -1 with ENOBUFS or ENOMEM. Not being able to
+ * write it to the file is no error. */
 ssize_t groups_enter(struct groups *, pid_t group);
 
 /* Its first process has ended and was waited for just now. */

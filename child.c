@@ -54,8 +54,9 @@ child_shut_input(struct child *c)
  * does not take is dropped, and a program that more was meant for is ended.
  */
 static void
-child_flush(struct child *c)
+child_flush(void *arg)
 {
+	struct child *c = arg;
 	struct slice s = buf_slice(&c->input);
 	ssize_t n = 0;
 
@@ -78,12 +79,6 @@ child_flush(struct child *c)
 		child_shut_input(c);
 	else
 		loop_unwatch(c->loop, &c->in);
-}
-
-static void
-child_on_flush(void *arg)
-{
-	child_flush(arg);
 }
 
 static void
@@ -397,7 +392,7 @@ child_init(struct child *c, struct loop *loop)
 	memset(&c->timer, 0, sizeof(c->timer));
 	c->timer.fn = child_on_timer;
 	memset(&c->flush, 0, sizeof(c->flush));
-	c->flush.fn = child_on_flush;
+	c->flush.fn = child_flush;
 	c->timer.arg = c->flush.arg = c;
 	buf_init(&c->input, (size_t)4 * MSG_MAX);
 	buf_init(&c->kept, CHILD_KEPT_MAX);

@@ -278,15 +278,20 @@ session_start(struct session *s)
 
 /* The unproven. */
 
+/* INT64_MAX: never. */
+static void
+listener_acceptor_set(struct listener_acceptor *a, struct timer *t, int64_t due)
+{
+	if (due == INT64_MAX)
+		loop_untimer(a->hub->loop, t);
+	else
+		loop_timer(a->hub->loop, t, due);
+}
+
 static void
 listener_acceptor_set_late(struct listener_acceptor *a)
 {
-	int64_t due = preauth_deadline(&a->preauth);
-
-	if (due == INT64_MAX)
-		loop_untimer(a->hub->loop, &a->late);
-	else
-		loop_timer(a->hub->loop, &a->late, due);
+	listener_acceptor_set(a, &a->late, preauth_deadline(&a->preauth));
 }
 
 static void
@@ -390,8 +395,9 @@ session_next_in_line(const struct listener_acceptor *a, int64_t *when)
 	return NULL;
 }
 
+/* Channels for those that may have one now. */
 static void
-listener_acceptor_on_admit(void *arg)
+listener_acceptor_admit(void *arg)
 {
 	struct listener_acceptor *a = arg;
 	struct session *s;
@@ -399,18 +405,7 @@ listener_acceptor_on_admit(void *arg)
 
 	while ((s = session_next_in_line(a, &when)) != NULL)
 		session_enter(s);
-	if (when == INT64_MAX)
-		loop_untimer(a->hub->loop, &a->opens);
-	else
-		loop_timer(a->hub->loop, &a->opens, when);
-}
-
-static void
-listener_acceptor_on_opens(void *arg)
-{
-	struct listener_acceptor *a = arg;
-
-	loop_later(a->hub->loop, &a->admit);
+	listener_acceptor_set(a, &a->opens, when);
 }
 
 /* The first bytes of a connection. */
@@ -430,8 +425,9 @@ session_wait(struct session *s)
 
 /* Look without taking: the channel reads it all. */
 static void
-session_look(struct session *s)
+session_look(void *arg)
 {
+	struct session *s = arg;
 	struct hub *hub = s->all->hub;
 	struct loop *loop = hub->loop;
 	unsigned char hello[PEEK_MAX];
@@ -471,12 +467,6 @@ session_on_readable(void *arg, short revents)
 	session_look(arg);
 }
 
-static void
-session_on_again(void *arg)
-{
-	session_look(arg);
-}
-
 /* Accepting. */
 
 static uint32_t
@@ -508,7 +498,7 @@ listener_acceptor_on_accepted(void *arg, int fd, const struct addr *from)
 	s->watch.fd = fd;
 	s->watch.events = POLLIN;
 	s->watch.fn = session_on_readable;
-	s->again.fn = session_on_again;
+	s->again.fn = session_look;
 	s->end.fn = session_on_end;
 	s->watch.arg = s->again.arg = s->end.arg = s;
 	chain_append(&a->sessions, &s->link);
@@ -528,8 +518,7 @@ listener_acceptor_open(struct hub *hub, struct listener *listener, int fd,
 	a->listener = listener;
 	a->acceptor.fn = listener_acceptor_on_accepted;
 	a->late.fn = listener_acceptor_on_late;
-	a->opens.fn = listener_acceptor_on_opens;
-	a->admit.fn = listener_acceptor_on_admit;
+	a->opens.fn = a->admit.fn = listener_acceptor_admit;
 	a->acceptor.arg = a->late.arg = a->opens.arg = a->admit.arg = a;
 	preauth_init(&a->preauth, LISTENER_UNPROVEN, LISTENER_UNPROVEN_HOST);
 	chain_init(&a->sessions);
