@@ -50,7 +50,8 @@ blocking_dial(const struct addr *a, int type, int64_t deadline)
 		return net_fail(fd);
 	if (connect(fd, &a->u.sa, a->len) == 0)
 		return fd;
-	if (errno != EINPROGRESS || blocking_wait(fd, POLLOUT, deadline) == -1 ||
+	if (errno != EINPROGRESS ||
+	    blocking_wait(fd, POLLOUT, deadline) == -1 ||
 	    net_connected(fd) == -1)
 		return net_fail(fd);
 	return fd;

@@ -64,6 +64,7 @@ struct inflight *inflight_next(const struct inflight_table *, size_t *pos);
 
 /* Walk those whose time is up, which have no deadline after that: as above, and
  * the walk must go to the end. */
-struct inflight *inflight_late(struct inflight_table *, int64_t now, size_t *pos);
+struct inflight *inflight_late(struct inflight_table *, int64_t now,
+    size_t *pos);
 
 #endif

@@ -150,35 +150,18 @@ workers_limit_backlog(struct workers *all)
 	workers_look_again(all);
 }
 
-/* What the core is told of a process that has ended, or could not be started. */
-
-/* What to do about a program that is not there: it may be what runs it. */
-static const char *
-worker_advice(const char *program, int error)
-{
-	char *path;
-
-	if (error != ENOENT)
-		return "";
-	if ((path = program_find(program)) == NULL)
-		return strchr(program, '/') != NULL ? "" :
-		    ": look at PATH where it is published";
-	free(path);
-	return ": what its #! line names, or its loader, is not there";
-}
+/* What the core is told of a process that has ended or could not be started. */
 
 static void
 worker_tell_unable(const struct worker *w)
 {
 	struct workers *all = w->all;
-	const char *program = all->config.argv[0];
 	char reason[REASON_BYTES] = "a function or argument with a NUL cannot "
 				    "be given to a program";
 
 	if (w->error != EINVAL)
-		snprintf(reason, sizeof(reason), "unable to run %s: %s%s",
-		    program, strerror(w->error),
-		    worker_advice(program, w->error));
+		program_unable(all->config.argv[0], w->error, reason,
+		    sizeof(reason));
 	channel_unable(all->channel, loop_now(all->hub->loop), w->number,
 	    reason);
 }
@@ -317,42 +300,27 @@ worker_on_output(struct child *c, const unsigned char *p, size_t n)
 }
 
 static void
-workers_release(struct workers *all)
+workers_on_pressure(void *arg)
 {
+	struct workers *all = arg;
 	size_t i;
 
+	if (all->paused && all->backlog <= WORKERS_IN_MARK / 2) {
+		all->paused = 0;
+		hub_pause(all->hub, all->client, 0);
+	}
 	all->holding = 0;
 	workers_on_tell(all);
 	for (i = 0; i < all->n && !workers_must_hold(all); i++)
 		if (all->worker[i] != NULL && all->worker[i]->child.pid != 0)
 			child_pause(&all->worker[i]->child, 0);
 	if (workers_must_hold(all))
-		workers_hold(all);
-	hub_deliver(all->hub);
-}
-
-static void
-workers_on_pressure(void *arg)
-{
-	struct workers *all = arg;
-
-	if (all->paused && all->backlog <= WORKERS_IN_MARK / 2) {
-		all->paused = 0;
-		hub_pause(all->hub, all->client, 0);
-	}
-	if (all->holding && !workers_must_hold(all))
-		workers_release(all);
+		all->holding = 1;
 	if (all->holding || all->paused)
 		workers_look_again(all);
 }
 
 /* A request's arguments. */
-
-static int
-worker_has_nul(struct slice s)
-{
-	return s.len > 0 && memchr(s.p, '\0', s.len) != NULL;
-}
 
 /* The string, which is ended by a NUL; *text moves past it. */
 static char *
@@ -377,11 +345,11 @@ worker_argv(char *const *first, const struct msg_request *r)
 {
 	struct slice list = r->args, arg;
 	size_t n = 0, argc = 2; /* the function and the NULL */
-	int nul = worker_has_nul(r->function);
+	int nul = slice_has(r->function, '\0');
 	char **argv, *text;
 
 	for (; list_next(&list, &arg) == 1; argc++)
-		nul |= worker_has_nul(arg);
+		nul |= slice_has(arg, '\0');
 	if (nul) {
 		errno = EINVAL;
 		return NULL;

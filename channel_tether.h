@@ -43,7 +43,7 @@ void tether_text(const struct tether *, char text[TETHER_TEXT_MAX]);
 int groups_open(void);
 
 /* Signal the groups in the file that belong to the session, which is that of
- * the channel that wrote it: a number used again for something else does not. */
+ * the channel that wrote it: a number that was used again does not. */
 void groups_signal_file(int fd, pid_t session, int signo);
 
 /* The channel's side. */

@@ -97,18 +97,12 @@ frame_put_unit(unsigned char *p, enum frame_kind kind, struct slice s)
 }
 
 static int
-frame_holds(struct slice s, int c)
-{
-	return s.len > 0 && memchr(s.p, c, s.len) != NULL;
-}
-
-static int
 frame_check_word(struct slice s, const char **why)
 {
-	if (frame_holds(s, '\n'))
+	if (slice_has(s, '\n'))
 		return frame_unfit(why, "a newline in a function or argument "
 		    "does not fit the protocol `line'");
-	if (frame_holds(s, '\t'))
+	if (slice_has(s, '\t'))
 		return frame_unfit(why, "a tab in a function or argument "
 		    "does not fit the protocol `line'");
 	return 0;
@@ -117,10 +111,10 @@ frame_check_word(struct slice s, const char **why)
 static int
 frame_check_body(enum frame_kind kind, struct slice body, const char **why)
 {
-	if (kind == FRAME_LINE && frame_holds(body, '\n'))
+	if (kind == FRAME_LINE && slice_has(body, '\n'))
 		return frame_unfit(why, "a newline inside the body "
 		    "does not fit the protocol `line'");
-	if (kind == FRAME_NUL && frame_holds(body, '\0'))
+	if (kind == FRAME_NUL && slice_has(body, '\0'))
 		return frame_unfit(why, "a NUL does not fit a NUL-ended body");
 	return 0;
 }

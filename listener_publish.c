@@ -347,9 +347,7 @@ publish_try(struct publish *p, const struct release *r, char *why, size_t size)
 	    p);
 	if (p->preflight != NULL)
 		return 0;
-	snprintf(why, size, "unable to run %s: %s%s", p->config->program,
-	    strerror(errno), errno == ENOENT ?
-	    ": what its #! line names, or its loader, is not there" : "");
+	program_unable(p->config->program, errno, why, size);
 	return -1;
 }
 

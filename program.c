@@ -302,6 +302,22 @@ program_find(const char *program)
 	return NULL;
 }
 
+void
+program_unable(const char *program, int error, char *why, size_t size)
+{
+	const char *advice = "";
+	char *path = error == ENOENT ? program_find(program) : NULL;
+
+	if (path != NULL)
+		advice = ": what its #! line names, or its loader, is not "
+			 "there";
+	else if (error == ENOENT && strchr(program, '/') == NULL)
+		advice = ": look at PATH where it is published";
+	snprintf(why, size, "unable to run %s: %s%s", program, strerror(error),
+	    advice);
+	free(path);
+}
+
 /* A program's file. */
 
 static void

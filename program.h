@@ -69,6 +69,9 @@ char **program_environ(enum program_whom, char *const *extra);
  */
 char *program_find(const char *program);
 
+/* Why program_start() could not run it: a sentence with what to do. */
+void program_unable(const char *program, int error, char *why, size_t size);
+
 /* Is it a regular file that may be executed? 1, or 0 with errno. */
 int program_is_executable(const char *path);
 
