@@ -246,7 +246,7 @@ channel_main_on_ending(struct program *p)
 	hub_stop(&p->hub, ORPHAN_STEP, EXIT_TEMPORARY);
 }
 
-/* Nobody counts any more what runs here, so end all of it, casts too. */
+/* Nobody counts what runs here now, so end all of it, casts too. */
 static void
 channel_main_end_all(struct program *p, const char *why)
 {

@@ -317,8 +317,8 @@ listener_send_sell(struct listener *l, int64_t now)
 
 /*
  * Remember a reservation that ends with this connect, for the next sell. There
- * is no need where no broker is: whoever made it has forgotten it, or will in
- * a while.
+ * is no need without a broker: the exchange that made it has forgotten it, or
+ * will in a while.
  */
 static int
 listener_settle(struct listener *l, int64_t now, const struct msg_connect *c)

@@ -9,10 +9,10 @@
  * nothing of it is left, and the listener core hears so. What a channel that
  * did not end well has left running gets SIGTERM, and SIGKILL a second later.
  *
- * Connections whose peer has not proven itself are bounded: so many of a host
- * have a channel (preauth.h), and so many wait until one of these is proven,
- * has ended, or has had its grace and makes room. All have PREAUTH_MS from
- * accepted to proven.
+ * Connections whose peer has not proven itself are bounded: LISTENER_UNPROVEN
+ * of them have a channel, LISTENER_UNPROVEN_HOST of one host. Others wait, up to
+ * a bound, until one of these is proven, has ended, or has had its grace and
+ * makes room (preauth.h). All have PREAUTH_MS from accepted to proven.
  */
 
 #include "hub.h"

@@ -356,23 +356,23 @@ publish_try(struct publish *p, const struct release *r, char *why, size_t size)
 static void
 publish_consider(struct publish *p, int always)
 {
-	struct release made;
+	struct release new;
 	char why[REASON_BYTES];
 
-	if (release_make(p->config, &made, why, sizeof(why)) == -1) {
+	if (release_make(p->config, &new, why, sizeof(why)) == -1) {
 		if (!p->first)
 			publish_drop_next(p);
 		publish_say_stays(why);
 		return;
 	}
-	if (((!always || p->first) && release_equal(&made, &p->now)) ||
-	    (p->preflight != NULL && release_equal(&made, &p->next))) {
-		release_free(&made);
+	if (((!always || p->first) && release_equal(&new, &p->now)) ||
+	    (p->preflight != NULL && release_equal(&new, &p->next))) {
+		release_free(&new);
 		return;
 	}
 	p->first = 0;
 	publish_drop_next(p);
-	p->next = made;
+	p->next = new;
 	if (!p->config->preflight) {
 		publish_next(p);
 	} else if (publish_try(p, &p->next, why, sizeof(why)) == -1) {

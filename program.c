@@ -328,7 +328,7 @@ program_file_shut(struct program_file *f)
 	f->fd = -1;
 }
 
-/* Note which file it is. One of which that cannot be known is not kept open. */
+/* Note which file it is. If that cannot be known, it is not kept open. */
 static void
 program_file_identify(struct program_file *f)
 {
