@@ -383,9 +383,10 @@ test_limit(void **state)
 	run();
 	assert_true(child.signalled);
 	assert_int_equal(WTERMSIG(child.status), SIGTERM);
+	child_free(&child);
+	ended = 0;
 	start("exit 4", NULL, 0, 0);
 	assert_int_equal(child_limit(&child, 3600000, 1), 0);
-	ended = 0;
 	run();
 	assert_false(child.signalled);
 	assert_int_equal(WEXITSTATUS(child.status), 4);
