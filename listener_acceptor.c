@@ -330,32 +330,26 @@ listener_acceptor_proven(struct listener_acceptor *a, uint32_t tag)
 	listener_acceptor_set_late(a);
 }
 
-/* The one that has waited longest for a channel, of the host or (NULL) of all,
- * where more wait than may. */
-static struct session *
-session_too_many(const struct listener_acceptor *a, const struct slice *host,
-    size_t max)
-{
-	struct session *s = NULL, *oldest = NULL;
-	size_t n = 0;
-
-	while ((s = session_next(a, s)) != NULL)
-		if (s->channel == 0 &&
-		    (host == NULL || slice_equal(s->host, *host)) && n++ == 0)
-			oldest = s;
-	return n > max ? oldest : NULL;
-}
-
+/* Where more wait for a channel than may, of the host or of all, the one goes
+ * that has waited longest. */
 static void
-listener_acceptor_bound_waiting(struct listener_acceptor *a,
-    const struct slice *host)
+listener_acceptor_bound_waiting(struct listener_acceptor *a, struct slice host)
 {
-	struct session *s = session_too_many(a, host, WAIT_HOST_MAX);
+	struct session *s = NULL, *oldest = NULL, *oldest_of_host = NULL;
+	size_t n = 0, of_host = 0;
 
-	if (s == NULL)
-		s = session_too_many(a, NULL, WAIT_MAX);
-	if (s != NULL)
-		session_expel(s, "too many wait for a channel");
+	while ((s = session_next(a, s)) != NULL) {
+		if (s->channel != 0)
+			continue;
+		if (n++ == 0)
+			oldest = s;
+		if (slice_equal(s->host, host) && of_host++ == 0)
+			oldest_of_host = s;
+	}
+	if (of_host > WAIT_HOST_MAX)
+		session_expel(oldest_of_host, "too many wait for a channel");
+	else if (n > WAIT_MAX)
+		session_expel(oldest, "too many wait for a channel");
 }
 
 /* Start a channel for it. The one whose place it takes has had its grace. */
@@ -502,7 +496,7 @@ listener_acceptor_on_accepted(void *arg, int fd, const struct addr *from)
 	s->end.fn = session_on_end;
 	s->watch.arg = s->again.arg = s->end.arg = s;
 	chain_append(&a->sessions, &s->link);
-	listener_acceptor_bound_waiting(a, &s->host);
+	listener_acceptor_bound_waiting(a, s->host);
 	session_look(s);
 }
 

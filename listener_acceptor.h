@@ -10,9 +10,9 @@
  * did not end well has left running gets SIGTERM, and SIGKILL a second later.
  *
  * Connections whose peer has not proven itself are bounded: LISTENER_UNPROVEN
- * of them have a channel, LISTENER_UNPROVEN_HOST of one host. Others wait, up to
- * a bound, until one of these is proven, has ended, or has had its grace and
- * makes room (preauth.h). All have PREAUTH_MS from accepted to proven.
+ * of them have a channel, and LISTENER_UNPROVEN_HOST of one host. Others wait,
+ * up to a bound, until one of these is proven, has ended, or has had its grace
+ * and makes room (preauth.h). All have PREAUTH_MS from accepted to proven.
  */
 
 #include "hub.h"
