@@ -52,8 +52,8 @@ AUTHORITY =	authority.o authority_exchange.o
 BROKER =	broker.o broker_exchange.o broker_fill.o broker_order.o
 EXCHANGE =	exchange.o exchange_book.o exchange_class.o exchange_match.o\
 		exchange_reservation.o
-LISTENER =	listener.o listener_share.o
-CHANNEL =	channel.o channel_inflight.o channel_pool.o channel_run.o
+LISTENER =	listener.o
+CHANNEL =	channel.o channel_inflight.o channel_pool.o
 PLB =		plb.o plb_balance.o plb_buy.o plb_channel.o plb_client.o\
 		plb_request.o plb_run.o plb_switch.o plb_upstream.o
 OTHER =		bootstrap.o bootstrap_dns.o call_filter.o discovery.o\
@@ -72,45 +72,40 @@ CORES_H =\
 	broker.h broker_state.h\
 	exchange.h exchange_book.h exchange_class.h exchange_match.h\
 	exchange_reservation.h\
-	listener.h listener_state.h\
-	channel.h channel_inflight.h channel_pool.h channel_state.h\
+	listener.h\
+	channel.h channel_inflight.h channel_pool.h\
 	plb.h plb_balance.h plb_request.h plb_state.h plb_upstream.h\
 	bootstrap.h bootstrap_dns.h call_filter.h discovery.h\
 	discovery_contacts.h discovery_registry.h discovery_state.h
 
 # Shells: what has a descriptor, a clock, a child or a log.
 
-KIT =		acceptor.o atomicfile.o conn.o die.o env.o epmd_lookup.o\
+KIT =		acceptor.o atomicfile.o child.o conn.o die.o env.o epmd_lookup.o\
 		epmd_register.o hub.o hub_link.o latest.o lines.o log.o loop.o\
 		loop_timer.o loop_watch.o net.o opt.o opt_want.o program.o\
-		program_file.o signals.o sink.o worker.o
+		signals.o sink.o
 SHELLS =	$(KIT)\
 		authority_process.o\
-		bootstrap_blocking.o bootstrap_child.o bootstrap_resolvconf.o\
+		bootstrap_blocking.o bootstrap_resolvconf.o\
 		bootstrap_resolve.o bootstrap_resolve_epmd.o\
 		bootstrap_resolve_srv.o\
 		call.o call_wait.o\
-		channel_args.o channel_groups.o channel_process.o\
-		channel_tether.o channel_ucspi.o\
+		channel_process.o channel_tether.o\
 		discovery_io.o discovery_module.o\
-		listener_acceptor.o listener_edition.o listener_preflight.o\
-		listener_publish.o listener_session.o\
+		listener_acceptor.o listener_publish.o\
 		plb_proxies.o
 
 SHELLS_H =\
-	acceptor.h atomicfile.h conn.h die.h env.h epmd_lookup.h\
+	acceptor.h atomicfile.h child.h conn.h die.h env.h epmd_lookup.h\
 	epmd_register.h hub.h hub_link.h latest.h lines.h log.h loop.h\
-	loop_state.h net.h opt.h opt_want.h program.h program_file.h signals.h\
-	sink.h worker.h\
+	loop_state.h net.h opt.h opt_want.h program.h signals.h sink.h\
 	authority_process.h\
-	bootstrap_blocking.h bootstrap_child.h bootstrap_resolvconf.h\
+	bootstrap_blocking.h bootstrap_resolvconf.h\
 	bootstrap_resolve.h\
 	call.h call_state.h\
-	channel_args.h channel_groups.h channel_process.h channel_tether.h\
-	channel_ucspi.h\
+	channel_process.h channel_tether.h\
 	discovery_io.h discovery_module.h\
-	listener_acceptor.h listener_acceptor_state.h listener_edition.h\
-	listener_preflight.h listener_publish.h\
+	listener_acceptor.h listener_publish.h\
 	plb_proxies.h
 
 # Tests
@@ -129,11 +124,11 @@ CORE_SCRIPTS =\
 	t/core/discovery t/core/exchange t/core/listener t/core/plb
 SHELL_TESTS =\
 	t/acceptor.shell t/atomicfile.shell t/bootstrap_resolvconf.shell\
-	t/channel_groups.shell t/conn.shell t/conn_end.shell t/discovery_io.shell\
+	t/channel_tether.shell t/child.shell t/conn.shell t/conn_end.shell t/discovery_io.shell\
 	t/env.shell t/hub.shell t/latest.shell t/lines.shell\
 	t/listener_preflight.shell t/listener_publish.shell t/log.shell\
 	t/loop.shell t/loop_watch.shell t/net.shell t/net_start.shell\
-	t/plb_proxies.shell t/program.shell t/sink.shell t/worker.shell
+	t/plb_proxies.shell t/program.shell t/sink.shell
 FUZZ_TESTS =	t/fuzz_dns.test t/fuzz_link.test t/fuzz_msg.test
 TESTS =		$(CORE_TESTS) $(SHELL_TESTS) $(FUZZ_TESTS)
 HARNESS =	t/text.o t/harness.o t/core_authority.o t/core_bootstrap.o\
@@ -264,8 +259,8 @@ t/conn_end.shell: t/conn_end.o t/conn_owner.o t/loop_turns.o
 	$(CORE_TEST) t/conn_end.o t/conn_owner.o t/loop_turns.o $(WITH_ALL)
 t/hub.shell: t/hub.o t/still.o t/loop_turns.o
 	$(CORE_TEST) t/hub.o t/still.o t/loop_turns.o $(WITH_ALL)
-t/worker.shell: t/worker.o t/still.o t/loop_turns.o
-	$(CORE_TEST) t/worker.o t/still.o t/loop_turns.o $(WITH_ALL)
+t/child.shell: t/child.o t/still.o t/loop_turns.o
+	$(CORE_TEST) t/child.o t/still.o t/loop_turns.o $(WITH_ALL)
 t/acceptor.shell: t/acceptor.o t/still.o t/loop_turns.o
 	$(CORE_TEST) t/acceptor.o t/still.o t/loop_turns.o $(WITH_ALL)
 t/loop.shell: t/loop.o t/loop_turns.o

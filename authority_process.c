@@ -1,200 +1,157 @@
-#include <sys/types.h>
 #include <sys/wait.h>
 
 #include <errno.h>
-#include <fcntl.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "authority_process.h"
+#include "child.h"
 #include "die.h"
-#include "program.h"
-#include "log.h"
-#include "msg.h"
-#include "net.h"
 #include "env.h"
+#include "log.h"
+#include "net.h"
 
-#define KILL_MS	    5000
 #define OPTIONS_MAX 8
 
-struct child {
-	struct children *all;
-	struct child *next;
+struct authority_process {
+	struct child child;
+	struct authority_processes *all;
+	struct chain link;
 	uint32_t tag;
-	pid_t pid;
-	struct timer kill;
-	int killed; /* by us */
 	char module[NAME_BYTES_MAX + 1];
 };
 
-void
-children_init(struct children *c)
+/* The one after p, the first after NULL; NULL after the last. */
+static struct authority_process *
+authority_process_next(const struct authority_processes *all,
+    const struct authority_process *p)
 {
-	c->head = NULL;
-	c->program = env_sibling("lambda-exchange");
-	c->env = program_environ(PROGRAM_OWN, NULL);
-	c->null = open("/dev/null", O_RDWR);
-	if (c->env == NULL || c->null == -1 ||
-	    fcntl(c->null, F_SETFD, FD_CLOEXEC) == -1)
+	return CHAIN_NEXT(&all->chain, p, struct authority_process, link);
+}
+
+void
+authority_process_init(struct authority_processes *all)
+{
+	chain_init(&all->chain);
+	all->program = env_sibling("lambda-exchange");
+	all->env = program_environ(PROGRAM_OWN, NULL);
+	if (all->env == NULL || program_null() == -1)
 		die_errno(EXIT_TEMPORARY, "unable to start");
 }
 
+static void
+authority_process_forget(struct authority_process *p)
+{
+	chain_remove(&p->link);
+	child_free(&p->child);
+	free(p);
+}
+
 void
-children_free(struct children *c)
+authority_process_free(struct authority_processes *all)
 {
-	struct child *ch;
+	struct authority_process *p;
 
-	while ((ch = c->head) != NULL) {
-		c->head = ch->next;
-		loop_untimer(c->loop, &ch->kill);
-		free(ch);
-	}
-	close(c->null);
-	free(c->program);
-	free(c->env);
+	while ((p = authority_process_next(all, NULL)) != NULL)
+		authority_process_forget(p);
+	free(all->program);
+	free(all->env);
 }
 
 static void
-report(const struct child *ch, int status)
+authority_process_ended(struct child *c)
 {
-	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
-		log_debug("the exchange for %s has ended", ch->module);
-	else if (WIFEXITED(status))
-		log_error("the exchange for %s has ended: exit %d", ch->module,
-		    WEXITSTATUS(status));
-	else if (!ch->killed)
+	struct authority_process *p = c->arg;
+	struct authority_processes *all = p->all;
+	uint32_t tag = p->tag;
+
+	if (WIFEXITED(c->status) && WEXITSTATUS(c->status) == 0)
+		log_debug("the exchange for %s has ended", p->module);
+	else if (WIFEXITED(c->status))
+		log_error("the exchange for %s has ended: exit %d", p->module,
+		    WEXITSTATUS(c->status));
+	else if (!c->signalled)
 		log_error("the exchange for %s has ended: signal %d",
-		    ch->module, WTERMSIG(status));
-}
-
-static void
-on_ended(void *arg, pid_t pid, int status)
-{
-	struct child *ch = arg, **link;
-	struct children *c = ch->all;
-	uint32_t tag = ch->tag;
-
-	(void)pid;
-	report(ch, status);
-	loop_untimer(c->loop, &ch->kill);
-	for (link = &c->head; *link != ch; link = &(*link)->next)
-		;
-	*link = ch->next;
-	free(ch);
-	c->ended(c->arg, tag);
-}
-
-static void
-on_kill(void *arg)
-{
-	struct child *ch = arg;
-
-	kill(ch->pid, SIGKILL);
-}
-
-static struct child *
-child_new(struct children *c, uint32_t tag, struct slice module)
-{
-	struct child *ch = calloc(1, sizeof(*ch));
-
-	if (ch == NULL || module.len > NAME_BYTES_MAX) {
-		free(ch);
-		return NULL;
-	}
-	ch->all = c;
-	ch->tag = tag;
-	ch->kill.fn = on_kill;
-	ch->kill.arg = ch;
-	memcpy(ch->module, module.p, module.len);
-	return ch;
+		    p->module, WTERMSIG(c->status));
+	authority_process_forget(p);
+	all->ended(all->arg, tag);
 }
 
 /* With -- before the module: its name comes from elsewhere. */
-static pid_t
-spawn(const struct children *c, int fd, char *module)
+static int
+authority_process_run(struct authority_process *p, int fd)
 {
-	char *argv[OPTIONS_MAX + 4];
+	static const struct child_ops ops = { NULL, NULL,
+		authority_process_ended };
 	static char dashes[] = "--";
-	struct program_start l;
+	char *argv[OPTIONS_MAX + 4];
+	struct program_start s;
 	size_t i, n = 0;
 
-	argv[n++] = c->program;
-	for (i = 0; i < OPTIONS_MAX && c->options[i] != NULL; i++)
-		argv[n++] = c->options[i];
+	argv[n++] = p->all->program;
+	for (i = 0; i < OPTIONS_MAX && p->all->options[i] != NULL; i++)
+		argv[n++] = p->all->options[i];
 	argv[n++] = dashes;
-	argv[n++] = module;
+	argv[n++] = p->module;
 	argv[n] = NULL;
-	program_init(&l, argv, c->env);
-	l.in = fd;
-	l.out = c->null;
-	return program_start(&l);
+	program_init(&s, argv, p->all->env);
+	s.in = fd;
+	s.out = program_null();
+	p->child.ops = &ops;
+	p->child.arg = p;
+	return child_start(&p->child, p->all->loop, &s, 0, slice_of(NULL, 0));
 }
 
 int
-children_start(struct children *c, uint32_t tag, struct slice module,
-    struct addr *bound)
+authority_process_start(struct authority_processes *all, uint32_t tag,
+    struct slice module, struct addr *bound)
 {
-	struct child *ch = child_new(c, tag, module);
-	struct addr a = c->address;
-	int fd = -1;
+	struct authority_process *p = calloc(1, sizeof(*p));
+	struct addr a = all->address;
+	int fd = -1, result = -1;
 
 	addr_set_port(&a, 0);
-	if (ch == NULL || (fd = net_listen(&a, bound)) == -1 ||
-	    (ch->pid = spawn(c, fd, ch->module)) == -1) {
+	if (p != NULL && module.len < sizeof(p->module) &&
+	    (fd = net_listen(&a, bound)) != -1) {
+		p->all = all;
+		p->tag = tag;
+		memcpy(p->module, module.p, module.len);
+		result = authority_process_run(p, fd);
+	}
+	if (result == 0) {
+		chain_append(&all->chain, &p->link);
+	} else {
 		log_error("unable to start an exchange for %.*s: %s",
 		    SLICE_ARG(module), strerror(errno));
-		if (fd != -1)
-			close(fd);
-		free(ch);
-		return -1;
+		free(p);
 	}
-	close(fd);
-	ch->next = c->head;
-	c->head = ch;
-	if (loop_child(c->loop, ch->pid, on_ended, ch) == -1) {
-		/* Nobody would see it end. */
-		kill(ch->pid, SIGKILL);
-		c->head = ch->next;
-		free(ch);
-		return -1;
-	}
-	return 0;
-}
-
-static void
-child_kill(struct child *ch)
-{
-	if (ch->killed)
-		return;
-	ch->killed = 1;
-	kill(ch->pid, SIGTERM);
-	loop_timer(ch->all->loop, &ch->kill,
-	    loop_now(ch->all->loop) + KILL_MS);
+	if (fd != -1)
+		close(fd);
+	return result;
 }
 
 void
-children_kill(struct children *c, uint32_t tag)
+authority_process_kill(struct authority_processes *all, uint32_t tag)
 {
-	struct child *ch;
+	struct authority_process *p = NULL;
 
-	for (ch = c->head; ch != NULL; ch = ch->next)
-		if (ch->tag == tag)
-			child_kill(ch);
+	while ((p = authority_process_next(all, p)) != NULL)
+		if (p->tag == tag)
+			child_kill(&p->child, CHILD_KILL_MS);
 }
 
 void
-children_kill_all(struct children *c)
+authority_process_kill_all(struct authority_processes *all)
 {
-	struct child *ch;
+	struct authority_process *p = NULL;
 
-	for (ch = c->head; ch != NULL; ch = ch->next)
-		child_kill(ch);
+	while ((p = authority_process_next(all, p)) != NULL)
+		child_kill(&p->child, CHILD_KILL_MS);
 }
 
 int
-children_any(const struct children *c)
+authority_process_any(const struct authority_processes *all)
 {
-	return c->head != NULL;
+	return !chain_empty(&all->chain);
 }

@@ -20,7 +20,7 @@ blocking_now(void)
 }
 
 static int
-wait_for(int fd, short events, int64_t deadline)
+blocking_wait(int fd, short events, int64_t deadline)
 {
 	struct pollfd p;
 	int64_t left;
@@ -50,7 +50,8 @@ blocking_dial(const struct addr *a, int type, int64_t deadline)
 		return net_fail(fd);
 	if (connect(fd, &a->u.sa, a->len) == 0)
 		return fd;
-	if (errno != EINPROGRESS || wait_for(fd, POLLOUT, deadline) == -1 ||
+	if (errno != EINPROGRESS ||
+	    blocking_wait(fd, POLLOUT, deadline) == -1 ||
 	    net_connected(fd) == -1)
 		return net_fail(fd);
 	return fd;
@@ -63,7 +64,7 @@ blocking_write(int fd, const void *bytes, size_t n, int64_t deadline)
 	ssize_t r;
 
 	while (n > 0) {
-		if (wait_for(fd, POLLOUT, deadline) == -1)
+		if (blocking_wait(fd, POLLOUT, deadline) == -1)
 			return -1;
 		r = send(fd, p, n, MSG_NOSIGNAL);
 		if (r == -1 && errno != EAGAIN && errno != EINTR)
@@ -82,7 +83,7 @@ blocking_read(int fd, void *to, size_t n, int64_t deadline)
 	ssize_t r;
 
 	do {
-		if (wait_for(fd, POLLIN, deadline) == -1)
+		if (blocking_wait(fd, POLLIN, deadline) == -1)
 			return -1;
 		r = read(fd, to, n);
 	} while (r == -1 && (errno == EAGAIN || errno == EINTR));

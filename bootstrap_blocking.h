@@ -2,8 +2,9 @@
 #define BOOTSTRAP_BLOCKING_H
 
 /*
- * Sockets for a child process that asks one thing and ends: each call waits,
- * and until a deadline at the latest. For nothing that has a loop.
+ * Sockets for a child process that asks one thing and ends. Each call waits
+ * until it is done or a deadline is reached, so a process that has a loop must
+ * not use it.
  */
 
 #include <stddef.h>
@@ -15,14 +16,14 @@
 /* Milliseconds on the monotonic clock, as the deadlines are. */
 int64_t blocking_now(void);
 
-/* A connection, of SOCK_STREAM or SOCK_DGRAM: its descriptor, or -1 with errno
+/* Connect, with SOCK_STREAM or SOCK_DGRAM: the descriptor, or -1 with errno
  * (ETIMEDOUT: the deadline). */
 int blocking_dial(const struct addr *, int type, int64_t deadline);
 
 /* All n bytes: 0 or -1. */
 int blocking_write(int fd, const void *, size_t n, int64_t deadline);
 
-/* What has come, n bytes at most: as read(2). */
+/* Read what has come, at most n bytes: returns as read(2) does. */
 ssize_t blocking_read(int fd, void *, size_t n, int64_t deadline);
 
 #endif

@@ -1,18 +1,53 @@
 #include <assert.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
-#include "channel_state.h"
+#include "channel.h"
+#include "channel_inflight.h"
+#include "channel_pool.h"
 #include "fail.h"
 
-#define QUANTITY_MAX RUNNING_MAX
+#define QUANTITY_MAX INFLIGHT_MAX
 #define EARLY_MAX    (CHANNEL_ASKS * (LIST_MAX + 1024)) /* bytes */
 
-static uint64_t
-smaller(uint64_t a, uint64_t b)
-{
-	return a < b ? a : b;
-}
+/* held = tokens + spare + requests in flight. */
+struct channel {
+	struct outbox out;
+	struct id own;
+	unsigned char module_bytes[NAME_BYTES_MAX];
+	struct slice module;
+	enum channel_mode mode;
+	enum frame_kind kind;
+	uint64_t capacity; /* alone: the grant; 0 under a listener */
+
+	uint32_t listener, client; /* peers; 0: not linked */
+	int served; /* there is or was a client */
+	int failed; /* there will be none */
+
+	struct buf early; /* connects before the listener's link: frames */
+	size_t asks;	  /* how many */
+	size_t asked;	  /* of the listener, without an answer */
+
+	uint64_t held;	   /* granted to us and not returned */
+	uint64_t tokens;   /* the client's, unspent */
+	uint64_t spare;	   /* nobody's: they go with the next answer */
+	uint64_t giveback; /* returned at the end of the turn */
+
+	uint64_t buyers, empty, share; /* as the listener said last */
+	int64_t over; /* holds more than its share since; INT64_MAX: does not */
+
+	uint64_t count; /* requests that came */
+	struct inflight_table inflight;
+	struct pool pool; /* of CHANNEL_POOL and CHANNEL_MUX */
+	char died[128];	  /* how the last worker did */
+
+	int draining;
+	int64_t void_at; /* unspent tokens are void then ... */
+	int voided;	 /* ... and are now */
+	int closing;	 /* the client's connection is ending */
+	int stopped;
+};
 
 struct channel *
 channel_new(const struct id *own, uint64_t seed,
@@ -32,8 +67,8 @@ channel_new(const struct id *own, uint64_t seed,
 	c->over = INT64_MAX;
 	outbox_init(&c->out);
 	buf_init(&c->early, EARLY_MAX);
-	running_init(&c->running, seed);
-	crew_init(&c->crew, c->mode == CHANNEL_MUX);
+	inflight_init(&c->inflight, seed);
+	pool_init(&c->pool, c->mode == CHANNEL_MUX);
 	return c;
 }
 
@@ -44,8 +79,8 @@ channel_free(struct channel *c)
 		return;
 	outbox_free(&c->out);
 	buf_free(&c->early);
-	running_free(&c->running);
-	crew_free(&c->crew);
+	inflight_free(&c->inflight);
+	pool_free(&c->pool);
 	free(c);
 }
 
@@ -58,7 +93,7 @@ channel_out(struct channel *c)
 size_t
 channel_running(const struct channel *c)
 {
-	return c->running.used;
+	return c->inflight.used;
 }
 
 uint64_t
@@ -73,16 +108,29 @@ channel_tokens(const struct channel *c)
 	return c->tokens;
 }
 
-int
-channel_to_client(struct channel *c, const struct msg *m)
+static uint64_t
+channel_smaller(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* What is said to a client that is gone is dropped. */
+static int
+channel_send(struct channel *c, const struct msg *m)
 {
 	return c->client == 0 ? 0 : outbox_send(&c->out, c->client, m);
+}
+
+static int
+channel_tell(struct channel *c, unsigned act, uint32_t worker, uint64_t value)
+{
+	return outbox_act(&c->out, act, worker, value, slice_of(NULL, 0));
 }
 
 /* Tokens. */
 
 static void
-give_back(struct channel *c, uint64_t tokens)
+channel_give_back(struct channel *c, uint64_t tokens)
 {
 	assert(tokens <= c->held);
 	c->held -= tokens;
@@ -92,7 +140,7 @@ give_back(struct channel *c, uint64_t tokens)
 
 /* Has it held more than its share for longer than its slice of time? */
 static int
-is_over(struct channel *c, int64_t now)
+channel_is_over(struct channel *c, int64_t now)
 {
 	if (c->buyers == 0 || c->held <= c->share) {
 		c->over = INT64_MAX;
@@ -103,7 +151,8 @@ is_over(struct channel *c, int64_t now)
 	return now - c->over >= CHANNEL_SLICE_MS;
 }
 
-uint64_t
+/* A request's token is free: how many go to the client with its answer. */
+static uint64_t
 channel_regrant(struct channel *c, int64_t now)
 {
 	uint64_t n = 1 + c->spare, surplus = 0;
@@ -111,73 +160,463 @@ channel_regrant(struct channel *c, int64_t now)
 	c->spare = 0;
 	if (c->client == 0 || c->draining)
 		surplus = n;
-	else if (is_over(c, now))
-		surplus = smaller(n, c->held - c->share);
-	give_back(c, surplus);
+	else if (channel_is_over(c, now))
+		surplus = channel_smaller(n, c->held - c->share);
+	channel_give_back(c, surplus);
 	c->tokens += n - surplus;
 	return n - surplus;
 }
 
-void
-channel_free_token(struct channel *c)
+static int
+channel_grant(struct channel *c, uint64_t tokens)
 {
+	struct msg m = { .type = MSG_DEMAND, .u.demand.tokens = tokens };
+
+	c->held += tokens;
+	c->tokens += tokens;
+	return channel_send(c, &m);
+}
+
+/* Answers. */
+
+/* The request is over: its token went with the answer, or is free. */
+static int
+channel_answer(struct channel *c, struct inflight *r, const struct msg *m)
+{
+	inflight_del(&c->inflight, r);
+	return channel_send(c, m);
+}
+
+/* There is no answer for its token to go with. */
+static int
+channel_drop(struct channel *c, struct inflight *r)
+{
+	inflight_del(&c->inflight, r);
 	c->spare++;
+	return 0;
+}
+
+static int
+channel_answer_reply(struct channel *c, int64_t now, struct inflight *r,
+    unsigned status, struct slice body)
+{
+	struct msg m = { .type = MSG_REPLY, .u.reply = {
+		.id = r->id, .status = status, .body = body
+	} };
+
+	m.u.reply.demand = channel_regrant(c, now);
+	return channel_answer(c, r, &m);
+}
+
+static struct msg
+channel_failure(const struct inflight *r, int ran, const char *reason)
+{
+	struct msg m = { .type = MSG_FAIL, .u.fail = {
+		.id = r->id, .ran = (uint64_t)ran, .late = r->late,
+		.reason = slice_str(reason)
+	} };
+
+	if (m.u.fail.reason.len > REASON_MAX)
+		m.u.fail.reason.len = REASON_MAX;
+	return m;
+}
+
+static int
+channel_answer_fail(struct channel *c, int64_t now, struct inflight *r, int ran,
+    const char *reason)
+{
+	struct msg m;
+
+	if (r->late)
+		reason = "its time was up";
+	else if (r->abandoned)
+		reason = "abandoned";
+	if (r->answered) {
+		if (r->cast)
+			outbox_log(&c->out, LOG_INFO,
+			    "request %llu, a cast, failed: %s",
+			    (unsigned long long)r->count, reason);
+		return channel_drop(c, r);
+	}
+	m = channel_failure(r, ran, reason);
+	m.u.fail.demand = channel_regrant(c, now);
+	return channel_answer(c, r, &m);
+}
+
+/* A cast has its answer once it has a worker; the token is still in use. */
+static int
+channel_accept_cast(struct channel *c, struct inflight *r)
+{
+	struct msg m = { .type = MSG_REPLY, .u.reply.id = r->id };
+
+	inflight_answered(&c->inflight, r);
+	return channel_send(c, &m);
+}
+
+/* Requests. */
+
+static int
+channel_feed(struct channel *c, int64_t now, struct inflight *r,
+    const struct msg_request *q, const char **why)
+{
+	unsigned char *p;
+	size_t size;
+	int start;
+
+	if (frame_size(c->kind, q, &size, why) == -1)
+		return -1;
+	r->worker = pool_take(&c->pool, now, r->number, &start);
+	if (r->worker == 0)
+		return -1;
+	if (start && channel_tell(c, CHANNEL_START, r->worker, 0) == -1) {
+		pool_ended(&c->pool, now, r->worker);
+		return -1;
+	}
+	p = outbox_reserve(&c->out, CHANNEL_FEED, r->worker, r->mux, size);
+	if (p == NULL) {
+		pool_done(&c->pool, r->worker, 0);
+		return -1;
+	}
+	frame_write(p, c->kind, q, r->mux);
+	outbox_commit(&c->out, size);
+	return 0;
+}
+
+/* Give it to a worker: 0, or -1 with EAGAIN where none may be started now, or
+ * EINVAL where none could read it. */
+static int
+channel_assign(struct channel *c, int64_t now, struct inflight *r,
+    const struct msg_request *q, const char **why)
+{
+	struct msg m;
+
+	if (c->mode != CHANNEL_EXEC)
+		return channel_feed(c, now, r, q, why);
+	m.type = MSG_REQUEST;
+	m.u.request = *q;
+	r->worker = r->number;
+	return outbox_message(&c->out, CHANNEL_START, r->worker, r->count,
+	    &m);
+}
+
+static int
+channel_backing_off(struct channel *c, int64_t now, struct inflight *r)
+{
+	char reason[sizeof(c->died) + 64];
+
+	snprintf(reason, sizeof(reason),
+	    "the module's workers die at once: %s", c->died);
+	return channel_answer_fail(c, now, r, 0, reason);
+}
+
+/* Its token was void, as the client has read of the drain late. */
+static int
+channel_too_late(struct channel *c, uint64_t id)
+{
+	struct msg m = { .type = MSG_FAIL, .u.fail = {
+		.id = id, .reason = slice_str("the channel is ending")
+	} };
+
+	return channel_send(c, &m);
+}
+
+static int
+channel_on_request(struct channel *c, int64_t now, const struct msg_request *q)
+{
+	const char *why;
+	struct inflight *r;
+
+	c->count++;
+	if (c->tokens == 0 && c->voided)
+		return channel_too_late(c, q->id);
+	if (c->tokens == 0) {
+		outbox_log(&c->out, LOG_INFO, "request %llu without a token",
+		    (unsigned long long)c->count);
+		return fail(EPROTO);
+	}
+	if ((r = inflight_add(&c->inflight, q->id)) == NULL)
+		return fail(errno == EEXIST ? EPROTO : errno);
+	c->tokens--;
+	r->count = c->count;
+	r->cast = q->cast != 0;
+	if (q->left_ms > 0)
+		inflight_limit(&c->inflight, r, now + (int64_t)q->left_ms);
+	if (channel_assign(c, now, r, q, &why) == 0)
+		return r->cast ? channel_accept_cast(c, r) : 0;
+	if (errno == EAGAIN)
+		return channel_backing_off(c, now, r);
+	if (errno == EINVAL)
+		return channel_answer_fail(c, now, r, 0, why);
+	channel_drop(c, r);
+	return -1;
+}
+
+/* What a worker has begun goes on, unless it has a process to itself. */
+static int
+channel_abandon(struct channel *c, struct inflight *r)
+{
+	r->abandoned = 1;
+	if (c->mode != CHANNEL_EXEC || r->late)
+		return 0;
+	return channel_tell(c, CHANNEL_KILL, r->worker, CHANNEL_ABANDON_MS);
+}
+
+static int
+channel_on_abandon(struct channel *c, const struct msg_abandon *m)
+{
+	struct inflight *r = inflight_find(&c->inflight, m->id);
+
+	if (r == NULL || r->answered || r->abandoned)
+		return 0;
+	return channel_abandon(c, r);
+}
+
+/* Workers. */
+
+static int
+channel_retire(struct channel *c, uint32_t worker)
+{
+	pool_leave(&c->pool, worker);
+	return channel_tell(c, CHANNEL_RETIRE, worker, 0);
+}
+
+/* The request of that name that the worker has, or NULL. */
+static struct inflight *
+channel_request(const struct channel *c, uint32_t worker, uint64_t name)
+{
+	const struct pool_worker *w = pool_worker(&c->pool, worker);
+	struct inflight *r;
+
+	if (c->mode == CHANNEL_EXEC)
+		return inflight_at(&c->inflight, worker);
+	if (w == NULL || w->load == 0)
+		return NULL;
+	if (c->mode == CHANNEL_POOL)
+		return inflight_at(&c->inflight, w->request);
+	r = inflight_mux(&c->inflight, name);
+	return r != NULL && r->worker == worker ? r : NULL;
+}
+
+uint64_t
+channel_request_of(const struct channel *c, uint32_t worker)
+{
+	const struct inflight *r;
+
+	r = c->mode == CHANNEL_MUX ? NULL : channel_request(c, worker, 0);
+	return r == NULL ? 0 : r->count;
+}
+
+/* Has the worker a cast, which it must finish even when its client is gone? */
+static int
+channel_has_cast(const struct channel *c, uint32_t worker)
+{
+	const struct inflight *r;
+	size_t pos = 0;
+
+	if (c->mode == CHANNEL_POOL) {
+		r = channel_request(c, worker, 0);
+		return r != NULL && r->cast;
+	}
+	while ((r = inflight_next(&c->inflight, &pos)) != NULL)
+		if (r->worker == worker && r->cast)
+			return 1;
+	return 0;
+}
+
+/* With no client left, a worker goes when its last cast is done. */
+static int
+channel_retire_if_done(struct channel *c, uint32_t worker)
+{
+	const struct pool_worker *w = pool_worker(&c->pool, worker);
+
+	if (c->client != 0 || w == NULL || w->state == POOL_LEAVING ||
+	    channel_has_cast(c, worker))
+		return 0;
+	return channel_retire(c, worker);
+}
+
+/* Output that nobody waits for. A mux worker has other requests to do. */
+static int
+channel_unsolicited(struct channel *c, uint32_t worker)
+{
+	const struct pool_worker *w = pool_worker(&c->pool, worker);
+
+	if (w == NULL || w->state == POOL_LEAVING)
+		return 0;
+	outbox_log(&c->out, LOG_INFO, "worker %u: a reply to no request%s",
+	    (unsigned)worker, c->mode == CHANNEL_MUX ? "" : ", ending it");
+	if (c->mode == CHANNEL_MUX)
+		return 0;
+	pool_leave(&c->pool, worker);
+	return channel_tell(c, CHANNEL_KILL, worker, CHANNEL_LATE_MS);
+}
+
+/* Nobody else hears of its status. */
+static int
+channel_finish_cast(struct channel *c, struct inflight *r, unsigned status)
+{
+	if (r->cast && status != 0)
+		outbox_log(&c->out, LOG_INFO,
+		    "request %llu, a cast: exit status %u",
+		    (unsigned long long)r->count, status);
+	return channel_drop(c, r);
+}
+
+int
+channel_reply(struct channel *c, int64_t now, uint32_t worker, uint64_t name,
+    unsigned status, struct slice body)
+{
+	struct inflight *r = channel_request(c, worker, name);
+	int sent;
+
+	if (r == NULL)
+		return channel_unsolicited(c, worker);
+	if (c->mode != CHANNEL_EXEC)
+		pool_done(&c->pool, worker, 1);
+	if (r->late || r->abandoned)
+		sent = channel_answer_fail(c, now, r, 1, "");
+	else if (r->answered)
+		sent = channel_finish_cast(c, r, status);
+	else
+		sent = channel_answer_reply(c, now, r, status, body);
+	return channel_retire_if_done(c, worker) == 0 ? sent : -1;
+}
+
+/* All that the worker had fails. */
+static int
+channel_fail_worker(struct channel *c, int64_t now, uint32_t worker, int ran,
+    const char *reason)
+{
+	struct inflight *r;
+	size_t pos = 0;
+	int result = 0;
+
+	if (c->mode != CHANNEL_MUX) {
+		r = channel_request(c, worker, 0);
+		return r == NULL ? 0 :
+		    channel_answer_fail(c, now, r, ran, reason);
+	}
+	while ((r = inflight_next(&c->inflight, &pos)) != NULL)
+		if (r->worker == worker &&
+		    channel_answer_fail(c, now, r, ran, reason) == -1)
+			result = -1;
+	return result;
+}
+
+static int
+channel_end_worker(struct channel *c, int64_t now, uint32_t worker, int ran,
+    const char *reason)
+{
+	int result = channel_fail_worker(c, now, worker, ran, reason);
+
+	if (c->mode == CHANNEL_EXEC ||
+	    pool_ended(&c->pool, now, worker) == POOL_LEAVING)
+		return result;
+	snprintf(c->died, sizeof(c->died), "%s", reason);
+	if (outbox_log(&c->out, LOG_INFO, "worker %u: %s", (unsigned)worker,
+	    reason) == -1)
+		return -1;
+	return result;
+}
+
+int
+channel_ended(struct channel *c, int64_t now, uint32_t worker,
+    const char *reason)
+{
+	return channel_end_worker(c, now, worker, 1, reason);
+}
+
+int
+channel_unable(struct channel *c, int64_t now, uint32_t worker,
+    const char *reason)
+{
+	return channel_end_worker(c, now, worker, 0, reason);
+}
+
+/* The client is gone: all but casts is abandoned. */
+static void
+channel_abandon_all(struct channel *c)
+{
+	struct inflight *r;
+	size_t pos = 0;
+	uint32_t i;
+
+	while ((r = inflight_next(&c->inflight, &pos)) != NULL)
+		if (!r->cast && !r->abandoned)
+			channel_abandon(c, r);
+	for (i = 1; i <= c->pool.n; i++)
+		channel_retire_if_done(c, i);
+}
+
+/*
+ * The request's time is up. A process of its own, or a worker with this request
+ * alone, is ended, and the answer waits for that: its token is in use until
+ * then. A worker with many keeps the request and the token; the client is told
+ * now.
+ */
+static void
+channel_late(struct channel *c, struct inflight *r)
+{
+	struct msg m;
+
+	r->late = 1;
+	if (c->mode == CHANNEL_POOL)
+		pool_leave(&c->pool, r->worker);
+	if (c->mode != CHANNEL_MUX) {
+		channel_tell(c, CHANNEL_KILL, r->worker, CHANNEL_LATE_MS);
+	} else if (!r->answered) {
+		m = channel_failure(r, 1, "its time was up");
+		inflight_answered(&c->inflight, r);
+		channel_send(c, &m);
+	}
+}
+
+/* Times that are up; idle workers beyond what is held. */
+static void
+channel_tick_workers(struct channel *c, int64_t now)
+{
+	struct inflight *r;
+	size_t pos = 0;
+
+	while ((r = inflight_late(&c->inflight, now, &pos)) != NULL)
+		channel_late(c, r);
+	while (c->pool.alive - c->pool.leaving > c->held && c->pool.idle != 0)
+		if (channel_retire(c, c->pool.idle) == -1)
+			return;
 }
 
 /* Connects. */
 
 static int
-refuse(struct channel *c, const char *reason, int final)
+channel_refuse(struct channel *c, const char *reason, int final)
 {
-	struct msg m;
-
-	memset(&m, 0, sizeof(m));
-	m.type = MSG_REFUSE;
-	m.u.refuse.reason = slice_str(reason);
-	m.u.refuse.final = (uint64_t)final;
-	return channel_to_client(c, &m);
-}
-
-static int
-grant(struct channel *c, uint64_t tokens)
-{
-	struct msg m;
-
-	c->held += tokens;
-	c->tokens += tokens;
-	memset(&m, 0, sizeof(m));
-	m.type = MSG_DEMAND;
-	m.u.demand.tokens = tokens;
-	return channel_to_client(c, &m);
+	return c->client == 0 ? 0 :
+	    outbox_send_refuse(&c->out, c->client, 0, reason, final);
 }
 
 /* Without a listener. */
 static int
-answer_connect(struct channel *c, const struct msg_connect *m)
+channel_answer_connect(struct channel *c, const struct msg_connect *m)
 {
-	uint64_t left = smaller(c->capacity, QUANTITY_MAX) - c->held;
+	uint64_t left = channel_smaller(c->capacity, QUANTITY_MAX) - c->held;
 
 	if (!slice_equal(m->module, c->module))
-		return refuse(c, "another module is served here", 1);
+		return channel_refuse(c, "another module is served here", 1);
 	if (!id_is_zero(&m->seller) && !id_equal(&m->seller, &c->own))
-		return refuse(c, "this is another seller", 0);
+		return channel_refuse(c, "this is another seller", 0);
 	if (c->draining)
-		return refuse(c, "the channel is ending", 0);
+		return channel_refuse(c, "the channel is ending", 0);
 	if (left == 0)
-		return refuse(c, "no capacity left", 0);
-	return grant(c, smaller(m->quantity, left));
+		return channel_refuse(c, "no capacity left", 0);
+	return channel_grant(c, channel_smaller(m->quantity, left));
 }
 
 static int
-forward_connect(struct channel *c, const struct msg_connect *connect)
+channel_forward_connect(struct channel *c, const struct msg_connect *connect)
 {
-	struct msg m;
+	struct msg m = { .type = MSG_CONNECT, .u.connect = *connect };
 
-	memset(&m, 0, sizeof(m));
-	m.type = MSG_CONNECT;
-	m.u.connect = *connect;
-	if (m.u.connect.quantity > QUANTITY_MAX)
-		m.u.connect.quantity = QUANTITY_MAX;
+	m.u.connect.quantity = channel_smaller(connect->quantity, QUANTITY_MAX);
 	if (outbox_send(&c->out, c->listener, &m) == -1)
 		return -1;
 	c->asked++;
@@ -186,16 +625,13 @@ forward_connect(struct channel *c, const struct msg_connect *connect)
 
 /* The listener's link is not up yet. */
 static int
-keep_connect(struct channel *c, const struct msg_connect *connect)
+channel_keep_connect(struct channel *c, const struct msg_connect *connect)
 {
+	struct msg m = { .type = MSG_CONNECT, .u.connect = *connect };
 	struct tlv_writer w;
-	struct msg m;
-	size_t size;
+	size_t size = msg_size(&m);
 	void *room;
 
-	m.type = MSG_CONNECT;
-	m.u.connect = *connect;
-	size = msg_size(&m);
 	if ((room = buf_reserve(&c->early, size)) == NULL)
 		return -1;
 	tlv_writer_init(&w, room, size);
@@ -206,7 +642,7 @@ keep_connect(struct channel *c, const struct msg_connect *connect)
 }
 
 static void
-forward_early(struct channel *c)
+channel_forward_early(struct channel *c)
 {
 	struct slice early = buf_slice(&c->early);
 	struct tlv t;
@@ -214,43 +650,43 @@ forward_early(struct channel *c)
 
 	while (tlv_next(&early, &t) == 1 &&
 	    msg_decode(&m, t.type, t.value) == 1)
-		forward_connect(c, &m.u.connect);
+		channel_forward_connect(c, &m.u.connect);
 	buf_free(&c->early);
 	c->asks = 0;
 }
 
 static int
-on_connect(struct channel *c, const struct msg_connect *m)
+channel_on_connect(struct channel *c, const struct msg_connect *m)
 {
 	if (c->capacity > 0)
-		return answer_connect(c, m);
+		return channel_answer_connect(c, m);
 	if (c->asks + c->asked == CHANNEL_ASKS)
 		return fail(EPROTO);
 	if (c->listener != 0)
-		return forward_connect(c, m);
-	return keep_connect(c, m);
+		return channel_forward_connect(c, m);
+	return channel_keep_connect(c, m);
 }
 
 /* A client may return tokens that became void before it heard so: these are not
  * given back a second time. */
 static int
-on_return(struct channel *c, const struct msg_demand *m)
+channel_on_return(struct channel *c, const struct msg_demand *m)
 {
 	if (m->tokens > c->tokens && !c->voided)
 		return fail(EPROTO);
-	give_back(c, smaller(m->tokens, c->tokens));
-	c->tokens -= smaller(m->tokens, c->tokens);
+	channel_give_back(c, channel_smaller(m->tokens, c->tokens));
+	c->tokens -= channel_smaller(m->tokens, c->tokens);
 	return 0;
 }
 
 static int
-client_message(struct channel *c, int64_t now, const struct msg *m)
+channel_client_message(struct channel *c, int64_t now, const struct msg *m)
 {
 	switch (m->type) {
 	case MSG_CONNECT:
-		return on_connect(c, &m->u.connect);
+		return channel_on_connect(c, &m->u.connect);
 	case MSG_RETURN:
-		return on_return(c, &m->u.giveback);
+		return channel_on_return(c, &m->u.giveback);
 	case MSG_REQUEST:
 		return channel_on_request(c, now, &m->u.request);
 	case MSG_ABANDON:
@@ -264,62 +700,60 @@ client_message(struct channel *c, int64_t now, const struct msg *m)
 
 /* The listener's grant, which goes back when no client can use it. */
 static int
-on_demand(struct channel *c, const struct msg_demand *m)
+channel_on_demand(struct channel *c, const struct msg_demand *m)
 {
 	if (c->client == 0 || c->draining) {
 		c->giveback += m->tokens;
-		return refuse(c, "the channel is ending", 0);
+		return channel_refuse(c, "the channel is ending", 0);
 	}
-	return grant(c, m->tokens);
+	return channel_grant(c, m->tokens);
 }
 
 static int
-tell_waiting(struct channel *c)
+channel_tell_waiting(struct channel *c)
 {
-	struct msg m;
+	struct msg m = { .type = MSG_WAITING, .u.waiting = {
+		.buyers = c->buyers, .empty = c->empty
+	} };
 
-	memset(&m, 0, sizeof(m));
-	m.type = MSG_WAITING;
-	m.u.waiting.buyers = c->buyers;
-	m.u.waiting.empty = c->empty;
-	return channel_to_client(c, &m);
+	return channel_send(c, &m);
 }
 
 static int
-on_waiting(struct channel *c, int64_t now, const struct msg_waiting *m)
+channel_on_waiting(struct channel *c, int64_t now, const struct msg_waiting *m)
 {
 	int changed = c->buyers != m->buyers || c->empty != m->empty;
 
 	c->buyers = m->buyers;
 	c->empty = m->empty;
 	c->share = m->share;
-	is_over(c, now);
-	return changed ? tell_waiting(c) : 0;
+	channel_is_over(c, now);
+	return changed ? channel_tell_waiting(c) : 0;
 }
 
 /* The answer to the connect that was forwarded first. */
 static int
-on_answer(struct channel *c, const struct msg *m)
+channel_on_answer(struct channel *c, const struct msg *m)
 {
 	if (c->asked == 0)
 		return fail(EPROTO);
 	c->asked--;
 	if (m->type == MSG_DEMAND)
-		return on_demand(c, &m->u.demand);
-	return channel_to_client(c, m);
+		return channel_on_demand(c, &m->u.demand);
+	return channel_send(c, m);
 }
 
 static int
-listener_message(struct channel *c, int64_t now, const struct msg *m)
+channel_listener_message(struct channel *c, int64_t now, const struct msg *m)
 {
 	switch (m->type) {
 	case MSG_WAITING:
-		return on_waiting(c, now, &m->u.waiting);
+		return channel_on_waiting(c, now, &m->u.waiting);
 	case MSG_DRAIN:
 		return channel_drain(c, now);
 	case MSG_DEMAND:
 	case MSG_REFUSE:
-		return on_answer(c, m);
+		return channel_on_answer(c, m);
 	default:
 		return fail(EPROTO);
 	}
@@ -328,25 +762,14 @@ listener_message(struct channel *c, int64_t now, const struct msg *m)
 /* The driver's side. */
 
 static void
-listener_up(struct channel *c, uint32_t peer)
+channel_client_up(struct channel *c, uint32_t peer)
 {
-	c->listener = peer;
-	forward_early(c);
-}
-
-static void
-client_up(struct channel *c, uint32_t peer)
-{
-	struct msg m;
-
 	c->client = peer;
 	c->served = 1;
-	memset(&m, 0, sizeof(m));
-	m.type = MSG_DRAIN;
 	if (c->draining)
-		channel_to_client(c, &m);
+		outbox_send_drain(&c->out, peer);
 	else if (c->buyers > 0)
-		tell_waiting(c);
+		channel_tell_waiting(c);
 }
 
 static void
@@ -354,40 +777,44 @@ channel_up(void *core, int64_t now, uint32_t peer,
     const struct peer_info *info)
 {
 	struct channel *c = core;
+	int ours = info->tag == CHANNEL_LISTENER_TAG;
 
 	(void)now;
-	if (info->tag == CHANNEL_LISTENER_TAG &&
-	    info->role == ROLE_LISTENER)
-		listener_up(c, peer);
-	else if (info->tag != CHANNEL_LISTENER_TAG && !c->served &&
-	    (info->role & (ROLE_PLB | ROLE_CALLER)))
-		client_up(c, peer);
-	else
+	if (ours && info->role == ROLE_LISTENER) {
+		c->listener = peer;
+		channel_forward_early(c);
+	} else if (!ours && !c->served &&
+	    (info->role & (ROLE_PLB | ROLE_CALLER))) {
+		channel_client_up(c, peer);
+	} else {
 		outbox_act(&c->out, ACT_CLOSE, peer, 0,
 		    slice_str("a channel serves one PLB"));
+	}
 }
 
 static void
-client_down(struct channel *c)
+channel_client_down(struct channel *c)
 {
 	c->client = 0;
 	buf_free(&c->early);
 	c->asks = 0;
-	give_back(c, c->tokens);
+	channel_give_back(c, c->tokens);
 	c->tokens = 0;
 	channel_abandon_all(c);
 }
 
-/* The listener is gone, and its capacity with it, so nothing may run here any
- * more. The client sees that the channel is lost. */
+/* The listener is gone, and its capacity with it, so nothing may run here now.
+ * The client sees that the channel is lost. */
 static void
-orphan(struct channel *c)
+channel_orphan(struct channel *c)
 {
+	if (c->stopped)
+		return;
 	c->draining = 1;
 	if (c->client != 0 && !c->closing)
 		c->closing = outbox_act(&c->out, ACT_CLOSE, c->client, 0,
 		    slice_str("its listener is gone")) == 0;
-	outbox_act(&c->out, CHANNEL_ORPHAN, 0, 0, slice_of(NULL, 0));
+	channel_tell(c, CHANNEL_ORPHAN, 0, 0);
 }
 
 static void
@@ -397,11 +824,10 @@ channel_down(void *core, int64_t now, uint32_t peer)
 
 	(void)now;
 	if (peer == c->client) {
-		client_down(c);
+		channel_client_down(c);
 	} else if (peer == c->listener) {
 		c->listener = 0;
-		if (!c->stopped)
-			orphan(c);
+		channel_orphan(c);
 	} else {
 		c->failed = !c->served;
 	}
@@ -418,8 +844,8 @@ channel_failed(void *core, int64_t now, uint32_t tag, struct slice reason,
 	(void)final;
 	if (tag != CHANNEL_LISTENER_TAG)
 		c->failed = 1;
-	else if (!c->stopped)
-		orphan(c);
+	else
+		channel_orphan(c);
 }
 
 static int
@@ -428,79 +854,69 @@ channel_message(void *core, int64_t now, uint32_t peer, const struct msg *m)
 	struct channel *c = core;
 
 	if (peer == c->client)
-		return client_message(c, now, m);
+		return channel_client_message(c, now, m);
 	if (peer == c->listener)
-		return listener_message(c, now, m);
+		return channel_listener_message(c, now, m);
 	return fail(EPROTO);
 }
 
 int
 channel_drain(struct channel *c, int64_t now)
 {
-	struct msg m;
-
 	if (c->draining)
 		return 0;
 	c->draining = 1;
 	c->void_at = now + CHANNEL_VOID_MS;
-	memset(&m, 0, sizeof(m));
-	m.type = MSG_DRAIN;
-	return channel_to_client(c, &m);
+	return c->client == 0 ? 0 : outbox_send_drain(&c->out, c->client);
 }
 
 /* The end of a turn. */
 
-static int
-flush_giveback(struct channel *c)
-{
-	struct msg m;
-
-	if (c->giveback == 0 || c->listener == 0)
-		return 0;
-	memset(&m, 0, sizeof(m));
-	m.type = MSG_RETURN;
-	m.u.giveback.tokens = c->giveback;
-	if (outbox_send(&c->out, c->listener, &m) == -1)
-		return -1;
-	c->giveback = 0;
-	return 0;
-}
-
 /* Spare tokens wait for an answer only where one will come. */
 static void
-settle_spare(struct channel *c)
+channel_settle_spare(struct channel *c)
 {
-	if (c->running.unanswered > 0 && c->client != 0 && !c->draining)
+	if (c->inflight.unanswered > 0 && c->client != 0 && !c->draining)
 		return;
-	give_back(c, c->spare);
+	channel_give_back(c, c->spare);
 	c->spare = 0;
+}
+
+static void
+channel_flush_giveback(struct channel *c)
+{
+	struct msg m = { .type = MSG_RETURN, .u.giveback.tokens = c->giveback };
+
+	if (c->giveback > 0 && c->listener != 0 &&
+	    outbox_send(&c->out, c->listener, &m) == 0)
+		c->giveback = 0;
 }
 
 /* When a channel drains, its client gives back what it has not spent. One that
  * does not loses it, so that others can use it while a long request runs. */
 static void
-void_tokens(struct channel *c, int64_t now)
+channel_void_tokens(struct channel *c, int64_t now)
 {
 	if (c->void_at == 0 || c->voided || now < c->void_at)
 		return;
-	give_back(c, c->tokens);
+	channel_give_back(c, c->tokens);
 	c->tokens = 0;
 	c->voided = 1;
 }
 
 /* Has all been answered that the client sent before it knew of the drain? */
 static int
-is_drained(const struct channel *c)
+channel_is_drained(const struct channel *c)
 {
 	return c->draining && c->client != 0 && !c->closing &&
-	    c->running.used == 0 && c->tokens == 0;
+	    c->inflight.used == 0 && c->tokens == 0;
 }
 
 static int
-is_over_with(const struct channel *c)
+channel_is_done(const struct channel *c)
 {
 	return c->client == 0 && (c->served || c->failed || c->draining) &&
-	    c->running.used == 0 && c->crew.alive == 0;
+	    c->inflight.used == 0 && c->pool.alive == 0;
 }
 
 static void
@@ -508,23 +924,21 @@ channel_tick(void *core, int64_t now)
 {
 	struct channel *c = core;
 
-	channel_run_tick(c, now);
-	void_tokens(c, now);
-	settle_spare(c);
-	flush_giveback(c);
-	if (is_drained(c))
-		c->closing = outbox_act(&c->out, ACT_DRAIN, c->client, 0,
-		    slice_of(NULL, 0)) == 0;
-	if (is_over_with(c) && !c->stopped)
-		c->stopped = outbox_act(&c->out, ACT_STOP, 0, 0,
-		    slice_of(NULL, 0)) == 0;
+	channel_tick_workers(c, now);
+	channel_void_tokens(c, now);
+	channel_settle_spare(c);
+	channel_flush_giveback(c);
+	if (channel_is_drained(c))
+		c->closing = channel_tell(c, ACT_DRAIN, c->client, 0) == 0;
+	if (channel_is_done(c) && !c->stopped)
+		c->stopped = channel_tell(c, ACT_STOP, 0, 0) == 0;
 }
 
 static int64_t
 channel_deadline(const void *core)
 {
 	const struct channel *c = core;
-	int64_t due = running_deadline(&c->running);
+	int64_t due = c->inflight.due;
 
 	if (c->void_at != 0 && !c->voided && c->client != 0 && !c->closing &&
 	    c->void_at < due)

@@ -2,16 +2,16 @@
 #define CHANNEL_H
 
 /*
- * The channel core: server side of one PLB connection. It grants demand tokens
- * (as its listener grants them to it, or up to a capacity of its own) and
- * queues nothing: a request without a token closes the connection; one with a
- * token gets a worker at once, or fails because the workers die at once or
- * could not read it (a newline in a line). Every request gets one answer: reply
- * or fail. A token is granted again with the answer, unless
+ * The channel core: the server side of one PLB connection. It grants demand
+ * tokens, as its listener grants them to it, or up to a capacity of its own. It
+ * queues nothing: a request without a token closes the connection, and one with
+ * a token gets a worker at once or fails, because the workers die at once or
+ * because none could read it (a newline in a line). Every request gets one
+ * answer: reply or fail. A token is granted again with the answer, unless
  * - the channel drains, or
  * - buys stand unmet and it holds more than its fair share, for longer than
  *   CHANNEL_SLICE_MS.
- * A cast is answered when it is accepted; its token, and that of a request
+ * A cast is answered when it is accepted. Its token, and that of a request
  * whose answer was given while a worker still had it, is granted again with the
  * next answer after that, or goes back to the listener when none is due.
  *

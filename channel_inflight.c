@@ -3,13 +3,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "fail.h"
+#include "array.h"
 #include "channel_inflight.h"
-
-#define SLOTS_FIRST 16
+#include "fail.h"
 
 void
-running_init(struct running_table *t, uint64_t seed)
+inflight_init(struct inflight_table *t, uint64_t seed)
 {
 	memset(t, 0, sizeof(*t));
 	t->seed = seed;
@@ -17,7 +16,7 @@ running_init(struct running_table *t, uint64_t seed)
 }
 
 void
-running_free(struct running_table *t)
+inflight_free(struct inflight_table *t)
 {
 	size_t i;
 
@@ -28,8 +27,8 @@ running_free(struct running_table *t)
 }
 
 /* Fibonacci hashing (Knuth, volume 3, 6.4): the product's upper half. */
-static struct running **
-chain_of(const struct running_table *t, uint64_t id)
+static struct inflight **
+inflight_chain(const struct inflight_table *t, uint64_t id)
 {
 	uint64_t hash = (id ^ t->seed) * UINT64_C(0x9e3779b97f4a7c15);
 
@@ -37,66 +36,66 @@ chain_of(const struct running_table *t, uint64_t id)
 }
 
 static void
-link_in(struct running_table *t, struct running *r)
+inflight_link(struct inflight_table *t, struct inflight *r)
 {
-	struct running **chain = chain_of(t, r->id);
+	struct inflight **chain = inflight_chain(t, r->id);
 
 	r->next = *chain;
 	*chain = r;
 }
 
 static int
-grow(struct running_table *t)
+inflight_grow(struct inflight_table *t)
 {
-	struct running **slot, **chain;
-	size_t cap = t->cap == 0 ? SLOTS_FIRST : 2 * t->cap, i;
+	struct inflight **slot, **chain;
+	size_t cap = t->cap, i;
 
-	if (t->n < t->cap && t->n < RUNNING_MAX)
-		return 0;
-	if (t->n == RUNNING_MAX)
+	if (t->n == INFLIGHT_MAX)
 		return fail(ENOBUFS);
-	slot = realloc(t->slot, cap * sizeof(struct running *));
+	if (t->n < t->cap)
+		return 0;
+	slot = array_grow(t->slot, &cap, t->n + 1, INFLIGHT_MAX + 1,
+	    sizeof(struct inflight *));
 	if (slot == NULL)
 		return -1;
 	t->slot = slot;
-	if ((chain = calloc(cap, sizeof(struct running *))) == NULL)
+	if ((chain = calloc(cap, sizeof(struct inflight *))) == NULL)
 		return -1;
 	free(t->chain);
 	t->chain = chain;
 	t->cap = cap;
 	for (i = 0; i < t->n; i++)
 		if (t->slot[i]->used)
-			link_in(t, t->slot[i]);
+			inflight_link(t, t->slot[i]);
 	return 0;
 }
 
 /* Its number stays the slot's for good. */
-static struct running *
-make_slot(struct running_table *t)
+static struct inflight *
+inflight_make(struct inflight_table *t)
 {
-	struct running *r;
+	struct inflight *r;
 
-	if (grow(t) == -1 || (r = malloc(sizeof(*r))) == NULL)
+	if (inflight_grow(t) == -1 || (r = calloc(1, sizeof(*r))) == NULL)
 		return NULL;
-	memset(r, 0, sizeof(*r));
 	t->slot[t->n++] = r;
 	r->number = (uint32_t)t->n;
 	return r;
 }
 
-struct running *
-running_add(struct running_table *t, uint64_t id)
+struct inflight *
+inflight_add(struct inflight_table *t, uint64_t id)
 {
-	struct running *r;
+	struct inflight *r;
 	uint32_t number;
 
-	if (running_find(t, id) != NULL) {
+	if (inflight_find(t, id) != NULL) {
 		errno = EEXIST;
 		return NULL;
 	}
 	if ((r = t->free) != NULL)
 		t->free = r->next;
-	else if ((r = make_slot(t)) == NULL)
+	else if ((r = inflight_make(t)) == NULL)
 		return NULL;
 	number = r->number;
 	memset(r, 0, sizeof(*r));
@@ -105,19 +104,19 @@ running_add(struct running_table *t, uint64_t id)
 	r->due = INT64_MAX;
 	r->mux = (uint32_t)t->serial++ << 16 | number;
 	r->used = 1;
-	link_in(t, r);
+	inflight_link(t, r);
 	t->used++;
 	t->unanswered++;
 	return r;
 }
 
 void
-running_del(struct running_table *t, struct running *r)
+inflight_del(struct inflight_table *t, struct inflight *r)
 {
-	struct running **at = chain_of(t, r->id);
+	struct inflight **at = inflight_chain(t, r->id);
 
 	assert(r->used);
-	running_answered(t, r);
+	inflight_answered(t, r);
 	while (*at != r)
 		at = &(*at)->next;
 	*at = r->next;
@@ -129,7 +128,7 @@ running_del(struct running_table *t, struct running *r)
 }
 
 void
-running_answered(struct running_table *t, struct running *r)
+inflight_answered(struct inflight_table *t, struct inflight *r)
 {
 	if (r->answered)
 		return;
@@ -138,44 +137,44 @@ running_answered(struct running_table *t, struct running *r)
 }
 
 void
-running_limit(struct running_table *t, struct running *r, int64_t due)
+inflight_limit(struct inflight_table *t, struct inflight *r, int64_t due)
 {
 	r->due = due;
 	if (due < t->due)
 		t->due = due;
 }
 
-struct running *
-running_find(const struct running_table *t, uint64_t id)
+struct inflight *
+inflight_find(const struct inflight_table *t, uint64_t id)
 {
-	struct running *r;
+	struct inflight *r;
 
 	if (t->used == 0)
 		return NULL;
-	for (r = *chain_of(t, id); r != NULL; r = r->next)
+	for (r = *inflight_chain(t, id); r != NULL; r = r->next)
 		if (r->id == id && !r->answered)
 			break;
 	return r;
 }
 
-struct running *
-running_at(const struct running_table *t, uint32_t number)
+struct inflight *
+inflight_at(const struct inflight_table *t, uint32_t number)
 {
 	if (number == 0 || number > t->n || !t->slot[number - 1]->used)
 		return NULL;
 	return t->slot[number - 1];
 }
 
-struct running *
-running_mux(const struct running_table *t, uint64_t mux)
+struct inflight *
+inflight_mux(const struct inflight_table *t, uint64_t mux)
 {
-	struct running *r = running_at(t, (uint32_t)mux & 0xffff);
+	struct inflight *r = inflight_at(t, (uint32_t)mux & 0xffff);
 
 	return r != NULL && r->mux == mux ? r : NULL;
 }
 
-struct running *
-running_next(const struct running_table *t, size_t *pos)
+struct inflight *
+inflight_next(const struct inflight_table *t, size_t *pos)
 {
 	while (*pos < t->n)
 		if (t->slot[(*pos)++]->used)
@@ -187,17 +186,17 @@ running_next(const struct running_table *t, size_t *pos)
  * The first deadline is not kept exact, since most requests end long before
  * theirs: when it comes, one walk finds who is late, and sets it anew.
  */
-struct running *
-running_late(struct running_table *t, int64_t now, size_t *pos)
+struct inflight *
+inflight_late(struct inflight_table *t, int64_t now, size_t *pos)
 {
-	struct running *r;
+	struct inflight *r;
 
 	if (*pos == 0) {
 		if (now < t->due)
 			return NULL;
 		t->due = INT64_MAX;
 	}
-	while ((r = running_next(t, pos)) != NULL) {
+	while ((r = inflight_next(t, pos)) != NULL) {
 		if (r->due <= now) {
 			r->due = INT64_MAX;
 			return r;
@@ -206,10 +205,4 @@ running_late(struct running_table *t, int64_t now, size_t *pos)
 			t->due = r->due;
 	}
 	return NULL;
-}
-
-int64_t
-running_deadline(const struct running_table *t)
-{
-	return t->due;
 }

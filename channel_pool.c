@@ -3,185 +3,160 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "array.h"
 #include "channel_pool.h"
 
-#define MEMBERS_FIRST 8
-
 void
-crew_init(struct crew *c, int shared)
+pool_init(struct pool *p, int shared)
 {
-	memset(c, 0, sizeof(*c));
-	c->shared = shared;
-	c->retry = INT64_MIN;
+	memset(p, 0, sizeof(*p));
+	p->shared = shared;
+	p->retry = INT64_MIN;
 }
 
 void
-crew_free(struct crew *c)
+pool_free(struct pool *p)
 {
-	free(c->member);
+	free(p->worker);
 }
 
-static struct member *
-member(const struct crew *c, uint32_t worker)
+struct pool_worker *
+pool_worker(const struct pool *p, uint32_t number)
 {
-	if (worker == 0 || worker > c->n ||
-	    c->member[worker - 1].state == MEMBER_NONE)
+	if (number == 0 || number > p->n ||
+	    p->worker[number - 1].state == POOL_NONE)
 		return NULL;
-	return &c->member[worker - 1];
-}
-
-const struct member *
-crew_member(const struct crew *c, uint32_t worker)
-{
-	return member(c, worker);
-}
-
-uint32_t
-crew_idle(const struct crew *c)
-{
-	return c->idle;
+	return &p->worker[number - 1];
 }
 
 static void
-push_idle(struct crew *c, uint32_t worker)
+pool_push_idle(struct pool *p, uint32_t number)
 {
-	struct member *m = &c->member[worker - 1];
+	struct pool_worker *w = &p->worker[number - 1];
 
-	m->state = MEMBER_IDLE;
-	m->below = c->idle;
-	c->idle = worker;
+	w->state = POOL_IDLE;
+	w->below = p->idle;
+	p->idle = number;
 }
 
 static void
-drop_idle(struct crew *c, uint32_t worker)
+pool_drop_idle(struct pool *p, uint32_t number)
 {
-	uint32_t *link = &c->idle;
+	uint32_t *link = &p->idle;
 
-	while (*link != worker) {
+	while (*link != number) {
 		assert(*link != 0);
-		link = &c->member[*link - 1].below;
+		link = &p->worker[*link - 1].below;
 	}
-	*link = c->member[worker - 1].below;
-}
-
-static int
-grow(struct crew *c)
-{
-	struct member *m;
-	size_t n = c->n == 0 ? MEMBERS_FIRST : 2 * c->n;
-
-	m = realloc(c->member, n * sizeof(*m));
-	if (m == NULL)
-		return -1;
-	memset(m + c->n, 0, (n - c->n) * sizeof(*m));
-	c->member = m;
-	c->n = n;
-	return 0;
+	*link = p->worker[number - 1].below;
 }
 
 /* A number for one more worker, or 0. */
 static uint32_t
-hire(struct crew *c, int64_t now)
+pool_add(struct pool *p, int64_t now)
 {
+	struct pool_worker *w;
 	size_t i;
 
-	if (now < c->retry) {
+	if (now < p->retry) {
 		errno = EAGAIN;
 		return 0;
 	}
-	if (c->alive == c->n && grow(c) == -1)
+	w = array_grow(p->worker, &p->n, p->alive + 1, POOL_MAX, sizeof(*w));
+	if (w == NULL)
 		return 0;
-	for (i = 0; c->member[i].state != MEMBER_NONE; i++)
+	p->worker = w;
+	for (i = 0; p->worker[i].state != POOL_NONE; i++)
 		;
-	memset(&c->member[i], 0, sizeof(c->member[i]));
-	c->alive++;
+	memset(&p->worker[i], 0, sizeof(p->worker[i]));
+	p->alive++;
 	return (uint32_t)i + 1;
 }
 
 uint32_t
-crew_take(struct crew *c, int64_t now, uint32_t request, int *start)
+pool_take(struct pool *p, int64_t now, uint32_t request, int *start)
 {
-	uint32_t worker = c->shared ? c->taker : c->idle;
-	struct member *m;
+	uint32_t number = p->shared ? p->taker : p->idle;
+	struct pool_worker *w;
 
-	*start = worker == 0;
+	*start = number == 0;
 	if (*start)
-		worker = hire(c, now);
-	else if (!c->shared)
-		drop_idle(c, worker);
-	if (worker == 0)
+		number = pool_add(p, now);
+	else if (!p->shared)
+		pool_drop_idle(p, number);
+	if (number == 0)
 		return 0;
-	if (c->shared)
-		c->taker = worker;
-	m = &c->member[worker - 1];
-	m->state = MEMBER_BUSY;
-	m->request = request;
-	m->load++;
-	return worker;
+	if (p->shared)
+		p->taker = number;
+	w = &p->worker[number - 1];
+	w->state = POOL_BUSY;
+	w->request = request;
+	w->load++;
+	return number;
 }
 
 void
-crew_done(struct crew *c, uint32_t worker, int answered)
+pool_done(struct pool *p, uint32_t number, int answered)
 {
-	struct member *m = member(c, worker);
+	struct pool_worker *w = pool_worker(p, number);
 
-	assert(m != NULL && m->load > 0);
-	m->load--;
+	assert(w != NULL && w->load > 0);
+	w->load--;
 	if (answered) {
-		m->useful = 1;
-		c->fails = 0;
+		w->useful = 1;
+		p->fails = 0;
 	}
-	if (m->load == 0 && m->state == MEMBER_BUSY && !c->shared)
-		push_idle(c, worker);
+	if (w->load == 0 && w->state == POOL_BUSY && !p->shared)
+		pool_push_idle(p, number);
 }
 
 void
-crew_leave(struct crew *c, uint32_t worker)
+pool_leave(struct pool *p, uint32_t number)
 {
-	struct member *m = member(c, worker);
+	struct pool_worker *w = pool_worker(p, number);
 
-	assert(m != NULL);
-	if (m->state == MEMBER_IDLE)
-		drop_idle(c, worker);
-	if (c->taker == worker)
-		c->taker = 0;
-	if (m->state != MEMBER_LEAVING)
-		c->leaving++;
-	m->state = MEMBER_LEAVING;
+	assert(w != NULL);
+	if (w->state == POOL_IDLE)
+		pool_drop_idle(p, number);
+	if (p->taker == number)
+		p->taker = 0;
+	if (w->state != POOL_LEAVING)
+		p->leaving++;
+	w->state = POOL_LEAVING;
 }
 
 static void
-back_off(struct crew *c, int64_t now)
+pool_back_off(struct pool *p, int64_t now)
 {
-	int64_t wait = CREW_BACKOFF_MIN_MS;
+	int64_t wait = POOL_BACKOFF_MIN_MS;
 	unsigned i;
 
-	if (++c->fails < CREW_FAILS)
+	if (++p->fails < POOL_FAILS)
 		return;
-	for (i = CREW_FAILS; i < c->fails && wait < CREW_BACKOFF_MAX_MS; i++)
+	for (i = POOL_FAILS; i < p->fails && wait < POOL_BACKOFF_MAX_MS; i++)
 		wait *= 2;
-	c->retry = now +
-	    (wait < CREW_BACKOFF_MAX_MS ? wait : CREW_BACKOFF_MAX_MS);
+	p->retry = now +
+	    (wait < POOL_BACKOFF_MAX_MS ? wait : POOL_BACKOFF_MAX_MS);
 }
 
-enum member_state
-crew_ended(struct crew *c, int64_t now, uint32_t worker)
+enum pool_state
+pool_ended(struct pool *p, int64_t now, uint32_t number)
 {
-	struct member *m = member(c, worker);
-	enum member_state was;
+	struct pool_worker *w = pool_worker(p, number);
+	enum pool_state was;
 
-	if (m == NULL)
-		return MEMBER_NONE;
-	was = m->state;
-	if (was == MEMBER_IDLE)
-		drop_idle(c, worker);
-	else if (was == MEMBER_LEAVING)
-		c->leaving--;
-	if (c->taker == worker)
-		c->taker = 0;
-	m->state = MEMBER_NONE;
-	c->alive--;
-	if (!m->useful && was != MEMBER_LEAVING)
-		back_off(c, now);
+	if (w == NULL)
+		return POOL_NONE;
+	was = w->state;
+	if (was == POOL_IDLE)
+		pool_drop_idle(p, number);
+	else if (was == POOL_LEAVING)
+		p->leaving--;
+	if (p->taker == number)
+		p->taker = 0;
+	w->state = POOL_NONE;
+	p->alive--;
+	if (!w->useful && was != POOL_LEAVING)
+		pool_back_off(p, now);
 	return was;
 }

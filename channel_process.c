@@ -5,65 +5,51 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "channel_args.h"
-#include "die.h"
-#include "log.h"
-#include "channel_groups.h"
-#include "worker.h"
+#include "array.h"
+#include "chain.h"
+#include "channel_pool.h"
 #include "channel_process.h"
+#include "channel_tether.h"
+#include "child.h"
+#include "die.h"
+#include "fail.h"
+#include "log.h"
 
 #define PRESSURE_MS  10 /* how often it is looked whether it is over */
 #define REASON_BYTES 512
 
-/* A worker of the core, by its number. */
-struct slot {
-	struct worker worker;
+/* A worker of the core. */
+struct worker {
+	struct child child;
 	struct workers *all;
-	uint32_t number;     /* the core's; 0: free */
-	size_t place;	     /* on the roll */
+	uint32_t number;     /* the core's, from 1 */
+	size_t place;	     /* of its process group */
 	uint64_t request;    /* of CHANNEL_EXEC: as the log numbers it */
 	struct frame_reader reader;
 	const char *bad;     /* what was wrong with it, or NULL */
-	int done;	     /* ended, but the core has not been told */
-	struct slot *next;   /* free, or done */
-};
-
-/* A worker that could not be started: the core is told once it may be called
- * again. */
-struct failure {
-	uint32_t number;
-	char reason[REASON_BYTES];
-	struct failure *next;
+	int error;	     /* why it could not be started: an errno, or 0 */
+	struct chain link;   /* of those that have ended */
 };
 
 struct workers {
 	struct hub *hub;
 	struct channel *channel;
 	struct workers_config config;
-	struct program_start launch;
-	struct roll roll;
-	struct slot **slot;  /* by number, less 1 */
+	struct program_start start;
+	struct groups groups;
+	struct worker **worker; /* by number, less 1; NULL: none */
 	size_t n;
-	struct slot *free;
-	struct slot *done, **done_tail;
-	struct failure *failure, **failure_tail;
-	struct later tell_failures;
+	struct chain ended;  /* or not started: the core must be told */
+	struct later tell;   /* it, when it may be called again */
 	uint32_t client;
 	size_t backlog;	     /* bytes that workers have still to read */
 	int holding;	     /* replies are not passed on */
 	int paused;	     /* the client is not read from */
 	struct timer timer;  /* while one of these */
-	struct args args;    /* of CHANNEL_EXEC */
 };
 
-static ssize_t on_input(struct worker *, const unsigned char *, size_t);
-static void on_line(struct worker *, struct slice);
-static void on_ended(struct worker *);
-static void on_tell_failures(void *);
-static void on_pressure(void *);
-
-static const struct worker_ops pool_ops = { on_input, on_line, on_ended };
-static const struct worker_ops exec_ops = { NULL, on_line, on_ended };
+static void workers_on_tell(void *);
+static void workers_on_pressure(void *);
 
 struct workers *
 workers_new(struct hub *hub, struct channel *channel,
@@ -76,43 +62,40 @@ workers_new(struct hub *hub, struct channel *channel,
 	all->hub = hub;
 	all->channel = channel;
 	all->config = *config;
-	program_init(&all->launch, config->argv, config->env);
-	all->launch.file = config->file;
-	roll_init(&all->roll, config->roll);
-	all->done_tail = &all->done;
-	all->failure_tail = &all->failure;
-	all->tell_failures.fn = on_tell_failures;
-	all->tell_failures.arg = all;
-	all->timer.fn = on_pressure;
+	program_init(&all->start, config->argv, config->env);
+	all->start.file = config->file;
+	all->start.group = 1;
+	groups_init(&all->groups, config->groups);
+	chain_init(&all->ended);
+	all->tell.fn = workers_on_tell;
+	all->tell.arg = all;
+	all->timer.fn = workers_on_pressure;
 	all->timer.arg = all;
 	return all;
+}
+
+static void
+worker_free(struct worker *w)
+{
+	w->all->worker[w->number - 1] = NULL;
+	chain_remove(&w->link);
+	if (w->error == 0)
+		child_free(&w->child);
+	free(w);
 }
 
 void
 workers_free(struct workers *all)
 {
-	struct failure *r;
-	struct slot *s;
 	size_t i;
 
-	loop_unlater(all->hub->loop, &all->tell_failures);
+	loop_unlater(all->hub->loop, &all->tell);
 	loop_untimer(all->hub->loop, &all->timer);
 	for (i = 0; i < all->n; i++)
-		if (all->slot[i] != NULL) {
-			worker_abort(&all->slot[i]->worker);
-			free(all->slot[i]);
-		}
-	while ((s = all->free) != NULL) {
-		all->free = s->next;
-		free(s);
-	}
-	while ((r = all->failure) != NULL) {
-		all->failure = r->next;
-		free(r);
-	}
-	free(all->slot);
-	roll_free(&all->roll);
-	args_free(&all->args);
+		if (all->worker[i] != NULL)
+			worker_free(all->worker[i]);
+	free(all->worker);
+	groups_free(&all->groups);
 	free(all);
 }
 
@@ -125,443 +108,380 @@ workers_client(struct workers *all, uint32_t peer)
 int
 workers_any(const struct workers *all)
 {
-	return roll_any(&all->roll);
+	return groups_any(&all->groups);
 }
 
 void
 workers_signal(const struct workers *all, int signo)
 {
-	roll_signal(&all->roll, signo);
-}
-
-/* Slots. */
-
-static struct slot *
-find(const struct workers *all, uint32_t number)
-{
-	return number >= 1 && number <= all->n ? all->slot[number - 1] : NULL;
-}
-
-static int
-grow(struct workers *all, uint32_t number)
-{
-	struct slot **slot;
-	size_t n = all->n == 0 ? 16 : all->n;
-
-	if (number <= all->n)
-		return 0;
-	while (n < number)
-		n *= 2;
-	slot = realloc(all->slot, n * sizeof(struct slot *));
-	if (slot == NULL)
-		return -1;
-	memset(slot + all->n, 0, (n - all->n) * sizeof(struct slot *));
-	all->slot = slot;
-	all->n = n;
-	return 0;
-}
-
-static struct slot *
-take_slot(struct workers *all, uint32_t number)
-{
-	struct slot *s = all->free;
-
-	assert(find(all, number) == NULL);
-	if (grow(all, number) == -1)
-		return NULL;
-	if (s != NULL)
-		all->free = s->next;
-	else if ((s = malloc(sizeof(*s))) == NULL)
-		return NULL;
-	memset(s, 0, sizeof(*s));
-	s->all = all;
-	s->number = number;
-	s->reader.kind = all->config.kind;
-	s->worker.arg = s;
-	s->worker.backlog = &all->backlog;
-	all->slot[number - 1] = s;
-	return s;
-}
-
-static void
-give_slot(struct slot *s)
-{
-	struct workers *all = s->all;
-
-	buf_free(&s->worker.output);
-	all->slot[s->number - 1] = NULL;
-	s->next = all->free;
-	all->free = s;
-}
-
-/* Failures to start: the core must not be called from within its own acts. */
-
-static void
-cannot_start(struct workers *all, uint32_t number, const char *reason)
-{
-	struct failure *r = malloc(sizeof(*r));
-
-	if (r == NULL)
-		die_errno(EXIT_TEMPORARY, "unable to go on");
-	r->number = number;
-	snprintf(r->reason, sizeof(r->reason), "%s", reason);
-	r->next = NULL;
-	*all->failure_tail = r;
-	all->failure_tail = &r->next;
-	loop_later(all->hub->loop, &all->tell_failures);
-}
-
-static void
-on_tell_failures(void *arg)
-{
-	struct workers *all = arg;
-	int64_t now = loop_now(all->hub->loop);
-	struct failure *r;
-
-	while ((r = all->failure) != NULL) {
-		if ((all->failure = r->next) == NULL)
-			all->failure_tail = &all->failure;
-		channel_unable(all->channel, now, r->number, r->reason);
-		free(r);
-	}
-	hub_deliver(all->hub);
+	groups_signal(&all->groups, signo);
 }
 
 /* Pressure. */
 
 static int
-must_hold(const struct workers *all)
+workers_must_hold(const struct workers *all)
 {
 	return hub_queued(all->hub, all->client) +
 	    buf_len(&channel_out(all->channel)->buf) > WORKERS_OUT_MARK;
 }
 
 static void
-look_again(struct workers *all)
+workers_look_again(struct workers *all)
 {
 	loop_timer(all->hub->loop, &all->timer,
 	    loop_now(all->hub->loop) + PRESSURE_MS);
 }
 
 static void
-hold(struct workers *all)
+workers_hold(struct workers *all)
 {
 	all->holding = 1;
-	look_again(all);
+	workers_look_again(all);
 }
 
 static void
-limit_backlog(struct workers *all)
+workers_limit_backlog(struct workers *all)
 {
 	if (all->paused || all->backlog <= WORKERS_IN_MARK)
 		return;
 	all->paused = 1;
 	hub_pause(all->hub, all->client, 1);
-	look_again(all);
+	workers_look_again(all);
 }
 
-/* What the core is told of a process that has ended. */
+/* What the core is told of a process that has ended or could not be started. */
 
 static void
-exec_ended(struct slot *s)
+worker_tell_unable(const struct worker *w)
 {
-	struct workers *all = s->all;
-	struct worker *w = &s->worker;
+	struct workers *all = w->all;
+	char reason[REASON_BYTES] = "a function or argument with a NUL cannot "
+				    "be given to a program";
+
+	if (w->error != EINVAL)
+		program_unable(all->config.argv[0], w->error, reason,
+		    sizeof(reason));
+	channel_unable(all->channel, loop_now(all->hub->loop), w->number,
+	    reason);
+}
+
+static void
+worker_tell_exec(const struct worker *w)
+{
+	struct workers *all = w->all;
+	const struct child *c = &w->child;
 	int64_t now = loop_now(all->hub->loop);
 	char reason[REASON_BYTES];
 
-	if (w->over)
-		channel_ended(all->channel, now, s->number,
+	if (c->over || buf_len(&c->kept) > FRAME_MAX)
+		channel_ended(all->channel, now, w->number,
 		    "reply over 16 MiB");
-	else if (WIFEXITED(w->status))
-		channel_reply(all->channel, now, s->number, 0,
-		    (unsigned)WEXITSTATUS(w->status), buf_slice(&w->output));
+	else if (WIFEXITED(c->status))
+		channel_reply(all->channel, now, w->number, 0,
+		    (unsigned)WEXITSTATUS(c->status), buf_slice(&c->kept));
 	else
-		channel_ended(all->channel, now, s->number,
-		    worker_status(w->status, reason, sizeof(reason)));
+		channel_ended(all->channel, now, w->number,
+		    child_status(c, reason, sizeof(reason)));
 }
 
 /* A last line need not have its newline, from a worker that ended well. */
 static void
-pool_ended(struct slot *s)
+worker_tell_pool(const struct worker *w)
 {
-	struct workers *all = s->all;
-	struct worker *w = &s->worker;
+	struct workers *all = w->all;
+	const struct child *c = &w->child;
 	int64_t now = loop_now(all->hub->loop);
 	char how[REASON_BYTES / 2], reason[REASON_BYTES];
 
-	if (s->reader.kind == FRAME_LINE && buf_len(&w->output) > 0 &&
-	    WIFEXITED(w->status) && WEXITSTATUS(w->status) == 0)
-		channel_reply(all->channel, now, s->number, 0, 0,
-		    buf_slice(&w->output));
+	if (w->reader.kind == FRAME_LINE && buf_len(&c->kept) > 0 &&
+	    WIFEXITED(c->status) && WEXITSTATUS(c->status) == 0)
+		channel_reply(all->channel, now, w->number, 0, 0,
+		    buf_slice(&c->kept));
 	snprintf(reason, sizeof(reason), "the worker ended: %s",
-	    s->bad != NULL ? s->bad :
-	    worker_status(w->status, how, sizeof(how)));
-	channel_ended(all->channel, now, s->number, reason);
+	    w->bad != NULL ? w->bad : child_status(c, how, sizeof(how)));
+	channel_ended(all->channel, now, w->number, reason);
 }
 
+/* The core must not be called from within its own acts. */
 static void
-tell_ended(struct slot *s)
+workers_on_tell(void *arg)
 {
-	if (s->all->config.mode == CHANNEL_EXEC)
-		exec_ended(s);
-	else
-		pool_ended(s);
-	give_slot(s);
-}
+	struct workers *all = arg;
+	struct worker *w;
 
-static void
-on_ended(struct worker *w)
-{
-	struct slot *s = w->arg;
-	struct workers *all = s->all;
-
-	roll_ended(&all->roll, s->place);
-	if (must_hold(all)) {
-		s->done = 1;
-		s->next = NULL;
-		*all->done_tail = s;
-		all->done_tail = &s->next;
-		hold(all);
-		return;
+	while ((w = CHAIN_NEXT(&all->ended, NULL, struct worker, link)) !=
+	    NULL) {
+		if (workers_must_hold(all)) {
+			workers_hold(all);
+			break;
+		}
+		if (w->error != 0)
+			worker_tell_unable(w);
+		else if (all->config.mode == CHANNEL_EXEC)
+			worker_tell_exec(w);
+		else
+			worker_tell_pool(w);
+		worker_free(w);
 	}
-	tell_ended(s);
 	hub_deliver(all->hub);
 }
 
-/* What it said. */
+static void
+worker_on_ended(struct child *c)
+{
+	struct worker *w = c->arg;
+
+	groups_ended(&w->all->groups, w->place);
+	chain_append(&w->all->ended, &w->link);
+	workers_on_tell(w->all);
+}
+
+/* What it wrote. */
 
 static void
-on_line(struct worker *w, struct slice line)
+worker_on_line(struct child *c, struct slice line)
 {
-	const struct slot *s = w->arg;
-	const struct workers *all = s->all;
-	uint64_t request = s->request;
+	const struct worker *w = c->arg;
+	uint64_t request = w->request;
 
 	if (line.len == 0)
 		return;
-	if (all->config.mode == CHANNEL_EXEC) {
+	if (w->all->config.mode == CHANNEL_EXEC) {
 		log_info("request %llu: %.*s", (unsigned long long)request,
 		    SLICE_ARG(line));
 		return;
 	}
-	request = channel_request_of(all->channel, s->number);
+	request = channel_request_of(w->all->channel, w->number);
 	if (request == 0)
-		log_info("worker %u: %.*s", (unsigned)s->number,
+		log_info("worker %u: %.*s", (unsigned)w->number,
 		    SLICE_ARG(line));
 	else
-		log_info("worker %u (request %llu): %.*s", (unsigned)s->number,
+		log_info("worker %u (request %llu): %.*s", (unsigned)w->number,
 		    (unsigned long long)request, SLICE_ARG(line));
 }
 
 static ssize_t
-bad_output(struct slot *s)
+worker_end(struct worker *w, const char *bad)
 {
-	s->bad = errno == EMSGSIZE ? "a reply over 16 MiB" :
-	    "a malformed reply";
-	worker_kill(&s->worker, CHANNEL_LATE_MS);
+	w->bad = bad;
+	child_kill(&w->child, CHANNEL_LATE_MS);
 	return -1;
 }
 
-/* Frames, as many as there are. */
+/* All the frames that there are. */
 static ssize_t
-on_input(struct worker *w, const unsigned char *p, size_t n)
+worker_on_output(struct child *c, const unsigned char *p, size_t n)
 {
-	struct slot *s = w->arg;
-	struct workers *all = s->all;
+	struct worker *w = c->arg;
+	struct workers *all = w->all;
 	int64_t now = loop_now(all->hub->loop);
 	struct frame f;
 	size_t taken = 0;
 	ssize_t r;
 
 	while (taken < n) {
-		if (w->pid != 0 && must_hold(all)) {
-			worker_pause(w, 1);
-			hold(all);
+		if (c->pid != 0 && workers_must_hold(all)) {
+			child_pause(c, 1);
+			workers_hold(all);
 			break;
 		}
-		r = frame_next(&s->reader, p + taken, n - taken, &f);
+		r = frame_next(&w->reader, p + taken, n - taken, &f);
 		if (r == -1)
-			return bad_output(s);
+			return worker_end(w, errno == EMSGSIZE ?
+			    "a reply over 16 MiB" : "a malformed reply");
 		if (r == 0)
 			break;
 		taken += (size_t)r;
-		channel_reply(all->channel, now, s->number, f.id, 0, f.body);
+		channel_reply(all->channel, now, w->number, f.id, 0, f.body);
 	}
 	hub_deliver(all->hub);
 	return (ssize_t)taken;
 }
 
 static void
-release(struct workers *all)
-{
-	struct slot *s;
-	size_t i;
-
-	all->holding = 0;
-	while ((s = all->done) != NULL && !must_hold(all)) {
-		if ((all->done = s->next) == NULL)
-			all->done_tail = &all->done;
-		tell_ended(s);
-	}
-	for (i = 0; i < all->n && !must_hold(all); i++)
-		if (all->slot[i] != NULL && !all->slot[i]->done)
-			worker_pause(&all->slot[i]->worker, 0);
-	if (all->done != NULL || must_hold(all))
-		hold(all);
-	hub_deliver(all->hub);
-}
-
-static void
-on_pressure(void *arg)
+workers_on_pressure(void *arg)
 {
 	struct workers *all = arg;
+	size_t i;
 
 	if (all->paused && all->backlog <= WORKERS_IN_MARK / 2) {
 		all->paused = 0;
 		hub_pause(all->hub, all->client, 0);
 	}
-	if (all->holding && !must_hold(all))
-		release(all);
+	all->holding = 0;
+	workers_on_tell(all);
+	for (i = 0; i < all->n && !workers_must_hold(all); i++)
+		if (all->worker[i] != NULL && all->worker[i]->child.pid != 0)
+			child_pause(&all->worker[i]->child, 0);
+	if (workers_must_hold(all))
+		all->holding = 1;
 	if (all->holding || all->paused)
-		look_again(all);
+		workers_look_again(all);
+}
+
+/* A request's arguments. */
+
+/* The string, which is ended by a NUL; *text moves past it. */
+static char *
+worker_put_string(char **text, struct slice s)
+{
+	char *string = *text;
+
+	if (s.len > 0)
+		memcpy(string, s.p, s.len);
+	string[s.len] = '\0';
+	*text += s.len + 1;
+	return string;
+}
+
+/*
+ * program [argument ...] [function [argument ...]], and after them, in the same
+ * memory, the strings of the request: free() it. NULL with ENOMEM, or EINVAL
+ * when there is a NUL within one.
+ */
+static char **
+worker_argv(char *const *first, const struct msg_request *r)
+{
+	struct slice list = r->args, arg;
+	size_t n = 0, argc = 2; /* the function and the NULL */
+	int nul = slice_has(r->function, '\0');
+	char **argv, *text;
+
+	for (; list_next(&list, &arg) == 1; argc++)
+		nul |= slice_has(arg, '\0');
+	if (nul) {
+		errno = EINVAL;
+		return NULL;
+	}
+	while (first[n] != NULL)
+		n++;
+	argc += n;
+	/* An argument takes no more bytes than in the list, but for its NUL. */
+	argv = malloc(argc * sizeof(char *) + r->function.len + r->args.len +
+	    argc);
+	if (argv == NULL)
+		return NULL;
+	memcpy(argv, first, n * sizeof(char *));
+	text = (char *)(argv + argc);
+	if (r->function.len > 0)
+		argv[n++] = worker_put_string(&text, r->function);
+	for (list = r->args; list_next(&list, &arg) == 1;)
+		argv[n++] = worker_put_string(&text, arg);
+	argv[n] = NULL;
+	return argv;
 }
 
 /* Requests. */
 
-static struct msg
-decode(struct slice frame)
+static void
+worker_start_exec(struct worker *w, const struct act *a)
 {
-	struct tlv t;
+	static const struct child_ops ops = { NULL, worker_on_line,
+		worker_on_ended };
+	struct workers *all = w->all;
+	struct program_start start = all->start;
 	struct msg m;
-	int r;
+	char **argv;
+	int r = act_message(a, &m);
 
-	r = tlv_next(&frame, &t);
-	assert(r == 1);
-	r = msg_decode(&m, t.type, t.value);
 	assert(r == 1 && m.type == MSG_REQUEST);
-	return m;
-}
-
-/* What to do about a program that is not there: it may be what runs it. */
-static const char *
-advice(const char *program, int error)
-{
-	char *path;
-
-	if (error != ENOENT)
-		return "";
-	if ((path = program_find(program)) == NULL)
-		return strchr(program, '/') != NULL ? "" :
-		    ": look at PATH where it is published";
-	free(path);
-	return ": what its #! line names, or its loader, is not there";
+	w->request = a->value;
+	w->child.ops = &ops;
+	start.argv = argv = worker_argv(all->config.argv, &m.u.request);
+	if (argv == NULL || child_start(&w->child, all->hub->loop, &start,
+	    CHILD_OUTPUT | CHILD_ERROR, m.u.request.body) == -1)
+		w->error = errno;
+	free(argv);
 }
 
 static void
-unable(struct workers *all, uint32_t number, int error)
+worker_start_pool(struct worker *w)
 {
-	char reason[REASON_BYTES];
+	static const struct child_ops ops = { worker_on_output, worker_on_line,
+		worker_on_ended };
 
-	snprintf(reason, sizeof(reason), "unable to run %s: %s%s",
-	    all->config.argv[0], strerror(error),
-	    advice(all->config.argv[0], error));
-	cannot_start(all, number, reason);
+	w->child.ops = &ops;
+	if (child_start(&w->child, w->all->hub->loop, &w->all->start,
+	    CHILD_INPUT | CHILD_OUTPUT | CHILD_ERROR, slice_of(NULL, 0)) == -1)
+		w->error = errno;
 }
 
-static int
-start_exec(struct workers *all, struct slot *s, const struct act *a)
+static struct worker *
+workers_add(struct workers *all, uint32_t number)
 {
-	struct msg m = decode(a->bytes);
+	struct worker *w = calloc(1, sizeof(*w)), **grown;
 
-	s->request = a->value;
-	s->worker.ops = &exec_ops;
-	s->worker.output_max = FRAME_MAX;
-	all->launch.argv = args_build(&all->args, all->config.argv,
-	    &m.u.request);
-	if (all->launch.argv == NULL)
-		return -1;
-	return worker_start(&s->worker, all->hub->loop, &all->launch,
-	    m.u.request.body, 0);
-}
-
-static int
-start_pool(struct workers *all, struct slot *s)
-{
-	s->worker.ops = &pool_ops;
-	s->worker.output_max = WORKER_OUTPUT_MAX;
-	return worker_start(&s->worker, all->hub->loop, &all->launch,
-	    slice_of(NULL, 0), 1);
+	grown = array_grow(all->worker, &all->n, number, POOL_MAX,
+	    sizeof(struct worker *));
+	if (w == NULL || grown == NULL)
+		die_errno(EXIT_TEMPORARY, "unable to go on");
+	all->worker = grown;
+	assert(all->worker[number - 1] == NULL);
+	all->worker[number - 1] = w;
+	w->all = all;
+	w->number = number;
+	w->reader.kind = all->config.kind;
+	w->child.arg = w;
+	w->child.backlog = &all->backlog;
+	chain_init(&w->link);
+	return w;
 }
 
 static void
-enter(struct workers *all, struct slot *s)
+workers_start(struct workers *all, const struct act *a)
 {
-	ssize_t place = roll_enter(&all->roll, s->worker.pid);
+	struct worker *w = workers_add(all, a->peer);
+	ssize_t place;
 
+	if (all->config.mode == CHANNEL_EXEC)
+		worker_start_exec(w, a);
+	else
+		worker_start_pool(w);
+	if (w->error != 0) {
+		chain_append(&all->ended, &w->link);
+		loop_later(all->hub->loop, &all->tell);
+		return;
+	}
+	place = groups_enter(&all->groups, w->child.pid);
 	if (place == -1)
 		die_errno(EXIT_TEMPORARY, "unable to go on");
-	s->place = (size_t)place;
+	w->place = (size_t)place;
+	workers_limit_backlog(all);
 }
 
-static void
-start(struct workers *all, const struct act *a)
+/* NULL also where the core will hear that it did not start, or has ended. */
+static struct worker *
+workers_find(const struct workers *all, uint32_t number)
 {
-	struct slot *s = take_slot(all, a->peer);
-	int started = -1;
+	struct worker *w = number >= 1 && number <= all->n ?
+	    all->worker[number - 1] : NULL;
 
-	if (s == NULL) {
-		unable(all, a->peer, errno);
-		return;
-	}
-	if (all->config.mode == CHANNEL_EXEC)
-		started = start_exec(all, s, a);
-	else
-		started = start_pool(all, s);
-	if (started == -1) {
-		if (errno == EINVAL)
-			cannot_start(all, s->number,
-			    "a function or argument with a NUL cannot be "
-			    "given to a program");
-		else
-			unable(all, s->number, errno);
-		give_slot(s);
-		return;
-	}
-	enter(all, s);
-	limit_backlog(all);
-}
-
-static void
-feed(struct workers *all, struct slot *s, const struct act *a)
-{
-	if (worker_write(&s->worker, a->bytes) == -1) {
-		s->bad = "it does not read its requests";
-		worker_kill(&s->worker, CHANNEL_LATE_MS);
-	}
-	limit_backlog(all);
+	return w != NULL && w->child.pid != 0 ? w : NULL;
 }
 
 void
 workers_act(struct workers *all, const struct act *a)
 {
-	struct slot *s = find(all, a->peer);
+	struct worker *w;
 
+	if (a->kind == CHANNEL_START) {
+		workers_start(all, a);
+		return;
+	}
+	if ((w = workers_find(all, a->peer)) == NULL)
+		return;
 	switch (a->kind) {
-	case CHANNEL_START:
-		start(all, a);
-		break;
 	case CHANNEL_FEED:
-		if (s != NULL) /* else the core hears that it did not start */
-			feed(all, s, a);
+		if (child_write(&w->child, a->bytes) == -1)
+			worker_end(w, "it does not read its requests");
+		workers_limit_backlog(all);
 		break;
 	case CHANNEL_KILL:
-		if (s != NULL)
-			worker_kill(&s->worker, (int64_t)a->value);
+		child_kill(&w->child, (int64_t)a->value);
 		break;
 	case CHANNEL_RETIRE:
-		if (s != NULL)
-			worker_retire(&s->worker);
+		child_retire(&w->child);
 		break;
 	default:
 		assert(!"an act of the channel core");

@@ -6,12 +6,11 @@
  * and ends processes, and tells the core what became of them.
  *
  * While more than WORKERS_OUT_MARK bytes wait to be sent to the client, no
- * replies are passed on; while the workers have more than WORKERS_IN_MARK bytes
+ * replies are passed on. While the workers have more than WORKERS_IN_MARK bytes
  * still to read, the client is not read from.
  */
 
 #include "channel.h"
-#include "frame.h"
 #include "hub.h"
 #include "program.h"
 
@@ -26,7 +25,8 @@ struct workers_config {
 	char **argv;	      /* program and arguments, ended by NULL */
 	char **env;
 	const struct program_file *file; /* the program's; fd -1: looked up */
-	int roll; /* a file for what runs (channel_groups.h), which becomes its; or -1 */
+	int groups; /* the listener's file of what runs (channel_tether.h),
+		       which is closed with the workers; or -1 */
 };
 
 /* Dies (111) without memory. config's pointers stay the caller's. */
@@ -40,7 +40,7 @@ void workers_client(struct workers *, uint32_t peer);
 /* An act of the channel core. */
 void workers_act(struct workers *, const struct act *);
 
-/* Is anything of them there, be it what one left behind? */
+/* Does anything of them run, or of what they started? */
 int workers_any(const struct workers *);
 
 /* A signal to all of that. */

@@ -3,46 +3,45 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "array.h"
+#include "channel_tether.h"
 #include "die.h"
 #include "log.h"
 #include "net.h"
-#include "channel_groups.h"
-#include "channel_tether.h"
 
-static int
-make_cloexec(int fd[2])
+#define GROUPS_MAX 0x100000
+#define BLOCK	   256 /* places that are read at a time */
+
+/* The tether. */
+
+static void
+tether_close(int fd[2])
 {
-	if (fcntl(fd[0], F_SETFD, FD_CLOEXEC) == 0 &&
-	    fcntl(fd[1], F_SETFD, FD_CLOEXEC) == 0)
-		return 0;
 	close(fd[0]);
 	close(fd[1]);
-	return -1;
 }
 
 static int
-open_live(int live[2])
+tether_adopt(int fd[2])
 {
-	if (pipe(live) == -1 || make_cloexec(live) == -1)
-		return -1;
-	if (fcntl(live[0], F_SETFL, O_NONBLOCK) == 0)
+	if (net_adopt(fd[0]) == 0 && net_adopt(fd[1]) == 0)
 		return 0;
-	close(live[0]);
-	close(live[1]);
+	tether_close(fd);
 	return -1;
 }
 
 /* A channel can do without, as long as nobody kills it. */
 static int
-open_roll(void)
+tether_open_groups(void)
 {
 	static int said;
-	int fd = roll_open();
+	int fd = groups_open();
 
 	if (fd == -1 && !said) {
 		log_error("unable to make a file in the directory for "
@@ -57,14 +56,13 @@ int
 tether_open(struct tether *t)
 {
 	if (socketpair(AF_UNIX, SOCK_STREAM, 0, t->control) == -1 ||
-	    make_cloexec(t->control) == -1)
+	    tether_adopt(t->control) == -1)
 		return -1;
-	if (open_live(t->live) == -1) {
-		close(t->control[0]);
-		close(t->control[1]);
+	if (pipe(t->live) == -1 || tether_adopt(t->live) == -1) {
+		tether_close(t->control);
 		return -1;
 	}
-	t->roll = open_roll();
+	t->groups = tether_open_groups();
 	return 0;
 }
 
@@ -80,8 +78,8 @@ tether_cut(struct tether *t)
 {
 	close(t->control[0]);
 	close(t->live[0]);
-	if (t->roll != -1)
-		close(t->roll);
+	if (t->groups != -1)
+		close(t->groups);
 }
 
 void
@@ -90,14 +88,14 @@ tether_text(const struct tether *t, char text[TETHER_TEXT_MAX])
 	int n = snprintf(text, TETHER_TEXT_MAX, "LAMBDA_CONTROL=%d",
 	    t->control[1]);
 
-	if (t->roll != -1)
+	if (t->groups != -1)
 		snprintf(text + n, TETHER_TEXT_MAX - (size_t)n, ",%d",
-		    t->roll);
+		    t->groups);
 }
 
-/* A descriptor's number: what is behind it, or NULL where it is none. */
+/* A descriptor's number: what follows it, or NULL where it is none. */
 static const char *
-number(const char *text, int *fd)
+tether_number(const char *text, int *fd)
 {
 	char *end;
 	long n;
@@ -113,21 +111,174 @@ number(const char *text, int *fd)
 }
 
 void
-tether_take(int *control, int *roll)
+tether_take(int *control, int *groups)
 {
 	const char *value = getenv("LAMBDA_CONTROL"), *rest;
 
-	*control = *roll = -1;
+	*control = *groups = -1;
 	if (value == NULL)
 		return;
-	rest = number(value, control);
+	rest = tether_number(value, control);
 	if (rest != NULL && *rest == ',')
-		rest = number(rest + 1, roll);
+		rest = tether_number(rest + 1, groups);
 	if (rest == NULL || *rest != '\0')
 		die(EXIT_USAGE, "LAMBDA_CONTROL=%s: it is lambda-listener's "
 		    "to set: leave it unset", value);
-	if (net_adopt(*control) == -1 || (*roll != -1 &&
-	    fcntl(*roll, F_SETFD, FD_CLOEXEC) == -1))
+	if (net_adopt(*control) == -1 || (*groups != -1 &&
+	    fcntl(*groups, F_SETFD, FD_CLOEXEC) == -1))
 		die_errno(EXIT_USAGE, "LAMBDA_CONTROL=%s", value);
 	unsetenv("LAMBDA_CONTROL");
+}
+
+/* The channel's process groups. */
+
+void
+groups_init(struct groups *g, int fd)
+{
+	memset(g, 0, sizeof(*g));
+	g->fd = fd;
+}
+
+void
+groups_free(struct groups *g)
+{
+	if (g->fd != -1)
+		close(g->fd);
+	free(g->group);
+}
+
+static void
+groups_put(struct groups *g, size_t place, pid_t group)
+{
+	ssize_t n;
+
+	g->group[place] = group;
+	if (g->fd == -1)
+		return;
+	n = pwrite(g->fd, &group, sizeof(group),
+	    (off_t)(place * sizeof(group)));
+	(void)n; /* it is a help, and no promise hangs on it */
+}
+
+/* A process that we may not signal (EPERM) is there all the same. */
+static int
+groups_is_empty(pid_t group)
+{
+	return kill(-group, 0) == -1 && errno == ESRCH;
+}
+
+void
+groups_ended(struct groups *g, size_t place)
+{
+	if (!groups_is_empty(g->group[place]))
+		return;
+	groups_put(g, place, 0);
+	if (place < g->free)
+		g->free = place;
+}
+
+static size_t
+groups_find_free(const struct groups *g)
+{
+	size_t i;
+
+	for (i = g->free; i < g->n && g->group[i] != 0; i++)
+		;
+	return i;
+}
+
+/* Before there are more places, those are used whose worker ended before the
+ * rest of its group did. */
+ssize_t
+groups_enter(struct groups *g, pid_t group)
+{
+	size_t i, place = groups_find_free(g);
+	pid_t *grown;
+
+	if (place == g->cap) {
+		for (i = 0; i < g->n; i++)
+			groups_ended(g, i);
+		place = groups_find_free(g);
+	}
+	grown = array_grow(g->group, &g->cap, place + 1, GROUPS_MAX,
+	    sizeof(*grown));
+	if (grown == NULL)
+		return -1;
+	g->group = grown;
+	g->free = place + 1;
+	if (place == g->n)
+		g->n++;
+	groups_put(g, place, group);
+	return (ssize_t)place;
+}
+
+int
+groups_any(const struct groups *g)
+{
+	size_t i;
+
+	for (i = 0; i < g->n; i++)
+		if (g->group[i] != 0 && !groups_is_empty(g->group[i]))
+			return 1;
+	return 0;
+}
+
+void
+groups_signal(const struct groups *g, int signo)
+{
+	size_t i;
+
+	for (i = 0; i < g->n; i++)
+		if (g->group[i] != 0)
+			kill(-g->group[i], signo);
+}
+
+/* The file, as the listener reads it. */
+
+int
+groups_open(void)
+{
+	FILE *f = tmpfile();
+	int fd;
+
+	if (f == NULL)
+		return -1;
+	fd = fcntl(fileno(f), F_DUPFD_CLOEXEC, 3);
+	fclose(f);
+	return fd;
+}
+
+/*
+ * While there is a process with the number, it tells whose it is. When there is
+ * none, the number was not used again, and what is in the group is what that
+ * process left.
+ */
+static void
+groups_signal_one(pid_t group, pid_t session, int signo)
+{
+	pid_t of;
+
+	if (group <= 1)
+		return;
+	of = getsid(group);
+	if (of == -1 || of == session)
+		kill(-group, signo);
+}
+
+void
+groups_signal_file(int fd, pid_t session, int signo)
+{
+	pid_t group[BLOCK];
+	off_t at = 0;
+	ssize_t n, i;
+
+	if (fd == -1)
+		return;
+	while ((n = pread(fd, group, sizeof(group), at)) >=
+	    (ssize_t)sizeof(*group)) {
+		n /= (ssize_t)sizeof(*group);
+		for (i = 0; i < n; i++)
+			groups_signal_one(group[i], session, signo);
+		at += n * (off_t)sizeof(*group);
+	}
 }

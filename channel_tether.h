@@ -3,21 +3,32 @@
 
 /*
  * What ties a channel to its listener: a control link; a liveness pipe, which
- * closes when nothing of the channel is left; and the roll of the groups that
- * it has running (channel_groups.h), for when it is killed.
+ * closes when nothing of the channel is left; and the process groups that it
+ * has running, one for each worker, in a file without a name that the listener
+ * opened. When the channel is killed, the listener reads there what it must
+ * end.
+ *
+ * A group stays listed when its worker has ended, as long as something else is
+ * in it. What has left its group is not listed, nor is what was started and not
+ * entered yet when the channel was killed.
  */
 
 #include <stddef.h>
+#include <sys/types.h>
+
+/* The listener's side. */
 
 struct tether {
 	int control[2]; /* ours, and the channel's */
-	int live[2];	/* ours, which does not block, and the channel's */
-	int roll;	/* of both; -1: there could be none, which was logged */
+	int live[2];	/* ours, and the channel's */
+	int groups;	/* the file, of both; -1: it could not be made, and
+			   the log says so */
 };
 
 #define TETHER_TEXT_MAX 48
 
-/* All are close-on-exec: 0, or -1 with errno and nothing open. */
+/* All are close-on-exec, and do not block: 0, or -1 with errno and nothing
+ * open. */
 int tether_open(struct tether *);
 
 /* Close the channel's ends, which it has by now; or ours. */
@@ -25,14 +36,45 @@ void tether_passed(struct tether *);
 void tether_cut(struct tether *);
 
 /* "LAMBDA_CONTROL=N,N", for the channel's environment: the control link and the
- * roll. */
+ * file of groups. */
 void tether_text(const struct tether *, char text[TETHER_TEXT_MAX]);
 
+/* A file for the groups of one channel, close-on-exec, or -1 with errno. */
+int groups_open(void);
+
+/* Signal the groups in the file that belong to the session, which is that of
+ * the channel that wrote it: a number that was used again does not. */
+void groups_signal_file(int fd, pid_t session, int signo);
+
+/* The channel's side. */
+
 /*
- * The channel's side of that: the two descriptors, -1 where there is none, and
- * the variable is unset then. The control link is adopted. Dies (100) when the
- * value makes no sense.
+ * The descriptors of the control link and of the file of groups, -1 where there
+ * is none. The control link is adopted, and the variable is unset. Dies (100)
+ * when the value makes no sense.
  */
-void tether_take(int *control, int *roll);
+void tether_take(int *control, int *groups);
+
+struct groups {
+	int fd;	       /* the listener's file, or -1 */
+	pid_t *group;  /* by place; 0: free */
+	size_t cap, n; /* places there are; those from n on are free */
+	size_t free;   /* no free place below it */
+};
+
+/* The descriptor becomes the struct's; -1: nobody reads. */
+void groups_init(struct groups *, int fd);
+void groups_free(struct groups *);
+
+/* Enter a group: its place, or -1 with ENOBUFS or ENOMEM. Not being able to
+ * write it to the file is no error. */
+ssize_t groups_enter(struct groups *, pid_t group);
+
+/* Its first process has ended and was waited for just now. */
+void groups_ended(struct groups *, size_t place);
+
+/* Is there anything in any of them? */
+int groups_any(const struct groups *);
+void groups_signal(const struct groups *, int signo);
 
 #endif

@@ -29,7 +29,7 @@ frame_kind(const char *name)
 }
 
 static int
-unfit(const char **why, const char *reason)
+frame_unfit(const char **why, const char *reason)
 {
 	*why = reason;
 	return fail(EINVAL);
@@ -38,7 +38,7 @@ unfit(const char **why, const char *reason)
 /* Writing. */
 
 static size_t
-digits(size_t n)
+frame_digits(size_t n)
 {
 	size_t d;
 
@@ -49,13 +49,15 @@ digits(size_t n)
 
 /* The bytes of one length and its bytes. */
 static size_t
-unit_size(enum frame_kind kind, size_t len)
+frame_unit_size(enum frame_kind kind, size_t len)
 {
-	return kind == FRAME_NETSTRING ? digits(len) + 1 + len + 1 : WORD + len;
+	if (kind == FRAME_NETSTRING)
+		return frame_digits(len) + 1 + len + 1;
+	return WORD + len;
 }
 
 static unsigned char *
-put_bytes(unsigned char *p, struct slice s)
+frame_put_bytes(unsigned char *p, struct slice s)
 {
 	if (s.len > 0)
 		memcpy(p, s.p, s.len);
@@ -63,11 +65,11 @@ put_bytes(unsigned char *p, struct slice s)
 }
 
 static unsigned char *
-put_digits(unsigned char *p, size_t n)
+frame_put_digits(unsigned char *p, size_t n)
 {
 	size_t i, d;
 
-	d = digits(n);
+	d = frame_digits(n);
 	for (i = d; i > 0; i--) {
 		p[i - 1] = (unsigned char)('0' + n % 10);
 		n /= 10;
@@ -76,76 +78,70 @@ put_digits(unsigned char *p, size_t n)
 }
 
 static unsigned char *
-put_length(unsigned char *p, enum frame_kind kind, size_t len)
+frame_put_length(unsigned char *p, enum frame_kind kind, size_t len)
 {
 	if (kind != FRAME_NETSTRING)
 		return put32(p, (uint32_t)len);
-	p = put_digits(p, len);
+	p = frame_put_digits(p, len);
 	*p++ = ':';
 	return p;
 }
 
 static unsigned char *
-put_unit(unsigned char *p, enum frame_kind kind, struct slice s)
+frame_put_unit(unsigned char *p, enum frame_kind kind, struct slice s)
 {
-	p = put_bytes(put_length(p, kind, s.len), s);
+	p = frame_put_bytes(frame_put_length(p, kind, s.len), s);
 	if (kind == FRAME_NETSTRING)
 		*p++ = ',';
 	return p;
 }
 
 static int
-holds(struct slice s, int c)
+frame_check_word(struct slice s, const char **why)
 {
-	return s.len > 0 && memchr(s.p, c, s.len) != NULL;
-}
-
-static int
-word_fits_line(struct slice s, const char **why)
-{
-	if (holds(s, '\n'))
-		return unfit(why, "a newline in a function or argument "
+	if (slice_has(s, '\n'))
+		return frame_unfit(why, "a newline in a function or argument "
 		    "does not fit the protocol `line'");
-	if (holds(s, '\t'))
-		return unfit(why, "a tab in a function or argument "
+	if (slice_has(s, '\t'))
+		return frame_unfit(why, "a tab in a function or argument "
 		    "does not fit the protocol `line'");
 	return 0;
 }
 
 static int
-body_fits(enum frame_kind kind, struct slice body, const char **why)
+frame_check_body(enum frame_kind kind, struct slice body, const char **why)
 {
-	if (kind == FRAME_LINE && holds(body, '\n'))
-		return unfit(why, "a newline inside the body "
+	if (kind == FRAME_LINE && slice_has(body, '\n'))
+		return frame_unfit(why, "a newline inside the body "
 		    "does not fit the protocol `line'");
-	if (kind == FRAME_NUL && holds(body, '\0'))
-		return unfit(why, "a NUL does not fit a NUL-ended body");
+	if (kind == FRAME_NUL && slice_has(body, '\0'))
+		return frame_unfit(why, "a NUL does not fit a NUL-ended body");
 	return 0;
 }
 
 static struct slice
-without_newline(struct slice body)
+frame_chomp(struct slice body)
 {
 	if (body.len > 0 && body.p[body.len - 1] == '\n')
 		body.len--;
 	return body;
 }
 
-/* Function and arguments of a line, a tab behind each. */
+/* Function and arguments of a line, a tab after each. */
 static int
-line_size(const struct msg_request *r, size_t *size, const char **why)
+frame_line_size(const struct msg_request *r, size_t *size, const char **why)
 {
 	struct slice args = r->args, arg;
-	struct slice body = without_newline(r->body);
+	struct slice body = frame_chomp(r->body);
 
-	if (body_fits(FRAME_LINE, body, why) == -1 ||
-	    word_fits_line(r->function, why) == -1)
+	if (frame_check_body(FRAME_LINE, body, why) == -1 ||
+	    frame_check_word(r->function, why) == -1)
 		return -1;
 	*size = body.len + 1;
 	if (r->function.len > 0)
 		*size += r->function.len + 1;
 	while (list_next(&args, &arg) == 1) {
-		if (word_fits_line(arg, why) == -1)
+		if (frame_check_word(arg, why) == -1)
 			return -1;
 		*size += arg.len + 1;
 	}
@@ -153,48 +149,50 @@ line_size(const struct msg_request *r, size_t *size, const char **why)
 }
 
 static void
-write_line(unsigned char *p, const struct msg_request *r)
+frame_write_line(unsigned char *p, const struct msg_request *r)
 {
 	struct slice args = r->args, arg;
 
 	if (r->function.len > 0) {
-		p = put_bytes(p, r->function);
+		p = frame_put_bytes(p, r->function);
 		*p++ = '\t';
 	}
 	while (list_next(&args, &arg) == 1) {
-		p = put_bytes(p, arg);
+		p = frame_put_bytes(p, arg);
 		*p++ = '\t';
 	}
-	*put_bytes(p, without_newline(r->body)) = '\n';
+	*frame_put_bytes(p, frame_chomp(r->body)) = '\n';
 }
 
-/* What is in a frame: the body alone, or behind the function that it names and
- * the arguments. */
+/* What is in a frame: the body alone, or the function, the arguments and the
+ * body. */
 static size_t
-content_size(enum frame_kind kind, const struct msg_request *r)
+frame_content_size(enum frame_kind kind, const struct msg_request *r)
 {
 	struct slice args = r->args, arg;
 	size_t size = kind == FRAME_MUX ? WORD : 0;
 
 	if (r->function.len == 0)
 		return size + r->body.len;
-	size += unit_size(kind, r->function.len) + unit_size(kind, r->body.len);
+	size += frame_unit_size(kind, r->function.len);
+	size += frame_unit_size(kind, r->body.len);
 	while (list_next(&args, &arg) == 1)
-		size += unit_size(kind, arg.len);
+		size += frame_unit_size(kind, arg.len);
 	return size;
 }
 
 static unsigned char *
-put_content(unsigned char *p, enum frame_kind kind, const struct msg_request *r)
+frame_put_content(unsigned char *p, enum frame_kind kind,
+    const struct msg_request *r)
 {
 	struct slice args = r->args, arg;
 
 	if (r->function.len == 0)
-		return put_bytes(p, r->body);
-	p = put_unit(p, kind, r->function);
+		return frame_put_bytes(p, r->body);
+	p = frame_put_unit(p, kind, r->function);
 	while (list_next(&args, &arg) == 1)
-		p = put_unit(p, kind, arg);
-	return put_unit(p, kind, r->body);
+		p = frame_put_unit(p, kind, arg);
+	return frame_put_unit(p, kind, r->body);
 }
 
 int
@@ -203,10 +201,10 @@ frame_size(enum frame_kind kind, const struct msg_request *r, size_t *size,
 {
 	assert(kind != FRAME_NUL);
 	if (r->function.len == 0 && r->args.len > 0)
-		return unfit(why, "arguments without a function");
+		return frame_unfit(why, "arguments without a function");
 	if (kind == FRAME_LINE)
-		return line_size(r, size, why);
-	*size = unit_size(kind, content_size(kind, r));
+		return frame_line_size(r, size, why);
+	*size = frame_unit_size(kind, frame_content_size(kind, r));
 	return 0;
 }
 
@@ -215,13 +213,13 @@ frame_write(unsigned char *p, enum frame_kind kind, const struct msg_request *r,
     uint32_t id)
 {
 	if (kind == FRAME_LINE) {
-		write_line(p, r);
+		frame_write_line(p, r);
 		return;
 	}
-	p = put_length(p, kind, content_size(kind, r));
+	p = frame_put_length(p, kind, frame_content_size(kind, r));
 	if (kind == FRAME_MUX)
 		p = put32(p, id);
-	p = put_content(p, kind, r);
+	p = frame_put_content(p, kind, r);
 	if (kind == FRAME_NETSTRING)
 		*p = ',';
 }
@@ -235,20 +233,20 @@ frame_put_body(struct buf *out, enum frame_kind kind, struct slice body,
 
 	assert(kind != FRAME_MUX);
 	if (kind == FRAME_LINE)
-		body = without_newline(body);
-	if (body_fits(kind, body, why) == -1)
+		body = frame_chomp(body);
+	if (frame_check_body(kind, body, why) == -1)
 		return -1;
 	if (kind == FRAME_LINE || kind == FRAME_NUL)
 		size = body.len + 1;
 	else
-		size = unit_size(kind, body.len);
+		size = frame_unit_size(kind, body.len);
 	p = buf_reserve(out, size);
 	if (p == NULL)
 		return -1;
 	if (kind == FRAME_LINE || kind == FRAME_NUL)
-		*put_bytes(p, body) = kind == FRAME_LINE ? '\n' : '\0';
+		*frame_put_bytes(p, body) = kind == FRAME_LINE ? '\n' : '\0';
 	else
-		put_unit(p, kind, body);
+		frame_put_unit(p, kind, body);
 	buf_commit(out, size);
 	return 0;
 }
@@ -256,8 +254,8 @@ frame_put_body(struct buf *out, enum frame_kind kind, struct slice body,
 /* Reading. */
 
 static ssize_t
-next_line(struct frame_reader *r, int end, const unsigned char *p, size_t n,
-    struct frame *f)
+frame_next_line(struct frame_reader *r, int end, const unsigned char *p,
+    size_t n, struct frame *f)
 {
 	const unsigned char *q;
 
@@ -275,7 +273,7 @@ next_line(struct frame_reader *r, int end, const unsigned char *p, size_t n,
 }
 
 static ssize_t
-next_netstring(const unsigned char *p, size_t n, struct frame *f)
+frame_next_netstring(const unsigned char *p, size_t n, struct frame *f)
 {
 	size_t i, len = 0;
 
@@ -302,7 +300,8 @@ next_netstring(const unsigned char *p, size_t n, struct frame *f)
 
 /* head: the bytes of the content that stand before the body. */
 static ssize_t
-next_packet(size_t head, const unsigned char *p, size_t n, struct frame *f)
+frame_next_packet(size_t head, const unsigned char *p, size_t n,
+    struct frame *f)
 {
 	size_t len;
 
@@ -328,17 +327,17 @@ frame_next(struct frame_reader *r, const unsigned char *p, size_t n,
 	f->id = 0;
 	switch (r->kind) {
 	case FRAME_LINE:
-		return next_line(r, '\n', p, n, f);
+		return frame_next_line(r, '\n', p, n, f);
 	case FRAME_NUL:
-		return next_line(r, '\0', p, n, f);
+		return frame_next_line(r, '\0', p, n, f);
 	case FRAME_NETSTRING:
-		return next_netstring(p, n, f);
+		return frame_next_netstring(p, n, f);
 	case FRAME_PACKET4:
-		return next_packet(0, p, n, f);
+		return frame_next_packet(0, p, n, f);
 	case FRAME_MUX:
 		break;
 	}
-	return next_packet(WORD, p, n, f);
+	return frame_next_packet(WORD, p, n, f);
 }
 
 int

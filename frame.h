@@ -2,7 +2,7 @@
 #define FRAME_H
 
 /*
- * How requests and replies look on the pipes of a long-lived worker, see
+ * How requests and replies look on the pipes of a long-lived worker; see
  * lambda-module(7). It does no I/O and keeps nothing.
  *
  *	line		body \n
@@ -38,9 +38,9 @@ enum frame_kind {
 int frame_kind(const char *name);
 
 /*
- * The bytes of a request's frame, for frame_write(). Of a line's body the
- * newline at its end is taken for the line's own. 0, or -1 with EINVAL, and
- * *why is a static sentence that says what this kind of frame cannot hold.
+ * The bytes of a request's frame, for frame_write(). A newline at the end of a
+ * line's body counts as the line's own. 0, or -1 with EINVAL, and *why is a
+ * static sentence that says what this kind of frame cannot hold.
  */
 int frame_size(enum frame_kind, const struct msg_request *, size_t *size,
     const char **why);
@@ -59,7 +59,7 @@ struct frame {
 	struct slice body;
 };
 
-/* Where the reading of one stream is; zeroed at its start but for the kind. */
+/* Where the reading of one stream is. All but the kind is zero at its start. */
 struct frame_reader {
 	enum frame_kind kind;
 	size_t scanned; /* of the bytes shown, known to hold no line's end */
@@ -75,9 +75,9 @@ ssize_t frame_next(struct frame_reader *, const unsigned char *p, size_t n,
     struct frame *);
 
 /*
- * The stream has ended, and n bytes, at least 1, stand behind its last whole
- * frame: 1 when they are one, as the last line need not be ended; 0 when it is
- * cut short. Either way the reader is at the end.
+ * The stream has ended, and n bytes, at least 1, follow its last whole frame: 1
+ * when they are a frame, as the last line need not be ended; 0 when it is cut
+ * short. Either way the reader is at the end.
  */
 int frame_last(struct frame_reader *, const unsigned char *p, size_t n,
     struct frame *);

@@ -52,7 +52,7 @@ struct program {
 	struct loop *loop;
 	struct hub hub;
 	struct authority *authority;
-	struct children children;
+	struct authority_processes exchanges;
 	struct epmd_register registration; /* with -n */
 	struct lines input;
 	unsigned long given; /* addresses in it */
@@ -189,7 +189,7 @@ on_ended(void *arg, uint32_t tag)
 
 	authority_ended(p->authority, loop_now(p->loop), tag);
 	hub_deliver(&p->hub);
-	if (p->stopping && !children_any(&p->children))
+	if (p->stopping && !authority_process_any(&p->exchanges))
 		loop_stop(p->loop);
 }
 
@@ -200,7 +200,7 @@ on_start(struct program *p, uint32_t tag, struct slice module)
 	char text[ADDR_TEXT_MAX];
 	struct addr bound;
 
-	if (children_start(&p->children, tag, module, &bound) == 0)
+	if (authority_process_start(&p->exchanges, tag, module, &bound) == 0)
 		authority_started(p->authority, now, tag,
 		    slice_str(addr_print(&bound, text)));
 	else
@@ -214,7 +214,8 @@ on_act(void *arg, const struct act *act)
 	if (act->kind == AUTHORITY_START)
 		on_start(arg, act->peer, act->bytes);
 	else if (act->kind == AUTHORITY_KILL)
-		children_kill(&((struct program *)arg)->children, act->peer);
+		authority_process_kill(&((struct program *)arg)->exchanges,
+		    act->peer);
 }
 
 static void
@@ -284,9 +285,9 @@ leave(struct program *p)
 	p->leave.fn = on_leave;
 	p->leave.arg = p;
 	loop_timer(p->loop, &p->leave, loop_now(p->loop) + LEAVE_MS);
-	if (children_any(&p->children))
+	if (authority_process_any(&p->exchanges))
 		loop_run(p->loop);
-	children_kill_all(&p->children);
+	authority_process_kill_all(&p->exchanges);
 }
 
 static void
@@ -338,12 +339,12 @@ start(struct program *p)
 	p->hub.serves = ROLE_CTL;
 	hub_core(&p->hub, &authority_ops, p->authority,
 	    authority_out(p->authority));
-	p->children.loop = p->loop;
-	p->children.address = p->listening[0].bound;
-	p->children.options = p->options;
-	p->children.ended = on_ended;
-	p->children.arg = p;
-	children_init(&p->children);
+	p->exchanges.loop = p->loop;
+	p->exchanges.address = p->listening[0].bound;
+	p->exchanges.options = p->options;
+	p->exchanges.ended = on_ended;
+	p->exchanges.arg = p;
+	authority_process_init(&p->exchanges);
 	for (i = 0; i < p->nexternal; i++)
 		announce(p, p->external[i]);
 	for (i = 0; i < p->nlistening; i++) {
@@ -375,7 +376,7 @@ main(int argc, char **argv)
 	start(&p);
 	loop_run(p.loop);
 	leave(&p);
-	children_free(&p.children);
+	authority_process_free(&p.exchanges);
 	hub_free(&p.hub);
 	authority_free(p.authority);
 	loop_free(p.loop);

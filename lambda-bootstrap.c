@@ -4,6 +4,7 @@
  */
 
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,8 +14,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "bootstrap_child.h"
 #include "bootstrap.h"
+#include "child.h"
 #include "die.h"
 #include "latest.h"
 #include "program.h"
@@ -29,14 +30,26 @@
 #define DNS_MS	    30000 /* that servers have to answer */
 #define EPMD_MS	    10000
 #define EXEC_MS	    10000 /* that a command may take */
+#define JOB_KILL_MS 1000  /* from SIGTERM to SIGKILL */
+#define OUTPUT_MAX  (1024 * 1024) /* bytes that a resolver may print */
 #define FILE_MAX    (1024 * 1024)
 #define LINES_HELD  65536 /* that the reader has not taken */
 #define SYNOPSIS    "[-1qv] [-i seconds] source ..."
 
+/* A source that is resolved takes its time, so it has a process beside the
+ * loop, which leads a process group: a shell's children belong to it. */
+struct job {
+	struct child child;
+	struct program *program;
+	int number;	/* of the source */
+	size_t passed;	/* bytes of its output, as whole lines */
+	const char *bad; /* what is wrong with its output, or NULL */
+};
+
 struct program {
 	struct loop *loop;
 	struct bootstrap *core;
-	struct asker asker;
+	struct job job[BOOTSTRAP_SOURCES_MAX]; /* by the source's number */
 	struct latest output;
 	struct timer timer, look;
 	struct later deliver;
@@ -192,57 +205,137 @@ find_mark(struct slice lines, const char *mark, struct slice *rest)
 	return found;
 }
 
-static void
-on_lines(void *arg, int number, struct slice lines)
-{
-	struct program *p = arg;
+/* What runs, each with a time limit. */
+static const struct {
+	int (*fn)(const char *);
+	int64_t limit_ms;
+} job_ways[] = {
+	[BOOTSTRAP_DNS] = { resolve_dns, DNS_MS },
+	[BOOTSTRAP_EPMD] = { resolve_epmd, EPMD_MS },
+	[BOOTSTRAP_EXEC] = { resolve_exec, EXEC_MS },
+};
 
-	bootstrap_some(p->core, number, lines);
-	loop_later(p->loop, &p->deliver);
+/* Pass whole lines on as they come. All of it stays, for the end. */
+static ssize_t
+job_output(struct child *c, const unsigned char *p, size_t n)
+{
+	struct job *j = c->arg;
+	size_t end = n, from = j->passed;
+
+	if (n > OUTPUT_MAX) {
+		j->bad = "it printed more than 1048576 bytes: ended";
+		child_kill(c, JOB_KILL_MS);
+		return -1;
+	}
+	while (end > from && p[end - 1] != '\n')
+		end--;
+	if (end == from)
+		return 0;
+	j->passed = end;
+	bootstrap_some(j->program->core, j->number,
+	    slice_of(p + from, end - from));
+	loop_later(j->program->loop, &j->program->deliver);
+	return 0;
+}
+
+/* Why what it printed is not all, or NULL. */
+static const char *
+job_reason(const struct job *j, char *text, size_t size)
+{
+	int status = j->child.status;
+
+	if (j->bad != NULL)
+		return j->bad;
+	if (j->child.signalled)
+		snprintf(text, size, "not done in %ld seconds: ended",
+		    (long)(job_ways[bootstrap_kind(j->program->core,
+		    j->number)].limit_ms / 1000));
+	else if (WIFSIGNALED(status))
+		snprintf(text, size, "ended by signal %d", WTERMSIG(status));
+	else if (WEXITSTATUS(status) != 0)
+		snprintf(text, size, "exit status %d", WEXITSTATUS(status));
+	else
+		return NULL;
+	return text;
 }
 
 static void
-on_done(void *arg, int number, struct slice lines, const char *reason)
+job_ended(struct child *c)
 {
-	struct program *p = arg;
-	char why[BOOTSTRAP_REASON_MAX] = "";
-	struct slice mark;
+	struct job *j = c->arg;
+	struct program *p = j->program;
+	struct slice lines = buf_slice(&c->kept), mark;
+	char why[BOOTSTRAP_REASON_MAX] = "", text[BOOTSTRAP_REASON_MAX];
+	const char *reason = job_reason(j, text, sizeof(text));
 
-	if (bootstrap_kind(p->core, number) != BOOTSTRAP_EXEC) {
+	if (bootstrap_kind(p->core, j->number) != BOOTSTRAP_EXEC) {
 		if (find_mark(lines, "#why ", &mark))
 			snprintf(why, sizeof(why), "%.*s", SLICE_ARG(mark));
 		/* The number ends at the newline. */
 		if (find_mark(lines, "#ttl ", &mark))
-			bootstrap_ttl(p->core, loop_now(p->loop), number,
+			bootstrap_ttl(p->core, loop_now(p->loop), j->number,
 			    1000 * (int64_t)strtol((const char *)mark.p, NULL,
 			    10));
 	}
 	if (reason != NULL)
-		bootstrap_failed(p->core, number, lines, why[0] == '\0' ?
-		    reason : why);
+		bootstrap_failed(p->core, j->number, lines,
+		    why[0] == '\0' ? reason : why);
 	else
-		bootstrap_result(p->core, number, lines, why[0] == '\0' ?
-		    NULL : why);
+		bootstrap_result(p->core, j->number, lines,
+		    why[0] == '\0' ? NULL : why);
+	child_free(c);
 	loop_later(p->loop, &p->deliver);
+}
+
+/* 0, or -1 with errno. */
+static int
+job_start(struct program *p, int number)
+{
+	static const struct child_ops ops = { job_output, NULL, job_ended };
+	enum bootstrap_kind kind = bootstrap_kind(p->core, number);
+	struct job *j = &p->job[number];
+	struct program_start s;
+
+	j->program = p;
+	j->number = number;
+	j->passed = 0;
+	j->bad = NULL;
+	j->child.ops = &ops;
+	j->child.arg = j;
+	program_init(&s, NULL, NULL);
+	s.call = job_ways[kind].fn;
+	s.what = bootstrap_what(p->core, number);
+	s.group = 1;
+	if (child_start(&j->child, p->loop, &s, CHILD_OUTPUT,
+	    slice_of(NULL, 0)) == -1)
+		return -1;
+	if (child_limit(&j->child, job_ways[kind].limit_ms,
+	    JOB_KILL_MS) == -1) {
+		j->bad = "no memory for its time limit: ended";
+		child_kill(&j->child, JOB_KILL_MS);
+	}
+	return 0;
+}
+
+/* All end with us. */
+static void
+job_stop_all(struct program *p)
+{
+	struct job *j;
+
+	for (j = p->job; j < p->job + p->n; j++)
+		if (j->child.pid != 0) {
+			child_signal(&j->child, SIGKILL);
+			child_free(&j->child);
+		}
 }
 
 static void
 resolve(struct program *p, int number)
 {
-	static const struct {
-		int (*fn)(const char *);
-		int64_t limit_ms;
-	} ways[] = {
-		[BOOTSTRAP_DNS] = { resolve_dns, DNS_MS },
-		[BOOTSTRAP_EPMD] = { resolve_epmd, EPMD_MS },
-		[BOOTSTRAP_EXEC] = { resolve_exec, EXEC_MS },
-	};
-	enum bootstrap_kind kind = bootstrap_kind(p->core, number);
-
-	if (kind == BOOTSTRAP_FILE)
+	if (bootstrap_kind(p->core, number) == BOOTSTRAP_FILE)
 		resolve_file(p, number);
-	else if (asker_start(&p->asker, number, ways[kind].fn,
-	    bootstrap_what(p->core, number), ways[kind].limit_ms) == -1)
+	else if (job_start(p, number) == -1)
 		bootstrap_failed(p->core, number, slice_str(""),
 		    strerror(errno));
 }
@@ -343,10 +436,6 @@ start(struct program *p)
 {
 	p->loop = loop_new();
 	latest_init(&p->output, p->loop, 1, LINES_HELD, stop_when_written, p);
-	p->asker.loop = p->loop;
-	p->asker.lines = on_lines;
-	p->asker.done = on_done;
-	p->asker.arg = p;
 	p->timer.fn = on_timer;
 	p->look.fn = on_look;
 	p->deliver.fn = on_deliver;
@@ -378,7 +467,7 @@ main(int argc, char **argv)
 	start(&p);
 	loop_run(p.loop);
 	status = end_status(&p);
-	asker_stop(&p.asker);
+	job_stop_all(&p);
 	latest_free(&p.output);
 	bootstrap_free(p.core);
 	loop_free(p.loop);

@@ -15,16 +15,14 @@
 #include <unistd.h>
 
 #include "channel.h"
+#include "channel_process.h"
+#include "channel_tether.h"
 #include "die.h"
 #include "hub.h"
-#include "program.h"
 #include "log.h"
 #include "net.h"
 #include "opt.h"
-#include "program_file.h"
-#include "channel_tether.h"
-#include "channel_ucspi.h"
-#include "channel_process.h"
+#include "program.h"
 
 #define SYNOPSIS \
 	"[-qv] [-c capacity] [-k keyfile] [-w protocol] module program\n" \
@@ -34,6 +32,8 @@
 #define ORPHAN_STEP   20    /* how often it is looked whether all are gone */
 #define STOP_MS	      30000 /* from our own SIGTERM to the end, at most */
 #define CAPACITY_MAX  65535
+#define PEER_MAX      128   /* bytes of the other end's name */
+#define VARIABLE_MAX  64    /* and of an environment variable's */
 
 struct options {
 	const char *keyfile;
@@ -59,7 +59,7 @@ struct program {
 /* Descriptors. */
 
 static int
-same_file(int a, int b)
+connection_is_one(int a, int b)
 {
 	struct stat sa, sb;
 
@@ -68,7 +68,7 @@ same_file(int a, int b)
 }
 
 static int
-move_up(int fd)
+connection_move_up(int fd)
 {
 	int moved = fcntl(fd, F_DUPFD_CLOEXEC, FIRST_FREE);
 
@@ -82,24 +82,24 @@ move_up(int fd)
  * messages too: inetd gives standard error the same socket.
  */
 static void
-take_connection(struct program *p)
+connection_take(struct program *p)
 {
-	int null, one = net_is_socket(0) && same_file(0, 1);
-	int stray = net_is_socket(2) && (same_file(0, 2) || same_file(1, 2));
+	int null = program_null();
+	int one = net_is_socket(0) && connection_is_one(0, 1);
+	int stray = net_is_socket(2) &&
+	    (connection_is_one(0, 2) || connection_is_one(1, 2));
 
-	null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	if (null == -1)
 		die_errno(EXIT_TEMPORARY, "unable to open /dev/null");
-	p->in = move_up(0);
-	p->out = one ? p->in : move_up(1);
+	p->in = connection_move_up(0);
+	p->out = one ? p->in : connection_move_up(1);
 	if (dup2(null, 0) == -1 || dup2(null, 1) == -1 ||
 	    (stray && dup2(null, 2) == -1))
 		die_errno(EXIT_TEMPORARY, "unable to move the connection");
-	close(null);
 }
 
 static void
-check_connection(const struct program *p)
+connection_check(const struct program *p)
 {
 	struct stat st;
 
@@ -110,10 +110,75 @@ check_connection(const struct program *p)
 		    "lambda-call -x '|command'");
 }
 
+/* Who is at the other end. */
+
+/* The variable of that protocol; NULL where it is not set. */
+static const char *
+ucspi_variable(const char *protocol, const char *what)
+{
+	char name[VARIABLE_MAX];
+	const char *value;
+
+	if (snprintf(name, sizeof(name), "%s%s", protocol, what) >=
+	    (int)sizeof(name))
+		return NULL;
+	value = getenv(name);
+	return value == NULL || *value == '\0' ? NULL : value;
+}
+
+static void
+ucspi_join(char name[PEER_MAX], const char *ip, int len, const char *port)
+{
+	const char *open = memchr(ip, ':', (size_t)len) == NULL ? "" : "[";
+
+	snprintf(name, PEER_MAX, "%s%.*s%s%s%s", open, len, ip,
+	    *open == '\0' ? "" : "]", port == NULL ? "" : ":",
+	    port == NULL ? "" : port);
+}
+
+/* The client's address and port, and then the server's. */
+static int
+ucspi_ssh(char name[PEER_MAX])
+{
+	const char *value = getenv("SSH_CONNECTION"), *port;
+	char text[8];
+
+	if (value == NULL || (port = strchr(value, ' ')) == NULL)
+		return 0;
+	snprintf(text, sizeof(text), "%.*s", (int)strcspn(port + 1, " "),
+	    port + 1);
+	ucspi_join(name, value, (int)(port - value), text);
+	return 1;
+}
+
+/*
+ * The name of the other end, as the environment has it: UCSPI (PROTO, and for
+ * PROTO=TCP then TCPREMOTEIP and TCPREMOTEPORT; for a Unix socket
+ * UNIXREMOTEEUID or IPCREMOTEEUID), or ssh (SSH_CONNECTION). It is for the log
+ * alone: it is as true as what started us. 1, or 0 when nothing is known.
+ */
+static int
+ucspi_peer(char name[PEER_MAX])
+{
+	const char *protocol = getenv("PROTO"), *ip, *uid;
+
+	if (protocol == NULL)
+		return ucspi_ssh(name);
+	if ((ip = ucspi_variable(protocol, "REMOTEIP")) != NULL) {
+		ucspi_join(name, ip, (int)strlen(ip),
+		    ucspi_variable(protocol, "REMOTEPORT"));
+		return 1;
+	}
+	if ((uid = ucspi_variable(protocol, "REMOTEEUID")) == NULL)
+		return 0;
+	snprintf(name, PEER_MAX, "user %s", uid);
+	return 1;
+}
+
 /* Options. */
 
 static void
-take_protocol(struct options *o, const char *name)
+channel_main_protocol(struct options *o, const char *name)
 {
 	int kind = frame_kind(name);
 
@@ -129,7 +194,7 @@ take_protocol(struct options *o, const char *name)
 }
 
 static void
-parse(struct options *o, int argc, char **argv)
+channel_main_parse(struct options *o, int argc, char **argv)
 {
 	int letter;
 
@@ -149,7 +214,7 @@ parse(struct options *o, int argc, char **argv)
 			log_more();
 			break;
 		case 'w':
-			take_protocol(o, optarg);
+			channel_main_protocol(o, optarg);
 			break;
 		default:
 			die_usage(SYNOPSIS);
@@ -169,7 +234,7 @@ parse(struct options *o, int argc, char **argv)
 /* SIGKILL comes last even when all workers have ended: what they started may
  * still be there. */
 static void
-on_ending(struct program *p)
+channel_main_on_ending(struct program *p)
 {
 	int64_t now = loop_now(p->loop);
 
@@ -181,9 +246,9 @@ on_ending(struct program *p)
 	hub_stop(&p->hub, ORPHAN_STEP, EXIT_TEMPORARY);
 }
 
-/* Nobody counts any more what runs here, so end all of it, casts too. */
+/* Nobody counts what runs here now, so end all of it, casts too. */
 static void
-end_all(struct program *p, const char *why)
+channel_main_end_all(struct program *p, const char *why)
 {
 	if (p->ending)
 		return;
@@ -191,22 +256,23 @@ end_all(struct program *p, const char *why)
 	p->ending = 1;
 	p->end_at = loop_now(p->loop) + ORPHAN_MS;
 	workers_signal(p->workers, SIGTERM);
-	on_ending(p);
+	channel_main_on_ending(p);
 }
 
 static void
-on_end(void *arg)
+channel_main_on_end(void *arg)
 {
 	struct program *p = arg;
 
 	if (p->ending)
-		on_ending(p);
+		channel_main_on_ending(p);
 	else
-		end_all(p, "what runs has not ended in time: ending it");
+		channel_main_end_all(p,
+		    "what runs has not ended in time: ending it");
 }
 
 static void
-on_term(void *arg, int signo)
+channel_main_on_term(void *arg, int signo)
 {
 	struct program *p = arg;
 
@@ -222,19 +288,19 @@ on_term(void *arg, int signo)
 /* Nothing to read again: the terminal's end is not ours. A handler, since what
  * is ignored stays so for workers. */
 static void
-on_hup(void *arg, int signo)
+channel_main_on_hup(void *arg, int signo)
 {
 	(void)arg;
 	(void)signo;
 }
 
 static void
-on_act(void *arg, const struct act *a)
+channel_main_on_act(void *arg, const struct act *a)
 {
 	struct program *p = arg;
 
 	if (a->kind == CHANNEL_ORPHAN)
-		end_all(p, "the listener is gone: ending");
+		channel_main_end_all(p, "the listener is gone: ending");
 	else
 		workers_act(p->workers, a);
 }
@@ -244,7 +310,7 @@ on_act(void *arg, const struct act *a)
 /* Over pipes no proof is asked for here, but the other end may ask, where its
  * own is TCP (stunnel): then a key that was named is good. */
 static const struct key *
-take_key(const struct program *p, const char *file, struct key *key)
+channel_main_key(const struct program *p, const char *file, struct key *key)
 {
 	if (file == NULL && getenv("LAMBDA_KEY") == NULL && !net_is_tcp(p->in))
 		return NULL;
@@ -254,9 +320,10 @@ take_key(const struct program *p, const char *file, struct key *key)
 
 /* Each line of the log says whose channel it is. */
 static void
-name_log(const struct program *p, struct slice module, const char *peer)
+channel_main_name_log(const struct program *p, struct slice module,
+    const char *peer)
 {
-	char text[ADDR_TEXT_MAX], about[NAME_BYTES_MAX + UCSPI_PEER_MAX + 2];
+	char text[ADDR_TEXT_MAX], about[NAME_BYTES_MAX + PEER_MAX + 2];
 	struct addr a;
 
 	if (peer == NULL && net_remote(p->in, &a) == 0 && !addr_is_unix(&a))
@@ -267,9 +334,9 @@ name_log(const struct program *p, struct slice module, const char *peer)
 }
 
 static void
-link_up(struct program *p, struct slice module)
+channel_main_link(struct program *p, struct slice module)
 {
-	char name[UCSPI_PEER_MAX];
+	char name[PEER_MAX];
 	uint32_t client;
 	int named = !net_is_tcp(p->in) && ucspi_peer(name);
 
@@ -281,20 +348,20 @@ link_up(struct program *p, struct slice module)
 	client = hub_adopt(&p->hub, p->in, p->out, 0, CHANNEL_CLIENT_TAG);
 	if (client == 0)
 		die_errno(EXIT_TEMPORARY, "unable to take the connection");
-	name_log(p, module, named ? name : NULL);
+	channel_main_name_log(p, module, named ? name : NULL);
 	if (named)
 		hub_name(&p->hub, client, name);
 	workers_client(p->workers, client);
 }
 
 static void
-start(struct program *p, struct options *o)
+channel_main_start(struct program *p, struct options *o)
 {
 	static struct key key;
 	uint64_t seed;
 
 	hub_init(&p->hub, p->loop, ROLE_CHANNEL,
-	    take_key(p, o->keyfile, &key));
+	    channel_main_key(p, o->keyfile, &key));
 	if (p->control != -1) /* the listener tells of strangers */
 		hub_hush(&p->hub);
 	env_random(&seed, sizeof(seed));
@@ -306,15 +373,15 @@ start(struct program *p, struct options *o)
 		die_errno(EXIT_TEMPORARY, "unable to start");
 	o->workers.file = &p->file;
 	p->workers = workers_new(&p->hub, p->channel, &o->workers);
-	p->end.fn = on_end;
+	p->end.fn = channel_main_on_end;
 	p->end.arg = p;
-	p->hub.act = on_act;
+	p->hub.act = channel_main_on_act;
 	p->hub.arg = p;
 	p->hub.serves = ROLE_PLB | ROLE_CALLER;
 	hub_core(&p->hub, &channel_ops, p->channel, channel_out(p->channel));
-	loop_signal(p->loop, SIGTERM, on_term, p);
-	loop_signal(p->loop, SIGHUP, on_hup, p);
-	link_up(p, o->channel.module);
+	loop_signal(p->loop, SIGTERM, channel_main_on_term, p);
+	loop_signal(p->loop, SIGHUP, channel_main_on_hup, p);
+	channel_main_link(p, o->channel.module);
 }
 
 int
@@ -327,15 +394,15 @@ main(int argc, char **argv)
 	die_name(argv[0]);
 	env_argv0(argv[0]);
 	program_reserve();
-	take_connection(&p);
-	parse(&o, argc, argv);
-	check_connection(&p);
-	tether_take(&p.control, &o.workers.roll);
+	connection_take(&p);
+	channel_main_parse(&o, argc, argv);
+	connection_check(&p);
+	tether_take(&p.control, &o.workers.groups);
 	program_file_take(&p.file);
 	/* A session tells the listener which processes are of this channel. */
 	setsid();
 	p.loop = loop_new();
-	start(&p, &o);
+	channel_main_start(&p, &o);
 	loop_run(p.loop);
 	status = p.hub.status;
 	workers_free(p.workers);

@@ -12,12 +12,11 @@
 
 #include "attrs.h"
 #include "die.h"
-#include "listener_acceptor.h"
-#include "listener_edition.h"
 #include "epmd_lookup.h"
 #include "frame.h"
-#include "program.h"
 #include "listener.h"
+#include "listener_acceptor.h"
+#include "listener_publish.h"
 #include "log.h"
 #include "net.h"
 #include "opt.h"
@@ -37,7 +36,7 @@ struct options {
 	const char *address, *broker, *keyfile, *listen, *node;
 	const char *protocol, *module;
 	char **program; /* and its arguments, ended by NULL */
-	struct offer offer;
+	struct publish_config publish;
 	uint64_t capacity;
 	int ready;     /* descriptor to say so on, or -1 */
 	int watch;
@@ -49,11 +48,11 @@ struct program {
 	struct hub hub;
 	struct key key;
 	struct listener *listener;
-	struct door *door;
+	struct listener_acceptor *acceptor;
 	struct options options;
 	char **channel;	     /* what channels are run with */
-	char **worker_env;   /* what a trial is run with */
-	struct edition edition;
+	char **worker_env;   /* what a preflight is run with */
+	struct publish publish;
 	struct epmd_lookup node; /* -n */
 	enum ending { RUNNING, DRAINING, TERMINATED, KILLED } ending;
 	struct timer bound;  /* of that */
@@ -62,7 +61,7 @@ struct program {
 /* Options. */
 
 static void
-add(int letter, char **list, size_t *n, size_t max, char *arg)
+listener_main_add(int letter, char **list, size_t *n, size_t max, char *arg)
 {
 	if (*n == max)
 		die(EXIT_USAGE, "-%c %s: at most %d of them", letter, arg,
@@ -71,7 +70,7 @@ add(int letter, char **list, size_t *n, size_t max, char *arg)
 }
 
 static void
-take_option(struct options *o, int letter, char *arg)
+listener_main_take_option(struct options *o, int letter, char *arg)
 {
 	switch (letter) {
 	case 'a':
@@ -87,8 +86,8 @@ take_option(struct options *o, int letter, char *arg)
 		o->ready = opt_fd('d', arg);
 		break;
 	case 'f':
-		add('f', o->offer.functions, &o->offer.nfunctions, EXPORTS_MAX,
-		    arg);
+		listener_main_add('f', o->publish.functions,
+		    &o->publish.nfunctions, EXPORTS_MAX, arg);
 		break;
 	case 'k':
 		o->keyfile = arg;
@@ -104,10 +103,11 @@ take_option(struct options *o, int letter, char *arg)
 		log_less();
 		break;
 	case 't':
-		add('t', o->offer.labels, &o->offer.nlabels, LABELS_MAX, arg);
+		listener_main_add('t', o->publish.labels, &o->publish.nlabels,
+		    LABELS_MAX, arg);
 		break;
 	case 'V':
-		o->offer.version = arg;
+		o->publish.version = arg;
 		break;
 	case 'v':
 		o->louder++;
@@ -128,7 +128,7 @@ take_option(struct options *o, int letter, char *arg)
 }
 
 static void
-parse(struct options *o, int argc, char **argv)
+listener_main_parse(struct options *o, int argc, char **argv)
 {
 	int letter;
 
@@ -138,18 +138,18 @@ parse(struct options *o, int argc, char **argv)
 	o->ready = -1;
 	while ((letter = getopt(argc, argv,
 	    "+a:b:c:d:f:k:l:n:qt:V:vWw:")) != -1)
-		take_option(o, letter, optarg);
+		listener_main_take_option(o, letter, optarg);
 	if (argc - optind < 2)
 		die_usage(SYNOPSIS);
 	o->module = opt_name("module", argv[optind]);
 	o->program = argv + optind + 1;
-	o->offer.program = o->program[0];
+	o->publish.program = o->program[0];
 }
 
 /* lambda-channel [-q ...|-v ...] [-k keyfile] -w protocol -- module program
  * [argument ...] */
 static char **
-channel_argv(const struct options *o)
+listener_main_channel_argv(const struct options *o)
 {
 	size_t n = 0, i, args = 0;
 	int louder = o->louder;
@@ -181,7 +181,7 @@ channel_argv(const struct options *o)
 /* What is published. */
 
 static void
-log_published(const char *module, struct slice encoded)
+listener_main_log_published(const char *module, struct slice encoded)
 {
 	char text[1024], digest[2 * DIGEST_SHOWN + 1] = "none";
 	struct attrs attrs;
@@ -197,13 +197,13 @@ log_published(const char *module, struct slice encoded)
 
 /* New code beside the old. */
 static void
-on_edition(void *arg)
+listener_main_on_publish(void *arg)
 {
 	struct program *p = arg;
-	struct slice attrs = buf_slice(&p->edition.now.attrs);
+	struct slice attrs = buf_slice(&p->publish.now.attrs);
 
-	log_published(p->options.module, attrs);
-	door_program(p->door, &p->edition.now.file);
+	listener_main_log_published(p->options.module, attrs);
+	listener_acceptor_program(p->acceptor, &p->publish.now.file);
 	if (listener_publish(p->listener, attrs) == -1)
 		log_error("unable to publish: %s", strerror(errno));
 	hub_deliver(&p->hub);
@@ -211,29 +211,29 @@ on_edition(void *arg)
 
 /* The program cannot be a worker, and there is nothing before it that could. */
 static void
-on_failed(void *arg, const char *why)
+listener_main_on_failed(void *arg, const char *why)
 {
 	struct program *p = arg;
 
 	log_error("fatal: %s", why);
-	door_shut(p->door);
+	listener_acceptor_close(p->acceptor);
 	hub_stop(&p->hub, 0, EXIT_TEMPORARY);
 }
 
 static void
-on_hangup(void *arg, int signo)
+listener_main_on_hangup(void *arg, int signo)
 {
 	struct program *p = arg;
 
 	(void)signo;
 	if (p->ending == RUNNING)
-		edition_renew(&p->edition);
+		publish_renew(&p->publish);
 }
 
 /* An EPMD knows ports; the address is that of this host, which the broker
  * knows best. */
 static void
-on_moved(void *arg, unsigned port)
+listener_main_on_moved(void *arg, unsigned port)
 {
 	struct program *p = arg;
 	char dist[ADDRESS_MAX + 1] = "";
@@ -252,18 +252,18 @@ on_moved(void *arg, unsigned port)
 
 /* Each step after the one before has not been enough. */
 static void
-on_bound(void *arg)
+listener_main_on_bound(void *arg)
 {
 	struct program *p = arg;
 
 	switch (p->ending) {
 	case DRAINING:
 		log_error("channels have not ended in time: ending them");
-		door_signal(p->door, SIGTERM);
+		listener_acceptor_signal(p->acceptor, SIGTERM);
 		p->ending = TERMINATED;
 		break;
 	case TERMINATED:
-		door_signal(p->door, SIGKILL);
+		listener_acceptor_signal(p->acceptor, SIGKILL);
 		p->ending = KILLED;
 		break;
 	default:
@@ -276,19 +276,19 @@ on_bound(void *arg)
 
 /* The second one says that waiting is over. */
 static void
-on_term(void *arg, int signo)
+listener_main_on_term(void *arg, int signo)
 {
 	struct program *p = arg;
 
 	(void)signo;
 	if (p->ending != RUNNING) {
 		if (p->ending == DRAINING)
-			on_bound(p);
+			listener_main_on_bound(p);
 		return;
 	}
 	p->ending = DRAINING;
-	edition_stop(&p->edition);
-	door_shut(p->door);
+	publish_stop(&p->publish);
+	listener_acceptor_close(p->acceptor);
 	listener_stop(p->listener);
 	hub_deliver(&p->hub);
 	loop_timer(p->loop, &p->bound, loop_now(p->loop) + STOP_MS);
@@ -298,7 +298,7 @@ on_term(void *arg, int signo)
 
 /* The listening socket; its address, or that of -a, in text. */
 static int
-open_socket(struct program *p, char text[ADDR_TEXT_MAX])
+listener_main_open_socket(struct program *p, char text[ADDR_TEXT_MAX])
 {
 	struct options *o = &p->options;
 	struct addr want, bound, given;
@@ -327,29 +327,29 @@ open_socket(struct program *p, char text[ADDR_TEXT_MAX])
 }
 
 static void
-make_edition(struct program *p)
+listener_main_make_publish(struct program *p)
 {
 	struct options *o = &p->options;
-	struct edition *e = &p->edition;
+	struct publish *u = &p->publish;
 
 	p->worker_env = program_environ(PROGRAM_WORKER, NULL);
 	if (p->worker_env == NULL)
 		die_errno(EXIT_TEMPORARY, "unable to start");
-	e->loop = p->loop;
-	e->tries = strcmp(o->protocol, "exec") != 0;
-	o->offer.unseen = !e->tries;
-	e->offer = &o->offer;
-	program_init(&e->launch, o->program, p->worker_env);
-	e->publish = on_edition;
-	e->failed = on_failed;
-	e->arg = p;
-	edition_start(e);
+	o->publish.preflight = strcmp(o->protocol, "exec") != 0;
+	u->loop = p->loop;
+	u->config = &o->publish;
+	program_init(&u->start, o->program, p->worker_env);
+	u->start.group = 1;
+	u->publish = listener_main_on_publish;
+	u->failed = listener_main_on_failed;
+	u->arg = p;
+	publish_start(u);
 	if (o->watch)
-		edition_watch(e);
+		publish_watch(u);
 }
 
 static void
-make_listener(struct program *p, const char *address)
+listener_main_make_listener(struct program *p, const char *address)
 {
 	const struct options *o = &p->options;
 	struct listener_config config;
@@ -358,7 +358,7 @@ make_listener(struct program *p, const char *address)
 	memset(&config, 0, sizeof(config));
 	config.module = slice_str(o->module);
 	config.capacity = o->capacity;
-	config.attrs = buf_slice(&p->edition.now.attrs);
+	config.attrs = buf_slice(&p->publish.now.attrs);
 	config.node = slice_str(o->node);
 	config.address = slice_str(address);
 	env_random(&seed, sizeof(seed));
@@ -370,7 +370,7 @@ make_listener(struct program *p, const char *address)
 }
 
 static void
-dial_broker(struct program *p)
+listener_main_dial_broker(struct program *p)
 {
 	char text[ADDR_TEXT_MAX];
 	struct addr a;
@@ -382,38 +382,38 @@ dial_broker(struct program *p)
 }
 
 static void
-on_act(void *arg, const struct act *a)
+listener_main_on_act(void *arg, const struct act *a)
 {
 	struct program *p = arg;
 
 	if (a->kind == LISTENER_PROVEN)
-		door_proven(p->door, (uint32_t)a->value);
+		listener_acceptor_proven(p->acceptor, (uint32_t)a->value);
 }
 
 static void
-start(struct program *p)
+listener_main_start(struct program *p)
 {
 	char address[ADDR_TEXT_MAX];
 	int fd;
 
 	env_key(&p->key, p->options.keyfile);
-	fd = open_socket(p, address);
+	fd = listener_main_open_socket(p, address);
 	hub_init(&p->hub, p->loop, ROLE_LISTENER, &p->key);
-	make_edition(p);
-	make_listener(p, address);
-	p->channel = channel_argv(&p->options);
-	p->door = door_open(&p->hub, p->listener, fd, p->channel);
-	door_program(p->door, &p->edition.now.file);
-	p->hub.act = on_act;
+	listener_main_make_publish(p);
+	listener_main_make_listener(p, address);
+	p->channel = listener_main_channel_argv(&p->options);
+	p->acceptor = listener_acceptor_open(&p->hub, p->listener, fd,
+	    p->channel, &p->publish.now.file);
+	p->hub.act = listener_main_on_act;
 	p->hub.arg = p;
-	dial_broker(p);
+	listener_main_dial_broker(p);
 	if (p->options.node != NULL)
-		epmd_lookup_init(&p->node, p->loop, p->options.node, on_moved,
-		    p);
-	loop_signal(p->loop, SIGTERM, on_term, p);
-	loop_signal(p->loop, SIGINT, on_term, p);
-	loop_signal(p->loop, SIGHUP, on_hangup, p);
-	p->bound.fn = on_bound;
+		epmd_lookup_init(&p->node, p->loop, p->options.node,
+		    listener_main_on_moved, p);
+	loop_signal(p->loop, SIGTERM, listener_main_on_term, p);
+	loop_signal(p->loop, SIGINT, listener_main_on_term, p);
+	loop_signal(p->loop, SIGHUP, listener_main_on_hangup, p);
+	p->bound.fn = listener_main_on_bound;
 	p->bound.arg = p;
 	log_info("publishing %s at %s, capacity %llu", p->options.module,
 	    address, (unsigned long long)p->options.capacity);
@@ -429,16 +429,16 @@ main(int argc, char **argv)
 	die_name(argv[0]);
 	env_argv0(argv[0]);
 	program_reserve();
-	parse(&p.options, argc, argv);
+	listener_main_parse(&p.options, argc, argv);
 	p.loop = loop_new();
-	start(&p);
+	listener_main_start(&p);
 	loop_run(p.loop);
 	status = p.hub.status;
 	epmd_lookup_stop(&p.node);
-	door_free(p.door);
+	listener_acceptor_free(p.acceptor);
 	hub_free(&p.hub);
 	listener_free(p.listener);
-	edition_free(&p.edition);
+	publish_free(&p.publish);
 	free(p.worker_env);
 	free(p.channel[0]);
 	free(p.channel);

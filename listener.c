@@ -5,28 +5,69 @@
 
 #include "attrs.h"
 #include "fail.h"
-#include "listener_state.h"
+#include "listener.h"
+#include "map.h"
+
+#define ORDER	      1	   /* the only one that a listener has */
+#define CONTACT_MAX   1024 /* bytes of an encoded contact */
+#define REASON_BYTES  128
+#define SETTLED_MAX   LIST_MAX
+#define QUANTITY_MAX  UINT32_MAX
+
+/* One channel, from its start until nothing of it is left. */
+struct listener_channel {
+	uint32_t tag;
+	uint32_t peer;	/* its control link; 0 while it has none */
+	uint64_t held;	/* granted and not returned */
+	int asked;	/* for a grant, so its own peer is proven */
+	int old;	/* started before the newest publish */
+	int waiting;	/* it was told so, with these: */
+	uint64_t buyers, empty, share;
+};
+
+struct listener {
+	struct outbox out;
+	struct id own;
+	struct slice module;	 /* ours, on the heap */
+	struct slice attrs;	 /* likewise */
+	unsigned char contact[CONTACT_MAX];
+	size_t contact_len;
+	uint64_t capacity;
+	uint64_t held;		 /* of all channels */
+	size_t holders;		 /* channels that hold something */
+	struct map tags, peers;	 /* of channels */
+	uint32_t broker;	 /* 0: none */
+	int sell;		 /* to be sent at the end of the turn */
+	int whole;		 /* and with attributes and contact */
+	int64_t sell_due;
+	struct buf settled;	 /* since the last sell: an encoded list */
+	uint64_t buyers, empty;	 /* that stand unmet */
+	int64_t waiting_until;
+	int tell;		 /* waiting may have changed for channels */
+	struct outbox_once refused; /* on this link */
+	int stopping, stopped;
+};
 
 static struct slice
-keep(struct slice s)
+listener_keep(struct slice s)
 {
 	return slice_of(slice_dup(s), s.len);
 }
 
 static struct slice
-key(const uint32_t *n)
+listener_key(const uint32_t *n)
 {
 	return slice_of(n, sizeof(*n));
 }
 
 static uint64_t
-smaller(uint64_t a, uint64_t b)
+listener_smaller(uint64_t a, uint64_t b)
 {
 	return a < b ? a : b;
 }
 
 static void
-put_contact(struct listener *l, const struct contact *c)
+listener_put_contact(struct listener *l, const struct contact *c)
 {
 	unsigned char bytes[CONTACT_MAX]; /* c may point into the old one */
 	struct tlv_writer w;
@@ -43,7 +84,8 @@ listener_new(const struct id *own, uint64_t seed,
     const struct listener_config *config)
 {
 	struct listener *l = calloc(1, sizeof(*l));
-	struct contact contact;
+	struct contact contact = { .node = config->node,
+		.address = config->address, .dist = config->dist };
 
 	if (l == NULL)
 		return NULL;
@@ -52,17 +94,14 @@ listener_new(const struct id *own, uint64_t seed,
 	map_init(&l->peers, seed);
 	buf_init(&l->settled, SETTLED_MAX);
 	l->own = *own;
-	l->capacity = smaller(config->capacity, QUANTITY_MAX);
-	l->module = keep(config->module);
-	l->attrs = keep(config->attrs);
+	l->capacity = listener_smaller(config->capacity, QUANTITY_MAX);
+	l->module = listener_keep(config->module);
+	l->attrs = listener_keep(config->attrs);
 	if (l->module.p == NULL || l->attrs.p == NULL) {
 		listener_free(l);
 		return NULL;
 	}
-	contact.node = config->node;
-	contact.address = config->address;
-	contact.dist = config->dist;
-	put_contact(l, &contact);
+	listener_put_contact(l, &contact);
 	return l;
 }
 
@@ -70,7 +109,7 @@ void
 listener_free(struct listener *l)
 {
 	size_t pos = 0;
-	struct chan *c;
+	struct listener_channel *c;
 
 	if (l == NULL)
 		return;
@@ -103,28 +142,28 @@ listener_left(const struct listener *l)
 	return l->capacity - l->held;
 }
 
-static struct chan *
-by_tag(const struct listener *l, uint32_t tag)
+static struct listener_channel *
+listener_by_tag(const struct listener *l, uint32_t tag)
 {
-	return map_get(&l->tags, key(&tag));
+	return map_get(&l->tags, listener_key(&tag));
 }
 
-static struct chan *
-by_peer(const struct listener *l, uint32_t peer)
+static struct listener_channel *
+listener_by_peer(const struct listener *l, uint32_t peer)
 {
-	return map_get(&l->peers, key(&peer));
+	return map_get(&l->peers, listener_key(&peer));
 }
 
 int
 listener_proven(const struct listener *l, uint32_t tag)
 {
-	const struct chan *c = by_tag(l, tag);
+	const struct listener_channel *c = listener_by_tag(l, tag);
 
 	return c != NULL && c->asked;
 }
 
 static int
-send_drain(struct listener *l, const struct chan *c)
+listener_send_drain(struct listener *l, const struct listener_channel *c)
 {
 	return c->peer == 0 ? 0 : outbox_send_drain(&l->out, c->peer);
 }
@@ -132,7 +171,7 @@ send_drain(struct listener *l, const struct chan *c)
 /* What a channel holds has changed: the sell order and the fair shares must be
  * sent again. */
 static void
-set_held(struct listener *l, struct chan *c, uint64_t held)
+listener_set_held(struct listener *l, struct listener_channel *c, uint64_t held)
 {
 	l->holders += (held > 0) - (c->held > 0);
 	l->held = l->held - c->held + held;
@@ -152,7 +191,7 @@ listener_dist(struct listener *l, struct slice dist)
 	if (slice_equal(c.dist, dist))
 		return;
 	c.dist = dist;
-	put_contact(l, &c);
+	listener_put_contact(l, &c);
 	l->sell = l->whole = 1;
 }
 
@@ -161,14 +200,14 @@ listener_dist(struct listener *l, struct slice dist)
 int
 listener_spawned(struct listener *l, uint32_t tag)
 {
-	struct chan *c;
+	struct listener_channel *c;
 
-	assert(tag != 0 && by_tag(l, tag) == NULL);
+	assert(tag != 0 && listener_by_tag(l, tag) == NULL);
 	c = calloc(1, sizeof(*c));
 	if (c == NULL)
 		return -1;
 	c->tag = tag;
-	if (map_put(&l->tags, key(&c->tag), c) == -1) {
+	if (map_put(&l->tags, listener_key(&c->tag), c) == -1) {
 		free(c);
 		return -1;
 	}
@@ -178,34 +217,34 @@ listener_spawned(struct listener *l, uint32_t tag)
 void
 listener_gone(struct listener *l, uint32_t tag)
 {
-	struct chan *c = by_tag(l, tag);
+	struct listener_channel *c = listener_by_tag(l, tag);
 
 	if (c == NULL)
 		return;
 	if (c->held > 0)
-		set_held(l, c, 0);
-	map_del(&l->tags, key(&c->tag));
+		listener_set_held(l, c, 0);
+	map_del(&l->tags, listener_key(&c->tag));
 	if (c->peer != 0)
-		map_del(&l->peers, key(&c->peer));
+		map_del(&l->peers, listener_key(&c->peer));
 	free(c);
 }
 
 static int
-chan_up(struct listener *l, uint32_t peer, uint32_t tag)
+listener_channel_up(struct listener *l, uint32_t peer, uint32_t tag)
 {
-	struct chan *c = by_tag(l, tag);
+	struct listener_channel *c = listener_by_tag(l, tag);
 
 	if (c == NULL || c->peer != 0) /* it was ended meanwhile */
 		return outbox_act(&l->out, ACT_CLOSE, peer, 0,
 		    slice_of(NULL, 0));
 	c->peer = peer;
-	if (map_put(&l->peers, key(&c->peer), c) == -1) {
+	if (map_put(&l->peers, listener_key(&c->peer), c) == -1) {
 		c->peer = 0;
 		return outbox_act(&l->out, ACT_CLOSE, peer, 0,
 		    slice_str("out of memory"));
 	}
 	l->tell = 1;
-	return c->old || l->stopping ? send_drain(l, c) : 0;
+	return c->old || l->stopping ? listener_send_drain(l, c) : 0;
 }
 
 static void
@@ -216,7 +255,7 @@ listener_up(void *core, int64_t now, uint32_t peer,
 
 	(void)now;
 	if (info->role == ROLE_CHANNEL) {
-		chan_up(l, peer, info->tag);
+		listener_channel_up(l, peer, info->tag);
 	} else if (info->role == ROLE_BROKER) {
 		l->broker = peer;
 		l->sell = l->whole = 1;
@@ -228,7 +267,7 @@ listener_up(void *core, int64_t now, uint32_t peer,
 }
 
 static void
-broker_down(struct listener *l)
+listener_broker_down(struct listener *l)
 {
 	l->broker = 0;
 	buf_free(&l->settled);
@@ -240,15 +279,15 @@ static void
 listener_down(void *core, int64_t now, uint32_t peer)
 {
 	struct listener *l = core;
-	struct chan *c = by_peer(l, peer);
+	struct listener_channel *c = listener_by_peer(l, peer);
 
 	(void)now;
 	if (peer == l->broker)
-		broker_down(l);
+		listener_broker_down(l);
 	if (c == NULL)
 		return;
 	/* What it holds stays taken until its last worker is gone. */
-	map_del(&l->peers, key(&c->peer));
+	map_del(&l->peers, listener_key(&c->peer));
 	c->peer = 0;
 	c->waiting = 0;
 }
@@ -256,16 +295,14 @@ listener_down(void *core, int64_t now, uint32_t peer)
 /* The sell order. */
 
 static int
-send_sell(struct listener *l, int64_t now)
+listener_send_sell(struct listener *l, int64_t now)
 {
-	struct msg m;
+	struct msg m = { .type = MSG_SELL, .u.sell = {
+		.order = ORDER, .module = l->module,
+		.quantity = listener_left(l),
+		.settled = buf_slice(&l->settled)
+	} };
 
-	memset(&m, 0, sizeof(m));
-	m.type = MSG_SELL;
-	m.u.sell.order = ORDER;
-	m.u.sell.module = l->module;
-	m.u.sell.quantity = listener_left(l);
-	m.u.sell.settled = buf_slice(&l->settled);
 	if (l->whole) {
 		m.u.sell.attrs = l->attrs;
 		m.u.sell.contact = slice_of(l->contact, l->contact_len);
@@ -280,26 +317,24 @@ send_sell(struct listener *l, int64_t now)
 
 /*
  * Remember a reservation that ends with this connect, for the next sell. There
- * is no need where no broker is: whoever made it has forgotten it, or will in
- * a while.
+ * is no need without a broker: the exchange that made it has forgotten it, or
+ * will in a while.
  */
 static int
-settle(struct listener *l, int64_t now, const struct msg_connect *c)
+listener_settle(struct listener *l, int64_t now, const struct msg_connect *c)
 {
-	struct reservation r;
+	struct reservation r = { .exchange = c->exchange,
+		.counter = c->counter };
 	struct tlv_writer w;
 	void *room;
 	size_t size;
 
 	if (l->broker == 0 || c->counter == 0)
 		return 0;
-	memset(&r, 0, sizeof(r));
-	r.exchange = c->exchange;
-	r.counter = c->counter;
 	size = tlv_size(group_size(&schema_reservation, &r));
 	room = buf_reserve(&l->settled, size);
 	if (room == NULL && errno == ENOBUFS) {
-		if (send_sell(l, now) == -1)
+		if (listener_send_sell(l, now) == -1)
 			return -1;
 		room = buf_reserve(&l->settled, size);
 	}
@@ -312,17 +347,70 @@ settle(struct listener *l, int64_t now, const struct msg_connect *c)
 	return 0;
 }
 
-/* Messages from channels. */
+/* Buyers that wait, and what they mean for the channels. */
 
 static int
-refuse(struct listener *l, uint32_t peer, const char *reason, int final)
+listener_on_waiting(struct listener *l, int64_t now,
+    const struct msg_waiting *m)
 {
-	return outbox_send_refuse(&l->out, peer, 0, reason, final);
+	l->buyers = m->buyers;
+	l->empty = m->empty < m->buyers ? m->empty : m->buyers;
+	l->waiting_until = now + LISTENER_WAITING_MS;
+	l->tell = 1;
+	return 0;
 }
+
+static uint64_t
+listener_fair_share(const struct listener *l)
+{
+	uint64_t n = l->holders + l->empty;
+
+	return n > 0 ? l->capacity / n : l->capacity;
+}
+
+/* Tell a channel how things stand, where it does not know. */
+static int
+listener_tell_channel(struct listener *l, struct listener_channel *c,
+    uint64_t share)
+{
+	struct msg m = { .type = MSG_WAITING, .u.waiting = {
+		.buyers = l->buyers, .empty = l->empty,
+		.share = l->buyers == 0 ? 0 : share
+	} };
+
+	if (c->peer == 0 || (!c->waiting && l->buyers == 0))
+		return 0;
+	if (c->waiting && c->buyers == l->buyers && c->empty == l->empty &&
+	    c->share == share)
+		return 0;
+	if (outbox_send(&l->out, c->peer, &m) == -1)
+		return -1;
+	c->waiting = l->buyers != 0;
+	c->buyers = l->buyers;
+	c->empty = l->empty;
+	c->share = share;
+	return 0;
+}
+
+static int
+listener_tell_waiting(struct listener *l)
+{
+	uint64_t share = listener_fair_share(l);
+	struct listener_channel *c;
+	size_t pos = 0;
+
+	while ((c = map_next(&l->peers, &pos)) != NULL)
+		if (listener_tell_channel(l, c, share) == -1)
+			return -1;
+	l->tell = 0;
+	return 0;
+}
+
+/* Messages from channels. */
 
 /* Why this connect gets nothing now, or NULL. */
 static const char *
-refusal(const struct listener *l, const struct chan *c,
+listener_refusal(const struct listener *l, const struct listener_channel *c,
     const struct msg_connect *m, char buf[REASON_BYTES])
 {
 	if (l->stopping)
@@ -342,12 +430,13 @@ refusal(const struct listener *l, const struct chan *c,
 }
 
 static int
-on_connect(struct listener *l, int64_t now, struct chan *c,
+listener_on_connect(struct listener *l, int64_t now, struct listener_channel *c,
     const struct msg_connect *m)
 {
+	struct msg answer = { .type = MSG_DEMAND };
+	uint64_t granted = listener_smaller(m->quantity, listener_left(l));
 	char buf[REASON_BYTES];
 	const char *reason;
-	struct msg answer;
 
 	if (!c->asked && outbox_act(&l->out, LISTENER_PROVEN, 0, c->tag,
 	    slice_of(NULL, 0)) == -1)
@@ -355,32 +444,32 @@ on_connect(struct listener *l, int64_t now, struct chan *c,
 	c->asked = 1;
 	/* A reservation with another listener is not ours to settle. */
 	if (!id_is_zero(&m->seller) && !id_equal(&m->seller, &l->own))
-		return refuse(l, c->peer, "this is another listener", 0);
-	if (settle(l, now, m) == -1)
+		return outbox_send_refuse(&l->out, c->peer, 0,
+		    "this is another listener", 0);
+	if (listener_settle(l, now, m) == -1)
 		return -1;
 	if (!slice_equal(m->module, l->module))
-		return refuse(l, c->peer, "another module is published here",
-		    1);
-	reason = refusal(l, c, m, buf);
+		return outbox_send_refuse(&l->out, c->peer, 0,
+		    "another module is published here", 1);
+	reason = listener_refusal(l, c, m, buf);
 	if (reason != NULL) {
 		l->sell = 1;
-		return refuse(l, c->peer, reason, 0);
+		return outbox_send_refuse(&l->out, c->peer, 0, reason, 0);
 	}
-	memset(&answer, 0, sizeof(answer));
-	answer.type = MSG_DEMAND;
-	answer.u.demand.tokens = smaller(m->quantity, listener_left(l));
+	answer.u.demand.tokens = granted;
 	if (outbox_send(&l->out, c->peer, &answer) == -1)
 		return -1;
-	set_held(l, c, c->held + answer.u.demand.tokens);
+	listener_set_held(l, c, c->held + granted);
 	return 0;
 }
 
 static int
-on_return(struct listener *l, struct chan *c, const struct msg_demand *m)
+listener_on_return(struct listener *l, struct listener_channel *c,
+    const struct msg_demand *m)
 {
 	if (m->tokens > c->held)
 		return fail(EPROTO);
-	set_held(l, c, c->held - m->tokens);
+	listener_set_held(l, c, c->held - m->tokens);
 	return 0;
 }
 
@@ -388,7 +477,7 @@ on_return(struct listener *l, struct chan *c, const struct msg_demand *m)
 
 /* The next sell is whole again: whoever refused it has kept nothing of it. */
 static int
-on_refuse(struct listener *l, const struct msg_refuse *m)
+listener_on_refuse(struct listener *l, const struct msg_refuse *m)
 {
 	l->whole = 1;
 	return outbox_log_once(&l->out, &l->refused, LOG_ERROR,
@@ -396,27 +485,27 @@ on_refuse(struct listener *l, const struct msg_refuse *m)
 }
 
 static int
-channel_message(struct listener *l, int64_t now, struct chan *c,
-    const struct msg *m)
+listener_channel_message(struct listener *l, int64_t now,
+    struct listener_channel *c, const struct msg *m)
 {
 	switch (m->type) {
 	case MSG_CONNECT:
-		return on_connect(l, now, c, &m->u.connect);
+		return listener_on_connect(l, now, c, &m->u.connect);
 	case MSG_RETURN:
-		return on_return(l, c, &m->u.giveback);
+		return listener_on_return(l, c, &m->u.giveback);
 	default:
 		return fail(EPROTO);
 	}
 }
 
 static int
-broker_message(struct listener *l, int64_t now, const struct msg *m)
+listener_broker_message(struct listener *l, int64_t now, const struct msg *m)
 {
 	switch (m->type) {
 	case MSG_WAITING:
 		return listener_on_waiting(l, now, &m->u.waiting);
 	case MSG_REFUSE:
-		return on_refuse(l, &m->u.refuse);
+		return listener_on_refuse(l, &m->u.refuse);
 	default:
 		return fail(EPROTO);
 	}
@@ -426,28 +515,35 @@ static int
 listener_message(void *core, int64_t now, uint32_t peer, const struct msg *m)
 {
 	struct listener *l = core;
-	struct chan *c = by_peer(l, peer);
+	struct listener_channel *c = listener_by_peer(l, peer);
 
 	if (c != NULL)
-		return channel_message(l, now, c, m);
+		return listener_channel_message(l, now, c, m);
 	if (peer == l->broker)
-		return broker_message(l, now, m);
+		return listener_broker_message(l, now, m);
 	return 0; /* a channel's link outlives it by a moment */
 }
 
 /* The end of a turn. */
 
+int64_t
+listener_sell_due(const struct listener *l)
+{
+	return l->broker == 0 || l->stopping ? INT64_MAX : l->sell_due;
+}
+
 static void
 listener_tick(void *core, int64_t now)
 {
 	struct listener *l = core;
+	int64_t due = listener_sell_due(l);
 
 	if (l->buyers != 0 && now >= l->waiting_until) {
 		l->buyers = l->empty = 0;
 		l->tell = 1;
 	}
-	if (l->broker != 0 && !l->stopping && (l->sell || now >= l->sell_due))
-		send_sell(l, now);
+	if (due != INT64_MAX && (l->sell || now >= due))
+		listener_send_sell(l, now);
 	if (l->tell)
 		listener_tell_waiting(l);
 	if (l->stopping && !l->stopped && l->tags.n == 0)
@@ -459,13 +555,9 @@ static int64_t
 listener_deadline(const void *core)
 {
 	const struct listener *l = core;
-	int64_t due = INT64_MAX;
+	int64_t due = l->buyers != 0 ? l->waiting_until : INT64_MAX;
 
-	if (l->buyers != 0)
-		due = l->waiting_until;
-	if (l->broker != 0 && !l->stopping && l->sell_due < due)
-		due = l->sell_due;
-	return due;
+	return due < listener_sell_due(l) ? due : listener_sell_due(l);
 }
 
 /* What the program asks for. */
@@ -473,8 +565,8 @@ listener_deadline(const void *core)
 int
 listener_publish(struct listener *l, struct slice attrs)
 {
-	struct slice kept = keep(attrs);
-	struct chan *c;
+	struct slice kept = listener_keep(attrs);
+	struct listener_channel *c;
 	size_t pos = 0;
 
 	if (kept.p == NULL)
@@ -486,7 +578,7 @@ listener_publish(struct listener *l, struct slice attrs)
 		if (c->old)
 			continue;
 		c->old = 1;
-		if (send_drain(l, c) == -1)
+		if (listener_send_drain(l, c) == -1)
 			return -1;
 	}
 	return 0;
@@ -495,20 +587,17 @@ listener_publish(struct listener *l, struct slice attrs)
 void
 listener_stop(struct listener *l)
 {
-	struct chan *c;
-	struct msg m;
+	struct msg m = { .type = MSG_CANCEL, .u.cancel.order = ORDER };
+	struct listener_channel *c;
 	size_t pos = 0;
 
 	if (l->stopping)
 		return;
 	l->stopping = 1;
-	memset(&m, 0, sizeof(m));
-	m.type = MSG_CANCEL;
-	m.u.cancel.order = ORDER;
 	if (l->broker != 0)
 		outbox_send(&l->out, l->broker, &m);
 	while ((c = map_next(&l->tags, &pos)) != NULL)
-		send_drain(l, c);
+		listener_send_drain(l, c);
 }
 
 const struct core_ops listener_ops = {

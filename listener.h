@@ -73,4 +73,8 @@ void listener_stop(struct listener *);
 uint64_t listener_left(const struct listener *);
 uint64_t listener_held(const struct listener *);
 
+/* When the sell is sent again if nothing changes. INT64_MAX: not at all, since
+ * there is no broker, or the listener is ending. */
+int64_t listener_sell_due(const struct listener *);
+
 #endif

@@ -11,30 +11,33 @@
 #include <unistd.h>
 
 #include "die.h"
+#include "loop.h"
 #include "program.h"
 
 /* As execvp() does where PATH is not set. */
 #define PATH_DEFAULT "/bin:/usr/bin"
 #define FD_NAME_MAX  32 /* of "/dev/fd/N" */
+#define VARIABLE     "LAMBDA_PROGRAM"
 
 extern char **environ;
+
+/* The start. */
 
 void
 program_init(struct program_start *s, char *const *argv, char *const *env)
 {
 	int i;
 
+	memset(s, 0, sizeof(*s));
 	s->argv = argv;
 	s->env = env;
-	s->file = NULL;
 	s->in = s->out = s->err = -1;
 	for (i = 0; i < PROGRAM_KEEP; i++)
 		s->keep[i] = -1;
-	s->group = 0;
 }
 
 static int
-move(posix_spawn_file_actions_t *actions, int from, int to)
+program_move_fd(posix_spawn_file_actions_t *actions, int from, int to)
 {
 	if (from == -1)
 		return 0;
@@ -45,7 +48,7 @@ move(posix_spawn_file_actions_t *actions, int from, int to)
 /* An exec resets handlers but not ignored signals. SIGPIPE, which we ignore, is
  * reset here; what we were started with ignored (nohup) stays ignored. */
 static int
-set_attr(const struct program_start *s, posix_spawnattr_t *attr)
+program_set_attr(const struct program_start *s, posix_spawnattr_t *attr)
 {
 	short flags = POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF;
 	sigset_t none, ignored;
@@ -65,10 +68,10 @@ set_attr(const struct program_start *s, posix_spawnattr_t *attr)
 	return posix_spawnattr_setflags(attr, flags);
 }
 
-/* Set these flags on the descriptors to be passed on. There is one thread, so
- * nothing else forks in between. */
+/* Set these flags on the descriptors that are passed on. There is one thread,
+ * so nothing else forks in between. */
 static void
-keep(const struct program_start *s, int flags)
+program_keep(const struct program_start *s, int flags)
 {
 	int i;
 
@@ -78,70 +81,96 @@ keep(const struct program_start *s, int flags)
 }
 
 static int
-run(const struct program_start *s, const char *path, const posix_spawnattr_t *attr,
-    pid_t *pid)
+program_exec(const struct program_start *s, const char *path,
+    const posix_spawnattr_t *attr, pid_t *pid)
 {
 	posix_spawn_file_actions_t actions;
 	int error;
 
 	if ((error = posix_spawn_file_actions_init(&actions)) != 0)
 		return error;
-	if ((error = move(&actions, s->in, 0)) == 0 &&
-	    (error = move(&actions, s->out, 1)) == 0 &&
-	    (error = move(&actions, s->err, 2)) == 0) {
-		keep(s, 0);
+	if ((error = program_move_fd(&actions, s->in, 0)) == 0 &&
+	    (error = program_move_fd(&actions, s->out, 1)) == 0 &&
+	    (error = program_move_fd(&actions, s->err, 2)) == 0) {
+		program_keep(s, 0);
 		error = posix_spawn(pid, path, &actions, attr, s->argv,
 		    s->env);
-		keep(s, FD_CLOEXEC);
+		program_keep(s, FD_CLOEXEC);
 	}
 	posix_spawn_file_actions_destroy(&actions);
 	return error;
 }
 
 static pid_t
-spawn(const struct program_start *s, const char *path)
+program_spawn(const struct program_start *s, const char *path)
 {
 	posix_spawnattr_t attr;
 	pid_t pid = -1;
 	int error;
 
 	if ((error = posix_spawnattr_init(&attr)) == 0) {
-		if ((error = set_attr(s, &attr)) == 0)
-			error = run(s, path, &attr, &pid);
+		if ((error = program_set_attr(s, &attr)) == 0)
+			error = program_exec(s, path, &attr, &pid);
 		posix_spawnattr_destroy(&attr);
 	}
 	errno = error;
 	return error == 0 ? pid : -1;
 }
 
-int
-program_reopen(int fd)
+/* The name under which a new descriptor for the file, with an offset of its
+ * own, is open: that descriptor, which is not close-on-exec, or -1. */
+static int
+program_file_reopen(const struct program_file *f, char name[FD_NAME_MAX])
 {
-	char name[FD_NAME_MAX];
+	int fd;
 
-	snprintf(name, sizeof(name), "/dev/fd/%d", fd);
-	return open(name, O_RDONLY);
+	snprintf(name, FD_NAME_MAX, "/dev/fd/%d", f->fd);
+	if ((fd = open(name, O_RDONLY)) != -1)
+		snprintf(name, FD_NAME_MAX, "/dev/fd/%d", fd);
+	return fd;
 }
 
 /* By its path, as long as it has it; $0 is right then. */
 static pid_t
-program_file(const struct program_start *s, const struct program_file *h)
+program_file_spawn(const struct program_start *s)
 {
+	const struct program_file *f = s->file;
 	char name[FD_NAME_MAX];
 	struct stat st;
 	pid_t pid;
 	int fd, error;
 
-	if (stat(h->path, &st) == 0 && st.st_dev == h->dev &&
-	    st.st_ino == h->ino)
-		return spawn(s, h->path);
-	if ((fd = program_reopen(h->fd)) == -1)
+	if (stat(f->path, &st) == 0 && st.st_dev == f->dev &&
+	    st.st_ino == f->ino)
+		return program_spawn(s, f->path);
+	if ((fd = program_file_reopen(f, name)) == -1)
 		return -1;
-	snprintf(name, sizeof(name), "/dev/fd/%d", fd);
-	pid = spawn(s, name);
+	pid = program_spawn(s, name);
 	error = errno;
 	close(fd);
 	errno = error;
+	return pid;
+}
+
+static pid_t
+program_fork(const struct program_start *s)
+{
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		loop_forked();
+		if (s->group)
+			setpgid(0, 0);
+		if ((s->in != -1 && dup2(s->in, 0) == -1) ||
+		    (s->out != -1 && dup2(s->out, 1) == -1) ||
+		    (s->err != -1 && dup2(s->err, 2) == -1))
+			_exit(1);
+		_exit(s->call(s->what));
+	}
+	/* Parent and child both set it, so neither depends on the other's
+	 * timing. */
+	if (pid > 0 && s->group)
+		setpgid(pid, pid);
 	return pid;
 }
 
@@ -156,19 +185,23 @@ program_start(const struct program_start *s)
 	pid_t pid;
 	int error;
 
+	if (s->call != NULL)
+		return program_fork(s);
 	if (s->file != NULL && s->file->fd != -1)
-		return program_file(s, s->file);
+		return program_file_spawn(s);
 	if ((path = program_find(s->argv[0])) == NULL)
 		return -1;
-	pid = spawn(s, path);
+	pid = program_spawn(s, path);
 	error = errno;
 	free(path);
 	errno = error;
 	return pid;
 }
 
+/* The environment. */
+
 static int
-is_one_of(const char *entry, const char *const *names)
+program_is_listed(const char *entry, const char *const *names)
 {
 	size_t len = strcspn(entry, "=");
 
@@ -178,50 +211,44 @@ is_one_of(const char *entry, const char *const *names)
 	return 0;
 }
 
+static size_t
+program_count(char *const *list)
+{
+	size_t n = 0;
+
+	while (list != NULL && list[n] != NULL)
+		n++;
+	return n;
+}
+
 char **
-program_environ(enum program_whom whom, char *extra)
+program_environ(enum program_whom whom, char *const *extra)
 {
 	static const char *const ours[] = { "LISTEN_FDS", "LISTEN_PID",
-		"LISTEN_FDNAMES", "NOTIFY_SOCKET", "LAMBDA_CONTROL",
-		"LAMBDA_PROGRAM", NULL };
+		"LISTEN_FDNAMES", "NOTIFY_SOCKET", "LAMBDA_CONTROL", VARIABLE,
+		NULL };
 	static const char *const secret[] = { "LAMBDA_KEY", "LAMBDA_BROKER",
 		NULL };
-	char **env, **e;
-	size_t n;
+	size_t n = program_count(extra);
+	char **e, **env;
 
-	for (n = 0; environ[n] != NULL; n++)
-		;
-	env = malloc((n + 2) * sizeof(*env));
+	env = malloc((n + program_count(environ) + 1) * sizeof(*env));
 	if (env == NULL)
 		return NULL;
-	n = 0;
-	if (extra != NULL)
-		env[n++] = extra;
+	if (n > 0)
+		memcpy(env, extra, n * sizeof(*env));
 	for (e = environ; *e != NULL; e++)
-		if (!is_one_of(*e, ours) &&
-		    !(whom == PROGRAM_WORKER && is_one_of(*e, secret)))
+		if (!program_is_listed(*e, ours) &&
+		    !(whom == PROGRAM_WORKER && program_is_listed(*e, secret)))
 			env[n++] = *e;
 	env[n] = NULL;
 	return env;
 }
 
-char **
-program_environ_add(char **env, char *extra)
-{
-	char **grown;
-	size_t n = 0;
-
-	while (env[n] != NULL)
-		n++;
-	if ((grown = realloc(env, (n + 2) * sizeof(*env))) == NULL)
-		return NULL;
-	grown[n] = extra;
-	grown[n + 1] = NULL;
-	return grown;
-}
+/* Where a program is. */
 
 static char *
-join(const char *dir, size_t len, const char *name)
+program_join(const char *dir, size_t len, const char *name)
 {
 	char *path = malloc(len + strlen(name) + 2);
 
@@ -263,7 +290,7 @@ program_find(const char *program)
 		dir = PATH_DEFAULT;
 	for (;; dir += len + 1) {
 		len = strcspn(dir, ":");
-		if ((path = join(dir, len, program)) == NULL)
+		if ((path = program_join(dir, len, program)) == NULL)
 			return NULL;
 		if (program_is_executable(path))
 			return path;
@@ -275,6 +302,144 @@ program_find(const char *program)
 	}
 	errno = error;
 	return NULL;
+}
+
+void
+program_unable(const char *program, int error, char *why, size_t size)
+{
+	const char *advice = "";
+	char *path = error == ENOENT ? program_find(program) : NULL;
+
+	if (path != NULL)
+		advice = ": what its #! line names, or its loader, is not "
+			 "there";
+	else if (error == ENOENT && strchr(program, '/') == NULL)
+		advice = ": look at PATH where it is published";
+	snprintf(why, size, "unable to run %s: %s%s", program, strerror(error),
+	    advice);
+	free(path);
+}
+
+/* A program's file. */
+
+static void
+program_file_shut(struct program_file *f)
+{
+	if (f->fd != -1)
+		close(f->fd);
+	f->fd = -1;
+}
+
+/* Note which file it is. If that cannot be known, it is not kept open. */
+static void
+program_file_identify(struct program_file *f)
+{
+	struct stat st;
+
+	if (f->fd == -1)
+		return;
+	if (fstat(f->fd, &st) == -1) {
+		program_file_shut(f);
+		return;
+	}
+	f->dev = st.st_dev;
+	f->ino = st.st_ino;
+}
+
+int
+program_file_open(struct program_file *f, const char *program)
+{
+	memset(f, 0, sizeof(*f));
+	f->fd = -1;
+	if ((f->path = program_find(program)) == NULL)
+		return -1;
+	f->fd = open(f->path, O_RDONLY | O_CLOEXEC);
+	program_file_identify(f);
+	return 0;
+}
+
+void
+program_file_close(struct program_file *f)
+{
+	program_file_shut(f);
+	free(f->path);
+	f->path = NULL;
+}
+
+int
+program_file_equal(const struct program_file *a, const struct program_file *b)
+{
+	if (a->fd == -1 || b->fd == -1)
+		return a->fd == b->fd && a->path != NULL && b->path != NULL &&
+		    strcmp(a->path, b->path) == 0;
+	return a->dev == b->dev && a->ino == b->ino;
+}
+
+char *
+program_file_text(const struct program_file *f)
+{
+	char *text;
+	size_t size;
+
+	if (f->fd == -1)
+		return NULL;
+	size = sizeof(VARIABLE) + strlen(f->path) + 16;
+	if ((text = malloc(size)) != NULL)
+		snprintf(text, size, "%s=%d:%s", VARIABLE, f->fd, f->path);
+	return text;
+}
+
+/* Can it be opened by its number, and is it the same file then? */
+static int
+program_file_runs(const struct program_file *f)
+{
+	char name[FD_NAME_MAX];
+	struct program_file again;
+
+	again.fd = program_file_reopen(f, name);
+	program_file_identify(&again);
+	if (again.fd == -1)
+		return 0;
+	close(again.fd);
+	return program_file_equal(f, &again);
+}
+
+void
+program_file_take(struct program_file *f)
+{
+	const char *value = getenv(VARIABLE);
+	char *path;
+	long fd;
+
+	memset(f, 0, sizeof(*f));
+	f->fd = -1;
+	if (value == NULL)
+		return;
+	errno = 0;
+	fd = strtol(value, &path, 10);
+	if (errno != 0 || fd < 3 || fd > 65535 || *path != ':' ||
+	    fcntl((int)fd, F_SETFD, FD_CLOEXEC) == -1)
+		die(EXIT_USAGE, VARIABLE "=%s: it is lambda-listener's to "
+		    "set: leave it unset", value);
+	f->fd = (int)fd;
+	if ((f->path = strdup(path + 1)) == NULL)
+		die_errno(EXIT_TEMPORARY, "unable to start");
+	unsetenv(VARIABLE);
+	program_file_identify(f);
+	if (f->fd != -1 && !program_file_runs(f))
+		program_file_shut(f);
+}
+
+/* Our own descriptors. */
+
+int
+program_null(void)
+{
+	static int fd = -1;
+
+	if (fd == -1)
+		fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	return fd;
 }
 
 void

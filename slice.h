@@ -46,6 +46,13 @@ slice_is(struct slice s, const char *text)
 	return slice_equal(s, slice_str(text));
 }
 
+/* Is there such a byte in it? */
+static inline int
+slice_has(struct slice s, int c)
+{
+	return s.len > 0 && memchr(s.p, c, s.len) != NULL;
+}
+
 /* A copy on the heap, with a NUL behind it: the caller's to free(). NULL with
  * ENOMEM. */
 static inline unsigned char *

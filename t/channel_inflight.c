@@ -12,13 +12,13 @@
 
 #define MANY 3000
 
-static struct running_table t;
+static struct inflight_table t;
 
 static int
 setup(void **state)
 {
 	(void)state;
-	running_init(&t, 7);
+	inflight_init(&t, 7);
 	return 0;
 }
 
@@ -26,7 +26,7 @@ static int
 teardown(void **state)
 {
 	(void)state;
-	running_free(&t);
+	inflight_free(&t);
 	return 0;
 }
 
@@ -40,27 +40,27 @@ id_of(size_t i)
 static void
 add(uint64_t id)
 {
-	assert_non_null(running_add(&t, id));
+	assert_non_null(inflight_add(&t, id));
 }
 
 static void
 test_found_by_id(void **state)
 {
-	struct running *r;
+	struct inflight *r;
 	size_t i;
 
 	(void)state;
-	assert_null(running_find(&t, 5));
+	assert_null(inflight_find(&t, 5));
 	for (i = 1; i <= MANY; i++)
 		add(id_of(i));
 	assert_int_equal(t.used, MANY);
 	for (i = 1; i <= MANY; i++) {
-		assert_non_null(r = running_find(&t, id_of(i)));
+		assert_non_null(r = inflight_find(&t, id_of(i)));
 		assert_true(r->id == id_of(i));
-		assert_ptr_equal(running_at(&t, r->number), r);
-		assert_ptr_equal(running_mux(&t, r->mux), r);
+		assert_ptr_equal(inflight_at(&t, r->number), r);
+		assert_ptr_equal(inflight_mux(&t, r->mux), r);
 	}
-	assert_null(running_find(&t, id_of(MANY + 2)));
+	assert_null(inflight_find(&t, id_of(MANY + 2)));
 }
 
 static void
@@ -69,10 +69,10 @@ test_an_id_is_in_use_once(void **state)
 	(void)state;
 	add(5);
 	errno = 0;
-	assert_null(running_add(&t, 5));
+	assert_null(inflight_add(&t, 5));
 	assert_int_equal(errno, EEXIST);
-	running_del(&t, running_find(&t, 5));
-	assert_null(running_find(&t, 5));
+	inflight_del(&t, inflight_find(&t, 5));
+	assert_null(inflight_find(&t, 5));
 	add(5);
 }
 
@@ -87,35 +87,35 @@ test_deleted_and_used_again(void **state)
 		add(id_of(i));
 	slots = t.n;
 	for (i = 1; i <= MANY; i += 3)
-		running_del(&t, running_find(&t, id_of(i)));
+		inflight_del(&t, inflight_find(&t, id_of(i)));
 	for (i = 1; i <= MANY; i++)
 		if (i % 3 == 1)
-			assert_null(running_find(&t, id_of(i)));
+			assert_null(inflight_find(&t, id_of(i)));
 		else
-			assert_non_null(running_find(&t, id_of(i)));
+			assert_non_null(inflight_find(&t, id_of(i)));
 	for (i = 1; i <= MANY; i += 3)
 		add(id_of(MANY + i));
 	assert_int_equal(t.n, slots);
 	assert_int_equal(t.used, MANY);
 	for (i = 1; i <= MANY; i += 3)
-		assert_non_null(running_find(&t, id_of(MANY + i)));
+		assert_non_null(inflight_find(&t, id_of(MANY + i)));
 }
 
 static void
 test_a_late_mux_reply_finds_nothing(void **state)
 {
-	struct running *r;
+	struct inflight *r;
 	uint32_t mux;
 
 	(void)state;
 	add(1);
-	mux = running_find(&t, 1)->mux;
-	running_del(&t, running_find(&t, 1));
-	assert_null(running_mux(&t, mux));
+	mux = inflight_find(&t, 1)->mux;
+	inflight_del(&t, inflight_find(&t, 1));
+	assert_null(inflight_mux(&t, mux));
 	add(2);
-	assert_non_null(r = running_find(&t, 2));
-	assert_ptr_equal(running_mux(&t, r->mux), r);
-	assert_null(running_mux(&t, mux));
+	assert_non_null(r = inflight_find(&t, 2));
+	assert_ptr_equal(inflight_mux(&t, r->mux), r);
+	assert_null(inflight_mux(&t, mux));
 }
 
 /* The client may use an id again when it has its answer, which may be before
@@ -123,18 +123,18 @@ test_a_late_mux_reply_finds_nothing(void **state)
 static void
 test_answered_and_used_again(void **state)
 {
-	struct running *first, *again;
+	struct inflight *first, *again;
 
 	(void)state;
 	add(7);
-	assert_non_null(first = running_find(&t, 7));
-	running_answered(&t, first);
-	assert_null(running_find(&t, 7));
+	assert_non_null(first = inflight_find(&t, 7));
+	inflight_answered(&t, first);
+	assert_null(inflight_find(&t, 7));
 	add(7);
-	assert_non_null(again = running_find(&t, 7));
+	assert_non_null(again = inflight_find(&t, 7));
 	assert_ptr_not_equal(again, first);
-	running_del(&t, first);
-	assert_ptr_equal(running_find(&t, 7), again);
+	inflight_del(&t, first);
+	assert_ptr_equal(inflight_find(&t, 7), again);
 }
 
 static void
@@ -143,14 +143,14 @@ test_as_many_as_numbers_go(void **state)
 	size_t i;
 
 	(void)state;
-	for (i = 1; i <= RUNNING_MAX; i++)
+	for (i = 1; i <= INFLIGHT_MAX; i++)
 		add(i);
 	errno = 0;
-	assert_null(running_add(&t, RUNNING_MAX + 1));
+	assert_null(inflight_add(&t, INFLIGHT_MAX + 1));
 	assert_int_equal(errno, ENOBUFS);
-	running_del(&t, running_find(&t, 77));
-	add(RUNNING_MAX + 1);
-	assert_non_null(running_find(&t, RUNNING_MAX + 1));
+	inflight_del(&t, inflight_find(&t, 77));
+	add(INFLIGHT_MAX + 1);
+	assert_non_null(inflight_find(&t, INFLIGHT_MAX + 1));
 }
 
 int

@@ -13,42 +13,41 @@ look() {
 
 # The listener's.
 plant 'a grant is not counted' 'capacity - out()' listener.c \
-    '/^on_connect/,/^}/s/c->held + answer.u.demand.tokens/c->held/'
+    '/^listener_on_connect/,/^}/s/c->held + granted/c->held/'
 plant 'a return is not counted' 'capacity - out()' listener.c \
-    '/^on_return/,/^}/s/set_held(l, c, c->held - m->tokens)/l->sell = 1/'
+    '/^listener_on_return/,/^}/s/listener_set_held(l, c, c->held - m->tokens)/\
+l->sell = 1/'
 plant 'capacity of a channel that is gone is not sold again' \
     'capacity - out()' listener.c \
-    '/^listener_gone/,/^}/s/set_held(l, c, 0)/(void)c/'
+    '/^listener_gone/,/^}/s/listener_set_held(l, c, 0)/(void)c/'
 plant 'capacity of a lost link is sold while its workers run' \
     'capacity - out()' listener.c \
-    '/^listener_down/,/^}/s/c->waiting = 0/set_held(l, c, 0)/'
-plant 'a fair share is one too many' 'share' listener_share.c \
+    '/^listener_down/,/^}/s/c->waiting = 0/listener_set_held(l, c, 0)/'
+plant 'a fair share is one too many' 'share' listener.c \
     's/l->capacity . n : l->capacity/(l->capacity + 1) \/ n : l->capacity/'
 plant 'no connect settles its reservation' 'all_back' listener.c \
-    '/^settle(/,/^}/s/l->broker == 0/1/'
+    '/^listener_settle(/,/^}/s/l->broker == 0/1/'
 
 # The channel's.
 plant 'tokens are not returned' 'spare' channel.c \
-    '/^give_back/,/^}/s/c->giveback += tokens/(void)c/'
+    '/^channel_give_back/,/^}/s/c->giveback += tokens/(void)c/'
 plant 'an answer after the drain grants again' 'demand == 0' channel.c \
     '/^channel_regrant/,/^}/s/ || c->draining)/)/'
 plant 'a grant that finds no client is kept' 'spare' channel.c \
-    '/^on_demand/,/^}/s/c->giveback += m->tokens;//'
+    '/^channel_on_demand/,/^}/s/c->giveback += m->tokens;//'
 plant 'tokens of a client that is gone are kept' 'spare' channel.c \
-    '/^client_down/,/^}/s/give_back(c, c->tokens)/(void)0/'
+    '/^channel_client_down/,/^}/s/channel_give_back(c, c->tokens)/(void)0/'
 plant 'tokens that are void come back twice' 'spare' channel.c \
-    '/^on_return/,/^}/s/give_back(c, smaller(m->tokens, c->tokens))/\
-give_back(c, m->tokens)/'
+    '/^channel_on_return/,/^}/s/(c, channel_smaller(.*));/(c, m->tokens);/'
 plant 'one more than the share is granted again' 'over' channel.c \
-    '/^is_over/,/^}/s/c->held <= c->share/c->held <= c->share + 1/'
+    '/^channel_is_over/,/^}/s/c->held <= c->share/c->held <= c->share + 1/'
 plant 'a request that is abandoned frees its token twice' 'demand' \
-    channel_run.c \
-    '/^channel_on_abandon/,/^}/s/r->abandoned = 1;/&channel_free_token(c);/'
+    channel.c '/^channel_abandon(/,/^}/s/r->abandoned = 1;/&c->spare++;/'
 plant 'a cast that is accepted has its token granted again' 'demand == 0' \
-    channel_run.c '/^accept_cast/,/^}/s/m.u.reply.id = r->id;/& \
-m.u.reply.demand = 1, c->tokens++;/'
-plant "a finished cast's token is lost" 'spare' channel_run.c \
-    '/^drop/,/^}/s/channel_free_token(c)/(void)c/'
+    channel.c '/^channel_accept_cast/,/^}/s/inflight_answered/\
+m.u.reply.demand = 1, c->tokens++; &/'
+plant "a finished cast's token is lost" 'spare' channel.c \
+    '/^channel_drop/,/^}/s/c->spare++/(void)c/'
 
 # The PLB's.
 plant 'a token is spent twice' 'at_client\|held' plb_upstream.c \

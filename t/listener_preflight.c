@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "t/still.h"
-#include "listener_preflight.h"
+#include "listener_publish.h"
 
 static char **env;
 static int verdicts;
@@ -39,21 +39,22 @@ setup(void **state)
 static int
 teardown(void **state)
 {
-	trial_end_all();
+	preflight_end_all();
 	free(env);
 	return turns_teardown(state);
 }
 
-static struct trial *
+static struct preflight *
 try(const char *script)
 {
 	char *argv[] = { "sh", "-c", NULL, NULL };
 	struct program_start l;
-	struct trial *t;
+	struct preflight *t;
 
 	argv[2] = (char *)(uintptr_t)script;
 	program_init(&l, argv, env);
-	t = trial_start(loop, &l, on_verdict, &verdicts);
+	l.group = 1;
+	t = preflight_start(loop, &l, on_verdict, &verdicts);
 	assert_non_null(t);
 	return t;
 }
@@ -73,7 +74,7 @@ test_passes(void **state)
 	UNTIL(access(script, F_OK) == 0 || verdicts > 0);
 	/* It would have ended by then. */
 	assert_int_equal(system("sh -c :; sh -c :; sh -c :; sh -c :"), 0);
-	still_pass(TRIAL_MS - 1);
+	still_pass(PREFLIGHT_MS - 1);
 	assert_int_equal(verdicts, 0);
 	assert_int_equal(access(script, F_OK), 0);
 	still_pass(1);
@@ -94,7 +95,7 @@ test_ends(void **state)
 	try("kill -9 $$");
 	UNTIL(verdicts == 2);
 	assert_non_null(strstr(said, "ended at once: killed by signal 9"));
-	still_pass(TRIAL_MS);
+	still_pass(PREFLIGHT_MS);
 	assert_int_equal(verdicts, 2);
 }
 
@@ -111,10 +112,10 @@ static void
 test_stopped(void **state)
 {
 	(void)state;
-	trial_stop(try("exit 3"));
-	trial_stop(try("cat"));
+	preflight_stop(try("exit 3"));
+	preflight_stop(try("cat"));
 	UNTIL(no_child());
-	still_pass(TRIAL_MS);
+	still_pass(PREFLIGHT_MS);
 	assert_int_equal(verdicts, 0);
 }
 
@@ -126,8 +127,9 @@ test_missing(void **state)
 
 	(void)state;
 	program_init(&l, argv, env);
+	l.group = 1;
 	errno = 0;
-	assert_null(trial_start(loop, &l, on_verdict, &verdicts));
+	assert_null(preflight_start(loop, &l, on_verdict, &verdicts));
 	assert_int_equal(errno, ENOENT);
 }
 

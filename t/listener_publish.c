@@ -15,7 +15,7 @@
 #include "listener_publish.h"
 
 static char dir[] = "/tmp/lambda-offer.XXXXXX", path[64], other[64];
-static struct offer offer;
+static struct publish_config config;
 static char why[1024];
 
 static int
@@ -26,9 +26,9 @@ begin(void **state)
 	assert_non_null(mkdtemp(dir));
 	snprintf(path, sizeof(path), "%s/prog", dir);
 	snprintf(other, sizeof(other), "%s/other", dir);
-	memset(&offer, 0, sizeof(offer));
-	offer.program = path;
-	offer.unseen = 1;
+	memset(&config, 0, sizeof(config));
+	config.program = path;
+	config.preflight = 0;
 	return 0;
 }
 
@@ -55,10 +55,10 @@ put(const char *to, const void *bytes, size_t n)
 static void
 refuses(const char *text, const char *sentence)
 {
-	struct made m;
+	struct release m;
 
 	put(path, text, strlen(text));
-	assert_int_equal(offer_make(&offer, &m, why, sizeof(why)), -1);
+	assert_int_equal(release_make(&config, &m, why, sizeof(why)), -1);
 	if (strstr(why, sentence) == NULL)
 		fail_msg("'%s', not '%s'", why, sentence);
 }
@@ -66,12 +66,12 @@ refuses(const char *text, const char *sentence)
 static void
 takes(const void *bytes, size_t n)
 {
-	struct made m;
+	struct release m;
 
 	put(path, bytes, n);
-	if (offer_make(&offer, &m, why, sizeof(why)) == -1)
+	if (release_make(&config, &m, why, sizeof(why)) == -1)
 		fail_msg("%s", why);
-	made_free(&m);
+	release_free(&m);
 }
 
 /* What exec(2) would refuse, as far as the file tells. */
@@ -94,22 +94,22 @@ test_looks(void **state)
 	memset(text, 'x', sizeof(text));
 	memcpy(text, "#!/", 3);
 	takes(text, sizeof(text)); /* it cannot be told */
-	offer.unseen = 0;
+	config.preflight = 1;
 	takes("", 0);
 }
 
 static void
 test_mode(void **state)
 {
-	struct made m;
+	struct release m;
 
 	(void)state;
 	takes("#!/bin/sh\n", 10);
 	chmod(path, 0600);
-	assert_int_equal(offer_make(&offer, &m, why, sizeof(why)), -1);
+	assert_int_equal(release_make(&config, &m, why, sizeof(why)), -1);
 	assert_non_null(strstr(why, "is not executable: chmod +x it"));
 	unlink(path);
-	assert_int_equal(offer_make(&offer, &m, why, sizeof(why)), -1);
+	assert_int_equal(release_make(&config, &m, why, sizeof(why)), -1);
 	assert_non_null(strstr(why, "unable to find"));
 	assert_null(strstr(why, "chmod"));
 }
@@ -118,39 +118,39 @@ test_mode(void **state)
 static void
 test_equal(void **state)
 {
-	struct made a, b, c, none;
+	struct release a, b, c, none;
 
 	(void)state;
 	put(path, "#!/bin/sh\n", 10);
-	assert_int_equal(offer_make(&offer, &a, why, sizeof(why)), 0);
-	assert_int_equal(offer_make(&offer, &b, why, sizeof(why)), 0);
-	assert_true(made_equal(&a, &b));
+	assert_int_equal(release_make(&config, &a, why, sizeof(why)), 0);
+	assert_int_equal(release_make(&config, &b, why, sizeof(why)), 0);
+	assert_true(release_equal(&a, &b));
 	put(other, "#!/bin/sh\n", 10);
 	assert_int_equal(rename(other, path), 0);
-	assert_int_equal(offer_make(&offer, &c, why, sizeof(why)), 0);
-	assert_false(made_equal(&a, &c));
-	made_init(&none);
-	assert_false(made_equal(&a, &none));
-	assert_false(made_equal(&none, &none));
-	made_free(&c);
+	assert_int_equal(release_make(&config, &c, why, sizeof(why)), 0);
+	assert_false(release_equal(&a, &c));
+	release_init(&none);
+	assert_false(release_equal(&a, &none));
+	assert_false(release_equal(&none, &none));
+	release_free(&c);
 	/* Rewritten in place it is the same file with another digest. */
-	assert_int_equal(offer_make(&offer, &c, why, sizeof(why)), 0);
-	made_free(&b);
+	assert_int_equal(release_make(&config, &c, why, sizeof(why)), 0);
+	release_free(&b);
 	put(path, "#!/bin/sh \n", 11);
-	assert_int_equal(offer_make(&offer, &b, why, sizeof(why)), 0);
+	assert_int_equal(release_make(&config, &b, why, sizeof(why)), 0);
 	assert_true(program_file_equal(&b.file, &c.file));
-	assert_false(made_equal(&b, &c));
-	made_free(&a);
-	made_free(&b);
-	made_free(&c);
-	made_free(&none);
+	assert_false(release_equal(&b, &c));
+	release_free(&a);
+	release_free(&b);
+	release_free(&c);
+	release_free(&none);
 }
 
 /* From one process to the next. */
 static void
 test_pass(void **state)
 {
-	struct made m;
+	struct release m;
 	struct program_file h;
 	char *text;
 
@@ -159,7 +159,7 @@ test_pass(void **state)
 	unsetenv("LAMBDA_PROGRAM");
 	program_file_take(&h);
 	assert_int_equal(h.fd, -1);
-	assert_int_equal(offer_make(&offer, &m, why, sizeof(why)), 0);
+	assert_int_equal(release_make(&config, &m, why, sizeof(why)), 0);
 	text = program_file_text(&m.file);
 	assert_non_null(text);
 	assert_memory_equal(text, "LAMBDA_PROGRAM=", 15);
@@ -170,7 +170,7 @@ test_pass(void **state)
 	assert_true(program_file_equal(&h, &m.file));
 	assert_string_equal(h.path, path);
 	free(h.path);
-	made_free(&m);
+	release_free(&m);
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, begin, end)

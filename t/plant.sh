@@ -30,12 +30,12 @@ plant 'capacity that comes back is not offered to who waits' \
     'wait for what is on offer' exchange_book.c \
     '/^book_unreserve/,/^}/s/sell_freshen(x, s)/(void)x/'
 plant 'capacity of a channel that is gone is not released' 'has waited' \
-    listener.c '/^listener_gone/,/^}/s/set_held(l, c, 0)/(void)c/'
+    listener.c '/^listener_gone/,/^}/s/listener_set_held(l, c, 0)/(void)c/'
 plant 'a reservation never ends' 'has waited\|settled by nobody' \
     exchange.c \
     '/^exchange_settle/,/^}/s/book_unreserve(x, r, r->quantity)/r->until = INT64_MAX/'
 plant 'a channel retires before its requests have finished' 'was lost' \
-    channel.c '/^is_drained/,/^}/s/c->running.used == 0 &&/c->void_at > 0 \&\&/'
+    channel.c '/^channel_is_drained/,/^}/s/c->inflight.used == 0 \&\&/c->void_at > 0 \&\&/'
 plant 'a broker leaves an exchange with no other there' 'with no other there' \
     broker_exchange.c '/^broker_module_leave/,/^}/s/if (!other)/if (0)/'
 plant 'of two links each end keeps its own' 'keeps one and its' peers.c \
@@ -53,7 +53,7 @@ plant 'a peer that is silent is never given up' 'silent since' link.c \
     '/^judge_silence/,/^}/s/if (!late)/if (!late \&\& l->phase != LINK_UP)/'
 plant 'a buy is never cancelled' 'a buy of nobody' broker_order.c \
     '/^broker_order_close/,/^}/s/x != NULL &&/o->sell \&\& x != NULL \&\&/'
-plant 'a cast is accepted and not run' 'and never ran' channel_run.c \
-    '/^channel_on_request/,/^}/s/if (assign(/if (r->cast \&\& '\
-'accept_cast(c, r) == 0) return drop(c, r); &/'
+plant 'a cast is accepted and not run' 'and never ran' channel.c \
+    '/^channel_on_request/,/^}/s/if (channel_assign(/if (r->cast \&\& '\
+'channel_accept_cast(c, r) == 0) return channel_drop(c, r); &/'
 exit "$status"

@@ -246,8 +246,8 @@ has(char **env, const char *entry)
 static void
 test_environ(void **state)
 {
-	char extra[] = "LAMBDA_CONTROL=7", second[] = "LAMBDA_PROGRAM=8:y";
-	char **env;
+	char first[] = "LAMBDA_CONTROL=7", second[] = "LAMBDA_PROGRAM=8:y";
+	char *extra[] = { first, second, NULL }, **env;
 
 	(void)state;
 	setenv("LAMBDA_KEY", "/k", 1);
@@ -258,12 +258,13 @@ test_environ(void **state)
 	setenv("NOTIFY_SOCKET", "/n", 1);
 	setenv("LAMBDA_CONTROL", "3", 1);
 	env = program_environ(PROGRAM_OWN, extra);
-	assert_string_equal(env[0], extra);
+	assert_ptr_equal(env[0], first);
+	assert_ptr_equal(env[1], second);
 	assert_true(has(env, "LAMBDA_KEY=/k"));
 	assert_true(has(env, "LAMBDA_BROKER=/b"));
 	assert_false(has(env, "LISTEN_"));
 	assert_false(has(env, "NOTIFY_SOCKET"));
-	assert_false(has(env + 1, "LAMBDA_CONTROL"));
+	assert_false(has(env + 2, "LAMBDA_CONTROL"));
 	assert_true(has(env, "PATH="));
 	free(env);
 	env = program_environ(PROGRAM_WORKER, NULL);
@@ -273,11 +274,10 @@ test_environ(void **state)
 	assert_true(has(env, "LAMBDA_RUN=/r"));
 	free(env);
 	setenv("LAMBDA_PROGRAM", "9:x", 1);
+	extra[1] = NULL;
 	env = program_environ(PROGRAM_OWN, extra);
+	assert_ptr_equal(env[0], first);
 	assert_false(has(env, "LAMBDA_PROGRAM"));
-	env = program_environ_add(env, second);
-	assert_string_equal(env[0], extra);
-	assert_true(has(env, "LAMBDA_PROGRAM=8:y"));
 	assert_true(has(env, "PATH="));
 	free(env);
 }

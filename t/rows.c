@@ -129,7 +129,7 @@ print_limits(void)
 		{ "attribute sets of an offers", OFFERS_MAX },
 		{ "connects without an answer, a channel", CHANNEL_ASKS },
 		{ "tokens that a PLB grants one client", PLB_WINDOW },
-		{ "requests without an answer, a channel", RUNNING_MAX },
+		{ "requests without an answer, a channel", INFLIGHT_MAX },
 		{ "classes of attributes, and of constraints, an exchange",
 		    EXCHANGE_CLASSES },
 		{ "orders, an exchange", EXCHANGE_ORDERS_MAX },

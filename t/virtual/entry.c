@@ -307,7 +307,7 @@ listener_start(struct post *s)
 	struct entry *e = calloc(1, sizeof(*e));
 
 	assert(e != NULL);
-	preauth_init(&e->preauth, DOOR_CHANNELS, DOOR_CHANNELS_HOST);
+	preauth_init(&e->preauth, LISTENER_UNPROVEN, LISTENER_UNPROVEN_HOST);
 	event_init(&e->late, on_late, p);
 	e->post = s;
 	p->module = s->module;

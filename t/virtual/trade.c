@@ -1,7 +1,7 @@
 /* What must hold at an exchange: what it reserves, and whose turn it is. */
 
 #include "exchange_book.h"
-#include "listener_state.h"
+#include "listener.h"
 #include "plb_state.h"
 #include "t/virtual/census.h"
 
@@ -97,11 +97,12 @@ look_at_sell(const struct census *c, struct proc *p,
 			    "nobody", p->name);
 		return;
 	}
-	last = core->sell_due - LISTENER_SELL_MS;
+	if (listener_sell_due(core) == INT64_MAX)
+		return; /* it sends none */
+	last = listener_sell_due(core) - LISTENER_SELL_MS;
 	if (last - l->skew < p->world->muddy_at)
 		return; /* it may come late */
-	if (core->broker != 0 && !core->stopping &&
-	    s->quantity != listener_left(core) &&
+	if (s->quantity != listener_left(core) &&
 	    proc_now(l) - last >= AGREE_MS)
 		world_fail(p->world, 2, "%s has a sell of %u of %s, which has "
 		    "%llu, and does not say so", p->name,

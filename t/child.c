@@ -9,16 +9,17 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "t/still.h"
-#include "worker.h"
+#include "child.h"
 
 #define LINES_MAX 2000
 
-static struct worker worker;
+static struct child child;
 static size_t backlog;
 static char **env;
 static char lines[LINES_MAX]; /* of standard error, a '|' behind each */
@@ -31,7 +32,7 @@ static int refuse;  /* to read more */
 static int refused;
 
 static ssize_t
-on_input(struct worker *w, const unsigned char *p, size_t n)
+on_input(struct child *w, const unsigned char *p, size_t n)
 {
 	(void)w;
 	assert_non_null(p);
@@ -45,46 +46,45 @@ on_input(struct worker *w, const unsigned char *p, size_t n)
 }
 
 static void
-on_line(struct worker *w, struct slice s)
+on_line(struct child *w, struct slice s)
 {
 	size_t len = strlen(lines);
 
-	assert_ptr_equal(w, &worker);
-	assert_true(s.len <= WORKER_LINE_MAX);
+	assert_ptr_equal(w, &child);
+	assert_true(s.len <= CHILD_LINE_MAX);
 	assert_true(len + s.len + 2 < sizeof(lines));
 	memcpy(lines + len, s.p, s.len);
 	strcpy(lines + len + s.len, "|");
 }
 
 static void
-on_ended(struct worker *w)
+on_ended(struct child *w)
 {
 	assert_int_equal(w->pid, 0);
 	ended++;
 	loop_stop(loop);
 }
 
-static const struct worker_ops whole_ops = { NULL, on_line, on_ended };
+static const struct child_ops whole_ops = { NULL, on_line, on_ended };
 /* It has come so far. */
 static ssize_t
-on_begun(struct worker *w, const unsigned char *p, size_t n)
+on_begun(struct child *w, const unsigned char *p, size_t n)
 {
 	(void)p;
-	worker_kill(w, 10000);
+	child_kill(w, 10000);
 	return (ssize_t)n;
 }
 
-static const struct worker_ops killed_ops = { on_begun, on_line, on_ended };
-static const struct worker_ops shown_ops = { on_input, on_line, on_ended };
+static const struct child_ops killed_ops = { on_begun, on_line, on_ended };
+static const struct child_ops shown_ops = { on_input, on_line, on_ended };
 
 static int
 begin(void **state)
 {
 	env = program_environ(PROGRAM_WORKER, NULL);
-	memset(&worker, 0, sizeof(worker));
-	worker.ops = &whole_ops;
-	worker.output_max = 1000000;
-	worker.backlog = &backlog;
+	memset(&child, 0, sizeof(child));
+	child.ops = &whole_ops;
+	child.backlog = &backlog;
 	lines[0] = '\0';
 	ended = 0;
 	shown = 0;
@@ -96,7 +96,7 @@ begin(void **state)
 static int
 end(void **state)
 {
-	buf_free(&worker.output);
+	buf_free(&child.kept);
 	assert_int_equal(backlog, 0);
 	free(env);
 	return turns_teardown(state);
@@ -110,8 +110,9 @@ start(const char *script, const char *body, size_t len, int more)
 
 	argv[2] = (char *)(uintptr_t)script;
 	program_init(&l, argv, env);
-	assert_int_equal(
-	    worker_start(&worker, loop, &l, slice_of(body, len), more), 0);
+	l.group = 1;
+	assert_int_equal(child_start(&child, loop, &l, CHILD_OUTPUT |
+	    CHILD_ERROR | (more ? CHILD_INPUT : 0), slice_of(body, len)), 0);
 }
 
 static void
@@ -124,7 +125,7 @@ run(void)
 static void
 expect_output(const char *want)
 {
-	assert_true(slice_equal(buf_slice(&worker.output), slice_str(want)));
+	assert_true(slice_equal(buf_slice(&child.kept), slice_str(want)));
 }
 
 static void
@@ -134,7 +135,7 @@ test_body(void **state)
 	start("cat; exit 3", "hello", 5, 0);
 	run();
 	expect_output("hello");
-	assert_int_equal(WEXITSTATUS(worker.status), 3);
+	assert_int_equal(WEXITSTATUS(child.status), 3);
 }
 
 static void
@@ -158,7 +159,7 @@ test_large(void **state)
 	start("cat", body, 900000, 0);
 	assert_true(backlog > 0);
 	run();
-	assert_int_equal(buf_len(&worker.output), 900000);
+	assert_int_equal(buf_len(&child.kept), 900000);
 	free(body);
 }
 
@@ -171,7 +172,7 @@ test_not_read(void **state)
 	start("echo done", body, 900000, 0);
 	run();
 	expect_output("done\n");
-	assert_int_equal(worker.status, 0);
+	assert_int_equal(child.status, 0);
 	free(body);
 }
 
@@ -179,12 +180,11 @@ static void
 test_over(void **state)
 {
 	(void)state;
-	worker.output_max = 100;
-	start("while :; do echo 0123456789; done", NULL, 0, 0);
+	start("exec cat /dev/zero", NULL, 0, 0);
 	run();
-	assert_true(worker.over);
-	assert_true(WIFSIGNALED(worker.status) || worker.status != 0);
-	assert_int_equal(buf_len(&worker.output), 0);
+	assert_true(child.over);
+	assert_true(WIFSIGNALED(child.status) || child.status != 0);
+	assert_int_equal(buf_len(&child.kept), 0);
 }
 
 static void
@@ -205,8 +205,8 @@ test_long_line(void **state)
 	    "i=$((i + 1)); done; echo >&2", NULL, 0, 0);
 	run();
 	assert_int_equal(strlen(lines), 1040 + 3);
-	assert_int_equal(lines[WORKER_LINE_MAX], '|');
-	assert_int_equal(lines[2 * WORKER_LINE_MAX + 1], '|');
+	assert_int_equal(lines[CHILD_LINE_MAX], '|');
+	assert_int_equal(lines[2 * CHILD_LINE_MAX + 1], '|');
 }
 
 /* A child of its own that keeps the pipe open is not waited for. */
@@ -216,8 +216,8 @@ test_grandchild(void **state)
 	(void)state;
 	start("sleep 600 & echo $!", NULL, 0, 0);
 	run();
-	assert_true(buf_len(&worker.output) > 1);
-	kill((pid_t)strtol((const char *)buf_slice(&worker.output).p, NULL,
+	assert_true(buf_len(&child.kept) > 1);
+	kill((pid_t)strtol((const char *)buf_slice(&child.kept).p, NULL,
 	    10), SIGKILL);
 }
 
@@ -228,9 +228,9 @@ test_kill(void **state)
 
 	(void)state;
 	start("exec sleep 600", NULL, 0, 0);
-	worker_kill(&worker, 60000);
+	child_kill(&child, 60000);
 	run();
-	assert_string_equal(worker_status(worker.status, how, sizeof(how)),
+	assert_string_equal(child_status(&child, how, sizeof(how)),
 	    "killed by signal 15 (Terminated)");
 }
 
@@ -243,43 +243,43 @@ test_kill_hard(void **state)
 	start("trap '' TERM; echo ready >&2; while :; do sleep 600; done", NULL,
 	    0, 0);
 	UNTIL(lines[0] != '\0');
-	worker_kill(&worker, 60000);
-	worker_kill(&worker, 50);
+	child_kill(&child, 60000);
+	child_kill(&child, 50);
 	still_pass(49);
 	assert_int_equal(ended, 0);
 	still_ms++;
 	run();
-	assert_true(WIFSIGNALED(worker.status));
-	assert_int_equal(WTERMSIG(worker.status), SIGKILL);
+	assert_true(WIFSIGNALED(child.status));
+	assert_int_equal(WTERMSIG(child.status), SIGKILL);
 }
 
 static void
 test_retire(void **state)
 {
 	(void)state;
-	worker.ops = &shown_ops;
+	child.ops = &shown_ops;
 	start("cat; exit 5", NULL, 0, 1);
-	assert_int_equal(worker_write(&worker, slice_str("hel")), 0);
-	assert_int_equal(worker_write(&worker, slice_str("lo")), 0);
+	assert_int_equal(child_write(&child, slice_str("hel")), 0);
+	assert_int_equal(child_write(&child, slice_str("lo")), 0);
 	assert_int_equal(backlog, 5);
-	worker_retire(&worker);
+	child_retire(&child);
 	run();
 	assert_int_equal(shown, 5);
-	assert_int_equal(WEXITSTATUS(worker.status), 5);
+	assert_int_equal(WEXITSTATUS(child.status), 5);
 }
 
 static void
 test_retire_deaf(void **state)
 {
 	(void)state;
-	worker.ops = &shown_ops;
+	child.ops = &shown_ops;
 	start("exec sleep 600", NULL, 0, 1);
-	worker_retire(&worker);
-	still_pass(WORKER_RETIRE_MS - 1);
+	child_retire(&child);
+	still_pass(CHILD_RETIRE_MS - 1);
 	assert_int_equal(ended, 0);
 	still_ms++;
 	run();
-	assert_int_equal(WTERMSIG(worker.status), SIGTERM);
+	assert_int_equal(WTERMSIG(child.status), SIGTERM);
 }
 
 /* What is not taken is shown again, and is there still at the end. */
@@ -287,27 +287,27 @@ static void
 test_partial(void **state)
 {
 	(void)state;
-	worker.ops = &shown_ops;
+	child.ops = &shown_ops;
 	take = 3;
 	start("printf 0123456789", NULL, 0, 1);
 	run();
 	assert_true(shown >= 3 && shown < 10);
-	assert_int_equal(shown + buf_len(&worker.output), 10);
+	assert_int_equal(shown + buf_len(&child.kept), 10);
 }
 
 static void
 test_refused(void **state)
 {
 	(void)state;
-	worker.ops = &shown_ops;
+	child.ops = &shown_ops;
 	refuse = 1;
 	start("echo bad; exec sleep 600", NULL, 0, 1);
 	UNTIL(refused);
-	still_pass(WORKER_RETIRE_MS - 1);
+	still_pass(CHILD_RETIRE_MS - 1);
 	assert_int_equal(ended, 0);
 	still_ms++;
 	run();
-	assert_int_equal(WTERMSIG(worker.status), SIGTERM);
+	assert_int_equal(WTERMSIG(child.status), SIGTERM);
 }
 
 /* What it has to say is heard meanwhile: it has written by then. */
@@ -315,14 +315,14 @@ static void
 test_pause(void **state)
 {
 	(void)state;
-	worker.ops = &shown_ops;
+	child.ops = &shown_ops;
 	start("echo hello; echo said >&2; read x", NULL, 0, 1);
-	worker_pause(&worker, 1);
+	child_pause(&child, 1);
 	UNTIL(lines[0] != '\0');
 	assert_idle();
 	assert_int_equal(shown, 0);
-	worker_pause(&worker, 0);
-	worker_retire(&worker);
+	child_pause(&child, 0);
+	child_retire(&child);
 	run();
 	assert_int_equal(shown, 6);
 }
@@ -341,11 +341,11 @@ test_group(void **state)
 	fcntl(held[0], F_SETFD, FD_CLOEXEC);
 	start("trap '' TERM; sleep 600 & trap - TERM; echo; wait", NULL, 0, 1);
 	close(held[1]);
-	pid = worker.pid;
+	pid = child.pid;
 	assert_int_equal(getpgid(pid), pid);
-	worker.ops = &killed_ops;
+	child.ops = &killed_ops;
 	run();
-	assert_int_equal(WTERMSIG(worker.status), SIGTERM);
+	assert_int_equal(WTERMSIG(child.status), SIGTERM);
 	assert_int_equal(read(held[0], &byte, 1), 0);
 	close(held[0]);
 }
@@ -357,10 +357,82 @@ test_group_left(void **state)
 
 	(void)state;
 	start("sleep 600 >/dev/null 2>&1 &", NULL, 0, 0);
-	pid = worker.pid;
+	pid = child.pid;
 	run();
 	assert_int_equal(kill(-pid, 0), 0);
 	assert_int_equal(kill(-pid, SIGKILL), 0);
+}
+
+/* It is signalled when its time is up, and not before. */
+static void
+test_limit(void **state)
+{
+	(void)state;
+	start("echo ready; exec sleep 1000", NULL, 0, 0);
+	assert_int_equal(child_limit(&child, 200, 60000), 0);
+	still_pass(199);
+	assert_false(child.signalled);
+	still_ms++;
+	run();
+	assert_true(child.signalled);
+	assert_int_equal(WTERMSIG(child.status), SIGTERM);
+	child_free(&child);
+	ended = 0;
+	start("exit 4", NULL, 0, 0);
+	assert_int_equal(child_limit(&child, 3600000, 1), 0);
+	run();
+	assert_false(child.signalled);
+	assert_int_equal(WEXITSTATUS(child.status), 4);
+}
+
+/* With no pipe and no group of its own: it reads nothing, and is signalled by
+ * itself. */
+static void
+test_bare(void **state)
+{
+	char *argv[] = { "sh", "-c", "read x || exec sleep 1000", NULL };
+	struct program_start l;
+
+	(void)state;
+	program_init(&l, argv, env);
+	assert_int_equal(child_start(&child, loop, &l, 0, slice_str("")), 0);
+	assert_int_equal(getpgid(child.pid), getpgrp());
+	child_kill(&child, 60000);
+	run();
+	assert_int_equal(WTERMSIG(child.status), SIGTERM);
+}
+
+static int
+call(const char *what)
+{
+	char c = '-';
+	ssize_t n = read(0, &c, 1);
+
+	/* No signal of ours is handled there. */
+	if (n != 1 || getpgrp() != getpid() || raise(SIGCHLD) != 0)
+		return 1;
+	printf("%s %c\n", what, c);
+	fflush(stdout);
+	return 6;
+}
+
+/* A function of ours, as a program would be run. */
+static void
+test_call(void **state)
+{
+	struct program_start l;
+
+	(void)state;
+	program_init(&l, NULL, NULL);
+	l.call = call;
+	l.what = "what";
+	l.group = 1;
+	fflush(stdout);
+	assert_int_equal(child_start(&child, loop, &l, CHILD_OUTPUT,
+	    slice_str("x")), 0);
+	run();
+	expect_output("what x\n");
+	assert_int_equal(WEXITSTATUS(child.status), 6);
 }
 
 static void
@@ -372,8 +444,8 @@ test_missing(void **state)
 	(void)state;
 	program_init(&l, argv, env);
 	errno = 0;
-	assert_int_equal(worker_start(&worker, loop, &l, slice_str("body"), 0),
-	    -1);
+	assert_int_equal(child_start(&child, loop, &l, CHILD_OUTPUT,
+	    slice_str("body")), -1);
 	assert_int_equal(errno, ENOENT);
 }
 
@@ -400,6 +472,9 @@ main(void)
 		TEST(test_pause),
 		TEST(test_group),
 		TEST(test_group_left),
+		TEST(test_limit),
+		TEST(test_bare),
+		TEST(test_call),
 		TEST(test_missing),
 	};
 

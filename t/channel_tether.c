@@ -13,21 +13,21 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "channel_groups.h"
+#include "channel_tether.h"
 
 #define MANY 40
 
-static struct roll roll;
+static struct groups groups;
 
 static int
 begin(void **state)
 {
-	int fd = roll_open();
+	int fd = groups_open();
 
 	(void)state;
 	assert_true(fd > 2);
 	assert_int_equal(fcntl(fd, F_GETFD), FD_CLOEXEC);
-	roll_init(&roll, fd);
+	groups_init(&groups, fd);
 	return 0;
 }
 
@@ -35,7 +35,7 @@ static int
 end(void **state)
 {
 	(void)state;
-	roll_free(&roll);
+	groups_free(&groups);
 	return 0;
 }
 
@@ -69,7 +69,7 @@ ended_by(pid_t pid)
 static size_t
 enter(pid_t pid)
 {
-	ssize_t place = roll_enter(&roll, pid);
+	ssize_t place = groups_enter(&groups, pid);
 
 	assert_true(place >= 0);
 	return (size_t)place;
@@ -81,17 +81,17 @@ test_signal(void **state)
 	pid_t a = sleeper(0), b = sleeper(0);
 
 	(void)state;
-	assert_int_equal(roll_any(&roll), 0);
+	assert_int_equal(groups_any(&groups), 0);
 	assert_int_equal(enter(a), 0);
 	assert_int_equal(enter(b), 1);
-	assert_int_equal(roll_any(&roll), 1);
-	roll_signal(&roll, SIGUSR1);
+	assert_int_equal(groups_any(&groups), 1);
+	groups_signal(&groups, SIGUSR1);
 	assert_int_equal(ended_by(a), SIGUSR1);
 	assert_int_equal(ended_by(b), SIGUSR1);
-	assert_int_equal(roll_any(&roll), 0);
-	roll_ended(&roll, 0);
-	roll_ended(&roll, 1);
-	assert_int_equal(roll.free, 0);
+	assert_int_equal(groups_any(&groups), 0);
+	groups_ended(&groups, 0);
+	groups_ended(&groups, 1);
+	assert_int_equal(groups.free, 0);
 }
 
 /* A group whose first process has ended stays while there is another one. */
@@ -104,11 +104,11 @@ test_left(void **state)
 	(void)state;
 	kill(first, SIGTERM);
 	ended_by(first);
-	roll_ended(&roll, place);
-	assert_int_equal(roll_any(&roll), 1);
-	roll_signal(&roll, SIGKILL);
+	groups_ended(&groups, place);
+	assert_int_equal(groups_any(&groups), 1);
+	groups_signal(&groups, SIGKILL);
 	assert_int_equal(ended_by(second), SIGKILL);
-	assert_int_equal(roll_any(&roll), 0);
+	assert_int_equal(groups_any(&groups), 0);
 }
 
 /* Places are used again, of those that were left too, before there are more. */
@@ -125,17 +125,17 @@ test_places(void **state)
 		kill(pid[i], SIGKILL);
 		ended_by(pid[i]);
 		if (i % 2 == 0)
-			roll_ended(&roll, i);
+			groups_ended(&groups, i);
 	}
 	late = sleeper(0);
 	assert_int_equal(enter(late), 0);
 	assert_int_equal(enter(late), 2);
-	cap = roll.cap;
-	while (roll.n < cap)
+	cap = groups.cap;
+	while (groups.n < cap)
 		enter(late);
 	for (i = 0; i < MANY / 2; i++)
 		enter(late);
-	assert_int_equal(roll.cap, cap);
+	assert_int_equal(groups.cap, cap);
 	kill(late, SIGKILL);
 	ended_by(late);
 }
@@ -152,14 +152,14 @@ test_file(void **state)
 	place = enter(gone);
 	kill(gone, SIGTERM);
 	ended_by(gone);
-	roll_ended(&roll, place);
+	groups_ended(&groups, place);
 	enter(1); /* nobody's, and not all processes */
-	roll_signal_file(roll.fd, ours, SIGUSR1);
+	groups_signal_file(groups.fd, ours, SIGUSR1);
 	assert_int_equal(waitpid(ours, NULL, WNOHANG), 0);
 	assert_int_equal(ended_by(left), SIGUSR1);
-	roll_signal_file(roll.fd, getsid(0), SIGUSR2);
+	groups_signal_file(groups.fd, getsid(0), SIGUSR2);
 	assert_int_equal(ended_by(ours), SIGUSR2);
-	roll_signal_file(-1, getsid(0), SIGKILL);
+	groups_signal_file(-1, getsid(0), SIGKILL);
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, begin, end)

@@ -1,0 +1,111 @@
+#ifndef CHILD_H
+#define CHILD_H
+
+/*
+ * One child process in the loop: a program is started, fed, read, signalled and
+ * waited for. What its bytes mean is its owner's business. Each of its three
+ * standard descriptors is a pipe to us, or what the start says.
+ *
+ * It has ended when the process has. What it wrote until then is read; what a
+ * child of its own may write later is not waited for.
+ *
+ * Where it leads a process group of its own, signals are for the whole group.
+ * If it was signalled, what is left of the group when it has ended is killed at
+ * once, because its capacity is sold again then. If it was not, its children
+ * are left alone.
+ */
+
+#include "buf.h"
+#include "loop.h"
+#include "msg.h"
+#include "program.h"
+
+#define CHILD_LINE_MAX	512  /* of standard error; longer ones are cut up */
+#define CHILD_RETIRE_MS 1000 /* from end of file to the first signal */
+#define CHILD_KILL_MS	5000 /* and to the second */
+#define CHILD_KEPT_MAX	(MSG_MAX + 64) /* bytes of output, not taken */
+
+/* Which of its descriptors are pipes. */
+enum {
+	CHILD_INPUT = 1, /* and what it is given first is not all */
+	CHILD_OUTPUT = 2,
+	CHILD_ERROR = 4
+};
+
+struct child;
+
+struct child_ops {
+	/* It wrote: returns how many bytes were taken (the rest is kept, and
+	 * shown again with what follows), or -1 to read no more of it. NULL:
+	 * none are ever taken. A child of which more than CHILD_KEPT_MAX bytes
+	 * would be kept is ended. */
+	ssize_t (*output)(struct child *, const unsigned char *, size_t);
+	/* A line of its standard error, without the newline. */
+	void (*line)(struct child *, struct slice);
+	/* The last call. What it wrote and was not taken is in kept until
+	 * child_free(); after that the owner may free or reuse the struct. */
+	void (*ended)(struct child *);
+};
+
+struct child {
+	struct loop *loop;
+	const struct child_ops *ops;
+	void *arg;
+	pid_t pid;	  /* 0: ended, or not started */
+	int status;	  /* as waitpid() said */
+	struct watch in;  /* our ends of the pipes; fd -1: none */
+	struct watch out;
+	struct watch err;
+	struct buf input; /* to be written to it */
+	struct buf kept;  /* of its output, not taken */
+	struct buf line;  /* of its standard error, not whole yet */
+	size_t counted;	  /* of input, in *backlog */
+	size_t *backlog;  /* bytes that all of the owner's have still to read;
+			     NULL: not counted */
+	struct timer timer; /* of the next signal */
+	struct later flush;
+	int64_t grace_ms;  /* between the signals */
+	unsigned group : 1;
+	unsigned eof : 1;  /* its standard input ends after what is in input */
+	unsigned over : 1; /* it wrote too much */
+	unsigned paused : 1;
+	unsigned signalled : 1;
+};
+
+/*
+ * Start a program. pipes is a set of CHILD_INPUT, CHILD_OUTPUT and CHILD_ERROR.
+ * The body is what it reads first; without CHILD_INPUT, end of file follows.
+ * Where it has nothing to read, and the start names no descriptor, it has
+ * /dev/null. 0, or -1 with errno. ops, arg and backlog are the caller's to set
+ * before; all else is zeroed here.
+ */
+int child_start(struct child *, struct loop *, const struct program_start *,
+    unsigned pipes, struct slice body);
+
+/* Queue bytes for it, which are written at the end of the turn; for one that
+ * reads no more they are dropped. 0, or -1 with ENOBUFS or ENOMEM. */
+int child_write(struct child *, struct slice);
+
+/* Do not show output, and go on: what was kept is shown at once then. */
+void child_pause(struct child *, int paused);
+
+/* A signal now, to its group where it leads one. */
+void child_signal(const struct child *, int signo);
+
+/* SIGTERM now, SIGKILL after grace_ms. Asked for again, the earlier time
+ * counts. */
+void child_kill(struct child *, int64_t grace_ms);
+
+/* The same in ms, unless it has ended by then. 0, or -1 with ENOMEM. */
+int child_limit(struct child *, int64_t ms, int64_t grace_ms);
+
+/* It gets no more input: end of file, and the signals if it does not end. */
+void child_retire(struct child *);
+
+/* Close and free what it holds; a process that runs is left alone. */
+void child_free(struct child *);
+
+/* "exit status 1", "killed by signal 9 (Killed)"; returns buf. */
+const char *child_status(const struct child *, char *buf, size_t size);
+
+#endif
