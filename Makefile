@@ -53,8 +53,7 @@ EXCHANGE =	exchange.o exchange_allocation.o exchange_book.o exchange_buy.o\
 		exchange_report.o exchange_reservation.o
 LISTENER =	listener.o listener_share.o
 CHANNEL =	channel.o channel_inflight.o channel_pool.o channel_run.o
-PLB =		plb.o plb_balance.o plb_buy.o plb_channel.o plb_client.o\
-		plb_request.o plb_run.o plb_switch.o plb_upstream.o
+PLB =		plb.o plb_balance.o plb_order.o plb_request.o plb_upstream.o
 OTHER =		bootstrap.o bootstrap_dns.o call_filter.o discovery.o\
 		discovery_answer.o discovery_contacts.o discovery_registry.o
 
@@ -62,7 +61,7 @@ CORES =		$(BYTES) $(PROTOCOL) $(AUTHORITY) $(BROKER) $(EXCHANGE)\
 		$(LISTENER) $(CHANNEL) $(PLB) $(OTHER)
 
 CORES_H =\
-	bigendian.h buf.h chain.h fail.h fenwick.h map.h rng.h scratch.h\
+	array.h bigendian.h buf.h chain.h fail.h fenwick.h map.h rng.h scratch.h\
 	sha256.h slice.h\
 	addr.h attrs.h core.h epmd.h escape.h frame.h gossip.h hostport.h\
 	level.h link.h loglimit.h msg.h outbox.h peers.h preauth.h rendezvous.h\
@@ -128,7 +127,7 @@ CORE_TESTS =\
 	t/listener_share.test t/loglimit.test t/map.test t/model.test\
 	t/msg.test t/outbox.test t/peers.test t/peers_link.test t/plb.test\
 	t/plb_again.test t/plb_balance.test t/plb_channel.test\
-	t/plb_chaos.test t/plb_client.test t/plb_end.test t/plb_request.test\
+	t/plb_client.test t/plb_end.test t/plb_request.test\
 	t/plb_run.test t/plb_switch.test t/plb_upstream.test t/preauth.test\
 	t/report.test t/rng.test t/sha256.test t/tlv.test t/wire.test
 SHELL_TESTS =\
@@ -159,7 +158,7 @@ BENCHES =\
 	t/bench/relay.bench t/bench/sampler.bench t/bench/spawn.bench
 
 FIXTURES =\
-	t/action.o t/asked.o t/book.o t/calm.o t/chaos.o t/dealer.o\
+	t/action.o t/asked.o t/book.o t/calm.o t/dealer.o\
 	t/directory.o t/drive.o t/ends.o t/fake.o t/floor.o t/fuzz/main.o\
 	t/golden.o\
 	t/hands.o t/hex.o t/house.o t/office.o t/owner.o t/parties.o\
@@ -173,7 +172,7 @@ VIRTUAL =\
 	t/virtual/role.o t/virtual/settle.o t/virtual/staff.o t/virtual/tie.o\
 	t/virtual/trade.o t/virtual/world.o
 TESTS_H =\
-	t/action.h t/asked.h t/bench/bench.h t/book.h t/fake.h t/calm.h t/chaos.h t/check.h\
+	t/action.h t/asked.h t/bench/bench.h t/book.h t/fake.h t/calm.h t/check.h\
 	t/dealer.h t/directory.h t/drive.h t/ends.h t/floor.h t/fuzz/fuzz.h\
 	t/golden.h t/hands.h t/hex.h t/house.h t/office.h t/owner.h\
 	t/parties.h t/sample.h t/shop.h t/stall.h t/street.h t/talk.h\
@@ -286,8 +285,6 @@ t/plb_run.test: t/plb_run.o t/fake.o t/drive.o
 	$(CORE_TEST) t/plb_run.o t/fake.o t/drive.o $(WITH_CORES)
 t/plb_switch.test: t/plb_switch.o t/fake.o t/drive.o
 	$(CORE_TEST) t/plb_switch.o t/fake.o t/drive.o $(WITH_CORES)
-t/plb_chaos.test: t/plb_chaos.o t/chaos.o
-	$(CORE_TEST) t/plb_chaos.o t/chaos.o $(WITH_CORES)
 t/fuzz_dns.test: t/fuzz/fuzz_dns.o t/fuzz/main.o t/hex.o
 	$(CORE_TEST) t/fuzz/fuzz_dns.o t/fuzz/main.o t/hex.o $(WITH_CORES)
 t/fuzz_link.test: t/fuzz/fuzz_link.o t/fuzz/main.o t/hex.o

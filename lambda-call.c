@@ -290,7 +290,7 @@ main(int argc, char **argv)
 		hub_dial(&hub, config.address, DIAL_FOREVER, 0);
 		config.address = slice_of(NULL, 0);
 	}
-	plb = plb_new(&hub.self.instance, seed, &config);
+	plb = plb_new(seed, &config);
 	if (plb == NULL)
 		die_errno(EXIT_TEMPORARY, "unable to start");
 	o.caller.fixed = config.fixed;

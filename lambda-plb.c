@@ -362,7 +362,7 @@ main(int argc, char **argv)
 		    DIAL_FOREVER, 0);
 	}
 	env_random(&seed, sizeof(seed));
-	s.plb = plb_new(&s.hub.self.instance, seed, &config);
+	s.plb = plb_new(seed, &config);
 	if (s.plb == NULL)
 		die_errno(EXIT_TEMPORARY, "unable to start");
 	buf_free(&encoded);

@@ -2,108 +2,134 @@
 #define PLB_UPSTREAM_H
 
 /*
- * What a PLB holds: its channels, the tokens and the requests in flight of
- * each, and the connects that have no answer yet. Accounting only; it sends
- * nothing.
+ * The upstreams of a PLB: the channels that it dials or is linked to, the
+ * tokens that it holds of each and its requests in flight there, and the
+ * connects that have no answer yet. An upstream keeps its number, and its
+ * struct its place in memory, as long as it lives.
  */
 
-#include "msg.h"
-#include "plb_balance.h"
-#include "plb_request.h"
+#include <stdint.h>
 
-#define HOLD_ASKS 4 /* connects without an answer, a channel */
+#include "chain.h"
+#include "msg.h"
+
+struct plb;
+struct request;
+
+#define UPSTREAM_CONNECTS 4 /* without an answer, an upstream */
 
 /* A connect that waits for demand or refuse. */
-struct ask {
+struct upstream_connect {
 	uint64_t quantity;
 	struct id exchange; /* of its reservation */
 	uint64_t counter;   /* 0: no reservation */
-	int64_t at;	    /* when it was asked, ms */
+	int64_t at;	    /* when it was filled, and then sent, ms */
 	uint64_t order;	    /* ours, that it was filled for */
 };
 
-enum hold_state { HOLD_FREE, HOLD_DIALLING, HOLD_UP, HOLD_DRAINING };
+enum upstream_state {
+	UPSTREAM_DIALLING,
+	UPSTREAM_UP,
+	UPSTREAM_DRAINING, /* what is in flight there finishes */
+	UPSTREAM_CLOSING   /* it was told to close */
+};
 
-struct hold_channel {
+struct upstream {
 	/* Each request touches these, so they stand together. */
-	enum hold_state state;
-	int closing;	 /* it was told to close, and is not used any more */
+	enum upstream_state state;
 	uint32_t peer;	 /* 0 while dialling */
 	uint32_t tag;	 /* that it was dialled with */
-	int group;	 /* in pick; -1: it is not to be picked */
+	int group;	 /* in the balance; -1: it is not drawn */
+	size_t number;	 /* in plb.upstream and in the balance */
 	uint64_t tokens; /* to be spent */
 	uint64_t idle;	 /* the fewest tokens since the last look */
-	struct request_list sent; /* in flight */
+	struct chain requests; /* in flight there */
+	size_t in_flight;      /* of these */
 
 	struct id seller; /* zero for a fixed channel */
 	char address[ADDRESS_MAX + 1];
-	struct ask ask[HOLD_ASKS]; /* the oldest first */
-	size_t asks;
+	struct upstream_connect connect[UPSTREAM_CONNECTS]; /* oldest first */
+	size_t connects;
 	unsigned overdue; /* connects before them that we gave up on, and
 			     whose answers may still come */
 	unsigned refused; /* connects, since it granted one */
 	int waiting;	 /* buys stand unmet there */
 	int old;	 /* not of a version that is bought now */
-	int64_t empty;	 /* since when it holds nothing; INT64_MAX: it does */
+	int64_t empty_since; /* it holds nothing; INT64_MAX: it does */
 };
 
-struct hold {
-	struct hold_channel *channel;
-	size_t n;	    /* slots; a free one has HOLD_FREE */
-	size_t used;
-	struct pick pick;
-	uint32_t *by_peer;  /* 1 + channel number, by a peer's low 16 bits */
-	size_t npeers;
-	uint64_t tokens;    /* of all channels */
-	uint64_t in_flight; /* on channels that do not drain */
-	uint64_t asked;	    /* quantity of all asks */
-	size_t drained;	    /* channels to be closed: nothing is in flight */
-	size_t hint;	    /* no free slot below it */
-};
+/* Life. */
 
-/* A zeroed struct is ready. */
-void hold_free(struct hold *);
+/* A new one in UPSTREAM_DIALLING. NULL with ENOMEM, or ENOBUFS at
+ * PLB_CHANNELS_MAX, or at BALANCE_GROUPS different attributes. */
+struct upstream *upstream_add(struct plb *, struct slice attrs,
+    struct slice address);
+/* Forget it: it has no connects and nothing in flight. */
+void upstream_del(struct plb *, struct upstream *);
+void upstream_free_all(struct plb *);
 
-/* A new channel in HOLD_DIALLING, its number in *number: good until the next
- * hold_add(). NULL with ENOMEM or ENOBUFS (max channels). */
-struct hold_channel *hold_add(struct hold *, struct slice attrs, size_t max,
-    size_t *number);
-/* Forget it: it has no asks and nothing in flight. */
-void hold_del(struct hold *, size_t number);
+/* Its connection is up: send it its connects. */
+void upstream_up(struct plb *, int64_t now, uint32_t peer, struct upstream *);
+/* It is gone, or was never there: nothing comes of its connects, and what was
+ * in flight fails for this reason, or is run again. */
+void upstream_gone(struct plb *, int64_t now, struct upstream *,
+    const char *why);
+/* Use it no longer: nothing comes of its connects, its tokens go back, and what
+ * is in flight there finishes, but does not count as held. */
+void upstream_leave(struct plb *, struct upstream *);
+void upstream_close(struct plb *, struct upstream *);
 
-/* Its connection is up: 0, or -1 with ENOMEM. */
-int hold_link(struct hold *, struct hold_channel *, uint32_t peer);
+/* Walk: start with *pos = 0, ends with NULL. The one shown may be deleted. */
+struct upstream *upstream_next(const struct plb *, size_t *pos);
+/* The one of this peer; of this seller, if it neither drains nor closes; or
+ * NULL. */
+struct upstream *upstream_of_peer(const struct plb *, uint32_t peer);
+struct upstream *upstream_of_seller(const struct plb *, const struct id *);
 
-/* By seller, neither draining nor closing; or NULL. */
-struct hold_channel *hold_seller(const struct hold *, const struct id *);
-/* By peer; or NULL. */
-struct hold_channel *hold_peer(const struct hold *, uint32_t peer);
-size_t hold_number(const struct hold *, const struct hold_channel *);
-
-/* Note a connect: 0, or -1 with ENOBUFS at HOLD_ASKS, overdue ones counted. */
-int hold_ask(struct hold *, struct hold_channel *, const struct ask *);
-/* Take the oldest out into *ask: 0 when there is none. */
-int hold_answered(struct hold *, struct hold_channel *, struct ask *);
-/* The same, without an answer: one may come yet. */
-int hold_give_up(struct hold *, struct hold_channel *, struct ask *);
+/* Tokens. */
 
 /* May it be sent requests, given the tokens? */
-int hold_usable(const struct hold_channel *);
+static inline int
+upstream_usable(const struct upstream *u)
+{
+	return u->state == UPSTREAM_UP;
+}
 
-/* Tokens came for a usable one, or went (spent, returned); never below 0. */
-void hold_grant(struct hold *, struct hold_channel *, uint64_t tokens);
-void hold_spend(struct hold *, struct hold_channel *, uint64_t tokens);
+/* Tokens came, which count where it is usable; or went, never more than it
+ * has. */
+void upstream_grant(struct plb *, struct upstream *, uint64_t tokens);
+void upstream_spend(struct plb *, struct upstream *, uint64_t tokens);
+/* Return n of the tokens. */
+void upstream_give_back(struct plb *, struct upstream *, uint64_t n);
 
-/* A request is on its way there, or came back. */
-void hold_sent(struct hold *, struct requests *, struct hold_channel *,
-    struct request *);
-void hold_back(struct hold *, struct requests *, struct hold_channel *,
-    struct request *);
+/* The request was sent there, for a token; it came back, or has its answer. */
+void upstream_sent(struct plb *, struct upstream *, struct request *);
+void upstream_back(struct plb *, struct request *);
 
-/* It drains: its tokens are void, what is in flight does not count as held. */
-void hold_drain(struct hold *, struct hold_channel *);
+/* Connects. */
 
-/* It was told to close: its tokens are void. */
-void hold_close(struct hold *, struct hold_channel *);
+/* Connect to it, at once where it is up: 0, or -1 with ENOBUFS at
+ * UPSTREAM_CONNECTS, overdue ones counted. */
+int upstream_connect(struct plb *, struct upstream *,
+    const struct upstream_connect *);
+/* Take the oldest out into *connect: 0 when there is none. */
+int upstream_answered(struct plb *, struct upstream *,
+    struct upstream_connect *);
+/* The same, without an answer: one may come yet. */
+int upstream_give_up(struct plb *, struct upstream *,
+    struct upstream_connect *);
+
+/* Messages and time. */
+
+int plb_on_demand(struct plb *, int64_t, uint32_t, const struct msg *);
+int plb_on_refuse(struct plb *, int64_t, uint32_t, const struct msg *);
+int plb_on_waiting(struct plb *, int64_t, uint32_t, const struct msg *);
+int plb_on_drain(struct plb *, int64_t, uint32_t, const struct msg *);
+/* Once a second: what is idle, empty, or never answered. */
+void upstream_look(struct plb *, int64_t now);
+/* Hold no more than is wanted, close what has drained, and ask the fixed
+ * channel for what is short. */
+void upstream_adjust(struct plb *, int64_t now);
+int64_t upstream_deadline(const struct plb *);
 
 #endif

@@ -21,11 +21,10 @@ static void
 begin(const struct plb_config *given)
 {
 	struct plb_config config = *given;
-	struct id own = drive_id(0xaa);
 
 	config.module = slice_str("calc");
 	config.capacity = 1000;
-	plb = plb_new(&own, 1, &config);
+	plb = plb_new(1, &config);
 	assert_non_null(plb);
 	drive_init(&fake, &plb_ops, plb, plb_out(plb));
 	buf_init(&attrs, LIST_MAX);

@@ -524,7 +524,6 @@ static void
 test_constraints(void **state)
 {
 	struct plb_config config;
-	struct id own = drive_id(0xaa);
 	struct buf c;
 	const char *why, *which;
 	struct msg m;
@@ -540,7 +539,7 @@ test_constraints(void **state)
 	config.capacity = 2;
 	config.wanted = 5;
 	config.constraints = buf_slice(&c);
-	plb = plb_new(&own, 1, &config);
+	plb = plb_new(1, &config);
 	drive_init(&fake, &plb_ops, plb, plb_out(plb));
 	fake_broker(BROKER);
 	fake_buy(&m);

@@ -8,28 +8,27 @@
 
 #include <cmocka.h>
 
-#include "plb_upstream.h"
+#include "plb_state.h"
 
-#define MAX 8
-
-static struct hold h;
-static struct requests rs;
+static struct plb *plb;
 
 static int
 setup(void **state)
 {
+	struct plb_config config;
+
 	(void)state;
-	memset(&h, 0, sizeof(h));
-	memset(&rs, 0, sizeof(rs));
-	return 0;
+	memset(&config, 0, sizeof(config));
+	config.module = slice_str("calc");
+	plb = plb_new(1, &config);
+	return plb == NULL ? -1 : 0;
 }
 
 static int
 teardown(void **state)
 {
 	(void)state;
-	hold_free(&h);
-	requests_free(&rs);
+	plb_free(plb);
 	return 0;
 }
 
@@ -42,93 +41,108 @@ id_of(unsigned n)
 	return id;
 }
 
+static struct upstream *
+add(void)
+{
+	return upstream_add(plb, slice_of(NULL, 0), slice_str("10.0.0.1:7"));
+}
+
 /* A channel of seller n that is up, with so many tokens: its number. */
 static size_t
 channel(unsigned n, uint32_t peer, uint64_t tokens)
 {
-	struct hold_channel *c;
-	size_t number = 0;
+	struct upstream *u = add();
 
-	c = hold_add(&h, slice_of(NULL, 0), MAX, &number);
-	assert_non_null(c);
-	assert_int_equal(c->state, HOLD_DIALLING);
-	c->seller = id_of(n);
-	assert_int_equal(hold_link(&h, c, peer), 0);
-	assert_int_equal(c->state, HOLD_UP);
-	hold_grant(&h, c, tokens);
-	assert_int_equal(hold_number(&h, c), number);
-	return number;
+	assert_non_null(u);
+	assert_int_equal(u->state, UPSTREAM_DIALLING);
+	u->seller = id_of(n);
+	upstream_up(plb, 0, peer, u);
+	assert_int_equal(u->state, UPSTREAM_UP);
+	upstream_grant(plb, u, tokens);
+	assert_ptr_equal(plb->upstream[u->number], u);
+	return u->number;
 }
 
-static struct hold_channel *
+static struct upstream *
 at(size_t number)
 {
-	return &h.channel[number];
+	return plb->upstream[number];
 }
 
 static struct request *
 send(size_t number)
 {
-	struct request *r = requests_add(&rs);
+	struct request *r = request_add(&plb->requests);
 
-	hold_sent(&h, &rs, at(number), r);
+	upstream_sent(plb, at(number), r);
 	return r;
+}
+
+static uint64_t
+to_be_drawn(void)
+{
+	uint64_t sum = 0;
+	size_t i;
+
+	for (i = 0; i < plb->balance.n; i++)
+		sum += plb->balance.group[i].tokens.total;
+	return sum;
 }
 
 static void
 test_slots(void **state)
 {
-	size_t i, number;
-	struct hold_channel *c;
+	struct upstream *u;
+	size_t i;
 
 	(void)state;
-	for (i = 0; i < MAX; i++)
+	for (i = 0; i < PLB_CHANNELS_MAX; i++)
 		assert_int_equal(channel((unsigned)i + 1, (uint32_t)i + 1, 1),
 		    i);
 	errno = 0;
-	assert_null(hold_add(&h, slice_of(NULL, 0), MAX, &number));
+	assert_null(add());
 	assert_int_equal(errno, ENOBUFS);
-	assert_int_equal(h.used, MAX);
-	assert_int_equal(h.tokens, MAX);
-	hold_del(&h, 5);
-	hold_del(&h, 2);
-	assert_int_equal(h.tokens, MAX - 2);
-	c = hold_add(&h, slice_of(NULL, 0), MAX, &number);
-	assert_int_equal(number, 2);
-	assert_int_equal(c->tokens, 0);
+	assert_int_equal(plb->nupstreams, PLB_CHANNELS_MAX);
+	assert_int_equal(plb->tokens, PLB_CHANNELS_MAX);
+	upstream_del(plb, at(5));
+	upstream_del(plb, at(2));
+	assert_int_equal(plb->tokens, PLB_CHANNELS_MAX - 2);
+	u = add();
+	assert_int_equal(u->number, 2);
+	assert_int_equal(u->tokens, 0);
 	assert_int_equal(channel(9, 9, 1), 5);
-	assert_null(hold_add(&h, slice_of(NULL, 0), MAX, &number));
+	assert_null(add());
 }
 
 static void
 test_find(void **state)
 {
 	struct id one = id_of(1), two = id_of(2);
-	size_t a, b, number;
+	size_t a, b;
 
 	(void)state;
-	assert_null(hold_peer(&h, 7));
+	assert_null(upstream_of_peer(plb, 7));
 	a = channel(1, 0x10007, 0);
 	b = channel(2, 0x1ffff, 0);
-	assert_ptr_equal(hold_seller(&h, &one), at(a));
-	assert_ptr_equal(hold_seller(&h, &two), at(b));
-	assert_ptr_equal(hold_peer(&h, 0x10007), at(a));
-	assert_ptr_equal(hold_peer(&h, 0x1ffff), at(b));
+	assert_ptr_equal(upstream_of_seller(plb, &one), at(a));
+	assert_ptr_equal(upstream_of_seller(plb, &two), at(b));
+	assert_ptr_equal(upstream_of_peer(plb, 0x10007), at(a));
+	assert_ptr_equal(upstream_of_peer(plb, 0x1ffff), at(b));
 	/* Another generation of that slot, and nobody. */
-	assert_null(hold_peer(&h, 0x20007));
-	assert_null(hold_peer(&h, 0));
-	hold_drain(&h, at(a));
-	assert_null(hold_seller(&h, &one));
-	assert_ptr_equal(hold_peer(&h, 0x10007), at(a));
-	hold_close(&h, at(b));
-	assert_null(hold_seller(&h, &two));
-	hold_del(&h, a);
-	assert_null(hold_peer(&h, 0x10007));
+	assert_null(upstream_of_peer(plb, 0x20007));
+	assert_null(upstream_of_peer(plb, 0));
+	upstream_leave(plb, at(a));
+	assert_null(upstream_of_seller(plb, &one));
+	assert_ptr_equal(upstream_of_peer(plb, 0x10007), at(a));
+	upstream_close(plb, at(b));
+	assert_null(upstream_of_seller(plb, &two));
+	upstream_del(plb, at(a));
+	assert_null(upstream_of_peer(plb, 0x10007));
 	/* One that has no peer yet is not that of peer 0. */
 	channel(1, 0x50000, 0);
-	hold_del(&h, a);
-	assert_non_null(hold_add(&h, slice_of(NULL, 0), MAX, &number));
-	assert_null(hold_peer(&h, 0));
+	upstream_del(plb, at(a));
+	assert_non_null(add());
+	assert_null(upstream_of_peer(plb, 0));
 }
 
 static void
@@ -140,24 +154,24 @@ test_tokens(void **state)
 	(void)state;
 	a = channel(1, 1, 5);
 	b = channel(2, 2, 7);
-	assert_int_equal(h.tokens, 12);
-	assert_int_equal(pick_total(&h.pick), 12);
-	hold_spend(&h, at(a), 2);
+	assert_int_equal(plb->tokens, 12);
+	assert_int_equal(to_be_drawn(), 12);
+	upstream_spend(plb, at(a), 2);
 	r = send(b);
-	assert_int_equal(r->channel, b + 1);
+	assert_ptr_equal(r->upstream, at(b));
 	assert_int_equal(at(a)->tokens, 3);
 	assert_int_equal(at(b)->tokens, 6);
-	assert_int_equal(h.tokens, 9);
-	assert_int_equal(h.in_flight, 1);
-	assert_int_equal(pick_total(&h.pick), 9);
-	hold_back(&h, &rs, at(b), r);
-	assert_int_equal(r->channel, 0);
-	assert_int_equal(h.in_flight, 0);
-	assert_int_equal(at(b)->sent.n, 0);
+	assert_int_equal(plb->tokens, 9);
+	assert_int_equal(plb->in_flight, 1);
+	assert_int_equal(to_be_drawn(), 9);
+	upstream_back(plb, r);
+	assert_null(r->upstream);
+	assert_int_equal(plb->in_flight, 0);
+	assert_int_equal(at(b)->in_flight, 0);
 	/* What no integer of the protocol says is not held. */
-	hold_grant(&h, at(a), UINT64_MAX);
+	upstream_grant(plb, at(a), UINT64_MAX);
 	assert_int_equal(at(a)->tokens, UINT32_MAX);
-	assert_int_equal(h.tokens, (uint64_t)UINT32_MAX + 6);
+	assert_int_equal(plb->tokens, (uint64_t)UINT32_MAX + 6);
 }
 
 /* The fewest since somebody looked. */
@@ -169,43 +183,43 @@ test_idle(void **state)
 	(void)state;
 	a = channel(1, 1, 5);
 	at(a)->idle = at(a)->tokens;
-	hold_spend(&h, at(a), 3);
-	hold_grant(&h, at(a), 2);
+	upstream_spend(plb, at(a), 3);
+	upstream_grant(plb, at(a), 2);
 	assert_int_equal(at(a)->idle, 2);
 }
 
 static void
 test_asks(void **state)
 {
-	struct ask ask = { 0 }, got;
+	struct upstream_connect ask = { 0 }, got;
 	size_t a, i;
 
 	(void)state;
 	a = channel(1, 1, 0);
-	assert_int_equal(hold_answered(&h, at(a), &got), 0);
-	for (i = 0; i < HOLD_ASKS; i++) {
+	assert_int_equal(upstream_answered(plb, at(a), &got), 0);
+	for (i = 0; i < UPSTREAM_CONNECTS; i++) {
 		ask.quantity = i + 1;
 		ask.counter = 100 + i;
-		assert_int_equal(hold_ask(&h, at(a), &ask), 0);
+		assert_int_equal(upstream_connect(plb, at(a), &ask), 0);
 	}
-	assert_int_equal(h.asked, 1 + 2 + 3 + 4);
-	assert_int_equal(hold_ask(&h, at(a), &ask), -1);
+	assert_int_equal(plb->connecting, 1 + 2 + 3 + 4);
+	assert_int_equal(upstream_connect(plb, at(a), &ask), -1);
 	assert_int_equal(errno, ENOBUFS);
-	assert_int_equal(hold_answered(&h, at(a), &got), 1);
+	assert_int_equal(upstream_answered(plb, at(a), &got), 1);
 	assert_int_equal(got.counter, 100);
-	assert_int_equal(hold_give_up(&h, at(a), &got), 1);
+	assert_int_equal(upstream_give_up(plb, at(a), &got), 1);
 	assert_int_equal(got.counter, 101);
-	assert_int_equal(h.asked, 3 + 4);
+	assert_int_equal(plb->connecting, 3 + 4);
 	/* Its answer may still come, so it takes its place. */
-	assert_int_equal(hold_ask(&h, at(a), &ask), 0);
-	assert_int_equal(hold_ask(&h, at(a), &ask), -1);
+	assert_int_equal(upstream_connect(plb, at(a), &ask), 0);
+	assert_int_equal(upstream_connect(plb, at(a), &ask), -1);
 	at(a)->overdue--;
-	assert_int_equal(hold_ask(&h, at(a), &ask), 0);
-	assert_int_equal(h.asked, 3 + 4 + 4 + 4);
-	while (hold_answered(&h, at(a), &got))
+	assert_int_equal(upstream_connect(plb, at(a), &ask), 0);
+	assert_int_equal(plb->connecting, 3 + 4 + 4 + 4);
+	while (upstream_answered(plb, at(a), &got))
 		continue;
-	assert_int_equal(h.asked, 0);
-	assert_int_equal(hold_give_up(&h, at(a), &got), 0);
+	assert_int_equal(plb->connecting, 0);
+	assert_int_equal(upstream_give_up(plb, at(a), &got), 0);
 	assert_int_equal(at(a)->overdue, 0);
 }
 
@@ -221,31 +235,31 @@ test_drain(void **state)
 	r = send(a);
 	s = send(a);
 	send(b);
-	assert_int_equal(h.in_flight, 3);
-	hold_drain(&h, at(a));
-	hold_drain(&h, at(a));
-	assert_false(hold_usable(at(a)));
+	assert_int_equal(plb->in_flight, 3);
+	upstream_leave(plb, at(a));
+	upstream_leave(plb, at(a));
+	assert_false(upstream_usable(at(a)));
 	assert_int_equal(at(a)->tokens, 0);
-	assert_int_equal(h.tokens, 4);
-	assert_int_equal(pick_total(&h.pick), 4);
-	assert_int_equal(h.in_flight, 1);
-	assert_int_equal(h.drained, 0);
-	hold_back(&h, &rs, at(a), r);
-	assert_int_equal(h.drained, 0);
-	hold_back(&h, &rs, at(a), s);
-	assert_int_equal(h.in_flight, 1);
-	assert_int_equal(h.drained, 1);
-	hold_close(&h, at(a));
-	assert_int_equal(h.drained, 0);
-	hold_del(&h, a);
-	assert_int_equal(h.drained, 0);
+	assert_int_equal(plb->tokens, 4);
+	assert_int_equal(to_be_drawn(), 4);
+	assert_int_equal(plb->in_flight, 1);
+	assert_int_equal(plb->drained, 0);
+	upstream_back(plb, r);
+	assert_int_equal(plb->drained, 0);
+	upstream_back(plb, s);
+	assert_int_equal(plb->in_flight, 1);
+	assert_int_equal(plb->drained, 1);
+	upstream_close(plb, at(a));
+	assert_int_equal(plb->drained, 0);
+	upstream_del(plb, at(a));
+	assert_int_equal(plb->drained, 0);
 	/* One with nothing in flight has drained at once. */
 	a = channel(3, 3, 1);
-	hold_drain(&h, at(a));
-	assert_int_equal(h.drained, 1);
-	hold_del(&h, a);
-	assert_int_equal(h.drained, 0);
-	assert_int_equal(h.used, 1);
+	upstream_leave(plb, at(a));
+	assert_int_equal(plb->drained, 1);
+	upstream_del(plb, at(a));
+	assert_int_equal(plb->drained, 0);
+	assert_int_equal(plb->nupstreams, 1);
 }
 
 static void
@@ -256,37 +270,36 @@ test_close(void **state)
 
 	(void)state;
 	a = channel(1, 1, 5);
-	assert_true(hold_usable(at(a)));
+	assert_true(upstream_usable(at(a)));
 	r = send(a);
-	hold_close(&h, at(a));
-	assert_false(hold_usable(at(a)));
-	assert_int_equal(h.tokens, 0);
-	assert_int_equal(h.in_flight, 1);
-	hold_back(&h, &rs, at(a), r);
-	assert_int_equal(h.in_flight, 0);
-	assert_int_equal(h.drained, 0);
-	hold_del(&h, a);
-	assert_int_equal(h.used, 0);
+	upstream_close(plb, at(a));
+	assert_false(upstream_usable(at(a)));
+	assert_int_equal(plb->tokens, 0);
+	assert_int_equal(plb->in_flight, 1);
+	upstream_back(plb, r);
+	assert_int_equal(plb->in_flight, 0);
+	assert_int_equal(plb->drained, 0);
+	upstream_del(plb, at(a));
+	assert_int_equal(plb->nupstreams, 0);
 }
 
 /* A connect that was given up before it was sent has no answer to come. */
 static void
 test_given_up_while_dialling(void **state)
 {
-	struct ask ask;
-	size_t n;
+	struct upstream_connect ask;
+	struct upstream *u = add();
 
 	(void)state;
 	memset(&ask, 0, sizeof(ask));
 	ask.quantity = 2;
-	assert_non_null(hold_add(&h, slice_of(NULL, 0), 9, &n));
-	assert_int_equal(hold_ask(&h, at(n), &ask), 0);
-	assert_int_equal(hold_give_up(&h, at(n), &ask), 1);
-	assert_int_equal(at(n)->overdue, 0);
-	assert_int_equal(hold_link(&h, at(n), 1), 0);
-	assert_int_equal(hold_ask(&h, at(n), &ask), 0);
-	assert_int_equal(hold_give_up(&h, at(n), &ask), 1);
-	assert_int_equal(at(n)->overdue, 1);
+	assert_int_equal(upstream_connect(plb, u, &ask), 0);
+	assert_int_equal(upstream_give_up(plb, u, &ask), 1);
+	assert_int_equal(u->overdue, 0);
+	upstream_up(plb, 0, 1, u);
+	assert_int_equal(upstream_connect(plb, u, &ask), 0);
+	assert_int_equal(upstream_give_up(plb, u, &ask), 1);
+	assert_int_equal(u->overdue, 1);
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
