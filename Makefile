@@ -73,7 +73,7 @@ CORES_H =\
 	exchange_reservation.h exchange_state.h\
 	listener.h listener_state.h\
 	channel.h channel_inflight.h channel_pool.h channel_state.h\
-	plb.h plb_balance.h plb_request.h plb_state.h plb_upstream.h\
+	plb.h plb_balance.h plb_state.h\
 	bootstrap.h bootstrap_dns.h call_filter.h discovery.h\
 	discovery_contacts.h discovery_registry.h discovery_state.h
 

@@ -12,8 +12,8 @@
 
 /*
  * Have the array at p, which has *cap elements of size bytes, hold n of them at
- * least. p is NULL where *cap is 0. Returns the array, which may have moved, and
- * sets *cap. Returns NULL with ENOBUFS (n is over max) or ENOMEM; the array
+ * least. p is NULL where *cap is 0. Returns the array, which may have moved,
+ * and sets *cap. Returns NULL with ENOBUFS (n is over max) or ENOMEM; the array
  * stays as it was.
  */
 static inline void *

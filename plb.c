@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -208,15 +209,13 @@ plb_grant(struct plb *p, struct plb_client *c, uint64_t quantity)
 {
 	uint64_t has = c->tokens + c->open, window = plb_window(p);
 	uint64_t room = has < window ? window - has : 0;
-	struct msg m;
+	struct msg m = { .type = MSG_DEMAND };
 
 	if (room > quantity)
 		room = quantity;
 	c->owed = quantity - room;
 	if (room == 0)
 		return 0;
-	memset(&m, 0, sizeof(m));
-	m.type = MSG_DEMAND;
 	m.u.demand.tokens = room;
 	c->tokens += room;
 	return outbox_send(&p->out, c->peer, &m) == -1 ? -1 : 1;
@@ -279,37 +278,28 @@ plb_grant_owed(struct plb *p)
 
 /* Trouble: why nothing comes. */
 
-void
-plb_trouble_over(struct plb *p)
-{
-	buf_free(&p->trouble);
-}
-
 static void
-plb_trouble_keep(struct plb *p, const struct msg_offers *offers)
+plb_trouble_keep(struct plb *p, const struct msg *m)
 {
-	const struct schema *s = &msg_row(MSG_OFFERS)->schema;
-	size_t len = group_size(s, offers);
+	size_t len = msg_size(m);
 	struct tlv_writer w;
 	void *kept;
 
-	plb_trouble_over(p);
+	buf_free(&p->trouble);
 	if (plb_held(p) > 0 || (kept = buf_reserve(&p->trouble, len)) == NULL)
 		return;
 	tlv_writer_init(&w, kept, len);
-	group_encode(s, offers, &w);
+	msg_encode(m, &w);
 	buf_commit(&p->trouble, len);
 }
 
 int
 plb_trouble_tell(struct plb *p, const struct plb_client *c)
 {
-	struct msg m;
-
-	if (buf_len(&p->trouble) == 0 || c->role != ROLE_CALLER ||
-	    msg_decode(&m, MSG_OFFERS, buf_slice(&p->trouble)) != 1)
+	if (buf_len(&p->trouble) == 0 || c->role != ROLE_CALLER)
 		return 0;
-	return outbox_send(&p->out, c->peer, &m);
+	return outbox_act(&p->out, ACT_SEND, c->peer, 0,
+	    buf_slice(&p->trouble));
 }
 
 /* Has the client sent something that has no token yet? */
@@ -337,18 +327,22 @@ plb_trouble(struct plb *p, const struct msg_offers *offers)
 		if (c->role == ROLE_CALLER && plb_client_waits(c) &&
 		    outbox_send(&p->out, c->peer, &m) == -1)
 			return -1;
-	plb_trouble_keep(p, &m.u.offers);
+	plb_trouble_keep(p, &m);
 	return outbox_send(&p->out, 0, &m);
 }
 
 void
-plb_blame(struct plb *p, const char *why)
+plb_blame(struct plb *p, const char *fmt, ...)
 {
-	struct msg_offers offers;
+	struct msg_offers offers = { .order = 0 };
+	char why[REASON_MAX];
+	va_list ap;
 
+	va_start(ap, fmt);
+	vsnprintf(why, sizeof(why), fmt, ap);
+	va_end(ap);
 	if (plb_held(p) > 0)
 		outbox_log_once(&p->out, &p->blamed, LOG_INFO, "%s", why);
-	memset(&offers, 0, sizeof(offers));
 	offers.reason = slice_str(why);
 	plb_trouble(p, &offers);
 }
@@ -367,30 +361,19 @@ plb_on_offers(struct plb *p, int64_t now, uint32_t peer, const struct msg *m)
 /*
  * The upstream that waits for a link, or NULL if none does. When a link comes
  * up it is found by its address, since an address keeps the tag that it was
- * dialled with first. When dialling fails it is found by its tag, which is
- * never used for another seller: one that we gave up on may still fail later.
+ * dialled with first. When dialling fails it is found by its tag (address
+ * empty), which is never used for another seller: one that we gave up on may
+ * still fail later.
  */
 static struct upstream *
-plb_dialled_at(const struct plb *p, struct slice address)
+plb_dialling(const struct plb *p, uint32_t tag, struct slice address)
 {
 	struct upstream *u;
 	size_t i = 0;
 
 	while ((u = upstream_next(p, &i)) != NULL)
-		if (u->state == UPSTREAM_DIALLING &&
-		    slice_is(address, u->address))
-			break;
-	return u;
-}
-
-static struct upstream *
-plb_dialled_by(const struct plb *p, uint32_t tag)
-{
-	struct upstream *u;
-	size_t i = 0;
-
-	while ((u = upstream_next(p, &i)) != NULL)
-		if (u->state == UPSTREAM_DIALLING && u->tag == tag)
+		if (u->state == UPSTREAM_DIALLING && (address.len == 0 ?
+		    u->tag == tag : slice_is(address, u->address)))
 			break;
 	return u;
 }
@@ -400,12 +383,9 @@ static void
 plb_unreachable(struct plb *p, int64_t now, struct upstream *u,
     struct slice reason)
 {
-	char why[REASON_MAX];
-
 	plb_avoid(p, now, &u->seller, 0);
-	snprintf(why, sizeof(why), "unable to reach the seller at %s: %.*s",
-	    u->address, SLICE_ARG(reason));
-	plb_blame(p, why);
+	plb_blame(p, "unable to reach the seller at %s: %.*s", u->address,
+	    SLICE_ARG(reason));
 	upstream_gone(p, now, u, "its channel was never up");
 }
 
@@ -414,7 +394,8 @@ plb_dialled(struct plb *p, int64_t now, uint32_t peer,
     const struct peer_info *info)
 {
 	int fixed = info->tag == PLB_FIXED_TAG;
-	struct upstream *u = fixed ? NULL : plb_dialled_at(p, info->address);
+	struct upstream *u = fixed ? NULL :
+	    plb_dialling(p, 0, info->address);
 
 	if (!(info->role & (ROLE_CHANNEL | ROLE_PLB))) {
 		plb_turn_away(p, peer, "it is no channel");
@@ -502,21 +483,25 @@ plb_failed(void *core, int64_t now, uint32_t tag, struct slice reason,
 
 	if (p->fixed)
 		plb_fixed_failed(p, reason, final);
-	else if ((u = plb_dialled_by(p, tag)) != NULL)
+	else if ((u = plb_dialling(p, tag, slice_of(NULL, 0))) != NULL)
 		plb_unreachable(p, now, u, reason);
 }
 
 /* Messages. */
 
-static void
-plb_rows(const struct plb *p, struct report *r)
+static int
+plb_on_inspect(struct plb *p, int64_t now, uint32_t peer, const struct msg *m)
 {
 	static const char *const states[] = { "dialling", "up", "draining",
 		"closing" };
 	const struct upstream *u;
+	struct report r;
 	size_t i = 0;
 
-	report_row(r, "plb wanted %llu tokens %llu in_flight %llu queued %zu "
+	(void)now;
+	(void)m;
+	report_begin(&r, &p->out, peer);
+	report_row(&r, "plb wanted %llu tokens %llu in_flight %llu queued %zu "
 	    "connecting %llu connects %llu refused %llu",
 	    (unsigned long long)p->wanted, (unsigned long long)p->tokens,
 	    (unsigned long long)p->in_flight, p->queued,
@@ -524,21 +509,10 @@ plb_rows(const struct plb *p, struct report *r)
 	    (unsigned long long)p->connects,
 	    (unsigned long long)p->refusals);
 	while ((u = upstream_next(p, &i)) != NULL)
-		report_row(r, "channel %s tokens %llu in_flight %zu state %s",
+		report_row(&r, "channel %s tokens %llu in_flight %zu state %s",
 		    u->address[0] ? u->address : "-",
 		    (unsigned long long)u->tokens, u->in_flight,
 		    states[u->state]);
-}
-
-static int
-plb_on_inspect(struct plb *p, int64_t now, uint32_t peer, const struct msg *m)
-{
-	struct report r;
-
-	(void)now;
-	(void)m;
-	report_begin(&r, &p->out, peer);
-	plb_rows(p, &r);
 	return report_end(&r);
 }
 
@@ -644,32 +618,28 @@ plb_switch_tick(struct plb *p, int64_t now)
 static void
 plb_show_exports(struct plb *p)
 {
-	const struct balance *b = &p->balance;
 	struct slice newest = slice_of(NULL, 0), attrs;
-	uint64_t made = 0;
-	struct attrs a, best;
+	struct attrs a, best = { .version = slice_of(NULL, 0) };
+	uint64_t made = p->shown;
 	int i;
 
-	if (p->seen == b->stamp || p->switch_at != NEVER)
+	if (p->seen == p->balance.stamp || p->switch_at != NEVER)
 		return;
-	p->seen = b->stamp;
-	memset(&best, 0, sizeof(best));
-	for (i = 0; i < (int)b->n; i++) {
-		attrs = balance_attrs(b, i);
+	p->seen = p->balance.stamp;
+	for (i = 0; i < (int)p->balance.n; i++) {
+		attrs = balance_attrs(&p->balance, i);
 		if (attrs.p == NULL ||
-		    group_decode(&schema_attrs, attrs, &a) == -1)
+		    group_decode(&schema_attrs, attrs, &a) == -1 ||
+		    (newest.p != NULL &&
+			version_compare(a.version, best.version) <= 0))
 			continue;
-		if (newest.p == NULL ||
-		    version_compare(a.version, best.version) > 0) {
-			newest = attrs;
-			made = b->group[i].made;
-			best = a;
-		}
+		newest = attrs;
+		best = a;
+		made = p->balance.group[i].made;
 	}
-	if (newest.p == NULL || made == p->shown)
-		return;
+	if (made != p->shown)
+		outbox_act(&p->out, PLB_EXPORTS, 0, 0, newest);
 	p->shown = made;
-	outbox_act(&p->out, PLB_EXPORTS, 0, 0, newest);
 }
 
 /* Time. */

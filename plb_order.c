@@ -5,16 +5,6 @@
 #include "fail.h"
 #include "plb_state.h"
 
-/* What the broker is told is missing. It knows of the connects that this order
- * was filled with; of those before it does not, so they come off. */
-static uint64_t
-plb_order_missing(const struct plb *p)
-{
-	uint64_t lacks = plb_short(p);
-
-	return lacks > p->order.before ? lacks - p->order.before : 0;
-}
-
 /* What was filled, and what became of it. */
 
 void
@@ -31,21 +21,17 @@ static void
 plb_send_release(struct plb *p, const struct upstream_connect *connect)
 {
 	unsigned char list[128];
+	struct reservation res = { .exchange = connect->exchange,
+		.counter = connect->counter };
+	struct msg m = { .type = MSG_RELEASE,
+		.u.release.order = connect->order };
 	struct tlv_writer w;
-	struct reservation res;
-	struct msg m;
 
 	if (connect->counter == 0 || p->broker == 0 ||
 	    connect->order < p->order.first)
 		return;
-	memset(&res, 0, sizeof(res));
-	res.exchange = connect->exchange;
-	res.counter = connect->counter;
 	tlv_writer_init(&w, list, sizeof(list));
 	item_put(&schema_reservation, &w, &res);
-	memset(&m, 0, sizeof(m));
-	m.type = MSG_RELEASE;
-	m.u.release.order = connect->order;
 	m.u.release.reservations =
 	    slice_of(list, sizeof(list) - (size_t)(w.end - w.p));
 	outbox_send(&p->out, p->broker, &m);
@@ -139,15 +125,12 @@ int
 plb_on_fill(struct plb *p, int64_t now, uint32_t peer, const struct msg *m)
 {
 	struct slice list = m->u.fill.sellers;
-	struct upstream_connect connect;
+	struct upstream_connect connect = { .order = m->u.fill.order,
+		.exchange = m->u.fill.exchange, .at = now };
 	struct seller s;
 
 	if (peer != p->broker || m->u.fill.order > p->order.id)
 		return fail(EPROTO);
-	memset(&connect, 0, sizeof(connect));
-	connect.order = m->u.fill.order;
-	connect.exchange = m->u.fill.exchange;
-	connect.at = now;
 	while (item_next(&schema_seller, &list, &s) == 1) {
 		connect.quantity = s.quantity;
 		connect.counter = s.counter;
@@ -178,10 +161,8 @@ plb_send_buy(struct plb *p, int64_t now, uint64_t lacks)
 	struct plb_order *o = &p->order;
 	uint64_t held = plb_held(p);
 	uint64_t age = lacks == 0 ? 0 : (uint64_t)(now - o->short_since);
-	struct msg m;
+	struct msg m = { .type = MSG_BUY };
 
-	memset(&m, 0, sizeof(m));
-	m.type = MSG_BUY;
 	m.u.buy.order = o->id;
 	m.u.buy.module = slice_str(p->module);
 	m.u.buy.missing = lacks;
@@ -207,7 +188,10 @@ plb_order_tick(struct plb *p, int64_t now)
 		return;
 	if (now >= o->restart_at)
 		plb_order_anew(p);
-	lacks = plb_order_missing(p);
+	/* The broker knows of the connects that this order was filled with; of
+	 * those before it does not, so they come off. */
+	lacks = plb_short(p);
+	lacks -= lacks < o->before ? lacks : o->before;
 	if (lacks == 0)
 		o->short_since = NEVER;
 	else if (o->short_since == NEVER)
@@ -233,14 +217,10 @@ void
 plb_order_anew(struct plb *p)
 {
 	struct plb_order *o = &p->order;
-	struct msg m;
+	struct msg m = { .type = MSG_CANCEL, .u.cancel.order = o->id };
 
-	if (p->broker != 0 && o->sent) {
-		memset(&m, 0, sizeof(m));
-		m.type = MSG_CANCEL;
-		m.u.cancel.order = o->id;
+	if (p->broker != 0 && o->sent)
 		outbox_send(&p->out, p->broker, &m);
-	}
 	o->id++;
 	o->sent = 0;
 	o->restart_at = NEVER;

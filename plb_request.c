@@ -170,11 +170,9 @@ request_fail_as(struct plb *p, struct request *r, const struct msg_fail *how)
 static void
 request_fail(struct plb *p, struct request *r, int ran, const char *why)
 {
-	struct msg_fail how;
+	struct msg_fail how = { .ran = (uint64_t)ran,
+		.reason = slice_str(why) };
 
-	memset(&how, 0, sizeof(how));
-	how.ran = (uint64_t)ran;
-	how.reason = slice_str(why);
 	request_fail_as(p, r, &how);
 }
 
@@ -224,7 +222,7 @@ static void
 request_not_exported(struct plb *p, struct request *r, const struct msg *m)
 {
 	char has[REASON_MAX / 2] = "", why[REASON_MAX];
-	struct msg_fail how;
+	struct msg_fail how = { .final = 1 };
 	struct slice attrs;
 	size_t i;
 
@@ -234,9 +232,7 @@ request_not_exported(struct plb *p, struct request *r, const struct msg *m)
 	snprintf(why, sizeof(why), "%.*s/%u is not exported; held: %s",
 	    SLICE_ARG(m->u.request.function), request_arity(m->u.request.args),
 	    has[0] == '\0' ? "nothing" : has);
-	memset(&how, 0, sizeof(how));
 	how.reason = slice_str(why);
-	how.final = 1;
 	request_fail_as(p, r, &how);
 }
 
@@ -468,19 +464,15 @@ request_lost(struct plb *p, int64_t now, struct upstream *u, const char *why)
 void
 request_abandon(struct plb *p, struct request *r)
 {
-	struct msg m;
+	struct msg m = { .type = MSG_ABANDON, .u.abandon.id = r->id };
 
 	if (r->upstream == NULL) {
 		request_forget(p, r);
 		return;
 	}
 	request_disown(r);
-	if (r->cast)
-		return;
-	memset(&m, 0, sizeof(m));
-	m.type = MSG_ABANDON;
-	m.u.abandon.id = r->id;
-	outbox_send(&p->out, r->upstream->peer, &m);
+	if (!r->cast)
+		outbox_send(&p->out, r->upstream->peer, &m);
 }
 
 int
@@ -488,7 +480,7 @@ plb_on_abandon(struct plb *p, int64_t now, uint32_t peer, const struct msg *m)
 {
 	struct plb_client *c = plb_client(p, peer);
 	struct request *r = NULL;
-	struct msg answer;
+	struct msg answer = { .type = MSG_FAIL };
 
 	(void)now;
 	if (c == NULL)
@@ -498,8 +490,6 @@ plb_on_abandon(struct plb *p, int64_t now, uint32_t peer, const struct msg *m)
 			break;
 	if (r == NULL)
 		return 0; /* its answer is on the way */
-	memset(&answer, 0, sizeof(answer));
-	answer.type = MSG_FAIL;
 	answer.u.fail.id = r->client_id;
 	answer.u.fail.ran = r->upstream != NULL || r->ran;
 	answer.u.fail.reason = slice_str("abandoned");
@@ -512,15 +502,12 @@ void
 request_expire(struct plb *p, int64_t now)
 {
 	struct request *r, *next;
-	struct msg_fail how;
+	struct msg_fail how = { .late = 1, .reason = slice_str("its time was "
+		"up before there was a token for it") };
 
 	if (now < p->expire_at)
 		return;
 	p->expire_at = NEVER;
-	memset(&how, 0, sizeof(how));
-	how.late = 1;
-	how.reason = slice_str("its time was up before there was a token for "
-	    "it");
 	for (r = request_next(&p->queue, NULL); r != NULL; r = next) {
 		next = request_next(&p->queue, r);
 		if (r->deadline == 0)

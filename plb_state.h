@@ -5,15 +5,18 @@
  * The PLB core's state, shared by the files that make it up and by nobody else:
  * plb.c (peers, clients, time, change of versions), plb_order.c (the order),
  * plb_upstream.c (channels and their tokens) and plb_request.c (requests).
+ * Clients, upstreams and requests keep their place in memory as long as they
+ * live, and point at each other.
  */
 
+#include "chain.h"
 #include "plb.h"
 #include "plb_balance.h"
-#include "plb_request.h"
-#include "plb_upstream.h"
 
-#define NEVER	    INT64_MAX
-#define PLB_AVOIDED 64 /* sellers remembered as such, at most */
+#define NEVER		  INT64_MAX
+#define REQUESTS_MAX	  (1u << 20) /* at a time */
+#define UPSTREAM_CONNECTS 4  /* without an answer, an upstream */
+#define PLB_AVOIDED	  64 /* sellers remembered as such, at most */
 
 struct plb_client {
 	struct chain link; /* of all; the program's own is not among them */
@@ -24,6 +27,79 @@ struct plb_client {
 	int left;	   /* its connection is to end */
 	struct chain requests; /* that it waits for */
 	size_t open;	   /* of these */
+};
+
+/* A connect that waits for demand or refuse. */
+struct upstream_connect {
+	uint64_t quantity;
+	struct id exchange; /* of its reservation */
+	uint64_t counter;   /* 0: no reservation */
+	int64_t at;	    /* when it was filled, and then sent, ms */
+	uint64_t order;	    /* ours, that it was filled for */
+};
+
+enum upstream_state {
+	UPSTREAM_DIALLING,
+	UPSTREAM_UP,
+	UPSTREAM_DRAINING, /* what is in flight there finishes */
+	UPSTREAM_CLOSING   /* it was told to close */
+};
+
+/* A channel that is dialled, or linked. */
+struct upstream {
+	/* Each request touches these, so they stand together. */
+	enum upstream_state state;
+	uint32_t peer;	 /* 0 while dialling */
+	uint32_t tag;	 /* that it was dialled with */
+	int group;	 /* in the balance; -1: it is not drawn */
+	size_t number;	 /* in plb.upstream and in the balance */
+	uint64_t tokens; /* to be spent */
+	uint64_t idle;	 /* the fewest tokens since the last look */
+	struct chain requests; /* in flight there */
+	size_t in_flight;      /* of these */
+
+	struct id seller; /* zero for a fixed channel */
+	char address[ADDRESS_MAX + 1];
+	struct upstream_connect connect[UPSTREAM_CONNECTS]; /* oldest first */
+	size_t connects;
+	unsigned overdue; /* connects before them that we gave up on, and
+			     whose answers may still come */
+	unsigned refused; /* connects, since it granted one */
+	int waiting;	 /* buys stand unmet there */
+	int old;	 /* not of a version that is bought now */
+	int64_t empty_since; /* it holds nothing; INT64_MAX: it does */
+};
+
+/*
+ * A request that has no answer yet. It is in two chains: in the queue or among
+ * those of the upstream that it was sent to, and among those of its client, as
+ * long as that waits for the answer. Slots are used again. An id holds slot and
+ * serial number, so a late answer finds nothing.
+ */
+struct request {
+	uint64_t id;	    /* on the upstream's connection; 0 in a free slot */
+	uint64_t client_id; /* as the client numbers it */
+	struct plb_client *client; /* NULL: it wants no answer now */
+	struct upstream *upstream; /* NULL: queued */
+	int64_t deadline;   /* ms; 0: none */
+	uint32_t slot;
+	unsigned retries;   /* how often it may be run again */
+	int cast;
+	int ran;	    /* an earlier try of it may have */
+	unsigned char *copy; /* the request's value, when it may have to be
+				sent later or again */
+	size_t copy_len;
+	struct chain place; /* in the queue, the upstream's, the free ones */
+	struct chain of_client;
+};
+
+struct request_pool {
+	struct request **slot;
+	size_t cap;  /* slots that memory is there for */
+	size_t n;    /* slots made */
+	size_t used; /* slots in use */
+	struct chain free;
+	uint64_t serial;
 };
 
 /* What a peer is to us; the broker is neither. */
@@ -80,7 +156,6 @@ struct plb {
 	struct upstream **upstream; /* by number; NULL in a free place */
 	size_t upstream_cap; /* places there */
 	size_t nupstreams;  /* places in use */
-	size_t free_hint;   /* no place below it is free */
 	struct balance balance;
 	uint64_t tokens;    /* of all upstreams */
 	uint64_t in_flight; /* where it does not drain */
@@ -100,8 +175,8 @@ struct plb {
 	struct plb_client own; /* the program itself */
 	struct chain clients;
 	uint64_t window;    /* as clients were last granted by */
-	struct buf trouble; /* why nothing comes: an encoded offers, kept while
-			       no token is held */
+	struct buf trouble; /* why nothing comes: the frame of an offers, kept
+			       while no token is held */
 	struct outbox_once blamed; /* a seller, and for what */
 
 	struct plb_order order;
@@ -113,8 +188,8 @@ struct plb {
 	uint64_t switch_extra; /* added to wanted until then: held of the old */
 	struct outbox_once stays; /* that there are no others */
 
-	uint64_t seen;	    /* the balance's stamp at the last look at exports */
-	uint64_t shown;	    /* whose exports were shown: when it was made */
+	uint64_t seen;	    /* the balance's stamp, when exports were shown */
+	uint64_t shown;	    /* whose they were: when that group was made */
 };
 
 /* plb.c */
@@ -145,9 +220,120 @@ int plb_trouble(struct plb *, const struct msg_offers *);
 int plb_trouble_tell(struct plb *, const struct plb_client *);
 /* The same of what is wrong with a seller; where another is held it is logged,
  * as the program has no need to say it. */
-void plb_blame(struct plb *, const char *why);
-/* Tokens came, or the fixed channel: it is over. */
-void plb_trouble_over(struct plb *);
+void plb_blame(struct plb *, const char *fmt, ...);
+
+/* plb_upstream.c */
+
+/* A new one in UPSTREAM_DIALLING. NULL with ENOMEM, or ENOBUFS at
+ * PLB_CHANNELS_MAX, or at BALANCE_GROUPS different attributes. */
+struct upstream *upstream_add(struct plb *, struct slice attrs,
+    struct slice address);
+/* Forget it: it has no connects and nothing in flight. */
+void upstream_del(struct plb *, struct upstream *);
+void upstream_free_all(struct plb *);
+
+/* Its connection is up: send it its connects. */
+void upstream_up(struct plb *, int64_t now, uint32_t peer, struct upstream *);
+/* It is gone, or was never there: nothing comes of its connects, and what was
+ * in flight fails for this reason, or is run again. */
+void upstream_gone(struct plb *, int64_t now, struct upstream *,
+    const char *why);
+/* Use it no longer: nothing comes of its connects, its tokens go back, and what
+ * is in flight there finishes, but does not count as held. */
+void upstream_leave(struct plb *, struct upstream *);
+void upstream_close(struct plb *, struct upstream *);
+
+/* Walk: start with *pos = 0, ends with NULL. The one shown may be deleted. */
+struct upstream *upstream_next(const struct plb *, size_t *pos);
+/* The one of this peer; of this seller, if it neither drains nor closes; or
+ * NULL. */
+struct upstream *upstream_of_peer(const struct plb *, uint32_t peer);
+struct upstream *upstream_of_seller(const struct plb *, const struct id *);
+
+/* May it be sent requests, given the tokens? */
+static inline int
+upstream_usable(const struct upstream *u)
+{
+	return u->state == UPSTREAM_UP;
+}
+
+/* Tokens came, which count where it is usable; or went, never more than it
+ * has. */
+void upstream_grant(struct plb *, struct upstream *, uint64_t tokens);
+void upstream_spend(struct plb *, struct upstream *, uint64_t tokens);
+/* Return n of the tokens. */
+void upstream_give_back(struct plb *, struct upstream *, uint64_t n);
+
+/* The request was sent there, for a token; it came back, or has its answer. */
+void upstream_sent(struct plb *, struct upstream *, struct request *);
+void upstream_back(struct plb *, struct request *);
+
+/* Connect to it, at once where it is up: 0, or -1 with ENOBUFS at
+ * UPSTREAM_CONNECTS, overdue ones counted. */
+int upstream_connect(struct plb *, struct upstream *,
+    const struct upstream_connect *);
+/* Take the oldest out into *connect: 0 when there is none. */
+int upstream_answered(struct plb *, struct upstream *,
+    struct upstream_connect *);
+/* The same, without an answer: one may come yet. */
+int upstream_give_up(struct plb *, struct upstream *,
+    struct upstream_connect *);
+
+int plb_on_demand(struct plb *, int64_t, uint32_t, const struct msg *);
+int plb_on_refuse(struct plb *, int64_t, uint32_t, const struct msg *);
+int plb_on_waiting(struct plb *, int64_t, uint32_t, const struct msg *);
+int plb_on_drain(struct plb *, int64_t, uint32_t, const struct msg *);
+/* Once a second: what is idle, empty, or never answered. */
+void upstream_look(struct plb *, int64_t now);
+/* Hold no more than is wanted, close what has drained, and ask the fixed
+ * channel for what is short. */
+void upstream_adjust(struct plb *, int64_t now);
+int64_t upstream_deadline(const struct plb *);
+
+/* plb_request.c */
+
+void request_pool_init(struct request_pool *);
+void request_pool_free(struct request_pool *);
+
+/* A new one with its id, in no chain. NULL with ENOMEM, or ENOBUFS at
+ * REQUESTS_MAX. */
+struct request *request_add(struct request_pool *);
+void request_del(struct request_pool *, struct request *); /* in no chain */
+struct request *request_find(const struct request_pool *, uint64_t id);
+
+/* Keep a copy of the message, to send it later: 0, or -1 with ENOMEM. */
+int request_keep(struct request *, const struct msg *);
+void request_unkeep(struct request *);
+
+/* Walk a chain of them by place, from NULL to NULL. */
+static inline struct request *
+request_next(const struct chain *c, const struct request *r)
+{
+	return CHAIN_NEXT(c, r, struct request, place);
+}
+
+/* The same by client. */
+static inline struct request *
+request_next_of(const struct chain *c, const struct request *r)
+{
+	return CHAIN_NEXT(c, r, struct request, of_client);
+}
+
+int plb_on_request(struct plb *, int64_t, uint32_t, const struct msg *);
+int plb_on_abandon(struct plb *, int64_t, uint32_t, const struct msg *);
+int plb_on_reply(struct plb *, int64_t, uint32_t, const struct msg *);
+int plb_on_fail(struct plb *, int64_t, uint32_t, const struct msg *);
+
+/* Send what the tokens allow. */
+void request_dispatch(struct plb *, int64_t now);
+/* Its client wants no answer: it leaves the queue, or is abandoned where it
+ * runs. */
+void request_abandon(struct plb *, struct request *);
+/* The upstream is gone: run again or fail what was in flight there. */
+void request_lost(struct plb *, int64_t now, struct upstream *,
+    const char *why);
+/* Fail those in the queue whose time is up. */
+void request_expire(struct plb *, int64_t now);
 
 /* plb_order.c */
 

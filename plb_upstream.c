@@ -12,30 +12,11 @@
 
 /* Life. */
 
-static struct upstream *
-upstream_new(struct plb *p, size_t number, struct slice attrs,
-    struct slice address)
-{
-	struct upstream *u = calloc(1, sizeof(*u));
-
-	if (u == NULL)
-		return NULL;
-	if ((u->group = balance_join(&p->balance, attrs, number)) == -1) {
-		free(u);
-		return NULL;
-	}
-	u->number = number;
-	snprintf(u->address, sizeof(u->address), "%.*s", SLICE_ARG(address));
-	u->empty_since = NEVER;
-	chain_init(&u->requests);
-	return u;
-}
-
 struct upstream *
 upstream_add(struct plb *p, struct slice attrs, struct slice address)
 {
-	size_t i = p->free_hint;
-	struct upstream **grown;
+	struct upstream *u, **grown;
+	size_t i = 0;
 
 	while (i < p->upstream_cap && p->upstream[i] != NULL)
 		i++;
@@ -44,11 +25,19 @@ upstream_add(struct plb *p, struct slice attrs, struct slice address)
 	if (grown == NULL)
 		return NULL;
 	p->upstream = grown;
-	if ((grown[i] = upstream_new(p, i, attrs, address)) == NULL)
+	if ((u = calloc(1, sizeof(*u))) == NULL)
 		return NULL;
+	if ((u->group = balance_join(&p->balance, attrs, i)) == -1) {
+		free(u);
+		return NULL;
+	}
+	u->number = i;
+	snprintf(u->address, sizeof(u->address), "%.*s", SLICE_ARG(address));
+	u->empty_since = NEVER;
+	chain_init(&u->requests);
+	p->upstream[i] = u;
 	p->nupstreams++;
-	p->free_hint = i + 1;
-	return grown[i];
+	return u;
 }
 
 static int
@@ -80,8 +69,6 @@ upstream_del(struct plb *p, struct upstream *u)
 	p->drained -= (size_t)upstream_is_drained(u);
 	p->upstream[u->number] = NULL;
 	p->nupstreams--;
-	if (u->number < p->free_hint)
-		p->free_hint = u->number;
 	free(u);
 }
 
@@ -158,13 +145,10 @@ upstream_spend(struct plb *p, struct upstream *u, uint64_t tokens)
 void
 upstream_give_back(struct plb *p, struct upstream *u, uint64_t n)
 {
-	struct msg m;
+	struct msg m = { .type = MSG_RETURN, .u.giveback.tokens = n };
 
 	if (n == 0)
 		return;
-	memset(&m, 0, sizeof(m));
-	m.type = MSG_RETURN;
-	m.u.giveback.tokens = n;
 	upstream_spend(p, u, n);
 	outbox_send(&p->out, u->peer, &m);
 }
@@ -266,12 +250,8 @@ static void
 upstream_blame(struct plb *p, const struct upstream *u, const char *what,
     struct slice reason)
 {
-	char why[REASON_MAX];
-
-	snprintf(why, sizeof(why), "the seller%s%s %s%.*s",
-	    u->address[0] == '\0' ? "" : " at ", u->address, what,
-	    SLICE_ARG(reason));
-	plb_blame(p, why);
+	plb_blame(p, "the seller%s%s %s%.*s", u->address[0] == '\0' ? "" :
+	    " at ", u->address, what, SLICE_ARG(reason));
 }
 
 /*
@@ -315,7 +295,7 @@ upstream_up(struct plb *p, int64_t now, uint32_t peer, struct upstream *u)
 	u->peer = peer;
 	u->state = UPSTREAM_UP;
 	if (p->fixed)
-		plb_trouble_over(p); /* that it could not be reached */
+		buf_free(&p->trouble); /* it could not be reached */
 	for (i = 0; i < u->connects; i++) {
 		u->connect[i].at = now;
 		upstream_send_connect(p, u, &u->connect[i]);
@@ -399,7 +379,7 @@ plb_on_demand(struct plb *p, int64_t now, uint32_t peer, const struct msg *m)
 	if (!upstream_usable(u))
 		return 0;
 	upstream_grant(p, u, m->u.demand.tokens);
-	plb_trouble_over(p);
+	buf_free(&p->trouble); /* it is over */
 	/* Served: to the back of the line with the rest. */
 	p->order.short_since = now;
 	request_dispatch(p, now);
@@ -585,14 +565,11 @@ static void
 upstream_ask_fixed(struct plb *p, int64_t now)
 {
 	struct upstream *u = upstream_fixed(p);
-	struct upstream_connect connect;
+	struct upstream_connect connect = { .quantity = plb_short(p),
+		.at = now };
 
-	if (u == NULL || now < p->retry_at)
-		return;
-	memset(&connect, 0, sizeof(connect));
-	connect.quantity = plb_short(p);
-	connect.at = now;
-	upstream_connect(p, u, &connect);
+	if (u != NULL && now >= p->retry_at)
+		upstream_connect(p, u, &connect);
 }
 
 void

@@ -176,7 +176,8 @@ test_many_functions(void **state)
 	for (i = 0; i < 10 * BALANCE_KNOWN; i++) {
 		snprintf(name, sizeof(name), "f%d", i % (3 * BALANCE_KNOWN));
 		assert_int_equal(draw(name, 1, &channel, &cast),
-		    i % (3 * BALANCE_KNOWN) == 7 ? BALANCE_FOUND : BALANCE_NOBODY);
+		    i % (3 * BALANCE_KNOWN) == 7 ? BALANCE_FOUND :
+						   BALANCE_NOBODY);
 	}
 }
 
@@ -208,11 +209,12 @@ test_proportion(void **state)
 
 	(void)state;
 	for (i = 0; i < 4; i++) {
-		group[i] = balance_join(&balance, attrs_of(i < 2 ? "1" : "2", "f/0"),
-		    i);
+		group[i] = balance_join(&balance,
+		    attrs_of(i < 2 ? "1" : "2", "f/0"), i);
 		balance_set(&balance, group[i], i, tokens[i]);
 	}
-	balance_set(&balance, balance_join(&balance, attrs_of("3", "g/0"), 4), 4, 5000);
+	balance_set(&balance, balance_join(&balance, attrs_of("3", "g/0"), 4),
+	    4, 5000);
 	for (i = 0; i < 100000; i++) {
 		assert_int_equal(draw("f", 0, &channel, &cast), BALANCE_FOUND);
 		hits[channel]++;

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "plb_request.h"
+#include "plb_state.h"
 
 static struct request_pool rs;
 
