@@ -54,15 +54,15 @@ EXCHANGE =	exchange.o exchange_allocation.o exchange_book.o exchange_buy.o\
 LISTENER =	listener.o listener_share.o
 CHANNEL =	channel.o channel_inflight.o channel_pool.o channel_run.o
 PLB =		plb.o plb_balance.o plb_order.o plb_request.o plb_upstream.o
-OTHER =		bootstrap.o bootstrap_dns.o call_filter.o discovery.o\
+OTHER =		bootstrap.o bootstrap_dns.o call.o call_filter.o discovery.o\
 		discovery_answer.o discovery_contacts.o discovery_registry.o
 
 CORES =		$(BYTES) $(PROTOCOL) $(AUTHORITY) $(BROKER) $(EXCHANGE)\
 		$(LISTENER) $(CHANNEL) $(PLB) $(OTHER)
 
 CORES_H =\
-	array.h bigendian.h buf.h chain.h fail.h fenwick.h map.h rng.h scratch.h\
-	sha256.h slice.h\
+	array.h bigendian.h buf.h chain.h exit.h fail.h fenwick.h map.h rng.h\
+	scratch.h sha256.h slice.h\
 	addr.h attrs.h core.h epmd.h escape.h frame.h gossip.h hostport.h\
 	level.h link.h loglimit.h msg.h outbox.h peers.h preauth.h rendezvous.h\
 	report.h tlv.h\
@@ -74,21 +74,20 @@ CORES_H =\
 	listener.h listener_state.h\
 	channel.h channel_inflight.h channel_pool.h channel_state.h\
 	plb.h plb_balance.h plb_state.h\
-	bootstrap.h bootstrap_dns.h call_filter.h discovery.h\
+	bootstrap.h bootstrap_dns.h call.h call_filter.h discovery.h\
 	discovery_contacts.h discovery_registry.h discovery_state.h
 
 # Shells: what has a descriptor, a clock, a child or a log.
 
 KIT =		acceptor.o atomicfile.o conn.o die.o env.o epmd_lookup.o\
 		epmd_register.o hub.o hub_link.o latest.o lines.o log.o loop.o\
-		loop_timer.o loop_watch.o net.o opt.o opt_want.o program.o\
+		loop_timer.o loop_watch.o net.o opt.o program.o\
 		program_file.o signals.o sink.o worker.o
 SHELLS =	$(KIT)\
 		authority_process.o\
 		bootstrap_blocking.o bootstrap_child.o bootstrap_resolvconf.o\
 		bootstrap_resolve.o bootstrap_resolve_epmd.o\
 		bootstrap_resolve_srv.o\
-		call.o call_wait.o\
 		channel_args.o channel_groups.o channel_process.o\
 		channel_tether.o channel_ucspi.o\
 		discovery_io.o discovery_module.o\
@@ -99,12 +98,11 @@ SHELLS =	$(KIT)\
 SHELLS_H =\
 	acceptor.h atomicfile.h conn.h die.h env.h epmd_lookup.h\
 	epmd_register.h hub.h hub_link.h latest.h lines.h log.h loop.h\
-	loop_state.h net.h opt.h opt_want.h program.h program_file.h signals.h\
+	loop_state.h net.h opt.h program.h program_file.h signals.h\
 	sink.h worker.h\
 	authority_process.h\
 	bootstrap_blocking.h bootstrap_child.h bootstrap_resolvconf.h\
 	bootstrap_resolve.h\
-	call.h call_state.h\
 	channel_args.h channel_groups.h channel_process.h channel_tether.h\
 	channel_ucspi.h\
 	discovery_io.h discovery_module.h\
@@ -117,7 +115,7 @@ SHELLS_H =\
 CORE_TESTS =\
 	t/addr.test t/attrs.test t/authority.test t/authority_peers.test\
 	t/bootstrap.test t/bootstrap_dns.test t/broker.test t/broker_buy.test\
-	t/broker_sell.test t/buf.test t/call_filter.test t/channel.test\
+	t/broker_sell.test t/buf.test t/call.test t/call_filter.test t/channel.test\
 	t/channel_end.test t/channel_inflight.test t/channel_pool.test\
 	t/channel_run.test t/credit.test t/discovery.test\
 	t/discovery_answer.test t/discovery_contacts.test t/epmd.test\
