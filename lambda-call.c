@@ -137,7 +137,6 @@ caller_options(struct caller_options *o, int argc, char **argv)
 static void
 caller_parse(struct caller_options *o, int argc, char **argv)
 {
-	memset(o, 0, sizeof(*o));
 	o->call.kind = FRAME_LINE;
 	caller_options(o, argc, argv);
 	if (optind == argc)
@@ -427,7 +426,7 @@ int
 main(int argc, char **argv)
 {
 	static struct caller c;
-	struct caller_options o;
+	static struct caller_options o;
 	struct key key;
 	char address[ADDR_TEXT_MAX];
 

@@ -71,7 +71,6 @@ server_parse(struct server_options *o, int argc, char **argv)
 	};
 	int letter;
 
-	memset(o, 0, sizeof(*o));
 	o->capacity = CAPACITY;
 	o->ready_fd = -1;
 	while ((letter = getopt(argc, argv, "qvb:c:D:d:k:s:t:V:x:")) != -1)
