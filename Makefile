@@ -54,16 +54,15 @@ EXCHANGE =	exchange.o exchange_book.o exchange_class.o exchange_match.o\
 		exchange_reservation.o
 LISTENER =	listener.o
 CHANNEL =	channel.o channel_inflight.o channel_pool.o
-PLB =		plb.o plb_balance.o plb_buy.o plb_channel.o plb_client.o\
-		plb_request.o plb_run.o plb_switch.o plb_upstream.o
-OTHER =		bootstrap.o bootstrap_dns.o call_filter.o discovery.o\
+PLB =		plb.o plb_balance.o plb_order.o plb_request.o plb_upstream.o
+OTHER =		bootstrap.o bootstrap_dns.o call.o call_filter.o discovery.o\
 		discovery_answer.o discovery_contacts.o discovery_registry.o
 
 CORES =		$(BYTES) $(PROTOCOL) $(AUTHORITY) $(BROKER) $(EXCHANGE)\
 		$(LISTENER) $(CHANNEL) $(PLB) $(OTHER)
 
 CORES_H =\
-	array.h bigendian.h buf.h chachapoly.h chain.h fail.h fenwick.h map.h noise.h\
+	array.h bigendian.h buf.h chachapoly.h chain.h exit.h fail.h fenwick.h map.h noise.h\
 	rng.h scratch.h sha256.h slice.h x25519.h\
 	addr.h attrs.h core.h epmd.h escape.h frame.h gossip.h\
 	level.h link.h loglimit.h msg.h outbox.h peers.h preauth.h rendezvous.h\
@@ -74,22 +73,21 @@ CORES_H =\
 	exchange_reservation.h\
 	listener.h\
 	channel.h channel_inflight.h channel_pool.h\
-	plb.h plb_balance.h plb_request.h plb_state.h plb_upstream.h\
-	bootstrap.h bootstrap_dns.h call_filter.h discovery.h\
+	plb.h plb_balance.h plb_state.h\
+	bootstrap.h bootstrap_dns.h call.h call_filter.h discovery.h\
 	discovery_contacts.h discovery_registry.h discovery_state.h
 
 # Shells: what has a descriptor, a clock, a child or a log.
 
 KIT =		acceptor.o atomicfile.o child.o conn.o die.o env.o epmd_lookup.o\
 		epmd_register.o hub.o hub_link.o latest.o lines.o log.o loop.o\
-		loop_timer.o loop_watch.o net.o opt.o opt_want.o program.o\
+		loop_timer.o loop_watch.o net.o opt.o program.o\
 		signals.o sink.o
 SHELLS =	$(KIT)\
 		authority_process.o\
 		bootstrap_blocking.o bootstrap_resolvconf.o\
 		bootstrap_resolve.o bootstrap_resolve_epmd.o\
 		bootstrap_resolve_srv.o\
-		call.o call_wait.o\
 		channel_process.o channel_tether.o\
 		discovery_io.o discovery_module.o\
 		listener_acceptor.o listener_publish.o\
@@ -98,11 +96,10 @@ SHELLS =	$(KIT)\
 SHELLS_H =\
 	acceptor.h atomicfile.h child.h conn.h die.h env.h epmd_lookup.h\
 	epmd_register.h hub.h hub_link.h latest.h lines.h log.h loop.h\
-	loop_state.h net.h opt.h opt_want.h program.h signals.h sink.h\
+	loop_state.h net.h opt.h program.h signals.h sink.h\
 	authority_process.h\
 	bootstrap_blocking.h bootstrap_resolvconf.h\
 	bootstrap_resolve.h\
-	call.h call_state.h\
 	channel_process.h channel_tether.h\
 	discovery_io.h discovery_module.h\
 	listener_acceptor.h listener_publish.h\
@@ -111,13 +108,13 @@ SHELLS_H =\
 # Tests
 
 CORE_TESTS =\
-	t/addr.test t/attrs.test t/bootstrap_dns.test t/buf.test\
+	t/addr.test t/attrs.test t/bootstrap_dns.test t/buf.test t/call.test\
 	t/call_filter.test t/channel_inflight.test t/credit.test t/crypto.test t/epmd.test\
 	t/exchange.test t/fenwick.test t/field.test t/frame.test\
 	t/hostport.test t/link.test t/link_frame.test t/link_time.test\
 	t/listener.test t/loglimit.test t/map.test t/model.test t/msg.test\
 	t/outbox.test t/peers.test t/peers_link.test t/plb_balance.test\
-	t/plb_chaos.test t/plb_request.test t/preauth.test t/rendezvous.test\
+	t/plb_request.test t/preauth.test t/rendezvous.test\
 	t/report.test t/rng.test t/sha256.test t/tlv.test t/wire.test
 CORE_SCRIPTS =\
 	t/core/authority t/core/bootstrap t/core/broker t/core/channel\
@@ -157,7 +154,7 @@ CREDIT =	t/credit_action.o t/credit_books.o t/credit_calls.o\
 		t/credit_links.o t/credit_nodes.o t/fake_broker.o\
 		t/fake_workers.o
 FIXTURES =\
-	t/chaos.o t/conn_owner.o t/fuzz/main.o t/hex.o t/link_ends.o\
+	t/conn_owner.o t/fuzz/main.o t/hex.o t/link_ends.o\
 	t/loop_turns.o t/model_exchange.o t/msg_sample.o t/peers_book.o t/still.o t/talk.o\
 	t/wire_golden.o $(CREDIT) $(HARNESS)
 VIRTUAL =\
@@ -168,7 +165,7 @@ VIRTUAL =\
 	t/virtual/role.o t/virtual/settle.o t/virtual/staff.o t/virtual/tie.o\
 	t/virtual/trade.o t/virtual/world.o
 TESTS_H =\
-	t/bench/bench.h t/chaos.h t/check.h t/conn_owner.h t/credit_action.h\
+	t/bench/bench.h t/check.h t/conn_owner.h t/credit_action.h\
 	t/credit_books.h t/credit_calls.h t/credit_links.h t/credit_nodes.h\
 	t/fake_broker.h t/fake_workers.h t/fuzz/fuzz.h t/hang.h t/harness.h t/hex.h t/still.h t/talk.h\
 	t/link_ends.h t/loop_turns.h t/model_exchange.h t/msg_sample.h\
@@ -245,8 +242,6 @@ t/peers.test: t/peers.o t/peers_book.o
 	$(CORE_TEST) t/peers.o t/peers_book.o $(WITH_CORES)
 t/peers_link.test: t/peers_link.o t/peers_book.o
 	$(CORE_TEST) t/peers_link.o t/peers_book.o $(WITH_CORES)
-t/plb_chaos.test: t/plb_chaos.o t/chaos.o
-	$(CORE_TEST) t/plb_chaos.o t/chaos.o $(WITH_CORES)
 t/fuzz_dns.test: t/fuzz/fuzz_dns.o t/fuzz/main.o t/hex.o
 	$(CORE_TEST) t/fuzz/fuzz_dns.o t/fuzz/main.o t/hex.o $(WITH_CORES)
 t/fuzz_link.test: t/fuzz/fuzz_link.o t/fuzz/main.o t/hex.o

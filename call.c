@@ -1,109 +1,121 @@
 #include <errno.h>
-#include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "call_state.h"
-#include "die.h"
-#include "log.h"
+#include "attrs.h"
+#include "call.h"
+#include "exit.h"
 
-#define READ_BYTES    (64 * 1024)
-#define BODY_MAX      (MSG_MAX - 128 * 1024) /* arguments fit beside it */
-#define ARGS_BYTES    (64 * 1024)
-#define OUT_MARK      (1024 * 1024) /* of results not yet written */
-#define OUT_MAX	      ((size_t)-1 / 4) /* what is under way bounds them */
-#define PROGRESS_MS   1000
+#define NEVER	    INT64_MAX
+#define BODY_MAX    (MSG_MAX - 128 * 1024) /* arguments fit beside it */
+#define OUT_MARK    (1024 * 1024) /* of results not yet written */
+#define PROGRESS_MS 1000
+#define GRACE_MS    250	 /* for the channel to say itself that time is up */
+#define UNKNOWN_MS  1000 /* for another exchange to know of a seller */
 
-/* Ending. */
+struct call {
+	struct call_config config;
+	struct plb *plb;
+	struct msg request; /* but for id and body */
+	struct buf in; /* read, and not yet sent */
+	struct buf *out;
+	struct frame_reader reader;
+	struct filter filter;
+	int watching; /* CALL_INPUT said so */
+	int ready; /* input is there, and waits for tokens */
+	int ended; /* of the input */
+	int over;  /* CALL_FINISH or CALL_QUIT is out */
+	int status;
 
-void
-caller_quit(struct caller *c, int status)
+	/* Why nothing comes. */
+	int64_t notice_at, limit_at, unknown_at, progress_at; /* or NEVER */
+	int told;  /* that there is none */
+	int stuck; /* no answer came since the last notice */
+	int lost;  /* fixed: there was no link at the last notice */
+	char trouble[REASON_MAX]; /* what we were told about buying */
+};
+
+/* Ending, and what is said. */
+
+static void
+call_show_progress(struct call *c)
 {
-	if (c->status < status)
-		c->status = status;
-	loop_stop(c->hub->loop);
+	char line[160];
+	struct plb_view v;
+
+	plb_look(c->plb, &v);
+	snprintf(line, sizeof(line), "%llu done, %llu failed, %llu in flight, "
+	    "%zu channels", (unsigned long long)c->filter.done,
+	    (unsigned long long)c->filter.failed,
+	    (unsigned long long)v.in_flight, v.channels);
+	outbox_act(plb_out(c->plb), CALL_PROGRESS, 0, 0, slice_str(line));
 }
 
-/* A reader that is gone ends us as it ends any filter. */
+/* End with this status, or a worse one that was set before. */
 static void
-on_drained(void *arg)
+call_end(struct call *c, enum call_act how, int status)
 {
-	struct caller *c = arg;
-
-	if (c->sink.error == EPIPE) {
-		signal(SIGPIPE, SIG_DFL);
-		raise(SIGPIPE);
-	}
-	if (c->sink.error != 0) {
-		log_error("unable to write standard output: %s",
-		    strerror(c->sink.error));
-		caller_quit(c, EXIT_TEMPORARY);
-	} else if (c->finishing)
-		caller_quit(c, c->status);
-	else
-		loop_later(c->hub->loop, &c->pump);
-}
-
-/* End once the output is written. */
-static void
-finish(struct caller *c, int status)
-{
+	if (c->config.progress)
+		call_show_progress(c);
 	if (c->status < status)
 		c->status = status;
-	c->finishing = 1;
-	if (buf_len(&c->sink.queue) == 0)
-		caller_quit(c, c->status);
-	else
-		sink_filled(&c->sink);
+	c->over = outbox_act(plb_out(c->plb), how, 0, (uint64_t)c->status,
+	    slice_of(NULL, 0)) == 0;
+	c->notice_at = c->limit_at = c->unknown_at = c->progress_at = NEVER;
+}
+
+static void
+call_give_up(struct call *c, int status, const char *fmt, ...)
+{
+	char why[2 * REASON_MAX];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(why, sizeof(why), fmt, ap);
+	va_end(ap);
+	outbox_log(plb_out(c->plb), LOG_ERROR, "%s", why);
+	call_end(c, CALL_QUIT, status);
+}
+
+/* The same, of the module that is called. */
+static void
+call_give_up_on(struct call *c, int status, const char *why)
+{
+	call_give_up(c, status, "%s: %s", c->config.module, why);
+}
+
+/* Of a record of the input. */
+static void
+call_say(struct call *c, uint64_t number, const char *fmt, ...)
+{
+	char what[2 * REASON_MAX], line[sizeof(what) + 32];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(what, sizeof(what), fmt, ap);
+	va_end(ap);
+	snprintf(line, sizeof(line), "line %llu: %s",
+	    (unsigned long long)number, what);
+	outbox_act(plb_out(c->plb), CALL_LINE, 0, 0, slice_str(line));
 }
 
 /* Requests. */
 
 static void
-encode_args(struct caller *c)
-{
-	struct tlv_writer w;
-	size_t i, size = 0;
-	void *p;
-
-	for (i = 0; i < c->o->nargs; i++)
-		size += tlv_size(strlen(c->o->args[i]));
-	if (size > ARGS_BYTES)
-		die(EXIT_USAGE, "the arguments are over %d bytes: pass what "
-		    "is long on standard input", ARGS_BYTES);
-	buf_init(&c->args, ARGS_BYTES);
-	if (size > 0) {
-		if ((p = buf_reserve(&c->args, size)) == NULL)
-			die_errno(EXIT_TEMPORARY, "unable to start");
-		tlv_writer_init(&w, p, size);
-		for (i = 0; i < c->o->nargs; i++)
-			list_put(&w, slice_str(c->o->args[i]));
-		buf_commit(&c->args, size);
-	}
-	c->request.type = MSG_REQUEST;
-	c->request.u.request.function = slice_str(c->o->function);
-	c->request.u.request.args = buf_slice(&c->args);
-	c->request.u.request.left_ms = (uint64_t)c->o->limit_ms;
-	c->request.u.request.retries = c->o->retries;
-}
-
-static void
-submit(struct caller *c, uint64_t number, struct slice body)
+call_submit(struct call *c, int64_t now, uint64_t number, struct slice body)
 {
 	c->request.u.request.id = number;
 	c->request.u.request.body = body;
-	if (plb_ops.message(c->plb, caller_now(c), 0, &c->request) == -1) {
-		log_error("unable to send a request: %s", strerror(errno));
-		caller_quit(c, EXIT_TEMPORARY);
-	}
-	hub_deliver(c->hub);
+	if (plb_ops.message(c->plb, now, 0, &c->request) == -1)
+		call_give_up(c, EXIT_TEMPORARY,
+		    "unable to send a request: out of memory");
 }
 
 /* The next record of the input: 1, 0 none is whole yet, -1 no more can come. */
 static int
-next_record(struct caller *c, struct frame *record, size_t *taken)
+call_next_record(struct call *c, struct frame *record, size_t *taken)
 {
 	struct slice in = buf_slice(&c->in);
 	ssize_t n = frame_next(&c->reader, in.p, in.len, record);
@@ -118,7 +130,8 @@ next_record(struct caller *c, struct frame *record, size_t *taken)
 		*taken = in.len;
 		return 1;
 	}
-	log_error("record %llu of the input is %s; stopping there",
+	outbox_log(plb_out(c->plb), LOG_ERROR,
+	    "record %llu of the input is %s; stopping there",
 	    (unsigned long long)c->filter.next,
 	    n == 0 ? "cut short" : errno == EMSGSIZE ? "over 16 MiB" :
 	    "not in the framing that was asked for");
@@ -129,316 +142,479 @@ next_record(struct caller *c, struct frame *record, size_t *taken)
 	return -1;
 }
 
-/* May the filter take in more? */
+/* May the filter take in more, but for tokens? */
 static int
-may_send(const struct caller *c)
+call_is_open(const struct call *c)
 {
-	return plb_room(c->plb) > 0 && filter_open(&c->filter) &&
-	    buf_len(&c->sink.queue) < OUT_MARK;
+	return filter_open(&c->filter) && buf_len(c->out) < OUT_MARK;
 }
 
-/* Send records while there are tokens; 1 when there is input left that has to
- * wait for one. */
 static int
-send_records(struct caller *c)
+call_may_send(const struct call *c)
+{
+	return plb_room(c->plb) > 0 && call_is_open(c);
+}
+
+/* Send records while there are tokens, or want more of them. */
+static void
+call_pump(struct call *c, int64_t now)
 {
 	struct frame record;
+	struct plb_view v;
 	size_t taken;
 
-	while (may_send(c) && next_record(c, &record, &taken) == 1) {
-		submit(c, filter_add(&c->filter, record.body.len),
+	while (!c->over && call_may_send(c) &&
+	    call_next_record(c, &record, &taken) == 1) {
+		call_submit(c, now, filter_add(&c->filter, record.body.len),
 		    record.body);
 		buf_consume(&c->in, taken);
 	}
-	return buf_len(&c->in) > 0 && !may_send(c);
+	plb_look(c->plb, &v);
+	if ((buf_len(&c->in) > 0 || c->ready) && plb_room(c->plb) == 0)
+		plb_want(c->plb, 2 * v.in_flight + 1);
+	if (!c->ended || buf_len(&c->in) > 0)
+		return;
+	plb_want_only(c->plb, v.in_flight + v.queued);
+	if (c->filter.running == 0 && !c->over)
+		call_end(c, CALL_FINISH,
+		    c->filter.failed > 0 ? EXIT_TEMPORARY : 0);
 }
+
+/* Input. */
 
 /*
- * Watch the input where there is a token for what comes, or to learn that
+ * A filter wants it where there is a token for what comes, or to learn that
  * something has come at all, so that a token is wanted.
  */
-static void
-watch_input(struct caller *c, int left)
+static int
+call_wants_input(const struct call *c)
 {
-	int want = !c->ended && !left &&
-	    (may_send(c) || (!c->ready && filter_open(&c->filter) &&
-				buf_len(&c->sink.queue) < OUT_MARK));
-
-	c->input.events = POLLIN;
-	if (want && c->input.slot == 0)
-		loop_watch(c->hub->loop, &c->input);
-	else if (!want && c->input.slot != 0)
-		loop_unwatch(c->hub->loop, &c->input);
+	if (c->over || c->ended)
+		return 0;
+	return !c->config.filter || call_may_send(c) ||
+	    (!c->ready && call_is_open(c) && buf_len(&c->in) == 0);
 }
 
 static void
-pump(void *arg)
+call_watch(struct call *c)
 {
-	struct caller *c = arg;
-	struct plb_view v;
-	int left;
+	int want = call_wants_input(c);
 
-	if (c->finishing)
-		return;
-	left = send_records(c);
-	plb_look(c->plb, &v);
-	if ((left || c->ready) && plb_room(c->plb) == 0) {
-		plb_want(c->plb, 2 * v.in_flight + 1);
-		hub_deliver(c->hub);
-	}
-	if (c->ended && buf_len(&c->in) == 0) {
-		plb_want_only(c->plb, v.in_flight + v.queued);
-		if (c->filter.running == 0)
-			finish(c, c->filter.failed > 0 ? EXIT_TEMPORARY : 0);
-	}
-	watch_input(c, left);
+	if (want != c->watching && outbox_act(plb_out(c->plb), CALL_INPUT, 0,
+	    (uint64_t)want, slice_of(NULL, 0)) == 0)
+		c->watching = want;
 }
 
-static void
-read_input(struct caller *c)
+int
+call_readable(struct call *c)
 {
-	void *p = buf_reserve(&c->in, READ_BYTES);
-	ssize_t n;
+	c->ready = c->config.filter && plb_room(c->plb) == 0;
+	return !c->ready;
+}
 
-	if (p == NULL) {
-		log_error("%s is over %u bytes", c->o->filter ?
-		    "a record of the input" : "the body on standard input",
-		    (unsigned)c->in.max);
-		caller_quit(c, EXIT_USAGE);
-		return;
-	}
-	n = read(STDIN_FILENO, p, READ_BYTES);
-	if (n > 0)
-		buf_commit(&c->in, (size_t)n);
-	else if (n == 0)
-		c->ended = 1;
-	else if (errno != EAGAIN && errno != EINTR) {
-		log_error("unable to read standard input: %s",
-		    strerror(errno));
-		if (!c->o->filter) {
-			caller_quit(c, EXIT_TEMPORARY); /* half a body */
-			return;
-		}
+void
+call_input(struct call *c, struct slice bytes)
+{
+	if (buf_append(&c->in, bytes.p, bytes.len) == -1)
+		call_give_up(c, EXIT_USAGE, "%s is over %u bytes",
+		    c->config.filter ? "a record of the input" :
+		    "the body on standard input", (unsigned)c->in.max);
+}
+
+void
+call_input_end(struct call *c, int64_t now, const char *why)
+{
+	c->ended = 1;
+	if (why != NULL) {
+		outbox_log(plb_out(c->plb), LOG_ERROR,
+		    "unable to read standard input: %s", why);
 		c->status = EXIT_TEMPORARY;
-		c->ended = 1;
 	}
+	if (why != NULL && !c->config.filter) /* it is half a body */
+		call_end(c, CALL_QUIT, EXIT_TEMPORARY);
+	else if (!c->config.filter)
+		call_submit(c, now, 1, buf_slice(&c->in));
+}
+
+/* Why nothing comes. */
+
+static void
+call_arm_limit(struct call *c, int64_t now)
+{
+	if (c->config.limit_ms != 0)
+		c->limit_at = now + c->config.limit_ms + GRACE_MS;
 }
 
 static void
-on_readable(void *arg, short revents)
+call_arm_notice(struct call *c, int64_t now)
 {
-	struct caller *c = arg;
+	c->notice_at = now +
+	    (c->config.plb.fixed ? CALL_FIXED_MS : CALL_NOTICE_MS);
+}
 
-	(void)revents;
-	if (c->o->filter && plb_room(c->plb) == 0) {
-		c->ready = 1;
-		loop_unwatch(c->hub->loop, &c->input);
-	} else {
-		c->ready = 0;
-		read_input(c);
+static void
+call_forget_trouble(struct call *c)
+{
+	c->told = c->stuck = 0;
+	c->trouble[0] = '\0';
+	c->unknown_at = NEVER;
+}
+
+/* Does nothing on offer export the function? A message names OFFERS_MAX sets of
+ * attributes at most; where it is full, one that it left out may. */
+static int
+call_is_unknown(const struct call *c, struct slice sets)
+{
+	struct slice attrs;
+	int cast, n;
+
+	if (c->config.function == NULL || c->config.plb.fixed)
+		return 0;
+	for (n = 0; list_next(&sets, &attrs) == 1; n++)
+		if (attrs_exports(attrs, slice_str(c->config.function),
+			(unsigned)c->config.nargs, &cast))
+			return 0;
+	return n > 0 && n < OFFERS_MAX;
+}
+
+/* What the broker, or the PLB, says of the order. */
+static void
+call_on_offers(struct call *c, int64_t now, const struct msg_offers *m)
+{
+	struct slice sets = m->sets, attrs;
+	char has[REASON_MAX / 2] = "";
+
+	if (!call_is_unknown(c, m->sets)) {
+		offers_print(m, c->config.module, c->trouble,
+		    sizeof(c->trouble));
+		return;
 	}
-	if (c->o->filter) {
-		loop_later(c->hub->loop, &c->pump);
-	} else if (c->ended) {
-		loop_unwatch(c->hub->loop, &c->input);
-		submit(c, 1, buf_slice(&c->in));
+	while (list_next(&sets, &attrs) == 1)
+		attrs_add(attrs, has, sizeof(has));
+	snprintf(c->trouble, sizeof(c->trouble),
+	    "%s/%zu is not exported; on offer: %s", c->config.function,
+	    c->config.nargs, has);
+	if (c->unknown_at == NEVER)
+		c->unknown_at = now + UNKNOWN_MS;
+}
+
+/* One that is final ends us. Where there is no link it is the PLB core's own
+ * word: why there will be none. */
+static void
+call_on_refuse(struct call *c, const struct msg_refuse *m)
+{
+	struct plb_view v;
+
+	plb_look(c->plb, &v);
+	if (!m->final && v.tokens + v.in_flight > 0)
+		return; /* no more than there is */
+	snprintf(c->trouble, sizeof(c->trouble), "%s%.*s",
+	    c->config.plb.fixed && v.linked == 0 ? "" : "refused: ",
+	    SLICE_ARG(m->reason));
+	if (m->final)
+		call_give_up_on(c, EXIT_USAGE, c->trouble);
+}
+
+/* There was no answer for as long as -T allows. */
+static void
+call_on_limit(struct call *c, int64_t now)
+{
+	struct plb_view v;
+
+	plb_look(c->plb, &v);
+	if (c->config.filter && c->filter.running == 0 && v.linked > 0 &&
+	    !c->ready && buf_len(&c->in) == 0)
+		call_arm_limit(c, now); /* the input keeps us waiting */
+	else
+		call_give_up(c, CALL_LATE, "%s: no answer in %g s%s%s",
+		    c->config.module, (double)c->config.limit_ms / 1000,
+		    c->trouble[0] ? ": " : "", c->trouble);
+}
+
+/* Is nothing held? Or has the PLB that has our request told why it waits, and
+ * answered nothing from one notice to the next? */
+static int
+call_is_starved(struct call *c, const struct plb_view *v)
+{
+	int stuck = c->stuck;
+
+	if (v->tokens + v->in_flight == 0)
+		return v->wanted > 0;
+	c->stuck = v->in_flight > 0;
+	return c->config.plb.fixed && stuck && c->stuck &&
+	    c->trouble[0] != '\0';
+}
+
+/* The given channel, or PLB, is not there. One may be taking over from another,
+ * so that ends us the second time. */
+static void
+call_on_lost(struct call *c)
+{
+	if (!c->lost) {
+		c->lost = 1;
+		call_forget_trouble(c);
+	} else if (c->config.where[0] == '|')
+		call_give_up(c, EXIT_TEMPORARY, "%s: the command %s does not "
+		    "speak as a channel: it has to run lambda-channel, and to "
+		    "write nothing else", c->config.module,
+		    c->config.where + 1);
+	else
+		call_give_up(c, EXIT_TEMPORARY, "%s: %s%s: is it running?",
+		    c->config.module, c->trouble[0] ? "" : "unable to reach ",
+		    c->trouble[0] ? c->trouble : c->config.where);
+}
+
+/* There has been nothing for a while: say why, once. */
+static void
+call_on_notice(struct call *c, int64_t now)
+{
+	struct plb_view v;
+
+	call_arm_notice(c, now);
+	plb_look(c->plb, &v);
+	if (c->config.plb.fixed && v.linked == 0 && v.in_flight == 0) {
+		call_on_lost(c);
+		return;
 	}
+	c->lost = 0;
+	if (!call_is_starved(c, &v) || c->told)
+		return;
+	c->told = 1;
+	if (!c->config.plb.fixed && !v.broker)
+		snprintf(c->trouble, sizeof(c->trouble), "no broker answers at "
+		    "%s: start lambda-broker, or name its socket with -b",
+		    c->config.where);
+	outbox_log(plb_out(c->plb), LOG_ERROR, "%s: no capacity yet: %s; "
+	    "waiting", c->config.module, c->trouble[0] ? c->trouble :
+	    "others hold all that is on offer");
 }
 
 /* Answers. */
 
 static void
-failed(struct caller *c, uint64_t number)
+call_lose_result(struct call *c)
 {
-	if (filter_fail(&c->filter, number) == -1)
-		die_errno(EXIT_TEMPORARY, "unable to keep a result");
+	call_give_up(c, EXIT_TEMPORARY,
+	    "unable to keep a result: out of memory");
 }
 
-/* A person reads it, and the next prompt is to start on a line of its own. */
-static int
-wants_newline(struct slice body)
+/* The result of the one call. A person's next prompt is to start on a line of
+ * its own. */
+static void
+call_finish(struct call *c, const struct msg_reply *r)
 {
-	return body.len > 0 && body.p[body.len - 1] != '\n' &&
-	    isatty(STDOUT_FILENO);
+	struct slice body = r->body;
+
+	if (buf_append(c->out, body.p, body.len) == -1 ||
+	    (c->config.terminal && body.len > 0 &&
+		body.p[body.len - 1] != '\n' &&
+		buf_append(c->out, "\n", 1) == -1))
+		call_lose_result(c);
+	else
+		call_end(c, CALL_FINISH, (int)r->status);
 }
 
 static void
-on_reply(struct caller *c, const struct msg_reply *r)
+call_on_reply(struct call *c, const struct msg_reply *r)
 {
 	const char *why;
 
-	if (!c->o->filter) {
-		if (buf_append(&c->sink.queue, r->body.p, r->body.len) == -1 ||
-		    (wants_newline(r->body) &&
-			buf_append(&c->sink.queue, "\n", 1) == -1))
-			die_errno(EXIT_TEMPORARY, "unable to keep the reply");
-		finish(c, (int)r->status);
-		return;
-	}
-	if (r->status != 0) {
-		fprintf(stderr, "line %llu: exit status %llu\n",
-		    (unsigned long long)r->id, (unsigned long long)r->status);
-		failed(c, r->id);
+	if (!c->config.filter) {
+		call_finish(c, r);
+	} else if (r->status != 0) {
+		call_say(c, r->id, "exit status %llu",
+		    (unsigned long long)r->status);
+		if (filter_fail(&c->filter, r->id) == -1)
+			call_lose_result(c);
 	} else if (filter_result(&c->filter, r->id, r->body, &why) == -1) {
-		if (why == NULL)
-			die_errno(EXIT_TEMPORARY, "unable to keep a result");
-		fprintf(stderr, "line %llu: the reply: %s\n",
-		    (unsigned long long)r->id, why);
+		if (why != NULL)
+			call_say(c, r->id, "the reply: %s", why);
+		else
+			call_lose_result(c);
 	}
 }
 
-/* A request that was never sent failed for want of capacity, and the reason for
- * that is what we were told last. */
+/* Where a request was never sent as there was no capacity, the reason is what
+ * we were told of that last. */
 static void
-on_fail(struct caller *c, const struct msg_fail *f)
+call_on_fail(struct call *c, const struct msg_fail *f)
 {
-	int status = f->late ? EXIT_LATE : f->final ? EXIT_USAGE :
-	    EXIT_TEMPORARY;
 	char why[2 * REASON_MAX];
 
 	if (f->late && !f->ran)
 		snprintf(why, sizeof(why), "no capacity in %g s%s%s",
-		    (double)c->o->limit_ms / 1000, c->trouble[0] ? ": " : "",
-		    c->trouble);
+		    (double)c->config.limit_ms / 1000,
+		    c->trouble[0] ? ": " : "", c->trouble);
 	else
 		snprintf(why, sizeof(why), "%.*s", SLICE_ARG(f->reason));
-	if (c->o->filter) {
-		fprintf(stderr, "line %llu: %s\n", (unsigned long long)f->id,
-		    why);
-		failed(c, f->id);
+	if (!c->config.filter) {
+		call_give_up_on(c, f->late ? CALL_LATE : f->final ?
+		    EXIT_USAGE : EXIT_TEMPORARY, why);
 		return;
 	}
-	log_error("%s: %s", c->o->module, why);
-	finish(c, status);
+	call_say(c, f->id, "%s", why);
+	if (filter_fail(&c->filter, f->id) == -1)
+		call_lose_result(c);
 }
 
 static void
-on_message(struct caller *c, const struct msg *m)
+call_on_answer(struct call *c, int64_t now, const struct msg *m)
 {
-	if (m->type == MSG_OFFERS) {
-		caller_offers(c, &m->u.offers);
-	} else if (m->type == MSG_REFUSE) {
-		caller_refused(c, &m->u.refuse);
-	} else {
-		if (m->type == MSG_REPLY)
-			on_reply(c, &m->u.reply);
-		else if (m->type == MSG_FAIL)
-			on_fail(c, &m->u.fail);
-		caller_answered(c);
-		sink_filled(&c->sink);
-	}
+	if (m->type == MSG_REPLY)
+		call_on_reply(c, &m->u.reply);
+	else if (m->type == MSG_FAIL)
+		call_on_fail(c, &m->u.fail);
+	if (c->over)
+		return;
+	call_forget_trouble(c);
+	call_arm_limit(c, now); /* the next has as long as this one had */
 }
 
-/* What the PLB core sends to its program. */
-static void
-on_act(void *arg, const struct act *a)
+/* The act's bytes stand in the outbox: nothing reads them after something was
+ * appended there. */
+void
+call_take(struct call *c, int64_t now, const struct act *a)
 {
-	struct caller *c = arg;
 	struct msg m;
 
-	if (a->kind == PLB_ROOM)
-		caller_capacity(c);
-	if (a->kind == ACT_SEND && act_message(a, &m) == 1)
-		on_message(c, &m);
-	if (c->o->filter)
-		loop_later(c->hub->loop, &c->pump);
+	if (c->over)
+		return;
+	if (a->kind == PLB_ROOM) {
+		call_forget_trouble(c);
+		call_arm_notice(c, now);
+		return;
+	}
+	if (a->kind != ACT_SEND || act_message(a, &m) != 1)
+		return;
+	if (m.type == MSG_OFFERS)
+		call_on_offers(c, now, &m.u.offers);
+	else if (m.type == MSG_REFUSE)
+		call_on_refuse(c, &m.u.refuse);
+	else
+		call_on_answer(c, now, &m);
 }
 
-/* Time. */
+/* As the driver sees it. */
 
 static void
-on_progress(void *arg)
+call_up(void *core, int64_t now, uint32_t peer, const struct peer_info *info)
 {
-	struct caller *c = arg;
-	struct plb_view v;
+	const struct call *c = core;
 
-	plb_look(c->plb, &v);
-	fprintf(stderr, "%s%llu done, %llu failed, %llu in flight, %zu "
-	    "channels%s", isatty(STDERR_FILENO) ? "\r" : "",
-	    (unsigned long long)c->filter.done,
-	    (unsigned long long)c->filter.failed,
-	    (unsigned long long)v.in_flight, v.channels,
-	    isatty(STDERR_FILENO) ? "\033[K" : "\n");
-	loop_timer(c->hub->loop, &c->progress, caller_now(c) + PROGRESS_MS);
-}
-
-static void
-leave(const struct caller *c)
-{
-	if (c->o->leave != NULL)
-		c->o->leave();
+	plb_ops.up(c->plb, now, peer, info);
 }
 
 static void
-on_signal(void *arg, int signo)
+call_down(void *core, int64_t now, uint32_t peer)
 {
-	leave(arg);
-	signal(signo, SIG_DFL);
-	raise(signo);
+	const struct call *c = core;
+
+	plb_ops.down(c->plb, now, peer);
 }
 
-/* Start. */
-
-static void
-start(struct caller *c)
+static int
+call_message(void *core, int64_t now, uint32_t peer, const struct msg *m)
 {
-	struct loop *loop = c->hub->loop;
+	const struct call *c = core;
 
-	c->pump.fn = pump;
-	c->pump.arg = c;
-	c->progress.fn = on_progress;
-	c->progress.arg = c;
-	c->input.fd = STDIN_FILENO;
-	c->input.fn = on_readable;
-	c->input.arg = c;
-	c->input.events = POLLIN;
-	loop_signal(loop, SIGTERM, on_signal, c);
-	loop_signal(loop, SIGINT, on_signal, c);
-	caller_wait(c);
-	if (c->o->progress)
-		loop_timer(loop, &c->progress, caller_now(c) + PROGRESS_MS);
-	if (!c->o->filter && isatty(STDIN_FILENO)) {
-		c->ended = 1;
-		submit(c, 1, slice_of(NULL, 0));
-	} else if (loop_watch(loop, &c->input) == -1)
-		die_errno(EXIT_TEMPORARY, "unable to start");
+	return plb_ops.message(c->plb, now, peer, m);
 }
 
 static void
-check_output(struct caller *c)
+call_failed(void *core, int64_t now, uint32_t tag, struct slice reason,
+    int final)
 {
-	if (close(STDOUT_FILENO) == -1 && errno != EBADF && c->status == 0)
-		die_errno(EXIT_TEMPORARY, "unable to write standard output");
+	const struct call *c = core;
+
+	plb_ops.failed(c->plb, now, tag, reason, final);
+}
+
+static void
+call_tick(void *core, int64_t now)
+{
+	struct call *c = core;
+
+	if (c->config.filter && !c->over)
+		call_pump(c, now);
+	/* None of these is due when all is over. */
+	if (now >= c->unknown_at)
+		call_give_up_on(c, EXIT_USAGE, c->trouble);
+	if (now >= c->limit_at)
+		call_on_limit(c, now);
+	if (now >= c->notice_at)
+		call_on_notice(c, now);
+	if (now >= c->progress_at) {
+		call_show_progress(c);
+		c->progress_at = now + PROGRESS_MS;
+	}
+	call_watch(c);
+	plb_ops.tick(c->plb, now);
+}
+
+static int64_t
+call_deadline(const void *core)
+{
+	const struct call *c = core;
+	const int64_t at[] = { plb_ops.deadline(c->plb), c->notice_at,
+		c->limit_at, c->unknown_at, c->progress_at };
+	int64_t due = NEVER;
+	size_t i;
+
+	for (i = 0; i < sizeof(at) / sizeof(at[0]); i++)
+		if (at[i] < due)
+			due = at[i];
+	return due;
+}
+
+const struct core_ops call_ops = {
+	ROLE_CALLER, call_up, call_down, call_message, call_failed, call_tick,
+	call_deadline
+};
+
+/* Life. */
+
+struct call *
+call_new(int64_t now, uint64_t seed, const struct call_config *config,
+    struct buf *out)
+{
+	struct call *c = calloc(1, sizeof(*c));
+
+	if (c == NULL)
+		return NULL;
+	c->config = *config;
+	c->out = out;
+	c->reader.kind = config->kind;
+	buf_init(&c->in, config->filter ? MSG_MAX + CALL_READ_MAX : BODY_MAX);
+	c->lost = 1;
+	c->limit_at = c->unknown_at = NEVER;
+	c->progress_at = config->progress ? now + PROGRESS_MS : NEVER;
+	call_arm_notice(c, now);
+	call_arm_limit(c, now);
+	if ((c->plb = plb_new(seed, &config->plb)) == NULL ||
+	    (config->filter && filter_init(&c->filter, config->kind,
+		!config->unordered, out) == -1)) {
+		call_free(c);
+		return NULL;
+	}
+	c->request.type = MSG_REQUEST;
+	c->request.u.request.function = slice_str(config->function);
+	c->request.u.request.args = config->args;
+	c->request.u.request.left_ms = (uint64_t)config->limit_ms;
+	c->request.u.request.retries = config->retries;
+	return c;
 }
 
 void
-caller_run(const struct caller_options *o, struct hub *hub, struct plb *plb,
-    void (*connect)(struct hub *, const char *where))
+call_free(struct call *c)
 {
-	static struct caller c;
+	plb_free(c->plb);
+	filter_free(&c->filter);
+	buf_free(&c->in);
+	free(c);
+}
 
-	c.o = o;
-	c.hub = hub;
-	c.plb = plb;
-	c.reader.kind = o->kind;
-	buf_init(&c.in, o->filter ? MSG_MAX + READ_BYTES : BODY_MAX);
-	sink_init(&c.sink, hub->loop, STDOUT_FILENO, OUT_MAX, on_drained, &c);
-	if (o->filter && filter_init(&c.filter, o->kind, !o->unordered,
-		&c.sink.queue) == -1)
-		die_errno(EXIT_TEMPORARY, "unable to start");
-	encode_args(&c);
-	hub->act = on_act;
-	hub->arg = &c;
-	hub_core(hub, &plb_ops, plb, plb_out(plb));
-	if (connect != NULL)
-		connect(hub, o->where + 1);
-	start(&c);
-	loop_run(hub->loop);
-	if (o->progress)
-		on_progress(&c);
-	if (o->progress && isatty(STDERR_FILENO))
-		fputc('\n', stderr);
-	leave(&c);
-	check_output(&c);
-	exit(c.status);
+struct outbox *
+call_out(struct call *c)
+{
+	return plb_out(c->plb);
 }

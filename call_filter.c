@@ -5,7 +5,7 @@
 #include "call_filter.h"
 
 static struct filter_slot *
-slot(const struct filter *f, uint64_t number)
+filter_slot(const struct filter *f, uint64_t number)
 {
 	return &f->slot[number & (FILTER_WINDOW - 1)];
 }
@@ -53,7 +53,7 @@ filter_open(const struct filter *f)
 uint64_t
 filter_add(struct filter *f, size_t bytes)
 {
-	struct filter_slot *s = slot(f, f->next);
+	struct filter_slot *s = filter_slot(f, f->next);
 
 	assert(filter_open(f));
 	s->answered = 0;
@@ -65,13 +65,13 @@ filter_add(struct filter *f, size_t bytes)
 
 /* Answers whose turn has come go out. */
 static int
-advance(struct filter *f)
+filter_advance(struct filter *f)
 {
 	struct filter_slot *s;
 	struct slice result;
 
-	while (f->oldest < f->next && slot(f, f->oldest)->answered) {
-		s = slot(f, f->oldest);
+	while (f->oldest < f->next && filter_slot(f, f->oldest)->answered) {
+		s = filter_slot(f, f->oldest);
 		result = buf_slice(&s->result);
 		if (buf_append(f->out, result.p, result.len) == -1)
 			return -1;
@@ -83,30 +83,30 @@ advance(struct filter *f)
 }
 
 static int
-is_running(const struct filter *f, uint64_t number)
+filter_is_running(const struct filter *f, uint64_t number)
 {
 	return number >= f->oldest && number < f->next &&
-	    !slot(f, number)->answered;
+	    !filter_slot(f, number)->answered;
 }
 
 static int
-answered(struct filter *f, struct filter_slot *s)
+filter_answered(struct filter *f, struct filter_slot *s)
 {
 	f->kept += buf_len(&s->result);
 	f->asked -= s->asked;
 	f->running--;
 	s->answered = 1;
-	return advance(f);
+	return filter_advance(f);
 }
 
 int
 filter_result(struct filter *f, uint64_t number, struct slice body,
     const char **why)
 {
-	struct filter_slot *s = slot(f, number);
+	struct filter_slot *s = filter_slot(f, number);
 	int direct = !f->ordered || number == f->oldest;
 
-	assert(is_running(f, number));
+	assert(filter_is_running(f, number));
 	*why = NULL;
 	if (f->kind == FRAME_LINE && body.len > 0 &&
 	    body.p[body.len - 1] == '\n')
@@ -114,7 +114,7 @@ filter_result(struct filter *f, uint64_t number, struct slice body,
 	if (frame_put_body(direct ? f->out : &s->result, f->kind, body, why) ==
 	    0) {
 		f->done++;
-		return answered(f, s);
+		return filter_answered(f, s);
 	}
 	if (errno != EINVAL)
 		return -1;
@@ -128,7 +128,7 @@ filter_result(struct filter *f, uint64_t number, struct slice body,
 int
 filter_fail(struct filter *f, uint64_t number)
 {
-	assert(is_running(f, number));
+	assert(filter_is_running(f, number));
 	f->failed++;
-	return answered(f, slot(f, number));
+	return filter_answered(f, filter_slot(f, number));
 }

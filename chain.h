@@ -39,6 +39,12 @@ chain_append(struct chain *head, struct chain *c)
 }
 
 static inline void
+chain_prepend(struct chain *head, struct chain *c)
+{
+	chain_append(head->next, c);
+}
+
+static inline void
 chain_remove(struct chain *c)
 {
 	c->prev->next = c->next;

@@ -6,16 +6,12 @@
  *
  *	prog: fatal: unable to bind 127.0.0.1:4370: Address already in use
  *
- * Exit codes: 0 done, 100 wrong usage or configuration (trying again is of no
- * use), 111 a temporary failure (trying again may help).
- *
  * A message is one line: what is not printable ASCII comes out as \xHH.
  */
 
 #include <stdarg.h>
 
-#define EXIT_USAGE     100
-#define EXIT_TEMPORARY 111
+#include "exit.h"
 
 /* The program's name for all messages: the last part of argv[0]. */
 void die_name(const char *argv0);

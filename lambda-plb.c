@@ -14,13 +14,12 @@
 
 #include "die.h"
 #include "hub.h"
-#include "program.h"
 #include "log.h"
 #include "net.h"
 #include "opt.h"
 #include "plb.h"
 #include "plb_proxies.h"
-#include "opt_want.h"
+#include "program.h"
 
 #define CAPACITY     8
 #define TAKE_OVER_MS 5000  /* acquires for so long before it takes the name */
@@ -30,10 +29,10 @@
 	"[-qv] [-b socket] [-c capacity] [-D directory] [-d fd] [-k keyfile]" \
 	"\n[-s socket] [-t label=value ...] [-V version] [-x channel] module"
 
-struct options {
+struct server_options {
 	const char *module, *broker, *socket, *channel, *keyfile;
 	const char *directory;
-	struct want want;
+	struct opt_want want;
 	uint64_t capacity;
 	int ready_fd;
 };
@@ -49,66 +48,33 @@ struct server {
 	struct timer look, bound;
 	int stopping;
 	int64_t since;	 /* it began to acquire, to take over */
-	uint64_t wanted;
-	int ready_fd;
 	struct proxies proxies;
 	struct buf exports; /* attributes to be shown once we serve */
 	struct outbox_once told; /* why nothing comes, since something did */
-	struct options *options;
+	struct server_options options;
 };
 
 static void
-take_option(struct options *o, int letter, char *arg)
+server_parse(struct server_options *o, int argc, char **argv)
 {
-	switch (letter) {
-	case 'b':
-		o->broker = arg;
-		break;
-	case 'c':
-		o->capacity = opt_number(letter, arg, 1, 1000000);
-		break;
-	case 'D':
-		o->directory = arg;
-		break;
-	case 'd':
-		o->ready_fd = opt_fd(letter, arg);
-		break;
-	case 'k':
-		o->keyfile = arg;
-		break;
-	case 's':
-		o->socket = arg;
-		break;
-	case 't':
-		want_label(&o->want, arg);
-		break;
-	case 'V':
-		o->want.version = arg;
-		break;
-	case 'x':
-		o->channel = arg;
-		break;
-	case 'v':
-		log_more();
-		break;
-	case 'q':
-		log_less();
-		break;
-	default:
-		die_usage(SYNOPSIS);
-	}
-}
-
-static void
-parse(struct options *o, int argc, char **argv)
-{
+	const struct opt options[] = {
+		{ 'b', OPT_TEXT, &o->broker, 0, 0 },
+		{ 'c', OPT_NUMBER, &o->capacity, 1, 1000000 },
+		{ 'D', OPT_TEXT, &o->directory, 0, 0 },
+		{ 'd', OPT_FD, &o->ready_fd, 0, 0 },
+		{ 'k', OPT_TEXT, &o->keyfile, 0, 0 },
+		{ 's', OPT_TEXT, &o->socket, 0, 0 },
+		{ 't', OPT_LABEL, &o->want, 0, 0 },
+		{ 'V', OPT_TEXT, &o->want.version, 0, 0 },
+		{ 'x', OPT_TEXT, &o->channel, 0, 0 },
+		{ 0, OPT_END, NULL, 0, 0 }
+	};
 	int letter;
 
-	memset(o, 0, sizeof(*o));
 	o->capacity = CAPACITY;
 	o->ready_fd = -1;
 	while ((letter = getopt(argc, argv, "qvb:c:D:d:k:s:t:V:x:")) != -1)
-		take_option(o, letter, optarg);
+		opt_take(options, letter, optarg, SYNOPSIS);
 	if (argc - optind != 1)
 		die_usage(SYNOPSIS);
 	if (o->broker != NULL && o->channel != NULL)
@@ -119,7 +85,7 @@ parse(struct options *o, int argc, char **argv)
 /* Serving. */
 
 static int
-name_is(const struct server *s, dev_t *dev, ino_t *ino)
+server_find(const struct server *s, dev_t *dev, ino_t *ino)
 {
 	struct stat st;
 
@@ -131,23 +97,22 @@ name_is(const struct server *s, dev_t *dev, ino_t *ino)
 }
 
 static void
-serve(struct server *s, int fd)
+server_serve(struct server *s, int fd)
 {
-	if (fd == -1 || name_is(s, &s->dev, &s->ino) == -1)
+	if (fd == -1 || server_find(s, &s->dev, &s->ino) == -1)
 		die_errno(EXIT_TEMPORARY, "unable to listen on %s",
 		    s->name.u.un.sun_path);
 	s->listen = hub_listen(&s->hub, fd);
 	log_info("serving on %s", s->name.u.un.sun_path);
 	if (buf_len(&s->exports) > 0)
 		proxies_show(&s->proxies, buf_slice(&s->exports));
-	net_ready(s->ready_fd);
-	s->ready_fd = -1;
+	net_ready(s->options.ready_fd);
 }
 
 /* Take no more clients, and answer what the present ones asked for. A PLB that
  * has not taken the name over yet has none, and ends at once. */
 static void
-stop(struct server *s)
+server_stop(struct server *s)
 {
 	if (s->stopping)
 		return;
@@ -167,38 +132,38 @@ stop(struct server *s)
 /* Once enough is acquired, or not to be had in time, take the name over from
  * whoever serves on it now. */
 static void
-take_over(struct server *s)
+server_take_over(struct server *s)
 {
 	struct plb_view v;
 
 	plb_look(s->plb, &v);
-	if (v.tokens < s->wanted &&
+	if (v.tokens < s->options.capacity &&
 	    loop_now(s->hub.loop) - s->since < TAKE_OVER_MS)
 		return;
-	serve(s, net_listen_over(&s->name));
+	server_serve(s, net_listen_over(&s->name));
 }
 
 static void
-on_look(void *arg)
+server_on_look(void *arg)
 {
 	struct server *s = arg;
 	dev_t dev;
 	ino_t ino;
 
 	if (s->listen == NULL) {
-		take_over(s);
-	} else if (name_is(s, &dev, &ino) == 0 &&
+		server_take_over(s);
+	} else if (server_find(s, &dev, &ino) == 0 &&
 	    (dev != s->dev || ino != s->ino)) {
 		log_info("another PLB serves on %s now: draining",
 		    s->name.u.un.sun_path);
-		stop(s);
+		server_stop(s);
 		return;
 	}
 	loop_timer(s->hub.loop, &s->look, loop_now(s->hub.loop) + LOOK_MS);
 }
 
 static void
-on_bound(void *arg)
+server_on_bound(void *arg)
 {
 	struct server *s = arg;
 
@@ -207,27 +172,25 @@ on_bound(void *arg)
 }
 
 static void
-on_term(void *arg, int signo)
+server_on_term(void *arg, int signo)
 {
 	struct server *s = arg;
 
 	(void)signo;
-	stop(s);
-	s->bound.fn = on_bound;
-	s->bound.arg = s;
+	server_stop(s);
 	loop_timer(s->hub.loop, &s->bound, loop_now(s->hub.loop) + STOP_MS);
 }
 
 /* SIGHUP: the version of -V @file may be another. */
 static void
-on_hup(void *arg, int signo)
+server_on_hup(void *arg, int signo)
 {
 	struct server *s = arg;
 	struct buf encoded;
 	char why[REASON_MAX];
 
 	(void)signo;
-	if (want_constraints(&s->options->want, &encoded, why,
+	if (opt_constraints(&s->options.want, &encoded, why,
 	    sizeof(why)) == -1) {
 		log_error("%s; going on as before", why);
 		return;
@@ -241,7 +204,7 @@ on_hup(void *arg, int signo)
 
 /* Until the name is ours the proxies belong to the PLB that serves on it. */
 static void
-show(struct server *s, struct slice attrs)
+server_show(struct server *s, struct slice attrs)
 {
 	if (s->listen != NULL)
 		proxies_show(&s->proxies, attrs);
@@ -252,7 +215,7 @@ show(struct server *s, struct slice attrs)
 
 /* Log why nothing is held: each reason once, until something is. */
 static void
-say_trouble(struct server *s, const struct msg *m)
+server_say_trouble(struct server *s, const struct msg *m)
 {
 	char why[REASON_MAX];
 	struct plb_view v;
@@ -260,51 +223,44 @@ say_trouble(struct server *s, const struct msg *m)
 	plb_look(s->plb, &v);
 	if (v.tokens + v.in_flight > 0 || m->type != MSG_OFFERS)
 		return;
-	offers_print(&m->u.offers, s->options->module, why, sizeof(why));
+	offers_print(&m->u.offers, s->options.module, why, sizeof(why));
 	outbox_log_once(plb_out(s->plb), &s->told, LOG_INFO,
 	    "no capacity yet: %s", why);
 }
 
 static void
-on_act(void *arg, const struct act *a)
+server_on_act(void *arg, const struct act *a)
 {
 	struct server *s = arg;
 	struct msg m;
 
 	if (a->kind == PLB_EXPORTS)
-		show(s, a->bytes);
+		server_show(s, a->bytes);
 	else if (a->kind == PLB_ROOM)
 		memset(&s->told, 0, sizeof(s->told));
 	else if (a->kind == ACT_SEND && act_message(a, &m) == 1)
-		say_trouble(s, &m);
+		server_say_trouble(s, &m);
 }
 
-/* A supervisor's socket has its own name, which stays when we end. */
+/* Take the name, or begin to acquire first where somebody has it. The socket of
+ * a supervisor has its own name, which stays when we end. */
 static void
-take_passed(struct server *s, int fd)
-{
-	if (net_local(fd, &s->name) == -1)
-		die_errno(EXIT_TEMPORARY, "unable to use the socket of "
-		    "LISTEN_FDS");
-	s->passed = 1;
-}
-
-/* Take the name, or begin to acquire first where somebody has it. */
-static void
-start(struct server *s, const struct options *o)
+server_start(struct server *s)
 {
 	int fd;
 
-	s->look.fn = on_look;
-	s->look.arg = s;
-	if (net_inherited("plb", NET_UNIX, &fd, 1) > 0)
-		take_passed(s, fd);
-	else {
+	s->look.fn = server_on_look;
+	s->bound.fn = server_on_bound;
+	s->look.arg = s->bound.arg = s;
+	s->passed = net_inherited("plb", NET_UNIX, &fd, 1) > 0;
+	if (!s->passed) {
 		env_nothing_fits("Unix");
 		fd = net_listen(&s->name, NULL);
-	}
+	} else if (net_local(fd, &s->name) == -1)
+		die_errno(EXIT_TEMPORARY, "unable to use the socket of "
+		    "LISTEN_FDS");
 	if (fd != -1)
-		serve(s, fd);
+		server_serve(s, fd);
 	else if (errno == EADDRINUSE) {
 		log_info("taking %s over from the PLB that serves there",
 		    s->name.u.un.sun_path);
@@ -312,65 +268,68 @@ start(struct server *s, const struct options *o)
 	} else
 		die_errno(EXIT_TEMPORARY, "unable to listen on %s",
 		    s->name.u.un.sun_path);
-	s->wanted = o->capacity;
 	loop_timer(s->hub.loop, &s->look, loop_now(s->hub.loop) + LOOK_MS);
-	loop_signal(s->hub.loop, SIGTERM, on_term, s);
-	loop_signal(s->hub.loop, SIGINT, on_term, s);
-	loop_signal(s->hub.loop, SIGHUP, on_hup, s);
+	loop_signal(s->hub.loop, SIGTERM, server_on_term, s);
+	loop_signal(s->hub.loop, SIGINT, server_on_term, s);
+	loop_signal(s->hub.loop, SIGHUP, server_on_hup, s);
+}
+
+/* The given channel, or what the broker finds. */
+static void
+server_new_plb(struct server *s)
+{
+	struct server_options *o = &s->options;
+	struct plb_config config = { .module = slice_str(o->module),
+		.capacity = o->capacity, .wanted = o->capacity,
+		.fixed = o->channel != NULL };
+	char text[ADDR_TEXT_MAX], why[REASON_MAX];
+	struct buf encoded;
+	struct addr way;
+	uint64_t seed;
+
+	if (opt_constraints(&o->want, &encoded, why, sizeof(why)) == -1)
+		die(errno == EINVAL ? EXIT_USAGE : EXIT_TEMPORARY, "%s", why);
+	config.constraints = buf_slice(&encoded);
+	if (config.fixed) {
+		opt_address('x', o->channel, 0, &way);
+		env_key_need(s->hub.key, 'x', &way);
+		config.address = slice_str(addr_print(&way, text));
+	} else {
+		env_broker_socket(&way, o->broker);
+		hub_dial(&s->hub, slice_str(addr_print(&way, text)),
+		    DIAL_FOREVER, 0);
+	}
+	env_random(&seed, sizeof(seed));
+	if ((s->plb = plb_new(seed, &config)) == NULL)
+		die_errno(EXIT_TEMPORARY, "unable to start");
+	buf_free(&encoded);
 }
 
 int
 main(int argc, char **argv)
 {
 	static struct server s;
-	struct plb_config config;
-	struct options o;
+	struct server_options *o = &s.options;
 	struct key key;
-	struct addr way;
-	char text[ADDR_TEXT_MAX], why[REASON_MAX];
-	struct buf encoded;
-	uint64_t seed;
 
 	die_name(argv[0]);
 	env_argv0(argv[0]);
 	program_reserve();
-	parse(&o, argc, argv);
-	memset(&config, 0, sizeof(config));
-	config.module = slice_str(o.module);
-	if (want_constraints(&o.want, &encoded, why, sizeof(why)) == -1)
-		die(errno == EINVAL ? EXIT_USAGE : EXIT_TEMPORARY, "%s", why);
-	config.constraints = buf_slice(&encoded);
-	config.capacity = config.wanted = o.capacity;
-	if (o.socket != NULL)
-		opt_socket('s', o.socket, &s.name);
+	server_parse(o, argc, argv);
+	if (o->socket != NULL)
+		opt_socket('s', o->socket, &s.name);
 	else
-		env_plb_socket(&s.name, o.module);
-	env_key(&key, o.keyfile);
-	s.ready_fd = o.ready_fd;
-	s.options = &o;
+		env_plb_socket(&s.name, o->module);
+	env_key(&key, o->keyfile);
 	buf_init(&s.exports, LIST_MAX);
-	proxies_init(&s.proxies, o.directory, o.module, &s.name);
+	proxies_init(&s.proxies, o->directory, o->module, &s.name);
 	hub_init(&s.hub, loop_new(), ROLE_PLB, &key);
-	if (o.channel != NULL) {
-		opt_address('x', o.channel, 0, &way);
-		env_key_need(&key, 'x', &way);
-		config.fixed = 1;
-		config.address = slice_str(addr_print(&way, text));
-	} else {
-		env_broker_socket(&way, o.broker);
-		hub_dial(&s.hub, slice_str(addr_print(&way, text)),
-		    DIAL_FOREVER, 0);
-	}
-	env_random(&seed, sizeof(seed));
-	s.plb = plb_new(&s.hub.self.instance, seed, &config);
-	if (s.plb == NULL)
-		die_errno(EXIT_TEMPORARY, "unable to start");
-	buf_free(&encoded);
-	s.hub.act = on_act;
+	server_new_plb(&s);
+	s.hub.act = server_on_act;
 	s.hub.arg = &s;
 	s.hub.serves = ROLE_CALLER;
 	hub_core(&s.hub, &plb_ops, s.plb, plb_out(s.plb));
-	start(&s, &o);
+	server_start(&s);
 	loop_run(s.hub.loop);
 	proxies_remove(&s.proxies);
 	buf_free(&s.exports);

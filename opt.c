@@ -1,14 +1,56 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "die.h"
 #include "epmd.h"
+#include "fail.h"
+#include "log.h"
 #include "msg.h"
 #include "opt.h"
+
+void
+opt_take(const struct opt *o, int letter, char *arg, const char *synopsis)
+{
+	if (letter == 'q') {
+		log_less();
+		return;
+	}
+	if (letter == 'v') {
+		log_more();
+		return;
+	}
+	while (o->kind != OPT_END && o->letter != letter)
+		o++;
+	switch (o->kind) {
+	case OPT_END:
+		die_usage(synopsis);
+		break;
+	case OPT_FLAG:
+		*(int *)o->value = 1;
+		break;
+	case OPT_TEXT:
+		*(const char **)o->value = arg;
+		break;
+	case OPT_NUMBER:
+		*(uint64_t *)o->value = opt_number(letter, arg,
+		    (uint64_t)o->min, (uint64_t)o->max);
+		break;
+	case OPT_SECONDS:
+		*(int64_t *)o->value = opt_seconds(letter, arg, o->min,
+		    o->max);
+		break;
+	case OPT_FD:
+		*(int *)o->value = opt_fd(letter, arg);
+		break;
+	case OPT_LABEL:
+		opt_label(o->value, arg);
+	}
+}
 
 uint64_t
 opt_number(int letter, const char *arg, uint64_t min, uint64_t max)
@@ -127,4 +169,36 @@ opt_version(const char *given, char *buf, size_t size)
 	buf[n] = '\0';
 	buf[strcspn(buf, " \t\r\n")] = '\0';
 	return buf;
+}
+
+void
+opt_label(struct opt_want *w, char *arg)
+{
+	if (w->nlabels == LABELS_MAX)
+		die(EXIT_USAGE, "-t: give %d labels at most", LABELS_MAX);
+	w->labels[w->nlabels++] = arg;
+}
+
+int
+opt_constraints(const struct opt_want *w, struct buf *encoded, char *why,
+    size_t size)
+{
+	char text[OPT_VERSION_MAX];
+	const char *version, *wrong, *which;
+
+	buf_init(encoded, LIST_MAX);
+	version = opt_version(w->version, text, sizeof(text));
+	if (version == NULL && w->version != NULL) {
+		snprintf(why, size, "unable to read the version from %s: %s",
+		    w->version + 1, strerror(errno));
+		return fail(EINVAL);
+	}
+	if (constraints_build(encoded, version, w->export, w->labels,
+	    w->nlabels, &wrong, &which) == 0)
+		return 0;
+	if (errno == EINVAL)
+		snprintf(why, size, "%s: %s", which, wrong);
+	else
+		snprintf(why, size, "%s", strerror(errno));
+	return -1;
 }

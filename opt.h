@@ -3,13 +3,37 @@
 
 /*
  * Option values that several programs take, checked in one way: each of these
- * but opt_version() dies (100) with a sentence that names the option and what
- * it takes.
+ * but opt_version() and opt_constraints() dies (100) with a sentence that names
+ * the option and what it takes.
  */
 
 #include <stdint.h>
 
 #include "addr.h"
+#include "attrs.h"
+
+/* An option that a program takes, and where its value goes. */
+enum opt_kind {
+	OPT_END,     /* of the table */
+	OPT_FLAG,    /* int: 1 */
+	OPT_TEXT,    /* const char *: as it was given last */
+	OPT_NUMBER,  /* uint64_t, from min to max: opt_number() */
+	OPT_SECONDS, /* int64_t, in ms, from min to max: opt_seconds() */
+	OPT_FD,	     /* int: opt_fd() */
+	OPT_LABEL    /* struct opt_want: opt_label() */
+};
+
+struct opt {
+	char letter;
+	enum opt_kind kind;
+	void *value;
+	int64_t min, max;
+};
+
+/* Take what getopt(3) returned and its argument, for an option of the table, or
+ * -q or -v. Anything else is die_usage() with the synopsis. */
+void opt_take(const struct opt *table, int letter, char *arg,
+    const char *synopsis);
 
 /* A whole number from min to max. */
 uint64_t opt_number(int letter, const char *arg, uint64_t min, uint64_t max);
@@ -45,5 +69,25 @@ int opt_epmd_port(void);
  * the file cannot be read. */
 #define OPT_VERSION_MAX (NAME_BYTES_MAX + 2)
 const char *opt_version(const char *given, char *buf, size_t size);
+
+/* What a buyer wants of a module: -V version, and -t label=value any number of
+ * times; and what it calls. */
+struct opt_want {
+	const char *version; /* as given; or NULL */
+	char *labels[LABELS_MAX];
+	size_t nlabels;
+	const char *export; /* "name/arity" that is called; or NULL */
+};
+
+/* One more -t. */
+void opt_label(struct opt_want *, char *arg);
+
+/*
+ * The constraints as they are now, into an encoded buffer that this call
+ * initialises: 0, or -1 with a sentence in why that says what is wrong (errno
+ * is EINVAL where the options are).
+ */
+int opt_constraints(const struct opt_want *, struct buf *encoded, char *why,
+    size_t size);
 
 #endif

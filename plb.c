@@ -1,53 +1,61 @@
 #include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "array.h"
 #include "attrs.h"
 #include "fail.h"
 #include "plb_state.h"
 #include "report.h"
 
-struct slice
-plb_module(const struct plb *p)
+static struct plb_client *
+plb_client_next(const struct plb *p, const struct plb_client *c)
 {
-	return slice_of(p->module, p->module_len);
+	return CHAIN_NEXT(&p->clients, c, struct plb_client, link);
 }
 
-static unsigned char *
-copy(struct slice s, size_t *len)
+static void
+plb_client_init(struct plb_client *c, uint32_t peer, unsigned role)
 {
-	*len = s.len;
-	return slice_dup(s);
+	memset(c, 0, sizeof(*c));
+	c->peer = peer;
+	c->role = role;
+	chain_init(&c->link);
+	chain_init(&c->requests);
 }
 
 struct plb *
-plb_new(const struct id *own, uint64_t seed, const struct plb_config *config)
+plb_new(uint64_t seed, const struct plb_config *config)
 {
 	struct plb *p = calloc(1, sizeof(*p));
-	size_t len;
 
 	if (p == NULL)
 		return NULL;
 	outbox_init(&p->out);
 	rng_seed(&p->rng, seed);
-	p->own = *own;
 	p->fixed = config->fixed;
-	p->capacity = config->capacity < UINT32_MAX ? config->capacity :
-						      UINT32_MAX;
+	p->capacity = config->capacity;
 	p->wanted = config->wanted < p->capacity ? config->wanted :
 						   p->capacity;
-	p->lacking = p->again = p->expire = p->switch_at = NEVER;
-	p->module = copy(config->module, &p->module_len);
-	p->constraints = copy(config->constraints, &p->constraints_len);
+	p->order.short_since = p->order.restart_at = NEVER;
+	p->expire_at = p->switch_at = NEVER;
+	request_pool_init(&p->requests);
+	chain_init(&p->queue);
+	chain_init(&p->clients);
+	plb_client_init(&p->own, 0, 0);
+	buf_init(&p->trouble, MSG_MAX);
+	buf_init(&p->constraints, LIST_MAX);
+	p->module = (char *)slice_dup(config->module);
 	if (config->address.len > 0)
-		p->address = (char *)copy(config->address, &len);
-	if (p->module == NULL || p->constraints == NULL ||
-	    (config->address.len > 0 && p->address == NULL) ||
-	    plb_client_up(p, 0, 0) == -1 ||
-	    (p->address != NULL &&
+		p->address = (char *)slice_dup(config->address);
+	if (p->module == NULL ||
+	    buf_append(&p->constraints, config->constraints.p,
+		config->constraints.len) == -1 ||
+	    (config->address.len > 0 && (p->address == NULL ||
 		outbox_act(&p->out, ACT_DIAL, PLB_FIXED_TAG, DIAL_FOREVER,
-		    slice_str(p->address)) == -1)) {
+		    config->address) == -1))) {
 		plb_free(p);
 		errno = ENOMEM;
 		return NULL;
@@ -58,15 +66,21 @@ plb_new(const struct id *own, uint64_t seed, const struct plb_config *config)
 void
 plb_free(struct plb *p)
 {
+	struct plb_client *c;
+
 	if (p == NULL)
 		return;
+	while ((c = plb_client_next(p, NULL)) != NULL) {
+		chain_remove(&c->link);
+		free(c);
+	}
 	outbox_free(&p->out);
-	hold_free(&p->hold);
-	requests_free(&p->requests);
-	free(p->client);
-	plb_trouble_over(p);
+	upstream_free_all(p);
+	request_pool_free(&p->requests);
+	buf_free(&p->trouble);
+	buf_free(&p->constraints);
+	free(p->peer);
 	free(p->module);
-	free(p->constraints);
 	free(p->address);
 	free(p);
 }
@@ -77,168 +91,378 @@ plb_out(struct plb *p)
 	return &p->out;
 }
 
-/* The attributes of the newest version at hand, for the proxies. */
-static void
-show_exports(struct plb *p)
+uint64_t
+plb_short(const struct plb *p)
 {
-	const struct pick_group *g, *chosen = NULL;
-	struct attrs a, best;
+	uint64_t held = plb_held(p), want = p->wanted + p->switch_extra;
 
-	/* From one version to another what is shown changes last. */
-	if (p->seen == p->hold.pick.stamp || p->switch_at != NEVER)
-		return;
-	p->seen = p->hold.pick.stamp;
-	memset(&best, 0, sizeof(best));
-	for (g = p->hold.pick.group; g < p->hold.pick.group + p->hold.pick.n;
-	     g++) {
-		if (g->attrs == NULL || group_decode(&schema_attrs,
-			slice_of(g->attrs, g->attrs_len), &a) == -1)
-			continue;
-		if (chosen == NULL ||
-		    version_compare(a.version, best.version) > 0) {
-			chosen = g;
-			best = a;
-		}
-	}
-	if (chosen == NULL || chosen->made == p->shown)
-		return;
-	p->shown = chosen->made;
-	outbox_act(&p->out, PLB_EXPORTS, 0, 0,
-	    slice_of(chosen->attrs, chosen->attrs_len));
+	return want > held ? want - held : 0;
 }
 
-/* Peers. */
+/* Peers, by the low 16 bits of their handles. */
+
+struct plb_peer *
+plb_peer(const struct plb *p, uint32_t handle)
+{
+	size_t i = handle & 0xffff;
+
+	if (handle == 0 || i >= p->npeers || p->peer[i].handle != handle)
+		return NULL;
+	return &p->peer[i];
+}
+
+struct plb_peer *
+plb_peer_add(struct plb *p, uint32_t handle)
+{
+	size_t i = handle & 0xffff;
+	struct plb_peer *grown;
+
+	grown = array_grow(p->peer, &p->npeers, i + 1, 0x10000,
+	    sizeof(*grown));
+	if (grown == NULL)
+		return NULL;
+	p->peer = grown;
+	memset(&grown[i], 0, sizeof(grown[i]));
+	grown[i].handle = handle;
+	return &grown[i];
+}
 
 static void
-turn_away(struct plb *p, uint32_t peer, const char *why)
+plb_turn_away(struct plb *p, uint32_t peer, const char *why)
 {
 	outbox_act(&p->out, ACT_CLOSE, peer, 0, slice_str(why));
 }
 
-/*
- * The number of the seller that waits for a link, or hold.n if none does. When
- * a link comes up it is found by its address, since an address keeps the tag
- * that it was dialled with first. When dialling fails it is found by its tag,
- * which is never used for another seller: one that we gave up on may still fail
- * later.
- */
-static size_t
-waits_at(const struct plb *p, struct slice address)
+/* Clients. */
+
+struct plb_client *
+plb_client(struct plb *p, uint32_t peer)
 {
-	const struct hold_channel *c = p->hold.channel;
-	size_t i;
+	const struct plb_peer *at = plb_peer(p, peer);
 
-	for (i = 0; i < p->hold.n; i++)
-		if (c[i].state == HOLD_DIALLING &&
-		    slice_is(address, c[i].address))
-			break;
-	return i;
-}
-
-static size_t
-waits_for(const struct plb *p, uint32_t tag)
-{
-	const struct hold_channel *c = p->hold.channel;
-	size_t i;
-
-	for (i = 0; i < p->hold.n; i++)
-		if (c[i].state == HOLD_DIALLING && c[i].tag == tag)
-			break;
-	return i;
-}
-
-/* The seller's channel was dialled in vain. */
-static void
-unreachable(struct plb *p, int64_t now, size_t number, struct slice reason)
-{
-	char why[REASON_MAX];
-
-	plb_avoid(p, now, &p->hold.channel[number].seller, 0);
-	snprintf(why, sizeof(why), "unable to reach the seller at %s: %.*s",
-	    p->hold.channel[number].address, SLICE_ARG(reason));
-	plb_blame(p, why);
-	plb_channel_gone(p, now, number, "its channel was never up");
+	if (peer == 0)
+		return &p->own;
+	return at == NULL ? NULL : at->client;
 }
 
 static void
-dialled(struct plb *p, int64_t now, uint32_t peer,
-    const struct peer_info *info)
+plb_client_up(struct plb *p, uint32_t peer, unsigned role)
 {
-	size_t number = waits_at(p, info->address);
+	struct plb_client *c;
+	struct plb_peer *at;
 
-	if (!(info->role & (ROLE_CHANNEL | ROLE_PLB))) {
-		turn_away(p, peer, "it is no channel");
-		if (info->tag != PLB_FIXED_TAG && number < p->hold.n)
-			unreachable(p, now, number,
-			    slice_str("no channel answers there"));
-	} else if (info->tag != PLB_FIXED_TAG) {
-		if (number < p->hold.n)
-			plb_channel_up(p, now, peer, number);
-		else
-			turn_away(p, peer, "");
-	} else if (plb_fixed_add(p, info->address, &number) == -1)
-		turn_away(p, peer, "out of memory");
-	else
-		plb_channel_up(p, now, peer, number);
-}
-
-static void
-client_up(struct plb *p, uint32_t peer, unsigned role)
-{
-	if (!(role & (ROLE_CALLER | ROLE_PLB)))
-		turn_away(p, peer, "a PLB serves callers");
-	else if (plb_client_up(p, peer, role) == -1)
-		turn_away(p, peer, "out of memory");
-	else if (p->stopping)
+	if (!(role & (ROLE_CALLER | ROLE_PLB))) {
+		plb_turn_away(p, peer, "a PLB serves callers");
+		return;
+	}
+	if ((c = malloc(sizeof(*c))) == NULL ||
+	    (at = plb_peer_add(p, peer)) == NULL) {
+		free(c);
+		plb_turn_away(p, peer, "out of memory");
+		return;
+	}
+	at->client = c;
+	plb_client_init(c, peer, role);
+	chain_append(&p->clients, &c->link);
+	if (p->stopping)
 		outbox_send_drain(&p->out, peer);
 }
 
 static void
-up(void *core, int64_t now, uint32_t peer, const struct peer_info *info)
+plb_client_down(struct plb *p, struct plb_client *c)
+{
+	struct request *r;
+
+	while ((r = request_next_of(&c->requests, NULL)) != NULL)
+		request_abandon(p, r);
+	chain_remove(&c->link);
+	free(c);
+}
+
+/*
+ * How many requests a client may have with us, and tokens for more: enough to
+ * keep what is held busy. The rest of its input stays with it.
+ */
+static uint64_t
+plb_window(const struct plb *p)
+{
+	uint64_t held = plb_held(p);
+
+	if (held == 0)
+		return 0;
+	return held >= PLB_WINDOW / 2 ? PLB_WINDOW : 2 * held + 1;
+}
+
+uint64_t
+plb_refill(const struct plb *p, struct plb_client *c)
+{
+	if (c->peer == 0 || p->stopping || c->tokens + c->open > plb_window(p))
+		return 0;
+	c->tokens++;
+	return 1;
+}
+
+/* Grant the client as much of what it asks for as its window has room for, and
+ * owe it the rest: it is granted once it is there. */
+static int
+plb_grant(struct plb *p, struct plb_client *c, uint64_t quantity)
+{
+	uint64_t has = c->tokens + c->open, window = plb_window(p);
+	uint64_t room = has < window ? window - has : 0;
+	struct msg m = { .type = MSG_DEMAND };
+
+	if (room > quantity)
+		room = quantity;
+	c->owed = quantity - room;
+	if (room == 0)
+		return 0;
+	m.u.demand.tokens = room;
+	c->tokens += room;
+	return outbox_send(&p->out, c->peer, &m) == -1 ? -1 : 1;
+}
+
+int
+plb_on_connect(struct plb *p, int64_t now, uint32_t peer, const struct msg *m)
+{
+	struct plb_client *c = plb_client(p, peer);
+	char why[REASON_MAX];
+	int granted;
+
+	(void)now;
+	if (c == NULL)
+		return fail(EPROTO);
+	if (!slice_is(m->u.connect.module, p->module)) {
+		snprintf(why, sizeof(why), "this PLB serves %s, not %.*s",
+		    p->module, SLICE_ARG(m->u.connect.module));
+		return outbox_send_refuse(&p->out, peer, 0, why, 1);
+	}
+	if (p->stopping)
+		return outbox_send_refuse(&p->out, peer, 0,
+		    "this PLB is ending", 0);
+	granted = plb_grant(p, c, m->u.connect.quantity);
+	if (granted != 0)
+		return granted == -1 ? -1 : 0;
+	plb_want(p, plb_held(p) + 1);
+	if (outbox_send_refuse(&p->out, peer, 0, "there is no more for now",
+	    0) == -1)
+		return -1;
+	return plb_trouble_tell(p, c);
+}
+
+static int
+plb_on_return(struct plb *p, int64_t now, uint32_t peer, const struct msg *m)
+{
+	struct plb_client *c = plb_client(p, peer);
+
+	(void)now;
+	if (c == NULL || m->u.giveback.tokens > c->tokens)
+		return fail(EPROTO);
+	c->tokens -= m->u.giveback.tokens;
+	return 0;
+}
+
+/* More is held: grant clients what they asked for before. */
+static void
+plb_grant_owed(struct plb *p)
+{
+	struct plb_client *c = NULL;
+	uint64_t was = p->window;
+
+	p->window = plb_window(p);
+	if (p->window <= was || p->stopping)
+		return;
+	while ((c = plb_client_next(p, c)) != NULL)
+		if (c->owed > 0 && plb_grant(p, c, c->owed) == -1)
+			return;
+}
+
+/* Trouble: why nothing comes. */
+
+static void
+plb_trouble_keep(struct plb *p, const struct msg *m)
+{
+	size_t len = msg_size(m);
+	struct tlv_writer w;
+	void *kept;
+
+	buf_free(&p->trouble);
+	if (plb_held(p) > 0 || (kept = buf_reserve(&p->trouble, len)) == NULL)
+		return;
+	tlv_writer_init(&w, kept, len);
+	msg_encode(m, &w);
+	buf_commit(&p->trouble, len);
+}
+
+int
+plb_trouble_tell(struct plb *p, const struct plb_client *c)
+{
+	if (buf_len(&p->trouble) == 0 || c->role != ROLE_CALLER)
+		return 0;
+	return outbox_act(&p->out, ACT_SEND, c->peer, 0,
+	    buf_slice(&p->trouble));
+}
+
+/* Has the client sent something that has no token yet? */
+static int
+plb_client_waits(const struct plb_client *c)
+{
+	const struct request *r = NULL;
+
+	do
+		r = request_next_of(&c->requests, r);
+	while (r != NULL && r->upstream != NULL);
+	return r != NULL;
+}
+
+int
+plb_trouble(struct plb *p, const struct msg_offers *offers)
+{
+	struct plb_client *c = NULL;
+	struct msg m;
+
+	m.type = MSG_OFFERS;
+	m.u.offers = *offers;
+	m.u.offers.order = 0;
+	while ((c = plb_client_next(p, c)) != NULL)
+		if (c->role == ROLE_CALLER && plb_client_waits(c) &&
+		    outbox_send(&p->out, c->peer, &m) == -1)
+			return -1;
+	plb_trouble_keep(p, &m);
+	return outbox_send(&p->out, 0, &m);
+}
+
+void
+plb_blame(struct plb *p, const char *fmt, ...)
+{
+	struct msg_offers offers = { .order = 0 };
+	char why[REASON_MAX];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(why, sizeof(why), fmt, ap);
+	va_end(ap);
+	if (plb_held(p) > 0)
+		outbox_log_once(&p->out, &p->blamed, LOG_INFO, "%s", why);
+	offers.reason = slice_str(why);
+	plb_trouble(p, &offers);
+}
+
+static int
+plb_on_offers(struct plb *p, int64_t now, uint32_t peer, const struct msg *m)
+{
+	(void)now;
+	if (peer != p->broker && upstream_of_peer(p, peer) == NULL)
+		return fail(EPROTO);
+	return plb_trouble(p, &m->u.offers);
+}
+
+/* Links. */
+
+/*
+ * The upstream that waits for a link, or NULL if none does. When a link comes
+ * up it is found by its address, since an address keeps the tag that it was
+ * dialled with first. When dialling fails it is found by its tag (address
+ * empty), which is never used for another seller: one that we gave up on may
+ * still fail later.
+ */
+static struct upstream *
+plb_dialling(const struct plb *p, uint32_t tag, struct slice address)
+{
+	struct upstream *u;
+	size_t i = 0;
+
+	while ((u = upstream_next(p, &i)) != NULL)
+		if (u->state == UPSTREAM_DIALLING && (address.len == 0 ?
+		    u->tag == tag : slice_is(address, u->address)))
+			break;
+	return u;
+}
+
+/* The seller's channel was dialled in vain. */
+static void
+plb_unreachable(struct plb *p, int64_t now, struct upstream *u,
+    struct slice reason)
+{
+	plb_avoid(p, now, &u->seller, 0);
+	plb_blame(p, "unable to reach the seller at %s: %.*s", u->address,
+	    SLICE_ARG(reason));
+	upstream_gone(p, now, u, "its channel was never up");
+}
+
+static void
+plb_dialled(struct plb *p, int64_t now, uint32_t peer,
+    const struct peer_info *info)
+{
+	int fixed = info->tag == PLB_FIXED_TAG;
+	struct upstream *u = fixed ? NULL :
+	    plb_dialling(p, 0, info->address);
+
+	if (!(info->role & (ROLE_CHANNEL | ROLE_PLB))) {
+		plb_turn_away(p, peer, "it is no channel");
+		if (u != NULL)
+			plb_unreachable(p, now, u,
+			    slice_str("no channel answers there"));
+		return;
+	}
+	if (fixed)
+		u = upstream_add(p, slice_of(NULL, 0), info->address);
+	if (u != NULL)
+		upstream_up(p, now, peer, u);
+	else
+		plb_turn_away(p, peer, fixed ? "out of memory" : "");
+}
+
+static void
+plb_up(void *core, int64_t now, uint32_t peer, const struct peer_info *info)
 {
 	struct plb *p = core;
 
 	if (info->role == ROLE_CTL)
 		return;
 	if (info->tag != 0)
-		dialled(p, now, peer, info);
+		plb_dialled(p, now, peer, info);
 	else if (info->role != ROLE_BROKER)
-		client_up(p, peer, info->role);
+		plb_client_up(p, peer, info->role);
 	else if (p->broker != 0 || p->fixed)
-		turn_away(p, peer, "there is no use for this broker");
+		plb_turn_away(p, peer, "there is no use for this broker");
 	else
-		plb_broker_up(p, peer);
-}
-
-/* What serves us on a Unix socket is another PLB. */
-static int
-is_plb(const struct hold_channel *c)
-{
-	return c->address[0] == '/';
+		plb_order_up(p, peer);
 }
 
 static void
-down(void *core, int64_t now, uint32_t peer)
+plb_upstream_down(struct plb *p, int64_t now, struct upstream *u)
+{
+	/* What serves us on a Unix socket is another PLB. */
+	int is_plb = u->address[0] == '/';
+	char why[ADDRESS_MAX + 64];
+
+	snprintf(why, sizeof(why), "the %s%s%s was lost",
+	    is_plb ? "PLB" : "channel", u->address[0] == '\0' ? "" : " at ",
+	    u->address);
+	upstream_gone(p, now, u, why);
+}
+
+static void
+plb_down(void *core, int64_t now, uint32_t peer)
 {
 	struct plb *p = core;
-	struct hold_channel *c = hold_peer(&p->hold, peer);
-	char why[ADDRESS_MAX + 64];
+	struct plb_peer *at = plb_peer(p, peer);
 
 	if (peer == p->broker)
 		p->broker = 0;
-	else if (c != NULL) {
-		snprintf(why, sizeof(why), "the %s%s%s was lost",
-		    is_plb(c) ? "PLB" : "channel",
-		    c->address[0] == '\0' ? "" : " at ", c->address);
-		plb_channel_gone(p, now, hold_number(&p->hold, c), why);
-	} else
-		plb_client_down(p, now, peer);
+	if (at == NULL)
+		return;
+	if (at->upstream != NULL)
+		plb_upstream_down(p, now, at->upstream);
+	if (at->client != NULL)
+		plb_client_down(p, at->client);
+	memset(at, 0, sizeof(*at));
 }
 
 /* It is dialled again, and the program may not want to wait for that. Where a
  * channel that drains has something to answer yet, it is told the next time. */
 static void
-fixed_failed(struct plb *p, struct slice reason, int final)
+plb_fixed_failed(struct plb *p, struct slice reason, int final)
 {
 	char why[REASON_MAX];
 
@@ -246,64 +470,56 @@ fixed_failed(struct plb *p, struct slice reason, int final)
 	    p->address == NULL ? "the channel" : p->address,
 	    SLICE_ARG(reason));
 	plb_blame(p, why);
-	if (final && p->requests.used == p->queue.n)
+	if (final && p->requests.used == p->queued)
 		outbox_send_refuse(&p->out, 0, 0, why, 1);
 }
 
 static void
-failed(void *core, int64_t now, uint32_t tag, struct slice reason, int final)
+plb_failed(void *core, int64_t now, uint32_t tag, struct slice reason,
+    int final)
 {
 	struct plb *p = core;
-	size_t number = waits_for(p, tag);
+	struct upstream *u;
 
-	if (p->fixed && tag == PLB_FIXED_TAG)
-		fixed_failed(p, reason, final);
-	if (number < p->hold.n)
-		unreachable(p, now, number, reason);
+	if (p->fixed)
+		plb_fixed_failed(p, reason, final);
+	else if ((u = plb_dialling(p, tag, slice_of(NULL, 0))) != NULL)
+		plb_unreachable(p, now, u, reason);
 }
 
 /* Messages. */
 
-static void
-rows(const struct plb *p, struct report *r)
-{
-	static const char *const states[] = { "", "dialling", "up",
-		"draining" };
-	const struct hold_channel *c;
-	size_t i;
-
-	report_row(r, "plb wanted %llu tokens %llu in_flight %llu queued %zu "
-	    "connecting %llu connects %llu refused %llu",
-	    (unsigned long long)p->wanted, (unsigned long long)p->hold.tokens,
-	    (unsigned long long)p->hold.in_flight, p->queue.n,
-	    (unsigned long long)p->hold.asked,
-	    (unsigned long long)p->connects,
-	    (unsigned long long)p->refusals);
-	for (i = 0; i < p->hold.n; i++) {
-		c = &p->hold.channel[i];
-		if (c->state != HOLD_FREE)
-			report_row(r, "channel %s tokens %llu in_flight %zu "
-			    "state %s", c->address[0] ? c->address : "-",
-			    (unsigned long long)c->tokens, c->sent.n,
-			    c->closing ? "closing" : states[c->state]);
-	}
-}
-
 static int
-on_inspect(struct plb *p, int64_t now, uint32_t peer, const struct msg *m)
+plb_on_inspect(struct plb *p, int64_t now, uint32_t peer, const struct msg *m)
 {
+	static const char *const states[] = { "dialling", "up", "draining",
+		"closing" };
+	const struct upstream *u;
 	struct report r;
+	size_t i = 0;
 
 	(void)now;
 	(void)m;
 	report_begin(&r, &p->out, peer);
-	rows(p, &r);
+	report_row(&r, "plb wanted %llu tokens %llu in_flight %llu queued %zu "
+	    "connecting %llu connects %llu refused %llu",
+	    (unsigned long long)p->wanted, (unsigned long long)p->tokens,
+	    (unsigned long long)p->in_flight, p->queued,
+	    (unsigned long long)p->connecting,
+	    (unsigned long long)p->connects,
+	    (unsigned long long)p->refusals);
+	while ((u = upstream_next(p, &i)) != NULL)
+		report_row(&r, "channel %s tokens %llu in_flight %zu state %s",
+		    u->address[0] ? u->address : "-",
+		    (unsigned long long)u->tokens, u->in_flight,
+		    states[u->state]);
 	return report_end(&r);
 }
 
-typedef int message_fn(struct plb *, int64_t, uint32_t, const struct msg *);
+typedef int plb_message_fn(struct plb *, int64_t, uint32_t,
+    const struct msg *);
 
-static message_fn *const handlers[] = {
+static plb_message_fn *const plb_handlers[] = {
 	[MSG_FILL] = plb_on_fill,
 	[MSG_OFFERS] = plb_on_offers,
 	[MSG_WAITING] = plb_on_waiting,
@@ -316,97 +532,180 @@ static message_fn *const handlers[] = {
 	[MSG_FAIL] = plb_on_fail,
 	[MSG_ABANDON] = plb_on_abandon,
 	[MSG_DRAIN] = plb_on_drain,
-	[MSG_INSPECT] = on_inspect,
+	[MSG_INSPECT] = plb_on_inspect,
 };
 
 static int
-message(void *core, int64_t now, uint32_t peer, const struct msg *m)
+plb_message(void *core, int64_t now, uint32_t peer, const struct msg *m)
 {
-	if (m->type >= sizeof(handlers) / sizeof(handlers[0]) ||
-	    handlers[m->type] == NULL)
+	if (m->type >= sizeof(plb_handlers) / sizeof(plb_handlers[0]) ||
+	    plb_handlers[m->type] == NULL)
 		return fail(EPROTO);
-	return handlers[m->type](core, now, peer, m);
+	return plb_handlers[m->type](core, now, peer, m);
+}
+
+/* Change of versions: what satisfies the new constraints is acquired first,
+ * then what does not is left. */
+
+/* What is held of upstreams that are to be left. */
+static uint64_t
+plb_held_old(const struct plb *p)
+{
+	const struct upstream *u;
+	uint64_t sum = 0;
+	size_t i = 0;
+
+	while ((u = upstream_next(p, &i)) != NULL)
+		if (u->old && upstream_usable(u))
+			sum += u->tokens + u->in_flight;
+	return sum;
+}
+
+int
+plb_constrain(struct plb *p, int64_t now, struct slice constraints)
+{
+	struct upstream *u;
+	struct buf copy;
+	size_t i = 0;
+
+	buf_init(&copy, LIST_MAX);
+	if (buf_append(&copy, constraints.p, constraints.len) == -1)
+		return -1;
+	buf_free(&p->constraints);
+	p->constraints = copy;
+	if (p->fixed)
+		return 0;
+	while ((u = upstream_next(p, &i)) != NULL)
+		if (u->group != -1)
+			u->old = !constraints_match(constraints,
+			    balance_attrs(&p->balance, u->group));
+	p->switch_extra = plb_held_old(p);
+	p->switch_at = now + PLB_SWITCH_MS;
+	plb_order_anew(p);
+	return 0;
+}
+
+static void
+plb_switch_tick(struct plb *p, int64_t now)
+{
+	uint64_t old;
+	struct upstream *u;
+	size_t i = 0;
+
+	if (p->switch_at == NEVER)
+		return;
+	old = plb_held_old(p);
+	if (now < p->switch_at && plb_held(p) - old < p->wanted)
+		return;
+	if (old > 0 && plb_held(p) == old) {
+		/* Nothing new was to be had: stay with what is held. */
+		p->switch_at = now + PLB_STAY_MS;
+		outbox_log_once(&p->out, &p->stays, LOG_INFO, "nothing of the "
+		    "version and labels asked for is to be had: going on with "
+		    "what is held");
+		return;
+	}
+	memset(&p->stays, 0, sizeof(p->stays));
+	p->switch_at = NEVER;
+	p->switch_extra = 0;
+	while ((u = upstream_next(p, &i)) != NULL)
+		if (u->old)
+			upstream_leave(p, u);
+}
+
+/* The attributes of the newest version at hand, for the proxies. From one
+ * version to another what is shown changes last. */
+static void
+plb_show_exports(struct plb *p)
+{
+	struct slice newest = slice_of(NULL, 0), attrs;
+	struct attrs a, best = { .version = slice_of(NULL, 0) };
+	uint64_t made = p->shown;
+	int i;
+
+	if (p->seen == p->balance.stamp || p->switch_at != NEVER)
+		return;
+	p->seen = p->balance.stamp;
+	for (i = 0; i < (int)p->balance.n; i++) {
+		attrs = balance_attrs(&p->balance, i);
+		if (attrs.p == NULL ||
+		    group_decode(&schema_attrs, attrs, &a) == -1 ||
+		    (newest.p != NULL &&
+			version_compare(a.version, best.version) <= 0))
+			continue;
+		newest = attrs;
+		best = a;
+		made = p->balance.group[i].made;
+	}
+	if (made != p->shown)
+		outbox_act(&p->out, PLB_EXPORTS, 0, 0, newest);
+	p->shown = made;
 }
 
 /* Time. */
 
-/* Stopping: once nothing is left to do, and no client is left to tell. */
+/* Stopping: no more is wanted than what is left to do needs, and clients that
+ * were asked to go, and have nothing open, have only tokens that are void. */
 static void
-stop_when_done(struct plb *p)
+plb_wind_down(struct plb *p, int64_t now)
 {
-	size_t i;
+	uint64_t left = p->in_flight + p->queued;
+	struct plb_client *c = NULL;
 
-	if (!p->stopping || p->stopped || p->requests.used > 0)
+	p->wanted = left < p->capacity ? left : p->capacity;
+	if (p->leave_at != NEVER && now < p->leave_at)
 		return;
-	for (i = 1; i < p->nclients; i++)
-		if (p->client[i].peer != 0)
-			return;
-	p->stopped = 1;
-	outbox_act(&p->out, ACT_STOP, 0, 0, slice_of(NULL, 0));
-}
-
-/* Stopping: clients were asked to go. Who has not, and has nothing open, has
- * only tokens that are void. */
-static void
-leave_clients(struct plb *p, int64_t now)
-{
-	struct plb_client *c;
-
-	if (p->leave != NEVER && now < p->leave)
-		return;
-	p->leave = NEVER;
-	for (c = p->client + 1; c < p->client + p->nclients; c++) {
-		if (c->peer == 0 || c->own.n > 0 || c->left)
+	p->leave_at = NEVER;
+	while ((c = plb_client_next(p, c)) != NULL) {
+		if (c->open > 0 || c->left)
 			continue;
 		c->left = 1;
 		outbox_act(&p->out, ACT_DRAIN, c->peer, 0, slice_str(""));
 	}
 }
 
-/* Stopping: no more is wanted than that, nor than ever. */
-static uint64_t
-left_to_do(const struct plb *p)
-{
-	uint64_t n = p->hold.in_flight + p->queue.n;
-
-	return n < p->capacity ? n : p->capacity;
-}
-
 static void
-tick(void *core, int64_t now)
+plb_tick(void *core, int64_t now)
 {
 	struct plb *p = core;
 
-	plb_expire(p, now);
-	if (p->queue.n > 0)
-		plb_dispatch(p, now);
-	if (p->stopping) {
-		p->wanted = left_to_do(p);
-		leave_clients(p, now);
-	}
-	plb_channel_tick(p, now);
-	if (!p->fixed)
-		plb_buy(p, now);
+	request_expire(p, now);
+	request_dispatch(p, now);
+	if (p->stopping)
+		plb_wind_down(p, now);
+	upstream_look(p, now);
+	plb_switch_tick(p, now);
+	upstream_adjust(p, now);
+	plb_order_tick(p, now);
 	plb_grant_owed(p);
-	show_exports(p);
-	stop_when_done(p);
+	plb_show_exports(p);
+	if (p->stopping && !p->stopped && p->requests.used == 0 &&
+	    chain_empty(&p->clients)) {
+		p->stopped = 1;
+		outbox_act(&p->out, ACT_STOP, 0, 0, slice_of(NULL, 0));
+	}
 }
 
 static int64_t
-deadline(const void *core)
+plb_earlier(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
+static int64_t
+plb_deadline(const void *core)
 {
 	const struct plb *p = core;
-	int64_t due = plb_channel_deadline(p), buy = plb_buy_deadline(p);
+	int64_t due = plb_earlier(p->expire_at, p->switch_at);
 
-	if (buy < due)
-		due = buy;
-	if (p->stopping && p->leave < due)
-		due = p->leave;
-	return p->expire < due ? p->expire : due;
+	due = plb_earlier(due, upstream_deadline(p));
+	due = plb_earlier(due, plb_order_deadline(p));
+	return p->stopping ? plb_earlier(due, p->leave_at) : due;
 }
 
 const struct core_ops plb_ops = {
-	ROLE_PLB, up, down, message, failed, tick, deadline
+	ROLE_PLB, plb_up, plb_down, plb_message, plb_failed, plb_tick,
+	plb_deadline
 };
 
 /* The program's side. */
@@ -414,7 +713,7 @@ const struct core_ops plb_ops = {
 uint64_t
 plb_room(const struct plb *p)
 {
-	return p->hold.tokens > p->queue.n ? p->hold.tokens - p->queue.n : 0;
+	return p->tokens > p->queued ? p->tokens - p->queued : 0;
 }
 
 void
@@ -436,34 +735,31 @@ plb_want_only(struct plb *p, uint64_t n)
 void
 plb_look(const struct plb *p, struct plb_view *v)
 {
-	size_t i;
+	const struct upstream *u;
+	size_t i = 0;
 
+	memset(v, 0, sizeof(*v));
 	v->wanted = p->wanted;
-	v->tokens = p->hold.tokens;
-	v->in_flight = p->requests.used - p->queue.n;
-	v->queued = p->queue.n;
-	v->connecting = p->hold.asked;
+	v->tokens = p->tokens;
+	v->in_flight = p->requests.used - p->queued;
+	v->queued = p->queued;
+	v->connecting = p->connecting;
 	v->broker = p->broker != 0;
-	v->channels = v->linked = 0;
-	for (i = 0; i < p->hold.n; i++) {
-		if (p->hold.channel[i].tokens > 0 ||
-		    p->hold.channel[i].sent.n > 0)
-			v->channels++;
-		if (hold_usable(&p->hold.channel[i]))
-			v->linked++;
+	while ((u = upstream_next(p, &i)) != NULL) {
+		v->channels += u->tokens > 0 || u->in_flight > 0;
+		v->linked += (size_t)upstream_usable(u);
 	}
 }
 
 void
 plb_stop(struct plb *p, int64_t now)
 {
-	size_t i;
+	struct plb_client *c = NULL;
 
 	if (p->stopping)
 		return;
 	p->stopping = 1;
-	p->leave = now + PLB_LEAVE_MS;
-	for (i = 1; i < p->nclients; i++)
-		if (p->client[i].peer != 0)
-			outbox_send_drain(&p->out, p->client[i].peer);
+	p->leave_at = now + PLB_LEAVE_MS;
+	while ((c = plb_client_next(p, c)) != NULL)
+		outbox_send_drain(&p->out, c->peer);
 }

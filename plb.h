@@ -15,9 +15,9 @@
  * requests in flight).
  *
  * What it cannot serve at once waits in a queue, first come first served among
- * what the tokens at hand can serve. A client has about
- * twice as many requests with us as we hold tokens, and PLB_WINDOW at most: its
- * demand says so. Where nothing is held it waits, and its input with it.
+ * what the tokens at hand can serve. A client has about twice as many requests
+ * with us as we hold tokens, and PLB_WINDOW at most: its demand says so. Where
+ * nothing is held it waits, and its input with it.
  */
 
 #include "core.h"
@@ -29,7 +29,7 @@
 				   answer or always refuses is tried again
 				   after */
 #define PLB_REFRESH_MS	 2000	/* an unmet buy is sent again */
-#define PLB_IDLE_MS	 1000	/* tokens unused for so long are given back
+#define PLB_IDLE_MS	 1000	/* tokens that lie idle as long are given back
 				   while others wait */
 #define PLB_EMPTY_MS	 10000	/* a channel without tokens is left after */
 #define PLB_LEAVE_MS	 5000	/* stopping: a client with nothing open is left
@@ -53,7 +53,7 @@ enum plb_act {
 
 struct plb_config {
 	struct slice module;
-	uint64_t capacity;	  /* wanted at most */
+	uint64_t capacity;	  /* wanted at most; UINT32_MAX at most */
 	uint64_t wanted;	  /* at the start */
 	struct slice constraints; /* encoded */
 	int fixed;		  /* one given channel and no broker ... */
@@ -62,9 +62,8 @@ struct plb_config {
 };
 #define PLB_FIXED_TAG 1u
 
-/* Copies what it is given. */
-struct plb *plb_new(const struct id *own, uint64_t seed,
-    const struct plb_config *);
+/* Copies what it is given. NULL with ENOMEM. */
+struct plb *plb_new(uint64_t seed, const struct plb_config *);
 void plb_free(struct plb *);
 struct outbox *plb_out(struct plb *);
 
@@ -90,8 +89,7 @@ void plb_want_only(struct plb *, uint64_t n);
  * Buy by other constraints from now on (SIGHUP). What is held of sellers that
  * do not satisfy them serves on until as much is held of others, or, after
  * PLB_SWITCH_MS, anything; then its tokens go back, and what is in flight there
- * finishes.
- * 0, or -1 with ENOMEM and nothing changed.
+ * finishes. 0, or -1 with ENOMEM and nothing changed.
  */
 int plb_constrain(struct plb *, int64_t now, struct slice constraints);
 

@@ -1,91 +1,98 @@
 #include <assert.h>
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "array.h"
 #include "attrs.h"
-#include "fail.h"
 #include "plb_balance.h"
 
 static int
-is_free(const struct pick_group *g)
+balance_is_free(const struct balance_group *g)
 {
 	return g->attrs == NULL;
 }
 
 static void
-group_free(struct pick *p, struct pick_group *g)
+balance_group_free(struct balance *b, struct balance_group *g)
 {
-	if (is_free(g))
+	if (balance_is_free(g))
 		return;
 	free(g->attrs);
 	fenwick_free(&g->tokens);
 	memset(g, 0, sizeof(*g));
-	p->used--;
-	p->stamp++;
-}
-
-static int
-group_make(struct pick *p, struct pick_group *g, struct slice attrs)
-{
-	if ((g->attrs = slice_dup(attrs)) == NULL)
-		return fail(ENOMEM);
-	g->attrs_len = attrs.len;
-	fenwick_init(&g->tokens);
-	if (g == &p->group[p->n])
-		p->n++;
-	p->used++;
-	g->made = ++p->stamp;
-	return 0;
+	b->used--;
+	b->stamp++;
 }
 
 void
-pick_free(struct pick *p)
+balance_free(struct balance *b)
 {
 	size_t i;
 
-	for (i = 0; i < p->n; i++)
-		group_free(p, &p->group[i]);
-	p->n = 0;
+	for (i = 0; i < b->n; i++)
+		balance_group_free(b, &b->group[i]);
+	free(b->group);
+	memset(b, 0, sizeof(*b));
 }
 
 struct slice
-pick_attrs(const struct pick *p, int group)
+balance_attrs(const struct balance *b, int group)
 {
-	return slice_of(p->group[group].attrs, p->group[group].attrs_len);
+	return slice_of(b->group[group].attrs, b->group[group].attrs_len);
 }
 
-/* The group with these attributes, or a free one, or -1. */
+/* The group with these attributes, or a free one; -1 with errno. */
 static int
-find_group(const struct pick *p, struct slice attrs)
+balance_find(struct balance *b, struct slice attrs)
 {
+	struct balance_group *group;
 	int i, spare = -1;
 
-	for (i = 0; i < (int)p->n; i++) {
-		if (is_free(&p->group[i]))
+	for (i = 0; i < (int)b->n; i++) {
+		if (balance_is_free(&b->group[i]))
 			spare = i;
-		else if (slice_equal(pick_attrs(p, i), attrs))
+		else if (slice_equal(balance_attrs(b, i), attrs))
 			return i;
 	}
-	if (spare == -1 && p->n < PICK_GROUPS)
-		spare = (int)p->n;
-	return spare;
+	if (spare != -1)
+		return spare;
+	group = array_grow(b->group, &b->cap, b->n + 1, BALANCE_GROUPS,
+	    sizeof(*group));
+	if (group == NULL)
+		return -1;
+	b->group = group;
+	return (int)b->n;
+}
+
+static int
+balance_group_make(struct balance *b, struct balance_group *g,
+    struct slice attrs)
+{
+	if ((g->attrs = slice_dup(attrs)) == NULL)
+		return -1;
+	g->attrs_len = attrs.len;
+	fenwick_init(&g->tokens);
+	if (g == &b->group[b->n])
+		b->n++;
+	b->used++;
+	g->made = ++b->stamp;
+	return 0;
 }
 
 int
-pick_join(struct pick *p, struct slice attrs, size_t channel)
+balance_join(struct balance *b, struct slice attrs, size_t channel)
 {
-	struct pick_group *g;
-	int i = find_group(p, attrs);
+	struct balance_group *g;
+	int i = balance_find(b, attrs);
 
 	if (i == -1)
-		return fail(ENOBUFS);
-	g = &p->group[i];
-	if (is_free(g) && group_make(p, g, attrs) == -1)
+		return -1;
+	g = &b->group[i];
+	if (balance_is_free(g) && balance_group_make(b, g, attrs) == -1)
 		return -1;
 	if (fenwick_grow(&g->tokens, channel + 1) == -1) {
 		if (g->members == 0)
-			group_free(p, g);
+			balance_group_free(b, g);
 		return -1;
 	}
 	g->members++;
@@ -93,117 +100,106 @@ pick_join(struct pick *p, struct slice attrs, size_t channel)
 }
 
 void
-pick_leave(struct pick *p, int group, size_t channel)
+balance_leave(struct balance *b, int group, size_t channel)
 {
-	struct pick_group *g = &p->group[group];
+	struct balance_group *g = &b->group[group];
 
 	assert(g->members > 0);
 	fenwick_set(&g->tokens, channel, 0);
 	if (--g->members == 0)
-		group_free(p, g);
+		balance_group_free(b, g);
 }
 
 void
-pick_set(struct pick *p, int group, size_t channel, uint32_t tokens)
+balance_set(struct balance *b, int group, size_t channel, uint32_t tokens)
 {
-	fenwick_set(&p->group[group].tokens, channel, tokens);
+	fenwick_set(&b->group[group].tokens, channel, tokens);
 }
 
-uint64_t
-pick_total(const struct pick *p)
-{
-	uint64_t total = 0;
-	size_t i;
+/* Which groups export a function. */
 
-	for (i = 0; i < p->n; i++)
-		if (!is_free(&p->group[i]))
-			total += p->group[i].tokens.total;
-	return total;
-}
+enum balance_verdict { NOT_EXPORTED, EXPORTED, EXPORTED_CAST };
 
-/* What a function asks of groups. */
-
-enum pick_verdict { NOT_EXPORTED, EXPORTED, EXPORTED_CAST };
-
-static enum pick_verdict
-judge(const struct pick *p, int group, struct slice function, unsigned arity)
+static enum balance_verdict
+balance_judge(const struct balance *b, int group, struct slice function,
+    unsigned arity)
 {
 	int cast = 0;
 
-	if (is_free(&p->group[group]))
+	if (balance_is_free(&b->group[group]))
 		return NOT_EXPORTED;
 	if (function.len == 0)
 		return EXPORTED;
-	if (!attrs_exports(pick_attrs(p, group), function, arity, &cast))
+	if (!attrs_exports(balance_attrs(b, group), function, arity, &cast))
 		return NOT_EXPORTED;
 	return cast ? EXPORTED_CAST : EXPORTED;
 }
 
-/* Where the function is remembered, or may be in place of another. */
-static struct pick_known *
-place(struct pick *p, struct slice function, unsigned arity)
+/* Where the function is remembered, or may replace another. */
+static size_t
+balance_place(struct slice function, unsigned arity)
 {
 	size_t i = arity + function.len;
 
 	if (function.len > 0)
 		i += 5u * function.p[0] + 3u * function.p[function.len - 1];
-	return &p->known[i % PICK_KNOWN];
+	return i % BALANCE_KNOWN;
 }
 
-static const struct pick_known *
-know(struct pick *p, struct slice function, unsigned arity)
+/* Have the verdicts on the function at its place: is it exported? */
+static int
+balance_know(struct balance *b, size_t place, struct slice function,
+    unsigned arity)
 {
-	struct pick_known *k = place(p, function, arity);
-	int i;
+	struct balance_function *k = &b->known[place];
+	int i, verdict;
 
-	if (k->stamp == p->stamp && k->arity == arity &&
-	    slice_equal(slice_of(k->function, k->len), function))
-		return k;
-	k->stamp = p->stamp;
+	if (k->stamp == b->stamp && k->arity == arity &&
+	    slice_equal(slice_of(k->name, k->len), function))
+		return k->exported;
+	k->stamp = b->stamp;
 	k->arity = arity;
 	k->len = function.len;
 	if (function.len > 0)
-		memcpy(k->function, function.p, function.len);
+		memcpy(k->name, function.p, function.len);
 	k->exported = 0;
-	for (i = 0; i < (int)p->n; i++) {
-		k->verdict[i] = (unsigned char)judge(p, i, function, arity);
-		k->exported |= k->verdict[i] != NOT_EXPORTED;
+	for (i = 0; i < (int)b->n; i++) {
+		verdict = balance_judge(b, i, function, arity);
+		b->group[i].verdict[place] = (unsigned char)verdict;
+		k->exported |= verdict != NOT_EXPORTED;
 	}
-	return k;
+	return k->exported;
 }
 
-enum picked
-pick_draw(struct pick *p, struct rng *rng, struct slice function,
+enum balance_drawn
+balance_draw(struct balance *b, struct rng *rng, struct slice function,
     unsigned arity, size_t *channel, int *cast)
 {
-	const struct pick_known *k;
-	const struct fenwick *f;
+	size_t place = balance_place(function, arity);
+	const struct balance_group *g, *end;
 	uint64_t total = 0, point;
-	size_t i;
 
-	if (p->used == 0)
-		return PICK_UNKNOWN;
-	if (function.len > NAME_BYTES_MAX)
-		return PICK_NOBODY;
-	k = know(p, function, arity);
-	if (!k->exported)
-		return PICK_NOBODY;
-	for (i = 0; i < p->n; i++)
-		if (k->verdict[i] != NOT_EXPORTED)
-			total += p->group[i].tokens.total;
+	if (b->used == 0)
+		return BALANCE_UNKNOWN;
+	if (function.len > NAME_BYTES_MAX ||
+	    !balance_know(b, place, function, arity))
+		return BALANCE_NOBODY;
+	end = b->group + b->n;
+	for (g = b->group; g < end; g++)
+		if (g->verdict[place] != NOT_EXPORTED)
+			total += g->tokens.total;
 	if (total == 0)
-		return PICK_EMPTY;
+		return BALANCE_EMPTY;
 	point = rng_below(rng, total);
-	for (i = 0;; i++) {
-		assert(i < p->n);
-		if (k->verdict[i] == NOT_EXPORTED)
+	for (g = b->group;; g++) {
+		assert(g < end);
+		if (g->verdict[place] == NOT_EXPORTED)
 			continue;
-		f = &p->group[i].tokens;
-		if (point < f->total)
+		if (point < g->tokens.total)
 			break;
-		point -= f->total;
+		point -= g->tokens.total;
 	}
-	*channel = fenwick_find(f, point);
-	*cast = k->verdict[i] == EXPORTED_CAST;
-	return PICK_FOUND;
+	*channel = fenwick_find(&g->tokens, point);
+	*cast = g->verdict[place] == EXPORTED_CAST;
+	return BALANCE_FOUND;
 }

@@ -19,8 +19,9 @@
 
 #define LINE_BYTES 4096 /* of a proxy's lines, and of what a link names */
 
+/* The text is the caller's to free(). */
 static char *
-text(const char *fmt, const char *a, const char *b, unsigned n)
+proxies_text(const char *fmt, const char *a, const char *b, unsigned n)
 {
 	size_t size = strlen(fmt) + strlen(a) + strlen(b) + 32;
 	char *s = malloc(size);
@@ -31,22 +32,37 @@ text(const char *fmt, const char *a, const char *b, unsigned n)
 	return s;
 }
 
+static const char *
+proxies_base(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash == NULL ? path : slash + 1;
+}
+
+/* Our tree of this number. */
+static char *
+proxies_tree(const struct proxies *p, unsigned n)
+{
+	char pid[32];
+
+	snprintf(pid, sizeof(pid), "%ld", (long)getpid());
+	return proxies_text("%s.%s.%u", p->link, pid, n);
+}
+
+/* Remove a tree, which is in the directory at; errno stays. */
 static void
-remove_tree(const char *tree)
+proxies_remove_tree(int at, const char *tree)
 {
 	int error = errno;
-	DIR *d = opendir(tree);
+	int fd = openat(at, tree, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *d = fd == -1 ? NULL : fdopendir(fd);
 	struct dirent *e;
-	char *path;
 
-	while (d != NULL && (errno = 0, e = readdir(d)) != NULL) {
-		if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
-			continue;
-		path = text("%s/%s", tree, e->d_name, 0);
-		unlink(path);
-		free(path);
-	}
-	if ((d == NULL || errno != 0 || rmdir(tree) == -1) && errno != ENOENT)
+	while (d != NULL && (errno = 0, e = readdir(d)) != NULL)
+		unlinkat(fd, e->d_name, 0);
+	if ((d == NULL || errno != 0 ||
+		unlinkat(at, tree, AT_REMOVEDIR) == -1) && errno != ENOENT)
 		log_error("unable to remove the proxies %s: %s", tree,
 		    strerror(errno));
 	if (d != NULL)
@@ -57,7 +73,7 @@ remove_tree(const char *tree)
 /* The process that a tree of ours by this name was made by: "LINK.PID.N"; 0:
  * it is no such name. */
 static pid_t
-maker(const char *base, const char *name)
+proxies_maker(const char *base, const char *name)
 {
 	size_t len = strlen(base);
 	char *end;
@@ -74,11 +90,10 @@ maker(const char *base, const char *name)
 
 /* Remove the trees of those that were killed. */
 static void
-sweep(const struct proxies *p)
+proxies_sweep(const struct proxies *p)
 {
-	const char *slash = strrchr(p->link, '/');
-	const char *base = slash == NULL ? p->link : slash + 1;
-	char *dir = text("%s%s", p->link, "", 0), *path;
+	const char *base = proxies_base(p->link);
+	char *dir = proxies_text("%s%s", p->link, "", 0);
 	struct dirent *e;
 	pid_t pid;
 	DIR *d;
@@ -86,12 +101,9 @@ sweep(const struct proxies *p)
 	dir[base - p->link] = '\0';
 	d = opendir(dir[0] == '\0' ? "." : dir);
 	while (d != NULL && (errno = 0, e = readdir(d)) != NULL) {
-		pid = maker(base, e->d_name);
-		if (pid == 0 || kill(pid, 0) == 0 || errno != ESRCH)
-			continue;
-		path = text("%s%s", dir, e->d_name, 0);
-		remove_tree(path);
-		free(path);
+		pid = proxies_maker(base, e->d_name);
+		if (pid != 0 && kill(pid, 0) == -1 && errno == ESRCH)
+			proxies_remove_tree(dirfd(d), e->d_name);
 	}
 	if (d == NULL || errno != 0)
 		log_error("unable to look for proxies that were left in %s: %s",
@@ -112,23 +124,23 @@ proxies_init(struct proxies *p, const char *link, const char *module,
 	memset(p, 0, sizeof(*p));
 	if (link == NULL)
 		return;
-	p->link = text("%s%s", link, "", 0);
+	p->link = proxies_text("%s%s", link, "", 0);
 	for (len = strlen(p->link); len > 1 && p->link[len - 1] == '/'; len--)
 		p->link[len - 1] = '\0';
 	if (lstat(p->link, &st) == 0 && !S_ISLNK(st.st_mode))
 		die(EXIT_USAGE, "-D %s: there is something else of that name: "
 		    "remove it, or name another", link);
-	p->module = text("%s%s", module, "", 0);
+	p->module = proxies_text("%s%s", module, "", 0);
 	p->socket = env_absolute(addr_print(socket, path));
 	if (strpbrk(p->socket, " \n") != NULL)
 		die(EXIT_USAGE, "-s %s: with -D, give a path without a space",
 		    p->socket);
-	sweep(p);
+	proxies_sweep(p);
 }
 
 /* An absolute path for the #! line: a bare name would not be looked up. */
 static char *
-interpreter(void)
+proxies_interpreter(void)
 {
 	char *sibling = env_sibling("lambda-call");
 	char *found = program_find(sibling);
@@ -141,27 +153,25 @@ interpreter(void)
 
 /* May a file be called so, and a word in it? */
 static int
-is_file_name(struct slice name)
+proxies_is_file_name(struct slice name)
 {
-	return slice_is_word(name) && name.len <= NAME_BYTES_MAX &&
-	    name.p[0] != '.' && memchr(name.p, '/', name.len) == NULL;
+	return slice_is_name(name) && name.len <= NAME_BYTES_MAX &&
+	    name.p[0] != '.';
 }
 
+/* Write the function's proxy in the tree: 0, or -1 with errno. */
 static int
-write_proxy(const struct proxies *p, const char *tree, struct slice function,
+proxies_write(const struct proxies *p, int tree, struct slice function,
     const char *call)
 {
 	char name[NAME_BYTES_MAX + 1];
-	char *path;
 	FILE *f;
 	int fd, r;
 
-	if (!is_file_name(function))
+	if (!proxies_is_file_name(function))
 		return 0;
 	snprintf(name, sizeof(name), "%.*s", SLICE_ARG(function));
-	path = text("%s/%s", tree, name, 0);
-	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0777);
-	free(path);
+	fd = openat(tree, name, O_WRONLY | O_CREAT | O_TRUNC, 0777);
 	if (fd == -1)
 		return -1;
 	if ((f = fdopen(fd, "w")) == NULL) {
@@ -172,59 +182,40 @@ write_proxy(const struct proxies *p, const char *tree, struct slice function,
 	return fclose(f) == EOF || r < 0 ? -1 : 0;
 }
 
-/* Fill a tree with the functions of these exports. */
+/* Make the tree with the functions of these exports: 0, or -1 with errno. */
 static int
-fill(const struct proxies *p, const char *tree, struct slice exports)
+proxies_fill(const struct proxies *p, const char *tree, struct slice exports)
 {
-	char *call = interpreter();
+	int fd = mkdir(tree, 0777) == -1 ? -1 :
+	    open(tree, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	char *call = proxies_interpreter();
+	int r = fd == -1 ? -1 : 0;
 	struct slice item;
 	struct export e;
-	int r = 0;
 
 	while (r == 0 && list_next(&exports, &item) == 1)
 		if (export_parse(item, &e) == 0)
-			r = write_proxy(p, tree, e.name, call);
+			r = proxies_write(p, fd, e.name, call);
 	free(call);
+	if (fd != -1)
+		close(fd);
 	return r;
 }
 
 /* Have the link point at the tree: whoever looks finds the old or the new. */
 static int
-swap(const struct proxies *p, const char *tree)
+proxies_swap(const struct proxies *p, const char *tree)
 {
-	const char *name = strrchr(tree, '/');
-	char *temp = text("%s.%s%u", p->link, "new", (unsigned)getpid());
+	char *temp = proxies_text("%s.%s%u", p->link, "new",
+	    (unsigned)getpid());
 	int r;
 
 	unlink(temp);
-	r = symlink(name == NULL ? tree : name + 1, temp);
+	r = symlink(proxies_base(tree), temp);
 	if (r == 0 && (r = rename(temp, p->link)) == -1)
 		unlink(temp);
 	free(temp);
 	return r;
-}
-
-static char *
-tree_name(const struct proxies *p, unsigned n)
-{
-	char pid[32];
-
-	snprintf(pid, sizeof(pid), "%ld", (long)getpid());
-	return text("%s.%s.%u", p->link, pid, n);
-}
-
-/* The tree is what the link points at. */
-static void
-made(struct proxies *p, char *tree, struct slice exports)
-{
-	p->made++;
-	free(p->tree);
-	p->tree = tree;
-	free(p->exports);
-	p->exports_len = 0;
-	/* Without memory the next exports are taken for others. */
-	if ((p->exports = slice_dup(exports)) != NULL)
-		p->exports_len = exports.len;
 }
 
 void
@@ -238,46 +229,44 @@ proxies_show(struct proxies *p, struct slice attrs)
 	if (p->exports != NULL &&
 	    slice_equal(a.exports, slice_of(p->exports, p->exports_len)))
 		return;
-	tree = tree_name(p, p->made + 1);
-	remove_tree(tree); /* of one that had our number and was killed */
-	if (mkdir(tree, 0777) == -1 || fill(p, tree, a.exports) == -1 ||
-	    swap(p, tree) == -1) {
+	tree = proxies_tree(p, p->made + 1);
+	/* One that had our process id and was killed may have left it. */
+	proxies_remove_tree(AT_FDCWD, tree);
+	if (proxies_fill(p, tree, a.exports) == -1 ||
+	    proxies_swap(p, tree) == -1) {
 		log_error("unable to make the proxies %s: %s", p->link,
 		    strerror(errno));
-		remove_tree(tree);
-		free(tree);
-		return;
+		proxies_remove_tree(AT_FDCWD, tree);
+	} else {
+		p->made++;
+		free(p->exports);
+		/* Without memory the next exports are taken for others. */
+		p->exports = slice_dup(a.exports);
+		p->exports_len = a.exports.len;
 	}
-	made(p, tree, a.exports);
+	free(tree);
 }
 
 void
 proxies_remove(struct proxies *p)
 {
-	char target[LINE_BYTES];
-	const char *name;
-	char *tree;
+	char target[LINE_BYTES], *tree;
 	ssize_t n;
-	unsigned i;
 
 	if (p->link == NULL)
 		return;
 	n = readlink(p->link, target, sizeof(target) - 1);
-	if (n > 0 && p->tree != NULL) {
-		target[n] = '\0';
-		name = strrchr(p->tree, '/');
-		if (strcmp(target, name == NULL ? p->tree : name + 1) == 0)
+	target[n == -1 ? 0 : n] = '\0';
+	for (; p->made > 0; p->made--) {
+		tree = proxies_tree(p, p->made);
+		if (strcmp(target, proxies_base(tree)) == 0)
 			unlink(p->link);
-	}
-	for (i = 1; i <= p->made; i++) {
-		tree = tree_name(p, i);
-		remove_tree(tree);
+		proxies_remove_tree(AT_FDCWD, tree);
 		free(tree);
 	}
 	free(p->link);
 	free(p->module);
 	free(p->socket);
-	free(p->tree);
 	free(p->exports);
 	memset(p, 0, sizeof(*p));
 }
@@ -302,8 +291,8 @@ proxy_read(const char *path, char **socket, char **module, char **function)
 	}
 	if (!good)
 		return fail(EINVAL);
-	*socket = text("%s%s", word[0], "", 0);
-	*module = text("%s%s", word[1], "", 0);
-	*function = text("%s%s", word[2], "", 0);
+	*socket = proxies_text("%s%s", word[0], "", 0);
+	*module = proxies_text("%s%s", word[1], "", 0);
+	*function = proxies_text("%s%s", word[2], "", 0);
 	return 0;
 }

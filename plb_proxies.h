@@ -10,8 +10,8 @@
  *	/run/lambda/calc.plb calc pi
  *
  * The directory's name is a symbolic link, replaced by rename when the exports
- * change; the tree behind it before stays until this process ends. One that was
- * killed leaves its trees, for the next of the same link to remove.
+ * change; the tree that it named before stays until this process ends. One that
+ * was killed leaves its trees, for the next of the same link to remove.
  */
 
 #include "addr.h"
@@ -21,9 +21,8 @@ struct proxies {
 	char *link;    /* -D; NULL: none are kept */
 	char *module;
 	char *socket;
-	char *tree;    /* what the link points at; NULL: nothing of ours yet */
-	unsigned made; /* trees so far */
-	unsigned char *exports; /* of that tree, as they came */
+	unsigned made; /* trees so far; the link points at the last */
+	unsigned char *exports; /* of that, as they came; NULL: none */
 	size_t exports_len;
 };
 

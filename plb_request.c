@@ -1,200 +1,520 @@
 #include <assert.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "array.h"
+#include "attrs.h"
 #include "fail.h"
-#include "plb_request.h"
+#include "plb_state.h"
 
-#define SLOT_BITS 20
+#define SLOT_BITS   20
+#define EXPIRE_MS   100 /* how often the queue's deadlines are looked at */
+#define REQUEST_MAX (MSG_MAX - 64) /* bytes of a request's words and body, so
+				      that our own fields fit beside them */
 
-static struct request *
-at(const struct requests *rs, uint32_t ref)
+/* The pool. */
+
+void
+request_pool_init(struct request_pool *rp)
 {
-	return ref == 0 ? NULL : &rs->slot[ref - 1];
-}
-
-static uint32_t
-ref_of(const struct requests *rs, const struct request *r)
-{
-	return (uint32_t)(r - rs->slot) + 1;
+	memset(rp, 0, sizeof(*rp));
+	chain_init(&rp->free);
 }
 
 void
-requests_free(struct requests *rs)
+request_pool_free(struct request_pool *rp)
 {
-	size_t i;
-
-	for (i = 0; i < rs->cap; i++)
-		free(rs->slot[i].copy);
-	while (rs->nspare > 0)
-		free(rs->spare[--rs->nspare]);
-	free(rs->slot);
-	memset(rs, 0, sizeof(*rs));
+	while (rp->n > 0) {
+		free(rp->slot[--rp->n]->copy);
+		free(rp->slot[rp->n]);
+	}
+	free(rp->slot);
+	request_pool_init(rp);
 }
 
 static int
-grow(struct requests *rs)
+request_pool_grow(struct request_pool *rp)
 {
-	size_t cap = rs->cap == 0 ? 16 : rs->cap * 2, i;
-	struct request *slot;
+	struct request **slot, *r;
 
-	if (cap > REQUESTS_MAX)
-		return fail(ENOBUFS);
-	if ((slot = realloc(rs->slot, cap * sizeof(*slot))) == NULL)
+	slot = array_grow(rp->slot, &rp->cap, rp->n + 1, REQUESTS_MAX,
+	    sizeof(struct request *));
+	if (slot == NULL)
 		return -1;
-	memset(slot + rs->cap, 0, (cap - rs->cap) * sizeof(*slot));
-	rs->slot = slot;
-	for (i = cap; i > rs->cap; i--) {
-		slot[i - 1].next[REQUEST_PLACE] = rs->free;
-		rs->free = (uint32_t)i;
-	}
-	rs->cap = cap;
+	rp->slot = slot;
+	if ((r = calloc(1, sizeof(*r))) == NULL)
+		return -1;
+	r->slot = (uint32_t)rp->n;
+	slot[rp->n++] = r;
+	chain_append(&rp->free, &r->place);
 	return 0;
 }
 
 struct request *
-requests_add(struct requests *rs)
+request_add(struct request_pool *rp)
 {
 	struct request *r;
-	uint32_t ref;
+	uint32_t slot;
 
-	if (rs->free == 0 && grow(rs) == -1)
+	if (chain_empty(&rp->free) && request_pool_grow(rp) == -1)
 		return NULL;
-	ref = rs->free;
-	r = at(rs, ref);
-	rs->free = r->next[REQUEST_PLACE];
+	r = request_next(&rp->free, NULL);
+	chain_remove(&r->place);
+	slot = r->slot;
 	memset(r, 0, sizeof(*r));
-	r->id = ++rs->serial << SLOT_BITS | (ref - 1);
-	rs->used++;
+	r->slot = slot;
+	r->id = ++rp->serial << SLOT_BITS | slot;
+	chain_init(&r->place);
+	chain_init(&r->of_client);
+	rp->used++;
 	return r;
 }
 
 void
-requests_del(struct requests *rs, struct request *r)
+request_del(struct request_pool *rp, struct request *r)
 {
-	request_unkeep(rs, r);
-	memset(r, 0, sizeof(*r));
-	r->next[REQUEST_PLACE] = rs->free;
-	rs->free = ref_of(rs, r);
-	rs->used--;
+	request_unkeep(r);
+	r->id = 0;
+	chain_prepend(&rp->free, &r->place);
+	rp->used--;
 }
 
 struct request *
-requests_find(const struct requests *rs, uint64_t id)
+request_find(const struct request_pool *rp, uint64_t id)
 {
 	size_t slot = id & (REQUESTS_MAX - 1);
 
-	if (id == 0 || slot >= rs->cap || rs->slot[slot].id != id)
+	if (id == 0 || slot >= rp->n || rp->slot[slot]->id != id)
 		return NULL;
-	return &rs->slot[slot];
-}
-
-/* Memory for a copy of so many bytes: a spare one, where there is one. */
-static unsigned char *
-copy_new(struct requests *rs, size_t len)
-{
-	if (len <= REQUEST_COPY && rs->nspare > 0)
-		return rs->spare[--rs->nspare];
-	return malloc(len <= REQUEST_COPY ? REQUEST_COPY : len);
+	return rp->slot[slot];
 }
 
 int
-request_keep(struct requests *rs, struct request *r, const struct msg *m)
+request_keep(struct request *r, const struct msg *m)
 {
-	const struct msg_row *row = msg_row(m->type);
-	size_t len = group_size(&row->schema, &m->u);
-	unsigned char *copy = copy_new(rs, len);
+	const struct schema *s = &msg_row(MSG_REQUEST)->schema;
+	size_t len = group_size(s, &m->u);
+	unsigned char *copy = malloc(len);
 	struct tlv_writer w;
 
 	if (copy == NULL)
-		return fail(ENOMEM);
+		return -1;
 	tlv_writer_init(&w, copy, len);
-	group_encode(&row->schema, &m->u, &w);
+	group_encode(s, &m->u, &w);
 	assert(!w.failed);
-	request_unkeep(rs, r);
+	request_unkeep(r);
 	r->copy = copy;
 	r->copy_len = len;
 	return 0;
 }
 
 void
-request_unkeep(struct requests *rs, struct request *r)
+request_unkeep(struct request *r)
 {
-	if (r->copy != NULL && r->copy_len <= REQUEST_COPY &&
-	    rs->nspare < REQUEST_SPARES)
-		rs->spare[rs->nspare++] = r->copy;
-	else
-		free(r->copy);
+	free(r->copy);
 	r->copy = NULL;
-	r->copy_len = 0;
+}
+
+/* Ending. */
+
+static void
+request_unqueue(struct plb *p, struct request *r)
+{
+	chain_remove(&r->place);
+	p->queued--;
+}
+
+/* Its client does not wait for it from now on. */
+static void
+request_disown(struct request *r)
+{
+	if (r->client == NULL)
+		return;
+	chain_remove(&r->of_client);
+	r->client->open--;
+	r->client = NULL;
+}
+
+/* Take the request out of everything. */
+static void
+request_forget(struct plb *p, struct request *r)
+{
+	if (r->upstream != NULL)
+		upstream_back(p, r);
+	else
+		request_unqueue(p, r);
+	request_disown(r);
+	request_del(&p->requests, r);
+}
+
+/* Answer a request with this failure, and forget it. */
+static void
+request_fail_as(struct plb *p, struct request *r, const struct msg_fail *how)
+{
+	struct plb_client *c = r->client;
+	struct msg m;
+
+	if (c != NULL) {
+		m.type = MSG_FAIL;
+		m.u.fail = *how;
+		m.u.fail.id = r->client_id;
+		m.u.fail.ran |= (uint64_t)r->ran;
+		m.u.fail.demand = plb_refill(p, c);
+		outbox_send(&p->out, c->peer, &m);
+	}
+	request_forget(p, r);
+}
+
+static void
+request_fail(struct plb *p, struct request *r, int ran, const char *why)
+{
+	struct msg_fail how = { .ran = (uint64_t)ran,
+		.reason = slice_str(why) };
+
+	request_fail_as(p, r, &how);
+}
+
+/* Sending. */
+
+/* Send it there, with our id and what is left of its time, and keep it where it
+ * may have to be sent again: 0, or -1 without memory. */
+static int
+request_send(struct plb *p, int64_t now, struct request *r,
+    struct upstream *u, const struct msg *m, int cast)
+{
+	struct msg sent = *m;
+
+	sent.u.request.id = r->id;
+	sent.u.request.retries = 0;
+	sent.u.request.cast |= (uint64_t)cast;
+	sent.u.request.left_ms = 0;
+	if (r->deadline != 0)
+		sent.u.request.left_ms =
+		    (uint64_t)(r->deadline > now ? r->deadline - now : 1);
+	if (r->retries > 0 && r->copy == NULL && request_keep(r, m) == -1)
+		return -1;
+	if (outbox_send(&p->out, u->peer, &sent) == -1)
+		return -1;
+	r->cast = sent.u.request.cast != 0;
+	request_unqueue(p, r);
+	upstream_sent(p, u, r);
+	if (r->retries == 0)
+		request_unkeep(r);
+	return 0;
+}
+
+static unsigned
+request_arity(struct slice args)
+{
+	struct slice arg;
+	unsigned n = 0;
+
+	while (list_next(&args, &arg) == 1)
+		n++;
+	return n;
+}
+
+/* Fail a request for a function that no seller at hand exports. To wait is of
+ * no use: others are bought only when these go. */
+static void
+request_not_exported(struct plb *p, struct request *r, const struct msg *m)
+{
+	char has[REASON_MAX / 2] = "", why[REASON_MAX];
+	struct msg_fail how = { .final = 1 };
+	struct slice attrs;
+	size_t i;
+
+	for (i = 0; i < p->balance.n; i++)
+		if ((attrs = balance_attrs(&p->balance, (int)i)).p != NULL)
+			attrs_add(attrs, has, sizeof(has));
+	snprintf(why, sizeof(why), "%.*s/%u is not exported; held: %s",
+	    SLICE_ARG(m->u.request.function), request_arity(m->u.request.args),
+	    has[0] == '\0' ? "nothing" : has);
+	how.reason = slice_str(why);
+	request_fail_as(p, r, &how);
+}
+
+/* Tokens of what was abandoned come back beside those that were bought for it,
+ * and only one of the two may be used. */
+static int
+request_full(const struct plb *p)
+{
+	return p->in_flight >= p->capacity;
+}
+
+/* Try to send one of the queue: 1 it is gone (sent, or failed), 0 there is no
+ * token for it now. */
+static int
+request_try(struct plb *p, int64_t now, struct request *r,
+    const struct msg *m)
+{
+	size_t number;
+	int cast;
+
+	if (request_full(p))
+		return 0;
+	switch (balance_draw(&p->balance, &p->rng, m->u.request.function,
+		    request_arity(m->u.request.args), &number, &cast)) {
+	case BALANCE_FOUND:
+		if (request_send(p, now, r, p->upstream[number], m, cast) ==
+		    -1)
+			request_fail(p, r, 0, "out of memory in the PLB");
+		return 1;
+	case BALANCE_NOBODY:
+		request_not_exported(p, r, m);
+		return 1;
+	case BALANCE_EMPTY:
+	case BALANCE_UNKNOWN:
+		break;
+	}
+	return 0;
+}
+
+/* It is in the queue, to be sent when there are tokens: want them. */
+static void
+request_want(struct plb *p, int64_t now, const struct request *r)
+{
+	if (r->deadline != 0 && p->expire_at == NEVER)
+		p->expire_at = now + EXPIRE_MS;
+	plb_want(p, p->in_flight + p->queued);
+}
+
+/* Keep a request of the client, which has to wait. Without memory it fails. */
+static int
+request_put_off(struct plb *p, int64_t now, struct plb_client *c,
+    struct request *r, const struct msg *m)
+{
+	if (request_keep(r, m) == -1) {
+		request_fail(p, r, 0, "out of memory in the PLB");
+		return 0;
+	}
+	request_want(p, now, r);
+	return c->open == 1 ? plb_trouble_tell(p, c) : 0;
+}
+
+/* Note the client's request: at the end of the queue. NULL with errno. */
+static struct request *
+request_new(struct plb *p, int64_t now, struct plb_client *c,
+    const struct msg_request *q)
+{
+	struct request *r = request_add(&p->requests);
+
+	if (r == NULL)
+		return NULL;
+	if (c->peer != 0)
+		c->tokens--;
+	r->client = c;
+	r->client_id = q->id;
+	r->retries = (unsigned)q->retries;
+	r->deadline = q->left_ms == 0 ? 0 : now + (int64_t)q->left_ms;
+	chain_append(&c->requests, &r->of_client);
+	c->open++;
+	chain_append(&p->queue, &r->place);
+	p->queued++;
+	return r;
+}
+
+static int
+request_too_long(const struct msg_request *q)
+{
+	return q->args.len > REQUEST_MAX - q->function.len ||
+	    q->body.len > REQUEST_MAX - q->function.len - q->args.len;
+}
+
+int
+plb_on_request(struct plb *p, int64_t now, uint32_t peer, const struct msg *m)
+{
+	struct plb_client *c = plb_client(p, peer);
+	struct request *r;
+
+	if (c == NULL || (peer != 0 && c->tokens == 0))
+		return fail(EPROTO); /* no token, no request */
+	if ((r = request_new(p, now, c, &m->u.request)) == NULL)
+		return -1;
+	if (request_too_long(&m->u.request))
+		request_fail(p, r, 0, "the request is over 16 MiB");
+	else if (p->queued > 1 || !request_try(p, now, r, m))
+		return request_put_off(p, now, c, r, m);
+	return 0;
+}
+
+/* The oldest first. One that no token fits, as its function is exported
+ * elsewhere only, lets the next one pass. */
+void
+request_dispatch(struct plb *p, int64_t now)
+{
+	struct request *r, *next;
+	struct msg m;
+	int decoded;
+
+	if (p->balance.n == 0)
+		return;
+	for (r = request_next(&p->queue, NULL); r != NULL; r = next) {
+		next = request_next(&p->queue, r);
+		if (p->tokens == 0 || request_full(p))
+			break;
+		decoded = msg_decode(&m, MSG_REQUEST,
+		    slice_of(r->copy, r->copy_len));
+		assert(decoded == 1);
+		request_try(p, now, r, &m);
+	}
+}
+
+/* Answers. */
+
+/* The request that a channel answers; NULL with EPROTO when it has no such. */
+static struct request *
+request_answered(struct plb *p, uint32_t peer, uint64_t id)
+{
+	struct request *r = request_find(&p->requests, id);
+
+	if (r == NULL || r->upstream == NULL || r->upstream->peer != peer) {
+		errno = EPROTO;
+		return NULL;
+	}
+	return r;
+}
+
+/* Hand the reply on: 0, or -1 when there is no memory for that. */
+static int
+request_hand_on(struct plb *p, const struct request *r, const struct msg *m)
+{
+	struct plb_client *c = r->client;
+	struct msg reply = *m;
+
+	if (c == NULL)
+		return 0;
+	reply.u.reply.id = r->client_id;
+	reply.u.reply.demand = plb_refill(p, c);
+	if (outbox_send(&p->out, c->peer, &reply) == 0)
+		return 0;
+	c->tokens -= reply.u.reply.demand;
+	return -1;
+}
+
+int
+plb_on_reply(struct plb *p, int64_t now, uint32_t peer, const struct msg *m)
+{
+	struct request *r = request_answered(p, peer, m->u.reply.id);
+	struct upstream *u;
+
+	(void)now;
+	if (r == NULL)
+		return -1;
+	u = r->upstream;
+	if (request_hand_on(p, r, m) == 0)
+		request_forget(p, r);
+	else
+		request_fail(p, r, 1, "no memory for the reply in the PLB");
+	upstream_grant(p, u, m->u.reply.demand);
+	return 0;
+}
+
+/* Put one that was sent back at the head of the queue, to be run again; ran: it
+ * may have run there. */
+static void
+request_run_again(struct plb *p, int64_t now, struct request *r, int ran)
+{
+	r->ran |= ran;
+	r->retries--;
+	upstream_back(p, r);
+	chain_prepend(&p->queue, &r->place);
+	p->queued++;
+	request_want(p, now, r);
+}
+
+int
+plb_on_fail(struct plb *p, int64_t now, uint32_t peer, const struct msg *m)
+{
+	struct request *r = request_answered(p, peer, m->u.fail.id);
+	struct upstream *u;
+
+	if (r == NULL)
+		return -1;
+	u = r->upstream;
+	if (r->retries > 0 && r->client != NULL && !m->u.fail.late)
+		request_run_again(p, now, r, m->u.fail.ran != 0);
+	else
+		request_fail_as(p, r, &m->u.fail);
+	upstream_grant(p, u, m->u.fail.demand);
+	return 0;
+}
+
+/* What is run again goes back the newest first, so that the oldest is the first
+ * again in the queue. */
+void
+request_lost(struct plb *p, int64_t now, struct upstream *u, const char *why)
+{
+	struct request *r, *next;
+
+	for (r = request_next(&u->requests, NULL); r != NULL; r = next) {
+		next = request_next(&u->requests, r);
+		if (r->retries == 0 || r->client == NULL)
+			request_fail(p, r, 1, why);
+	}
+	while (!chain_empty(&u->requests))
+		request_run_again(p, now, CHAIN_OWNER(u->requests.prev,
+		    struct request, place), 1);
+}
+
+/* Giving up. */
+
+void
+request_abandon(struct plb *p, struct request *r)
+{
+	struct msg m = { .type = MSG_ABANDON, .u.abandon.id = r->id };
+
+	if (r->upstream == NULL) {
+		request_forget(p, r);
+		return;
+	}
+	request_disown(r);
+	if (!r->cast)
+		outbox_send(&p->out, r->upstream->peer, &m);
+}
+
+int
+plb_on_abandon(struct plb *p, int64_t now, uint32_t peer, const struct msg *m)
+{
+	struct plb_client *c = plb_client(p, peer);
+	struct request *r = NULL;
+	struct msg answer = { .type = MSG_FAIL };
+
+	(void)now;
+	if (c == NULL)
+		return fail(EPROTO);
+	while ((r = request_next_of(&c->requests, r)) != NULL)
+		if (r->client_id == m->u.abandon.id)
+			break;
+	if (r == NULL)
+		return 0; /* its answer is on the way */
+	answer.u.fail.id = r->client_id;
+	answer.u.fail.ran = r->upstream != NULL || r->ran;
+	answer.u.fail.reason = slice_str("abandoned");
+	answer.u.fail.demand = plb_refill(p, c);
+	request_abandon(p, r);
+	return outbox_send(&p->out, peer, &answer);
 }
 
 void
-request_append(struct requests *rs, struct request_list *l, int which,
-    struct request *r)
+request_expire(struct plb *p, int64_t now)
 {
-	uint32_t ref = ref_of(rs, r);
+	struct request *r, *next;
+	struct msg_fail how = { .late = 1, .reason = slice_str("its time was "
+		"up before there was a token for it") };
 
-	r->prev[which] = l->tail;
-	r->next[which] = 0;
-	if (l->tail != 0)
-		at(rs, l->tail)->next[which] = ref;
-	else
-		l->head = ref;
-	l->tail = ref;
-	l->n++;
-}
-
-void
-request_prepend(struct requests *rs, struct request_list *l, int which,
-    struct request *r)
-{
-	uint32_t ref = ref_of(rs, r);
-
-	r->next[which] = l->head;
-	r->prev[which] = 0;
-	if (l->head != 0)
-		at(rs, l->head)->prev[which] = ref;
-	else
-		l->tail = ref;
-	l->head = ref;
-	l->n++;
-}
-
-void
-request_remove(struct requests *rs, struct request_list *l, int which,
-    struct request *r)
-{
-	struct request *prev = at(rs, r->prev[which]);
-	struct request *next = at(rs, r->next[which]);
-
-	if (prev != NULL)
-		prev->next[which] = r->next[which];
-	else
-		l->head = r->next[which];
-	if (next != NULL)
-		next->prev[which] = r->prev[which];
-	else
-		l->tail = r->prev[which];
-	r->prev[which] = r->next[which] = 0;
-	l->n--;
-}
-
-struct request *
-request_first(const struct requests *rs, const struct request_list *l)
-{
-	return at(rs, l->head);
-}
-
-struct request *
-request_last(const struct requests *rs, const struct request_list *l)
-{
-	return at(rs, l->tail);
-}
-
-struct request *
-request_next(const struct requests *rs, int which, const struct request *r)
-{
-	return at(rs, r->next[which]);
+	if (now < p->expire_at)
+		return;
+	p->expire_at = NEVER;
+	for (r = request_next(&p->queue, NULL); r != NULL; r = next) {
+		next = request_next(&p->queue, r);
+		if (r->deadline == 0)
+			continue;
+		if (now >= r->deadline)
+			request_fail_as(p, r, &how);
+		else
+			p->expire_at = now + EXPIRE_MS;
+	}
 }

@@ -2,175 +2,357 @@
 #define PLB_STATE_H
 
 /*
- * The PLB core's state, shared by the files that make it up and by nobody
- * else: plb.c (life, peers, time), plb_buy.c (the order), plb_channel.c
- * (channels and their tokens), plb_client.c (clients and theirs), plb_run.c
- * (requests).
+ * The PLB core's state, shared by the files that make it up and by nobody else:
+ * plb.c (peers, clients, time, change of versions), plb_order.c (the order),
+ * plb_upstream.c (channels and their tokens) and plb_request.c (requests).
+ * Clients, upstreams and requests keep their place in memory as long as they
+ * live, and point at each other.
  */
 
-#include "plb_upstream.h"
+#include "chain.h"
 #include "plb.h"
-#include "plb_request.h"
+#include "plb_balance.h"
 
-#define NEVER INT64_MAX
-#define PLB_AVOIDED 64 /* sellers remembered as such, at most */
+#define NEVER		  INT64_MAX
+#define REQUESTS_MAX	  (1u << 20) /* at a time */
+#define UPSTREAM_CONNECTS 4  /* without an answer, an upstream */
+#define PLB_AVOIDED	  64 /* sellers remembered as such, at most */
 
 struct plb_client {
-	uint32_t peer;	 /* 0 in a free one, and in the program's own */
+	struct chain link; /* of all; the program's own is not among them */
+	uint32_t peer;	   /* 0: the program itself */
 	unsigned role;
-	uint64_t tokens; /* it may send so many requests */
-	uint64_t owed;	 /* it asked for so many more */
-	int left;	 /* its connection is to end */
-	struct request_list own;
+	uint64_t tokens;   /* it may send that many requests */
+	uint64_t owed;	   /* it asked for that many more */
+	int left;	   /* its connection is to end */
+	struct chain requests; /* that it waits for */
+	size_t open;	   /* of these */
+};
+
+/* A connect that waits for demand or refuse. */
+struct upstream_connect {
+	uint64_t quantity;
+	struct id exchange; /* of its reservation */
+	uint64_t counter;   /* 0: no reservation */
+	int64_t at;	    /* when it was filled, and then sent, ms */
+	uint64_t order;	    /* ours, that it was filled for */
+};
+
+enum upstream_state {
+	UPSTREAM_DIALLING,
+	UPSTREAM_UP,
+	UPSTREAM_DRAINING, /* what is in flight there finishes */
+	UPSTREAM_CLOSING   /* it was told to close */
+};
+
+/* A channel that is dialled, or linked. */
+struct upstream {
+	/* Each request touches these, so they stand together. */
+	enum upstream_state state;
+	uint32_t peer;	 /* 0 while dialling */
+	uint32_t tag;	 /* that it was dialled with */
+	int group;	 /* in the balance; -1: it is not drawn */
+	size_t number;	 /* in plb.upstream and in the balance */
+	uint64_t tokens; /* to be spent */
+	uint64_t idle;	 /* the fewest tokens since the last look */
+	struct chain requests; /* in flight there */
+	size_t in_flight;      /* of these */
+
+	struct id seller; /* zero for a fixed channel */
+	char address[ADDRESS_MAX + 1];
+	struct upstream_connect connect[UPSTREAM_CONNECTS]; /* oldest first */
+	size_t connects;
+	unsigned overdue; /* connects before them that we gave up on, and
+			     whose answers may still come */
+	unsigned refused; /* connects, since it granted one */
+	int waiting;	 /* buys stand unmet there */
+	int old;	 /* not of a version that is bought now */
+	int64_t empty_since; /* it holds nothing; INT64_MAX: it does */
+};
+
+/*
+ * A request that has no answer yet. It is in two chains: in the queue or among
+ * those of the upstream that it was sent to, and among those of its client, as
+ * long as that waits for the answer. Slots are used again. An id holds slot and
+ * serial number, so a late answer finds nothing.
+ */
+struct request {
+	uint64_t id;	    /* on the upstream's connection; 0 in a free slot */
+	uint64_t client_id; /* as the client numbers it */
+	struct plb_client *client; /* NULL: it wants no answer now */
+	struct upstream *upstream; /* NULL: queued */
+	int64_t deadline;   /* ms; 0: none */
+	uint32_t slot;
+	unsigned retries;   /* how often it may be run again */
+	int cast;
+	int ran;	    /* an earlier try of it may have */
+	unsigned char *copy; /* the request's value, when it may have to be
+				sent later or again */
+	size_t copy_len;
+	struct chain place; /* in the queue, the upstream's, the free ones */
+	struct chain of_client;
+};
+
+struct request_pool {
+	struct request **slot;
+	size_t cap;  /* slots that memory is there for */
+	size_t n;    /* slots made */
+	size_t used; /* slots in use */
+	struct chain free;
+	uint64_t serial;
+};
+
+/* What a peer is to us; the broker is neither. */
+struct plb_peer {
+	uint32_t handle;
+	struct upstream *upstream;
+	struct plb_client *client;
 };
 
 /* A seller that could not be reached, did not answer, or refused again and
- * again, is not tried again before. */
+ * again, is not tried again before this. */
 struct plb_avoided {
 	struct id seller;
 	int64_t until;
 	int answers; /* it is there, and refuses */
 };
 
+/* The buy order, and what the broker knows of it. */
+struct plb_order {
+	uint64_t id;	  /* on the broker's link: new with each link, and
+			     each time that it starts over */
+	uint64_t first;	  /* id on that link */
+	int sent;	  /* the broker knows of it */
+	uint64_t settled; /* of what it was filled with */
+	uint64_t before;  /* quantity of connects that earlier orders were
+			     filled with, and that have no answer yet */
+	uint64_t told_missing, told_settled;
+	int64_t told_at;
+	int64_t short_since; /* something is missing; NEVER: nothing is */
+	int64_t restart_at;  /* it starts over, as a seller that answers was
+				offered, and avoided; NEVER */
+	struct outbox_once refused; /* on that link */
+};
+
 struct plb {
 	struct outbox out;
 	struct rng rng;
-	struct id own;
-	unsigned char *module;
-	size_t module_len;
-	unsigned char *constraints;
-	size_t constraints_len;
+	char *module;
+	struct buf constraints;
 	char *address; /* of a fixed channel, or NULL */
 	int fixed;
 	int stopping;
-	int stopped;	   /* ACT_STOP is out */
-	int64_t leave;	   /* stopping: from then on clients that have nothing
-			      open are left; NEVER: they are by now */
+	int stopped;	  /* ACT_STOP is out */
+	int64_t leave_at; /* stopping: from then on clients that have nothing
+			     open are left; NEVER: they are by now */
 
 	uint64_t capacity;
 	uint64_t wanted;
-	struct hold hold;
-	struct requests requests;
-	struct request_list queue;
-	struct plb_client *client; /* [0] is the program itself */
-	size_t nclients;
-	uint64_t window;	   /* as clients were last granted by */
 
-	uint32_t broker;      /* peer, or 0 */
-	uint32_t last_tag;    /* of a seller that was dialled */
+	struct plb_peer *peer; /* by the low 16 bits of the handle */
+	size_t npeers;	       /* places there */
+	uint32_t broker;       /* peer, or 0 */
+
+	struct upstream **upstream; /* by number; NULL in a free place */
+	size_t upstream_cap; /* places there */
+	size_t nupstreams;  /* places in use */
+	struct balance balance;
+	uint64_t tokens;    /* of all upstreams */
+	uint64_t in_flight; /* where it does not drain */
+	uint64_t connecting; /* quantity of all connects without an answer */
+	size_t drained;	    /* upstreams to be closed: nothing is in flight */
+	uint32_t last_tag;  /* of an upstream that was dialled */
+	int64_t look_at;    /* for idle tokens, next */
+	int64_t retry_at;   /* fixed: no connect before this */
+	uint64_t connects;  /* ever sent */
+	uint64_t refusals;  /* of these: refused, or not answered in time */
+
+	struct request_pool requests;
+	struct chain queue; /* of requests */
+	size_t queued;	    /* of these */
+	int64_t expire_at;  /* deadlines of the queue are looked at */
+
+	struct plb_client own; /* the program itself */
+	struct chain clients;
+	uint64_t window;    /* as clients were last granted by */
+	struct buf trouble; /* why nothing comes: the frame of an offers, kept
+			       while no token is held */
+	struct outbox_once blamed; /* a seller, and for what */
+
+	struct plb_order order;
 	struct plb_avoided avoided[PLB_AVOIDED]; /* the oldest is next */
 	unsigned next_avoided;
-	uint64_t order;	      /* id on the broker's link, new with each link */
-	uint64_t settled;     /* of what was filled on that link */
-	uint64_t before;      /* tokens asked for on earlier broker links and
-				 still unanswered */
-	uint64_t first_order; /* of that link */
-	int ordered;	      /* the broker knows of the order */
-	struct outbox_once refused; /* on that link */
-	uint64_t told_missing, told_settled;
-	int64_t bought;	      /* when a buy was last sent */
-	int64_t lacking;      /* since when something is missing; NEVER */
-	int64_t again;	      /* when the order starts over, as a seller was
-				 offered that answers, and was avoided; NEVER */
-	int64_t retry;	      /* fixed: no connect before this */
-	uint64_t connects;    /* ever sent */
-	uint64_t refusals;    /* of these: refused, or not answered in time */
 
-	struct trouble {
-		unsigned char *offers; /* the last: an encoded value, kept
-					  while no token is held; NULL: none */
-		size_t len;
-	} trouble;
+	int64_t switch_at;  /* when upstreams that are old are left, if there
+			       are others by then; NEVER */
+	uint64_t switch_extra; /* added to wanted until then: held of the old */
+	struct outbox_once stays; /* that there are no others */
 
-	uint64_t extra;	      /* added to wanted during a switch: tokens held
-				 of versions to be left (plb_switch.c) */
-	int64_t switch_at;    /* when they are left, if there are others by
-				 then; NEVER */
-	struct outbox_once stays; /* that there are none */
-
-	struct outbox_once blamed; /* a seller, and for what */
-	int64_t look;	      /* when idle tokens are next looked at */
-	int64_t expire;	      /* when deadlines of the queue are looked at */
-	uint64_t seen;	      /* groups' stamp at the last look at exports */
-	uint64_t shown;	      /* whose exports were shown: when it was made */
+	uint64_t seen;	    /* the balance's stamp, when exports were shown */
+	uint64_t shown;	    /* whose they were: when that group was made */
 };
 
-struct slice plb_module(const struct plb *);
-
-/* plb_buy.c */
+/* plb.c */
 
 /* What is held: tokens, and requests in flight where it does not drain. */
-uint64_t plb_held(const struct plb *);
+static inline uint64_t
+plb_held(const struct plb *p)
+{
+	return p->tokens + p->in_flight;
+}
+
 /* What is wanted and not held. */
 uint64_t plb_short(const struct plb *);
-/* A connect was answered. */
-void plb_settle(struct plb *, const struct ask *);
-/* It gave nothing: its exchange may offer the reservation to others, and is not
- * to offer us that seller before the seller says something new. */
-void plb_release(struct plb *, const struct ask *);
-/* Do not try the seller again for a while; it answers, or it does not. */
-void plb_avoid(struct plb *, int64_t, const struct id *seller, int answers);
-int plb_on_fill(struct plb *, int64_t, uint32_t, const struct msg *);
-int plb_on_offers(struct plb *, int64_t, uint32_t, const struct msg *);
-int plb_order_refused(struct plb *, const struct msg *);
+
+/* Of a peer that is a client or an upstream; or NULL. */
+struct plb_peer *plb_peer(const struct plb *, uint32_t handle);
+/* Of a new peer, which is neither yet; NULL with ENOMEM. */
+struct plb_peer *plb_peer_add(struct plb *, uint32_t handle);
+/* The client of that peer, or NULL; 0 is the program itself. */
+struct plb_client *plb_client(struct plb *, uint32_t peer);
+/* The tokens that go with an answer, to a request that still counts: granted
+ * by this call. */
+uint64_t plb_refill(const struct plb *, struct plb_client *);
+
 /* Why nothing comes: to every caller that waits for something, to the program
  * itself, and, as long as no token is held, to each that begins to wait. */
 int plb_trouble(struct plb *, const struct msg_offers *);
 int plb_trouble_tell(struct plb *, const struct plb_client *);
 /* The same of what is wrong with a seller; where another is held it is logged,
  * as the program has no need to say it. */
-void plb_blame(struct plb *, const char *why);
-/* Tokens came, or the fixed channel: it is over. */
-void plb_trouble_over(struct plb *);
-void plb_broker_up(struct plb *, uint32_t peer);
+void plb_blame(struct plb *, const char *fmt, ...);
+
+/* plb_upstream.c */
+
+/* A new one in UPSTREAM_DIALLING. NULL with ENOMEM, or ENOBUFS at
+ * PLB_CHANNELS_MAX, or at BALANCE_GROUPS different attributes. */
+struct upstream *upstream_add(struct plb *, struct slice attrs,
+    struct slice address);
+/* Forget it: it has no connects and nothing in flight. */
+void upstream_del(struct plb *, struct upstream *);
+void upstream_free_all(struct plb *);
+
+/* Its connection is up: send it its connects. */
+void upstream_up(struct plb *, int64_t now, uint32_t peer, struct upstream *);
+/* It is gone, or was never there: nothing comes of its connects, and what was
+ * in flight fails for this reason, or is run again. */
+void upstream_gone(struct plb *, int64_t now, struct upstream *,
+    const char *why);
+/* Use it no longer: nothing comes of its connects, its tokens go back, and what
+ * is in flight there finishes, but does not count as held. */
+void upstream_leave(struct plb *, struct upstream *);
+void upstream_close(struct plb *, struct upstream *);
+
+/* Walk: start with *pos = 0, ends with NULL. The one shown may be deleted. */
+struct upstream *upstream_next(const struct plb *, size_t *pos);
+/* The one of this peer; of this seller, if it neither drains nor closes; or
+ * NULL. */
+struct upstream *upstream_of_peer(const struct plb *, uint32_t peer);
+struct upstream *upstream_of_seller(const struct plb *, const struct id *);
+
+/* May it be sent requests, given the tokens? */
+static inline int
+upstream_usable(const struct upstream *u)
+{
+	return u->state == UPSTREAM_UP;
+}
+
+/* Tokens came, which count where it is usable; or went, never more than it
+ * has. */
+void upstream_grant(struct plb *, struct upstream *, uint64_t tokens);
+void upstream_spend(struct plb *, struct upstream *, uint64_t tokens);
+/* Return n of the tokens. */
+void upstream_give_back(struct plb *, struct upstream *, uint64_t n);
+
+/* The request was sent there, for a token; it came back, or has its answer. */
+void upstream_sent(struct plb *, struct upstream *, struct request *);
+void upstream_back(struct plb *, struct request *);
+
+/* Connect to it, at once where it is up: 0, or -1 with ENOBUFS at
+ * UPSTREAM_CONNECTS, overdue ones counted. */
+int upstream_connect(struct plb *, struct upstream *,
+    const struct upstream_connect *);
+/* Take the oldest out into *connect: 0 when there is none. */
+int upstream_answered(struct plb *, struct upstream *,
+    struct upstream_connect *);
+/* The same, without an answer: one may come yet. */
+int upstream_give_up(struct plb *, struct upstream *,
+    struct upstream_connect *);
+
+int plb_on_demand(struct plb *, int64_t, uint32_t, const struct msg *);
+int plb_on_refuse(struct plb *, int64_t, uint32_t, const struct msg *);
+int plb_on_waiting(struct plb *, int64_t, uint32_t, const struct msg *);
+int plb_on_drain(struct plb *, int64_t, uint32_t, const struct msg *);
+/* Once a second: what is idle, empty, or never answered. */
+void upstream_look(struct plb *, int64_t now);
+/* Hold no more than is wanted, close what has drained, and ask the fixed
+ * channel for what is short. */
+void upstream_adjust(struct plb *, int64_t now);
+int64_t upstream_deadline(const struct plb *);
+
+/* plb_request.c */
+
+void request_pool_init(struct request_pool *);
+void request_pool_free(struct request_pool *);
+
+/* A new one with its id, in no chain. NULL with ENOMEM, or ENOBUFS at
+ * REQUESTS_MAX. */
+struct request *request_add(struct request_pool *);
+void request_del(struct request_pool *, struct request *); /* in no chain */
+struct request *request_find(const struct request_pool *, uint64_t id);
+
+/* Keep a copy of the message, to send it later: 0, or -1 with ENOMEM. */
+int request_keep(struct request *, const struct msg *);
+void request_unkeep(struct request *);
+
+/* Walk a chain of them by place, from NULL to NULL. */
+static inline struct request *
+request_next(const struct chain *c, const struct request *r)
+{
+	return CHAIN_NEXT(c, r, struct request, place);
+}
+
+/* The same by client. */
+static inline struct request *
+request_next_of(const struct chain *c, const struct request *r)
+{
+	return CHAIN_NEXT(c, r, struct request, of_client);
+}
+
+int plb_on_request(struct plb *, int64_t, uint32_t, const struct msg *);
+int plb_on_abandon(struct plb *, int64_t, uint32_t, const struct msg *);
+int plb_on_reply(struct plb *, int64_t, uint32_t, const struct msg *);
+int plb_on_fail(struct plb *, int64_t, uint32_t, const struct msg *);
+
+/* Send what the tokens allow. */
+void request_dispatch(struct plb *, int64_t now);
+/* Its client wants no answer: it leaves the queue, or is abandoned where it
+ * runs. */
+void request_abandon(struct plb *, struct request *);
+/* The upstream is gone: run again or fail what was in flight there. */
+void request_lost(struct plb *, int64_t now, struct upstream *,
+    const char *why);
+/* Fail those in the queue whose time is up. */
+void request_expire(struct plb *, int64_t now);
+
+/* plb_order.c */
+
+/* A connect was answered. */
+void plb_settle(struct plb *, const struct upstream_connect *);
+/* It gave nothing: its exchange may offer the reservation to others, and is not
+ * to offer us that seller before the seller says something new. */
+void plb_release(struct plb *, const struct upstream_connect *);
+/* Do not try the seller again for a while; it answers, or it does not. */
+void plb_avoid(struct plb *, int64_t now, const struct id *seller, int answers);
+int plb_on_fill(struct plb *, int64_t, uint32_t, const struct msg *);
+int plb_order_refused(struct plb *, const struct msg *);
+void plb_order_up(struct plb *, uint32_t peer);
 /* The order starts over under a new id; the broker is told that the old one has
  * ended. */
 void plb_order_anew(struct plb *);
 /* Tell the broker what is missing, when that is not what it was told, and
  * again every PLB_REFRESH_MS while it stands. */
-void plb_buy(struct plb *, int64_t);
-int64_t plb_buy_deadline(const struct plb *);
-
-/* plb_switch.c */
-void plb_switch_tick(struct plb *, int64_t);
-
-/* plb_channel.c */
-/* Give n of the tokens back; answer all its connects with nothing. */
-void plb_give_back(struct plb *, struct hold_channel *, uint64_t n);
-void plb_release_all(struct plb *, struct hold_channel *);
-int plb_connect(struct plb *, const struct hold_channel *, const struct ask *);
-int plb_on_demand(struct plb *, int64_t, uint32_t, const struct msg *);
-int plb_on_refuse(struct plb *, int64_t, uint32_t, const struct msg *);
-int plb_on_waiting(struct plb *, int64_t, uint32_t, const struct msg *);
-int plb_on_drain(struct plb *, int64_t, uint32_t, const struct msg *);
-void plb_channel_up(struct plb *, int64_t, uint32_t peer, size_t number);
-void plb_channel_gone(struct plb *, int64_t, size_t number, const char *why);
-int plb_fixed_add(struct plb *, struct slice address, size_t *number);
-void plb_channel_tick(struct plb *, int64_t);
-int64_t plb_channel_deadline(const struct plb *);
-
-/* plb_client.c */
-/* The client of that peer, or NULL; 0 is the program itself. */
-struct plb_client *plb_client(const struct plb *, uint32_t peer);
-/* 0, or -1 with ENOMEM. */
-int plb_client_up(struct plb *, uint32_t peer, unsigned role);
-int plb_on_connect(struct plb *, int64_t, uint32_t, const struct msg *);
-int plb_on_return(struct plb *, int64_t, uint32_t, const struct msg *);
-/* More is held: grant clients what they asked for before. */
-int plb_grant_owed(struct plb *);
-/* The tokens that go with an answer, to a request that still counts: granted
- * by this call. */
-uint64_t plb_refill(struct plb *, struct plb_client *);
-
-/* plb_run.c */
-int plb_on_request(struct plb *, int64_t, uint32_t, const struct msg *);
-int plb_on_abandon(struct plb *, int64_t, uint32_t, const struct msg *);
-int plb_on_reply(struct plb *, int64_t, uint32_t, const struct msg *);
-int plb_on_fail(struct plb *, int64_t, uint32_t, const struct msg *);
-/* It is gone, and wants no answers any more. */
-void plb_client_down(struct plb *, int64_t, uint32_t peer);
-void plb_lost(struct plb *, int64_t, struct hold_channel *, const char *why);
-void plb_dispatch(struct plb *, int64_t);
-void plb_expire(struct plb *, int64_t);
+void plb_order_tick(struct plb *, int64_t now);
+int64_t plb_order_deadline(const struct plb *);
 
 #endif

@@ -1,249 +1,591 @@
 #include <assert.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "array.h"
 #include "fail.h"
-#include "plb_upstream.h"
+#include "plb_state.h"
 
-void
-hold_free(struct hold *h)
+#define RETRY_MS 250 /* a fixed channel that refused is asked again after */
+
+/* Life. */
+
+struct upstream *
+upstream_add(struct plb *p, struct slice attrs, struct slice address)
 {
-	pick_free(&h->pick);
-	free(h->channel);
-	free(h->by_peer);
-	memset(h, 0, sizeof(*h));
-}
+	struct upstream *u, **grown;
+	size_t i = 0;
 
-static int
-grow(struct hold *h, size_t max)
-{
-	size_t n = h->n == 0 ? 4 : h->n * 2;
-	struct hold_channel *channel;
-
-	if (n > max)
-		n = max;
-	if (n == h->n)
-		return fail(ENOBUFS);
-	if ((channel = realloc(h->channel, n * sizeof(*channel))) == NULL)
-		return -1;
-	memset(channel + h->n, 0, (n - h->n) * sizeof(*channel));
-	h->channel = channel;
-	h->n = n;
-	return 0;
-}
-
-struct hold_channel *
-hold_add(struct hold *h, struct slice attrs, size_t max, size_t *number)
-{
-	struct hold_channel *c;
-	size_t i = h->hint;
-	int group;
-
-	while (i < h->n && h->channel[i].state != HOLD_FREE)
+	while (i < p->upstream_cap && p->upstream[i] != NULL)
 		i++;
-	if (i == h->n && grow(h, max) == -1)
+	grown = array_grow(p->upstream, &p->upstream_cap, i + 1,
+	    PLB_CHANNELS_MAX, sizeof(struct upstream *));
+	if (grown == NULL)
 		return NULL;
-	if ((group = pick_join(&h->pick, attrs, i)) == -1)
+	p->upstream = grown;
+	if ((u = calloc(1, sizeof(*u))) == NULL)
 		return NULL;
-	c = &h->channel[i];
-	memset(c, 0, sizeof(*c));
-	c->state = HOLD_DIALLING;
-	c->group = group;
-	h->used++;
-	h->hint = i + 1;
-	*number = i;
-	return c;
-}
-
-/* It is to be picked no more. */
-static void
-retire(struct hold *h, struct hold_channel *c)
-{
-	if (c->group == -1)
-		return;
-	hold_spend(h, c, c->tokens);
-	pick_leave(&h->pick, c->group, hold_number(h, c));
-	c->group = -1;
+	if ((u->group = balance_join(&p->balance, attrs, i)) == -1) {
+		free(u);
+		return NULL;
+	}
+	u->number = i;
+	snprintf(u->address, sizeof(u->address), "%.*s", SLICE_ARG(address));
+	u->empty_since = NEVER;
+	chain_init(&u->requests);
+	p->upstream[i] = u;
+	p->nupstreams++;
+	return u;
 }
 
 static int
-is_drained(const struct hold_channel *c)
+upstream_is_drained(const struct upstream *u)
 {
-	return c->state == HOLD_DRAINING && c->sent.n == 0 && !c->closing;
+	return u->state == UPSTREAM_DRAINING && u->in_flight == 0;
+}
+
+/* Its tokens are void, and it is not drawn from now on. */
+static void
+upstream_retire(struct plb *p, struct upstream *u)
+{
+	if (u->group == -1)
+		return;
+	upstream_spend(p, u, u->tokens);
+	balance_leave(&p->balance, u->group, u->number);
+	u->group = -1;
 }
 
 void
-hold_del(struct hold *h, size_t number)
+upstream_del(struct plb *p, struct upstream *u)
 {
-	struct hold_channel *c = &h->channel[number];
+	struct plb_peer *at = plb_peer(p, u->peer);
 
-	assert(c->asks == 0 && c->sent.n == 0);
-	retire(h, c);
-	h->drained -= (size_t)is_drained(c);
-	memset(c, 0, sizeof(*c));
-	h->used--;
-	if (number < h->hint)
-		h->hint = number;
+	assert(u->connects == 0 && u->in_flight == 0);
+	upstream_retire(p, u);
+	if (at != NULL)
+		at->upstream = NULL;
+	p->drained -= (size_t)upstream_is_drained(u);
+	p->upstream[u->number] = NULL;
+	p->nupstreams--;
+	free(u);
 }
 
-struct hold_channel *
-hold_seller(const struct hold *h, const struct id *seller)
+void
+upstream_free_all(struct plb *p)
 {
 	size_t i;
 
-	for (i = 0; i < h->n; i++)
-		if (h->channel[i].state != HOLD_FREE &&
-		    h->channel[i].state != HOLD_DRAINING &&
-		    !h->channel[i].closing &&
-		    id_equal(&h->channel[i].seller, seller))
-			return &h->channel[i];
+	for (i = 0; i < p->upstream_cap; i++)
+		free(p->upstream[i]);
+	free(p->upstream);
+	balance_free(&p->balance);
+}
+
+struct upstream *
+upstream_next(const struct plb *p, size_t *pos)
+{
+	while (*pos < p->upstream_cap)
+		if (p->upstream[(*pos)++] != NULL)
+			return p->upstream[*pos - 1];
 	return NULL;
 }
 
+struct upstream *
+upstream_of_peer(const struct plb *p, uint32_t peer)
+{
+	const struct plb_peer *at = plb_peer(p, peer);
+
+	return at == NULL ? NULL : at->upstream;
+}
+
+struct upstream *
+upstream_of_seller(const struct plb *p, const struct id *seller)
+{
+	struct upstream *u;
+	size_t i = 0;
+
+	while ((u = upstream_next(p, &i)) != NULL)
+		if (u->state < UPSTREAM_DRAINING &&
+		    id_equal(&u->seller, seller))
+			break;
+	return u;
+}
+
+/* Tokens. */
+
+static void
+upstream_set_tokens(struct plb *p, struct upstream *u, uint64_t tokens)
+{
+	p->tokens += tokens - u->tokens;
+	u->tokens = tokens;
+	balance_set(&p->balance, u->group, u->number, (uint32_t)tokens);
+	if (tokens < u->idle)
+		u->idle = tokens;
+}
+
+void
+upstream_grant(struct plb *p, struct upstream *u, uint64_t tokens)
+{
+	if (!upstream_usable(u))
+		return;
+	if (tokens > UINT32_MAX - u->tokens)
+		tokens = UINT32_MAX - u->tokens;
+	upstream_set_tokens(p, u, u->tokens + tokens);
+}
+
+void
+upstream_spend(struct plb *p, struct upstream *u, uint64_t tokens)
+{
+	assert(tokens <= u->tokens);
+	upstream_set_tokens(p, u, u->tokens - tokens);
+}
+
+void
+upstream_give_back(struct plb *p, struct upstream *u, uint64_t n)
+{
+	struct msg m = { .type = MSG_RETURN, .u.giveback.tokens = n };
+
+	if (n == 0)
+		return;
+	upstream_spend(p, u, n);
+	outbox_send(&p->out, u->peer, &m);
+}
+
+void
+upstream_sent(struct plb *p, struct upstream *u, struct request *r)
+{
+	upstream_spend(p, u, 1);
+	chain_append(&u->requests, &r->place);
+	u->in_flight++;
+	p->in_flight++;
+	r->upstream = u;
+}
+
+void
+upstream_back(struct plb *p, struct request *r)
+{
+	struct upstream *u = r->upstream;
+
+	chain_remove(&r->place);
+	u->in_flight--;
+	if (u->state != UPSTREAM_DRAINING)
+		p->in_flight--;
+	p->drained += (size_t)upstream_is_drained(u);
+	r->upstream = NULL;
+}
+
+/* Connects. */
+
+static int
+upstream_send_connect(struct plb *p, const struct upstream *u,
+    const struct upstream_connect *connect)
+{
+	struct msg m;
+
+	p->connects++;
+	memset(&m, 0, sizeof(m));
+	m.type = MSG_CONNECT;
+	m.u.connect.quantity = connect->quantity;
+	m.u.connect.module = slice_str(p->module);
+	m.u.connect.seller = u->seller;
+	m.u.connect.exchange = connect->exchange;
+	m.u.connect.counter = connect->counter;
+	if (!p->fixed)
+		m.u.connect.constraints = buf_slice(&p->constraints);
+	return outbox_send(&p->out, u->peer, &m);
+}
+
 int
-hold_link(struct hold *h, struct hold_channel *c, uint32_t peer)
+upstream_connect(struct plb *p, struct upstream *u,
+    const struct upstream_connect *connect)
 {
-	size_t i = peer & 0xffff, n = h->npeers == 0 ? 16 : h->npeers;
-	uint32_t *grown;
-
-	while (n <= i)
-		n *= 2;
-	if (n > h->npeers) {
-		if ((grown = realloc(h->by_peer, n * sizeof(*grown))) == NULL)
-			return -1;
-		memset(grown + h->npeers, 0,
-		    (n - h->npeers) * sizeof(*grown));
-		h->by_peer = grown;
-		h->npeers = n;
-	}
-	h->by_peer[i] = (uint32_t)hold_number(h, c) + 1;
-	c->peer = peer;
-	c->state = HOLD_UP;
-	return 0;
-}
-
-struct hold_channel *
-hold_peer(const struct hold *h, uint32_t peer)
-{
-	size_t i = peer & 0xffff;
-	struct hold_channel *c;
-
-	if (peer == 0 || i >= h->npeers || h->by_peer[i] == 0)
-		return NULL;
-	c = &h->channel[h->by_peer[i] - 1];
-	return c->state != HOLD_FREE && c->peer == peer ? c : NULL;
-}
-
-size_t
-hold_number(const struct hold *h, const struct hold_channel *c)
-{
-	return (size_t)(c - h->channel);
-}
-
-int
-hold_ask(struct hold *h, struct hold_channel *c, const struct ask *ask)
-{
-	if (c->asks + c->overdue >= HOLD_ASKS)
+	if (u->connects + u->overdue >= UPSTREAM_CONNECTS)
 		return fail(ENOBUFS);
-	c->ask[c->asks++] = *ask;
-	h->asked += ask->quantity;
+	u->connect[u->connects++] = *connect;
+	p->connecting += connect->quantity;
+	if (u->state == UPSTREAM_UP)
+		upstream_send_connect(p, u, connect);
 	return 0;
 }
 
 int
-hold_answered(struct hold *h, struct hold_channel *c, struct ask *ask)
+upstream_answered(struct plb *p, struct upstream *u,
+    struct upstream_connect *connect)
 {
-	if (c->asks == 0)
+	if (u->connects == 0)
 		return 0;
-	*ask = c->ask[0];
-	c->asks--;
-	memmove(c->ask, c->ask + 1, c->asks * sizeof(c->ask[0]));
-	h->asked -= ask->quantity;
+	*connect = u->connect[0];
+	u->connects--;
+	memmove(u->connect, u->connect + 1,
+	    u->connects * sizeof(u->connect[0]));
+	p->connecting -= connect->quantity;
 	return 1;
 }
 
 int
-hold_give_up(struct hold *h, struct hold_channel *c, struct ask *ask)
+upstream_give_up(struct plb *p, struct upstream *u,
+    struct upstream_connect *connect)
 {
-	int r = hold_answered(h, c, ask);
+	int r = upstream_answered(p, u, connect);
 
 	/* While it is dialled it has been sent none. */
-	if (c->state != HOLD_DIALLING)
-		c->overdue += (unsigned)r;
+	if (u->state != UPSTREAM_DIALLING)
+		u->overdue += (unsigned)r;
 	return r;
 }
 
-int
-hold_usable(const struct hold_channel *c)
+/* Nothing comes of any of them. */
+static void
+upstream_give_up_all(struct plb *p, struct upstream *u)
 {
-	return c->state == HOLD_UP && !c->closing;
+	struct upstream_connect connect;
+
+	while (upstream_give_up(p, u, &connect))
+		plb_release(p, &connect);
 }
 
 static void
-show_tokens(struct hold *h, struct hold_channel *c)
+upstream_blame(struct plb *p, const struct upstream *u, const char *what,
+    struct slice reason)
 {
-	pick_set(&h->pick, c->group, hold_number(h, c), (uint32_t)c->tokens);
-	if (c->tokens < c->idle)
-		c->idle = c->tokens;
+	plb_blame(p, "the seller%s%s %s%.*s", u->address[0] == '\0' ? "" :
+	    " at ", u->address, what, SLICE_ARG(reason));
 }
 
-void
-hold_grant(struct hold *h, struct hold_channel *c, uint64_t tokens)
+/*
+ * A connect was refused, or not answered in time (reason NULL). A single
+ * refusal is no news: others were faster. One that does not answer is as good
+ * as out of reach: each other exchange may offer it, too, and each time
+ * PLB_CONNECT_MS would be lost.
+ */
+static void
+upstream_refused(struct plb *p, int64_t now, struct upstream *u,
+    const struct upstream_connect *connect, const struct slice *reason)
 {
-	assert(hold_usable(c));
-	if (tokens > UINT32_MAX - c->tokens)
-		tokens = UINT32_MAX - c->tokens;
-	c->tokens += tokens;
-	h->tokens += tokens;
-	show_tokens(h, c);
-}
-
-void
-hold_spend(struct hold *h, struct hold_channel *c, uint64_t tokens)
-{
-	assert(tokens <= c->tokens);
-	c->tokens -= tokens;
-	h->tokens -= tokens;
-	show_tokens(h, c);
-}
-
-void
-hold_sent(struct hold *h, struct requests *rs, struct hold_channel *c,
-    struct request *r)
-{
-	hold_spend(h, c, 1);
-	request_append(rs, &c->sent, REQUEST_PLACE, r);
-	r->channel = (uint32_t)hold_number(h, c) + 1;
-	h->in_flight++;
-}
-
-void
-hold_back(struct hold *h, struct requests *rs, struct hold_channel *c,
-    struct request *r)
-{
-	request_remove(rs, &c->sent, REQUEST_PLACE, r);
-	r->channel = 0;
-	if (c->state != HOLD_DRAINING)
-		h->in_flight--;
-	h->drained += (size_t)is_drained(c);
-}
-
-void
-hold_drain(struct hold *h, struct hold_channel *c)
-{
-	if (c->state == HOLD_DRAINING)
+	p->refusals++;
+	plb_release(p, connect);
+	if (reason != NULL && ++u->refused < PLB_REFUSALS)
 		return;
-	retire(h, c);
-	h->in_flight -= c->sent.n;
-	c->state = HOLD_DRAINING;
-	h->drained += (size_t)is_drained(c);
+	plb_avoid(p, now, &u->seller, reason != NULL);
+	if (reason == NULL)
+		upstream_blame(p, u, "does not answer", slice_of(NULL, 0));
+	else if (!p->fixed && plb_held(p) == 0)
+		/* Of a fixed one the program hears each; and to those that
+		 * hold something it is no more than full. */
+		upstream_blame(p, u, "refuses all: ", *reason);
+}
+
+/* Links. */
+
+void
+upstream_up(struct plb *p, int64_t now, uint32_t peer, struct upstream *u)
+{
+	struct plb_peer *at = plb_peer_add(p, peer);
+	size_t i;
+
+	if (at == NULL) {
+		outbox_act(&p->out, ACT_CLOSE, peer, 0,
+		    slice_str("out of memory"));
+		upstream_gone(p, now, u, "out of memory in the PLB");
+		return;
+	}
+	at->upstream = u;
+	u->peer = peer;
+	u->state = UPSTREAM_UP;
+	if (p->fixed)
+		buf_free(&p->trouble); /* it could not be reached */
+	for (i = 0; i < u->connects; i++) {
+		u->connect[i].at = now;
+		upstream_send_connect(p, u, &u->connect[i]);
+	}
 }
 
 void
-hold_close(struct hold *h, struct hold_channel *c)
+upstream_gone(struct plb *p, int64_t now, struct upstream *u, const char *why)
 {
-	retire(h, c);
-	h->drained -= (size_t)is_drained(c);
-	c->closing = 1;
+	upstream_give_up_all(p, u);
+	request_lost(p, now, u, why);
+	upstream_del(p, u);
+}
+
+void
+upstream_leave(struct plb *p, struct upstream *u)
+{
+	upstream_give_up_all(p, u);
+	if (!upstream_usable(u))
+		return;
+	upstream_give_back(p, u, u->tokens);
+	upstream_retire(p, u);
+	p->in_flight -= u->in_flight;
+	u->state = UPSTREAM_DRAINING;
+	p->drained += (size_t)upstream_is_drained(u);
+}
+
+void
+upstream_close(struct plb *p, struct upstream *u)
+{
+	if (u->state == UPSTREAM_CLOSING)
+		return;
+	upstream_retire(p, u);
+	p->drained -= (size_t)upstream_is_drained(u);
+	u->state = UPSTREAM_CLOSING;
+	outbox_act(&p->out, ACT_CLOSE, u->peer, 0, slice_of(NULL, 0));
+}
+
+/* Messages. */
+
+/* Was its link closed as it came up, too late to be used? What it said
+ * meanwhile may still arrive. */
+static int
+upstream_turned_away(const struct plb *p, uint32_t peer)
+{
+	return peer != p->broker && plb_peer(p, peer) == NULL;
+}
+
+/* The connect that it answers: 1 with *connect, 0 when it is one that we gave
+ * up on, or of a PLB, which may answer more than once; -1 with EPROTO when it
+ * answers nothing. */
+static int
+upstream_take_answer(struct plb *p, struct upstream *u,
+    struct upstream_connect *connect)
+{
+	if (u->overdue > 0) {
+		u->overdue--;
+		return 0;
+	}
+	if (upstream_answered(p, u, connect))
+		return 1;
+	return p->fixed ? 0 : fail(EPROTO);
+}
+
+int
+plb_on_demand(struct plb *p, int64_t now, uint32_t peer, const struct msg *m)
+{
+	struct upstream *u = upstream_of_peer(p, peer);
+	struct upstream_connect connect;
+	int r;
+
+	if (u == NULL)
+		return fail(EPROTO);
+	if ((r = upstream_take_answer(p, u, &connect)) == -1)
+		return -1;
+	u->refused = 0;
+	if (r == 1)
+		plb_settle(p, &connect);
+	if (r == 1 && p->fixed && m->u.demand.tokens < connect.quantity)
+		p->retry_at = now + RETRY_MS;
+	if (!upstream_usable(u))
+		return 0;
+	upstream_grant(p, u, m->u.demand.tokens);
+	buf_free(&p->trouble); /* it is over */
+	/* Served: to the back of the line with the rest. */
+	p->order.short_since = now;
+	request_dispatch(p, now);
+	return outbox_act(&p->out, PLB_ROOM, 0, 0, slice_of(NULL, 0));
+}
+
+int
+plb_on_refuse(struct plb *p, int64_t now, uint32_t peer, const struct msg *m)
+{
+	struct upstream *u = upstream_of_peer(p, peer);
+	struct upstream_connect connect;
+	int r;
+
+	if (peer == p->broker)
+		return plb_order_refused(p, m);
+	if (u == NULL)
+		return fail(EPROTO);
+	if ((r = upstream_take_answer(p, u, &connect)) == -1)
+		return -1;
+	if (r == 1)
+		upstream_refused(p, now, u, &connect, &m->u.refuse.reason);
+	if (!p->fixed || r == 0)
+		return 0;
+	p->retry_at = now + RETRY_MS;
+	return outbox_send(&p->out, 0, m);
+}
+
+int
+plb_on_waiting(struct plb *p, int64_t now, uint32_t peer, const struct msg *m)
+{
+	struct upstream *u = upstream_of_peer(p, peer);
+
+	(void)now;
+	if (u != NULL)
+		u->waiting = m->u.waiting.buyers > 0;
+	else if (!upstream_turned_away(p, peer))
+		return fail(EPROTO);
+	return 0;
+}
+
+/*
+ * New code takes over there: what is in flight finishes, all else is bought
+ * anew. A fixed address is dialled again at once, beside the old connection.
+ */
+int
+plb_on_drain(struct plb *p, int64_t now, uint32_t peer, const struct msg *m)
+{
+	struct upstream *u = upstream_of_peer(p, peer);
+
+	(void)now;
+	(void)m;
+	if (u == NULL)
+		return upstream_turned_away(p, peer) ? 0 : fail(EPROTO);
+	if (!upstream_usable(u))
+		return 0;
+	upstream_leave(p, u);
+	if (p->address == NULL)
+		return 0;
+	if (outbox_act(&p->out, ACT_UNDIAL, 0, 0, slice_str(p->address)) == -1)
+		return -1;
+	return outbox_act(&p->out, ACT_DIAL, PLB_FIXED_TAG, DIAL_FOREVER,
+	    slice_str(p->address));
+}
+
+/* Time. */
+
+static int
+upstream_is_empty(const struct upstream *u)
+{
+	return u->tokens == 0 && u->in_flight == 0 && u->connects == 0;
+}
+
+/* Once a second. */
+
+/* Connects that are not answered count as refused. What is held there stays. */
+static void
+upstream_look_for_answers(struct plb *p, int64_t now, struct upstream *u)
+{
+	struct upstream_connect connect;
+
+	while (u->connects > 0 && now - u->connect[0].at >= PLB_CONNECT_MS) {
+		upstream_give_up(p, u, &connect);
+		upstream_refused(p, now, u, &connect, NULL);
+	}
+	if (u->overdue > 0 && upstream_is_empty(u))
+		upstream_close(p, u);
+}
+
+/* What lay idle while others waited goes back, and is not wanted again before a
+ * request asks for it; nor is anything else, as there was too much. */
+static void
+upstream_look_for_idle(struct plb *p, struct upstream *u)
+{
+	uint64_t need = p->in_flight + p->queued;
+
+	if (u->waiting && u->idle > 0 && upstream_usable(u)) {
+		upstream_give_back(p, u, u->idle);
+		if (p->wanted > plb_held(p))
+			p->wanted = plb_held(p);
+		if (p->wanted < need)
+			p->wanted = need;
+		if (p->wanted > p->capacity)
+			p->wanted = p->capacity;
+	}
+	u->idle = u->tokens;
+}
+
+static void
+upstream_look_for_empty(struct plb *p, int64_t now, struct upstream *u)
+{
+	if (!upstream_is_empty(u))
+		u->empty_since = NEVER;
+	else if (u->empty_since == NEVER)
+		u->empty_since = now;
+	else if (now - u->empty_since >= PLB_EMPTY_MS && !p->fixed)
+		upstream_close(p, u);
+}
+
+void
+upstream_look(struct plb *p, int64_t now)
+{
+	struct upstream *u;
+	size_t i = 0;
+
+	if (now < p->look_at)
+		return;
+	p->look_at = now + PLB_IDLE_MS;
+	while ((u = upstream_next(p, &i)) != NULL) {
+		if (u->state != UPSTREAM_DIALLING) {
+			upstream_look_for_answers(p, now, u);
+			upstream_look_for_idle(p, u);
+			upstream_look_for_empty(p, now, u);
+		} else if (now - u->connect[0].at >= PLB_CONNECT_MS) {
+			upstream_gone(p, now, u, "it was never up");
+		}
+	}
+}
+
+/* More is held than wanted: give the difference back. */
+static void
+upstream_trim(struct plb *p)
+{
+	uint64_t have = plb_held(p), want = p->wanted + p->switch_extra;
+	uint64_t over = have > want ? have - want : 0, n;
+	struct upstream *u;
+	size_t i = 0;
+
+	while (over > 0 && p->tokens > 0 &&
+	    (u = upstream_next(p, &i)) != NULL) {
+		n = u->tokens < over ? u->tokens : over;
+		upstream_give_back(p, u, n);
+		over -= n;
+	}
+}
+
+static void
+upstream_close_drained(struct plb *p)
+{
+	struct upstream *u;
+	size_t i = 0;
+
+	while (p->drained > 0 && (u = upstream_next(p, &i)) != NULL)
+		if (upstream_is_drained(u))
+			upstream_close(p, u);
+}
+
+/* The fixed channel, where it may be asked for what is short; or NULL. */
+static struct upstream *
+upstream_fixed(const struct plb *p)
+{
+	struct upstream *u = NULL;
+	size_t i = 0;
+
+	if (!p->fixed || plb_short(p) == 0)
+		return NULL;
+	while ((u = upstream_next(p, &i)) != NULL)
+		if (upstream_usable(u))
+			return u->connects + u->overdue == 0 ? u : NULL;
+	return NULL;
+}
+
+static void
+upstream_ask_fixed(struct plb *p, int64_t now)
+{
+	struct upstream *u = upstream_fixed(p);
+	struct upstream_connect connect = { .quantity = plb_short(p),
+		.at = now };
+
+	if (u != NULL && now >= p->retry_at)
+		upstream_connect(p, u, &connect);
+}
+
+void
+upstream_adjust(struct plb *p, int64_t now)
+{
+	upstream_trim(p);
+	upstream_close_drained(p);
+	upstream_ask_fixed(p, now);
+}
+
+int64_t
+upstream_deadline(const struct plb *p)
+{
+	int64_t due = p->nupstreams > 0 ? p->look_at : NEVER;
+
+	if (upstream_fixed(p) != NULL && p->retry_at < due)
+		due = p->retry_at;
+	return due;
 }

@@ -29,7 +29,8 @@ core_plb_begin(const struct id *own, uint64_t seed, const void *args)
 	config.constraints = a->constraints;
 	config.fixed = (int)a->fixed;
 	config.address = a->address;
-	return plb_new(own, seed, &config);
+	(void)own;
+	return plb_new(seed, &config);
 }
 
 static void

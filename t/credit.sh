@@ -51,22 +51,22 @@ plant "a finished cast's token is lost" 'spare' channel.c \
 
 # The PLB's.
 plant 'a token is spent twice' 'at_client\|held' plb_upstream.c \
-    '/^hold_sent/,/^}/s/hold_spend(h, c, 1)/hold_spend(h, c, 0)/'
-plant 'a token granted with a failure is lost' 'held' plb_run.c \
-    '/^plb_on_fail/,/^}/s/grant_again(p, c, m->u.fail.demand)/(void)0/'
+    '/^upstream_sent/,/^}/s/upstream_spend(p, u, 1)/upstream_spend(p, u, 0)/'
+plant 'a token granted with a failure is lost' 'held' plb_request.c \
+    '/^plb_on_fail/,/^}/s/upstream_grant(p, u, m->u.fail.demand)/(void)u/'
 plant 'a cancelled request gives its token back at once' 'at_client\|held' \
-    plb_run.c '/^abandon(/,/^}/s/r->abandoned = 1;/& \
-hold_grant(\&p->hold, \&p->hold.channel[r->channel - 1], 1);/'
-plant 'a cancelled request is answered twice' 'pending' plb_run.c \
-    '/^hand_on/,/^}/s/r->abandoned || //'
-plant 'a request is run again and again' 'retries' plb_run.c \
-    '/^run_again/,/^}/s/r->retries--;//'
-plant 'tokens of a channel that drains are kept' 'held' plb_channel.c \
-    '/^plb_on_drain/,/^}/s/plb_give_back(p, c, c->tokens)/(void)c/'
-plant 'a late answer is taken for that to another connect' 'message' plb_upstream.c \
-    '/^hold_give_up/,/^}/s/c->overdue += (unsigned)r;//'
+    plb_request.c '/^request_abandon(/,/^}/s/request_disown(r);/& \
+upstream_grant(p, r->upstream, 1);/'
+plant 'a cancelled request is answered twice' 'pending' plb_request.c \
+    '/^request_disown/,/^}/s/r->client = NULL;//'
+plant 'a request is run again and again' 'retries' plb_request.c \
+    '/^request_run_again/,/^}/s/r->retries--;//'
+plant 'tokens of a channel that drains are kept' 'held' plb_upstream.c \
+    '/^upstream_leave/,/^}/s/upstream_give_back(p, u, u->tokens)/(void)0/'
+plant 'a late answer is taken for that to another connect' 'message' \
+    plb_upstream.c '/^upstream_give_up(/,/^}/s/u->overdue += (unsigned)r;/;/'
 plant 'what was asked for is never got' 'all_answered' plb_upstream.c \
-    '/^hold_answered/,/^}/s/h->asked -= ask->quantity;//'
-plant 'idle tokens are kept while others wait' 'all_answered' plb_channel.c \
-    '/^look_for_idle/,/^}/s/plb_give_back(p, c, c->idle)/(void)c/'
+    '/^upstream_answered/,/^}/s/p->connecting -= connect->quantity;//'
+plant 'idle tokens are kept while others wait' 'all_answered' plb_upstream.c \
+    '/^upstream_look_for_idle/,/^}/s/upstream_give_back(p, u, u->idle)/(void)0/'
 exit "$status"

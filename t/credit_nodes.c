@@ -56,7 +56,7 @@ start_plb(unsigned plb)
 	c.capacity = config.plb_capacity;
 	c.wanted = plb == CALLER ? 0 : config.wanted[plb];
 	c.fixed = plb == CALLER;
-	p = plb_new(own, own->b[0], &c);
+	p = plb_new(own->b[0], &c);
 	enter(PLB + plb, &plb_ops, p, plb_out(p));
 }
 

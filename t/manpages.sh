@@ -90,7 +90,7 @@ done
 
 # The rows of lambda-ctl(1) are those that the programs report: values, and what
 # stands for them in the page, are %.
-tr '\n\t' '  ' <"$tmp/sources" | grep -o 'report_row(r, "[^"]*"' |
+tr '\n\t' '  ' <"$tmp/sources" | grep -o 'report_row(&\{0,1\}r, "[^"]*"' |
     sed 's/.*"\(.*\)"/\1/; s/%[^ ]*/%/g
 	s/ self [01]/ self %/; s/ state announced/ state %/' |
     sort -u >"$tmp/rows"

@@ -15,8 +15,8 @@ look() {
 plant 'an exchange retires before its successor is up' 'runs none yet' \
     authority_exchange.c '/^authority_exchange_may_retire/,/^}/s/'\
 'authority_module_succeeded(a, x->module)/1/'
-plant 'a PLB never releases' 'was settled by nobody' plb_buy.c \
-    '/^send_release/,/^}/s/outbox_send(&p->out, p->broker, &m)/(void)m/'
+plant 'a PLB never releases' 'was settled by nobody' plb_order.c \
+    '/^plb_send_release/,/^}/s/outbox_send(&p->out, p->broker, &m)/(void)m/'
 plant 'the rest of a seller that is taken in part is not released' \
     'passes on .* and gives back' broker_fill.c \
     '/^fill_divide/,/^}/s/if (taken < s->quantity)/if (taken == 0)/'

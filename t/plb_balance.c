@@ -10,7 +10,7 @@
 #include "attrs.h"
 #include "plb_balance.h"
 
-static struct pick pick;
+static struct balance balance;
 static struct rng rng;
 static struct buf bytes;
 
@@ -34,7 +34,7 @@ static int
 setup(void **state)
 {
 	(void)state;
-	memset(&pick, 0, sizeof(pick));
+	memset(&balance, 0, sizeof(balance));
 	rng_seed(&rng, 1);
 	buf_init(&bytes, LIST_MAX);
 	return 0;
@@ -44,16 +44,27 @@ static int
 teardown(void **state)
 {
 	(void)state;
-	pick_free(&pick);
+	balance_free(&balance);
 	buf_free(&bytes);
 	return 0;
 }
 
-static enum picked
+static enum balance_drawn
 draw(const char *function, unsigned arity, size_t *channel, int *cast)
 {
-	return pick_draw(&pick, &rng, slice_str(function), arity, channel,
-	    cast);
+	return balance_draw(&balance, &rng, slice_str(function), arity,
+	    channel, cast);
+}
+
+static uint64_t
+total(void)
+{
+	uint64_t sum = 0;
+	size_t i;
+
+	for (i = 0; i < balance.n; i++)
+		sum += balance.group[i].tokens.total;
+	return sum;
 }
 
 static void
@@ -63,9 +74,9 @@ test_nothing(void **state)
 	int cast;
 
 	(void)state;
-	assert_int_equal(draw("f", 0, &channel, &cast), PICK_UNKNOWN);
-	assert_int_equal(draw(NULL, 0, &channel, &cast), PICK_UNKNOWN);
-	assert_int_equal(pick_total(&pick), 0);
+	assert_int_equal(draw("f", 0, &channel, &cast), BALANCE_UNKNOWN);
+	assert_int_equal(draw(NULL, 0, &channel, &cast), BALANCE_UNKNOWN);
+	assert_int_equal(total(), 0);
 }
 
 static void
@@ -74,18 +85,19 @@ test_groups(void **state)
 	int a, b;
 
 	(void)state;
-	a = pick_join(&pick, attrs_of("1", "f/1"), 0);
-	b = pick_join(&pick, attrs_of("2", "f/1"), 1);
+	a = balance_join(&balance, attrs_of("1", "f/1"), 0);
+	b = balance_join(&balance, attrs_of("2", "f/1"), 1);
 	assert_int_not_equal(a, -1);
 	assert_int_not_equal(a, b);
-	assert_int_equal(pick_join(&pick, attrs_of("1", "f/1"), 2), a);
-	assert_true(slice_equal(pick_attrs(&pick, b), attrs_of("2", "f/1")));
-	pick_leave(&pick, a, 0);
-	assert_non_null(pick_attrs(&pick, a).p);
-	pick_leave(&pick, a, 2);
-	assert_null(pick_attrs(&pick, a).p);
+	assert_int_equal(balance_join(&balance, attrs_of("1", "f/1"), 2), a);
+	assert_true(slice_equal(balance_attrs(&balance, b),
+	    attrs_of("2", "f/1")));
+	balance_leave(&balance, a, 0);
+	assert_non_null(balance_attrs(&balance, a).p);
+	balance_leave(&balance, a, 2);
+	assert_null(balance_attrs(&balance, a).p);
 	/* It is used again. */
-	assert_int_equal(pick_join(&pick, attrs_of("3", "f/1"), 7), a);
+	assert_int_equal(balance_join(&balance, attrs_of("3", "f/1"), 7), a);
 }
 
 static void
@@ -95,16 +107,16 @@ test_full(void **state)
 	size_t i;
 
 	(void)state;
-	for (i = 0; i < PICK_GROUPS; i++) {
+	for (i = 0; i < BALANCE_GROUPS; i++) {
 		snprintf(version, sizeof(version), "%zu", i);
 		assert_int_not_equal(
-		    pick_join(&pick, attrs_of(version, NULL), i), -1);
+		    balance_join(&balance, attrs_of(version, NULL), i), -1);
 	}
 	errno = 0;
-	assert_int_equal(pick_join(&pick, attrs_of("9999", NULL), i), -1);
+	assert_int_equal(balance_join(&balance, attrs_of("9999", NULL), i), -1);
 	assert_int_equal(errno, ENOBUFS);
 	/* Those that are there go on growing. */
-	assert_int_equal(pick_join(&pick, attrs_of("7", NULL), i), 7);
+	assert_int_equal(balance_join(&balance, attrs_of("7", NULL), i), 7);
 }
 
 static void
@@ -114,27 +126,27 @@ test_exports(void **state)
 	int g, cast = -1;
 
 	(void)state;
-	g = pick_join(&pick, attrs_of("1", "f/1"), 3);
-	assert_int_equal(draw("f", 1, &channel, &cast), PICK_EMPTY);
-	pick_set(&pick, g, 3, 1);
-	assert_int_equal(draw("f", 1, &channel, &cast), PICK_FOUND);
+	g = balance_join(&balance, attrs_of("1", "f/1"), 3);
+	assert_int_equal(draw("f", 1, &channel, &cast), BALANCE_EMPTY);
+	balance_set(&balance, g, 3, 1);
+	assert_int_equal(draw("f", 1, &channel, &cast), BALANCE_FOUND);
 	assert_int_equal(channel, 3);
 	assert_int_equal(cast, 0);
-	assert_int_equal(draw("f", 2, &channel, &cast), PICK_NOBODY);
-	assert_int_equal(draw("g", 1, &channel, &cast), PICK_NOBODY);
+	assert_int_equal(draw("f", 2, &channel, &cast), BALANCE_NOBODY);
+	assert_int_equal(draw("g", 1, &channel, &cast), BALANCE_NOBODY);
 	/* No function named: whoever. */
-	assert_int_equal(draw(NULL, 5, &channel, &cast), PICK_FOUND);
+	assert_int_equal(draw(NULL, 5, &channel, &cast), BALANCE_FOUND);
 	/* Somebody comes who has it, and goes. */
-	g = pick_join(&pick, attrs_of("2", "g/1:cast"), 4);
-	assert_int_equal(draw("g", 1, &channel, &cast), PICK_EMPTY);
-	pick_set(&pick, g, 4, 9);
-	assert_int_equal(draw("g", 1, &channel, &cast), PICK_FOUND);
+	g = balance_join(&balance, attrs_of("2", "g/1:cast"), 4);
+	assert_int_equal(draw("g", 1, &channel, &cast), BALANCE_EMPTY);
+	balance_set(&balance, g, 4, 9);
+	assert_int_equal(draw("g", 1, &channel, &cast), BALANCE_FOUND);
 	assert_int_equal(channel, 4);
 	assert_int_equal(cast, 1);
-	assert_int_equal(pick_total(&pick), 10);
-	pick_leave(&pick, g, 4);
-	assert_int_equal(draw("g", 1, &channel, &cast), PICK_NOBODY);
-	assert_int_equal(pick_total(&pick), 1);
+	assert_int_equal(total(), 10);
+	balance_leave(&balance, g, 4);
+	assert_int_equal(draw("g", 1, &channel, &cast), BALANCE_NOBODY);
+	assert_int_equal(total(), 1);
 }
 
 /* A module that does not say what it exports may have it. */
@@ -145,9 +157,9 @@ test_silent(void **state)
 	int g, cast;
 
 	(void)state;
-	g = pick_join(&pick, slice_of(NULL, 0), 0);
-	pick_set(&pick, g, 0, 1);
-	assert_int_equal(draw("anything", 4, &channel, &cast), PICK_FOUND);
+	g = balance_join(&balance, slice_of(NULL, 0), 0);
+	balance_set(&balance, g, 0, 1);
+	assert_int_equal(draw("anything", 4, &channel, &cast), BALANCE_FOUND);
 }
 
 /* More functions than are remembered, asked in turn, keep their answers. */
@@ -159,12 +171,13 @@ test_many_functions(void **state)
 	int g, cast, i;
 
 	(void)state;
-	g = pick_join(&pick, attrs_of("1", "f7/1"), 0);
-	pick_set(&pick, g, 0, 1);
-	for (i = 0; i < 10 * PICK_KNOWN; i++) {
-		snprintf(name, sizeof(name), "f%d", i % (3 * PICK_KNOWN));
+	g = balance_join(&balance, attrs_of("1", "f7/1"), 0);
+	balance_set(&balance, g, 0, 1);
+	for (i = 0; i < 10 * BALANCE_KNOWN; i++) {
+		snprintf(name, sizeof(name), "f%d", i % (3 * BALANCE_KNOWN));
 		assert_int_equal(draw(name, 1, &channel, &cast),
-		    i % (3 * PICK_KNOWN) == 7 ? PICK_FOUND : PICK_NOBODY);
+		    i % (3 * BALANCE_KNOWN) == 7 ? BALANCE_FOUND :
+						   BALANCE_NOBODY);
 	}
 }
 
@@ -177,12 +190,12 @@ test_long_name(void **state)
 	int g, cast;
 
 	(void)state;
-	g = pick_join(&pick, slice_of(NULL, 0), 0);
-	pick_set(&pick, g, 0, 1);
+	g = balance_join(&balance, slice_of(NULL, 0), 0);
+	balance_set(&balance, g, 0, 1);
 	memset(name, 'x', NAME_BYTES_MAX);
-	assert_int_equal(draw(name, 0, &channel, &cast), PICK_FOUND);
+	assert_int_equal(draw(name, 0, &channel, &cast), BALANCE_FOUND);
 	memset(name, 'x', NAME_BYTES_MAX + 1);
-	assert_int_equal(draw(name, 0, &channel, &cast), PICK_NOBODY);
+	assert_int_equal(draw(name, 0, &channel, &cast), BALANCE_NOBODY);
 }
 
 /* In proportion to the tokens, over all groups that export it. */
@@ -196,13 +209,14 @@ test_proportion(void **state)
 
 	(void)state;
 	for (i = 0; i < 4; i++) {
-		group[i] = pick_join(&pick, attrs_of(i < 2 ? "1" : "2", "f/0"),
-		    i);
-		pick_set(&pick, group[i], i, tokens[i]);
+		group[i] = balance_join(&balance,
+		    attrs_of(i < 2 ? "1" : "2", "f/0"), i);
+		balance_set(&balance, group[i], i, tokens[i]);
 	}
-	pick_set(&pick, pick_join(&pick, attrs_of("3", "g/0"), 4), 4, 5000);
+	balance_set(&balance, balance_join(&balance, attrs_of("3", "g/0"), 4),
+	    4, 5000);
 	for (i = 0; i < 100000; i++) {
-		assert_int_equal(draw("f", 0, &channel, &cast), PICK_FOUND);
+		assert_int_equal(draw("f", 0, &channel, &cast), BALANCE_FOUND);
 		hits[channel]++;
 	}
 	/* Four sigmas of a binomial are under 700. */

@@ -164,7 +164,7 @@ start(struct load *l, const char *module)
 	hub_init(&l->hub, l->loop, ROLE_PLB, &key);
 	config.module = slice_str(module);
 	config.capacity = config.wanted = l->wanted;
-	if ((l->plb = plb_new(&l->hub.self.instance, 1, &config)) == NULL)
+	if ((l->plb = plb_new(1, &config)) == NULL)
 		bench_fail("out of memory");
 	l->pump.fn = pump;
 	l->round.fn = on_round;

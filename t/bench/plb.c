@@ -136,13 +136,12 @@ begin(unsigned channels)
 {
 	struct plb_config config;
 	struct peer_info info;
-	struct id own = { { 1 } };
 	unsigned i;
 
 	memset(&config, 0, sizeof(config));
 	config.module = slice_str("calc");
 	config.capacity = config.wanted = (uint64_t)channels * TOKENS;
-	plb = plb_new(&own, 1, &config);
+	plb = plb_new(1, &config);
 	memset(&info, 0, sizeof(info));
 	info.role = ROLE_BROKER;
 	plb_ops.up(plb, 0, BROKER, &info);

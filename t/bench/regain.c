@@ -110,7 +110,7 @@ start(void)
 	loop = loop_new();
 	hub_init(&hub, loop, ROLE_PLB, &key);
 	config.module = slice_str("regain");
-	if ((plb = plb_new(&hub.self.instance, 1, &config)) == NULL)
+	if ((plb = plb_new(1, &config)) == NULL)
 		bench_fail("out of memory");
 	hub.act = on_act;
 	settle.fn = on_settled;

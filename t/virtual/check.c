@@ -25,9 +25,9 @@ check_plb(const struct proc *p)
 {
 	const struct plb *plb = p->core;
 
-	if (plb->hold.in_flight > plb->capacity)
+	if (plb->in_flight > plb->capacity)
 		world_fail(p->world, 1, "%s has %llu in flight, of %llu",
-		    p->name, (unsigned long long)plb->hold.in_flight,
+		    p->name, (unsigned long long)plb->in_flight,
 		    (unsigned long long)plb->capacity);
 }
 

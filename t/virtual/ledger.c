@@ -96,6 +96,7 @@ static void
 sum_tokens(const struct census *c)
 {
 	const struct census_list *l = &c->kind[PROC_LISTENER];
+	const struct upstream *u;
 	const struct plb *plb;
 	struct proc *seller;
 	size_t i, k;
@@ -105,11 +106,12 @@ sum_tokens(const struct census *c)
 	l = &c->kind[PROC_PLB];
 	for (i = 0; i < l->n; i++) {
 		plb = l->proc[i]->core;
-		for (k = 0; k < plb->hold.n; k++) {
-			seller = plb->hold.channel[k].tokens == 0 ? NULL :
-			    listener_of(c, &plb->hold.channel[k].seller);
+		k = 0;
+		while ((u = upstream_next(plb, &k)) != NULL) {
+			seller = u->tokens == 0 ? NULL :
+			    listener_of(c, &u->seller);
 			if (seller != NULL)
-				seller->sum += plb->hold.channel[k].tokens;
+				seller->sum += u->tokens;
 		}
 	}
 }
@@ -156,14 +158,13 @@ channels_agree(const struct census *c)
 static uint64_t
 own_tokens(const struct proc *buyer, const struct proc *seller)
 {
-	const struct plb *plb = buyer->core;
+	const struct upstream *u;
 	uint64_t sum = 0;
-	size_t i;
+	size_t i = 0;
 
-	for (i = 0; i < plb->hold.n; i++)
-		if (id_equal(&plb->hold.channel[i].seller,
-			&seller->self.instance))
-			sum += plb->hold.channel[i].tokens;
+	while ((u = upstream_next(buyer->core, &i)) != NULL)
+		if (id_equal(&u->seller, &seller->self.instance))
+			sum += u->tokens;
 	return sum;
 }
 

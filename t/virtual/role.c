@@ -280,7 +280,7 @@ new_plb(struct post *s)
 	config.capacity = s->capacity;
 	config.wanted = s->wanted;
 	config.constraints = post_constraints(s, &buf);
-	plb = plb_new(&p->self.instance, rng_next(&p->rng), &config);
+	plb = plb_new(rng_next(&p->rng), &config);
 	assert(plb != NULL);
 	buf_free(&buf);
 	trace(p, "m%u capacity %d wants %d of 1.%u+ zone %u", s->module,

@@ -127,9 +127,9 @@ look_at_buy(const struct census *c, struct proc *p,
 	    (q = census_find(c, &owner)) == NULL)
 		return;
 	plb = q->core;
-	if (plb->order != id || plb->lacking == NEVER)
+	if (plb->order.id != id || plb->order.short_since == NEVER)
 		return;
-	since = plb->lacking - q->skew;
+	since = plb->order.short_since - q->skew;
 	born = b->queued.born - p->skew;
 	if (since < q->jumped_at || since < p->world->muddy_at)
 		return; /* it grew old all at once, or its age came late */

@@ -1,0 +1,242 @@
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fail.h"
+#include "plb_state.h"
+
+/* What was filled, and what became of it. */
+
+void
+plb_settle(struct plb *p, const struct upstream_connect *connect)
+{
+	if (connect->order == p->order.id)
+		p->order.settled += connect->quantity;
+	else
+		p->order.before -= connect->quantity;
+}
+
+/* A broker whose link is lost has released what it passed on it. */
+static void
+plb_send_release(struct plb *p, const struct upstream_connect *connect)
+{
+	unsigned char list[128];
+	struct reservation res = { .exchange = connect->exchange,
+		.counter = connect->counter };
+	struct msg m = { .type = MSG_RELEASE,
+		.u.release.order = connect->order };
+	struct tlv_writer w;
+
+	if (connect->counter == 0 || p->broker == 0 ||
+	    connect->order < p->order.first)
+		return;
+	tlv_writer_init(&w, list, sizeof(list));
+	item_put(&schema_reservation, &w, &res);
+	m.u.release.reservations =
+	    slice_of(list, sizeof(list) - (size_t)(w.end - w.p));
+	outbox_send(&p->out, p->broker, &m);
+}
+
+void
+plb_release(struct plb *p, const struct upstream_connect *connect)
+{
+	plb_settle(p, connect);
+	plb_send_release(p, connect);
+}
+
+/* Fills. */
+
+static struct upstream *
+plb_dial_seller(struct plb *p, const struct seller *s)
+{
+	struct contact contact;
+	struct upstream *u;
+
+	if (group_decode(&schema_contact, s->contact, &contact) == -1)
+		return NULL;
+	if ((u = upstream_add(p, s->attrs, contact.address)) == NULL)
+		return NULL;
+	u->seller = s->seller;
+	do
+		u->tag = ++p->last_tag;
+	while (u->tag == 0 || u->tag == PLB_FIXED_TAG);
+	if (outbox_act(&p->out, ACT_DIAL, u->tag, DIAL_ONCE,
+	    slice_str(u->address)) == 0)
+		return u;
+	upstream_del(p, u);
+	return NULL;
+}
+
+/*
+ * A seller that cannot be reached may be offered again each time that it sells,
+ * which is as often as its other buyers have work. It is dialled seldom. One
+ * that refuses sells again at once; where it says that it has capacity, and
+ * grants none, that would never end.
+ */
+void
+plb_avoid(struct plb *p, int64_t now, const struct id *seller, int answers)
+{
+	struct plb_avoided *a = &p->avoided[p->next_avoided];
+
+	p->next_avoided = (p->next_avoided + 1) % PLB_AVOIDED;
+	a->seller = *seller;
+	a->until = now + PLB_AVOID_MS;
+	a->answers = answers;
+}
+
+/*
+ * What is given back of a seller is not offered again before that seller says
+ * something new. One that refused, as others were faster each time, may have
+ * nothing new to say: the order starts over, once a second at most, and is
+ * offered it again. For one that does not answer it does not, as each try
+ * costs PLB_CONNECT_MS.
+ */
+static int
+plb_is_avoided(struct plb *p, int64_t now, const struct id *seller)
+{
+	const struct plb_avoided *a = p->avoided;
+	unsigned i;
+
+	for (i = 0; i < PLB_AVOIDED; i++) {
+		if (a[i].until <= now || !id_equal(&a[i].seller, seller))
+			continue;
+		if (a[i].answers && p->order.restart_at == NEVER)
+			p->order.restart_at = now + PLB_AVOID_MS;
+		return 1;
+	}
+	return 0;
+}
+
+/* One seller of a fill: connect to it, or give its reservation back. */
+static void
+plb_take_seller(struct plb *p, const struct upstream_connect *connect,
+    const struct seller *s)
+{
+	struct upstream *u = upstream_of_seller(p, &s->seller);
+
+	if (plb_short(p) <= p->connecting || /* less is wanted by now */
+	    plb_is_avoided(p, connect->at, &s->seller) ||
+	    (u == NULL && (u = plb_dial_seller(p, s)) == NULL) ||
+	    upstream_connect(p, u, connect) == -1)
+		plb_release(p, connect);
+}
+
+int
+plb_on_fill(struct plb *p, int64_t now, uint32_t peer, const struct msg *m)
+{
+	struct slice list = m->u.fill.sellers;
+	struct upstream_connect connect = { .order = m->u.fill.order,
+		.exchange = m->u.fill.exchange, .at = now };
+	struct seller s;
+
+	if (peer != p->broker || m->u.fill.order > p->order.id)
+		return fail(EPROTO);
+	while (item_next(&schema_seller, &list, &s) == 1) {
+		connect.quantity = s.quantity;
+		connect.counter = s.counter;
+		if (connect.order == p->order.id)
+			plb_take_seller(p, &connect, &s);
+		else /* it crossed our cancel */
+			plb_send_release(p, &connect);
+	}
+	return 0;
+}
+
+int
+plb_order_refused(struct plb *p, const struct msg *m)
+{
+	struct msg refuse = *m;
+
+	outbox_log_once(&p->out, &p->order.refused, LOG_ERROR,
+	    "the order was refused: %.*s", SLICE_ARG(m->u.refuse.reason));
+	refuse.u.refuse.order = 0;
+	return outbox_send(&p->out, 0, &refuse);
+}
+
+/* Buys. */
+
+static void
+plb_send_buy(struct plb *p, int64_t now, uint64_t lacks)
+{
+	struct plb_order *o = &p->order;
+	uint64_t held = plb_held(p);
+	uint64_t age = lacks == 0 ? 0 : (uint64_t)(now - o->short_since);
+	struct msg m = { .type = MSG_BUY };
+
+	m.u.buy.order = o->id;
+	m.u.buy.module = slice_str(p->module);
+	m.u.buy.missing = lacks;
+	m.u.buy.settled = o->settled;
+	m.u.buy.held = held > UINT32_MAX ? UINT32_MAX : held;
+	m.u.buy.age_ms = age > UINT32_MAX ? UINT32_MAX : age;
+	m.u.buy.constraints = buf_slice(&p->constraints);
+	o->sent = 1;
+	o->told_missing = lacks;
+	o->told_settled = o->settled;
+	o->told_at = now;
+	outbox_send(&p->out, p->broker, &m);
+}
+
+void
+plb_order_tick(struct plb *p, int64_t now)
+{
+	struct plb_order *o = &p->order;
+	uint64_t lacks;
+	int news;
+
+	if (p->fixed)
+		return;
+	if (now >= o->restart_at)
+		plb_order_anew(p);
+	/* The broker knows of the connects that this order was filled with; of
+	 * those before it does not, so they come off. */
+	lacks = plb_short(p);
+	lacks -= lacks < o->before ? lacks : o->before;
+	if (lacks == 0)
+		o->short_since = NEVER;
+	else if (o->short_since == NEVER)
+		o->short_since = now;
+	if (p->broker == 0)
+		return;
+	news = lacks != o->told_missing || o->settled != o->told_settled;
+	if (news || (lacks > 0 && now - o->told_at >= PLB_REFRESH_MS))
+		plb_send_buy(p, now, lacks);
+}
+
+void
+plb_order_up(struct plb *p, uint32_t peer)
+{
+	p->broker = peer;
+	p->order.sent = 0;
+	memset(&p->order.refused, 0, sizeof(p->order.refused));
+	plb_order_anew(p);
+	p->order.first = p->order.id;
+}
+
+void
+plb_order_anew(struct plb *p)
+{
+	struct plb_order *o = &p->order;
+	struct msg m = { .type = MSG_CANCEL, .u.cancel.order = o->id };
+
+	if (p->broker != 0 && o->sent)
+		outbox_send(&p->out, p->broker, &m);
+	o->id++;
+	o->sent = 0;
+	o->restart_at = NEVER;
+	o->before = p->connecting;
+	o->settled = 0;
+	o->told_missing = o->told_settled = 0;
+}
+
+int64_t
+plb_order_deadline(const struct plb *p)
+{
+	const struct plb_order *o = &p->order;
+	int64_t due;
+
+	if (p->fixed || p->broker == 0 || o->told_missing == 0)
+		return NEVER;
+	due = o->told_at + PLB_REFRESH_MS;
+	return o->restart_at < due ? o->restart_at : due;
+}

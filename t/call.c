@@ -1,0 +1,397 @@
+/* The core of lambda-call, with a channel that it is given: what it asks of its
+ * shell, sends and writes, and how it ends. */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "attrs.h"
+#include "call.h"
+#include "exit.h"
+
+#define CHANNEL 7u
+#define BROKER	8u
+
+static struct call *call;
+static struct buf out;
+static int64_t now;
+static char said[4096];	     /* what was done, an act a word or line */
+static uint64_t sent[16], nsent; /* requests' ids, as the channel has them */
+
+static void
+note(const char *fmt, ...)
+{
+	size_t len = strlen(said);
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(said + len, sizeof(said) - len, fmt, ap);
+	va_end(ap);
+}
+
+static void
+carry_out(const struct act *a)
+{
+	struct msg m;
+
+	if (a->kind == CALL_INPUT)
+		note("input %d\n", (int)a->value);
+	else if (a->kind == CALL_FINISH || a->kind == CALL_QUIT)
+		note("%s %d\n", a->kind == CALL_QUIT ? "quit" : "finish",
+		    (int)a->value);
+	else if (a->kind == CALL_LINE || a->kind == CALL_PROGRESS ||
+	    a->kind == ACT_LOG)
+		note("%.*s\n", SLICE_ARG(a->bytes));
+	else if (a->kind != ACT_SEND || a->peer == 0)
+		call_take(call, now, a);
+	else if (act_message(a, &m) == 1 && m.type == MSG_REQUEST) {
+		assert_true(nsent < sizeof(sent) / sizeof(sent[0]));
+		sent[nsent++] = m.u.request.id;
+		note("request %.*s\n", SLICE_ARG(m.u.request.body));
+	}
+}
+
+/* What a turn of the driver does, until nothing more comes of it. */
+static void
+turn(void)
+{
+	struct act a;
+	int more = 1;
+
+	while (more) {
+		call_ops.tick(call, now);
+		for (more = 0; outbox_take(call_out(call), &a); more = 1)
+			carry_out(&a);
+	}
+}
+
+static void
+wait_ms(int64_t ms)
+{
+	int64_t until = now + ms;
+
+	while (call_ops.deadline(call) <= until) {
+		now = call_ops.deadline(call);
+		turn();
+	}
+	now = until;
+}
+
+static void
+expect(const char *what)
+{
+	turn();
+	assert_string_equal(said, what);
+	said[0] = '\0';
+}
+
+static void
+begin(struct call_config *config)
+{
+	config->module = "calc";
+	config->where = "10.0.0.1:7";
+	config->plb.module = slice_str("calc");
+	config->plb.capacity = config->plb.wanted = config->filter ? 64 : 1;
+	now = 1000;
+	nsent = 0;
+	said[0] = '\0';
+	buf_free(&out);
+	buf_init(&out, 65536);
+	call = call_new(now, 1, config, &out);
+	assert_non_null(call);
+}
+
+static int
+teardown(void **state)
+{
+	(void)state;
+	call_free(call);
+	buf_free(&out);
+	return 0;
+}
+
+static void
+say(const struct msg *m)
+{
+	assert_int_equal(call_ops.message(call, now, CHANNEL, m), 0);
+}
+
+static void
+link_up(uint64_t tokens)
+{
+	struct peer_info info = { .role = ROLE_CHANNEL, .tag = PLB_FIXED_TAG };
+	struct msg m = { .type = MSG_DEMAND, .u.demand.tokens = tokens };
+
+	call_ops.up(call, now, CHANNEL, &info);
+	turn();
+	if (tokens > 0)
+		say(&m);
+}
+
+static void
+reply(size_t i, const char *body, uint64_t status)
+{
+	struct msg m = { .type = MSG_REPLY, .u.reply.id = sent[i],
+		.u.reply.status = status, .u.reply.body = slice_str(body),
+		.u.reply.demand = 1 };
+
+	say(&m);
+}
+
+static void
+written(const char *what)
+{
+	assert_true(slice_is(buf_slice(&out), what));
+}
+
+/* One call: its body is what the input holds, and its status how it ends. */
+static void
+test_one(void **state)
+{
+	struct call_config config = { .terminal = 1, .plb.fixed = 1 };
+
+	(void)state;
+	begin(&config);
+	link_up(1);
+	expect("input 1\n");
+	assert_true(call_readable(call));
+	call_input(call, slice_str("bo"));
+	call_input(call, slice_str("dy"));
+	expect("");
+	call_input_end(call, now, NULL);
+	expect("request body\ninput 0\n");
+	reply(0, "done", 3);
+	expect("finish 3\n");
+	written("done\n");
+}
+
+static void
+test_one_fails(void **state)
+{
+	struct call_config config = { .limit_ms = 2000, .plb.fixed = 1 };
+	struct msg m = { .type = MSG_FAIL, .u.fail.ran = 1,
+		.u.fail.reason = slice_str("killed by signal 9") };
+
+	(void)state;
+	begin(&config);
+	link_up(1);
+	call_input_end(call, now, NULL);
+	expect("input 1\nrequest \ninput 0\n");
+	m.u.fail.id = sent[0];
+	say(&m);
+	expect("calc: killed by signal 9\nquit 111\n");
+	written("");
+}
+
+/* It reads no record before there is a token for it, and writes the results in
+ * order. */
+static void
+test_filter(void **state)
+{
+	struct call_config config = { .filter = 1, .kind = FRAME_LINE,
+		.progress = 1, .plb.fixed = 1 };
+
+	(void)state;
+	begin(&config);
+	link_up(0);
+	expect("input 1\n");
+	assert_false(call_readable(call));
+	expect("input 0\n");
+	link_up(2);
+	expect("input 1\n");
+	assert_true(call_readable(call));
+	call_input(call, slice_str("a\nb\nc\nd"));
+	expect("request a\nrequest b\ninput 0\n");
+	reply(1, "B\n", 0);
+	expect("request c\n");
+	written("");
+	reply(0, "A", 0);
+	expect("input 1\n");
+	written("A\nB\n");
+	call_input_end(call, now, NULL);
+	expect("request d\ninput 0\n");
+	reply(3, "", 7);
+	expect("line 4: exit status 7\n");
+	reply(2, "C", 0);
+	expect("3 done, 1 failed, 0 in flight, 0 channels\nfinish 111\n");
+	written("A\nB\nC\n");
+}
+
+static void
+test_limit(void **state)
+{
+	struct call_config config = { .limit_ms = 2000, .plb.fixed = 1 };
+
+	(void)state;
+	begin(&config);
+	link_up(1);
+	call_input_end(call, now, NULL);
+	expect("input 1\nrequest \ninput 0\n");
+	wait_ms(2249);
+	expect("");
+	wait_ms(1);
+	expect("calc: no answer in 2 s\nquit 99\n");
+	wait_ms(60000);
+	expect("");
+}
+
+/* The given channel is not there, or is gone. */
+static void
+test_lost(void **state)
+{
+	struct call_config config = { .filter = 1, .kind = FRAME_LINE,
+		.plb.fixed = 1 };
+
+	(void)state;
+	begin(&config);
+	expect("input 1\n");
+	call_ops.failed(call, now, PLB_FIXED_TAG, slice_str("refused"), 0);
+	wait_ms(CALL_FIXED_MS - 1);
+	expect("");
+	wait_ms(1);
+	expect("calc: unable to reach the channel: refused: is it running?\n"
+	    "quit 111\ninput 0\n");
+	call_free(call);
+	begin(&config);
+	link_up(1);
+	expect("input 1\n");
+	wait_ms(CALL_FIXED_MS);
+	call_ops.down(call, now, CHANNEL);
+	/* Another may take over. */
+	wait_ms(CALL_FIXED_MS);
+	expect("");
+	wait_ms(CALL_FIXED_MS);
+	expect("calc: unable to reach 10.0.0.1:7: is it running?\n"
+	    "quit 111\ninput 0\n");
+}
+
+/* Input that cannot be read is the end of a filter's, and of half a body. */
+static void
+test_unreadable(void **state)
+{
+	struct call_config config = { .filter = 1, .kind = FRAME_NETSTRING,
+		.plb.fixed = 1 };
+
+	(void)state;
+	begin(&config);
+	link_up(2);
+	expect("input 1\n");
+	call_input(call, slice_str("1:a,x"));
+	expect("request a\nrecord 2 of the input is not in the framing that "
+	    "was asked for; stopping there\ninput 0\n");
+	reply(0, "A", 0);
+	expect("finish 100\n");
+	written("1:A,");
+	call_free(call);
+	config.filter = 0;
+	begin(&config);
+	link_up(1);
+	call_input_end(call, now, "Input/output error");
+	expect("input 1\nunable to read standard input: Input/output error\n"
+	    "quit 111\ninput 0\n");
+}
+
+/* It says once why nothing comes; a function that nobody exports ends it. */
+static void
+test_no_capacity(void **state)
+{
+	struct call_config config = { .function = "f", .nargs = 1 };
+	struct peer_info info = { .role = ROLE_BROKER };
+	struct msg m = { .type = MSG_OFFERS };
+	char *exports[] = { (char *)"g/1" };
+	unsigned char list[64];
+	struct tlv_writer w;
+	const char *why, *which;
+	struct buf attrs;
+
+	(void)state;
+	begin(&config);
+	expect("input 1\n");
+	wait_ms(2 * CALL_NOTICE_MS);
+	expect("calc: no capacity yet: no broker answers at 10.0.0.1:7: start "
+	    "lambda-broker, or name its socket with -b; waiting\n");
+	call_ops.up(call, now, BROKER, &info);
+	m.u.offers.reason = slice_str("it is early");
+	assert_int_equal(call_ops.message(call, now, BROKER, &m), 0);
+	wait_ms(CALL_NOTICE_MS);
+	expect("");
+	buf_init(&attrs, LIST_MAX);
+	assert_int_equal(attrs_build(&attrs, "1", NULL, exports, 1, NULL, 0,
+	    &why, &which), 0);
+	tlv_writer_init(&w, list, sizeof(list));
+	list_put(&w, buf_slice(&attrs));
+	buf_free(&attrs);
+	m.u.offers.reason = slice_of(NULL, 0);
+	m.u.offers.sets = slice_of(list, (size_t)(w.p - list));
+	assert_int_equal(call_ops.message(call, now, BROKER, &m), 0);
+	expect("");
+	wait_ms(1000);
+	expect("calc: f/1 is not exported; on offer: version 1, exports g/1\n"
+	    "quit 100\ninput 0\n");
+}
+
+/* A refusal is what there is to say, and the end where it is final. */
+static void
+test_refused(void **state)
+{
+	struct call_config config = { .limit_ms = 60000, .plb.fixed = 1 };
+	struct msg m = { .type = MSG_REFUSE };
+
+	(void)state;
+	begin(&config);
+	link_up(0);
+	m.u.refuse.reason = slice_str("full");
+	say(&m);
+	expect("input 1\n");
+	wait_ms(CALL_FIXED_MS);
+	expect("calc: no capacity yet: refused: full; waiting\n");
+	m.u.refuse.reason = slice_str("it is another module");
+	m.u.refuse.final = 1;
+	say(&m);
+	expect("calc: refused: it is another module\nquit 100\ninput 0\n");
+}
+
+/* A record that fails has its line, and the rest goes on. */
+static void
+test_record_fails(void **state)
+{
+	struct call_config config = { .filter = 1, .kind = FRAME_LINE,
+		.limit_ms = 2000, .plb.fixed = 1 };
+	struct msg m = { .type = MSG_FAIL, .u.fail.ran = 1,
+		.u.fail.reason = slice_str("killed by signal 9") };
+
+	(void)state;
+	begin(&config);
+	link_up(3);
+	expect("input 1\n");
+	call_input(call, slice_str("a\nb\nc\n"));
+	call_input_end(call, now, NULL);
+	expect("request a\nrequest b\nrequest c\ninput 0\n");
+	m.u.fail.id = sent[0];
+	say(&m);
+	reply(1, "two\nlines", 0);
+	expect("line 1: killed by signal 9\n"
+	    "line 2: the reply: a newline inside the body does not fit the "
+	    "protocol `line'\n");
+	reply(2, "C", 0);
+	expect("finish 111\n");
+	written("C\n");
+}
+
+#define TEST(f) cmocka_unit_test_teardown(f, teardown)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_one), TEST(test_one_fails), TEST(test_filter),
+		TEST(test_limit), TEST(test_lost), TEST(test_unreadable),
+		TEST(test_no_capacity), TEST(test_refused),
+		TEST(test_record_fails),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
