@@ -39,7 +39,7 @@ PROGS =\
 # own, and their tests link nothing else, so the linker sees to it that no core
 # reaches a socket, a clock or the log.
 
-BYTES =		buf.o fenwick.o map.o rng.o scratch.o sha256.o
+BYTES =		buf.o fenwick.o heap.o map.o rng.o scratch.o sha256.o
 PROTOCOL =	addr.o attrs.o attrs_build.o epmd.o frame.o gossip.o hostport.o\
 		link.o loglimit.o msg.o msg_table.o outbox.o peers.o preauth.o\
 		rendezvous.o report.o tlv.o
@@ -62,7 +62,7 @@ CORES =		$(BYTES) $(PROTOCOL) $(AUTHORITY) $(BROKER) $(EXCHANGE)\
 		$(LISTENER) $(CHANNEL) $(PLB) $(OTHER)
 
 CORES_H =\
-	bigendian.h buf.h chain.h fail.h fenwick.h map.h rng.h scratch.h\
+	bigendian.h buf.h chain.h fail.h fenwick.h heap.h map.h rng.h scratch.h\
 	sha256.h slice.h\
 	addr.h attrs.h core.h epmd.h escape.h frame.h gossip.h hostport.h\
 	level.h link.h loglimit.h msg.h outbox.h peers.h preauth.h rendezvous.h\
@@ -82,8 +82,7 @@ CORES_H =\
 
 KIT =		acceptor.o atomicfile.o conn.o die.o env.o epmd_lookup.o\
 		epmd_register.o hub.o hub_link.o latest.o lines.o log.o loop.o\
-		loop_timer.o loop_watch.o net.o opt.o opt_want.o program.o\
-		program_file.o signals.o sink.o worker.o
+		net.o opt.o opt_want.o program.o program_file.o sink.o worker.o
 SHELLS =	$(KIT)\
 		authority_process.o\
 		bootstrap_blocking.o bootstrap_child.o bootstrap_resolvconf.o\
@@ -100,8 +99,7 @@ SHELLS =	$(KIT)\
 SHELLS_H =\
 	acceptor.h atomicfile.h conn.h die.h env.h epmd_lookup.h\
 	epmd_register.h hub.h hub_link.h latest.h lines.h log.h loop.h\
-	loop_state.h net.h opt.h opt_want.h program.h program_file.h signals.h\
-	sink.h worker.h\
+	net.h opt.h opt_want.h program.h program_file.h sink.h worker.h\
 	authority_process.h\
 	bootstrap_blocking.h bootstrap_child.h bootstrap_resolvconf.h\
 	bootstrap_resolve.h\
@@ -123,8 +121,8 @@ CORE_TESTS =\
 	t/channel_run.test t/credit.test t/discovery.test\
 	t/discovery_answer.test t/discovery_contacts.test t/epmd.test\
 	t/exchange.test t/exchange_match.test t/exchange_notice.test\
-	t/fenwick.test t/field.test t/frame.test t/hostport.test t/link.test\
-	t/link_frame.test t/link_time.test t/listener.test\
+	t/fenwick.test t/field.test t/frame.test t/heap.test t/hostport.test\
+	t/link.test t/link_frame.test t/link_time.test t/listener.test\
 	t/listener_share.test t/loglimit.test t/map.test t/model.test\
 	t/msg.test t/outbox.test t/peers.test t/peers_link.test t/plb.test\
 	t/plb_again.test t/plb_balance.test t/plb_channel.test\

@@ -19,6 +19,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "chain.h"
+
 struct loop;
 
 /* Called with what poll() said (POLLIN, POLLOUT, POLLHUP, POLLERR, ...). */
@@ -44,7 +46,7 @@ struct timer {
 	int64_t due; /* loop time, ms */
 	timer_fn *fn;
 	void *arg;
-	size_t slot; /* the loop's: 1 + place in the heap, 0 when not set */
+	size_t slot; /* the loop's: 0 when not set */
 };
 
 /* Work put off to the end of the turn, once however often it is asked for;
@@ -52,8 +54,7 @@ struct timer {
 struct later {
 	void (*fn)(void *arg);
 	void *arg;
-	struct later *next; /* the loop's; NULL when not queued */
-	struct later *prev;
+	struct chain chain; /* the loop's */
 };
 
 typedef void signal_fn(void *arg, int signo);

@@ -38,7 +38,7 @@ plant 'a channel retires before its requests have finished' 'was lost' \
 plant 'a broker leaves an exchange with no other there' 'with no other there' \
     broker_exchange.c '/^leave_going/,/^}/s/if (!other)/if (0)/'
 plant 'of two links each end keeps its own' 'keeps one and its' peers.c \
-    '/^present_stays/,/^}/s/return k->ours ==.*/return k->ours;/'
+    '/^peers_present_stays/,/^}/s/return k->ours ==.*/return k->ours;/'
 plant 'the loss of an older link cancels the newer' 'has two links' peers.c \
     '/^peers_down/,/^}/s/ || k->handle != handle//'
 plant 'an exchange that nobody uses is never retired' 'exchanges of m' \
@@ -49,7 +49,7 @@ plant 'an exchange that dies at once is started again at once' \
     'has started the exchange' authority_exchange.c \
     '/^back_off/,/^}/s/now + m->backoff_ms/now/'
 plant 'a peer that is silent is never given up' 'silent since' link.c \
-    '/^judge_silence/,/^}/s/if (!late)/if (!late \&\& l->phase != LINK_UP)/'
+    '/^link_judge_silence/,/^}/s/if (!late)/if (!late \&\& l->phase != LINK_UP)/'
 plant 'a buy is never cancelled' 'a buy of nobody' broker_order.c \
     '/^broker_order_close/,/^}/s/p != NULL &&/o->sell \&\& p != NULL \&\&/'
 plant 'a cast is accepted and not run' 'and never ran' channel_run.c \
