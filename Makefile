@@ -81,7 +81,7 @@ CORES_H =\
 # Shells: what has a descriptor, a clock, a child or a log.
 
 KIT =		acceptor.o atomicfile.o conn.o die.o env.o epmd_lookup.o\
-		epmd_register.o hub.o hub_link.o latest.o lines.o log.o loop.o\
+		epmd_register.o hub.o latest.o lines.o log.o loop.o\
 		net.o opt.o opt_want.o program.o program_file.o sink.o worker.o
 SHELLS =	$(KIT)\
 		authority_process.o\
@@ -98,7 +98,7 @@ SHELLS =	$(KIT)\
 
 SHELLS_H =\
 	acceptor.h atomicfile.h conn.h die.h env.h epmd_lookup.h\
-	epmd_register.h hub.h hub_link.h latest.h lines.h log.h loop.h\
+	epmd_register.h hub.h latest.h lines.h log.h loop.h\
 	net.h opt.h opt_want.h program.h program_file.h sink.h worker.h\
 	authority_process.h\
 	bootstrap_blocking.h bootstrap_child.h bootstrap_resolvconf.h\

@@ -116,6 +116,7 @@ door_free(struct door *d)
 	while (d->guests != NULL)
 		door_forget(d->guests);
 	loop_unlater(d->hub->loop, &d->admit);
+	preauth_free(&d->preauth);
 	free((void *)(uintptr_t)d->launch.env);
 	free(d->program);
 	free(d);

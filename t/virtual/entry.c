@@ -237,6 +237,7 @@ entry_ended(struct proc *p)
 	while (e->guests != NULL)
 		forget(e, e->guests);
 	event_off(&p->world->clock, &e->late);
+	preauth_free(&e->preauth);
 	free(e->lost);
 	free(e);
 	listener_free(p->core);
