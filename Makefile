@@ -39,7 +39,7 @@ PROGS =\
 # own, and their tests link nothing else, so the linker sees to it that no core
 # reaches a socket, a clock or the log.
 
-BYTES =		buf.o fenwick.o heap.o map.o rng.o scratch.o sha256.o
+BYTES =		agenda.o buf.o fenwick.o heap.o map.o rng.o scratch.o sha256.o
 PROTOCOL =	addr.o attrs.o attrs_build.o epmd.o frame.o gossip.o hostport.o\
 		link.o loglimit.o msg.o msg_table.o outbox.o peers.o preauth.o\
 		rendezvous.o report.o tlv.o
@@ -62,8 +62,8 @@ CORES =		$(BYTES) $(PROTOCOL) $(AUTHORITY) $(BROKER) $(EXCHANGE)\
 		$(LISTENER) $(CHANNEL) $(PLB) $(OTHER)
 
 CORES_H =\
-	bigendian.h buf.h chain.h fail.h fenwick.h heap.h map.h rng.h scratch.h\
-	sha256.h slice.h\
+	agenda.h bigendian.h buf.h chain.h fail.h fenwick.h heap.h map.h rng.h\
+	scratch.h sha256.h slice.h\
 	addr.h attrs.h core.h epmd.h escape.h frame.h gossip.h hostport.h\
 	level.h link.h loglimit.h msg.h outbox.h peers.h preauth.h rendezvous.h\
 	report.h tlv.h\
@@ -165,11 +165,12 @@ FIXTURES =\
 	t/world.o
 VIRTUAL =\
 	t/virtual/agent.o t/virtual/census.o t/virtual/check.o\
-	t/virtual/entry.o t/virtual/event.o t/virtual/fault.o\
-	t/virtual/ledger.o t/virtual/load.o t/virtual/net.o\
+	t/virtual/descriptor.o t/virtual/entry.o t/virtual/event.o\
+	t/virtual/fault.o t/virtual/host.o t/virtual/ledger.o\
+	t/virtual/load.o t/virtual/loop.o t/virtual/net.o\
 	t/virtual/placing.o t/virtual/plan.o t/virtual/proc.o\
-	t/virtual/role.o t/virtual/settle.o t/virtual/staff.o t/virtual/tie.o\
-	t/virtual/trade.o t/virtual/world.o
+	t/virtual/role.o t/virtual/settle.o t/virtual/staff.o\
+	t/virtual/trade.o t/virtual/watcher.o t/virtual/world.o
 TESTS_H =\
 	t/action.h t/asked.h t/bench/bench.h t/book.h t/fake.h t/calm.h t/chaos.h t/check.h\
 	t/dealer.h t/directory.h t/drive.h t/ends.h t/floor.h t/fuzz/fuzz.h\
@@ -209,8 +210,11 @@ t/activate t/listen t/puppet t/rows t/slot t/stranger: $(ALL)
 t/epmdtalk: t/epmdtalk.o t/talk.o $(ALL)
 	$(CC) $(LDFLAGS) -o $@ t/epmdtalk.o t/talk.o $(ALL) $(LDLIBS)
 
-t/sim: t/sim.o $(VIRTUAL) cores.a
-	$(CC) $(LDFLAGS) -o $@ t/sim.o $(VIRTUAL) cores.a $(LDLIBS)
+# The driver itself, over a loop, a network and a log of the simulator's own.
+DRIVER =	acceptor.o conn.o hub.o
+
+t/sim: t/sim.o $(VIRTUAL) $(DRIVER) cores.a
+	$(CC) $(LDFLAGS) -o $@ t/sim.o $(VIRTUAL) $(DRIVER) cores.a $(LDLIBS)
 
 CORE_TEST =	$(CC) $(LDFLAGS) -o $@
 WITH_CORES =	cores.a $(LDLIBS) $(CMOCKA)

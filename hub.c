@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "acceptor.h"
+#include "bigendian.h"
 #include "die.h"
 #include "fail.h"
 #include "hub.h"
@@ -779,7 +780,7 @@ hub_init(struct hub *h, struct loop *loop, unsigned role,
     const struct key *key)
 {
 	size_t unproven = net_descriptors() / 4;
-	uint64_t seed;
+	unsigned char seed[8];
 
 	memset(h, 0, sizeof(*h));
 	h->loop = loop;
@@ -790,8 +791,9 @@ hub_init(struct hub *h, struct loop *loop, unsigned role,
 	if (key != NULL)
 		h->self.key = slice_of(key->bytes, key->len);
 	env_random(&h->self.instance, sizeof(h->self.instance));
-	env_random(&seed, sizeof(seed));
-	peers_init(&h->peers, &h->self.instance, seed);
+	env_random(seed, sizeof(seed));
+	peers_init(&h->peers, &h->self.instance,
+	    (uint64_t)get32(seed) << 32 | get32(seed + 4));
 	chain_init(&h->listens);
 	if (unproven > HUB_UNPROVEN)
 		unproven = HUB_UNPROVEN;

@@ -9,11 +9,9 @@
 #include <unistd.h>
 
 #include "die.h"
-#include "heap.h"
 #include "loop.h"
 
 #define NS_A_MS	     INT64_C(1000000)
-#define LATER_ROUNDS 8		    /* of work that puts off more work */
 #define WATCHED_MIN  64		    /* with no more than these all are hot */
 #define SILENT_MS    200	    /* cold after this long without an event */
 #define BUSY_NS	     (10 * NS_A_MS) /* busy for this long after an event */
@@ -42,10 +40,8 @@ struct loop {
 	int64_t now;	/* ns */
 	int64_t event;	/* when poll() last found something, ns */
 	int64_t look;	/* when to look at cold ones next, ns */
-	struct heap timers; /* by due time, then in the order they were set */
-	uint64_t set;	    /* timers, ever */
-	struct chain laters;
-	struct watch wake;  /* the signals' pipe */
+	struct agenda agenda;
+	struct watch wake;	/* the signals' pipe */
 	int stopped;
 };
 
@@ -83,94 +79,49 @@ loop_now(const struct loop *l)
 	return l->now / NS_A_MS;
 }
 
-/* Timers. */
+/* Timers, and work put off. */
 
 int
 loop_timer(struct loop *l, struct timer *t, int64_t due)
 {
-	t->due = due;
-	return heap_put(&l->timers, &t->slot, due, ++l->set);
+	return agenda_timer(&l->agenda, t, due);
 }
 
 void
 loop_untimer(struct loop *l, struct timer *t)
 {
-	heap_remove(&l->timers, &t->slot);
-}
-
-/* How long until the next timer, rounded up as now is rounded down; -1 where
- * none is set. */
-static int
-loop_timer_wait(const struct loop *l)
-{
-	int64_t due, now = loop_now(l);
-
-	if (l->timers.n == 0)
-		return -1;
-	due = l->timers.items[0].key;
-	if (due <= now)
-		return 0;
-	return due - now > INT_MAX ? INT_MAX : (int)(due - now);
-}
-
-/* At most as many as there were: one that sets itself for now waits a turn. */
-static void
-loop_timers_run(struct loop *l)
-{
-	int64_t now = loop_now(l);
-	struct timer *t;
-	size_t n;
-
-	for (n = l->timers.n; n > 0 && l->timers.n > 0; n--) {
-		t = HEAP_OWNER(heap_first(&l->timers), struct timer, slot);
-		if (t->due > now)
-			break;
-		loop_untimer(l, t);
-		t->fn(t->arg);
-	}
-}
-
-/* Work put off. */
-
-static int
-loop_is_later(const struct later *w)
-{
-	return w->chain.next != NULL && !chain_empty(&w->chain);
+	agenda_untimer(&l->agenda, t);
 }
 
 void
 loop_later(struct loop *l, struct later *w)
 {
-	if (!loop_is_later(w))
-		chain_append(&l->laters, &w->chain);
+	agenda_later(&l->agenda, w);
 }
 
 void
 loop_unlater(struct loop *l, struct later *w)
 {
 	(void)l;
-	if (loop_is_later(w))
-		chain_remove(&w->chain);
+	agenda_unlater(w);
 }
 
-/* What is put off meanwhile has its turn in the next round; after a few rounds
- * descriptors and timers have theirs first. */
-static void
-loop_laters_run(struct loop *l)
+/* How long poll() may wait for the sake of signals, timers and work put off:
+ * rounded up, as now is rounded down; -1 without a limit. The clock is read
+ * again: what ran since the turn began may have taken long. */
+static int
+loop_wait_ms(struct loop *l)
 {
-	struct chain round;
-	struct later *w;
-	int i;
+	int64_t due = agenda_deadline(&l->agenda), now;
 
-	for (i = 0; i < LATER_ROUNDS && !chain_empty(&l->laters); i++) {
-		chain_append(&l->laters, &round);
-		chain_remove(&l->laters);
-		while ((w = CHAIN_NEXT(&round, NULL, struct later, chain)) !=
-		    NULL) {
-			chain_remove(&w->chain);
-			w->fn(w->arg);
-		}
-	}
+	loop_tick(l);
+	now = loop_now(l);
+	if (l->stopped || any_raised || agenda_has_laters(&l->agenda) ||
+	    due <= now)
+		return 0;
+	if (due == INT64_MAX)
+		return -1;
+	return due - now > INT_MAX ? INT_MAX : (int)(due - now);
 }
 
 /* Descriptors. */
@@ -348,18 +299,6 @@ loop_least_ms(int ms, int64_t ns)
 	if (up < 0)
 		up = 0;
 	return ms == -1 || up < ms ? (int)up : ms;
-}
-
-/* How long poll() may wait for the sake of signals, timers and work put off.
- * The clock is read again: what ran since the turn began may have taken long.
- */
-static int
-loop_wait_ms(struct loop *l)
-{
-	loop_tick(l);
-	if (l->stopped || any_raised || !chain_empty(&l->laters))
-		return 0;
-	return loop_timer_wait(l);
 }
 
 /* poll(). Returns how many it found, and l->now is when it was done. */
@@ -592,7 +531,7 @@ loop_new(void)
 
 	if (l == NULL)
 		die_errno(EXIT_TEMPORARY, "unable to start");
-	chain_init(&l->laters);
+	agenda_init(&l->agenda);
 	loop_tick(l);
 	loop_signals_open();
 	l->wake.fd = pipe_fds[0];
@@ -607,7 +546,7 @@ void
 loop_free(struct loop *l)
 {
 	loop_signals_close();
-	heap_free(&l->timers);
+	agenda_free(&l->agenda);
 	free(l->fds);
 	free(l->watches);
 	free(l);
@@ -620,8 +559,8 @@ loop_run(struct loop *l)
 
 	while (!l->stopped) {
 		loop_tick(l);
-		loop_timers_run(l);
-		loop_laters_run(l);
+		agenda_run_timers(&l->agenda, loop_now(l));
+		agenda_run_laters(&l->agenda);
 		n = loop_wait(l);
 		loop_signals_run();
 		if (n > 0) {
@@ -629,7 +568,7 @@ loop_run(struct loop *l)
 			loop_dispatch(l, ~POLLOUT);
 		}
 		loop_cool(l);
-		loop_laters_run(l);
+		agenda_run_laters(&l->agenda);
 	}
 	l->stopped = 0;
 }

@@ -55,4 +55,26 @@ plant 'a buy is never cancelled' 'a buy of nobody' broker_order.c \
 plant 'a cast is accepted and not run' 'and never ran' channel_run.c \
     '/^channel_on_request/,/^}/s/if (assign(/if (r->cast \&\& '\
 'accept_cast(c, r) == 0) return drop(c, r); &/'
+
+# In the driver: the hub and its connections.
+PLANT_SEEDS=${PLANT_SEEDS:-200}
+plant 'a connection whose window was full is not written to again' \
+    'takes them, and does not write' \
+    conn.c '/^conn_writes/,/^}/s/conn_arm(c)/(void)c/'
+plant 'what a core answers is not carried out' 'with acts in its outbox' \
+    hub.c '/^hub_link_on_input/,/^}/s/hub_deliver(l->hub)/(void)l/'
+plant 'the hub sets no timer for its core' 'its core is due' hub.c \
+    '/^hub_on_deliver/,/^}/s/loop_timer(h->loop, &h->timer, due)/(void)h/'
+plant "a link's timer is not set again" 'silent since' hub.c \
+    '/^hub_link_on_timer/,/^}/s/hub_link_arm(l)/(void)l/'
+plant 'a core hears twice that a link is lost' 'that is not there' hub.c \
+    '/^hub_link_tell_down/,/^}/s/l->up = 0/(void)l/'
+plant 'the older of two links is not dropped' 'has two links' hub.c \
+    '/^hub_link_proven/,/^}/s/hub_link_tell_down(old)/(void)old/'
+plant 'a handle is used again at once' 'names a second peer' hub.c \
+    '/^hub_take_slot/,/^}/s/++h->generation == 0/h->generation == 0/'
+plant 'a connection is written to after it is closed' 'which it has closed' \
+    conn.c '/^conn_on_sweep/,/^}/s/if (!c->connecting/net_close(c->in.fd);&/'
+plant 'a throttle is never lifted' 'does not read from' hub.c \
+    '/^hub_link_on_drained/,/^}/s/hub_link_hold(l, 0/hub_link_hold(l, 1/'
 exit "$status"

@@ -157,7 +157,7 @@ own_tokens(const struct proc *buyer, const struct proc *seller)
 
 	for (i = 0; i < plb->hold.n; i++)
 		if (id_equal(&plb->hold.channel[i].seller,
-			&seller->self.instance))
+			&seller->hub.self.instance))
 			sum += plb->hold.channel[i].tokens;
 	return sum;
 }
