@@ -43,7 +43,7 @@ PROGS =\
 # own, and their tests link nothing else, so the linker sees to it that no core
 # reaches a socket, a clock or the log.
 
-BYTES =		buf.o chachapoly.o fenwick.o map.o noise.o rng.o scratch.o sha256.o\
+BYTES =		agenda.o buf.o chachapoly.o fenwick.o heap.o map.o noise.o rng.o scratch.o sha256.o\
 		x25519.o
 PROTOCOL =	addr.o attrs.o attrs_build.o epmd.o frame.o gossip.o link.o\
 		loglimit.o msg.o msg_table.o outbox.o peers.o preauth.o\
@@ -62,7 +62,7 @@ CORES =		$(BYTES) $(PROTOCOL) $(AUTHORITY) $(BROKER) $(EXCHANGE)\
 		$(LISTENER) $(CHANNEL) $(PLB) $(OTHER)
 
 CORES_H =\
-	array.h bigendian.h buf.h chachapoly.h chain.h exit.h fail.h fenwick.h map.h noise.h\
+	agenda.h array.h bigendian.h buf.h chachapoly.h chain.h exit.h fail.h fenwick.h heap.h map.h noise.h\
 	rng.h scratch.h sha256.h slice.h x25519.h\
 	addr.h attrs.h core.h epmd.h escape.h frame.h gossip.h\
 	level.h link.h loglimit.h msg.h outbox.h peers.h preauth.h rendezvous.h\
@@ -80,9 +80,8 @@ CORES_H =\
 # Shells: what has a descriptor, a clock, a child or a log.
 
 KIT =		acceptor.o atomicfile.o child.o conn.o die.o env.o epmd_lookup.o\
-		epmd_register.o hub.o hub_link.o latest.o lines.o log.o loop.o\
-		loop_timer.o loop_watch.o net.o opt.o program.o\
-		signals.o sink.o
+		epmd_register.o hub.o latest.o lines.o log.o loop.o net.o\
+		opt.o program.o sink.o
 SHELLS =	$(KIT)\
 		authority_process.o\
 		bootstrap_blocking.o bootstrap_resolvconf.o\
@@ -95,8 +94,8 @@ SHELLS =	$(KIT)\
 
 SHELLS_H =\
 	acceptor.h atomicfile.h child.h conn.h die.h env.h epmd_lookup.h\
-	epmd_register.h hub.h hub_link.h latest.h lines.h log.h loop.h\
-	loop_state.h net.h opt.h program.h signals.h sink.h\
+	epmd_register.h hub.h latest.h lines.h log.h loop.h\
+	net.h opt.h program.h sink.h\
 	authority_process.h\
 	bootstrap_blocking.h bootstrap_resolvconf.h\
 	bootstrap_resolve.h\
@@ -110,7 +109,7 @@ SHELLS_H =\
 CORE_TESTS =\
 	t/addr.test t/attrs.test t/bootstrap_dns.test t/buf.test t/call.test\
 	t/call_filter.test t/channel_inflight.test t/credit.test t/crypto.test t/epmd.test\
-	t/exchange.test t/fenwick.test t/field.test t/frame.test\
+	t/exchange.test t/fenwick.test t/field.test t/frame.test t/heap.test\
 	t/hostport.test t/link.test t/link_frame.test t/link_time.test\
 	t/listener.test t/loglimit.test t/map.test t/model.test t/msg.test\
 	t/outbox.test t/peers.test t/peers_link.test t/plb_balance.test\
@@ -159,11 +158,12 @@ FIXTURES =\
 	t/wire_golden.o $(CREDIT) $(HARNESS)
 VIRTUAL =\
 	t/virtual/agent.o t/virtual/census.o t/virtual/check.o\
-	t/virtual/entry.o t/virtual/event.o t/virtual/fault.o\
-	t/virtual/ledger.o t/virtual/load.o t/virtual/net.o\
+	t/virtual/descriptor.o t/virtual/entry.o t/virtual/event.o\
+	t/virtual/fault.o t/virtual/host.o t/virtual/ledger.o\
+	t/virtual/load.o t/virtual/loop.o t/virtual/net.o\
 	t/virtual/placing.o t/virtual/plan.o t/virtual/proc.o\
-	t/virtual/role.o t/virtual/settle.o t/virtual/staff.o t/virtual/tie.o\
-	t/virtual/trade.o t/virtual/world.o
+	t/virtual/role.o t/virtual/settle.o t/virtual/staff.o\
+	t/virtual/trade.o t/virtual/watcher.o t/virtual/world.o
 TESTS_H =\
 	t/bench/bench.h t/check.h t/conn_owner.h t/credit_action.h\
 	t/credit_books.h t/credit_calls.h t/credit_links.h t/credit_nodes.h\
@@ -213,8 +213,11 @@ t/crypto_time: t/crypto_time.o cores.a
 
 t/epmdtalk: t/epmdtalk.o t/talk.o $(ALL)
 	$(CC) $(LDFLAGS) -o $@ t/epmdtalk.o t/talk.o $(ALL) $(LDLIBS)
-t/sim: t/sim.o $(VIRTUAL) cores.a
-	$(CC) $(LDFLAGS) -o $@ t/sim.o $(VIRTUAL) cores.a $(LDLIBS)
+# The driver itself, over a loop, a network and a log of the simulator's own.
+DRIVER =	acceptor.o conn.o hub.o
+
+t/sim: t/sim.o $(VIRTUAL) $(DRIVER) cores.a
+	$(CC) $(LDFLAGS) -o $@ t/sim.o $(VIRTUAL) $(DRIVER) cores.a $(LDLIBS)
 
 CORE_TEST =	$(CC) $(LDFLAGS) -o $@
 WITH_CORES =	cores.a $(LDLIBS) $(CMOCKA)

@@ -1,6 +1,5 @@
 #include <errno.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "acceptor.h"
 #include "log.h"
@@ -8,22 +7,22 @@
 
 /* Its place in the loop stays, so that going on needs no memory. */
 static void
-set_events(struct acceptor *a, short events)
+acceptor_listen(struct acceptor *a, int listens)
 {
-	a->watch.events = events;
+	a->watch.events = listens ? POLLIN : 0;
 	loop_watch(a->loop, &a->watch);
 }
 
 static void
-on_again(void *arg)
+acceptor_on_again(void *arg)
 {
 	struct acceptor *a = arg;
 
-	set_events(a, a->held ? 0 : POLLIN);
+	acceptor_listen(a, !a->held);
 }
 
 static void
-pause_after(struct acceptor *a, int error)
+acceptor_pause(struct acceptor *a, int error)
 {
 	int64_t now = loop_now(a->loop);
 
@@ -33,12 +32,12 @@ pause_after(struct acceptor *a, int error)
 		a->told = 1;
 		a->told_at = now;
 	}
-	set_events(a, 0);
+	acceptor_listen(a, 0);
 	loop_timer(a->loop, &a->again, now + ACCEPT_PAUSE_MS);
 }
 
 static void
-on_acceptable(void *arg, short revents)
+acceptor_on_watch(void *arg, short revents)
 {
 	struct acceptor *a = arg;
 	struct addr from;
@@ -48,13 +47,11 @@ on_acceptable(void *arg, short revents)
 	for (i = 0; i < ACCEPT_A_TURN && a->watch.fd != -1 && !a->held; i++) {
 		if ((fd = net_accept(a->watch.fd, &from)) != -1) {
 			a->fn(a->arg, fd, &from);
-			continue;
+		} else if (errno != ECONNABORTED) {
+			if (errno != EAGAIN)
+				acceptor_pause(a, errno);
+			return;
 		}
-		if (errno == ECONNABORTED || errno == EINTR)
-			continue;
-		if (errno != EAGAIN && errno != EWOULDBLOCK)
-			pause_after(a, errno);
-		return;
 	}
 }
 
@@ -68,9 +65,9 @@ acceptor_open(struct acceptor *a, struct loop *loop, int fd)
 	memset(&a->again, 0, sizeof(a->again));
 	a->watch.fd = fd;
 	a->watch.events = POLLIN;
-	a->watch.fn = on_acceptable;
+	a->watch.fn = acceptor_on_watch;
 	a->watch.arg = a;
-	a->again.fn = on_again;
+	a->again.fn = acceptor_on_again;
 	a->again.arg = a;
 	return loop_watch(loop, &a->watch);
 }
@@ -80,7 +77,7 @@ acceptor_hold(struct acceptor *a, int held)
 {
 	a->held = held;
 	if (a->watch.fd != -1 && a->again.slot == 0)
-		set_events(a, held ? 0 : POLLIN);
+		acceptor_listen(a, !held);
 }
 
 void
@@ -90,6 +87,6 @@ acceptor_close(struct acceptor *a)
 		return;
 	loop_unwatch(a->loop, &a->watch);
 	loop_untimer(a->loop, &a->again);
-	close(a->watch.fd);
+	net_close(a->watch.fd);
 	a->watch.fd = -1;
 }

@@ -2,9 +2,9 @@
 #define ACCEPTOR_H
 
 /*
- * A listening socket in the loop: what connects is handed to the owner, so many
- * a turn. When descriptors run out it pauses for a moment and tries again, and
- * the log says so, once a minute at most.
+ * A listening socket in the loop: each connection is handed to the owner, at
+ * most ACCEPT_A_TURN a turn. When descriptors run out it pauses for a moment
+ * and tries again, and the log says so once a minute at most.
  */
 
 #include "addr.h"
@@ -19,7 +19,7 @@ struct acceptor {
 	struct watch watch;
 	struct timer again; /* while accepting is paused */
 	int held;	    /* acceptor_hold() */
-	int told;	    /* the log has said that it is, */
+	int told;	    /* the log has said that it is paused, */
 	int64_t told_at;    /* and when */
 	/* A connection, non-blocking and the owner's now, and from where. The
 	 * owner may call acceptor_close() and acceptor_hold() in it. */
@@ -31,7 +31,7 @@ struct acceptor {
  * -1 with ENOMEM. */
 int acceptor_open(struct acceptor *, struct loop *, int fd);
 
-/* Leave whoever comes in the backlog, and take them again. */
+/* Leave connections in the backlog, and take them again. */
 void acceptor_hold(struct acceptor *, int held);
 
 /* Accept no more. It may be closed already. */

@@ -12,7 +12,7 @@
 #define HOST_MAX (INET6_ADDRSTRLEN + 1 + IF_NAMESIZE)
 
 static const char *
-parse_unix(struct addr *a, const char *text, size_t len)
+addr_parse_unix(struct addr *a, const char *text, size_t len)
 {
 	if (len >= sizeof(a->u.un.sun_path))
 		return "it is too long for a Unix socket's name";
@@ -22,9 +22,9 @@ parse_unix(struct addr *a, const char *text, size_t len)
 	return NULL;
 }
 
-/* The port behind a host: none (text is empty), or a colon and a number. */
+/* The port after a host: none (text is empty), or a colon and a number. */
 static const char *
-parse_port(const char *text, size_t len, int default_port, int *port)
+addr_parse_port(const char *text, size_t len, int default_port, int *port)
 {
 	size_t i;
 
@@ -48,7 +48,7 @@ parse_port(const char *text, size_t len, int default_port, int *port)
 
 /* An interface's name or number. */
 static unsigned
-parse_zone(const char *zone)
+addr_parse_zone(const char *zone)
 {
 	unsigned long n = if_nametoindex(zone);
 	char *end;
@@ -60,7 +60,7 @@ parse_zone(const char *zone)
 }
 
 static const char *
-parse_ipv6(struct addr *a, const char *text, size_t len, int port)
+addr_parse_ipv6(struct addr *a, const char *text, size_t len, int port)
 {
 	char host[HOST_MAX], *zone;
 
@@ -72,7 +72,9 @@ parse_ipv6(struct addr *a, const char *text, size_t len, int port)
 		*zone++ = '\0';
 	if (inet_pton(AF_INET6, host, &a->u.in6.sin6_addr) != 1)
 		return "that is not an IPv6 address";
-	if (zone != NULL && (a->u.in6.sin6_scope_id = parse_zone(zone)) == 0)
+	if (zone != NULL)
+		a->u.in6.sin6_scope_id = addr_parse_zone(zone);
+	if (zone != NULL && a->u.in6.sin6_scope_id == 0)
 		return "there is no network interface of the name behind %";
 	a->u.in6.sin6_family = AF_INET6;
 	a->u.in6.sin6_port = htons((uint16_t)port);
@@ -80,9 +82,9 @@ parse_ipv6(struct addr *a, const char *text, size_t len, int port)
 	return NULL;
 }
 
-/* What is no number is taken for a name: named says what to write instead. */
+/* What is not a number is taken for a name: named says what to write then. */
 static const char *
-parse_ipv4(struct addr *a, const char *text, size_t len, int port,
+addr_parse_ipv4(struct addr *a, const char *text, size_t len, int port,
     const char *named)
 {
 	char host[INET_ADDRSTRLEN];
@@ -104,7 +106,8 @@ parse_ipv4(struct addr *a, const char *text, size_t len, int port,
 }
 
 static const char *
-parse_bracket(struct addr *a, const char *text, size_t len, int default_port)
+addr_parse_bracket(struct addr *a, const char *text, size_t len,
+    int default_port)
 {
 	const char *close = memchr(text, ']', len), *why;
 	size_t host;
@@ -113,48 +116,39 @@ parse_bracket(struct addr *a, const char *text, size_t len, int default_port)
 	if (close == NULL)
 		return "the closing bracket is missing";
 	host = (size_t)(close - text);
-	why = parse_port(close + 1, len - host - 1, default_port, &port);
-	return why != NULL ? why : parse_ipv6(a, text + 1, host - 1, port);
+	why = addr_parse_port(close + 1, len - host - 1, default_port, &port);
+	return why != NULL ? why : addr_parse_ipv6(a, text + 1, host - 1, port);
 }
 
 static const char *
-parse_ip(struct addr *a, const char *text, size_t len, int default_port,
+addr_parse_host(struct addr *a, const char *text, size_t len, int default_port,
     const char *named)
 {
-	const char *colon, *why;
+	const char *colon, *why, *wrong;
 	size_t host;
 	int port;
 
 	if (text[0] == '[')
-		return parse_bracket(a, text, len, default_port);
+		return addr_parse_bracket(a, text, len, default_port);
 	colon = memchr(text, ':', len);
 	host = colon == NULL ? len : (size_t)(colon - text);
 	if (colon != NULL && memchr(colon + 1, ':', len - host - 1) != NULL) {
 		if (default_port == 0)
 			return "an IPv6 address with a port is written "
 			       "[ADDRESS]:PORT";
-		return parse_ipv6(a, text, len, default_port);
+		return addr_parse_ipv6(a, text, len, default_port);
 	}
 	if (host == 0)
 		return "the address before the port is missing";
-	why = parse_port(text + host, len - host, default_port, &port);
-	if (why == NULL || colon == NULL)
-		return parse_ipv4(a, text, host, port, named) == NULL ? why :
-		    parse_ipv4(a, text, host, port, named);
-	return why;
-}
-
-static const char *
-check_text(const char *text, size_t len)
-{
-	if (len == 0)
-		return "the address is empty";
-	return memchr(text, '\0', len) == NULL ? NULL :
-	    "there is a NUL byte in it";
+	why = addr_parse_port(text + host, len - host, default_port, &port);
+	if (why != NULL && colon != NULL)
+		return why;
+	wrong = addr_parse_ipv4(a, text, host, port, named);
+	return wrong != NULL ? wrong : why;
 }
 
 static int
-done(const char *wrong, const char **why)
+addr_done(const char *wrong, const char **why)
 {
 	if (wrong == NULL)
 		return 0;
@@ -163,35 +157,41 @@ done(const char *wrong, const char **why)
 	return fail(EINVAL);
 }
 
+/* paths: may it be a Unix socket's? */
+static int
+addr_parse_text(struct addr *a, const char *text, size_t len, int default_port,
+    int paths, const char **why)
+{
+	const char *wrong;
+
+	memset(a, 0, sizeof(*a));
+	if (len == 0)
+		wrong = "the address is empty";
+	else if (memchr(text, '\0', len) != NULL)
+		wrong = "there is a NUL byte in it";
+	else if (memchr(text, '/', len) != NULL)
+		wrong = paths ? addr_parse_unix(a, text, len) :
+		    "that is a path: write an IP address";
+	else
+		wrong = addr_parse_host(a, text, len, default_port, paths ?
+		    "host names are not looked up here: write an IP address, "
+		    "or a path with a slash" :
+		    "host names are not looked up here: write an IP address");
+	return addr_done(wrong, why);
+}
+
 int
 addr_parse(struct addr *a, const char *text, size_t len, int default_port,
     const char **why)
 {
-	const char *wrong = check_text(text, len);
-
-	memset(a, 0, sizeof(*a));
-	if (wrong == NULL)
-		wrong = memchr(text, '/', len) != NULL ?
-		    parse_unix(a, text, len) :
-		    parse_ip(a, text, len, default_port, "host names are not "
-			"looked up here: write an IP address, or a path with "
-			"a slash");
-	return done(wrong, why);
+	return addr_parse_text(a, text, len, default_port, 1, why);
 }
 
 int
 addr_parse_ip(struct addr *a, const char *text, size_t len, int default_port,
     const char **why)
 {
-	const char *wrong = check_text(text, len);
-
-	memset(a, 0, sizeof(*a));
-	if (wrong == NULL && memchr(text, '/', len) != NULL)
-		wrong = "that is a path: write an IP address";
-	if (wrong == NULL)
-		wrong = parse_ip(a, text, len, default_port, "host names are "
-		    "not looked up here: write an IP address");
-	return done(wrong, why);
+	return addr_parse_text(a, text, len, default_port, 0, why);
 }
 
 int
@@ -200,12 +200,12 @@ addr_parse_peer(struct addr *a, const char *text, size_t len,
 {
 	if (addr_parse_ip(a, text, len, default_port, why) == -1)
 		return -1;
-	return done(addr_port(a) == 0 ? "nobody can be reached at port 0" :
-	    NULL, why);
+	return addr_done(addr_port(a) == 0 ?
+	    "nobody can be reached at port 0" : NULL, why);
 }
 
 static void
-print_ipv6(const struct addr *a, char buf[ADDR_TEXT_MAX])
+addr_print_ipv6(const struct addr *a, char buf[ADDR_TEXT_MAX])
 {
 	char host[INET6_ADDRSTRLEN], name[IF_NAMESIZE], zone[IF_NAMESIZE + 2];
 	unsigned scope = a->u.in6.sin6_scope_id;
@@ -230,7 +230,7 @@ addr_print(const struct addr *a, char buf[ADDR_TEXT_MAX])
 		snprintf(buf, ADDR_TEXT_MAX, "%s:%d", host, addr_port(a));
 		break;
 	case AF_INET6:
-		print_ipv6(a, buf);
+		addr_print_ipv6(a, buf);
 		break;
 	case AF_UNIX:
 		/* The name of a client's socket is empty. */
@@ -249,20 +249,14 @@ addr_equal(const struct addr *a, const struct addr *b)
 {
 	if (a->u.sa.sa_family != b->u.sa.sa_family)
 		return 0;
-	switch (a->u.sa.sa_family) {
-	case AF_INET:
-		return a->u.in.sin_port == b->u.in.sin_port &&
-		    a->u.in.sin_addr.s_addr == b->u.in.sin_addr.s_addr;
-	case AF_INET6:
-		return a->u.in6.sin6_port == b->u.in6.sin6_port &&
-		    a->u.in6.sin6_scope_id == b->u.in6.sin6_scope_id &&
-		    memcmp(&a->u.in6.sin6_addr, &b->u.in6.sin6_addr,
-			sizeof(a->u.in6.sin6_addr)) == 0;
-	case AF_UNIX:
+	if (addr_is_unix(a))
 		return strncmp(a->u.un.sun_path, b->u.un.sun_path,
 			   sizeof(a->u.un.sun_path)) == 0;
-	}
-	return 0;
+	if (a->u.sa.sa_family == AF_INET6 &&
+	    a->u.in6.sin6_scope_id != b->u.in6.sin6_scope_id)
+		return 0;
+	return addr_host(a).len > 0 && addr_port(a) == addr_port(b) &&
+	    slice_equal(addr_host(a), addr_host(b));
 }
 
 int

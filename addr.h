@@ -7,8 +7,8 @@
  *	10.0.0.1:4370	[2001:db8::1]:4370	[fe80::1%eth0]:4370
  *	/run/lambda/broker			a Unix socket (any with a slash)
  *
- * There are no host names here and nothing is resolved: that may block, and is
- * lambda-bootstrap's business.
+ * There are no host names here and nothing is resolved: that may block, so
+ * lambda-bootstrap does it.
  */
 
 #include <sys/socket.h>
@@ -30,7 +30,7 @@ struct addr {
 };
 
 /*
- * Parse text (len bytes, no NUL needed). default_port fills in for one that is
+ * Parse text (len bytes, no NUL needed). default_port stands for a port that is
  * missing ("10.0.0.1", "2001:db8::1"); with 0 a missing port is an error. Port
  * 0 itself is good (bind to any). Returns 0, or -1 with EINVAL, and *why (if
  * not NULL) is a static sentence that says what is wrong with it.
@@ -38,11 +38,11 @@ struct addr {
 int addr_parse(struct addr *, const char *text, size_t len, int default_port,
     const char **why);
 
-/* The same of IP addresses alone: to listen on over TCP. A path is an error. */
+/* The same for an IP address, to listen on over TCP. A path is an error. */
 int addr_parse_ip(struct addr *, const char *text, size_t len,
     int default_port, const char **why);
 
-/* The same of where somebody else listens: port 0 is an error too. */
+/* The same for an address where another listens: port 0 is an error too. */
 int addr_parse_peer(struct addr *, const char *text, size_t len,
     int default_port, const char **why);
 
@@ -56,7 +56,7 @@ int addr_is_any(const struct addr *);	   /* 0.0.0.0 or :: */
 int addr_port(const struct addr *);	   /* 0 for a Unix socket */
 void addr_set_port(struct addr *, int port);
 
-/* The bytes of the IP address, 4 or 16, which are the addr's; none for a Unix
+/* The bytes of the IP address, 4 or 16, which are in the addr; none for a Unix
  * socket. */
 struct slice addr_host(const struct addr *);
 

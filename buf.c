@@ -5,7 +5,7 @@
 #include "buf.h"
 #include "fail.h"
 
-#define BUF_FIRST 1024 /* bytes of the first allocation */
+#define BUF_FIRST 256 /* bytes of the first allocation */
 
 void
 buf_init(struct buf *b, size_t max)

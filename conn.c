@@ -1,7 +1,6 @@
 #include <assert.h>
 #include <errno.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "conn.h"
 #include "fail.h"
@@ -13,7 +12,7 @@
 static unsigned char scratch[SCRATCH];
 
 static int
-two_fds(const struct conn *c)
+conn_has_two(const struct conn *c)
 {
 	return c->in.fd != c->out.fd;
 }
@@ -23,13 +22,13 @@ two_fds(const struct conn *c)
  * descriptors stay watched once they are, so this fails (ENOMEM) only at first.
  */
 static int
-arm(struct conn *c)
+conn_arm(struct conn *c)
 {
 	int reads = !c->paused && !c->connecting && !c->eof;
 	int writes = c->connecting || c->blocked;
 
 	c->in.events = reads ? POLLIN : 0;
-	if (!two_fds(c)) {
+	if (!conn_has_two(c)) {
 		c->in.events |= writes ? POLLOUT : 0;
 		return loop_watch(c->loop, &c->in);
 	}
@@ -40,22 +39,11 @@ arm(struct conn *c)
 	return loop_watch(c->loop, &c->out);
 }
 
-static void
-end(struct conn *c, int error)
-{
-	if (c->closing)
-		return;
-	c->closing = 1;
-	if (c->error == 0)
-		c->error = error;
-	loop_later(c->loop, &c->sweep);
-}
-
 /* Input. */
 
 /* Show the owner these bytes: how many it took. */
 static size_t
-offer(struct conn *c, const unsigned char *p, size_t n)
+conn_offer(struct conn *c, const unsigned char *p, size_t n)
 {
 	ssize_t taken = c->ops->input(c->arg, p, n);
 
@@ -64,57 +52,57 @@ offer(struct conn *c, const unsigned char *p, size_t n)
 }
 
 static void
-show_kept(struct conn *c)
+conn_show_kept(struct conn *c)
 {
 	struct slice kept = buf_slice(&c->inq);
 
 	c->reshow = 0;
 	if (kept.len > 0)
-		buf_consume(&c->inq, offer(c, kept.p, kept.len));
+		buf_consume(&c->inq, conn_offer(c, kept.p, kept.len));
 }
 
-/* Show what was read, behind what was kept; what is not taken is kept. */
+/* Show what was read, after what was kept; what is not taken is kept. */
 static void
-show(struct conn *c, const unsigned char *p, size_t n)
+conn_show(struct conn *c, const unsigned char *p, size_t n)
 {
 	int fresh = buf_len(&c->inq) == 0;
-	size_t taken = fresh ? offer(c, p, n) : 0;
+	size_t taken = fresh ? conn_offer(c, p, n) : 0;
 
 	if (buf_append(&c->inq, p + taken, n - taken) == -1)
 		conn_fail(c, errno == ENOBUFS ? EMSGSIZE : errno);
 	else if (!fresh)
-		show_kept(c);
+		conn_show_kept(c);
 }
 
 /* There is no more: for now, or for good. */
 static void
-read_ended(struct conn *c, ssize_t n)
+conn_read_ended(struct conn *c, ssize_t n)
 {
 	if (n == 0) {
 		c->eof = 1;
-		end(c, 0);
-	} else if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)
-		end(c, errno);
+		conn_close(c);
+	} else if (errno != EAGAIN)
+		conn_fail(c, errno);
 	else if (c->broken)
-		end(c, EPIPE);
+		conn_fail(c, EPIPE);
 }
 
 static void
-reads(struct conn *c)
+conn_reads(struct conn *c)
 {
 	size_t total = 0;
 	ssize_t n;
 
 	if (c->reshow && !c->paused && !c->closing)
-		show_kept(c);
+		conn_show_kept(c);
 	while (total < CONN_READ_MAX && !c->paused && !c->closing) {
-		n = read(c->in.fd, scratch, sizeof(scratch));
+		n = net_read(c->in.fd, scratch, sizeof(scratch));
 		if (n <= 0) {
-			read_ended(c, n);
+			conn_read_ended(c, n);
 			return;
 		}
 		total += (size_t)n;
-		show(c, scratch, (size_t)n);
+		conn_show(c, scratch, (size_t)n);
 		if ((size_t)n < sizeof(scratch) && !c->broken)
 			return;
 	}
@@ -123,12 +111,12 @@ reads(struct conn *c)
 /* Output. */
 
 /*
- * Nobody will read what we write any more. The connection ends, but only once
- * what the peer had sent before is read: its last words may say why. Where it
- * is paused, that is when it goes on.
+ * Nobody will read what we write. The connection ends, but only once what the
+ * peer had sent before is read: its last words may say why. Where it is paused,
+ * that is when it goes on.
  */
 static void
-break_off(struct conn *c, int error)
+conn_break(struct conn *c, int error)
 {
 	size_t lost = buf_len(&c->outq);
 
@@ -137,26 +125,25 @@ break_off(struct conn *c, int error)
 	buf_consume(&c->outq, lost);
 	c->broken = 1;
 	c->blocked = 0;
-	arm(c);
-	if (lost >= CONN_DRAINED && c->ops->drained != NULL)
+	conn_arm(c);
+	if (lost >= c->drained && c->ops->drained != NULL)
 		c->ops->drained(c->arg);
-	reads(c);
+	conn_reads(c);
 	if (c->draining)
-		end(c, 0);
+		conn_close(c);
 }
 
 /* Write what the descriptor takes: 0, or -1 when it never will again. */
 static int
-write_out(struct conn *c)
+conn_write_out(struct conn *c)
 {
 	struct slice bytes;
 	ssize_t n;
 
 	while ((bytes = buf_slice(&c->outq)).len > 0) {
-		n = write(c->out.fd, bytes.p, bytes.len);
+		n = net_write(c->out.fd, bytes.p, bytes.len);
 		if (n == -1)
-			return errno == EAGAIN || errno == EWOULDBLOCK ||
-			    errno == EINTR ? 0 : -1;
+			return errno == EAGAIN ? 0 : -1;
 		buf_consume(&c->outq, (size_t)n);
 		c->wrote = loop_now(c->loop);
 		loop_watch(c->loop, &c->in); /* an answer may be near */
@@ -167,7 +154,7 @@ write_out(struct conn *c)
 }
 
 static void
-writes(struct conn *c)
+conn_writes(struct conn *c)
 {
 	size_t before = buf_len(&c->outq), left;
 
@@ -175,41 +162,41 @@ writes(struct conn *c)
 		return;
 	if (c->broken)
 		buf_consume(&c->outq, before);
-	else if (write_out(c) == -1) {
-		break_off(c, errno);
+	else if (conn_write_out(c) == -1) {
+		conn_break(c, errno);
 		return;
 	}
 	left = buf_len(&c->outq);
 	if (c->blocked != (left > 0)) {
 		c->blocked = left > 0;
-		arm(c);
+		conn_arm(c);
 	}
-	if (before >= CONN_DRAINED && left < CONN_DRAINED &&
+	if (before >= c->drained && left < c->drained &&
 	    c->ops->drained != NULL)
 		c->ops->drained(c->arg);
 	if (c->draining && buf_len(&c->outq) == 0)
-		end(c, 0);
+		conn_close(c);
 }
 
 /* Events. */
 
 static void
-connected(struct conn *c)
+conn_connected(struct conn *c)
 {
 	if (net_connected(c->out.fd) == -1) {
-		end(c, errno);
+		conn_fail(c, errno);
 		return;
 	}
 	c->connecting = 0;
-	arm(c);
+	conn_arm(c);
 	if (c->ops->connected != NULL)
 		c->ops->connected(c->arg);
 	if (!c->closing)
-		writes(c);
+		conn_writes(c);
 }
 
 static void
-on_in(void *arg, short revents)
+conn_on_in(void *arg, short revents)
 {
 	const int gone = POLLERR | POLLHUP;
 	struct conn *c = arg;
@@ -217,56 +204,61 @@ on_in(void *arg, short revents)
 	if (c->closing)
 		return;
 	if (c->connecting) {
-		connected(c);
+		conn_connected(c);
 		return;
 	}
-	if (c->blocked && !two_fds(c) && (revents & (POLLOUT | gone)))
-		writes(c);
+	if (c->blocked && !conn_has_two(c) && (revents & (POLLOUT | gone)))
+		conn_writes(c);
 	if (c->closing)
 		return;
 	if (revents & POLLNVAL)
-		end(c, EBADF);
+		conn_fail(c, EBADF);
 	else if (revents & (POLLIN | gone))
-		reads(c);
+		conn_reads(c);
 	if ((revents & gone) && c->paused && c->blocked)
-		end(c, ECONNRESET); /* or poll() would not wait any more */
+		conn_fail(c, ECONNRESET); /* or poll() would wait no longer */
 }
 
 static void
-on_out(void *arg, short revents)
+conn_on_out(void *arg, short revents)
 {
 	struct conn *c = arg;
 
 	if (!c->closing)
-		writes(c);
+		conn_writes(c);
 	if ((revents & (POLLERR | POLLHUP | POLLNVAL)) && !c->closing &&
 	    !c->broken)
-		break_off(c, EPIPE);
+		conn_break(c, EPIPE);
 }
 
 /* End of turn: write what was queued in it. */
 static void
-on_flush(void *arg)
+conn_on_flush(void *arg)
 {
 	struct conn *c = arg;
 
 	if (c->broken && !c->closing)
-		reads(c);
+		conn_reads(c);
 	else if (c->reshow && !c->closing && !c->paused)
-		show_kept(c);
+		conn_show_kept(c);
 	if (!c->closing && !c->blocked)
-		writes(c);
+		conn_writes(c);
+	if (c->trim) {
+		buf_trim(&c->inq);
+		buf_trim(&c->outq);
+		c->trim = 0;
+	}
 }
 
-/* What still can be said without waiting is said; whether somebody listens
- * makes no difference any more. */
+/* What still can be said without waiting is said; whether it is read makes no
+ * difference now. */
 static void
-on_sweep(void *arg)
+conn_on_sweep(void *arg)
 {
 	struct conn *c = arg;
 
 	if (!c->connecting && !c->blocked && !c->broken)
-		(void)write_out(c);
+		(void)conn_write_out(c);
 	conn_abort(c);
 	c->ops->closed(c->arg, c->error);
 }
@@ -274,7 +266,7 @@ on_sweep(void *arg)
 /* The interface. */
 
 static void
-forget(struct conn *c)
+conn_forget(struct conn *c)
 {
 	loop_unlater(c->loop, &c->flush);
 	loop_unlater(c->loop, &c->sweep);
@@ -287,10 +279,10 @@ forget(struct conn *c)
 void
 conn_abort(struct conn *c)
 {
-	forget(c);
-	close(c->in.fd);
-	if (two_fds(c))
-		close(c->out.fd);
+	conn_forget(c);
+	net_close(c->in.fd);
+	if (conn_has_two(c))
+		net_close(c->out.fd);
 }
 
 int
@@ -303,19 +295,20 @@ conn_open(struct conn *c, struct loop *loop, int in, int out, int connecting,
 	c->ops = ops;
 	c->arg = arg;
 	c->connecting = connecting != 0;
+	c->drained = CONN_DRAINED;
 	c->in.fd = in;
-	c->in.fn = on_in;
+	c->in.fn = conn_on_in;
 	c->out.fd = out;
-	c->out.fn = on_out;
+	c->out.fn = conn_on_out;
 	c->in.arg = c->out.arg = c->flush.arg = c->sweep.arg = c;
-	c->flush.fn = on_flush;
-	c->sweep.fn = on_sweep;
+	c->flush.fn = conn_on_flush;
+	c->sweep.fn = conn_on_sweep;
 	/* A read may bring more than a whole message of the largest size. */
 	buf_init(&c->inq, in_max + SCRATCH);
 	buf_init(&c->outq, out_max);
 	c->inq.keep = c->outq.keep = CONN_KEEP;
-	if (arm(c) == -1) {
-		forget(c);
+	if (conn_arm(c) == -1) {
+		conn_forget(c);
 		return fail(ENOMEM);
 	}
 	return 0;
@@ -328,13 +321,6 @@ conn_write(struct conn *c, const void *p, size_t n)
 		return -1;
 	conn_written(c);
 	return 0;
-}
-
-void
-conn_trim(struct conn *c)
-{
-	buf_trim(&c->inq);
-	buf_trim(&c->outq);
 }
 
 struct buf *
@@ -356,10 +342,11 @@ conn_queued(const struct conn *c)
 	return buf_len(&c->outq);
 }
 
-int64_t
-conn_wrote(const struct conn *c)
+void
+conn_trim(struct conn *c)
 {
-	return c->wrote;
+	c->trim = 1;
+	conn_written(c);
 }
 
 void
@@ -370,17 +357,28 @@ conn_pause(struct conn *c, int paused)
 	c->paused = paused != 0;
 	if (c->closing)
 		return;
-	arm(c);
+	conn_arm(c);
 	if (!paused) {
 		c->reshow = 1;
-		loop_later(c->loop, &c->flush);
+		conn_written(c);
 	}
+}
+
+void
+conn_fail(struct conn *c, int error)
+{
+	if (c->closing)
+		return;
+	c->closing = 1;
+	if (c->error == 0)
+		c->error = error;
+	loop_later(c->loop, &c->sweep);
 }
 
 void
 conn_close(struct conn *c)
 {
-	end(c, 0);
+	conn_fail(c, 0);
 }
 
 void
@@ -388,10 +386,4 @@ conn_drain(struct conn *c)
 {
 	c->draining = 1;
 	conn_written(c);
-}
-
-void
-conn_fail(struct conn *c, int error)
-{
-	end(c, error);
 }

@@ -38,8 +38,8 @@ struct conn_ops {
 	ssize_t (*input)(void *arg, const unsigned char *, size_t);
 	/* The connecting socket is connected. May be NULL. */
 	void (*connected)(void *arg);
-	/* The output queue, which had CONN_DRAINED bytes or more, ran below
-	 * that: whoever paused may go on. May be NULL. */
+	/* The output queue, which had conn.drained bytes or more, ran below
+	 * that: an owner that paused may go on. May be NULL. */
 	void (*drained)(void *arg);
 	/* The last callback; the struct may be freed in it. error is 0 at a
 	 * clean end of file or after conn_close(), else an errno: EMSGSIZE
@@ -55,7 +55,9 @@ struct conn {
 	struct watch in, out;	/* out is used only where there are two fds */
 	struct buf inq, outq;
 	struct later flush, sweep;
-	int64_t wrote;		 /* when the descriptor last took bytes; 0 */
+	size_t drained;		 /* CONN_DRAINED, or what the owner sets */
+	int64_t wrote;		 /* when the descriptor last took bytes (loop
+				    time, ms); 0: never yet */
 	unsigned connecting : 1; /* connect() still undecided */
 	unsigned paused : 1;	 /* not reading: conn_pause() */
 	unsigned closing : 1;	 /* closed() is on its way */
@@ -64,6 +66,7 @@ struct conn {
 	unsigned eof : 1;	 /* the peer sends no more */
 	unsigned broken : 1;	 /* the peer reads no more: output is dropped */
 	unsigned reshow : 1;	 /* inq is to be shown again */
+	unsigned trim : 1;	 /* conn_trim() */
 	int error;
 };
 
@@ -84,16 +87,12 @@ int conn_write(struct conn *, const void *, size_t);
 struct buf *conn_out(struct conn *);
 void conn_written(struct conn *);
 
-/* Give back the memory of queues that are empty: now and then, so that a
- * connection that became idle holds none. */
-void conn_trim(struct conn *);
-
 /* Bytes queued and not yet written. */
 size_t conn_queued(const struct conn *);
 
-/* When the descriptor last took bytes (loop time, ms), so that whoever waits
- * for the peer to read can tell whether it does; 0: never yet. */
-int64_t conn_wrote(const struct conn *);
+/* Give back the memory of queues that are empty at the end of the turn: now and
+ * then, so that a connection that became idle holds none. */
+void conn_trim(struct conn *);
 
 /* Stop reading, and go on. */
 void conn_pause(struct conn *, int paused);

@@ -1,19 +1,21 @@
-#include <sys/resource.h>
-
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "acceptor.h"
+#include "bigendian.h"
 #include "die.h"
-#include "hub_link.h"
+#include "fail.h"
+#include "hub.h"
 #include "log.h"
 #include "net.h"
 
-#define STOP_STEP_MS 1000
+#define STOP_STEP_MS	1000
+#define OUTBOX_MARK	(64 * 1024) /* the outbox is carried out above it */
+#define PEER_TEXT	(ADDR_TEXT_MAX + 32)
+#define LINKS_FIRST	8
 
 struct hub_listen {
 	struct hub *hub;
@@ -21,12 +23,246 @@ struct hub_listen {
 	struct acceptor acceptor;
 };
 
+/* Handles: slot and generation, so that one that is gone is not mistaken for
+ * the next in its slot. */
+
+static struct hub_link *
+hub_find(const struct hub *h, uint32_t handle)
+{
+	size_t slot = handle & 0xffff;
+
+	if (handle == 0 || slot >= h->nlinks || h->links[slot] == NULL ||
+	    h->links[slot]->handle != handle)
+		return NULL;
+	return h->links[slot];
+}
+
+static int
+hub_grow(struct hub *h)
+{
+	size_t n = h->nlinks == 0 ? LINKS_FIRST : h->nlinks * 2;
+	struct hub_link **grown;
+
+	if (h->nlinks >= HUB_LINKS_MAX)
+		return fail(EMFILE);
+	if ((grown = realloc(h->links, n * sizeof(*grown))) == NULL)
+		return -1;
+	memset(grown + h->nlinks, 0, (n - h->nlinks) * sizeof(*grown));
+	h->links = grown;
+	h->nlinks = n;
+	return 0;
+}
+
+static int
+hub_take_slot(struct hub *h, struct hub_link *l)
+{
+	size_t i = h->free_hint;
+
+	while (i < h->nlinks && h->links[i] != NULL)
+		i++;
+	if (i == h->nlinks && hub_grow(h) == -1)
+		return -1;
+	if (++h->generation == 0)
+		h->generation = 1;
+	l->handle = (uint32_t)h->generation << 16 | (uint32_t)i;
+	h->links[i] = l;
+	h->free_hint = i + 1;
+	h->used++;
+	return 0;
+}
+
+static void
+hub_give_slot(struct hub *h, struct hub_link *l)
+{
+	size_t slot = l->handle & 0xffff;
+
+	h->links[slot] = NULL;
+	if (slot < h->free_hint)
+		h->free_hint = slot;
+	h->used--;
+}
+
+/* What the log calls the peer; returns buf. */
+static const char *
+hub_link_name(const struct hub_link *l, char buf[PEER_TEXT])
+{
+	const char *role = l->link.role == 0 ? "peer" :
+					       role_name(l->link.role);
+
+	snprintf(buf, PEER_TEXT, "%s%s%s", role,
+	    l->address[0] == '\0' ? "" : " ", l->address);
+	return buf;
+}
+
+/* Time. */
+
+/*
+ * When to give up a peer that takes nothing of what is queued for it. That it
+ * still sends is no excuse: its queue is memory, and the orders or requests
+ * that it holds are of use to a peer that listens.
+ */
+static int64_t
+hub_link_stuck_at(const struct hub_link *l)
+{
+	int64_t since = l->conn.wrote > l->waiting ? l->conn.wrote :
+						     l->waiting;
+
+	return l->throttled || l->draining ? since + HUB_STUCK_MS : INT64_MAX;
+}
+
+static void
+hub_link_arm(struct hub_link *l)
+{
+	int64_t due = link_deadline(&l->link), stuck = hub_link_stuck_at(l);
+
+	loop_timer(l->hub->loop, &l->timer, due < stuck ? due : stuck);
+}
+
+/* Has the peer taken nothing for too long? A turn that is late itself judges
+ * nobody, as in link_tick(). */
+static int
+hub_link_is_stuck(struct hub_link *l, int64_t now)
+{
+	int64_t due = hub_link_stuck_at(l);
+
+	if (now < due)
+		return 0;
+	if (now - due <= LINK_LATE_MS)
+		return 1;
+	l->waiting = now + LINK_LATE_MS - HUB_STUCK_MS;
+	return 0;
+}
+
+static void
+hub_link_on_timer(void *arg)
+{
+	struct hub_link *l = arg;
+	int64_t now = loop_now(l->hub->loop);
+
+	/* It may still be sending, but it is not read from. */
+	if (l->throttled || l->paused)
+		link_heard(&l->link, now);
+	if (hub_link_is_stuck(l, now))
+		l->why = "it does not read what it is sent";
+	else if (link_tick(&l->link, now) == -1)
+		l->why = l->link.why;
+	else {
+		conn_trim(&l->conn);
+		hub_link_arm(l);
+		return;
+	}
+	conn_fail(&l->conn, ETIMEDOUT);
+}
+
+/* Reading and writing. */
+
+static void
+hub_link_on_connected(void *arg)
+{
+	struct hub_link *l = arg;
+
+	link_connected(&l->link, loop_now(l->hub->loop));
+	hub_link_arm(l);
+}
+
+/* Not read from where it is throttled or paused. What it says meanwhile comes
+ * late, so that it is heard from when reading goes on. */
+static void
+hub_link_hold(struct hub_link *l, int throttled, int paused)
+{
+	if ((l->throttled && !throttled) || (l->paused && !paused))
+		link_heard(&l->link, loop_now(l->hub->loop));
+	l->throttled = throttled;
+	l->paused = paused;
+	conn_pause(&l->conn, throttled || paused);
+}
+
+static void
+hub_link_on_drained(void *arg)
+{
+	struct hub_link *l = arg;
+
+	hub_link_hold(l, 0, l->paused);
+}
+
+/* It is to take what is queued for it from now on. */
+static void
+hub_link_wait(struct hub_link *l)
+{
+	l->waiting = loop_now(l->hub->loop);
+	hub_link_arm(l);
+}
+
+/* Close it once all that is queued is written, or once none of it is taken for
+ * HUB_STUCK_MS. */
+static void
+hub_link_drain(struct hub_link *l)
+{
+	if (!l->draining) {
+		l->draining = 1;
+		hub_link_wait(l);
+	}
+	conn_drain(&l->conn);
+}
+
+/* Queue a frame. A peer that does not read them all is closed. */
+static void
+hub_link_send(struct hub_link *l, struct slice frame)
+{
+	const struct hub *h = l->hub;
+
+	if (!l->up || l->conn.closing)
+		return;
+	if (conn_write(&l->conn, frame.p, frame.len) == -1) {
+		l->why = "it does not read what it is sent";
+		conn_fail(&l->conn, errno);
+		return;
+	}
+	link_sent(&l->link, loop_now(h->loop));
+	if ((h->serves & l->link.role) && !l->throttled &&
+	    conn_queued(&l->conn) > h->mark) {
+		hub_link_hold(l, 1, l->paused);
+		hub_link_wait(l);
+	}
+}
+
+/* Dialling that failed. */
+
+/* Tell the core that what it wanted dialled, with this tag, did not come up:
+ * does it take over to say it? */
+static int
+hub_tell_failed(struct hub *h, uint32_t tag, int error, const char *why)
+{
+	if (tag == 0 || h->ops->failed == NULL)
+		return 0;
+	h->ops->failed(h->core, loop_now(h->loop), tag, slice_str(why),
+	    peers_final(error));
+	return 1;
+}
+
+/* Dialling the address, or the handshake after it, failed with that errno, or 0
+ * (peers.h). Tells peers.c, and the core or the log. */
+static void
+hub_dial_failed(struct hub *h, struct slice address, uint32_t tag, int error,
+    const char *why)
+{
+	int news = peers_failed(&h->peers, loop_now(h->loop), address, error);
+
+	if (hub_tell_failed(h, tag, error, why))
+		return;
+	if (news)
+		log_info("unable to link to %.*s: %s", SLICE_ARG(address), why);
+	else
+		log_debug("unable to link to %.*s: %s", SLICE_ARG(address),
+		    why);
+}
+
 /* Acts out. */
 
 static void
-act_send(struct hub *h, const struct act *a)
+hub_act_send(struct hub *h, const struct act *a)
 {
-	struct hub_link *l = hub_link_find(h, a->peer);
+	struct hub_link *l = hub_find(h, a->peer);
 
 	if (a->peer == 0 && h->act != NULL)
 		h->act(h->arg, a);
@@ -35,10 +271,10 @@ act_send(struct hub *h, const struct act *a)
 }
 
 static void
-act_close(struct hub *h, const struct act *a)
+hub_act_close(struct hub *h, const struct act *a)
 {
-	struct hub_link *l = hub_link_find(h, a->peer);
-	char buf[HUB_PEER_TEXT];
+	struct hub_link *l = hub_find(h, a->peer);
+	char buf[PEER_TEXT];
 
 	if (l == NULL)
 		return;
@@ -53,7 +289,7 @@ act_close(struct hub *h, const struct act *a)
 
 /* What the core wants dialled and cannot be, it hears of. */
 static void
-act_dial(struct hub *h, const struct act *a)
+hub_act_dial(struct hub *h, const struct act *a)
 {
 	const char *why;
 	int error;
@@ -68,7 +304,7 @@ act_dial(struct hub *h, const struct act *a)
 }
 
 static void
-act_log(const struct act *a)
+hub_act_log(const struct act *a)
 {
 	switch ((enum log_level)a->value) {
 	case LOG_ERROR:
@@ -86,24 +322,24 @@ act_log(const struct act *a)
 }
 
 static void
-carry_out(struct hub *h, const struct act *a)
+hub_carry_out(struct hub *h, const struct act *a)
 {
 	switch (a->kind) {
 	case ACT_SEND:
-		act_send(h, a);
+		hub_act_send(h, a);
 		break;
 	case ACT_CLOSE:
 	case ACT_DRAIN:
-		act_close(h, a);
+		hub_act_close(h, a);
 		break;
 	case ACT_DIAL:
-		act_dial(h, a);
+		hub_act_dial(h, a);
 		break;
 	case ACT_UNDIAL:
 		peers_unwant(&h->peers, a->bytes);
 		break;
 	case ACT_LOG:
-		act_log(a);
+		hub_act_log(a);
 		break;
 	case ACT_STOP:
 		hub_stop(h, STOP_STEP_MS, (int)a->value);
@@ -114,11 +350,278 @@ carry_out(struct hub *h, const struct act *a)
 	}
 }
 
+static void
+hub_flush(struct hub *h)
+{
+	struct act a;
+
+	while (outbox_take(h->out, &a))
+		hub_carry_out(h, &a);
+}
+
+/* Life of a link, as the core is told it. */
+
+static void
+hub_link_tell_down(struct hub_link *l)
+{
+	struct hub *h = l->hub;
+	int64_t now = loop_now(h->loop);
+
+	l->up = 0;
+	peers_down(&h->peers, now, l->handle, l->link.role,
+	    &l->link.instance);
+	h->ops->down(h->core, now, l->handle);
+	hub_deliver(h);
+}
+
+static void
+hub_link_tell_up(struct hub_link *l)
+{
+	struct hub *h = l->hub;
+	struct peer_info info;
+	struct addr local;
+	char text[ADDR_TEXT_MAX];
+
+	memset(&info, 0, sizeof(info));
+	info.role = l->link.role;
+	info.instance = l->link.instance;
+	info.tag = l->tag;
+	info.address = slice_str(l->address);
+	if (net_is_tcp(l->conn.in.fd) &&
+	    net_local(l->conn.in.fd, &local) == 0) {
+		addr_print(&local, text);
+		info.local = slice_of(text,
+		    (size_t)(strrchr(text, ':') - text));
+	}
+	l->up = 1;
+	h->ops->up(h->core, loop_now(h->loop), l->handle, &info);
+	hub_deliver(h);
+}
+
+/* The handshake is done: which of two links to one instance stays? 0, or -1
+ * when this one ends. */
+static int
+hub_link_proven(struct hub_link *l)
+{
+	struct hub *h = l->hub;
+	struct hub_link *old;
+	uint32_t loser;
+	char buf[PEER_TEXT];
+
+	preauth_leave(&h->preauth, l->handle);
+	if (peers_up(&h->peers, loop_now(h->loop), l->handle, l->link.role,
+		&l->link.instance, slice_str(l->target ? l->address : ""),
+		l->link.dialled, &loser) == -1) {
+		conn_fail(&l->conn, errno);
+		return -1;
+	}
+	if (loser == l->handle) {
+		log_debug("%s is linked already", hub_link_name(l, buf));
+		conn_close(&l->conn);
+		return -1;
+	}
+	if ((old = hub_find(h, loser)) != NULL) {
+		hub_link_tell_down(old);
+		conn_close(&old->conn);
+	}
+	log_debug("linked to %s", hub_link_name(l, buf));
+	hub_link_tell_up(l);
+	return 0;
+}
+
+/* Messages in. */
+
+/* 0, or -1 when the connection must close. */
+static int
+hub_link_deliver(struct hub_link *l, int64_t now, unsigned type,
+    struct slice value)
+{
+	struct hub *h = l->hub;
+	struct msg m;
+	int r;
+
+	if ((r = msg_decode(&m, type, value)) == 0)
+		return 0;
+	if (r == 1 && !msg_allowed(type, l->link.role, h->self.role))
+		r = fail(EPROTO);
+	if (r == 1)
+		r = h->ops->message(h->core, now, l->handle, &m);
+	if (r == -1) {
+		log_info("bad %s message", msg_name(type));
+		conn_fail(&l->conn, errno);
+		return -1;
+	}
+	if (buf_len(&h->out->buf) > OUTBOX_MARK)
+		hub_flush(h);
+	return 0;
+}
+
+static ssize_t
+hub_link_on_input(void *arg, const unsigned char *p, size_t n)
+{
+	struct hub_link *l = arg;
+	int64_t now = loop_now(l->hub->loop);
+	struct slice value;
+	unsigned type;
+	size_t taken = 0;
+	ssize_t r;
+
+	link_heard(&l->link, now);
+	while (taken < n && !l->throttled && !l->paused) {
+		r = link_input(&l->link, now, p + taken, n - taken, &type,
+		    &value);
+		if (r == -1) {
+			l->why = l->link.why;
+			conn_fail(&l->conn, errno);
+			return -1;
+		}
+		if (r == 0)
+			break;
+		taken += (size_t)r;
+		if (type != 0) {
+			if (hub_link_deliver(l, now, type, value) == -1)
+				return -1;
+		} else {
+			conn_written(&l->conn);
+			if (l->link.phase == LINK_UP && !l->up &&
+			    hub_link_proven(l) == -1)
+				return -1;
+		}
+		if (l->conn.closing)
+			return -1;
+	}
+	hub_deliver(l->hub);
+	return (ssize_t)taken;
+}
+
+/* The end of a link. */
+
+/* Why it ended: what the link said, what we said, or an errno. */
+static const char *
+hub_link_reason(const struct hub_link *l, int error)
+{
+	if (l->why != NULL)
+		return l->why;
+	if (error != 0)
+		return strerror(error);
+	return l->up ? "closed" : link_eof_reason(&l->link);
+}
+
+/* The peer's IP address, in bytes of *a; none where it came over something
+ * else. */
+static struct slice
+hub_link_host(const struct hub_link *l, struct addr *a)
+{
+	if (addr_parse_ip(a, l->address, strlen(l->address), 0, NULL) == -1)
+		return slice_of(NULL, 0);
+	return addr_host(a);
+}
+
+static void
+hub_link_log_closed(struct hub_link *l, const char *why, int error)
+{
+	struct addr a;
+	int quiet = error == 0 || error == ECONNRESET || error == EPIPE;
+	char buf[PEER_TEXT];
+
+	hub_link_name(l, buf);
+	if (l->up || l->link.phase == LINK_UP) {
+		if (quiet)
+			log_debug("lost %s: %s", buf, why);
+		else
+			log_info("closed %s: %s", buf, why);
+	} else if (quiet || error == ELOOP) { /* the dialling end says so */
+		log_debug("closed %s: %s", buf, why);
+	} else
+		hub_stranger(l->hub, hub_link_host(l, &a), "closed %s: %s",
+		    buf, why);
+}
+
+static void
+hub_link_on_closed(void *arg, int error)
+{
+	struct hub_link *l = arg;
+	struct hub *h = l->hub;
+	const char *why = hub_link_reason(l, error);
+
+	loop_untimer(h->loop, &l->timer);
+	preauth_leave(&h->preauth, l->handle);
+	if (!l->link.dialler || l->up)
+		hub_link_log_closed(l, why, error);
+	if (l->up)
+		hub_link_tell_down(l);
+	else if (l->link.phase != LINK_UP && l->target)
+		hub_dial_failed(h, slice_str(l->address), l->tag, error, why);
+	else if (l->link.phase != LINK_UP)
+		hub_tell_failed(h, l->tag, error, why);
+	hub_give_slot(h, l);
+	free(l->address);
+	free(l);
+	hub_deliver(h);
+	if (h->stop && h->used == 0)
+		loop_stop(h->loop);
+}
+
+/* Free it at once, telling nobody. */
+static void
+hub_link_free(struct hub_link *l)
+{
+	loop_untimer(l->hub->loop, &l->timer);
+	conn_abort(&l->conn);
+	free(l->address);
+	free(l);
+}
+
+static const struct conn_ops hub_link_ops = {
+	hub_link_on_input, hub_link_on_connected, hub_link_on_drained,
+	hub_link_on_closed
+};
+
+/* Make a link of descriptors; address becomes the link's own, and NULL says
+ * that there is no memory. NULL with errno (the descriptors stay the caller's).
+ */
+static struct hub_link *
+hub_link_new(struct hub *h, int in, int out, int connecting, int dialler,
+    uint32_t tag, char *address)
+{
+	struct hub_link *l = NULL;
+	unsigned char nonce[NONCE_SIZE];
+
+	if (address == NULL || (l = calloc(1, sizeof(*l))) == NULL)
+		goto no_memory;
+	l->hub = h;
+	l->tag = tag;
+	l->address = address;
+	l->timer.fn = hub_link_on_timer;
+	l->timer.arg = l;
+	if (hub_take_slot(h, l) == -1)
+		goto no_memory;
+	if (conn_open(&l->conn, h->loop, in, out, connecting,
+		h->self.message_max + MSG_HEAD_MAX, HUB_OUT_MAX, &hub_link_ops,
+		l) == -1)
+		goto no_conn;
+	l->conn.drained = h->mark / 4;
+	env_random(nonce, sizeof(nonce));
+	if (link_init(&l->link, &h->self, dialler ? ++h->dialled : 0,
+		net_is_tcp(in), nonce, conn_out(&l->conn),
+		loop_now(h->loop)) == -1)
+		conn_fail(&l->conn, errno);
+	conn_written(&l->conn);
+	hub_link_arm(l);
+	return l;
+no_conn:
+	hub_give_slot(h, l);
+no_memory:
+	free(address);
+	free(l);
+	return NULL;
+}
+
 /* Dialling. */
 
 /* Why an address may not be dialled, or NULL. */
 static const char *
-dial_refused(const struct hub *h, struct slice address, struct addr *a)
+hub_dial_refused(const struct hub *h, struct slice address, struct addr *a)
 {
 	const char *why;
 
@@ -133,7 +636,7 @@ dial_refused(const struct hub *h, struct slice address, struct addr *a)
 
 /* where is peers.c's, and goes with the target. */
 static void
-dial_one(struct hub *h, struct slice where, uint32_t tag)
+hub_dial_one(struct hub *h, struct slice where, uint32_t tag)
 {
 	char text[ADDRESS_MAX + 1];
 	struct slice address = slice_of(text, where.len);
@@ -144,7 +647,7 @@ dial_one(struct hub *h, struct slice where, uint32_t tag)
 
 	memcpy(text, where.p, where.len);
 	text[where.len] = '\0';
-	why = dial_refused(h, address, &a);
+	why = hub_dial_refused(h, address, &a);
 	if (why != NULL) {
 		hub_dial_failed(h, address, tag, EACCES, why);
 		return;
@@ -156,49 +659,34 @@ dial_one(struct hub *h, struct slice where, uint32_t tag)
 	l = hub_link_new(h, fd, fd, 1, 1, tag, strdup(text));
 	if (l == NULL) {
 		hub_dial_failed(h, address, tag, errno, strerror(errno));
-		close(fd);
+		net_close(fd);
 		return;
 	}
 	l->target = 1;
 }
 
-static void
-dial_due(struct hub *h)
-{
-	struct slice address;
-	uint32_t tag;
-
-	while (!h->stop && peers_dial(&h->peers, loop_now(h->loop), &address,
-		   &tag))
-		dial_one(h, address, tag);
-}
-
 /* A turn's end: the core's tick, its outbox, dialling, the next deadline. */
 
-void
-hub_flush(struct hub *h)
-{
-	struct act a;
-
-	while (outbox_take(h->out, &a))
-		carry_out(h, &a);
-}
-
 static void
-on_deliver(void *arg)
+hub_on_deliver(void *arg)
 {
 	struct hub *h = arg;
-	int64_t due, dial;
+	struct slice address;
+	uint32_t tag;
+	int64_t due, dial = INT64_MAX;
 
 	if (h->core == NULL)
 		return;
 	hub_flush(h);
 	h->ops->tick(h->core, loop_now(h->loop));
 	hub_flush(h);
-	dial_due(h);
+	while (!h->stop && peers_dial(&h->peers, loop_now(h->loop), &address,
+		   &tag))
+		hub_dial_one(h, address, tag);
 	hub_flush(h);
 	due = h->ops->deadline(h->core);
-	dial = h->stop ? INT64_MAX : peers_deadline(&h->peers);
+	if (!h->stop)
+		dial = peers_deadline(&h->peers);
 	if (dial < due)
 		due = dial;
 	if (due == INT64_MAX)
@@ -208,26 +696,29 @@ on_deliver(void *arg)
 }
 
 static void
-on_timer(void *arg)
+hub_on_timer(void *arg)
 {
 	hub_deliver(arg);
 }
 
 /* Accepting. */
 
-/* Too many at once that have not proven themselves: the oldest goes. Its
- * descriptor is needed now, and not at the end of the turn. */
+/* Too many have not authenticated, so this one goes. Its descriptor is needed
+ * now, and not at the end of the turn. */
 static void
-turn_away(struct hub *h, uint32_t handle)
+hub_turn_away(struct hub *h, uint32_t handle)
 {
-	struct hub_link *l = hub_link_find(h, handle);
+	struct hub_link *l = hub_find(h, handle);
 
-	if (l != NULL)
-		hub_link_abort(l, EBUSY, "too many have not proven themselves");
+	if (l == NULL)
+		return;
+	l->why = "too many have not proven themselves";
+	conn_abort(&l->conn);
+	hub_link_on_closed(l, EBUSY);
 }
 
 static void
-on_accepted(void *arg, int fd, const struct addr *from)
+hub_on_accepted(void *arg, int fd, const struct addr *from)
 {
 	struct hub_listen *s = arg;
 	struct hub *h = s->hub;
@@ -235,19 +726,19 @@ on_accepted(void *arg, int fd, const struct addr *from)
 	uint32_t handle;
 
 	if (h->stop) {
-		close(fd);
+		net_close(fd);
 		return;
 	}
 	handle = hub_adopt(h, fd, fd, 0, 0);
 	if (handle != 0 && !addr_is_unix(from))
-		turn_away(h, preauth_enter(&h->preauth, now, now, handle,
+		hub_turn_away(h, preauth_enter(&h->preauth, now, now, handle,
 		    addr_host(from)));
 }
 
-/* Strangers. */
+/* Connections that ended before their peers authenticated. */
 
 static void
-on_minute(void *arg)
+hub_on_minute(void *arg)
 {
 	struct hub *h = arg;
 	unsigned long more = loglimit_more(&h->loglimit, loop_now(h->loop));
@@ -266,7 +757,7 @@ hub_stranger(struct hub *h, struct slice host, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	on_minute(h);
+	hub_on_minute(h);
 	if (!h->hushed && loglimit_say(&h->loglimit, now, host))
 		log_info("%s", text);
 	else
@@ -282,57 +773,39 @@ hub_hush(struct hub *h)
 	h->hushed = 1;
 }
 
-/* The address of the connection's other end, as text of our own. */
-static char *
-remote_text(int fd)
-{
-	char text[ADDR_TEXT_MAX];
-	struct addr a;
-
-	if (!net_is_tcp(fd) || net_remote(fd, &a) == -1)
-		return strdup("");
-	return strdup(addr_print(&a, text));
-}
-
 /* The interface. */
-
-/* Strangers may have a quarter of the descriptors. */
-static void
-init_gate(struct hub *h)
-{
-	struct rlimit r;
-	size_t max = HUB_UNPROVEN;
-
-	if (getrlimit(RLIMIT_NOFILE, &r) == 0 && r.rlim_cur != RLIM_INFINITY &&
-	    r.rlim_cur / 4 < max)
-		max = r.rlim_cur < 4 ? 1 : (size_t)r.rlim_cur / 4;
-	preauth_init(&h->preauth, max, max < HUB_UNPROVEN_HOST ? max :
-	    HUB_UNPROVEN_HOST);
-}
 
 void
 hub_init(struct hub *h, struct loop *loop, unsigned role,
     const struct key *key)
 {
-	uint64_t seed;
+	size_t unproven = net_descriptors() / 4;
+	unsigned char seed[8];
 
 	memset(h, 0, sizeof(*h));
 	h->loop = loop;
 	h->key = key;
+	h->mark = HUB_HIGH_MARK;
 	h->self.role = role;
 	h->self.message_max = MSG_MAX;
 	if (key != NULL)
 		h->self.key = slice_of(key->bytes, key->len);
 	env_random(&h->self.instance, sizeof(h->self.instance));
-	env_random(&seed, sizeof(seed));
-	peers_init(&h->peers, &h->self.instance, seed);
+	env_random(seed, sizeof(seed));
+	peers_init(&h->peers, &h->self.instance,
+	    (uint64_t)get32(seed) << 32 | get32(seed + 4));
 	chain_init(&h->listens);
-	init_gate(h);
-	h->minute.fn = on_minute;
+	if (unproven > HUB_UNPROVEN)
+		unproven = HUB_UNPROVEN;
+	if (unproven == 0)
+		unproven = 1;
+	preauth_init(&h->preauth, unproven, unproven < HUB_UNPROVEN_HOST ?
+	    unproven : HUB_UNPROVEN_HOST);
+	h->minute.fn = hub_on_minute;
 	h->minute.arg = h;
-	h->timer.fn = on_timer;
+	h->timer.fn = hub_on_timer;
 	h->timer.arg = h;
-	h->deliver.fn = on_deliver;
+	h->deliver.fn = hub_on_deliver;
 	h->deliver.arg = h;
 }
 
@@ -363,6 +836,7 @@ hub_free(struct hub *h)
 		hub_unlisten(CHAIN_OWNER(h->listens.next, struct hub_listen,
 		    chain));
 	peers_free(&h->peers);
+	preauth_free(&h->preauth);
 }
 
 struct hub_listen *
@@ -374,7 +848,7 @@ hub_listen(struct hub *h, int fd)
 		die_errno(EXIT_TEMPORARY, "unable to listen");
 	s->hub = h;
 	chain_append(&h->listens, &s->chain);
-	s->acceptor.fn = on_accepted;
+	s->acceptor.fn = hub_on_accepted;
 	s->acceptor.arg = s;
 	if (acceptor_open(&s->acceptor, h->loop, fd) == -1)
 		die_errno(EXIT_TEMPORARY, "unable to listen");
@@ -394,14 +868,18 @@ hub_unlisten(struct hub_listen *s)
 uint32_t
 hub_adopt(struct hub *h, int in, int out, int dialler, uint32_t tag)
 {
-	struct hub_link *l = hub_link_new(h, in, out, 0, dialler, tag,
-	    remote_text(in));
+	char text[ADDR_TEXT_MAX] = "";
+	struct hub_link *l;
+	struct addr a;
 
+	if (net_is_tcp(in) && net_remote(in, &a) == 0)
+		addr_print(&a, text);
+	l = hub_link_new(h, in, out, 0, dialler, tag, strdup(text));
 	if (l == NULL) {
 		log_error("unable to take a connection: %s", strerror(errno));
-		close(in);
+		net_close(in);
 		if (out != in)
-			close(out);
+			net_close(out);
 		return 0;
 	}
 	return l->handle;
@@ -410,7 +888,7 @@ hub_adopt(struct hub *h, int in, int out, int dialler, uint32_t tag)
 void
 hub_name(struct hub *h, uint32_t peer, const char *name)
 {
-	struct hub_link *l = hub_link_find(h, peer);
+	struct hub_link *l = hub_find(h, peer);
 	char *copy = strdup(name);
 
 	if (l == NULL || copy == NULL) {
@@ -439,7 +917,7 @@ hub_deliver(struct hub *h)
 size_t
 hub_queued(const struct hub *h, uint32_t peer)
 {
-	const struct hub_link *l = hub_link_find(h, peer);
+	const struct hub_link *l = hub_find(h, peer);
 
 	return l == NULL ? 0 : conn_queued(&l->conn);
 }
@@ -447,14 +925,14 @@ hub_queued(const struct hub *h, uint32_t peer)
 void
 hub_pause(struct hub *h, uint32_t peer, int paused)
 {
-	struct hub_link *l = hub_link_find(h, peer);
+	struct hub_link *l = hub_find(h, peer);
 
 	if (l != NULL)
-		hub_link_pause(l, paused);
+		hub_link_hold(l, l->throttled, paused);
 }
 
 static void
-stop_now(void *arg)
+hub_stop_now(void *arg)
 {
 	struct hub *h = arg;
 
@@ -470,7 +948,7 @@ hub_stop(struct hub *h, int64_t within_ms, int status)
 		return;
 	h->stop = 1;
 	h->status = status;
-	h->stopping.fn = stop_now;
+	h->stopping.fn = hub_stop_now;
 	h->stopping.arg = h;
 	loop_timer(h->loop, &h->stopping, loop_now(h->loop) + within_ms);
 	for (i = 0; i < h->nlinks; i++)

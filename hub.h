@@ -2,34 +2,57 @@
 #define HUB_H
 
 /*
- * Drives a core on real sockets: listens, dials, shakes hands, delivers
- * messages, carries the outbox out. What every lambda-*.c main has to do about
- * its peers is here once; it decides nothing that link.c and peers.c decide.
+ * Drives a core: listens, dials, shakes hands, delivers messages, carries the
+ * outbox out. What every lambda-*.c main has to do about its peers is here
+ * once; it decides nothing that link.c and peers.c decide.
+ *
+ * Limits: HUB_LINKS_MAX links, HUB_OUT_MAX bytes queued to one peer (one that
+ * reads less is closed). A peer of a role that the program serves is not read
+ * from while more than the mark is queued for it.
  */
 
 #include "addr.h"
 #include "chain.h"
 #include "conn.h"
 #include "core.h"
-#include "preauth.h"
+#include "env.h"
 #include "link.h"
+#include "loglimit.h"
 #include "loop.h"
 #include "peers.h"
-#include "env.h"
-#include "loglimit.h"
+#include "preauth.h"
 
 #define HUB_LINKS_MAX 65535
-#define HUB_OUT_MAX   (64u * 1024 * 1024) /* bytes queued to one peer */
-#define HUB_HIGH_MARK (1024 * 1024) /* above it a client is not read from */
+#define HUB_OUT_MAX   (64u * 1024 * 1024)
+#define HUB_HIGH_MARK (1024 * 1024) /* bytes queued; going on at a quarter */
 #define HUB_UNPROVEN	  256 /* TCP links that came in and have not proven
 				 themselves; a quarter of the descriptors
 				 where that is less; the oldest goes */
 #define HUB_UNPROVEN_HOST 64  /* of one host */
-#define HUB_STUCK_MS	  15000 /* with bytes to write and none taken, from a
+#define HUB_STUCK_MS	  15000 /* with bytes to write and none taken, by a
 				   peer that is not read from for it, or whose
 				   link is to end */
 
-struct hub_link;
+/* One connection: its I/O, its protocol, its life as the core is told it. For
+ * hub.c alone; programs know a link by its handle. */
+struct hub_link {
+	struct hub *hub;
+	struct conn conn;
+	struct link link;
+	struct timer timer; /* the link's deadline */
+	uint32_t handle;
+	uint32_t tag;
+	int up;		   /* the core knows it */
+	int target;	   /* dialled by peers.c, which wants to know */
+	int throttled;	   /* not read from: its queue is above the mark, */
+	int paused;	   /* or its owner said so */
+	int draining;	   /* it ends when all is written */
+	int64_t waiting;   /* since when it should take what is queued: it is
+			      throttled or draining */
+	const char *why;   /* closed for this reason, for the log */
+	char *address;	   /* as dialled, or the remote one; "" on a pipe */
+};
+
 struct hub_listen;
 
 struct hub {
@@ -44,20 +67,21 @@ struct hub {
 	 * which is the program itself; or NULL. */
 	void (*act)(void *arg, const struct act *);
 	void *arg;
-	unsigned serves;    /* roles that are not read from while more than
-			       HUB_HIGH_MARK is queued for them */
+	unsigned serves;    /* roles that are not read from while more than the
+			       mark is queued for them */
+	size_t mark;	    /* HUB_HIGH_MARK, or what the program sets */
 	struct hub_link **links; /* by slot; NULL where free */
 	size_t nlinks;		 /* slots */
 	size_t used;		 /* of them */
 	size_t free_hint;	 /* no free slot below it */
-	uint16_t generation;	 /* of the next handle */
+	uint16_t generation;	 /* of the last handle */
 	struct timer timer;	 /* core and peers */
 	struct later deliver;	 /* core tick and outbox, once a turn */
 	struct timer stopping;	 /* hub_stop()'s bound */
 	struct chain listens;	 /* each a struct hub_listen */
 	struct preauth preauth;	 /* links that came in over TCP, unproven */
 	struct loglimit loglimit;
-	struct timer minute;	 /* of the strangers */
+	struct timer minute;	 /* of loglimit */
 	uint64_t dialled;	 /* connections, ever */
 	int hushed;		 /* hub_hush() was called */
 	int stop;		 /* hub_stop() was called */
@@ -101,13 +125,12 @@ void hub_deliver(struct hub *);
 size_t hub_queued(const struct hub *, uint32_t peer);
 void hub_pause(struct hub *, uint32_t peer, int paused);
 
-/* A connection from host (loglimit.h) ended that had not proven who it is: a
- * line of log, where strangers may have another, else of the debug level, and
- * it is counted. All that happens before a link is up is to be said in this
- * way. */
+/* A connection from host (loglimit.h) ended before its peer authenticated: a
+ * line of log as far as loglimit allows, else one at the debug level, and it is
+ * counted. All that happens before a link is up is said in this way. */
 void hub_stranger(struct hub *, struct slice host, const char *fmt, ...);
 
-/* Of strangers, say nothing but on the debug level: another process does. */
+/* Say all that at the debug level only: another process does. */
 void hub_hush(struct hub *);
 
 /* End the loop with this exit code once what is queued is written, and at the

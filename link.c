@@ -1,29 +1,28 @@
 #include <assert.h>
-#include <errno.h>
 #include <string.h>
 
+#include "fail.h"
 #include "link.h"
 
 enum { DIALLER, ACCEPTOR }; /* whose hello, whose proof */
 
 static int
-fail(struct link *l, int error, const char *why)
+link_fail(struct link *l, int error, const char *why)
 {
 	l->phase = LINK_DOWN;
 	l->why = why;
-	errno = error;
-	return -1;
+	return fail(error);
 }
 
 static int
-no_room(struct link *l)
+link_no_room(struct link *l)
 {
-	return fail(l, errno, errno == ENOBUFS ? "its output queue is full" :
-	    "out of memory");
+	return link_fail(l, errno, errno == ENOBUFS ?
+	    "its output queue is full" : "out of memory");
 }
 
 static int
-send_msg(struct link *l, int64_t now, const struct msg *m)
+link_send(struct link *l, int64_t now, const struct msg *m)
 {
 	struct tlv_writer w;
 	unsigned char *p;
@@ -33,7 +32,7 @@ send_msg(struct link *l, int64_t now, const struct msg *m)
 	len = msg_size(m);
 	p = buf_reserve(l->out, len);
 	if (p == NULL)
-		return no_room(l);
+		return link_no_room(l);
 	tlv_writer_init(&w, p, len);
 	r = msg_encode(m, &w);
 	assert(r == 0);
@@ -44,7 +43,7 @@ send_msg(struct link *l, int64_t now, const struct msg *m)
 
 /* Both proofs are over both hellos, as they went over the wire. */
 static void
-remember(struct link *l, int whose, const unsigned char *frame, size_t len)
+link_remember(struct link *l, int whose, const unsigned char *frame, size_t len)
 {
 	assert(len <= sizeof(l->transcript[whose]));
 	memcpy(l->transcript[whose], frame, len);
@@ -52,7 +51,7 @@ remember(struct link *l, int whose, const unsigned char *frame, size_t len)
 }
 
 static unsigned
-role_number(unsigned role)
+link_role_number(unsigned role)
 {
 	unsigned n;
 
@@ -64,7 +63,7 @@ role_number(unsigned role)
 }
 
 static int
-send_hello(struct link *l, int64_t now)
+link_send_hello(struct link *l, int64_t now)
 {
 	struct slice queued;
 	struct msg m;
@@ -73,22 +72,22 @@ send_hello(struct link *l, int64_t now)
 	memset(&m, 0, sizeof(m));
 	m.type = MSG_HELLO;
 	m.u.hello.low = m.u.hello.high = MSG_VERSION;
-	m.u.hello.role = role_number(l->self->role);
+	m.u.hello.role = link_role_number(l->self->role);
 	m.u.hello.prove = (uint64_t)l->prove;
 	m.u.hello.instance = l->self->instance;
 	m.u.hello.nonce = slice_of(l->nonce, NONCE_SIZE);
 	m.u.hello.dialled = l->dialler ? l->dialled : 0;
-	if (send_msg(l, now, &m) == -1)
+	if (link_send(l, now, &m) == -1)
 		return -1;
 	len = msg_size(&m);
 	queued = buf_slice(l->out);
-	remember(l, l->dialler ? DIALLER : ACCEPTOR,
+	link_remember(l, l->dialler ? DIALLER : ACCEPTOR,
 	    queued.p + queued.len - len, len);
 	return 0;
 }
 
 static void
-make_mac(const struct link *l, int whose, unsigned char mac[SHA256_SIZE])
+link_make_mac(const struct link *l, int whose, unsigned char mac[SHA256_SIZE])
 {
 	static const char *const label[] = { "lambda1 dialler",
 		"lambda1 acceptor" };
@@ -103,38 +102,38 @@ make_mac(const struct link *l, int whose, unsigned char mac[SHA256_SIZE])
 }
 
 static int
-send_mac(struct link *l, int64_t now, const unsigned char mac[SHA256_SIZE])
+link_send_mac(struct link *l, int64_t now, const unsigned char mac[SHA256_SIZE])
 {
 	struct msg m;
 
 	memset(&m, 0, sizeof(m));
 	m.type = MSG_PROOF;
 	m.u.proof.mac = slice_of(mac, SHA256_SIZE);
-	return send_msg(l, now, &m);
+	return link_send(l, now, &m);
 }
 
 static int
-send_proof(struct link *l, int64_t now)
+link_send_proof(struct link *l, int64_t now)
 {
 	unsigned char mac[SHA256_SIZE];
 
-	make_mac(l, l->dialler ? DIALLER : ACCEPTOR, mac);
-	return send_mac(l, now, mac);
+	link_make_mac(l, l->dialler ? DIALLER : ACCEPTOR, mac);
+	return link_send_mac(l, now, mac);
 }
 
 /*
- * No link, for want of a key in common. The dialler is told by a proof that is
- * wrong under every key: to one that only sees the end it might as well be that
- * we were killed, or are too many, and it would have to try again.
+ * There is no key in common, so there is no link. The dialler is told by a
+ * proof that is wrong under every key: a dialler that only sees the end would
+ * have to try again, since we may have been killed, or have no room.
  */
 static int
-deny(struct link *l, int64_t now, const char *why)
+link_deny(struct link *l, int64_t now, const char *why)
 {
 	static const unsigned char none[SHA256_SIZE];
 
-	if (!l->dialler && send_mac(l, now, none) == -1)
+	if (!l->dialler && link_send_mac(l, now, none) == -1)
 		return -1;
-	return fail(l, EACCES, why);
+	return link_fail(l, EACCES, why);
 }
 
 int
@@ -150,11 +149,11 @@ link_init(struct link *l, const struct link_self *self, uint64_t dialled,
 	l->prove = prove != 0;
 	l->since = l->heard = l->sent = now;
 	memcpy(l->nonce, nonce, NONCE_SIZE);
-	return l->dialler ? send_hello(l, now) : 0;
+	return l->dialler ? link_send_hello(l, now) : 0;
 }
 
 static const char *
-decode_why(void)
+link_decode_why(void)
 {
 	if (errno == ERANGE)
 		return "a field is over its bound";
@@ -164,35 +163,33 @@ decode_why(void)
 
 /* Decode what the handshake needs: a well-formed hello or proof. */
 static int
-decode_hello(struct msg *m, struct slice value)
+link_decode_hello(struct msg *m, struct slice value)
 {
 	const struct msg_hello *h = &m->u.hello;
 
 	if (msg_decode(m, MSG_HELLO, value) == -1)
 		return -1;
 	if (h->low > h->high || h->nonce.len != NONCE_SIZE ||
-	    id_is_zero(&h->instance)) {
-		errno = EPROTO;
-		return -1;
-	}
+	    id_is_zero(&h->instance))
+		return fail(EPROTO);
 	return 0;
 }
 
-/* A well-formed hello: is its sender one to talk to? */
+/* A well-formed hello: can there be a link to its sender? */
 static int
-judge_hello(struct link *l, int64_t now, const struct msg_hello *h)
+link_judge_hello(struct link *l, int64_t now, const struct msg_hello *h)
 {
 	if (id_equal(&h->instance, &l->self->instance) ||
 	    equal_constant_time(h->nonce.p, l->nonce, NONCE_SIZE))
-		return fail(l, ELOOP, "it is ourselves");
+		return link_fail(l, ELOOP, "it is ourselves");
 	if (h->low > MSG_VERSION || h->high < MSG_VERSION)
-		return fail(l, EPROTONOSUPPORT,
+		return link_fail(l, EPROTONOSUPPORT,
 		    "no protocol version in common");
 	if (h->prove)
 		l->prove = 1;
 	if (l->prove && l->self->key.len == 0)
-		return deny(l, now, "a key is required: give both ends the "
-		    "same (-k)");
+		return link_deny(l, now,
+		    "a key is required: give both ends the same (-k)");
 	l->role = 1u << h->role;
 	l->instance = h->instance;
 	if (!l->dialler)
@@ -205,80 +202,83 @@ judge_hello(struct link *l, int64_t now, const struct msg_hello *h)
  * speaks another version, learns so from our hello and not from a silent end.
  */
 static int
-take_hello(struct link *l, int64_t now, const unsigned char *frame,
+link_take_hello(struct link *l, int64_t now, const unsigned char *frame,
     size_t len, struct slice value)
 {
 	struct msg m;
 
-	if (decode_hello(&m, value) == -1)
-		return fail(l, errno, "its hello is malformed");
-	remember(l, l->dialler ? ACCEPTOR : DIALLER, frame, len);
-	if (!l->dialler && send_hello(l, now) == -1)
+	if (link_decode_hello(&m, value) == -1)
+		return link_fail(l, errno, "its hello is malformed");
+	link_remember(l, l->dialler ? ACCEPTOR : DIALLER, frame, len);
+	if (!l->dialler && link_send_hello(l, now) == -1)
 		return -1;
-	if (judge_hello(l, now, &m.u.hello) == -1)
+	if (link_judge_hello(l, now, &m.u.hello) == -1)
 		return -1;
 	if (!l->prove) {
 		l->phase = LINK_UP;
 		return 0;
 	}
 	l->phase = LINK_PROOF;
-	return l->dialler ? send_proof(l, now) : 0;
+	return l->dialler ? link_send_proof(l, now) : 0;
 }
 
 static int
-take_proof(struct link *l, int64_t now, struct slice value)
+link_take_proof(struct link *l, int64_t now, struct slice value)
 {
 	unsigned char mac[SHA256_SIZE];
 	struct msg m;
 
 	if (msg_decode(&m, MSG_PROOF, value) == -1)
-		return fail(l, errno, "its proof is malformed");
-	make_mac(l, l->dialler ? ACCEPTOR : DIALLER, mac);
+		return link_fail(l, errno, "its proof is malformed");
+	link_make_mac(l, l->dialler ? ACCEPTOR : DIALLER, mac);
 	if (m.u.proof.mac.len != sizeof(mac) ||
 	    !equal_constant_time(m.u.proof.mac.p, mac, sizeof(mac)))
-		return deny(l, now, "wrong key: give both ends the same (-k)");
-	if (!l->dialler && send_proof(l, now) == -1)
+		return link_deny(l, now,
+		    "wrong key: give both ends the same (-k)");
+	if (!l->dialler && link_send_proof(l, now) == -1)
 		return -1;
 	l->phase = LINK_UP;
 	return 0;
 }
 
 /*
- * By the head alone: may a frame like this come now? So nothing is held of one
- * that may not. Unknown odd types are good once the first frame was a hello.
+ * By the head alone: may a frame like this come now? So nothing is held of a
+ * frame that may not. Unknown odd types are good once the first frame was a
+ * hello.
  */
 static int
-check_head(struct link *l, unsigned type, size_t len)
+link_check_head(struct link *l, unsigned type, size_t len)
 {
 	const struct msg_row *row = msg_row(type);
 	size_t max = l->phase == LINK_UP ? l->self->message_max : MSG_HELLO_MAX;
 
 	if (l->phase == LINK_HELLO && type != MSG_HELLO)
-		return fail(l, EPROTO, "it does not begin with a hello");
+		return link_fail(l, EPROTO, "it does not begin with a hello");
 	if (row == NULL && type % 2 == 0)
-		return fail(l, EPROTO, "a message of unknown type");
+		return link_fail(l, EPROTO, "a message of unknown type");
 	if (l->phase == LINK_PROOF && row != NULL && type != MSG_PROOF &&
 	    type != MSG_ALIVE)
-		return fail(l, EPROTO, "a message before the proof");
+		return link_fail(l, EPROTO, "a message before the proof");
 	if (l->phase == LINK_UP && (type == MSG_HELLO || type == MSG_PROOF))
-		return fail(l, EPROTO, "a handshake within the link");
+		return link_fail(l, EPROTO, "a handshake within the link");
 	if (len > max)
-		return fail(l, EMSGSIZE, "a message over the maximum size");
+		return link_fail(l, EMSGSIZE,
+		    "a message over the maximum size");
 	return 0;
 }
 
 static int
-take_frame(struct link *l, int64_t now, unsigned type,
+link_take_frame(struct link *l, int64_t now, unsigned type,
     const unsigned char *frame, size_t len, struct slice value)
 {
 	struct msg m;
 
 	if (type == MSG_HELLO)
-		return take_hello(l, now, frame, len, value);
+		return link_take_hello(l, now, frame, len, value);
 	if (type == MSG_PROOF)
-		return take_proof(l, now, value);
+		return link_take_proof(l, now, value);
 	if (msg_decode(&m, type, value) == -1)
-		return fail(l, errno, decode_why());
+		return link_fail(l, errno, link_decode_why());
 	return 0;
 }
 
@@ -295,10 +295,10 @@ link_input(struct link *l, int64_t now, const unsigned char *p, size_t n,
 	*type = 0;
 	head = tlv_head(p, n, &t, &len);
 	if (head == -1)
-		return fail(l, errno, "it is not a message");
+		return link_fail(l, errno, "it is not a message");
 	if (head == 0)
 		return 0;
-	if (check_head(l, t, len) == -1)
+	if (link_check_head(l, t, len) == -1)
 		return -1;
 	if (len > n - (size_t)head)
 		return 0;
@@ -306,7 +306,7 @@ link_input(struct link *l, int64_t now, const unsigned char *p, size_t n,
 	*value = slice_of(p + head, len);
 	if (l->phase == LINK_UP && t != MSG_ALIVE)
 		*type = msg_row(t) == NULL ? 0 : t;
-	else if (take_frame(l, now, t, p, size, *value) == -1)
+	else if (link_take_frame(l, now, t, p, size, *value) == -1)
 		return -1;
 	return (ssize_t)size;
 }
@@ -331,7 +331,7 @@ link_sent(struct link *l, int64_t now)
 
 /* When the peer is given up, if nothing comes. */
 static int64_t
-patience(const struct link *l)
+link_dead_at(const struct link *l)
 {
 	return l->phase == LINK_UP ? l->heard + LINK_DEAD_MS :
 	    l->since + LINK_HANDSHAKE_MS;
@@ -340,7 +340,7 @@ patience(const struct link *l)
 int64_t
 link_deadline(const struct link *l)
 {
-	int64_t dead = patience(l), alive = l->sent + LINK_ALIVE_MS;
+	int64_t dead = link_dead_at(l), alive = l->sent + LINK_ALIVE_MS;
 
 	if (l->phase == LINK_DOWN)
 		return INT64_MAX;
@@ -349,25 +349,25 @@ link_deadline(const struct link *l)
 
 /*
  * A turn that is late itself may find in the socket what came in time, so it
- * judges nobody: both clocks are set for another LINK_LATE_MS.
+ * gives up no peer: both clocks are set for another LINK_LATE_MS.
  */
 static int
-judge_silence(struct link *l, int64_t now, int late)
+link_judge_silence(struct link *l, int64_t now, int late)
 {
-	if (now < patience(l))
+	if (now < link_dead_at(l))
 		return 0;
 	if (!late)
-		return fail(l, ETIMEDOUT, l->phase == LINK_UP ?
+		return link_fail(l, ETIMEDOUT, l->phase == LINK_UP ?
 		    "it is silent" : "no handshake in time");
 	l->heard = now + LINK_LATE_MS - LINK_DEAD_MS;
 	l->since = now + LINK_LATE_MS - LINK_HANDSHAKE_MS;
 	return 0;
 }
 
-/* Where something waits to be written, it is the sign of life itself: nothing
- * piles up before a peer that does not read. */
+/* Where something waits to be written, that is the sign of life: nothing piles
+ * up before a peer that does not read. */
 static int
-beat(struct link *l, int64_t now)
+link_beat(struct link *l, int64_t now)
 {
 	struct msg m;
 
@@ -378,7 +378,7 @@ beat(struct link *l, int64_t now)
 		return 0;
 	memset(&m, 0, sizeof(m));
 	m.type = MSG_ALIVE;
-	return send_msg(l, now, &m);
+	return link_send(l, now, &m);
 }
 
 int
@@ -388,9 +388,9 @@ link_tick(struct link *l, int64_t now)
 
 	if (now < due)
 		return 0;
-	if (judge_silence(l, now, now - due > LINK_LATE_MS) == -1)
+	if (link_judge_silence(l, now, now - due > LINK_LATE_MS) == -1)
 		return -1;
-	return beat(l, now);
+	return link_beat(l, now);
 }
 
 const char *
@@ -427,5 +427,5 @@ link_is_hello(const unsigned char *p, size_t n)
 		return -1;
 	if (len > n - (size_t)head)
 		return 0;
-	return decode_hello(&m, slice_of(p + head, len)) == -1 ? -1 : 1;
+	return link_decode_hello(&m, slice_of(p + head, len)) == -1 ? -1 : 1;
 }

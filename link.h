@@ -2,10 +2,10 @@
 #define LINK_H
 
 /*
- * One peer, as a core: bytes and the time go in, bytes and verdicts come out.
- * It frames messages, shakes hands (hello, proof), and keeps the heartbeat. It
- * knows no descriptor and no clock. Which of two links to one instance stays,
- * and when to dial again, is peers.h's.
+ * One link to a peer, as a core: bytes and the time go in, bytes and verdicts
+ * come out. It frames messages, shakes hands (hello, proof), and keeps the
+ * heartbeat. It knows no descriptor and no clock. Which of two links to one
+ * instance stays, and when to dial again, is decided in peers.h.
  *
  * The handshake, lambda-protocol(7):
  *	dialler  -> hello
@@ -24,7 +24,7 @@
 #define LINK_HANDSHAKE_MS 3000	/* from connected to proven */
 #define LINK_ALIVE_MS	  5000	/* something is sent at least this often */
 #define LINK_DEAD_MS	  15000 /* of silence */
-#define LINK_LATE_MS	  1000	/* a turn later than this judges nobody */
+#define LINK_LATE_MS	  1000	/* a turn later than this gives up no peer */
 
 enum link_phase {
 	LINK_HELLO, /* waiting for the peer's hello */

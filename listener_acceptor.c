@@ -565,6 +565,7 @@ listener_acceptor_free(struct listener_acceptor *a)
 	while ((s = session_next(a, NULL)) != NULL)
 		session_forget(s);
 	loop_unlater(a->hub->loop, &a->admit);
+	preauth_free(&a->preauth);
 	free((void *)(uintptr_t)a->start.env);
 	free(a->program);
 	free(a);

@@ -3,9 +3,9 @@
 
 #include "loglimit.h"
 
-/* Lines that are older than a minute are in nobody's way. */
+/* A line that is older than a minute no longer counts. */
 static void
-forget_old(struct loglimit *s, int64_t now)
+loglimit_forget_old(struct loglimit *s, int64_t now)
 {
 	size_t old = 0;
 
@@ -16,7 +16,7 @@ forget_old(struct loglimit *s, int64_t now)
 }
 
 static int
-has_line(const struct loglimit *s, struct slice host)
+loglimit_has_line(const struct loglimit *s, struct slice host)
 {
 	const struct loglimit_line *l;
 
@@ -32,8 +32,8 @@ loglimit_say(struct loglimit *s, int64_t now, struct slice host)
 	struct loglimit_line *l;
 
 	assert(host.len <= LOGLIMIT_HOST);
-	forget_old(s, now);
-	if (s->n == LOGLIMIT_LINES || has_line(s, host)) {
+	loglimit_forget_old(s, now);
+	if (s->n == LOGLIMIT_LINES || loglimit_has_line(s, host)) {
 		if (s->more++ == 0)
 			s->since = now;
 		return 0;

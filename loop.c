@@ -1,14 +1,70 @@
+#include <sys/wait.h>
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "die.h"
-#include "loop_state.h"
-#include "signals.h"
+#include "loop.h"
 
-#define LATER_ROUNDS 8 /* of work that puts off more work */
+#define NS_A_MS	     INT64_C(1000000)
+#define WATCHED_MIN  64		    /* with no more than these all are hot */
+#define SILENT_MS    200	    /* cold after this long without an event */
+#define BUSY_NS	     (10 * NS_A_MS) /* busy for this long after an event */
+#define LOOK_MAX     256	    /* descriptors a look */
+#define LOOK_SHARE   20		    /* looks take one part of the time in 20 */
+#define ROUND_NS     (50 * NS_A_MS) /* a round is over in about this */
+#define SIGNO_MAX    64
 
-void
+/*
+ * All pollfds are in one array of three zones:
+ *
+ *	0 .. hot	hot: polled every turn
+ *	hot .. seen	cold, looked at already in this round
+ *	seen .. len	cold, not looked at yet in this round
+ *
+ * so the hot ones, a part of the cold ones, or all of them can be polled with
+ * nothing built anew, and to go from one zone to another is a swap or two. A
+ * round looks at every cold descriptor once, a part at a time: a look at ten
+ * thousand in one go would hold up the hot ones for milliseconds.
+ */
+struct loop {
+	struct pollfd *fds;
+	struct watch **watches; /* of the pollfd at the same index */
+	size_t hot, seen, len, cap;
+	size_t ageing;	/* the hot one to be checked for silence next */
+	int64_t now;	/* ns */
+	int64_t event;	/* when poll() last found something, ns */
+	int64_t look;	/* when to look at cold ones next, ns */
+	struct agenda agenda;
+	struct watch wake;	/* the signals' pipe */
+	int stopped;
+};
+
+/* A process has its signals and children once, so these are not the loop's. */
+static struct {
+	signal_fn *fn;
+	void *arg;
+	int changed; /* no longer the default action */
+} actions[SIGNO_MAX + 1];
+
+static struct awaited {
+	pid_t pid;
+	child_fn *fn;
+	void *arg;
+} *children;
+
+static size_t nchildren, children_cap;
+
+/* All that the handler touches; a byte in the pipe ends poll(). */
+static volatile sig_atomic_t raised[SIGNO_MAX + 1], any_raised;
+static int pipe_fds[2] = { -1, -1 };
+
+static void
 loop_tick(struct loop *l)
 {
 	struct timespec ts;
@@ -23,81 +79,459 @@ loop_now(const struct loop *l)
 	return l->now / NS_A_MS;
 }
 
-/* Work put off. */
+/* Timers, and work put off. */
 
-static void
-ring_init(struct later *head)
+int
+loop_timer(struct loop *l, struct timer *t, int64_t due)
 {
-	head->next = head->prev = head;
+	return agenda_timer(&l->agenda, t, due);
+}
+
+void
+loop_untimer(struct loop *l, struct timer *t)
+{
+	agenda_untimer(&l->agenda, t);
 }
 
 void
 loop_later(struct loop *l, struct later *w)
 {
-	if (w->next != NULL)
-		return;
-	w->next = &l->laters;
-	w->prev = l->laters.prev;
-	w->prev->next = w;
-	l->laters.prev = w;
+	agenda_later(&l->agenda, w);
 }
 
 void
 loop_unlater(struct loop *l, struct later *w)
 {
 	(void)l;
-	if (w->next == NULL)
-		return;
-	w->prev->next = w->next;
-	w->next->prev = w->prev;
-	w->next = w->prev = NULL;
+	agenda_unlater(w);
 }
 
-/* What is put off meanwhile has its turn in the next round; after a few rounds
- * descriptors and timers have theirs first. */
-static void
-run_laters(struct loop *l)
+/* How long poll() may wait for the sake of signals, timers and work put off:
+ * rounded up, as now is rounded down; -1 without a limit. The clock is read
+ * again: what ran since the turn began may have taken long. */
+static int
+loop_wait_ms(struct loop *l)
 {
-	struct later round, *w;
-	int i;
+	int64_t due = agenda_deadline(&l->agenda), now;
 
-	for (i = 0; i < LATER_ROUNDS; i++) {
-		if (l->laters.next == &l->laters)
-			return;
-		round = l->laters;
-		round.next->prev = round.prev->next = &round;
-		ring_init(&l->laters);
-		while ((w = round.next) != &round) {
-			loop_unlater(l, w);
-			w->fn(w->arg);
-		}
+	loop_tick(l);
+	now = loop_now(l);
+	if (l->stopped || any_raised || agenda_has_laters(&l->agenda) ||
+	    due <= now)
+		return 0;
+	if (due == INT64_MAX)
+		return -1;
+	return due - now > INT_MAX ? INT_MAX : (int)(due - now);
+}
+
+/* Descriptors. */
+
+static void
+loop_swap(struct loop *l, size_t i, size_t j)
+{
+	struct pollfd fd = l->fds[i];
+	struct watch *w = l->watches[i];
+
+	l->fds[i] = l->fds[j];
+	l->watches[i] = l->watches[j];
+	l->watches[i]->slot = i + 1;
+	l->fds[j] = fd;
+	l->watches[j] = w;
+	w->slot = j + 1;
+}
+
+/* Move a cold one up among the hot. */
+static void
+loop_warm(struct loop *l, size_t i)
+{
+	l->watches[i]->heard = loop_now(l);
+	if (i >= l->seen) {
+		loop_swap(l, i, l->seen);
+		i = l->seen++;
+	}
+	if (i >= l->hot)
+		loop_swap(l, i, l->hot++);
+}
+
+/* Move some of those that were silent down among the cold. A few are checked
+ * each turn, in proportion to what polling them costs anyway. */
+static void
+loop_cool(struct loop *l)
+{
+	int64_t since = loop_now(l) - SILENT_MS;
+	size_t n;
+
+	if (l->len <= WATCHED_MIN)
+		return;
+	for (n = 4 + l->hot / 16; n > 0 && l->hot > 0; n--) {
+		if (l->ageing >= l->hot)
+			l->ageing = 0;
+		if (l->watches[l->ageing]->heard > since)
+			l->ageing++;
+		else
+			loop_swap(l, l->ageing, --l->hot);
 	}
 }
 
-/* The loop. */
-
-/* How long poll() may wait for the sake of timers and work put off. The clock
- * is read again: what ran since the turn began may have taken long. */
 static int
-wait_ms(struct loop *l)
+loop_grow(struct loop *l)
 {
-	if (l->stopped || signals_pending() || l->laters.next != &l->laters)
-		return 0;
+	size_t cap = l->cap == 0 ? WATCHED_MIN : l->cap * 2;
+	struct pollfd *fds;
+	struct watch **watches;
+
+	if ((fds = realloc(l->fds, cap * sizeof(*fds))) == NULL)
+		return -1;
+	l->fds = fds;
+	watches = realloc(l->watches, cap * sizeof(struct watch *));
+	if (watches == NULL)
+		return -1;
+	l->watches = watches;
+	l->cap = cap;
+	return 0;
+}
+
+int
+loop_watch(struct loop *l, struct watch *w)
+{
+	struct pollfd *p;
+
+	assert(w->fd >= 0);
+	if (w->slot == 0) {
+		if (l->len == l->cap && loop_grow(l) == -1)
+			return -1;
+		l->fds[l->len].revents = 0;
+		l->watches[l->len] = w;
+		w->slot = ++l->len;
+		loop_warm(l, l->len - 1);
+	} else if (w->slot > l->hot && w->events != 0) {
+		loop_warm(l, w->slot - 1);
+	}
+	/* poll() tells of hangups unasked, and passes over fd -1. */
+	p = &l->fds[w->slot - 1];
+	p->fd = w->events == 0 ? -1 : w->fd;
+	p->events = w->events;
+	return 0;
+}
+
+void
+loop_unwatch(struct loop *l, struct watch *w)
+{
+	size_t i = w->slot;
+
+	if (i-- == 0)
+		return;
+	assert(i < l->len && l->watches[i] == w);
+	if (i < l->hot) {
+		loop_swap(l, i, --l->hot);
+		i = l->hot;
+	}
+	if (i < l->seen) {
+		loop_swap(l, i, --l->seen);
+		i = l->seen;
+	}
+	loop_swap(l, i, --l->len);
+	w->slot = 0;
+}
+
+size_t
+loop_watched(const struct loop *l)
+{
+	return l->len;
+}
+
+size_t
+loop_hot(const struct loop *l)
+{
+	return l->hot;
+}
+
+int
+loop_idle(struct loop *l)
+{
 	loop_tick(l);
-	return loop_timer_wait(l);
+	return poll(l->fds, (nfds_t)l->len, 0) == 0 && !any_raised &&
+	    !agenda_has_laters(&l->agenda) &&
+	    agenda_deadline(&l->agenda) > loop_now(l);
+}
+
+/* Poll what is at from to end; what is found among the cold becomes hot. */
+static int
+loop_poll(struct loop *l, size_t from, size_t end, int timeout_ms)
+{
+	size_t i = from < l->hot ? l->hot : from;
+	int n = poll(l->fds + from, (nfds_t)(end - from), timeout_ms);
+
+	if (n == -1) {
+		assert(errno == EINTR || errno == EAGAIN || errno == ENOMEM);
+		return 0;
+	}
+	/* What loop_warm() swaps into i is from below: scanned or not wanted */
+	for (; n > 0 && i < end; i++)
+		if (l->fds[i].revents != 0)
+			loop_warm(l, i);
+	return n;
+}
+
+/*
+ * Look at the next part of the cold ones, without waiting. The next look is
+ * put off by a multiple of what this one took, but not so far that a round
+ * would take too long.
+ */
+static int
+loop_look(struct loop *l)
+{
+	int64_t begun, gap, most;
+	size_t end;
+	int n;
+
+	if (l->seen >= l->len)
+		l->seen = l->hot;
+	end = l->len - l->seen > LOOK_MAX ? l->seen + LOOK_MAX : l->len;
+	most = ROUND_NS * (int64_t)(end - l->seen) / (int64_t)(l->len - l->hot);
+	loop_tick(l);
+	begun = l->now;
+	n = loop_poll(l, l->seen, end, 0);
+	l->seen = end;
+	loop_tick(l);
+	gap = (l->now - begun) * LOOK_SHARE;
+	l->look = l->now + (gap < most ? gap : most);
+	return n;
+}
+
+/* The lesser of a timeout (-1: none) and a time that is left. */
+static int
+loop_least_ms(int ms, int64_t ns)
+{
+	int64_t up = (ns + NS_A_MS - 1) / NS_A_MS;
+
+	if (up < 0)
+		up = 0;
+	return ms == -1 || up < ms ? (int)up : ms;
+}
+
+/* poll(). Returns how many it found, and l->now is when it was done. */
+static int
+loop_wait(struct loop *l)
+{
+	int n, ms = loop_wait_ms(l);
+
+	if (l->hot == l->len || l->now - l->event >= BUSY_NS) {
+		n = loop_poll(l, 0, l->len, ms);
+		l->seen = l->hot;
+	} else {
+		if (l->now >= l->look && loop_look(l) > 0)
+			ms = 0;
+		ms = loop_least_ms(ms, l->look - l->now);
+		ms = loop_least_ms(ms, l->event + BUSY_NS - l->now);
+		n = loop_poll(l, 0, l->hot, ms);
+	}
+	loop_tick(l);
+	if (n > 0)
+		l->event = l->now;
+	return n;
+}
+
+/*
+ * Call back for those of mask that poll() found. Backwards, so that whatever
+ * the callbacks do is safe: what loop_unwatch() swaps into a lower place has
+ * been called already (its revents are spent) or is yet to be reached, and what
+ * loop_watch() adds has none.
+ */
+static void
+loop_dispatch(struct loop *l, int mask)
+{
+	struct pollfd *p;
+	struct watch *w;
+	size_t i;
+	int found;
+
+	for (i = l->hot; i-- > 0;) {
+		if (i >= l->hot)
+			continue;
+		p = &l->fds[i];
+		if ((found = p->revents & mask) == 0)
+			continue;
+		p->revents = (short)(p->revents & ~mask);
+		w = l->watches[i];
+		w->heard = loop_now(l);
+		found &= w->events | POLLERR | POLLHUP | POLLNVAL;
+		if (found != 0 && w->events != 0)
+			w->fn(w->arg, (short)found);
+	}
+}
+
+/* Signals and children. */
+
+static void
+loop_on_signal(int signo)
+{
+	int saved = errno;
+	ssize_t n;
+
+	raised[signo] = 1;
+	any_raised = 1;
+	n = write(pipe_fds[1], "", 1); /* a full pipe ends poll() as well */
+	(void)n;
+	errno = saved;
+}
+
+/* A mask that we inherited must not keep the signal away. */
+static void
+loop_set_action(int signo, void (*handler)(int))
+{
+	struct sigaction sa;
+	sigset_t set;
+
+	sa.sa_handler = handler;
+	sa.sa_flags = SA_RESTART | (signo == SIGCHLD ? SA_NOCLDSTOP : 0);
+	sigemptyset(&sa.sa_mask);
+	if (sigaction(signo, &sa, NULL) == -1)
+		die_errno(EXIT_TEMPORARY, "unable to handle signal %d", signo);
+	actions[signo].changed = handler != SIG_DFL;
+	sigemptyset(&set);
+	sigaddset(&set, signo);
+	sigprocmask(SIG_UNBLOCK, &set, NULL);
+}
+
+void
+loop_signal(struct loop *l, int signo, signal_fn *fn, void *arg)
+{
+	(void)l;
+	assert(signo > 0 && signo <= SIGNO_MAX && signo != SIGCHLD);
+	actions[signo].fn = fn;
+	actions[signo].arg = arg;
+	loop_set_action(signo, fn == NULL ? SIG_DFL : loop_on_signal);
+}
+
+int
+loop_child(struct loop *l, pid_t pid, child_fn *fn, void *arg)
+{
+	struct awaited *grown, *c;
+	size_t cap;
+
+	(void)l;
+	if (nchildren == children_cap) {
+		cap = children_cap == 0 ? 8 : children_cap * 2;
+		if ((grown = realloc(children, cap * sizeof(*c))) == NULL)
+			return -1;
+		children = grown;
+		children_cap = cap;
+	}
+	c = &children[nchildren++];
+	c->pid = pid;
+	c->fn = fn;
+	c->arg = arg;
+	/* It may have ended before anything here handled SIGCHLD. */
+	raised[SIGCHLD] = 1;
+	any_raised = 1;
+	return 0;
+}
+
+static void
+loop_reap(void)
+{
+	struct awaited c;
+	size_t i;
+	pid_t pid;
+	int status;
+
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		for (i = 0; i < nchildren; i++)
+			if (children[i].pid == pid)
+				break;
+		if (i == nchildren)
+			continue;
+		c = children[i];
+		children[i] = children[--nchildren];
+		c.fn(c.arg, pid, status);
+	}
+}
+
+/* Call back for the signals that came and the children that ended. */
+static void
+loop_signals_run(void)
+{
+	int signo;
+
+	if (!any_raised)
+		return;
+	any_raised = 0;
+	for (signo = 1; signo <= SIGNO_MAX; signo++) {
+		if (!raised[signo])
+			continue;
+		raised[signo] = 0;
+		if (signo == SIGCHLD)
+			loop_reap();
+		else if (actions[signo].fn != NULL)
+			actions[signo].fn(actions[signo].arg, signo);
+	}
+}
+
+void
+loop_forked(void)
+{
+	sigset_t none;
+	int signo;
+
+	for (signo = 1; signo <= SIGNO_MAX; signo++)
+		if (actions[signo].changed)
+			signal(signo, SIG_DFL);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+static void
+loop_signals_open(void)
+{
+	int i;
+
+	assert(pipe_fds[0] == -1);
+	if (pipe(pipe_fds) == -1)
+		die_errno(EXIT_TEMPORARY, "unable to open a pipe");
+	for (i = 0; i < 2; i++)
+		if (fcntl(pipe_fds[i], F_SETFL, O_NONBLOCK) == -1 ||
+		    fcntl(pipe_fds[i], F_SETFD, FD_CLOEXEC) == -1)
+			die_errno(EXIT_TEMPORARY, "unable to set up a pipe");
+	loop_set_action(SIGPIPE, SIG_IGN);
+	loop_set_action(SIGCHLD, loop_on_signal);
+}
+
+/* Back to the default actions; only SIGPIPE stays ignored. The handlers go
+ * before the pipe that they write to. */
+static void
+loop_signals_close(void)
+{
+	int signo;
+
+	for (signo = 1; signo <= SIGNO_MAX; signo++) {
+		if (actions[signo].changed && signo != SIGPIPE)
+			loop_set_action(signo, SIG_DFL);
+		actions[signo].fn = NULL;
+		raised[signo] = 0;
+	}
+	any_raised = 0;
+	close(pipe_fds[0]);
+	close(pipe_fds[1]);
+	pipe_fds[0] = pipe_fds[1] = -1;
+	free(children);
+	children = NULL;
+	nchildren = children_cap = 0;
 }
 
 /* Signals are seen without it: the pipe only ends poll(). */
 static void
-on_wake(void *arg, short revents)
+loop_on_wake(void *arg, short revents)
 {
-	struct loop *l = arg;
 	char buf[64];
 
+	(void)arg;
 	(void)revents;
-	while (read(l->wake.fd, buf, sizeof(buf)) == sizeof(buf))
+	while (read(pipe_fds[0], buf, sizeof(buf)) == sizeof(buf))
 		;
 }
+
+/* Turns. */
 
 struct loop *
 loop_new(void)
@@ -106,12 +540,12 @@ loop_new(void)
 
 	if (l == NULL)
 		die_errno(EXIT_TEMPORARY, "unable to start");
-	ring_init(&l->laters);
+	agenda_init(&l->agenda);
 	loop_tick(l);
-	l->wake.fd = signals_open();
+	loop_signals_open();
+	l->wake.fd = pipe_fds[0];
 	l->wake.events = POLLIN;
-	l->wake.fn = on_wake;
-	l->wake.arg = l;
+	l->wake.fn = loop_on_wake;
 	if (loop_watch(l, &l->wake) == -1)
 		die_errno(EXIT_TEMPORARY, "unable to start");
 	return l;
@@ -120,10 +554,10 @@ loop_new(void)
 void
 loop_free(struct loop *l)
 {
-	signals_close();
+	loop_signals_close();
+	agenda_free(&l->agenda);
 	free(l->fds);
 	free(l->watches);
-	free(l->timers);
 	free(l);
 }
 
@@ -134,16 +568,16 @@ loop_run(struct loop *l)
 
 	while (!l->stopped) {
 		loop_tick(l);
-		loop_timers_run(l);
-		run_laters(l);
-		n = loop_wait(l, wait_ms(l));
-		signals_run();
+		agenda_run_timers(&l->agenda, loop_now(l));
+		agenda_run_laters(&l->agenda);
+		n = loop_wait(l);
+		loop_signals_run();
 		if (n > 0) {
 			loop_dispatch(l, POLLOUT);
 			loop_dispatch(l, ~POLLOUT);
 		}
 		loop_cool(l);
-		run_laters(l);
+		agenda_run_laters(&l->agenda);
 	}
 	l->stopped = 0;
 }

@@ -19,6 +19,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "agenda.h"
+
 struct loop;
 
 /* Called with what poll() said (POLLIN, POLLOUT, POLLHUP, POLLERR, ...). */
@@ -34,26 +36,6 @@ struct watch {
 	void *arg;
 	size_t slot;	/* the loop's: 1 + index in its array, 0: not watched */
 	int64_t heard;	/* the loop's: time of the last event, ms */
-};
-
-typedef void timer_fn(void *arg);
-
-/* A timer that is set for one moment; the memory is the caller's, zeroed
- * before its first use. */
-struct timer {
-	int64_t due; /* loop time, ms */
-	timer_fn *fn;
-	void *arg;
-	size_t slot; /* the loop's: 1 + place in the heap, 0 when not set */
-};
-
-/* Work put off to the end of the turn, once however often it is asked for;
- * the memory is the caller's, zeroed before its first use. */
-struct later {
-	void (*fn)(void *arg);
-	void *arg;
-	struct later *next; /* the loop's; NULL when not queued */
-	struct later *prev;
 };
 
 typedef void signal_fn(void *arg, int signo);
@@ -81,10 +63,15 @@ void loop_unwatch(struct loop *, struct watch *);
 size_t loop_watched(const struct loop *);
 size_t loop_hot(const struct loop *);
 
-/* Set (again) or clear. 0, or -1 with ENOMEM. */
+/* Would loop_run() wait, since there is nothing to do at once? For tests of
+ * what must not spin. */
+int loop_idle(struct loop *);
+
+/* Set (again, by loop_now()) or clear. 0, or -1 with ENOMEM. */
 int loop_timer(struct loop *, struct timer *, int64_t due);
 void loop_untimer(struct loop *, struct timer *);
 
+/* Have it done at the end of this turn, or not. */
 void loop_later(struct loop *, struct later *);
 void loop_unlater(struct loop *, struct later *);
 

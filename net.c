@@ -1,3 +1,4 @@
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/types.h>
 
@@ -5,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,13 +18,50 @@
 
 #define BACKLOG 1024
 
-int
-net_fail(int fd)
+void
+net_close(int fd)
 {
 	int error = errno;
 
 	close(fd);
-	return fail(error);
+	errno = error;
+}
+
+int
+net_fail(int fd)
+{
+	net_close(fd);
+	return -1;
+}
+
+/* What a call that must not wait has returned. */
+static ssize_t
+net_done(ssize_t n)
+{
+	if (n == -1 && (errno == EWOULDBLOCK || errno == EINTR))
+		errno = EAGAIN;
+	return n;
+}
+
+ssize_t
+net_read(int fd, void *p, size_t n)
+{
+	return net_done(read(fd, p, n));
+}
+
+ssize_t
+net_write(int fd, const void *p, size_t n)
+{
+	return net_done(write(fd, p, n));
+}
+
+size_t
+net_descriptors(void)
+{
+	struct rlimit r;
+
+	return getrlimit(RLIMIT_NOFILE, &r) == 0 && r.rlim_cur < INT_MAX ?
+	    (size_t)r.rlim_cur : INT_MAX;
 }
 
 int
@@ -39,7 +78,7 @@ net_adopt(int fd)
 }
 
 static int
-new_socket(const struct addr *a)
+net_socket(const struct addr *a)
 {
 	int fd = socket(a->u.sa.sa_family, SOCK_STREAM, 0);
 
@@ -51,7 +90,7 @@ new_socket(const struct addr *a)
 int
 net_connect(const struct addr *a)
 {
-	int fd = new_socket(a);
+	int fd = net_socket(a);
 
 	if (fd == -1)
 		return -1;
@@ -75,10 +114,10 @@ net_connected(int fd)
 
 /* Unix sockets. */
 
-/* Give the socket its name: over whatever socket has it, or only where nobody
+/* Give the socket its name: over whatever socket has it, or only where none
  * has. */
 static int
-publish(const char *temp, const char *path, int over)
+net_publish(const char *temp, const char *path, int over)
 {
 	struct stat st;
 
@@ -89,10 +128,10 @@ publish(const char *temp, const char *path, int over)
 	return rename(temp, path);
 }
 
-/* Bind another name, listen, then publish: whoever looks finds either the old
- * socket or one that listens. */
+/* Bind another name, listen, then publish: a client that looks finds either the
+ * old socket or one that listens. */
 static int
-bind_unix(const struct addr *a, int over)
+net_bind_unix(const struct addr *a, int over)
 {
 	struct addr temp = *a;
 	size_t size = sizeof(temp.u.un.sun_path);
@@ -102,13 +141,13 @@ bind_unix(const struct addr *a, int over)
 	n = snprintf(name, size, "%s.%ld", a->u.un.sun_path, (long)getpid());
 	if (n < 0 || (size_t)n >= size)
 		return fail(ENAMETOOLONG);
-	if ((fd = new_socket(&temp)) == -1)
+	if ((fd = net_socket(&temp)) == -1)
 		return -1;
 	unlink(name);
 	if (bind(fd, &temp.u.sa, temp.len) == -1)
 		return net_fail(fd);
 	if (chmod(name, S_IRUSR | S_IWUSR) == -1 || listen(fd, BACKLOG) == -1 ||
-	    publish(name, a->u.un.sun_path, over) == -1)
+	    net_publish(name, a->u.un.sun_path, over) == -1)
 		error = errno;
 	if (error != 0 || !over)
 		unlink(name);
@@ -121,13 +160,13 @@ bind_unix(const struct addr *a, int over)
 int
 net_listen_over(const struct addr *a)
 {
-	return bind_unix(a, 1);
+	return net_bind_unix(a, 1);
 }
 
-/* A name that nobody has is taken in one step, so that of two who start at once
- * one is told. */
+/* A name that no socket has is taken in one step, so that of two programs that
+ * start at once one is told. */
 static int
-listen_unix(const struct addr *a)
+net_listen_unix(const struct addr *a)
 {
 	int fd = net_connect(a);
 
@@ -136,10 +175,10 @@ listen_unix(const struct addr *a)
 	if (fd != -1 || errno == EAGAIN)
 		return fail(EADDRINUSE);
 	if (errno == ECONNREFUSED)
-		return bind_unix(a, 1);
+		return net_bind_unix(a, 1);
 	if (errno != ENOENT)
 		return -1;
-	if ((fd = bind_unix(a, 0)) == -1 && errno == EEXIST)
+	if ((fd = net_bind_unix(a, 0)) == -1 && errno == EEXIST)
 		errno = EADDRINUSE;
 	return fd;
 }
@@ -157,9 +196,9 @@ net_unlink(const struct addr *a, dev_t dev, ino_t ino)
 /* TCP. */
 
 static int
-listen_tcp(const struct addr *a)
+net_listen_tcp(const struct addr *a)
 {
-	int fd = new_socket(a), one = 1;
+	int fd = net_socket(a), one = 1;
 
 	if (fd == -1)
 		return -1;
@@ -174,7 +213,7 @@ listen_tcp(const struct addr *a)
 int
 net_listen(const struct addr *a, struct addr *bound)
 {
-	int fd = addr_is_unix(a) ? listen_unix(a) : listen_tcp(a);
+	int fd = addr_is_unix(a) ? net_listen_unix(a) : net_listen_tcp(a);
 
 	if (fd == -1 || bound == NULL)
 		return fd;
@@ -191,7 +230,8 @@ net_accept(int fd, struct addr *from)
 
 	memset(from, 0, sizeof(*from));
 	from->len = (socklen_t)sizeof(from->u);
-	if ((new = accept(fd, &from->u.sa, &from->len)) == -1)
+	new = (int)net_done(accept(fd, &from->u.sa, &from->len));
+	if (new == -1)
 		return -1;
 	return net_adopt(new) == -1 ? net_fail(new) : new;
 }
@@ -221,8 +261,7 @@ net_is_tcp(int fd)
 {
 	struct addr a;
 
-	return net_local(fd, &a) == 0 && (a.u.sa.sa_family == AF_INET ||
-		a.u.sa.sa_family == AF_INET6);
+	return net_local(fd, &a) == 0 && addr_host(&a).len > 0;
 }
 
 int
@@ -243,8 +282,8 @@ net_remote(int fd, struct addr *a)
 
 /* What the starter passes. */
 
-/* How well the first name of the list fits: it is the one that is looked for;
- * another of ours; anybody's, as systemd gives every socket one. */
+/* How well the first name of the list fits: it is the one that is looked for,
+ * or another of ours, or any other (systemd gives every socket a name). */
 enum fit {
 	FIT_ANY = 1,
 	FIT_OURS,
@@ -252,7 +291,7 @@ enum fit {
 };
 
 static enum fit
-name_fit(const char *list, const char *name)
+net_name_fit(const char *list, const char *name)
 {
 	static const char *const ours[] = { "broker", "plb", "tcp" };
 	size_t len = strcspn(list, ":"), i;
@@ -269,14 +308,14 @@ name_fit(const char *list, const char *name)
 
 /* The next name; empty when there is none. */
 static const char *
-next_name(const char *list)
+net_next_name(const char *list)
 {
 	list += strcspn(list, ":");
 	return *list == ':' ? list + 1 : list;
 }
 
 static int
-is_kind(int fd, enum net_kind kind)
+net_is_kind(int fd, enum net_kind kind)
 {
 	struct addr a;
 
@@ -303,9 +342,8 @@ net_passed(void)
 	return (int)n;
 }
 
-/* The name; where it is nobody's, one that bears another name of ours (a unit
- * of systemd has one name for all of its sockets); where no name of ours is
- * there at all, any. */
+/* Those of the name; where there is none, those that bear another name of ours
+ * (a unit of systemd has one name for all of its sockets); else all. */
 size_t
 net_inherited(const char *name, enum net_kind kind, int fd[], size_t max)
 {
@@ -316,13 +354,14 @@ net_inherited(const char *name, enum net_kind kind, int fd[], size_t max)
 
 	if (names == NULL)
 		names = "";
-	for (at = NET_PASSED_FIRST; at < end; at++, names = next_name(names)) {
-		fit = name_fit(names, name);
+	for (at = NET_PASSED_FIRST; at < end; at++) {
+		fit = net_name_fit(names, name);
+		names = net_next_name(names);
 		if (fit > best) {
 			n = 0;
 			best = fit;
 		}
-		if (fit < best || !is_kind(at, kind) || net_adopt(at) == -1)
+		if (fit < best || !net_is_kind(at, kind) || net_adopt(at) == -1)
 			continue;
 		if (n < max)
 			fd[n] = at;
@@ -333,7 +372,7 @@ net_inherited(const char *name, enum net_kind kind, int fd[], size_t max)
 
 /* An abstract name begins with a NUL, and does not end with one. */
 static void
-notify(const char *path)
+net_notify(const char *path)
 {
 	struct addr a;
 	size_t len = strlen(path);
@@ -363,9 +402,9 @@ net_ready(int fd)
 
 	if (fd != -1) {
 		n = write(fd, "\n", 1);
-		(void)n; /* whoever waited for it may be gone */
+		(void)n; /* the process that waited for it may be gone */
 		close(fd);
 	}
 	if (path != NULL)
-		notify(path);
+		net_notify(path);
 }

@@ -1,41 +1,38 @@
 #include <assert.h>
-#include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "chain.h"
 #include "fail.h"
 #include "peers.h"
 
-#define DELAY_MIN_MS 10 /* of a back-off, however the dice fall */
+#define DELAY_MIN_MS 10 /* of a back-off, whatever is drawn */
 #define DOUBLINGS    7	/* until the back-off is at its maximum */
 #define STOOD_MS     PEERS_BACKOFF_MAX_MS /* a link that stood this long was
 					     a good one */
-#define HEAP_FIRST   16
 #define KEY_SIZE     (ID_SIZE + 2)
 
 /* Why there was no link, as far as the log tells them apart. */
 enum { FAULT_SELF = 1, FAULT_FINAL = 2, FAULT_OTHER = 4 };
 
 /* A target that waits is in the heap, and no other is. */
-enum state {
+enum target_state {
 	WAITING,  /* until it is due */
 	DIALLING, /* and shaking hands */
 	RESTING	  /* its peer is linked */
 };
 
+/* An address to keep a link to. */
 struct target {
-	struct target *next, **back;	 /* all targets */
-	struct linked *peer;		 /* whom it reached last, or NULL */
-	struct target *sibling, **older; /* targets of the same peer */
-	enum state state;
+	struct instance *peer; /* the one that it reached last, or NULL */
+	struct chain sibling;  /* targets of the same peer */
+	enum target_state state;
 	enum dial keep;
-	int64_t due;   /* to be dialled, when waiting */
 	int64_t until; /* DIAL_HOUR: given up then */
 	uint32_t tag;
-	unsigned faults;  /* that it had since it was last linked, a bit each */
+	unsigned faults;  /* since it was last linked, a bit each */
 	unsigned backoff; /* doublings of the next delay */
-	size_t slot;	  /* its place in the heap */
+	size_t place;	  /* in the heap */
 	size_t len;
 	unsigned char address[ADDRESS_MAX];
 };
@@ -44,130 +41,44 @@ struct target {
  * An instance that is linked, or was: it stays known as long as a target
  * reached it last, so that such a target rests when the instance dials us.
  */
-struct linked {
+struct instance {
 	unsigned char key[KEY_SIZE]; /* instance and role */
 	uint32_t handle;	     /* of the present link; 0: none */
 	int ours;		     /* it was we who dialled it */
 	uint64_t dialled;	     /* its dialler's count then */
 	int64_t since;		     /* it is linked */
-	struct target *targets;
+	struct chain targets;
 };
-
-/* The heap: earliest due first. */
-
-static void
-place(struct peers *p, size_t slot, struct target *t)
-{
-	p->heap[slot] = t;
-	t->slot = slot;
-}
-
-static void
-sift_up(struct peers *p, size_t i, struct target *t)
-{
-	size_t parent;
-
-	for (; i > 0; i = parent) {
-		parent = (i - 1) / 2;
-		if (p->heap[parent]->due <= t->due)
-			break;
-		place(p, i, p->heap[parent]);
-	}
-	place(p, i, t);
-}
-
-static void
-sift_down(struct peers *p, size_t i, struct target *t)
-{
-	size_t child;
-
-	for (; (child = 2 * i + 1) < p->waiting; i = child) {
-		if (child + 1 < p->waiting &&
-		    p->heap[child + 1]->due < p->heap[child]->due)
-			child++;
-		if (t->due <= p->heap[child]->due)
-			break;
-		place(p, i, p->heap[child]);
-	}
-	place(p, i, t);
-}
-
-/* There is room: peers_want() saw to one place a target. */
-static void
-wait_until(struct peers *p, struct target *t, int64_t due)
-{
-	assert(p->waiting < p->cap && t->state != WAITING);
-	t->state = WAITING;
-	t->due = due;
-	sift_up(p, p->waiting++, t);
-}
-
-static void
-leave(struct peers *p, struct target *t, enum state state)
-{
-	struct target *last;
-
-	assert(state != WAITING);
-	if (t->state == WAITING) {
-		last = p->heap[--p->waiting];
-		if (last != t) {
-			sift_down(p, t->slot, last);
-			sift_up(p, last->slot, last);
-		}
-	}
-	t->state = state;
-}
-
-static int
-heap_grow(struct peers *p)
-{
-	struct target **heap;
-	size_t cap;
-
-	if (p->n < p->cap)
-		return 0;
-	cap = p->cap > 0 ? 2 * p->cap : HEAP_FIRST;
-	heap = realloc(p->heap, cap * sizeof(*heap));
-	if (heap == NULL)
-		return fail(ENOMEM);
-	p->heap = heap;
-	p->cap = cap;
-	return 0;
-}
 
 /* Instances. */
 
 static struct slice
-make_key(unsigned char key[KEY_SIZE], unsigned role, const struct id *instance)
+instance_key(unsigned char key[KEY_SIZE], unsigned role, const struct id *id)
 {
-	memcpy(key, instance->b, ID_SIZE);
+	memcpy(key, id->b, ID_SIZE);
 	key[ID_SIZE] = (unsigned char)(role >> 8);
 	key[ID_SIZE + 1] = (unsigned char)role;
 	return slice_of(key, KEY_SIZE);
 }
 
-static struct linked *
-linked_find(const struct peers *p, unsigned role, const struct id *instance)
+static struct instance *
+instance_find(const struct peers *p, unsigned role, const struct id *id)
 {
 	unsigned char key[KEY_SIZE];
 
-	return map_get(&p->instances, make_key(key, role, instance));
+	return map_get(&p->instances, instance_key(key, role, id));
 }
 
-static struct linked *
-linked_need(struct peers *p, unsigned role, const struct id *instance)
+/* Found or made; NULL without memory. */
+static struct instance *
+instance_need(struct peers *p, unsigned role, const struct id *id)
 {
-	struct linked *k = linked_find(p, role, instance);
+	struct instance *k = instance_find(p, role, id);
 
-	if (k != NULL)
+	if (k != NULL || (k = calloc(1, sizeof(*k))) == NULL)
 		return k;
-	k = calloc(1, sizeof(*k));
-	if (k == NULL) {
-		errno = ENOMEM;
-		return NULL;
-	}
-	k->targets = NULL;
-	if (map_put(&p->instances, make_key(k->key, role, instance), k) == -1) {
+	chain_init(&k->targets);
+	if (map_put(&p->instances, instance_key(k->key, role, id), k) == -1) {
 		free(k);
 		return NULL;
 	}
@@ -175,97 +86,92 @@ linked_need(struct peers *p, unsigned role, const struct id *instance)
 }
 
 static void
-linked_drop_unused(struct peers *p, struct linked *k)
+instance_drop_unused(struct peers *p, struct instance *k)
 {
-	if (k->handle != 0 || k->targets != NULL)
+	if (k->handle != 0 || !chain_empty(&k->targets))
 		return;
 	map_del(&p->instances, slice_of(k->key, KEY_SIZE));
 	free(k);
 }
 
+/* Targets. */
+
 static void
-detach(struct peers *p, struct target *t)
+target_detach(struct peers *p, struct target *t)
 {
-	struct linked *k = t->peer;
+	struct instance *k = t->peer;
 
 	if (k == NULL)
 		return;
-	*t->older = t->sibling;
-	if (t->sibling != NULL)
-		t->sibling->older = t->older;
+	chain_remove(&t->sibling);
 	t->peer = NULL;
-	linked_drop_unused(p, k);
+	instance_drop_unused(p, k);
 }
 
 static void
-attach(struct peers *p, struct target *t, struct linked *k)
+target_attach(struct peers *p, struct target *t, struct instance *k)
 {
 	if (t->peer == k)
 		return;
-	detach(p, t);
+	target_detach(p, t);
 	t->peer = k;
-	t->sibling = k->targets;
-	if (t->sibling != NULL)
-		t->sibling->older = &t->sibling;
-	t->older = &k->targets;
-	k->targets = t;
+	chain_append(&k->targets, &t->sibling);
 }
 
-/* Targets. */
-
-static struct target *
-find(const struct peers *p, struct slice address)
+/* There is room in the heap for all targets (target_add()). */
+static void
+target_wait(struct peers *p, struct target *t, int64_t due)
 {
-	return map_get(&p->targets, address);
+	int r = heap_put(&p->waiting, &t->place, due, 0);
+
+	assert(r == 0);
+	t->state = WAITING;
 }
 
 static void
-forget(struct peers *p, struct target *t)
+target_leave(struct peers *p, struct target *t, enum target_state state)
 {
-	leave(p, t, RESTING);
-	detach(p, t);
-	*t->back = t->next;
-	if (t->next != NULL)
-		t->next->back = t->back;
+	heap_remove(&p->waiting, &t->place);
+	t->state = state;
+}
+
+static void
+target_forget(struct peers *p, struct target *t)
+{
+	heap_remove(&p->waiting, &t->place);
+	target_detach(p, t);
 	map_del(&p->targets, slice_of(t->address, t->len));
-	p->n--;
 	free(t);
 }
 
-static int
-add(struct peers *p, struct slice address, struct target **out)
+/* A new one, RESTING; NULL with errno. */
+static struct target *
+target_add(struct peers *p, struct slice address)
 {
-	struct target *t;
+	struct target *t = NULL;
 
-	if (p->n >= PEERS_TARGET_MAX)
-		return fail(ENOBUFS);
-	if (heap_grow(p) == -1)
-		return -1;
-	t = calloc(1, sizeof(*t));
-	if (t == NULL)
-		return fail(ENOMEM);
+	if (p->targets.n >= PEERS_TARGET_MAX) {
+		errno = ENOBUFS;
+		return NULL;
+	}
+	if (heap_reserve(&p->waiting, p->targets.n + 1) == -1 ||
+	    (t = calloc(1, sizeof(*t))) == NULL)
+		return NULL;
 	memcpy(t->address, address.p, address.len);
 	t->len = address.len;
 	t->state = RESTING;
 	t->keep = DIAL_ONCE;
-	t->peer = NULL;
+	chain_init(&t->sibling);
 	if (map_put(&p->targets, slice_of(t->address, t->len), t) == -1) {
 		free(t);
-		return -1;
+		return NULL;
 	}
-	t->next = p->head;
-	if (t->next != NULL)
-		t->next->back = &t->next;
-	t->back = &p->head;
-	p->head = t;
-	p->n++;
-	*out = t;
-	return 0;
+	return t;
 }
 
 /* Full jitter: uniform up to the bound, which doubles each time. */
 static void
-back_off(struct peers *p, int64_t now, struct target *t)
+target_back_off(struct peers *p, int64_t now, struct target *t)
 {
 	uint64_t bound = (uint64_t)PEERS_BACKOFF_MIN_MS << t->backoff;
 
@@ -273,20 +179,14 @@ back_off(struct peers *p, int64_t now, struct target *t)
 		bound = PEERS_BACKOFF_MAX_MS;
 	if (t->backoff < DOUBLINGS)
 		t->backoff++;
-	wait_until(p, t, now + DELAY_MIN_MS +
+	target_wait(p, t, now + DELAY_MIN_MS +
 	    (int64_t)rng_below(&p->rng, bound - DELAY_MIN_MS + 1));
 }
 
 static int
-expired(const struct target *t, int64_t now)
+target_expired(const struct target *t, int64_t now)
 {
 	return t->keep == DIAL_HOUR && now >= t->until;
-}
-
-static int
-rests(const struct target *t)
-{
-	return t->peer != NULL && t->peer->handle != 0;
 }
 
 int
@@ -296,7 +196,7 @@ peers_final(int error)
 }
 
 static unsigned
-fault(int error)
+target_fault(int error)
 {
 	if (error == ELOOP)
 		return FAULT_SELF;
@@ -304,58 +204,85 @@ fault(int error)
 }
 
 /*
- * It was dialled in vain: wait, rest or go. 1 when it is for a new reason. That
- * it is ourselves is what an unproven hello says, and any stranger can send
- * ours back: so it is dialled again, though no sooner than a peer that never
+ * Dialling it failed: wait, rest or go. 1 when it is for a new reason. That it
+ * is ourselves is what an unproven hello says, and any stranger can send ours
+ * back: so it is dialled again, though no sooner than a peer that never
  * answers.
  */
 static int
-tried(struct peers *p, int64_t now, struct target *t, int error)
+target_failed(struct peers *p, int64_t now, struct target *t, int error)
 {
 	unsigned had = t->faults;
 
-	t->faults |= fault(error);
+	t->faults |= target_fault(error);
 	if (error == ELOOP) {
 		t->backoff = DOUBLINGS;
-		detach(p, t);
+		target_detach(p, t);
 	}
-	if (t->keep == DIAL_ONCE || expired(t, now))
-		forget(p, t);
-	else if (!rests(t))
-		back_off(p, now, t);
+	if (t->keep == DIAL_ONCE || target_expired(t, now))
+		target_forget(p, t);
+	else if (t->peer == NULL || t->peer->handle == 0)
+		target_back_off(p, now, t);
 	else
-		leave(p, t, RESTING);
-	return (had & fault(error)) == 0;
+		target_leave(p, t, RESTING);
+	return (had & target_fault(error)) == 0;
 }
+
+/* It was dialled and reached the peer. One that is dialled once has no more to
+ * do where its link does not stay. */
+static void
+target_reached(struct peers *p, struct target *t, struct instance *k, int stays)
+{
+	if (t->keep == DIAL_ONCE && !stays) {
+		target_forget(p, t);
+		return;
+	}
+	t->faults = 0;
+	target_leave(p, t, RESTING);
+	target_attach(p, t, k);
+}
+
+/* Its peer's link, which had stood for long or not, is lost. */
+static void
+target_wake(struct peers *p, int64_t now, struct target *t, int stood)
+{
+	if (t->state != RESTING)
+		return;
+	if (t->keep == DIAL_ONCE) {
+		target_forget(p, t);
+		return;
+	}
+	t->until = now + PEERS_KEEP_MS;
+	if (stood)
+		t->backoff = 0;
+	target_back_off(p, now, t);
+}
+
+/* What the driver asks for. */
 
 void
 peers_init(struct peers *p, const struct id *own, uint64_t seed)
 {
+	memset(p, 0, sizeof(*p));
 	p->own = *own;
 	rng_seed(&p->rng, seed);
 	map_init(&p->targets, rng_next(&p->rng));
 	map_init(&p->instances, rng_next(&p->rng));
-	p->head = NULL;
-	p->n = 0;
-	p->heap = NULL;
-	p->waiting = p->cap = 0;
 }
 
 void
 peers_free(struct peers *p)
 {
-	struct linked *k;
+	void *owned;
 	size_t pos = 0;
 
-	while (p->head != NULL)
-		forget(p, p->head);
-	while ((k = map_next(&p->instances, &pos)) != NULL)
-		free(k);
+	while ((owned = map_next(&p->targets, &pos)) != NULL)
+		free(owned);
+	for (pos = 0; (owned = map_next(&p->instances, &pos)) != NULL;)
+		free(owned);
 	map_free(&p->targets);
 	map_free(&p->instances);
-	free(p->heap);
-	p->heap = NULL;
-	p->waiting = p->cap = 0;
+	heap_free(&p->waiting);
 }
 
 int
@@ -367,9 +294,9 @@ peers_want(struct peers *p, int64_t now, struct slice address, enum dial dial,
 
 	if (address.len == 0 || address.len > ADDRESS_MAX)
 		return fail(EINVAL);
-	t = find(p, address);
+	t = map_get(&p->targets, address);
 	fresh = t == NULL;
-	if (fresh && add(p, address, &t) == -1)
+	if (fresh && (t = target_add(p, address)) == NULL)
 		return -1;
 	/* Who asks for one try gets it, and hears how it went, unless the
 	 * target is kept linked anyway. */
@@ -381,17 +308,17 @@ peers_want(struct peers *p, int64_t now, struct slice address, enum dial dial,
 		t->until = now + PEERS_KEEP_MS;
 	t->tag = tag;
 	if (fresh)
-		wait_until(p, t, now);
+		target_wait(p, t, now);
 	return 0;
 }
 
 void
 peers_unwant(struct peers *p, struct slice address)
 {
-	struct target *t = find(p, address);
+	struct target *t = map_get(&p->targets, address);
 
 	if (t != NULL)
-		forget(p, t);
+		target_forget(p, t);
 }
 
 int
@@ -399,12 +326,13 @@ peers_dial(struct peers *p, int64_t now, struct slice *address, uint32_t *tag)
 {
 	struct target *t;
 
-	while (p->waiting > 0 && (t = p->heap[0])->due <= now) {
-		if (expired(t, now)) {
-			forget(p, t);
+	while (peers_deadline(p) <= now) {
+		t = HEAP_OWNER(heap_first(&p->waiting), struct target, place);
+		if (target_expired(t, now)) {
+			target_forget(p, t);
 			continue;
 		}
-		leave(p, t, DIALLING);
+		target_leave(p, t, DIALLING);
 		*address = slice_of(t->address, t->len);
 		*tag = t->tag;
 		return 1;
@@ -415,15 +343,16 @@ peers_dial(struct peers *p, int64_t now, struct slice *address, uint32_t *tag)
 int64_t
 peers_deadline(const struct peers *p)
 {
-	return p->waiting > 0 ? p->heap[0]->due : INT64_MAX;
+	return p->waiting.n > 0 ? p->waiting.items[0].key : INT64_MAX;
 }
 
 int
 peers_failed(struct peers *p, int64_t now, struct slice address, int error)
 {
-	struct target *t = find(p, address);
+	struct target *t = map_get(&p->targets, address);
 
-	return t == NULL || t->state != DIALLING ? 0 : tried(p, now, t, error);
+	return t == NULL || t->state != DIALLING ? 0 :
+	    target_failed(p, now, t, error);
 }
 
 /*
@@ -432,59 +361,34 @@ peers_failed(struct peers *p, int64_t now, struct slice address, int error)
  * both, it may have lost the earlier one, and the other not know it yet.
  */
 static int
-present_stays(const struct peers *p, const struct linked *k,
-    const struct id *instance, int ours, uint64_t dialled)
+peers_present_stays(const struct peers *p, const struct instance *k,
+    const struct id *id, int ours, uint64_t dialled)
 {
 	if (k->ours == ours)
 		return k->dialled > dialled;
-	return k->ours == (id_compare(&p->own, instance) < 0);
-}
-
-/* The peer is linked: none of its targets is to be dialled meanwhile. */
-static void
-rest_targets(struct peers *p, struct linked *k)
-{
-	struct target *t;
-
-	for (t = k->targets; t != NULL; t = t->sibling)
-		if (t->state == WAITING && t->keep != DIAL_ONCE)
-			leave(p, t, RESTING);
-}
-
-/* The target was dialled and reached the peer. One that is dialled once has no
- * more to do where its link does not stay. */
-static void
-reached(struct peers *p, struct target *t, struct linked *k, int stays)
-{
-	if (t->keep == DIAL_ONCE && !stays) {
-		forget(p, t);
-		return;
-	}
-	t->faults = 0;
-	leave(p, t, RESTING);
-	attach(p, t, k);
+	return k->ours == (id_compare(&p->own, id) < 0);
 }
 
 int
 peers_up(struct peers *p, int64_t now, uint32_t handle, unsigned role,
-    const struct id *instance, struct slice address, uint64_t dialled,
+    const struct id *id, struct slice address, uint64_t dialled,
     uint32_t *loser)
 {
-	struct target *t = find(p, address);
-	struct linked *k = linked_need(p, role, instance);
+	struct target *t = map_get(&p->targets, address);
+	struct instance *k = instance_need(p, role, id);
 	int ours = address.len > 0;
 
 	assert(handle != 0);
 	if (k == NULL) {
 		if (t != NULL && t->state == DIALLING)
-			tried(p, now, t, ENOMEM);
+			target_failed(p, now, t, ENOMEM);
 		return fail(ENOMEM);
 	}
 	assert(k->handle != handle);
 	*loser = k->handle;
 	if (k->handle == 0)
 		k->since = now;
-	else if (present_stays(p, k, instance, ours, dialled))
+	else if (peers_present_stays(p, k, id, ours, dialled))
 		*loser = handle;
 	if (*loser != handle) {
 		k->handle = handle;
@@ -492,39 +396,29 @@ peers_up(struct peers *p, int64_t now, uint32_t handle, unsigned role,
 		k->dialled = dialled;
 	}
 	if (t != NULL)
-		reached(p, t, k, *loser != handle);
-	rest_targets(p, k);
+		target_reached(p, t, k, *loser != handle);
+	/* None of its targets is to be dialled while it is linked. */
+	for (t = NULL; (t = CHAIN_NEXT(&k->targets, t, struct target,
+	    sibling)) != NULL;)
+		if (t->state == WAITING && t->keep != DIAL_ONCE)
+			target_leave(p, t, RESTING);
 	return 0;
-}
-
-static void
-wake(struct peers *p, int64_t now, struct target *t, int stood)
-{
-	if (t->state != RESTING)
-		return;
-	if (t->keep == DIAL_ONCE) {
-		forget(p, t);
-		return;
-	}
-	t->until = now + PEERS_KEEP_MS;
-	if (stood)
-		t->backoff = 0;
-	back_off(p, now, t);
 }
 
 void
 peers_down(struct peers *p, int64_t now, uint32_t handle, unsigned role,
-    const struct id *instance)
+    const struct id *id)
 {
-	struct linked *k = linked_find(p, role, instance);
+	struct instance *k = instance_find(p, role, id);
 	struct target *t, *next;
 
 	if (k == NULL || k->handle != handle)
 		return;
-	for (t = k->targets; t != NULL; t = next) {
-		next = t->sibling;
-		wake(p, now, t, now - k->since >= STOOD_MS);
+	t = CHAIN_NEXT(&k->targets, NULL, struct target, sibling);
+	for (; t != NULL; t = next) {
+		next = CHAIN_NEXT(&k->targets, t, struct target, sibling);
+		target_wake(p, now, t, now - k->since >= STOOD_MS);
 	}
 	k->handle = 0;
-	linked_drop_unused(p, k);
+	instance_drop_unused(p, k);
 }

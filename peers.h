@@ -24,6 +24,7 @@
 
 #include <stdint.h>
 
+#include "heap.h"
 #include "map.h"
 #include "msg.h"
 #include "outbox.h"
@@ -34,18 +35,12 @@
 #define PEERS_KEEP_MS	     (3600 * 1000)
 #define PEERS_TARGET_MAX     65536
 
-struct target;
-struct linked;
-
 struct peers {
 	struct id own;
 	struct rng rng;
 	struct map targets;   /* by address */
 	struct map instances; /* linked peers, by instance and role */
-	struct target *head;  /* all targets */
-	size_t n;	      /* of targets */
-	struct target **heap; /* those that wait, the next to dial first */
-	size_t waiting, cap;  /* how many they are, and places for them */
+	struct heap waiting;  /* targets, the next to dial first */
 };
 
 void peers_init(struct peers *, const struct id *own, uint64_t seed);

@@ -1,20 +1,32 @@
 #include <assert.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "preauth.h"
+
+#define PREAUTH_CAP_FIRST 8
 
 void
 preauth_init(struct preauth *g, size_t max, size_t host_max)
 {
 	assert(max >= 1 && max <= PREAUTH_ENTRIES);
 	assert(host_max >= 1 && host_max <= max);
+	memset(g, 0, sizeof(*g));
 	g->max = max;
 	g->host_max = host_max;
-	g->n = 0;
+}
+
+void
+preauth_free(struct preauth *g)
+{
+	free(g->entries);
+	g->entries = NULL;
+	g->n = g->cap = 0;
 }
 
 /* Entries move up, so that they stay in the order in which they came. */
 static uint32_t
-take(struct preauth *g, size_t i)
+preauth_take(struct preauth *g, size_t i)
 {
 	uint32_t tag = g->entries[i].tag;
 
@@ -24,23 +36,21 @@ take(struct preauth *g, size_t i)
 	return tag;
 }
 
-static int
-is_from(const struct preauth_entry *e, struct slice host)
-{
-	return slice_equal(slice_of(e->host, e->host_len), host);
-}
-
-/* Who must go before one more comes from host: its place, or g->n: nobody. */
+/* The one that must go before one more comes from host: its index, or g->n
+ * where there is room. */
 static size_t
-in_the_way(const struct preauth *g, struct slice host)
+preauth_in_the_way(const struct preauth *g, struct slice host)
 {
+	const struct preauth_entry *e;
 	size_t i, oldest = g->n, n = 0;
 
-	for (i = g->n; i > 0; i--)
-		if (is_from(&g->entries[i - 1], host)) {
-			oldest = i - 1;
+	for (i = g->n; i-- > 0;) {
+		e = &g->entries[i];
+		if (slice_equal(slice_of(e->host, e->host_len), host)) {
+			oldest = i;
 			n++;
 		}
+	}
 	if (n >= g->host_max)
 		return oldest;
 	return g->n == g->max ? 0 : g->n;
@@ -49,9 +59,25 @@ in_the_way(const struct preauth *g, struct slice host)
 int64_t
 preauth_opens(const struct preauth *g, struct slice host)
 {
-	size_t i = in_the_way(g, host);
+	size_t i = preauth_in_the_way(g, host);
 
 	return i == g->n ? INT64_MIN : g->entries[i].entered + PREAUTH_GRACE_MS;
+}
+
+static int
+preauth_grow(struct preauth *g)
+{
+	size_t cap = g->cap > 0 ? 2 * g->cap : PREAUTH_CAP_FIRST;
+	struct preauth_entry *entries;
+
+	if (g->n < g->cap)
+		return 0;
+	entries = realloc(g->entries, cap * sizeof(*entries));
+	if (entries == NULL)
+		return -1;
+	g->entries = entries;
+	g->cap = cap;
+	return 0;
 }
 
 uint32_t
@@ -60,11 +86,13 @@ preauth_enter(struct preauth *g, int64_t now, int64_t since, uint32_t tag,
 {
 	struct preauth_entry *e;
 	uint32_t victim = 0;
-	size_t i = in_the_way(g, host);
+	size_t i = preauth_in_the_way(g, host);
 
 	assert(tag != 0 && host.len <= PREAUTH_HOST);
 	if (i < g->n)
-		victim = take(g, i);
+		victim = preauth_take(g, i);
+	else if (preauth_grow(g) == -1)
+		return tag;
 	e = &g->entries[g->n++];
 	e->tag = tag;
 	e->since = since;
@@ -82,39 +110,35 @@ preauth_leave(struct preauth *g, uint32_t tag)
 
 	for (i = 0; i < g->n; i++)
 		if (g->entries[i].tag == tag) {
-			take(g, i);
+			preauth_take(g, i);
 			return 1;
 		}
 	return 0;
 }
 
-/* Whose time is up first: its place, or g->n. Who waited before he entered has
- * less time left than others that entered before him. */
+/* The one whose time is up first: its index, or g->n. One that waited before
+ * it entered has less time left than others that entered before it. */
 static size_t
-earliest(const struct preauth *g)
+preauth_earliest(const struct preauth *g)
 {
-	size_t i, first = g->n;
+	size_t i, first = 0;
 
-	for (i = 0; i < g->n; i++)
-		if (first == g->n ||
-		    g->entries[i].since < g->entries[first].since)
+	for (i = 1; i < g->n; i++)
+		if (g->entries[i].since < g->entries[first].since)
 			first = i;
 	return first;
-}
-
-uint32_t
-preauth_late(struct preauth *g, int64_t now)
-{
-	size_t i = earliest(g);
-
-	return i < g->n && g->entries[i].since + PREAUTH_MS <= now ? take(g, i) :
-								  0;
 }
 
 int64_t
 preauth_deadline(const struct preauth *g)
 {
-	size_t i = earliest(g);
+	return g->n == 0 ? INT64_MAX :
+	    g->entries[preauth_earliest(g)].since + PREAUTH_MS;
+}
 
-	return i < g->n ? g->entries[i].since + PREAUTH_MS : INT64_MAX;
+uint32_t
+preauth_late(struct preauth *g, int64_t now)
+{
+	return preauth_deadline(g) > now ? 0 :
+	    preauth_take(g, preauth_earliest(g));
 }

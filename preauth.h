@@ -2,58 +2,59 @@
 #define PREAUTH_H
 
 /*
- * Bounds on connections that have not proven who they are: how many at a time,
- * how many from one host, and for how long. It holds no descriptor: it is told
- * who came and who got through, and it says who must go, or when the next one
- * may come. A connection stays on its books from preauth_enter() until
- * preauth_leave() or preauth_late() removes it, or another's preauth_enter() names it as
- * the one to go.
+ * Admission of connections whose peer has not authenticated: how many there are
+ * at a time, how many from one host, and for how long. It holds no descriptor:
+ * it is told which connection came and which one authenticated, and says which
+ * one must go, or when the next may enter. A connection is on its books from
+ * preauth_enter() until preauth_leave() or preauth_late() removes it, or until
+ * another's preauth_enter() names it as the one to go.
  *
- * The listener has one for its channels, which wait for their turn; the hub one
- * for its links, of which the oldest goes at once.
+ * The hub has one for its links, of which the oldest goes at once; the listener
+ * has one for its channels, which wait for their turn.
  */
 
 #include <stdint.h>
 
 #include "slice.h"
 
-#define PREAUTH_MS	      3000 /* from accepted to proven */
-#define PREAUTH_GRACE_MS 200  /* nobody who waits is let in for one who has had
-			      less than this to prove himself */
-#define PREAUTH_ENTRIES  256  /* no gate has more */
-#define PREAUTH_HOST     16   /* bytes of an address, without its port */
+#define PREAUTH_MS	 3000 /* from accepted to authenticated */
+#define PREAUTH_GRACE_MS 200  /* a connection that waits enters for none that
+				 has had less than this to authenticate */
+#define PREAUTH_ENTRIES	 256  /* at most, whatever max is asked for */
+#define PREAUTH_HOST	 16   /* bytes of an address, without its port */
 
 struct preauth_entry {
-	uint32_t tag; /* the owner's name for the connection, not 0 */
+	uint32_t tag;	 /* the owner's name for the connection, not 0 */
 	int64_t since;	 /* it was accepted */
-	int64_t entered; /* it was let in, to prove itself */
+	int64_t entered; /* it may authenticate from then on */
 	unsigned char host[PREAUTH_HOST];
 	size_t host_len;
 };
 
 struct preauth {
-	size_t max, host_max; /* in all, and from one host */
-	struct preauth_entry entries[PREAUTH_ENTRIES]; /* the oldest first, as they
-						    entered */
-	size_t n;
+	size_t max, host_max;	       /* in all, and from one host */
+	struct preauth_entry *entries; /* in the order in which they entered */
+	size_t n, cap;
 };
 
 /* max is 1 to PREAUTH_ENTRIES, host_max 1 to max. */
 void preauth_init(struct preauth *, size_t max, size_t host_max);
+void preauth_free(struct preauth *);
 
 /*
- * A connection from host (at most PREAUTH_HOST bytes) that was accepted at since
+ * A connection from host (at most PREAUTH_HOST bytes), accepted at since,
  * enters. Returns the tag of the one that must go to make room for it: the
- * oldest from that host, or of all; 0 when there is room.
+ * oldest from that host, or of all; 0 when there is room; its own tag when
+ * there is no memory for it.
  */
-uint32_t preauth_enter(struct preauth *, int64_t now, int64_t since, uint32_t tag,
-    struct slice host);
+uint32_t preauth_enter(struct preauth *, int64_t now, int64_t since,
+    uint32_t tag, struct slice host);
 
 /* From when on one more from host may enter, though another has to go for it:
  * INT64_MIN while there is room. */
 int64_t preauth_opens(const struct preauth *, struct slice host);
 
-/* It is proven, or gone. 1, or 0 when it is not on the books. */
+/* It has authenticated, or is gone. 1, or 0 when it is not on the books. */
 int preauth_leave(struct preauth *, uint32_t tag);
 
 /* A connection whose time is up, taken off the books; 0: none. */

@@ -196,10 +196,10 @@ test_keep(void **state)
 	first = b.data;
 	buf_consume(&b, 100);
 	assert_ptr_equal(b.data, first);
-	assert_int_equal(buf_append(&b, bytes, 1000), 0);
+	assert_int_equal(buf_append(&b, bytes, 200), 0);
 	assert_ptr_equal(b.data, first);
 	buf_trim(&b); /* not empty */
-	assert_int_equal(buf_len(&b), 1000);
+	assert_int_equal(buf_len(&b), 200);
 	assert_int_equal(buf_append(&b, bytes, sizeof(bytes)), 0);
 	buf_consume(&b, buf_len(&b));
 	assert_null(b.data);

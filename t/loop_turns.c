@@ -4,10 +4,6 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
-#include <stdlib.h>
-#include <string.h>
-
-#include "loop_state.h"
 #include "t/hang.h"
 #include "t/loop_turns.h"
 
@@ -49,23 +45,6 @@ turn(void)
 	loop_run(loop);
 }
 
-/* Would the loop find something to do without waiting? */
-static int
-is_busy(void)
-{
-	size_t size = loop->len * sizeof(struct pollfd);
-	struct pollfd *fds = malloc(size);
-	int n;
-
-	assert_non_null(fds);
-	memcpy(fds, loop->fds, size);
-	n = poll(fds, (nfds_t)loop->len, 0);
-	free(fds);
-	loop_tick(loop);
-	return n > 0 || loop->laters.next != &loop->laters ||
-	    loop_timer_wait(loop) == 0;
-}
-
 void
 assert_idle(void)
 {
@@ -74,7 +53,7 @@ assert_idle(void)
 	for (i = 0; quiet < QUIET; i++) {
 		if (i == SPIN)
 			fail_msg("it spins");
-		quiet = is_busy() ? 0 : quiet + 1;
+		quiet = loop_idle(loop) ? quiet + 1 : 0;
 		turn();
 	}
 }

@@ -107,7 +107,7 @@ test_order(void **state)
 		assert_true(tag % 3 != 0);
 	}
 	assert_int_equal(left, 1333);
-	assert_int_equal(p.n, 1333);
+	assert_int_equal(p.targets.n, 1333);
 }
 
 static void
@@ -195,7 +195,7 @@ test_once(void **state)
 	want(0, A, DIAL_ONCE, 5);
 	dials(0, A, 5);
 	assert_int_equal(failed(1, A), 1);
-	assert_int_equal(p.n, 0);
+	assert_int_equal(p.targets.n, 0);
 	assert_int_equal(failed(1, A), 0);
 	assert_true(peers_deadline(&p) == INT64_MAX);
 
@@ -203,7 +203,7 @@ test_once(void **state)
 	dials(2, A, 6);
 	assert_int_equal(up(3, 1, &low, A), 0);
 	down(4, 1, &low);
-	assert_int_equal(p.n, 0);
+	assert_int_equal(p.targets.n, 0);
 	assert_int_equal(p.instances.n, 0);
 	assert_true(peers_deadline(&p) == INT64_MAX);
 }
@@ -221,9 +221,9 @@ test_once_again_while_linked(void **state)
 	assert_int_equal(up(1, 2, &high, A), 0);
 	/* The first one's end is not the second one's. */
 	down(2, 1, &low);
-	assert_int_equal(p.n, 1);
+	assert_int_equal(p.targets.n, 1);
 	down(3, 2, &high);
-	assert_int_equal(p.n, 0);
+	assert_int_equal(p.targets.n, 0);
 }
 
 static void
@@ -237,7 +237,7 @@ test_longest_holds(void **state)
 	want(0, A, DIAL_HOUR, 3);
 	dials(0, A, 3);
 	failed(0, A);
-	assert_int_equal(p.n, 1);
+	assert_int_equal(p.targets.n, 1);
 	now = 2 * (int64_t)PEERS_KEEP_MS;
 	dials(now, A, 3);
 }
@@ -260,13 +260,13 @@ test_hour(void **state)
 	dials(6 * end - 1, A, 0);
 	failed(6 * end - 1, A);
 	dials_nothing(6 * end + 10000);
-	assert_int_equal(p.n, 0);
+	assert_int_equal(p.targets.n, 0);
 	assert_int_equal(p.instances.n, 0);
 
 	want(0, A, DIAL_HOUR, 0);
 	dials(0, A, 0);
 	failed(end, A);
-	assert_int_equal(p.n, 0);
+	assert_int_equal(p.targets.n, 0);
 }
 
 static void
@@ -289,7 +289,7 @@ test_unwant(void **state)
 	peers_unwant(&p, slice_str(A));
 	down(3, 2, &low);
 	assert_true(peers_deadline(&p) == INT64_MAX);
-	assert_int_equal(p.n, 0);
+	assert_int_equal(p.targets.n, 0);
 	assert_int_equal(p.instances.n, 0);
 }
 

@@ -52,12 +52,12 @@ test_ourselves_ends(void **state)
 	want(0, A, DIAL_ONCE, 4);
 	dials(0, A, 4);
 	ourselves(0, A);
-	assert_int_equal(p.n, 0);
+	assert_int_equal(p.targets.n, 0);
 	want(1, A, DIAL_FOREVER, 0);
 	dials(1, A, 0);
 	ourselves(1, A);
 	peers_unwant(&p, slice_str(A));
-	assert_int_equal(p.n, 0);
+	assert_int_equal(p.targets.n, 0);
 
 	want(0, A, DIAL_HOUR, 0);
 	for (now = 0; now < PEERS_KEEP_MS; now += PEERS_BACKOFF_MAX_MS) {
@@ -65,7 +65,7 @@ test_ourselves_ends(void **state)
 		assert_int_equal(ourselves(now, A), now == 0);
 	}
 	dials_nothing(now);
-	assert_int_equal(p.n, 0);
+	assert_int_equal(p.targets.n, 0);
 }
 
 /* An address that used to lead to a peer, and leads to us now, rests no longer
@@ -281,7 +281,7 @@ test_once_loses(void **state)
 	dials(0, A, 0);
 	assert_int_equal(up(0, 2, &low, A), 2);
 	down(0, 2, &low);
-	assert_int_equal(p.n, 0);
+	assert_int_equal(p.targets.n, 0);
 	assert_int_equal(p.instances.n, 1);
 }
 
@@ -379,7 +379,7 @@ test_random(void **state)
 	}
 	for (n = 0; peers_dial(&p, now + 10000, &got, &tag); n++)
 		;
-	assert_int_equal(p.n, ADDRESSES);
+	assert_int_equal(p.targets.n, ADDRESSES);
 	assert_int_equal(n, ADDRESSES);
 }
 

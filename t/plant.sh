@@ -39,7 +39,7 @@ plant 'a channel retires before its requests have finished' 'was lost' \
 plant 'a broker leaves an exchange with no other there' 'with no other there' \
     broker_exchange.c '/^broker_module_leave/,/^}/s/if (!other)/if (0)/'
 plant 'of two links each end keeps its own' 'keeps one and its' peers.c \
-    '/^present_stays/,/^}/s/return k->ours ==.*/return k->ours;/'
+    '/^peers_present_stays/,/^}/s/return k->ours ==.*/return k->ours;/'
 plant 'the loss of an older link cancels the newer' 'has two links' peers.c \
     '/^peers_down/,/^}/s/ || k->handle != handle//'
 plant 'an exchange that nobody uses is never retired' 'exchanges of m' \
@@ -50,10 +50,32 @@ plant 'an exchange that dies at once is started again at once' \
     'has started the exchange' authority_exchange.c \
     '/^authority_exchange_back_off/,/^}/s/now + m->backoff_ms/now/'
 plant 'a peer that is silent is never given up' 'silent since' link.c \
-    '/^judge_silence/,/^}/s/if (!late)/if (!late \&\& l->phase != LINK_UP)/'
+    '/^link_judge_silence/,/^}/s/if (!late)/if (!late \&\& l->phase != LINK_UP)/'
 plant 'a buy is never cancelled' 'a buy of nobody' broker_order.c \
     '/^broker_order_close/,/^}/s/x != NULL &&/o->sell \&\& x != NULL \&\&/'
 plant 'a cast is accepted and not run' 'and never ran' channel.c \
     '/^channel_on_request/,/^}/s/if (channel_assign(/if (r->cast \&\& '\
 'channel_accept_cast(c, r) == 0) return channel_drop(c, r); &/'
+
+# In the driver: the hub and its connections.
+PLANT_SEEDS=${PLANT_SEEDS:-200}
+plant 'a connection whose window was full is not written to again' \
+    'takes them, and does not write' \
+    conn.c '/^conn_writes/,/^}/s/conn_arm(c)/(void)c/'
+plant 'what a core answers is not carried out' 'with acts in its outbox' \
+    hub.c '/^hub_link_on_input/,/^}/s/hub_deliver(l->hub)/(void)l/'
+plant 'the hub sets no timer for its core' 'its core is due' hub.c \
+    '/^hub_on_deliver/,/^}/s/loop_timer(h->loop, &h->timer, due)/(void)h/'
+plant "a link's timer is not set again" 'silent since' hub.c \
+    '/^hub_link_on_timer/,/^}/s/hub_link_arm(l)/(void)l/'
+plant 'a core hears twice that a link is lost' 'that is not there' hub.c \
+    '/^hub_link_tell_down/,/^}/s/l->up = 0/(void)l/'
+plant 'the older of two links is not dropped' 'has two links' hub.c \
+    '/^hub_link_proven/,/^}/s/hub_link_tell_down(old)/(void)old/'
+plant 'a handle is used again at once' 'names a second peer' hub.c \
+    '/^hub_take_slot/,/^}/s/++h->generation == 0/h->generation == 0/'
+plant 'a connection is written to after it is closed' 'which it has closed' \
+    conn.c '/^conn_on_sweep/,/^}/s/if (!c->connecting/net_close(c->in.fd);&/'
+plant 'a throttle is never lifted' 'does not read from' hub.c \
+    '/^hub_link_on_drained/,/^}/s/hub_link_hold(l, 0/hub_link_hold(l, 1/'
 exit "$status"

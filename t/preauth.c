@@ -46,6 +46,7 @@ test_hosts(void **state)
 	assert_false(preauth_leave(&g, 3));
 	assert_int_equal(enter(&g, 13, 13, 1), 0);
 	assert_int_equal(enter(&g, 14, 14, 1), 4);
+	preauth_free(&g);
 }
 
 static void
@@ -65,6 +66,7 @@ test_all(void **state)
 	assert_int_equal(enter(&g, 0, 1002, 1002), 0);
 	preauth_leave(&g, 5000);
 	assert_int_equal(g.n, MAX);
+	preauth_free(&g);
 }
 
 /* The smallest gate and the largest. */
@@ -78,10 +80,12 @@ test_bounds(void **state)
 	preauth_init(&g, 1, 1);
 	assert_int_equal(enter(&g, 0, 1, 1), 0);
 	assert_int_equal(enter(&g, 0, 2, 2), 1);
+	preauth_free(&g);
 	preauth_init(&g, PREAUTH_ENTRIES, PREAUTH_ENTRIES);
 	for (tag = 1; tag <= PREAUTH_ENTRIES; tag++)
 		assert_int_equal(enter(&g, 0, tag, 1), 0);
 	assert_int_equal(enter(&g, 0, tag, 1), 1);
+	preauth_free(&g);
 }
 
 /* Who is in the way goes for one that waits, once he has had his grace. */
@@ -113,6 +117,7 @@ test_opens(void **state)
 	enter(&g, 800, 10, 3);
 	assert_int_equal(preauth_opens(&g, host(4)), 500 + PREAUTH_GRACE_MS);
 	assert_int_equal(enter(&g, 900, 11, 4), 5);
+	preauth_free(&g);
 }
 
 static void
@@ -133,6 +138,7 @@ test_time(void **state)
 	assert_int_equal(preauth_deadline(&g), 200 + PREAUTH_MS);
 	preauth_leave(&g, 2);
 	assert_true(preauth_deadline(&g) == INT64_MAX);
+	preauth_free(&g);
 }
 
 /* Waiting is counted in: three seconds are three, from accepted on. */
@@ -151,6 +157,7 @@ test_time_with_waiting(void **state)
 	assert_int_equal(preauth_late(&g, 2000 + PREAUTH_MS), 3);
 	assert_int_equal(preauth_late(&g, 2000 + PREAUTH_MS), 1);
 	assert_int_equal(preauth_late(&g, 2000 + PREAUTH_MS), 0);
+	preauth_free(&g);
 }
 
 int

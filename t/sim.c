@@ -22,6 +22,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -49,18 +50,24 @@ say_time(const struct world *w)
 }
 
 void
-trace(const struct proc *p, const char *fmt, ...)
+trace_list(const struct proc *p, const char *fmt, va_list ap)
 {
-	va_list ap;
-
 	if (!p->world->verbose)
 		return;
 	say_time(p->world);
 	printf("%s ", p->name);
-	va_start(ap, fmt);
 	vprintf(fmt, ap);
-	va_end(ap);
 	putchar('\n');
+}
+
+void
+trace(const struct proc *p, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	trace_list(p, fmt, ap);
+	va_end(ap);
 }
 
 void

@@ -12,15 +12,15 @@
 /* It leaves an exchange that drains when its orders stand at another: as far as
  * it knew before this turn. */
 void
-agent_leaves(struct proc *p, const struct tie *t)
+agent_leaves(struct proc *p, const struct linked *l)
 {
 	const struct broker *b = p->core;
 	int64_t now = p->world->clock.now;
 	const struct broker_exchange *left, *other;
-	const struct tie *of;
+	const struct linked *of;
 	unsigned i;
 
-	left = map_get(&b->exchanges, id_slice(&t->link.instance));
+	left = map_get(&b->exchanges, id_slice(&l->instance));
 	if (left == NULL || chain_empty(&left->module->orders) ||
 	    p->lost_at == now)
 		return;
@@ -150,7 +150,7 @@ hears_fill(struct proc *p, const struct msg_fill *m)
 }
 
 void
-agent_hears(struct proc *p, const struct tie *t, const struct msg *m)
+agent_hears(struct proc *p, const struct linked *l, const struct msg *m)
 {
 	struct heard *h;
 
@@ -158,7 +158,7 @@ agent_hears(struct proc *p, const struct tie *t, const struct msg *m)
 		hears_fill(p, &m->u.fill);
 	if (m->type != MSG_BUY)
 		return;
-	h = heard_of(agent_of(p), &t->link.instance);
+	h = heard_of(agent_of(p), &l->instance);
 	h->order = m->u.buy.order;
 	h->settled = m->u.buy.settled;
 }
@@ -181,10 +181,10 @@ is_second(const struct agent *a, const struct passed *e, int64_t now)
 }
 
 static void
-says_fill(struct proc *p, const struct tie *t, const struct msg_fill *m)
+says_fill(struct proc *p, const struct linked *l, const struct msg_fill *m)
 {
 	struct agent *a = agent_of(p);
-	const struct heard *h = heard_of(a, &t->link.instance);
+	const struct heard *h = heard_of(a, &l->instance);
 	struct slice list = m->sellers;
 	struct passed *e;
 	struct seller s;
@@ -193,7 +193,7 @@ says_fill(struct proc *p, const struct tie *t, const struct msg_fill *m)
 		if ((e = passed_of(a, &m->exchange, s.counter)) == NULL)
 			world_fail(p->world, 3, "%s passes on what it was not "
 			    "told", p->name);
-		e->owner = t->link.instance;
+		e->owner = l->instance;
 		e->order = m->order;
 		e->settled = h->order == m->order ? h->settled : 0;
 		e->passed += s.quantity;
@@ -205,14 +205,15 @@ says_fill(struct proc *p, const struct tie *t, const struct msg_fill *m)
 }
 
 static void
-says_release(struct proc *p, const struct tie *t, const struct msg_release *m)
+says_release(struct proc *p, const struct linked *l,
+    const struct msg_release *m)
 {
 	struct slice list = m->reservations;
 	struct reservation r;
 	struct passed *e;
 
 	while (item_next(&schema_reservation, &list, &r) == 1) {
-		e = passed_of(agent_of(p), &t->link.instance, r.counter);
+		e = passed_of(agent_of(p), &l->instance, r.counter);
 		if (e != NULL)
 			e->released += r.quantity == 0 ? e->offered :
 			    r.quantity;
@@ -220,7 +221,7 @@ says_release(struct proc *p, const struct tie *t, const struct msg_release *m)
 }
 
 void
-agent_says(struct proc *p, const struct tie *t, struct slice frame)
+agent_says(struct proc *p, const struct linked *l, struct slice frame)
 {
 	struct tlv tlv;
 	struct msg m;
@@ -231,9 +232,9 @@ agent_says(struct proc *p, const struct tie *t, struct slice frame)
 	    msg_decode(&m, tlv.type, tlv.value) != 1)
 		return;
 	if (m.type == MSG_FILL)
-		says_fill(p, t, &m.u.fill);
+		says_fill(p, l, &m.u.fill);
 	else
-		says_release(p, t, &m.u.release);
+		says_release(p, l, &m.u.release);
 }
 
 /* What is neither passed on nor given back is held, as the same seller is

@@ -33,7 +33,7 @@ enter(struct census *c, struct proc *p)
 	int r;
 
 	list_add(&c->kind[p->kind], p);
-	r = map_put(&c->by_instance, id_slice(&p->self.instance), p);
+	r = map_put(&c->by_instance, id_slice(&p->hub.self.instance), p);
 	assert(r == 0);
 	if (p->kind == PROC_BROKER)
 		c->broker[p->host] = p;

@@ -31,19 +31,11 @@ check_plb(const struct proc *p)
 		    (unsigned long long)plb->capacity);
 }
 
-void
-world_check_step(struct proc *p)
+static void
+check_channel(const struct proc *p)
 {
 	uint64_t held, running;
 
-	if (p->kind == PROC_EXCHANGE)
-		trade_step(p);
-	else if (p->kind == PROC_BROKER)
-		agent_step(p);
-	else if (p->kind == PROC_PLB)
-		check_plb(p);
-	if (p->kind != PROC_CHANNEL)
-		return;
 	held = channel_held(p->core);
 	running = channel_running(p->core);
 	if (running + channel_tokens(p->core) > held)
@@ -51,7 +43,85 @@ world_check_step(struct proc *p)
 		    "%llu", p->name, (unsigned long long)running,
 		    (unsigned long long)channel_tokens(p->core),
 		    (unsigned long long)held);
-	channel_count(p);
+}
+
+/* Is there a whole message among what came and was kept? */
+static int
+has_message(const struct conn *c)
+{
+	struct slice kept = buf_slice(&c->inq);
+	size_t len;
+	unsigned type;
+	int head = tlv_head(kept.p, kept.len, &type, &len);
+
+	return head > 0 && len <= kept.len - (size_t)head;
+}
+
+/*
+ * The process waits for what comes. What is queued for a peer that would take
+ * it is written by then, and what came is read, but where too much is queued
+ * for its peer; and it is not so because of a queue that has gone.
+ */
+static void
+check_wakes(const struct proc *p, const struct hub_link *l)
+{
+	const struct sock *s = descriptor_sock(l->conn.in.fd, "has");
+	const char *role = l->link.role == 0 ? "peer" :
+					       role_name(l->link.role);
+	size_t queued = conn_queued(&l->conn);
+
+	if (queued > 0 && !s->connecting && !s->blocked)
+		world_fail(p->world, 8, "%s has %zu bytes for a %s that takes "
+		    "them, and does not write", p->name, queued, role);
+	if (l->throttled && queued < p->hub.mark / 4)
+		world_fail(p->world, 8, "%s does not read from a %s for which "
+		    "%zu bytes are queued", p->name, role, queued);
+	if (!l->throttled && (sock_poll(s) & POLLIN))
+		world_fail(p->world, 8, "%s does not read what a %s sent",
+		    p->name, role);
+	if (!l->throttled && has_message(&l->conn))
+		world_fail(p->world, 8, "%s keeps a message of a %s to itself",
+		    p->name, role);
+}
+
+/* A process that waits for what comes has done what its core wants. Its links
+ * are looked at after each turn only where queues are full at times. */
+static void
+check_idle(const struct proc *p)
+{
+	size_t i;
+
+	if (!outbox_empty(p->out) || !outbox_empty(&p->tap))
+		world_fail(p->world, 0, "%s waits, with acts in its outbox",
+		    p->name);
+	for (i = 0; p->world->plan.body_max > 0 && i < p->hub.nlinks; i++)
+		if (p->hub.links[i] != NULL)
+			check_wakes(p, p->hub.links[i]);
+}
+
+void
+world_check_step(struct proc *p, int idle)
+{
+	watcher_step(p);
+	if (idle)
+		check_idle(p);
+	switch (p->kind) {
+	case PROC_EXCHANGE:
+		trade_step(p);
+		break;
+	case PROC_BROKER:
+		agent_step(p);
+		break;
+	case PROC_PLB:
+		check_plb(p);
+		break;
+	case PROC_CHANNEL:
+		check_channel(p);
+		channel_count(p);
+		break;
+	default:
+		break;
+	}
 }
 
 int
@@ -88,34 +158,25 @@ check_lasts(struct proc *p, const struct id *who, uint64_t what,
 
 /* Cores never see two links of one instance and role. */
 void
-world_check_up(const struct tie *t)
+check_up(const struct linked *l)
 {
-	const struct proc *p = t->proc;
+	const struct proc *p = l->proc;
 
-	if (map_get(&p->linked, id_slice(&t->link.instance)) != NULL)
+	if (map_get(&p->linked, id_slice(&l->instance)) != NULL)
 		world_fail(p->world, 6, "%s has two links to one %s", p->name,
-		    role_name(t->link.role));
+		    role_name(l->role));
 }
 
 /* Of two links both ends keep the same. */
 void
-check_choice(struct proc *p, struct tie *chosen, struct tie *other)
+check_choice(struct proc *p, struct sock *chosen, const struct sock *other,
+    unsigned role)
 {
-	if (chosen == NULL)
-		return;
 	p->world->choices++;
-	chosen->sock->beat = other->sock->number;
-	if (other->sock->peer->beat == chosen->sock->number)
+	chosen->beat = other->number;
+	if (other->peer->beat == chosen->number)
 		world_fail(p->world, 6, "of two links %s keeps one and its %s "
-		    "the other", p->name, role_name(other->link.role));
-}
-
-/* All here speak the protocol. */
-void
-world_bad_message(struct proc *p, unsigned role, unsigned type, int error)
-{
-	world_fail(p->world, 7, "%s takes a %s from a %s for bad: %s", p->name,
-	    msg_name(type), role_name(role), strerror(error));
+		    "the other", p->name, role_name(role));
 }
 
 void
@@ -134,28 +195,28 @@ world_queued(struct proc *p, size_t bytes)
  * requests under way as it has tokens.
  */
 static size_t
-queue_max(const struct tie *t)
+queue_max(const struct linked *l)
 {
-	const struct proc *p = t->proc;
+	const struct proc *p = l->proc;
 	size_t one = p->world->plan.body_max + HEAD_MAX;
 
-	if (p->kind == PROC_CHANNEL && t->link.role == ROLE_PLB)
+	if (p->kind == PROC_CHANNEL && l->role == ROLE_PLB)
 		return p->world->plan.mark +
 		    (channel_capacity(p) + 1) * one;
-	if (p->kind == PROC_PLB && t->link.role == ROLE_CHANNEL)
+	if (p->kind == PROC_PLB && l->role == ROLE_CHANNEL)
 		return (((const struct plb *)p->core)->capacity + 1) * one;
 	return CONTROL_MAX;
 }
 
 void
-check_queue(struct tie *t)
+check_queue(const struct linked *l, size_t n)
 {
-	size_t n = buf_len(&t->outq);
+	struct proc *p = l->proc;
 
-	world_queued(t->proc, n);
-	if (t->proc->world->plan.orders == 0 && n > queue_max(t))
-		world_fail(t->proc->world, 8, "%s has %zu bytes queued for a "
-		    "%s", t->proc->name, n, role_name(t->link.role));
+	world_queued(p, n);
+	if (p->world->plan.orders == 0 && n > queue_max(l))
+		world_fail(p->world, 8, "%s has %zu bytes queued for a %s",
+		    p->name, n, role_name(l->role));
 }
 
 /* Sellers that cannot be reached are not tried without end. */
@@ -185,27 +246,48 @@ check_dial(struct proc *p)
 
 /* Who is silent is dead: of a link that is up something came of late. Who was
  * late itself, or does not read for now, judges nobody. */
-void
-check_silence(struct world *w)
+static void
+check_silence(const struct proc *p, const struct hub_link *l)
 {
-	int64_t now = w->clock.now;
-	const struct proc *p;
-	const struct tie *t;
+	const struct sock *s = descriptor_sock(l->conn.in.fd, "has");
+	int64_t now = p->world->clock.now;
+
+	if (now - p->late_at > SILENT_MS && now - p->jumped_at > SILENT_MS &&
+	    l->up && !l->throttled && !l->draining &&
+	    now - s->heard > SILENT_MS)
+		world_fail(p->world, 6, "%s has a link to a %s that is silent "
+		    "since %lld", p->name, role_name(l->link.role),
+		    (long long)s->heard);
+}
+
+static void
+check_links_of(struct proc *p)
+{
+	int waits = !event_is_on(&p->turn) && !loop_is_due(p->loop);
+	const struct hub_link *l;
 	size_t i;
 
-	for (p = w->procs; p != NULL; p = p->next) {
-		if (now - p->late_at <= SILENT_MS ||
-		    now - p->jumped_at <= SILENT_MS)
+	if (waits && proc_now(p) > p->ops->deadline(p->core))
+		world_fail(p->world, 0, "%s sleeps, and its core is due",
+		    p->name);
+	for (i = 0; i < p->hub.nlinks; i++) {
+		if ((l = p->hub.links[i]) == NULL)
 			continue;
-		for (i = 0; i < p->nties; i++) {
-			t = p->ties[i];
-			if (t != NULL && t->up && !t->throttled &&
-			    !t->draining && now - t->sock->heard > SILENT_MS)
-				world_fail(w, 6, "%s has a link to a %s that "
-				    "is silent since %lld", p->name,
-				    role_name(t->link.role),
-				    (long long)t->sock->heard);
-		}
+		check_silence(p, l);
+		if (waits)
+			check_wakes(p, l);
+	}
+}
+
+void
+check_links(struct world *w)
+{
+	struct proc *p;
+
+	for (p = w->procs; p != NULL; p = p->next) {
+		proc_as(p);
+		check_links_of(p);
+		proc_as(NULL);
 	}
 }
 

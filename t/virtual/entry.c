@@ -3,33 +3,36 @@
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "acceptor.h"
 #include "attrs.h"
-#include "listener_acceptor.h"
-#include "preauth.h"
 #include "listener.h"
+#include "listener_acceptor.h"
 #include "t/virtual/sim.h"
 
 #define PORTS	    30000
 #define ANY_PORT    20000
 #define STOP_MS	    30000
+#define PEEK_MS	    20 /* until part of a hello is looked at again */
 #define PEEK_MAX    (MSG_HELLO_MAX + MSG_HEAD_MAX)
 
 /* A connection until its channel is started, then that channel. */
 struct guest {
 	struct guest *next;
 	struct proc *listener;
-	struct sock *sock; /* NULL: the channel's by now */
+	struct watch watch; /* of fd -1: the channel has it by now */
+	struct timer again;
 	uint32_t tag;
 	uint32_t channel; /* number */
-	int woken;
 };
 
 struct entry {
 	struct post *post;
 	struct quota *quota;
+	struct acceptor acceptor;
 	struct preauth preauth;
-	struct event late;
+	struct timer late;
 	struct guest *guests;
 	uint32_t tag;
 	uint32_t *lost; /* tags of channels */
@@ -47,14 +50,28 @@ find(const struct entry *e, uint32_t tag)
 	return g;
 }
 
-static void
-forget(struct entry *e, struct guest *g)
+/* It is not looked at any more; its descriptor. */
+static int
+look_away(struct guest *g)
 {
+	struct loop *loop = g->listener->loop;
+	int fd = g->watch.fd;
+
+	loop_untimer(loop, &g->again);
+	loop_unwatch(loop, &g->watch);
+	g->watch.fd = -1;
+	return fd;
+}
+
+static void
+forget(struct guest *g)
+{
+	struct entry *e = g->listener->role;
 	struct guest **link;
 
 	preauth_leave(&e->preauth, g->tag);
-	if (g->sock != NULL)
-		sock_close(g->sock, END_RESET);
+	if (g->watch.fd != -1)
+		descriptor_close(look_away(g), END_RESET);
 	for (link = &e->guests; *link != g; link = &(*link)->next)
 		;
 	*link = g->next;
@@ -66,15 +83,14 @@ forget(struct entry *e, struct guest *g)
 static void
 expel(struct proc *p, uint32_t tag)
 {
-	struct entry *e = p->role;
-	struct guest *g = find(e, tag);
+	struct guest *g = find(p->role, tag);
 	struct proc *channel;
 
 	if (g == NULL)
 		return;
 	trace(p, "expels channel %u", (unsigned)tag);
-	if (g->sock != NULL)
-		forget(e, g);
+	if (g->watch.fd != -1)
+		forget(g);
 	else if ((channel = proc_find(p->world, g->channel)) != NULL)
 		proc_kill(channel, END_RESET);
 }
@@ -86,103 +102,121 @@ watch_gate(struct proc *p)
 	int64_t due = preauth_deadline(&e->preauth);
 
 	if (due == INT64_MAX)
-		event_off(&p->world->clock, &e->late);
+		loop_untimer(p->loop, &e->late);
 	else
-		event_at(&p->world->clock, &e->late, due - p->skew);
+		loop_timer(p->loop, &e->late, due);
 }
 
 static void
 on_late(void *arg)
 {
-	proc_wake(arg);
+	struct proc *p = arg;
+	struct entry *e = p->role;
+	uint32_t tag;
+
+	while ((tag = preauth_late(&e->preauth, proc_now(p))) != 0)
+		if (!listener_proven(p->core, tag))
+			expel(p, tag);
+	watch_gate(p);
 }
 
 static void
-enter(struct proc *p, const struct guest *g)
+entry_act(struct proc *p, const struct act *a)
 {
 	struct entry *e = p->role;
-	unsigned from = g->sock->peer->host;
-	uint32_t victim;
-	size_t i;
 
-	for (i = e->preauth.n; i > 0; i--)
-		if (listener_proven(p->core, e->preauth.entries[i - 1].tag))
-			preauth_leave(&e->preauth, e->preauth.entries[i - 1].tag);
-	victim = preauth_enter(&e->preauth, proc_now(p), proc_now(p), g->tag,
-	    slice_of(&from, sizeof(from)));
-	if (victim != 0)
-		expel(p, victim);
+	if (a->kind == LISTENER_PROVEN)
+		preauth_leave(&e->preauth, (uint32_t)a->value);
 }
 
 /* Guests. */
 
 static void
-start(struct proc *p, struct guest *g)
+start(struct guest *g)
 {
+	struct proc *p = g->listener;
 	struct entry *e = p->role;
 	struct world *w = p->world;
-	struct sock *control[2], *client = g->sock;
-	int r;
+	struct sock *pair[2];
+	int r, fd, control;
 
 	if (w->plan.faults[FAULT_SPAWN] && !w->healed && chance(w, 10)) {
 		w->did[FAULT_SPAWN]++;
-		forget(e, g);
+		forget(g);
 		return;
 	}
 	r = listener_spawned(p->core, g->tag);
 	assert(r == 0);
-	net_pair(&w->net, p->host, control);
-	client->ready = NULL;
-	g->sock = NULL;
-	g->channel = channel_start(p, g->tag, e->quota, client, control[1]);
-	proc_adopt(p, control[0], 0, g->tag);
+	sock_pair(&w->net, p->host, pair);
+	control = descriptor_open(pair[0]);
+	fd = look_away(g);
+	g->channel = channel_start(p, g->tag, e->quota, fd,
+	    descriptor_open(pair[1]));
+	proc_adopt(p, control, 0, g->tag);
 }
 
 static void
-look(struct proc *p, struct guest *g)
+look(struct guest *g)
 {
-	struct slice in = buf_slice(&g->sock->in);
+	struct loop *loop = g->listener->loop;
+	struct sock *s = descriptor_sock(g->watch.fd, "looks at");
+	unsigned char hello[PEEK_MAX];
+	size_t n = sock_peek(s, hello, sizeof(hello));
 
-	g->woken = 0;
-	switch (link_is_hello(in.p, in.len < PEEK_MAX ? in.len : PEEK_MAX)) {
+	switch (n > 0 ? link_is_hello(hello, n) : s->eof || s->error ? -1 : 0) {
 	case 1:
-		start(p, g);
+		start(g);
 		break;
 	case 0:
-		if (!g->sock->eof && g->sock->error == 0)
+		if (n == 0) {
+			loop_watch(loop, &g->watch);
 			break;
-		/* FALLTHROUGH */
+		}
+		loop_unwatch(loop, &g->watch);
+		loop_timer(loop, &g->again, loop_now(loop) + PEEK_MS);
+		break;
 	default:
-		forget(p->role, g);
+		forget(g);
 	}
 }
 
 static void
-on_ready(struct sock *s)
+on_connection(void *arg, short revents)
 {
-	struct guest *g = s->arg;
-
-	g->woken = 1;
-	proc_wake(g->listener);
+	(void)revents;
+	look(arg);
 }
 
 static void
-on_accept(struct proc *p, struct sock *s)
+on_again(void *arg)
 {
+	look(arg);
+}
+
+static void
+on_accepted(void *arg, int fd, const struct addr *from)
+{
+	struct proc *p = arg;
 	struct entry *e = p->role;
 	struct guest *g = calloc(1, sizeof(*g));
+	uint32_t victim;
 
 	assert(g != NULL);
 	g->listener = p;
-	g->sock = s;
+	g->watch.fd = fd;
+	g->watch.events = POLLIN;
+	g->watch.fn = on_connection;
+	g->again.fn = on_again;
+	g->watch.arg = g->again.arg = g;
 	g->tag = ++e->tag;
-	s->arg = g;
-	s->ready = on_ready;
 	g->next = e->guests;
 	e->guests = g;
-	enter(p, g);
-	look(p, g);
+	victim = preauth_enter(&e->preauth, proc_now(p), proc_now(p), g->tag,
+	    addr_host(from));
+	if (victim != 0 && !listener_proven(p->core, victim))
+		expel(p, victim);
 	watch_gate(p);
+	look(g);
 }
 
 void
@@ -204,27 +238,17 @@ static void
 entry_work(struct proc *p)
 {
 	struct entry *e = p->role;
-	struct guest *g, *next;
-	int64_t now = proc_now(p);
-	uint32_t tag;
+	struct guest *g;
 	size_t i;
 
 	for (i = 0; i < e->nlost; i++) {
 		listener_gone(p->core, e->lost[i]);
 		if ((g = find(e, e->lost[i])) != NULL)
-			forget(e, g);
-		p->deliver = 1;
+			forget(g);
 	}
+	if (e->nlost > 0)
+		proc_deliver(p);
 	e->nlost = 0;
-	while ((tag = preauth_late(&e->preauth, now)) != 0)
-		if (!listener_proven(p->core, tag))
-			expel(p, tag);
-	for (g = e->guests; g != NULL; g = next) {
-		next = g->next;
-		if (g->woken && g->sock != NULL)
-			look(p, g);
-	}
-	watch_gate(p);
 }
 
 /* Life. */
@@ -234,9 +258,10 @@ entry_ended(struct proc *p)
 {
 	struct entry *e = p->role;
 
+	acceptor_close(&e->acceptor);
 	while (e->guests != NULL)
-		forget(e, e->guests);
-	event_off(&p->world->clock, &e->late);
+		forget(e->guests);
+	preauth_free(&e->preauth);
 	free(e->lost);
 	free(e);
 	listener_free(p->core);
@@ -262,6 +287,30 @@ quota_new(const struct proc *p, uint64_t capacity)
 	return q;
 }
 
+static int
+listen_on(struct proc *p, const char *address)
+{
+	struct entry *e = p->role;
+	struct proc *before = proc_as(p);
+	int fd = descriptor_listen(address), r = 0;
+
+	if (fd != -1)
+		r = acceptor_open(&e->acceptor, p->loop, fd);
+	assert(r == 0);
+	proc_as(before);
+	return fd == -1 ? -1 : 0;
+}
+
+static void
+listen_no_more(struct proc *p)
+{
+	struct entry *e = p->role;
+	struct proc *before = proc_as(p);
+
+	acceptor_close(&e->acceptor);
+	proc_as(before);
+}
+
 static void
 listen_there(struct proc *p, struct post *s)
 {
@@ -270,12 +319,12 @@ listen_there(struct proc *p, struct post *s)
 	if (s->same_port) {
 		net_address(s->host, PORTS + (unsigned)(s - w->posts),
 		    s->address);
-		proc_listen(p, s->address);
+		listen_on(p, s->address);
 		return;
 	}
 	do
 		net_address(s->host, ANY_PORT + draw(w, 1000), s->address);
-	while (proc_listen(p, s->address) == -1);
+	while (listen_on(p, s->address) == -1);
 }
 
 /* One that names no address leaves it to its broker. */
@@ -293,7 +342,7 @@ make_core(struct proc *p, const struct post *s)
 	config.capacity = s->capacity;
 	config.attrs = post_attrs(s, &buf);
 	config.address = slice_str(s->same_port ? any : s->address);
-	l = listener_new(&p->self.instance, rng_next(&p->rng), &config);
+	l = listener_new(&p->hub.self.instance, rng_next(&p->rng), &config);
 	assert(l != NULL);
 	buf_free(&buf);
 	proc_core(p, &listener_ops, l, listener_out(l));
@@ -308,19 +357,23 @@ listener_start(struct post *s)
 
 	assert(e != NULL);
 	preauth_init(&e->preauth, LISTENER_UNPROVEN, LISTENER_UNPROVEN_HOST);
-	event_init(&e->late, on_late, p);
+	e->late.fn = on_late;
+	e->late.arg = p;
+	e->acceptor.fn = on_accepted;
+	e->acceptor.arg = p;
+	e->acceptor.watch.fd = -1;
 	e->post = s;
 	p->module = s->module;
 	e->quota = quota_new(p, s->capacity);
 	p->role = e;
+	p->act = entry_act;
 	p->work = entry_work;
-	p->accept = on_accept;
 	p->ended = entry_ended;
 	listen_there(p, s);
 	trace(p, "m%u capacity %d of 1.%u zone %u at %s", s->module,
 	    (int)s->capacity, s->version, s->zone, s->address);
 	make_core(p, s);
-	proc_dial(p, slice_str("/broker"), DIAL_FOREVER, 0);
+	proc_dial(p, "/broker");
 	s->proc = p->number;
 }
 
@@ -329,7 +382,7 @@ listener_term(struct proc *p)
 {
 	struct clock *c = &p->world->clock;
 
-	proc_unlisten(p);
+	listen_no_more(p);
 	listener_stop(p->core);
 	if (!event_is_on(&p->stopping))
 		event_at(c, &p->stopping, c->now + STOP_MS);
@@ -360,9 +413,9 @@ listener_deaf(struct proc *p, int deaf)
 	e->deaf = deaf;
 	p->world->did[FAULT_DEAF] += deaf != 0;
 	if (deaf)
-		proc_unlisten(p);
+		listen_no_more(p);
 	else if (!event_is_on(&p->stopping))
-		proc_listen(p, e->post->address);
+		listen_on(p, e->post->address);
 }
 
 int

@@ -6,15 +6,11 @@
  * in which it was arranged. An event is part of whatever waits for it.
  */
 
-#include <stddef.h>
-#include <stdint.h>
-
-#define EVENT_OFF SIZE_MAX
+#include "heap.h"
 
 struct event {
-	int64_t at; /* ms */
-	uint64_t seq;
-	size_t slot; /* in the heap; EVENT_OFF */
+	int64_t at;   /* ms */
+	size_t place; /* in the heap */
 	void (*fn)(void *arg);
 	void *arg;
 };
@@ -22,8 +18,7 @@ struct event {
 struct clock {
 	int64_t now;
 	uint64_t seq;
-	struct event **heap;
-	size_t n, cap;
+	struct heap events;
 };
 
 void clock_free(struct clock *);
@@ -35,9 +30,6 @@ int event_is_on(const struct event *);
  * that is for then already keeps its place. */
 void event_at(struct clock *, struct event *, int64_t at);
 void event_off(struct clock *, struct event *);
-
-/* The time of the next event; INT64_MAX: there is none. */
-int64_t clock_next(const struct clock *);
 
 /* Move on to the next event, and let it happen. */
 void clock_step(struct clock *);

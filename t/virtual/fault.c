@@ -30,9 +30,10 @@ reset(struct world *w)
 	struct sock *s, *chosen = NULL;
 	unsigned n = 0;
 
-	for (s = w->net.socks; s != NULL; s = s->next)
-		if (s->tcp && !s->closed && !s->connecting &&
-		    s->ready != NULL && s->peer->ready != NULL &&
+	for (s = NULL; (s = CHAIN_NEXT(&w->net.socks, s, struct sock,
+	    chain)) != NULL;)
+		if (!s->listening && s->port != 0 && !s->connecting &&
+		    s->watch != NULL && s->peer->watch != NULL &&
 		    !s->peer->connecting && draw(w, ++n) == 0)
 			chosen = s;
 	if (chosen == NULL)

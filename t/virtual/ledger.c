@@ -163,7 +163,7 @@ own_tokens(const struct proc *buyer, const struct proc *seller)
 	size_t i = 0;
 
 	while ((u = upstream_next(buyer->core, &i)) != NULL)
-		if (id_equal(&u->seller, &seller->self.instance))
+		if (id_equal(&u->seller, &seller->hub.self.instance))
 			sum += u->tokens;
 	return sum;
 }

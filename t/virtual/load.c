@@ -114,7 +114,7 @@ on_ask(void *arg)
 		return;
 	event_at(&w->clock, &s->ask,
 	    w->clock.now + 1 + draw(w, 2 * s->pace_ms));
-	if (p->asleep_until > w->clock.now || p->stop)
+	if (p->asleep_until > w->clock.now || p->hub.stop)
 		return;
 	for (i = 0; i < s->burst && s->outstanding < s->at_once; i++)
 		submit(s, p);

@@ -1,13 +1,18 @@
 #include <assert.h>
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "bigendian.h"
+#include "fail.h"
 #include "t/virtual/net.h"
 
 #define AGAIN_MS  200 /* what was lost is sent again after */
 #define PORT_BASE 32768
+#define PORTS	  20000 /* of diallers */
+#define KEY_MAX	  128	/* bytes of a place */
 
 enum kind { SYN, ACK, DATA, FIN, RST };
 
@@ -20,6 +25,25 @@ struct segment {
 	unsigned char bytes[];
 };
 
+static void
+segments_append(struct segments *q, struct segment *g)
+{
+	g->next = NULL;
+	if (q->head == NULL)
+		q->tail = &q->head;
+	*q->tail = g;
+	q->tail = &g->next;
+}
+
+static struct segment *
+segments_take(struct segments *q)
+{
+	struct segment *g = q->head;
+
+	q->head = g->next;
+	return g;
+}
+
 void
 net_init(struct net *n, struct clock *clock, uint64_t seed, unsigned hosts)
 {
@@ -27,6 +51,7 @@ net_init(struct net *n, struct clock *clock, uint64_t seed, unsigned hosts)
 	n->clock = clock;
 	rng_seed(&n->rng, seed);
 	map_init(&n->listens, seed);
+	chain_init(&n->socks);
 	n->hosts = hosts;
 	n->side = calloc(hosts + 1, 1);
 	n->off = calloc(hosts + 1, 1);
@@ -34,39 +59,44 @@ net_init(struct net *n, struct clock *clock, uint64_t seed, unsigned hosts)
 }
 
 static void
-drop_segments(struct sock *s)
+drop_segments(struct sock *s, struct segments *q)
 {
 	struct segment *g;
 
-	while ((g = s->head) != NULL) {
-		s->head = g->next;
+	while (q->head != NULL) {
+		g = segments_take(q);
 		s->flight -= g->len;
 		free(g);
 	}
-	s->tail = &s->head;
+}
+
+static void
+drop_all(struct sock *s)
+{
+	s->flight += s->taken;
+	s->taken = 0;
+	drop_segments(s, &s->in);
+	drop_segments(s, &s->way);
 	event_off(s->net->clock, &s->arrive);
 }
 
 static void
 sock_free(struct sock *s)
 {
-	drop_segments(s);
-	buf_free(&s->in);
-	if (s->prev != NULL)
-		s->prev->next = s->next;
-	else
-		s->net->socks = s->next;
-	if (s->next != NULL)
-		s->next->prev = s->prev;
-	s->net->nsocks--;
+	drop_all(s);
+	if (s->listening)
+		map_del(&s->net->listens, slice_of(s->key, s->key_len));
+	chain_remove(&s->queue);
+	chain_remove(&s->chain);
+	free(s->key);
 	free(s);
 }
 
 void
 net_free(struct net *n)
 {
-	while (n->socks != NULL)
-		sock_free(n->socks);
+	while (!chain_empty(&n->socks))
+		sock_free(CHAIN_OWNER(n->socks.next, struct sock, chain));
 	map_free(&n->listens);
 	free(n->side);
 	free(n->off);
@@ -75,39 +105,9 @@ net_free(struct net *n)
 void
 net_address(unsigned host, unsigned port, char buf[NET_ADDRESS])
 {
-	snprintf(buf, NET_ADDRESS, port == 0 ? "10.0.%u.%u" : "10.0.%u.%u:%u",
-	    host / 250, host % 250 + 1, port);
-}
-
-/* Listening. */
-
-static void
-make_key(char key[NET_ADDRESS], unsigned host, struct slice address)
-{
-	if (address.len > 0 && address.p[0] == '/')
-		snprintf(key, NET_ADDRESS, "%u%.*s", host,
-		    SLICE_ARG(address));
-	else
-		snprintf(key, NET_ADDRESS, "%.*s", SLICE_ARG(address));
-}
-
-int
-net_listen(struct net *n, struct listen *l, unsigned host, const char *address)
-{
-	make_key(l->key, host, slice_str(address));
-	l->host = host;
-	if (map_get(&n->listens, slice_str(l->key)) != NULL)
-		return -1;
-	map_put(&n->listens, slice_str(l->key), l);
-	return 0;
-}
-
-void
-net_unlisten(struct net *n, struct listen *l)
-{
-	if (l->key[0] != '\0')
-		map_del(&n->listens, slice_str(l->key));
-	l->key[0] = '\0';
+	snprintf(buf, NET_ADDRESS, port == 0 ? "10.%u.%u.%u" :
+	    "10.%u.%u.%u:%u", host / 62500, host / 250 % 250, host % 250 + 1,
+	    port);
 }
 
 /* Segments. */
@@ -180,7 +180,6 @@ send_segment(struct sock *to, enum kind kind, int error, struct slice bytes)
 	struct segment *g = malloc(sizeof(*g) + bytes.len);
 
 	assert(g != NULL);
-	g->next = NULL;
 	g->kind = kind;
 	g->error = error;
 	g->len = bytes.len;
@@ -191,65 +190,71 @@ send_segment(struct sock *to, enum kind kind, int error, struct slice bytes)
 		g->at = to->last;
 	to->last = g->at;
 	to->flight += g->len;
-	if (to->head == NULL)
+	if (to->way.head == NULL)
 		event_at(n->clock, &to->arrive, g->at);
-	*to->tail = g;
-	to->tail = &g->next;
+	segments_append(&to->way, g);
 	n->segments++;
 	n->bytes += bytes.len;
 	digest_segment(n, to, g);
 }
 
 static void
-tell(struct sock *s)
+send_mark(struct sock *to, enum kind kind, int error)
 {
-	if (!s->closed && s->ready != NULL)
-		s->ready(s);
+	send_segment(to, kind, error, slice_of(NULL, 0));
 }
 
 static void
+tell(struct sock *s)
+{
+	if (!s->closed)
+		s->net->changed(s);
+}
+
+/* It is put into the backlog of the socket that listens there. */
+static void
 take_syn(struct sock *s)
 {
-	struct listen *l = map_get(&s->net->listens, slice_str(s->own));
+	struct sock *l = map_get(&s->net->listens, slice_of(s->key,
+	    s->key_len));
 
-	if (l == NULL || l->accept == NULL) {
+	if (l == NULL) {
 		s->closed = 1;
-		send_segment(s->peer, RST, ECONNREFUSED, slice_of(NULL, 0));
+		send_mark(s->peer, RST, ECONNREFUSED);
 		return;
 	}
-	send_segment(s->peer, ACK, 0, slice_of(NULL, 0));
-	*strchr(s->own, s->tcp ? ':' : '/') = '\0';
-	if (!s->tcp)
-		s->own[0] = '\0';
-	l->accept(l->arg, s);
+	send_mark(s->peer, ACK, 0);
+	free(s->key);
+	s->key = NULL;
+	chain_append(&l->backlog, &s->queue);
+	tell(l);
 }
 
 static void
 take(struct sock *s, struct segment *g)
 {
-	s->flight -= g->len;
 	s->heard = s->net->clock->now;
+	if (g->kind == DATA && !s->closed) {
+		segments_append(&s->in, g);
+		tell(s);
+		return;
+	}
+	s->flight -= g->len;
 	if (g->kind == SYN) {
 		take_syn(s);
-		return;
-	}
-	if (s->closed) {
+	} else if (s->closed) {
 		if (g->kind == DATA && !s->peer->closed)
-			send_segment(s->peer, RST, ECONNRESET,
-			    slice_of(NULL, 0));
-		return;
+			send_mark(s->peer, RST, ECONNRESET);
+	} else {
+		if (g->kind == ACK)
+			s->connecting = 0;
+		else if (g->kind == FIN)
+			s->eof = 1;
+		else
+			s->error = g->error;
+		tell(s);
 	}
-	if (g->kind == ACK)
-		s->connecting = 0;
-	else if (g->kind == FIN)
-		s->eof = 1;
-	else if (g->kind == RST)
-		s->error = g->error;
-	else {
-		s->flight += g->len;
-		buf_append(&s->in, g->bytes, g->len);
-	}
-	tell(s);
+	free(g);
 }
 
 static void
@@ -268,10 +273,10 @@ on_arrive(void *arg)
 {
 	struct sock *s = arg;
 	struct net *n = s->net;
-	struct segment *g = s->head;
+	enum kind kind = s->way.head->kind;
 
 	if (!s->local && net_blocked(n, s->peer->host, s->host)) {
-		if (g->kind == SYN && s->peer->closed) {
+		if (kind == SYN && s->peer->closed) {
 			s->closed = 1; /* nobody waits for the answer */
 			free_if_over(s);
 			return;
@@ -280,13 +285,9 @@ on_arrive(void *arg)
 		event_at(n->clock, &s->arrive, s->last);
 		return;
 	}
-	s->head = g->next;
-	if (s->head == NULL)
-		s->tail = &s->head;
-	else
-		event_at(n->clock, &s->arrive, s->head->at);
-	take(s, g);
-	free(g);
+	take(s, segments_take(&s->way));
+	if (s->way.head != NULL)
+		event_at(n->clock, &s->arrive, s->way.head->at);
 	free_if_over(s);
 }
 
@@ -300,15 +301,46 @@ sock_new(struct net *n, unsigned host, int local)
 	assert(s != NULL);
 	s->net = n;
 	s->host = host;
-	s->local = local;
-	s->tail = &s->head;
+	s->local = local != 0;
+	s->fd = -1;
 	s->heard = n->clock->now;
-	buf_init(&s->in, 4 * NET_WINDOW);
 	event_init(&s->arrive, on_arrive, s);
-	if ((s->next = n->socks) != NULL)
-		s->next->prev = s;
-	n->socks = s;
-	n->nsocks++;
+	chain_init(&s->queue);
+	chain_init(&s->backlog);
+	chain_append(&n->socks, &s->chain);
+	return s;
+}
+
+static void
+set_key(struct sock *s, const struct place_on *at)
+{
+	unsigned char key[KEY_MAX], *p = put16(put32(key, at->host), at->port);
+	size_t len = at->port == 0 ? strlen(at->path) : 0;
+
+	assert(len <= (size_t)(key + sizeof(key) - p));
+	if (len > 0)
+		memcpy(p, at->path, len);
+	s->key_len = (size_t)(p - key) + len;
+	s->key = malloc(s->key_len);
+	assert(s->key != NULL);
+	memcpy(s->key, key, s->key_len);
+}
+
+struct sock *
+sock_listen(struct net *n, const struct place_on *at)
+{
+	struct sock *s = sock_new(n, at->host, at->port == 0);
+	int r;
+
+	set_key(s, at);
+	if (map_get(&n->listens, slice_of(s->key, s->key_len)) != NULL) {
+		sock_free(s);
+		return NULL;
+	}
+	s->port = at->port;
+	s->listening = 1;
+	r = map_put(&n->listens, slice_of(s->key, s->key_len), s);
+	assert(r == 0);
 	return s;
 }
 
@@ -320,89 +352,154 @@ join(struct sock *a, struct sock *b)
 	a->number = b->number = ++a->net->connections;
 }
 
-/* The host of an address, as far as somebody listens there or it is ours. */
-static unsigned
-host_of(const struct net *n, struct slice address)
-{
-	unsigned a, b;
-	char text[NET_ADDRESS];
-
-	snprintf(text, sizeof(text), "%.*s", SLICE_ARG(address));
-	if (sscanf(text, "10.0.%u.%u:", &a, &b) != 2 ||
-	    a * 250 + b - 1 > n->hosts)
-		return 0;
-	return a * 250 + b - 1;
-}
-
 struct sock *
-net_connect(struct net *n, unsigned host, struct slice address)
+sock_connect(struct net *n, unsigned host, const struct place_on *to)
 {
-	int local = address.len > 0 && address.p[0] == '/';
-	unsigned to = local ? host : host_of(n, address);
-	struct sock *s = sock_new(n, host, local || to == host), *peer;
+	int local = to->port == 0 || to->host == host;
+	struct sock *s = sock_new(n, host, local), *peer;
 
-	peer = sock_new(n, to, s->local);
+	peer = sock_new(n, to->host, local);
 	join(s, peer);
 	s->connecting = 1;
-	s->tcp = peer->tcp = !local;
-	if (!local) {
-		net_address(host, 0, s->own);
-		net_address(host, PORT_BASE + n->port++ % 20000,
-		    peer->remote);
+	if (to->port != 0) {
+		peer->port = to->port;
+		s->port = PORT_BASE + n->port++ % PORTS;
 	}
-	make_key(peer->own, host, address);
-	send_segment(peer, SYN, 0, slice_of(NULL, 0));
+	set_key(peer, to);
+	send_mark(peer, SYN, 0);
 	return s;
 }
 
 void
-net_pair(struct net *n, unsigned host, struct sock *ends[2])
+sock_pair(struct net *n, unsigned host, struct sock *ends[2])
 {
 	ends[0] = sock_new(n, host, 1);
 	ends[1] = sock_new(n, host, 1);
 	join(ends[0], ends[1]);
 }
 
+struct sock *
+sock_accept(struct sock *l)
+{
+	struct sock *s = CHAIN_NEXT(&l->backlog, NULL, struct sock, queue);
+
+	if (s != NULL)
+		chain_remove(&s->queue);
+	return s;
+}
+
+static void
+took(struct sock *s, size_t n)
+{
+	s->flight -= n;
+	if (s->peer->blocked && s->flight < NET_WINDOW / 2) {
+		s->peer->blocked = 0;
+		tell(s->peer);
+	}
+}
+
+ssize_t
+sock_read(struct sock *s, unsigned char *p, size_t max)
+{
+	struct segment *g;
+	size_t n = 0, some;
+
+	if (s->in.head == NULL && s->error != 0)
+		return fail(s->error);
+	if (s->in.head == NULL)
+		return s->eof ? 0 : fail(EAGAIN);
+	while (n < max && (g = s->in.head) != NULL) {
+		some = g->len - s->taken < max - n ? g->len - s->taken :
+		    max - n;
+		memcpy(p + n, g->bytes + s->taken, some);
+		n += some;
+		s->taken += some;
+		if (s->taken == g->len) {
+			s->taken = 0;
+			free(segments_take(&s->in));
+		}
+	}
+	took(s, n);
+	return (ssize_t)n;
+}
+
 size_t
-sock_write(struct sock *s, struct slice bytes)
+sock_peek(const struct sock *s, unsigned char *p, size_t max)
+{
+	const struct segment *g;
+	size_t n = 0, from = s->taken, some;
+
+	for (g = s->in.head; n < max && g != NULL; g = g->next, from = 0) {
+		some = g->len - from < max - n ? g->len - from : max - n;
+		memcpy(p + n, g->bytes + from, some);
+		n += some;
+	}
+	return n;
+}
+
+ssize_t
+sock_write(struct sock *s, const unsigned char *p, size_t n)
 {
 	struct sock *to = s->peer;
 	size_t room;
 
-	if (to->closed && s->local)
-		return bytes.len;
+	if (s->error != 0 || (to->closed && s->local))
+		return fail(EPIPE);
 	room = to->flight < NET_WINDOW ? NET_WINDOW - to->flight : 0;
-	if (room < bytes.len) {
-		to->starved = 1;
-		bytes.len = room;
+	if (room < n) {
+		s->blocked = 1;
+		n = room;
 	}
-	if (bytes.len > 0)
-		send_segment(to, DATA, 0, bytes);
-	return bytes.len;
+	if (n == 0)
+		return fail(EAGAIN);
+	send_segment(to, DATA, 0, slice_of(p, n));
+	return (ssize_t)n;
 }
 
-void
-sock_took(struct sock *s, size_t n)
+short
+sock_poll(const struct sock *s)
 {
-	buf_consume(&s->in, n);
-	s->flight -= n;
-	if (s->starved && s->flight < NET_WINDOW / 2) {
-		s->starved = 0;
-		tell(s->peer);
-	}
+	int events = 0;
+
+	if (s->listening)
+		return chain_empty(&s->backlog) ? 0 : POLLIN;
+	if (s->error != 0)
+		return POLLIN | POLLOUT | POLLERR | POLLHUP;
+	if (s->connecting)
+		return 0;
+	if (s->in.head != NULL || s->eof)
+		events |= POLLIN;
+	if (!s->blocked || (s->local && s->eof))
+		events |= POLLOUT;
+	if (s->eof && s->local)
+		events |= POLLHUP;
+	return (short)events;
 }
 
 void
 sock_close(struct sock *s, enum ending how)
 {
+	struct sock *waits;
+
 	assert(!s->closed);
 	s->closed = 1;
-	s->ready = NULL;
+	chain_remove(&s->queue);
+	s->owner = NULL;
+	s->watch = NULL;
+	s->linked = NULL;
+	if (s->listening) {
+		while ((waits = sock_accept(s)) != NULL)
+			sock_close(waits, END_RESET);
+		sock_free(s);
+		return;
+	}
+	if (how == END_ORDERLY && s->in.head != NULL)
+		how = END_RESET; /* what was not read is lost */
 	if (!s->peer->closed && s->error == 0 && how != END_SILENT)
-		send_segment(s->peer, how == END_RESET ? RST : FIN,
-		    ECONNRESET, slice_of(NULL, 0));
-	s->flight -= buf_len(&s->in);
-	buf_free(&s->in);
+		send_mark(s->peer, how == END_RESET ? RST : FIN, ECONNRESET);
+	s->flight += s->taken;
+	s->taken = 0;
+	drop_segments(s, &s->in);
 	free_if_over(s);
 }
 
@@ -417,7 +514,8 @@ net_reset(struct sock *s)
 	for (i = 0; i < 2; i++) {
 		if (ends[i]->closed)
 			continue;
-		drop_segments(ends[i]);
+		drop_segments(ends[i], &ends[i]->way);
+		event_off(s->net->clock, &ends[i]->arrive);
 		ends[i]->error = ECONNRESET;
 		s->net->resets++;
 		tell(ends[i]);

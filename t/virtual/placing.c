@@ -32,7 +32,7 @@ authority_of(const struct world *w, const struct id *who)
 
 	for (p = w->procs; p != NULL; p = p->next)
 		if (p->kind == PROC_AUTHORITY &&
-		    id_equal(&p->self.instance, who))
+		    id_equal(&p->hub.self.instance, who))
 			return p;
 	return NULL;
 }

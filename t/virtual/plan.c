@@ -295,7 +295,7 @@ draw_bodies(struct world *w)
 {
 	struct plan *p = &w->plan;
 
-	p->mark = MARK;
+	p->mark = HUB_HIGH_MARK;
 	if (p->orders == 0 && chance(w, 15)) {
 		p->body_max = between(w, 1000, BODY_MAX);
 		p->mark = between(w, 8 * 1024, 64 * 1024);
@@ -349,6 +349,7 @@ plan_draw(struct world *w)
 		p->cursed = 0;
 	draw_bodies(w);
 	net_init(&w->net, &w->clock, rng_next(&w->rng), p->hosts);
+	w->net.changed = loop_changed;
 	w->net.latency_min_ms = p->latency_min_ms;
 	w->net.latency_max_ms = p->latency_max_ms;
 	w->posts = calloc(p->authorities + 2 * p->modules + 4 * p->hosts +

@@ -2,19 +2,18 @@
 #define SIM_PROC_H
 
 /*
- * A process: a core and its driver. proc.c and tie.c do on the virtual network
- * what hub.c and hub_link.c do on sockets, turn by turn, and in the same order:
- * timers, then what was put off, then input, then what was put off. A process
- * may be slow (each turn comes late) or stopped (none does for a while). Its
- * clock is its own: it began anywhere, and may jump forward, never back.
+ * A process: a core on its hub, as in a program (hub.c, conn.c, link.c), over
+ * the virtual loop and network. It may be slow (each turn comes late) or
+ * stopped (none does for a while). Its clock is its own: it began anywhere, and
+ * may jump forward, never back.
+ *
+ * Between the hub and the core stands a watcher, which passes all on: what the
+ * hub says to the core, and, by an outbox of its own, what the core wants of
+ * the hub. So checkers see both, and what hub.h promises to cores is checked.
  */
 
-#include "core.h"
-#include "link.h"
-#include "peers.h"
+#include "hub.h"
 #include "t/virtual/net.h"
-
-#define PROC_OUT_MAX (64u * 1024 * 1024)
 
 enum proc_kind {
 	PROC_AUTHORITY,
@@ -26,34 +25,20 @@ enum proc_kind {
 	PROC_KINDS
 };
 
+#define PROC_LISTENS 2
+
 struct proc;
 struct world;
 
-/* A connection of it. */
-struct tie {
+/* A link of it that is up. */
+struct linked {
 	struct proc *proc;
-	struct sock *sock;
-	struct link link;
-	struct buf inq, outq;
-	struct event timer;
-	uint32_t handle, tag;
-	int connecting, up, target, throttled, closing, draining;
-	int due;	/* its timer is */
-	int woken;	/* its socket says something */
-	int listed;	/* among the ready */
-	int reshow;	/* inq is to be shown again */
-	int error;
-	int64_t wrote;	 /* some of what was queued went then */
-	int64_t waiting; /* since then it is to go */
-	int64_t drained_at; /* world time: its peer said that it does */
-	struct tie *next_ready;
-	char address[ADDRESS_MAX + 1];
-};
-
-/* Somewhere to accept. */
-struct door {
-	struct listen listen;
-	struct door *next;
+	struct sock *sock;   /* NULL: it is closed */
+	uint32_t handle;
+	unsigned role;
+	struct id instance;
+	int64_t drained_at;  /* world time: its peer said that it does */
+	struct chain spoken; /* those that were spoken to in this turn */
 };
 
 struct proc {
@@ -67,41 +52,38 @@ struct proc {
 	uint32_t child_tag; /* what the parent calls it */
 	char name[48];
 
+	struct loop *loop;
+	struct hub hub;
+	struct hub_listen *listens[PROC_LISTENS];
 	const struct core_ops *ops;
 	void *core;
-	struct outbox *out;
-	struct link_self self;
-	struct peers peers;
-	uint64_t dialled; /* connections, ever */
+	struct outbox *out; /* the core's */
+	struct outbox tap;  /* the hub's */
 	struct rng rng;
-	unsigned serves;
 
 	/* What the program around the core does; any may be NULL. */
 	void (*act)(struct proc *, const struct act *);
-	void (*accept)(struct proc *, struct sock *);
 	void (*work)(struct proc *); /* at the beginning of each turn */
 	void (*ended)(struct proc *); /* it is over: what it had is freed */
 	void *role;
 
-	struct map linked; /* ties that are up, by the peer's instance */
-	struct tie **ties; /* by slot */
-	size_t nties, used, free_hint;
-	uint16_t generation;
-	struct tie *ready, **ready_tail;
-	struct door *doors;
-	struct sock **waiting; /* to be accepted */
-	size_t nwaiting;
-
-	struct event turn, timer, stopping;
+	struct event turn, stopping;
 	int64_t skew; /* its clock less the world's */
 	int64_t late_at; /* the last time that it stood still ended then */
 	int64_t jumped_at;
 	int64_t slow_ms, asleep_until;
 	int64_t turn_at; /* the last turn, and how many at that time */
 	unsigned turns;
-	int timer_due, deliver, stop, over;
+	int over;
+	enum ending ending; /* how its sockets end that it closes */
 
 	/* What checkers keep of it. */
+	struct map linked;     /* links that are up, by the peer's instance */
+	struct linked **slots; /* the same by the handle's slot */
+	uint32_t *handles;     /* that the slot had last */
+	size_t nslots;
+	struct chain spoken;   /* of them: to whom something was said */
+	struct sock *replaced; /* by the link that is about to come up */
 	struct agent *agent;
 	struct watched *watched;
 	size_t nwatched;
@@ -117,6 +99,12 @@ struct proc {
 	unsigned runs;
 	uint64_t sum;
 };
+
+/* The process that runs: its descriptors are what net.h's are. */
+extern struct proc *proc_running;
+
+/* Be this process, as if it had called; returns the one that ran before. */
+struct proc *proc_as(struct proc *);
 
 /* A process without a core yet, on that host; name is for the trace. */
 struct proc *proc_new(struct world *, enum proc_kind, unsigned host,
@@ -136,9 +124,9 @@ void proc_jump(struct proc *, int64_t ms);
 void proc_wake(struct proc *);
 /* After a call of the program's own into the core. */
 void proc_deliver(struct proc *);
-void proc_flush(struct proc *);
-int proc_dial(struct proc *, struct slice address, enum dial, uint32_t tag);
-uint32_t proc_adopt(struct proc *, struct sock *, int dialler, uint32_t tag);
+void proc_dial(struct proc *, const char *address);
+/* The descriptor becomes the process's. */
+void proc_adopt(struct proc *, int fd, int dialler, uint32_t tag);
 /* It ends when all is written, or after within_ms. */
 void proc_stop(struct proc *, int64_t within_ms);
 /* It is no more, from now on. */
@@ -149,19 +137,37 @@ struct proc *proc_find(const struct world *, uint32_t number);
 /* Is it linked to the other? */
 int proc_linked(const struct proc *, const struct proc *other);
 
-/* tie.c */
+/* watcher.c */
+extern const struct core_ops watcher_ops; /* of a proc */
+void watcher_free(struct proc *);
+/* What the core wants goes on to the hub. */
+void watcher_pass_on(struct proc *);
+struct linked *watcher_find(const struct proc *, uint32_t handle);
+/* A turn is over: look at the queues of those that were spoken to in it. */
+void watcher_step(struct proc *);
+/* The process closes a connection of its hub. */
+void watcher_closed(struct proc *, const struct sock *);
 
-struct tie *tie_new(struct proc *, struct sock *, int dialler, uint32_t tag,
-    struct slice address);
-struct tie *tie_find(const struct proc *, uint32_t handle);
-void tie_send(struct tie *, struct slice frame);
-void tie_close(struct tie *, int error);
-void tie_drain(struct tie *);
-void tie_timer(struct tie *);
-void tie_input(struct tie *);
-/* Write what is queued; what was closed is over then: 1, and it is freed. */
-int tie_flush(struct tie *);
-void tie_free(struct tie *, enum ending);
-void tie_arm(struct tie *);
+/* loop.c */
+int loop_turn(struct loop *); /* does it wait now for what comes? */
+int loop_is_stopped(const struct loop *);
+int loop_is_due(const struct loop *); /* it has a timer to run */
+/* The process's clock has changed. */
+void loop_set_clock(struct loop *);
+/* The network says more of a socket. */
+void loop_changed(struct sock *);
+
+/* descriptor.c: descriptors of the running process */
+/* Give it one for the socket. */
+int descriptor_open(struct sock *);
+/* The socket; what: what is done to it, for the words that say that it has none
+ * there. */
+struct sock *descriptor_sock(int fd, const char *what);
+/* A listening one; -1 when the address is taken. */
+int descriptor_listen(const char *address);
+/* It is another process's from now on. */
+void descriptor_give(int fd, struct proc *);
+/* One that the hub has not got. */
+void descriptor_close(int fd, enum ending);
 
 #endif

@@ -73,7 +73,7 @@ authority_work(struct proc *p)
 	for (i = 0; i < n; i++)
 		authority_ended(p->core, proc_now(p), nest->ended[i]);
 	if (n > 0)
-		p->deliver = 1;
+		proc_deliver(p);
 	nest->n = 0;
 }
 
@@ -144,10 +144,10 @@ exchange_start(struct proc *parent, uint32_t tag, struct slice module,
 	p->parent = parent->number;
 	p->child_tag = tag;
 	p->ended = child_ended;
-	p->serves = ROLE_CTL;
+	p->hub.serves = ROLE_CTL;
 	p->asleep_until = w->clock.now + draw(w, START_MS);
 	listen_anywhere(p, address);
-	x = exchange_new(module, &p->self.instance, rng_next(&p->rng));
+	x = exchange_new(module, &p->hub.self.instance, rng_next(&p->rng));
 	assert(x != NULL);
 	p->role = x;
 	proc_core(p, &exchange_ops, x, exchange_out(x));
@@ -164,13 +164,13 @@ authority_act(struct proc *p, const struct act *a)
 	int64_t now = proc_now(p);
 	char address[NET_ADDRESS];
 
-	p->deliver = 1;
 	if (a->kind == AUTHORITY_START) {
 		if (exchange_start(p, a->peer, a->bytes, address) == 0)
 			authority_started(p->core, now, a->peer,
 			    slice_str(address));
 		else
 			authority_ended(p->core, now, a->peer);
+		proc_deliver(p);
 	} else if (a->kind == AUTHORITY_KILL) {
 		for (q = p->world->procs; q != NULL; q = q->next)
 			if (q->parent == p->number &&
@@ -189,7 +189,7 @@ nest_ended(struct proc *p)
 	struct proc *q;
 
 	p->world->died_at = c->now;
-	for (q = p->world->procs; p->stop && q != NULL; q = q->next)
+	for (q = p->world->procs; p->hub.stop && q != NULL; q = q->next)
 		if (q->parent == p->number && !event_is_on(&q->stopping))
 			event_at(c, &q->stopping, c->now + LEAVE_MS);
 	free(nest->ended);
@@ -207,7 +207,7 @@ start_authority(struct post *s)
 	struct authority *a;
 	unsigned i;
 
-	a = authority_new(&p->self.instance, rng_next(&p->rng),
+	a = authority_new(&p->hub.self.instance, rng_next(&p->rng),
 	    slice_str(s->address), w->plan.redundancy);
 	p->role = calloc(1, sizeof(struct nest) +
 	    w->plan.modules * sizeof(struct starts));
@@ -215,7 +215,7 @@ start_authority(struct post *s)
 	p->act = authority_act;
 	p->work = authority_work;
 	p->ended = nest_ended;
-	p->serves = ROLE_CTL;
+	p->hub.serves = ROLE_CTL;
 	proc_listen(p, s->address);
 	for (i = 0; i < s->nbootstrap; i++)
 		authority_bootstrap(a, slice_str(s->bootstrap[i]));
@@ -241,11 +241,11 @@ start_broker(struct post *s)
 	struct broker *b;
 	unsigned i;
 
-	b = broker_new(&p->self.instance, rng_next(&p->rng),
+	b = broker_new(&p->hub.self.instance, rng_next(&p->rng),
 	    slice_str(s->same_port ? s->address : ""), NULL);
 	assert(b != NULL);
 	p->ended = broker_ended;
-	p->serves = ROLE_LISTENER | ROLE_PLB | ROLE_CALLER | ROLE_CTL;
+	p->hub.serves = ROLE_LISTENER | ROLE_PLB | ROLE_CALLER | ROLE_CTL;
 	proc_listen(p, s->address);
 	proc_listen(p, BROKER_SOCKET);
 	for (i = 0; i < s->nbootstrap; i++)
@@ -287,9 +287,9 @@ new_plb(struct post *s)
 	    (int)s->capacity, (int)s->wanted, s->version, s->zone);
 	p->act = load_act;
 	p->ended = plb_ended;
-	p->serves = ROLE_CALLER;
-	proc_dial(p, slice_str(BROKER_SOCKET), DIAL_FOREVER, 0);
+	p->hub.serves = ROLE_CALLER;
 	proc_core(p, &plb_ops, plb, plb_out(plb));
+	proc_dial(p, BROKER_SOCKET);
 	return p;
 }
 

@@ -60,7 +60,7 @@ next_due(const struct census *c, unsigned module)
 	for (i = 0; i < l->n; i++) {
 		p = l->proc[i];
 		if (!p->due && (first == NULL || rendezvous_before(
-		    &p->self.instance, &first->self.instance, m)))
+		    &p->hub.self.instance, &first->hub.self.instance, m)))
 			first = p;
 	}
 	return first;
@@ -193,9 +193,9 @@ nothing_queued(const struct world *w)
 	size_t i;
 
 	for (p = w->procs; p != NULL; p = p->next)
-		for (i = 0; i < p->nties; i++)
-			if (p->ties[i] != NULL &&
-			    buf_len(&p->ties[i]->outq) > 0) {
+		for (i = 0; i < p->hub.nlinks; i++)
+			if (p->hub.links[i] != NULL &&
+			    conn_queued(&p->hub.links[i]->conn) > 0) {
 				snprintf(why, sizeof(why),
 				    "%s has something queued", p->name);
 				return why;

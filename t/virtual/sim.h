@@ -8,8 +8,11 @@
  *
  *	event.c	  the clock
  *	net.c	  the network
- *	tie.c	  a connection of a process
- *	proc.c	  a process: core and driver
+ *	proc.c	  a process and its turns: hub.c and conn.c, over
+ *	loop.c	  its loop,
+ *	descriptor.c  its descriptors, and
+ *	host.c	  its log, random bytes and key
+ *	watcher.c what passes between hub and core
  *	role.c	  authorities, brokers, exchanges, PLBs as processes
  *	entry.c	  listeners, and their channels as they come and go
  *	staff.c	  the workers of a channel
@@ -26,13 +29,14 @@
  *	world.c	  all of it together
  */
 
+#include <stdarg.h>
+
 #include "channel.h"
 #include "t/virtual/proc.h"
 
 #define BOOTSTRAP_MAX 4
 #define MSG_TYPES     64
 #define REST_MS	      10000 /* from the last answer until all is at rest */
-#define MARK	      (1024 * 1024) /* as HUB_HIGH_MARK; in some worlds less */
 
 struct census;
 
@@ -126,7 +130,8 @@ struct world {
 	struct clock clock;
 	struct net net;
 	struct rng rng;
-	unsigned char key[32];
+	unsigned char secret[32];
+	struct key key;
 	struct plan plan;
 	struct proc *procs;
 	struct proc **by_number;
@@ -158,6 +163,7 @@ struct world {
 /* sim.c */
 void world_fail(struct world *, int promise, const char *fmt, ...);
 void trace(const struct proc *, const char *fmt, ...);
+void trace_list(const struct proc *, const char *fmt, va_list);
 void note(const struct world *, const char *fmt, ...);
 
 /* world.c */
@@ -200,7 +206,7 @@ void listener_lost(struct world *, uint32_t listener, uint32_t tag);
 
 /* staff.c: the channel's number. */
 uint32_t channel_start(struct proc *listener, uint32_t tag, struct quota *,
-    struct sock *client, struct sock *control);
+    int client, int control);
 void channel_count(struct proc *);
 uint64_t channel_capacity(const struct proc *); /* its listener's */
 
@@ -221,17 +227,17 @@ void fault_start(struct world *);
 void fault_heal(struct world *);
 
 /* check.c */
-void world_check_step(struct proc *);
-void world_check_up(const struct tie *); /* it is about to be */
-void world_bad_message(struct proc *, unsigned role, unsigned type, int error);
+void world_check_step(struct proc *, int idle);
 void world_queued(struct proc *, size_t bytes);
 void check_progress(struct world *);
-void check_silence(struct world *);
-/* What is in the tie's queue is bounded. */
-void check_queue(struct tie *);
+void check_links(struct world *);
+void check_up(const struct linked *); /* it is about to be */
+/* What is queued for a peer is bounded. */
+void check_queue(const struct linked *, size_t bytes);
 /* Of two links to one peer one was preferred: the other end does not prefer the
  * other. */
-void check_choice(struct proc *, struct tie *chosen, struct tie *other);
+void check_choice(struct proc *, struct sock *chosen, const struct sock *other,
+    unsigned role);
 /* A PLB dials: not without end. */
 void check_dial(struct proc *);
 /* Has nothing been silent or late for ms? */
@@ -251,9 +257,11 @@ void trade_watch(const struct census *);
 
 /* agent.c */
 /* The broker leaves an exchange. */
-void agent_leaves(struct proc *broker, const struct tie *);
-void agent_hears(struct proc *broker, const struct tie *, const struct msg *);
-void agent_says(struct proc *broker, const struct tie *, struct slice frame);
+void agent_leaves(struct proc *broker, const struct linked *);
+void agent_hears(struct proc *broker, const struct linked *,
+    const struct msg *);
+void agent_says(struct proc *broker, const struct linked *,
+    struct slice frame);
 void agent_step(struct proc *broker); /* its turn is over */
 void agent_free(struct proc *broker);
 /* Whose order is it that the broker numbered so? */

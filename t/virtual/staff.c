@@ -358,7 +358,7 @@ hear(struct proc *p, const struct said *s)
 	case SAID_UNABLE:
 		channel_unable(p->core, now, s->number, "unable to run it");
 	}
-	p->deliver = 1;
+	proc_deliver(p);
 }
 
 static void
@@ -437,7 +437,7 @@ life_new(struct proc *listener, uint32_t tag, struct quota *quota)
 
 uint32_t
 channel_start(struct proc *listener, uint32_t tag, struct quota *quota,
-    struct sock *client, struct sock *control)
+    int client, int control)
 {
 	struct world *w = listener->world;
 	struct proc *p = proc_new(w, PROC_CHANNEL, listener->host,
@@ -452,7 +452,7 @@ channel_start(struct proc *listener, uint32_t tag, struct quota *quota,
 	    listener_post(listener)->module, name));
 	config.mode = l->mode;
 	config.kind = frame_of(l->mode);
-	c = channel_new(&p->self.instance, rng_next(&p->rng), &config);
+	c = channel_new(&p->hub.self.instance, rng_next(&p->rng), &config);
 	assert(c != NULL);
 	l->channel = p->number;
 	p->parent = listener->number;
@@ -461,7 +461,7 @@ channel_start(struct proc *listener, uint32_t tag, struct quota *quota,
 	p->act = channel_act;
 	p->work = channel_work;
 	p->ended = channel_over;
-	p->serves = ROLE_PLB | ROLE_CALLER;
+	p->hub.serves = ROLE_PLB | ROLE_CALLER;
 	p->asleep_until = w->clock.now + draw(w, BORN_MS);
 	proc_core(p, &channel_ops, c, channel_out(c));
 	proc_adopt(p, control, 1, CHANNEL_LISTENER_TAG);

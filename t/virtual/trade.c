@@ -133,7 +133,7 @@ look_at_buy(const struct census *c, struct proc *p,
 	born = b->queued.born - p->skew;
 	if (since < q->jumped_at || since < p->world->muddy_at)
 		return; /* it grew old all at once, or its age came late */
-	who = broker->self.instance;
+	who = broker->hub.self.instance;
 	memcpy(who.b, &b->order.id, sizeof(b->order.id));
 	if (born > since + AGE_MS +
 	    2 * (int64_t)p->world->plan.latency_max_ms &&

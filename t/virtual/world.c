@@ -74,7 +74,7 @@ on_watch(void *arg)
 	if (!w->healed && now >= w->plan.heal_at)
 		fault_heal(w);
 	check_progress(w);
-	check_silence(w);
+	check_links(w);
 	if (now >= w->plan.quiet_at)
 		w->quiet = 1;
 	if (w->plan.orders > 0)
@@ -180,8 +180,10 @@ world_run(struct world *w)
 	size_t i;
 
 	rng_seed(&w->rng, w->seed);
-	for (i = 0; i < sizeof(w->key); i++)
-		w->key[i] = (unsigned char)draw(w, 256);
+	for (i = 0; i < sizeof(w->secret); i++)
+		w->secret[i] = (unsigned char)draw(w, 256);
+	w->key.bytes = w->secret;
+	w->key.len = sizeof(w->secret);
 	plan_draw(w);
 	fault_start(w);
 	event_init(&w->watch, on_watch, w);

@@ -1,0 +1,58 @@
+/* What a process finds around it: log.h, env.h and die.h, as far as the driver
+ * asks for them. */
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "die.h"
+#include "env.h"
+#include "log.h"
+#include "t/virtual/sim.h"
+
+enum log_level log_level = LOG_TRACE;
+
+#define LOG_FUNCTION(name)                           \
+	void name(const char *fmt, ...)              \
+	{                                            \
+		va_list ap;                          \
+                                                     \
+		va_start(ap, fmt);                   \
+		trace_list(proc_running, fmt, ap);   \
+		va_end(ap);                          \
+	}
+
+LOG_FUNCTION(log_error)
+LOG_FUNCTION(log_info)
+LOG_FUNCTION(log_debug)
+LOG_FUNCTION(log_trace)
+
+void
+env_random(void *p, size_t n)
+{
+	unsigned char *byte = p;
+
+	while (n-- > 0)
+		*byte++ = (unsigned char)rng_next(&proc_running->rng);
+}
+
+/* All hosts have the key. */
+int
+env_key_allows(const struct key *k, const struct addr *a)
+{
+	(void)k;
+	(void)a;
+	return 0;
+}
+
+void
+die_errno(int code, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vprintf(fmt, ap);
+	va_end(ap);
+	putchar('\n');
+	exit(code);
+}
