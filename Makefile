@@ -296,7 +296,7 @@ check: all helpers
 unit:
 	@CC='$(CC) $(CPPFLAGS) $(LDFLAGS)' sh t/setup.sh cmocka
 	@$(MAKE) tests
-	@sh t/check.sh $(CORE_SCRIPTS) $(TESTS)
+	@CC='$(CC) $(CPPFLAGS) $(LDFLAGS)' sh t/check.sh $(CORE_SCRIPTS) $(TESTS)
 
 # The whole suite, with all that its processes do watched: what is reported of
 # any of them fails the test (t/check.sh). A part of it: make valgrind TESTS=
@@ -322,7 +322,8 @@ sanitize:
 valgrind: all
 	@CC='$(CC) $(CPPFLAGS) $(LDFLAGS)' sh t/setup.sh cmocka valgrind
 	@$(MAKE) tests
-	@CHECK_FACTOR=5 CHECK_CLEAN=$(CHECK_CLEAN) MODEL_LENGTH=3 SIM_WORLDS=5 \
+	@CC='$(CC) $(CPPFLAGS) $(LDFLAGS)' CHECK_FACTOR=5 \
+	    CHECK_CLEAN=$(CHECK_CLEAN) MODEL_LENGTH=3 SIM_WORLDS=5 \
 	    CHECK_UNDER='$(VALGRIND)' sh t/check.sh $(CORE_SCRIPTS) $(TESTS)\
 	    $(SCRIPTS)
 
