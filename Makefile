@@ -52,6 +52,7 @@ SCRIPTS =\
 	t/split.sh\
 	t/runit.sh\
 	t/upgrade.sh\
+	t/nodes.sh\
 	t/names.sh\
 	t/bootstrap.sh\
 	t/joins.sh\
