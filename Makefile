@@ -133,7 +133,7 @@ HARNESS =	t/text.o t/harness.o t/core_authority.o t/core_bootstrap.o\
 
 # The longest first: several run at a time (t/check.sh).
 SCRIPTS =\
-	t/discovery.sh t/examples.sh t/names.sh t/mesh.sh t/split.sh t/runit.sh\
+	t/discovery.sh t/nodes.sh t/examples.sh t/names.sh t/mesh.sh t/split.sh t/runit.sh\
 	t/bootstrap.sh t/upgrade.sh t/joins.sh t/strangers.sh t/sim.sh\
 	t/chain.sh t/activation.sh t/broken.sh t/byhand.sh t/call.sh t/canary.sh\
 	t/compete.sh t/credit.sh t/crypto.sh t/ctl.sh t/deadends.sh t/fills.sh\

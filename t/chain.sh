@@ -47,5 +47,5 @@ same "$(echo 21 | chained lambda-call -L double)" 42
     fail "lambda-ctl asks another broker"
 [ -S "$tmp/run.chain/elsewhere" ] || fail "LAMBDA_BROKER does not stand for -b"
 [ ! -e "$tmp/run.chain/key" ] || fail "LAMBDA_KEY does not stand for -k"
-same "$(ls -nd "/proc/$plb" | awk '{ print $3 }')" "$user"
+[ -n "$(find "/proc/$plb" -prune -user "$user")" ] || fail "it is another user's"
 echo passed
