@@ -750,7 +750,8 @@ uninstall:
 	done
 
 clean:
-	rm -f *.o t/*.o t/bench/*.o t/fuzz/*.o t/virtual/*.o t/*.test $(BENCHES) $(HELPERS)\
+	rm -f *.o t/*.o t/arch/*.o t/bench/*.o t/fuzz/*.o t/virtual/*.o t/*.test\
+	    $(BENCHES) $(HELPERS)\
 	    $(PROGS)
 	rm -rf t/log
 
