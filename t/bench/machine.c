@@ -93,7 +93,7 @@ machine_connect(void)
 {
 	struct sockaddr_in in;
 	socklen_t len = sizeof(in);
-	int listening = socket(AF_INET, SOCK_STREAM, 0), fd;
+	int listening = socket(AF_INET, SOCK_STREAM, 0), fd = -1;
 	pid_t pid;
 
 	memset(&in, 0, sizeof(in));
