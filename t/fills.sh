@@ -373,7 +373,7 @@ say asker "1 connect quantity 3 module ask exchange $exchange counter 8"
 heard asker '1 demand tokens 1'
 heard desk "module ask settled \[ ( exchange $exchange counter 8 ) \]"
 say asker "1 connect quantity 3 module ask exchange $exchange counter 9"
-heard asker '1 refuse reason "no capacity left"'
+heard asker '1 refuse reason "no capacity left'
 heard desk "module ask settled \[ ( exchange $exchange counter 9 ) \]"
 say asker '1 return tokens 2'
 heard desk 'module ask quantity 2$'
