@@ -43,9 +43,6 @@ book_free(struct exchange *x)
 
 /* Orders. */
 
-/* Bytes of a key: the peer's handle, the order's id. */
-#define ORDER_KEY 12
-
 static struct slice
 order_key(unsigned char key[ORDER_KEY], uint32_t handle, uint64_t id)
 {
@@ -69,16 +66,19 @@ static void *
 order_new(struct exchange *x, size_t size, struct exchange_peer *broker,
     uint64_t id, int selling)
 {
-	unsigned char bytes[ORDER_KEY];
-	struct slice key = order_key(bytes, broker->handle, id);
 	struct exchange_order *o;
 
 	if (x->orders.n >= EXCHANGE_ORDERS_MAX) {
 		errno = ENOBUFS;
 		return NULL;
 	}
-	if ((o = map_alloc(&x->orders, size, &key)) == NULL)
+	if ((o = calloc(1, size)) == NULL)
 		return NULL;
+	if (map_put(&x->orders, order_key(o->key, broker->handle, id), o) ==
+	    -1) {
+		free(o);
+		return NULL;
+	}
 	o->selling = selling;
 	o->id = id;
 	o->broker = broker;
@@ -475,13 +475,11 @@ buy_end(struct exchange *x, struct exchange_buy *b)
 void
 order_end(struct exchange *x, struct exchange_order *o)
 {
-	unsigned char key[ORDER_KEY];
-
 	if (o->selling)
 		sell_end(x, order_sell(o));
 	else
 		buy_end(x, order_buy(o));
-	map_del(&x->orders, order_key(key, o->broker->handle, o->id));
+	map_del(&x->orders, slice_of(o->key, ORDER_KEY));
 	chain_remove(&o->of_broker);
 	order_free(o);
 }

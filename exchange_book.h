@@ -30,7 +30,10 @@ struct exchange_peer { /* of any role */
 	struct chain reservations; /* made for its buys */
 };
 
+#define ORDER_KEY 12 /* bytes: the peer's handle, the order's id */
+
 struct exchange_order { /* what is common to both kinds */
+	unsigned char key[ORDER_KEY]; /* in orders; here, as a map reads it */
 	int selling; /* it is a struct exchange_sell, else an exchange_buy */
 	uint64_t id;
 	struct exchange_peer *broker;
