@@ -202,6 +202,7 @@ static struct tally {
 	{ "workers died", 0 },
 	{ "processes could not be started", 0 },
 	{ "sellers were deaf", 0 },
+	{ "links were turned away before they had proven themselves", 0 },
 };
 
 static void
@@ -214,7 +215,7 @@ count(const struct world *w)
 		w->net.unlit, w->did[FAULT_CONTROL], w->did[FAULT_CRASH],
 		w->did[FAULT_TERM], w->did[FAULT_SLOW], w->did[FAULT_STALL],
 		w->did[FAULT_WORKER], w->did[FAULT_SPAWN],
-		w->did[FAULT_DEAF] };
+		w->did[FAULT_DEAF], w->turned_away };
 	size_t i;
 
 	for (i = 0; i < sizeof(n) / sizeof(n[0]); i++)

@@ -14,8 +14,6 @@
 #include "net.h"
 #include "t/virtual/sim.h"
 
-#define DESCRIPTORS 1024 /* of a process, as far as it knows */
-
 static struct sock **socks; /* by descriptor; NULL where free */
 static int *unused;	    /* that were used, the last one at the end */
 static int nsocks, nunused, cap;
@@ -208,5 +206,5 @@ net_remote(int fd, struct addr *a)
 size_t
 net_descriptors(void)
 {
-	return DESCRIPTORS;
+	return proc_running->world->plan.descriptors;
 }

@@ -12,6 +12,7 @@
 #define LARGE	       50    /* hosts; beyond it they are alike */
 #define CROWD	       9     /* sellers of one module, at the least */
 #define BODY_MAX       100000
+#define DESCRIPTORS    1024
 #define DESERT_MS      90000 /* an exchange that nobody uses is there for */
 /* Where size is looked at: authorities start, then brokers, then those who have
  * orders, each kind within so long; each PLB asks so often. */
@@ -316,6 +317,8 @@ draw_sizes(struct world *w)
 	p->deserted = chance(w, 8) ? 1 + draw(w, p->modules) : 0;
 	p->cursed = chance(w, 30) ? 1 + draw(w, p->modules) : 0;
 	p->orders = w->want_orders;
+	p->descriptors = p->orders == 0 && chance(w, 15) ? between(w, 4, 16) :
+	    DESCRIPTORS;
 }
 
 /* Nothing goes wrong, and it takes as long as it takes. */

@@ -113,6 +113,9 @@ struct plan {
 	unsigned orders;   /* not 0: it is size that is looked at */
 	unsigned body_max; /* bytes of a request's body, beyond what names it */
 	size_t mark;	   /* above it a client is not read from */
+	unsigned descriptors; /* that a process is told it may have: of links
+				 that came in and have not proven themselves
+				 it has a quarter as many */
 	unsigned cursed;   /* the module whose exchanges die at once, from 1 */
 	unsigned deserted; /* the module that loses all its users, from 1 */
 	unsigned latency_min_ms, latency_max_ms;
@@ -157,7 +160,8 @@ struct world {
 	/* What has happened at all: over many worlds, each of these must. */
 	uint64_t did[FAULT_KINDS]; /* a fault of that kind had an effect */
 	uint64_t throttled, takeovers, switches, jumps, refusals, retired,
-	    idle_retired, expired, new_runs, old_runs, choices, restarts;
+	    idle_retired, expired, new_runs, old_runs, choices, restarts,
+	    turned_away;
 };
 
 /* sim.c */

@@ -258,6 +258,8 @@ watcher_closed(struct proc *p, const struct sock *s)
 		    p->name, l->link.role == 0 ? "peer" :
 		    role_name(l->link.role), l->why == NULL ?
 		    strerror(l->conn.error) : l->why);
+	if (l->why != NULL && strncmp(l->why, "too many", 8) == 0)
+		p->world->turned_away++;
 	if (s->linked != NULL)
 		s->linked->sock = NULL;
 	if (l->up || l->link.phase != LINK_UP)
