@@ -23,7 +23,8 @@ want=$(printf '[a  b][][x\ny][\303\251\377][-n]["q"][it'"'"'s]body')
 same "$got" "$want"
 
 # A body of every byte, and a large one; empty ones.
-awk 'BEGIN { for (i = 0; i < 256; i++) printf "%c", i }' >"$tmp/bytes"
+LC_ALL=C awk 'BEGIN { for (i = 0; i < 256; i++) printf "%c", i }' \
+    >"$tmp/bytes"
 printf '\0\377\n\r\n' >>"$tmp/bytes"
 lambda-call calc echo <"$tmp/bytes" >"$tmp/back"
 cmp "$tmp/bytes" "$tmp/back" || fail "the body changed"
