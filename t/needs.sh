@@ -8,7 +8,7 @@
 # What is missing there is no news to whoever runs this test.
 unset CHECK_MISSING CHECK_INSTALL CHECK_STRICT CHECK_CLEAN CHECK_UNDER
 mkdir "$tmp/copy" "$tmp/copy/t" "$tmp/stubs"
-cp -p "$top"/Makefile "$top"/*.[cho] "$tmp/copy"
+cp -p "$top"/Makefile "$top"/*.[acho] "$tmp/copy"
 for file in "$top"/lambda-*.c; do
 	cp -p "${file%.c}" "$tmp/copy"
 done
@@ -47,7 +47,7 @@ echo true >"$tmp/copy/t/plain.sh"
 checks() { # what `make check' says, as user $1, is in $out; its status in $ended
 	echo "echo $1" | stub id
 	rm -rf "$tmp/asked" "$tmp/before" "$tmp/copy/t/log"
-	(cd "$tmp/copy" && PATH=$tmp/stubs make check CC=cc HELPERS= \
+	(cd "$tmp/copy" && PATH=$tmp/stubs make check CC=cc HELPERS= CORE_SCRIPTS= TESTS_H= \
 	    TESTS='t/addr.test t/buf.test' \
 	    SCRIPTS='t/needy.sh t/choosy.sh t/plain.sh') \
 	    >"$tmp/out" 2>&1 </dev/null
