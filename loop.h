@@ -59,9 +59,11 @@ void loop_stop(struct loop *);
 int loop_watch(struct loop *, struct watch *);
 void loop_unwatch(struct loop *, struct watch *);
 
-/* How many descriptors are watched, and how many of them are hot. */
+/* For tests and figures: how many descriptors are watched, and how many of them
+ * are hot; would a turn find something to do without waiting? */
 size_t loop_watched(const struct loop *);
 size_t loop_hot(const struct loop *);
+int loop_is_busy(struct loop *);
 
 /* Set (again, by loop_now()) or clear. 0, or -1 with ENOMEM. */
 int loop_timer(struct loop *, struct timer *, int64_t due);
