@@ -4,8 +4,8 @@
 /*
  * A core, as its driver sees it: a role's state machine with no descriptor,
  * no clock, no system call, no randomness and no log of its own. The driver is
- * hub.c on real sockets and t/sim.c on a virtual network; both call the same
- * six functions and carry out the same outbox.
+ * hub.c, on real sockets or on the simulator's network; it calls these six
+ * functions and carries out the outbox.
  *
  * A peer is a handle that the driver chose, good from up() to down(); it is
  * not 0, and no two live peers share its low 16 bits, so that a core can index

@@ -1,3 +1,4 @@
+#include <assert.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -306,19 +307,12 @@ hub_act_dial(struct hub *h, const struct act *a)
 static void
 hub_act_log(const struct act *a)
 {
-	switch ((enum log_level)a->value) {
-	case LOG_ERROR:
-		log_error("%.*s", SLICE_ARG(a->bytes));
-		break;
-	case LOG_INFO:
-		log_info("%.*s", SLICE_ARG(a->bytes));
-		break;
-	case LOG_DEBUG:
-		log_debug("%.*s", SLICE_ARG(a->bytes));
-		break;
-	case LOG_TRACE:
-		log_trace("%.*s", SLICE_ARG(a->bytes));
-	}
+	static void (*const say[])(const char *, ...) = {
+		log_error, log_info, log_debug, log_trace /* by log_level */
+	};
+
+	assert(a->value < sizeof(say) / sizeof(say[0]));
+	say[a->value]("%.*s", SLICE_ARG(a->bytes));
 }
 
 static void

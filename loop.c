@@ -332,6 +332,20 @@ loop_wait(struct loop *l)
 	return n;
 }
 
+int
+loop_is_busy(struct loop *l)
+{
+	size_t i;
+	int n;
+
+	if (loop_wait_ms(l) == 0)
+		return 1;
+	n = poll(l->fds, (nfds_t)l->len, 0);
+	for (i = 0; i < l->len; i++)
+		l->fds[i].revents = 0; /* the next turn finds them again */
+	return n > 0;
+}
+
 /*
  * Call back for those of mask that poll() found. Backwards, so that whatever
  * the callbacks do is safe: what loop_unwatch() swaps into a lower place has

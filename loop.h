@@ -59,9 +59,11 @@ void loop_stop(struct loop *);
 int loop_watch(struct loop *, struct watch *);
 void loop_unwatch(struct loop *, struct watch *);
 
-/* How many descriptors are watched, and how many of them are hot. */
+/* For tests and figures: how many descriptors are watched, and how many of them
+ * are hot; would a turn find something to do without waiting? */
 size_t loop_watched(const struct loop *);
 size_t loop_hot(const struct loop *);
+int loop_is_busy(struct loop *);
 
 /* Would loop_run() wait, since there is nothing to do at once? For tests of
  * what must not spin. */

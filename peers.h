@@ -3,7 +3,7 @@
 
 /*
  * Which addresses to dial and when, and which of several links to one instance
- * stays, as a core. The driver (hub.c, t/sim.c) tells it what happened to
+ * stays, as a core. The driver (hub.c) tells it what happened to
  * connections and does what it says.
  *
  * A target is an address to keep a link to. Redial: exponential back-off with

@@ -273,6 +273,47 @@ test_later_endless(void **state)
 }
 
 static void
+on_nothing(void *arg, short revents)
+{
+	(void)arg;
+	(void)revents;
+}
+
+/* Work put off, a timer that is due and a byte to be read, each for itself. */
+static void
+test_busy(void **state)
+{
+	struct watch w = { 0 };
+	struct timer t = { 0 };
+	char byte;
+	int fd[2];
+
+	(void)state;
+	assert_int_equal(pipe(fd), 0);
+	w.fd = fd[0];
+	w.events = POLLIN;
+	w.fn = on_nothing;
+	loop_watch(loop, &w);
+	assert_false(loop_is_busy(loop));
+	letter(&la, "a");
+	loop_later(loop, &la);
+	assert_true(loop_is_busy(loop));
+	loop_unlater(loop, &la);
+	assert_false(loop_is_busy(loop));
+	loop_timer(loop, &t, loop_now(loop));
+	assert_true(loop_is_busy(loop));
+	loop_untimer(loop, &t);
+	assert_int_equal(write(fd[1], "x", 1), 1);
+	assert_true(loop_is_busy(loop));
+	assert_true(loop_is_busy(loop));
+	assert_int_equal(read(fd[0], &byte, 1), 1);
+	assert_false(loop_is_busy(loop));
+	loop_unwatch(loop, &w);
+	close(fd[0]);
+	close(fd[1]);
+}
+
+static void
 test_stopped_before(void **state)
 {
 	(void)state;
@@ -428,6 +469,7 @@ main(void)
 		TEST(test_later),
 		TEST(test_later_in_later),
 		TEST(test_later_endless),
+		TEST(test_busy),
 		TEST(test_stopped_before),
 		TEST(test_signal),
 		TEST(test_signal_wakes),

@@ -1,5 +1,6 @@
 /*
- * The simulator: all cores, over a virtual network and clock, from one seed:
+ * The simulator: all cores and the driver itself (hub.c, conn.c), over a virtual
+ * network and clock, from one seed:
  *
  *	t/sim [-v] [-s seed] [-n runs] [-a authorities] [-b hosts] [-m modules]
  *	    [-o orders]
