@@ -96,11 +96,13 @@ is() { # state service
 pid_of() {
 	cat "$sv/$1/supervise/pid"
 }
-# What runsv started is the daemon, and it is another than it was.
+# What runsv started is the daemon, it is another than it was, and has come so far
+# that SIGTERM, of which the fourth digit from the right tells, is no sudden end.
 alive() { # service old-pid
 	p=$(pid_of "$1")
 	is run "$1" && [ "$p" != "$2" ] &&
-	    [ "$(name_of "$p")" = "lambda-$1" ]
+	    [ "$(name_of "$p")" = "lambda-$1" ] &&
+	    grep -q '^SigCgt:.*[4-7c-f]...$' "/proc/$p/status"
 }
 calls() {
 	same "$(echo 21 | on one lambda-call -L -T "$hang" calc)" 42
@@ -108,8 +110,7 @@ calls() {
 	    -b "$tmp/run.one/broker" calc)" 42
 }
 for s in $services; do
-	until_true test -e "$sv/$s/supervise/ok" || fail "no runsv for $s"
-	sv up "$s" >/dev/null || fail "sv up $s"
+	until_true sv up "$s" || fail "no runsv for $s"
 	until_true is run "$s" || fail "$s is not up"
 done
 until_true test -S "$tmp/run.one/calc.plb" || fail "the PLB does not serve"
