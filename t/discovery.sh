@@ -7,7 +7,9 @@
 need erl epmd
 unset ERL_EPMD_PORT ERL_EPMD_ADDRESS ERL_EPMD_RELAXED_COMMAND_CHECK
 HOME=$tmp
-export HOME
+# One scheduler, which does not spin, is enough for each node.
+ERL_FLAGS='+S 1:1 +sbwt none'
+export HOME ERL_FLAGS
 # shellcheck disable=SC3045 # 1000 nodes; where it cannot, it stays
 ulimit -n "$(ulimit -H -n)" 2>/dev/null
 helper epmdtalk

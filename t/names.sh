@@ -55,7 +55,7 @@ printed() {
 	    fail "$1 did not print $2: $(cat "$tmp/$1.out")"
 }
 
-# count NAME LINE N: wait until it has been printed so many times
+# counted NAME LINE N: wait until it has been printed N times
 counted() {
 	# shellcheck disable=SC2016
 	until_true sh -c '[ "$(grep -cxF -e "$0" "$1")" -ge "$2" ]' \
@@ -151,9 +151,9 @@ once 0 dns:half.org
 same "$got" '10.9.0.7:7 '
 said 'nobody.example.org'
 
-# A target is absolute: no search list goes behind it, also where few dots would
-# have it first; the hosts file is looked at all the same, where the C library
-# can be told so.
+# A target is absolute: nothing of the search list is added to it, also where few
+# dots would have that first; the hosts file is looked at all the same, where the
+# C library can be told so.
 sed 's/^search.*/search evil.test/; s/^options/& ndots:5/' \
     "$conf/resolv.conf" >"$tmp/resolv.conf"
 cat "$tmp/resolv.conf" >"$conf/resolv.conf"

@@ -8,7 +8,9 @@ need erl epmd
 hosts a b c
 unset ERL_EPMD_PORT ERL_EPMD_ADDRESS ERL_EPMD_RELAXED_COMMAND_CHECK
 HOME=$tmp
-export HOME
+# One scheduler, which does not spin, is enough for each.
+ERL_FLAGS='+S 1:1 +sbwt none'
+export HOME ERL_FLAGS
 helper epmdtalk
 epmdtalk=$top/t/epmdtalk
 cat >"$tmp/bin/node" <<'END'
@@ -88,7 +90,7 @@ diff "$tmp/far.epmds" "$tmp/far.ours" >"$tmp/diff.log" ||
     fail "answers from elsewhere differ"
 echo "$(wc -l <"$tmp/far.ours") more from another host"
 
-discover() { # HOST IP OPTION...: a broker, and lambda-discovery behind it
+discover() { # HOST IP OPTION...: a broker, and lambda-discovery after it
 	host=$1 ip=$2
 	shift 2
 	# shellcheck disable=SC2016

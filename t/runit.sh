@@ -97,7 +97,7 @@ pid_of() {
 	cat "$sv/$1/supervise/pid"
 }
 # What runsv started is the daemon, it is another than it was, and has come so far
-# that SIGTERM, of which the fourth digit from the right tells, is no sudden end.
+# that SIGTERM is no sudden end: the fourth digit from the right tells of it.
 alive() { # service old-pid
 	p=$(pid_of "$1")
 	is run "$1" && [ "$p" != "$2" ] &&
