@@ -89,7 +89,7 @@ SHELLS =	$(KIT)\
 		bootstrap_resolve_srv.o\
 		channel_process.o channel_tether.o\
 		discovery_io.o discovery_module.o\
-		listener_acceptor.o listener_publish.o\
+		listener_acceptor.o listener_door.o listener_publish.o\
 		plb_proxies.o
 
 SHELLS_H =\
@@ -101,7 +101,7 @@ SHELLS_H =\
 	bootstrap_resolve.h\
 	channel_process.h channel_tether.h\
 	discovery_io.h discovery_module.h\
-	listener_acceptor.h listener_publish.h\
+	listener_acceptor.h listener_door.h listener_publish.h\
 	plb_proxies.h
 
 # Tests
@@ -110,7 +110,8 @@ CORE_TESTS =\
 	t/addr.test t/attrs.test t/bootstrap_dns.test t/buf.test t/call.test\
 	t/call_filter.test t/channel_inflight.test t/credit.test t/crypto.test t/epmd.test\
 	t/exchange.test t/fenwick.test t/field.test t/frame.test t/heap.test\
-	t/hostport.test t/link.test t/link_frame.test t/link_time.test\
+	t/hostport.test t/link.test t/link_frame.test t/link_record.test\
+	t/link_time.test\
 	t/listener.test t/loglimit.test t/map.test t/model.test t/msg.test\
 	t/outbox.test t/peers.test t/peers_link.test t/plb_balance.test\
 	t/plb_request.test t/preauth.test t/rendezvous.test\
@@ -140,7 +141,7 @@ SCRIPTS =\
 	t/herd.sh t/hosts.sh t/inetd.sh t/install.sh t/keys.sh t/manpages.sh\
 	t/needs.sh t/pipes.sh t/script.sh t/switch.sh t/twice.sh
 
-HELPERS =	t/activate t/epmdtalk t/listen t/puppet t/rows t/script t/sim\
+HELPERS =	t/activate t/epmdtalk t/listen t/puppet t/rows t/script t/sim t/sim_sealed\
 		t/slot t/stranger
 BENCHES =\
 	t/bench/codec.bench t/bench/discovery.bench t/bench/exchange.bench\
@@ -214,9 +215,13 @@ t/crypto_time: t/crypto_time.o cores.a
 t/epmdtalk: t/epmdtalk.o t/talk.o $(ALL)
 	$(CC) $(LDFLAGS) -o $@ t/epmdtalk.o t/talk.o $(ALL) $(LDLIBS)
 # The driver itself, over a loop, a network and a log of the simulator's own.
-DRIVER =	acceptor.o conn.o hub.o
+DRIVER =	acceptor.o conn.o hub.o listener_door.o
 
-t/sim: t/sim.o $(VIRTUAL) $(DRIVER) cores.a
+# Its links are sealed by stand-ins, and those of t/sim_sealed in earnest.
+t/sim: t/sim.o $(VIRTUAL) $(DRIVER) t/virtual/standin.o cores.a
+	$(CC) $(LDFLAGS) -o $@ t/sim.o $(VIRTUAL) $(DRIVER) t/virtual/standin.o \
+	    cores.a $(LDLIBS)
+t/sim_sealed: t/sim.o $(VIRTUAL) $(DRIVER) cores.a
 	$(CC) $(LDFLAGS) -o $@ t/sim.o $(VIRTUAL) $(DRIVER) cores.a $(LDLIBS)
 
 CORE_TEST =	$(CC) $(LDFLAGS) -o $@
@@ -239,6 +244,8 @@ t/link.test: t/link.o t/link_ends.o
 	$(CORE_TEST) t/link.o t/link_ends.o $(WITH_CORES)
 t/link_frame.test: t/link_frame.o t/link_ends.o
 	$(CORE_TEST) t/link_frame.o t/link_ends.o $(WITH_CORES)
+t/link_record.test: t/link_record.o t/link_ends.o
+	$(CORE_TEST) t/link_record.o t/link_ends.o $(WITH_CORES)
 t/link_time.test: t/link_time.o t/link_ends.o
 	$(CORE_TEST) t/link_time.o t/link_ends.o $(WITH_CORES)
 t/peers.test: t/peers.o t/peers_book.o
@@ -275,7 +282,7 @@ t/listener_preflight.shell: t/listener_preflight.o t/still.o t/loop_turns.o
 # A header has its whole layer compiled again.
 $(CORES): $(CORES_H)
 $(SHELLS) $(PROGS:=.o): $(CORES_H) $(SHELLS_H)
-$(FIXTURES) $(VIRTUAL) t/bench/bench.o: $(CORES_H) $(SHELLS_H) $(TESTS_H)
+$(FIXTURES) $(VIRTUAL) t/virtual/standin.o t/bench/bench.o: $(CORES_H) $(SHELLS_H) $(TESTS_H)
 $(CORE_TESTS:.test=.o): $(CORES_H) $(TESTS_H)
 $(SHELL_TESTS:.shell=.o) $(BENCHES:.bench=.o): $(CORES_H) $(SHELLS_H) $(TESTS_H)
 $(HELPERS:=.o): $(CORES_H) $(SHELLS_H) $(TESTS_H)

@@ -214,7 +214,8 @@ on_closed(void *arg, int error)
 	hold(d, 0);
 }
 
-static const struct conn_ops client_ops = { on_input, NULL, NULL, on_closed };
+static const struct conn_ops client_ops = { on_input, NULL, NULL, on_closed,
+	NULL };
 
 /* As epmd has it: over loopback, or from an address to the same address. */
 static int

@@ -74,7 +74,7 @@ on_closed(void *arg, int error)
 }
 
 static const struct conn_ops ops = {
-	on_input, on_connected, NULL, on_closed
+	on_input, on_connected, NULL, on_closed, NULL
 };
 
 static void

@@ -83,14 +83,13 @@ struct hub {
 	struct loglimit loglimit;
 	struct timer minute;	 /* of loglimit */
 	uint64_t dialled;	 /* connections, ever */
-	int hushed;		 /* hub_hush() was called */
 	int stop;		 /* hub_stop() was called */
 	int status;		 /* exit code, once loop_run() returned */
 };
 
 /*
  * Draws the instance id and the seeds. key may be NULL in a program that has
- * no TCP peers. The core comes afterwards, with hub_core(), since it wants to
+ * no TCP peers but one of hub_resume(). The core comes afterwards, with hub_core(), since it wants to
  * know the id (self.instance).
  */
 void hub_init(struct hub *, struct loop *, unsigned role, const struct key *);
@@ -110,6 +109,13 @@ void hub_unlisten(struct hub_listen *);
  * failed(). */
 uint32_t hub_adopt(struct hub *, int in, int out, int dialler, uint32_t tag);
 
+/* Go on with the link of a session, of which another process has shaken hands
+ * (link_export()). First, before anything is linked, become the instance that
+ * it was done as; fd is then taken as by hub_adopt(). */
+void hub_become(struct hub *, const unsigned char *session);
+uint32_t hub_resume(struct hub *, int fd, const unsigned char *session,
+    uint32_t tag);
+
 /* What the log calls the other end of an adopted connection, where the
  * descriptors cannot tell (pipes). */
 void hub_name(struct hub *, uint32_t peer, const char *);
@@ -125,13 +131,13 @@ void hub_deliver(struct hub *);
 size_t hub_queued(const struct hub *, uint32_t peer);
 void hub_pause(struct hub *, uint32_t peer, int paused);
 
+/* For connections that another accepts: bounded as the hub's own are. */
+void hub_init_preauth(struct preauth *);
+
 /* A connection from host (loglimit.h) ended before its peer authenticated: a
  * line of log as far as loglimit allows, else one at the debug level, and it is
  * counted. All that happens before a link is up is said in this way. */
 void hub_stranger(struct hub *, struct slice host, const char *fmt, ...);
-
-/* Say all that at the debug level only: another process does. */
-void hub_hush(struct hub *);
 
 /* End the loop with this exit code once what is queued is written, and at the
  * latest after within_ms. */

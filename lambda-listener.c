@@ -146,8 +146,7 @@ listener_main_parse(struct options *o, int argc, char **argv)
 	o->publish.program = o->program[0];
 }
 
-/* lambda-channel [-q ...|-v ...] [-k keyfile] -w protocol -- module program
- * [argument ...] */
+/* lambda-channel [-q ...|-v ...] -w protocol -- module program [argument ...] */
 static char **
 listener_main_channel_argv(const struct options *o)
 {
@@ -165,10 +164,6 @@ listener_main_channel_argv(const struct options *o)
 		argv[n++] = "-v";
 	for (; louder < 0 && n < 4; louder++)
 		argv[n++] = "-q";
-	if (o->keyfile != NULL) {
-		argv[n++] = "-k";
-		argv[n++] = (char *)(uintptr_t)o->keyfile;
-	}
 	argv[n++] = "-w";
 	argv[n++] = (char *)(uintptr_t)o->protocol;
 	argv[n++] = "--";
@@ -382,15 +377,6 @@ listener_main_dial_broker(struct program *p)
 }
 
 static void
-listener_main_on_act(void *arg, const struct act *a)
-{
-	struct program *p = arg;
-
-	if (a->kind == LISTENER_PROVEN)
-		listener_acceptor_proven(p->acceptor, (uint32_t)a->value);
-}
-
-static void
 listener_main_start(struct program *p)
 {
 	char address[ADDR_TEXT_MAX];
@@ -404,8 +390,6 @@ listener_main_start(struct program *p)
 	p->channel = listener_main_channel_argv(&p->options);
 	p->acceptor = listener_acceptor_open(&p->hub, p->listener, fd,
 	    p->channel, &p->publish.now.file);
-	p->hub.act = listener_main_on_act;
-	p->hub.arg = p;
 	listener_main_dial_broker(p);
 	if (p->options.node != NULL)
 		epmd_lookup_init(&p->node, p->loop, p->options.node,
