@@ -62,7 +62,7 @@ CORES =		$(BYTES) $(PROTOCOL) $(AUTHORITY) $(BROKER) $(EXCHANGE)\
 		$(LISTENER) $(CHANNEL) $(PLB) $(OTHER)
 
 CORES_H =\
-	agenda.h array.h bigendian.h buf.h chachapoly.h chain.h exit.h fail.h fenwick.h heap.h map.h noise.h\
+	agenda.h array.h bytes.h buf.h chachapoly.h chain.h exit.h fail.h fenwick.h heap.h map.h noise.h\
 	rng.h scratch.h sha256.h slice.h x25519.h\
 	addr.h attrs.h core.h epmd.h escape.h frame.h gossip.h\
 	level.h link.h loglimit.h msg.h outbox.h peers.h preauth.h rendezvous.h\
@@ -79,7 +79,7 @@ CORES_H =\
 
 # Shells: what has a descriptor, a clock, a child or a log.
 
-KIT =		acceptor.o atomicfile.o child.o conn.o die.o env.o epmd_lookup.o\
+KIT =		acceptor.o atomicfile.o child.o conn.o daemon.o die.o env.o epmd_lookup.o\
 		epmd_register.o hub.o latest.o lines.o log.o loop.o net.o\
 		opt.o program.o sink.o
 SHELLS =	$(KIT)\
@@ -93,7 +93,7 @@ SHELLS =	$(KIT)\
 		plb_proxies.o
 
 SHELLS_H =\
-	acceptor.h atomicfile.h child.h conn.h die.h env.h epmd_lookup.h\
+	acceptor.h atomicfile.h child.h conn.h daemon.h die.h env.h epmd_lookup.h\
 	epmd_register.h hub.h latest.h lines.h log.h loop.h\
 	net.h opt.h program.h sink.h\
 	authority_process.h\
