@@ -205,12 +205,6 @@ t/puppet: t/puppet.o t/text.o $(ALL)
 t/script: t/script.o $(HARNESS) cores.a
 	$(CC) $(LDFLAGS) -o $@ t/script.o $(HARNESS) cores.a $(LDLIBS)
 
-# Compared with, or watched by, what is not here everywhere: t/crypto.sh.
-t/crypto_peer: t/crypto_peer.o cores.a
-	$(CC) $(LDFLAGS) -o $@ t/crypto_peer.o cores.a $(LDLIBS) -lsodium
-t/crypto_time: t/crypto_time.o cores.a
-	$(CC) $(LDFLAGS) -o $@ t/crypto_time.o cores.a $(LDLIBS)
-
 t/epmdtalk: t/epmdtalk.o t/talk.o $(ALL)
 	$(CC) $(LDFLAGS) -o $@ t/epmdtalk.o t/talk.o $(ALL) $(LDLIBS)
 # The driver itself, over a loop, a network and a log of the simulator's own.
@@ -366,8 +360,7 @@ uninstall:
 	done
 
 clean:
-	rm -f *.[ao] t/*.[ao] t/*/*.[ao] $(TESTS) $(BENCHES) $(HELPERS) $(PROGS)\
-	    t/crypto_peer t/crypto_time
+	rm -f *.[ao] t/*.[ao] t/*/*.[ao] $(TESTS) $(BENCHES) $(HELPERS) $(PROGS)
 	rm -rf t/log
 
 .PHONY: all bench benches check clean helpers install lint sanitize soak tests\
