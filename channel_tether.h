@@ -3,9 +3,9 @@
 
 /*
  * What ties a channel to its listener: a control link; the link to its client,
- * with which the listener has shaken hands, as bytes that the channel reads from
- * a pipe, since its keys belong into no argument and no environment; a liveness
- * pipe, which
+ * with which the listener has shaken hands, as bytes that the channel reads
+ * from a pipe, since its keys belong into no argument and no environment; a
+ * liveness pipe, which
  * closes when nothing of the channel is left; and the process groups that it
  * has running, one for each worker, in a file without a name that the listener
  * opened. When the channel is killed, the listener reads there what it must

@@ -6,8 +6,7 @@
 #include <string.h>
 
 #include "acceptor.h"
-#include "bigendian.h"
-#include "die.h"
+#include "bytes.h"
 #include "fail.h"
 #include "hub.h"
 #include "log.h"
@@ -605,8 +604,8 @@ hub_link_init(struct hub_link *l, int sealed, int dialler,
 }
 
 /* Make a link of descriptors; address becomes the link's own, and NULL says
- * that there is no memory. session: of another process, or NULL. NULL with errno
- * (the descriptors stay the caller's). */
+ * that there is no memory. session: of another process, or NULL. NULL with
+ * errno (the descriptors stay the caller's). */
 static struct hub_link *
 hub_link_new(struct hub *h, int in, int out, int connecting, int dialler,
     const unsigned char *session, uint32_t tag, char *address)
@@ -793,19 +792,6 @@ hub_stranger(struct hub *h, struct slice host, const char *fmt, ...)
 /* The interface. */
 
 void
-hub_init_preauth(struct preauth *p)
-{
-	size_t unproven = net_descriptors() / 4;
-
-	if (unproven > HUB_UNPROVEN)
-		unproven = HUB_UNPROVEN;
-	if (unproven == 0)
-		unproven = 1;
-	preauth_init(p, unproven, unproven < HUB_UNPROVEN_HOST ? unproven :
-							HUB_UNPROVEN_HOST);
-}
-
-void
 hub_init(struct hub *h, struct loop *loop, unsigned role,
     const struct key *key)
 {
@@ -826,7 +812,7 @@ hub_init(struct hub *h, struct loop *loop, unsigned role,
 	peers_init(&h->peers, &h->self.instance,
 	    (uint64_t)get32(seed) << 32 | get32(seed + 4));
 	chain_init(&h->listens);
-	hub_init_preauth(&h->preauth);
+	preauth_bound(&h->preauth, net_descriptors());
 	h->minute.fn = hub_on_minute;
 	h->minute.arg = h;
 	h->timer.fn = hub_on_timer;

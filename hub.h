@@ -17,7 +17,6 @@
 #include "core.h"
 #include "env.h"
 #include "link.h"
-#include "loglimit.h"
 #include "loop.h"
 #include "peers.h"
 #include "preauth.h"
@@ -25,10 +24,6 @@
 #define HUB_LINKS_MAX 65535
 #define HUB_OUT_MAX   (64u * 1024 * 1024)
 #define HUB_HIGH_MARK (1024 * 1024) /* bytes queued; going on at a quarter */
-#define HUB_UNPROVEN	  256 /* TCP links that came in and have not proven
-				 themselves; a quarter of the descriptors
-				 where that is less; the oldest goes */
-#define HUB_UNPROVEN_HOST 64  /* of one host */
 #define HUB_STUCK_MS	  15000 /* with bytes to write and none taken, by a
 				   peer that is not read from for it, or whose
 				   link is to end */
@@ -89,8 +84,8 @@ struct hub {
 
 /*
  * Draws the instance id and the seeds. key may be NULL in a program that has
- * no TCP peers but one of hub_resume(). The core comes afterwards, with hub_core(), since it wants to
- * know the id (self.instance).
+ * no TCP peers but one of hub_resume(). The core comes afterwards, with
+ * hub_core(), since it wants to know the id (self.instance).
  */
 void hub_init(struct hub *, struct loop *, unsigned role, const struct key *);
 void hub_core(struct hub *, const struct core_ops *, void *core,
@@ -131,10 +126,7 @@ void hub_deliver(struct hub *);
 size_t hub_queued(const struct hub *, uint32_t peer);
 void hub_pause(struct hub *, uint32_t peer, int paused);
 
-/* For connections that another accepts: bounded as the hub's own are. */
-void hub_init_preauth(struct preauth *);
-
-/* A connection from host (loglimit.h) ended before its peer authenticated: a
+/* A connection from host (preauth.h) ended before its peer authenticated: a
  * line of log as far as loglimit allows, else one at the debug level, and it is
  * counted. All that happens before a link is up is said in this way. */
 void hub_stranger(struct hub *, struct slice host, const char *fmt, ...);

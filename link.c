@@ -1,7 +1,7 @@
 #include <assert.h>
 #include <string.h>
 
-#include "bigendian.h"
+#include "bytes.h"
 #include "fail.h"
 #include "link.h"
 

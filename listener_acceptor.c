@@ -11,11 +11,11 @@
 #include "acceptor.h"
 #include "channel_tether.h"
 #include "child.h"
-#include "die.h"
 #include "fail.h"
 #include "listener_acceptor.h"
 #include "listener_door.h"
 #include "log.h"
+#include "net.h"
 #include "preauth.h"
 
 #define PEEK_MS	     20	  /* until part of a record is looked at again */
@@ -393,7 +393,7 @@ listener_acceptor_open(struct hub *hub, struct listener *listener, int fd,
 	a->acceptor.fn = listener_acceptor_on_accepted;
 	a->late.fn = listener_acceptor_on_late;
 	a->acceptor.arg = a->late.arg = a;
-	hub_init_preauth(&a->preauth);
+	preauth_bound(&a->preauth, net_descriptors());
 	chain_init(&a->sessions);
 	program_init(&a->start, argv, NULL);
 	listener_acceptor_program(a, file);

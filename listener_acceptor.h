@@ -5,9 +5,10 @@
  * Accepts the listener's connections, shakes hands with who dialled
  * (listener_door.h), and starts a channel for each that is authenticated. The
  * channel has the connection on its descriptors 0 and 1, the keys of that link
- * and no other, a control link to the listener, and one end of a liveness pipe that its workers inherit: when that closes,
- * nothing of it is left, and the listener core hears so. What a channel that
- * did not end well has left running gets SIGTERM, and SIGKILL a second later.
+ * and no other, a control link to the listener, and one end of a liveness pipe
+ * that its workers inherit: when that closes, nothing of it is left, and the
+ * listener core hears so. What a channel that did not end well has left running
+ * gets SIGTERM, and SIGKILL a second later.
  *
  * Connections whose peer is not authenticated are bounded as the hub's are, and
  * have PREAUTH_MS from accepted to authenticated (preauth.h).

@@ -39,8 +39,8 @@ listener_door_fail(struct listener_door *d, int error, const char *why)
 	return fail(error);
 }
 
-/* A socket that has sent nothing yet takes as little as that at once, or else it
- * never will. */
+/* A socket that has sent nothing yet takes as little as that at once, or else
+ * it never will. */
 static int
 listener_door_answer(struct listener_door *d, int fd)
 {

@@ -9,10 +9,11 @@
  * preauth_enter() until preauth_leave() or preauth_late() removes it, or until
  * another's preauth_enter() names it as the one to go.
  *
- * The hub has one for its links, of which the oldest goes at once; the listener
- * has one for its channels, which wait for their turn.
+ * The hub has one for its links, and the listener one for those that will have
+ * a channel.
  */
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "slice.h"
@@ -21,6 +22,7 @@
 #define PREAUTH_GRACE_MS 200  /* a connection that waits enters for none that
 				 has had less than this to authenticate */
 #define PREAUTH_ENTRIES	 256  /* at most, whatever max is asked for */
+#define PREAUTH_HOST_MAX 64   /* of them, of one host */
 #define PREAUTH_HOST	 16   /* bytes of an address, without its port */
 
 struct preauth_entry {
@@ -39,6 +41,9 @@ struct preauth {
 
 /* max is 1 to PREAUTH_ENTRIES, host_max 1 to max. */
 void preauth_init(struct preauth *, size_t max, size_t host_max);
+/* The same, of a process that may have so many descriptors: with PREAUTH_ENTRIES
+ * at most, or a quarter of these, and PREAUTH_HOST_MAX of one host. */
+void preauth_bound(struct preauth *, size_t descriptors);
 void preauth_free(struct preauth *);
 
 /*
@@ -62,5 +67,40 @@ uint32_t preauth_late(struct preauth *, int64_t now);
 
 /* When preauth_late() has something to say next; INT64_MAX: never. */
 int64_t preauth_deadline(const struct preauth *);
+
+/*
+ * Limits log lines about connections that fail before authenticating. Anybody
+ * can make such connections, as many as they like, so a line for each would let
+ * them fill the disk. A host has one line a minute, all hosts together have
+ * LOGLIMIT_LINES, and a minute after the first connection that had no line one
+ * more line tells how many there were.
+ */
+
+#define LOGLIMIT_MS	60000
+#define LOGLIMIT_LINES 10 /* in any LOGLIMIT_MS */
+#define LOGLIMIT_HOST  16 /* bytes of an address, without its port */
+
+/* All zero at the start. */
+struct loglimit {
+	struct loglimit_line {
+		int64_t at;
+		unsigned char host[LOGLIMIT_HOST];
+		size_t host_len;
+	} line[LOGLIMIT_LINES]; /* of the last minute, the oldest first */
+	size_t n;
+	unsigned long more; /* connections that had no line */
+	int64_t since;	    /* the first of them; good while more is not 0 */
+};
+
+/* A connection from host (at most LOGLIMIT_HOST bytes; empty where it has no
+ * address) was closed: 1 when it may have its line, or 0, and it is counted. */
+int loglimit_say(struct loglimit *, int64_t now, struct slice host);
+
+/* A minute after the first that was counted: how many there are, and counting
+ * begins anew. 0 before then, or when there are none. */
+unsigned long loglimit_more(struct loglimit *, int64_t now);
+
+/* When loglimit_more() has something to tell; INT64_MAX: nothing. */
+int64_t loglimit_deadline(const struct loglimit *);
 
 #endif

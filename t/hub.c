@@ -13,7 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "die.h"
+#include "log.h"
 #include "hub.h"
 #include "net.h"
 #include "t/still.h"
@@ -427,11 +427,11 @@ test_unproven(void **state)
 	(void)state;
 	listen_on("127.0.0.1:0", &a);
 	connect_all(&a);
-	assert_int_equal(hub.used, HUB_UNPROVEN_HOST);
+	assert_int_equal(hub.used, PREAUTH_HOST_MAX);
 	assert_closed(fds[0]);
-	assert_closed(fds[PEERS - HUB_UNPROVEN_HOST - 1]);
+	assert_closed(fds[PEERS - PREAUTH_HOST_MAX - 1]);
 	errno = 0;
-	assert_int_equal(read(fds[PEERS - HUB_UNPROVEN_HOST], &byte, 1), -1);
+	assert_int_equal(read(fds[PEERS - PREAUTH_HOST_MAX], &byte, 1), -1);
 	assert_int_equal(errno, EAGAIN);
 	assert_non_null(strstr(log_said(),
 	    "too many have not proven themselves"));

@@ -9,7 +9,7 @@
 
 #include <errno.h>
 
-#include "bigendian.h"
+#include "bytes.h"
 #include "t/link_ends.h"
 
 #define OTHER	"another key, as long as the first"

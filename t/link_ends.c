@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "bigendian.h"
+#include "bytes.h"
 
 struct end dialler, acceptor;
 

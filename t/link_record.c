@@ -9,7 +9,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "bigendian.h"
+#include "bytes.h"
 #include "t/link_ends.h"
 
 #define BIG 100000 /* bytes of a message */
@@ -195,7 +195,7 @@ test_refused(void **state)
 	}
 }
 
-/* Bad messages in good records: a holder of the key, who is no better for it. */
+/* Bad messages in good records: who holds the key is no better for it. */
 static void
 test_bad_message(void **state)
 {

@@ -7,7 +7,7 @@
 #include "hub.h"
 #include "msg.h"
 #include "plb.h"
-#include "channel_inflight.h"
+#include "channel_pool.h"
 
 /*
  * Prints what lambda-protocol(7) has to say, in its words and in a form that
@@ -140,8 +140,9 @@ print_limits(void)
 		{ "orders, a broker", BROKER_ORDERS_MAX },
 		{ "modules, a broker or an authority", BROKER_MODULES_MAX },
 		{ "links, a process", HUB_LINKS_MAX },
-		{ "of them, accepted over TCP and not authenticated", HUB_UNPROVEN },
-		{ "of these, from one address", HUB_UNPROVEN_HOST },
+		{ "of them, accepted over TCP and not authenticated",
+		    PREAUTH_ENTRIES },
+		{ "of these, from one address", PREAUTH_HOST_MAX },
 		{ "bytes queued to one peer", HUB_OUT_MAX },
 	};
 	size_t i;

@@ -10,8 +10,8 @@
  * who we are (the bits below); then come steps, each begun by a byte: 1 to 255
  * is the size of the next piece that arrives, 0 that time passes, by as many
  * times 100 ms as the byte behind it says. After a sealed handshake a piece is
- * what a holder of the key puts into a record, or else bytes as they come, which
- * never are one.
+ * what a holder of the key puts into a record, or else bytes as they come,
+ * which never are one.
  */
 
 #define DIALLER 1  /* we dialled */

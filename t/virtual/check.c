@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "bigendian.h"
+#include "bytes.h"
 #include "plb_state.h"
 #include "t/virtual/sim.h"
 

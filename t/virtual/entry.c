@@ -9,6 +9,7 @@
 #include "attrs.h"
 #include "listener.h"
 #include "listener_door.h"
+#include "net.h"
 #include "t/virtual/sim.h"
 
 #define PORTS	    30000
@@ -349,7 +350,7 @@ listener_start(struct post *s)
 
 	assert(e != NULL);
 	before = proc_as(p);
-	hub_init_preauth(&e->preauth);
+	preauth_bound(&e->preauth, net_descriptors());
 	proc_as(before);
 	e->late.fn = on_late;
 	e->late.arg = p;

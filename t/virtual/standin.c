@@ -6,14 +6,12 @@
 
 #include <string.h>
 
-#include "chachapoly.h"
+#include "crypto.h"
 #include "map.h"
-#include "sha256.h"
-#include "x25519.h"
 
 #define TAG_SEED 0x7461676765642121
 
-/* x25519.h: both ends come to the same. */
+/* X25519: both ends come to the same. */
 
 void
 x25519_public(unsigned char result[X25519_SIZE],
@@ -37,7 +35,7 @@ x25519(unsigned char result[X25519_SIZE],
 	return 0;
 }
 
-/* chachapoly.h: nothing is hidden. */
+/* ChaCha20-Poly1305: nothing is hidden. */
 
 static uint64_t
 standin_mix(uint64_t hash, const void *p, size_t len)
@@ -88,7 +86,7 @@ chachapoly_open(const unsigned char key[CHACHAPOLY_KEY],
 	return 0;
 }
 
-/* sha256.h: of the state, the first two words are enough. */
+/* SHA-256: of the state, the first two words are enough. */
 
 void
 sha256_init(struct sha256 *s)
