@@ -309,7 +309,7 @@ sanitize:
 	@cp -R Makefile README *.[ch] man $(COPY)
 	@for f in t/*; do test "$$f" = t/log || cp -R "$$f" $(COPY)/t; done
 	@cd $(COPY) && $(MAKE) -s clean && \
-	    CHECK_FACTOR=3 MODEL_LENGTH=3 SIM_WORLDS=50 $(MAKE) check \
+	    CHECK_FACTOR=3 MODEL_LENGTH=3 SIM_WORLDS=50 SIM_SEALED=5 $(MAKE) check \
 	    LDFLAGS='$(SANITIZE)' CFLAGS='-O1 -g $(SANITIZE) \
 	    -fno-sanitize-recover=undefined -fno-omit-frame-pointer'
 
@@ -317,7 +317,7 @@ valgrind: all
 	@CC='$(CC) $(CPPFLAGS) $(LDFLAGS)' sh t/setup.sh cmocka valgrind
 	@$(MAKE) tests
 	@CC='$(CC) $(CPPFLAGS) $(LDFLAGS)' CHECK_FACTOR=5 \
-	    CHECK_CLEAN=$(CHECK_CLEAN) MODEL_LENGTH=3 SIM_WORLDS=5 \
+	    CHECK_CLEAN=$(CHECK_CLEAN) MODEL_LENGTH=3 SIM_WORLDS=5 SIM_SEALED=1 \
 	    CHECK_UNDER='$(VALGRIND)' sh t/check.sh $(CORE_SCRIPTS) $(TESTS)\
 	    $(SCRIPTS)
 

@@ -8,9 +8,6 @@
 #define LINK_KEEP 4096 /* bytes kept of what was opened, until link_trim() */
 #define NO_KEY	  "a key is required: give both ends the same (-k)"
 #define OTHER_KEY "it has another key: give both ends the same (-k)"
-#define REFUSED                                       \
-	"it refused our key (or is no lambda): give " \
-	"both ends the same (-k)"
 
 static int
 link_fail(struct link *l, int error, const char *why)
@@ -305,7 +302,8 @@ link_take_second(struct link *l, struct slice message)
 	struct msg m;
 
 	if (message.len == 0)
-		return link_fail(l, EACCES, REFUSED);
+		return link_fail(l, EACCES, "it refused our key (or is no "
+		    "lambda): give both ends the same (-k)");
 	if (noise_read_second(&l->noise, message.p, message.len, payload) == -1)
 		return link_fail(l, EBADMSG, "its answer is not made with our "
 		    "key");

@@ -95,8 +95,8 @@ struct link {
  * Begin. dialled: how many connections this process has dialled, this one
  * included; 0 where it did not dial this one. sealed: the dialler's choice;
  * where it did not dial, nothing but Noise is taken (TCP), or what comes.
- * secret is X25519_SIZE fresh random bytes. A dialler queues its hello at once. 0, or
- * -1 with ENOMEM or ENOBUFS from the queue, or EACCES without a key.
+ * secret is X25519_SIZE fresh random bytes. A dialler queues its hello at once.
+ * 0, or -1 with ENOMEM or ENOBUFS from the queue, or EACCES without a key.
  */
 int link_init(struct link *, const struct link_self *, uint64_t dialled,
     int sealed, const unsigned char *secret, struct buf *out, int64_t now);
@@ -111,8 +111,8 @@ void link_trim(struct link *);
  * Take something from the front of the bytes that came. On a plain link that
  * is one frame; on a sealed one a message of the handshake, a record, or a
  * frame of one that was opened before: so bytes may be empty. The first frame
- * must be a hello. Alive and unknown odd types are taken here at any time. An acceptor
- * queues nothing before a well-formed hello has come.
+ * must be a hello. Alive and unknown odd types are taken here at any time. An
+ * acceptor queues nothing before a well-formed hello has come.
  *
  * Returns 1 when something was taken; 0 when more must come; -1 with errno when
  * the connection must close: EPROTO, EBADMSG, ERANGE, EMSGSIZE (over
@@ -136,8 +136,8 @@ int link_has_message(const struct link *);
 
 /*
  * Of a sealed link: move what is queued to the wire's queue, LINK_SEAL_MAX
- * bytes at most, and sealed where the handshake is over. 0, or -1 with ENOMEM or
- * ENOBUFS from that queue, or EOVERFLOW after 2^64 - 1 records.
+ * bytes at most, and sealed where the handshake is over. 0, or -1 with ENOMEM
+ * or ENOBUFS from that queue, or EOVERFLOW after 2^64 - 1 records.
  */
 int link_seal(struct link *, struct buf *wire);
 

@@ -28,8 +28,9 @@ void listener_door_close(struct listener_door *);
 /*
  * The socket can be read, or may be. 1 when the dialler is authenticated; 0
  * when more must come: look again when there is something to read, or after a
- * while where a part is there already; -1 with errno (0: it has closed) when the
- * connection must close, and the dialler has been told why as far as it can be.
+ * while where a part is there already; -1 with errno (0: it has closed) when
+ * the connection must close, and the dialler has been told why as far as it can
+ * be.
  */
 int listener_door_look(struct listener_door *, int fd, int64_t now);
 

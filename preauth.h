@@ -41,8 +41,8 @@ struct preauth {
 
 /* max is 1 to PREAUTH_ENTRIES, host_max 1 to max. */
 void preauth_init(struct preauth *, size_t max, size_t host_max);
-/* The same, of a process that may have so many descriptors: with PREAUTH_ENTRIES
- * at most, or a quarter of these, and PREAUTH_HOST_MAX of one host. */
+/* The same, of a process that may have so many descriptors: PREAUTH_ENTRIES at
+ * most, or a quarter of these, and PREAUTH_HOST_MAX of one host. */
 void preauth_bound(struct preauth *, size_t descriptors);
 void preauth_free(struct preauth *);
 

@@ -132,15 +132,15 @@ says() { # NAME PATTERN [N]: once, and N lines of keys in all, each minute
 	[ "$n" -ge "${3:-1}" ] && [ "$n" -le $((minutes * ${3:-1})) ] ||
 	    fail "$1 has $n lines of keys in $minutes minutes"
 }
-says far "closed ctl .fd77::2.:.*: $other"
-says one "closed broker .fd77::2.:.*: $other" 2
-says one "closed ctl .fd77::1.:.*: $other" 2
+says far "closed peer .fd77::2.:.*: $other"
+says one "closed peer .fd77::2.:.*: $other" 2
+says one "closed peer .fd77::1.:.*: $other" 2
 says onebroker "unable to link to .fd77::1.:4371: $wrong"
-says two "closed authority .fd77::2.:.*: $other"
+says two "closed peer .fd77::2.:.*: $other"
 says twotwo "unable to link to .fd77::1.:4372: $wrong"
-says three "closed broker .fd77::2.:.*: $other"
+says three "closed peer .fd77::2.:.*: $other"
 says threethree "unable to link to .fd77::1.:4373: $wrong"
-says exchange "closed authority .fd77::2.:.*: $other"
+says exchange "closed peer .fd77::2.:.*: $other"
 says four "unable to link to .fd77::1.:4374: $wrong"
 says five "closing .fd77::1.:.*: $other" 2
 says five "closing .fd77::2.:.*: $other" 2

@@ -9,7 +9,6 @@
 #include "attrs.h"
 #include "listener.h"
 #include "listener_door.h"
-#include "net.h"
 #include "t/virtual/sim.h"
 
 #define PORTS	    30000
@@ -345,13 +344,10 @@ listener_start(struct post *s)
 {
 	struct proc *p = proc_new(s->world, PROC_LISTENER, s->host,
 	    ROLE_LISTENER, "listener");
-	struct proc *before;
 	struct entry *e = calloc(1, sizeof(*e));
 
 	assert(e != NULL);
-	before = proc_as(p);
-	preauth_bound(&e->preauth, net_descriptors());
-	proc_as(before);
+	preauth_bound(&e->preauth, p->world->plan.descriptors);
 	e->late.fn = on_late;
 	e->late.arg = p;
 	e->acceptor.fn = on_accepted;
