@@ -387,7 +387,7 @@ collect(struct bootstrap *b, struct given *g, struct slice lines,
 			continue;
 		if (errno == ENOBUFS)
 			return 1;
-		snprintf(reason, BOOTSTRAP_REASON_MAX, "%s", strerror(errno));
+		snprintf(reason, BOOTSTRAP_REASON_MAX, "out of memory");
 		break;
 	}
 	return 0;

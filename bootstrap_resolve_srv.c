@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "addr.h"
-#include "bigendian.h"
+#include "bytes.h"
 #include "bootstrap_blocking.h"
 #include "bootstrap_dns.h"
 #include "bootstrap_resolvconf.h"

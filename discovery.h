@@ -24,7 +24,7 @@
  */
 
 #include "discovery_contacts.h"
-#include "outbox.h"
+#include "core.h"
 #include "discovery_registry.h"
 
 #define DISCOVERY_IDLE_MS   60000 /* epmd's default */

@@ -6,7 +6,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "die.h"
 #include "discovery_io.h"
 #include "fail.h"
 #include "log.h"

@@ -2,7 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "bigendian.h"
+#include "bytes.h"
 #include "epmd.h"
 #include "fail.h"
 

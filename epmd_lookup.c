@@ -2,7 +2,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "die.h"
 #include "epmd_lookup.h"
 #include "log.h"
 #include "net.h"

@@ -3,7 +3,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "die.h"
 #include "epmd.h"
 #include "epmd_register.h"
 #include "log.h"

@@ -13,7 +13,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "die.h"
 #include "discovery_io.h"
 #include "discovery_module.h"
 #include "program.h"
