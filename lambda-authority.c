@@ -13,7 +13,7 @@
 #include "authority.h"
 #include "authority_process.h"
 #include "die.h"
-#include "epmd_register.h"
+#include "epmd_client.h"
 #include "hub.h"
 #include "program.h"
 #include "lines.h"
