@@ -20,7 +20,7 @@ invalid(struct complaint c, const char *why, const char *which)
 
 /* These are printed in lines of words, and functions are files. */
 static int
-is_name(struct slice s)
+attrs_is_name(struct slice s)
 {
 	return slice_is_word(s) && s.len <= NAME_BYTES_MAX;
 }
@@ -45,7 +45,7 @@ version_check(struct complaint c, const char *version, int constraint)
 static int
 is_function(struct slice name)
 {
-	return is_name(name) && name.p[0] != '.' &&
+	return attrs_is_name(name) && name.p[0] != '.' &&
 	    memchr(name.p, '/', name.len) == NULL;
 }
 
@@ -101,7 +101,7 @@ labels_check(struct complaint c, char **words, size_t n)
 		return invalid(c, "too many labels", words[LABELS_MAX]);
 	for (i = 0; i < n; i++) {
 		label_split(slice_str(words[i]), &label, &value);
-		if (!is_name(label) || !is_name(value))
+		if (!attrs_is_name(label) || !attrs_is_name(value))
 			return invalid(c, "a label is label=value, such as"
 			    " zone=a", words[i]);
 	}

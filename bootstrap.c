@@ -366,7 +366,7 @@ bootstrap_collect(struct bootstrap *b, struct bootstrap_given *g,
 			continue;
 		if (errno == ENOBUFS)
 			return 1;
-		snprintf(reason, BOOTSTRAP_REASON_MAX, "%s", strerror(errno));
+		snprintf(reason, BOOTSTRAP_REASON_MAX, "out of memory");
 		break;
 	}
 	return 0;
@@ -413,8 +413,8 @@ bootstrap_answered(struct bootstrap *b, struct bootstrap_source *s)
 
 /* A failure that gave nothing says nothing of what there was. */
 static void
-bootstrap_take_answer(struct bootstrap *b, struct bootstrap_source *s, struct slice lines,
-    const char *but, int failed)
+bootstrap_take_answer(struct bootstrap *b, struct bootstrap_source *s,
+    struct slice lines, const char *but, int failed)
 {
 	char reason[BOOTSTRAP_REASON_MAX] = "";
 	struct bootstrap_given new;

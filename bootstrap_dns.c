@@ -2,7 +2,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "bigendian.h"
+#include "bytes.h"
 #include "bootstrap_dns.h"
 #include "fail.h"
 

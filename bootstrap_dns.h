@@ -69,8 +69,8 @@ int dns_answer(struct dns_answer *, struct slice message, struct slice query);
 void dns_order(struct dns_answer *, struct rng *);
 
 /*
- * What resolv.conf(5) says, as far as it matters to one that asks servers itself:
- * nameserver, domain, search, and of the options ndots, timeout and attempts.
+ * What resolv.conf(5) says to one that asks servers itself: nameserver, domain,
+ * search, and of the options ndots, timeout and attempts.
  */
 struct dns_conf {
 	struct addr server[DNS_SERVERS_MAX]; /* port 53 */

@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "addr.h"
-#include "bigendian.h"
+#include "bytes.h"
 #include "bootstrap.h"
 #include "bootstrap_dns.h"
 #include "bootstrap_resolve.h"
@@ -292,7 +292,8 @@ resolve_ask_servers(const struct dns_conf *conf, const char *name,
 	}
 	for (n = 0; n < conf->attempts; n++)
 		for (i = 0; i < conf->servers; i++) {
-			if ((r = resolve_ask_server(&q, &conf->server[i], a)) == 0)
+			if ((r = resolve_ask_server(&q, &conf->server[i],
+			    a)) == 0)
 				return 0;
 			if (r == 1)
 				best = 1;

@@ -1,24 +1,9 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "bytes.h"
 #include "chachapoly.h"
 #include "sha256.h"
-
-static uint32_t
-load32(const unsigned char *p)
-{
-	return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 |
-	    (uint32_t)p[3] << 24;
-}
-
-static void
-store32(unsigned char *p, uint32_t x)
-{
-	p[0] = (unsigned char)x;
-	p[1] = (unsigned char)(x >> 8);
-	p[2] = (unsigned char)(x >> 16);
-	p[3] = (unsigned char)(x >> 24);
-}
 
 /*
  * ChaCha20 (RFC 8439, section 2.3), four blocks at a time: word i of block l is
@@ -44,10 +29,10 @@ stream_init(struct stream *s, const unsigned char key[CHACHAPOLY_KEY],
 	s->state[2] = 0x79622d32;
 	s->state[3] = 0x6b206574;
 	for (i = 0; i < 8; i++)
-		s->state[4 + i] = load32(key + 4 * i);
+		s->state[4 + i] = get32le(key + 4 * i);
 	s->state[12] = 0;
 	for (i = 0; i < 3; i++)
-		s->state[13 + i] = load32(nonce + 4 * i);
+		s->state[13 + i] = get32le(nonce + 4 * i);
 }
 
 static uint32_t
@@ -105,7 +90,7 @@ stream_next(struct stream *s)
 		x[12][l] += (uint32_t)l;
 	for (l = 0; l < LANES; l++)
 		for (i = 0; i < 16; i++)
-			store32(s->bytes + BLOCK * l + 4 * i,
+			put32le(s->bytes + BLOCK * l + 4 * i,
 			    x[i][l] + s->state[i]);
 	s->state[12] += LANES;
 }
@@ -167,11 +152,11 @@ static void
 poly_init(struct poly *p, const unsigned char key[32])
 {
 	memset(p, 0, sizeof(*p));
-	p->r[0] = load32(key) & 0x3ffffff; /* r is clamped */
-	p->r[1] = load32(key + 3) >> 2 & 0x3ffff03;
-	p->r[2] = load32(key + 6) >> 4 & 0x3ffc0ff;
-	p->r[3] = load32(key + 9) >> 6 & 0x3f03fff;
-	p->r[4] = load32(key + 12) >> 8 & 0x00fffff;
+	p->r[0] = get32le(key) & 0x3ffffff; /* r is clamped */
+	p->r[1] = get32le(key + 3) >> 2 & 0x3ffff03;
+	p->r[2] = get32le(key + 6) >> 4 & 0x3ffc0ff;
+	p->r[3] = get32le(key + 9) >> 6 & 0x3f03fff;
+	p->r[4] = get32le(key + 12) >> 8 & 0x00fffff;
 	memcpy(p->pad, key + 16, sizeof(p->pad));
 }
 
@@ -187,11 +172,11 @@ poly_blocks(struct poly *p, const unsigned char *m, size_t blocks)
 	uint64_t d0, d1, d2, d3, d4;
 
 	for (; blocks > 0; blocks--, m += 16) {
-		h0 += load32(m) & LIMB;
-		h1 += load32(m + 3) >> 2 & LIMB;
-		h2 += load32(m + 6) >> 4 & LIMB;
-		h3 += load32(m + 9) >> 6 & LIMB;
-		h4 += load32(m + 12) >> 8 | 1u << 24;
+		h0 += get32le(m) & LIMB;
+		h1 += get32le(m + 3) >> 2 & LIMB;
+		h2 += get32le(m + 6) >> 4 & LIMB;
+		h3 += get32le(m + 9) >> 6 & LIMB;
+		h4 += get32le(m + 12) >> 8 | 1u << 24;
 		d0 = h0 * r0 + h1 * s4 + h2 * s3 + h3 * s2 + h4 * s1;
 		d1 = h0 * r1 + h1 * r0 + h2 * s4 + h3 * s3 + h4 * s2;
 		d2 = h0 * r2 + h1 * r1 + h2 * r0 + h3 * s4 + h4 * s3;
@@ -262,8 +247,8 @@ poly_final(struct poly *p, unsigned char tag[CHACHAPOLY_TAG])
 	words[2] = p->h[2] >> 12 | p->h[3] << 14;
 	words[3] = p->h[3] >> 18 | p->h[4] << 8;
 	for (i = 0; i < 4; i++) {
-		sum += (uint64_t)words[i] + load32(p->pad + 4 * i);
-		store32(tag + 4 * i, (uint32_t)sum);
+		sum += (uint64_t)words[i] + get32le(p->pad + 4 * i);
+		put32le(tag + 4 * i, (uint32_t)sum);
 		sum >>= 32;
 	}
 }
@@ -280,10 +265,10 @@ make_tag(unsigned char tag[CHACHAPOLY_TAG], const unsigned char *key,
 	poly_init(&p, key);
 	poly_padded(&p, ad, ad_len);
 	poly_padded(&p, sealed, len);
-	store32(lengths, (uint32_t)ad_len);
-	store32(lengths + 4, (uint32_t)((uint64_t)ad_len >> 32));
-	store32(lengths + 8, (uint32_t)len);
-	store32(lengths + 12, (uint32_t)((uint64_t)len >> 32));
+	put32le(lengths, (uint32_t)ad_len);
+	put32le(lengths + 4, (uint32_t)((uint64_t)ad_len >> 32));
+	put32le(lengths + 8, (uint32_t)len);
+	put32le(lengths + 12, (uint32_t)((uint64_t)len >> 32));
 	poly_blocks(&p, lengths, 1);
 	poly_final(&p, tag);
 }

@@ -30,7 +30,7 @@ die_progname(void)
 /* why is added behind a colon, unless it is NULL. What is not printable is
  * escaped, as in the log. */
 static void
-complain(int code, const char *why, const char *fmt, va_list ap)
+die_complain(int code, const char *why, const char *fmt, va_list ap)
 {
 	char text[TEXT_MAX], line[TEXT_MAX];
 	const char *p = text;
@@ -49,7 +49,7 @@ die(int code, const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	complain(code, NULL, fmt, ap);
+	die_complain(code, NULL, fmt, ap);
 	va_end(ap);
 }
 
@@ -59,7 +59,7 @@ die_errno(int code, const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	complain(code, strerror(errno), fmt, ap);
+	die_complain(code, strerror(errno), fmt, ap);
 	va_end(ap);
 }
 

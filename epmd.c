@@ -2,7 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "bigendian.h"
+#include "bytes.h"
 #include "epmd.h"
 #include "fail.h"
 
@@ -51,7 +51,7 @@ epmd_fits(const struct epmd_node *n)
 	    n->extra.len <= EPMD_EXTRA_MAX;
 }
 
-/* Whoever asks. */
+/* For who asks. */
 
 static int
 epmd_ask(struct buf *out, int type, struct slice body)
@@ -72,12 +72,6 @@ epmd_ask_port_please2(struct buf *out, struct slice name)
 	if (name.len == 0 || name.len > EPMD_NAME_MAX)
 		return fail(ERANGE);
 	return epmd_ask(out, EPMD_PORT_PLEASE2_REQ, name);
-}
-
-int
-epmd_ask_names(struct buf *out)
-{
-	return epmd_ask(out, EPMD_NAMES_REQ, slice_of(NULL, 0));
 }
 
 int
@@ -150,17 +144,7 @@ epmd_alive2(struct slice reply, uint32_t *creation)
 	return 1;
 }
 
-int
-epmd_names(struct slice reply, uint32_t *port, struct slice *lines)
-{
-	if (reply.len < 4)
-		return fail(EPROTO);
-	*port = get32(reply.p);
-	*lines = slice_of(reply.p + 4, reply.len - 4);
-	return 0;
-}
-
-/* Whoever answers. */
+/* For who answers. */
 
 int
 epmd_length(struct slice bytes)

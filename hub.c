@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "acceptor.h"
-#include "bigendian.h"
+#include "bytes.h"
 #include "die.h"
 #include "fail.h"
 #include "hub.h"

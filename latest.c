@@ -18,45 +18,45 @@ struct latest_line {
 };
 
 static void
-line_free(struct latest_line *e)
+latest_line_free(struct latest_line *e)
 {
 	free(e->line);
 	free(e);
 }
 
 static struct slice
-key_of(const struct latest_line *e)
+latest_line_key(const struct latest_line *e)
 {
 	return slice_of(e->key, e->key_len);
 }
 
 static void
-clear(struct latest *l)
+latest_clear(struct latest *l)
 {
 	struct latest_line *e;
 
 	while ((e = l->head) != NULL) {
 		l->head = e->next;
-		map_del(&l->lines, key_of(e));
-		line_free(e);
+		map_del(&l->lines, latest_line_key(e));
+		latest_line_free(e);
 	}
 	l->tail = &l->head;
 }
 
 static void
-end(struct latest *l, int error)
+latest_end(struct latest *l, int error)
 {
 	if (l->error != 0)
 		return;
 	l->error = error;
 	loop_unwatch(l->loop, &l->reader);
-	clear(l);
+	latest_clear(l);
 	if (l->done != NULL)
 		l->done(l->arg);
 }
 
 static int
-write_line(struct latest *l, const struct latest_line *e)
+latest_write_line(struct latest *l, const struct latest_line *e)
 {
 	unsigned char *p = buf_reserve(&l->sink.queue, e->len + 1);
 
@@ -69,40 +69,40 @@ write_line(struct latest *l, const struct latest_line *e)
 }
 
 static void
-fill(struct latest *l)
+latest_fill(struct latest *l)
 {
 	struct latest_line *e;
 
 	while ((e = l->head) != NULL && buf_len(&l->sink.queue) < BATCH) {
-		if (write_line(l, e) == -1)
+		if (latest_write_line(l, e) == -1)
 			break;
 		l->head = e->next;
 		if (l->head == NULL)
 			l->tail = &l->head;
-		map_del(&l->lines, key_of(e));
-		line_free(e);
+		map_del(&l->lines, latest_line_key(e));
+		latest_line_free(e);
 	}
 	sink_filled(&l->sink);
 }
 
 static void
-on_drained(void *arg)
+latest_on_drained(void *arg)
 {
 	struct latest *l = arg;
 
 	if (l->sink.error != 0)
-		end(l, l->sink.error);
+		latest_end(l, l->sink.error);
 	else if (l->head != NULL)
-		fill(l);
+		latest_fill(l);
 	else if (l->done != NULL)
 		l->done(l->arg);
 }
 
 static void
-on_reader(void *arg, short revents)
+latest_on_reader(void *arg, short revents)
 {
 	if (revents & (POLLERR | POLLHUP | POLLNVAL))
-		end(arg, EPIPE);
+		latest_end(arg, EPIPE);
 }
 
 void
@@ -119,11 +119,11 @@ latest_init(struct latest *l, struct loop *loop, int fd, size_t max,
 	l->tail = &l->head;
 	l->done = done;
 	l->arg = arg;
-	sink_init(&l->sink, loop, fd, BATCH + LATEST_LINE_MAX + 1, on_drained,
-	    l);
+	sink_init(&l->sink, loop, fd, BATCH + LATEST_LINE_MAX + 1,
+	    latest_on_drained, l);
 	l->reader.fd = fd;
 	l->reader.events = POLLERR;
-	l->reader.fn = on_reader;
+	l->reader.fn = latest_on_reader;
 	l->reader.arg = l;
 	if (loop_watch(loop, &l->reader) == -1)
 		die_errno(EXIT_TEMPORARY, "unable to watch standard output");
@@ -134,12 +134,12 @@ latest_free(struct latest *l)
 {
 	loop_unwatch(l->loop, &l->reader);
 	sink_free(&l->sink);
-	clear(l);
+	latest_clear(l);
 	map_free(&l->lines);
 }
 
 static struct latest_line *
-line_new(struct latest *l, struct slice key)
+latest_line_new(struct latest *l, struct slice key)
 {
 	struct latest_line *e;
 
@@ -151,7 +151,7 @@ line_new(struct latest *l, struct slice key)
 		return NULL;
 	e->key_len = key.len;
 	memcpy(e->key, key.p, key.len);
-	if (map_put(&l->lines, key_of(e), e) == -1) {
+	if (map_put(&l->lines, latest_line_key(e), e) == -1) {
 		free(e);
 		return NULL;
 	}
@@ -172,7 +172,7 @@ latest_put(struct latest *l, struct slice key, struct slice line)
 		return fail(ERANGE);
 	if ((copy = malloc(line.len + 1)) == NULL)
 		return -1;
-	if (e == NULL && (e = line_new(l, key)) == NULL) {
+	if (e == NULL && (e = latest_line_new(l, key)) == NULL) {
 		free(copy);
 		return -1;
 	}
@@ -181,7 +181,7 @@ latest_put(struct latest *l, struct slice key, struct slice line)
 	e->line = copy;
 	e->len = line.len;
 	if (buf_len(&l->sink.queue) == 0)
-		fill(l);
+		latest_fill(l);
 	return 0;
 }
 

@@ -8,7 +8,7 @@
 #include "log.h"
 
 static void
-finish(struct lines *l)
+lines_finish(struct lines *l)
 {
 	if (!l->skipping)
 		l->line(l->arg, l->buf, l->len, l->number + 1);
@@ -18,7 +18,7 @@ finish(struct lines *l)
 }
 
 static void
-take(struct lines *l, const char *p, size_t n)
+lines_take(struct lines *l, const char *p, size_t n)
 {
 	if (l->skipping)
 		return;
@@ -34,25 +34,25 @@ take(struct lines *l, const char *p, size_t n)
 }
 
 static void
-feed(struct lines *l, const char *p, size_t n)
+lines_feed(struct lines *l, const char *p, size_t n)
 {
 	const char *newline;
 
 	while ((newline = memchr(p, '\n', n)) != NULL) {
-		take(l, p, (size_t)(newline - p));
-		finish(l);
+		lines_take(l, p, (size_t)(newline - p));
+		lines_finish(l);
 		n -= (size_t)(newline - p) + 1;
 		p = newline + 1;
 	}
-	take(l, p, n);
+	lines_take(l, p, n);
 }
 
 /* A last line needs no newline. */
 static void
-end(struct lines *l)
+lines_end(struct lines *l)
 {
 	if (l->len > 0)
-		finish(l);
+		lines_finish(l);
 	l->ended = 1;
 	loop_unwatch(l->loop, &l->watch);
 	if (l->end != NULL)
@@ -60,7 +60,7 @@ end(struct lines *l)
 }
 
 static void
-on_readable(void *arg, short revents)
+lines_on_readable(void *arg, short revents)
 {
 	struct lines *l = arg;
 	char chunk[4096];
@@ -69,7 +69,7 @@ on_readable(void *arg, short revents)
 	(void)revents;
 	n = read(l->watch.fd, chunk, sizeof(chunk));
 	if (n > 0) {
-		feed(l, chunk, (size_t)n);
+		lines_feed(l, chunk, (size_t)n);
 		return;
 	}
 	if (n == -1 && (errno == EAGAIN || errno == EWOULDBLOCK ||
@@ -78,11 +78,11 @@ on_readable(void *arg, short revents)
 	if (n == -1)
 		log_error("unable to read standard input: %s",
 		    strerror(errno));
-	end(l);
+	lines_end(l);
 }
 
 static void
-start(struct lines *l)
+lines_start(struct lines *l)
 {
 	l->ended = 0;
 	l->number = 0;
@@ -102,9 +102,9 @@ lines_init(struct lines *l, struct loop *loop, int fd,
 	l->arg = arg;
 	l->watch.fd = fd;
 	l->watch.events = POLLIN;
-	l->watch.fn = on_readable;
+	l->watch.fn = lines_on_readable;
 	l->watch.arg = l;
-	start(l);
+	lines_start(l);
 }
 
 void
@@ -120,7 +120,7 @@ lines_again(struct lines *l)
 {
 	if (!l->ended || lseek(l->watch.fd, 0, SEEK_SET) == -1)
 		return 0;
-	start(l);
+	lines_start(l);
 	return 1;
 }
 
@@ -140,11 +140,4 @@ lines_address(const char *p, size_t len, unsigned long number,
 		return 1;
 	log_error("line %lu: %.*s: %s", number, (int)len, p, why);
 	return 0;
-}
-
-void
-lines_named_nobody(void)
-{
-	log_error("the input named no authority: give addresses, as "
-	    "lambda-bootstrap prints");
 }

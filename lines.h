@@ -45,8 +45,4 @@ int lines_again(struct lines *);
 int lines_address(const char *, size_t len, unsigned long number,
     int default_port, struct addr *);
 
-/* Log that no address has come, and what to give: for the end of an input that
- * was to name authorities. */
-void lines_named_nobody(void);
-
 #endif

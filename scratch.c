@@ -37,7 +37,7 @@ scratch_begin(struct scratch *s, size_t n)
 }
 
 static int
-fits(const struct scratch *s, size_t len)
+scratch_fits(const struct scratch *s, size_t len)
 {
 	return tlv_size(len) <= (size_t)(s->w.end - s->w.p);
 }
@@ -45,7 +45,7 @@ fits(const struct scratch *s, size_t len)
 int
 scratch_item(struct scratch *s, const struct schema *schema, const void *item)
 {
-	if (!fits(s, group_size(schema, item)))
+	if (!scratch_fits(s, group_size(schema, item)))
 		return 0;
 	item_put(schema, &s->w, item);
 	return 1;
@@ -54,7 +54,7 @@ scratch_item(struct scratch *s, const struct schema *schema, const void *item)
 int
 scratch_bytes(struct scratch *s, struct slice bytes)
 {
-	if (!fits(s, bytes.len))
+	if (!scratch_fits(s, bytes.len))
 		return 0;
 	list_put(&s->w, bytes);
 	return 1;

@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "bytes.h"
 #include "sha256.h"
 
 static const uint32_t K[64] = {
@@ -22,22 +23,6 @@ rotr(uint32_t x, int n)
 	return x >> n | x << (32 - n);
 }
 
-static uint32_t
-load32(const unsigned char *p)
-{
-	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 |
-	    (uint32_t)p[2] << 8 | p[3];
-}
-
-static void
-store32(unsigned char *p, uint32_t n)
-{
-	p[0] = (unsigned char)(n >> 24);
-	p[1] = (unsigned char)(n >> 16);
-	p[2] = (unsigned char)(n >> 8);
-	p[3] = (unsigned char)n;
-}
-
 /* FIPS 180-4, 6.2.2 step 1. */
 static void
 schedule(uint32_t w[64], const unsigned char *block)
@@ -46,7 +31,7 @@ schedule(uint32_t w[64], const unsigned char *block)
 	int t;
 
 	for (t = 0; t < 16; t++)
-		w[t] = load32(block + 4 * t);
+		w[t] = get32(block + 4 * t);
 	for (; t < 64; t++) {
 		s0 = rotr(w[t - 15], 7) ^ rotr(w[t - 15], 18) ^ w[t - 15] >> 3;
 		s1 = rotr(w[t - 2], 17) ^ rotr(w[t - 2], 19) ^ w[t - 2] >> 10;
@@ -116,13 +101,13 @@ sha256_final(struct sha256 *s, unsigned char digest[SHA256_SIZE])
 	size_t have;
 	int i;
 
-	store32(bits, (uint32_t)(s->length >> 29));
-	store32(bits + 4, (uint32_t)(s->length << 3));
+	put32(bits, (uint32_t)(s->length >> 29));
+	put32(bits + 4, (uint32_t)(s->length << 3));
 	have = s->length % SHA256_BLOCK;
 	sha256_update(s, pad, (have < 56 ? 56 : 120) - have);
 	sha256_update(s, bits, sizeof(bits));
 	for (i = 0; i < 8; i++)
-		store32(digest + 4 * i, s->state[i]);
+		put32(digest + 4 * i, s->state[i]);
 }
 
 /* Start a hash with the key, each byte of it changed by mask. */

@@ -14,7 +14,7 @@
 
 /* All is written, or what is left never will be. */
 static void
-end(struct sink *s)
+sink_end(struct sink *s)
 {
 	buf_consume(&s->queue, buf_len(&s->queue));
 	loop_unwatch(s->loop, &s->watch);
@@ -23,7 +23,7 @@ end(struct sink *s)
 }
 
 static void
-on_writable(void *arg, short revents)
+sink_on_writable(void *arg, short revents)
 {
 	struct sink *s = arg;
 	struct slice bytes = buf_slice(&s->queue);
@@ -38,11 +38,11 @@ on_writable(void *arg, short revents)
 	else if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)
 		s->error = errno;
 	if (s->error != 0 || buf_len(&s->queue) == 0)
-		end(s);
+		sink_end(s);
 }
 
 static void
-start(void *arg)
+sink_start(void *arg)
 {
 	struct sink *s = arg;
 
@@ -52,7 +52,7 @@ start(void *arg)
 	if (s->error == 0 && loop_watch(s->loop, &s->watch) == -1)
 		s->error = ENOMEM;
 	if (s->error != 0)
-		end(s);
+		sink_end(s);
 }
 
 void
@@ -64,9 +64,9 @@ sink_init(struct sink *s, struct loop *loop, int fd, size_t max,
 	memset(s, 0, sizeof(*s));
 	s->loop = loop;
 	s->watch.fd = fd;
-	s->watch.fn = on_writable;
+	s->watch.fn = sink_on_writable;
 	s->watch.arg = s;
-	s->flush.fn = start;
+	s->flush.fn = sink_start;
 	s->flush.arg = s;
 	s->drained = drained;
 	s->arg = arg;

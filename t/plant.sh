@@ -29,7 +29,7 @@ plant 'an order is not sent again to a new exchange' \
 plant 'capacity that comes back is not offered to who waits' \
     'wait for what is on offer' exchange_book.c \
     '/^book_unreserve/,/^}/s/sell_freshen(x, s)/(void)x/'
-plant 'capacity of a channel that is gone is not released' 'has waited' \
+plant 'capacity of a channel that is gone is not released' 'the sum of PLBs\|has waited' \
     listener.c '/^listener_gone/,/^}/s/listener_set_held(l, c, 0)/(void)c/'
 plant 'a reservation never ends' 'has waited\|settled by nobody' \
     exchange.c \

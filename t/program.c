@@ -317,8 +317,8 @@ test_find(void **state)
 	rmdir(dir);
 }
 
-/* What program_find() has for an ordinary user, to whom the directory is closed:
- * 0, or the errno. */
+/* What program_find() has for an ordinary user, to whom the directory is
+ * closed: 0, or the errno. */
 static int
 find_as_user(const char *program)
 {
