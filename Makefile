@@ -43,18 +43,15 @@ PROGS =\
 # own, and their tests link nothing else, so the linker sees to it that no core
 # reaches a socket, a clock or the log.
 
-BYTES =		agenda.o buf.o chachapoly.o fenwick.o heap.o map.o noise.o rng.o scratch.o sha256.o\
-		x25519.o
-PROTOCOL =	addr.o attrs.o attrs_build.o epmd.o frame.o gossip.o link.o\
-		loglimit.o msg.o msg_table.o outbox.o peers.o preauth.o\
-		rendezvous.o report.o tlv.o
+BYTES =		buf.o crypto.o fenwick.o heap.o map.o noise.o rng.o tlv.o
+PROTOCOL =	addr.o attrs.o core.o epmd.o frame.o gossip.o link.o msg.o\
+		peers.o preauth.o
 AUTHORITY =	authority.o authority_exchange.o
-BROKER =	broker.o broker_exchange.o broker_fill.o broker_order.o
-EXCHANGE =	exchange.o exchange_book.o exchange_class.o exchange_match.o\
-		exchange_reservation.o
+BROKER =	broker.o broker_order.o
+EXCHANGE =	exchange.o exchange_book.o exchange_class.o exchange_match.o
 LISTENER =	listener.o
-CHANNEL =	channel.o channel_inflight.o channel_pool.o
-PLB =		plb.o plb_balance.o plb_order.o plb_request.o plb_upstream.o
+CHANNEL =	channel.o channel_pool.o
+PLB =		plb.o plb_order.o plb_request.o plb_upstream.o
 OTHER =		bootstrap.o bootstrap_dns.o call.o call_filter.o discovery.o\
 		discovery_contacts.o
 
@@ -62,38 +59,32 @@ CORES =		$(BYTES) $(PROTOCOL) $(AUTHORITY) $(BROKER) $(EXCHANGE)\
 		$(LISTENER) $(CHANNEL) $(PLB) $(OTHER)
 
 CORES_H =\
-	agenda.h array.h bytes.h buf.h chachapoly.h chain.h exit.h fail.h fenwick.h heap.h map.h noise.h\
-	rng.h scratch.h sha256.h slice.h x25519.h\
-	addr.h attrs.h core.h epmd.h escape.h frame.h gossip.h\
-	level.h link.h loglimit.h msg.h outbox.h peers.h preauth.h rendezvous.h\
-	report.h tlv.h\
+	array.h buf.h bytes.h chain.h crypto.h exit.h fail.h fenwick.h\
+	heap.h map.h noise.h rng.h slice.h tlv.h\
+	addr.h attrs.h core.h epmd.h frame.h gossip.h link.h msg.h peers.h\
+	preauth.h\
 	authority.h authority_state.h\
 	broker.h broker_state.h\
-	exchange.h exchange_book.h exchange_class.h exchange_match.h\
-	exchange_reservation.h\
+	exchange.h exchange_book.h exchange_class.h\
 	listener.h\
-	channel.h channel_inflight.h channel_pool.h\
-	plb.h plb_balance.h plb_state.h\
+	channel.h channel_pool.h\
+	plb.h plb_state.h\
 	bootstrap.h bootstrap_dns.h call.h call_filter.h discovery.h\
 	discovery_contacts.h
 
 # Shells: what has a descriptor, a clock, a child or a log.
 
-KIT =		acceptor.o atomicfile.o child.o conn.o daemon.o die.o env.o epmd_client.o\
-		hub.o latest.o lines.o log.o loop.o net.o\
-		opt.o program.o sink.o
+KIT =		acceptor.o atomicfile.o child.o conn.o daemon.o env.o\
+		epmd_client.o hub.o lines.o log.o loop.o net.o opt.o program.o
 SHELLS =	$(KIT)\
-		authority_process.o\
 		bootstrap_resolve.o\
 		channel_process.o channel_tether.o\
 		listener_acceptor.o listener_publish.o\
 		plb_proxies.o
 
 SHELLS_H =\
-	acceptor.h atomicfile.h child.h conn.h daemon.h die.h env.h epmd_client.h\
-	hub.h latest.h lines.h log.h loop.h\
-	net.h opt.h program.h sink.h\
-	authority_process.h\
+	acceptor.h atomicfile.h child.h conn.h daemon.h env.h epmd_client.h\
+	hub.h lines.h log.h loop.h net.h opt.h program.h\
 	bootstrap_resolve.h\
 	channel_process.h channel_tether.h\
 	listener_acceptor.h listener_publish.h\

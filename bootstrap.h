@@ -17,7 +17,7 @@
 
 #include <stdint.h>
 
-#include "outbox.h"
+#include "core.h"
 
 #define BOOTSTRAP_PORT		4370
 #define BOOTSTRAP_SOURCES_MAX	64

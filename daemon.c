@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include "daemon.h"
-#include "die.h"
 #include "log.h"
 #include "program.h"
 

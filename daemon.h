@@ -4,7 +4,7 @@
 /*
  * What the daemons do in one way: the start of main(), sockets to listen on,
  * signals, and addresses on standard input. Each function dies, with a message
- * and an exit code (die.h), where a daemon cannot start.
+ * and an exit code (log.h), where a daemon cannot start.
  */
 
 #include "hub.h"

@@ -3,7 +3,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "die.h"
 #include "epmd_client.h"
 #include "log.h"
 #include "net.h"

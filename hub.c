@@ -7,7 +7,6 @@
 
 #include "acceptor.h"
 #include "bytes.h"
-#include "die.h"
 #include "fail.h"
 #include "hub.h"
 #include "log.h"

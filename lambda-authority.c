@@ -4,15 +4,25 @@
  * authorities on standard input.
  */
 
+#include <sys/wait.h>
+
+#include <errno.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "addr.h"
 #include "authority.h"
-#include "authority_process.h"
+#include "chain.h"
+#include "child.h"
 #include "daemon.h"
-#include "die.h"
+#include "env.h"
 #include "epmd_client.h"
+#include "log.h"
+#include "loop.h"
+#include "net.h"
+#include "slice.h"
 
 #define AUTHORITY_PORT 4370
 #define DEFAULT_LISTEN "127.0.0.1:4370"
@@ -22,6 +32,24 @@
 #define SYNOPSIS \
 	"[-qv] [-a address] [-d fd] [-k keyfile] [-l address ...] [-n name]\n" \
 	"[-r redundancy] [-x module=address ...]"
+
+/*
+ * The exchanges that an authority runs, as processes. Each has a listening
+ * socket on its descriptor 0 and /dev/null on 1. Its end is logged and
+ * reported.
+ */
+
+struct authority_processes {
+	struct loop *loop;
+	struct addr address; /* where they listen, on a port of their own */
+	char *const *options; /* passed to each, NULL at the end */
+	char *program;
+	char **env;
+	/* The process of the tag has ended. */
+	void (*ended)(void *arg, uint32_t tag);
+	void *arg;
+	struct chain chain;
+};
 
 struct program {
 	struct daemon daemon;
@@ -78,6 +106,152 @@ authority_main_options(struct program *p)
 }
 
 /* Exchanges. */
+
+struct authority_process {
+	struct child child;
+	struct authority_processes *all;
+	struct chain link;
+	uint32_t tag;
+	char module[NAME_BYTES_MAX + 1];
+};
+
+/* The one after p, the first after NULL; NULL after the last. */
+static struct authority_process *
+authority_process_next(const struct authority_processes *all,
+    const struct authority_process *p)
+{
+	return CHAIN_NEXT(&all->chain, p, struct authority_process, link);
+}
+
+/* loop, address, options, ended and arg are set. Dies (111). */
+static void
+authority_process_init(struct authority_processes *all)
+{
+	chain_init(&all->chain);
+	all->program = env_sibling("lambda-exchange");
+	all->env = program_environ(PROGRAM_OWN, NULL);
+	if (all->env == NULL || program_null() == -1)
+		die_errno(EXIT_TEMPORARY, "unable to start");
+}
+
+static void
+authority_process_forget(struct authority_process *p)
+{
+	chain_remove(&p->link);
+	child_free(&p->child);
+	free(p);
+}
+
+static void
+authority_process_free(struct authority_processes *all)
+{
+	struct authority_process *p;
+
+	while ((p = authority_process_next(all, NULL)) != NULL)
+		authority_process_forget(p);
+	free(all->program);
+	free(all->env);
+}
+
+static void
+authority_process_ended(struct child *c)
+{
+	struct authority_process *p = c->arg;
+	struct authority_processes *all = p->all;
+	uint32_t tag = p->tag;
+
+	if (WIFEXITED(c->status) && WEXITSTATUS(c->status) == 0)
+		log_debug("the exchange for %s has ended", p->module);
+	else if (WIFEXITED(c->status))
+		log_error("the exchange for %s has ended: exit %d", p->module,
+		    WEXITSTATUS(c->status));
+	else if (!c->signalled)
+		log_error("the exchange for %s has ended: signal %d",
+		    p->module, WTERMSIG(c->status));
+	authority_process_forget(p);
+	all->ended(all->arg, tag);
+}
+
+/* With -- before the module: its name comes from elsewhere. */
+static int
+authority_process_run(struct authority_process *p, int fd)
+{
+	static const struct child_ops ops = { NULL, NULL,
+		authority_process_ended };
+	static char dashes[] = "--";
+	char *argv[OPT_LOUD_MAX + 6];
+	struct program_start s;
+	size_t i, n = 0;
+
+	argv[n++] = p->all->program;
+	for (i = 0; p->all->options[i] != NULL; i++)
+		argv[n++] = p->all->options[i];
+	argv[n++] = dashes;
+	argv[n++] = p->module;
+	argv[n] = NULL;
+	program_init(&s, argv, p->all->env);
+	s.in = fd;
+	s.out = program_null();
+	p->child.ops = &ops;
+	p->child.arg = p;
+	return child_start(&p->child, p->all->loop, &s, 0, slice_of(NULL, 0));
+}
+
+/* Start one for the module; *bound gets where it listens. 0, or -1 after
+ * having logged why. */
+static int
+authority_process_start(struct authority_processes *all, uint32_t tag,
+    struct slice module, struct addr *bound)
+{
+	struct authority_process *p = calloc(1, sizeof(*p));
+	struct addr a = all->address;
+	int fd = -1, result = -1;
+
+	addr_set_port(&a, 0);
+	if (p != NULL && module.len < sizeof(p->module) &&
+	    (fd = net_listen(&a, bound)) != -1) {
+		p->all = all;
+		p->tag = tag;
+		memcpy(p->module, module.p, module.len);
+		result = authority_process_run(p, fd);
+	}
+	if (result == 0) {
+		chain_append(&all->chain, &p->link);
+	} else {
+		log_error("unable to start an exchange for %.*s: %s",
+		    SLICE_ARG(module), strerror(errno));
+		free(p);
+	}
+	if (fd != -1)
+		close(fd);
+	return result;
+}
+
+/* SIGTERM, and SIGKILL when it is still there after CHILD_KILL_MS. */
+static void
+authority_process_kill(struct authority_processes *all, uint32_t tag)
+{
+	struct authority_process *p = NULL;
+
+	while ((p = authority_process_next(all, p)) != NULL)
+		if (p->tag == tag)
+			child_kill(&p->child, CHILD_KILL_MS);
+}
+
+static void
+authority_process_kill_all(struct authority_processes *all)
+{
+	struct authority_process *p = NULL;
+
+	while ((p = authority_process_next(all, p)) != NULL)
+		child_kill(&p->child, CHILD_KILL_MS);
+}
+
+static int
+authority_process_any(const struct authority_processes *all)
+{
+	return !chain_empty(&all->chain);
+}
 
 static void
 authority_main_on_ended(void *arg, uint32_t tag)

@@ -16,8 +16,7 @@
 
 #include "bootstrap.h"
 #include "child.h"
-#include "die.h"
-#include "latest.h"
+#include "lines.h"
 #include "program.h"
 #include "log.h"
 #include "loop.h"

@@ -13,8 +13,7 @@
 
 #include "broker.h"
 #include "daemon.h"
-#include "die.h"
-#include "latest.h"
+#include "lines.h"
 #include "log.h"
 
 #define AUTHORITY_PORT 4370

@@ -10,7 +10,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "die.h"
 #include "hub.h"
 #include "program.h"
 #include "log.h"

@@ -18,7 +18,7 @@
 #include "acceptor.h"
 #include "atomicfile.h"
 #include "conn.h"
-#include "die.h"
+#include "core.h"
 #include "discovery.h"
 #include "discovery_contacts.h"
 #include "env.h"

@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include "daemon.h"
-#include "die.h"
 #include "exchange.h"
 #include "log.h"
 

@@ -12,7 +12,6 @@
 
 #include "attrs.h"
 #include "daemon.h"
-#include "die.h"
 #include "epmd_client.h"
 #include "frame.h"
 #include "listener.h"

@@ -13,7 +13,6 @@
 #include <unistd.h>
 
 #include "daemon.h"
-#include "die.h"
 #include "log.h"
 #include "plb.h"
 #include "plb_proxies.h"

@@ -16,7 +16,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "die.h"
+#include "log.h"
 #include "program.h"
 #include "loop.h"
 #include "net.h"

@@ -6,7 +6,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "die.h"
 #include "epmd.h"
 #include "fail.h"
 #include "log.h"

@@ -8,7 +8,7 @@
 #include "attrs.h"
 #include "fail.h"
 #include "plb_state.h"
-#include "report.h"
+#include "core.h"
 
 static struct plb_client *
 plb_client_next(const struct plb *p, const struct plb_client *c)

@@ -12,7 +12,7 @@ echo "seed $seed"
 cc=${CC:-cc}
 built() { # NAME SOURCE [LIBRARY]
 	"${cc%% *}" -std=c99 -D_POSIX_C_SOURCE=200809L -O2 -g -I. -o "$tmp/$1" \
-	    "$2" chachapoly.c noise.c rng.c sha256.c x25519.c ${3:+"$3"} >&2 ||
+	    "$2" crypto.c noise.c rng.c ${3:+"$3"} >&2 ||
 	    fail "$2 does not compile"
 }
 built peer t/crypto_peer.c -lsodium
