@@ -53,41 +53,42 @@ LISTENER =	listener.o
 CHANNEL =	channel.o channel_pool.o
 PLB =		plb.o plb_order.o plb_request.o plb_upstream.o
 OTHER =		bootstrap.o bootstrap_dns.o call.o call_filter.o discovery.o\
-		discovery_answer.o discovery_contacts.o discovery_registry.o
+		discovery_contacts.o
 
 CORES =		$(BYTES) $(PROTOCOL) $(AUTHORITY) $(BROKER) $(EXCHANGE)\
 		$(LISTENER) $(CHANNEL) $(PLB) $(OTHER)
 
 CORES_H =\
-	array.h buf.h bytes.h chain.h crypto.h exit.h fail.h fenwick.h heap.h\
-	map.h noise.h rng.h slice.h tlv.h addr.h attrs.h core.h epmd.h\
-	frame.h gossip.h link.h msg.h peers.h preauth.h authority.h\
-	authority_state.h broker.h broker_state.h exchange.h exchange_book.h\
-	exchange_class.h listener.h channel.h channel_pool.h plb.h\
-	plb_state.h bootstrap.h bootstrap_dns.h call.h call_filter.h\
-	discovery.h discovery_contacts.h discovery_registry.h\
-	discovery_state.h
+	array.h buf.h bytes.h chain.h crypto.h exit.h fail.h fenwick.h\
+	heap.h map.h noise.h rng.h slice.h tlv.h\
+	addr.h attrs.h core.h epmd.h frame.h gossip.h link.h msg.h peers.h\
+	preauth.h\
+	authority.h authority_state.h\
+	broker.h broker_state.h\
+	exchange.h exchange_book.h exchange_class.h\
+	listener.h\
+	channel.h channel_pool.h\
+	plb.h plb_state.h\
+	bootstrap.h bootstrap_dns.h call.h call_filter.h discovery.h\
+	discovery_contacts.h
 
 # Shells: what has a descriptor, a clock, a child or a log.
 
 KIT =		acceptor.o atomicfile.o child.o conn.o daemon.o env.o\
-		epmd_lookup.o epmd_register.o hub.o lines.o log.o loop.o net.o\
-		opt.o program.o
+		epmd_client.o hub.o lines.o log.o loop.o net.o opt.o program.o
 SHELLS =	$(KIT)\
-		bootstrap_blocking.o bootstrap_resolvconf.o\
-		bootstrap_resolve.o bootstrap_resolve_epmd.o\
-		bootstrap_resolve_srv.o\
+		bootstrap_resolve.o\
 		channel_process.o channel_tether.o\
-		discovery_io.o discovery_module.o\
 		listener_acceptor.o listener_publish.o\
 		plb_proxies.o
 
 SHELLS_H =\
-	acceptor.h atomicfile.h child.h conn.h daemon.h env.h epmd_lookup.h\
-	epmd_register.h hub.h lines.h log.h loop.h net.h opt.h program.h\
-	bootstrap_blocking.h bootstrap_resolvconf.h bootstrap_resolve.h\
-	channel_process.h channel_tether.h discovery_io.h discovery_module.h\
-	listener_acceptor.h listener_publish.h plb_proxies.h
+	acceptor.h atomicfile.h child.h conn.h daemon.h env.h epmd_client.h\
+	hub.h lines.h log.h loop.h net.h opt.h program.h\
+	bootstrap_resolve.h\
+	channel_process.h channel_tether.h\
+	listener_acceptor.h listener_publish.h\
+	plb_proxies.h
 
 # Tests
 
@@ -105,12 +106,12 @@ CORE_SCRIPTS =\
 	t/core/authority t/core/bootstrap t/core/broker t/core/channel\
 	t/core/discovery t/core/exchange t/core/listener t/core/plb
 SHELL_TESTS =\
-	t/acceptor.shell t/atomicfile.shell t/bootstrap_resolvconf.shell\
+	t/acceptor.shell t/atomicfile.shell\
 	t/channel_tether.shell t/child.shell t/conn.shell t/conn_end.shell\
-	t/discovery_io.shell t/env.shell t/hub.shell t/latest.shell\
-	t/lines.shell t/listener_preflight.shell t/listener_publish.shell\
-	t/log.shell t/loop.shell t/loop_watch.shell t/net.shell\
-	t/net_start.shell t/plb_proxies.shell t/program.shell t/sink.shell
+	t/env.shell t/hub.shell t/latest.shell t/lines.shell\
+	t/listener_preflight.shell t/listener_publish.shell t/log.shell\
+	t/loop.shell t/loop_watch.shell t/net.shell t/net_start.shell\
+	t/plb_proxies.shell t/program.shell t/sink.shell
 FUZZ_TESTS =	t/fuzz/dns.fuzz t/fuzz/link.fuzz t/fuzz/msg.fuzz
 TESTS =		$(CORE_TESTS) $(SHELL_TESTS) $(FUZZ_TESTS)
 HARNESS =\
