@@ -131,8 +131,8 @@ SCRIPTS =\
 	t/script.sh t/switch.sh t/twice.sh
 
 HELPERS =\
-	t/activate t/epmdtalk t/listen t/puppet t/rows t/script t/sim t/slot\
-	t/stranger
+	t/activate t/epmdtalk t/listen t/puppet t/relay t/rows t/script t/sim\
+	t/sim_sealed t/slot t/stranger
 BENCHES =\
 	t/bench/codec.bench t/bench/discovery.bench t/bench/exchange.bench\
 	t/bench/first.bench t/bench/links.bench t/bench/load.bench\
@@ -155,7 +155,7 @@ VIRTUAL =\
 	t/virtual/plan.o t/virtual/proc.o t/virtual/role.o t/virtual/settle.o\
 	t/virtual/staff.o t/virtual/trade.o t/virtual/watcher.o\
 	t/virtual/world.o
-DRIVER =	acceptor.o conn.o hub.o
+DRIVER =	acceptor.o conn.o hub.o listener_door.o
 TESTS_H =\
 	t/bench/bench.h t/check.h t/conn_owner.h t/credit_action.h\
 	t/credit_books.h t/credit_calls.h t/credit_links.h t/credit_nodes.h\
@@ -197,16 +197,20 @@ $(CORE_TESTS): t/fixtures.a cores.a
 $(FUZZ_TESTS): t/fuzz/main.o t/fixtures.a cores.a
 $(SHELL_TESTS): t/fixtures.a $(ALL)
 $(BENCHES): t/bench/bench.o $(ALL)
-t/activate t/listen t/rows t/slot t/stranger: $(ALL)
+t/activate t/listen t/relay t/rows t/slot t/stranger: $(ALL)
 t/epmdtalk: t/epmdtalk.o t/talk.o $(ALL)
 	$(CC) $(LDFLAGS) -o $@ t/epmdtalk.o t/talk.o $(ALL) $(LDLIBS)
 t/puppet: t/puppet.o t/text.o $(ALL)
 	$(CC) $(LDFLAGS) -o $@ t/puppet.o t/text.o $(ALL) $(LDLIBS)
 t/script: t/script.o $(HARNESS) cores.a
 	$(CC) $(LDFLAGS) -o $@ t/script.o $(HARNESS) cores.a $(LDLIBS)
-# The driver itself, over a loop, a network and a log of the simulator's own.
-t/sim: t/sim.o $(VIRTUAL) $(DRIVER) cores.a
-	$(CC) $(LDFLAGS) -o $@ t/sim.o $(VIRTUAL) $(DRIVER) cores.a $(LDLIBS)
+# The driver itself, over a loop, a network and a log of the simulator's own. Links
+# are sealed by stand-ins in t/sim, and in earnest in t/sim_sealed.
+SIM =		t/sim.o $(VIRTUAL) $(DRIVER)
+t/sim: $(SIM) t/virtual/standin.o cores.a
+	$(CC) $(LDFLAGS) -o $@ $(SIM) t/virtual/standin.o cores.a $(LDLIBS)
+t/sim_sealed: $(SIM) cores.a
+	$(CC) $(LDFLAGS) -o $@ $(SIM) cores.a $(LDLIBS)
 # It sets the loop beside the real clock, which t/still.o stands in for.
 t/loop.shell: t/loop.o t/loop_turns.o
 	$(CC) $(LDFLAGS) -o $@ t/loop.o t/loop_turns.o $(ALL) $(LDLIBS) $(CMOCKA)
@@ -216,7 +220,7 @@ $(CORES): $(CORES_H)
 $(SHELLS) $(PROGS:=.o): $(CORES_H) $(SHELLS_H)
 $(CORE_TESTS:.test=.o) $(FUZZ_TESTS:.fuzz=.o) $(SHELL_TESTS:.shell=.o)\
 $(BENCHES:.bench=.o) $(HELPERS:=.o) $(FIXTURES) $(HARNESS) $(VIRTUAL)\
-t/bench/bench.o t/fuzz/main.o: $(CORES_H) $(SHELLS_H) $(TESTS_H)
+t/bench/bench.o t/fuzz/main.o t/virtual/standin.o: $(CORES_H) $(SHELLS_H) $(TESTS_H)
 
 # cmocka may have to be installed before a test can be compiled, so the tests are
 # built by a make of their own. What is missing is installed before the first
@@ -258,7 +262,7 @@ valgrind: all
 	@$(FLAGGED) sh t/setup.sh cmocka valgrind
 	@$(MAKE) tests
 	@$(FLAGGED) CHECK_FACTOR=5 CHECK_CLEAN=$(CHECK_CLEAN) \
-	    MODEL_LENGTH=3 SIM_WORLDS=5 CHECK_UNDER='$(VALGRIND)' \
+	    MODEL_LENGTH=3 SIM_WORLDS=5 SIM_SEALED=1 CHECK_UNDER='$(VALGRIND)' \
 	    sh t/check.sh $(CORE_SCRIPTS) $(TESTS) $(SCRIPTS)
 
 tests: $(TESTS) $(HELPERS)
