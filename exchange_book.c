@@ -365,7 +365,7 @@ buy_new(struct exchange *x, struct exchange_peer *broker, uint64_t id,
 	if (c == NULL || (b = order_new(x, sizeof(*b), broker, id, 0)) == NULL)
 		return NULL;
 	chain_init(&b->excludes);
-	b->queued.place = QUEUE_OUT;
+	queue_init(&b->queued);
 	b->class = c;
 	c->class.n++;
 	x->totals.buys++;
@@ -443,7 +443,7 @@ buy_reclass(struct exchange *x, struct exchange_buy *b,
 void
 buy_rank(struct exchange *x, struct exchange_buy *b, int64_t born)
 {
-	assert(b->queued.place == QUEUE_OUT);
+	assert(!queue_has(&b->queued));
 	b->queued.born = born;
 	b->queued.seq = ++x->seq;
 }
@@ -458,8 +458,7 @@ buy_enqueue(struct exchange_buy *b)
 void
 buy_dequeue(struct exchange_buy *b)
 {
-	if (b->queued.place != QUEUE_OUT)
-		queue_remove(&b->class->queue, &b->queued);
+	queue_remove(&b->class->queue, &b->queued);
 }
 
 static void
