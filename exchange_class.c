@@ -54,13 +54,13 @@ queue_remove(struct queue *q, struct queued *item)
 struct queued *
 queue_first(const struct queue *q)
 {
-	struct queued *listed = CHAIN_NEXT(&q->list, NULL, struct queued, chain);
-	struct queued *first;
+	struct queued *first, *a = CHAIN_NEXT(&q->list, NULL, struct queued,
+	    chain);
 
 	if (q->heap.n == 0)
-		return listed;
+		return a;
 	first = HEAP_OWNER(heap_first(&q->heap), struct queued, place);
-	return listed == NULL || queue_before(first, listed) ? first : listed;
+	return a == NULL || queue_before(first, a) ? first : a;
 }
 
 /* Sets of classes. */
