@@ -80,7 +80,7 @@ void bootstrap_ttl(struct bootstrap *, int64_t now, int number,
 /* Ask all sources now (SIGHUP). */
 void bootstrap_again(struct bootstrap *);
 
-int bootstrap_tick(struct bootstrap *, int64_t now);
+void bootstrap_tick(struct bootstrap *, int64_t now);
 int64_t bootstrap_deadline(const struct bootstrap *);
 
 #endif

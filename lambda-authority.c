@@ -18,7 +18,7 @@
 #include "child.h"
 #include "daemon.h"
 #include "env.h"
-#include "epmd_register.h"
+#include "epmd_client.h"
 #include "log.h"
 #include "loop.h"
 #include "net.h"

@@ -12,7 +12,7 @@
 
 #include "attrs.h"
 #include "daemon.h"
-#include "epmd_lookup.h"
+#include "epmd_client.h"
 #include "frame.h"
 #include "listener.h"
 #include "listener_acceptor.h"

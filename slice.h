@@ -68,6 +68,22 @@ slice_dup(struct slice s)
 	return p;
 }
 
+/* Take the next line off the text: without its newline, which the last line
+ * need not have. */
+static inline struct slice
+slice_line(struct slice *text)
+{
+	const unsigned char *newline = text->len == 0 ? NULL :
+	    memchr(text->p, '\n', text->len);
+	struct slice line = *text;
+
+	if (newline != NULL)
+		line.len = (size_t)(newline - text->p);
+	text->len -= line.len + (newline != NULL);
+	text->p = text->len == 0 ? NULL : newline + 1;
+	return line;
+}
+
 /* Take the next word off the line, and the space before it; empty where there
  * is none. */
 static inline struct slice

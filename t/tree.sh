@@ -23,7 +23,7 @@ broken() {
 cat Makefile t/*.sh | tr '\\\t =:' '[\n*]' >"$tmp/words"
 for file in *.c t/*.c t/*/*.c; do
 	case $file in t/log/* | t/arch/*) continue ;; esac
-	grep -qx "${file%.c}\(\|\.c\|\.o\|\.test\|\.shell\|\.bench\)" "$tmp/words" ||
+	grep -qx "${file%.c}\(\|\.c\|\.o\|.test\|.fuzz\|.shell\|\.bench\)" "$tmp/words" ||
 	    echo "$file"
 done | broken 'the Makefile links it nowhere'
 for file in *.h t/*.h t/*/*.h; do
