@@ -28,8 +28,10 @@ sha256_schedule(uint32_t w[64], const unsigned char *block)
 	for (t = 0; t < 16; t++)
 		w[t] = get32(block + 4 * t);
 	for (; t < 64; t++) {
-		s0 = rotr32(w[t - 15], 7) ^ rotr32(w[t - 15], 18) ^ w[t - 15] >> 3;
-		s1 = rotr32(w[t - 2], 17) ^ rotr32(w[t - 2], 19) ^ w[t - 2] >> 10;
+		s0 = rotr32(w[t - 15], 7) ^ rotr32(w[t - 15], 18) ^
+		    w[t - 15] >> 3;
+		s1 = rotr32(w[t - 2], 17) ^ rotr32(w[t - 2], 19) ^
+		    w[t - 2] >> 10;
 		w[t] = w[t - 16] + s0 + w[t - 7] + s1;
 	}
 }
