@@ -64,4 +64,15 @@ expand ./*.c ./*.h t/*.[ch] t/*/*.[ch] | awk 'length($0) > 80' |
     broken 'over 80 columns'
 wc -l ./*.c ./*.h t/*.[ch] t/*/*.[ch] | awk '$2 != "total" && $1 > 1000' |
     broken 'over 1,000 lines'
+
+# The map of the sources: each .c once, and nothing that is not there.
+sed -n 's/^\.\(It \)*Pa \([a-z_-]*\.[ch]\).*/\2/p' man/lambda-internals.7 |
+    sort >"$tmp/named"
+grep '\.c$' "$tmp/named" | uniq -d |
+    broken 'lambda-internals(7) names it twice'
+printf '%s\n' *.c *.h | sort >"$tmp/there"
+comm -23 "$tmp/named" "$tmp/there" |
+    broken 'lambda-internals(7) names it, and it is not there'
+comm -13 "$tmp/named" "$tmp/there" | grep '\.c$' |
+    broken 'lambda-internals(7) does not name it'
 exit "$status"
