@@ -42,7 +42,6 @@ tier_between() {
 	address "$mode-exchange" >"$dir/exchange.at"
 	start "$mode-one" lambda-authority -l 127.0.0.1:0 \
 	    -a "$(cat "$dir/rone.at")" -x "secretly=$(cat "$dir/rexchange.at")"
-	one=$pid
 	address "$mode-one" >"$dir/one.at"
 	start "$mode-two" sh -c 'exec lambda-authority -l 127.0.0.1:0 \
 	    -a "$0" <"$1"' "$(cat "$dir/rtwo.at")" "$dir/rone.at"
