@@ -291,10 +291,12 @@ dns_order(struct dns_answer *a, struct rng *rng)
 static void
 dns_conf_wrong(struct dns_conf *r, struct slice w, const char *why)
 {
-	if (r->wrong[0] == '\0')
-		snprintf(r->wrong, sizeof(r->wrong), "line %u: %.*s: %s",
-		    r->lines, w.len > 64 ? 64 : (int)w.len,
-		    w.len == 0 ? "" : (const char *)w.p, why);
+	if (r->wrong_line != 0)
+		return;
+	r->wrong_line = r->lines;
+	snprintf(r->wrong, sizeof(r->wrong), "%.*s: %s",
+	    w.len > 64 ? 64 : (int)w.len,
+	    w.len == 0 ? "" : (const char *)w.p, why);
 }
 
 static void

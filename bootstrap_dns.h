@@ -91,8 +91,8 @@ struct dns_conf {
 	int timeout;  /* seconds to wait for an answer */
 	int attempts; /* rounds through all servers */
 	unsigned lines; /* read */
-	char wrong[DNS_WRONG_MAX]; /* the first line that is of no use, with
-				      why; or empty */
+	unsigned wrong_line; /* the first that is of no use, 0: none, */
+	char wrong[DNS_WRONG_MAX]; /* its word, and why */
 };
 
 /* What is not known is passed over. */

@@ -23,7 +23,6 @@
 #include "opt.h"
 
 #define SERVICE	  "_lambda._tcp."
-#define CONF	  "/etc/resolv.conf"
 #define CONF_MAX  65536
 #define REPLY_MAX 2048 /* bytes of an EPMD's answer */
 #define EXIT_MS	  2000 /* before the limit: we say why, and are not ended */
@@ -43,8 +42,8 @@ struct resolve_question {
 	int fd[DNS_SERVERS_MAX]; /* -1: not asked yet */
 };
 
-/* What is wrong with CONF, or empty: it stands after every reason. */
-static char resolve_wrong[DNS_WRONG_MAX + sizeof(CONF) + 2];
+/* What is wrong with resolv.conf, or empty: it stands after every reason. */
+static char resolve_wrong[DNS_WRONG_MAX + 40];
 
 /*
  * Sockets. Each call waits until it is done or a deadline is reached, which is
@@ -212,7 +211,7 @@ static void
 resolve_begin(struct resolve *r, int64_t limit_ms)
 {
 	static char text[CONF_MAX];
-	FILE *f = fopen(CONF, "r");
+	FILE *f = fopen("/etc/resolv.conf", "r");
 	size_t n = 0;
 
 	r->end = resolve_now() + limit_ms - EXIT_MS;
@@ -221,10 +220,10 @@ resolve_begin(struct resolve *r, int64_t limit_ms)
 		fclose(f);
 	}
 	dns_conf_parse(&r->conf, slice_of(text, n));
-	if (r->conf.wrong[0] == '\0')
+	if (r->conf.wrong_line == 0)
 		return;
-	snprintf(resolve_wrong, sizeof(resolve_wrong), "%s %s", CONF,
-	    r->conf.wrong);
+	snprintf(resolve_wrong, sizeof(resolve_wrong),
+	    "/etc/resolv.conf line %u: %s", r->conf.wrong_line, r->conf.wrong);
 	resolve_why("");
 }
 
@@ -332,10 +331,10 @@ resolve_ask_once(struct resolve_question *q, struct dns_asking *asking,
 	}
 	addr_print(addr, text);
 	if (by == -1) {
-		resolve_why("server %s: %s about %s", text,
-		    errno == ETIMEDOUT ? "it does not answer" :
-		    errno == EPROTO ? "a malformed answer" : strerror(errno),
-		    q->name);
+		resolve_why(errno == ETIMEDOUT ?
+		    "server %s: it does not answer about %s" :
+		    "server %s: about %s: %s", text, q->name,
+		    errno == EPROTO ? "a malformed answer" : strerror(errno));
 		return -1;
 	}
 	if (a->truncated) {
@@ -344,8 +343,8 @@ resolve_ask_once(struct resolve_question *q, struct dns_asking *asking,
 	}
 	if (a->code == DNS_NOERROR || a->code == DNS_NXDOMAIN)
 		return 0;
-	resolve_why("server %s: %s about %s", text, dns_code(a->code),
-	    q->name);
+	resolve_why("server %s: about %s: %s", text, q->name,
+	    dns_code(a->code));
 	return 1;
 }
 

@@ -394,27 +394,27 @@ static void
 test_conf_wrong(void **state)
 {
 	static const struct {
-		const char *text, *wrong;
+		const char *text;
+		unsigned line;
+		const char *wrong;
 	} cases[] = {
-		{ "", "" }, { "# x\n; y\nsortlist 1\noptions edns0", "" },
-		{ "nameserver 1.1.1.1\nnameserver ns.org\n",
-		    "line 2: ns.org: " },
-		{ "nameserver /dev/log", "line 1: /dev/log: " },
-		{ "\nnameserver", "line 2: nameserver: " },
-		{ "options ndots:x\nnameserver x",
-		    "line 1: ndots:x: that is no number" },
-		{ "options timeout:", "line 1: timeout:: a number is missing" },
+		{ "", 0, "" },
+		{ "# x\n; y\nsortlist 1\noptions edns0", 0, "" },
+		{ "nameserver 1.1.1.1\nnameserver ns.org\n", 2, "ns.org: " },
+		{ "nameserver /dev/log", 1, "/dev/log: " },
+		{ "\nnameserver", 2, "nameserver: " },
+		{ "options ndots:x\nnameserver x", 1,
+		    "ndots:x: that is no number" },
+		{ "options timeout:", 1, "timeout:: a number is missing" },
 	};
 	size_t i;
 
 	(void)state;
 	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		parse(cases[i].text);
-		if (cases[i].wrong[0] == '\0')
-			assert_string_equal(conf.wrong, "");
-		else
-			assert_memory_equal(conf.wrong, cases[i].wrong,
-			    strlen(cases[i].wrong));
+		assert_int_equal(conf.wrong_line, cases[i].line);
+		assert_memory_equal(conf.wrong, cases[i].wrong,
+		    strlen(cases[i].wrong));
 	}
 }
 

@@ -194,9 +194,9 @@ once 111 dns:closed.org
 said ': _lambda._tcp.closed.org: the service is not offered there'
 # The server refuses what it is not told to serve.
 once 111 dns:x.refused
-said ': server 127.0.0.1:53: it refuses to answer (REFUSED) about .*tcp.x.refused$'
+said ': server 127.0.0.1:53: about .*tcp.x.refused: it refuses to answer (REFUSED)$'
 once 111 dns:x.refused:1
-said ': server 127.0.0.1:53: it refuses to answer (REFUSED) about x.refused$'
+said ': server 127.0.0.1:53: about x.refused: it refuses to answer (REFUSED)$'
 once 111 dns:_lambda._tcp.many.org:1
 once 0 dns:nobody.org 10.9.0.9
 same "$got" '10.9.0.9:4370 '
