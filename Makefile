@@ -55,7 +55,7 @@ EXCHANGE =	exchange.o exchange_book.o exchange_class.o exchange_match.o\
 LISTENER =	listener.o
 CHANNEL =	channel.o channel_inflight.o channel_pool.o
 PLB =		plb.o plb_balance.o plb_order.o plb_request.o plb_upstream.o
-OTHER =		bootstrap.o bootstrap_dns.o call.o call_filter.o discovery.o\
+OTHER =		bootstrap.o bootstrap_dns.o call.o call_filter.o call_way.o call_why.o discovery.o\
 		discovery_answer.o discovery_contacts.o discovery_registry.o
 
 CORES =		$(BYTES) $(PROTOCOL) $(AUTHORITY) $(BROKER) $(EXCHANGE)\
@@ -74,7 +74,7 @@ CORES_H =\
 	listener.h\
 	channel.h channel_inflight.h channel_pool.h\
 	plb.h plb_balance.h plb_state.h\
-	bootstrap.h bootstrap_dns.h call.h call_filter.h discovery.h\
+	bootstrap.h bootstrap_dns.h call.h call_filter.h call_state.h call_way.h discovery.h\
 	discovery_contacts.h discovery_registry.h discovery_state.h
 
 # Shells: what has a descriptor, a clock, a child or a log.

@@ -16,6 +16,8 @@
 static void
 end(struct sink *s)
 {
+	if (s->error != 0)
+		s->lost += buf_len(&s->queue);
 	buf_consume(&s->queue, buf_len(&s->queue));
 	loop_unwatch(s->loop, &s->watch);
 	if (s->drained != NULL)
