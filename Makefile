@@ -43,64 +43,50 @@ PROGS =\
 # own, and their tests link nothing else, so the linker sees to it that no core
 # reaches a socket, a clock or the log.
 
-BYTES =		agenda.o buf.o chachapoly.o fenwick.o heap.o map.o noise.o rng.o scratch.o sha256.o\
-		x25519.o
-PROTOCOL =	addr.o attrs.o attrs_build.o epmd.o frame.o gossip.o link.o\
-		loglimit.o msg.o msg_table.o outbox.o peers.o preauth.o\
-		rendezvous.o report.o tlv.o
+BYTES =		buf.o crypto.o fenwick.o heap.o map.o noise.o rng.o tlv.o
+PROTOCOL =	addr.o attrs.o core.o epmd.o frame.o gossip.o link.o msg.o\
+		peers.o preauth.o
 AUTHORITY =	authority.o authority_exchange.o
-BROKER =	broker.o broker_exchange.o broker_fill.o broker_order.o
-EXCHANGE =	exchange.o exchange_book.o exchange_class.o exchange_match.o\
-		exchange_reservation.o
+BROKER =	broker.o broker_order.o
+EXCHANGE =	exchange.o exchange_book.o exchange_class.o exchange_match.o
 LISTENER =	listener.o
-CHANNEL =	channel.o channel_inflight.o channel_pool.o
-PLB =		plb.o plb_balance.o plb_order.o plb_request.o plb_upstream.o
-OTHER =		bootstrap.o bootstrap_dns.o call.o call_filter.o call_way.o call_why.o discovery.o\
-		discovery_answer.o discovery_contacts.o discovery_registry.o
+CHANNEL =	channel.o channel_pool.o
+PLB =		plb.o plb_order.o plb_request.o plb_upstream.o
+OTHER =		bootstrap.o bootstrap_dns.o call.o call_filter.o call_way.o\
+		call_why.o discovery.o discovery_contacts.o
 
 CORES =		$(BYTES) $(PROTOCOL) $(AUTHORITY) $(BROKER) $(EXCHANGE)\
 		$(LISTENER) $(CHANNEL) $(PLB) $(OTHER)
 
 CORES_H =\
-	agenda.h array.h bigendian.h buf.h chachapoly.h chain.h exit.h fail.h fenwick.h heap.h map.h noise.h\
-	rng.h scratch.h sha256.h slice.h x25519.h\
-	addr.h attrs.h core.h epmd.h escape.h frame.h gossip.h\
-	level.h link.h loglimit.h msg.h outbox.h peers.h preauth.h rendezvous.h\
-	report.h tlv.h\
+	array.h buf.h bytes.h chain.h crypto.h exit.h fail.h fenwick.h\
+	heap.h map.h noise.h rng.h slice.h tlv.h\
+	addr.h attrs.h core.h epmd.h frame.h gossip.h link.h msg.h peers.h\
+	preauth.h\
 	authority.h authority_state.h\
 	broker.h broker_state.h\
-	exchange.h exchange_book.h exchange_class.h exchange_match.h\
-	exchange_reservation.h\
+	exchange.h exchange_book.h exchange_class.h\
 	listener.h\
-	channel.h channel_inflight.h channel_pool.h\
-	plb.h plb_balance.h plb_state.h\
-	bootstrap.h bootstrap_dns.h call.h call_filter.h call_state.h call_way.h discovery.h\
-	discovery_contacts.h discovery_registry.h discovery_state.h
+	channel.h channel_pool.h\
+	plb.h plb_state.h\
+	bootstrap.h bootstrap_dns.h call.h call_filter.h call_state.h\
+	call_way.h discovery.h discovery_contacts.h
 
 # Shells: what has a descriptor, a clock, a child or a log.
 
-KIT =		acceptor.o atomicfile.o child.o conn.o die.o env.o epmd_lookup.o\
-		epmd_register.o hub.o latest.o lines.o log.o loop.o net.o\
-		opt.o program.o sink.o
+KIT =		acceptor.o atomicfile.o child.o conn.o daemon.o env.o\
+		epmd_client.o hub.o lines.o log.o loop.o net.o opt.o program.o
 SHELLS =	$(KIT)\
-		authority_process.o\
-		bootstrap_blocking.o bootstrap_resolvconf.o\
-		bootstrap_resolve.o bootstrap_resolve_epmd.o\
-		bootstrap_resolve_srv.o\
+		bootstrap_resolve.o\
 		channel_process.o channel_tether.o\
-		discovery_io.o discovery_module.o\
 		listener_acceptor.o listener_publish.o\
 		plb_proxies.o
 
 SHELLS_H =\
-	acceptor.h atomicfile.h child.h conn.h die.h env.h epmd_lookup.h\
-	epmd_register.h hub.h latest.h lines.h log.h loop.h\
-	net.h opt.h program.h sink.h\
-	authority_process.h\
-	bootstrap_blocking.h bootstrap_resolvconf.h\
+	acceptor.h atomicfile.h child.h conn.h daemon.h env.h epmd_client.h\
+	hub.h lines.h log.h loop.h net.h opt.h program.h\
 	bootstrap_resolve.h\
 	channel_process.h channel_tether.h\
-	discovery_io.h discovery_module.h\
 	listener_acceptor.h listener_publish.h\
 	plb_proxies.h
 
@@ -119,8 +105,8 @@ CORE_SCRIPTS =\
 	t/core/authority t/core/bootstrap t/core/broker t/core/channel\
 	t/core/discovery t/core/exchange t/core/listener t/core/plb
 SHELL_TESTS =\
-	t/acceptor.shell t/atomicfile.shell t/bootstrap_resolvconf.shell\
-	t/channel_tether.shell t/child.shell t/conn.shell t/conn_end.shell t/discovery_io.shell\
+	t/acceptor.shell t/atomicfile.shell\
+	t/channel_tether.shell t/child.shell t/conn.shell t/conn_end.shell\
 	t/env.shell t/hub.shell t/latest.shell t/lines.shell\
 	t/listener_preflight.shell t/listener_publish.shell t/log.shell\
 	t/loop.shell t/loop_watch.shell t/net.shell t/net_start.shell\
@@ -205,12 +191,6 @@ t/puppet: t/puppet.o t/text.o $(ALL)
 t/script: t/script.o $(HARNESS) cores.a
 	$(CC) $(LDFLAGS) -o $@ t/script.o $(HARNESS) cores.a $(LDLIBS)
 
-# Compared with, or watched by, what is not here everywhere: t/crypto.sh.
-t/crypto_peer: t/crypto_peer.o cores.a
-	$(CC) $(LDFLAGS) -o $@ t/crypto_peer.o cores.a $(LDLIBS) -lsodium
-t/crypto_time: t/crypto_time.o cores.a
-	$(CC) $(LDFLAGS) -o $@ t/crypto_time.o cores.a $(LDLIBS)
-
 t/epmdtalk: t/epmdtalk.o t/talk.o $(ALL)
 	$(CC) $(LDFLAGS) -o $@ t/epmdtalk.o t/talk.o $(ALL) $(LDLIBS)
 # The driver itself, over a loop, a network and a log of the simulator's own.
@@ -267,8 +247,6 @@ t/loop_watch.shell: t/loop_watch.o t/loop_turns.o
 	$(CORE_TEST) t/loop_watch.o t/loop_turns.o $(WITH_ALL)
 t/sink.shell: t/sink.o t/loop_turns.o
 	$(CORE_TEST) t/sink.o t/loop_turns.o $(WITH_ALL)
-t/discovery_io.shell: t/discovery_io.o t/still.o t/loop_turns.o
-	$(CORE_TEST) t/discovery_io.o t/still.o t/loop_turns.o $(WITH_ALL)
 t/listener_preflight.shell: t/listener_preflight.o t/still.o t/loop_turns.o
 	$(CORE_TEST) t/listener_preflight.o t/still.o t/loop_turns.o $(WITH_ALL)
 
@@ -366,8 +344,7 @@ uninstall:
 	done
 
 clean:
-	rm -f *.[ao] t/*.[ao] t/*/*.[ao] $(TESTS) $(BENCHES) $(HELPERS) $(PROGS)\
-	    t/crypto_peer t/crypto_time
+	rm -f *.[ao] t/*.[ao] t/*/*.[ao] $(TESTS) $(BENCHES) $(HELPERS) $(PROGS)
 	rm -rf t/log
 
 .PHONY: all bench benches check clean helpers install lint sanitize soak tests\

@@ -7,8 +7,8 @@
  *
  * Whoever looks from time to time whether the file is another one, as Erlang
  * nodes do, compares its inode's number, its size and its times, in seconds.
- * So the last ATOMICFILE_KEPT files stay open, and their numbers are not given to
- * new ones: that many in one second all differ.
+ * So the last ATOMICFILE_KEPT files stay open, and their numbers are not given
+ * to new ones: that many in one second all differ.
  */
 
 #include "slice.h"

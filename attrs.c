@@ -1,4 +1,10 @@
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
 #include "attrs.h"
+#include "fail.h"
 
 #define ARITY_LEN  3 /* digits of the largest arity */
 
@@ -232,4 +238,341 @@ constraints_match(struct slice constraints, struct slice attrs)
 	return version_match(c.version, a.version) &&
 	    labels_match(c.labels, a.labels) &&
 	    export_match(c.export, attrs);
+}
+
+/* From options. */
+
+struct complaint {
+	const char **why, **which;
+};
+
+static int
+invalid(struct complaint c, const char *why, const char *which)
+{
+	*c.why = why;
+	*c.which = which;
+	return fail(EINVAL);
+}
+
+/* These are printed in lines of words, and functions are files. */
+static int
+attrs_is_name(struct slice s)
+{
+	return slice_is_word(s) && s.len <= NAME_BYTES_MAX;
+}
+
+static int
+version_check(struct complaint c, const char *version, int constraint)
+{
+	struct slice v = slice_str(version);
+
+	if (version == NULL)
+		return 0;
+	if (constraint && v.len > 0 && v.p[v.len - 1] == '+')
+		v.len--;
+	if (version_valid(v) && strlen(version) <= NAME_BYTES_MAX)
+		return 0;
+	return invalid(c, constraint ?
+	    "a version is numbers with dots between, such as 2.1, and 2.1+ is"
+	    " that or later" :
+	    "a version is numbers with dots between, such as 2.1", version);
+}
+
+static int
+is_function(struct slice name)
+{
+	return attrs_is_name(name) && name.p[0] != '.' &&
+	    memchr(name.p, '/', name.len) == NULL;
+}
+
+static int
+exports_check(struct complaint c, char *const *words, size_t n)
+{
+	struct export e, other;
+	size_t i, j;
+
+	if (n > EXPORTS_MAX)
+		return invalid(c, "too many exports", words[EXPORTS_MAX]);
+	for (i = 0; i < n; i++) {
+		if (export_parse(slice_str(words[i]), &e) == -1 ||
+		    !is_function(e.name))
+			return invalid(c, "an export is name/arity or"
+			    " name/arity:cast, such as pi/1", words[i]);
+		for (j = 0; j < i; j++) {
+			export_parse(slice_str(words[j]), &other);
+			if (other.arity == e.arity &&
+			    slice_equal(other.name, e.name))
+				return invalid(c,
+				    "this function is exported twice",
+				    words[i]);
+		}
+	}
+	return 0;
+}
+
+static int
+labels_compare(const void *a, const void *b)
+{
+	struct slice a_label, b_label, value;
+	size_t len;
+	int c;
+
+	label_split(slice_str(*(char *const *)a), &a_label, &value);
+	label_split(slice_str(*(char *const *)b), &b_label, &value);
+	len = a_label.len < b_label.len ? a_label.len : b_label.len;
+	c = memcmp(a_label.p, b_label.p, len);
+	if (c != 0)
+		return c;
+	return a_label.len < b_label.len ? -1 : a_label.len > b_label.len;
+}
+
+/* Sorts them. */
+static int
+labels_check(struct complaint c, char **words, size_t n)
+{
+	struct slice label, value;
+	size_t i;
+
+	if (n > LABELS_MAX)
+		return invalid(c, "too many labels", words[LABELS_MAX]);
+	for (i = 0; i < n; i++) {
+		label_split(slice_str(words[i]), &label, &value);
+		if (!attrs_is_name(label) || !attrs_is_name(value))
+			return invalid(c, "a label is label=value, such as"
+			    " zone=a", words[i]);
+	}
+	if (n > 0)
+		qsort(words, n, sizeof(*words), labels_compare);
+	for (i = 1; i < n; i++)
+		if (labels_compare(&words[i - 1], &words[i]) == 0)
+			return invalid(c, "this label is given twice",
+			    words[i]);
+	return 0;
+}
+
+/* The words as a list, in memory to be freed; NULL with ENOMEM. */
+static unsigned char *
+list_of(char *const *words, size_t n, struct slice *list)
+{
+	struct tlv_writer w;
+	unsigned char *p;
+	size_t i, size = 0;
+
+	for (i = 0; i < n; i++)
+		size += tlv_size(strlen(words[i]));
+	p = malloc(size > 0 ? size : 1);
+	if (p == NULL) {
+		errno = ENOMEM;
+		return NULL;
+	}
+	tlv_writer_init(&w, p, size);
+	for (i = 0; i < n; i++)
+		list_put(&w, slice_str(words[i]));
+	assert(!w.failed);
+	*list = slice_of(p, size);
+	return p;
+}
+
+/* The labels as a list, checked and sorted; likewise, or EINVAL. */
+static unsigned char *
+list_of_labels(struct complaint c, char *const *words, size_t n,
+    struct slice *list)
+{
+	unsigned char *p = NULL;
+	char **sorted;
+
+	sorted = malloc((n > 0 ? n : 1) * sizeof(*sorted));
+	if (sorted == NULL) {
+		errno = ENOMEM;
+		return NULL;
+	}
+	if (n > 0)
+		memcpy(sorted, words, n * sizeof(*sorted));
+	if (labels_check(c, sorted, n) == 0)
+		p = list_of(sorted, n, list);
+	free(sorted);
+	return p;
+}
+
+static int
+append_group(struct complaint c, struct buf *out, const struct schema *s,
+    const void *group)
+{
+	size_t size = group_size(s, group);
+	struct tlv_writer w;
+	void *p;
+
+	if (size > LIST_MAX)
+		return invalid(c, "exports and labels are too long together",
+		    "");
+	if (size == 0)
+		return 0;
+	p = buf_reserve(out, size);
+	if (p == NULL)
+		return -1;
+	tlv_writer_init(&w, p, size);
+	group_encode(s, group, &w);
+	assert(!w.failed);
+	buf_commit(out, size);
+	return 0;
+}
+
+int
+attrs_build(struct buf *out, const char *version, const unsigned char *digest,
+    char *const *exports, size_t nexports, char *const *labels,
+    size_t nlabels, const char **why, const char **which)
+{
+	struct complaint c = { why, which };
+	unsigned char *e, *l = NULL;
+	struct attrs a;
+	int r = -1;
+
+	if (version_check(c, version, 0) == -1 ||
+	    exports_check(c, exports, nexports) == -1)
+		return -1;
+	a.version = slice_str(version);
+	a.digest = slice_of(digest, digest == NULL ? 0 : 32);
+	e = list_of(exports, nexports, &a.exports);
+	if (e != NULL)
+		l = list_of_labels(c, labels, nlabels, &a.labels);
+	if (l != NULL)
+		r = append_group(c, out, &schema_attrs, &a);
+	free(e);
+	free(l);
+	return r;
+}
+
+int
+constraints_build(struct buf *out, const char *version, const char *export,
+    char *const *labels, size_t nlabels, const char **why, const char **which)
+{
+	struct complaint c = { why, which };
+	struct constraints want;
+	unsigned char *l;
+	int r;
+
+	if (version_check(c, version, 1) == -1)
+		return -1;
+	want.version = slice_str(version);
+	want.export = slice_str(export);
+	l = list_of_labels(c, labels, nlabels, &want.labels);
+	if (l == NULL)
+		return -1;
+	r = append_group(c, out, &schema_constraints, &want);
+	free(l);
+	return r;
+}
+
+/* Printing. */
+
+struct printer {
+	char *p;
+	size_t room; /* with that for the NUL */
+	int any;     /* something was printed */
+};
+
+static void
+put(struct printer *o, struct slice s)
+{
+	size_t i;
+
+	for (i = 0; i < s.len && o->room > 1; i++, o->room--)
+		*o->p++ = s.p[i] < ' ' || s.p[i] >= 0x7f ? '?' :
+		    (char)s.p[i];
+	if (o->room > 0)
+		*o->p = '\0';
+}
+
+static void
+put_item(struct printer *o, const char *before, struct slice s)
+{
+	put(o, slice_str(o->any ? ", " : ""));
+	put(o, slice_str(before));
+	put(o, s);
+	o->any = 1;
+}
+
+static void
+put_version_and_labels(struct printer *o, struct slice version,
+    struct slice labels)
+{
+	struct slice item;
+
+	if (version.len > 0)
+		put_item(o, "version ", version);
+	while (list_next(&labels, &item) == 1)
+		put_item(o, "", item);
+}
+
+const char *
+attrs_print(struct slice attrs, char *buf, size_t size)
+{
+	struct printer o = { buf, size, 0 };
+	struct slice item;
+	struct attrs a;
+	int more = 0;
+
+	if (group_decode(&schema_attrs, attrs, &a) == 0) {
+		put_version_and_labels(&o, a.version, a.labels);
+		for (; list_next(&a.exports, &item) == 1; more = 1)
+			if (more) {
+				put(&o, slice_str(" "));
+				put(&o, item);
+			} else {
+				put_item(&o, "exports ", item);
+			}
+	}
+	if (!o.any)
+		put(&o, slice_str("no attributes"));
+	return buf;
+}
+
+void
+attrs_add(struct slice attrs, char *buf, size_t size)
+{
+	size_t n = strlen(buf);
+
+	if (n > 0 && size - n > 2) {
+		memcpy(buf + n, "; ", 3);
+		n += 2;
+	}
+	if (n == 0 || size - n > 1)
+		attrs_print(attrs, buf + n, size - n);
+}
+
+const char *
+constraints_print(struct slice constraints, char *buf, size_t size)
+{
+	struct printer o = { buf, size, 0 };
+	struct constraints c;
+
+	if (group_decode(&schema_constraints, constraints, &c) == 0)
+		put_version_and_labels(&o, c.version, c.labels);
+	else
+		c.export = slice_of(NULL, 0);
+	if (c.export.len > 0)
+		put_item(&o, "export ", c.export);
+	if (!o.any)
+		put(&o, slice_str("no constraints"));
+	return buf;
+}
+
+const char *
+offers_print(const struct msg_offers *o, const char *module, char *buf,
+    size_t size)
+{
+	struct slice sets = o->sets, attrs;
+	char has[REASON_MAX / 2] = "";
+
+	while (list_next(&sets, &attrs) == 1)
+		attrs_add(attrs, has, sizeof(has));
+	if (o->reason.len > 0)
+		snprintf(buf, size, "%.*s", SLICE_ARG(o->reason));
+	else if (has[0] == '\0')
+		snprintf(buf, size, "nobody publishes it: is lambda-listener "
+		    "running for %s, with this network's broker?", module);
+	else
+		snprintf(buf, size, "nothing on offer satisfies what is asked "
+		    "for; on offer: %s", has);
+	return buf;
 }

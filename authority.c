@@ -5,8 +5,8 @@
 #include "addr.h"
 #include "authority_state.h"
 #include "fail.h"
-#include "rendezvous.h"
-#include "report.h"
+#include "gossip.h"
+#include "core.h"
 
 /* Life. */
 

@@ -7,7 +7,7 @@
  * to brokers and authorities, and retires those that it no longer has to run.
  *
  * Who runs a module's exchange: the first R by rendezvous hash of (authority
- * instance, module) among the live authorities, itself included (rendezvous.h).
+ * instance, module) among the live authorities, itself included (gossip.h).
  * The live are those that it is linked to.
  *
  * An exchange is a process with an address, started by us or announced by -x;

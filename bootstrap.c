@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "addr.h"
+#include "array.h"
 #include "bootstrap.h"
 #include "fail.h"
 #include "map.h"
@@ -14,7 +15,7 @@
 	"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._"
 
 /* An address, and how many sources give it at present. */
-struct entry {
+struct bootstrap_entry {
 	unsigned refs;
 	uint64_t printed; /* in which round of printing all */
 	uint64_t stamp;	  /* of the answer that it was last seen in */
@@ -22,19 +23,19 @@ struct entry {
 };
 
 /* What a source gives: a reference to each entry. */
-struct given {
-	struct item {
-		struct entry *entry;
+struct bootstrap_given {
+	struct bootstrap_item {
+		struct bootstrap_entry *entry;
 		unsigned missed; /* answers in a row without it */
 	} *item;
 	size_t n, cap;
 };
 
-struct source {
+struct bootstrap_source {
 	enum bootstrap_kind kind;
 	const char *name; /* as written */
 	const char *what; /* behind the colon */
-	struct given given;
+	struct bootstrap_given given;
 	int64_t due_at; /* its TTL ends; or INT64_MAX */
 	int asked;	/* and not answered yet */
 	int answered; /* at least once */
@@ -43,7 +44,7 @@ struct source {
 
 struct bootstrap {
 	struct outbox out;
-	struct source source[BOOTSTRAP_SOURCES_MAX];
+	struct bootstrap_source source[BOOTSTRAP_SOURCES_MAX];
 	int n;
 	struct map entries; /* by text */
 	int64_t interval_ms;
@@ -74,7 +75,7 @@ bootstrap_new(uint64_t seed, int64_t interval_ms, int once)
 void
 bootstrap_free(struct bootstrap *b)
 {
-	struct entry *e;
+	struct bootstrap_entry *e;
 	size_t pos = 0;
 	int i;
 
@@ -98,7 +99,7 @@ bootstrap_out(struct bootstrap *b)
 /* Sources. */
 
 static const char *
-skip_prefix(const char *s, const char *prefix)
+bootstrap_skip_prefix(const char *s, const char *prefix)
 {
 	size_t n = strlen(prefix);
 
@@ -106,14 +107,14 @@ skip_prefix(const char *s, const char *prefix)
 }
 
 static int
-wrong(const char **why, const char *sentence)
+bootstrap_wrong(const char **why, const char *sentence)
 {
 	*why = sentence;
 	return fail(EINVAL);
 }
 
 static int
-is_printable(const char *s)
+bootstrap_is_printable(const char *s)
 {
 	for (; *s != '\0'; s++)
 		if (*s <= ' ' || *s > '~')
@@ -122,7 +123,7 @@ is_printable(const char *s)
 }
 
 static int
-is_port(const char *s)
+bootstrap_is_port(const char *s)
 {
 	unsigned long n = 0;
 
@@ -135,55 +136,59 @@ is_port(const char *s)
 
 /* What is behind the colon; commands and files may be anything. */
 static int
-check_what(const struct source *s, const char **why)
+bootstrap_check_what(const struct bootstrap_source *s, const char **why)
 {
 	const char *colon = strchr(s->what, ':'), *at = strchr(s->what, '@');
 
 	if (s->what[0] == '\0')
-		return wrong(why, "something must follow the colon");
+		return bootstrap_wrong(why, "something must follow the colon");
 	if (s->kind == BOOTSTRAP_DNS) {
-		if (!is_printable(s->what) || s->what[0] == ':' ||
+		if (!bootstrap_is_printable(s->what) || s->what[0] == ':' ||
 		    strcspn(s->what, ":") > NAME_LEN_MAX)
-			return wrong(why, "write dns:NAME or dns:NAME:PORT");
-		if (colon != NULL && !is_port(colon + 1))
-			return wrong(why, "the port is a number from 1 to "
-			    "65535");
+			return bootstrap_wrong(why,
+			    "write dns:NAME or dns:NAME:PORT");
+		if (colon != NULL && !bootstrap_is_port(colon + 1))
+			return bootstrap_wrong(why,
+			    "the port is a number from 1 to 65535");
 	}
-	if (s->kind == BOOTSTRAP_EPMD && (!is_printable(s->what) ||
+	if (s->kind == BOOTSTRAP_EPMD && (!bootstrap_is_printable(s->what) ||
 	    at == s->what || strlen(s->what) > NAME_LEN_MAX ||
 	    (at != NULL && (at[1] == '\0' || strchr(at + 1, '@') != NULL))))
-		return wrong(why, "write epmd:NODE or epmd:NODE@HOST");
+		return bootstrap_wrong(why,
+		    "write epmd:NODE or epmd:NODE@HOST");
 	return 0;
 }
 
 /* Is it HOST or HOST:PORT, of a host that has a name? */
 static int
-is_named(const char *s)
+bootstrap_is_named(const char *s)
 {
 	size_t n = strspn(s, HOST_CHARACTERS);
 
 	return strspn(s, "0123456789.") < n && n <= NAME_LEN_MAX &&
-	    (s[n] == '\0' || (s[n] == ':' && is_port(s + n + 1)));
+	    (s[n] == '\0' || (s[n] == ':' && bootstrap_is_port(s + n + 1)));
 }
 
 static int
-check_address(struct bootstrap *b, const struct source *s, const char **why)
+bootstrap_check_address(struct bootstrap *b, const struct bootstrap_source *s,
+    const char **why)
 {
 	struct addr a;
 
 	if (addr_parse_peer(&a, s->what, strlen(s->what), BOOTSTRAP_PORT,
 	    why) == 0)
 		return 0;
-	if (!is_named(s->what))
+	if (!bootstrap_is_named(s->what))
 		return -1;
 	snprintf(b->why, sizeof(b->why), "host names are not looked up here: "
 	    "write dns:%s%s", s->what,
 	    strchr(s->what, ':') == NULL ? ":PORT" : "");
-	return wrong(why, b->why);
+	return bootstrap_wrong(why, b->why);
 }
 
 static int
-classify(struct bootstrap *b, struct source *s, const char **why)
+bootstrap_classify(struct bootstrap *b, struct bootstrap_source *s,
+    const char **why)
 {
 	static const struct {
 		const char *prefix;
@@ -195,27 +200,27 @@ classify(struct bootstrap *b, struct source *s, const char **why)
 	size_t i;
 
 	for (i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
-		s->what = skip_prefix(s->name, kinds[i].prefix);
+		s->what = bootstrap_skip_prefix(s->name, kinds[i].prefix);
 		if (s->what == NULL)
 			continue;
 		s->kind = kinds[i].kind;
-		return check_what(s, why);
+		return bootstrap_check_what(s, why);
 	}
 	s->kind = BOOTSTRAP_STATIC;
 	s->what = s->name;
-	return check_address(b, s, why);
+	return bootstrap_check_address(b, s, why);
 }
 
 int
 bootstrap_add(struct bootstrap *b, const char *name, const char **why)
 {
-	struct source *s = &b->source[b->n];
+	struct bootstrap_source *s = &b->source[b->n];
 
 	if (b->n == BOOTSTRAP_SOURCES_MAX)
-		return wrong(why, "that is one source too many");
+		return bootstrap_wrong(why, "that is one source too many");
 	s->name = name;
 	s->due_at = INT64_MAX;
-	if (classify(b, s, why) == -1)
+	if (bootstrap_classify(b, s, why) == -1)
 		return -1;
 	return b->n++;
 }
@@ -235,25 +240,25 @@ bootstrap_what(const struct bootstrap *b, int number)
 /* What sources give. */
 
 static struct slice
-key_of(const struct entry *e)
+bootstrap_key(const struct bootstrap_entry *e)
 {
 	return slice_str(e->text);
 }
 
 static void
-entry_drop(struct bootstrap *b, struct entry *e)
+bootstrap_drop(struct bootstrap *b, struct bootstrap_entry *e)
 {
 	if (--e->refs > 0)
 		return;
-	map_del(&b->entries, key_of(e));
+	map_del(&b->entries, bootstrap_key(e));
 	free(e);
 }
 
 /* The entry with one more reference; one that is new is printed. */
-static struct entry *
-entry_take(struct bootstrap *b, const char *text)
+static struct bootstrap_entry *
+bootstrap_take(struct bootstrap *b, const char *text)
 {
-	struct entry *e = map_get(&b->entries, slice_str(text));
+	struct bootstrap_entry *e = map_get(&b->entries, slice_str(text));
 
 	if (e != NULL) {
 		e->refs++;
@@ -263,16 +268,17 @@ entry_take(struct bootstrap *b, const char *text)
 		return NULL;
 	strcpy(e->text, text);
 	e->refs = 1;
-	if (map_put(&b->entries, key_of(e), e) == -1) {
+	if (map_put(&b->entries, bootstrap_key(e), e) == -1) {
 		free(e);
 		return NULL;
 	}
-	outbox_act(&b->out, BOOTSTRAP_LINE, 0, 0, key_of(e));
+	outbox_act(&b->out, BOOTSTRAP_LINE, 0, 0, bootstrap_key(e));
 	return e;
 }
 
 static void
-say(struct bootstrap *b, struct source *s, const char *reason)
+bootstrap_say(struct bootstrap *b, struct bootstrap_source *s,
+    const char *reason)
 {
 	if (strcmp(s->failure, reason) == 0)
 		return;
@@ -280,29 +286,19 @@ say(struct bootstrap *b, struct source *s, const char *reason)
 	outbox_log(&b->out, LOG_ERROR, "%s: %s", s->name, s->failure);
 }
 
-/* The line without what stands around it. */
-static struct slice
-trim(struct slice line)
-{
-	while (line.len > 0 && isspace(line.p[0])) {
-		line.p++;
-		line.len--;
-	}
-	while (line.len > 0 && isspace(line.p[line.len - 1]))
-		line.len--;
-	return line;
-}
-
 /* The line's address: 1; 0: there is none; -1: it is wrong, and reason says
  * how. */
 static int
-read_line(struct slice line, unsigned long number, char text[ADDR_TEXT_MAX],
-    char reason[BOOTSTRAP_REASON_MAX])
+bootstrap_read_line(struct slice line, unsigned long number,
+    char text[ADDR_TEXT_MAX], char reason[BOOTSTRAP_REASON_MAX])
 {
 	const char *why;
 	struct addr a;
 
-	line = trim(line);
+	while (line.len > 0 && isspace(line.p[line.len - 1]))
+		line.len--;
+	for (; line.len > 0 && isspace(line.p[0]); line.len--)
+		line.p++;
 	if (line.len == 0 || line.p[0] == '#')
 		return 0;
 	if (addr_parse_peer(&a, (const char *)line.p, line.len,
@@ -317,55 +313,38 @@ read_line(struct slice line, unsigned long number, char text[ADDR_TEXT_MAX],
 	return -1;
 }
 
-static struct slice
-next_line(struct slice *lines)
-{
-	const unsigned char *newline = memchr(lines->p, '\n', lines->len);
-	struct slice line = *lines;
-
-	if (newline != NULL)
-		line.len = (size_t)(newline - lines->p);
-	lines->p += line.len + (newline != NULL);
-	lines->len -= line.len + (newline != NULL);
-	return line;
-}
-
 /* Put the entry, with the caller's reference, on the list: 0, or -1 with ENOMEM
  * or ENOBUFS. */
 static int
-given_add(struct given *g, struct entry *e, unsigned missed)
+bootstrap_give(struct bootstrap_given *g, struct bootstrap_entry *e,
+    unsigned missed)
 {
-	size_t cap = g->cap == 0 ? 4 : 2 * g->cap;
-	struct item *grown;
+	struct bootstrap_item *grown = array_grow(g->item, &g->cap, g->n + 1,
+	    BOOTSTRAP_ADDRESSES_MAX, sizeof(*grown));
 
-	if (g->n == BOOTSTRAP_ADDRESSES_MAX)
-		return fail(ENOBUFS);
-	if (g->n == g->cap) {
-		grown = realloc(g->item, cap * sizeof(*grown));
-		if (grown == NULL)
-			return -1;
-		g->item = grown;
-		g->cap = cap;
-	}
+	if (grown == NULL)
+		return -1;
+	g->item = grown;
 	g->item[g->n].entry = e;
 	g->item[g->n++].missed = missed;
 	return 0;
 }
 
 static int
-take_address(struct bootstrap *b, struct given *g, const char *text)
+bootstrap_take_address(struct bootstrap *b, struct bootstrap_given *g,
+    const char *text)
 {
-	struct entry *e = map_get(&b->entries, slice_str(text));
+	struct bootstrap_entry *e = map_get(&b->entries, slice_str(text));
 
 	if (e != NULL && e->stamp == b->stamp)
 		return 0;
 	if (g->n == BOOTSTRAP_ADDRESSES_MAX)
 		return fail(ENOBUFS);
-	if ((e = entry_take(b, text)) == NULL)
+	if ((e = bootstrap_take(b, text)) == NULL)
 		return -1;
 	e->stamp = b->stamp;
-	if (given_add(g, e, 0) == -1) {
-		entry_drop(b, e);
+	if (bootstrap_give(g, e, 0) == -1) {
+		bootstrap_drop(b, e);
 		return -1;
 	}
 	return 0;
@@ -375,19 +354,19 @@ take_address(struct bootstrap *b, struct given *g, const char *text)
  * there is no room for all of them. The first wrong line, or what else is
  * wrong, goes to reason. */
 static int
-collect(struct bootstrap *b, struct given *g, struct slice lines,
-    char reason[BOOTSTRAP_REASON_MAX])
+bootstrap_collect(struct bootstrap *b, struct bootstrap_given *g,
+    struct slice lines, char reason[BOOTSTRAP_REASON_MAX])
 {
 	char text[ADDR_TEXT_MAX];
 	unsigned long number = 0;
 
 	while (lines.len > 0) {
-		if (read_line(next_line(&lines), ++number, text, reason) != 1 ||
-		    take_address(b, g, text) == 0)
+		if (bootstrap_read_line(slice_line(&lines), ++number, text,
+		    reason) != 1 || bootstrap_take_address(b, g, text) == 0)
 			continue;
 		if (errno == ENOBUFS)
 			return 1;
-		snprintf(reason, BOOTSTRAP_REASON_MAX, "%s", strerror(errno));
+		snprintf(reason, BOOTSTRAP_REASON_MAX, "out of memory");
 		break;
 	}
 	return 0;
@@ -396,26 +375,27 @@ collect(struct bootstrap *b, struct given *g, struct slice lines,
 /* What the last answers had and this one has not: 0, or 1 when there is no room
  * for all of it. */
 static int
-keep_missed(struct bootstrap *b, const struct source *s, struct given *new)
+bootstrap_keep_missed(struct bootstrap *b, const struct bootstrap_source *s,
+    struct bootstrap_given *new)
 {
 	int partial = s->kind == BOOTSTRAP_DNS || s->kind == BOOTSTRAP_EXEC;
-	const struct item *i, *end = s->given.item + s->given.n;
+	const struct bootstrap_item *i, *end = s->given.item + s->given.n;
 	int full = 0;
 
 	for (i = s->given.item; i < end; i++) {
 		if (partial && i->entry->stamp != b->stamp &&
 		    i->missed + 1 < BOOTSTRAP_MISSED_MAX) {
-			if (given_add(new, i->entry, i->missed + 1) == 0)
+			if (bootstrap_give(new, i->entry, i->missed + 1) == 0)
 				continue;
 			full = 1;
 		}
-		entry_drop(b, i->entry);
+		bootstrap_drop(b, i->entry);
 	}
 	return full;
 }
 
 static void
-answered(struct bootstrap *b, struct source *s)
+bootstrap_answered(struct bootstrap *b, struct bootstrap_source *s)
 {
 	int i;
 
@@ -433,21 +413,21 @@ answered(struct bootstrap *b, struct source *s)
 
 /* A failure that gave nothing says nothing of what there was. */
 static void
-take_answer(struct bootstrap *b, struct source *s, struct slice lines,
-    const char *but, int failed)
+bootstrap_take_answer(struct bootstrap *b, struct bootstrap_source *s,
+    struct slice lines, const char *but, int failed)
 {
 	char reason[BOOTSTRAP_REASON_MAX] = "";
-	struct given new;
+	struct bootstrap_given new;
 	int full;
 
 	memset(&new, 0, sizeof(new));
 	/* The new first: what stays keeps a reference throughout. */
 	b->stamp++;
-	full = collect(b, &new, lines, reason);
+	full = bootstrap_collect(b, &new, lines, reason);
 	if (new.n == 0 && but == NULL && reason[0] == '\0')
 		but = "it gave no address";
 	if (new.n > 0 || !failed) {
-		full |= keep_missed(b, s, &new);
+		full |= bootstrap_keep_missed(b, s, &new);
 		free(s->given.item);
 		s->given = new;
 	}
@@ -458,50 +438,50 @@ take_answer(struct bootstrap *b, struct source *s, struct slice lines,
 	else if (but != NULL)
 		snprintf(reason, sizeof(reason), "%s", but);
 	if (reason[0] != '\0')
-		say(b, s, reason);
+		bootstrap_say(b, s, reason);
 	else if (s->failure[0] != '\0') {
 		s->failure[0] = '\0';
 		outbox_log(&b->out, LOG_INFO, "%s: good again", s->name);
 	}
-	answered(b, s);
+	bootstrap_answered(b, s);
 }
 
 void
 bootstrap_result(struct bootstrap *b, int number, struct slice lines,
     const char *but)
 {
-	take_answer(b, &b->source[number], lines, but, 0);
+	bootstrap_take_answer(b, &b->source[number], lines, but, 0);
 }
 
 void
 bootstrap_failed(struct bootstrap *b, int number, struct slice lines,
     const char *reason)
 {
-	take_answer(b, &b->source[number], lines, reason, 1);
+	bootstrap_take_answer(b, &b->source[number], lines, reason, 1);
 }
 
 /* What is wrong with these lines is said when all have come. */
 void
 bootstrap_some(struct bootstrap *b, int number, struct slice lines)
 {
-	struct given *g = &b->source[number].given;
+	struct bootstrap_given *g = &b->source[number].given;
 	char reason[BOOTSTRAP_REASON_MAX] = "";
 	size_t i;
 
 	b->stamp++;
 	for (i = 0; i < g->n; i++)
 		g->item[i].entry->stamp = b->stamp;
-	collect(b, g, lines, reason);
+	bootstrap_collect(b, g, lines, reason);
 }
 
 /* The clock. */
 
 /* In the order of the sources; what two of them give, once. */
 static void
-print_all(struct bootstrap *b)
+bootstrap_print_all(struct bootstrap *b)
 {
-	struct source *s;
-	struct entry *e;
+	struct bootstrap_source *s;
+	struct bootstrap_entry *e;
 	size_t i;
 
 	b->round++;
@@ -511,14 +491,15 @@ print_all(struct bootstrap *b)
 			if (e->printed == b->round)
 				continue;
 			e->printed = b->round;
-			outbox_act(&b->out, BOOTSTRAP_LINE, 0, 0, key_of(e));
+			outbox_act(&b->out, BOOTSTRAP_LINE, 0, 0,
+			    bootstrap_key(e));
 		}
 }
 
 static void
-ask(struct bootstrap *b, int number)
+bootstrap_ask(struct bootstrap *b, int number)
 {
-	struct source *s = &b->source[number];
+	struct bootstrap_source *s = &b->source[number];
 
 	if (s->kind == BOOTSTRAP_STATIC) {
 		if (!s->answered)
@@ -533,19 +514,13 @@ ask(struct bootstrap *b, int number)
 	    slice_str(s->what));
 }
 
-static void
-ask_all(struct bootstrap *b)
+void
+bootstrap_again(struct bootstrap *b)
 {
 	int i;
 
 	for (i = 0; i < b->n; i++)
-		ask(b, i);
-}
-
-void
-bootstrap_again(struct bootstrap *b)
-{
-	ask_all(b);
+		bootstrap_ask(b, i);
 }
 
 void
@@ -558,23 +533,22 @@ bootstrap_ttl(struct bootstrap *b, int64_t now, int number, int64_t ttl_ms)
 	b->source[number].due_at = now + ttl_ms;
 }
 
-int
+void
 bootstrap_tick(struct bootstrap *b, int64_t now)
 {
 	int i;
 
 	if (b->stopped)
-		return 0;
+		return;
 	for (i = 0; i < b->n; i++)
 		if (b->source[i].due_at <= now)
-			ask(b, i);
+			bootstrap_ask(b, i);
 	if (now < b->next_at)
-		return 0;
+		return;
 	if (!b->once)
-		print_all(b);
-	ask_all(b);
+		bootstrap_print_all(b);
+	bootstrap_again(b);
 	b->next_at = b->once ? INT64_MAX : now + b->interval_ms;
-	return 0;
 }
 
 int64_t

@@ -17,7 +17,7 @@
 
 #include <stdint.h>
 
-#include "outbox.h"
+#include "core.h"
 
 #define BOOTSTRAP_PORT		4370
 #define BOOTSTRAP_SOURCES_MAX	64
@@ -80,7 +80,7 @@ void bootstrap_ttl(struct bootstrap *, int64_t now, int number,
 /* Ask all sources now (SIGHUP). */
 void bootstrap_again(struct bootstrap *);
 
-int bootstrap_tick(struct bootstrap *, int64_t now);
+void bootstrap_tick(struct bootstrap *, int64_t now);
 int64_t bootstrap_deadline(const struct bootstrap *);
 
 #endif

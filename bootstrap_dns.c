@@ -2,7 +2,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "bigendian.h"
+#include "bytes.h"
 #include "bootstrap_dns.h"
 #include "fail.h"
 
@@ -12,6 +12,11 @@
 #define CLASS_IN   1
 #define SRV_LEN	   6 /* of its data, before the target */
 #define RR_LEN	   10 /* of a record, between its name and its data */
+
+/* What the system's own resolver takes at most. */
+#define NDOTS_MAX    15
+#define TIMEOUT_MAX  30
+#define ATTEMPTS_MAX 5
 
 /* In the third byte of the header, and the fourth. */
 #define IS_ANSWER    0x80
@@ -24,7 +29,7 @@
 
 /* The name as labels, each behind its length: how many bytes, or 0. */
 static size_t
-put_name(unsigned char *to, const char *name)
+dns_put_name(unsigned char *to, const char *name)
 {
 	size_t len = strlen(name), at = 0, n;
 
@@ -58,7 +63,7 @@ dns_query(unsigned char to[DNS_QUERY_MAX], uint16_t id, const char *name)
 	put16(to, id);
 	to[2] = WANT_RECURSE;
 	put16(to + 4, 1);
-	if ((n = put_name(to + HEADER_LEN, name)) == 0) {
+	if ((n = dns_put_name(to + HEADER_LEN, name)) == 0) {
 		errno = EINVAL;
 		return 0;
 	}
@@ -71,7 +76,7 @@ dns_query(unsigned char to[DNS_QUERY_MAX], uint16_t id, const char *name)
 /* The answer. */
 
 static int
-add_label(char text[DNS_NAME_MAX], size_t *len, const unsigned char *p,
+dns_add_label(char text[DNS_NAME_MAX], size_t *len, const unsigned char *p,
     size_t n, int *odd)
 {
 	size_t i;
@@ -93,7 +98,7 @@ add_label(char text[DNS_NAME_MAX], size_t *len, const unsigned char *p,
  * is empty for the root, and for what no host can be called.
  */
 static int
-take_name(struct slice m, size_t *pos, char text[DNS_NAME_MAX])
+dns_take_name(struct slice m, size_t *pos, char text[DNS_NAME_MAX])
 {
 	size_t at = *pos, begin = at, len = 0, n;
 	int jumped = 0, odd = 0;
@@ -117,7 +122,7 @@ take_name(struct slice m, size_t *pos, char text[DNS_NAME_MAX])
 		if (n == 0)
 			break;
 		if (n > LABEL_MAX || n > m.len - at ||
-		    add_label(text, &len, m.p + at, n, &odd) == -1)
+		    dns_add_label(text, &len, m.p + at, n, &odd) == -1)
 			return fail(EPROTO);
 		at += n;
 	}
@@ -128,14 +133,14 @@ take_name(struct slice m, size_t *pos, char text[DNS_NAME_MAX])
 }
 
 static int
-take_srv(struct dns_answer *a, struct slice m, size_t pos, size_t len,
+dns_take_srv(struct dns_answer *a, struct slice m, size_t pos, size_t len,
     uint32_t ttl)
 {
 	struct dns_srv *s = &a->srv[a->n];
 	size_t name = pos + SRV_LEN;
 	char over[DNS_NAME_MAX];
 
-	if (len < SRV_LEN + 1 || take_name(m, &name, a->n < DNS_SRV_MAX ?
+	if (len < SRV_LEN + 1 || dns_take_name(m, &name, a->n < DNS_SRV_MAX ?
 	    s->target : over) == -1 || name != pos + len)
 		return fail(EPROTO);
 	if (a->n == DNS_SRV_MAX || s->target[0] == '\0')
@@ -152,14 +157,14 @@ take_srv(struct dns_answer *a, struct slice m, size_t pos, size_t len,
 /* One record of whatever type. A time to live with its highest bit set is 0
  * (RFC 2181). */
 static int
-take_record(struct dns_answer *a, struct slice m, size_t *pos)
+dns_take_record(struct dns_answer *a, struct slice m, size_t *pos)
 {
 	char name[DNS_NAME_MAX];
 	const unsigned char *p;
 	uint32_t ttl;
 	size_t len;
 
-	if (take_name(m, pos, name) == -1 || RR_LEN > m.len - *pos)
+	if (dns_take_name(m, pos, name) == -1 || RR_LEN > m.len - *pos)
 		return fail(EPROTO);
 	p = m.p + *pos;
 	*pos += RR_LEN;
@@ -170,7 +175,7 @@ take_record(struct dns_answer *a, struct slice m, size_t *pos)
 	if (ttl > INT32_MAX)
 		ttl = 0;
 	if (get16(p) == TYPE_SRV && get16(p + 2) == CLASS_IN &&
-	    take_srv(a, m, *pos, len, ttl) == -1)
+	    dns_take_srv(a, m, *pos, len, ttl) == -1)
 		return -1;
 	*pos += len;
 	return 0;
@@ -179,7 +184,7 @@ take_record(struct dns_answer *a, struct slice m, size_t *pos)
 /* Servers may change the case of letters, and give back the question's name no
  * other way than it was. */
 static int
-same_question(struct slice m, struct slice query)
+dns_same_question(struct slice m, struct slice query)
 {
 	size_t i;
 
@@ -204,7 +209,7 @@ dns_answer(struct dns_answer *a, struct slice m, struct slice query)
 	if (m.len < HEADER_LEN)
 		return fail(EPROTO);
 	if ((m.p[2] & (IS_ANSWER | OPCODE)) != IS_ANSWER ||
-	    !same_question(m, query))
+	    !dns_same_question(m, query))
 		return fail(ENOMSG);
 	a->code = m.p[3] & CODE;
 	a->truncated = (m.p[2] & IS_TRUNCATED) != 0;
@@ -212,7 +217,7 @@ dns_answer(struct dns_answer *a, struct slice m, struct slice query)
 		return 0;
 	n = get16(m.p + 6);
 	for (i = 0; i < n; i++)
-		if (take_record(a, m, &pos) == -1)
+		if (dns_take_record(a, m, &pos) == -1)
 			return -1;
 	return 0;
 }
@@ -220,7 +225,7 @@ dns_answer(struct dns_answer *a, struct slice m, struct slice query)
 /* The order. */
 
 static void
-swap(struct dns_srv *a, struct dns_srv *b)
+dns_swap(struct dns_srv *a, struct dns_srv *b)
 {
 	struct dns_srv t = *a;
 
@@ -231,7 +236,7 @@ swap(struct dns_srv *a, struct dns_srv *b)
 /* Which of the first n to take: RFC 2782 leaves one of weight 0 a small chance;
  * here each counts one more than it weighs, over 256. */
 static size_t
-draw(const struct dns_srv *s, size_t n, struct rng *rng)
+dns_draw(const struct dns_srv *s, size_t n, struct rng *rng)
 {
 	uint64_t sum = 0, at;
 	size_t i;
@@ -258,8 +263,131 @@ dns_order(struct dns_answer *a, struct rng *rng)
 				continue;
 			if (same > 0 && p->priority < s->priority)
 				same = 0;
-			swap(s + same++, p);
+			dns_swap(s + same++, p);
 		}
-		swap(s, s + draw(s, same, rng));
+		dns_swap(s, s + dns_draw(s, same, rng));
 	}
+}
+
+/* resolv.conf(5). */
+
+static void
+dns_conf_server(struct dns_conf *r, struct slice w)
+{
+	if (r->servers < DNS_SERVERS_MAX &&
+	    addr_parse(&r->server[r->servers], (const char *)w.p, w.len,
+	    DNS_PORT, NULL) == 0 && !addr_is_unix(&r->server[r->servers]))
+		r->servers++;
+}
+
+/* The last of several such lines counts. */
+static void
+dns_conf_search(struct dns_conf *r, struct slice line, size_t max)
+{
+	struct slice w;
+
+	r->searches = 0;
+	while ((w = slice_word(&line)).len > 0 && r->searches < max) {
+		if (w.p[w.len - 1] == '.')
+			w.len--;
+		if (w.len == 0 || w.len > DNS_NAME_MAX - 1)
+			continue;
+		memcpy(r->search[r->searches], w.p, w.len);
+		r->search[r->searches++][w.len] = '\0';
+	}
+}
+
+static void
+dns_conf_number(int *to, struct slice w, const char *name, int max)
+{
+	size_t n = strlen(name);
+	int value = 0;
+
+	if (w.len <= n || memcmp(w.p, name, n) != 0)
+		return;
+	for (; n < w.len; n++) {
+		if (!isdigit(w.p[n]))
+			return;
+		value = 10 * value + w.p[n] - '0';
+		if (value > max)
+			value = max;
+	}
+	*to = value;
+}
+
+static void
+dns_conf_options(struct dns_conf *r, struct slice line)
+{
+	struct slice w;
+
+	while ((w = slice_word(&line)).len > 0) {
+		dns_conf_number(&r->ndots, w, "ndots:", NDOTS_MAX);
+		dns_conf_number(&r->timeout, w, "timeout:", TIMEOUT_MAX);
+		dns_conf_number(&r->attempts, w, "attempts:", ATTEMPTS_MAX);
+	}
+	if (r->timeout == 0)
+		r->timeout = 1;
+	if (r->attempts == 0)
+		r->attempts = 1;
+}
+
+static void
+dns_conf_line(struct dns_conf *r, struct slice line)
+{
+	struct slice w = slice_word(&line);
+
+	if (slice_is(w, "nameserver"))
+		dns_conf_server(r, slice_word(&line));
+	else if (slice_is(w, "domain"))
+		dns_conf_search(r, line, 1);
+	else if (slice_is(w, "search"))
+		dns_conf_search(r, line, DNS_SEARCH_MAX);
+	else if (slice_is(w, "options"))
+		dns_conf_options(r, line);
+}
+
+void
+dns_conf_parse(struct dns_conf *r, struct slice text)
+{
+	memset(r, 0, sizeof(*r));
+	r->ndots = 1;
+	r->timeout = 5;
+	r->attempts = 2;
+	while (text.len > 0)
+		dns_conf_line(r, slice_line(&text));
+	if (r->servers == 0)
+		dns_conf_server(r, slice_str("127.0.0.1"));
+}
+
+static int
+dns_conf_dots(const char *name)
+{
+	int n = 0;
+
+	for (; *name != '\0'; name++)
+		n += *name == '.';
+	return n;
+}
+
+const char *
+dns_conf_name(const struct dns_conf *r, const char *given, size_t i,
+    char name[DNS_NAME_MAX])
+{
+	size_t len = strlen(given), own, n;
+	int last = len > 0 && given[len - 1] == '.';
+
+	/* The place of the name as it is among the others. */
+	own = last || dns_conf_dots(given) >= r->ndots ? 0 : r->searches;
+	if (len > DNS_NAME_MAX - 1 || i > (last ? 0 : r->searches))
+		return NULL;
+	memcpy(name, given, len + 1);
+	if (i == own)
+		return name;
+	i -= i > own;
+	n = strlen(r->search[i]);
+	if (n + 1 > DNS_NAME_MAX - 1 - len)
+		return NULL;
+	name[len] = '.';
+	memcpy(name + len + 1, r->search[i], n + 1);
+	return name;
 }

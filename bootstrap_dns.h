@@ -14,6 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "addr.h"
 #include "rng.h"
 #include "slice.h"
 
@@ -23,6 +24,8 @@
 #define DNS_UDP_MAX   512   /* bytes of an answer over UDP */
 #define DNS_TCP_MAX   65535 /* and over TCP */
 #define DNS_SRV_MAX   256   /* records of an answer; more are passed over */
+#define DNS_SERVERS_MAX 3
+#define DNS_SEARCH_MAX  6
 
 enum dns_code {
 	DNS_NOERROR = 0,
@@ -64,5 +67,30 @@ int dns_answer(struct dns_answer *, struct slice message, struct slice query);
 /* Put the records in the order in which to use them: by priority, and in each
  * priority at random, the heavier the sooner. */
 void dns_order(struct dns_answer *, struct rng *);
+
+/*
+ * What resolv.conf(5) says to one that asks servers itself: nameserver, domain,
+ * search, and of the options ndots, timeout and attempts.
+ */
+struct dns_conf {
+	struct addr server[DNS_SERVERS_MAX]; /* port 53 */
+	size_t servers; /* at least 1: without any it is 127.0.0.1 */
+	char search[DNS_SEARCH_MAX][DNS_NAME_MAX];
+	size_t searches;
+	int ndots;    /* a name with so many dots is tried as it is first */
+	int timeout;  /* seconds to wait for an answer */
+	int attempts; /* rounds through all servers */
+};
+
+/* Whatever is not understood is passed over. */
+void dns_conf_parse(struct dns_conf *, struct slice text);
+
+/*
+ * The names to try for one that was given, in order: number i, from 0, into
+ * name; or NULL when there are no more, or where it would be too long. One that
+ * ends in a dot is tried as it is and in no other way.
+ */
+const char *dns_conf_name(const struct dns_conf *, const char *given,
+    size_t i, char name[DNS_NAME_MAX]);
 
 #endif

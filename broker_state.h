@@ -4,10 +4,10 @@
 /*
  * What the files of the broker core share:
  *
- *	broker.c	  peers, Erlang nodes, the clock, inspect
- *	broker_exchange.c modules: subscribing, which exchanges there are
- *	broker_order.c	  orders, from their owners to the exchanges
- *	broker_fill.c	  what exchanges answer
+ *	broker.c	peers, Erlang nodes, the clock, inspect; modules:
+ *			subscribing, which exchanges there are
+ *	broker_order.c	orders, from their owners to the exchanges, and what
+ *			exchanges answer
  */
 
 #include "broker.h"
@@ -152,7 +152,7 @@ void broker_contact_local(struct broker *, struct slice contact, int came);
 /* A fill, or a local sell, mentions it. */
 void broker_contact_learn(struct broker *, struct slice contact);
 
-/* broker_exchange.c */
+/* broker.c: modules and exchanges */
 
 /* Find or add; NULL with ENOMEM or ENOBUFS (BROKER_MODULES_MAX). */
 struct broker_module *broker_module_get(struct broker *, int64_t now,
@@ -200,7 +200,7 @@ void broker_sell_again(struct broker *, int64_t now);
 void broker_owner_down(struct broker *, int64_t now, struct broker_peer *);
 broker_handler broker_on_sell, broker_on_buy, broker_on_cancel;
 
-/* broker_fill.c */
+/* broker_order.c: fills */
 
 /* More of it is settled: give back what was withheld for that. */
 int broker_pending_settle(struct broker *, struct broker_order *);

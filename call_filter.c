@@ -4,7 +4,6 @@
 #include <stdlib.h>
 
 #include "call_filter.h"
-#include "escape.h"
 
 #define STATUS_MAX 48 /* bytes of a number and a status */
 

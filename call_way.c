@@ -4,7 +4,6 @@
 
 #include "call_way.h"
 #include "core.h"
-#include "escape.h"
 
 #define NEVER	 INT64_MAX
 #define WAY_NAME_MAX 160 /* bytes of a command in a message */

@@ -4,7 +4,6 @@
 #include <stdlib.h>
 
 #include "channel.h"
-#include "channel_inflight.h"
 #include "channel_pool.h"
 #include "fail.h"
 

@@ -5,6 +5,7 @@
 
 #include "array.h"
 #include "channel_pool.h"
+#include "fail.h"
 
 void
 pool_init(struct pool *p, int shared)
@@ -159,4 +160,206 @@ pool_ended(struct pool *p, int64_t now, uint32_t number)
 	if (!w->useful && was != POOL_LEAVING)
 		pool_back_off(p, now);
 	return was;
+}
+
+/* Requests in flight. */
+
+void
+inflight_init(struct inflight_table *t, uint64_t seed)
+{
+	memset(t, 0, sizeof(*t));
+	t->seed = seed;
+	t->due = INT64_MAX;
+}
+
+void
+inflight_free(struct inflight_table *t)
+{
+	size_t i;
+
+	for (i = 0; i < t->n; i++)
+		free(t->slot[i]);
+	free(t->slot);
+	free(t->chain);
+}
+
+/* Fibonacci hashing (Knuth, volume 3, 6.4): the product's upper half. */
+static struct inflight **
+inflight_chain(const struct inflight_table *t, uint64_t id)
+{
+	uint64_t hash = (id ^ t->seed) * UINT64_C(0x9e3779b97f4a7c15);
+
+	return &t->chain[hash >> 32 & (t->cap - 1)];
+}
+
+static void
+inflight_link(struct inflight_table *t, struct inflight *r)
+{
+	struct inflight **chain = inflight_chain(t, r->id);
+
+	r->next = *chain;
+	*chain = r;
+}
+
+static int
+inflight_grow(struct inflight_table *t)
+{
+	struct inflight **slot, **chain;
+	size_t cap = t->cap, i;
+
+	if (t->n == INFLIGHT_MAX)
+		return fail(ENOBUFS);
+	if (t->n < t->cap)
+		return 0;
+	slot = array_grow(t->slot, &cap, t->n + 1, INFLIGHT_MAX + 1,
+	    sizeof(struct inflight *));
+	if (slot == NULL)
+		return -1;
+	t->slot = slot;
+	if ((chain = calloc(cap, sizeof(struct inflight *))) == NULL)
+		return -1;
+	free(t->chain);
+	t->chain = chain;
+	t->cap = cap;
+	for (i = 0; i < t->n; i++)
+		if (t->slot[i]->used)
+			inflight_link(t, t->slot[i]);
+	return 0;
+}
+
+/* Its number stays the slot's for good. */
+static struct inflight *
+inflight_make(struct inflight_table *t)
+{
+	struct inflight *r;
+
+	if (inflight_grow(t) == -1 || (r = calloc(1, sizeof(*r))) == NULL)
+		return NULL;
+	t->slot[t->n++] = r;
+	r->number = (uint32_t)t->n;
+	return r;
+}
+
+struct inflight *
+inflight_add(struct inflight_table *t, uint64_t id)
+{
+	struct inflight *r;
+	uint32_t number;
+
+	if (inflight_find(t, id) != NULL) {
+		errno = EEXIST;
+		return NULL;
+	}
+	if ((r = t->free) != NULL)
+		t->free = r->next;
+	else if ((r = inflight_make(t)) == NULL)
+		return NULL;
+	number = r->number;
+	memset(r, 0, sizeof(*r));
+	r->number = number;
+	r->id = id;
+	r->due = INT64_MAX;
+	r->mux = (uint32_t)t->serial++ << 16 | number;
+	r->used = 1;
+	inflight_link(t, r);
+	t->used++;
+	t->unanswered++;
+	return r;
+}
+
+void
+inflight_del(struct inflight_table *t, struct inflight *r)
+{
+	struct inflight **at = inflight_chain(t, r->id);
+
+	assert(r->used);
+	inflight_answered(t, r);
+	while (*at != r)
+		at = &(*at)->next;
+	*at = r->next;
+	r->used = 0;
+	r->next = t->free;
+	t->free = r;
+	if (--t->used == 0)
+		t->due = INT64_MAX;
+}
+
+void
+inflight_answered(struct inflight_table *t, struct inflight *r)
+{
+	if (r->answered)
+		return;
+	r->answered = 1;
+	t->unanswered--;
+}
+
+void
+inflight_limit(struct inflight_table *t, struct inflight *r, int64_t due)
+{
+	r->due = due;
+	if (due < t->due)
+		t->due = due;
+}
+
+struct inflight *
+inflight_find(const struct inflight_table *t, uint64_t id)
+{
+	struct inflight *r;
+
+	if (t->used == 0)
+		return NULL;
+	for (r = *inflight_chain(t, id); r != NULL; r = r->next)
+		if (r->id == id && !r->answered)
+			break;
+	return r;
+}
+
+struct inflight *
+inflight_at(const struct inflight_table *t, uint32_t number)
+{
+	if (number == 0 || number > t->n || !t->slot[number - 1]->used)
+		return NULL;
+	return t->slot[number - 1];
+}
+
+struct inflight *
+inflight_mux(const struct inflight_table *t, uint64_t mux)
+{
+	struct inflight *r = inflight_at(t, (uint32_t)mux & 0xffff);
+
+	return r != NULL && r->mux == mux ? r : NULL;
+}
+
+struct inflight *
+inflight_next(const struct inflight_table *t, size_t *pos)
+{
+	while (*pos < t->n)
+		if (t->slot[(*pos)++]->used)
+			return t->slot[*pos - 1];
+	return NULL;
+}
+
+/*
+ * The first deadline is not kept exact, since most requests end long before
+ * theirs: when it comes, one walk finds who is late, and sets it anew.
+ */
+struct inflight *
+inflight_late(struct inflight_table *t, int64_t now, size_t *pos)
+{
+	struct inflight *r;
+
+	if (*pos == 0) {
+		if (now < t->due)
+			return NULL;
+		t->due = INT64_MAX;
+	}
+	while ((r = inflight_next(t, pos)) != NULL) {
+		if (r->due <= now) {
+			r->due = INT64_MAX;
+			return r;
+		}
+		if (r->due < t->due)
+			t->due = r->due;
+	}
+	return NULL;
 }

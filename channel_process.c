@@ -11,7 +11,6 @@
 #include "channel_process.h"
 #include "channel_tether.h"
 #include "child.h"
-#include "die.h"
 #include "fail.h"
 #include "log.h"
 

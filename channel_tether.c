@@ -11,7 +11,6 @@
 
 #include "array.h"
 #include "channel_tether.h"
-#include "die.h"
 #include "log.h"
 #include "net.h"
 

@@ -23,9 +23,7 @@
  * DISCOVERY_ROOM places either, so that lookups are always answered.
  */
 
-#include "discovery_contacts.h"
-#include "outbox.h"
-#include "discovery_registry.h"
+#include "core.h"
 
 #define DISCOVERY_IDLE_MS   60000 /* epmd's default */
 #define DISCOVERY_HURRY_MS  1000  /* and where there are too many clients */

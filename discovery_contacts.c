@@ -17,21 +17,28 @@ contacts_init(struct contacts *c, uint64_t seed)
 	memset(c, 0, sizeof(*c));
 	c->seed = seed;
 	map_init(&c->nodes, seed);
+	chain_init(&c->all);
+}
+
+static struct contacts_node *
+contacts_next(const struct contacts *c, const struct contacts_node *w)
+{
+	return CHAIN_NEXT(&c->all, w, struct contacts_node, chain);
 }
 
 void
 contacts_free(struct contacts *c)
 {
-	struct whereabouts *w, *next;
+	struct contacts_node *w;
 
-	for (w = c->first; w != NULL; w = next) {
-		next = w->next;
+	while ((w = contacts_next(c, NULL)) != NULL) {
+		chain_remove(&w->chain);
 		free(w);
 	}
 	map_free(&c->nodes);
 }
 
-const struct whereabouts *
+const struct contacts_node *
 contacts_find(const struct contacts *c, struct slice node)
 {
 	return map_get(&c->nodes, node);
@@ -41,7 +48,7 @@ contacts_find(const struct contacts *c, struct slice node)
 
 /* The address in one form only, so that lines compare: 0, or -1. */
 static int
-parse_ip(struct slice s, char ip[CONTACTS_IP_MAX])
+contacts_ip(struct slice s, char ip[CONTACTS_IP_MAX])
 {
 	unsigned char bytes[16];
 	char text[CONTACTS_IP_MAX];
@@ -61,7 +68,7 @@ parse_ip(struct slice s, char ip[CONTACTS_IP_MAX])
 }
 
 static unsigned
-parse_port(struct slice s)
+contacts_port(struct slice s)
 {
 	unsigned port = 0;
 	size_t i;
@@ -74,35 +81,10 @@ parse_port(struct slice s)
 	return i < s.len || port > 65535 ? 0 : port;
 }
 
-static void
-unlink_node(struct contacts *c, struct whereabouts *w)
+static struct contacts_node *
+contacts_new(struct contacts *c, struct slice node)
 {
-	if (w->next != NULL)
-		w->next->prev = w->prev;
-	else
-		c->last = w->prev;
-	if (w->prev != NULL)
-		w->prev->next = w->next;
-	else
-		c->first = w->next;
-}
-
-static void
-link_last(struct contacts *c, struct whereabouts *w)
-{
-	w->prev = c->last;
-	w->next = NULL;
-	if (c->last != NULL)
-		c->last->next = w;
-	else
-		c->first = w;
-	c->last = w;
-}
-
-static struct whereabouts *
-node_new(struct contacts *c, struct slice node)
-{
-	struct whereabouts *w;
+	struct contacts_node *w;
 
 	if (c->nodes.n >= CONTACTS_MAX) {
 		errno = ENOBUFS;
@@ -116,44 +98,38 @@ node_new(struct contacts *c, struct slice node)
 		free(w);
 		return NULL;
 	}
-	link_last(c, w);
+	chain_prepend(&c->all, &w->chain);
 	return w;
 }
 
 static int
-withdraw(struct contacts *c, struct slice node)
+contacts_withdraw(struct contacts *c, struct slice node)
 {
-	struct whereabouts *w = map_del(&c->nodes, node);
+	struct contacts_node *w = map_del(&c->nodes, node);
 
 	if (w == NULL)
 		return 0;
-	unlink_node(c, w);
+	chain_remove(&w->chain);
 	free(w);
 	return 1;
 }
 
 static int
-locate(struct contacts *c, struct slice node, const char *ip, unsigned port)
+contacts_locate(struct contacts *c, struct slice node, const char *ip,
+    unsigned port)
 {
-	struct whereabouts *w = map_get(&c->nodes, node);
+	struct contacts_node *w = map_get(&c->nodes, node);
 
-	if (w == NULL && (w = node_new(c, node)) == NULL)
+	if (w == NULL && (w = contacts_new(c, node)) == NULL)
 		return -1;
 	w->round = c->round;
 	if (strcmp(w->ip, ip) == 0 && w->port == port)
 		return 0;
 	snprintf(w->ip, sizeof(w->ip), "%s", ip);
 	w->port = (uint16_t)port;
-	unlink_node(c, w);
-	link_last(c, w);
+	chain_remove(&w->chain);
+	chain_prepend(&c->all, &w->chain);
 	return 1;
-}
-
-static int
-refuse(const char **why, int error, const char *text)
-{
-	*why = text;
-	return fail(error);
 }
 
 int
@@ -166,20 +142,22 @@ contacts_line(struct contacts *c, struct slice line, const char **why)
 
 	if (node.len == 0 || node.p[0] == '#')
 		return 0;
-	if (port.len == 0 || slice_word(&line).len > 0)
-		return refuse(why, EINVAL, "give NODE IP PORT, or NODE - -");
-	if (node.len > CONTACTS_NODE_MAX)
-		return refuse(why, EINVAL, "the node's name is too long");
-	if (slice_is(ip, "-") && slice_is(port, "-"))
-		return withdraw(c, node);
-	if (parse_ip(ip, text) == -1)
-		return refuse(why, EINVAL, "the second word is no IP address");
-	if (parse_port(port) == 0)
-		return refuse(why, EINVAL, "the third word is no port");
-	if ((r = locate(c, node, text, parse_port(port))) == -1)
-		return refuse(why, errno, errno == ENOBUFS ?
-		    "too many nodes" : "no memory");
-	return r;
+	if (port.len == 0 || slice_word(&line).len > 0) {
+		*why = "give NODE IP PORT, or NODE - -";
+	} else if (node.len > CONTACTS_NODE_MAX) {
+		*why = "the node's name is too long";
+	} else if (slice_is(ip, "-") && slice_is(port, "-")) {
+		return contacts_withdraw(c, node);
+	} else if (contacts_ip(ip, text) == -1) {
+		*why = "the second word is no IP address";
+	} else if (contacts_port(port) == 0) {
+		*why = "the third word is no port";
+	} else {
+		r = contacts_locate(c, node, text, contacts_port(port));
+		*why = errno == ENOBUFS ? "too many nodes" : "no memory";
+		return r;
+	}
+	return fail(EINVAL);
 }
 
 void
@@ -191,13 +169,13 @@ contacts_again(struct contacts *c)
 size_t
 contacts_end(struct contacts *c)
 {
-	struct whereabouts *w, *next;
+	struct contacts_node *w, *next;
 	size_t n = 0;
 
-	for (w = c->first; w != NULL; w = next) {
-		next = w->next;
+	for (w = contacts_next(c, NULL); w != NULL; w = next) {
+		next = contacts_next(c, w);
 		if (w->round != c->round)
-			n += (size_t)withdraw(c, w->node);
+			n += (size_t)contacts_withdraw(c, w->node);
 	}
 	return n;
 }
@@ -217,7 +195,7 @@ contacts_host(struct slice node)
 
 /* What lines say comes from other hosts: nothing but names goes in. */
 static int
-is_name(struct slice host)
+contacts_is_host(struct slice host)
 {
 	char ip[CONTACTS_IP_MAX];
 	size_t i;
@@ -228,11 +206,11 @@ is_name(struct slice host)
 		if (!isalnum(host.p[i]) && host.p[i] != '.' &&
 		    host.p[i] != '-' && host.p[i] != '_')
 			return 0;
-	return parse_ip(host, ip) == -1;
+	return contacts_ip(host, ip) == -1;
 }
 
 static struct slice
-first_part(struct slice host)
+contacts_first_part(struct slice host)
 {
 	const unsigned char *dot;
 
@@ -241,7 +219,8 @@ first_part(struct slice host)
 }
 
 static int
-add_line(struct buf *out, const char *ip, struct slice name, struct slice alias)
+contacts_add_line(struct buf *out, const char *ip, struct slice name,
+    struct slice alias)
 {
 	char line[CONTACTS_IP_MAX + 2 * HOST_MAX + 3];
 	int n = snprintf(line, sizeof(line), "%s %.*s%s%.*s\n", ip,
@@ -251,20 +230,20 @@ add_line(struct buf *out, const char *ip, struct slice name, struct slice alias)
 }
 
 static int
-add_own(struct buf *out, struct slice own)
+contacts_add_own(struct buf *out, struct slice own)
 {
 	static const char *const loopback[] = { "127.0.0.1", "::1" };
-	struct slice none = slice_of(NULL, 0), alias = first_part(own);
+	struct slice none = slice_of(NULL, 0), alias = contacts_first_part(own);
 	size_t i;
 
 	if (slice_equal(alias, own))
 		alias = none;
 	for (i = 0; i < 2; i++) {
-		if (add_line(out, loopback[i], slice_str("localhost"),
+		if (contacts_add_line(out, loopback[i], slice_str("localhost"),
 		    none) == -1)
 			return -1;
-		if (is_name(own) && !slice_is(own, "localhost") &&
-		    add_line(out, loopback[i], own, alias) == -1)
+		if (contacts_is_host(own) && !slice_is(own, "localhost") &&
+		    contacts_add_line(out, loopback[i], own, alias) == -1)
 			return -1;
 	}
 	return 0;
@@ -272,23 +251,23 @@ add_own(struct buf *out, struct slice own)
 
 /* Newest first, so the first one of a host and family counts. */
 static int
-add_known(const struct contacts *c, struct slice own, struct map seen[2],
-    struct buf *out)
+contacts_add_known(const struct contacts *c, struct slice own,
+    struct map seen[2], struct buf *out)
 {
-	const struct whereabouts *w;
-	struct slice host;
+	const struct contacts_node *w = NULL;
+	struct slice host, none = slice_of(NULL, 0);
 	struct map *m;
 
-	for (w = c->last; w != NULL; w = w->prev) {
+	while ((w = contacts_next(c, w)) != NULL) {
 		host = contacts_host(w->node);
 		m = &seen[strchr(w->ip, ':') != NULL];
-		if (!is_name(host) || slice_is(host, "localhost") ||
+		if (!contacts_is_host(host) || slice_is(host, "localhost") ||
 		    slice_equal(host, own) ||
-		    slice_equal(host, first_part(own)) ||
+		    slice_equal(host, contacts_first_part(own)) ||
 		    map_get(m, host) != NULL)
 			continue;
 		if (map_put(m, host, (void *)(uintptr_t)w) == -1 ||
-		    add_line(out, w->ip, host, slice_of(NULL, 0)) == -1)
+		    contacts_add_line(out, w->ip, host, none) == -1)
 			return -1;
 	}
 	return 0;
@@ -302,9 +281,9 @@ contacts_hosts(const struct contacts *c, struct slice own, struct buf *out)
 
 	map_init(&seen[0], c->seed);
 	map_init(&seen[1], c->seed);
-	r = add_own(out, own);
+	r = contacts_add_own(out, own);
 	if (r == 0)
-		r = add_known(c, own, seen, out);
+		r = contacts_add_known(c, own, seen, out);
 	map_free(&seen[0]);
 	map_free(&seen[1]);
 	return r;

@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "buf.h"
+#include "chain.h"
 #include "map.h"
 
 #define CONTACTS_MAX	  65536	/* nodes */
@@ -21,18 +22,18 @@
 #define CONTACTS_IP_MAX	  64	/* bytes of IP, with its NUL */
 #define CONTACTS_HOSTS_MAX (64u * 1024 * 1024) /* bytes of the hosts file */
 
-struct whereabouts {
+struct contacts_node {
+	struct chain chain;	  /* the one that changed last first */
 	struct slice node;	  /* points into bytes */
 	char ip[CONTACTS_IP_MAX]; /* as written, without brackets */
 	uint16_t port;
 	unsigned round; /* of the lines that named it last */
-	struct whereabouts *prev, *next;
 	unsigned char bytes[];
 };
 
 struct contacts {
 	struct map nodes;
-	struct whereabouts *first, *last; /* by when they changed last */
+	struct chain all;
 	unsigned round; /* how often the lines began anew */
 	uint64_t seed;
 };
@@ -52,7 +53,7 @@ void contacts_again(struct contacts *);
 size_t contacts_end(struct contacts *);
 
 /* NULL where nothing is known. */
-const struct whereabouts *contacts_find(const struct contacts *,
+const struct contacts_node *contacts_find(const struct contacts *,
     struct slice node);
 
 /*

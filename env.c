@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "die.h"
+#include "log.h"
 #include "net.h"
 #include "env.h"
 

@@ -2,7 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "bigendian.h"
+#include "bytes.h"
 #include "epmd.h"
 #include "fail.h"
 
@@ -13,7 +13,7 @@
 
 /* Bytes behind their length: returns where to go on. */
 static unsigned char *
-put_bytes(unsigned char *p, struct slice s)
+epmd_put_bytes(unsigned char *p, struct slice s)
 {
 	p = put16(p, (unsigned)s.len);
 	if (s.len > 0)
@@ -23,7 +23,7 @@ put_bytes(unsigned char *p, struct slice s)
 
 /* The fields that ALIVE2_REQ and PORT2_RESP share, between the two lengths. */
 static void
-get_fields(const unsigned char *p, struct epmd_node *n)
+epmd_get_fields(const unsigned char *p, struct epmd_node *n)
 {
 	n->port = (uint16_t)get16(p);
 	n->type = p[2];
@@ -33,28 +33,28 @@ get_fields(const unsigned char *p, struct epmd_node *n)
 }
 
 static unsigned char *
-put_node(unsigned char *p, const struct epmd_node *n)
+epmd_put_node(unsigned char *p, const struct epmd_node *n)
 {
 	p = put16(p, n->port);
 	*p++ = n->type;
 	*p++ = n->protocol;
 	p = put16(p, n->highest);
 	p = put16(p, n->lowest);
-	p = put_bytes(p, n->name);
-	return put_bytes(p, n->extra);
+	p = epmd_put_bytes(p, n->name);
+	return epmd_put_bytes(p, n->extra);
 }
 
 static int
-fits(const struct epmd_node *n)
+epmd_fits(const struct epmd_node *n)
 {
 	return n->name.len > 0 && n->name.len <= EPMD_NAME_MAX &&
 	    n->extra.len <= EPMD_EXTRA_MAX;
 }
 
-/* Whoever asks. */
+/* For who asks. */
 
 static int
-ask(struct buf *out, int type, struct slice body)
+epmd_ask(struct buf *out, int type, struct slice body)
 {
 	unsigned char head[HEAD + 1];
 
@@ -71,13 +71,7 @@ epmd_ask_port_please2(struct buf *out, struct slice name)
 {
 	if (name.len == 0 || name.len > EPMD_NAME_MAX)
 		return fail(ERANGE);
-	return ask(out, EPMD_PORT_PLEASE2_REQ, name);
-}
-
-int
-epmd_ask_names(struct buf *out)
-{
-	return ask(out, EPMD_NAMES_REQ, slice_of(NULL, 0));
+	return epmd_ask(out, EPMD_PORT_PLEASE2_REQ, name);
 }
 
 int
@@ -86,14 +80,14 @@ epmd_ask_alive2(struct buf *out, const struct epmd_node *node)
 	unsigned char body[EPMD_REQUEST_MAX];
 	struct epmd_node n = *node;
 
-	if (!fits(&n))
+	if (!epmd_fits(&n))
 		return fail(ERANGE);
 	if (n.highest == 0) {
 		n.highest = EPMD_HIGHEST;
 		n.lowest = EPMD_LOWEST;
 	}
-	return ask(out, EPMD_ALIVE2_REQ,
-	    slice_of(body, (size_t)(put_node(body, &n) - body)));
+	return epmd_ask(out, EPMD_ALIVE2_REQ,
+	    slice_of(body, (size_t)(epmd_put_node(body, &n) - body)));
 }
 
 int
@@ -110,7 +104,7 @@ epmd_port2(struct slice reply, struct epmd_node *n)
 		return fail(ENOENT);
 	if (reply.len < PORT2_HEAD)
 		return 0;
-	get_fields(p + 2, n);
+	epmd_get_fields(p + 2, n);
 	len = get16(p + PORT2_HEAD - 2);
 	p += PORT2_HEAD;
 	if (len > EPMD_NAME_MAX)
@@ -150,17 +144,7 @@ epmd_alive2(struct slice reply, uint32_t *creation)
 	return 1;
 }
 
-int
-epmd_names(struct slice reply, uint32_t *port, struct slice *lines)
-{
-	if (reply.len < 4)
-		return fail(EPROTO);
-	*port = get32(reply.p);
-	*lines = slice_of(reply.p + 4, reply.len - 4);
-	return 0;
-}
-
-/* Whoever answers. */
+/* For who answers. */
 
 int
 epmd_length(struct slice bytes)
@@ -177,14 +161,14 @@ epmd_length(struct slice bytes)
 
 /* What stands behind extra's end is no concern of epmd's. */
 static int
-request_alive2(struct slice body, struct epmd_node *n)
+epmd_request_alive2(struct slice body, struct epmd_node *n)
 {
 	const unsigned char *p = body.p;
 	size_t len;
 
 	if (body.len < ALIVE2_MIN)
 		return fail(EPROTO);
-	get_fields(p + 1, n);
+	epmd_get_fields(p + 1, n);
 	len = get16(p + ALIVE2_HEAD - 2);
 	if (len > body.len - ALIVE2_HEAD - 2)
 		return fail(EPROTO);
@@ -201,7 +185,7 @@ request_alive2(struct slice body, struct epmd_node *n)
 }
 
 static int
-request_port_please2(struct slice body, struct slice *name)
+epmd_request_port_please2(struct slice body, struct slice *name)
 {
 	int symbols;
 
@@ -218,7 +202,7 @@ request_port_please2(struct slice body, struct slice *name)
 
 /* The name goes up to a NUL, if there is one. */
 static int
-request_stop(struct slice body, struct slice *name)
+epmd_request_stop(struct slice body, struct slice *name)
 {
 	const unsigned char *nul;
 
@@ -239,11 +223,11 @@ epmd_request(struct slice bytes, struct epmd_request *r)
 	r->type = body.p[0];
 	switch (r->type) {
 	case EPMD_ALIVE2_REQ:
-		return request_alive2(body, &r->node);
+		return epmd_request_alive2(body, &r->node);
 	case EPMD_PORT_PLEASE2_REQ:
-		return request_port_please2(body, &r->node.name);
+		return epmd_request_port_please2(body, &r->node.name);
 	case EPMD_STOP_REQ:
-		return request_stop(body, &r->node.name);
+		return epmd_request_stop(body, &r->node.name);
 	case EPMD_NAMES_REQ:
 	case EPMD_DUMP_REQ:
 	case EPMD_KILL_REQ:
@@ -281,7 +265,7 @@ epmd_say_port2(struct buf *out, const struct epmd_node *n)
 	if (n->name.len > EPMD_NAME_MAX || n->extra.len > EPMD_EXTRA_MAX)
 		return fail(ERANGE);
 	return buf_append(out, reply,
-	    (size_t)(put_node(reply + 2, n) - reply));
+	    (size_t)(epmd_put_node(reply + 2, n) - reply));
 }
 
 int
@@ -301,7 +285,7 @@ epmd_say_port(struct buf *out, uint32_t port)
 
 /* A name may hold anything but a NUL: it is copied, not printed. */
 static int
-say_line(struct buf *out, const char *before, struct slice name,
+epmd_say_line(struct buf *out, const char *before, struct slice name,
     const char *after, size_t n)
 {
 	size_t len = strlen(before);
@@ -324,7 +308,7 @@ epmd_say_name(struct buf *out, const struct epmd_node *node)
 	int n = snprintf(after, sizeof(after), " at port %u\n",
 	    (unsigned)node->port);
 
-	return say_line(out, "name ", node->name, after, (size_t)n);
+	return epmd_say_line(out, "name ", node->name, after, (size_t)n);
 }
 
 int
@@ -334,7 +318,7 @@ epmd_say_active(struct buf *out, const struct epmd_node *node, uint32_t fd)
 	int n = snprintf(after, sizeof(after), "> at port %u, fd = %u\n",
 	    (unsigned)node->port, (unsigned)fd);
 
-	return say_line(out, "active name     <", node->name, after,
+	return epmd_say_line(out, "active name     <", node->name, after,
 	    (size_t)n + 1);
 }
 
@@ -345,7 +329,7 @@ epmd_say_unused(struct buf *out, const struct epmd_node *node, uint32_t fd)
 	int n = snprintf(after, sizeof(after), ">, port = %u, fd = %u \n",
 	    (unsigned)node->port, (unsigned)fd);
 
-	return say_line(out, "old/unused name <", node->name, after,
+	return epmd_say_line(out, "old/unused name <", node->name, after,
 	    (size_t)n + 1);
 }
 
@@ -354,7 +338,7 @@ epmd_say_unused(struct buf *out, const struct epmd_node *node, uint32_t fd)
 /* Bytes of the character at p, 0 where there is none. A lead byte bounds the
  * byte behind it: no overlong forms, no surrogates, nothing above U+10FFFF. */
 static size_t
-symbol(const unsigned char *p, size_t left)
+epmd_symbol(const unsigned char *p, size_t left)
 {
 	unsigned low = 0x80, high = 0xbf;
 	size_t n, i;
@@ -389,7 +373,7 @@ epmd_symbols(struct slice s)
 	int symbols = 0;
 
 	while (at < s.len) {
-		if ((n = symbol(s.p + at, s.len - at)) == 0)
+		if ((n = epmd_symbol(s.p + at, s.len - at)) == 0)
 			return -1;
 		at += n;
 		symbols++;

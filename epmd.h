@@ -75,7 +75,7 @@ struct epmd_request {
 	struct epmd_node node; /* ALIVE2_REQ; name: PORT_PLEASE2, STOP too */
 };
 
-/* Whoever asks. */
+/* For who asks. */
 
 /*
  * Append a request to out: 0, or -1 with ERANGE (a field is too long, or a
@@ -84,7 +84,6 @@ struct epmd_request {
  */
 int epmd_ask_port_please2(struct buf *out, struct slice name);
 int epmd_ask_alive2(struct buf *out, const struct epmd_node *);
-int epmd_ask_names(struct buf *out);
 
 /*
  * Read a reply from all bytes that came so far: 1 when it is whole, 0 when
@@ -94,13 +93,7 @@ int epmd_ask_names(struct buf *out);
 int epmd_port2(struct slice reply, struct epmd_node *);
 int epmd_alive2(struct slice reply, uint32_t *creation);
 
-/*
- * The answer to NAMES_REQ, whole with the end of the connection: 0, or -1 with
- * EPROTO; *lines is the text, of lines "name NAME at port PORT".
- */
-int epmd_names(struct slice reply, uint32_t *port, struct slice *lines);
-
-/* Whoever answers. */
+/* For who answers. */
 
 /*
  * How long the request is, its length included, as far as what came so far on
@@ -113,7 +106,7 @@ int epmd_length(struct slice bytes);
  * Take a whole request, of epmd_length() bytes: 0 with *r filled, or -1 with
  * EPROTO where epmd closes without an answer: lengths inside that do not fit,
  * a name with a NUL in it, an unknown type. A name that registers and is too
- * long, or no UTF-8, passes here: it is refused with an answer (discovery_registry.h).
+ * long, or no UTF-8, passes here: it is refused with an answer (discovery.c).
  */
 int epmd_request(struct slice bytes, struct epmd_request *r);
 

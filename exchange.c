@@ -3,9 +3,9 @@
 #include <string.h>
 
 #include "attrs.h"
-#include "exchange_match.h"
+#include "exchange_book.h"
 #include "fail.h"
-#include "report.h"
+#include "core.h"
 
 #define NEVER INT64_MAX
 

@@ -11,11 +11,48 @@
  */
 
 #include <assert.h>
+#include <stdint.h>
 
+#include "chain.h"
+#include "core.h"
 #include "exchange_class.h"
-#include "exchange_reservation.h"
-#include "outbox.h"
 #include "rng.h"
+
+/*
+ * An exchange's reservations: what it has sold of a seller and has not heard
+ * of since. Each has a counter, from 1 and never used again, by which sellers
+ * and buyers name it. They are all kept for the same time, so the oldest ends
+ * first.
+ *
+ * Each is on three chains: of all by age, of its sell, and of its buyer's
+ * broker. Memory is taken in blocks and kept, so that making one costs no
+ * allocation.
+ */
+
+struct exchange_reservation {
+	uint64_t counter;
+	int64_t until;	/* when it ends by itself, ms */
+	uint64_t order; /* the buy's id, at its broker */
+	struct exchange_sell *sell;
+	struct exchange_peer *broker; /* the buyer's */
+	uint32_t quantity;
+	struct chain age;
+	struct chain of_sell;
+	struct chain of_broker;
+	struct exchange_reservation *next; /* of its bucket, or free */
+};
+
+struct reservation_block;
+
+struct reservations {
+	uint64_t counter; /* last used */
+	size_t n, max;
+	struct chain age;		      /* the oldest first */
+	struct exchange_reservation **bucket; /* by counter */
+	size_t buckets;			      /* power of two, or 0 */
+	struct exchange_reservation *free;
+	struct reservation_block *blocks;
+};
 
 /* Bytes where a fill's sellers are put together: that many are sent at once,
  * and one more is always less than the rest. */
@@ -128,6 +165,31 @@ struct exchange {
 	unsigned char scratch[BOOK_SCRATCH]; /* for the list of a message */
 };
 
+/* Reservations. */
+
+void reservation_init(struct reservations *, size_t max);
+void reservation_free(struct reservations *); /* all of them */
+
+/*
+ * A new reservation of quantity 0, on the chain by age alone: the caller sets
+ * order, sell and broker, and puts it on the other two. NULL with ENOBUFS at
+ * the maximum, or ENOMEM. Good until reservation_end().
+ */
+struct exchange_reservation *reservation_new(struct reservations *,
+    int64_t until);
+
+/* The reservation of this counter, or NULL. */
+struct exchange_reservation *reservation_find(const struct reservations *,
+    uint64_t counter);
+
+/* Takes it off all chains. */
+void reservation_end(struct reservations *, struct exchange_reservation *);
+
+/* The one that ends next, or NULL. */
+struct exchange_reservation *reservation_oldest(const struct reservations *);
+
+/* The book. */
+
 /* The rest of the struct is zero, and out is set. */
 void book_init(struct exchange *, const struct id *own, uint64_t seed);
 void book_free(struct exchange *);
@@ -229,5 +291,18 @@ void buy_show_excluded(struct exchange *, const struct exchange_buy *);
  * that of what is fresh, or of what it excludes, whichever is less.
  */
 int buy_has_fresh(const struct exchange *, const struct exchange_buy *);
+
+/* exchange_match.c: whose turn it is, and which sellers a buy gets. */
+
+/*
+ * Serve the buys that the fresh sells fit. At the end none is fresh. 0, or -1
+ * as outbox_send(); then, and when the reservations are at their maximum, the
+ * exchange is stuck, and the next run asks all buys.
+ */
+int match_run(struct exchange *, int64_t now);
+
+/* A buy that came or lacks more now: serve it from all that is on offer, and
+ * let it wait with the rest. Likewise. */
+int match_buy(struct exchange *, int64_t now, struct exchange_buy *);
 
 #endif

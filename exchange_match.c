@@ -1,4 +1,18 @@
-#include "exchange_match.h"
+/*
+ * Whose turn it is, and which sellers a buy gets: serves the oldest buy that
+ * what is on offer fits, again and again, and sends the fills.
+ *
+ * Zones share the quantity of a buy evenly, as far as each can; what cannot be
+ * shared goes to zones drawn by what they offer. In a zone the offers of all
+ * sellers are laid end to end, and evenly spaced points are laid over them from
+ * a random start. Each point is worth a part of the quantity, which goes to the
+ * seller in whose offer the point lies. So each seller gets, on the average,
+ * just its proportion, and never more than that rounded up (systematic
+ * sampling: W. G. Madow, "On the Theory of Systematic Sampling, II", 1949). If
+ * a seller has less than its point is worth, the rest is left to another round.
+ */
+
+#include "exchange_book.h"
 
 #define NO_CLASS EXCHANGE_CLASSES
 

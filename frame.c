@@ -1,7 +1,7 @@
 #include <assert.h>
 #include <errno.h>
 
-#include "bigendian.h"
+#include "bytes.h"
 #include "fail.h"
 #include "frame.h"
 

@@ -18,7 +18,7 @@
 #include "chain.h"
 #include "core.h"
 #include "map.h"
-#include "scratch.h"
+#include "msg.h"
 
 #define GOSSIP_MS	100
 #define GOSSIP_AGAIN_MS 1000 /* until what could not be said is said again */
@@ -86,5 +86,19 @@ int gossip_hear(struct gossip *, int64_t now, struct gossip_peer *,
 /* Tell the news that are due. */
 void gossip_tick(struct gossip *, int64_t now);
 int64_t gossip_deadline(const struct gossip *);
+
+/*
+ * Rendezvous hashing (Thaler and Ravishankar, "Using Name-Based Mappings to
+ * Increase Hit Rates", 1998): all who know the same authorities agree, without
+ * a message, which of them come first for a module. When an authority comes or
+ * goes, only the modules that it is among the first for move.
+ */
+
+/* The authority's weight for the module: the highest comes first. */
+uint64_t rendezvous_weight(const struct id *authority, struct slice module);
+
+/* Does a come before b for the module? Of equal weights, the lower id does. */
+int rendezvous_before(const struct id *a, const struct id *b,
+    struct slice module);
 
 #endif

@@ -6,9 +6,7 @@
 #include <string.h>
 
 #include "acceptor.h"
-#include "bigendian.h"
-#include "die.h"
-#include "escape.h"
+#include "bytes.h"
 #include "fail.h"
 #include "hub.h"
 #include "log.h"

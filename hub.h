@@ -17,7 +17,6 @@
 #include "core.h"
 #include "env.h"
 #include "link.h"
-#include "loglimit.h"
 #include "loop.h"
 #include "peers.h"
 #include "preauth.h"
@@ -131,7 +130,7 @@ void hub_deliver(struct hub *);
 size_t hub_queued(const struct hub *, uint32_t peer);
 void hub_pause(struct hub *, uint32_t peer, int paused);
 
-/* A connection from host (loglimit.h) ended before its peer authenticated: a
+/* A connection from host (preauth.h) ended before its peer authenticated: a
  * line of log as far as loglimit allows, else one at the debug level, and it is
  * counted. All that happens before a link is up is said in this way. */
 void hub_stranger(struct hub *, struct slice host, const char *fmt, ...);

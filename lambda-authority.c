@@ -4,199 +4,270 @@
  * authorities on standard input.
  */
 
+#include <sys/wait.h>
+
 #include <errno.h>
-#include <signal.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "addr.h"
 #include "authority.h"
-#include "authority_process.h"
-#include "die.h"
-#include "epmd_register.h"
-#include "hub.h"
-#include "program.h"
-#include "lines.h"
+#include "chain.h"
+#include "child.h"
+#include "daemon.h"
+#include "env.h"
+#include "epmd_client.h"
 #include "log.h"
+#include "loop.h"
 #include "net.h"
-#include "opt.h"
+#include "slice.h"
 
 #define AUTHORITY_PORT 4370
 #define DEFAULT_LISTEN "127.0.0.1:4370"
 #define REDUNDANCY_MAX 16
 #define EXTERNAL_MAX   256
-#define LISTEN_MAX     8
-#define LOUD_MAX       4    /* -v or -q passed on */
 #define LEAVE_MS       2000 /* for exchanges to hand over to their successors */
 #define SYNOPSIS \
 	"[-qv] [-a address] [-d fd] [-k keyfile] [-l address ...] [-n name]\n" \
 	"[-r redundancy] [-x module=address ...]"
 
-struct program {
-	const char *advertise, *name;
-	struct listening { /* where it listens */
-		const char *where; /* -l */
-		struct addr bound;
-		int fd;
-		struct hub_listen *door;
-	} listening[LISTEN_MAX];
-	size_t nlistening;
-	char *keyfile;
-	char *external[EXTERNAL_MAX];
-	size_t nexternal;
-	unsigned redundancy;
-	int ready_fd;
-	char *options[2 + LOUD_MAX + 1]; /* for exchanges */
-	size_t noptions;
-	struct key key;
+/*
+ * The exchanges that an authority runs, as processes. Each has a listening
+ * socket on its descriptor 0 and /dev/null on 1. Its end is logged and
+ * reported.
+ */
+
+struct authority_processes {
 	struct loop *loop;
-	struct hub hub;
+	struct addr address; /* where they listen, on a port of their own */
+	char *const *options; /* passed to each, NULL at the end */
+	char *program;
+	char **env;
+	/* The process of the tag has ended. */
+	void (*ended)(void *arg, uint32_t tag);
+	void *arg;
+	struct chain chain;
+};
+
+struct program {
+	struct daemon daemon;
+	const char *advertise, *name;
+	struct opt_list external; /* -x */
+	char *external_at[EXTERNAL_MAX];
+	uint64_t redundancy;
+	char *options[OPT_LOUD_MAX + 3]; /* for exchanges */
 	struct authority *authority;
 	struct authority_processes exchanges;
 	struct epmd_register registration; /* with -n */
-	struct lines input;
-	unsigned long given; /* addresses in it */
 	struct timer leave;
 	int stopping;
 };
 
 static void
-pass_on(struct program *p, char *option)
+authority_main_parse(struct program *p, int argc, char **argv)
 {
-	if (p->noptions < LOUD_MAX)
-		p->options[p->noptions++] = option;
-}
-
-static void
-take_option(struct program *p, int letter)
-{
-	static char loud[] = "-v", quiet[] = "-q";
-
-	switch (letter) {
-	case 'a':
-		p->advertise = optarg;
-		break;
-	case 'd':
-		p->ready_fd = opt_fd('d', optarg);
-		break;
-	case 'k':
-		p->keyfile = optarg;
-		break;
-	case 'l':
-		if (p->nlistening == LISTEN_MAX)
-			die(EXIT_USAGE, "-l: give %d addresses at most",
-			    LISTEN_MAX);
-		p->listening[p->nlistening++].where = optarg;
-		break;
-	case 'n':
-		p->name = opt_name("node", optarg);
-		break;
-	case 'r':
-		p->redundancy = (unsigned)opt_number('r', optarg, 1,
-		    REDUNDANCY_MAX);
-		break;
-	case 'x':
-		if (p->nexternal == EXTERNAL_MAX)
-			die(EXIT_USAGE, "-x: give %d exchanges at most",
-			    EXTERNAL_MAX);
-		p->external[p->nexternal++] = optarg;
-		break;
-	case 'q':
-		log_less();
-		pass_on(p, quiet);
-		break;
-	case 'v':
-		log_more();
-		pass_on(p, loud);
-		break;
-	default:
-		die_usage(SYNOPSIS);
-	}
-}
-
-static void
-parse(struct program *p, int argc, char **argv)
-{
-	static char k[] = "-k";
+	const struct opt options[] = {
+		{ 'a', OPT_TEXT, &p->advertise, 0, 0 },
+		{ 'd', OPT_FD, &p->daemon.ready_fd, 0, 0 },
+		{ 'k', OPT_TEXT, &p->daemon.keyfile, 0, 0 },
+		{ 'l', OPT_LIST, &p->daemon.where, 0, 0 },
+		{ 'n', OPT_NODE, &p->name, 0, 0 },
+		{ 'r', OPT_NUMBER, &p->redundancy, 1, REDUNDANCY_MAX },
+		{ 'x', OPT_LIST, &p->external, 0, 0 },
+		{ 0, OPT_END, NULL, 0, 0 }
+	};
 	int letter;
 
-	p->ready_fd = -1;
+	daemon_init(&p->daemon);
+	p->external.at = p->external_at;
+	p->external.max = EXTERNAL_MAX;
+	p->external.what = "exchanges";
 	p->redundancy = AUTHORITY_REDUNDANCY;
 	while ((letter = getopt(argc, argv, "a:d:k:l:n:qr:vx:")) != -1)
-		take_option(p, letter);
+		opt_take(options, letter, optarg, SYNOPSIS);
 	if (optind != argc)
 		die_usage(SYNOPSIS);
-	if (p->keyfile != NULL) {
-		p->options[p->noptions++] = k;
-		p->options[p->noptions++] = p->keyfile;
-	}
-	p->options[p->noptions] = NULL;
 }
 
-/* Listening. */
-
+/* What exchanges are run with. */
 static void
-listen_tcp(const struct program *p, struct listening *l)
+authority_main_options(struct program *p)
 {
-	struct addr a;
+	static char k[] = "-k";
+	size_t n = opt_loud(p->options);
 
-	opt_ip('l', l->where, AUTHORITY_PORT, &a);
-	env_key_need(&p->key, 'l', &a);
-	if ((l->fd = net_listen(&a, &l->bound)) == -1)
-		die_errno(EXIT_TEMPORARY, "unable to listen on %s", l->where);
-}
-
-static void
-listen_passed(const struct program *p, struct listening *l, int fd)
-{
-	l->fd = fd;
-	if (net_local(fd, &l->bound) == -1)
-		die_errno(EXIT_TEMPORARY, "unable to use a socket of "
-		    "LISTEN_FDS");
-	env_key_need(&p->key, 'l', &l->bound);
-}
-
-/* A supervisor's sockets, or all that -l names. The first of them is where
- * others are told that we are. */
-static void
-listen_all(struct program *p)
-{
-	int fd[LISTEN_MAX];
-	size_t i, n = net_inherited(NULL, NET_TCP, fd, LISTEN_MAX);
-
-	env_all_fit(n, LISTEN_MAX);
-	if (n > 0) {
-		for (i = 0; i < n; i++)
-			listen_passed(p, &p->listening[i], fd[i]);
-		p->nlistening = n;
-		return;
+	if (p->daemon.keyfile != NULL) {
+		p->options[n++] = k;
+		p->options[n++] = (char *)(uintptr_t)p->daemon.keyfile;
 	}
-	env_nothing_fits("TCP");
-	if (p->nlistening == 0) {
-		p->listening[0].where = DEFAULT_LISTEN;
-		p->nlistening = 1;
-	}
-	for (i = 0; i < p->nlistening; i++)
-		listen_tcp(p, &p->listening[i]);
+	p->options[n] = NULL;
 }
 
 /* Exchanges. */
 
-static void
-on_ended(void *arg, uint32_t tag)
-{
-	struct program *p = arg;
+struct authority_process {
+	struct child child;
+	struct authority_processes *all;
+	struct chain link;
+	uint32_t tag;
+	char module[NAME_BYTES_MAX + 1];
+};
 
-	authority_ended(p->authority, loop_now(p->loop), tag);
-	hub_deliver(&p->hub);
-	if (p->stopping && !authority_process_any(&p->exchanges))
-		loop_stop(p->loop);
+/* The one after p, the first after NULL; NULL after the last. */
+static struct authority_process *
+authority_process_next(const struct authority_processes *all,
+    const struct authority_process *p)
+{
+	return CHAIN_NEXT(&all->chain, p, struct authority_process, link);
+}
+
+/* loop, address, options, ended and arg are set. Dies (111). */
+static void
+authority_process_init(struct authority_processes *all)
+{
+	chain_init(&all->chain);
+	all->program = env_sibling("lambda-exchange");
+	all->env = program_environ(PROGRAM_OWN, NULL);
+	if (all->env == NULL || program_null() == -1)
+		die_errno(EXIT_TEMPORARY, "unable to start");
 }
 
 static void
-on_start(struct program *p, uint32_t tag, struct slice module)
+authority_process_forget(struct authority_process *p)
 {
-	int64_t now = loop_now(p->loop);
+	chain_remove(&p->link);
+	child_free(&p->child);
+	free(p);
+}
+
+static void
+authority_process_free(struct authority_processes *all)
+{
+	struct authority_process *p;
+
+	while ((p = authority_process_next(all, NULL)) != NULL)
+		authority_process_forget(p);
+	free(all->program);
+	free(all->env);
+}
+
+static void
+authority_process_ended(struct child *c)
+{
+	struct authority_process *p = c->arg;
+	struct authority_processes *all = p->all;
+	uint32_t tag = p->tag;
+
+	if (WIFEXITED(c->status) && WEXITSTATUS(c->status) == 0)
+		log_debug("the exchange for %s has ended", p->module);
+	else if (WIFEXITED(c->status))
+		log_error("the exchange for %s has ended: exit %d", p->module,
+		    WEXITSTATUS(c->status));
+	else if (!c->signalled)
+		log_error("the exchange for %s has ended: signal %d",
+		    p->module, WTERMSIG(c->status));
+	authority_process_forget(p);
+	all->ended(all->arg, tag);
+}
+
+/* With -- before the module: its name comes from elsewhere. */
+static int
+authority_process_run(struct authority_process *p, int fd)
+{
+	static const struct child_ops ops = { NULL, NULL,
+		authority_process_ended };
+	static char dashes[] = "--";
+	char *argv[OPT_LOUD_MAX + 6];
+	struct program_start s;
+	size_t i, n = 0;
+
+	argv[n++] = p->all->program;
+	for (i = 0; p->all->options[i] != NULL; i++)
+		argv[n++] = p->all->options[i];
+	argv[n++] = dashes;
+	argv[n++] = p->module;
+	argv[n] = NULL;
+	program_init(&s, argv, p->all->env);
+	s.in = fd;
+	s.out = program_null();
+	p->child.ops = &ops;
+	p->child.arg = p;
+	return child_start(&p->child, p->all->loop, &s, 0, slice_of(NULL, 0));
+}
+
+/* Start one for the module; *bound gets where it listens. 0, or -1 after
+ * having logged why. */
+static int
+authority_process_start(struct authority_processes *all, uint32_t tag,
+    struct slice module, struct addr *bound)
+{
+	struct authority_process *p = calloc(1, sizeof(*p));
+	struct addr a = all->address;
+	int fd = -1, result = -1;
+
+	addr_set_port(&a, 0);
+	if (p != NULL && module.len < sizeof(p->module) &&
+	    (fd = net_listen(&a, bound)) != -1) {
+		p->all = all;
+		p->tag = tag;
+		memcpy(p->module, module.p, module.len);
+		result = authority_process_run(p, fd);
+	}
+	if (result == 0) {
+		chain_append(&all->chain, &p->link);
+	} else {
+		log_error("unable to start an exchange for %.*s: %s",
+		    SLICE_ARG(module), strerror(errno));
+		free(p);
+	}
+	if (fd != -1)
+		close(fd);
+	return result;
+}
+
+/* SIGTERM, and SIGKILL when it is still there after CHILD_KILL_MS. */
+static void
+authority_process_kill(struct authority_processes *all, uint32_t tag)
+{
+	struct authority_process *p = NULL;
+
+	while ((p = authority_process_next(all, p)) != NULL)
+		if (p->tag == tag)
+			child_kill(&p->child, CHILD_KILL_MS);
+}
+
+static void
+authority_process_kill_all(struct authority_processes *all)
+{
+	struct authority_process *p = NULL;
+
+	while ((p = authority_process_next(all, p)) != NULL)
+		child_kill(&p->child, CHILD_KILL_MS);
+}
+
+static int
+authority_process_any(const struct authority_processes *all)
+{
+	return !chain_empty(&all->chain);
+}
+
+static void
+authority_main_on_ended(void *arg, uint32_t tag)
+{
+	struct program *p = arg;
+
+	authority_ended(p->authority, loop_now(p->daemon.loop), tag);
+	hub_deliver(&p->daemon.hub);
+	if (p->stopping && !authority_process_any(&p->exchanges))
+		loop_stop(p->daemon.loop);
+}
+
+static void
+authority_main_on_start(struct program *p, uint32_t tag, struct slice module)
+{
+	int64_t now = loop_now(p->daemon.loop);
 	char text[ADDR_TEXT_MAX];
 	struct addr bound;
 
@@ -205,21 +276,21 @@ on_start(struct program *p, uint32_t tag, struct slice module)
 		    slice_str(addr_print(&bound, text)));
 	else
 		authority_ended(p->authority, now, tag);
-	hub_deliver(&p->hub);
+	hub_deliver(&p->daemon.hub);
 }
 
 static void
-on_act(void *arg, const struct act *act)
+authority_main_on_act(void *arg, const struct act *act)
 {
 	if (act->kind == AUTHORITY_START)
-		on_start(arg, act->peer, act->bytes);
+		authority_main_on_start(arg, act->peer, act->bytes);
 	else if (act->kind == AUTHORITY_KILL)
 		authority_process_kill(&((struct program *)arg)->exchanges,
 		    act->peer);
 }
 
 static void
-announce(struct program *p, char *external)
+authority_main_announce(struct program *p, char *external)
 {
 	char *equals = strchr(external, '='), text[ADDR_TEXT_MAX];
 	struct addr a;
@@ -229,36 +300,16 @@ announce(struct program *p, char *external)
 	*equals = '\0';
 	opt_name("module", external);
 	opt_peer('x', equals + 1, 0, &a);
-	env_key_need(&p->key, 'x', &a);
-	if (authority_announce(p->authority, loop_now(p->loop),
+	env_key_need(&p->daemon.key, 'x', &a);
+	if (authority_announce(p->authority, loop_now(p->daemon.loop),
 	    slice_str(external), slice_str(addr_print(&a, text))) == -1)
 		die_errno(EXIT_TEMPORARY, "unable to start");
 }
 
-/* Input. */
-
 static void
-on_line(void *arg, const char *line, size_t len, unsigned long number)
+authority_main_on_address(void *arg, struct slice text)
 {
-	struct program *p = arg;
-	char text[ADDR_TEXT_MAX];
-	struct addr a;
-
-	if (!lines_address(line, len, number, AUTHORITY_PORT, &a))
-		return;
-	p->given++;
-	authority_bootstrap(p->authority, slice_str(addr_print(&a, text)));
-	hub_deliver(&p->hub);
-}
-
-/* An authority may be the first, and have no input (</dev/null). */
-static void
-on_lines_end(void *arg)
-{
-	struct program *p = arg;
-
-	if (p->given == 0 && p->input.number > 0)
-		lines_named_nobody();
+	authority_bootstrap(((struct program *)arg)->authority, text);
 }
 
 /*
@@ -267,101 +318,101 @@ on_lines_end(void *arg)
  */
 
 static void
-on_leave(void *arg)
+authority_main_on_leave(void *arg)
 {
 	struct program *p = arg;
 
-	loop_stop(p->loop);
+	loop_stop(p->daemon.loop);
 }
 
 static void
-leave(struct program *p)
+authority_main_leave(struct program *p)
 {
-	size_t i;
+	struct loop *loop = p->daemon.loop;
 
 	p->stopping = 1;
-	for (i = 0; i < p->nlistening; i++)
-		hub_unlisten(p->listening[i].door);
-	p->leave.fn = on_leave;
+	daemon_unserve(&p->daemon);
+	p->leave.fn = authority_main_on_leave;
 	p->leave.arg = p;
-	loop_timer(p->loop, &p->leave, loop_now(p->loop) + LEAVE_MS);
+	loop_timer(loop, &p->leave, loop_now(loop) + LEAVE_MS);
 	if (authority_process_any(&p->exchanges))
-		loop_run(p->loop);
+		loop_run(loop);
 	authority_process_kill_all(&p->exchanges);
 }
 
 static void
-on_term(void *arg, int signo)
+authority_main_on_term(void *arg, int signo)
 {
 	struct program *p = arg;
 
 	(void)signo;
-	lines_stop(&p->input);
+	lines_stop(&p->daemon.input);
 	epmd_register_free(&p->registration);
-	authority_stop(p->authority, loop_now(p->loop));
-	hub_deliver(&p->hub);
+	authority_stop(p->authority, loop_now(p->daemon.loop));
+	hub_deliver(&p->daemon.hub);
 }
 
 static void
-on_hup(void *arg, int signo)
+authority_main_on_hup(void *arg, int signo)
 {
-	struct program *p = arg;
-
 	(void)signo;
-	if (!lines_again(&p->input))
-		return;
-	p->given = 0;
-	log_info("reading standard input again");
+	daemon_read_again(&((struct program *)arg)->daemon);
 }
 
+/* The first address that it listens on is where others are told that it is. */
 static void
-start(struct program *p)
+authority_main_new(struct program *p, struct addr *a)
 {
+	struct daemon *d = &p->daemon;
 	char text[ADDR_TEXT_MAX];
-	struct addr a;
 	uint64_t seed;
-	size_t i;
 
-	env_key(&p->key, p->keyfile);
-	listen_all(p);
-	a = p->listening[0].bound;
+	*a = d->tcp[0].bound;
 	if (p->advertise != NULL)
-		opt_peer('a', p->advertise, addr_port(&a), &a);
-	p->loop = loop_new();
-	hub_init(&p->hub, p->loop, ROLE_AUTHORITY, &p->key);
+		opt_peer('a', p->advertise, addr_port(a), a);
+	daemon_hub(d, ROLE_AUTHORITY);
 	env_random(&seed, sizeof(seed));
-	p->authority = authority_new(&p->hub.self.instance, seed,
-	    slice_str(addr_print(&a, text)), p->redundancy);
+	p->authority = authority_new(&d->hub.self.instance, seed,
+	    slice_str(addr_print(a, text)), (unsigned)p->redundancy);
 	if (p->authority == NULL)
 		die_errno(EXIT_TEMPORARY, "unable to start");
-	p->hub.act = on_act;
-	p->hub.arg = p;
-	p->hub.serves = ROLE_CTL;
-	hub_core(&p->hub, &authority_ops, p->authority,
+	d->hub.act = authority_main_on_act;
+	d->hub.arg = p;
+	d->hub.serves = ROLE_CTL;
+	hub_core(&d->hub, &authority_ops, p->authority,
 	    authority_out(p->authority));
-	p->exchanges.loop = p->loop;
-	p->exchanges.address = p->listening[0].bound;
+}
+
+static void
+authority_main_start(struct program *p)
+{
+	struct daemon *d = &p->daemon;
+	struct addr a;
+	size_t i;
+
+	daemon_key(d);
+	if (daemon_passed(d, NULL) == 0) {
+		env_nothing_fits("TCP");
+		daemon_open_all(d, DEFAULT_LISTEN, AUTHORITY_PORT);
+	}
+	authority_main_new(p, &a);
+	authority_main_options(p);
+	p->exchanges.loop = d->loop;
+	p->exchanges.address = d->tcp[0].bound;
 	p->exchanges.options = p->options;
-	p->exchanges.ended = on_ended;
+	p->exchanges.ended = authority_main_on_ended;
 	p->exchanges.arg = p;
 	authority_process_init(&p->exchanges);
-	for (i = 0; i < p->nexternal; i++)
-		announce(p, p->external[i]);
-	for (i = 0; i < p->nlistening; i++) {
-		p->listening[i].door = hub_listen(&p->hub, p->listening[i].fd);
-		log_info("listening on %s", addr_print(&p->listening[i].bound,
-		    text));
-	}
+	for (i = 0; i < p->external.n; i++)
+		authority_main_announce(p, p->external.at[i]);
+	daemon_serve(d);
 	if (p->name != NULL)
-		epmd_register_init(&p->registration, p->loop, p->name,
+		epmd_register_init(&p->registration, d->loop, p->name,
 		    (uint16_t)addr_port(&a));
-	lines_init(&p->input, p->loop, 0, on_line, p);
-	p->input.end = on_lines_end;
-	loop_signal(p->loop, SIGTERM, on_term, p);
-	loop_signal(p->loop, SIGINT, on_term, p);
-	loop_signal(p->loop, SIGHUP, on_hup, p);
-	net_ready(p->ready_fd);
-	log_info("ready");
+	daemon_read(d, AUTHORITY_PORT, 1, authority_main_on_address, p);
+	daemon_signals(d->loop, authority_main_on_term, authority_main_on_hup,
+	    p);
+	daemon_ready(d);
 }
 
 int
@@ -369,16 +420,14 @@ main(int argc, char **argv)
 {
 	static struct program p;
 
-	die_name(argv[0]);
-	env_argv0(argv[0]);
-	program_reserve();
-	parse(&p, argc, argv);
-	start(&p);
-	loop_run(p.loop);
-	leave(&p);
+	daemon_begin(argv);
+	authority_main_parse(&p, argc, argv);
+	authority_main_start(&p);
+	loop_run(p.daemon.loop);
+	authority_main_leave(&p);
 	authority_process_free(&p.exchanges);
-	hub_free(&p.hub);
+	hub_free(&p.daemon.hub);
 	authority_free(p.authority);
-	loop_free(p.loop);
-	return p.hub.status;
+	loop_free(p.daemon.loop);
+	return p.daemon.hub.status;
 }

@@ -16,8 +16,7 @@
 
 #include "bootstrap.h"
 #include "child.h"
-#include "die.h"
-#include "latest.h"
+#include "lines.h"
 #include "program.h"
 #include "log.h"
 #include "loop.h"
@@ -40,13 +39,13 @@
  * loop, which leads a process group: a shell's children belong to it. */
 struct job {
 	struct child child;
-	struct program *program;
+	struct printer *printer;
 	int number;	/* of the source */
 	size_t passed;	/* bytes of its output, as whole lines */
 	const char *bad; /* what is wrong with its output, or NULL */
 };
 
-struct program {
+struct printer {
 	struct loop *loop;
 	struct bootstrap *core;
 	struct job job[BOOTSTRAP_SOURCES_MAX]; /* by the source's number */
@@ -61,35 +60,24 @@ struct program {
 };
 
 static void
-parse(struct program *p, int argc, char **argv)
+printer_parse(struct printer *p, int argc, char **argv)
 {
+	const struct opt options[] = {
+		{ '1', OPT_FLAG, &p->once, 0, 0 },
+		{ 'i', OPT_SECONDS, &p->interval_ms, 100, 86400 * 1000 },
+		{ 0, OPT_END, NULL, 0, 0 }
+	};
 	int letter;
 
 	p->interval_ms = INTERVAL_MS;
 	while ((letter = getopt(argc, argv, "1i:qv")) != -1)
-		switch (letter) {
-		case '1':
-			p->once = 1;
-			break;
-		case 'i':
-			p->interval_ms = opt_seconds('i', optarg, 100,
-			    86400 * 1000);
-			break;
-		case 'q':
-			log_less();
-			break;
-		case 'v':
-			log_more();
-			break;
-		default:
-			die_usage(SYNOPSIS);
-		}
+		opt_take(options, letter, optarg, SYNOPSIS);
 	if (optind == argc)
 		die_usage(SYNOPSIS);
 }
 
 static void
-add_sources(struct program *p, int argc, char **argv)
+printer_sources(struct printer *p, int argc, char **argv)
 {
 	const char *why = "";
 	int i;
@@ -108,7 +96,7 @@ add_sources(struct program *p, int argc, char **argv)
 /* The whole file, to be freed; NULL with errno, EFBIG where it is larger than
  * a list of addresses can be, EINVAL where it is no regular file. */
 static char *
-read_file(const char *path, size_t *len, struct stat *st)
+printer_read_file(const char *path, size_t *len, struct stat *st)
 {
 	int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY), error = 0;
 	char *bytes = NULL;
@@ -141,11 +129,11 @@ read_file(const char *path, size_t *len, struct stat *st)
 }
 
 static void
-resolve_file(struct program *p, int number)
+printer_resolve_file(struct printer *p, int number)
 {
 	const char *path = bootstrap_what(p->core, number);
 	size_t len;
-	char *bytes = read_file(path, &len, &p->seen[number]);
+	char *bytes = printer_read_file(path, &len, &p->seen[number]);
 
 	if (bytes == NULL) {
 		/* Whatever is there next is a change. */
@@ -160,7 +148,7 @@ resolve_file(struct program *p, int number)
 }
 
 static int
-changed(const struct stat *a, const struct stat *b)
+printer_file_changed(const struct stat *a, const struct stat *b)
 {
 	return a->st_mtim.tv_sec != b->st_mtim.tv_sec ||
 	    a->st_mtim.tv_nsec != b->st_mtim.tv_nsec ||
@@ -169,38 +157,39 @@ changed(const struct stat *a, const struct stat *b)
 }
 
 static void
-on_look(void *arg)
+printer_on_look(void *arg)
 {
-	struct program *p = arg;
+	struct printer *p = arg;
 	struct stat st;
 	int i;
 
 	for (i = 0; i < p->n; i++)
 		if (bootstrap_kind(p->core, i) == BOOTSTRAP_FILE &&
 		    stat(bootstrap_what(p->core, i), &st) == 0 &&
-		    changed(&st, &p->seen[i]))
-			resolve_file(p, i);
+		    printer_file_changed(&st, &p->seen[i]))
+			printer_resolve_file(p, i);
 	loop_timer(p->loop, &p->look, loop_now(p->loop) + LOOK_MS);
 	loop_later(p->loop, &p->deliver);
 }
 
 /* The others, in processes of their own. */
 
-/* What follows the mark on the last line that begins with it: 1, or 0. */
+/* What follows the mark on the last line that begins with it, into text: 1, or
+ * 0. */
 static int
-find_mark(struct slice lines, const char *mark, struct slice *rest)
+job_mark(struct slice lines, const char *mark, char text[BOOTSTRAP_REASON_MAX])
 {
-	size_t n = strlen(mark), len;
-	const unsigned char *newline;
+	size_t n = strlen(mark);
+	struct slice line;
 	int found = 0;
 
-	while ((newline = memchr(lines.p, '\n', lines.len)) != NULL) {
-		len = (size_t)(newline - lines.p);
-		if (len >= n && memcmp(lines.p, mark, n) == 0) {
-			*rest = slice_of(lines.p + n, len - n);
-			found = 1;
-		}
-		lines = slice_of(newline + 1, lines.len - len - 1);
+	while (lines.len > 0) {
+		line = slice_line(&lines);
+		if (line.len < n || memcmp(line.p, mark, n) != 0)
+			continue;
+		snprintf(text, BOOTSTRAP_REASON_MAX, "%.*s",
+		    (int)(line.len - n), (const char *)line.p + n);
+		found = 1;
 	}
 	return found;
 }
@@ -232,9 +221,9 @@ job_output(struct child *c, const unsigned char *p, size_t n)
 	if (end == from)
 		return 0;
 	j->passed = end;
-	bootstrap_some(j->program->core, j->number,
+	bootstrap_some(j->printer->core, j->number,
 	    slice_of(p + from, end - from));
-	loop_later(j->program->loop, &j->program->deliver);
+	loop_later(j->printer->loop, &j->printer->deliver);
 	return 0;
 }
 
@@ -248,7 +237,7 @@ job_reason(const struct job *j, char *text, size_t size)
 		return j->bad;
 	if (j->child.signalled)
 		snprintf(text, size, "not done in %ld seconds: ended",
-		    (long)(job_ways[bootstrap_kind(j->program->core,
+		    (long)(job_ways[bootstrap_kind(j->printer->core,
 		    j->number)].limit_ms / 1000));
 	else if (WIFSIGNALED(status))
 		snprintf(text, size, "ended by signal %d", WTERMSIG(status));
@@ -263,40 +252,37 @@ static void
 job_ended(struct child *c)
 {
 	struct job *j = c->arg;
-	struct program *p = j->program;
-	struct slice lines = buf_slice(&c->kept), mark;
-	char why[BOOTSTRAP_REASON_MAX] = "", text[BOOTSTRAP_REASON_MAX];
-	const char *reason = job_reason(j, text, sizeof(text));
+	struct printer *p = j->printer;
+	struct slice lines = buf_slice(&c->kept);
+	char why[BOOTSTRAP_REASON_MAX], text[BOOTSTRAP_REASON_MAX];
+	const char *failed = job_reason(j, text, sizeof(text));
+	const char *reason = failed;
 
 	if (bootstrap_kind(p->core, j->number) != BOOTSTRAP_EXEC) {
-		if (find_mark(lines, "#why ", &mark))
-			snprintf(why, sizeof(why), "%.*s", SLICE_ARG(mark));
-		/* The number ends at the newline. */
-		if (find_mark(lines, "#ttl ", &mark))
+		if (job_mark(lines, "#ttl ", why))
 			bootstrap_ttl(p->core, loop_now(p->loop), j->number,
-			    1000 * (int64_t)strtol((const char *)mark.p, NULL,
-			    10));
+			    1000 * (int64_t)strtol(why, NULL, 10));
+		if (job_mark(lines, "#why ", why))
+			reason = why;
 	}
-	if (reason != NULL)
-		bootstrap_failed(p->core, j->number, lines,
-		    why[0] == '\0' ? reason : why);
+	if (failed != NULL)
+		bootstrap_failed(p->core, j->number, lines, reason);
 	else
-		bootstrap_result(p->core, j->number, lines,
-		    why[0] == '\0' ? NULL : why);
+		bootstrap_result(p->core, j->number, lines, reason);
 	child_free(c);
 	loop_later(p->loop, &p->deliver);
 }
 
 /* 0, or -1 with errno. */
 static int
-job_start(struct program *p, int number)
+job_start(struct printer *p, int number)
 {
 	static const struct child_ops ops = { job_output, NULL, job_ended };
 	enum bootstrap_kind kind = bootstrap_kind(p->core, number);
 	struct job *j = &p->job[number];
 	struct program_start s;
 
-	j->program = p;
+	j->printer = p;
 	j->number = number;
 	j->passed = 0;
 	j->bad = NULL;
@@ -319,7 +305,7 @@ job_start(struct program *p, int number)
 
 /* All end with us. */
 static void
-job_stop_all(struct program *p)
+job_stop_all(struct printer *p)
 {
 	struct job *j;
 
@@ -331,10 +317,10 @@ job_stop_all(struct program *p)
 }
 
 static void
-resolve(struct program *p, int number)
+printer_resolve(struct printer *p, int number)
 {
 	if (bootstrap_kind(p->core, number) == BOOTSTRAP_FILE)
-		resolve_file(p, number);
+		printer_resolve_file(p, number);
 	else if (job_start(p, number) == -1)
 		bootstrap_failed(p->core, number, slice_str(""),
 		    strerror(errno));
@@ -343,9 +329,9 @@ resolve(struct program *p, int number)
 /* What the core wants. */
 
 static void
-stop_when_written(void *arg)
+printer_stop_when_written(void *arg)
 {
-	struct program *p = arg;
+	struct printer *p = arg;
 
 	if (p->output.error != 0 ||
 	    (p->stopping && latest_empty(&p->output)))
@@ -354,7 +340,7 @@ stop_when_written(void *arg)
 
 /* The act's bytes are good until the core is called. */
 static void
-carry_out(struct program *p, const struct act *a)
+printer_carry_out(struct printer *p, const struct act *a)
 {
 	switch (a->kind) {
 	case BOOTSTRAP_LINE:
@@ -363,7 +349,7 @@ carry_out(struct program *p, const struct act *a)
 			    SLICE_ARG(a->bytes), strerror(errno));
 		break;
 	case BOOTSTRAP_ASK:
-		resolve(p, (int)a->peer);
+		printer_resolve(p, (int)a->peer);
 		break;
 	case ACT_LOG:
 		(a->value == LOG_ERROR ? log_error : log_info)("%.*s",
@@ -377,43 +363,43 @@ carry_out(struct program *p, const struct act *a)
 }
 
 static void
-on_deliver(void *arg)
+printer_on_deliver(void *arg)
 {
-	struct program *p = arg;
+	struct printer *p = arg;
 	struct act a;
 	int64_t due;
 
 	bootstrap_tick(p->core, loop_now(p->loop));
 	while (outbox_take(bootstrap_out(p->core), &a))
-		carry_out(p, &a);
+		printer_carry_out(p, &a);
 	due = bootstrap_deadline(p->core);
 	if (due == INT64_MAX)
 		loop_untimer(p->loop, &p->timer);
 	else
 		loop_timer(p->loop, &p->timer, due);
-	stop_when_written(p);
+	printer_stop_when_written(p);
 }
 
 static void
-on_timer(void *arg)
+printer_on_timer(void *arg)
 {
-	loop_later(((struct program *)arg)->loop,
-	    &((struct program *)arg)->deliver);
+	loop_later(((struct printer *)arg)->loop,
+	    &((struct printer *)arg)->deliver);
 }
 
 static void
-on_term(void *arg, int signo)
+printer_on_term(void *arg, int signo)
 {
-	struct program *p = arg;
+	struct printer *p = arg;
 
 	(void)signo;
 	loop_stop(p->loop);
 }
 
 static void
-on_hup(void *arg, int signo)
+printer_on_hup(void *arg, int signo)
 {
-	struct program *p = arg;
+	struct printer *p = arg;
 
 	(void)signo;
 	bootstrap_again(p->core);
@@ -422,7 +408,7 @@ on_hup(void *arg, int signo)
 
 /* A reader that is gone has what it wanted. */
 static int
-end_status(const struct program *p)
+printer_status(const struct printer *p)
 {
 	if (p->output.error == 0 || p->output.error == EPIPE)
 		return p->status;
@@ -432,41 +418,42 @@ end_status(const struct program *p)
 }
 
 static void
-start(struct program *p)
+printer_start(struct printer *p)
 {
 	p->loop = loop_new();
-	latest_init(&p->output, p->loop, 1, LINES_HELD, stop_when_written, p);
-	p->timer.fn = on_timer;
-	p->look.fn = on_look;
-	p->deliver.fn = on_deliver;
+	latest_init(&p->output, p->loop, 1, LINES_HELD,
+	    printer_stop_when_written, p);
+	p->timer.fn = printer_on_timer;
+	p->look.fn = printer_on_look;
+	p->deliver.fn = printer_on_deliver;
 	p->timer.arg = p->look.arg = p->deliver.arg = p;
 	if (!p->once)
 		loop_timer(p->loop, &p->look, loop_now(p->loop) + LOOK_MS);
-	loop_signal(p->loop, SIGTERM, on_term, p);
-	loop_signal(p->loop, SIGINT, on_term, p);
-	loop_signal(p->loop, SIGHUP, on_hup, p);
+	loop_signal(p->loop, SIGTERM, printer_on_term, p);
+	loop_signal(p->loop, SIGINT, printer_on_term, p);
+	loop_signal(p->loop, SIGHUP, printer_on_hup, p);
 	loop_later(p->loop, &p->deliver);
 }
 
 int
 main(int argc, char **argv)
 {
-	static struct program p;
+	static struct printer p;
 	uint64_t seed;
 	int status;
 
 	die_name(argv[0]);
 	program_output();
 	program_reserve();
-	parse(&p, argc, argv);
+	printer_parse(&p, argc, argv);
 	env_random(&seed, sizeof(seed));
 	p.core = bootstrap_new(seed, p.interval_ms, p.once);
 	if (p.core == NULL)
 		die_errno(EXIT_TEMPORARY, "unable to start");
-	add_sources(&p, argc, argv);
-	start(&p);
+	printer_sources(&p, argc, argv);
+	printer_start(&p);
 	loop_run(p.loop);
-	status = end_status(&p);
+	status = printer_status(&p);
 	job_stop_all(&p);
 	latest_free(&p.output);
 	bootstrap_free(p.core);

@@ -15,14 +15,13 @@
 #include <unistd.h>
 
 #include "call.h"
-#include "die.h"
 #include "hub.h"
 #include "log.h"
 #include "net.h"
 #include "opt.h"
 #include "plb_proxies.h"
 #include "program.h"
-#include "sink.h"
+#include "lines.h"
 
 #define CAPACITY   64 /* of a filter, by default */
 #define ARGS_BYTES (64 * 1024)

@@ -17,7 +17,6 @@
 #include "channel.h"
 #include "channel_process.h"
 #include "channel_tether.h"
-#include "die.h"
 #include "hub.h"
 #include "log.h"
 #include "net.h"

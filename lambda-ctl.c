@@ -10,7 +10,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "die.h"
 #include "hub.h"
 #include "program.h"
 #include "log.h"
@@ -48,14 +47,14 @@ struct ctl {
 };
 
 static void
-stop(struct ctl *c, int status)
+ctl_stop(struct ctl *c, int status)
 {
 	c->done = 1;
 	outbox_act(&c->out, ACT_STOP, 0, (uint64_t)status, slice_of(NULL, 0));
 }
 
 static void
-up(void *core, int64_t now, uint32_t peer, const struct peer_info *info)
+ctl_up(void *core, int64_t now, uint32_t peer, const struct peer_info *info)
 {
 	struct ctl *c = core;
 	struct msg m;
@@ -65,7 +64,7 @@ up(void *core, int64_t now, uint32_t peer, const struct peer_info *info)
 	if ((c->what->roles & c->role) == 0) {
 		log_error("the %s at %s has no %s: ask %s", role_name(c->role),
 		    c->where, c->what->name, c->what->whom);
-		stop(c, EXIT_USAGE);
+		ctl_stop(c, EXIT_USAGE);
 		return;
 	}
 	memset(&m, 0, sizeof(m));
@@ -76,7 +75,7 @@ up(void *core, int64_t now, uint32_t peer, const struct peer_info *info)
 }
 
 static void
-down(void *core, int64_t now, uint32_t peer)
+ctl_down(void *core, int64_t now, uint32_t peer)
 {
 	struct ctl *c = core;
 
@@ -87,11 +86,11 @@ down(void *core, int64_t now, uint32_t peer)
 	log_error(c->role == ROLE_CHANNEL ? "%s is a listener's or a "
 	    "channel's: ask an authority, a broker, an exchange or a PLB" :
 	    "%s has gone without an answer", c->where);
-	stop(c, EXIT_TEMPORARY);
+	ctl_stop(c, EXIT_TEMPORARY);
 }
 
 static int
-message(void *core, int64_t now, uint32_t peer, const struct msg *m)
+ctl_message(void *core, int64_t now, uint32_t peer, const struct msg *m)
 {
 	struct ctl *c = core;
 	struct slice rows = m->u.report.rows, row;
@@ -104,12 +103,13 @@ message(void *core, int64_t now, uint32_t peer, const struct msg *m)
 		printf("%.*s\n", SLICE_ARG(row));
 	if (m->u.report.more)
 		return 0;
-	stop(c, 0);
+	ctl_stop(c, 0);
 	return 0;
 }
 
 static void
-failed(void *core, int64_t now, uint32_t tag, struct slice reason, int final)
+ctl_failed(void *core, int64_t now, uint32_t tag, struct slice reason,
+    int final)
 {
 	struct ctl *c = core;
 
@@ -117,29 +117,30 @@ failed(void *core, int64_t now, uint32_t tag, struct slice reason, int final)
 	(void)tag;
 	log_error("no answer from %s: %.*s%s", c->where, SLICE_ARG(reason),
 	    final ? "" : ": is it running?");
-	stop(c, final ? EXIT_USAGE : EXIT_TEMPORARY);
+	ctl_stop(c, final ? EXIT_USAGE : EXIT_TEMPORARY);
 }
 
 static void
-tick(void *core, int64_t now)
+ctl_tick(void *core, int64_t now)
 {
 	(void)core;
 	(void)now;
 }
 
 static int64_t
-deadline(const void *core)
+ctl_deadline(const void *core)
 {
 	(void)core;
 	return INT64_MAX;
 }
 
 static const struct core_ops ctl_ops = {
-	ROLE_CTL, up, down, message, failed, tick, deadline
+	ROLE_CTL, ctl_up, ctl_down, ctl_message, ctl_failed, ctl_tick,
+	ctl_deadline
 };
 
 static void
-on_late(void *arg)
+ctl_on_late(void *arg)
 {
 	const char *where = arg;
 
@@ -148,7 +149,7 @@ on_late(void *arg)
 }
 
 static const struct command *
-command(char **argv, int argc)
+ctl_command(char **argv, int argc)
 {
 	size_t i;
 
@@ -194,7 +195,7 @@ main(int argc, char **argv)
 	}
 	if (address != NULL && broker != NULL)
 		die(EXIT_USAGE, "-A and -b: give one of them");
-	core.what = command(argv + optind, argc - optind);
+	core.what = ctl_command(argv + optind, argc - optind);
 	if (address != NULL)
 		opt_address('A', address, 0, &a);
 	else
@@ -207,7 +208,7 @@ main(int argc, char **argv)
 	outbox_init(&core.out);
 	hub_dial(&hub, slice_str(text), DIAL_ONCE, 1);
 	hub_core(&hub, &ctl_ops, &core, &core.out);
-	late.fn = on_late;
+	late.fn = ctl_on_late;
 	late.arg = text;
 	loop_timer(hub.loop, &late, loop_now(hub.loop) + ANSWER_MS);
 	loop_run(hub.loop);

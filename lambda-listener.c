@@ -11,15 +11,13 @@
 #include <unistd.h>
 
 #include "attrs.h"
-#include "die.h"
-#include "epmd_lookup.h"
+#include "daemon.h"
+#include "epmd_client.h"
 #include "frame.h"
 #include "listener.h"
 #include "listener_acceptor.h"
 #include "listener_publish.h"
 #include "log.h"
-#include "net.h"
-#include "opt.h"
 
 #define SYNOPSIS \
 	"[-qvW] [-a address] [-b socket] [-c capacity] [-d fd]\n" \
@@ -33,20 +31,16 @@
 #define DIGEST_SHOWN 8	   /* bytes of a digest, in the log */
 
 struct options {
-	const char *address, *broker, *keyfile, *listen, *node;
+	const char *address, *broker, *listen, *node;
 	const char *protocol, *module;
 	char **program; /* and its arguments, ended by NULL */
 	struct publish_config publish;
 	uint64_t capacity;
-	int ready;     /* descriptor to say so on, or -1 */
 	int watch;
-	int louder;    /* -v less -q */
 };
 
 struct program {
-	struct loop *loop;
-	struct hub hub;
-	struct key key;
+	struct daemon daemon;
 	struct listener *listener;
 	struct listener_acceptor *acceptor;
 	struct options options;
@@ -61,84 +55,50 @@ struct program {
 /* Options. */
 
 static void
-listener_main_add(int letter, char **list, size_t *n, size_t max, char *arg)
+listener_main_take_options(struct program *p, int argc, char **argv)
 {
-	if (*n == max)
-		die(EXIT_USAGE, "-%c %s: at most %d of them", letter, arg,
-		    (int)max);
-	list[(*n)++] = arg;
-}
-
-static void
-listener_main_take_option(struct options *o, int letter, char *arg)
-{
-	switch (letter) {
-	case 'a':
-		o->address = arg;
-		break;
-	case 'b':
-		o->broker = arg;
-		break;
-	case 'c':
-		o->capacity = opt_number('c', arg, 1, CAPACITY_MAX);
-		break;
-	case 'd':
-		o->ready = opt_fd('d', arg);
-		break;
-	case 'f':
-		listener_main_add('f', o->publish.functions,
-		    &o->publish.nfunctions, EXPORTS_MAX, arg);
-		break;
-	case 'k':
-		o->keyfile = arg;
-		break;
-	case 'l':
-		o->listen = arg;
-		break;
-	case 'n':
-		o->node = opt_name("node", arg);
-		break;
-	case 'q':
-		o->louder--;
-		log_less();
-		break;
-	case 't':
-		listener_main_add('t', o->publish.labels, &o->publish.nlabels,
-		    LABELS_MAX, arg);
-		break;
-	case 'V':
-		o->publish.version = arg;
-		break;
-	case 'v':
-		o->louder++;
-		log_more();
-		break;
-	case 'W':
-		o->watch = 1;
-		break;
-	case 'w':
-		if (strcmp(arg, "exec") != 0 && frame_kind(arg) == -1)
-			die(EXIT_USAGE, "-w %s: give exec, line, netstring, "
-			    "packet4 or mux", arg);
-		o->protocol = arg;
-		break;
-	default:
-		die_usage(SYNOPSIS);
-	}
-}
-
-static void
-listener_main_parse(struct options *o, int argc, char **argv)
-{
+	struct options *o = &p->options;
+	struct opt_list functions = { .at = o->publish.functions,
+		.max = EXPORTS_MAX, .what = "functions" };
+	struct opt_list labels = { .at = o->publish.labels,
+		.max = LABELS_MAX, .what = "labels" };
+	const struct opt options[] = {
+		{ 'a', OPT_TEXT, &o->address, 0, 0 },
+		{ 'b', OPT_TEXT, &o->broker, 0, 0 },
+		{ 'c', OPT_NUMBER, &o->capacity, 1, CAPACITY_MAX },
+		{ 'd', OPT_FD, &p->daemon.ready_fd, 0, 0 },
+		{ 'f', OPT_LIST, &functions, 0, 0 },
+		{ 'k', OPT_TEXT, &p->daemon.keyfile, 0, 0 },
+		{ 'l', OPT_TEXT, &o->listen, 0, 0 },
+		{ 'n', OPT_NODE, &o->node, 0, 0 },
+		{ 't', OPT_LIST, &labels, 0, 0 },
+		{ 'V', OPT_TEXT, &o->publish.version, 0, 0 },
+		{ 'W', OPT_FLAG, &o->watch, 0, 0 },
+		{ 'w', OPT_TEXT, &o->protocol, 0, 0 },
+		{ 0, OPT_END, NULL, 0, 0 }
+	};
 	int letter;
 
+	while ((letter = getopt(argc, argv,
+	    "+a:b:c:d:f:k:l:n:qt:V:vWw:")) != -1)
+		opt_take(options, letter, optarg, SYNOPSIS);
+	o->publish.nfunctions = functions.n;
+	o->publish.nlabels = labels.n;
+}
+
+static void
+listener_main_parse(struct program *p, int argc, char **argv)
+{
+	struct options *o = &p->options;
+
+	daemon_init(&p->daemon);
 	o->capacity = env_processors();
 	o->listen = "127.0.0.1:0";
 	o->protocol = "exec";
-	o->ready = -1;
-	while ((letter = getopt(argc, argv,
-	    "+a:b:c:d:f:k:l:n:qt:V:vWw:")) != -1)
-		listener_main_take_option(o, letter, optarg);
+	listener_main_take_options(p, argc, argv);
+	if (strcmp(o->protocol, "exec") != 0 && frame_kind(o->protocol) == -1)
+		die(EXIT_USAGE, "-w %s: give exec, line, netstring, packet4 "
+		    "or mux", o->protocol);
 	if (argc - optind < 2)
 		die_usage(SYNOPSIS);
 	o->module = opt_name("module", argv[optind]);
@@ -149,10 +109,9 @@ listener_main_parse(struct options *o, int argc, char **argv)
 /* lambda-channel [-q ...|-v ...] [-k keyfile] -w protocol -- module program
  * [argument ...] */
 static char **
-listener_main_channel_argv(const struct options *o)
+listener_main_channel_argv(const struct options *o, const char *keyfile)
 {
 	size_t n = 0, i, args = 0;
-	int louder = o->louder;
 	char **argv;
 
 	while (o->program[args] != NULL)
@@ -161,13 +120,10 @@ listener_main_channel_argv(const struct options *o)
 	if (argv == NULL)
 		die_errno(EXIT_TEMPORARY, "unable to start");
 	argv[n++] = env_sibling("lambda-channel");
-	for (; louder > 0 && n < 4; louder--)
-		argv[n++] = "-v";
-	for (; louder < 0 && n < 4; louder++)
-		argv[n++] = "-q";
-	if (o->keyfile != NULL) {
+	n += opt_loud(argv + n);
+	if (keyfile != NULL) {
 		argv[n++] = "-k";
-		argv[n++] = (char *)(uintptr_t)o->keyfile;
+		argv[n++] = (char *)(uintptr_t)keyfile;
 	}
 	argv[n++] = "-w";
 	argv[n++] = (char *)(uintptr_t)o->protocol;
@@ -206,7 +162,7 @@ listener_main_on_publish(void *arg)
 	listener_acceptor_program(p->acceptor, &p->publish.now.file);
 	if (listener_publish(p->listener, attrs) == -1)
 		log_error("unable to publish: %s", strerror(errno));
-	hub_deliver(&p->hub);
+	hub_deliver(&p->daemon.hub);
 }
 
 /* The program cannot be a worker, and there is nothing before it that could. */
@@ -217,7 +173,7 @@ listener_main_on_failed(void *arg, const char *why)
 
 	log_error("fatal: %s", why);
 	listener_acceptor_close(p->acceptor);
-	hub_stop(&p->hub, 0, EXIT_TEMPORARY);
+	hub_stop(&p->daemon.hub, 0, EXIT_TEMPORARY);
 }
 
 static void
@@ -245,7 +201,7 @@ listener_main_on_moved(void *arg, unsigned port)
 		log_info("node %s is not there any more", p->options.node);
 	}
 	listener_dist(p->listener, slice_str(dist));
-	hub_deliver(&p->hub);
+	hub_deliver(&p->daemon.hub);
 }
 
 /* The end. */
@@ -268,10 +224,11 @@ listener_main_on_bound(void *arg)
 		break;
 	default:
 		log_error("something of a channel does not end: leaving it");
-		hub_stop(&p->hub, 0, EXIT_TEMPORARY);
+		hub_stop(&p->daemon.hub, 0, EXIT_TEMPORARY);
 		return;
 	}
-	loop_timer(p->loop, &p->bound, loop_now(p->loop) + GRACE_MS);
+	loop_timer(p->daemon.loop, &p->bound,
+	    loop_now(p->daemon.loop) + GRACE_MS);
 }
 
 /* The second one says that waiting is over. */
@@ -290,8 +247,9 @@ listener_main_on_term(void *arg, int signo)
 	publish_stop(&p->publish);
 	listener_acceptor_close(p->acceptor);
 	listener_stop(p->listener);
-	hub_deliver(&p->hub);
-	loop_timer(p->loop, &p->bound, loop_now(p->loop) + STOP_MS);
+	hub_deliver(&p->daemon.hub);
+	loop_timer(p->daemon.loop, &p->bound,
+	    loop_now(p->daemon.loop) + STOP_MS);
 }
 
 /* The start. */
@@ -314,7 +272,7 @@ listener_main_open_socket(struct program *p, char text[ADDR_TEXT_MAX])
 		env_nothing_fits("TCP");
 		opt_ip('l', o->listen, 0, &want);
 	}
-	env_key_need(&p->key, 'l', &want);
+	env_key_need(&p->daemon.key, 'l', &want);
 	if (passed == 0 && (fd = net_listen(&want, &bound)) == -1)
 		die_errno(EXIT_TEMPORARY, "unable to listen on %s",
 		    addr_print(&want, text));
@@ -336,7 +294,7 @@ listener_main_make_publish(struct program *p)
 	if (p->worker_env == NULL)
 		die_errno(EXIT_TEMPORARY, "unable to start");
 	o->publish.preflight = strcmp(o->protocol, "exec") != 0;
-	u->loop = p->loop;
+	u->loop = p->daemon.loop;
 	u->config = &o->publish;
 	program_init(&u->start, o->program, p->worker_env);
 	u->start.group = 1;
@@ -362,10 +320,10 @@ listener_main_make_listener(struct program *p, const char *address)
 	config.node = slice_str(o->node);
 	config.address = slice_str(address);
 	env_random(&seed, sizeof(seed));
-	p->listener = listener_new(&p->hub.self.instance, seed, &config);
+	p->listener = listener_new(&p->daemon.hub.self.instance, seed, &config);
 	if (p->listener == NULL)
 		die_errno(EXIT_TEMPORARY, "unable to start");
-	hub_core(&p->hub, &listener_ops, p->listener,
+	hub_core(&p->daemon.hub, &listener_ops, p->listener,
 	    listener_out(p->listener));
 }
 
@@ -376,8 +334,8 @@ listener_main_dial_broker(struct program *p)
 	struct addr a;
 
 	env_broker_socket(&a, p->options.broker);
-	if (hub_dial(&p->hub, slice_str(addr_print(&a, text)), DIAL_FOREVER,
-	    0) == -1)
+	if (hub_dial(&p->daemon.hub, slice_str(addr_print(&a, text)),
+	    DIAL_FOREVER, 0) == -1)
 		die_errno(EXIT_TEMPORARY, "unable to start");
 }
 
@@ -396,28 +354,28 @@ listener_main_start(struct program *p)
 	char address[ADDR_TEXT_MAX];
 	int fd;
 
-	env_key(&p->key, p->options.keyfile);
+	daemon_key(&p->daemon);
+	daemon_hub(&p->daemon, ROLE_LISTENER);
 	fd = listener_main_open_socket(p, address);
-	hub_init(&p->hub, p->loop, ROLE_LISTENER, &p->key);
 	listener_main_make_publish(p);
 	listener_main_make_listener(p, address);
-	p->channel = listener_main_channel_argv(&p->options);
-	p->acceptor = listener_acceptor_open(&p->hub, p->listener, fd,
+	p->channel = listener_main_channel_argv(&p->options,
+	    p->daemon.keyfile);
+	p->acceptor = listener_acceptor_open(&p->daemon.hub, p->listener, fd,
 	    p->channel, &p->publish.now.file);
-	p->hub.act = listener_main_on_act;
-	p->hub.arg = p;
+	p->daemon.hub.act = listener_main_on_act;
+	p->daemon.hub.arg = p;
 	listener_main_dial_broker(p);
 	if (p->options.node != NULL)
-		epmd_lookup_init(&p->node, p->loop, p->options.node,
+		epmd_lookup_init(&p->node, p->daemon.loop, p->options.node,
 		    listener_main_on_moved, p);
-	loop_signal(p->loop, SIGTERM, listener_main_on_term, p);
-	loop_signal(p->loop, SIGINT, listener_main_on_term, p);
-	loop_signal(p->loop, SIGHUP, listener_main_on_hangup, p);
+	daemon_signals(p->daemon.loop, listener_main_on_term,
+	    listener_main_on_hangup, p);
 	p->bound.fn = listener_main_on_bound;
 	p->bound.arg = p;
 	log_info("publishing %s at %s, capacity %llu", p->options.module,
 	    address, (unsigned long long)p->options.capacity);
-	net_ready(p->options.ready);
+	net_ready(p->daemon.ready_fd);
 }
 
 int
@@ -426,22 +384,19 @@ main(int argc, char **argv)
 	static struct program p;
 	int status;
 
-	die_name(argv[0]);
-	env_argv0(argv[0]);
-	program_reserve();
-	listener_main_parse(&p.options, argc, argv);
-	p.loop = loop_new();
+	daemon_begin(argv);
+	listener_main_parse(&p, argc, argv);
 	listener_main_start(&p);
-	loop_run(p.loop);
-	status = p.hub.status;
+	loop_run(p.daemon.loop);
+	status = p.daemon.hub.status;
 	epmd_lookup_stop(&p.node);
 	listener_acceptor_free(p.acceptor);
-	hub_free(&p.hub);
+	hub_free(&p.daemon.hub);
 	listener_free(p.listener);
 	publish_free(&p.publish);
 	free(p.worker_env);
 	free(p.channel[0]);
 	free(p.channel);
-	loop_free(p.loop);
+	loop_free(p.daemon.loop);
 	return status;
 }

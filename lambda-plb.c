@@ -12,14 +12,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "die.h"
-#include "hub.h"
+#include "daemon.h"
 #include "log.h"
-#include "net.h"
-#include "opt.h"
 #include "plb.h"
 #include "plb_proxies.h"
-#include "program.h"
 
 #define CAPACITY     8
 #define TAKE_OVER_MS 5000  /* acquires for so long before it takes the name */
@@ -269,9 +265,7 @@ server_start(struct server *s)
 		die_errno(EXIT_TEMPORARY, "unable to listen on %s",
 		    s->name.u.un.sun_path);
 	loop_timer(s->hub.loop, &s->look, loop_now(s->hub.loop) + LOOK_MS);
-	loop_signal(s->hub.loop, SIGTERM, server_on_term, s);
-	loop_signal(s->hub.loop, SIGINT, server_on_term, s);
-	loop_signal(s->hub.loop, SIGHUP, server_on_hup, s);
+	daemon_signals(s->hub.loop, server_on_term, server_on_hup, s);
 }
 
 /* The given channel, or what the broker finds. */
@@ -314,9 +308,7 @@ main(int argc, char **argv)
 	struct server_options *o = &s.options;
 	struct key key;
 
-	die_name(argv[0]);
-	env_argv0(argv[0]);
-	program_reserve();
+	daemon_begin(argv);
 	server_parse(o, argc, argv);
 	if (o->socket != NULL)
 		opt_socket('s', o->socket, &s.name);

@@ -16,7 +16,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "die.h"
+#include "log.h"
 #include "program.h"
 #include "loop.h"
 #include "net.h"
@@ -35,7 +35,7 @@ static volatile sig_atomic_t command_pid;
 
 /* The run directory: flat, so what is in it goes file by file. */
 static void
-remove_dir(void)
+solo_remove_dir(void)
 {
 	char path[sizeof(dir) + 256];
 	DIR *d = opendir(dir);
@@ -55,7 +55,7 @@ remove_dir(void)
 }
 
 static void
-end(pid_t pid)
+solo_end(pid_t pid)
 {
 	int status;
 
@@ -67,25 +67,25 @@ end(pid_t pid)
 }
 
 static void
-clean_up(void)
+solo_clean_up(void)
 {
-	end(broker);
-	end(authority);
-	remove_dir();
+	solo_end(broker);
+	solo_end(authority);
+	solo_remove_dir();
 }
 
 static void
-give_up(const char *what)
+solo_give_up(const char *what)
 {
 	int error = errno;
 
-	clean_up();
+	solo_clean_up();
 	errno = error;
 	die_errno(EXIT_TEMPORARY, "unable to %s", what);
 }
 
 static void
-make_dir(void)
+solo_make_dir(void)
 {
 	const char *tmp = getenv("TMPDIR");
 
@@ -96,12 +96,12 @@ make_dir(void)
 		    "another place)", dir);
 	if (setenv("LAMBDA_RUN", dir, 1) == -1 ||
 	    unsetenv("LAMBDA_BROKER") == -1)
-		give_up("set the environment");
+		solo_give_up("set the environment");
 }
 
 /* Have the program adopt LISTEN_FD. */
 static void
-pass_listening(int fd)
+solo_pass_listening(int fd)
 {
 	char pid[32];
 
@@ -115,7 +115,7 @@ pass_listening(int fd)
 /* In the child: fd 0 is in, READY_FD is ready; then the program. All three
  * descriptors are above READY_FD. */
 static void
-become(char **argv, int in, int listening, int ready)
+solo_become(char **argv, int in, int listening, int ready)
 {
 	char *name = env_sibling(argv[0]), *path;
 
@@ -124,7 +124,7 @@ become(char **argv, int in, int listening, int ready)
 		STDOUT_FILENO) == -1 || dup2(ready, READY_FD) == -1)
 		_exit(EXIT_TEMPORARY);
 	if (listening != -1)
-		pass_listening(listening);
+		solo_pass_listening(listening);
 	if ((path = program_find(name)) != NULL) {
 		argv[0] = path; /* where it finds its own siblings */
 		execv(path, argv);
@@ -136,12 +136,12 @@ become(char **argv, int in, int listening, int ready)
 
 /* The descriptor, moved out of the way of those above; closed at exec. */
 static int
-high(int fd)
+solo_high(int fd)
 {
 	int moved = fcntl(fd, F_DUPFD, READY_FD + 1);
 
 	if (moved == -1 || fcntl(moved, F_SETFD, FD_CLOEXEC) == -1)
-		give_up("make a pipe");
+		solo_give_up("make a pipe");
 	close(fd);
 	return moved;
 }
@@ -149,7 +149,7 @@ high(int fd)
 /* Start a program with the descriptor as its standard input, and one to listen
  * on or -1; returns when it says that it is ready. */
 static pid_t
-start(char **argv, int in, int listening)
+solo_start(char **argv, int in, int listening)
 {
 	struct pollfd p;
 	int ready[2], r;
@@ -157,13 +157,13 @@ start(char **argv, int in, int listening)
 	pid_t pid;
 
 	if (pipe(ready) == -1)
-		give_up("make a pipe");
-	ready[0] = high(ready[0]);
-	ready[1] = high(ready[1]);
+		solo_give_up("make a pipe");
+	ready[0] = solo_high(ready[0]);
+	ready[1] = solo_high(ready[1]);
 	if ((pid = fork()) == -1)
-		give_up("fork");
+		solo_give_up("fork");
 	if (pid == 0)
-		become(argv, in, listening, ready[1]);
+		solo_become(argv, in, listening, ready[1]);
 	close(ready[1]);
 	close(in);
 	if (listening != -1)
@@ -173,8 +173,8 @@ start(char **argv, int in, int listening)
 	while ((r = poll(&p, 1, READY_MS)) == -1 && errno == EINTR)
 		continue;
 	if (r != 1 || read(ready[0], &c, 1) != 1) {
-		end(pid);
-		clean_up();
+		solo_end(pid);
+		solo_clean_up();
 		die(EXIT_TEMPORARY, r == 0 ? "%s is not ready after 10 s" :
 		    "%s has ended: see above", argv[0]);
 	}
@@ -184,34 +184,34 @@ start(char **argv, int in, int listening)
 
 /* A pipe's read end that holds the text and then ends. */
 static int
-text_pipe(const char *text)
+solo_text_pipe(const char *text)
 {
 	int fd[2];
 
 	if (pipe(fd) == -1 ||
 	    write(fd[1], text, strlen(text)) != (ssize_t)strlen(text))
-		give_up("make a pipe");
+		solo_give_up("make a pipe");
 	close(fd[1]);
-	return high(fd[0]);
+	return solo_high(fd[0]);
 }
 
 /* A listening socket on loopback for the authority; its address
  * goes to text. */
 static int
-listen_somewhere(char *text)
+solo_listen_somewhere(char *text)
 {
 	struct addr a;
 	int fd;
 
 	addr_parse(&a, "127.0.0.1:0", 11, 0, NULL);
 	if ((fd = net_listen(&a, &a)) == -1)
-		give_up("listen on 127.0.0.1");
+		solo_give_up("listen on 127.0.0.1");
 	addr_print(&a, text);
-	return high(fd);
+	return solo_high(fd);
 }
 
 static void
-start_tier(char *keyfile)
+solo_start_tier(char *keyfile)
 {
 	char address[ADDR_TEXT_MAX], line[ADDR_TEXT_MAX + 1];
 	int listening;
@@ -220,15 +220,15 @@ start_tier(char *keyfile)
 	char *b[] = { "lambda-broker", "-q", "-d", "4", "-l", "127.0.0.1:0",
 		keyfile == NULL ? NULL : "-k", keyfile, NULL };
 
-	listening = listen_somewhere(address);
-	authority = start(a, text_pipe(""), listening);
+	listening = solo_listen_somewhere(address);
+	authority = solo_start(a, solo_text_pipe(""), listening);
 	snprintf(line, sizeof(line), "%s\n", address);
-	broker = start(b, text_pipe(line), -1);
+	broker = solo_start(b, solo_text_pipe(line), -1);
 }
 
 /* Until the command runs, signals wait: ended halfway, the tier would stay. */
 static void
-mask_signals(int how)
+solo_mask_signals(int how)
 {
 	sigset_t set;
 
@@ -241,7 +241,7 @@ mask_signals(int how)
 }
 
 static void
-pass_on(int signo)
+solo_pass_on(int signo)
 {
 	if (command_pid > 0)
 		kill((pid_t)command_pid, signo);
@@ -249,7 +249,7 @@ pass_on(int signo)
 
 /* Run the command; returns the status to exit with. */
 static int
-run(char **argv)
+solo_run(char **argv)
 {
 	struct sigaction sa;
 	int status, error;
@@ -257,7 +257,7 @@ run(char **argv)
 	pid_t pid;
 
 	if ((pid = fork()) == -1)
-		give_up("fork");
+		solo_give_up("fork");
 	if (pid == 0) {
 		loop_forked();
 		if ((path = program_find(argv[0])) != NULL)
@@ -269,17 +269,17 @@ run(char **argv)
 	}
 	command_pid = pid;
 	memset(&sa, 0, sizeof(sa));
-	sa.sa_handler = pass_on;
+	sa.sa_handler = solo_pass_on;
 	sigemptyset(&sa.sa_mask);
 	sigaction(SIGTERM, &sa, NULL);
 	sigaction(SIGHUP, &sa, NULL);
 	sa.sa_handler = SIG_IGN; /* the terminal sends it to the command too */
 	sigaction(SIGINT, &sa, NULL);
 	sigaction(SIGQUIT, &sa, NULL);
-	mask_signals(SIG_UNBLOCK);
+	solo_mask_signals(SIG_UNBLOCK);
 	while (waitpid(pid, &status, 0) == -1)
 		if (errno != EINTR)
-			give_up("wait");
+			solo_give_up("wait");
 	command_pid = 0;
 	return WIFEXITED(status) ? WEXITSTATUS(status) :
 	    128 + WTERMSIG(status);
@@ -306,10 +306,10 @@ main(int argc, char **argv)
 		keyfile = NULL;
 	if (keyfile != NULL) /* what is wrong with it is told here, once */
 		env_key(&key, keyfile);
-	mask_signals(SIG_BLOCK);
-	make_dir();
-	start_tier(keyfile);
-	status = run(argv + optind);
-	clean_up();
+	solo_mask_signals(SIG_BLOCK);
+	solo_make_dir();
+	solo_start_tier(keyfile);
+	status = solo_run(argv + optind);
+	solo_clean_up();
 	return status;
 }

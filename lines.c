@@ -1,14 +1,20 @@
+#include <sys/stat.h>
+
 #include <ctype.h>
 #include <errno.h>
+#include <limits.h>
+#include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "die.h"
+#include "env.h"
+#include "fail.h"
 #include "lines.h"
 #include "log.h"
 
 static void
-finish(struct lines *l)
+lines_finish(struct lines *l)
 {
 	if (!l->skipping)
 		l->line(l->arg, l->buf, l->len, l->number + 1);
@@ -18,7 +24,7 @@ finish(struct lines *l)
 }
 
 static void
-take(struct lines *l, const char *p, size_t n)
+lines_take(struct lines *l, const char *p, size_t n)
 {
 	if (l->skipping)
 		return;
@@ -34,25 +40,25 @@ take(struct lines *l, const char *p, size_t n)
 }
 
 static void
-feed(struct lines *l, const char *p, size_t n)
+lines_feed(struct lines *l, const char *p, size_t n)
 {
 	const char *newline;
 
 	while ((newline = memchr(p, '\n', n)) != NULL) {
-		take(l, p, (size_t)(newline - p));
-		finish(l);
+		lines_take(l, p, (size_t)(newline - p));
+		lines_finish(l);
 		n -= (size_t)(newline - p) + 1;
 		p = newline + 1;
 	}
-	take(l, p, n);
+	lines_take(l, p, n);
 }
 
 /* A last line needs no newline. */
 static void
-end(struct lines *l)
+lines_end(struct lines *l)
 {
 	if (l->len > 0)
-		finish(l);
+		lines_finish(l);
 	l->ended = 1;
 	loop_unwatch(l->loop, &l->watch);
 	if (l->end != NULL)
@@ -60,7 +66,7 @@ end(struct lines *l)
 }
 
 static void
-on_readable(void *arg, short revents)
+lines_on_readable(void *arg, short revents)
 {
 	struct lines *l = arg;
 	char chunk[4096];
@@ -69,7 +75,7 @@ on_readable(void *arg, short revents)
 	(void)revents;
 	n = read(l->watch.fd, chunk, sizeof(chunk));
 	if (n > 0) {
-		feed(l, chunk, (size_t)n);
+		lines_feed(l, chunk, (size_t)n);
 		return;
 	}
 	if (n == -1 && (errno == EAGAIN || errno == EWOULDBLOCK ||
@@ -78,11 +84,11 @@ on_readable(void *arg, short revents)
 	if (n == -1)
 		log_error("unable to read standard input: %s",
 		    strerror(errno));
-	end(l);
+	lines_end(l);
 }
 
 static void
-start(struct lines *l)
+lines_start(struct lines *l)
 {
 	l->ended = 0;
 	l->number = 0;
@@ -102,9 +108,9 @@ lines_init(struct lines *l, struct loop *loop, int fd,
 	l->arg = arg;
 	l->watch.fd = fd;
 	l->watch.events = POLLIN;
-	l->watch.fn = on_readable;
+	l->watch.fn = lines_on_readable;
 	l->watch.arg = l;
-	start(l);
+	lines_start(l);
 }
 
 void
@@ -120,7 +126,7 @@ lines_again(struct lines *l)
 {
 	if (!l->ended || lseek(l->watch.fd, 0, SEEK_SET) == -1)
 		return 0;
-	start(l);
+	lines_start(l);
 	return 1;
 }
 
@@ -142,9 +148,275 @@ lines_address(const char *p, size_t len, unsigned long number,
 	return 0;
 }
 
-void
-lines_named_nobody(void)
+/* Bytes out. */
+
+#ifndef PIPE_BUF
+#define PIPE_BUF _POSIX_PIPE_BUF
+#endif
+#define FILE_CHUNK (64 * 1024)
+
+/* All is written, or what is left never will be. */
+static void
+sink_end(struct sink *s)
 {
-	log_error("the input named no authority: give addresses, as "
-	    "lambda-bootstrap prints");
+	if (s->error != 0)
+		s->lost += buf_len(&s->queue);
+	buf_consume(&s->queue, buf_len(&s->queue));
+	loop_unwatch(s->loop, &s->watch);
+	if (s->drained != NULL)
+		s->drained(s->arg);
+}
+
+static void
+sink_on_writable(void *arg, short revents)
+{
+	struct sink *s = arg;
+	struct slice bytes = buf_slice(&s->queue);
+	ssize_t n;
+
+	(void)revents;
+	if (bytes.len > s->chunk)
+		bytes.len = s->chunk;
+	n = write(s->watch.fd, bytes.p, bytes.len);
+	if (n >= 0)
+		buf_consume(&s->queue, (size_t)n);
+	else if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)
+		s->error = errno;
+	if (s->error != 0 || buf_len(&s->queue) == 0)
+		sink_end(s);
+}
+
+static void
+sink_start(void *arg)
+{
+	struct sink *s = arg;
+
+	if (buf_len(&s->queue) == 0 || s->watch.slot != 0)
+		return;
+	s->watch.events = POLLOUT;
+	if (s->error == 0 && loop_watch(s->loop, &s->watch) == -1)
+		s->error = ENOMEM;
+	if (s->error != 0)
+		sink_end(s);
+}
+
+void
+sink_init(struct sink *s, struct loop *loop, int fd, size_t max,
+    void (*drained)(void *arg), void *arg)
+{
+	struct stat st;
+
+	memset(s, 0, sizeof(*s));
+	s->loop = loop;
+	s->watch.fd = fd;
+	s->watch.fn = sink_on_writable;
+	s->watch.arg = s;
+	s->flush.fn = sink_start;
+	s->flush.arg = s;
+	s->drained = drained;
+	s->arg = arg;
+	s->chunk = PIPE_BUF;
+	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
+		s->chunk = FILE_CHUNK;
+	buf_init(&s->queue, max);
+	s->queue.keep = SINK_KEEP;
+}
+
+void
+sink_free(struct sink *s)
+{
+	loop_unwatch(s->loop, &s->watch);
+	loop_unlater(s->loop, &s->flush);
+	buf_free(&s->queue);
+}
+
+void
+sink_filled(struct sink *s)
+{
+	loop_later(s->loop, &s->flush);
+}
+
+/* Lines out. */
+
+#define BATCH 4096 /* bytes given to the sink at a time: those are final */
+
+struct latest_line {
+	struct latest_line *next;
+	unsigned char *line;
+	size_t key_len, len;
+	unsigned char key[];
+};
+
+static void
+latest_line_free(struct latest_line *e)
+{
+	free(e->line);
+	free(e);
+}
+
+static struct slice
+latest_line_key(const struct latest_line *e)
+{
+	return slice_of(e->key, e->key_len);
+}
+
+static void
+latest_clear(struct latest *l)
+{
+	struct latest_line *e;
+
+	while ((e = l->head) != NULL) {
+		l->head = e->next;
+		map_del(&l->lines, latest_line_key(e));
+		latest_line_free(e);
+	}
+	l->tail = &l->head;
+}
+
+static void
+latest_end(struct latest *l, int error)
+{
+	if (l->error != 0)
+		return;
+	l->error = error;
+	loop_unwatch(l->loop, &l->reader);
+	latest_clear(l);
+	if (l->done != NULL)
+		l->done(l->arg);
+}
+
+static int
+latest_write_line(struct latest *l, const struct latest_line *e)
+{
+	unsigned char *p = buf_reserve(&l->sink.queue, e->len + 1);
+
+	if (p == NULL)
+		return -1;
+	memcpy(p, e->line, e->len);
+	p[e->len] = '\n';
+	buf_commit(&l->sink.queue, e->len + 1);
+	return 0;
+}
+
+static void
+latest_fill(struct latest *l)
+{
+	struct latest_line *e;
+
+	while ((e = l->head) != NULL && buf_len(&l->sink.queue) < BATCH) {
+		if (latest_write_line(l, e) == -1)
+			break;
+		l->head = e->next;
+		if (l->head == NULL)
+			l->tail = &l->head;
+		map_del(&l->lines, latest_line_key(e));
+		latest_line_free(e);
+	}
+	sink_filled(&l->sink);
+}
+
+static void
+latest_on_drained(void *arg)
+{
+	struct latest *l = arg;
+
+	if (l->sink.error != 0)
+		latest_end(l, l->sink.error);
+	else if (l->head != NULL)
+		latest_fill(l);
+	else if (l->done != NULL)
+		l->done(l->arg);
+}
+
+static void
+latest_on_reader(void *arg, short revents)
+{
+	if (revents & (POLLERR | POLLHUP | POLLNVAL))
+		latest_end(arg, EPIPE);
+}
+
+void
+latest_init(struct latest *l, struct loop *loop, int fd, size_t max,
+    void (*done)(void *arg), void *arg)
+{
+	uint64_t seed;
+
+	memset(l, 0, sizeof(*l));
+	env_random(&seed, sizeof(seed));
+	map_init(&l->lines, seed);
+	l->loop = loop;
+	l->max = max;
+	l->tail = &l->head;
+	l->done = done;
+	l->arg = arg;
+	sink_init(&l->sink, loop, fd, BATCH + LATEST_LINE_MAX + 1,
+	    latest_on_drained, l);
+	l->reader.fd = fd;
+	l->reader.events = POLLERR;
+	l->reader.fn = latest_on_reader;
+	l->reader.arg = l;
+	if (loop_watch(loop, &l->reader) == -1)
+		die_errno(EXIT_TEMPORARY, "unable to watch standard output");
+}
+
+void
+latest_free(struct latest *l)
+{
+	loop_unwatch(l->loop, &l->reader);
+	sink_free(&l->sink);
+	latest_clear(l);
+	map_free(&l->lines);
+}
+
+static struct latest_line *
+latest_line_new(struct latest *l, struct slice key)
+{
+	struct latest_line *e;
+
+	if (l->lines.n >= l->max) {
+		errno = ENOBUFS;
+		return NULL;
+	}
+	if ((e = calloc(1, sizeof(*e) + key.len)) == NULL)
+		return NULL;
+	e->key_len = key.len;
+	memcpy(e->key, key.p, key.len);
+	if (map_put(&l->lines, latest_line_key(e), e) == -1) {
+		free(e);
+		return NULL;
+	}
+	*l->tail = e;
+	l->tail = &e->next;
+	return e;
+}
+
+int
+latest_put(struct latest *l, struct slice key, struct slice line)
+{
+	struct latest_line *e = map_get(&l->lines, key);
+	unsigned char *copy;
+
+	if (l->error != 0)
+		return 0;
+	if (key.len > LATEST_LINE_MAX || line.len > LATEST_LINE_MAX - key.len)
+		return fail(ERANGE);
+	if ((copy = malloc(line.len + 1)) == NULL)
+		return -1;
+	if (e == NULL && (e = latest_line_new(l, key)) == NULL) {
+		free(copy);
+		return -1;
+	}
+	memcpy(copy, line.p, line.len);
+	free(e->line);
+	e->line = copy;
+	e->len = line.len;
+	if (buf_len(&l->sink.queue) == 0)
+		latest_fill(l);
+	return 0;
+}
+
+int
+latest_empty(const struct latest *l)
+{
+	return l->head == NULL && buf_len(&l->sink.queue) == 0;
 }

@@ -19,7 +19,7 @@
 
 #include "buf.h"
 #include "msg.h"
-#include "sha256.h"
+#include "crypto.h"
 
 #define LINK_HANDSHAKE_MS 3000	/* from connected to proven */
 #define LINK_ALIVE_MS	  5000	/* something is sent at least this often */

@@ -11,7 +11,6 @@
 #include "acceptor.h"
 #include "channel_tether.h"
 #include "child.h"
-#include "die.h"
 #include "fail.h"
 #include "listener_acceptor.h"
 #include "log.h"

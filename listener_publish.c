@@ -6,11 +6,10 @@
 #include <unistd.h>
 
 #include "chain.h"
-#include "die.h"
 #include "listener_publish.h"
 #include "log.h"
 #include "opt.h"
-#include "sha256.h"
+#include "crypto.h"
 
 #define READ_SIZE	65536
 #define HEAD_SIZE	256 /* of a file, to see what runs it */

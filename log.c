@@ -1,12 +1,12 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "die.h"
-#include "escape.h"
 #include "log.h"
+#include "slice.h"
 
 #define STALL_MS 50 /* waited once for a slow reader, before losing lines */
 
@@ -39,7 +39,7 @@ log_about(const char *what)
 /* Put the text after the len bytes of the line already there, and end it. Room
  * is kept for "..." and the newline. */
 static size_t
-finish(char *line, size_t len, const char *text, int cut)
+log_finish(char *line, size_t len, const char *text, int cut)
 {
 	len += escape(line + len, LOG_LINE_MAX - 4 - len, &text, ESCAPE_ASCII);
 	if (cut || *text != '\0') {
@@ -55,7 +55,7 @@ finish(char *line, size_t len, const char *text, int cut)
  * stop us. An ended line goes out before the next, if one was torn.
  */
 static int
-put(const char *line, size_t len)
+log_put(const char *line, size_t len)
 {
 	struct pollfd p;
 	ssize_t n;
@@ -76,7 +76,7 @@ put(const char *line, size_t len)
 
 /* The program's name cannot fill the line. */
 static size_t
-begin(char *line)
+log_begin(char *line)
 {
 	int n = snprintf(line, LOG_LINE_MAX / 2, "%s: ", die_progname());
 
@@ -85,14 +85,14 @@ begin(char *line)
 
 /* A line that says how many are missing, before the first after them. */
 static int
-put_lost(void)
+log_put_lost(void)
 {
 	char line[LOG_LINE_MAX], text[64];
 
 	if (lost == 0)
 		return 0;
 	snprintf(text, sizeof(text), "%lu lines of log lost", lost);
-	if (put(line, finish(line, begin(line), text, 0)) == -1)
+	if (log_put(line, log_finish(line, log_begin(line), text, 0)) == -1)
 		return -1;
 	lost = 0;
 	return 0;
@@ -109,8 +109,8 @@ log_line(enum log_level level, const char *fmt, va_list ap)
 	n = snprintf(text, sizeof(text), "%s%s", about,
 	    about[0] == '\0' ? "" : ": ");
 	n += vsnprintf(text + n, sizeof(text) - (size_t)n, fmt, ap);
-	if (put_lost() == -1 ||
-	    put(line, finish(line, begin(line), text,
+	if (log_put_lost() == -1 ||
+	    log_put(line, log_finish(line, log_begin(line), text,
 		n >= (int)sizeof(text))) == -1)
 		lost++;
 	errno = saved;
@@ -154,4 +154,78 @@ log_trace(const char *fmt, ...)
 	va_start(ap, fmt);
 	log_line(LOG_TRACE, fmt, ap);
 	va_end(ap);
+}
+
+/* The last line. */
+
+#define TEXT_MAX 4096
+
+static const char *progname = "lambda";
+
+void
+die_name(const char *argv0)
+{
+	const char *slash;
+
+	if (argv0 == NULL || argv0[0] == '\0')
+		return;
+	slash = strrchr(argv0, '/');
+	progname = slash == NULL ? argv0 : slash + 1;
+}
+
+const char *
+die_progname(void)
+{
+	return progname;
+}
+
+/* why is added behind a colon, unless it is NULL. What is not printable is
+ * escaped, as in the log. */
+static void
+die_complain(int code, const char *why, const char *fmt, va_list ap)
+{
+	char text[TEXT_MAX], line[TEXT_MAX];
+	const char *p = text;
+	size_t len;
+
+	vsnprintf(text, sizeof(text), fmt, ap);
+	len = escape(line, sizeof(line), &p, ESCAPE_ASCII);
+	fprintf(stderr, "%s: fatal: %.*s%s%s\n", progname, (int)len, line,
+	    why == NULL ? "" : ": ", why == NULL ? "" : why);
+	exit(code);
+}
+
+void
+die(int code, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	die_complain(code, NULL, fmt, ap);
+	va_end(ap);
+}
+
+void
+die_errno(int code, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	die_complain(code, strerror(errno), fmt, ap);
+	va_end(ap);
+}
+
+void
+die_usage(const char *synopsis)
+{
+	int indent = fprintf(stderr, "usage: %s ", progname);
+	const char *end;
+
+	while ((end = strchr(synopsis, '\n')) != NULL) {
+		fprintf(stderr, "%.*s\n%*s", (int)(end - synopsis), synopsis,
+		    indent, "");
+		synopsis = end + 1;
+	}
+	fprintf(stderr, "%s\n", synopsis);
+	exit(EXIT_USAGE);
 }

@@ -14,7 +14,7 @@
 
 #include <stdarg.h>
 
-#include "level.h"
+#include "exit.h"
 
 #define LOG_LINE_MAX 1024 /* bytes of a line, longer ones are cut with ... */
 
@@ -34,5 +34,26 @@ void log_error(const char *fmt, ...);
 void log_info(const char *fmt, ...);
 void log_debug(const char *fmt, ...);
 void log_trace(const char *fmt, ...);
+
+/*
+ * The last words of a program, in the manner of daemontools:
+ *
+ *	prog: fatal: unable to bind 127.0.0.1:4370: Address already in use
+ *
+ * This too is one line: what is not printable ASCII comes out as \xHH.
+ */
+
+/* The program's name for all messages: the last part of argv[0]. */
+void die_name(const char *argv0);
+const char *die_progname(void);
+
+/* "prog: fatal: ..." on standard error, then exit(code). die_errno() adds
+ * ": " and strerror(errno). Neither is for use once the loop runs. */
+void die(int code, const char *fmt, ...);
+void die_errno(int code, const char *fmt, ...);
+
+/* "usage: prog synopsis" on standard error, then exit(100). synopsis is the
+ * man page's, without the name; a newline in it starts an indented line. */
+void die_usage(const char *synopsis);
 
 #endif

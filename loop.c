@@ -8,7 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "die.h"
+#include "log.h"
 #include "loop.h"
 
 #define NS_A_MS	     INT64_C(1000000)

@@ -19,7 +19,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "agenda.h"
+#include "heap.h"
 
 struct loop;
 

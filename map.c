@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "bytes.h"
 #include "fail.h"
 #include "map.h"
 
@@ -12,12 +13,6 @@ struct map_entry {
 	struct slice key;
 	void *value; /* NULL: it has been deleted */
 };
-
-static uint64_t
-rotl(uint64_t x, int n)
-{
-	return x << n | x >> (64 - n);
-}
 
 /* n bytes, at most 8, the lowest first: the same on every host. */
 static uint64_t
@@ -37,14 +32,14 @@ sip_rounds(uint64_t v[4], int n)
 	while (n-- > 0) {
 		v[0] += v[1];
 		v[2] += v[3];
-		v[1] = rotl(v[1], 13) ^ v[0];
-		v[3] = rotl(v[3], 16) ^ v[2];
-		v[0] = rotl(v[0], 32);
+		v[1] = rotl64(v[1], 13) ^ v[0];
+		v[3] = rotl64(v[3], 16) ^ v[2];
+		v[0] = rotl64(v[0], 32);
 		v[2] += v[1];
 		v[0] += v[3];
-		v[1] = rotl(v[1], 17) ^ v[2];
-		v[3] = rotl(v[3], 21) ^ v[0];
-		v[2] = rotl(v[2], 32);
+		v[1] = rotl64(v[1], 17) ^ v[2];
+		v[3] = rotl64(v[3], 21) ^ v[0];
+		v[2] = rotl64(v[2], 32);
 	}
 }
 

@@ -21,9 +21,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "chachapoly.h"
-#include "sha256.h"
-#include "x25519.h"
+#include "crypto.h"
 
 #define NOISE_PSK	32
 #define NOISE_HEAD	(X25519_SIZE + CHACHAPOLY_TAG) /* of a message, beside
@@ -78,7 +76,7 @@ void noise_split(struct noise *, struct noise_cipher *dialler,
     struct noise_cipher *acceptor);
 
 /*
- * Seal the next record, or open it (chachapoly.h has the sizes). -1 where the
+ * Seal the next record, or open it (crypto.h has the sizes). -1 where the
  * tag is wrong, and where the cipher has been used 2^64 - 1 times: the
  * connection must close then.
  */

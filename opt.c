@@ -6,12 +6,20 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "die.h"
 #include "epmd.h"
 #include "fail.h"
 #include "log.h"
 #include "msg.h"
 #include "opt.h"
+
+static void
+opt_add(struct opt_list *l, int letter, char *arg)
+{
+	if (l->n == l->max)
+		die(EXIT_USAGE, "-%c: give %zu %s at most", letter, l->max,
+		    l->what);
+	l->at[l->n++] = arg;
+}
 
 void
 opt_take(const struct opt *o, int letter, char *arg, const char *synopsis)
@@ -47,9 +55,27 @@ opt_take(const struct opt *o, int letter, char *arg, const char *synopsis)
 	case OPT_FD:
 		*(int *)o->value = opt_fd(letter, arg);
 		break;
+	case OPT_NODE:
+		*(const char **)o->value = opt_name("node", arg);
+		break;
+	case OPT_LIST:
+		opt_add(o->value, letter, arg);
+		break;
 	case OPT_LABEL:
 		opt_label(o->value, arg);
 	}
+}
+
+size_t
+opt_loud(char *argv[OPT_LOUD_MAX])
+{
+	static char more[] = "-v", less[] = "-q";
+	int louder = (int)log_level - LOG_INFO;
+	size_t n = (size_t)(louder < 0 ? -louder : louder), i;
+
+	for (i = 0; i < n; i++)
+		argv[i] = louder < 0 ? less : more;
+	return n;
 }
 
 uint64_t

@@ -20,7 +20,17 @@ enum opt_kind {
 	OPT_NUMBER,  /* uint64_t, from min to max: opt_number() */
 	OPT_SECONDS, /* int64_t, in ms, from min to max: opt_seconds() */
 	OPT_FD,	     /* int: opt_fd() */
+	OPT_NODE,    /* const char *: opt_name() of a node */
+	OPT_LIST,    /* struct opt_list: each time that it is given */
 	OPT_LABEL    /* struct opt_want: opt_label() */
+};
+
+/* The arguments of an option that may be given up to max times; at has room for
+ * them, and what names them in the message about one too many ("addresses"). */
+struct opt_list {
+	char **at;
+	size_t n, max;
+	const char *what;
 };
 
 struct opt {
@@ -34,6 +44,11 @@ struct opt {
  * -q or -v. Anything else is die_usage() with the synopsis. */
 void opt_take(const struct opt *table, int letter, char *arg,
     const char *synopsis);
+
+/* The options that make a child as loud as -q and -v have made this process:
+ * how many there are, at most OPT_LOUD_MAX. They are in static memory. */
+#define OPT_LOUD_MAX 2
+size_t opt_loud(char *argv[OPT_LOUD_MAX]);
 
 /* A whole number from min to max. */
 uint64_t opt_number(int letter, const char *arg, uint64_t min, uint64_t max);

@@ -27,7 +27,7 @@
 #include "heap.h"
 #include "map.h"
 #include "msg.h"
-#include "outbox.h"
+#include "core.h"
 #include "rng.h"
 
 #define PEERS_BACKOFF_MIN_MS 100

@@ -9,7 +9,7 @@
 #include "attrs.h"
 #include "fail.h"
 #include "plb_state.h"
-#include "report.h"
+#include "core.h"
 
 #define PLB_BLAME_MS 16000 /* what a seller had on offer is kept for it so long
 			      at an exchange, though it does not grant it */

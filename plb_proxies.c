@@ -10,7 +10,6 @@
 #include <unistd.h>
 
 #include "attrs.h"
-#include "die.h"
 #include "fail.h"
 #include "program.h"
 #include "log.h"

@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "die.h"
+#include "log.h"
 #include "loop.h"
 #include "program.h"
 

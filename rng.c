@@ -1,12 +1,7 @@
 #include <assert.h>
 
+#include "bytes.h"
 #include "rng.h"
-
-static uint64_t
-rotl(uint64_t x, int n)
-{
-	return x << n | x >> (64 - n);
-}
 
 static uint64_t
 splitmix64(uint64_t *state)
@@ -34,14 +29,14 @@ rng_next(struct rng *r)
 	uint64_t *s = r->s;
 	uint64_t result, t;
 
-	result = rotl(s[1] * 5, 7) * 9;
+	result = rotl64(s[1] * 5, 7) * 9;
 	t = s[1] << 17;
 	s[2] ^= s[0];
 	s[3] ^= s[1];
 	s[1] ^= s[2];
 	s[0] ^= s[3];
 	s[2] ^= t;
-	s[3] = rotl(s[3], 45);
+	s[3] = rotl64(s[3], 45);
 	return result;
 }
 

@@ -68,6 +68,22 @@ slice_dup(struct slice s)
 	return p;
 }
 
+/* Take the next line off the text: without its newline, which the last line
+ * need not have. */
+static inline struct slice
+slice_line(struct slice *text)
+{
+	const unsigned char *newline = text->len == 0 ? NULL :
+	    memchr(text->p, '\n', text->len);
+	struct slice line = *text;
+
+	if (newline != NULL)
+		line.len = (size_t)(newline - text->p);
+	text->len -= line.len + (newline != NULL);
+	text->p = text->len == 0 ? NULL : newline + 1;
+	return line;
+}
+
 /* Take the next word off the line, and the space before it; empty where there
  * is none. */
 static inline struct slice
@@ -111,5 +127,43 @@ slice_is_name(struct slice s)
 
 /* For printf("%.*s"): the two arguments of a slice. */
 #define SLICE_ARG(s) (int)(s).len, (s).len ? (const char *)(s).p : ""
+
+/*
+ * Text that came from elsewhere, made fit for one line of a terminal: control
+ * bytes come out as \xHH, and so does whatever is above the last byte that the
+ * caller lets pass.
+ */
+
+#define ESCAPE_ASCII '~'  /* let printable ASCII pass, and nothing else */
+#define ESCAPE_UTF8  0xff /* and UTF-8 */
+
+/*
+ * Copy *text, which a NUL ends, to the size bytes at to: returns how many were
+ * written (no NUL is), and *text points at what did not fit. An escape is
+ * written whole or not at all.
+ */
+static inline size_t
+escape(char *to, size_t size, const char **text, unsigned last)
+{
+	static const char hex[] = "0123456789abcdef";
+	size_t len = 0;
+	unsigned char c;
+
+	for (; (c = (unsigned char)**text) != '\0'; ++*text) {
+		if (c >= ' ' && c != 0x7f && c <= last) {
+			if (1 > size - len)
+				break;
+			to[len++] = (char)c;
+			continue;
+		}
+		if (4 > size - len)
+			break;
+		to[len++] = '\\';
+		to[len++] = 'x';
+		to[len++] = hex[c >> 4];
+		to[len++] = hex[c & 15];
+	}
+	return len;
+}
 
 #endif

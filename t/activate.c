@@ -30,7 +30,7 @@
 #include <unistd.h>
 
 #include "addr.h"
-#include "die.h"
+#include "log.h"
 #include "net.h"
 
 #define SOCKETS_MAX 16

@@ -286,6 +286,104 @@ test_order(void **state)
 	assert_in_range(first[1], 0, 20);
 }
 
+/* resolv.conf. */
+
+static struct dns_conf conf;
+
+static void
+parse(const char *text)
+{
+	dns_conf_parse(&conf, slice_str(text));
+}
+
+static void
+assert_server(size_t i, const char *expected)
+{
+	char text[ADDR_TEXT_MAX];
+
+	assert_true(i < conf.servers);
+	assert_string_equal(addr_print(&conf.server[i], text), expected);
+}
+
+static void
+test_conf_empty(void **state)
+{
+	(void)state;
+	parse("");
+	assert_int_equal(conf.servers, 1);
+	assert_server(0, "127.0.0.1:53");
+	assert_int_equal(conf.searches, 0);
+	assert_int_equal(conf.ndots, 1);
+	assert_int_equal(conf.timeout, 5);
+	assert_int_equal(conf.attempts, 2);
+}
+
+static void
+test_conf_all(void **state)
+{
+	(void)state;
+	parse("# ours\n; theirs\n nameserver\t10.0.0.1 # first\n"
+	    "nameserver fd00::1\nnameserver nonsense\nnameserver\n"
+	    "nameserver 10.0.0.3\nnameserver 10.0.0.4\n"
+	    "search a.org b.org.\nsearch c.org d.org e.org\n"
+	    "options rotate ndots:2 timeout:3\noptions attempts:4 ndots:x\n"
+	    "unknown 1");
+	assert_int_equal(conf.servers, 3);
+	assert_server(0, "10.0.0.1:53");
+	assert_server(1, "[fd00::1]:53");
+	assert_server(2, "10.0.0.3:53");
+	assert_int_equal(conf.searches, 3);
+	assert_string_equal(conf.search[0], "c.org");
+	assert_string_equal(conf.search[2], "e.org");
+	assert_int_equal(conf.ndots, 2);
+	assert_int_equal(conf.timeout, 3);
+	assert_int_equal(conf.attempts, 4);
+	parse("search a.org b.org\ndomain x.org y.org\n"
+	    "options timeout:0 attempts:99999999999999999999 ndots:0");
+	assert_int_equal(conf.searches, 1);
+	assert_string_equal(conf.search[0], "x.org");
+	assert_int_equal(conf.timeout, 1);
+	assert_int_equal(conf.attempts, 5);
+	assert_int_equal(conf.ndots, 0);
+}
+
+static void
+assert_names(const char *given, const char *expected)
+{
+	char name[DNS_NAME_MAX], all[2048] = "";
+	size_t i;
+
+	for (i = 0; dns_conf_name(&conf, given, i, name) != NULL; i++) {
+		strcat(all, name);
+		strcat(all, " ");
+	}
+	assert_string_equal(all, expected);
+}
+
+static void
+test_conf_names(void **state)
+{
+	char name[DNS_NAME_MAX], copy[DNS_NAME_MAX];
+
+	(void)state;
+	parse("search a.org b\noptions ndots:2");
+	assert_names("x.y.z", "x.y.z x.y.z.a.org x.y.z.b ");
+	assert_names("x.y", "x.y.a.org x.y.b x.y ");
+	assert_names("x.", "x. ");
+	parse("");
+	assert_names("x", "x ");
+	assert_names("x.y.z.", "x.y.z. ");
+	/* What does not fit is not cut. */
+	parse("search a.org\noptions ndots:0");
+	memset(name, 'x', sizeof(name));
+	name[248] = '\0';
+	assert_non_null(dns_conf_name(&conf, name, 0, copy));
+	assert_null(dns_conf_name(&conf, name, 1, copy));
+	name[247] = '\0';
+	assert_non_null(dns_conf_name(&conf, name, 1, copy));
+	assert_int_equal(strlen(copy), 253);
+}
+
 int
 main(void)
 {
@@ -299,6 +397,9 @@ main(void)
 		cmocka_unit_test(test_long_names),
 		cmocka_unit_test(test_many),
 		cmocka_unit_test(test_order),
+		cmocka_unit_test(test_conf_empty),
+		cmocka_unit_test(test_conf_all),
+		cmocka_unit_test(test_conf_names),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

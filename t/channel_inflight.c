@@ -8,7 +8,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "channel_inflight.h"
+#include "channel_pool.h"
 
 #define MANY 3000
 

@@ -14,9 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "chachapoly.h"
+#include "crypto.h"
 #include "noise.h"
-#include "x25519.h"
 
 #define FIELD_MAX 2048 /* bytes of a vector's field */
 #define LINE_SIZE 16384

@@ -15,9 +15,8 @@
 
 #include <sodium.h>
 
-#include "chachapoly.h"
+#include "crypto.h"
 #include "rng.h"
-#include "x25519.h"
 
 #define TEXT_MAX 1100
 #define AD_MAX	 80

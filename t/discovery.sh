@@ -75,6 +75,31 @@ n=$(wc -l <"$tmp/ours")
 echo "$n exchanges like epmd's"
 rm -f "$tmp"/epmd.log "$tmp"/epmdx.log "$tmp"/free.log
 
+# More clients than there is room for, and more lists than it keeps; epmd has no
+# such bounds.
+# shellcheck disable=SC2016,SC3045
+start few sh -c 'ulimit -n 100 && exec lambda-discovery -p 0'
+"$epmdtalk" -c "$(address few)" >"$tmp/crowd" || fail "crowd: $?"
+same "$(cat "$tmp/crowd")" '200 of 200 answered beside the silent
+1 of 1 answered in the place of one
+16 silent ones closed, the last is not
+48 nodes
+200 of 200 answered beside nodes'
+same "$(grep -c 'connections: those that are silent' "$tmp/few.log")" 2
+logged few '48 nodes are registered: no more are taken'
+stop "$pid"
+# shellcheck disable=SC3045
+if [ "$(ulimit -n)" -ge 4200 ]; then
+	start lists lambda-discovery -p 0
+	"$epmdtalk" -u "$(address lists)" >"$tmp/crowd" || fail "lists: $?"
+	same "$(cat "$tmp/crowd")" '16 lists wait
+one is gone, another gets 4108004 bytes'
+	logged lists 'clients do not read their lists: 65728064 bytes wait'
+	stop "$pid"
+else
+	echo "not run, for which 4200 descriptors are too few: unread lists"
+fi
+
 # 2. What works with epmd.
 
 mkdir -p "$tmp/bin"

@@ -5,12 +5,10 @@
 #include <cmocka.h>
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "epmd.h"
-#include "discovery_registry.h"
 
 /* Bytes of a literal, NULs and all, without the one at its end. */
 #define BYTES(s) slice_of(s, sizeof(s) - 1)
@@ -74,8 +72,6 @@ asks(void **state)
 	assert_out(BYTES(ALIVE2));
 	assert_int_equal(epmd_ask_port_please2(&out, slice_str("one")), 0);
 	assert_out(BYTES("\0\4zone"));
-	assert_int_equal(epmd_ask_names(&out), 0);
-	assert_out(BYTES("\0\1n"));
 }
 
 static void
@@ -185,20 +181,6 @@ alive2_in_both_forms(void **state)
 		    &creation), 0);
 	assert_int_equal(epmd_alive2(BYTES("v\0\1\2\3\4"), &creation), 1);
 	assert_int_equal(creation, 0x1020304);
-}
-
-static void
-names(void **state)
-{
-	struct slice lines;
-	uint32_t port;
-
-	(void)state;
-	assert_int_equal(epmd_names(BYTES("\0\0\x11"), &port, &lines), -1);
-	assert_int_equal(epmd_names(BYTES("\0\0\x11\x11name a at port 1\n"),
-	    &port, &lines), 0);
-	assert_int_equal(port, 4369);
-	assert_true(slice_equal(lines, slice_str("name a at port 1\n")));
 }
 
 static void
@@ -335,145 +317,6 @@ utf8(void **state)
 		    cases[i].symbols);
 }
 
-/* The registry. */
-
-static struct entry *
-add(struct registry *r, const char *name, unsigned highest, uint32_t seconds)
-{
-	struct epmd_node n = node(name, 1);
-	struct entry *e;
-
-	n.highest = (uint16_t)highest;
-	e = entry_new(&n, 1);
-	assert_non_null(e);
-	assert_int_equal(registry_add(r, e, seconds), 0);
-	return e;
-}
-
-static void
-creations(void **state)
-{
-	struct registry r;
-	struct entry *e;
-	int i;
-
-	(void)state;
-	registry_init(&r, 1);
-	for (i = 0; i < 5; i++) {
-		e = add(&r, "a", 6, i == 0 ? 1000 : 5000);
-		assert_int_equal(entry_creation(e), 1000 + i);
-		assert_ptr_equal(registry_find(&r, slice_str("a")), e);
-		registry_remove(&r, e);
-		assert_null(registry_find(&r, slice_str("a")));
-	}
-	/* 1005 for a node before OTP 23 */
-	e = add(&r, "a", 5, 5000);
-	assert_int_equal(entry_creation(e), 1);
-	registry_remove(&r, e);
-	e = add(&r, "a", 5, 5000);
-	assert_int_equal(entry_creation(e), 2);
-	assert_int_equal(r.nlive, 1);
-	assert_int_equal(r.nunused, 0);
-	e = add(&r, "b", 6, 0);
-	assert_int_equal(entry_creation(e), REGISTRY_CREATION_MIN);
-	registry_remove(&r, e);
-	registry_free(&r);
-}
-
-static void
-creation_goes_round(void **state)
-{
-	struct registry r;
-
-	(void)state;
-	registry_init(&r, 1);
-	registry_remove(&r, add(&r, "a", 6, UINT32_MAX));
-	assert_int_equal(entry_creation(add(&r, "a", 6, 9)),
-	    REGISTRY_CREATION_MIN);
-	registry_free(&r);
-}
-
-static void
-newest_first(void **state)
-{
-	struct registry r;
-	struct entry *a, *b, *c;
-
-	(void)state;
-	registry_init(&r, 1);
-	a = add(&r, "a", 6, 9);
-	b = add(&r, "b", 6, 9);
-	c = add(&r, "c", 6, 9);
-	assert_ptr_equal(r.live, c);
-	registry_remove(&r, b);
-	assert_ptr_equal(c->next, a);
-	registry_remove(&r, c);
-	assert_ptr_equal(r.live, a);
-	assert_ptr_equal(r.unused, b);
-	assert_ptr_equal(b->next, c);
-	b = add(&r, "b", 6, 9);
-	assert_ptr_equal(r.unused, c);
-	assert_ptr_equal(r.live, b);
-	registry_free(&r);
-}
-
-/* Names are remembered, but not without end. */
-static void
-memory_is_bounded(void **state)
-{
-	struct registry r;
-	char name[16];
-	int i;
-
-	(void)state;
-	registry_init(&r, 1);
-	for (i = 0; i < REGISTRY_UNUSED_MAX + 3; i++) {
-		snprintf(name, sizeof(name), "n%d", i);
-		registry_remove(&r, add(&r, name, 6, 1000));
-	}
-	assert_int_equal(r.nunused, REGISTRY_UNUSED_MAX + 1);
-	assert_int_equal(r.names.n, REGISTRY_UNUSED_MAX + 1);
-	/* n0 and n1 made room; n1 itself takes the place of n2 */
-	assert_int_equal(entry_creation(add(&r, "n1", 6, 1000)), 1000);
-	assert_int_equal(entry_creation(add(&r, "n2", 6, 1000)), 1000);
-	assert_int_equal(entry_creation(add(&r, "n3", 6, 1000)), 1001);
-	registry_free(&r);
-}
-
-static void
-refused(void **state)
-{
-	static char bytes[EPMD_NAME_MAX + 2];
-	struct epmd_node n;
-	struct entry *e;
-	int i;
-
-	(void)state;
-	memset(bytes, 'a', EPMD_SYMBOLS_MAX + 1);
-	n = node(bytes, 1);
-	assert_null(entry_new(&n, 1));
-	assert_int_equal(errno, EINVAL);
-	n.name.len--;
-	assert_non_null(e = entry_new(&n, 1));
-	entry_free(e);
-	/* 255 characters of 4 bytes, and one byte more */
-	for (i = 0; i < EPMD_SYMBOLS_MAX; i++)
-		memcpy(bytes + 4 * i, "\xf0\x9f\x98\x80", 4);
-	n.name = slice_of(bytes, EPMD_NAME_MAX);
-	assert_non_null(e = entry_new(&n, 1));
-	entry_free(e);
-	n.name.len++;
-	assert_null(entry_new(&n, 1));
-	n = node("\xff", 1);
-	assert_null(entry_new(&n, 1));
-	n = node("a", 1);
-	n.extra = slice_of(bytes, EPMD_EXTRA_MAX);
-	assert_non_null(e = entry_new(&n, 1));
-	entry_free(e);
-	n.extra.len++;
-	assert_null(entry_new(&n, 1));
-}
-
 int
 main(void)
 {
@@ -485,18 +328,12 @@ main(void)
 		cmocka_unit_test(port2_in_parts),
 		cmocka_unit_test(replies_that_are_none),
 		cmocka_unit_test(alive2_in_both_forms),
-		cmocka_unit_test(names),
 		cmocka_unit_test(lengths),
 		cmocka_unit_test(requests),
 		cmocka_unit_test(requests_that_are_none),
 		cmocka_unit_test(longest_lookup),
 		WITH(answers),
 		cmocka_unit_test(utf8),
-		cmocka_unit_test(creations),
-		cmocka_unit_test(creation_goes_round),
-		cmocka_unit_test(newest_first),
-		cmocka_unit_test(memory_is_bounded),
-		cmocka_unit_test(refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -8,11 +8,16 @@
  *	epmdtalk -1 ADDRESS	a request from standard input; of the answer,
  *				no more than the port
  *	epmdtalk -i ADDRESS	how long a silent client is kept: a minute
+ *	epmdtalk -c ADDRESS	more clients than lambda-discovery has room for,
+ *				which is CROWD_ROOM of them
+ *	epmdtalk -u ADDRESS	lists that nobody reads, more than it keeps
  *
  * What the protocol does not fix is left out: the first creation of a name (the
  * later ones follow from it), descriptors, whether a closed connection was
  * reset. The epmd's port is printed as PORT where it is right.
  */
+
+#include <sys/socket.h>
 
 #include <stdio.h>
 #include <string.h>
@@ -26,6 +31,11 @@
 #define SKEW_MS	    5000  /* of epmd's clock, which goes by seconds */
 #define MANY	    1000
 #define ROUNDS	    10
+#define CROWD	    200
+#define CROWD_ROOM  64 /* places of a process of 100 descriptors */
+#define CROWD_KEPT  16 /* of them are not for nodes, nor for the silent */
+#define LISTED	    4000 /* nodes: a list is more than the system holds */
+#define UNREAD_MAX  64
 
 static void
 creations(const char *name, int highest, int then)
@@ -280,6 +290,92 @@ idle(void)
 	close(fd);
 }
 
+/* n at once: how many are answered. */
+static int
+lookups(int n)
+{
+	int fds[CROWD], i, answered = 0;
+
+	for (i = 0; i < n; i++)
+		send_to(fds[i] = dial(), text('z', "nobody"));
+	for (i = 0; i < n; i++) {
+		hear(fds[i]);
+		answered += ngot == 2;
+		close(fds[i]);
+	}
+	return answered;
+}
+
+/* Who says nothing makes room for who asks, and nodes leave some. */
+static void
+crowd(void)
+{
+	int fds[CROWD_ROOM], i, nodes = 0;
+	uint32_t creation;
+	char name[16];
+
+	for (i = 0; i < CROWD_ROOM - CROWD_KEPT; i++)
+		fds[i] = dial();
+	printf("%d of %d answered beside the silent\n", lookups(CROWD), CROWD);
+	for (; i < CROWD_ROOM; i++)
+		fds[i] = dial();
+	printf("%d of 1 answered in the place of one\n", lookups(1));
+	for (i = 0; i < CROWD_KEPT && recv(fds[i], name, 1, 0) == 0; i++)
+		;
+	printf("%d silent ones closed, the last is %s\n", i,
+	    recv(fds[CROWD_ROOM - 1], name, 1, MSG_DONTWAIT) == 0 ?
+	    "too" : "not");
+	for (i = 0; i < CROWD_ROOM; i++)
+		close(fds[i]);
+	settle(4);
+	do {
+		snprintf(name, sizeof(name), "n%d", nodes);
+		creation = 0;
+		stay(name, 6, &creation);
+		nodes += creation != 0;
+	} while (creation != 0);
+	printf("%d nodes\n", nodes);
+	printf("%d of %d answered beside nodes\n", lookups(CROWD), CROWD);
+}
+
+/* The connection of a client that asks for the names, and does not read. */
+static int
+slow_reader(void)
+{
+	int fd = dial(), size = 4096;
+
+	setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
+	send_to(fd, text('n', ""));
+	return fd;
+}
+
+/* A list is closed without a byte where all would be too many, until there is
+ * room again. */
+static void
+unread(void)
+{
+	char name[EPMD_NAME_MAX + 1], byte;
+	uint32_t creation;
+	int fds[UNREAD_MAX], i, n = 0;
+
+	for (i = 0; i < LISTED; i++) {
+		snprintf(name, sizeof(name), "%04d%.*s", i, 4 * 251,
+		    (const char *)repeated("\xf0\x9f\x98\x80", 251).p);
+		stay(name, 6, &creation);
+	}
+	while (n < UNREAD_MAX &&
+	    recv(fds[n] = slow_reader(), &byte, 1, MSG_PEEK) > 0)
+		n++;
+	printf("%d lists wait\n", n);
+	close(fds[0]);
+	do {
+		send_to(n = dial(), text('n', ""));
+		hear(n);
+		close(n);
+	} while (ngot == 0);
+	printf("one is gone, another gets %lu bytes\n", (unsigned long)ngot);
+}
+
 static void
 from_input(void)
 {
@@ -315,6 +411,10 @@ main(int argc, char **argv)
 		from_input();
 	} else if (option == 'i') {
 		idle();
+	} else if (option == 'c') {
+		crowd();
+	} else if (option == 'u') {
+		unread();
 	} else {
 		good();
 		with_nodes();

@@ -13,7 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "die.h"
+#include "log.h"
 #include "hub.h"
 #include "net.h"
 #include "t/still.h"

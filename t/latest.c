@@ -11,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "latest.h"
+#include "lines.h"
 
 static struct loop *loop;
 static struct latest l;

@@ -116,9 +116,11 @@ clean_up() {
 	[ "$status" -eq 0 ] || [ "$status" -eq 77 ] || tell_why
 	# shellcheck disable=SC2086
 	pids=$(mine $pids)
+	# SIGCONT first: the check for leaks of one that ends stops it, and a SIGCONT
+	# at that moment would leave both to wait for each other.
 	for pid in $pids; do
-		kill "$pid" 2>/dev/null
 		kill -CONT "$pid" 2>/dev/null
+		kill "$pid" 2>/dev/null
 	done
 	# shellcheck disable=SC2086
 	guard $pids

@@ -19,7 +19,7 @@
 #include <unistd.h>
 
 #include "addr.h"
-#include "die.h"
+#include "log.h"
 #include "net.h"
 
 static void

@@ -16,7 +16,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "die.h"
 #include "log.h"
 
 #define TEXT_MAX (256 * 1024)

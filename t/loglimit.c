@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-#include "loglimit.h"
+#include "preauth.h"
 
 static struct loglimit s;
 

@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "outbox.h"
+#include "core.h"
 
 static struct msg
 demand(uint64_t tokens)

@@ -18,7 +18,7 @@ plant 'an exchange retires before its successor is up' 'runs none yet' \
 plant 'a PLB never releases' 'was settled by nobody' plb_order.c \
     '/^plb_send_release/,/^}/s/outbox_send(&p->out, p->broker, &m)/(void)m/'
 plant 'the rest of a seller that is taken in part is not released' \
-    'passes on .* and gives back' broker_fill.c \
+    'passes on .* and gives back' broker_order.c \
     '/^fill_divide/,/^}/s/if (taken < s->quantity)/if (taken == 0)/'
 plant 'the age of an order is lost when it is sent again' \
     'has its place behind all' broker_order.c \
@@ -29,7 +29,7 @@ plant 'an order is not sent again to a new exchange' \
 plant 'capacity that comes back is not offered to who waits' \
     'wait for what is on offer' exchange_book.c \
     '/^book_unreserve/,/^}/s/sell_freshen(x, s)/(void)x/'
-plant 'capacity of a channel that is gone is not released' 'has waited' \
+plant 'capacity of a channel that is gone is not released' 'the sum of PLBs\|has waited' \
     listener.c '/^listener_gone/,/^}/s/listener_set_held(l, c, 0)/(void)c/'
 plant 'a reservation never ends' 'has waited\|settled by nobody' \
     exchange.c \
@@ -37,7 +37,7 @@ plant 'a reservation never ends' 'has waited\|settled by nobody' \
 plant 'a channel retires before its requests have finished' 'was lost' \
     channel.c '/^channel_is_drained/,/^}/s/c->inflight.used == 0 \&\&/c->void_at > 0 \&\&/'
 plant 'a broker leaves an exchange with no other there' 'with no other there' \
-    broker_exchange.c '/^broker_module_leave/,/^}/s/if (!other)/if (0)/'
+    broker.c '/^broker_module_leave/,/^}/s/if (!other)/if (0)/'
 plant 'of two links each end keeps its own' 'keeps one and its' peers.c \
     '/^peers_present_stays/,/^}/s/return k->ours ==.*/return k->ours;/'
 plant 'the loss of an older link cancels the newer' 'has two links' peers.c \
@@ -45,7 +45,7 @@ plant 'the loss of an older link cancels the newer' 'has two links' peers.c \
 plant 'an exchange that nobody uses is never retired' 'exchanges of m' \
     authority.c '/^subscription_end/,/^}/s/now + AUTHORITY_IDLE_MS/INT64_MAX/'
 plant 'a seller is passed on twice, of two exchanges' 'on twice' \
-    broker_fill.c '/^pending_elsewhere/,/^}/s/return 1/continue/'
+    broker_order.c '/^pending_elsewhere/,/^}/s/return 1/continue/'
 plant 'an exchange that dies at once is started again at once' \
     'has started the exchange' authority_exchange.c \
     '/^authority_exchange_back_off/,/^}/s/now + m->backoff_ms/now/'

@@ -8,7 +8,7 @@
 #include <cmocka.h>
 
 #include "attrs.h"
-#include "plb_balance.h"
+#include "plb_state.h"
 
 static struct balance balance;
 static struct rng rng;

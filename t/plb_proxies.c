@@ -14,7 +14,7 @@
 #include <cmocka.h>
 
 #include "attrs.h"
-#include "die.h"
+#include "log.h"
 #include "plb_proxies.h"
 
 static char dir[] = "/tmp/lambda-proxies.XXXXXX";

@@ -166,7 +166,7 @@ hold(struct program_file *h, char *path)
 static void
 test_held(void **state)
 {
-	char dir[] = "/tmp/lambda-launch.XXXXXX", path[64], other[64];
+	char dir[] = "/tmp/lambda-program.XXXXXX", path[64], other[64];
 	char **env = program_environ(PROGRAM_OWN, NULL), out[100];
 	struct program_file file;
 	struct program_start l;
@@ -285,7 +285,7 @@ test_environ(void **state)
 static void
 test_find(void **state)
 {
-	char dir[] = "/tmp/lambda-launch.XXXXXX", file[64], path[256];
+	char dir[] = "/tmp/lambda-program.XXXXXX", file[64], path[256];
 	char *found;
 
 	(void)state;
@@ -317,12 +317,13 @@ test_find(void **state)
 	rmdir(dir);
 }
 
-/* What program_find() has for an ordinary user, to whom the directory is closed:
- * 0, or the errno. */
+/* What program_find() has for an ordinary user, to whom the directory is
+ * closed: 0, or the errno. */
 static int
 find_as_user(const char *program)
 {
 	int status;
+	char *path;
 	pid_t pid = fork();
 
 	assert_true(pid >= 0);
@@ -330,7 +331,10 @@ find_as_user(const char *program)
 		if (getuid() == 0 && (setgid(65534) == -1 ||
 		    setuid(65534) == -1))
 			_exit(255);
-		_exit(program_find(program) == NULL ? errno : 0);
+		path = program_find(program);
+		status = path == NULL ? errno : 0;
+		free(path);
+		_exit(status);
 	}
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_true(WIFEXITED(status));
@@ -342,7 +346,7 @@ find_as_user(const char *program)
 static void
 test_closed(void **state)
 {
-	char dir[] = "/tmp/lambda-launch.XXXXXX", path[256];
+	char dir[] = "/tmp/lambda-program.XXXXXX", path[256];
 	char file[64];
 
 	(void)state;

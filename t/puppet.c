@@ -19,7 +19,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "die.h"
 #include "hub.h"
 #include "program.h"
 #include "lines.h"

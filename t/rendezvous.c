@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "rendezvous.h"
+#include "gossip.h"
 
 #define MEMBERS 4
 

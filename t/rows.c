@@ -7,7 +7,7 @@
 #include "hub.h"
 #include "msg.h"
 #include "plb.h"
-#include "channel_inflight.h"
+#include "channel_pool.h"
 
 /*
  * Prints what lambda-protocol(7) has to say, in its words and in a form that

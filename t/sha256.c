@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "sha256.h"
+#include "crypto.h"
 
 static void
 assert_digest(const unsigned char digest[SHA256_SIZE], const char *hex)

@@ -1,6 +1,6 @@
 /*
- * The simulator: all cores and the driver itself (hub.c, conn.c), over a virtual
- * network and clock, from one seed:
+ * The simulator: all cores and the driver itself (hub.c, conn.c), over a
+ * virtual network and clock, from one seed:
  *
  *	t/sim [-v] [-s seed] [-n runs] [-a authorities] [-b hosts] [-m modules]
  *	    [-o orders]
@@ -27,7 +27,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "bigendian.h"
+#include "bytes.h"
 #include "t/virtual/sim.h"
 
 #define TALLY_RUNS 500 /* worlds in which all of it happens */

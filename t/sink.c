@@ -15,7 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "sink.h"
+#include "lines.h"
 #include "t/loop_turns.h"
 
 #define MAX (1024 * 1024)

@@ -24,7 +24,6 @@
 #include <unistd.h>
 
 #include "addr.h"
-#include "die.h"
 #include "log.h"
 #include "msg.h"
 #include "net.h"

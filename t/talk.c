@@ -9,10 +9,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "bytes.h"
 #include "epmd.h"
 
 #define ANSWERS	    3 /* to others, until it has done what came before */
-#define ANSWER_MAX  (1 << 20)
+#define ANSWER_MAX  (8 << 20)
 #define CREATION(s) epmd_alive2(s, &creation)
 
 struct addr server;
@@ -177,12 +178,8 @@ print_byte(unsigned c)
 static size_t
 print_port(int type)
 {
-	uint32_t port;
-	struct slice lines;
-
-	if ((type != 'n' && type != 'd') ||
-	    epmd_names(answer(), &port, &lines) == -1 ||
-	    port != (uint32_t)addr_port(&server))
+	if ((type != 'n' && type != 'd') || ngot < 4 ||
+	    get32(got) != (uint32_t)addr_port(&server))
 		return 0;
 	printf("PORT");
 	return 4;

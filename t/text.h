@@ -12,7 +12,7 @@
  * \0, \" and \\ for what cannot stand there, or 50*x for 50 times x. The
  * highest number is `none' (ORDER_NONE). An id is 32 hexadecimal digits, or a
  * name of up to 16 bytes, which are its bytes, followed by zeros. What is
- * absent is not printed. What msg_table.c knows is all that this knows, so any
+ * absent is not printed. What msg.c knows is all that this knows, so any
  * schema can be read and printed: options of a core, for example.
  */
 

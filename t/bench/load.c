@@ -11,7 +11,7 @@
 
 #include <stdio.h>
 
-#include "die.h"
+#include "log.h"
 #include "hub.h"
 #include "program.h"
 #include "plb.h"

@@ -21,7 +21,7 @@
 #include <unistd.h>
 
 #include "conn.h"
-#include "die.h"
+#include "log.h"
 #include "net.h"
 
 #define BUSY	    10

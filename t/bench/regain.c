@@ -12,7 +12,7 @@
 #include <signal.h>
 #include <unistd.h>
 
-#include "die.h"
+#include "log.h"
 #include "hub.h"
 #include "program.h"
 #include "plb.h"

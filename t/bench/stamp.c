@@ -2,8 +2,8 @@
  * When something was said. Every process of a host shares the clock.
  *
  *	stamp NAME
- *		each line of standard input, with the ms and NAME before it, as it
- *		comes
+ *		each line of standard input as it comes, with the ms and NAME
+ *		before it
  *	stamp -k PID ...
  *		SIGKILL for these, and the ms just before
  *	stamp -s PID ...

@@ -16,9 +16,9 @@ usage() {
 
 sources() { # target
 	case $1 in
-	msg) echo msg.c msg_table.c tlv.c ;;
+	msg) echo msg.c tlv.c ;;
 	dns) echo bootstrap_dns.c rng.c ;;
-	link) echo link.c buf.c msg.c msg_table.c sha256.c tlv.c ;;
+	link) echo link.c buf.c msg.c crypto.c tlv.c ;;
 	*) return 1 ;;
 	esac
 }

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "bigendian.h"
+#include "bytes.h"
 #include "fail.h"
 #include "net.h"
 #include "t/virtual/sim.h"

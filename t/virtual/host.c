@@ -1,11 +1,10 @@
-/* What a process finds around it: log.h, env.h and die.h, as far as the driver
+/* What a process finds around it: log.h and env.h, as far as the driver
  * asks for them. */
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "die.h"
 #include "env.h"
 #include "log.h"
 #include "t/virtual/sim.h"

@@ -3,7 +3,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
-#include "bigendian.h"
+#include "bytes.h"
 #include "plb.h"
 #include "t/virtual/sim.h"
 

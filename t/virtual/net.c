@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "bigendian.h"
+#include "bytes.h"
 #include "fail.h"
 #include "t/virtual/net.h"
 

@@ -1,7 +1,7 @@
 /* What must hold at an authority: an exchange retires when others stand. */
 
 #include "authority_state.h"
-#include "rendezvous.h"
+#include "gossip.h"
 #include "t/virtual/sim.h"
 
 #define UNREST_MS    1000  /* after a death, not all know of it */

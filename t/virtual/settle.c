@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "rendezvous.h"
+#include "gossip.h"
 #include "t/virtual/census.h"
 
 static char why[256];

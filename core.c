@@ -2,10 +2,12 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "core.h"
 #include "fail.h"
-#include "outbox.h"
+#include "slice.h"
 
 #define LINE_MAX_BYTES 1024 /* of a log line; the rest is cut off */
 
@@ -236,4 +238,130 @@ act_message(const struct act *a, struct msg *m)
 	if (head <= 0 || length > a->bytes.len - (size_t)head)
 		return fail(EBADMSG);
 	return msg_decode(m, type, slice_of(a->bytes.p + head, length));
+}
+
+/* The answer to an inspect. */
+
+void
+report_begin(struct report *r, struct outbox *out, uint32_t peer)
+{
+	r->out = out;
+	r->peer = peer;
+	scratch_init(&r->rows);
+	r->failed = scratch_begin(&r->rows, REPORT_BYTES) == -1 ? errno : 0;
+}
+
+static void
+flush(struct report *r, int more)
+{
+	struct msg m;
+
+	memset(&m, 0, sizeof(m));
+	m.type = MSG_REPORT;
+	m.u.report.rows = scratch_slice(&r->rows);
+	m.u.report.more = (uint64_t)more;
+	if (outbox_send(r->out, r->peer, &m) == -1 ||
+	    scratch_begin(&r->rows, REPORT_BYTES) == -1)
+		r->failed = errno;
+}
+
+void
+report_row(struct report *r, const char *fmt, ...)
+{
+	char text[REPORT_ROW_MAX], row[REPORT_ROW_MAX];
+	const char *p = text;
+	struct slice bytes;
+	va_list ap;
+
+	if (r->failed)
+		return;
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	bytes = slice_of(row, escape(row, sizeof(row), &p, ESCAPE_UTF8));
+	if (scratch_bytes(&r->rows, bytes))
+		return;
+	flush(r, 1);
+	if (!r->failed)
+		scratch_bytes(&r->rows, bytes);
+}
+
+int
+report_end(struct report *r)
+{
+	if (!r->failed)
+		flush(r, 0);
+	scratch_free(&r->rows);
+	errno = r->failed;
+	return r->failed ? -1 : 0;
+}
+
+int
+report_wants(struct slice what, const char *kind)
+{
+	return what.len == 0 || slice_is(what, kind);
+}
+
+/* A list that is written. */
+
+void
+scratch_init(struct scratch *s)
+{
+	s->p = NULL;
+	s->cap = 0;
+	tlv_writer_init(&s->w, NULL, 0);
+}
+
+void
+scratch_free(struct scratch *s)
+{
+	free(s->p);
+	scratch_init(s);
+}
+
+int
+scratch_begin(struct scratch *s, size_t n)
+{
+	size_t want = n < 256 ? 256 : n;
+	unsigned char *p;
+
+	if (n > s->cap || s->cap > SCRATCH_KEEP) {
+		if ((p = malloc(want)) == NULL)
+			return fail(ENOMEM);
+		free(s->p);
+		s->p = p;
+		s->cap = want;
+	}
+	tlv_writer_init(&s->w, s->p, s->cap);
+	return 0;
+}
+
+static int
+scratch_fits(const struct scratch *s, size_t len)
+{
+	return tlv_size(len) <= (size_t)(s->w.end - s->w.p);
+}
+
+int
+scratch_item(struct scratch *s, const struct schema *schema, const void *item)
+{
+	if (!scratch_fits(s, group_size(schema, item)))
+		return 0;
+	item_put(schema, &s->w, item);
+	return 1;
+}
+
+int
+scratch_bytes(struct scratch *s, struct slice bytes)
+{
+	if (!scratch_fits(s, bytes.len))
+		return 0;
+	list_put(&s->w, bytes);
+	return 1;
+}
+
+struct slice
+scratch_slice(const struct scratch *s)
+{
+	return slice_of(s->p, s->p == NULL ? 0 : (size_t)(s->w.p - s->p));
 }

@@ -1,0 +1,783 @@
+#include <stdint.h>
+#include <string.h>
+
+#include "bytes.h"
+#include "crypto.h"
+
+static const uint32_t K[64] = {
+	0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1,
+	0x923f82a4, 0xab1c5ed5, 0xd807aa98, 0x12835b01, 0x243185be, 0x550c7dc3,
+	0x72be5d74, 0x80deb1fe, 0x9bdc06a7, 0xc19bf174, 0xe49b69c1, 0xefbe4786,
+	0x0fc19dc6, 0x240ca1cc, 0x2de92c6f, 0x4a7484aa, 0x5cb0a9dc, 0x76f988da,
+	0x983e5152, 0xa831c66d, 0xb00327c8, 0xbf597fc7, 0xc6e00bf3, 0xd5a79147,
+	0x06ca6351, 0x14292967, 0x27b70a85, 0x2e1b2138, 0x4d2c6dfc, 0x53380d13,
+	0x650a7354, 0x766a0abb, 0x81c2c92e, 0x92722c85, 0xa2bfe8a1, 0xa81a664b,
+	0xc24b8b70, 0xc76c51a3, 0xd192e819, 0xd6990624, 0xf40e3585, 0x106aa070,
+	0x19a4c116, 0x1e376c08, 0x2748774c, 0x34b0bcb5, 0x391c0cb3, 0x4ed8aa4a,
+	0x5b9cca4f, 0x682e6ff3, 0x748f82ee, 0x78a5636f, 0x84c87814, 0x8cc70208,
+	0x90befffa, 0xa4506ceb, 0xbef9a3f7, 0xc67178f2
+};
+
+static uint32_t
+rotr(uint32_t x, int n)
+{
+	return x >> n | x << (32 - n);
+}
+
+/* FIPS 180-4, 6.2.2 step 1. */
+static void
+schedule(uint32_t w[64], const unsigned char *block)
+{
+	uint32_t s0, s1;
+	int t;
+
+	for (t = 0; t < 16; t++)
+		w[t] = get32(block + 4 * t);
+	for (; t < 64; t++) {
+		s0 = rotr(w[t - 15], 7) ^ rotr(w[t - 15], 18) ^ w[t - 15] >> 3;
+		s1 = rotr(w[t - 2], 17) ^ rotr(w[t - 2], 19) ^ w[t - 2] >> 10;
+		w[t] = w[t - 16] + s0 + w[t - 7] + s1;
+	}
+}
+
+/* Steps 2 to 4, in the standard's names. */
+static void
+compress(uint32_t state[8], const unsigned char *block)
+{
+	uint32_t w[64], a, b, c, d, e, f, g, h, t1, t2;
+	int t;
+
+	schedule(w, block);
+	a = state[0], b = state[1], c = state[2], d = state[3];
+	e = state[4], f = state[5], g = state[6], h = state[7];
+	for (t = 0; t < 64; t++) {
+		t1 = h + (rotr(e, 6) ^ rotr(e, 11) ^ rotr(e, 25)) +
+		    ((e & f) ^ (~e & g)) + K[t] + w[t];
+		t2 = (rotr(a, 2) ^ rotr(a, 13) ^ rotr(a, 22)) +
+		    ((a & b) ^ (a & c) ^ (b & c));
+		h = g, g = f, f = e, e = d + t1;
+		d = c, c = b, b = a, a = t1 + t2;
+	}
+	state[0] += a, state[1] += b, state[2] += c, state[3] += d;
+	state[4] += e, state[5] += f, state[6] += g, state[7] += h;
+}
+
+void
+sha256_init(struct sha256 *s)
+{
+	static const uint32_t start[8] = {
+		0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
+		0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19
+	};
+
+	memcpy(s->state, start, sizeof(s->state));
+	s->length = 0;
+}
+
+void
+sha256_update(struct sha256 *s, const void *data, size_t len)
+{
+	const unsigned char *p = data;
+	size_t have, n;
+
+	while (len > 0) {
+		have = s->length % SHA256_BLOCK;
+		n = SHA256_BLOCK - have;
+		if (n > len)
+			n = len;
+		memcpy(s->block + have, p, n);
+		s->length += n;
+		p += n;
+		len -= n;
+		if (have + n == SHA256_BLOCK)
+			compress(s->state, s->block);
+	}
+}
+
+void
+sha256_final(struct sha256 *s, unsigned char digest[SHA256_SIZE])
+{
+	static const unsigned char pad[SHA256_BLOCK] = { 0x80 };
+	unsigned char bits[8];
+	size_t have;
+	int i;
+
+	put32(bits, (uint32_t)(s->length >> 29));
+	put32(bits + 4, (uint32_t)(s->length << 3));
+	have = s->length % SHA256_BLOCK;
+	sha256_update(s, pad, (have < 56 ? 56 : 120) - have);
+	sha256_update(s, bits, sizeof(bits));
+	for (i = 0; i < 8; i++)
+		put32(digest + 4 * i, s->state[i]);
+}
+
+/* Start a hash with the key, each byte of it changed by mask. */
+static void
+init_keyed(struct sha256 *s, const unsigned char key[SHA256_BLOCK], int mask)
+{
+	unsigned char block[SHA256_BLOCK];
+	int i;
+
+	for (i = 0; i < SHA256_BLOCK; i++)
+		block[i] = (unsigned char)(key[i] ^ mask);
+	sha256_init(s);
+	sha256_update(s, block, sizeof(block));
+}
+
+void
+hmac_init(struct hmac *h, const void *key, size_t len)
+{
+	unsigned char block[SHA256_BLOCK] = { 0 };
+
+	if (len > sizeof(block)) {
+		sha256_init(&h->inner);
+		sha256_update(&h->inner, key, len);
+		sha256_final(&h->inner, block);
+	} else if (len > 0) {
+		memcpy(block, key, len);
+	}
+	init_keyed(&h->inner, block, 0x36);
+	init_keyed(&h->outer, block, 0x5c);
+}
+
+void
+hmac_update(struct hmac *h, const void *data, size_t len)
+{
+	sha256_update(&h->inner, data, len);
+}
+
+void
+hmac_final(struct hmac *h, unsigned char mac[SHA256_SIZE])
+{
+	unsigned char digest[SHA256_SIZE];
+
+	sha256_final(&h->inner, digest);
+	sha256_update(&h->outer, digest, sizeof(digest));
+	sha256_final(&h->outer, mac);
+}
+
+int
+equal_constant_time(const void *a, const void *b, size_t n)
+{
+	const volatile unsigned char *x = a, *y = b;
+	unsigned char differ;
+	size_t i;
+
+	differ = 0;
+	for (i = 0; i < n; i++)
+		differ |= x[i] ^ y[i];
+	return differ == 0;
+}
+
+/* ChaCha20 and Poly1305. */
+
+/*
+ * ChaCha20 (RFC 8439, section 2.3), four blocks at a time: word i of block l is
+ * x[i][l], so that a compiler that has vectors uses them.
+ */
+#define LANES	    4
+#define BLOCK	    64
+#define STREAM_SIZE (LANES * BLOCK)
+
+struct stream {
+	uint32_t state[16];
+	unsigned char bytes[STREAM_SIZE]; /* of the four blocks made last */
+};
+
+static void
+stream_init(struct stream *s, const unsigned char key[CHACHAPOLY_KEY],
+    const unsigned char nonce[CHACHAPOLY_NONCE])
+{
+	int i;
+
+	s->state[0] = 0x61707865; /* "expand 32-byte k" */
+	s->state[1] = 0x3320646e;
+	s->state[2] = 0x79622d32;
+	s->state[3] = 0x6b206574;
+	for (i = 0; i < 8; i++)
+		s->state[4 + i] = get32le(key + 4 * i);
+	s->state[12] = 0;
+	for (i = 0; i < 3; i++)
+		s->state[13 + i] = get32le(nonce + 4 * i);
+}
+
+static uint32_t
+rotate(uint32_t x, int n)
+{
+	return x << n | x >> (32 - n);
+}
+
+static inline void
+quarter_round(uint32_t *restrict a, uint32_t *restrict b, uint32_t *restrict c,
+    uint32_t *restrict d)
+{
+	uint32_t p, q, r, s;
+	int l;
+
+	for (l = 0; l < LANES; l++) {
+		p = a[l] + b[l];
+		s = rotate(d[l] ^ p, 16);
+		r = c[l] + s;
+		q = rotate(b[l] ^ r, 12);
+		p += q;
+		s = rotate(s ^ p, 8);
+		r += s;
+		q = rotate(q ^ r, 7);
+		a[l] = p;
+		b[l] = q;
+		c[l] = r;
+		d[l] = s;
+	}
+}
+
+/* The next four blocks. */
+static void
+stream_next(struct stream *s)
+{
+	uint32_t x[16][LANES];
+	int i, l;
+
+	for (i = 0; i < 16; i++)
+		for (l = 0; l < LANES; l++)
+			x[i][l] = s->state[i];
+	for (l = 0; l < LANES; l++)
+		x[12][l] += (uint32_t)l;
+	for (i = 0; i < 10; i++) {
+		quarter_round(x[0], x[4], x[8], x[12]);
+		quarter_round(x[1], x[5], x[9], x[13]);
+		quarter_round(x[2], x[6], x[10], x[14]);
+		quarter_round(x[3], x[7], x[11], x[15]);
+		quarter_round(x[0], x[5], x[10], x[15]);
+		quarter_round(x[1], x[6], x[11], x[12]);
+		quarter_round(x[2], x[7], x[8], x[13]);
+		quarter_round(x[3], x[4], x[9], x[14]);
+	}
+	for (l = 0; l < LANES; l++)
+		x[12][l] += (uint32_t)l;
+	for (l = 0; l < LANES; l++)
+		for (i = 0; i < 16; i++)
+			put32le(s->bytes + BLOCK * l + 4 * i,
+			    x[i][l] + s->state[i]);
+	s->state[12] += LANES;
+}
+
+static void
+xor_bytes(unsigned char *to, const unsigned char *from,
+    const unsigned char *with, size_t n)
+{
+	uint64_t a, b;
+
+	for (; n >= sizeof(a); n -= sizeof(a)) {
+		memcpy(&a, from, sizeof(a));
+		memcpy(&b, with, sizeof(b));
+		a ^= b;
+		memcpy(to, &a, sizeof(a));
+		to += sizeof(a);
+		from += sizeof(a);
+		with += sizeof(a);
+	}
+	while (n-- > 0)
+		*to++ = *from++ ^ *with++;
+}
+
+/* The text begins in block 1, which stream_init() and one stream_next() have
+ * made: block 0 is the key of Poly1305. */
+static void
+stream_xor(struct stream *s, unsigned char *to, const unsigned char *from,
+    size_t len)
+{
+	size_t at = BLOCK, n;
+
+	while (len > 0) {
+		if (at == STREAM_SIZE) {
+			stream_next(s);
+			at = 0;
+		}
+		n = len < STREAM_SIZE - at ? len : STREAM_SIZE - at;
+		xor_bytes(to, from, s->bytes + at, n);
+		to += n;
+		from += n;
+		len -= n;
+		at += n;
+	}
+}
+
+/*
+ * Poly1305 (RFC 8439, section 2.5): h = (h + block) * r modulo 2^130 - 5, in
+ * five limbs of 26 bits. 2^130 is 5, so a product that counts past the last
+ * limb counts five times, five limbs lower.
+ */
+#define LIMB 0x3ffffffu
+
+struct poly {
+	uint32_t r[5], h[5];
+	unsigned char pad[16];
+};
+
+static void
+poly_init(struct poly *p, const unsigned char key[32])
+{
+	memset(p, 0, sizeof(*p));
+	p->r[0] = get32le(key) & 0x3ffffff; /* r is clamped */
+	p->r[1] = get32le(key + 3) >> 2 & 0x3ffff03;
+	p->r[2] = get32le(key + 6) >> 4 & 0x3ffc0ff;
+	p->r[3] = get32le(key + 9) >> 6 & 0x3f03fff;
+	p->r[4] = get32le(key + 12) >> 8 & 0x00fffff;
+	memcpy(p->pad, key + 16, sizeof(p->pad));
+}
+
+/* Whole blocks of 16 bytes. */
+static void
+poly_blocks(struct poly *p, const unsigned char *m, size_t blocks)
+{
+	const uint64_t r0 = p->r[0], r1 = p->r[1], r2 = p->r[2], r3 = p->r[3],
+		       r4 = p->r[4];
+	const uint64_t s1 = 5 * r1, s2 = 5 * r2, s3 = 5 * r3, s4 = 5 * r4;
+	uint64_t h0 = p->h[0], h1 = p->h[1], h2 = p->h[2], h3 = p->h[3],
+		 h4 = p->h[4];
+	uint64_t d0, d1, d2, d3, d4;
+
+	for (; blocks > 0; blocks--, m += 16) {
+		h0 += get32le(m) & LIMB;
+		h1 += get32le(m + 3) >> 2 & LIMB;
+		h2 += get32le(m + 6) >> 4 & LIMB;
+		h3 += get32le(m + 9) >> 6 & LIMB;
+		h4 += get32le(m + 12) >> 8 | 1u << 24;
+		d0 = h0 * r0 + h1 * s4 + h2 * s3 + h3 * s2 + h4 * s1;
+		d1 = h0 * r1 + h1 * r0 + h2 * s4 + h3 * s3 + h4 * s2;
+		d2 = h0 * r2 + h1 * r1 + h2 * r0 + h3 * s4 + h4 * s3;
+		d3 = h0 * r3 + h1 * r2 + h2 * r1 + h3 * r0 + h4 * s4;
+		d4 = h0 * r4 + h1 * r3 + h2 * r2 + h3 * r1 + h4 * r0;
+		d1 += d0 >> 26;
+		d4 += d3 >> 26;
+		d2 += d1 >> 26;
+		h3 = d3 & LIMB;
+		h0 = (d0 & LIMB) + 5 * (d4 >> 26);
+		h1 = d1 & LIMB;
+		h4 = d4 & LIMB;
+		h3 += d2 >> 26;
+		h2 = d2 & LIMB;
+		h1 += h0 >> 26;
+		h0 &= LIMB;
+		h4 += h3 >> 26;
+		h3 &= LIMB;
+	}
+	p->h[0] = (uint32_t)h0;
+	p->h[1] = (uint32_t)h1;
+	p->h[2] = (uint32_t)h2;
+	p->h[3] = (uint32_t)h3;
+	p->h[4] = (uint32_t)h4;
+}
+
+/* Any bytes, and zeros up to a whole block. */
+static void
+poly_padded(struct poly *p, const unsigned char *m, size_t len)
+{
+	unsigned char last[16] = { 0 };
+
+	poly_blocks(p, m, len / 16);
+	if (len % 16 == 0)
+		return;
+	memcpy(last, m + len / 16 * 16, len % 16);
+	poly_blocks(p, last, 1);
+}
+
+static void
+poly_final(struct poly *p, unsigned char tag[CHACHAPOLY_TAG])
+{
+	uint32_t carry = 0, less[5], mask, words[4];
+	uint64_t sum = 0;
+	int i, turn;
+
+	for (turn = 0; turn < 2; turn++) {
+		for (i = 0; i < 5; i++) {
+			p->h[i] += carry;
+			carry = p->h[i] >> 26;
+			p->h[i] &= LIMB;
+		}
+		carry *= 5;
+	}
+	p->h[0] += carry;
+	/* less = h - p = h + 5 - 2^130, where h is p or more. */
+	carry = 5;
+	for (i = 0; i < 5; i++) {
+		less[i] = p->h[i] + carry;
+		carry = less[i] >> 26;
+		less[i] &= LIMB;
+	}
+	mask = 0 - carry;
+	for (i = 0; i < 5; i++)
+		p->h[i] ^= mask & (p->h[i] ^ less[i]);
+	words[0] = p->h[0] | p->h[1] << 26;
+	words[1] = p->h[1] >> 6 | p->h[2] << 20;
+	words[2] = p->h[2] >> 12 | p->h[3] << 14;
+	words[3] = p->h[3] >> 18 | p->h[4] << 8;
+	for (i = 0; i < 4; i++) {
+		sum += (uint64_t)words[i] + get32le(p->pad + 4 * i);
+		put32le(tag + 4 * i, (uint32_t)sum);
+		sum >>= 32;
+	}
+}
+
+/* The tag of associated data and sealed bytes (RFC 8439, section 2.8); key is
+ * block 0 of the stream. */
+static void
+make_tag(unsigned char tag[CHACHAPOLY_TAG], const unsigned char *key,
+    const void *ad, size_t ad_len, const unsigned char *sealed, size_t len)
+{
+	unsigned char lengths[16];
+	struct poly p;
+
+	poly_init(&p, key);
+	poly_padded(&p, ad, ad_len);
+	poly_padded(&p, sealed, len);
+	put32le(lengths, (uint32_t)ad_len);
+	put32le(lengths + 4, (uint32_t)((uint64_t)ad_len >> 32));
+	put32le(lengths + 8, (uint32_t)len);
+	put32le(lengths + 12, (uint32_t)((uint64_t)len >> 32));
+	poly_blocks(&p, lengths, 1);
+	poly_final(&p, tag);
+}
+
+void
+chachapoly_seal(const unsigned char key[CHACHAPOLY_KEY],
+    const unsigned char nonce[CHACHAPOLY_NONCE], const void *ad, size_t ad_len,
+    const unsigned char *text, size_t len, unsigned char *sealed)
+{
+	unsigned char poly_key[32];
+	struct stream s;
+
+	stream_init(&s, key, nonce);
+	stream_next(&s);
+	memcpy(poly_key, s.bytes, sizeof(poly_key));
+	stream_xor(&s, sealed, text, len);
+	make_tag(sealed + len, poly_key, ad, ad_len, sealed, len);
+}
+
+int
+chachapoly_open(const unsigned char key[CHACHAPOLY_KEY],
+    const unsigned char nonce[CHACHAPOLY_NONCE], const void *ad, size_t ad_len,
+    const unsigned char *sealed, size_t len, unsigned char *text)
+{
+	unsigned char tag[CHACHAPOLY_TAG];
+	struct stream s;
+
+	if (len < CHACHAPOLY_TAG)
+		return -1;
+	len -= CHACHAPOLY_TAG;
+	stream_init(&s, key, nonce);
+	stream_next(&s);
+	make_tag(tag, s.bytes, ad, ad_len, sealed, len);
+	if (!equal_constant_time(tag, sealed + len, CHACHAPOLY_TAG))
+		return -1;
+	stream_xor(&s, text, sealed, len);
+	return 0;
+}
+
+/* X25519. */
+
+/*
+ * An element of the field of 2^255 - 19: ten limbs of 26 and 25 bits in turn,
+ * the least first, so limb i counts 2^ceil(25.5 i). What field_mul() and
+ * field_scale() give is carried: a limb is less than 2^26 (even) or 2^25 (odd)
+ * and a little. They take sums and differences of two such elements, in which
+ * a limb has up to 3 * 2^26, and no sums of those.
+ */
+#define LIMBS 10
+
+struct field {
+	uint32_t limb[LIMBS];
+};
+
+static unsigned
+limb_bits(int i)
+{
+	return i % 2 == 0 ? 26 : 25;
+}
+
+/* Carry h, whose limbs have up to 62 bits, into r. */
+static void
+field_carry(struct field *r, uint64_t h[LIMBS])
+{
+	uint64_t carry = 0;
+	int i;
+
+	for (i = 0; i < LIMBS; i++) {
+		h[i] += carry;
+		carry = h[i] >> limb_bits(i);
+		r->limb[i] = (uint32_t)(h[i] & ((1u << limb_bits(i)) - 1));
+	}
+	carry = r->limb[0] + 19 * carry; /* 2^255 is 19 */
+	r->limb[0] = (uint32_t)(carry & 0x3ffffff);
+	carry = r->limb[1] + (carry >> 26);
+	r->limb[1] = (uint32_t)(carry & 0x1ffffff);
+	r->limb[2] += (uint32_t)(carry >> 25);
+}
+
+static void
+field_add(struct field *r, const struct field *a, const struct field *b)
+{
+	int i;
+
+	for (i = 0; i < LIMBS; i++)
+		r->limb[i] = a->limb[i] + b->limb[i];
+}
+
+/* a - b + 2p: no limb is negative. */
+static void
+field_sub(struct field *r, const struct field *a, const struct field *b)
+{
+	int i;
+
+	r->limb[0] = a->limb[0] + 2 * 0x3ffffed - b->limb[0];
+	for (i = 1; i < LIMBS; i++)
+		r->limb[i] = a->limb[i] + (2u << limb_bits(i)) - 2 -
+		    b->limb[i];
+}
+
+/* The product of limbs i and j counts at limb i + j, twice where both are odd
+ * (of two halves of a bit), and 19 times ten limbs below where that is past the
+ * last. A sum has less than 2^62. */
+#define F(i)   (uint64_t)f[i]
+#define F2(i)  (uint64_t)(2 * f[i])
+#define G(i)   g[i]
+#define G19(i) g19[i]
+
+static void
+field_mul(struct field *r, const struct field *a, const struct field *b)
+{
+	const uint32_t *f = a->limb, *g = b->limb;
+	uint32_t g19[LIMBS];
+	uint64_t h[LIMBS];
+	int i;
+
+	for (i = 1; i < LIMBS; i++)
+		g19[i] = 19 * g[i];
+	h[0] = F(0) * G(0) + F2(1) * G19(9) + F(2) * G19(8) + F2(3) * G19(7) +
+	    F(4) * G19(6) + F2(5) * G19(5) + F(6) * G19(4) + F2(7) * G19(3) +
+	    F(8) * G19(2) + F2(9) * G19(1);
+	h[1] = F(0) * G(1) + F(1) * G(0) + F(2) * G19(9) + F(3) * G19(8) +
+	    F(4) * G19(7) + F(5) * G19(6) + F(6) * G19(5) + F(7) * G19(4) +
+	    F(8) * G19(3) + F(9) * G19(2);
+	h[2] = F(0) * G(2) + F2(1) * G(1) + F(2) * G(0) + F2(3) * G19(9) +
+	    F(4) * G19(8) + F2(5) * G19(7) + F(6) * G19(6) + F2(7) * G19(5) +
+	    F(8) * G19(4) + F2(9) * G19(3);
+	h[3] = F(0) * G(3) + F(1) * G(2) + F(2) * G(1) + F(3) * G(0) +
+	    F(4) * G19(9) + F(5) * G19(8) + F(6) * G19(7) + F(7) * G19(6) +
+	    F(8) * G19(5) + F(9) * G19(4);
+	h[4] = F(0) * G(4) + F2(1) * G(3) + F(2) * G(2) + F2(3) * G(1) +
+	    F(4) * G(0) + F2(5) * G19(9) + F(6) * G19(8) + F2(7) * G19(7) +
+	    F(8) * G19(6) + F2(9) * G19(5);
+	h[5] = F(0) * G(5) + F(1) * G(4) + F(2) * G(3) + F(3) * G(2) +
+	    F(4) * G(1) + F(5) * G(0) + F(6) * G19(9) + F(7) * G19(8) +
+	    F(8) * G19(7) + F(9) * G19(6);
+	h[6] = F(0) * G(6) + F2(1) * G(5) + F(2) * G(4) + F2(3) * G(3) +
+	    F(4) * G(2) + F2(5) * G(1) + F(6) * G(0) + F2(7) * G19(9) +
+	    F(8) * G19(8) + F2(9) * G19(7);
+	h[7] = F(0) * G(7) + F(1) * G(6) + F(2) * G(5) + F(3) * G(4) +
+	    F(4) * G(3) + F(5) * G(2) + F(6) * G(1) + F(7) * G(0) +
+	    F(8) * G19(9) + F(9) * G19(8);
+	h[8] = F(0) * G(8) + F2(1) * G(7) + F(2) * G(6) + F2(3) * G(5) +
+	    F(4) * G(4) + F2(5) * G(3) + F(6) * G(2) + F2(7) * G(1) +
+	    F(8) * G(0) + F2(9) * G19(9);
+	h[9] = F(0) * G(9) + F(1) * G(8) + F(2) * G(7) + F(3) * G(6) +
+	    F(4) * G(5) + F(5) * G(4) + F(6) * G(3) + F(7) * G(2) +
+	    F(8) * G(1) + F(9) * G(0);
+	field_carry(r, h);
+}
+
+static void
+field_scale(struct field *r, const struct field *a, uint32_t n)
+{
+	uint64_t h[LIMBS];
+	int i;
+
+	for (i = 0; i < LIMBS; i++)
+		h[i] = (uint64_t)a->limb[i] * n;
+	field_carry(r, h);
+}
+
+/* r = a^(2^n). */
+static void
+field_square(struct field *r, const struct field *a, int n)
+{
+	field_mul(r, a, a);
+	while (--n > 0)
+		field_mul(r, r, r);
+}
+
+/* r = a^(p - 2) = 1 / a, and 0 of 0 (Fermat). tN is a^(2^N - 1). */
+static void
+field_invert(struct field *r, const struct field *a)
+{
+	struct field a2, a9, a11, t5, t10, t20, t50, t100, t;
+
+	field_square(&a2, a, 1);
+	field_square(&t, &a2, 2);
+	field_mul(&a9, &t, a);
+	field_mul(&a11, &a9, &a2);
+	field_square(&t, &a11, 1);
+	field_mul(&t5, &t, &a9);
+	field_square(&t, &t5, 5);
+	field_mul(&t10, &t, &t5);
+	field_square(&t, &t10, 10);
+	field_mul(&t20, &t, &t10);
+	field_square(&t, &t20, 20);
+	field_mul(&t, &t, &t20);
+	field_square(&t, &t, 10);
+	field_mul(&t50, &t, &t10);
+	field_square(&t, &t50, 50);
+	field_mul(&t100, &t, &t50);
+	field_square(&t, &t100, 100);
+	field_mul(&t, &t, &t100);
+	field_square(&t, &t, 50);
+	field_mul(&t, &t, &t50);
+	field_square(&t, &t, 5);
+	field_mul(r, &t, &a11);
+}
+
+/* Exchange a and b where swap is 1, and not where it is 0. */
+static void
+field_swap(struct field *a, struct field *b, uint32_t swap)
+{
+	uint32_t mask = 0 - swap, x;
+	int i;
+
+	for (i = 0; i < LIMBS; i++) {
+		x = mask & (a->limb[i] ^ b->limb[i]);
+		a->limb[i] ^= x;
+		b->limb[i] ^= x;
+	}
+}
+
+/* 255 bits, little-endian; the 256th is ignored. */
+static void
+field_load(struct field *r, const unsigned char bytes[X25519_SIZE])
+{
+	unsigned bits = 0, next = 0;
+	uint64_t held = 0;
+	int i;
+
+	for (i = 0; i < LIMBS; i++) {
+		while (bits < limb_bits(i)) {
+			held |= (uint64_t)bytes[next++] << bits;
+			bits += 8;
+		}
+		r->limb[i] = (uint32_t)(held & ((1u << limb_bits(i)) - 1));
+		held >>= limb_bits(i);
+		bits -= limb_bits(i);
+	}
+}
+
+/* Carry every limb, and what is past the last to the first: the value is less
+ * than 2^255 after it, or was a little more before. */
+static void
+field_carry_all(struct field *a)
+{
+	uint64_t h[LIMBS];
+	int i;
+
+	for (i = 0; i < LIMBS; i++)
+		h[i] = a->limb[i];
+	field_carry(a, h);
+}
+
+/* The one representation less than p, little-endian. */
+static void
+field_store(unsigned char bytes[X25519_SIZE], const struct field *a)
+{
+	struct field r = *a, less;
+	uint32_t carry = 19, mask;
+	unsigned bits = 0, n = 0;
+	uint64_t held = 0;
+	int i;
+
+	field_carry_all(&r);
+	field_carry_all(&r);
+	/* less = r - p = r + 19 - 2^255, where r is p or more. */
+	for (i = 0; i < LIMBS; i++) {
+		less.limb[i] = r.limb[i] + carry;
+		carry = less.limb[i] >> limb_bits(i);
+		less.limb[i] &= (1u << limb_bits(i)) - 1;
+	}
+	mask = 0 - carry;
+	for (i = 0; i < LIMBS; i++) {
+		r.limb[i] ^= mask & (r.limb[i] ^ less.limb[i]);
+		held |= (uint64_t)r.limb[i] << bits;
+		for (bits += limb_bits(i); bits >= 8; bits -= 8) {
+			bytes[n++] = (unsigned char)held;
+			held >>= 8;
+		}
+	}
+	bytes[n] = (unsigned char)held;
+}
+
+/* A step of the Montgomery ladder: (x2 : z2) is doubled, and added to
+ * (x3 : z3), whose difference has the coordinate x1 (RFC 7748, section 5). */
+static void
+ladder_step(const struct field *x1, struct field *x2, struct field *z2,
+    struct field *x3, struct field *z3)
+{
+	struct field a, b, c, d, aa, bb, e, da, cb;
+
+	field_add(&a, x2, z2);
+	field_sub(&b, x2, z2);
+	field_add(&c, x3, z3);
+	field_sub(&d, x3, z3);
+	field_mul(&aa, &a, &a);
+	field_mul(&bb, &b, &b);
+	field_mul(&da, &d, &a);
+	field_mul(&cb, &c, &b);
+	field_sub(&e, &aa, &bb);
+	field_add(&a, &da, &cb);
+	field_sub(&b, &da, &cb);
+	field_mul(x3, &a, &a);
+	field_mul(&b, &b, &b);
+	field_mul(z3, x1, &b);
+	field_mul(x2, &aa, &bb);
+	field_scale(&c, &e, 121665);
+	field_add(&c, &c, &aa);
+	field_mul(z2, &e, &c);
+}
+
+int
+x25519(unsigned char result[X25519_SIZE],
+    const unsigned char scalar[X25519_SIZE],
+    const unsigned char point[X25519_SIZE])
+{
+	struct field x1, x2 = { { 1 } }, z2 = { { 0 } }, x3, z3 = { { 1 } };
+	unsigned char k[X25519_SIZE];
+	uint32_t swap = 0, bit;
+	unsigned all = 0;
+	int i;
+
+	memcpy(k, scalar, sizeof(k));
+	k[0] &= 248;
+	k[31] = (unsigned char)((k[31] & 127) | 64);
+	field_load(&x1, point);
+	x3 = x1;
+	for (i = 254; i >= 0; i--) {
+		bit = (k[i / 8] >> (i % 8)) & 1u;
+		field_swap(&x2, &x3, swap ^ bit);
+		field_swap(&z2, &z3, swap ^ bit);
+		swap = bit;
+		ladder_step(&x1, &x2, &z2, &x3, &z3);
+	}
+	field_swap(&x2, &x3, swap);
+	field_swap(&z2, &z3, swap);
+	field_invert(&z2, &z2);
+	field_mul(&x2, &x2, &z2);
+	field_store(result, &x2);
+	for (i = 0; i < X25519_SIZE; i++)
+		all |= result[i];
+	return all == 0 ? -1 : 0;
+}
+
+void
+x25519_public(unsigned char result[X25519_SIZE],
+    const unsigned char scalar[X25519_SIZE])
+{
+	static const unsigned char base[X25519_SIZE] = { 9 };
+
+	x25519(result, scalar, base);
+}

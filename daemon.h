@@ -1,0 +1,85 @@
+#ifndef DAEMON_H
+#define DAEMON_H
+
+/*
+ * What the daemons do in one way: the start of main(), sockets to listen on,
+ * signals, and addresses on standard input. Each function dies, with a message
+ * and an exit code (log.h), where a daemon cannot start.
+ */
+
+#include "hub.h"
+#include "lines.h"
+#include "net.h"
+#include "opt.h"
+
+#define DAEMON_LISTEN_MAX 8 /* TCP sockets */
+
+struct daemon {
+	const char *keyfile;   /* -k */
+	int ready_fd;	       /* -d; -1: none */
+	struct opt_list where; /* -l */
+	char *where_at[DAEMON_LISTEN_MAX];
+	struct key key;
+	struct loop *loop;
+	struct hub hub;
+	struct daemon_socket {
+		struct addr bound;
+		int fd;
+		struct hub_listen *listen; /* NULL until daemon_serve() */
+	} tcp[DAEMON_LISTEN_MAX];
+	size_t ntcp;
+	/* Addresses on standard input: daemon_read(). */
+	struct lines input;
+	unsigned long given; /* addresses in it so far */
+	int port;
+	int first;
+	void (*address)(void *arg, struct slice text);
+	void *arg;
+};
+
+/* First thing in main(): the program's name, where its siblings are, and that
+ * descriptors 0 to 2 are open. */
+void daemon_begin(char **argv);
+
+/* Before options are taken: no key file, no -d, no -l. */
+void daemon_init(struct daemon *);
+
+/* After them: the key, then the loop, then a hub of this role. */
+void daemon_key(struct daemon *);
+void daemon_hub(struct daemon *, unsigned role);
+
+/* Open a TCP socket; where has no port: default_port. -1 with errno where that
+ * is not possible. Dies (100) where the text is no IP address, or the key does
+ * not allow it. */
+int daemon_open(struct daemon *, const char *where, int default_port);
+
+/* Open those of -l, or usual where -l is not given: dies (111) where one cannot
+ * be opened. */
+void daemon_open_all(struct daemon *, const char *usual, int default_port);
+
+/* Take the TCP sockets that LISTEN_FDS passes: their number, 0 where it passes
+ * none. name as in net_inherited(). */
+size_t daemon_passed(struct daemon *, const char *name);
+
+/* Accept connections on all that is open, which goes to the log; or no more. */
+void daemon_serve(struct daemon *);
+void daemon_unserve(struct daemon *);
+
+/* Begin to read addresses of peers on standard input, a line each. An address
+ * without a port has this one. address() gets each as text; then the hub
+ * delivers. An input that ends and has named nobody is an error in the log;
+ * the first daemon of a tier (first) may have an empty one. */
+void daemon_read(struct daemon *, int port, int first,
+    void (*address)(void *arg, struct slice text), void *arg);
+
+/* SIGHUP: read all that again where it is a regular file. */
+void daemon_read_again(struct daemon *);
+
+/* Call term at SIGTERM and at SIGINT, and hup at SIGHUP; where hup is NULL, a
+ * hangup does nothing. */
+void daemon_signals(struct loop *, signal_fn *term, signal_fn *hup, void *arg);
+
+/* Say that the daemon is ready, on the descriptor of -d and in the log. */
+void daemon_ready(const struct daemon *);
+
+#endif
