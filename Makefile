@@ -94,13 +94,14 @@ SHELLS_H =\
 
 CORE_TESTS =\
 	t/addr.test t/attrs.test t/bootstrap_dns.test t/buf.test t/call.test\
-	t/call_filter.test t/channel_inflight.test t/credit.test t/crypto.test t/epmd.test\
-	t/exchange.test t/fenwick.test t/field.test t/frame.test t/heap.test\
-	t/hostport.test t/link.test t/link_frame.test t/link_time.test\
-	t/listener.test t/loglimit.test t/map.test t/model.test t/msg.test\
-	t/outbox.test t/peers.test t/peers_link.test t/plb_balance.test\
-	t/plb_request.test t/preauth.test t/rendezvous.test\
-	t/report.test t/rng.test t/sha256.test t/tlv.test t/wire.test
+	t/call_filter.test t/channel_inflight.test t/credit.test\
+	t/crypto.test t/epmd.test t/exchange.test t/fenwick.test t/field.test\
+	t/frame.test t/heap.test t/hostport.test t/link.test\
+	t/link_frame.test t/link_time.test t/listener.test t/loglimit.test\
+	t/map.test t/model.test t/msg.test t/outbox.test t/peers.test\
+	t/peers_link.test t/plb_balance.test t/plb_request.test\
+	t/preauth.test t/rendezvous.test t/report.test t/rng.test\
+	t/sha256.test t/tlv.test t/wire.test
 CORE_SCRIPTS =\
 	t/core/authority t/core/bootstrap t/core/broker t/core/channel\
 	t/core/discovery t/core/exchange t/core/listener t/core/plb
@@ -111,57 +112,62 @@ SHELL_TESTS =\
 	t/listener_preflight.shell t/listener_publish.shell t/log.shell\
 	t/loop.shell t/loop_watch.shell t/net.shell t/net_start.shell\
 	t/plb_proxies.shell t/program.shell t/sink.shell
-FUZZ_TESTS =	t/fuzz_dns.test t/fuzz_link.test t/fuzz_msg.test
+FUZZ_TESTS =	t/fuzz/dns.fuzz t/fuzz/link.fuzz t/fuzz/msg.fuzz
 TESTS =		$(CORE_TESTS) $(SHELL_TESTS) $(FUZZ_TESTS)
-HARNESS =	t/text.o t/harness.o t/core_authority.o t/core_bootstrap.o\
-		t/core_broker.o t/core_channel.o t/core_discovery.o\
-		t/core_exchange.o t/core_listener.o t/core_plb.o
+HARNESS =\
+	t/text.o t/harness.o t/core_authority.o t/core_bootstrap.o\
+	t/core_broker.o t/core_channel.o t/core_discovery.o t/core_exchange.o\
+	t/core_listener.o t/core_plb.o
 
 # The longest first: several run at a time (t/check.sh).
 SCRIPTS =\
-	t/discovery.sh t/nodes.sh t/examples.sh t/names.sh t/mesh.sh t/split.sh t/runit.sh\
-	t/bootstrap.sh t/upgrade.sh t/joins.sh t/strangers.sh t/sim.sh\
-	t/chain.sh t/activation.sh t/broken.sh t/byhand.sh t/call.sh t/canary.sh\
-	t/compete.sh t/credit.sh t/crypto.sh t/ctl.sh t/deadends.sh t/fills.sh\
-	t/herd.sh t/hosts.sh t/inetd.sh t/install.sh t/keys.sh t/manpages.sh\
-	t/needs.sh t/pipes.sh t/script.sh t/switch.sh t/twice.sh
+	t/discovery.sh t/nodes.sh t/examples.sh t/names.sh t/mesh.sh\
+	t/split.sh t/runit.sh t/bootstrap.sh t/upgrade.sh t/joins.sh\
+	t/strangers.sh t/sim.sh t/chain.sh t/activation.sh t/broken.sh\
+	t/byhand.sh t/call.sh t/canary.sh t/compete.sh t/credit.sh\
+	t/crypto.sh t/ctl.sh t/deadends.sh t/fills.sh t/herd.sh t/hosts.sh\
+	t/inetd.sh t/install.sh t/keys.sh t/manpages.sh t/needs.sh t/pipes.sh\
+	t/script.sh t/switch.sh t/tree.sh t/twice.sh
 
-HELPERS =	t/activate t/epmdtalk t/listen t/puppet t/rows t/script t/sim\
-		t/slot t/stranger
+HELPERS =\
+	t/activate t/epmdtalk t/listen t/puppet t/rows t/script t/sim t/slot\
+	t/stranger
 BENCHES =\
 	t/bench/codec.bench t/bench/discovery.bench t/bench/exchange.bench\
 	t/bench/first.bench t/bench/links.bench t/bench/load.bench\
 	t/bench/loop.bench t/bench/machine.bench t/bench/plb.bench\
-	t/bench/regain.bench\
-	t/bench/relay.bench t/bench/sampler.bench t/bench/spawn.bench t/bench/stamp.bench
+	t/bench/regain.bench t/bench/relay.bench t/bench/sampler.bench\
+	t/bench/spawn.bench t/bench/stamp.bench
 
-CREDIT =	t/credit_action.o t/credit_books.o t/credit_calls.o\
-		t/credit_links.o t/credit_nodes.o t/fake_broker.o\
-		t/fake_workers.o
+# What tests stand on. A core test that reached a shell by way of it would not
+# link.
 FIXTURES =\
-	t/conn_owner.o t/fuzz/main.o t/hex.o t/link_ends.o\
-	t/loop_turns.o t/model_exchange.o t/msg_sample.o t/peers_book.o t/still.o t/talk.o\
-	t/wire_golden.o $(CREDIT) $(HARNESS)
+	t/conn_owner.o t/credit_action.o t/credit_books.o t/credit_calls.o\
+	t/credit_links.o t/credit_nodes.o t/fake_broker.o t/fake_workers.o\
+	t/hex.o t/link_ends.o t/loop_turns.o t/model_exchange.o\
+	t/msg_sample.o t/peers_book.o t/still.o t/talk.o t/wire_golden.o
 VIRTUAL =\
 	t/virtual/agent.o t/virtual/census.o t/virtual/check.o\
 	t/virtual/descriptor.o t/virtual/entry.o t/virtual/event.o\
 	t/virtual/fault.o t/virtual/host.o t/virtual/ledger.o\
-	t/virtual/load.o t/virtual/loop.o t/virtual/net.o\
-	t/virtual/placing.o t/virtual/plan.o t/virtual/proc.o\
-	t/virtual/role.o t/virtual/settle.o t/virtual/staff.o\
-	t/virtual/trade.o t/virtual/watcher.o t/virtual/world.o
+	t/virtual/load.o t/virtual/loop.o t/virtual/net.o t/virtual/placing.o\
+	t/virtual/plan.o t/virtual/proc.o t/virtual/role.o t/virtual/settle.o\
+	t/virtual/staff.o t/virtual/trade.o t/virtual/watcher.o\
+	t/virtual/world.o
+DRIVER =	acceptor.o conn.o hub.o
 TESTS_H =\
 	t/bench/bench.h t/check.h t/conn_owner.h t/credit_action.h\
 	t/credit_books.h t/credit_calls.h t/credit_links.h t/credit_nodes.h\
-	t/fake_broker.h t/fake_workers.h t/fuzz/fuzz.h t/hang.h t/harness.h t/hex.h t/still.h t/talk.h\
-	t/link_ends.h t/loop_turns.h t/model_exchange.h t/msg_sample.h\
-	t/peers_book.h t/text.h t/virtual/census.h t/virtual/event.h\
-	t/virtual/net.h t/virtual/proc.h t/virtual/sim.h t/wire_golden.h
+	t/fake_broker.h t/fake_workers.h t/fuzz/fuzz.h t/hang.h t/harness.h\
+	t/hex.h t/still.h t/talk.h t/link_ends.h t/loop_turns.h\
+	t/model_exchange.h t/msg_sample.h t/peers_book.h t/text.h\
+	t/virtual/census.h t/virtual/event.h t/virtual/net.h t/virtual/proc.h\
+	t/virtual/sim.h t/wire_golden.h
 
 all: $(PROGS)
 
 .SUFFIXES:
-.SUFFIXES: .o .c .test .shell .bench
+.SUFFIXES: .o .c .test .fuzz .shell .bench
 
 ALL =		shells.a cores.a
 
@@ -170,9 +176,11 @@ ALL =		shells.a cores.a
 .o:
 	$(CC) $(LDFLAGS) -o $@ $< $(ALL) $(LDLIBS)
 .o.test:
-	$(CC) $(LDFLAGS) -o $@ $< cores.a $(LDLIBS) $(CMOCKA)
+	$(CC) $(LDFLAGS) -o $@ $< t/fixtures.a cores.a $(LDLIBS) $(CMOCKA)
+.o.fuzz:
+	$(CC) $(LDFLAGS) -o $@ $< t/fuzz/main.o t/fixtures.a cores.a $(LDLIBS)
 .o.shell:
-	$(CC) $(LDFLAGS) -o $@ $< $(ALL) $(LDLIBS) $(CMOCKA)
+	$(CC) $(LDFLAGS) -o $@ $< t/fixtures.a $(ALL) $(LDLIBS) $(CMOCKA)
 .o.bench:
 	$(CC) $(LDFLAGS) -o $@ $< t/bench/bench.o $(ALL) $(LDLIBS)
 
@@ -180,101 +188,49 @@ cores.a: $(CORES)
 	rm -f $@ && ar rc $@ $(CORES)
 shells.a: $(SHELLS)
 	rm -f $@ && ar rc $@ $(SHELLS)
+t/fixtures.a: $(FIXTURES)
+	rm -f $@ && ar rc $@ $(FIXTURES)
 
 $(PROGS): $(ALL)
-$(CORE_TESTS) $(FUZZ_TESTS): cores.a
-$(SHELL_TESTS): $(ALL)
+$(CORE_TESTS): t/fixtures.a cores.a
+$(FUZZ_TESTS): t/fuzz/main.o t/fixtures.a cores.a
+$(SHELL_TESTS): t/fixtures.a $(ALL)
 $(BENCHES): t/bench/bench.o $(ALL)
 t/activate t/listen t/rows t/slot t/stranger: $(ALL)
+t/epmdtalk: t/epmdtalk.o t/talk.o $(ALL)
+	$(CC) $(LDFLAGS) -o $@ t/epmdtalk.o t/talk.o $(ALL) $(LDLIBS)
 t/puppet: t/puppet.o t/text.o $(ALL)
 	$(CC) $(LDFLAGS) -o $@ t/puppet.o t/text.o $(ALL) $(LDLIBS)
 t/script: t/script.o $(HARNESS) cores.a
 	$(CC) $(LDFLAGS) -o $@ t/script.o $(HARNESS) cores.a $(LDLIBS)
-
-t/epmdtalk: t/epmdtalk.o t/talk.o $(ALL)
-	$(CC) $(LDFLAGS) -o $@ t/epmdtalk.o t/talk.o $(ALL) $(LDLIBS)
 # The driver itself, over a loop, a network and a log of the simulator's own.
-DRIVER =	acceptor.o conn.o hub.o
-
 t/sim: t/sim.o $(VIRTUAL) $(DRIVER) cores.a
 	$(CC) $(LDFLAGS) -o $@ t/sim.o $(VIRTUAL) $(DRIVER) cores.a $(LDLIBS)
-
-CORE_TEST =	$(CC) $(LDFLAGS) -o $@
-WITH_CORES =	cores.a $(LDLIBS) $(CMOCKA)
-WITH_ALL =	$(ALL) $(LDLIBS) $(CMOCKA)
-
-# Tests with fixtures.
-
-t/model.test: t/model.o t/model_exchange.o
-	$(CORE_TEST) t/model.o t/model_exchange.o $(WITH_CORES)
-t/credit.test: t/credit.o $(CREDIT)
-	$(CORE_TEST) t/credit.o $(CREDIT) $(WITH_CORES)
-t/field.test: t/field.o t/msg_sample.o
-	$(CORE_TEST) t/field.o t/msg_sample.o $(WITH_CORES)
-t/msg.test: t/msg.o t/msg_sample.o
-	$(CORE_TEST) t/msg.o t/msg_sample.o $(WITH_CORES)
-t/wire.test: t/wire.o t/wire_golden.o t/hex.o t/msg_sample.o
-	$(CORE_TEST) t/wire.o t/wire_golden.o t/hex.o t/msg_sample.o $(WITH_CORES)
-t/link.test: t/link.o t/link_ends.o
-	$(CORE_TEST) t/link.o t/link_ends.o $(WITH_CORES)
-t/link_frame.test: t/link_frame.o t/link_ends.o
-	$(CORE_TEST) t/link_frame.o t/link_ends.o $(WITH_CORES)
-t/link_time.test: t/link_time.o t/link_ends.o
-	$(CORE_TEST) t/link_time.o t/link_ends.o $(WITH_CORES)
-t/peers.test: t/peers.o t/peers_book.o
-	$(CORE_TEST) t/peers.o t/peers_book.o $(WITH_CORES)
-t/peers_link.test: t/peers_link.o t/peers_book.o
-	$(CORE_TEST) t/peers_link.o t/peers_book.o $(WITH_CORES)
-t/fuzz_dns.test: t/fuzz/fuzz_dns.o t/fuzz/main.o t/hex.o
-	$(CORE_TEST) t/fuzz/fuzz_dns.o t/fuzz/main.o t/hex.o $(WITH_CORES)
-t/fuzz_link.test: t/fuzz/fuzz_link.o t/fuzz/main.o t/hex.o
-	$(CORE_TEST) t/fuzz/fuzz_link.o t/fuzz/main.o t/hex.o $(WITH_CORES)
-t/fuzz_msg.test: t/fuzz/fuzz_msg.o t/fuzz/main.o t/hex.o
-	$(CORE_TEST) t/fuzz/fuzz_msg.o t/fuzz/main.o t/hex.o $(WITH_CORES)
-t/conn.shell: t/conn.o t/conn_owner.o t/loop_turns.o
-	$(CORE_TEST) t/conn.o t/conn_owner.o t/loop_turns.o $(WITH_ALL)
-t/conn_end.shell: t/conn_end.o t/conn_owner.o t/loop_turns.o
-	$(CORE_TEST) t/conn_end.o t/conn_owner.o t/loop_turns.o $(WITH_ALL)
-t/hub.shell: t/hub.o t/still.o t/loop_turns.o
-	$(CORE_TEST) t/hub.o t/still.o t/loop_turns.o $(WITH_ALL)
-t/child.shell: t/child.o t/still.o t/loop_turns.o
-	$(CORE_TEST) t/child.o t/still.o t/loop_turns.o $(WITH_ALL)
-t/acceptor.shell: t/acceptor.o t/still.o t/loop_turns.o
-	$(CORE_TEST) t/acceptor.o t/still.o t/loop_turns.o $(WITH_ALL)
+# It sets the loop beside the real clock, which t/still.o stands in for.
 t/loop.shell: t/loop.o t/loop_turns.o
-	$(CORE_TEST) t/loop.o t/loop_turns.o $(WITH_ALL)
-t/loop_watch.shell: t/loop_watch.o t/loop_turns.o
-	$(CORE_TEST) t/loop_watch.o t/loop_turns.o $(WITH_ALL)
-t/sink.shell: t/sink.o t/loop_turns.o
-	$(CORE_TEST) t/sink.o t/loop_turns.o $(WITH_ALL)
-t/listener_preflight.shell: t/listener_preflight.o t/still.o t/loop_turns.o
-	$(CORE_TEST) t/listener_preflight.o t/still.o t/loop_turns.o $(WITH_ALL)
+	$(CC) $(LDFLAGS) -o $@ t/loop.o t/loop_turns.o $(ALL) $(LDLIBS) $(CMOCKA)
 
 # A header has its whole layer compiled again.
 $(CORES): $(CORES_H)
 $(SHELLS) $(PROGS:=.o): $(CORES_H) $(SHELLS_H)
-$(FIXTURES) $(VIRTUAL) t/bench/bench.o: $(CORES_H) $(SHELLS_H) $(TESTS_H)
-$(CORE_TESTS:.test=.o): $(CORES_H) $(TESTS_H)
-$(SHELL_TESTS:.shell=.o) $(BENCHES:.bench=.o): $(CORES_H) $(SHELLS_H) $(TESTS_H)
-$(HELPERS:=.o): $(CORES_H) $(SHELLS_H) $(TESTS_H)
+$(CORE_TESTS:.test=.o) $(FUZZ_TESTS:.fuzz=.o) $(SHELL_TESTS:.shell=.o)\
+$(BENCHES:.bench=.o) $(HELPERS:=.o) $(FIXTURES) $(HARNESS) $(VIRTUAL)\
+t/bench/bench.o t/fuzz/main.o: $(CORES_H) $(SHELLS_H) $(TESTS_H)
 
-
-# cmocka may have to be installed before a test can be compiled, so the tests
-# are built by a make of their own. What is missing is installed before the first
+# cmocka may have to be installed before a test can be compiled, so the tests are
+# built by a make of their own. What is missing is installed before the first
 # test, or said. Without cmocka the scripts are run all the same.
+FLAGGED =	CC='$(CC) $(CPPFLAGS) $(LDFLAGS)'
 
 check: all helpers
-	@CC='$(CC) $(CPPFLAGS) $(LDFLAGS)' \
-	    sh t/setup.sh cmocka $(SCRIPTS) t/lib.sh t/mesh_lib.sh || :
-	@! CC='$(CC) $(CPPFLAGS) $(LDFLAGS)' sh t/setup.sh -n cmocka 2>/dev/null || \
-	    $(MAKE) tests
-	@CC='$(CC) $(CPPFLAGS) $(LDFLAGS)' sh t/check.sh $(CORE_SCRIPTS) $(TESTS) \
-	    $(SCRIPTS)
+	@$(FLAGGED) sh t/setup.sh cmocka $(SCRIPTS) t/lib.sh t/mesh_lib.sh || :
+	@! $(FLAGGED) sh t/setup.sh -n cmocka 2>/dev/null || $(MAKE) tests
+	@$(FLAGGED) sh t/check.sh $(CORE_SCRIPTS) $(TESTS) $(SCRIPTS)
 
 unit:
-	@CC='$(CC) $(CPPFLAGS) $(LDFLAGS)' sh t/setup.sh cmocka
+	@$(FLAGGED) sh t/setup.sh cmocka
 	@$(MAKE) tests
-	@CC='$(CC) $(CPPFLAGS) $(LDFLAGS)' sh t/check.sh $(CORE_SCRIPTS) $(TESTS)
+	@$(FLAGGED) sh t/check.sh $(CORE_SCRIPTS) $(TESTS)
 
 # The whole suite, with all that its processes do watched: what is reported of
 # any of them fails the test (t/check.sh). A part of it: make valgrind TESTS=
@@ -298,12 +254,11 @@ sanitize:
 	    -fno-sanitize-recover=undefined -fno-omit-frame-pointer'
 
 valgrind: all
-	@CC='$(CC) $(CPPFLAGS) $(LDFLAGS)' sh t/setup.sh cmocka valgrind
+	@$(FLAGGED) sh t/setup.sh cmocka valgrind
 	@$(MAKE) tests
-	@CC='$(CC) $(CPPFLAGS) $(LDFLAGS)' CHECK_FACTOR=5 \
-	    CHECK_CLEAN=$(CHECK_CLEAN) MODEL_LENGTH=3 SIM_WORLDS=5 \
-	    CHECK_UNDER='$(VALGRIND)' sh t/check.sh $(CORE_SCRIPTS) $(TESTS)\
-	    $(SCRIPTS)
+	@$(FLAGGED) CHECK_FACTOR=5 CHECK_CLEAN=$(CHECK_CLEAN) \
+	    MODEL_LENGTH=3 SIM_WORLDS=5 CHECK_UNDER='$(VALGRIND)' \
+	    sh t/check.sh $(CORE_SCRIPTS) $(TESTS) $(SCRIPTS)
 
 tests: $(TESTS) $(HELPERS)
 
@@ -328,7 +283,6 @@ install: all
 		chmod 755 "$(DESTDIR)$(PREFIX)/bin/$$f" || exit 1; \
 	done
 	@for f in man/*.[1-9]; do \
-		test -f "$$f" || continue; \
 		d="$(DESTDIR)$(MANDIR)/man$${f##*.}"; \
 		echo "install $$d/$${f##*/}"; \
 		mkdir -p "$$d" && cp -f "$$f" "$$d" || exit 1; \

@@ -42,7 +42,8 @@ call_why_not(const struct call *c, int64_t now, char *why, size_t size)
 		    v.asked);
 	else
 		snprintf(why, size, "%s", c->trouble[0] != '\0' ? c->trouble :
-		    "nobody has granted any");
+		    v.fixed ? "nobody has granted any" : "nothing is offered: "
+		    "others hold it all, or no exchange answers");
 	return why;
 }
 

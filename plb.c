@@ -279,7 +279,7 @@ plb_grant(struct plb *p, struct plb_client *c, uint64_t quantity)
 	return outbox_send(&p->out, c->peer, &m) == -1 ? -1 : 1;
 }
 
-int
+static int
 plb_on_connect(struct plb *p, int64_t now, uint32_t peer, const struct msg *m)
 {
 	struct plb_client *c = plb_client(p, peer);
@@ -372,7 +372,9 @@ plb_client_waits(const struct plb_client *c)
 	return r != NULL;
 }
 
-int
+/* Why nothing comes: to every caller that waits for something, and to the
+ * program itself. It is kept for those that begin to wait. */
+static int
 plb_trouble(struct plb *p, const struct msg_offers *offers)
 {
 	struct plb_client *c = NULL;

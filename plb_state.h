@@ -275,12 +275,12 @@ struct plb_client *plb_client(struct plb *, uint32_t peer);
  * by this call. */
 uint64_t plb_refill(const struct plb *, struct plb_client *);
 
-/* Why nothing comes: to every caller that waits for something, to the program
- * itself, and, as long as no token is held, to each that begins to wait. */
-int plb_trouble(struct plb *, const struct msg_offers *);
+/* Why nothing comes, as long as no token is held: to a caller that begins to
+ * wait. */
 int plb_trouble_tell(struct plb *, const struct plb_client *);
-/* The same of what is wrong with a seller; where another is held it is logged,
- * as the program has no need to say it. */
+/* Nothing comes, as something is wrong with a seller: to all callers that wait
+ * and to the program. Where another is held it is logged, as the program has no
+ * need to say it. */
 void plb_blame(struct plb *, int64_t now, const char *fmt, ...);
 
 /* Dial a given channel that has an address: 0, or -1 with errno. */
@@ -330,7 +330,6 @@ void upstream_gone(struct plb *, int64_t now, struct upstream *,
 /* Use it no longer: nothing comes of its connects, its tokens go back, and what
  * is in flight there finishes, but does not count as held. */
 void upstream_leave(struct plb *, struct upstream *);
-void upstream_close(struct plb *, struct upstream *);
 
 /* Walk: start with *pos = 0, ends with NULL. The one shown may be deleted. */
 struct upstream *upstream_next(const struct plb *, size_t *pos);
@@ -346,12 +345,8 @@ upstream_usable(const struct upstream *u)
 	return u->state == UPSTREAM_UP;
 }
 
-/* Tokens came, which count where it is usable; or went, never more than it
- * has. */
+/* Tokens came, which count where it is usable. */
 void upstream_grant(struct plb *, struct upstream *, uint64_t tokens);
-void upstream_spend(struct plb *, struct upstream *, uint64_t tokens);
-/* Return n of the tokens. */
-void upstream_give_back(struct plb *, struct upstream *, uint64_t n);
 
 /* The request was sent there, for a token; it came back, or has its answer. */
 void upstream_sent(struct plb *, struct upstream *, struct request *);
@@ -361,12 +356,6 @@ void upstream_back(struct plb *, struct request *);
  * UPSTREAM_CONNECTS, overdue ones counted. */
 int upstream_connect(struct plb *, struct upstream *,
     const struct upstream_connect *);
-/* Take the oldest out into *connect: 0 when there is none. */
-int upstream_answered(struct plb *, struct upstream *,
-    struct upstream_connect *);
-/* The same, without an answer: one may come yet. */
-int upstream_give_up(struct plb *, struct upstream *,
-    struct upstream_connect *);
 
 int plb_on_demand(struct plb *, int64_t, uint32_t, const struct msg *);
 int plb_on_refuse(struct plb *, int64_t, uint32_t, const struct msg *);

@@ -41,6 +41,23 @@ upstream_add(struct plb *p, struct slice attrs, struct slice address)
 	return u;
 }
 
+static void
+upstream_set_tokens(struct plb *p, struct upstream *u, uint64_t tokens)
+{
+	p->tokens += tokens - u->tokens;
+	u->tokens = tokens;
+	balance_set(&p->balance, u->group, u->number, (uint32_t)tokens);
+	if (tokens < u->idle)
+		u->idle = tokens;
+}
+
+static void
+upstream_spend(struct plb *p, struct upstream *u, uint64_t tokens)
+{
+	assert(tokens <= u->tokens);
+	upstream_set_tokens(p, u, u->tokens - tokens);
+}
+
 static int
 upstream_is_drained(const struct upstream *u)
 {
@@ -118,16 +135,6 @@ upstream_of_seller(const struct plb *p, const struct id *seller)
 
 /* Tokens. */
 
-static void
-upstream_set_tokens(struct plb *p, struct upstream *u, uint64_t tokens)
-{
-	p->tokens += tokens - u->tokens;
-	u->tokens = tokens;
-	balance_set(&p->balance, u->group, u->number, (uint32_t)tokens);
-	if (tokens < u->idle)
-		u->idle = tokens;
-}
-
 void
 upstream_grant(struct plb *p, struct upstream *u, uint64_t tokens)
 {
@@ -138,14 +145,8 @@ upstream_grant(struct plb *p, struct upstream *u, uint64_t tokens)
 	upstream_set_tokens(p, u, u->tokens + tokens);
 }
 
-void
-upstream_spend(struct plb *p, struct upstream *u, uint64_t tokens)
-{
-	assert(tokens <= u->tokens);
-	upstream_set_tokens(p, u, u->tokens - tokens);
-}
-
-void
+/* Return n of the tokens. */
+static void
 upstream_give_back(struct plb *p, struct upstream *u, uint64_t n)
 {
 	struct msg m = { .type = MSG_RETURN, .u.giveback.tokens = n };
@@ -213,7 +214,8 @@ upstream_connect(struct plb *p, struct upstream *u,
 	return 0;
 }
 
-int
+/* Take the oldest out into *connect: 0 when there is none. */
+static int
 upstream_answered(struct plb *p, struct upstream *u,
     struct upstream_connect *connect)
 {
@@ -227,7 +229,8 @@ upstream_answered(struct plb *p, struct upstream *u,
 	return 1;
 }
 
-int
+/* The same, without an answer: one may come yet. */
+static int
 upstream_give_up(struct plb *p, struct upstream *u,
     struct upstream_connect *connect)
 {
@@ -327,7 +330,7 @@ upstream_leave(struct plb *p, struct upstream *u)
 	p->drained += (size_t)upstream_is_drained(u);
 }
 
-void
+static void
 upstream_close(struct plb *p, struct upstream *u)
 {
 	if (u->state == UPSTREAM_CLOSING)

@@ -55,11 +55,11 @@ other() {
 	fi
 	echo "$1: unit tests${under:+, by $under}"
 	CHECK_UNDER=$under CHECK_FACTOR=$factor MODEL_LENGTH=3 \
-	    sh t/check.sh t/*.test t/*.shell || fail "$1: see above"
+	    sh t/check.sh t/*.test t/*.shell t/fuzz/*.fuzz || fail "$1: see above"
 	# Times that 32 bits do not hold.
 	touch -t 204001010000 t/fuzz/corpus/msg/*
 	# shellcheck disable=SC2086
-	$under ./t/fuzz_msg.test t/fuzz/corpus/msg ||
+	$under ./t/fuzz/msg.fuzz t/fuzz/corpus/msg ||
 	    fail "$1: files of the year 2040 are not read"
 	# shellcheck disable=SC2086
 	there=$(digest $under ./t/sim) || fail "$1: $there"

@@ -8,10 +8,10 @@
 #
 # The end of a failed test's log follows, each line behind a bar.
 #
-# A test is a binary (NAME.test), a script (NAME.sh), or the scripts of a core
-# (a directory, for t/script), run from the top of the tree with no standard
-# input. Exit status 0 is passed, 77 skipped (the last
-# line of its output is why), anything else failed. What sanitizers and valgrind
+# A test is a binary (NAME.test, .shell or .fuzz), a script (NAME.sh), or the
+# scripts of a core (a directory, for t/script), run from the top of the tree with
+# no standard input. Exit status 0 is passed, 77 skipped (the last line of its
+# output is why), anything else failed. What sanitizers and valgrind
 # have to say of any of its processes, however deep, is in t/log/NAME.reports;
 # if there is something, it has failed. Scripts with a line `# Alone: why' are
 # run when all others have ended, and one after another. Where cmocka is missing,
@@ -75,6 +75,7 @@ run() { # log command
 test_one() {
 	name=$(echo "${1#t/}" | tr / _)
 	name=${name%.test}
+	name=${name%.fuzz}
 	log=t/log/$name.log
 	reports=$PWD/t/log/$name.reports
 	# What t/setup.sh did not find.
@@ -95,7 +96,7 @@ test_one() {
 	esac
 	status=$?
 	case $1:$clean:$status in
-	*.test:* | t/core/*:* | *:0:* | *:0 | *:77) ;;
+	*.test:* | *.shell:* | *.fuzz:* | t/core/*:* | *:0:* | *:0 | *:77) ;;
 	*) status=clean ;;
 	esac
 	find "$reports" -type f -size 0 -exec rm -f {} +

@@ -53,7 +53,7 @@ mkdir "$tmp/copy"
 (cp -R Makefile README man t ./*.[ch] lambda-* "$tmp/copy"
     cp ./*.o "$tmp/copy") 2>/dev/null
 (cd "$tmp/copy" && put clean) || exit 1
-same "$(cd "$tmp/copy" && find . -type f \( -name '*.[ao]' -o -name '*.test' -o -name '*.shell' -o \
+same "$(cd "$tmp/copy" && find . -type f \( -name '*.[ao]' -o -name '*.test' -o -name '*.shell' -o -name '*.fuzz' -o \
     -name '*.bench' -o -perm -100 ! -name '*.sh' \))" ''
 [ ! -e "$tmp/copy/t/log" ] || fail "t/log stays"
 echo passed

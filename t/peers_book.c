@@ -8,7 +8,7 @@ const struct id low = { { 0x10 } }, high = { { 0xf0 } };
 static const struct id own = { { 0x80 } };
 
 int
-setup(void **state)
+peers_setup(void **state)
 {
 	(void)state;
 	peers_init(&p, &own, 1);
@@ -16,7 +16,7 @@ setup(void **state)
 }
 
 int
-teardown(void **state)
+peers_teardown(void **state)
 {
 	(void)state;
 	peers_free(&p);

@@ -22,9 +22,9 @@ extern struct peers p;
 extern const struct id low, high; /* peers, below and above us */
 
 /* For each test. */
-int setup(void **state);
-int teardown(void **state);
-#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+int peers_setup(void **state);
+int peers_teardown(void **state);
+#define TEST(f) cmocka_unit_test_setup_teardown(f, peers_setup, peers_teardown)
 
 void want(int64_t now, const char *address, enum dial, uint32_t tag);
 

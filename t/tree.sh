@@ -23,7 +23,7 @@ broken() {
 cat Makefile t/*.sh | tr '\\\t =:' '[\n*]' >"$tmp/words"
 for file in *.c t/*.c t/*/*.c; do
 	case $file in t/log/* | t/arch/*) continue ;; esac
-	grep -qx "${file%.c}\(\|\.c\|\.o\|\.test\|\.shell\|\.bench\)" "$tmp/words" ||
+	grep -qx "${file%.c}\(\|\.c\|\.o\|.test\|.fuzz\|.shell\|\.bench\)" "$tmp/words" ||
 	    echo "$file"
 done | broken 'the Makefile links it nowhere'
 for file in *.h t/*.h t/*/*.h; do
@@ -64,4 +64,15 @@ expand ./*.c ./*.h t/*.[ch] t/*/*.[ch] | awk 'length($0) > 80' |
     broken 'over 80 columns'
 wc -l ./*.c ./*.h t/*.[ch] t/*/*.[ch] | awk '$2 != "total" && $1 > 1000' |
     broken 'over 1,000 lines'
+
+# The map of the sources: each .c once, and nothing that is not there.
+sed -n 's/^\.\(It \)*Pa \([a-z_-]*\.[ch]\).*/\2/p' man/lambda-internals.7 |
+    sort >"$tmp/named"
+grep '\.c$' "$tmp/named" | uniq -d |
+    broken 'lambda-internals(7) names it twice'
+printf '%s\n' *.c *.h | sort >"$tmp/there"
+comm -23 "$tmp/named" "$tmp/there" |
+    broken 'lambda-internals(7) names it, and it is not there'
+comm -13 "$tmp/named" "$tmp/there" | grep '\.c$' |
+    broken 'lambda-internals(7) does not name it'
 exit "$status"

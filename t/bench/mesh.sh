@@ -158,6 +158,39 @@ exchange_killed() {
 	row "an exchange's SIGKILL to whole" "$(median <"$tmp/killed")" ms 1000
 }
 
+# A PLB that holds all there is, for a call that does not end, and a caller that
+# waits for it.
+plb_killed() {
+	# shellcheck disable=SC2016
+	start held lambda-listener -q -c 1 -b "$tmp/h1/broker" held sh -c \
+	    'if [ "$2" = begun ]; then echo >"$1/begun"; exec sleep 1000; fi
+	    echo served' sh "$tmp"
+	for i in 1 2 3 4 5; do
+		rm -f "$tmp/begun"
+		start "holder$i" lambda-plb -q -c 1 -b "$tmp/h1/broker" \
+		    -s "$tmp/holder$i" held
+		victim=$pid
+		until_true test -S "$tmp/holder$i" || fail "no PLB"
+		start "hold$i" lambda-call -q -s "$tmp/holder$i" held begun
+		until_true test -e "$tmp/begun" || fail "no call is begun"
+		lambda-call -q -b "$tmp/h1/broker" held next </dev/null |
+		    "$bench/stamp.bench" "next$i" >>"$tmp/said" &
+		pids="$pids $!"
+		until_true waits || fail "nobody waits for what is held"
+		began=$("$bench/stamp.bench" -k "$victim")
+		until_true said "next$i" served || fail "who waits is not served"
+		awk -v from="$began" -v name="next$i" '$2 == name {
+			printf "%.1f\n", $1 - from
+		}' "$tmp/said"
+	done >"$tmp/killed"
+	row "a PLB's SIGKILL to its token used by another" \
+	    "$(median <"$tmp/killed")" ms 1000
+}
+waits() {
+	lambda-ctl -b "$tmp/h1/broker" orders |
+	    grep -q "buy module held .* missing 1 held 0"
+}
+
 # As after the loss of a cable: it is 15 seconds of silence that tell. Then it goes
 # on, and finds that it was given up.
 authority_silent() {
@@ -206,6 +239,7 @@ herd() {
 everybody
 authority_killed
 exchange_killed
+plb_killed
 authority_silent
 all_killed
 herd

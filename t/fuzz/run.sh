@@ -3,7 +3,7 @@
 #
 #	sh t/fuzz/run.sh seconds [target ...]
 #
-# from the top of the tree; a target is fuzz_NAME.c without fuzz_ and .c. Needs
+# from the top of the tree; a target is t/fuzz/NAME.c without .c. Needs
 # clang with libFuzzer. What is found (crash-*, timeout-*, oom-*) is left in
 # t/log/fuzz, with new inputs in t/log/fuzz/NAME; to keep these in the corpus:
 #
@@ -41,7 +41,7 @@ build() { # target
 	clang -g -O1 -std=c99 -D_POSIX_C_SOURCE=200809L -I. \
 	    -fsanitize=fuzzer,address,undefined \
 	    -fno-sanitize-recover=undefined \
-	    -o "$out/fuzz_$1" "t/fuzz/fuzz_$1.c" $(sources "$1")
+	    -o "$out/fuzz_$1" "t/fuzz/$1.c" $(sources "$1")
 }
 
 [ $# -ge 1 ] || usage
