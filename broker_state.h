@@ -157,29 +157,19 @@ void broker_contact_learn(struct broker *, struct slice contact);
 /* Find or add; NULL with ENOMEM or ENOBUFS (BROKER_MODULES_MAX). */
 struct broker_module *broker_module_get(struct broker *, int64_t now,
     struct slice);
-void broker_module_free(struct broker_module *);
 /* Walk the modules, from NULL to NULL. */
 struct broker_module *broker_module_next(const struct broker *,
     const struct broker_module *);
-/* Lingered or bare for long enough? */
-void broker_module_tick(struct broker *, int64_t now);
 /* The exchange of the slot, if orders are sent there, or NULL. */
 struct broker_exchange *broker_exchange_at(const struct broker_module *,
     unsigned slot);
 /* A linked exchange of that instance, or NULL. */
 struct broker_exchange *broker_exchange_linked(const struct broker *,
     const struct id *);
-void broker_authority_up(struct broker *, struct broker_peer *);
-void broker_authority_down(struct broker *, int64_t now, struct broker_peer *);
-void broker_exchange_up(struct broker *, int64_t now, struct broker_peer *);
-void broker_exchange_down(struct broker *, int64_t now, struct broker_peer *);
-broker_handler broker_on_exchanges, broker_on_drain;
 
 /* broker_order.c */
 
-/* Find by the owner's id, or by ours; or NULL. */
-struct broker_order *broker_order_find(const struct broker *,
-    const struct broker_peer *, uint64_t id);
+/* The open order of that number, or NULL. */
 struct broker_order *broker_order_numbered(const struct broker *,
     uint64_t number);
 /* Walk the orders of a module, from NULL to NULL. */
@@ -187,8 +177,6 @@ struct broker_order *broker_order_next(const struct broker_module *,
     const struct broker_order *);
 void broker_order_free(struct broker_order *);
 uint32_t broker_order_lacking(const struct broker_order *);
-/* What a buy lacks changed: say so where it stands, cancel it, or open it. */
-int broker_order_update(struct broker *, int64_t now, struct broker_order *);
 /* Send an open order to an exchange; settled: a sell's reservations. */
 int broker_order_place(struct broker *, int64_t now, struct broker_order *,
     struct broker_exchange *, struct slice settled);
@@ -202,18 +190,6 @@ broker_handler broker_on_sell, broker_on_buy, broker_on_cancel;
 
 /* broker_order.c: fills */
 
-/* More of it is settled: give back what was withheld for that. */
-int broker_pending_settle(struct broker *, struct broker_order *);
-/* The order is cancelled. What is withheld goes back: its owner never heard of
- * that. What was passed on is its owner's to settle, and is released if that is
- * lost before. */
-int broker_pending_cancel(struct broker *, struct broker_order *);
-/* Its owner is lost: give back all that was passed to the order and is not
- * settled; and what was passed to orders that it cancelled. */
-void broker_pending_lost(struct broker *, struct broker_order *);
-void broker_unsettled_lost(struct broker *, struct broker_peer *);
-/* Tell the seller the most that any exchange says waits. */
-int broker_tell_waiting(struct broker *, const struct broker_order *);
 /* Tell the buyer why nothing comes. */
 int broker_tell_bare(struct broker *, const struct broker_order *);
 broker_handler broker_on_fill, broker_on_release, broker_on_offers,

@@ -167,23 +167,9 @@ struct exchange {
 
 /* Reservations. */
 
-void reservation_init(struct reservations *, size_t max);
-void reservation_free(struct reservations *); /* all of them */
-
-/*
- * A new reservation of quantity 0, on the chain by age alone: the caller sets
- * order, sell and broker, and puts it on the other two. NULL with ENOBUFS at
- * the maximum, or ENOMEM. Good until reservation_end().
- */
-struct exchange_reservation *reservation_new(struct reservations *,
-    int64_t until);
-
 /* The reservation of this counter, or NULL. */
 struct exchange_reservation *reservation_find(const struct reservations *,
     uint64_t counter);
-
-/* Takes it off all chains. */
-void reservation_end(struct reservations *, struct exchange_reservation *);
 
 /* The one that ends next, or NULL. */
 struct exchange_reservation *reservation_oldest(const struct reservations *);

@@ -9,72 +9,17 @@
 
 /* Queues. */
 
-/* The key is repeated here, so that comparing does not touch what waits. */
-struct queue_slot {
-	int64_t born;
-	uint64_t seq;
-	struct queued *item;
-};
-
-static int
-queue_slot_before(const struct queue_slot *a, const struct queue_slot *b)
+void
+queue_init(struct queued *item)
 {
-	return a->born < b->born || (a->born == b->born && a->seq < b->seq);
+	item->place = 0;
+	chain_init(&item->chain);
 }
 
-static void
-queue_slot_put(struct queue *q, size_t i, struct queue_slot s)
+int
+queue_has(const struct queued *item)
 {
-	q->slot[i] = s;
-	s.item->place = i;
-}
-
-/* Place i is free; s goes there or further to the front. */
-static void
-queue_sift_up(struct queue *q, size_t i, struct queue_slot s)
-{
-	while (i > 0 && queue_slot_before(&s, &q->slot[(i - 1) / 2])) {
-		queue_slot_put(q, i, q->slot[(i - 1) / 2]);
-		i = (i - 1) / 2;
-	}
-	queue_slot_put(q, i, s);
-}
-
-/* Place i is free: fill it from below, down to the last row, where s goes and
- * rises to its place. s comes from the last row, so it rises little. */
-static void
-queue_sift_down(struct queue *q, size_t i, struct queue_slot s)
-{
-	size_t child;
-
-	while ((child = 2 * i + 1) < q->n) {
-		if (child + 1 < q->n)
-			child += (size_t)queue_slot_before(
-			    &q->slot[child + 1], &q->slot[child]);
-		queue_slot_put(q, i, q->slot[child]);
-		i = child;
-	}
-	queue_sift_up(q, i, s);
-}
-
-static void
-queue_heap_add(struct queue *q, struct queued *item)
-{
-	struct queue_slot s;
-
-	assert(q->n < q->cap);
-	s.born = item->born;
-	s.seq = item->seq;
-	s.item = item;
-	queue_sift_up(q, q->n++, s);
-}
-
-static void
-queue_heap_remove(struct queue *q, size_t i)
-{
-	q->n--;
-	if (i < q->n)
-		queue_sift_down(q, i, q->slot[q->n]);
+	return item->place != 0 || !chain_empty(&item->chain);
 }
 
 int
@@ -86,36 +31,36 @@ queue_before(const struct queued *a, const struct queued *b)
 void
 queue_add(struct queue *q, struct queued *item)
 {
-	assert(item->place == QUEUE_OUT);
-	if (!chain_empty(&q->list) && queue_before(item,
+	int r;
+
+	assert(!queue_has(item));
+	if (chain_empty(&q->list) || !queue_before(item,
 	    CHAIN_OWNER(q->list.prev, struct queued, chain))) {
-		queue_heap_add(q, item);
+		chain_append(&q->list, &item->chain);
 		return;
 	}
-	item->place = QUEUE_LISTED;
-	chain_append(&q->list, &item->chain);
+	r = heap_put(&q->heap, &item->place, item->born, item->seq);
+	assert(r == 0); /* there is room */
+	(void)r;
 }
 
 void
 queue_remove(struct queue *q, struct queued *item)
 {
-	if (item->place == QUEUE_LISTED) {
-		chain_remove(&item->chain);
-	} else {
-		assert(item->place < q->n && q->slot[item->place].item == item);
-		queue_heap_remove(q, item->place);
-	}
-	item->place = QUEUE_OUT;
+	chain_remove(&item->chain);
+	heap_remove(&q->heap, &item->place);
 }
 
 struct queued *
 queue_first(const struct queue *q)
 {
-	struct queued *first = CHAIN_NEXT(&q->list, NULL, struct queued, chain);
+	struct queued *first, *a = CHAIN_NEXT(&q->list, NULL, struct queued,
+	    chain);
 
-	if (q->n > 0 && (first == NULL || queue_before(q->slot[0].item, first)))
-		first = q->slot[0].item;
-	return first;
+	if (q->heap.n == 0)
+		return a;
+	first = HEAP_OWNER(heap_first(&q->heap), struct queued, place);
+	return a == NULL || queue_before(first, a) ? first : a;
 }
 
 /* Sets of classes. */
@@ -187,7 +132,7 @@ class_free_buy(void *class)
 {
 	struct buy_class *c = class;
 
-	free(c->queue.slot);
+	heap_free(&c->queue.heap);
 	free(c);
 }
 
@@ -295,7 +240,6 @@ struct buy_class *
 class_of_constraints(struct classes *t, struct slice constraints)
 {
 	struct buy_class *c = map_get(&t->buys.by_key, constraints);
-	struct queue_slot *slot;
 	unsigned i;
 
 	if (c == NULL) {
@@ -308,12 +252,7 @@ class_of_constraints(struct classes *t, struct slice constraints)
 			class_set_put(&c->fits, i, constraints_match(
 			    constraints, class_sell(t, i)->class.key));
 	}
-	slot = array_grow(c->queue.slot, &c->queue.cap, c->class.n + 1,
-	    EXCHANGE_ORDERS_MAX, sizeof(*slot));
-	if (slot == NULL)
-		return NULL;
-	c->queue.slot = slot;
-	return c;
+	return heap_reserve(&c->queue.heap, c->class.n + 1) == -1 ? NULL : c;
 }
 
 unsigned

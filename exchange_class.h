@@ -21,28 +21,24 @@
 #include "chain.h"
 #include "exchange.h"
 #include "fenwick.h"
+#include "heap.h"
 #include "map.h"
 #include "slice.h"
 
 #define CLASS_WORDS (EXCHANGE_CLASSES / 64)
 
-#define QUEUE_OUT    ((size_t)-1) /* places: in no queue */
-#define QUEUE_LISTED ((size_t)-2) /* in the list; else in the heap */
-
 struct exchange_sell;
-struct queue_slot;
 
 struct queued {
 	int64_t born; /* ms */
 	uint64_t seq; /* of those born at once, in the order of arrival */
-	size_t place;
-	struct chain chain; /* in the list */
+	size_t place;	    /* in the heap */
+	struct chain chain; /* in the list; it is in one of them, or in none */
 };
 
 struct queue {
 	struct chain list;
-	struct queue_slot *slot; /* the heap */
-	size_t n, cap;		 /* of it */
+	struct heap heap;
 };
 
 struct class_set { /* by number */
@@ -113,10 +109,15 @@ int class_set_has(const struct class_set *, unsigned number);
 /* Is any number in both? */
 int class_set_meet(const struct class_set *, const struct class_set *);
 
+/* In no queue: before anything else is done with it. */
+void queue_init(struct queued *);
+
 /* There is room, and it is in no queue; born and seq are set, and stay while
  * it is in. */
 void queue_add(struct queue *, struct queued *);
+/* Take it out, if it is in. */
 void queue_remove(struct queue *, struct queued *);
+int queue_has(const struct queued *); /* Is it in any? */
 
 /* The oldest, or NULL. */
 struct queued *queue_first(const struct queue *);

@@ -2,10 +2,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "fail.h"
+#include "array.h"
 #include "heap.h"
 
-#define HEAP_CAP_FIRST 8
+#define HEAP_MAX ((size_t)-1 / 2 / sizeof(struct heap_item))
 
 static int
 heap_before(const struct heap_item *a, const struct heap_item *b)
@@ -61,19 +61,12 @@ heap_free(struct heap *h)
 int
 heap_reserve(struct heap *h, size_t n)
 {
-	struct heap_item *items;
-	size_t cap;
+	struct heap_item *items = array_grow(h->items, &h->cap, n, HEAP_MAX,
+	    sizeof(*items));
 
-	if (n <= h->cap)
-		return 0;
-	cap = h->cap > 0 ? h->cap : HEAP_CAP_FIRST;
-	while (cap < n)
-		cap *= 2;
-	items = realloc(h->items, cap * sizeof(*items));
 	if (items == NULL)
-		return fail(ENOMEM);
+		return -1;
 	h->items = items;
-	h->cap = cap;
 	return 0;
 }
 

@@ -33,33 +33,17 @@
 	"[-qv] [-a address] [-d fd] [-k keyfile] [-l address ...] [-n name]\n" \
 	"[-r redundancy] [-x module=address ...]"
 
-/*
- * The exchanges that an authority runs, as processes. Each has a listening
- * socket on its descriptor 0 and /dev/null on 1. Its end is logged and
- * reported.
- */
-
-struct authority_processes {
-	struct loop *loop;
-	struct addr address; /* where they listen, on a port of their own */
-	char *const *options; /* passed to each, NULL at the end */
-	char *program;
-	char **env;
-	/* The process of the tag has ended. */
-	void (*ended)(void *arg, uint32_t tag);
-	void *arg;
-	struct chain chain;
-};
-
 struct program {
 	struct daemon daemon;
 	const char *advertise, *name;
 	struct opt_list external; /* -x */
 	char *external_at[EXTERNAL_MAX];
 	uint64_t redundancy;
-	char *options[OPT_LOUD_MAX + 3]; /* for exchanges */
+	char *argv[OPT_LOUD_MAX + 6]; /* of exchanges: ends with the module */
+	char **module;		      /* its place there */
+	char **env;
+	struct chain exchanges;
 	struct authority *authority;
-	struct authority_processes exchanges;
 	struct epmd_register registration; /* with -n */
 	struct timer leave;
 	int stopping;
@@ -91,177 +75,137 @@ authority_main_parse(struct program *p, int argc, char **argv)
 		die_usage(SYNOPSIS);
 }
 
-/* What exchanges are run with. */
-static void
-authority_main_options(struct program *p)
-{
-	static char k[] = "-k";
-	size_t n = opt_loud(p->options);
-
-	if (p->daemon.keyfile != NULL) {
-		p->options[n++] = k;
-		p->options[n++] = (char *)(uintptr_t)p->daemon.keyfile;
-	}
-	p->options[n] = NULL;
-}
-
-/* Exchanges. */
+/*
+ * The exchanges that we run, as processes. Each has a listening socket on its
+ * descriptor 0 and /dev/null on 1. Its end is logged and reported.
+ */
 
 struct authority_process {
 	struct child child;
-	struct authority_processes *all;
+	struct program *program;
 	struct chain link;
 	uint32_t tag;
 	char module[NAME_BYTES_MAX + 1];
 };
 
-/* The one after p, the first after NULL; NULL after the last. */
-static struct authority_process *
-authority_process_next(const struct authority_processes *all,
-    const struct authority_process *p)
-{
-	return CHAIN_NEXT(&all->chain, p, struct authority_process, link);
-}
-
-/* loop, address, options, ended and arg are set. Dies (111). */
+/* What exchanges are run with; -- comes before the module, since its name comes
+ * from elsewhere. Dies (111). */
 static void
-authority_process_init(struct authority_processes *all)
+authority_process_init(struct program *p)
 {
-	chain_init(&all->chain);
-	all->program = env_sibling("lambda-exchange");
-	all->env = program_environ(PROGRAM_OWN, NULL);
-	if (all->env == NULL || program_null() == -1)
+	static char k[] = "-k", dashes[] = "--";
+	size_t n = 0;
+
+	chain_init(&p->exchanges);
+	p->argv[n++] = env_sibling("lambda-exchange");
+	n += opt_loud(p->argv + n);
+	if (p->daemon.keyfile != NULL) {
+		p->argv[n++] = k;
+		p->argv[n++] = (char *)(uintptr_t)p->daemon.keyfile;
+	}
+	p->argv[n++] = dashes;
+	p->module = &p->argv[n];
+	p->env = program_environ(PROGRAM_OWN, NULL);
+	if (p->env == NULL || program_null() == -1)
 		die_errno(EXIT_TEMPORARY, "unable to start");
 }
 
-static void
-authority_process_forget(struct authority_process *p)
+/* The one after x, the first after NULL; NULL after the last. */
+static struct authority_process *
+authority_process_next(const struct program *p,
+    const struct authority_process *x)
 {
-	chain_remove(&p->link);
-	child_free(&p->child);
-	free(p);
+	return CHAIN_NEXT(&p->exchanges, x, struct authority_process, link);
 }
 
 static void
-authority_process_free(struct authority_processes *all)
+authority_process_forget(struct authority_process *x)
 {
-	struct authority_process *p;
-
-	while ((p = authority_process_next(all, NULL)) != NULL)
-		authority_process_forget(p);
-	free(all->program);
-	free(all->env);
+	chain_remove(&x->link);
+	child_free(&x->child);
+	free(x);
 }
 
 static void
 authority_process_ended(struct child *c)
 {
-	struct authority_process *p = c->arg;
-	struct authority_processes *all = p->all;
-	uint32_t tag = p->tag;
+	struct authority_process *x = c->arg;
+	struct program *p = x->program;
+	uint32_t tag = x->tag;
 
 	if (WIFEXITED(c->status) && WEXITSTATUS(c->status) == 0)
-		log_debug("the exchange for %s has ended", p->module);
+		log_debug("the exchange for %s has ended", x->module);
 	else if (WIFEXITED(c->status))
-		log_error("the exchange for %s has ended: exit %d", p->module,
+		log_error("the exchange for %s has ended: exit %d", x->module,
 		    WEXITSTATUS(c->status));
 	else if (!c->signalled)
 		log_error("the exchange for %s has ended: signal %d",
-		    p->module, WTERMSIG(c->status));
-	authority_process_forget(p);
-	all->ended(all->arg, tag);
+		    x->module, WTERMSIG(c->status));
+	authority_process_forget(x);
+	authority_ended(p->authority, loop_now(p->daemon.loop), tag);
+	hub_deliver(&p->daemon.hub);
+	if (p->stopping && chain_empty(&p->exchanges))
+		loop_stop(p->daemon.loop);
 }
 
-/* With -- before the module: its name comes from elsewhere. */
 static int
-authority_process_run(struct authority_process *p, int fd)
+authority_process_run(struct authority_process *x, int fd)
 {
 	static const struct child_ops ops = { NULL, NULL,
 		authority_process_ended };
-	static char dashes[] = "--";
-	char *argv[OPT_LOUD_MAX + 6];
+	struct program *p = x->program;
 	struct program_start s;
-	size_t i, n = 0;
 
-	argv[n++] = p->all->program;
-	for (i = 0; p->all->options[i] != NULL; i++)
-		argv[n++] = p->all->options[i];
-	argv[n++] = dashes;
-	argv[n++] = p->module;
-	argv[n] = NULL;
-	program_init(&s, argv, p->all->env);
+	*p->module = x->module;
+	program_init(&s, p->argv, p->env);
 	s.in = fd;
 	s.out = program_null();
-	p->child.ops = &ops;
-	p->child.arg = p;
-	return child_start(&p->child, p->all->loop, &s, 0, slice_of(NULL, 0));
+	x->child.ops = &ops;
+	x->child.arg = x;
+	return child_start(&x->child, p->daemon.loop, &s, 0,
+	    slice_of(NULL, 0));
 }
 
-/* Start one for the module; *bound gets where it listens. 0, or -1 after
- * having logged why. */
+/* Start one for the module, on a port of its own; *bound gets where it listens.
+ * 0, or -1 after having logged why. */
 static int
-authority_process_start(struct authority_processes *all, uint32_t tag,
-    struct slice module, struct addr *bound)
+authority_process_start(struct program *p, uint32_t tag, struct slice module,
+    struct addr *bound)
 {
-	struct authority_process *p = calloc(1, sizeof(*p));
-	struct addr a = all->address;
+	struct authority_process *x = calloc(1, sizeof(*x));
+	struct addr a = p->daemon.tcp[0].bound;
 	int fd = -1, result = -1;
 
 	addr_set_port(&a, 0);
-	if (p != NULL && module.len < sizeof(p->module) &&
+	if (x != NULL && module.len < sizeof(x->module) &&
 	    (fd = net_listen(&a, bound)) != -1) {
-		p->all = all;
-		p->tag = tag;
-		memcpy(p->module, module.p, module.len);
-		result = authority_process_run(p, fd);
+		x->program = p;
+		x->tag = tag;
+		memcpy(x->module, module.p, module.len);
+		result = authority_process_run(x, fd);
 	}
 	if (result == 0) {
-		chain_append(&all->chain, &p->link);
+		chain_append(&p->exchanges, &x->link);
 	} else {
 		log_error("unable to start an exchange for %.*s: %s",
 		    SLICE_ARG(module), strerror(errno));
-		free(p);
+		free(x);
 	}
 	if (fd != -1)
 		close(fd);
 	return result;
 }
 
-/* SIGTERM, and SIGKILL when it is still there after CHILD_KILL_MS. */
+/* SIGTERM to that of the tag, or to all where it is NULL, and SIGKILL to what
+ * is still there after CHILD_KILL_MS. */
 static void
-authority_process_kill(struct authority_processes *all, uint32_t tag)
+authority_process_kill(struct program *p, const uint32_t *tag)
 {
-	struct authority_process *p = NULL;
+	struct authority_process *x = NULL;
 
-	while ((p = authority_process_next(all, p)) != NULL)
-		if (p->tag == tag)
-			child_kill(&p->child, CHILD_KILL_MS);
-}
-
-static void
-authority_process_kill_all(struct authority_processes *all)
-{
-	struct authority_process *p = NULL;
-
-	while ((p = authority_process_next(all, p)) != NULL)
-		child_kill(&p->child, CHILD_KILL_MS);
-}
-
-static int
-authority_process_any(const struct authority_processes *all)
-{
-	return !chain_empty(&all->chain);
-}
-
-static void
-authority_main_on_ended(void *arg, uint32_t tag)
-{
-	struct program *p = arg;
-
-	authority_ended(p->authority, loop_now(p->daemon.loop), tag);
-	hub_deliver(&p->daemon.hub);
-	if (p->stopping && !authority_process_any(&p->exchanges))
-		loop_stop(p->daemon.loop);
+	while ((x = authority_process_next(p, x)) != NULL)
+		if (tag == NULL || x->tag == *tag)
+			child_kill(&x->child, CHILD_KILL_MS);
 }
 
 static void
@@ -271,7 +215,7 @@ authority_main_on_start(struct program *p, uint32_t tag, struct slice module)
 	char text[ADDR_TEXT_MAX];
 	struct addr bound;
 
-	if (authority_process_start(&p->exchanges, tag, module, &bound) == 0)
+	if (authority_process_start(p, tag, module, &bound) == 0)
 		authority_started(p->authority, now, tag,
 		    slice_str(addr_print(&bound, text)));
 	else
@@ -285,8 +229,7 @@ authority_main_on_act(void *arg, const struct act *act)
 	if (act->kind == AUTHORITY_START)
 		authority_main_on_start(arg, act->peer, act->bytes);
 	else if (act->kind == AUTHORITY_KILL)
-		authority_process_kill(&((struct program *)arg)->exchanges,
-		    act->peer);
+		authority_process_kill(arg, &act->peer);
 }
 
 static void
@@ -335,9 +278,9 @@ authority_main_leave(struct program *p)
 	p->leave.fn = authority_main_on_leave;
 	p->leave.arg = p;
 	loop_timer(loop, &p->leave, loop_now(loop) + LEAVE_MS);
-	if (authority_process_any(&p->exchanges))
+	if (!chain_empty(&p->exchanges))
 		loop_run(loop);
-	authority_process_kill_all(&p->exchanges);
+	authority_process_kill(p, NULL);
 }
 
 static void
@@ -396,13 +339,7 @@ authority_main_start(struct program *p)
 		daemon_open_all(d, DEFAULT_LISTEN, AUTHORITY_PORT);
 	}
 	authority_main_new(p, &a);
-	authority_main_options(p);
-	p->exchanges.loop = d->loop;
-	p->exchanges.address = d->tcp[0].bound;
-	p->exchanges.options = p->options;
-	p->exchanges.ended = authority_main_on_ended;
-	p->exchanges.arg = p;
-	authority_process_init(&p->exchanges);
+	authority_process_init(p);
 	for (i = 0; i < p->external.n; i++)
 		authority_main_announce(p, p->external.at[i]);
 	daemon_serve(d);
@@ -419,13 +356,17 @@ int
 main(int argc, char **argv)
 {
 	static struct program p;
+	struct authority_process *x;
 
 	daemon_begin(argv);
 	authority_main_parse(&p, argc, argv);
 	authority_main_start(&p);
 	loop_run(p.daemon.loop);
 	authority_main_leave(&p);
-	authority_process_free(&p.exchanges);
+	while ((x = authority_process_next(&p, NULL)) != NULL)
+		authority_process_forget(x);
+	free(p.argv[0]);
+	free(p.env);
 	hub_free(&p.daemon.hub);
 	authority_free(p.authority);
 	loop_free(p.daemon.loop);

@@ -195,29 +195,19 @@ channel_main_protocol(struct options *o, const char *name)
 static void
 channel_main_parse(struct options *o, int argc, char **argv)
 {
+	const char *protocol = "exec";
+	const struct opt options[] = {
+		{ 'c', OPT_NUMBER, &o->capacity, 1, CAPACITY_MAX },
+		{ 'k', OPT_TEXT, &o->keyfile, 0, 0 },
+		{ 'w', OPT_TEXT, &protocol, 0, 0 },
+		{ 0, OPT_END, NULL, 0, 0 }
+	};
 	int letter;
 
 	memset(o, 0, sizeof(*o));
 	while ((letter = getopt(argc, argv, "+c:k:qvw:")) != -1)
-		switch (letter) {
-		case 'c':
-			o->capacity = opt_number('c', optarg, 1, CAPACITY_MAX);
-			break;
-		case 'k':
-			o->keyfile = optarg;
-			break;
-		case 'q':
-			log_less();
-			break;
-		case 'v':
-			log_more();
-			break;
-		case 'w':
-			channel_main_protocol(o, optarg);
-			break;
-		default:
-			die_usage(SYNOPSIS);
-		}
+		opt_take(options, letter, optarg, SYNOPSIS);
+	channel_main_protocol(o, protocol);
 	if (argc - optind < 2)
 		die_usage(SYNOPSIS);
 	o->channel.module = slice_str(opt_name("module", argv[optind]));

@@ -170,6 +170,12 @@ main(int argc, char **argv)
 	static struct hub hub;
 	static struct timer late;
 	const char *keyfile = NULL, *address = NULL, *broker = NULL;
+	const struct opt options[] = {
+		{ 'A', OPT_TEXT, &address, 0, 0 },
+		{ 'b', OPT_TEXT, &broker, 0, 0 },
+		{ 'k', OPT_TEXT, &keyfile, 0, 0 },
+		{ 0, OPT_END, NULL, 0, 0 }
+	};
 	char text[ADDR_TEXT_MAX];
 	struct addr a;
 	struct key key;
@@ -179,20 +185,8 @@ main(int argc, char **argv)
 	env_argv0(argv[0]);
 	program_output();
 	program_reserve();
-	while ((letter = getopt(argc, argv, "qvA:b:k:")) != -1) {
-		if (letter == 'A')
-			address = optarg;
-		else if (letter == 'b')
-			broker = optarg;
-		else if (letter == 'k')
-			keyfile = optarg;
-		else if (letter == 'v')
-			log_more();
-		else if (letter == 'q')
-			log_less();
-		else
-			die_usage(SYNOPSIS);
-	}
+	while ((letter = getopt(argc, argv, "qvA:b:k:")) != -1)
+		opt_take(options, letter, optarg, SYNOPSIS);
 	if (address != NULL && broker != NULL)
 		die(EXIT_USAGE, "-A and -b: give one of them");
 	core.what = ctl_command(argv + optind, argc - optind);

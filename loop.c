@@ -8,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "array.h"
 #include "log.h"
 #include "loop.h"
 
@@ -19,6 +20,7 @@
 #define LOOK_SHARE   20		    /* looks take one part of the time in 20 */
 #define ROUND_NS     (50 * NS_A_MS) /* a round is over in about this */
 #define SIGNO_MAX    64
+#define CHILDREN_MAX 0x400000 /* awaited: as many as Linux can have */
 
 /*
  * All pollfds are in one array of three zones:
@@ -332,20 +334,6 @@ loop_wait(struct loop *l)
 	return n;
 }
 
-int
-loop_is_busy(struct loop *l)
-{
-	size_t i;
-	int n;
-
-	if (loop_wait_ms(l) == 0)
-		return 1;
-	n = poll(l->fds, (nfds_t)l->len, 0);
-	for (i = 0; i < l->len; i++)
-		l->fds[i].revents = 0; /* the next turn finds them again */
-	return n > 0;
-}
-
 /*
  * Call back for those of mask that poll() found. Backwards, so that whatever
  * the callbacks do is safe: what loop_unwatch() swaps into a lower place has
@@ -421,18 +409,14 @@ loop_signal(struct loop *l, int signo, signal_fn *fn, void *arg)
 int
 loop_child(struct loop *l, pid_t pid, child_fn *fn, void *arg)
 {
-	struct awaited *grown, *c;
-	size_t cap;
+	struct awaited *c = array_grow(children, &children_cap, nchildren + 1,
+	    CHILDREN_MAX, sizeof(*c));
 
 	(void)l;
-	if (nchildren == children_cap) {
-		cap = children_cap == 0 ? 8 : children_cap * 2;
-		if ((grown = realloc(children, cap * sizeof(*c))) == NULL)
-			return -1;
-		children = grown;
-		children_cap = cap;
-	}
-	c = &children[nchildren++];
+	if (c == NULL)
+		return -1;
+	children = c;
+	c += nchildren++;
 	c->pid = pid;
 	c->fn = fn;
 	c->arg = arg;

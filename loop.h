@@ -60,10 +60,9 @@ int loop_watch(struct loop *, struct watch *);
 void loop_unwatch(struct loop *, struct watch *);
 
 /* For tests and figures: how many descriptors are watched, and how many of them
- * are hot; would a turn find something to do without waiting? */
+ * are hot. */
 size_t loop_watched(const struct loop *);
 size_t loop_hot(const struct loop *);
-int loop_is_busy(struct loop *);
 
 /* Would loop_run() wait, since there is nothing to do at once? For tests of
  * what must not spin. */

@@ -48,7 +48,7 @@ id_print(const struct id *id, char buf[ID_TEXT])
 /* Decoding. */
 
 static int
-check_list(struct slice list, const struct schema *of)
+msg_check_list(struct slice list, const struct schema *of)
 {
 	struct tlv item;
 	int r;
@@ -63,7 +63,7 @@ check_list(struct slice list, const struct schema *of)
 }
 
 static int
-decode_uint(const struct field *f, struct slice value, uint64_t *out)
+msg_decode_uint(const struct field *f, struct slice value, uint64_t *out)
 {
 	uint64_t n;
 
@@ -77,7 +77,7 @@ decode_uint(const struct field *f, struct slice value, uint64_t *out)
 }
 
 static int
-decode_id(const struct field *f, struct slice value, unsigned char *out)
+msg_decode_id(const struct field *f, struct slice value, unsigned char *out)
 {
 	struct id id;
 
@@ -93,23 +93,23 @@ decode_id(const struct field *f, struct slice value, unsigned char *out)
 
 /* base is NULL where the value is only to be checked. */
 static int
-decode_field(const struct field *f, struct slice value, unsigned char *base)
+msg_decode_field(const struct field *f, struct slice value, unsigned char *base)
 {
 	if (f->required && value.len == 0)
 		return fail(EPROTO);
 	if (f->kind == FIELD_UINT)
-		return decode_uint(f, value, base == NULL ? NULL :
+		return msg_decode_uint(f, value, base == NULL ? NULL :
 		    (uint64_t *)(void *)(base + f->offset));
 	if (value.len > f->max)
 		return fail(ERANGE);
 	if (f->kind == FIELD_ID)
-		return decode_id(f, value,
+		return msg_decode_id(f, value,
 		    base == NULL ? NULL : base + f->offset);
 	if (value.len == 0)
 		return 0; /* as if it were absent */
 	if (f->kind == FIELD_NAME && !slice_is_name(value))
 		return fail(EPROTO);
-	if (f->kind == FIELD_LIST && check_list(value, f->of) == -1)
+	if (f->kind == FIELD_LIST && msg_check_list(value, f->of) == -1)
 		return -1;
 	if (f->kind == FIELD_GROUP && group_decode(f->of, value, NULL) == -1)
 		return -1;
@@ -140,7 +140,7 @@ group_decode(const struct schema *s, struct slice value, void *out)
 			if (f->required)
 				return fail(EPROTO);
 		if (f < end && f->type == t.type) {
-			if (decode_field(f++, t.value, out) == -1)
+			if (msg_decode_field(f++, t.value, out) == -1)
 				return -1;
 		} else if (t.type % 2 == 0)
 			return fail(EPROTO);
@@ -165,7 +165,7 @@ msg_decode(struct msg *m, unsigned type, struct slice value)
 /* Encoding. */
 
 static const void *
-member(const struct field *f, const void *base)
+msg_member(const struct field *f, const void *base)
 {
 	return (const unsigned char *)base + f->offset;
 }
@@ -174,7 +174,7 @@ member(const struct field *f, const void *base)
 static size_t
 field_len(const struct field *f, const void *base)
 {
-	const void *p = member(f, base);
+	const void *p = msg_member(f, base);
 
 	if (f->kind == FIELD_UINT)
 		return tlv_uint_size(*(const uint64_t *)p);
@@ -197,7 +197,8 @@ group_size(const struct schema *s, const void *base)
 
 /* The value of a field, in the len bytes that are left for it. */
 static void
-put_value(const struct field *f, const void *p, unsigned char *to, size_t len)
+msg_put_value(const struct field *f, const void *p, unsigned char *to,
+    size_t len)
 {
 	if (f->kind == FIELD_UINT)
 		tlv_uint_write(to, *(const uint64_t *)p, len);
@@ -219,7 +220,7 @@ group_encode(const struct schema *s, const void *base, struct tlv_writer *w)
 		tlv_put_head(w, f->type, len);
 		if (w->failed)
 			return;
-		put_value(f, member(f, base), w->p, len);
+		msg_put_value(f, msg_member(f, base), w->p, len);
 		w->p += len;
 	}
 }

@@ -21,6 +21,15 @@ opt_add(struct opt_list *l, int letter, char *arg)
 	l->at[l->n++] = arg;
 }
 
+/* One more -t. */
+static void
+opt_label(struct opt_want *w, char *arg)
+{
+	if (w->nlabels == LABELS_MAX)
+		die(EXIT_USAGE, "-t: give %d labels at most", LABELS_MAX);
+	w->labels[w->nlabels++] = arg;
+}
+
 void
 opt_take(const struct opt *o, int letter, char *arg, const char *synopsis)
 {
@@ -195,14 +204,6 @@ opt_version(const char *given, char *buf, size_t size)
 	buf[n] = '\0';
 	buf[strcspn(buf, " \t\r\n")] = '\0';
 	return buf;
-}
-
-void
-opt_label(struct opt_want *w, char *arg)
-{
-	if (w->nlabels == LABELS_MAX)
-		die(EXIT_USAGE, "-t: give %d labels at most", LABELS_MAX);
-	w->labels[w->nlabels++] = arg;
 }
 
 int

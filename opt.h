@@ -94,9 +94,6 @@ struct opt_want {
 	const char *export; /* "name/arity" that is called; or NULL */
 };
 
-/* One more -t. */
-void opt_label(struct opt_want *, char *arg);
-
 /*
  * The constraints as they are now, into an encoded buffer that this call
  * initialises: 0, or -1 with a sentence in why that says what is wrong (errno
