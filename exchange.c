@@ -95,7 +95,7 @@ notice_offers(struct exchange *x, const struct exchange_buy *b, int new)
 	else if (new || b->nexcludes > 0)
 		return 0; /* what there is may be kept from it alone */
 	else
-		msg.u.offers.reason = slice_str("all capacity is taken");
+		msg.u.offers.reason = slice_str(OFFERS_TAKEN);
 	return outbox_send(&x->out, b->order.broker->handle, &msg);
 }
 

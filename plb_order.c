@@ -181,7 +181,7 @@ plb_order_tick(struct plb *p, int64_t now)
 	uint64_t lacks;
 	int news;
 
-	if (p->fixed)
+	if (!plb_buys(p))
 		return;
 	if (now >= o->restart_at)
 		plb_order_anew(p);
@@ -232,7 +232,7 @@ plb_order_deadline(const struct plb *p)
 	const struct plb_order *o = &p->order;
 	int64_t due;
 
-	if (p->fixed || p->broker == 0 || o->told_missing == 0)
+	if (!plb_buys(p) || p->broker == 0 || o->told_missing == 0)
 		return NEVER;
 	due = o->told_at + PLB_REFRESH_MS;
 	return o->restart_at < due ? o->restart_at : due;
