@@ -52,8 +52,8 @@ EXCHANGE =	exchange.o exchange_book.o exchange_class.o exchange_match.o
 LISTENER =	listener.o
 CHANNEL =	channel.o channel_pool.o
 PLB =		plb.o plb_order.o plb_request.o plb_upstream.o
-OTHER =		bootstrap.o bootstrap_dns.o call.o call_filter.o discovery.o\
-		discovery_contacts.o
+OTHER =		bootstrap.o bootstrap_dns.o call.o call_filter.o call_way.o\
+		call_why.o discovery.o discovery_contacts.o
 
 CORES =		$(BYTES) $(PROTOCOL) $(AUTHORITY) $(BROKER) $(EXCHANGE)\
 		$(LISTENER) $(CHANNEL) $(PLB) $(OTHER)
@@ -69,8 +69,8 @@ CORES_H =\
 	listener.h\
 	channel.h channel_pool.h\
 	plb.h plb_state.h\
-	bootstrap.h bootstrap_dns.h call.h call_filter.h discovery.h\
-	discovery_contacts.h
+	bootstrap.h bootstrap_dns.h call.h call_filter.h call_state.h\
+	call_way.h discovery.h discovery_contacts.h
 
 # Shells: what has a descriptor, a clock, a child or a log.
 

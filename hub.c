@@ -16,6 +16,7 @@
 #define OUTBOX_MARK	(64 * 1024) /* the outbox is carried out above it */
 #define PEER_TEXT	(ADDR_TEXT_MAX + 32)
 #define LINKS_FIRST	8
+#define FOREIGN_MAX	64 /* bytes shown of what is no protocol */
 
 struct hub_listen {
 	struct hub *hub;
@@ -142,6 +143,8 @@ hub_link_on_timer(void *arg)
 	/* It may still be sending, but it is not read from. */
 	if (l->throttled || l->paused)
 		link_heard(&l->link, now);
+	if (l->patient && l->link.phase != LINK_UP)
+		link_connected(&l->link, now);
 	if (hub_link_is_stuck(l, now))
 		l->why = "it does not read what it is sent";
 	else if (link_tick(&l->link, now) == -1)
@@ -449,6 +452,33 @@ hub_link_deliver(struct hub_link *l, int64_t now, unsigned type,
 	return 0;
 }
 
+/*
+ * The peer's bytes make no link. Where it has not said hello yet it may be a
+ * program that greets people: its words say best what went wrong.
+ */
+static const char *
+hub_link_foreign(struct hub_link *l, const unsigned char *p, size_t n)
+{
+	char text[FOREIGN_MAX + 1], shown[4 * FOREIGN_MAX + 1];
+	const char *rest = text;
+	size_t len = n < FOREIGN_MAX ? n : FOREIGN_MAX;
+
+	if (!l->patient || l->up)
+		return l->link.why;
+	memcpy(text, p, len);
+	text[len] = '\0';
+	while (len > 0 && text[len - 1] == '\n')
+		text[--len] = '\0';
+	shown[escape(shown, sizeof(shown) - 1, &rest, ESCAPE_ASCII)] = '\0';
+	len = sizeof(CORE_FOREIGN) + sizeof(shown) + 8;
+	free(l->said);
+	if ((l->said = malloc(len)) == NULL)
+		return l->link.why;
+	snprintf(l->said, len, CORE_FOREIGN "`%s'%s", shown,
+	    n > FOREIGN_MAX ? "..." : "");
+	return l->said;
+}
+
 static ssize_t
 hub_link_on_input(void *arg, const unsigned char *p, size_t n)
 {
@@ -458,14 +488,16 @@ hub_link_on_input(void *arg, const unsigned char *p, size_t n)
 	unsigned type;
 	size_t taken = 0;
 	ssize_t r;
+	int error;
 
 	link_heard(&l->link, now);
 	while (taken < n && !l->throttled && !l->paused) {
 		r = link_input(&l->link, now, p + taken, n - taken, &type,
 		    &value);
 		if (r == -1) {
-			l->why = l->link.why;
-			conn_fail(&l->conn, errno);
+			error = errno;
+			l->why = hub_link_foreign(l, p + taken, n - taken);
+			conn_fail(&l->conn, error);
 			return -1;
 		}
 		if (r == 0)
@@ -549,6 +581,7 @@ hub_link_on_closed(void *arg, int error)
 		hub_tell_failed(h, l->tag, error, why);
 	hub_give_slot(h, l);
 	free(l->address);
+	free(l->said);
 	free(l);
 	hub_deliver(h);
 	if (h->stop && h->used == 0)
@@ -562,6 +595,7 @@ hub_link_free(struct hub_link *l)
 	loop_untimer(l->hub->loop, &l->timer);
 	conn_abort(&l->conn);
 	free(l->address);
+	free(l->said);
 	free(l);
 }
 
@@ -876,6 +910,15 @@ hub_adopt(struct hub *h, int in, int out, int dialler, uint32_t tag)
 		return 0;
 	}
 	return l->handle;
+}
+
+void
+hub_wait(struct hub *h, uint32_t peer)
+{
+	struct hub_link *l = hub_find(h, peer);
+
+	if (l != NULL)
+		l->patient = 1;
 }
 
 void
