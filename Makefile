@@ -52,8 +52,8 @@ EXCHANGE =	exchange.o exchange_book.o exchange_class.o exchange_match.o
 LISTENER =	listener.o
 CHANNEL =	channel.o channel_pool.o
 PLB =		plb.o plb_order.o plb_request.o plb_upstream.o
-OTHER =		bootstrap.o bootstrap_dns.o call.o call_filter.o discovery.o\
-		discovery_contacts.o
+OTHER =		bootstrap.o bootstrap_dns.o call.o call_filter.o call_way.o\
+		call_why.o discovery.o discovery_contacts.o
 
 CORES =		$(BYTES) $(PROTOCOL) $(AUTHORITY) $(BROKER) $(EXCHANGE)\
 		$(LISTENER) $(CHANNEL) $(PLB) $(OTHER)
@@ -69,13 +69,13 @@ CORES_H =\
 	listener.h\
 	channel.h channel_pool.h\
 	plb.h plb_state.h\
-	bootstrap.h bootstrap_dns.h call.h call_filter.h discovery.h\
-	discovery_contacts.h
+	bootstrap.h bootstrap_dns.h call.h call_filter.h call_state.h\
+	call_way.h discovery.h discovery_contacts.h
 
 # Shells: what has a descriptor, a clock, a child or a log.
 
 KIT =		acceptor.o atomicfile.o child.o conn.o daemon.o env.o\
-		epmd_client.o hub.o lines.o log.o loop.o net.o opt.o program.o
+		epmd_client.o hub.o hub_stranger.o lines.o log.o loop.o net.o opt.o program.o
 SHELLS =	$(KIT)\
 		bootstrap_resolve.o\
 		channel_process.o channel_tether.o\
@@ -155,7 +155,7 @@ VIRTUAL =\
 	t/virtual/plan.o t/virtual/proc.o t/virtual/role.o t/virtual/settle.o\
 	t/virtual/staff.o t/virtual/trade.o t/virtual/watcher.o\
 	t/virtual/world.o
-DRIVER =	acceptor.o conn.o hub.o listener_door.o
+DRIVER =	acceptor.o conn.o hub.o hub_stranger.o listener_door.o
 TESTS_H =\
 	t/bench/bench.h t/check.h t/conn_owner.h t/credit_action.h\
 	t/credit_books.h t/credit_calls.h t/credit_links.h t/credit_nodes.h\

@@ -1,6 +1,5 @@
 #include <assert.h>
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +15,7 @@
 #define OUTBOX_MARK	(64 * 1024) /* the outbox is carried out above it */
 #define PEER_TEXT	(ADDR_TEXT_MAX + 32)
 #define LINKS_FIRST	8
+#define FOREIGN_MAX	64 /* bytes shown of what is no protocol */
 
 struct hub_listen {
 	struct hub *hub;
@@ -142,6 +142,8 @@ hub_link_on_timer(void *arg)
 	/* It may still be sending, but it is not read from. */
 	if (l->throttled || l->paused)
 		link_heard(&l->link, now);
+	if (l->patient && l->link.phase != LINK_UP)
+		link_connected(&l->link, now);
 	if (hub_link_is_stuck(l, now))
 		l->why = "it does not read what it is sent";
 	else if (link_tick(&l->link, now) == -1)
@@ -460,6 +462,33 @@ hub_link_deliver(struct hub_link *l, int64_t now, unsigned type,
 	return 0;
 }
 
+/*
+ * The peer's bytes make no link. Where it has not said hello yet it may be a
+ * program that greets people: its words say best what went wrong.
+ */
+static const char *
+hub_link_foreign(struct hub_link *l, const unsigned char *p, size_t n)
+{
+	char text[FOREIGN_MAX + 1], shown[4 * FOREIGN_MAX + 1];
+	const char *rest = text;
+	size_t len = n < FOREIGN_MAX ? n : FOREIGN_MAX;
+
+	if (!l->patient || l->up)
+		return l->link.why;
+	memcpy(text, p, len);
+	text[len] = '\0';
+	while (len > 0 && text[len - 1] == '\n')
+		text[--len] = '\0';
+	shown[escape(shown, sizeof(shown) - 1, &rest, ESCAPE_ASCII)] = '\0';
+	len = sizeof(CORE_FOREIGN) + sizeof(shown) + 8;
+	free(l->said);
+	if ((l->said = malloc(len)) == NULL)
+		return l->link.why;
+	snprintf(l->said, len, CORE_FOREIGN "`%s'%s", shown,
+	    n > FOREIGN_MAX ? "..." : "");
+	return l->said;
+}
+
 static ssize_t
 hub_link_on_input(void *arg, const unsigned char *p, size_t n)
 {
@@ -467,13 +496,14 @@ hub_link_on_input(void *arg, const unsigned char *p, size_t n)
 	int64_t now = loop_now(l->hub->loop);
 	struct slice bytes = slice_of(p, n), value;
 	unsigned type;
-	int r;
+	int r, error;
 
 	while (!l->throttled && !l->paused && (r = link_input(&l->link, now,
 		   &bytes, &type, &value)) != 0) {
 		if (r == -1) {
-			l->why = l->link.why;
-			conn_fail(&l->conn, errno);
+			error = errno;
+			l->why = hub_link_foreign(l, p, n);
+			conn_fail(&l->conn, error);
 			return -1;
 		}
 		if (type != 0 ? hub_link_deliver(l, now, type, value) == -1 :
@@ -557,6 +587,7 @@ hub_link_on_closed(void *arg, int error)
 	hub_give_slot(h, l);
 	link_free(&l->link);
 	free(l->address);
+	free(l->said);
 	free(l);
 	hub_deliver(h);
 	if (h->stop && h->used == 0)
@@ -571,6 +602,7 @@ hub_link_free(struct hub_link *l)
 	conn_abort(&l->conn);
 	link_free(&l->link);
 	free(l->address);
+	free(l->said);
 	free(l);
 }
 
@@ -757,38 +789,6 @@ hub_on_accepted(void *arg, int fd, const struct addr *from)
 		    addr_host(from)));
 }
 
-/* Connections that ended before their peers authenticated. */
-
-static void
-hub_on_minute(void *arg)
-{
-	struct hub *h = arg;
-	unsigned long more = loglimit_more(&h->loglimit, loop_now(h->loop));
-
-	if (more > 0)
-		log_info("%lu more strangers closed", more);
-}
-
-void
-hub_stranger(struct hub *h, struct slice host, const char *fmt, ...)
-{
-	int64_t now = loop_now(h->loop);
-	char text[LOG_LINE_MAX];
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
-	va_end(ap);
-	hub_on_minute(h);
-	if (loglimit_say(&h->loglimit, now, host))
-		log_info("%s", text);
-	else
-		log_debug("%s", text);
-	if (loglimit_deadline(&h->loglimit) != INT64_MAX)
-		loop_timer(h->loop, &h->minute,
-		    loglimit_deadline(&h->loglimit));
-}
-
 /* The interface. */
 
 void
@@ -813,8 +813,6 @@ hub_init(struct hub *h, struct loop *loop, unsigned role,
 	    (uint64_t)get32(seed) << 32 | get32(seed + 4));
 	chain_init(&h->listens);
 	preauth_bound(&h->preauth, net_descriptors());
-	h->minute.fn = hub_on_minute;
-	h->minute.arg = h;
 	h->timer.fn = hub_on_timer;
 	h->timer.arg = h;
 	h->deliver.fn = hub_on_deliver;
@@ -914,6 +912,15 @@ uint32_t
 hub_resume(struct hub *h, int fd, const unsigned char *session, uint32_t tag)
 {
 	return hub_take(h, fd, fd, 0, session, tag);
+}
+
+void
+hub_wait(struct hub *h, uint32_t peer)
+{
+	struct hub_link *l = hub_find(h, peer);
+
+	if (l != NULL)
+		l->patient = 1;
 }
 
 void

@@ -42,6 +42,8 @@ struct hub_link {
 	int throttled;	   /* not read from: its queue is above the mark, */
 	int paused;	   /* or its owner said so */
 	int draining;	   /* it ends when all is written */
+	int patient;	   /* its handshake may take any time */
+	char *said;	   /* by what speaks no protocol, for why; or NULL */
 	int64_t waiting;   /* since when it should take what is queued: it is
 			      throttled or draining */
 	const char *why;   /* closed for this reason, for the log */
@@ -110,6 +112,10 @@ uint32_t hub_adopt(struct hub *, int in, int out, int dialler, uint32_t tag);
 void hub_become(struct hub *, const unsigned char *session);
 uint32_t hub_resume(struct hub *, int fd, const unsigned char *session,
     uint32_t tag);
+
+/* The handshake of this adopted connection may take any time: its other end is
+ * a program that has something to do first (to log in, say). */
+void hub_wait(struct hub *, uint32_t peer);
 
 /* What the log calls the other end of an adopted connection, where the
  * descriptors cannot tell (pipes). */

@@ -316,24 +316,13 @@ listener_settle(struct listener *l, int64_t now, const struct msg_connect *c)
 {
 	struct reservation r = { .exchange = c->exchange,
 		.counter = c->counter };
-	struct tlv_writer w;
-	void *room;
-	size_t size;
 
 	if (l->broker == 0 || c->counter == 0)
 		return 0;
-	size = tlv_size(group_size(&schema_reservation, &r));
-	room = buf_reserve(&l->settled, size);
-	if (room == NULL && errno == ENOBUFS) {
-		if (listener_send_sell(l, now) == -1)
-			return -1;
-		room = buf_reserve(&l->settled, size);
-	}
-	if (room == NULL)
+	if (item_append(&l->settled, &schema_reservation, &r) == -1 &&
+	    (errno != ENOBUFS || listener_send_sell(l, now) == -1 ||
+	    item_append(&l->settled, &schema_reservation, &r) == -1))
 		return -1;
-	tlv_writer_init(&w, room, size);
-	item_put(&schema_reservation, &w, &r);
-	buf_commit(&l->settled, size);
 	l->sell = 1;
 	return 0;
 }

@@ -245,6 +245,21 @@ msg_encode(const struct msg *m, struct tlv_writer *w)
 	return w->failed ? fail(ERANGE) : 0;
 }
 
+int
+msg_append(struct buf *b, const struct msg *m)
+{
+	size_t len = msg_size(m);
+	struct tlv_writer w;
+	void *p = buf_reserve(b, len);
+
+	if (p == NULL)
+		return -1;
+	tlv_writer_init(&w, p, len);
+	msg_encode(m, &w);
+	buf_commit(b, len);
+	return 0;
+}
+
 /* Lists. */
 
 int
@@ -283,6 +298,33 @@ item_put(const struct schema *s, struct tlv_writer *w, const void *item)
 {
 	tlv_put_head(w, LIST_ELEMENT, group_size(s, item));
 	group_encode(s, item, w);
+}
+
+int
+item_append(struct buf *b, const struct schema *s, const void *item)
+{
+	size_t len = tlv_size(group_size(s, item));
+	struct tlv_writer w;
+	void *p = buf_reserve(b, len);
+
+	if (p == NULL)
+		return -1;
+	tlv_writer_init(&w, p, len);
+	item_put(s, &w, item);
+	buf_commit(b, len);
+	return 0;
+}
+
+struct slice
+item_list(const struct schema *s, const void *item, unsigned char *bytes,
+    size_t size)
+{
+	struct tlv_writer w;
+
+	tlv_writer_init(&w, bytes, size);
+	item_put(s, &w, item);
+	assert(!w.failed);
+	return slice_of(bytes, (size_t)(w.p - bytes));
 }
 
 /* What each message holds. */

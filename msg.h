@@ -13,6 +13,7 @@
 
 #include <stdint.h>
 
+#include "buf.h"
 #include "slice.h"
 #include "tlv.h"
 
@@ -350,6 +351,9 @@ size_t msg_size(const struct msg *);
 /* Write head and value: 0, or -1 with ERANGE (no room). */
 int msg_encode(const struct msg *, struct tlv_writer *);
 
+/* Append the whole message to the buffer: 0, or -1 as buf_append(). */
+int msg_append(struct buf *, const struct msg *);
+
 /*
  * Lists: their elements are TLVs of type 1. Reading moves *list on: 1 with the
  * element, 0 at the end, -1 as msg_decode() (only for bytes that msg_decode()
@@ -359,6 +363,13 @@ int list_next(struct slice *list, struct slice *item);
 int item_next(const struct schema *, struct slice *list, void *item);
 void list_put(struct tlv_writer *, struct slice item);
 void item_put(const struct schema *, struct tlv_writer *, const void *item);
+
+/* Append an element to a list in the buffer: 0, or -1 as buf_append(). */
+int item_append(struct buf *, const struct schema *, const void *item);
+
+/* A list of one element, which fits, in the size bytes of the caller's. */
+struct slice item_list(const struct schema *, const void *item,
+    unsigned char *bytes, size_t size);
 
 /* One group's value, as stands in a field such as contact. */
 int group_decode(const struct schema *, struct slice value, void *out);

@@ -53,6 +53,19 @@ slice_has(struct slice s, int c)
 	return s.len > 0 && memchr(s.p, c, s.len) != NULL;
 }
 
+/* A copy in lower case, ended with a NUL: of a host's name, which compares
+ * without regard to case (letters of ASCII). to has room for it. */
+static inline void
+slice_lower(char *to, struct slice s)
+{
+	size_t i;
+
+	for (i = 0; i < s.len; i++)
+		to[i] = (char)(s.p[i] >= 'A' && s.p[i] <= 'Z' ?
+		    s.p[i] - 'A' + 'a' : s.p[i]);
+	to[s.len] = '\0';
+}
+
 /* A copy on the heap, with a NUL behind it: the caller's to free(). NULL with
  * ENOMEM. */
 static inline unsigned char *

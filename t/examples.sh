@@ -118,8 +118,13 @@ solo lambda-call.1 'ls a b' "$(printf 'one\n' >a; printf 'two\n' >b
 take lambda-call.1 truth
 runs lambda-solo sh "$block"
 same "$out" 'status 1'
-take lambda-call.1 '-x'
+take lambda-call.1 '-L -x'
 gives 42 sh "$block"
+take lambda-call.1 '-LS -x'
+gives '1 0 1
+2 0 2
+3 0 3
+4 0 4' sh "$block"
 take lambda-channel.8 "'|lambda-channel"
 gives 42 sh "$block"
 solo lambda-ctl.1 'orders' 'calc left 4'
