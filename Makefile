@@ -126,12 +126,12 @@ SCRIPTS =\
 	t/strangers.sh t/sim.sh t/chain.sh t/activation.sh t/broken.sh\
 	t/byhand.sh t/call.sh t/canary.sh t/compete.sh t/credit.sh\
 	t/crypto.sh t/ctl.sh t/deadends.sh t/fills.sh t/herd.sh t/hosts.sh\
-	t/inetd.sh t/install.sh t/keys.sh t/manpages.sh t/needs.sh t/pipes.sh\
-	t/script.sh t/switch.sh t/tree.sh t/twice.sh
+	t/inetd.sh t/inherit.sh t/install.sh t/keys.sh t/manpages.sh\
+	t/needs.sh t/pipes.sh t/script.sh t/switch.sh t/tree.sh t/twice.sh
 
 HELPERS =\
-	t/activate t/epmdtalk t/listen t/puppet t/rows t/script t/sim t/slot\
-	t/stranger
+	t/activate t/epmdtalk t/inherit t/listen t/puppet t/rows t/script\
+	t/sim t/slot t/stranger
 BENCHES =\
 	t/bench/codec.bench t/bench/discovery.bench t/bench/exchange.bench\
 	t/bench/first.bench t/bench/links.bench t/bench/load.bench\
@@ -196,7 +196,7 @@ $(CORE_TESTS): t/fixtures.a cores.a
 $(FUZZ_TESTS): t/fuzz/main.o t/fixtures.a cores.a
 $(SHELL_TESTS): t/fixtures.a $(ALL)
 $(BENCHES): t/bench/bench.o $(ALL)
-t/activate t/listen t/rows t/slot t/stranger: $(ALL)
+t/activate t/inherit t/listen t/rows t/slot t/stranger: $(ALL)
 t/epmdtalk: t/epmdtalk.o t/talk.o $(ALL)
 	$(CC) $(LDFLAGS) -o $@ t/epmdtalk.o t/talk.o $(ALL) $(LDLIBS)
 t/puppet: t/puppet.o t/text.o $(ALL)

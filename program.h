@@ -56,7 +56,8 @@ pid_t program_start(const struct program_start *);
 /*
  * The environment for a child: ours without what names a descriptor or a
  * socket that is meant for us alone (LISTEN_*, NOTIFY_SOCKET, LAMBDA_CONTROL,
- * LAMBDA_PROGRAM), and for a worker without LAMBDA_KEY and LAMBDA_BROKER.
+ * LAMBDA_PROGRAM), and for a worker without what names the key or a socket
+ * (LAMBDA_KEY, LAMBDA_BROKER, LAMBDA_RUN).
  * extra, where it is not NULL, is a list of "NAME=value" that is put first and
  * ends with NULL. No string is copied. free() it. NULL with ENOMEM.
  */
@@ -102,11 +103,36 @@ void program_file_take(struct program_file *);
  * stays open. -1 with errno. */
 int program_null(void);
 
-/* Die (111) where standard output, which is meant for the result, is closed. */
-void program_output(void);
-
 /* Open /dev/null in place of any of descriptors 0, 1, 2 that is closed, so that
  * nothing else ever gets their numbers. Dies (111) when it cannot. */
 void program_reserve(void);
+
+/* What is inherited. */
+
+/*
+ * First thing in main(). It notes the program's name and where its siblings
+ * are, and sets what a program here relies on:
+ *
+ *	descriptors 0 to 2 are open;
+ *	no signal is blocked, and none is ignored but those that protect a
+ *	program in the background (SIGHUP, SIGINT, SIGQUIT and those of job
+ *	control);
+ *	process 1, which has no default actions, ends at SIGTERM and the like;
+ *	the umask leaves the owner all rights;
+ *	no core dump has the key in it: the soft limit is 1 byte, at which Linux
+ *	starts no program of core_pattern either, unless the hard limit is 0.
+ *	What is started has the limit that we had;
+ *	no other descriptor that we inherited reaches what we start, unless
+ *	PROGRAM_PASS is given: the command is our user's own.
+ *
+ * Dies (111) when it cannot, and with PROGRAM_PRINTS where standard output,
+ * which is meant for the result, is closed.
+ */
+#define PROGRAM_PASS   1
+#define PROGRAM_PRINTS 2
+void program_begin(char *const *argv, unsigned flags);
+
+/* In a child, before it becomes another program: the limits that we had. */
+void program_give_back(void);
 
 #endif
