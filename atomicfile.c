@@ -11,7 +11,7 @@
 #define READABLE (S_IRUSR | S_IWUSR | S_IRGRP | S_IROTH)
 
 static int
-write_all(int fd, struct slice s)
+atomicfile_write_all(int fd, struct slice s)
 {
 	ssize_t n;
 
@@ -37,7 +37,7 @@ atomicfile_init(struct atomicfile *r, const char *path)
 }
 
 static void
-keep(struct atomicfile *r, int fd)
+atomicfile_keep(struct atomicfile *r, int fd)
 {
 	if (r->kept[r->next] != -1)
 		close(r->kept[r->next]);
@@ -51,7 +51,7 @@ atomicfile_free(struct atomicfile *r)
 	size_t i;
 
 	for (i = 0; i < ATOMICFILE_KEPT; i++)
-		keep(r, -1);
+		atomicfile_keep(r, -1);
 }
 
 int
@@ -68,12 +68,12 @@ atomicfile_file(struct atomicfile *r, struct slice bytes)
 	fd = open(temp, O_WRONLY | O_CREAT | O_EXCL, READABLE);
 	if (fd == -1)
 		return -1;
-	error = write_all(fd, bytes) == -1 ? errno : 0;
+	error = atomicfile_write_all(fd, bytes) == -1 ? errno : 0;
 	held = fcntl(fd, F_DUPFD_CLOEXEC, 0);
 	if (close(fd) == -1 && error == 0)
 		error = errno;
 	if (error == 0 && rename(temp, r->path) == 0) {
-		keep(r, held);
+		atomicfile_keep(r, held);
 		return 0;
 	}
 	if (error == 0)

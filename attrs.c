@@ -11,7 +11,7 @@
 /* Versions. */
 
 static int
-is_digit(unsigned char c)
+attrs_is_digit(unsigned char c)
 {
 	return c >= '0' && c <= '9';
 }
@@ -23,7 +23,7 @@ version_valid(struct slice v)
 	size_t i;
 
 	for (i = 0; i < v.len; i++) {
-		if (!is_digit(v.p[i]) && (v.p[i] != '.' || dot))
+		if (!attrs_is_digit(v.p[i]) && (v.p[i] != '.' || dot))
 			return 0;
 		dot = v.p[i] == '.';
 	}
@@ -31,16 +31,16 @@ version_valid(struct slice v)
 }
 
 static int
-sign(int n)
+attrs_sign(int n)
 {
 	return n < 0 ? -1 : n > 0;
 }
 
 static int
-bytes_compare(struct slice a, struct slice b)
+attrs_bytes_compare(struct slice a, struct slice b)
 {
 	size_t len = a.len < b.len ? a.len : b.len;
-	int c = len == 0 ? 0 : sign(memcmp(a.p, b.p, len));
+	int c = len == 0 ? 0 : attrs_sign(memcmp(a.p, b.p, len));
 
 	return c != 0 ? c : a.len < b.len ? -1 : a.len > b.len;
 }
@@ -48,7 +48,7 @@ bytes_compare(struct slice a, struct slice b)
 /* Take the number at the front, and the dot behind it; without the zeros in
  * front, so that 0, and no number, is empty. */
 static struct slice
-number_next(struct slice *v)
+version_number_next(struct slice *v)
 {
 	struct slice n;
 	size_t i;
@@ -71,14 +71,14 @@ version_compare(struct slice a, struct slice b)
 	struct slice m, n;
 
 	if (!a_valid || !b_valid)
-		return a_valid ? -1 : b_valid ? 1 : bytes_compare(a, b);
+		return a_valid ? -1 : b_valid ? 1 : attrs_bytes_compare(a, b);
 	while (c == 0 && (a.len > 0 || b.len > 0)) {
-		m = number_next(&a);
-		n = number_next(&b);
+		m = version_number_next(&a);
+		n = version_number_next(&b);
 		if (m.len != n.len)
 			c = m.len < n.len ? -1 : 1;
 		else
-			c = bytes_compare(m, n);
+			c = attrs_bytes_compare(m, n);
 	}
 	return c;
 }
@@ -123,7 +123,7 @@ labels_match(struct slice want, struct slice have)
 	while (list_next(&want, &w) == 1) {
 		label_split(w, &w_label, &w_value);
 		for (;;) {
-			c = there ? bytes_compare(h_label, w_label) : -1;
+			c = there ? attrs_bytes_compare(h_label, w_label) : -1;
 			if (c >= 0)
 				break;
 			if (list_next(&have, &h) != 1)
@@ -157,7 +157,7 @@ attrs_label(struct slice attrs, const char *label)
 
 /* Cut the suffix off: 1, or 0 when it is not there. */
 static int
-cut(struct slice *s, const char *suffix)
+attrs_cut(struct slice *s, const char *suffix)
 {
 	struct slice end = slice_str(suffix);
 
@@ -173,8 +173,8 @@ export_parse(struct slice s, struct export *e)
 {
 	size_t i, digits;
 
-	e->cast = cut(&s, ":cast");
-	for (i = s.len; i > 0 && is_digit(s.p[i - 1]); i--)
+	e->cast = attrs_cut(&s, ":cast");
+	for (i = s.len; i > 0 && attrs_is_digit(s.p[i - 1]); i--)
 		;
 	digits = s.len - i;
 	if (digits == 0 || digits > ARITY_LEN || i < 2 || s.p[i - 1] != '/' ||
@@ -247,7 +247,7 @@ struct complaint {
 };
 
 static int
-invalid(struct complaint c, const char *why, const char *which)
+attrs_invalid(struct complaint c, const char *why, const char *which)
 {
 	*c.why = why;
 	*c.which = which;
@@ -272,14 +272,14 @@ version_check(struct complaint c, const char *version, int constraint)
 		v.len--;
 	if (version_valid(v) && strlen(version) <= NAME_BYTES_MAX)
 		return 0;
-	return invalid(c, constraint ?
+	return attrs_invalid(c, constraint ?
 	    "a version is numbers with dots between, such as 2.1, and 2.1+ is"
 	    " that or later" :
 	    "a version is numbers with dots between, such as 2.1", version);
 }
 
 static int
-is_function(struct slice name)
+attrs_is_function(struct slice name)
 {
 	return attrs_is_name(name) && name.p[0] != '.' &&
 	    memchr(name.p, '/', name.len) == NULL;
@@ -292,17 +292,17 @@ exports_check(struct complaint c, char *const *words, size_t n)
 	size_t i, j;
 
 	if (n > EXPORTS_MAX)
-		return invalid(c, "too many exports", words[EXPORTS_MAX]);
+		return attrs_invalid(c, "too many exports", words[EXPORTS_MAX]);
 	for (i = 0; i < n; i++) {
 		if (export_parse(slice_str(words[i]), &e) == -1 ||
-		    !is_function(e.name))
-			return invalid(c, "an export is name/arity or"
+		    !attrs_is_function(e.name))
+			return attrs_invalid(c, "an export is name/arity or"
 			    " name/arity:cast, such as pi/1", words[i]);
 		for (j = 0; j < i; j++) {
 			export_parse(slice_str(words[j]), &other);
 			if (other.arity == e.arity &&
 			    slice_equal(other.name, e.name))
-				return invalid(c,
+				return attrs_invalid(c,
 				    "this function is exported twice",
 				    words[i]);
 		}
@@ -314,16 +314,10 @@ static int
 labels_compare(const void *a, const void *b)
 {
 	struct slice a_label, b_label, value;
-	size_t len;
-	int c;
 
 	label_split(slice_str(*(char *const *)a), &a_label, &value);
 	label_split(slice_str(*(char *const *)b), &b_label, &value);
-	len = a_label.len < b_label.len ? a_label.len : b_label.len;
-	c = memcmp(a_label.p, b_label.p, len);
-	if (c != 0)
-		return c;
-	return a_label.len < b_label.len ? -1 : a_label.len > b_label.len;
+	return attrs_bytes_compare(a_label, b_label);
 }
 
 /* Sorts them. */
@@ -334,25 +328,25 @@ labels_check(struct complaint c, char **words, size_t n)
 	size_t i;
 
 	if (n > LABELS_MAX)
-		return invalid(c, "too many labels", words[LABELS_MAX]);
+		return attrs_invalid(c, "too many labels", words[LABELS_MAX]);
 	for (i = 0; i < n; i++) {
 		label_split(slice_str(words[i]), &label, &value);
 		if (!attrs_is_name(label) || !attrs_is_name(value))
-			return invalid(c, "a label is label=value, such as"
-			    " zone=a", words[i]);
+			return attrs_invalid(c, "a label is label=value, such "
+			    "as zone=a", words[i]);
 	}
 	if (n > 0)
 		qsort(words, n, sizeof(*words), labels_compare);
 	for (i = 1; i < n; i++)
 		if (labels_compare(&words[i - 1], &words[i]) == 0)
-			return invalid(c, "this label is given twice",
+			return attrs_invalid(c, "this label is given twice",
 			    words[i]);
 	return 0;
 }
 
 /* The words as a list, in memory to be freed; NULL with ENOMEM. */
 static unsigned char *
-list_of(char *const *words, size_t n, struct slice *list)
+attrs_list_of(char *const *words, size_t n, struct slice *list)
 {
 	struct tlv_writer w;
 	unsigned char *p;
@@ -375,7 +369,7 @@ list_of(char *const *words, size_t n, struct slice *list)
 
 /* The labels as a list, checked and sorted; likewise, or EINVAL. */
 static unsigned char *
-list_of_labels(struct complaint c, char *const *words, size_t n,
+attrs_list_of_labels(struct complaint c, char *const *words, size_t n,
     struct slice *list)
 {
 	unsigned char *p = NULL;
@@ -389,13 +383,13 @@ list_of_labels(struct complaint c, char *const *words, size_t n,
 	if (n > 0)
 		memcpy(sorted, words, n * sizeof(*sorted));
 	if (labels_check(c, sorted, n) == 0)
-		p = list_of(sorted, n, list);
+		p = attrs_list_of(sorted, n, list);
 	free(sorted);
 	return p;
 }
 
 static int
-append_group(struct complaint c, struct buf *out, const struct schema *s,
+attrs_append_group(struct complaint c, struct buf *out, const struct schema *s,
     const void *group)
 {
 	size_t size = group_size(s, group);
@@ -403,8 +397,8 @@ append_group(struct complaint c, struct buf *out, const struct schema *s,
 	void *p;
 
 	if (size > LIST_MAX)
-		return invalid(c, "exports and labels are too long together",
-		    "");
+		return attrs_invalid(c,
+		    "exports and labels are too long together", "");
 	if (size == 0)
 		return 0;
 	p = buf_reserve(out, size);
@@ -432,11 +426,11 @@ attrs_build(struct buf *out, const char *version, const unsigned char *digest,
 		return -1;
 	a.version = slice_str(version);
 	a.digest = slice_of(digest, digest == NULL ? 0 : 32);
-	e = list_of(exports, nexports, &a.exports);
+	e = attrs_list_of(exports, nexports, &a.exports);
 	if (e != NULL)
-		l = list_of_labels(c, labels, nlabels, &a.labels);
+		l = attrs_list_of_labels(c, labels, nlabels, &a.labels);
 	if (l != NULL)
-		r = append_group(c, out, &schema_attrs, &a);
+		r = attrs_append_group(c, out, &schema_attrs, &a);
 	free(e);
 	free(l);
 	return r;
@@ -455,10 +449,10 @@ constraints_build(struct buf *out, const char *version, const char *export,
 		return -1;
 	want.version = slice_str(version);
 	want.export = slice_str(export);
-	l = list_of_labels(c, labels, nlabels, &want.labels);
+	l = attrs_list_of_labels(c, labels, nlabels, &want.labels);
 	if (l == NULL)
 		return -1;
-	r = append_group(c, out, &schema_constraints, &want);
+	r = attrs_append_group(c, out, &schema_constraints, &want);
 	free(l);
 	return r;
 }
@@ -472,7 +466,7 @@ struct printer {
 };
 
 static void
-put(struct printer *o, struct slice s)
+attrs_put(struct printer *o, struct slice s)
 {
 	size_t i;
 
@@ -484,24 +478,24 @@ put(struct printer *o, struct slice s)
 }
 
 static void
-put_item(struct printer *o, const char *before, struct slice s)
+attrs_put_item(struct printer *o, const char *before, struct slice s)
 {
-	put(o, slice_str(o->any ? ", " : ""));
-	put(o, slice_str(before));
-	put(o, s);
+	attrs_put(o, slice_str(o->any ? ", " : ""));
+	attrs_put(o, slice_str(before));
+	attrs_put(o, s);
 	o->any = 1;
 }
 
 static void
-put_version_and_labels(struct printer *o, struct slice version,
+attrs_put_version(struct printer *o, struct slice version,
     struct slice labels)
 {
 	struct slice item;
 
 	if (version.len > 0)
-		put_item(o, "version ", version);
+		attrs_put_item(o, "version ", version);
 	while (list_next(&labels, &item) == 1)
-		put_item(o, "", item);
+		attrs_put_item(o, "", item);
 }
 
 const char *
@@ -513,17 +507,17 @@ attrs_print(struct slice attrs, char *buf, size_t size)
 	int more = 0;
 
 	if (group_decode(&schema_attrs, attrs, &a) == 0) {
-		put_version_and_labels(&o, a.version, a.labels);
+		attrs_put_version(&o, a.version, a.labels);
 		for (; list_next(&a.exports, &item) == 1; more = 1)
 			if (more) {
-				put(&o, slice_str(" "));
-				put(&o, item);
+				attrs_put(&o, slice_str(" "));
+				attrs_put(&o, item);
 			} else {
-				put_item(&o, "exports ", item);
+				attrs_put_item(&o, "exports ", item);
 			}
 	}
 	if (!o.any)
-		put(&o, slice_str("no attributes"));
+		attrs_put(&o, slice_str("no attributes"));
 	return buf;
 }
 
@@ -547,13 +541,13 @@ constraints_print(struct slice constraints, char *buf, size_t size)
 	struct constraints c;
 
 	if (group_decode(&schema_constraints, constraints, &c) == 0)
-		put_version_and_labels(&o, c.version, c.labels);
+		attrs_put_version(&o, c.version, c.labels);
 	else
 		c.export = slice_of(NULL, 0);
 	if (c.export.len > 0)
-		put_item(&o, "export ", c.export);
+		attrs_put_item(&o, "export ", c.export);
 	if (!o.any)
-		put(&o, slice_str("no constraints"));
+		attrs_put(&o, slice_str("no constraints"));
 	return buf;
 }
 

@@ -71,6 +71,7 @@ const char *attrs_print(struct slice attrs, char *buf, size_t size);
 void attrs_add(struct slice attrs, char *buf, size_t size);
 const char *constraints_print(struct slice constraints, char *buf,
     size_t size);
+#define OFFERS_TAKEN "all capacity is taken" /* a reason of an exchange */
 const char *offers_print(const struct msg_offers *, const char *module,
     char *buf, size_t size);
 

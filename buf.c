@@ -48,7 +48,7 @@ buf_emptied(struct buf *b)
  * and moving the queue there costs no more than was consumed.
  */
 static size_t
-next_cap(const struct buf *b, size_t need)
+buf_next_cap(const struct buf *b, size_t need)
 {
 	size_t cap;
 
@@ -61,12 +61,12 @@ next_cap(const struct buf *b, size_t need)
 }
 
 static int
-grow(struct buf *b, size_t need)
+buf_grow(struct buf *b, size_t need)
 {
 	unsigned char *data;
 	size_t cap, len;
 
-	cap = next_cap(b, need);
+	cap = buf_next_cap(b, need);
 	data = malloc(cap);
 	if (data == NULL)
 		return fail(ENOMEM);
@@ -95,7 +95,7 @@ buf_make_room(struct buf *b, size_t n)
 		memmove(b->data, b->data + b->start, len);
 		b->start = 0;
 		b->end = len;
-	} else if (grow(b, len + n) == -1) {
+	} else if (buf_grow(b, len + n) == -1) {
 		return NULL;
 	}
 	return b->data + b->end;

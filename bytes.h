@@ -52,7 +52,19 @@ put32le(unsigned char *p, uint32_t n)
 	return p;
 }
 
-/* Rotated to the left by n bits, 1 to 63. */
+/* Rotated by n bits, from 1 to 31 or 63. */
+static inline uint32_t
+rotl32(uint32_t x, int n)
+{
+	return x << n | x >> (32 - n);
+}
+
+static inline uint32_t
+rotr32(uint32_t x, int n)
+{
+	return x >> n | x << (32 - n);
+}
+
 static inline uint64_t
 rotl64(uint64_t x, int n)
 {

@@ -1,3 +1,4 @@
+#include <assert.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -5,37 +6,19 @@
 #include <string.h>
 
 #include "attrs.h"
-#include "call.h"
+#include "call_state.h"
 #include "exit.h"
 
-#define NEVER	    INT64_MAX
-#define BODY_MAX    (MSG_MAX - 128 * 1024) /* arguments fit beside it */
 #define OUT_MARK    (1024 * 1024) /* of results not yet written */
+#define STEP_MARK   (1024 * 1024) /* of the outbox, at the end of a filter */
 #define PROGRESS_MS 1000
-#define GRACE_MS    250	 /* for the channel to say itself that time is up */
-#define UNKNOWN_MS  1000 /* for another exchange to know of a seller */
+#define SAY_MAX	    (2 * REASON_MAX)
 
-struct call {
-	struct call_config config;
-	struct plb *plb;
-	struct msg request; /* but for id and body */
-	struct buf in; /* read, and not yet sent */
-	struct buf *out;
-	struct frame_reader reader;
-	struct filter filter;
-	int watching; /* CALL_INPUT said so */
-	int ready; /* input is there, and waits for tokens */
-	int ended; /* of the input */
-	int over;  /* CALL_FINISH or CALL_QUIT is out */
-	int status;
-
-	/* Why nothing comes. */
-	int64_t notice_at, limit_at, unknown_at, progress_at; /* or NEVER */
-	int told;  /* that there is none */
-	int stuck; /* no answer came since the last notice */
-	int lost;  /* fixed: there was no link at the last notice */
-	char trouble[REASON_MAX]; /* what we were told about buying */
-};
+static int64_t
+call_earlier(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
 
 /* Ending, and what is said. */
 
@@ -53,52 +36,240 @@ call_show_progress(struct call *c)
 	outbox_act(plb_out(c->plb), CALL_PROGRESS, 0, 0, slice_str(line));
 }
 
-/* End with this status, or a worse one that was set before. */
+/* End with this status, unless there is one already. */
 static void
 call_end(struct call *c, enum call_act how, int status)
 {
 	if (c->config.progress)
 		call_show_progress(c);
-	if (c->status < status)
+	if (c->status == 0)
 		c->status = status;
 	c->over = outbox_act(plb_out(c->plb), how, 0, (uint64_t)c->status,
 	    slice_of(NULL, 0)) == 0;
-	c->notice_at = c->limit_at = c->unknown_at = c->progress_at = NEVER;
+	c->notice_at = c->unknown_at = c->progress_at = NEVER;
+	c->asked_at = c->waits_at = NEVER;
 }
 
-static void
-call_give_up(struct call *c, int status, const char *fmt, ...)
+void
+call_give_up(struct call *c, int status, const char *why)
 {
-	char why[2 * REASON_MAX];
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(why, sizeof(why), fmt, ap);
-	va_end(ap);
-	outbox_log(plb_out(c->plb), LOG_ERROR, "%s", why);
-	call_end(c, CALL_QUIT, status);
+	if (c->over || c->ending.begun)
+		return;
+	outbox_log(plb_out(c->plb), LOG_ERROR, "%s: %s", c->config.module,
+	    why);
+	if (!c->config.filter) {
+		call_end(c, CALL_QUIT, status);
+		return;
+	}
+	c->ending.begun = 1;
+	c->ended = 1;
+	if (c->status == 0)
+		c->status = status;
+	snprintf(c->ending.why, sizeof(c->ending.why), "%s", why);
 }
 
-/* The same, of the module that is called. */
+/* Of a record of the input, or of several that follow each other. */
 static void
-call_give_up_on(struct call *c, int status, const char *why)
+call_say_lines(struct call *c, uint64_t first, uint64_t last, const char *why)
 {
-	call_give_up(c, status, "%s: %s", c->config.module, why);
-}
+	char line[SAY_MAX + 64];
 
-/* Of a record of the input. */
-static void
-call_say(struct call *c, uint64_t number, const char *fmt, ...)
-{
-	char what[2 * REASON_MAX], line[sizeof(what) + 32];
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(what, sizeof(what), fmt, ap);
-	va_end(ap);
-	snprintf(line, sizeof(line), "line %llu: %s",
-	    (unsigned long long)number, what);
+	if (first == last)
+		snprintf(line, sizeof(line), "line %llu: %s",
+		    (unsigned long long)first, why);
+	else
+		snprintf(line, sizeof(line), "lines %llu-%llu: %s",
+		    (unsigned long long)first, (unsigned long long)last, why);
 	outbox_act(plb_out(c->plb), CALL_LINE, 0, 0, slice_str(line));
+}
+
+static void
+call_say_pending(struct call *c)
+{
+	struct call_ending *e = &c->ending;
+	char why[SAY_MAX];
+
+	snprintf(why, sizeof(why), "%s%s", e->unwritten ?
+	    "its result is not written: " : "", e->why);
+	if (e->first != 0)
+		call_say_lines(c, e->first, e->last, why);
+	e->first = 0;
+}
+
+/* Where standard output is gone (to head(1), say) thousands may be left. */
+static void
+call_say_merged(struct call *c, uint64_t number, int unwritten)
+{
+	struct call_ending *e = &c->ending;
+
+	if (e->first != 0 && (number != e->last + 1 ||
+	    unwritten != e->unwritten))
+		call_say_pending(c);
+	if (e->first == 0)
+		e->first = number;
+	e->last = number;
+	e->unwritten = unwritten;
+}
+
+static void
+call_say(struct call *c, uint64_t number, const char *why)
+{
+	if (c->ending.broken)
+		call_say_merged(c, number, 0);
+	else
+		call_say_lines(c, number, number, why);
+}
+
+/* A record that has no result: an answer with -S, else a line. */
+static void
+call_fail_record(struct call *c, uint64_t number, const char *why)
+{
+	if (filter_fail(&c->filter, number, why) == -1 ||
+	    !c->filter.config.status)
+		call_say(c, number, why);
+}
+
+/* The next record of the input: 1, 0 none is whole yet, -1 no more can come,
+ * and *why says why not. */
+static int
+call_next_record(struct call *c, struct frame *record, size_t *taken,
+    const char **why)
+{
+	struct slice in = buf_slice(&c->in);
+	ssize_t n = frame_next(&c->reader, in.p, in.len, record);
+
+	if (n > 0) {
+		*taken = (size_t)n;
+		return 1;
+	}
+	if (n == 0 && !(c->ended && in.len > 0))
+		return 0;
+	*taken = in.len;
+	if (n == 0 && frame_last(&c->reader, in.p, in.len, record))
+		return 1;
+	*why = n == 0 ? "the record is cut short" : errno == EMSGSIZE ?
+	    "the record is over 16 MiB" : "the record is not in the framing "
+	    "that was asked for";
+	return -1;
+}
+
+/* The rest of the input is of no use. */
+static void
+call_spoil(struct call *c, int64_t now, const char *what)
+{
+	char why[REASON_MAX];
+
+	snprintf(why, sizeof(why), "%s; the input is read no further", what);
+	call_fail_record(c, filter_add(&c->filter, now, 0), why);
+	buf_consume(&c->in, buf_len(&c->in));
+	c->ended = 1;
+	if (c->status == 0)
+		c->status = EXIT_USAGE;
+}
+
+/* Fail the next record that was read, which is not sent: 1, or 0 when there is
+ * none. */
+static int
+call_drop_record(struct call *c, int64_t now, const char *why)
+{
+	struct frame record;
+	const char *bad;
+	size_t taken;
+	int r;
+
+	if (!filter_open(&c->filter) ||
+	    (r = call_next_record(c, &record, &taken, &bad)) == 0)
+		return 0;
+	if (r == -1 && !c->ending.begun) {
+		call_spoil(c, now, bad);
+		return 1;
+	}
+	call_fail_record(c, filter_add(&c->filter, now, taken), why);
+	buf_consume(&c->in, taken);
+	return 1;
+}
+
+/* What standard output lost: 1, or 0 when all of it is told. */
+static int
+call_tell_lost(struct call *c)
+{
+	struct call_ending *e = &c->ending;
+	uint64_t number;
+
+	number = filter_unwritten(&c->filter, &e->pos);
+	if (number == 0) {
+		call_say_pending(c);
+		return 0;
+	}
+	call_say_merged(c, number, 1);
+	return 1;
+}
+
+/* One record on the way to the end: 0 when there are no more. */
+static int
+call_end_record(struct call *c, int64_t now)
+{
+	struct call_ending *e = &c->ending;
+
+	if (c->filter.running > 0)
+		call_fail_record(c, c->filter.oldest, e->why);
+	else if (buf_len(&c->in) > 0)
+		call_drop_record(c, now, e->why);
+	else
+		return e->broken && call_tell_lost(c);
+	return 1;
+}
+
+static void
+call_end_step(struct call *c, int64_t now)
+{
+	while (!c->over && buf_len(&plb_out(c->plb)->buf) < STEP_MARK)
+		if (!call_end_record(c, now))
+			call_end(c, c->ending.broken ? CALL_QUIT : CALL_FINISH,
+			    EXIT_TEMPORARY);
+}
+
+void
+call_interrupt(struct call *c, int64_t now, const char *signal)
+{
+	struct call_ending *e = &c->ending;
+
+	if (!c->config.filter) {
+		call_end(c, CALL_QUIT, EXIT_TEMPORARY);
+		return;
+	}
+	if (!e->begun) {
+		e->begun = 1;
+		c->ended = 1;
+		snprintf(e->why, sizeof(e->why), "ended by %s", signal);
+	}
+	if (c->flush_at == NEVER)
+		c->flush_at = now + CALL_FLUSH_MS;
+}
+
+void
+call_broken(struct call *c, int64_t now, size_t lost, const char *why)
+{
+	struct call_ending *e = &c->ending;
+
+	(void)now;
+	if (!c->config.filter) {
+		c->status = EXIT_TEMPORARY; /* and not the function's */
+		call_end(c, CALL_QUIT, EXIT_TEMPORARY);
+		return;
+	}
+	if (!e->broken)
+		outbox_act(plb_out(c->plb), CALL_HALT, 0, 0,
+		    slice_of(NULL, 0));
+	snprintf(e->why, sizeof(e->why), "%s", why);
+	e->begun = e->broken = 1;
+	c->filter.config.status = 0; /* lines are for standard error now */
+	filter_lose(&c->filter, lost);
+	c->ended = 1;
+	c->over = 0; /* it has more to say */
+	c->flush_at = NEVER;
+	if (c->status == 0)
+		c->status = EXIT_TEMPORARY;
 }
 
 /* Requests. */
@@ -111,35 +282,6 @@ call_submit(struct call *c, int64_t now, uint64_t number, struct slice body)
 	if (plb_ops.message(c->plb, now, 0, &c->request) == -1)
 		call_give_up(c, EXIT_TEMPORARY,
 		    "unable to send a request: out of memory");
-}
-
-/* The next record of the input: 1, 0 none is whole yet, -1 no more can come. */
-static int
-call_next_record(struct call *c, struct frame *record, size_t *taken)
-{
-	struct slice in = buf_slice(&c->in);
-	ssize_t n = frame_next(&c->reader, in.p, in.len, record);
-
-	if (n > 0) {
-		*taken = (size_t)n;
-		return 1;
-	}
-	if (n == 0 && !(c->ended && in.len > 0))
-		return 0;
-	if (n == 0 && frame_last(&c->reader, in.p, in.len, record)) {
-		*taken = in.len;
-		return 1;
-	}
-	outbox_log(plb_out(c->plb), LOG_ERROR,
-	    "record %llu of the input is %s; stopping there",
-	    (unsigned long long)c->filter.next,
-	    n == 0 ? "cut short" : errno == EMSGSIZE ? "over 16 MiB" :
-	    "not in the framing that was asked for");
-	buf_consume(&c->in, in.len);
-	c->ended = 1;
-	if (c->status == 0)
-		c->status = EXIT_USAGE;
-	return -1;
 }
 
 /* May the filter take in more, but for tokens? */
@@ -155,27 +297,46 @@ call_may_send(const struct call *c)
 	return plb_room(c->plb) > 0 && call_is_open(c);
 }
 
+/* Send the next record: 0 when there is none. */
+static int
+call_send_record(struct call *c, int64_t now)
+{
+	struct frame record;
+	const char *bad;
+	uint64_t number;
+	size_t taken;
+	int r = call_next_record(c, &record, &taken, &bad);
+
+	if (r == -1)
+		call_spoil(c, now, bad);
+	if (r != 1)
+		return r != 0;
+	number = filter_add(&c->filter, now, record.body.len);
+	if (record.body.len > CALL_BODY_MAX)
+		call_fail_record(c, number, "the record is over 16646144 "
+		    "bytes");
+	else
+		call_submit(c, now, number, record.body);
+	buf_consume(&c->in, taken);
+	return 1;
+}
+
 /* Send records while there are tokens, or want more of them. */
 static void
 call_pump(struct call *c, int64_t now)
 {
-	struct frame record;
 	struct plb_view v;
-	size_t taken;
 
-	while (!c->over && call_may_send(c) &&
-	    call_next_record(c, &record, &taken) == 1) {
-		call_submit(c, now, filter_add(&c->filter, record.body.len),
-		    record.body);
-		buf_consume(&c->in, taken);
-	}
+	while (!c->ending.begun && call_may_send(c) &&
+	    call_send_record(c, now))
+		c->forced = 0;
 	plb_look(c->plb, &v);
 	if ((buf_len(&c->in) > 0 || c->ready) && plb_room(c->plb) == 0)
 		plb_want(c->plb, 2 * v.in_flight + 1);
 	if (!c->ended || buf_len(&c->in) > 0)
 		return;
 	plb_want_only(c->plb, v.in_flight + v.queued);
-	if (c->filter.running == 0 && !c->over)
+	if (c->filter.running == 0 && !c->ending.begun)
 		call_end(c, CALL_FINISH,
 		    c->filter.failed > 0 ? EXIT_TEMPORARY : 0);
 }
@@ -191,7 +352,7 @@ call_wants_input(const struct call *c)
 {
 	if (c->over || c->ended)
 		return 0;
-	return !c->config.filter || call_may_send(c) ||
+	return !c->config.filter || call_may_send(c) || c->forced ||
 	    (!c->ready && call_is_open(c) && buf_len(&c->in) == 0);
 }
 
@@ -208,17 +369,25 @@ call_watch(struct call *c)
 int
 call_readable(struct call *c)
 {
-	c->ready = c->config.filter && plb_room(c->plb) == 0;
-	return !c->ready;
+	c->ready = c->config.filter && plb_room(c->plb) == 0 && !c->forced;
+	return !c->ready && !c->ended;
 }
 
 void
-call_input(struct call *c, struct slice bytes)
+call_input(struct call *c, int64_t now, struct slice bytes)
 {
-	if (buf_append(&c->in, bytes.p, bytes.len) == -1)
-		call_give_up(c, EXIT_USAGE, "%s is over %u bytes",
-		    c->config.filter ? "a record of the input" :
-		    "the body on standard input", (unsigned)c->in.max);
+	char why[REASON_MAX];
+
+	c->waits_at = now;
+	if (buf_append(&c->in, bytes.p, bytes.len) == 0)
+		return;
+	snprintf(why, sizeof(why), "the body on standard input is over %u "
+	    "bytes", (unsigned)CALL_BODY_MAX);
+	if (errno == ENOMEM || c->config.filter)
+		call_give_up(c, EXIT_TEMPORARY, "unable to keep the input: "
+		    "out of memory");
+	else
+		call_give_up(c, EXIT_USAGE, why);
 }
 
 void
@@ -230,163 +399,116 @@ call_input_end(struct call *c, int64_t now, const char *why)
 		    "unable to read standard input: %s", why);
 		c->status = EXIT_TEMPORARY;
 	}
-	if (why != NULL && !c->config.filter) /* it is half a body */
+	if (c->config.filter)
+		return;
+	if (why != NULL) { /* it is half a body */
 		call_end(c, CALL_QUIT, EXIT_TEMPORARY);
-	else if (!c->config.filter)
-		call_submit(c, now, 1, buf_slice(&c->in));
-}
-
-/* Why nothing comes. */
-
-static void
-call_arm_limit(struct call *c, int64_t now)
-{
-	if (c->config.limit_ms != 0)
-		c->limit_at = now + c->config.limit_ms + GRACE_MS;
-}
-
-static void
-call_arm_notice(struct call *c, int64_t now)
-{
-	c->notice_at = now +
-	    (c->config.plb.fixed ? CALL_FIXED_MS : CALL_NOTICE_MS);
-}
-
-static void
-call_forget_trouble(struct call *c)
-{
-	c->told = c->stuck = 0;
-	c->trouble[0] = '\0';
-	c->unknown_at = NEVER;
-}
-
-/* Does nothing on offer export the function? A message names OFFERS_MAX sets of
- * attributes at most; where it is full, one that it left out may. */
-static int
-call_is_unknown(const struct call *c, struct slice sets)
-{
-	struct slice attrs;
-	int cast, n;
-
-	if (c->config.function == NULL || c->config.plb.fixed)
-		return 0;
-	for (n = 0; list_next(&sets, &attrs) == 1; n++)
-		if (attrs_exports(attrs, slice_str(c->config.function),
-			(unsigned)c->config.nargs, &cast))
-			return 0;
-	return n > 0 && n < OFFERS_MAX;
-}
-
-/* What the broker, or the PLB, says of the order. */
-static void
-call_on_offers(struct call *c, int64_t now, const struct msg_offers *m)
-{
-	struct slice sets = m->sets, attrs;
-	char has[REASON_MAX / 2] = "";
-
-	if (!call_is_unknown(c, m->sets)) {
-		offers_print(m, c->config.module, c->trouble,
-		    sizeof(c->trouble));
 		return;
 	}
-	while (list_next(&sets, &attrs) == 1)
-		attrs_add(attrs, has, sizeof(has));
-	snprintf(c->trouble, sizeof(c->trouble),
-	    "%s/%zu is not exported; on offer: %s", c->config.function,
-	    c->config.nargs, has);
-	if (c->unknown_at == NEVER)
-		c->unknown_at = now + UNKNOWN_MS;
+	c->asked_at = now;
+	call_submit(c, now, 1, buf_slice(&c->in));
 }
 
-/* One that is final ends us. Where there is no link it is the PLB core's own
- * word: why there will be none. */
+/* Time limits. */
+
 static void
-call_on_refuse(struct call *c, const struct msg_refuse *m)
+call_no_answer(const struct call *c, char *why, size_t size)
 {
-	struct plb_view v;
-
-	plb_look(c->plb, &v);
-	if (!m->final && v.tokens + v.in_flight > 0)
-		return; /* no more than there is */
-	snprintf(c->trouble, sizeof(c->trouble), "%s%.*s",
-	    c->config.plb.fixed && v.linked == 0 ? "" : "refused: ",
-	    SLICE_ARG(m->reason));
-	if (m->final)
-		call_give_up_on(c, EXIT_USAGE, c->trouble);
+	snprintf(why, size, "no answer in %g s",
+	    (double)c->config.limit_ms / 1000);
 }
 
-/* There was no answer for as long as -T allows. */
 static void
-call_on_limit(struct call *c, int64_t now)
+call_no_capacity(const struct call *c, int64_t now, char *why, size_t size)
 {
-	struct plb_view v;
+	char reason[REASON_MAX];
 
-	plb_look(c->plb, &v);
-	if (c->config.filter && c->filter.running == 0 && v.linked > 0 &&
-	    !c->ready && buf_len(&c->in) == 0)
-		call_arm_limit(c, now); /* the input keeps us waiting */
-	else
-		call_give_up(c, CALL_LATE, "%s: no answer in %g s%s%s",
-		    c->config.module, (double)c->config.limit_ms / 1000,
-		    c->trouble[0] ? ": " : "", c->trouble);
+	snprintf(why, size, "no capacity in %g s: %s",
+	    (double)c->config.limit_ms / 1000,
+	    call_why_not(c, now, reason, sizeof(reason)));
 }
 
-/* Is nothing held? Or has the PLB that has our request told why it waits, and
- * answered nothing from one notice to the next? */
-static int
-call_is_starved(struct call *c, const struct plb_view *v)
-{
-	int stuck = c->stuck;
-
-	if (v->tokens + v->in_flight == 0)
-		return v->wanted > 0;
-	c->stuck = v->in_flight > 0;
-	return c->config.plb.fixed && stuck && c->stuck &&
-	    c->trouble[0] != '\0';
-}
-
-/* The given channel, or PLB, is not there. One may be taking over from another,
- * so that ends us the second time. */
+/* Records whose answers have not come, though who has them should have said so
+ * himself. */
 static void
-call_on_lost(struct call *c)
+call_expire(struct call *c, int64_t now)
 {
-	if (!c->lost) {
-		c->lost = 1;
-		call_forget_trouble(c);
-	} else if (c->config.where[0] == '|')
-		call_give_up(c, EXIT_TEMPORARY, "%s: the command %s does not "
-		    "speak as a channel: it has to run lambda-channel, and to "
-		    "write nothing else", c->config.module,
-		    c->config.where + 1);
-	else
-		call_give_up(c, EXIT_TEMPORARY, "%s: %s%s: is it running?",
-		    c->config.module, c->trouble[0] ? "" : "unable to reach ",
-		    c->trouble[0] ? c->trouble : c->config.where);
+	struct msg m = { .type = MSG_ABANDON };
+	int64_t since = now - c->config.limit_ms - CALL_GRACE_MS;
+	char why[REASON_MAX];
+
+	call_no_answer(c, why, sizeof(why));
+	while (filter_since(&c->filter) <= since) {
+		m.u.abandon.id = c->filter.oldest;
+		call_fail_record(c, c->filter.oldest, why);
+		plb_ops.message(c->plb, now, 0, &m);
+	}
 }
 
-/* There has been nothing for a while: say why, once. */
+/*
+ * Input is there, and nothing is in flight and nothing is held: since when?
+ * Records that were read have waited as long. Of what is not read yet the first
+ * one has, so it is read.
+ */
 static void
-call_on_notice(struct call *c, int64_t now)
+call_expire_input(struct call *c, int64_t now)
 {
-	struct plb_view v;
+	char why[SAY_MAX];
+	int dropped = 0;
 
-	call_arm_notice(c, now);
-	plb_look(c->plb, &v);
-	if (c->config.plb.fixed && v.linked == 0 && v.in_flight == 0) {
-		call_on_lost(c);
+	if (c->filter.running > 0 || !call_is_open(c) ||
+	    plb_room(c->plb) > 0 || (!c->ready && buf_len(&c->in) == 0)) {
+		c->waits_at = NEVER;
+		c->forced = 0;
 		return;
 	}
-	c->lost = 0;
-	if (!call_is_starved(c, &v) || c->told)
+	if (c->waits_at == NEVER)
+		c->waits_at = now;
+	if (now < c->waits_at + c->config.limit_ms && !c->forced)
 		return;
-	c->told = 1;
-	if (!c->config.plb.fixed && !v.broker)
-		snprintf(c->trouble, sizeof(c->trouble), "no broker answers at "
-		    "%s: start lambda-broker, or name its socket with -b",
-		    c->config.where);
-	outbox_log(plb_out(c->plb), LOG_ERROR, "%s: no capacity yet: %s; "
-	    "waiting", c->config.module, c->trouble[0] ? c->trouble :
-	    "others hold all that is on offer");
+	call_no_capacity(c, now, why, sizeof(why));
+	while (call_is_open(c) && call_drop_record(c, now, why)) {
+		dropped = 1;
+		if (c->forced)
+			break;
+	}
+	c->forced = !dropped && !c->ended && c->ready;
+	if (c->forced)
+		return;
+	c->waits_at = now;
+	c->ready = 0;
+}
+
+static void
+call_look_at_limit(struct call *c, int64_t now)
+{
+	char why[REASON_MAX];
+
+	if (c->config.limit_ms == 0 || c->ending.begun)
+		return;
+	if (c->config.filter) {
+		call_expire(c, now);
+		call_expire_input(c, now);
+	} else if (c->asked_at != NEVER &&
+	    now >= c->asked_at + c->config.limit_ms + CALL_GRACE_MS) {
+		call_no_answer(c, why, sizeof(why));
+		call_give_up(c, CALL_LATE, why);
+	}
+}
+
+static int64_t
+call_limit_at(const struct call *c)
+{
+	int64_t since = c->config.filter ? filter_since(&c->filter) :
+					   c->asked_at, at = NEVER;
+
+	if (c->config.limit_ms == 0 || c->over)
+		return NEVER;
+	if (since != NEVER)
+		at = since + c->config.limit_ms + CALL_GRACE_MS;
+	if (c->waits_at != NEVER && !c->forced)
+		at = call_earlier(at, c->waits_at + c->config.limit_ms);
+	return at;
 }
 
 /* Answers. */
@@ -414,60 +536,61 @@ call_finish(struct call *c, const struct msg_reply *r)
 		call_end(c, CALL_FINISH, (int)r->status);
 }
 
+/* A record's reply: with -S whatever its status is. */
 static void
-call_on_reply(struct call *c, const struct msg_reply *r)
+call_on_result(struct call *c, const struct msg_reply *r)
 {
-	const char *why;
+	char why[REASON_MAX];
+	const char *unfit;
 
-	if (!c->config.filter) {
-		call_finish(c, r);
-	} else if (r->status != 0) {
-		call_say(c, r->id, "exit status %llu",
+	if (r->status != 0 && !c->config.records.status) {
+		snprintf(why, sizeof(why), "exit status %llu",
 		    (unsigned long long)r->status);
-		if (filter_fail(&c->filter, r->id) == -1)
+		call_fail_record(c, r->id, why);
+	} else if (filter_result(&c->filter, r->id, (unsigned)r->status,
+	    r->body, &unfit) == -1) {
+		if (unfit == NULL) {
 			call_lose_result(c);
-	} else if (filter_result(&c->filter, r->id, r->body, &why) == -1) {
-		if (why != NULL)
-			call_say(c, r->id, "the reply: %s", why);
-		else
-			call_lose_result(c);
+			return;
+		}
+		snprintf(why, sizeof(why), "the reply: %s", unfit);
+		call_fail_record(c, r->id, why);
 	}
 }
 
 /* Where a request was never sent as there was no capacity, the reason is what
  * we were told of that last. */
 static void
-call_on_fail(struct call *c, const struct msg_fail *f)
+call_on_fail(struct call *c, int64_t now, const struct msg_fail *f)
 {
-	char why[2 * REASON_MAX];
+	char why[SAY_MAX];
 
 	if (f->late && !f->ran)
-		snprintf(why, sizeof(why), "no capacity in %g s%s%s",
-		    (double)c->config.limit_ms / 1000,
-		    c->trouble[0] ? ": " : "", c->trouble);
+		call_no_capacity(c, now, why, sizeof(why));
 	else
 		snprintf(why, sizeof(why), "%.*s", SLICE_ARG(f->reason));
-	if (!c->config.filter) {
-		call_give_up_on(c, f->late ? CALL_LATE : f->final ?
+	if (c->config.filter)
+		call_fail_record(c, f->id, why);
+	else
+		call_give_up(c, f->late ? CALL_LATE : f->final ?
 		    EXIT_USAGE : EXIT_TEMPORARY, why);
-		return;
-	}
-	call_say(c, f->id, "%s", why);
-	if (filter_fail(&c->filter, f->id) == -1)
-		call_lose_result(c);
 }
 
+/* What we gave up on may be answered yet. */
 static void
 call_on_answer(struct call *c, int64_t now, const struct msg *m)
 {
-	if (m->type == MSG_REPLY)
-		call_on_reply(c, &m->u.reply);
-	else if (m->type == MSG_FAIL)
-		call_on_fail(c, &m->u.fail);
-	if (c->over)
+	uint64_t id = m->type == MSG_REPLY ? m->u.reply.id : m->u.fail.id;
+
+	if (c->config.filter && !filter_is_running(&c->filter, id))
 		return;
+	if (m->type == MSG_FAIL)
+		call_on_fail(c, now, &m->u.fail);
+	else if (c->config.filter)
+		call_on_result(c, &m->u.reply);
+	else
+		call_finish(c, &m->u.reply);
 	call_forget_trouble(c);
-	call_arm_limit(c, now); /* the next has as long as this one had */
 }
 
 /* The act's bytes stand in the outbox: nothing reads them after something was
@@ -477,7 +600,7 @@ call_take(struct call *c, int64_t now, const struct act *a)
 {
 	struct msg m;
 
-	if (c->over)
+	if (c->over || c->ending.begun)
 		return;
 	if (a->kind == PLB_ROOM) {
 		call_forget_trouble(c);
@@ -489,9 +612,81 @@ call_take(struct call *c, int64_t now, const struct act *a)
 	if (m.type == MSG_OFFERS)
 		call_on_offers(c, now, &m.u.offers);
 	else if (m.type == MSG_REFUSE)
-		call_on_refuse(c, &m.u.refuse);
-	else
+		call_on_refuse(c, now, &m.u.refuse);
+	else if (m.type == MSG_REPLY || m.type == MSG_FAIL)
 		call_on_answer(c, now, &m);
+}
+
+/* What was given, as it comes and goes. */
+
+static struct way *
+call_way_of(const struct call *c, uint32_t tag)
+{
+	return tag - PLB_FIXED_TAG < c->config.ngiven ?
+	    &c->way[tag - PLB_FIXED_TAG] : NULL;
+}
+
+/* Of several, one that is lost is told while the others go on. */
+static void
+call_tell_way(struct call *c, int64_t now, const struct way *w)
+{
+	char why[WAY_TEXT_MAX + 256];
+
+	if (c->config.ngiven > 1 && !c->over && w->peer == 0)
+		outbox_log(plb_out(c->plb), LOG_INFO, "%s: %s",
+		    c->config.module, way_why(w, now, why, sizeof(why)));
+}
+
+/* The broker, while there is no PLB. */
+static void
+call_buy(struct call *c)
+{
+	if (c->buying || !c->config.plb.fallback)
+		return;
+	c->buying = outbox_act(plb_out(c->plb), ACT_DIAL, 0, DIAL_FOREVER,
+	    slice_str(c->config.broker)) == 0;
+}
+
+void
+call_command_ended(struct call *c, int64_t now, uint32_t tag, const char *how)
+{
+	way_ended(call_way_of(c, tag), now, how);
+	call_tell_way(c, now, call_way_of(c, tag));
+}
+
+void
+call_command_unable(struct call *c, int64_t now, uint32_t tag, const char *why)
+{
+	way_unable(call_way_of(c, tag), now, why);
+	call_tell_way(c, now, call_way_of(c, tag));
+}
+
+static void
+call_tick_ways(struct call *c, int64_t now)
+{
+	size_t i;
+
+	c->hope_at = NEVER;
+	for (i = 0; i < c->config.ngiven && !c->over; i++) {
+		if (way_patience(&c->way[i]) > now)
+			c->hope_at = call_earlier(c->hope_at,
+			    way_patience(&c->way[i]));
+		switch (way_tick(&c->way[i], now)) {
+		case WAY_START:
+			outbox_act(plb_out(c->plb), CALL_START,
+			    PLB_FIXED_TAG + (uint32_t)i, 0,
+			    slice_of(NULL, 0));
+			break;
+		case WAY_STOP:
+			outbox_act(plb_out(c->plb), CALL_STOP,
+			    PLB_FIXED_TAG + (uint32_t)i, 0,
+			    slice_of(NULL, 0));
+			break;
+		case WAY_NOTHING:
+			break;
+		}
+	}
+	call_look_for_hope(c, now);
 }
 
 /* As the driver sees it. */
@@ -499,24 +694,48 @@ call_take(struct call *c, int64_t now, const struct act *a)
 static void
 call_up(void *core, int64_t now, uint32_t peer, const struct peer_info *info)
 {
-	const struct call *c = core;
+	struct call *c = core;
+	struct way *w = call_way_of(c, info->tag);
 
+	if (w != NULL)
+		way_up(w, now, peer);
 	plb_ops.up(c->plb, now, peer, info);
+}
+
+/* The way that this peer is, or NULL. */
+static struct way *
+call_way_to(const struct call *c, uint32_t peer)
+{
+	size_t i = 0;
+
+	while (i < c->config.ngiven && c->way[i].peer != peer)
+		i++;
+	return i < c->config.ngiven ? &c->way[i] : NULL;
 }
 
 static void
 call_down(void *core, int64_t now, uint32_t peer)
 {
-	const struct call *c = core;
+	struct call *c = core;
+	struct way *w = call_way_to(c, peer);
 
+	if (w != NULL) {
+		way_down(w, now);
+		call_tell_way(c, now, w);
+		call_buy(c);
+	}
 	plb_ops.down(c->plb, now, peer);
 }
 
+/* A PLB that drains is none any more. */
 static int
 call_message(void *core, int64_t now, uint32_t peer, const struct msg *m)
 {
-	const struct call *c = core;
+	struct call *c = core;
+	struct way *w = m->type == MSG_DRAIN ? call_way_to(c, peer) : NULL;
 
+	if (w != NULL && !w->command)
+		way_down(w, now);
 	return plb_ops.message(c->plb, now, peer, m);
 }
 
@@ -524,9 +743,42 @@ static void
 call_failed(void *core, int64_t now, uint32_t tag, struct slice reason,
     int final)
 {
-	const struct call *c = core;
+	struct call *c = core;
+	struct way *w = call_way_of(c, tag);
 
+	if (w != NULL) {
+		way_failed(w, now, reason, final);
+		if (w->command)
+			call_tell_way(c, now, w);
+		call_buy(c);
+	}
 	plb_ops.failed(c->plb, now, tag, reason, final);
+}
+
+/* None of these is due when all is over. */
+static void
+call_tick_notices(struct call *c, int64_t now)
+{
+	if (now >= c->unknown_at)
+		call_give_up(c, EXIT_USAGE, c->trouble);
+	if (now >= c->notice_at)
+		call_on_notice(c, now);
+	if (now >= c->progress_at) {
+		call_show_progress(c);
+		c->progress_at = now + PROGRESS_MS;
+	}
+}
+
+/* What could not be written in time is told. */
+static void
+call_tick_flush(struct call *c, int64_t now)
+{
+	char why[REASON_MAX];
+
+	if (now < c->flush_at)
+		return;
+	snprintf(why, sizeof(why), "%s", c->ending.why);
+	call_broken(c, now, 0, why);
 }
 
 static void
@@ -534,36 +786,49 @@ call_tick(void *core, int64_t now)
 {
 	struct call *c = core;
 
-	if (c->config.filter && !c->over)
-		call_pump(c, now);
-	/* None of these is due when all is over. */
-	if (now >= c->unknown_at)
-		call_give_up_on(c, EXIT_USAGE, c->trouble);
-	if (now >= c->limit_at)
-		call_on_limit(c, now);
-	if (now >= c->notice_at)
-		call_on_notice(c, now);
-	if (now >= c->progress_at) {
-		call_show_progress(c);
-		c->progress_at = now + PROGRESS_MS;
+	if (!c->over && !c->ending.begun) {
+		call_look_at_limit(c, now);
+		if (c->config.filter)
+			call_pump(c, now);
+		call_tick_ways(c, now);
+		call_tick_notices(c, now);
 	}
+	call_tick_flush(c, now);
+	if (c->ending.begun && !c->over)
+		call_end_step(c, now);
+	if (c->filter.put != c->shown && !c->ending.broken &&
+	    outbox_act(plb_out(c->plb), CALL_WRITE, 0, 0,
+		slice_of(NULL, 0)) == 0)
+		c->shown = c->filter.put;
 	call_watch(c);
 	plb_ops.tick(c->plb, now);
+}
+
+static int64_t
+call_ways_deadline(const struct call *c)
+{
+	int64_t due = c->hope_at;
+	size_t i;
+
+	for (i = 0; i < c->config.ngiven; i++)
+		due = call_earlier(due, way_deadline(&c->way[i]));
+	return due;
 }
 
 static int64_t
 call_deadline(const void *core)
 {
 	const struct call *c = core;
-	const int64_t at[] = { plb_ops.deadline(c->plb), c->notice_at,
-		c->limit_at, c->unknown_at, c->progress_at };
-	int64_t due = NEVER;
-	size_t i;
+	int64_t due = call_earlier(plb_ops.deadline(c->plb), c->flush_at);
 
-	for (i = 0; i < sizeof(at) / sizeof(at[0]); i++)
-		if (at[i] < due)
-			due = at[i];
-	return due;
+	if (c->over)
+		return due;
+	if (c->ending.begun)
+		return INT64_MIN;
+	due = call_earlier(due, call_earlier(c->notice_at, c->unknown_at));
+	due = call_earlier(due, call_earlier(c->progress_at,
+	    call_limit_at(c)));
+	return call_earlier(due, call_ways_deadline(c));
 }
 
 const struct core_ops call_ops = {
@@ -572,6 +837,41 @@ const struct core_ops call_ops = {
 };
 
 /* Life. */
+
+static int
+call_new_plb(struct call *c, uint64_t seed)
+{
+	struct plb_config config = c->config.plb;
+	struct slice address[PLB_FIXED_MAX];
+	size_t i;
+
+	assert(c->config.ngiven <= PLB_FIXED_MAX);
+	for (i = 0; i < c->config.ngiven; i++)
+		address[i] = c->config.given[i].command ? slice_of(NULL, 0) :
+		    slice_str(c->config.given[i].name);
+	config.fixed = c->config.ngiven;
+	config.address = address;
+	c->plb = plb_new(seed, &config);
+	return c->plb == NULL ? -1 : 0;
+}
+
+/* With PLB: the broker is dialled from the start, where nothing was given. */
+static int
+call_new_ways(struct call *c, int64_t now)
+{
+	const struct call_given *g = c->config.given;
+	size_t i;
+
+	c->way = calloc(c->config.ngiven + 1, sizeof(*c->way));
+	if (c->way == NULL)
+		return -1;
+	for (i = 0; i < c->config.ngiven; i++)
+		way_init(&c->way[i], now, g[i].name, g[i].command);
+	if (c->config.ngiven == 0)
+		return outbox_act(plb_out(c->plb), ACT_DIAL, 0, DIAL_FOREVER,
+		    slice_str(c->config.broker));
+	return 0;
+}
 
 struct call *
 call_new(int64_t now, uint64_t seed, const struct call_config *config,
@@ -583,16 +883,17 @@ call_new(int64_t now, uint64_t seed, const struct call_config *config,
 		return NULL;
 	c->config = *config;
 	c->out = out;
-	c->reader.kind = config->kind;
-	buf_init(&c->in, config->filter ? MSG_MAX + CALL_READ_MAX : BODY_MAX);
-	c->lost = 1;
-	c->limit_at = c->unknown_at = NEVER;
+	c->reader.kind = config->records.kind;
+	buf_init(&c->in, config->filter ? MSG_MAX + CALL_READ_MAX :
+	    CALL_BODY_MAX);
+	c->unknown_at = c->asked_at = c->waits_at = c->flush_at = NEVER;
+	c->hope_at = NEVER;
 	c->progress_at = config->progress ? now + PROGRESS_MS : NEVER;
+	c->trouble_at = now;
 	call_arm_notice(c, now);
-	call_arm_limit(c, now);
-	if ((c->plb = plb_new(seed, &config->plb)) == NULL ||
-	    (config->filter && filter_init(&c->filter, config->kind,
-		!config->unordered, out) == -1)) {
+	if (call_new_plb(c, seed) == -1 || call_new_ways(c, now) == -1 ||
+	    (config->filter && filter_init(&c->filter, &config->records,
+		out) == -1)) {
 		call_free(c);
 		return NULL;
 	}
@@ -608,6 +909,7 @@ void
 call_free(struct call *c)
 {
 	plb_free(c->plb);
+	free(c->way);
 	filter_free(&c->filter);
 	buf_free(&c->in);
 	free(c);

@@ -7,38 +7,56 @@
  * for it at the driver: call_ops hands peers and messages on to it. It reads
  * and writes nothing itself: its shell gives it the input, writes the results
  * from a queue to standard output, and takes the acts below out of its outbox.
+ *
+ * A filter answers for every record that it was given: each comes to a result,
+ * or to a line for standard error, whatever ends it.
  */
 
 #include "call_filter.h"
+#include "call_way.h"
 #include "plb.h"
 
 #define CALL_NOTICE_MS 3000 /* without a seller: says so */
-#define CALL_FIXED_MS  2000 /* without the given channel or PLB: ends */
+#define CALL_GRACE_MS  1500 /* beyond -T: a channel sends TERM, and KILL a
+			       second later, and says itself that time was up */
+#define CALL_FLUSH_MS  2000 /* told to end: to write what it has */
 #define CALL_READ_MAX  (64 * 1024) /* bytes of input at a time */
+#define CALL_BODY_MAX  (MSG_MAX - 128 * 1024) /* arguments fit beside it */
 #define CALL_LATE      99 /* exit status: time is up */
 
 enum call_act {
 	CALL_LINE = PLB_ROOM + 1, /* bytes: a line for standard error */
 	CALL_PROGRESS, /* bytes: the same, in place of the last such */
 	CALL_INPUT,  /* value: 1, wait for input; 0, let it wait */
+	CALL_START,  /* peer: a tag: start that command, and take its link */
+	CALL_STOP,   /* peer: a tag: end that command, or close its link */
+	CALL_WRITE,  /* there are more results in the queue */
+	CALL_HALT,   /* write no more of them */
 	CALL_FINISH, /* end with status value, once the results are written */
 	CALL_QUIT    /* end with status value */
 };
 
+struct call_given {
+	const char *name; /* a channel's or PLB's address, or a command */
+	int command;
+};
+
 struct call_config {
-	struct plb_config plb;
+	struct plb_config plb; /* fixed and address are taken from what
+				  follows */
+	const struct call_given *given;
+	size_t ngiven;
+	const char *broker;   /* its socket, where it is used at all */
 	const char *module;
 	const char *function; /* NULL: none */
 	struct slice args;    /* list of byte strings */
 	size_t nargs;	      /* in it */
 	int filter;	      /* a request a record, else one in all */
-	enum frame_kind kind; /* of the records */
-	int unordered;
+	struct filter_config records;
 	int progress;	      /* show it, each second and at the end */
 	int terminal;	      /* results are for a person to read */
 	uint64_t retries;
 	int64_t limit_ms;  /* -T; 0: none */
-	const char *where; /* whom it reaches, for messages */
 };
 
 struct call;
@@ -61,8 +79,22 @@ void call_take(struct call *, int64_t now, const struct act *);
  * for it. */
 int call_readable(struct call *);
 /* Some of it, CALL_READ_MAX bytes at most. */
-void call_input(struct call *, struct slice);
+void call_input(struct call *, int64_t now, struct slice);
 /* It has ended: why not as it should, or NULL. */
 void call_input_end(struct call *, int64_t now, const char *why);
+
+/* The command with that tag has ended ("ended with status 1"), or it could not
+ * be started. */
+void call_command_ended(struct call *, int64_t now, uint32_t tag,
+    const char *how);
+void call_command_unable(struct call *, int64_t now, uint32_t tag,
+    const char *why);
+
+/* Told to end by a signal of that name: what has no answer gets its line, and
+ * CALL_FINISH or CALL_QUIT follows. */
+void call_interrupt(struct call *, int64_t now, const char *signal);
+/* Standard output takes no more, for that reason, and so many bytes of results
+ * that were in the queue are lost. CALL_HALT and CALL_QUIT follow. */
+void call_broken(struct call *, int64_t now, size_t lost, const char *why);
 
 #endif

@@ -1,8 +1,17 @@
 #include <assert.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "call_filter.h"
+
+#define STATUS_MAX 48 /* bytes of a number and a status */
+
+/* A record whose result is in the queue, or was. */
+struct filter_queued {
+	uint64_t number;
+	uint64_t end; /* of its result, in all bytes that were put */
+};
 
 static struct filter_slot *
 filter_slot(const struct filter *f, uint64_t number)
@@ -11,7 +20,7 @@ filter_slot(const struct filter *f, uint64_t number)
 }
 
 int
-filter_init(struct filter *f, enum frame_kind kind, int ordered,
+filter_init(struct filter *f, const struct filter_config *config,
     struct buf *out)
 {
 	size_t i;
@@ -23,10 +32,13 @@ filter_init(struct filter *f, enum frame_kind kind, int ordered,
 		buf_init(&f->slot[i].result, MSG_MAX + MSG_HEAD_MAX);
 		f->slot[i].result.keep = FILTER_KEEP;
 	}
-	f->kind = kind;
-	f->ordered = ordered;
+	f->config = *config;
 	f->next = f->oldest = 1;
 	f->out = out;
+	buf_init(&f->queued, (size_t)-1 / 4);
+	f->queued.keep = FILTER_KEEP;
+	buf_init(&f->scratch, MSG_MAX + STATUS_MAX);
+	f->scratch.keep = FILTER_KEEP;
 	return 0;
 }
 
@@ -41,6 +53,8 @@ filter_free(struct filter *f)
 		buf_free(&f->slot[i].result);
 	free(f->slot);
 	f->slot = NULL;
+	buf_free(&f->queued);
+	buf_free(&f->scratch);
 }
 
 int
@@ -51,17 +65,84 @@ filter_open(const struct filter *f)
 }
 
 uint64_t
-filter_add(struct filter *f, size_t bytes)
+filter_add(struct filter *f, int64_t now, size_t bytes)
 {
 	struct filter_slot *s = filter_slot(f, f->next);
 
 	assert(filter_open(f));
 	s->answered = 0;
 	s->asked = bytes;
+	s->at = now;
 	f->asked += bytes;
 	f->running++;
 	return f->next++;
 }
+
+int
+filter_is_running(const struct filter *f, uint64_t number)
+{
+	return number >= f->oldest && number < f->next &&
+	    !filter_slot(f, number)->answered;
+}
+
+int64_t
+filter_since(const struct filter *f)
+{
+	return f->oldest == f->next ? INT64_MAX : filter_slot(f, f->oldest)->at;
+}
+
+/* The queue for standard output. */
+
+/* What is written by now is forgotten. */
+static void
+filter_forget_written(struct filter *f, size_t queued)
+{
+	uint64_t written = f->put - queued - f->lost;
+	struct filter_queued q;
+
+	while (buf_len(&f->queued) > 0) {
+		memcpy(&q, buf_slice(&f->queued).p, sizeof(q));
+		if (q.end > written)
+			break;
+		buf_consume(&f->queued, sizeof(q));
+	}
+}
+
+/* That many bytes of the record's are at the end of the queue: 0, or -1 with
+ * ENOMEM. */
+static int
+filter_note(struct filter *f, uint64_t number, size_t bytes)
+{
+	struct filter_queued q = { number, f->put + bytes };
+
+	filter_forget_written(f, buf_len(f->out) - bytes);
+	f->put += bytes;
+	return bytes == 0 ? 0 : buf_append(&f->queued, &q, sizeof(q));
+}
+
+void
+filter_lose(struct filter *f, size_t bytes)
+{
+	f->lost += bytes;
+}
+
+uint64_t
+filter_unwritten(struct filter *f, size_t *pos)
+{
+	struct filter_queued q;
+	struct slice all;
+
+	if (*pos == 0)
+		filter_forget_written(f, buf_len(f->out));
+	all = buf_slice(&f->queued);
+	if (*pos >= all.len)
+		return 0;
+	memcpy(&q, all.p + *pos, sizeof(q));
+	*pos += sizeof(q);
+	return q.number;
+}
+
+/* Answers. */
 
 /* Answers whose turn has come go out. */
 static int
@@ -73,20 +154,14 @@ filter_advance(struct filter *f)
 	while (f->oldest < f->next && filter_slot(f, f->oldest)->answered) {
 		s = filter_slot(f, f->oldest);
 		result = buf_slice(&s->result);
-		if (buf_append(f->out, result.p, result.len) == -1)
+		if (buf_append(f->out, result.p, result.len) == -1 ||
+		    filter_note(f, f->oldest, result.len) == -1)
 			return -1;
 		f->kept -= result.len;
 		buf_consume(&s->result, result.len);
 		f->oldest++;
 	}
 	return 0;
-}
-
-static int
-filter_is_running(const struct filter *f, uint64_t number)
-{
-	return number >= f->oldest && number < f->next &&
-	    !filter_slot(f, number)->answered;
 }
 
 static int
@@ -99,36 +174,84 @@ filter_answered(struct filter *f, struct filter_slot *s)
 	return filter_advance(f);
 }
 
-int
-filter_result(struct filter *f, uint64_t number, struct slice body,
+/* Put an answer where it belongs: -1 with errno, and *why where that is EINVAL.
+ */
+static int
+filter_put(struct filter *f, uint64_t number, struct slice body,
     const char **why)
 {
 	struct filter_slot *s = filter_slot(f, number);
-	int direct = !f->ordered || number == f->oldest;
+	int direct = !f->config.ordered || number == f->oldest;
+	size_t was = buf_len(f->out);
 
-	assert(filter_is_running(f, number));
 	*why = NULL;
-	if (f->kind == FRAME_LINE && body.len > 0 &&
-	    body.p[body.len - 1] == '\n')
-		body.len--;
-	if (frame_put_body(direct ? f->out : &s->result, f->kind, body, why) ==
-	    0) {
-		f->done++;
-		return filter_answered(f, s);
-	}
-	if (errno != EINVAL)
+	if (frame_put_body(direct ? f->out : &s->result, f->config.kind, body,
+	    why) == -1)
 		return -1;
-	if (filter_fail(f, number) == -1)
-		*why = NULL;
-	else
-		errno = EINVAL;
-	return -1;
+	return direct ? filter_note(f, number, buf_len(f->out) - was) : 0;
+}
+
+/* The same with its number and status in front. */
+static int
+filter_put_status(struct filter *f, uint64_t number, const char *status,
+    struct slice body, const char **why)
+{
+	char front[STATUS_MAX];
+	struct slice all;
+	int r;
+
+	snprintf(front, sizeof(front), "%llu %s ", (unsigned long long)number,
+	    status);
+	buf_consume(&f->scratch, buf_len(&f->scratch));
+	*why = NULL;
+	if (buf_append(&f->scratch, front, strlen(front)) == -1 ||
+	    buf_append(&f->scratch, body.p, body.len) == -1)
+		return -1;
+	all = buf_slice(&f->scratch);
+	r = filter_put(f, number, all, why);
+	buf_consume(&f->scratch, all.len);
+	return r;
 }
 
 int
-filter_fail(struct filter *f, uint64_t number)
+filter_result(struct filter *f, uint64_t number, unsigned status,
+    struct slice body, const char **why)
 {
+	char text[16];
+	int r;
+
+	assert(filter_is_running(f, number));
+	if (f->config.kind == FRAME_LINE && body.len > 0 &&
+	    body.p[body.len - 1] == '\n')
+		body.len--;
+	snprintf(text, sizeof(text), "%u", status);
+	r = f->config.status ? filter_put_status(f, number, text, body, why) :
+	    filter_put(f, number, body, why);
+	if (r == -1)
+		return -1;
+	if (status == 0)
+		f->done++;
+	else
+		f->failed++;
+	return filter_answered(f, filter_slot(f, number));
+}
+
+int
+filter_fail(struct filter *f, uint64_t number, const char *why)
+{
+	char text[4 * REASON_MAX];
+	const char *unfit;
+	size_t len;
+	int r = 0;
+
 	assert(filter_is_running(f, number));
 	f->failed++;
-	return filter_answered(f, filter_slot(f, number));
+	if (f->config.status) {
+		len = escape(text, sizeof(text), &why, ESCAPE_UTF8);
+		r = filter_put_status(f, number, "-", slice_of(text, len),
+		    &unfit);
+	}
+	if (filter_answered(f, filter_slot(f, number)) == -1)
+		r = -1;
+	return r;
 }

@@ -9,6 +9,10 @@
  * of records without an answer, or as much of answers that wait for an older
  * one: so a filter goes beyond that by one record, or by the answers to what is
  * under way. No I/O.
+ *
+ * It also knows which records' results are in the queue for standard output
+ * and not yet written, so that none of them is lost without a word: whoever
+ * consumes the queue consumes only what is written.
  */
 
 #include <stdint.h>
@@ -24,12 +28,19 @@
 struct filter_slot {
 	struct buf result; /* its answer, framed, that waits for its turn */
 	size_t asked;	   /* bytes of the record */
+	int64_t at;	   /* when it came in, ms */
 	int answered;
 };
 
-struct filter {
+struct filter_config {
 	enum frame_kind kind; /* of the output */
 	int ordered;
+	int status; /* "N STATUS " stands in front of each result, and a record
+		       that has no status has one, too: "N - REASON" */
+};
+
+struct filter {
+	struct filter_config config;
 	struct filter_slot *slot; /* FILTER_WINDOW of them, by number */
 	uint64_t next;	    /* number of the next record in */
 	uint64_t oldest;    /* the oldest without an answer */
@@ -39,29 +50,49 @@ struct filter {
 	uint64_t failed;
 	size_t kept;	    /* bytes waiting for their turn */
 	struct buf *out;    /* where results go */
+	uint64_t put;	    /* bytes that ever went there */
+	size_t lost;	    /* bytes of them that left the queue unwritten */
+	struct buf queued;  /* whose they are, and where each ends */
+	struct buf scratch; /* a result with its number and status */
 };
 
-/* 0, or -1 with ENOMEM. out is the caller's, and outlives the filter. */
-int filter_init(struct filter *, enum frame_kind, int ordered,
+/* 0, or -1 with ENOMEM. out is the caller's, empty, and outlives the filter. */
+int filter_init(struct filter *, const struct filter_config *,
     struct buf *out);
 void filter_free(struct filter *);
 
 /* May another record come in? */
 int filter_open(const struct filter *);
 
-/* The number of a record of so many bytes that comes in. */
-uint64_t filter_add(struct filter *, size_t bytes);
+/* One came in, of that many bytes: its number. Only when filter_open(). now
+ * never decreases from one to the next. */
+uint64_t filter_add(struct filter *, int64_t now, size_t bytes);
+
+/* Has this record no answer yet? */
+int filter_is_running(const struct filter *, uint64_t number);
+
+/* When the oldest record without an answer, which is number oldest, came in;
+ * INT64_MAX when there is none. */
+int64_t filter_since(const struct filter *);
 
 /*
- * The record's answer; a newline at the end of a line's is taken for the line's
- * own. Returns 0; or -1 with errno from the queue, which loses results; or -1
- * with EINVAL and *why set when a result does not fit the output's framing (a
- * newline inside a line): it counts as failed then. *why is NULL otherwise.
+ * The record has its reply, with that status: 0; or -1 with *why when the reply
+ * does not fit the output (EINVAL), which is then the caller's to fail; or -1
+ * with errno from the queue and *why NULL. Of a line, one newline at the end
+ * is the line's own.
  */
-int filter_result(struct filter *, uint64_t number, struct slice body,
-    const char **why);
+int filter_result(struct filter *, uint64_t number, unsigned status,
+    struct slice body, const char **why);
 
-/* It has none: 0, or -1 with errno from the queue. */
-int filter_fail(struct filter *, uint64_t number);
+/* It has none, for that reason: 0, or -1 with errno from the queue; either way
+ * it is answered. */
+int filter_fail(struct filter *, uint64_t number, const char *why);
+
+/* The queue was emptied of that many bytes, and they were not written. */
+void filter_lose(struct filter *, size_t bytes);
+
+/* Walk the records whose results are not written, or not to their end: start
+ * with *pos = 0; a number, or 0 when there are no more. */
+uint64_t filter_unwritten(struct filter *, size_t *pos);
 
 #endif

@@ -37,7 +37,7 @@ outbox_free(struct outbox *o)
 /* The act that was shown last goes once the outbox is used again, as its bytes
  * stand in the buffer until then. */
 static void
-drop_taken(struct outbox *o)
+outbox_drop_taken(struct outbox *o)
 {
 	if (o->taken == 0)
 		return;
@@ -52,7 +52,7 @@ outbox_reserve(struct outbox *o, unsigned kind, uint32_t peer, uint64_t value,
 	struct head head;
 	unsigned char *p;
 
-	drop_taken(o);
+	outbox_drop_taken(o);
 	if (len > OUTBOX_MAX - sizeof(head)) {
 		errno = ENOBUFS;
 		return NULL;
@@ -160,7 +160,7 @@ outbox_log(struct outbox *o, int level, const char *fmt, ...)
 
 /* FNV-1a, and never 0. */
 static uint32_t
-hash_line(const char *line)
+outbox_hash_line(const char *line)
 {
 	uint32_t h = 2166136261u;
 
@@ -171,9 +171,9 @@ hash_line(const char *line)
 
 /* Was it said? If not, it is from now on. */
 static int
-was_said(struct outbox_once *once, const char *line)
+outbox_was_said(struct outbox_once *once, const char *line)
 {
-	uint32_t h = hash_line(line);
+	uint32_t h = outbox_hash_line(line);
 	unsigned i;
 
 	for (i = 0; i < OUTBOX_ONCE_LINES; i++)
@@ -196,7 +196,7 @@ outbox_log_once(struct outbox *o, struct outbox_once *once, int level,
 	len = vsnprintf(line, sizeof(line), fmt, ap);
 	va_end(ap);
 	assert(len >= 0);
-	if (was_said(once, line))
+	if (outbox_was_said(once, line))
 		return 0;
 	return outbox_act(o, ACT_LOG, 0, (uint64_t)level, slice_str(line));
 }
@@ -207,7 +207,7 @@ outbox_take(struct outbox *o, struct act *act)
 	struct slice queued;
 	struct head head;
 
-	drop_taken(o);
+	outbox_drop_taken(o);
 	queued = buf_slice(&o->buf);
 	if (queued.len == 0)
 		return 0;
@@ -252,7 +252,7 @@ report_begin(struct report *r, struct outbox *out, uint32_t peer)
 }
 
 static void
-flush(struct report *r, int more)
+report_flush(struct report *r, int more)
 {
 	struct msg m;
 
@@ -281,7 +281,7 @@ report_row(struct report *r, const char *fmt, ...)
 	bytes = slice_of(row, escape(row, sizeof(row), &p, ESCAPE_UTF8));
 	if (scratch_bytes(&r->rows, bytes))
 		return;
-	flush(r, 1);
+	report_flush(r, 1);
 	if (!r->failed)
 		scratch_bytes(&r->rows, bytes);
 }
@@ -290,7 +290,7 @@ int
 report_end(struct report *r)
 {
 	if (!r->failed)
-		flush(r, 0);
+		report_flush(r, 0);
 	scratch_free(&r->rows);
 	errno = r->failed;
 	return r->failed ? -1 : 0;

@@ -28,6 +28,10 @@ struct peer_info {
 	struct slice local;    /* our end's address, without the port */
 };
 
+/* What the reason of failed() begins with where the peer speaks something else
+ * than the protocol: what it wrote follows, as far as it fits, on one line. */
+#define CORE_FOREIGN "wrote something that is not the protocol: "
+
 struct core_ops {
 	unsigned role;
 	/* The peer is linked and proven. The slices are good for the call. */

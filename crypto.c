@@ -18,15 +18,9 @@ static const uint32_t K[64] = {
 	0x90befffa, 0xa4506ceb, 0xbef9a3f7, 0xc67178f2
 };
 
-static uint32_t
-rotr(uint32_t x, int n)
-{
-	return x >> n | x << (32 - n);
-}
-
 /* FIPS 180-4, 6.2.2 step 1. */
 static void
-schedule(uint32_t w[64], const unsigned char *block)
+sha256_schedule(uint32_t w[64], const unsigned char *block)
 {
 	uint32_t s0, s1;
 	int t;
@@ -34,26 +28,28 @@ schedule(uint32_t w[64], const unsigned char *block)
 	for (t = 0; t < 16; t++)
 		w[t] = get32(block + 4 * t);
 	for (; t < 64; t++) {
-		s0 = rotr(w[t - 15], 7) ^ rotr(w[t - 15], 18) ^ w[t - 15] >> 3;
-		s1 = rotr(w[t - 2], 17) ^ rotr(w[t - 2], 19) ^ w[t - 2] >> 10;
+		s0 = rotr32(w[t - 15], 7) ^ rotr32(w[t - 15], 18) ^
+		    w[t - 15] >> 3;
+		s1 = rotr32(w[t - 2], 17) ^ rotr32(w[t - 2], 19) ^
+		    w[t - 2] >> 10;
 		w[t] = w[t - 16] + s0 + w[t - 7] + s1;
 	}
 }
 
 /* Steps 2 to 4, in the standard's names. */
 static void
-compress(uint32_t state[8], const unsigned char *block)
+sha256_compress(uint32_t state[8], const unsigned char *block)
 {
 	uint32_t w[64], a, b, c, d, e, f, g, h, t1, t2;
 	int t;
 
-	schedule(w, block);
+	sha256_schedule(w, block);
 	a = state[0], b = state[1], c = state[2], d = state[3];
 	e = state[4], f = state[5], g = state[6], h = state[7];
 	for (t = 0; t < 64; t++) {
-		t1 = h + (rotr(e, 6) ^ rotr(e, 11) ^ rotr(e, 25)) +
+		t1 = h + (rotr32(e, 6) ^ rotr32(e, 11) ^ rotr32(e, 25)) +
 		    ((e & f) ^ (~e & g)) + K[t] + w[t];
-		t2 = (rotr(a, 2) ^ rotr(a, 13) ^ rotr(a, 22)) +
+		t2 = (rotr32(a, 2) ^ rotr32(a, 13) ^ rotr32(a, 22)) +
 		    ((a & b) ^ (a & c) ^ (b & c));
 		h = g, g = f, f = e, e = d + t1;
 		d = c, c = b, b = a, a = t1 + t2;
@@ -90,7 +86,7 @@ sha256_update(struct sha256 *s, const void *data, size_t len)
 		p += n;
 		len -= n;
 		if (have + n == SHA256_BLOCK)
-			compress(s->state, s->block);
+			sha256_compress(s->state, s->block);
 	}
 }
 
@@ -113,7 +109,8 @@ sha256_final(struct sha256 *s, unsigned char digest[SHA256_SIZE])
 
 /* Start a hash with the key, each byte of it changed by mask. */
 static void
-init_keyed(struct sha256 *s, const unsigned char key[SHA256_BLOCK], int mask)
+hmac_init_keyed(struct sha256 *s, const unsigned char key[SHA256_BLOCK],
+    int mask)
 {
 	unsigned char block[SHA256_BLOCK];
 	int i;
@@ -136,8 +133,8 @@ hmac_init(struct hmac *h, const void *key, size_t len)
 	} else if (len > 0) {
 		memcpy(block, key, len);
 	}
-	init_keyed(&h->inner, block, 0x36);
-	init_keyed(&h->outer, block, 0x5c);
+	hmac_init_keyed(&h->inner, block, 0x36);
+	hmac_init_keyed(&h->outer, block, 0x5c);
 }
 
 void
@@ -201,28 +198,22 @@ stream_init(struct stream *s, const unsigned char key[CHACHAPOLY_KEY],
 		s->state[13 + i] = get32le(nonce + 4 * i);
 }
 
-static uint32_t
-rotate(uint32_t x, int n)
-{
-	return x << n | x >> (32 - n);
-}
-
 static inline void
-quarter_round(uint32_t *restrict a, uint32_t *restrict b, uint32_t *restrict c,
-    uint32_t *restrict d)
+stream_quarter_round(uint32_t *restrict a, uint32_t *restrict b,
+    uint32_t *restrict c, uint32_t *restrict d)
 {
 	uint32_t p, q, r, s;
 	int l;
 
 	for (l = 0; l < LANES; l++) {
 		p = a[l] + b[l];
-		s = rotate(d[l] ^ p, 16);
+		s = rotl32(d[l] ^ p, 16);
 		r = c[l] + s;
-		q = rotate(b[l] ^ r, 12);
+		q = rotl32(b[l] ^ r, 12);
 		p += q;
-		s = rotate(s ^ p, 8);
+		s = rotl32(s ^ p, 8);
 		r += s;
-		q = rotate(q ^ r, 7);
+		q = rotl32(q ^ r, 7);
 		a[l] = p;
 		b[l] = q;
 		c[l] = r;
@@ -243,14 +234,14 @@ stream_next(struct stream *s)
 	for (l = 0; l < LANES; l++)
 		x[12][l] += (uint32_t)l;
 	for (i = 0; i < 10; i++) {
-		quarter_round(x[0], x[4], x[8], x[12]);
-		quarter_round(x[1], x[5], x[9], x[13]);
-		quarter_round(x[2], x[6], x[10], x[14]);
-		quarter_round(x[3], x[7], x[11], x[15]);
-		quarter_round(x[0], x[5], x[10], x[15]);
-		quarter_round(x[1], x[6], x[11], x[12]);
-		quarter_round(x[2], x[7], x[8], x[13]);
-		quarter_round(x[3], x[4], x[9], x[14]);
+		stream_quarter_round(x[0], x[4], x[8], x[12]);
+		stream_quarter_round(x[1], x[5], x[9], x[13]);
+		stream_quarter_round(x[2], x[6], x[10], x[14]);
+		stream_quarter_round(x[3], x[7], x[11], x[15]);
+		stream_quarter_round(x[0], x[5], x[10], x[15]);
+		stream_quarter_round(x[1], x[6], x[11], x[12]);
+		stream_quarter_round(x[2], x[7], x[8], x[13]);
+		stream_quarter_round(x[3], x[4], x[9], x[14]);
 	}
 	for (l = 0; l < LANES; l++)
 		x[12][l] += (uint32_t)l;
@@ -262,7 +253,7 @@ stream_next(struct stream *s)
 }
 
 static void
-xor_bytes(unsigned char *to, const unsigned char *from,
+stream_xor_bytes(unsigned char *to, const unsigned char *from,
     const unsigned char *with, size_t n)
 {
 	uint64_t a, b;
@@ -294,7 +285,7 @@ stream_xor(struct stream *s, unsigned char *to, const unsigned char *from,
 			at = 0;
 		}
 		n = len < STREAM_SIZE - at ? len : STREAM_SIZE - at;
-		xor_bytes(to, from, s->bytes + at, n);
+		stream_xor_bytes(to, from, s->bytes + at, n);
 		to += n;
 		from += n;
 		len -= n;
@@ -422,7 +413,7 @@ poly_final(struct poly *p, unsigned char tag[CHACHAPOLY_TAG])
 /* The tag of associated data and sealed bytes (RFC 8439, section 2.8); key is
  * block 0 of the stream. */
 static void
-make_tag(unsigned char tag[CHACHAPOLY_TAG], const unsigned char *key,
+poly_make_tag(unsigned char tag[CHACHAPOLY_TAG], const unsigned char *key,
     const void *ad, size_t ad_len, const unsigned char *sealed, size_t len)
 {
 	unsigned char lengths[16];
@@ -451,7 +442,7 @@ chachapoly_seal(const unsigned char key[CHACHAPOLY_KEY],
 	stream_next(&s);
 	memcpy(poly_key, s.bytes, sizeof(poly_key));
 	stream_xor(&s, sealed, text, len);
-	make_tag(sealed + len, poly_key, ad, ad_len, sealed, len);
+	poly_make_tag(sealed + len, poly_key, ad, ad_len, sealed, len);
 }
 
 int
@@ -467,7 +458,7 @@ chachapoly_open(const unsigned char key[CHACHAPOLY_KEY],
 	len -= CHACHAPOLY_TAG;
 	stream_init(&s, key, nonce);
 	stream_next(&s);
-	make_tag(tag, s.bytes, ad, ad_len, sealed, len);
+	poly_make_tag(tag, s.bytes, ad, ad_len, sealed, len);
 	if (!equal_constant_time(tag, sealed + len, CHACHAPOLY_TAG))
 		return -1;
 	stream_xor(&s, text, sealed, len);

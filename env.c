@@ -23,7 +23,7 @@
 static char *program_dir, *program_real_dir;
 
 static char *
-join(const char *a, const char *between, const char *b)
+env_join(const char *a, const char *between, const char *b)
 {
 	size_t n = strlen(a) + strlen(between) + strlen(b) + 1;
 	char *s = malloc(n);
@@ -41,9 +41,9 @@ env_from_here(const char *path)
 	char here[4096];
 
 	if (path[0] == '/')
-		return join(path, "", "");
+		return env_join(path, "", "");
 	return getcwd(here, sizeof(here)) == NULL ? NULL :
-	    join(here, "/", path);
+	    env_join(here, "/", path);
 }
 
 char *
@@ -86,7 +86,7 @@ env_random(void *p, size_t n)
 /* The run directory. */
 
 static char *
-choose_dir(void)
+env_choose_dir(void)
 {
 	const char *env = getenv("LAMBDA_RUN");
 	char text[64];
@@ -94,16 +94,16 @@ choose_dir(void)
 	if (env != NULL && *env != '\0')
 		return env_absolute(env);
 	if (getuid() == 0)
-		return join("/run/lambda", "", "");
+		return env_join("/run/lambda", "", "");
 	env = getenv("XDG_RUNTIME_DIR");
 	if (env != NULL && *env == '/')
-		return join(env, "/", "lambda");
+		return env_join(env, "/", "lambda");
 	snprintf(text, sizeof(text), "/tmp/lambda-%ld", (long)getuid());
-	return join(text, "", "");
+	return env_join(text, "", "");
 }
 
 static void
-check_dir(const char *dir)
+env_check_dir(const char *dir)
 {
 	struct stat st;
 
@@ -127,18 +127,18 @@ env_dir(void)
 
 	if (dir != NULL)
 		return dir;
-	dir = choose_dir();
+	dir = env_choose_dir();
 	if (mkdir(dir, PRIVATE) == -1 && errno != EEXIST)
 		die_errno(EXIT_TEMPORARY, "unable to make the run directory "
 		    "%s (LAMBDA_RUN names another)", dir);
-	check_dir(dir);
+	env_check_dir(dir);
 	return dir;
 }
 
 void
 env_socket(struct addr *a, const char *name)
 {
-	char *path = join(env_dir(), "/", name);
+	char *path = env_join(env_dir(), "/", name);
 	const char *why;
 
 	if (addr_parse(a, path, strlen(path), 0, &why) == -1)
@@ -150,7 +150,7 @@ env_socket(struct addr *a, const char *name)
 void
 env_plb_socket(struct addr *a, const char *module)
 {
-	char *name = join(module, "", ".plb");
+	char *name = env_join(module, "", ".plb");
 
 	env_socket(a, name);
 	free(name);
@@ -175,7 +175,7 @@ env_broker_socket(struct addr *a, const char *given)
 /* The key. */
 
 static void
-check_key(const char *path, const struct stat *st)
+env_key_check(const char *path, const struct stat *st)
 {
 	if (!S_ISREG(st->st_mode))
 		die(EXIT_USAGE, "the key %s is not a regular file", path);
@@ -195,7 +195,7 @@ check_key(const char *path, const struct stat *st)
 
 /* Read the whole key: 0, or -1 with ENOENT when there is no such file. */
 static int
-read_key(struct key *key, const char *path)
+env_key_read(struct key *key, const char *path)
 {
 	struct stat st;
 	ssize_t n;
@@ -207,7 +207,7 @@ read_key(struct key *key, const char *path)
 		die_errno(EXIT_USAGE, "unable to open the key %s", path);
 	if (fstat(fd, &st) == -1)
 		die_errno(EXIT_TEMPORARY, "unable to look at the key %s", path);
-	check_key(path, &st);
+	env_key_check(path, &st);
 	if ((key->bytes = malloc(KEY_MAX)) == NULL)
 		die_errno(EXIT_TEMPORARY, "unable to start");
 	n = read(fd, key->bytes, KEY_MAX);
@@ -221,10 +221,10 @@ read_key(struct key *key, const char *path)
 /* Make it whole under another name, then link it: of two processes that start
  * at once, one makes the key and both use it. */
 static void
-make_key(const char *path)
+env_key_make(const char *path)
 {
 	unsigned char bytes[KEY_MIN];
-	char *temp = join(path, ".", "XXXXXX");
+	char *temp = env_join(path, ".", "XXXXXX");
 	int fd, error = 0;
 
 	env_random(bytes, sizeof(bytes));
@@ -254,16 +254,16 @@ env_key(struct key *key, const char *file)
 		file = NULL;
 	key->shared = file != NULL;
 	if (file != NULL) {
-		if (read_key(key, file) == -1)
+		if (env_key_read(key, file) == -1)
 			die(EXIT_USAGE, "there is no key %s: make one with "
 			    "(umask 077; head -c 32 /dev/urandom >%s), and "
 			    "copy it to every host", file, file);
 		return;
 	}
-	path = join(env_dir(), "/", "key");
-	if (read_key(key, path) == -1) {
-		make_key(path);
-		if (read_key(key, path) == -1)
+	path = env_join(env_dir(), "/", "key");
+	if (env_key_read(key, path) == -1) {
+		env_key_make(path);
+		if (env_key_read(key, path) == -1)
 			die(EXIT_TEMPORARY, "the key %s has gone", path);
 	}
 	free(path);
@@ -331,9 +331,9 @@ env_link(const char *path)
 		return NULL;
 	target[n] = '\0';
 	if (target[0] == '/')
-		return join(target, "", "");
-	dir = env_cut(join(path, "", ""));
-	to = join(dir, "/", target);
+		return env_join(target, "", "");
+	dir = env_cut(env_join(path, "", ""));
+	to = env_join(dir, "/", target);
 	free(dir);
 	return to;
 }
@@ -350,7 +350,7 @@ env_argv0(const char *argv0)
 	path = env_from_here(bare ? found : argv0);
 	free(found);
 	if (path != NULL && !bare)
-		program_dir = env_cut(join(path, "", ""));
+		program_dir = env_cut(env_join(path, "", ""));
 	for (i = 0; i < LINKS_MAX && path != NULL; i++) {
 		if ((to = env_link(path)) == NULL)
 			break;
@@ -365,7 +365,7 @@ env_argv0(const char *argv0)
 static char *
 env_beside(const char *dir, const char *name)
 {
-	char *path = dir == NULL ? NULL : join(dir, "/", name);
+	char *path = dir == NULL ? NULL : env_join(dir, "/", name);
 
 	if (path != NULL && program_is_executable(path))
 		return path;
@@ -385,7 +385,7 @@ env_sibling(const char *name)
 		die(EXIT_USAGE, "unable to find %s: install it beside %s, or "
 		    "in a directory of PATH", name, die_progname());
 	free(found);
-	return join(name, "", "");
+	return env_join(name, "", "");
 }
 
 /* POSIX has no name for this count, though most systems have. */

@@ -25,28 +25,48 @@
 
 #define CAPACITY   64 /* of a filter, by default */
 #define ARGS_BYTES (64 * 1024)
+#define KILL_MS	   5000 /* from SIGTERM to SIGKILL, of a command */
 #define OUT_MAX	   ((size_t)-1 / 4) /* what is under way bounds them */
 #define ONE_WAY	   "-b, -s and -x (a proxy is -s): give one of them"
 #define SYNOPSIS \
-	"[-04LNPquv] [-b socket | -s socket | -x channel] [-c capacity]\n" \
-	"[-k keyfile] [-R retries] [-T seconds] [-t label=value ...]\n" \
-	"[-V version] module [function [argument ...]]"
+	"[-04LNPSquv] [-b socket | -s socket | -x channel ...]\n" \
+	"[-c capacity] [-k keyfile] [-R retries] [-T seconds]\n" \
+	"[-t label=value ...] [-V version]\n" \
+	"module [function [argument ...]]"
 
 struct caller_options {
 	struct call_config call;
-	const char *broker, *socket, *channel, *keyfile;
+	const char *broker, *socket, *keyfile;
+	struct call_given given[PLB_FIXED_MAX]; /* -x, or a PLB */
+	char address[PLB_FIXED_MAX][ADDR_TEXT_MAX]; /* of each */
+	char text[ADDR_TEXT_MAX]; /* the broker's */
 	struct opt_want want;
 	uint64_t capacity;
+	int unordered;
 	char export[NAME_BYTES_MAX + sizeof("/255")]; /* what is called */
+};
+
+struct caller;
+
+/* A command of -x '|command'. */
+struct command {
+	struct caller *caller;
+	uint32_t tag;
+	pid_t pid;	    /* 0: it does not run */
+	uint32_t handle;    /* of its link */
+	struct timer timer; /* of SIGKILL */
 };
 
 struct caller {
 	struct hub hub;
+	struct caller_options *options;
 	struct call *call;
 	struct watch input;
 	struct sink sink; /* standard output */
-	pid_t command; /* of -x '|command', or 0 */
+	struct command command[PLB_FIXED_MAX]; /* as options.given */
 	int finishing; /* ends once the output is written */
+	int broken;    /* the output takes no more */
+	int signo;     /* that it is to end by; 0: none */
 	int status;
 };
 
@@ -58,9 +78,9 @@ caller_framing(struct caller_options *o, int letter)
 	    letter == '0' ? FRAME_NUL :
 	    letter == '4' ? FRAME_PACKET4 : FRAME_NETSTRING;
 
-	if (o->call.filter && o->call.kind != kind)
+	if (o->call.filter && o->call.records.kind != kind)
 		die(EXIT_USAGE, "-L, -0, -4 and -N: give one of them");
-	o->call.kind = kind;
+	o->call.records.kind = kind;
 	o->call.filter = 1;
 }
 
@@ -106,15 +126,28 @@ caller_is_choosy(const struct caller_options *o)
 	return o->want.version != NULL || o->want.nlabels > 0;
 }
 
+/* One more -x. */
+static void
+caller_channel(struct caller_options *o, const char *channel)
+{
+	struct call_given *g = &o->given[o->call.ngiven];
+
+	if (o->call.ngiven == PLB_FIXED_MAX)
+		die(EXIT_USAGE, "-x: give %d channels at most", PLB_FIXED_MAX);
+	g->command = channel[0] == '|';
+	g->name = channel + g->command;
+	o->call.ngiven++;
+}
+
 static void
 caller_options(struct caller_options *o, int argc, char **argv)
 {
 	const struct opt options[] = {
 		{ 'P', OPT_FLAG, &o->call.progress, 0, 0 },
-		{ 'u', OPT_FLAG, &o->call.unordered, 0, 0 },
+		{ 'S', OPT_FLAG, &o->call.records.status, 0, 0 },
+		{ 'u', OPT_FLAG, &o->unordered, 0, 0 },
 		{ 'b', OPT_TEXT, &o->broker, 0, 0 },
 		{ 's', OPT_TEXT, &o->socket, 0, 0 },
-		{ 'x', OPT_TEXT, &o->channel, 0, 0 },
 		{ 'c', OPT_NUMBER, &o->capacity, 1, PLB_WINDOW * 16 },
 		{ 'k', OPT_TEXT, &o->keyfile, 0, 0 },
 		{ 'R', OPT_NUMBER, &o->call.retries, 0, 255 },
@@ -125,10 +158,12 @@ caller_options(struct caller_options *o, int argc, char **argv)
 	};
 	int letter;
 
-	while ((letter = getopt(argc, argv, "+04LNPquvb:s:x:c:k:R:T:t:V:")) !=
+	while ((letter = getopt(argc, argv, "+04LNPSquvb:s:x:c:k:R:T:t:V:")) !=
 	    -1)
 		if (strchr("04LN", letter) != NULL)
 			caller_framing(o, letter);
+		else if (letter == 'x')
+			caller_channel(o, optarg);
 		else
 			opt_take(options, letter, optarg, SYNOPSIS);
 }
@@ -136,12 +171,14 @@ caller_options(struct caller_options *o, int argc, char **argv)
 static void
 caller_parse(struct caller_options *o, int argc, char **argv)
 {
-	o->call.kind = FRAME_LINE;
+	o->call.records.kind = FRAME_LINE;
 	caller_options(o, argc, argv);
 	if (optind == argc)
 		die_usage(SYNOPSIS);
-	if (!o->call.filter && (o->call.unordered || o->call.progress))
-		die(EXIT_USAGE, "-u and -P go with -L, -0, -4 or -N");
+	if (!o->call.filter && (o->unordered || o->call.progress ||
+	    o->call.records.status))
+		die(EXIT_USAGE, "-u, -P and -S go with -L, -0, -4 or -N");
+	o->call.records.ordered = !o->unordered;
 	if (o->capacity == 0)
 		o->capacity = o->call.filter ? CAPACITY : 1;
 	if (strchr(argv[optind], '/') != NULL)
@@ -153,10 +190,10 @@ caller_parse(struct caller_options *o, int argc, char **argv)
 		if (optind < argc)
 			optind++;
 	}
-	if ((o->broker != NULL) + (o->socket != NULL) + (o->channel != NULL) >
-	    1)
+	if ((o->broker != NULL) + (o->socket != NULL) +
+	    (o->call.ngiven > 0) > 1)
 		die(EXIT_USAGE, ONE_WAY);
-	if (caller_is_choosy(o) && (o->socket != NULL || o->channel != NULL))
+	if (caller_is_choosy(o) && (o->socket != NULL || o->call.ngiven > 0))
 		die(EXIT_USAGE, "-V and -t choose among the sellers that a "
 		    "broker knows: leave out -s or -x (a proxy is -s), or give "
 		    "them to the PLB");
@@ -182,75 +219,208 @@ caller_answers(const struct addr *a)
 	return 1;
 }
 
+/* Channels of -x. */
+static void
+caller_find_channels(struct caller_options *o, const struct key *key)
+{
+	struct call_given *g;
+	struct addr a;
+	size_t i;
+
+	for (i = 0; i < o->call.ngiven; i++) {
+		g = &o->given[i];
+		if (g->command)
+			continue;
+		opt_address('x', g->name, 0, &a);
+		env_key_need(key, 'x', &a);
+		g->name = addr_print(&a, o->address[i]);
+	}
+}
+
 /*
- * How the module is reached: a channel, a PLB's socket, or a broker. With no
- * option, the PLB of this module where one is running, but not where sellers
- * are chosen among by options; else the broker. The address goes to text.
+ * How the module is reached: channels, a PLB's socket, or a broker. With no
+ * option, the PLB of this module where one is running, as long as it is, but
+ * not where sellers are chosen among by options; else the broker.
  */
 static void
-caller_find_way(struct caller_options *o, const struct key *key, char *text)
+caller_find_way(struct caller_options *o, const struct key *key)
 {
 	struct addr a;
 
-	text[0] = '\0';
-	o->call.where = text;
-	o->call.plb.fixed = 1;
-	if (o->channel != NULL) {
-		o->call.where = o->channel;
-		if (o->channel[0] == '|')
-			return;
-		opt_address('x', o->channel, 0, &a);
-		env_key_need(key, 'x', &a);
-	} else if (o->socket != NULL) {
-		opt_socket('s', o->socket, &a);
-	} else {
-		env_plb_socket(&a, o->call.module);
-		if (o->broker != NULL || caller_is_choosy(o) ||
-		    !caller_answers(&a)) {
-			o->call.plb.fixed = 0;
-			env_broker_socket(&a, o->broker);
-		}
+	o->call.given = o->given;
+	if (o->call.ngiven > 0) {
+		caller_find_channels(o, key);
+		return;
 	}
-	addr_print(&a, text);
-	if (o->call.plb.fixed)
-		o->call.plb.address = slice_str(text);
+	if (o->socket != NULL)
+		opt_socket('s', o->socket, &a);
+	else
+		env_plb_socket(&a, o->call.module);
+	if (o->socket != NULL || (o->broker == NULL && !caller_is_choosy(o) &&
+	    caller_answers(&a))) {
+		o->given[0].name = addr_print(&a, o->address[0]);
+		o->call.ngiven = 1;
+		o->call.plb.fallback = o->socket == NULL;
+	}
+	env_broker_socket(&a, o->broker);
+	o->call.broker = addr_print(&a, o->text);
 }
 
-/* Start the command of -x '|command', its standard input and output ours. */
+/* Commands. */
+
 static void
-caller_adopt(struct caller *c, const char *command)
+command_on_timer(void *arg)
 {
-	char *argv[4], **env;
-	int to[2], from[2];
-	struct program_start l;
+	const struct command *x = arg;
+
+	if (x->pid > 0)
+		kill(x->pid, SIGKILL);
+}
+
+static void
+command_on_ended(void *arg, pid_t pid, int status)
+{
+	struct command *x = arg;
+	struct caller *c = x->caller;
+	char how[64];
+
+	(void)pid;
+	x->pid = 0;
+	loop_untimer(c->hub.loop, &x->timer);
+	if (WIFSIGNALED(status))
+		snprintf(how, sizeof(how), "was killed by signal %d (%s)",
+		    WTERMSIG(status), strsignal(WTERMSIG(status)));
+	else
+		snprintf(how, sizeof(how), "ended with status %d",
+		    WEXITSTATUS(status));
+	call_command_ended(c->call, loop_now(c->hub.loop), x->tag, how);
+	hub_deliver(&c->hub);
+}
+
+/* Two pipes, of which to[1] and from[0] are ours: 0, or -1 with errno and none
+ * of them open. */
+static int
+command_pipes(int to[2], int from[2])
+{
+	int error;
+
+	if (pipe(to) == -1)
+		return -1;
+	if (pipe(from) == -1) {
+		error = errno;
+		close(to[0]);
+		close(to[1]);
+		errno = error;
+		return -1;
+	}
+	if (net_adopt(to[1]) == 0 && net_adopt(from[0]) == 0 &&
+	    fcntl(to[0], F_SETFD, FD_CLOEXEC) == 0 &&
+	    fcntl(from[1], F_SETFD, FD_CLOEXEC) == 0)
+		return 0;
+	error = errno;
+	close(to[0]);
+	close(to[1]);
+	close(from[0]);
+	close(from[1]);
+	errno = error;
+	return -1;
+}
+
+/* Run it, its standard input and output the pipes: 0, or -1 with errno. */
+static int
+command_run(struct command *x, const char *line, int in, int out)
+{
+	struct caller *c = x->caller;
+	struct program_start start;
+	char *argv[4], **env = program_environ(PROGRAM_OWN, NULL);
+	int error;
 
 	argv[0] = (char *)"/bin/sh";
 	argv[1] = (char *)"-c";
-	argv[2] = (char *)command;
+	argv[2] = (char *)line;
 	argv[3] = NULL;
-	env = program_environ(PROGRAM_OWN, NULL);
-	if (env == NULL || pipe(to) == -1 || pipe(from) == -1 ||
-	    net_adopt(to[1]) == -1 || net_adopt(from[0]) == -1 ||
-	    fcntl(to[0], F_SETFD, FD_CLOEXEC) == -1 ||
-	    fcntl(from[1], F_SETFD, FD_CLOEXEC) == -1)
-		die_errno(EXIT_TEMPORARY, "unable to run %s", command);
-	program_init(&l, argv, env);
-	l.in = to[0];
-	l.out = from[1];
-	if ((c->command = program_start(&l)) == -1)
-		die_errno(EXIT_TEMPORARY, "unable to run %s", command);
+	if (env == NULL)
+		return -1;
+	program_init(&start, argv, env);
+	start.in = in;
+	start.out = out;
+	x->pid = program_start(&start);
+	error = errno;
 	free(env);
-	close(to[0]);
-	close(from[1]);
-	hub_adopt(&c->hub, from[0], to[1], 1, PLB_FIXED_TAG);
+	if (x->pid == -1 || loop_child(c->hub.loop, x->pid, command_on_ended,
+	    x) == -1) {
+		if (x->pid > 0)
+			kill(x->pid, SIGKILL);
+		x->pid = 0;
+		errno = error;
+		return -1;
+	}
+	return 0;
 }
 
-/* The command, if it does not end with its input. */
 static void
-caller_end_command(const struct caller *c)
+command_start(struct command *x, const char *line)
 {
-	if (c->command > 0)
-		kill(c->command, SIGTERM);
+	struct caller *c = x->caller;
+	int to[2], from[2], r;
+
+	if ((r = command_pipes(to, from)) == 0) {
+		r = command_run(x, line, to[0], from[1]);
+		close(to[0]);
+		close(from[1]);
+		if (r == -1) {
+			close(to[1]);
+			close(from[0]);
+		}
+	}
+	if (r == -1) {
+		call_command_unable(c->call, loop_now(c->hub.loop), x->tag,
+		    strerror(errno));
+		return;
+	}
+	x->handle = hub_adopt(&c->hub, from[0], to[1], 1, x->tag);
+	hub_wait(&c->hub, x->handle);
+}
+
+/* It need not end with its input. Where it has ended, and something that it
+ * started has its output open, the link is closed. */
+static void
+command_stop(struct command *x)
+{
+	struct caller *c = x->caller;
+
+	if (x->pid == 0) {
+		outbox_act(call_out(c->call), ACT_CLOSE, x->handle, 0,
+		    slice_of(NULL, 0));
+		return;
+	}
+	kill(x->pid, SIGTERM);
+	loop_timer(c->hub.loop, &x->timer, loop_now(c->hub.loop) + KILL_MS);
+}
+
+static void
+caller_init_commands(struct caller *c)
+{
+	struct command *x;
+	size_t i;
+
+	for (i = 0; i < PLB_FIXED_MAX; i++) {
+		x = &c->command[i];
+		x->caller = c;
+		x->tag = PLB_FIXED_TAG + (uint32_t)i;
+		x->timer.fn = command_on_timer;
+		x->timer.arg = x;
+	}
+}
+
+static void
+caller_end_commands(const struct caller *c)
+{
+	size_t i;
+
+	for (i = 0; i < PLB_FIXED_MAX; i++)
+		if (c->command[i].pid > 0)
+			kill(c->command[i].pid, SIGTERM);
 }
 
 /* Input and output. */
@@ -276,7 +446,8 @@ caller_on_input(void *arg, short revents)
 		return;
 	n = read(STDIN_FILENO, bytes, sizeof(bytes));
 	if (n > 0)
-		call_input(c->call, slice_of(bytes, (size_t)n));
+		call_input(c->call, loop_now(c->hub.loop),
+		    slice_of(bytes, (size_t)n));
 	else if (n == 0 || (errno != EAGAIN && errno != EINTR))
 		call_input_end(c->call, loop_now(c->hub.loop),
 		    n == 0 ? NULL : strerror(errno));
@@ -293,25 +464,32 @@ caller_watch(struct caller *c, int on)
 	}
 }
 
-/* The output is written, or cannot be. A reader that is gone ends us as it ends
- * any filter. */
+/* A reader that is gone ends us as it ends any filter. */
+static void
+caller_on_broken(struct caller *c)
+{
+	const char *why = strerror(c->sink.error);
+
+	if (c->sink.error == EPIPE)
+		c->signo = SIGPIPE;
+	else
+		log_error("unable to write standard output: %s", why);
+	call_broken(c->call, loop_now(c->hub.loop), c->sink.lost, why);
+}
+
+/* The output is written, or cannot be. */
 static void
 caller_on_drained(void *arg)
 {
 	struct caller *c = arg;
 
-	if (c->sink.error == EPIPE) {
-		signal(SIGPIPE, SIG_DFL);
-		raise(SIGPIPE);
-	}
-	if (c->sink.error != 0) {
-		log_error("unable to write standard output: %s",
-		    strerror(c->sink.error));
-		caller_quit(c, EXIT_TEMPORARY);
-	} else if (c->finishing)
+	if (c->broken)
+		return;
+	if (c->sink.error != 0)
+		caller_on_broken(c);
+	else if (c->finishing)
 		caller_quit(c, 0);
-	else
-		hub_deliver(&c->hub);
+	hub_deliver(&c->hub);
 }
 
 static void
@@ -321,12 +499,15 @@ caller_finish(struct caller *c, int status)
 	c->finishing = 1;
 	if (buf_len(&c->sink.queue) == 0)
 		caller_quit(c, 0);
+	else
+		sink_filled(&c->sink);
 }
 
 static void
 caller_on_act(void *arg, const struct act *a)
 {
 	struct caller *c = arg;
+	size_t i;
 
 	switch (a->kind) {
 	case CALL_LINE:
@@ -339,6 +520,20 @@ caller_on_act(void *arg, const struct act *a)
 	case CALL_INPUT:
 		caller_watch(c, a->value != 0);
 		break;
+	case CALL_START:
+		i = a->peer - PLB_FIXED_TAG;
+		command_start(&c->command[i], c->options->given[i].name);
+		break;
+	case CALL_STOP:
+		command_stop(&c->command[a->peer - PLB_FIXED_TAG]);
+		break;
+	case CALL_WRITE:
+		sink_filled(&c->sink);
+		break;
+	case CALL_HALT:
+		c->broken = 1;
+		loop_unwatch(c->hub.loop, &c->sink.watch);
+		break;
 	case CALL_FINISH:
 		caller_finish(c, (int)a->value);
 		break;
@@ -347,17 +542,31 @@ caller_on_act(void *arg, const struct act *a)
 		break;
 	default:
 		call_take(c->call, loop_now(c->hub.loop), a);
-		sink_filled(&c->sink);
 		hub_deliver(&c->hub);
 	}
 }
 
+/* The second time what is not written by then is given up. */
 static void
 caller_on_signal(void *arg, int signo)
 {
-	caller_end_command(arg);
-	signal(signo, SIG_DFL);
-	raise(signo);
+	static const struct {
+		int signo;
+		const char *name;
+	} names[] = { { SIGTERM, "SIGTERM" }, { SIGINT, "SIGINT" },
+		{ SIGHUP, "SIGHUP" } };
+	struct caller *c = arg;
+	int64_t now = loop_now(c->hub.loop);
+	size_t i = 0;
+
+	while (names[i].signo != signo)
+		i++;
+	if (c->signo == 0)
+		call_interrupt(c->call, now, names[i].name);
+	else if (!c->broken)
+		call_broken(c->call, now, 0, names[i].name);
+	c->signo = signo;
+	hub_deliver(&c->hub);
 }
 
 /* Life. */
@@ -389,6 +598,8 @@ caller_start(struct caller *c, struct caller_options *o)
 {
 	struct loop *loop = c->hub.loop;
 
+	c->options = o;
+	caller_init_commands(c);
 	sink_init(&c->sink, loop, STDOUT_FILENO, OUT_MAX, caller_on_drained,
 	    c);
 	c->call = caller_new_call(c, o);
@@ -399,12 +610,9 @@ caller_start(struct caller *c, struct caller_options *o)
 	c->hub.act = caller_on_act;
 	c->hub.arg = c;
 	hub_core(&c->hub, &call_ops, c->call, call_out(c->call));
-	if (o->channel != NULL && o->channel[0] == '|')
-		caller_adopt(c, o->channel + 1);
-	else if (!o->call.plb.fixed)
-		hub_dial(&c->hub, slice_str(o->call.where), DIAL_FOREVER, 0);
 	loop_signal(loop, SIGTERM, caller_on_signal, c);
 	loop_signal(loop, SIGINT, caller_on_signal, c);
+	loop_signal(loop, SIGHUP, caller_on_signal, c);
 	if (!o->call.filter && isatty(STDIN_FILENO))
 		call_input_end(c->call, loop_now(loop), NULL);
 }
@@ -414,7 +622,11 @@ caller_end(struct caller *c, const struct caller_options *o)
 {
 	if (o->call.progress && isatty(STDERR_FILENO))
 		fputc('\n', stderr);
-	caller_end_command(c);
+	caller_end_commands(c);
+	if (c->signo != 0) {
+		signal(c->signo, SIG_DFL);
+		raise(c->signo);
+	}
 	if (close(STDOUT_FILENO) == -1 && errno != EBADF && c->status == 0)
 		die_errno(EXIT_TEMPORARY, "unable to write standard output");
 	call_free(c->call);
@@ -427,14 +639,12 @@ main(int argc, char **argv)
 	static struct caller c;
 	static struct caller_options o;
 	struct key key;
-	char address[ADDR_TEXT_MAX];
 
 	program_begin(argv, PROGRAM_PRINTS | PROGRAM_PASS);
 	caller_parse(&o, argc, argv);
 	env_key(&key, o.keyfile);
-	caller_find_way(&o, &key, address);
-	hub_init(&c.hub, loop_new(), o.call.plb.fixed ? ROLE_CALLER : ROLE_PLB,
-	    &key);
+	caller_find_way(&o, &key);
+	hub_init(&c.hub, loop_new(), ROLE_CALLER, &key);
 	caller_start(&c, &o);
 	loop_run(c.hub.loop);
 	return caller_end(&c, &o);

@@ -277,6 +277,7 @@ server_new_plb(struct server *s)
 		.capacity = o->capacity, .wanted = o->capacity,
 		.fixed = o->channel != NULL };
 	char text[ADDR_TEXT_MAX], why[REASON_MAX];
+	struct slice address;
 	struct buf encoded;
 	struct addr way;
 	uint64_t seed;
@@ -287,7 +288,8 @@ server_new_plb(struct server *s)
 	if (config.fixed) {
 		opt_address('x', o->channel, 0, &way);
 		env_key_need(s->hub.key, 'x', &way);
-		config.address = slice_str(addr_print(&way, text));
+		address = slice_str(addr_print(&way, text));
+		config.address = &address;
 	} else {
 		env_broker_socket(&way, o->broker);
 		hub_dial(&s->hub, slice_str(addr_print(&way, text)),

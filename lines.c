@@ -159,6 +159,8 @@ lines_address(const char *p, size_t len, unsigned long number,
 static void
 sink_end(struct sink *s)
 {
+	if (s->error != 0)
+		s->lost += buf_len(&s->queue);
 	buf_consume(&s->queue, buf_len(&s->queue));
 	loop_unwatch(s->loop, &s->watch);
 	if (s->drained != NULL)

@@ -66,6 +66,7 @@ struct sink {
 	struct buf queue;
 	size_t chunk; /* bytes a write */
 	int error;    /* errno of what ended it, or 0 */
+	size_t lost;  /* bytes that were queued then */
 	/* The queue ran empty, or an error did away with it. */
 	void (*drained)(void *arg);
 	void *arg;

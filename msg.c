@@ -48,7 +48,7 @@ id_print(const struct id *id, char buf[ID_TEXT])
 /* Decoding. */
 
 static int
-check_list(struct slice list, const struct schema *of)
+msg_check_list(struct slice list, const struct schema *of)
 {
 	struct tlv item;
 	int r;
@@ -63,7 +63,7 @@ check_list(struct slice list, const struct schema *of)
 }
 
 static int
-decode_uint(const struct field *f, struct slice value, uint64_t *out)
+msg_decode_uint(const struct field *f, struct slice value, uint64_t *out)
 {
 	uint64_t n;
 
@@ -77,7 +77,7 @@ decode_uint(const struct field *f, struct slice value, uint64_t *out)
 }
 
 static int
-decode_id(const struct field *f, struct slice value, unsigned char *out)
+msg_decode_id(const struct field *f, struct slice value, unsigned char *out)
 {
 	struct id id;
 
@@ -93,23 +93,23 @@ decode_id(const struct field *f, struct slice value, unsigned char *out)
 
 /* base is NULL where the value is only to be checked. */
 static int
-decode_field(const struct field *f, struct slice value, unsigned char *base)
+msg_decode_field(const struct field *f, struct slice value, unsigned char *base)
 {
 	if (f->required && value.len == 0)
 		return fail(EPROTO);
 	if (f->kind == FIELD_UINT)
-		return decode_uint(f, value, base == NULL ? NULL :
+		return msg_decode_uint(f, value, base == NULL ? NULL :
 		    (uint64_t *)(void *)(base + f->offset));
 	if (value.len > f->max)
 		return fail(ERANGE);
 	if (f->kind == FIELD_ID)
-		return decode_id(f, value,
+		return msg_decode_id(f, value,
 		    base == NULL ? NULL : base + f->offset);
 	if (value.len == 0)
 		return 0; /* as if it were absent */
 	if (f->kind == FIELD_NAME && !slice_is_name(value))
 		return fail(EPROTO);
-	if (f->kind == FIELD_LIST && check_list(value, f->of) == -1)
+	if (f->kind == FIELD_LIST && msg_check_list(value, f->of) == -1)
 		return -1;
 	if (f->kind == FIELD_GROUP && group_decode(f->of, value, NULL) == -1)
 		return -1;
@@ -140,7 +140,7 @@ group_decode(const struct schema *s, struct slice value, void *out)
 			if (f->required)
 				return fail(EPROTO);
 		if (f < end && f->type == t.type) {
-			if (decode_field(f++, t.value, out) == -1)
+			if (msg_decode_field(f++, t.value, out) == -1)
 				return -1;
 		} else if (t.type % 2 == 0)
 			return fail(EPROTO);
@@ -165,7 +165,7 @@ msg_decode(struct msg *m, unsigned type, struct slice value)
 /* Encoding. */
 
 static const void *
-member(const struct field *f, const void *base)
+msg_member(const struct field *f, const void *base)
 {
 	return (const unsigned char *)base + f->offset;
 }
@@ -174,7 +174,7 @@ member(const struct field *f, const void *base)
 static size_t
 field_len(const struct field *f, const void *base)
 {
-	const void *p = member(f, base);
+	const void *p = msg_member(f, base);
 
 	if (f->kind == FIELD_UINT)
 		return tlv_uint_size(*(const uint64_t *)p);
@@ -197,7 +197,8 @@ group_size(const struct schema *s, const void *base)
 
 /* The value of a field, in the len bytes that are left for it. */
 static void
-put_value(const struct field *f, const void *p, unsigned char *to, size_t len)
+msg_put_value(const struct field *f, const void *p, unsigned char *to,
+    size_t len)
 {
 	if (f->kind == FIELD_UINT)
 		tlv_uint_write(to, *(const uint64_t *)p, len);
@@ -219,7 +220,7 @@ group_encode(const struct schema *s, const void *base, struct tlv_writer *w)
 		tlv_put_head(w, f->type, len);
 		if (w->failed)
 			return;
-		put_value(f, member(f, base), w->p, len);
+		msg_put_value(f, msg_member(f, base), w->p, len);
 		w->p += len;
 	}
 }
@@ -242,6 +243,21 @@ msg_encode(const struct msg *m, struct tlv_writer *w)
 	tlv_put_head(w, m->type, group_size(&row->schema, &m->u));
 	group_encode(&row->schema, &m->u, w);
 	return w->failed ? fail(ERANGE) : 0;
+}
+
+int
+msg_append(struct buf *b, const struct msg *m)
+{
+	size_t len = msg_size(m);
+	struct tlv_writer w;
+	void *p = buf_reserve(b, len);
+
+	if (p == NULL)
+		return -1;
+	tlv_writer_init(&w, p, len);
+	msg_encode(m, &w);
+	buf_commit(b, len);
+	return 0;
 }
 
 /* Lists. */
@@ -282,6 +298,33 @@ item_put(const struct schema *s, struct tlv_writer *w, const void *item)
 {
 	tlv_put_head(w, LIST_ELEMENT, group_size(s, item));
 	group_encode(s, item, w);
+}
+
+int
+item_append(struct buf *b, const struct schema *s, const void *item)
+{
+	size_t len = tlv_size(group_size(s, item));
+	struct tlv_writer w;
+	void *p = buf_reserve(b, len);
+
+	if (p == NULL)
+		return -1;
+	tlv_writer_init(&w, p, len);
+	item_put(s, &w, item);
+	buf_commit(b, len);
+	return 0;
+}
+
+struct slice
+item_list(const struct schema *s, const void *item, unsigned char *bytes,
+    size_t size)
+{
+	struct tlv_writer w;
+
+	tlv_writer_init(&w, bytes, size);
+	item_put(s, &w, item);
+	assert(!w.failed);
+	return slice_of(bytes, (size_t)(w.p - bytes));
 }
 
 /* What each message holds. */
@@ -372,13 +415,8 @@ static const struct field hello_fields[] = {
 	UINT(msg_hello, 2, low, REQUIRED, UINT_ANY),
 	UINT(msg_hello, 4, high, REQUIRED, UINT_ANY),
 	UINT(msg_hello, 6, role, 0, ROLE_MAX),
-	UINT(msg_hello, 8, prove, 0, FLAG),
 	IDENT(msg_hello, 10, instance, REQUIRED),
-	BYTES(msg_hello, 12, nonce, REQUIRED, NONCE_SIZE),
 	UINT(msg_hello, 13, dialled, 0, UINT_ANY),
-};
-static const struct field proof_fields[] = {
-	BYTES(msg_proof, 2, mac, REQUIRED, 32),
 };
 static const struct field peers_fields[] = {
 	LIST(msg_peers, 2, peers, 0, LIST_MAX, &schema_peer_item),
@@ -539,7 +577,6 @@ static const struct msg_path report_paths[] = {
 static const struct msg_row rows[] = { /* by type; no name: no message */
 	[MSG_ALIVE] = { MSG_ALIVE, { "alive", no_fields, 0, 0 }, NULL },
 	MESSAGE(MSG_HELLO, "hello", hello_fields, msg_hello, NULL),
-	MESSAGE(MSG_PROOF, "proof", proof_fields, msg_proof, NULL),
 	MESSAGE(MSG_PEERS, "peers", peers_fields, msg_peers, peers_paths),
 	MESSAGE(MSG_SUBSCRIBE, "subscribe", subscribe_fields, msg_subscribe,
 	    subscribe_paths),

@@ -13,16 +13,16 @@
 
 #include <stdint.h>
 
+#include "buf.h"
 #include "slice.h"
 #include "tlv.h"
 
-#define MSG_VERSION   1
+#define MSG_VERSION   2
 #define MSG_MAX	      (16u * 1024 * 1024) /* bytes of a value, by default */
-#define MSG_HELLO_MAX 256		  /* of a value before the proof */
+#define MSG_HELLO_MAX 200		  /* of a hello's value */
 #define MSG_HEAD_MAX  TLV_HEAD_MAX
 
 #define ID_SIZE	   16 /* bytes of an instance id */
-#define NONCE_SIZE 32
 #define NAME_BYTES_MAX  255 /* bytes of a module's, node's or function's name */
 #define ADDRESS_MAX 127
 #define REASON_MAX  1024
@@ -34,7 +34,6 @@
 enum msg_type {
 	MSG_ALIVE = 1,
 	MSG_HELLO = 2,
-	MSG_PROOF = 4,
 	MSG_PEERS = 6,
 	MSG_SUBSCRIBE = 8,
 	MSG_UNSUBSCRIBE = 10,
@@ -93,15 +92,9 @@ struct msg_alive {
 struct msg_hello {
 	uint64_t low, high; /* protocol versions spoken */
 	uint64_t role;	    /* the bit's number, not the bit */
-	uint64_t prove;	    /* 1: a proof is required on this connection */
 	struct id instance;
-	struct slice nonce;
 	uint64_t dialled;   /* by its process, with this one; 0: it was not the
 			       one to dial */
-};
-
-struct msg_proof {
-	struct slice mac;
 };
 
 struct msg_peers {
@@ -228,7 +221,6 @@ struct msg {
 	union {
 		struct msg_alive alive, drain;
 		struct msg_hello hello;
-		struct msg_proof proof;
 		struct msg_peers peers;
 		struct msg_subscribe subscribe, unsubscribe;
 		struct msg_exchanges exchanges;
@@ -359,6 +351,9 @@ size_t msg_size(const struct msg *);
 /* Write head and value: 0, or -1 with ERANGE (no room). */
 int msg_encode(const struct msg *, struct tlv_writer *);
 
+/* Append the whole message to the buffer: 0, or -1 as buf_append(). */
+int msg_append(struct buf *, const struct msg *);
+
 /*
  * Lists: their elements are TLVs of type 1. Reading moves *list on: 1 with the
  * element, 0 at the end, -1 as msg_decode() (only for bytes that msg_decode()
@@ -368,6 +363,13 @@ int list_next(struct slice *list, struct slice *item);
 int item_next(const struct schema *, struct slice *list, void *item);
 void list_put(struct tlv_writer *, struct slice item);
 void item_put(const struct schema *, struct tlv_writer *, const void *item);
+
+/* Append an element to a list in the buffer: 0, or -1 as buf_append(). */
+int item_append(struct buf *, const struct schema *, const void *item);
+
+/* A list of one element, which fits, in the size bytes of the caller's. */
+struct slice item_list(const struct schema *, const void *item,
+    unsigned char *bytes, size_t size);
 
 /* One group's value, as stands in a field such as contact. */
 int group_decode(const struct schema *, struct slice value, void *out);

@@ -37,6 +37,9 @@ int net_accept(int fd, struct addr *from);
 ssize_t net_read(int fd, void *, size_t);
 ssize_t net_write(int fd, const void *, size_t);
 
+/* As net_read() of a socket, and what is read stays there. */
+ssize_t net_peek(int fd, void *, size_t);
+
 /* Close it; errno stays. */
 void net_close(int fd);
 

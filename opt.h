@@ -79,11 +79,15 @@ const char *opt_name(const char *what, const char *arg);
  * empty. */
 int opt_epmd_port(void);
 
-/* The version that -V gives: itself, or for "@file" the first word of the file,
- * put into buf (OPT_VERSION_MAX bytes do). NULL for NULL; NULL with errno when
- * the file cannot be read. */
+/* Have *version be what -V gives: NULL for NULL, itself, or for "@file" the
+ * first word of the file, put into buf. 0; or -1 with EINVAL, and a sentence in
+ * why, when the file cannot be read. */
 #define OPT_VERSION_MAX (NAME_BYTES_MAX + 2)
-const char *opt_version(const char *given, char *buf, size_t size);
+int opt_version(const char *given, const char **version,
+    char buf[OPT_VERSION_MAX], char *why, size_t size);
+
+/* Put into why what attrs_build() or constraints_build() has failed for. */
+void opt_unbuilt(const char *wrong, const char *which, char *why, size_t size);
 
 /* What a buyer wants of a module: -V version, and -t label=value any number of
  * times; and what it calls. */

@@ -1,3 +1,4 @@
+#include <assert.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -9,6 +10,9 @@
 #include "fail.h"
 #include "plb_state.h"
 #include "core.h"
+
+#define PLB_BLAME_MS 16000 /* what a seller had on offer is kept for it so long
+			      at an exchange, though it does not grant it */
 
 static struct plb_client *
 plb_client_next(const struct plb *p, const struct plb_client *c)
@@ -26,6 +30,60 @@ plb_client_init(struct plb_client *c, uint32_t peer, unsigned role)
 	chain_init(&c->requests);
 }
 
+/* Given channels. */
+
+int
+plb_dial_fixed(struct plb *p, const struct plb_fixed *f)
+{
+	return outbox_act(&p->out, ACT_DIAL,
+	    PLB_FIXED_TAG + (uint32_t)(f - p->fixed), DIAL_FOREVER,
+	    slice_str(f->address));
+}
+
+/* The one with that tag, or NULL. */
+static struct plb_fixed *
+plb_fixed_of(const struct plb *p, uint32_t tag)
+{
+	return tag - PLB_FIXED_TAG < p->nfixed ?
+	    &p->fixed[tag - PLB_FIXED_TAG] : NULL;
+}
+
+/* Note them, and have those dialled that have an address. */
+static int
+plb_take_fixed(struct plb *p, const struct plb_config *config)
+{
+	struct plb_fixed *f;
+	size_t i;
+
+	assert(config->fixed <= PLB_FIXED_MAX);
+	if (config->fixed == 0)
+		return 0;
+	p->fixed = calloc(config->fixed, sizeof(*p->fixed));
+	if (p->fixed == NULL)
+		return -1;
+	p->nfixed = config->fixed;
+	for (i = 0; i < p->nfixed; i++) {
+		f = &p->fixed[i];
+		if (config->address == NULL || config->address[i].len == 0)
+			continue;
+		f->address = (char *)slice_dup(config->address[i]);
+		if (f->address == NULL || plb_dial_fixed(p, f) == -1)
+			return -1;
+	}
+	return 0;
+}
+
+static int
+plb_any_fixed(const struct plb *p)
+{
+	size_t i = 0;
+
+	while (i < p->nfixed && (p->fixed[i].upstream == NULL ||
+	    !upstream_usable(p->fixed[i].upstream)))
+		i++;
+	return i < p->nfixed;
+}
+
 struct plb *
 plb_new(uint64_t seed, const struct plb_config *config)
 {
@@ -35,7 +93,9 @@ plb_new(uint64_t seed, const struct plb_config *config)
 		return NULL;
 	outbox_init(&p->out);
 	rng_seed(&p->rng, seed);
-	p->fixed = config->fixed;
+	p->fallback = config->fallback;
+	p->last_tag = PLB_FIXED_TAG + (uint32_t)config->fixed;
+	p->blamed_at = -PLB_BLAME_MS;
 	p->capacity = config->capacity;
 	p->wanted = config->wanted < p->capacity ? config->wanted :
 						   p->capacity;
@@ -48,14 +108,10 @@ plb_new(uint64_t seed, const struct plb_config *config)
 	buf_init(&p->trouble, MSG_MAX);
 	buf_init(&p->constraints, LIST_MAX);
 	p->module = (char *)slice_dup(config->module);
-	if (config->address.len > 0)
-		p->address = (char *)slice_dup(config->address);
 	if (p->module == NULL ||
 	    buf_append(&p->constraints, config->constraints.p,
 		config->constraints.len) == -1 ||
-	    (config->address.len > 0 && (p->address == NULL ||
-		outbox_act(&p->out, ACT_DIAL, PLB_FIXED_TAG, DIAL_FOREVER,
-		    config->address) == -1))) {
+	    plb_take_fixed(p, config) == -1) {
 		plb_free(p);
 		errno = ENOMEM;
 		return NULL;
@@ -81,7 +137,9 @@ plb_free(struct plb *p)
 	buf_free(&p->constraints);
 	free(p->peer);
 	free(p->module);
-	free(p->address);
+	while (p->nfixed > 0)
+		free(p->fixed[--p->nfixed].address);
+	free(p->fixed);
 	free(p);
 }
 
@@ -281,16 +339,9 @@ plb_grant_owed(struct plb *p)
 static void
 plb_trouble_keep(struct plb *p, const struct msg *m)
 {
-	size_t len = msg_size(m);
-	struct tlv_writer w;
-	void *kept;
-
 	buf_free(&p->trouble);
-	if (plb_held(p) > 0 || (kept = buf_reserve(&p->trouble, len)) == NULL)
-		return;
-	tlv_writer_init(&w, kept, len);
-	msg_encode(m, &w);
-	buf_commit(&p->trouble, len);
+	if (plb_held(p) == 0)
+		msg_append(&p->trouble, m);
 }
 
 int
@@ -334,7 +385,7 @@ plb_trouble(struct plb *p, const struct msg_offers *offers)
 }
 
 void
-plb_blame(struct plb *p, const char *fmt, ...)
+plb_blame(struct plb *p, int64_t now, const char *fmt, ...)
 {
 	struct msg_offers offers = { .order = 0 };
 	char why[REASON_MAX];
@@ -346,15 +397,29 @@ plb_blame(struct plb *p, const char *fmt, ...)
 	if (plb_held(p) > 0)
 		outbox_log_once(&p->out, &p->blamed, LOG_INFO, "%s", why);
 	offers.reason = slice_str(why);
+	p->blamed_at = now;
 	plb_trouble(p, &offers);
+}
+
+/*
+ * Does the exchange say that all is taken as we have taken it, and wait for the
+ * seller's answer? Or is it what a seller that does not answer, or refuses,
+ * had on offer?
+ */
+static int
+plb_has_taken(const struct plb *p, int64_t now, const struct msg_offers *m)
+{
+	return slice_is(m->reason, OFFERS_TAKEN) && plb_held(p) == 0 &&
+	    (p->connecting > 0 || now - p->blamed_at < PLB_BLAME_MS);
 }
 
 static int
 plb_on_offers(struct plb *p, int64_t now, uint32_t peer, const struct msg *m)
 {
-	(void)now;
 	if (peer != p->broker && upstream_of_peer(p, peer) == NULL)
 		return fail(EPROTO);
+	if (peer == p->broker && plb_has_taken(p, now, &m->u.offers))
+		return 0;
 	return plb_trouble(p, &m->u.offers);
 }
 
@@ -386,17 +451,48 @@ plb_unreachable(struct plb *p, int64_t now, struct upstream *u,
     struct slice reason)
 {
 	plb_avoid(p, now, &u->seller, 0);
-	plb_blame(p, "unable to reach the seller at %s: %.*s", u->address,
+	plb_blame(p, now, "unable to reach the seller at %s: %.*s", u->address,
 	    SLICE_ARG(reason));
 	upstream_gone(p, now, u, "its channel was never up");
+}
+
+/* What was given is there again: what was bought meanwhile goes back, once what
+ * is in flight there has finished. */
+static void
+plb_rise(struct plb *p)
+{
+	struct upstream *u;
+	size_t i = 0;
+
+	if (!p->fallen)
+		return;
+	p->fallen = 0;
+	plb_order_anew(p);
+	while ((u = upstream_next(p, &i)) != NULL)
+		if (u->fixed == NULL)
+			upstream_leave(p, u);
+}
+
+/* A given channel is linked: NULL with errno. */
+static struct upstream *
+plb_add_fixed(struct plb *p, struct plb_fixed *f, struct slice address)
+{
+	struct upstream *u = upstream_add(p, slice_of(NULL, 0), address);
+
+	if (u == NULL)
+		return NULL;
+	u->fixed = f;
+	f->upstream = u;
+	plb_rise(p);
+	return u;
 }
 
 static void
 plb_dialled(struct plb *p, int64_t now, uint32_t peer,
     const struct peer_info *info)
 {
-	int fixed = info->tag == PLB_FIXED_TAG;
-	struct upstream *u = fixed ? NULL :
+	struct plb_fixed *fixed = plb_fixed_of(p, info->tag);
+	struct upstream *u = fixed != NULL ? NULL :
 	    plb_dialling(p, 0, info->address);
 
 	if (!(info->role & (ROLE_CHANNEL | ROLE_PLB))) {
@@ -406,12 +502,12 @@ plb_dialled(struct plb *p, int64_t now, uint32_t peer,
 			    slice_str("no channel answers there"));
 		return;
 	}
-	if (fixed)
-		u = upstream_add(p, slice_of(NULL, 0), info->address);
+	if (fixed != NULL)
+		u = plb_add_fixed(p, fixed, info->address);
 	if (u != NULL)
 		upstream_up(p, now, peer, u);
 	else
-		plb_turn_away(p, peer, fixed ? "out of memory" : "");
+		plb_turn_away(p, peer, fixed != NULL ? "out of memory" : "");
 }
 
 static void
@@ -425,7 +521,7 @@ plb_up(void *core, int64_t now, uint32_t peer, const struct peer_info *info)
 		plb_dialled(p, now, peer, info);
 	else if (info->role != ROLE_BROKER)
 		plb_client_up(p, peer, info->role);
-	else if (p->broker != 0 || p->fixed)
+	else if (p->broker != 0 || (p->nfixed > 0 && !p->fallback))
 		plb_turn_away(p, peer, "there is no use for this broker");
 	else
 		plb_order_up(p, peer);
@@ -461,18 +557,27 @@ plb_down(void *core, int64_t now, uint32_t peer)
 	memset(at, 0, sizeof(*at));
 }
 
-/* It is dialled again, and the program may not want to wait for that. Where a
- * channel that drains has something to answer yet, it is told the next time. */
+/*
+ * It is dialled again, and the program may not want to wait for that: the
+ * broker finds others, where it may. Where a channel that drains has something
+ * to answer yet, it is told the next time.
+ */
 static void
-plb_fixed_failed(struct plb *p, struct slice reason, int final)
+plb_fixed_failed(struct plb *p, int64_t now, const struct plb_fixed *f,
+    struct slice reason, int final)
 {
 	char why[REASON_MAX];
 
 	snprintf(why, sizeof(why), "unable to reach %s: %.*s",
-	    p->address == NULL ? "the channel" : p->address,
+	    f->address == NULL ? "the channel" : f->address,
 	    SLICE_ARG(reason));
-	plb_blame(p, why);
-	if (final && p->requests.used == p->queued)
+	if (p->fallback && !plb_any_fixed(p)) {
+		p->fallen = 1;
+		return;
+	}
+	if (f->address != NULL)
+		plb_blame(p, now, "%s", why);
+	if (final && p->nfixed == 1 && p->requests.used == p->queued)
 		outbox_send_refuse(&p->out, 0, 0, why, 1);
 }
 
@@ -481,10 +586,11 @@ plb_failed(void *core, int64_t now, uint32_t tag, struct slice reason,
     int final)
 {
 	struct plb *p = core;
+	const struct plb_fixed *f = plb_fixed_of(p, tag);
 	struct upstream *u;
 
-	if (p->fixed)
-		plb_fixed_failed(p, reason, final);
+	if (f != NULL)
+		plb_fixed_failed(p, now, f, reason, final);
 	else if ((u = plb_dialling(p, tag, slice_of(NULL, 0))) != NULL)
 		plb_unreachable(p, now, u, reason);
 }
@@ -575,7 +681,7 @@ plb_constrain(struct plb *p, int64_t now, struct slice constraints)
 		return -1;
 	buf_free(&p->constraints);
 	p->constraints = copy;
-	if (p->fixed)
+	if (p->nfixed > 0)
 		return 0;
 	while ((u = upstream_next(p, &i)) != NULL)
 		if (u->group != -1)
@@ -747,7 +853,13 @@ plb_look(const struct plb *p, struct plb_view *v)
 	v->queued = p->queued;
 	v->connecting = p->connecting;
 	v->broker = p->broker != 0;
+	v->fixed = !plb_buys(p);
 	while ((u = upstream_next(p, &i)) != NULL) {
+		if (u->connects > 0 && u->fixed == NULL &&
+		    (v->asked_at == 0 || u->connect[0].at < v->asked_at)) {
+			v->asked_at = u->connect[0].at;
+			v->asked = u->address;
+		}
 		v->channels += u->tokens > 0 || u->in_flight > 0;
 		v->linked += (size_t)upstream_usable(u);
 	}

@@ -3,7 +3,7 @@
 
 /*
  * The PLB core: a probabilistic load balancer for one module, the client side.
- * It buys capacity through the broker (or uses one given channel), connects to
+ * It buys capacity through the broker (or uses given channels), connects to
  * the sellers that fills name, holds their tokens, and spends one on each
  * request, drawn among the channels in proportion to the tokens it holds of
  * them. To its own clients it is what a channel is to it: they connect, get
@@ -56,11 +56,15 @@ struct plb_config {
 	uint64_t capacity;	  /* wanted at most; UINT32_MAX at most */
 	uint64_t wanted;	  /* at the start */
 	struct slice constraints; /* encoded */
-	int fixed;		  /* one given channel and no broker ... */
-	struct slice address;	  /* ... dialled there; empty: the program
-				     brings it, with tag PLB_FIXED_TAG */
+	size_t fixed;		  /* that many given channels; 0: the broker */
+	const struct slice *address; /* of each, to be dialled; empty: the
+					program brings the link, with tag
+					PLB_FIXED_TAG, the next with one more,
+					and so on */
+	int fallback;		  /* the broker, while none of them answers */
 };
 #define PLB_FIXED_TAG 1u
+#define PLB_FIXED_MAX 256
 
 /* Copies what it is given. NULL with ENOMEM. */
 struct plb *plb_new(uint64_t seed, const struct plb_config *);
@@ -70,7 +74,7 @@ struct outbox *plb_out(struct plb *);
 /*
  * The program's own requests: it calls plb_ops.message() with peer 0 and a
  * request or abandon, and gets ACT_SEND to peer 0 with reply, fail, offers or
- * refuse (an order that was refused; or, final, the given channel will not have
+ * refuse (an order that was refused; or, final, a given channel will not have
  * us). Its ids are its own, not 0, and each is in use once at a time.
  */
 
@@ -100,6 +104,9 @@ struct plb_view {
 	size_t channels; /* that hold something */
 	size_t linked;	 /* channels that may be sent requests */
 	int broker;	 /* linked to one */
+	int fixed;	 /* it uses given channels, and not the broker */
+	int64_t asked_at; /* a seller, which has not answered: when; or 0 */
+	const char *asked; /* its address, good until the core is called */
 };
 void plb_look(const struct plb *, struct plb_view *);
 

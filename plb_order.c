@@ -25,15 +25,12 @@ plb_send_release(struct plb *p, const struct upstream_connect *connect)
 		.counter = connect->counter };
 	struct msg m = { .type = MSG_RELEASE,
 		.u.release.order = connect->order };
-	struct tlv_writer w;
 
 	if (connect->counter == 0 || p->broker == 0 ||
 	    connect->order < p->order.first)
 		return;
-	tlv_writer_init(&w, list, sizeof(list));
-	item_put(&schema_reservation, &w, &res);
-	m.u.release.reservations =
-	    slice_of(list, sizeof(list) - (size_t)(w.end - w.p));
+	m.u.release.reservations = item_list(&schema_reservation, &res, list,
+	    sizeof(list));
 	outbox_send(&p->out, p->broker, &m);
 }
 
@@ -184,7 +181,7 @@ plb_order_tick(struct plb *p, int64_t now)
 	uint64_t lacks;
 	int news;
 
-	if (p->fixed)
+	if (!plb_buys(p))
 		return;
 	if (now >= o->restart_at)
 		plb_order_anew(p);
@@ -235,7 +232,7 @@ plb_order_deadline(const struct plb *p)
 	const struct plb_order *o = &p->order;
 	int64_t due;
 
-	if (p->fixed || p->broker == 0 || o->told_missing == 0)
+	if (!plb_buys(p) || p->broker == 0 || o->told_missing == 0)
 		return NEVER;
 	due = o->told_at + PLB_REFRESH_MS;
 	return o->restart_at < due ? o->restart_at : due;

@@ -102,6 +102,7 @@ struct upstream {
 	struct chain requests; /* in flight there */
 	size_t in_flight;      /* of these */
 
+	struct plb_fixed *fixed; /* it is a given channel; NULL: a seller's */
 	struct id seller; /* zero for a fixed channel */
 	char address[ADDRESS_MAX + 1];
 	struct upstream_connect connect[UPSTREAM_CONNECTS]; /* oldest first */
@@ -135,6 +136,13 @@ struct request {
 	size_t copy_len;
 	struct chain place; /* in the queue, the upstream's, the free ones */
 	struct chain of_client;
+};
+
+/* A channel that was given, or a PLB. */
+struct plb_fixed {
+	char *address;	  /* NULL: the program brings its link */
+	struct upstream *upstream; /* its present link; NULL: none */
+	int64_t retry_at; /* no connect before this */
 };
 
 struct request_pool {
@@ -183,8 +191,10 @@ struct plb {
 	struct rng rng;
 	char *module;
 	struct buf constraints;
-	char *address; /* of a fixed channel, or NULL */
-	int fixed;
+	struct plb_fixed *fixed;
+	size_t nfixed; /* 0: it buys through the broker, and nothing else */
+	int fallback;  /* it may */
+	int fallen;    /* it does, as nothing that was given answers */
 	int stopping;
 	int stopped;	  /* ACT_STOP is out */
 	int64_t leave_at; /* stopping: from then on clients that have nothing
@@ -207,7 +217,6 @@ struct plb {
 	size_t drained;	    /* upstreams to be closed: nothing is in flight */
 	uint32_t last_tag;  /* of an upstream that was dialled */
 	int64_t look_at;    /* for idle tokens, next */
-	int64_t retry_at;   /* fixed: no connect before this */
 	uint64_t connects;  /* ever sent */
 	uint64_t refusals;  /* of these: refused, or not answered in time */
 
@@ -222,6 +231,7 @@ struct plb {
 	struct buf trouble; /* why nothing comes: the frame of an offers, kept
 			       while no token is held */
 	struct outbox_once blamed; /* a seller, and for what */
+	int64_t blamed_at;  /* when one was last, ms */
 
 	struct plb_order order;
 	struct plb_avoided avoided[PLB_AVOIDED]; /* the oldest is next */
@@ -237,6 +247,13 @@ struct plb {
 };
 
 /* plb.c */
+
+/* Does it use the broker now? */
+static inline int
+plb_buys(const struct plb *p)
+{
+	return p->nfixed == 0 || p->fallen;
+}
 
 /* What is held: tokens, and requests in flight where it does not drain. */
 static inline uint64_t
@@ -264,7 +281,10 @@ int plb_trouble_tell(struct plb *, const struct plb_client *);
 /* Nothing comes, as something is wrong with a seller: to all callers that wait
  * and to the program. Where another is held it is logged, as the program has no
  * need to say it. */
-void plb_blame(struct plb *, const char *fmt, ...);
+void plb_blame(struct plb *, int64_t now, const char *fmt, ...);
+
+/* Dial a given channel that has an address: 0, or -1 with errno. */
+int plb_dial_fixed(struct plb *, const struct plb_fixed *);
 
 /* plb_upstream.c: the balance */
 
@@ -343,8 +363,8 @@ int plb_on_waiting(struct plb *, int64_t, uint32_t, const struct msg *);
 int plb_on_drain(struct plb *, int64_t, uint32_t, const struct msg *);
 /* Once a second: what is idle, empty, or never answered. */
 void upstream_look(struct plb *, int64_t now);
-/* Hold no more than is wanted, close what has drained, and ask the fixed
- * channel for what is short. */
+/* Hold no more than is wanted, close what has drained, and ask the given
+ * channels for what is short. */
 void upstream_adjust(struct plb *, int64_t now);
 int64_t upstream_deadline(const struct plb *);
 

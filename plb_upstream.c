@@ -9,7 +9,7 @@
 #include "fail.h"
 #include "plb_state.h"
 
-#define RETRY_MS 250 /* a fixed channel that refused is asked again after */
+#define RETRY_MS 250 /* a given channel that refused is asked again after */
 
 /* Life. */
 
@@ -84,6 +84,8 @@ upstream_del(struct plb *p, struct upstream *u)
 	upstream_retire(p, u);
 	if (at != NULL)
 		at->upstream = NULL;
+	if (u->fixed != NULL && u->fixed->upstream == u)
+		u->fixed->upstream = NULL;
 	p->drained -= (size_t)upstream_is_drained(u);
 	p->upstream[u->number] = NULL;
 	p->nupstreams--;
@@ -194,7 +196,7 @@ upstream_send_connect(struct plb *p, const struct upstream *u,
 	m.u.connect.seller = u->seller;
 	m.u.connect.exchange = connect->exchange;
 	m.u.connect.counter = connect->counter;
-	if (!p->fixed)
+	if (u->fixed == NULL)
 		m.u.connect.constraints = buf_slice(&p->constraints);
 	return outbox_send(&p->out, u->peer, &m);
 }
@@ -251,10 +253,10 @@ upstream_give_up_all(struct plb *p, struct upstream *u)
 }
 
 static void
-upstream_blame(struct plb *p, const struct upstream *u, const char *what,
-    struct slice reason)
+upstream_blame(struct plb *p, int64_t now, const struct upstream *u,
+    const char *what, struct slice reason)
 {
-	plb_blame(p, "the seller%s%s %s%.*s", u->address[0] == '\0' ? "" :
+	plb_blame(p, now, "the seller%s%s %s%.*s", u->address[0] == '\0' ? "" :
 	    " at ", u->address, what, SLICE_ARG(reason));
 }
 
@@ -274,11 +276,12 @@ upstream_refused(struct plb *p, int64_t now, struct upstream *u,
 		return;
 	plb_avoid(p, now, &u->seller, reason != NULL);
 	if (reason == NULL)
-		upstream_blame(p, u, "does not answer", slice_of(NULL, 0));
-	else if (!p->fixed && plb_held(p) == 0)
+		upstream_blame(p, now, u, "does not answer",
+		    slice_of(NULL, 0));
+	else if (u->fixed == NULL && plb_held(p) == 0)
 		/* Of a fixed one the program hears each; and to those that
 		 * hold something it is no more than full. */
-		upstream_blame(p, u, "refuses all: ", *reason);
+		upstream_blame(p, now, u, "refuses all: ", *reason);
 }
 
 /* Links. */
@@ -298,7 +301,7 @@ upstream_up(struct plb *p, int64_t now, uint32_t peer, struct upstream *u)
 	at->upstream = u;
 	u->peer = peer;
 	u->state = UPSTREAM_UP;
-	if (p->fixed)
+	if (u->fixed != NULL)
 		buf_free(&p->trouble); /* it could not be reached */
 	for (i = 0; i < u->connects; i++) {
 		u->connect[i].at = now;
@@ -361,7 +364,7 @@ upstream_take_answer(struct plb *p, struct upstream *u,
 	}
 	if (upstream_answered(p, u, connect))
 		return 1;
-	return p->fixed ? 0 : fail(EPROTO);
+	return u->fixed != NULL ? 0 : fail(EPROTO);
 }
 
 int
@@ -378,8 +381,9 @@ plb_on_demand(struct plb *p, int64_t now, uint32_t peer, const struct msg *m)
 	u->refused = 0;
 	if (r == 1)
 		plb_settle(p, &connect);
-	if (r == 1 && p->fixed && m->u.demand.tokens < connect.quantity)
-		p->retry_at = now + RETRY_MS;
+	if (r == 1 && u->fixed != NULL &&
+	    m->u.demand.tokens < connect.quantity)
+		u->fixed->retry_at = now + RETRY_MS;
 	if (!upstream_usable(u))
 		return 0;
 	upstream_grant(p, u, m->u.demand.tokens);
@@ -405,9 +409,9 @@ plb_on_refuse(struct plb *p, int64_t now, uint32_t peer, const struct msg *m)
 		return -1;
 	if (r == 1)
 		upstream_refused(p, now, u, &connect, &m->u.refuse.reason);
-	if (!p->fixed || r == 0)
+	if (u->fixed == NULL || r == 0)
 		return 0;
-	p->retry_at = now + RETRY_MS;
+	u->fixed->retry_at = now + RETRY_MS;
 	return outbox_send(&p->out, 0, m);
 }
 
@@ -440,12 +444,12 @@ plb_on_drain(struct plb *p, int64_t now, uint32_t peer, const struct msg *m)
 	if (!upstream_usable(u))
 		return 0;
 	upstream_leave(p, u);
-	if (p->address == NULL)
+	if (u->fixed == NULL || u->fixed->address == NULL)
 		return 0;
-	if (outbox_act(&p->out, ACT_UNDIAL, 0, 0, slice_str(p->address)) == -1)
+	if (outbox_act(&p->out, ACT_UNDIAL, 0, 0,
+		slice_str(u->fixed->address)) == -1)
 		return -1;
-	return outbox_act(&p->out, ACT_DIAL, PLB_FIXED_TAG, DIAL_FOREVER,
-	    slice_str(p->address));
+	return plb_dial_fixed(p, u->fixed);
 }
 
 /* Time. */
@@ -498,7 +502,7 @@ upstream_look_for_empty(struct plb *p, int64_t now, struct upstream *u)
 		u->empty_since = NEVER;
 	else if (u->empty_since == NEVER)
 		u->empty_since = now;
-	else if (now - u->empty_since >= PLB_EMPTY_MS && !p->fixed)
+	else if (now - u->empty_since >= PLB_EMPTY_MS && u->fixed == NULL)
 		upstream_close(p, u);
 }
 
@@ -550,30 +554,43 @@ upstream_close_drained(struct plb *p)
 			upstream_close(p, u);
 }
 
-/* The fixed channel, where it may be asked for what is short; or NULL. */
-static struct upstream *
-upstream_fixed(const struct plb *p)
+/* May the given channel be asked for what is short? */
+static int
+upstream_askable(const struct plb_fixed *f)
 {
-	struct upstream *u = NULL;
-	size_t i = 0;
+	const struct upstream *u = f->upstream;
 
-	if (!p->fixed || plb_short(p) == 0)
-		return NULL;
-	while ((u = upstream_next(p, &i)) != NULL)
-		if (upstream_usable(u))
-			return u->connects + u->overdue == 0 ? u : NULL;
-	return NULL;
+	return u != NULL && upstream_usable(u) && u->connects + u->overdue == 0;
 }
 
+/* What is short and has not been asked for. */
+static uint64_t
+upstream_lacks(const struct plb *p)
+{
+	uint64_t lacks = plb_short(p);
+
+	return lacks > p->connecting ? lacks - p->connecting : 0;
+}
+
+/* Each is asked for an equal part: what one does not have is asked of the
+ * others. */
 static void
 upstream_ask_fixed(struct plb *p, int64_t now)
 {
-	struct upstream *u = upstream_fixed(p);
-	struct upstream_connect connect = { .quantity = plb_short(p),
-		.at = now };
+	struct upstream_connect connect = { .at = now, .order = p->order.id };
+	struct plb_fixed *f;
+	size_t n = 0;
 
-	if (u != NULL && now >= p->retry_at)
-		upstream_connect(p, u, &connect);
+	for (f = p->fixed; f < p->fixed + p->nfixed; f++)
+		n += upstream_askable(f) && now >= f->retry_at;
+	for (f = p->fixed; n > 0 && f < p->fixed + p->nfixed; f++) {
+		if (!upstream_askable(f) || now < f->retry_at)
+			continue;
+		connect.quantity = (upstream_lacks(p) + n - 1) / n;
+		n--;
+		if (connect.quantity > 0)
+			upstream_connect(p, f->upstream, &connect);
+	}
 }
 
 void
@@ -588,9 +605,13 @@ int64_t
 upstream_deadline(const struct plb *p)
 {
 	int64_t due = p->nupstreams > 0 ? p->look_at : NEVER;
+	const struct plb_fixed *f;
 
-	if (upstream_fixed(p) != NULL && p->retry_at < due)
-		due = p->retry_at;
+	if (upstream_lacks(p) == 0)
+		return due;
+	for (f = p->fixed; f < p->fixed + p->nfixed; f++)
+		if (upstream_askable(f) && f->retry_at < due)
+			due = f->retry_at;
 	return due;
 }
 

@@ -45,7 +45,7 @@ rng_next(struct rng *r)
  * 2^32 products, the 2^32 mod n lowest of each result are too many.
  */
 static uint64_t
-below32(struct rng *r, uint32_t n)
+rng_below32(struct rng *r, uint32_t n)
 {
 	uint64_t product;
 	uint32_t excess;
@@ -67,7 +67,7 @@ rng_below(struct rng *r, uint64_t n)
 
 	assert(n > 0);
 	if (n <= UINT32_MAX)
-		return below32(r, (uint32_t)n);
+		return rng_below32(r, (uint32_t)n);
 	mask = n - 1;
 	for (shift = 1; shift < 64; shift *= 2)
 		mask |= mask >> shift;

@@ -53,6 +53,37 @@ slice_has(struct slice s, int c)
 	return s.len > 0 && memchr(s.p, c, s.len) != NULL;
 }
 
+/*
+ * Names of hosts are the same in upper and lower case (letters of ASCII), so
+ * they are kept and written in lower case. A copy in lower case, ended with a
+ * NUL; to has room for it.
+ */
+static inline void
+slice_lower(char *to, struct slice s)
+{
+	size_t i;
+
+	for (i = 0; i < s.len; i++)
+		to[i] = (char)(s.p[i] >= 'A' && s.p[i] <= 'Z' ?
+		    s.p[i] - 'A' + 'a' : s.p[i]);
+	to[s.len] = '\0';
+}
+
+/* The same of an Erlang node's name, name@host, where only the host is such a
+ * name: the copy, without its NUL. */
+static inline struct slice
+slice_lower_host(char *to, struct slice node)
+{
+	const unsigned char *at = node.len == 0 ? NULL :
+	    memchr(node.p, '@', node.len);
+	size_t n = at == NULL ? node.len : (size_t)(at - node.p);
+
+	slice_lower(to + n, slice_of(at, node.len - n));
+	if (n > 0)
+		memcpy(to, node.p, n);
+	return slice_of(to, node.len);
+}
+
 /* A copy on the heap, with a NUL behind it: the caller's to free(). NULL with
  * ENOMEM. */
 static inline unsigned char *

@@ -151,5 +151,6 @@ same "$(echo 6*7 | lambda-call -L \
     -x '|cat | lambda-channel -w line calc bc -q | cat' calc)" 42
 until_true no_channels || fail "a channel outlives its pipe"
 tells 100 'standard input is not a connection' lambda-channel calc bc
-tells 111 'does not speak as a channel' lambda-call -x '|exit 1' calc
+tells 111 "the command .exit 1. ended with status 1$" \
+    lambda-call -x '|exit 1' calc
 echo passed

@@ -13,8 +13,10 @@
 #include "exit.h"
 
 #define CHANNEL 7u
+#define GIVEN	.given = &given, .ngiven = 1
 #define BROKER	8u
 
+static const struct call_given given = { "10.0.0.1:7", 0 };
 static struct call *call;
 static struct buf out;
 static int64_t now;
@@ -39,6 +41,11 @@ carry_out(const struct act *a)
 
 	if (a->kind == CALL_INPUT)
 		note("input %d\n", (int)a->value);
+	else if (a->kind == CALL_START || a->kind == CALL_STOP)
+		note("%s %d\n", a->kind == CALL_START ? "start" : "stop",
+		    (int)a->peer);
+	else if (a->kind == CALL_HALT)
+		note("halt\n");
 	else if (a->kind == CALL_FINISH || a->kind == CALL_QUIT)
 		note("%s %d\n", a->kind == CALL_QUIT ? "quit" : "finish",
 		    (int)a->value);
@@ -92,7 +99,8 @@ static void
 begin(struct call_config *config)
 {
 	config->module = "calc";
-	config->where = "10.0.0.1:7";
+	config->broker = "/run/broker";
+	config->records.ordered = 1;
 	config->plb.module = slice_str("calc");
 	config->plb.capacity = config->plb.wanted = config->filter ? 64 : 1;
 	now = 1000;
@@ -151,15 +159,15 @@ written(const char *what)
 static void
 test_one(void **state)
 {
-	struct call_config config = { .terminal = 1, .plb.fixed = 1 };
+	struct call_config config = { .terminal = 1, GIVEN };
 
 	(void)state;
 	begin(&config);
 	link_up(1);
 	expect("input 1\n");
 	assert_true(call_readable(call));
-	call_input(call, slice_str("bo"));
-	call_input(call, slice_str("dy"));
+	call_input(call, now, slice_str("bo"));
+	call_input(call, now, slice_str("dy"));
 	expect("");
 	call_input_end(call, now, NULL);
 	expect("request body\ninput 0\n");
@@ -171,7 +179,7 @@ test_one(void **state)
 static void
 test_one_fails(void **state)
 {
-	struct call_config config = { .limit_ms = 2000, .plb.fixed = 1 };
+	struct call_config config = { .limit_ms = 2000, GIVEN };
 	struct msg m = { .type = MSG_FAIL, .u.fail.ran = 1,
 		.u.fail.reason = slice_str("killed by signal 9") };
 
@@ -191,8 +199,8 @@ test_one_fails(void **state)
 static void
 test_filter(void **state)
 {
-	struct call_config config = { .filter = 1, .kind = FRAME_LINE,
-		.progress = 1, .plb.fixed = 1 };
+	struct call_config config = { .filter = 1, .records.kind = FRAME_LINE,
+		.progress = 1, GIVEN };
 
 	(void)state;
 	begin(&config);
@@ -203,7 +211,7 @@ test_filter(void **state)
 	link_up(2);
 	expect("input 1\n");
 	assert_true(call_readable(call));
-	call_input(call, slice_str("a\nb\nc\nd"));
+	call_input(call, now, slice_str("a\nb\nc\nd"));
 	expect("request a\nrequest b\ninput 0\n");
 	reply(1, "B\n", 0);
 	expect("request c\n");
@@ -223,14 +231,14 @@ test_filter(void **state)
 static void
 test_limit(void **state)
 {
-	struct call_config config = { .limit_ms = 2000, .plb.fixed = 1 };
+	struct call_config config = { .limit_ms = 2000, GIVEN };
 
 	(void)state;
 	begin(&config);
 	link_up(1);
 	call_input_end(call, now, NULL);
 	expect("input 1\nrequest \ninput 0\n");
-	wait_ms(2249);
+	wait_ms(2000 + CALL_GRACE_MS - 1);
 	expect("");
 	wait_ms(1);
 	expect("calc: no answer in 2 s\nquit 99\n");
@@ -238,50 +246,234 @@ test_limit(void **state)
 	expect("");
 }
 
-/* The given channel is not there, or is gone. */
+/* The given channel is not there, or is gone: another may take over, so it is
+ * waited for, and what was read has its line. */
 static void
 test_lost(void **state)
 {
-	struct call_config config = { .filter = 1, .kind = FRAME_LINE,
-		.plb.fixed = 1 };
+	struct call_config config = { .filter = 1,
+		.records.kind = FRAME_LINE, GIVEN, .retries = 1 };
 
 	(void)state;
 	begin(&config);
 	expect("input 1\n");
 	call_ops.failed(call, now, PLB_FIXED_TAG, slice_str("refused"), 0);
-	wait_ms(CALL_FIXED_MS - 1);
+	wait_ms(WAY_START_MS - 1);
 	expect("");
 	wait_ms(1);
-	expect("calc: unable to reach the channel: refused: is it running?\n"
-	    "quit 111\ninput 0\n");
+	expect("calc: unable to reach 10.0.0.1:7: refused: is it running?\n"
+	    "finish 111\ninput 0\n");
 	call_free(call);
 	begin(&config);
+	link_up(2);
+	call_input(call, now, slice_str("a\nb\nc\npart"));
+	expect("input 1\nrequest a\nrequest b\ninput 0\n");
+	wait_ms(1000);
+	call_ops.down(call, now, CHANNEL);
+	wait_ms(CALL_NOTICE_MS);
+	expect("calc: no capacity yet: unable to reach 10.0.0.1:7: is it "
+	    "running?; waiting\n");
+	wait_ms(WAY_LOST_MS - CALL_NOTICE_MS - 1);
+	expect("");
+	wait_ms(1);
+	expect("calc: unable to reach 10.0.0.1:7: is it running?\n"
+	    "line 1: unable to reach 10.0.0.1:7: is it running?\n"
+	    "line 2: unable to reach 10.0.0.1:7: is it running?\n"
+	    "line 3: unable to reach 10.0.0.1:7: is it running?\n"
+	    "line 4: unable to reach 10.0.0.1:7: is it running?\n"
+	    "finish 111\n");
+}
+
+/* Each record has its time by itself: one that is stuck does not outlive it
+ * while others are answered, and takes none of them with it. */
+static void
+test_limit_each(void **state)
+{
+	struct call_config config = { .filter = 1,
+		.records.kind = FRAME_LINE, .limit_ms = 2000, GIVEN };
+
+	(void)state;
+	begin(&config);
+	link_up(2);
+	call_input(call, now, slice_str("a\n"));
+	expect("input 1\nrequest a\n");
+	wait_ms(1000);
+	call_input(call, now, slice_str("b\n"));
+	expect("request b\n");
+	wait_ms(900);
+	reply(1, "B", 0);
+	expect("");
+	wait_ms(100 + CALL_GRACE_MS - 1);
+	expect("");
+	written("");
+	wait_ms(1);
+	expect("line 1: no answer in 2 s\n");
+	written("B\n");
+	wait_ms(100); /* its answer comes after all */
+	reply(0, "A", 0);
+	expect("");
+	call_input(call, now, slice_str("c"));
+	call_input_end(call, now, NULL);
+	expect("request c\ninput 0\n");
+	reply(2, "C", 0);
+	expect("finish 111\n");
+	written("B\nC\n");
+}
+
+/* With no capacity at all the records that were read have their lines after
+ * that time; of those that were not, the first is read. */
+static void
+test_limit_input(void **state)
+{
+	struct call_config config = { .filter = 1,
+		.records.kind = FRAME_LINE, .limit_ms = 2000, GIVEN };
+
+	(void)state;
+	begin(&config);
+	link_up(0);
+	expect("input 1\n");
+	assert_false(call_readable(call));
+	expect("input 0\n");
+	wait_ms(1999);
+	expect("");
+	wait_ms(1);
+	expect("input 1\n");
+	assert_true(call_readable(call));
+	call_input(call, now, slice_str("a\nb\nc"));
+	expect("line 1: no capacity in 2 s: nobody has granted any\n"
+	    "input 0\n");
+	wait_ms(2000);
+	expect("calc: no capacity yet: nobody has granted any; waiting\n"
+	    "line 2: no capacity in 2 s: nobody has granted any\n");
 	link_up(1);
 	expect("input 1\n");
-	wait_ms(CALL_FIXED_MS);
-	call_ops.down(call, now, CHANNEL);
-	/* Another may take over. */
-	wait_ms(CALL_FIXED_MS);
+	call_input_end(call, now, NULL);
+	expect("request c\ninput 0\n");
+	reply(0, "C", 0);
+	expect("finish 111\n");
+	written("C\n");
+}
+
+/* Told to end: what has no answer has its line, then it writes what it has, for
+ * a while; what is not written then has its line, too. */
+static void
+test_interrupted(void **state)
+{
+	struct call_config config = { .filter = 1,
+		.records.kind = FRAME_LINE, GIVEN };
+
+	(void)state;
+	begin(&config);
+	link_up(3);
+	call_input(call, now, slice_str("a\nb\nc\nd\n"));
+	expect("input 1\nrequest a\nrequest b\nrequest c\ninput 0\n");
+	reply(1, "B", 0);
+	expect("request d\ninput 1\n");
+	call_interrupt(call, now, "SIGTERM");
+	expect("line 1: ended by SIGTERM\nline 3: ended by SIGTERM\n"
+	    "line 4: ended by SIGTERM\nfinish 111\ninput 0\n");
+	written("B\n");
+	wait_ms(CALL_FLUSH_MS - 1);
 	expect("");
-	wait_ms(CALL_FIXED_MS);
-	expect("calc: unable to reach 10.0.0.1:7: is it running?\n"
-	    "quit 111\ninput 0\n");
+	wait_ms(1);
+	expect("halt\nline 2: its result is not written: ended by SIGTERM\n"
+	    "quit 111\n");
+}
+
+/* Standard output takes no more. */
+static void
+test_broken(void **state)
+{
+	struct call_config config = { .filter = 1,
+		.records.kind = FRAME_NUL, GIVEN, .records.status = 1 };
+
+	(void)state;
+	begin(&config);
+	link_up(2);
+	call_input(call, now, slice_of("a\0b\0c\0", 6));
+	expect("input 1\nrequest a\nrequest b\ninput 0\n");
+	reply(0, "A", 3);
+	expect("request c\ninput 1\n");
+	assert_true(buf_len(&out) == 6 &&
+	    memcmp(buf_slice(&out).p, "1 3 A", 6) == 0);
+	reply(1, "B", 0);
+	turn();
+	buf_consume(&out, 6);
+	call_broken(call, now, 6, "Broken pipe");
+	expect("halt\nline 3: Broken pipe\n"
+	    "lines 1-2: its result is not written: Broken pipe\nquit 111\n"
+	    "input 0\n");
+}
+
+/* A command is waited for as long as it lives, started again when it is lost,
+ * and given up when it cannot be. */
+static void
+test_command(void **state)
+{
+	static const struct call_given ssh = { "ssh host lambda-channel", 1 };
+	struct call_config config = { .given = &ssh, .ngiven = 1,
+		.filter = 1, .records.kind = FRAME_LINE, .retries = 1 };
+
+	(void)state;
+	begin(&config);
+	expect("start 1\ninput 1\n");
+	wait_ms(CALL_NOTICE_MS);
+	expect("calc: no capacity yet: the command `ssh host lambda-channel' "
+	    "has said nothing for 3 s yet; waiting\n");
+	wait_ms(3600 * 1000);
+	expect("");
+	link_up(1);
+	call_input(call, now, slice_str("a\n"));
+	expect("request a\n");
+	call_command_ended(call, now, PLB_FIXED_TAG, "ended with status 255");
+	call_ops.down(call, now, CHANNEL);
+	wait_ms(WAY_BACKOFF_MIN_MS - 1);
+	expect("");
+	wait_ms(1);
+	expect("start 1\n");
+	call_ops.failed(call, now, PLB_FIXED_TAG,
+	    slice_str(CORE_FOREIGN "`Welcome'"), 0);
+	expect("stop 1\n");
+	call_command_ended(call, now, PLB_FIXED_TAG, "ended with status 1");
+	wait_ms(2 * WAY_BACKOFF_MIN_MS);
+	expect("start 1\n");
+	link_up(1);
+	expect("request a\n");
+	reply(1, "A", 0);
+	expect("");
+	written("A\n");
+}
+
+static void
+test_command_hopeless(void **state)
+{
+	static const struct call_given ssh = { "ssh host lambda-channel", 1 };
+	struct call_config config = { .given = &ssh, .ngiven = 1 };
+
+	(void)state;
+	begin(&config);
+	expect("start 1\ninput 1\n");
+	call_ops.failed(call, now, PLB_FIXED_TAG, slice_str("closed"), 0);
+	expect("");
+	call_command_ended(call, now, PLB_FIXED_TAG, "ended with status 255");
+	expect("calc: the command `ssh host lambda-channel' ended with status "
+	    "255\nquit 111\ninput 0\n");
 }
 
 /* Input that cannot be read is the end of a filter's, and of half a body. */
 static void
 test_unreadable(void **state)
 {
-	struct call_config config = { .filter = 1, .kind = FRAME_NETSTRING,
-		.plb.fixed = 1 };
+	struct call_config config = { .filter = 1,
+		.records.kind = FRAME_NETSTRING, GIVEN };
 
 	(void)state;
 	begin(&config);
 	link_up(2);
 	expect("input 1\n");
-	call_input(call, slice_str("1:a,x"));
-	expect("request a\nrecord 2 of the input is not in the framing that "
-	    "was asked for; stopping there\ninput 0\n");
+	call_input(call, now, slice_str("1:a,x"));
+	expect("request a\nline 2: the record is not in the framing that was "
+	    "asked for; the input is read no further\ninput 0\n");
 	reply(0, "A", 0);
 	expect("finish 100\n");
 	written("1:A,");
@@ -311,7 +503,7 @@ test_no_capacity(void **state)
 	begin(&config);
 	expect("input 1\n");
 	wait_ms(2 * CALL_NOTICE_MS);
-	expect("calc: no capacity yet: no broker answers at 10.0.0.1:7: start "
+	expect("calc: no capacity yet: no broker answers at /run/broker: start "
 	    "lambda-broker, or name its socket with -b; waiting\n");
 	call_ops.up(call, now, BROKER, &info);
 	m.u.offers.reason = slice_str("it is early");
@@ -337,7 +529,7 @@ test_no_capacity(void **state)
 static void
 test_refused(void **state)
 {
-	struct call_config config = { .limit_ms = 60000, .plb.fixed = 1 };
+	struct call_config config = { .limit_ms = 60000, GIVEN };
 	struct msg m = { .type = MSG_REFUSE };
 
 	(void)state;
@@ -346,7 +538,7 @@ test_refused(void **state)
 	m.u.refuse.reason = slice_str("full");
 	say(&m);
 	expect("input 1\n");
-	wait_ms(CALL_FIXED_MS);
+	wait_ms(CALL_NOTICE_MS);
 	expect("calc: no capacity yet: refused: full; waiting\n");
 	m.u.refuse.reason = slice_str("it is another module");
 	m.u.refuse.final = 1;
@@ -358,8 +550,8 @@ test_refused(void **state)
 static void
 test_record_fails(void **state)
 {
-	struct call_config config = { .filter = 1, .kind = FRAME_LINE,
-		.limit_ms = 2000, .plb.fixed = 1 };
+	struct call_config config = { .filter = 1, .records.kind = FRAME_LINE,
+		.limit_ms = 2000, GIVEN };
 	struct msg m = { .type = MSG_FAIL, .u.fail.ran = 1,
 		.u.fail.reason = slice_str("killed by signal 9") };
 
@@ -367,7 +559,7 @@ test_record_fails(void **state)
 	begin(&config);
 	link_up(3);
 	expect("input 1\n");
-	call_input(call, slice_str("a\nb\nc\n"));
+	call_input(call, now, slice_str("a\nb\nc\n"));
 	call_input_end(call, now, NULL);
 	expect("request a\nrequest b\nrequest c\ninput 0\n");
 	m.u.fail.id = sent[0];
@@ -388,7 +580,10 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_one), TEST(test_one_fails), TEST(test_filter),
-		TEST(test_limit), TEST(test_lost), TEST(test_unreadable),
+		TEST(test_limit), TEST(test_limit_each),
+		TEST(test_limit_input), TEST(test_lost), TEST(test_command),
+		TEST(test_command_hopeless), TEST(test_interrupted),
+		TEST(test_broken), TEST(test_unreadable),
 		TEST(test_no_capacity), TEST(test_refused),
 		TEST(test_record_fails),
 	};

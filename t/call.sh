@@ -106,28 +106,45 @@ same "$(printf '' | lambda-call -L calc echo)" ''
 printf '1:a,1:b' | lambda-call -N calc echo >"$tmp/out" 2>"$tmp/err"
 same $? 100
 same "$(cat "$tmp/out")" 1:a,
-grep -q 'record 2 of the input is cut short' "$tmp/err" || fail "not cut short"
+grep -q 'line 2: the record is cut short; the input is read no' "$tmp/err" || fail "not cut short"
 # A closed standard output is no success (it never is closed under valgrind), and
 # a command that is no channel is told, and ended.
 [ -n "${CHECK_UNDER:-}" ] || tells 111 'unable to write standard output: ' \
     sh -c 'exec lambda-call calc pi 1 >&- </dev/null'
-tells 111 'does not speak as a channel: it has to run lambda-channel' \
-    lambda-call -x '|exec sleep 1000.75' calc pi 1
+tells 111 'not the protocol: `Welcome .x07!.: it has to run lambda-channel' \
+    lambda-call -x '|printf "Welcome \007!\n"; exec sleep 1000.75' calc pi 1
+tells 99 'no capacity in 0.5 s: the command .* has said nothing for' \
+    lambda-call -T 0.5 -x '|exec sleep 1000.75' calc pi 1
 until_true none_sleeps 1000.75 || fail "the command stays"
 # Through a PLB, too, input that there is no capacity for stays where it is.
 start none lambda-plb -c 4 -s "$tmp/none.plb" nobody
 logged none 'serving on'
-(
-	echo one
-	echo two
-	echo three
-) | (
-	lambda-call -L -T 0.5 -s "$tmp/none.plb" nobody 2>/dev/null
-	cat
-) >"$tmp/left"
-same "$(cat "$tmp/left")" 'one
-two
-three'
+printf 'one\ntwo\nthree\n' >"$tmp/in"
+mkfifo "$tmp/fifo"
+start waits sh -c 'exec lambda-call -L -s "$0/none.plb" nobody <"$0/fifo"' "$tmp"
+waits=$pid
+exec 4<>"$tmp/fifo"
+cat "$tmp/in" >&4
+logged waits 'no capacity yet: nobody publishes it'
+stop "$waits"
+same "$ended" 143
+same "$(head -n 3 <&4)" "$(cat "$tmp/in")"
+exec 4>&-
+same "$(grep -c '^line' "$tmp/waits.log")" 0
+# With -T each that is there in vain for so long has its line, and the rest go on.
+lambda-call -L -T 0.2 -s "$tmp/none.plb" nobody <"$tmp/in" 2>"$tmp/err" >&2
+same $? 111
+same "$(grep -c 'line [123]: no capacity in 0.2 s: ' "$tmp/err")" 3
+
+# With its number and status in front, each record has an answer.
+printf 'a\nb' | lambda-call -LS calc echo >"$tmp/out" 2>"$tmp/err"
+same "$? $(cat "$tmp/out" "$tmp/err")" '0 1 0 a
+2 0 b'
+printf '3:abc,0:,' | lambda-call -NS calc status 7 >"$tmp/out" 2>"$tmp/err"
+same "$? $(cat "$tmp/out" "$tmp/err")" '111 4:1 7 ,4:2 7 ,'
+same "$(printf 'a\0b' | lambda-call -0S -c 1 odd signal | tr '\0' '|')" \
+    '1 - killed by signal 9 (Killed)|2 - killed by signal 9 (Killed)|'
+tells 100 '-u, -P and -S go with -L, -0, -4 or -N' lambda-call -S calc
 
 # A line that fails costs itself alone, and the exit status is 111.
 printf '1\n0\n2\n' | lambda-call -L calc status >"$tmp/out" 2>"$tmp/err"

@@ -17,8 +17,10 @@ static struct buf out;
 static void
 begin(enum frame_kind kind, int ordered)
 {
+	struct filter_config config = { kind, ordered, 0 };
+
 	buf_init(&out, 1 << 30);
-	assert_int_equal(filter_init(&f, kind, ordered, &out), 0);
+	assert_int_equal(filter_init(&f, &config, &out), 0);
 }
 
 static void
@@ -36,7 +38,7 @@ static void
 add(unsigned n)
 {
 	while (n-- > 0)
-		filter_add(&f, 1);
+		filter_add(&f, 0, 1);
 }
 
 static void
@@ -44,7 +46,8 @@ result(uint64_t number, const char *body)
 {
 	const char *why = "";
 
-	assert_int_equal(filter_result(&f, number, slice_str(body), &why), 0);
+	assert_int_equal(filter_result(&f, number, 0, slice_str(body), &why),
+	    0);
 	assert_null(why);
 }
 
@@ -53,9 +56,9 @@ test_ordered(void **state)
 {
 	(void)state;
 	begin(FRAME_LINE, 1);
-	assert_int_equal(filter_add(&f, 10), 1);
-	assert_int_equal(filter_add(&f, 20), 2);
-	assert_int_equal(filter_add(&f, 30), 3);
+	assert_int_equal(filter_add(&f, 0, 10), 1);
+	assert_int_equal(filter_add(&f, 0, 20), 2);
+	assert_int_equal(filter_add(&f, 0, 30), 3);
 	assert_int_equal(f.running, 3);
 	assert_int_equal(f.asked, 60);
 	result(3, "three");
@@ -93,9 +96,9 @@ test_fail(void **state)
 	add(4);
 	result(2, "two");
 	result(4, "four");
-	assert_int_equal(filter_fail(&f, 3), 0);
+	assert_int_equal(filter_fail(&f, 3, "no"), 0);
 	assert_int_equal(buf_len(&out), 0);
-	assert_int_equal(filter_fail(&f, 1), 0);
+	assert_int_equal(filter_fail(&f, 1, "no"), 0);
 	assert_int_equal(f.failed, 2);
 	assert_int_equal(f.done, 2);
 	assert_int_equal(f.running, 0);
@@ -124,9 +127,10 @@ test_newline(void **state)
 	add(4);
 	result(1, "one\n");
 	result(2, "\n");
-	assert_int_equal(filter_result(&f, 4, slice_str("a\nb"), &why), -1);
+	assert_int_equal(filter_result(&f, 4, 0, slice_str("a\nb"), &why), -1);
 	assert_int_equal(errno, EINVAL);
 	assert_non_null(why);
+	assert_int_equal(filter_fail(&f, 4, why), 0);
 	assert_int_equal(f.failed, 1);
 	result(3, "three");
 	assert_int_equal(f.running, 0);
@@ -143,8 +147,9 @@ test_unfit_first(void **state)
 	begin(FRAME_LINE, 1);
 	add(2);
 	result(2, "two");
-	assert_int_equal(filter_result(&f, 1, slice_str("a\nb"), &why), -1);
+	assert_int_equal(filter_result(&f, 1, 0, slice_str("a\nb"), &why), -1);
 	assert_int_equal(errno, EINVAL);
+	assert_int_equal(filter_fail(&f, 1, why), 0);
 	assert_int_equal(f.failed, 1);
 	end("two\n");
 }
@@ -181,21 +186,21 @@ test_bytes(void **state)
 	assert_non_null(big);
 	begin(FRAME_PACKET4, 1);
 	add(2);
-	assert_int_equal(filter_result(&f, 2, slice_of(big, FILTER_BYTES / 2),
-	    &why), 0);
+	assert_int_equal(filter_result(&f, 2, 0,
+	    slice_of(big, FILTER_BYTES / 2), &why), 0);
 	assert_true(filter_open(&f));
 	add(1);
-	assert_int_equal(filter_result(&f, 3, slice_of(big, FILTER_BYTES / 2),
-	    &why), 0);
+	assert_int_equal(filter_result(&f, 3, 0,
+	    slice_of(big, FILTER_BYTES / 2), &why), 0);
 	assert_false(filter_open(&f));
-	assert_int_equal(filter_fail(&f, 1), 0);
+	assert_int_equal(filter_fail(&f, 1, "no"), 0);
 	assert_true(filter_open(&f));
 	assert_int_equal(buf_len(&out), FILTER_BYTES + 8);
-	filter_add(&f, FILTER_BYTES - 1);
+	filter_add(&f, 0, FILTER_BYTES - 1);
 	assert_true(filter_open(&f));
-	filter_add(&f, 1);
+	filter_add(&f, 0, 1);
 	assert_false(filter_open(&f));
-	assert_int_equal(filter_fail(&f, 4), 0);
+	assert_int_equal(filter_fail(&f, 4, "no"), 0);
 	assert_true(filter_open(&f));
 	filter_free(&f);
 	buf_free(&out);
@@ -206,15 +211,16 @@ test_bytes(void **state)
 static void
 test_full_queue(void **state)
 {
+	struct filter_config config = { FRAME_LINE, 1, 0 };
 	const char *why = "";
 
 	(void)state;
 	buf_init(&out, 8);
-	assert_int_equal(filter_init(&f, FRAME_LINE, 1, &out), 0);
+	assert_int_equal(filter_init(&f, &config, &out), 0);
 	add(3);
 	result(2, "12345");
 	result(1, "1");
-	assert_int_equal(filter_result(&f, 3, slice_str("x"), &why), -1);
+	assert_int_equal(filter_result(&f, 3, 0, slice_str("x"), &why), -1);
 	assert_int_equal(errno, ENOBUFS);
 	assert_null(why);
 	assert_int_equal(f.running, 1);
@@ -239,7 +245,7 @@ shuffle(int ordered)
 		if (n < 20000 && f.running < 64 && filter_open(&f) &&
 		    rng_below(&rng, 3) > 0) {
 			i = f.running;
-			running[i] = filter_add(&f, 1);
+			running[i] = filter_add(&f, 0, 1);
 			n++;
 			continue;
 		}
@@ -265,6 +271,71 @@ shuffle(int ordered)
 	end("");
 }
 
+/* With its status in front each record has an answer, a failed one too. */
+static void
+test_status(void **state)
+{
+	struct filter_config config = { FRAME_NETSTRING, 1, 1 };
+	const char *why;
+
+	(void)state;
+	buf_init(&out, 1 << 20);
+	assert_int_equal(filter_init(&f, &config, &out), 0);
+	add(3);
+	assert_int_equal(filter_fail(&f, 2, "two\nlines"), 0);
+	assert_int_equal(filter_result(&f, 3, 7, slice_str("x"), &why), 0);
+	assert_int_equal(filter_result(&f, 1, 0, slice_str(""), &why), 0);
+	assert_int_equal(f.done, 1);
+	assert_int_equal(f.failed, 2);
+	end("4:1 0 ,16:2 - two\\x0alines,5:3 7 x,");
+}
+
+/* What is in the queue when it is lost is known by number; what was written
+ * before is not among it. */
+static void
+test_unwritten(void **state)
+{
+	size_t pos = 0;
+
+	(void)state;
+	begin(FRAME_LINE, 1);
+	add(4);
+	result(2, "two");
+	result(1, "one");
+	assert_int_equal(filter_fail(&f, 3, "no"), 0);
+	buf_consume(&out, 5); /* "one" and a part of "two" */
+	result(4, "four");
+	assert_int_equal(filter_unwritten(&f, &pos), 2);
+	assert_int_equal(filter_unwritten(&f, &pos), 4);
+	assert_int_equal(filter_unwritten(&f, &pos), 0);
+	buf_consume(&out, 3);
+	pos = 0;
+	assert_int_equal(filter_unwritten(&f, &pos), 4);
+	buf_consume(&out, buf_len(&out)); /* lost, and not written */
+	filter_lose(&f, 5);
+	pos = 0;
+	assert_int_equal(filter_unwritten(&f, &pos), 4);
+	assert_int_equal(filter_unwritten(&f, &pos), 0);
+	end("");
+}
+
+/* The oldest without an answer is the one that came first of those. */
+static void
+test_since(void **state)
+{
+	(void)state;
+	begin(FRAME_LINE, 0);
+	assert_true(filter_since(&f) == INT64_MAX);
+	filter_add(&f, 5, 1);
+	filter_add(&f, 9, 1);
+	assert_int_equal(filter_since(&f), 5);
+	result(1, "one");
+	assert_int_equal(filter_since(&f), 9);
+	result(2, "two");
+	assert_true(filter_since(&f) == INT64_MAX);
+	end("one\ntwo\n");
+}
+
 static void
 test_shuffled(void **state)
 {
@@ -286,6 +357,9 @@ main(void)
 		cmocka_unit_test(test_window),
 		cmocka_unit_test(test_bytes),
 		cmocka_unit_test(test_full_queue),
+		cmocka_unit_test(test_status),
+		cmocka_unit_test(test_unwritten),
+		cmocka_unit_test(test_since),
 		cmocka_unit_test(test_shuffled),
 	};
 

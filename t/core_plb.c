@@ -4,15 +4,16 @@
 #include "t/harness.h"
 
 struct plb_args {
-	uint64_t wanted, capacity, fixed, tokens;
-	struct slice module, constraints, address;
+	uint64_t wanted, capacity, fixed, fallback, tokens;
+	struct slice module, constraints, address, second;
 };
 
 static const struct field core_plb_fields[] = {
 	HARNESS_BYTES(plb_args, module), HARNESS_UINT(plb_args, wanted),
 	HARNESS_UINT(plb_args, capacity), HARNESS_UINT(plb_args, tokens),
 	HARNESS_GROUP(plb_args, constraints, &schema_constraints),
-	HARNESS_UINT(plb_args, fixed), HARNESS_BYTES(plb_args, address)
+	HARNESS_UINT(plb_args, fixed), HARNESS_BYTES(plb_args, address),
+	HARNESS_UINT(plb_args, fallback), HARNESS_BYTES(plb_args, second)
 };
 static const struct schema core_plb_args =
     HARNESS_ARGS(plb_args, core_plb_fields);
@@ -22,13 +23,17 @@ core_plb_begin(const struct id *own, uint64_t seed, const void *args)
 {
 	const struct plb_args *a = args;
 	struct plb_config config;
+	struct slice address[2];
 
 	config.module = a->module;
 	config.capacity = a->capacity;
 	config.wanted = a->wanted;
 	config.constraints = a->constraints;
-	config.fixed = (int)a->fixed;
-	config.address = a->address;
+	config.fixed = a->fixed;
+	config.address = address;
+	config.fallback = a->fallback != 0;
+	address[0] = a->address;
+	address[1] = a->second;
 	(void)own;
 	return plb_new(seed, &config);
 }

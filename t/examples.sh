@@ -118,8 +118,13 @@ solo lambda-call.1 'ls a b' "$(printf 'one\n' >a; printf 'two\n' >b
 take lambda-call.1 truth
 runs lambda-solo sh "$block"
 same "$out" 'status 1'
-take lambda-call.1 '-x'
+take lambda-call.1 '-L -x'
 gives 42 sh "$block"
+take lambda-call.1 '-LS -x'
+gives '1 0 1
+2 0 2
+3 0 3
+4 0 4' sh "$block"
 take lambda-channel.8 "'|lambda-channel"
 gives 42 sh "$block"
 solo lambda-ctl.1 'orders' 'calc left 4'
@@ -249,8 +254,7 @@ take lambda-protocol.7 'function = "add"'
 request=$(bytes "$block")
 take lambda-protocol.7 'demand = 1'
 reply=$(bytes "$block")
-hello='\002\075\002\001\001\004\001\001\006\001\006\012\020AAAAAAAAAAAAAAAA'
-hello=$hello'\014\040BBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBB'
+hello='\002\033\002\001\002\004\001\002\006\001\006\012\020AAAAAAAAAAAAAAAA'
 ask='\034\011\002\001\001\004\004calc'
 # shellcheck disable=SC2059
 printf "$reply" >"$tmp/reply"

@@ -73,7 +73,7 @@ done <"$tmp/told"
 
 # Every message under DIAGNOSTICS can be said: what stands between its
 # placeholders, in capitals, is in the sources (or in another of them).
-cat ./*.c | tr -s '\n\t ' '[ *]' | sed 's/" "//g; s/\\"/"/g' >"$tmp/sources"
+cat ./*.[ch] | tr -s '\n\t ' '[ *]' | sed 's/" "//g; s/\\"/"/g' >"$tmp/sources"
 for page in man/*.[1-9]; do
 	awk '/^\.Bl -diag/ { on = 1 } /^\.El/ { on = 0 }
 	    on && sub(/^\.It /, "")' "$page" |

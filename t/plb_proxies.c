@@ -41,7 +41,8 @@ end(void **state)
 {
 	(void)state;
 	buf_free(&attrs);
-	return unlink("lambda-call") == -1 || chdir("/") == -1 || rmdir(dir) == -1 ? -1 : 0;
+	return unlink("lambda-call") == -1 || chdir("/") == -1 ||
+	    rmdir(dir) == -1 ? -1 : 0;
 }
 
 static void

@@ -1,0 +1,80 @@
+#ifndef CALL_STATE_H
+#define CALL_STATE_H
+
+/*
+ * The state of lambda-call's core, shared by the files that make it up and by
+ * nobody else: call.c (input, requests, answers, the end) and call_why.c (why
+ * nothing comes).
+ */
+
+#include "call.h"
+
+#define NEVER INT64_MAX
+
+/* How a filter ends before its time: each record that has no result gets a
+ * line. There may be many, so it goes by steps, a tick each. */
+struct call_ending {
+	int begun;
+	int broken;	/* standard output takes no more */
+	size_t pos;	/* in what is lost */
+	uint64_t first, last; /* to be said in one line; 0: none */
+	int unwritten;	/* they had results */
+	char why[REASON_MAX];
+};
+
+struct call {
+	struct call_config config;
+	struct plb *plb;
+	struct way *way; /* config.ngiven of them */
+	struct msg request; /* but for id and body */
+	struct buf in; /* read, and not yet sent */
+	struct buf *out;
+	struct frame_reader reader;
+	struct filter filter;
+	int watching; /* CALL_INPUT said so */
+	int ready; /* input is there, and waits for tokens */
+	int forced; /* it is read all the same: its time is up */
+	int ended; /* of the input */
+	int over;  /* CALL_FINISH or CALL_QUIT is out */
+	int status;
+	struct call_ending ending;
+
+	/* Why nothing comes. */
+	int64_t notice_at, unknown_at, progress_at; /* or NEVER */
+	int64_t asked_at; /* the one call was, or NEVER */
+	int64_t waits_at; /* input that is there waits for any capacity at all
+			     since then, or NEVER */
+	int64_t flush_at; /* to give up on writing, or NEVER */
+	int64_t hope_at;  /* the next of what was given is hopeless, or NEVER */
+	uint64_t shown;	  /* bytes of results that the shell knows of */
+	int told;  /* that there is none */
+	int stuck; /* no answer came since the last notice */
+	int buying; /* the broker is dialled */
+	char trouble[REASON_MAX]; /* what we were told about buying, */
+	int64_t trouble_at;	  /* and when */
+};
+
+/* call.c */
+
+/* The module is named. A filter goes on until each record that it was given has
+ * its line. */
+void call_give_up(struct call *, int status, const char *why);
+
+/* call_why.c */
+
+/* What there is to say now, to why; returns it. */
+const char *call_why_not(const struct call *, int64_t now, char *why,
+    size_t size);
+/* From now on, what is said and told again. */
+void call_arm_notice(struct call *, int64_t now);
+void call_forget_trouble(struct call *);
+/* What the broker, the PLB or a channel says of the order. */
+void call_on_offers(struct call *, int64_t now, const struct msg_offers *);
+void call_on_refuse(struct call *, int64_t now, const struct msg_refuse *);
+/* There has been nothing for a while: say why, once. */
+void call_on_notice(struct call *, int64_t now);
+/* Give up where what was given is hopeless, and there is no broker in its
+ * place. */
+void call_look_for_hope(struct call *, int64_t now);
+
+#endif

@@ -1,0 +1,166 @@
+#include <stdio.h>
+
+#include "attrs.h"
+#include "call_state.h"
+#include "exit.h"
+
+#define UNKNOWN_MS 1000 /* for another exchange to know of a seller */
+
+/* The given channels, each with what is wrong. */
+static void
+call_why_not_given(const struct call *c, int64_t now, char *why, size_t size)
+{
+	char one[WAY_TEXT_MAX + 256];
+	size_t i, len = 0;
+
+	why[0] = '\0';
+	for (i = 0; i < c->config.ngiven && len < size - 1; i++)
+		if (c->way[i].peer == 0)
+			len += (size_t)snprintf(why + len, size - len, "%s%s",
+			    len == 0 ? "" : "; ",
+			    way_why(&c->way[i], now, one, sizeof(one)));
+	if (len == 0)
+		snprintf(why, size, "nobody has granted any");
+}
+
+/* In the words of whoever knew it last. */
+const char *
+call_why_not(const struct call *c, int64_t now, char *why, size_t size)
+{
+	struct plb_view v;
+
+	plb_look(c->plb, &v);
+	if (v.fixed && v.linked == 0)
+		call_why_not_given(c, now, why, size);
+	else if (!v.fixed && !v.broker)
+		snprintf(why, size, "no broker answers at %s: start "
+		    "lambda-broker, or name its socket with -b",
+		    c->config.broker);
+	else if (v.asked_at > c->trouble_at)
+		snprintf(why, size, "the seller at %s has not answered "
+		    "yet",
+		    v.asked);
+	else
+		snprintf(why, size, "%s", c->trouble[0] != '\0' ? c->trouble :
+		    v.fixed ? "nobody has granted any" : "nothing is offered: "
+		    "others hold it all, or no exchange answers");
+	return why;
+}
+
+void
+call_arm_notice(struct call *c, int64_t now)
+{
+	c->notice_at = now + CALL_NOTICE_MS;
+}
+
+void
+call_forget_trouble(struct call *c)
+{
+	c->told = c->stuck = 0;
+	c->trouble[0] = '\0';
+	c->unknown_at = NEVER;
+}
+
+/* Does nothing on offer export the function? A message names OFFERS_MAX sets of
+ * attributes at most; where it is full, one that it left out may. */
+static int
+call_is_unknown(const struct call *c, struct slice sets)
+{
+	struct slice attrs;
+	int cast, n;
+
+	if (c->config.function == NULL || c->config.ngiven > 0)
+		return 0;
+	for (n = 0; list_next(&sets, &attrs) == 1; n++)
+		if (attrs_exports(attrs, slice_str(c->config.function),
+			(unsigned)c->config.nargs, &cast))
+			return 0;
+	return n > 0 && n < OFFERS_MAX;
+}
+
+void
+call_on_offers(struct call *c, int64_t now, const struct msg_offers *m)
+{
+	struct slice sets = m->sets, attrs;
+	char has[REASON_MAX / 2] = "";
+
+	c->trouble_at = now;
+	if (!call_is_unknown(c, m->sets)) {
+		offers_print(m, c->config.module, c->trouble,
+		    sizeof(c->trouble));
+		return;
+	}
+	while (list_next(&sets, &attrs) == 1)
+		attrs_add(attrs, has, sizeof(has));
+	snprintf(c->trouble, sizeof(c->trouble),
+	    "%s/%zu is not exported; on offer: %s", c->config.function,
+	    c->config.nargs, has);
+	if (c->unknown_at == NEVER)
+		c->unknown_at = now + UNKNOWN_MS;
+}
+
+/* One that is final ends us. Where there is no link it is the PLB core's own
+ * word: why there will be none. */
+void
+call_on_refuse(struct call *c, int64_t now, const struct msg_refuse *m)
+{
+	struct plb_view v;
+
+	plb_look(c->plb, &v);
+	if (!m->final && v.tokens + v.in_flight > 0)
+		return; /* no more than there is */
+	c->trouble_at = now;
+	snprintf(c->trouble, sizeof(c->trouble), "%s%.*s",
+	    v.fixed && v.linked == 0 ? "" : "refused: ",
+	    SLICE_ARG(m->reason));
+	if (m->final)
+		call_give_up(c, EXIT_USAGE, c->trouble);
+}
+
+/* Is nothing held? Or has the PLB that has our request told why it waits, and
+ * answered nothing from one notice to the next? */
+static int
+call_is_starved(struct call *c, const struct plb_view *v)
+{
+	int stuck = c->stuck;
+
+	if (v->tokens + v->in_flight == 0)
+		return v->wanted > 0;
+	c->stuck = v->in_flight > 0;
+	return c->config.ngiven > 0 && stuck && c->stuck &&
+	    c->trouble[0] != '\0';
+}
+
+void
+call_on_notice(struct call *c, int64_t now)
+{
+	char why[REASON_MAX];
+	struct plb_view v;
+
+	call_arm_notice(c, now);
+	plb_look(c->plb, &v);
+	if (!call_is_starved(c, &v) || c->told)
+		return;
+	c->told = 1;
+	outbox_log(plb_out(c->plb), LOG_INFO, "%s: no capacity yet: %s; "
+	    "waiting", c->config.module, call_why_not(c, now, why,
+	    sizeof(why)));
+}
+
+void
+call_look_for_hope(struct call *c, int64_t now)
+{
+	char why[REASON_MAX];
+	size_t i, final = 0;
+
+	if (c->config.ngiven == 0 || c->config.plb.fallback)
+		return;
+	for (i = 0; i < c->config.ngiven; i++) {
+		if (way_hopes(&c->way[i], now))
+			return;
+		final += c->way[i].final != 0;
+	}
+	call_why_not_given(c, now, why, sizeof(why));
+	call_give_up(c, final == c->config.ngiven ? EXIT_USAGE :
+	    EXIT_TEMPORARY, why);
+}
