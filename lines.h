@@ -80,10 +80,10 @@ void sink_free(struct sink *); /* leaves the descriptor open */
 void sink_filled(struct sink *);
 
 /*
- * Lines out: state, to a descriptor: of each key the latest line, once. A
- * reader that is slow misses what was replaced meanwhile, and nothing else; one
- * that is gone ends it. Holds what is not written yet, and no more than max
- * lines of it.
+ * Lines out: state as lines, each with a key. Of each key the latest line is
+ * written, once. A slow reader misses lines that newer ones have replaced, and
+ * nothing else; when the reader is gone, this ends. It holds the lines that are
+ * not written yet, at most max of them.
  */
 
 #define LATEST_LINE_MAX 1024 /* bytes of key and line together */
