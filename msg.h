@@ -18,13 +18,12 @@
 #include "slice.h"
 #include "tlv.h"
 
-#define MSG_VERSION   1
+#define MSG_VERSION   2
 #define MSG_MAX	      (16u * 1024 * 1024) /* bytes of a value, by default */
-#define MSG_HELLO_MAX 256		  /* of a value before the proof */
+#define MSG_HELLO_MAX 200		  /* of a hello's value */
 #define MSG_HEAD_MAX  TLV_HEAD_MAX
 
 #define ID_SIZE	   16 /* bytes of an instance id */
-#define NONCE_SIZE 32
 #define NAME_BYTES_MAX  255 /* bytes of a module's, node's or function's name */
 #define ADDRESS_MAX 127
 #define REASON_MAX  1024
@@ -36,7 +35,6 @@
 enum msg_type {
 	MSG_ALIVE = 1,
 	MSG_HELLO = 2,
-	MSG_PROOF = 4,
 	MSG_PEERS = 6,
 	MSG_SUBSCRIBE = 8,
 	MSG_UNSUBSCRIBE = 10,
@@ -95,15 +93,9 @@ struct msg_alive {
 struct msg_hello {
 	uint64_t low, high; /* protocol versions spoken */
 	uint64_t role;	    /* the bit's number, not the bit */
-	uint64_t prove;	    /* 1: a proof is required on this connection */
 	struct id instance;
-	struct slice nonce;
 	uint64_t dialled;   /* by its process, with this one; 0: it was not the
 			       one to dial */
-};
-
-struct msg_proof {
-	struct slice mac;
 };
 
 struct msg_peers {
@@ -230,7 +222,6 @@ struct msg {
 	union {
 		struct msg_alive alive, drain;
 		struct msg_hello hello;
-		struct msg_proof proof;
 		struct msg_peers peers;
 		struct msg_subscribe subscribe, unsubscribe;
 		struct msg_exchanges exchanges;

@@ -39,6 +39,9 @@ int net_accept(int fd, struct addr *from);
 ssize_t net_read(int fd, void *, size_t);
 ssize_t net_write(int fd, const void *, size_t);
 
+/* As net_read() on a socket, but the bytes stay there. */
+ssize_t net_peek(int fd, void *, size_t);
+
 /* Close it; errno does not change. */
 void net_close(int fd);
 

@@ -23,7 +23,7 @@ struct program_file {
 	ino_t ino;
 };
 
-#define PROGRAM_KEEP 4
+#define PROGRAM_KEEP 5
 
 struct program_start {
 	char *const *argv; /* argv[0] is looked up as execvp() does */

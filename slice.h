@@ -53,6 +53,19 @@ slice_has(struct slice s, int c)
 	return s.len > 0 && memchr(s.p, c, s.len) != NULL;
 }
 
+/* Copy it in lower case (letters of ASCII) with a NUL after it, to where there
+ * is room: a host's name compares without regard to case. */
+static inline void
+slice_lower(char *to, struct slice s)
+{
+	size_t i;
+
+	for (i = 0; i < s.len; i++)
+		to[i] = (char)(s.p[i] >= 'A' && s.p[i] <= 'Z' ?
+		    s.p[i] - 'A' + 'a' : s.p[i]);
+	to[s.len] = '\0';
+}
+
 /* A copy on the heap, with a NUL after it; the caller frees it. NULL with
  * ENOMEM. */
 static inline unsigned char *
