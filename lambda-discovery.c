@@ -312,7 +312,7 @@ responder_on_write(void *arg)
 	loop_timer(r->loop, &r->write, now + HOSTS_AGAIN_MS);
 }
 
-/* At once, but for what follows close behind. */
+/* At once, but for a change that follows closely. */
 static void
 responder_hosts(struct responder *r)
 {

@@ -53,8 +53,11 @@ slice_has(struct slice s, int c)
 	return s.len > 0 && memchr(s.p, c, s.len) != NULL;
 }
 
-/* Copy it in lower case (letters of ASCII) with a NUL after it, to where there
- * is room: a host's name compares without regard to case. */
+/*
+ * Names of hosts are the same in upper and lower case (letters of ASCII), so
+ * they are kept and written in lower case. A copy in lower case, ended with a
+ * NUL; to has room for it.
+ */
 static inline void
 slice_lower(char *to, struct slice s)
 {
@@ -64,6 +67,21 @@ slice_lower(char *to, struct slice s)
 		to[i] = (char)(s.p[i] >= 'A' && s.p[i] <= 'Z' ?
 		    s.p[i] - 'A' + 'a' : s.p[i]);
 	to[s.len] = '\0';
+}
+
+/* The same of an Erlang node's name, name@host, where only the host is such a
+ * name: the copy, without its NUL. */
+static inline struct slice
+slice_lower_host(char *to, struct slice node)
+{
+	const unsigned char *at = node.len == 0 ? NULL :
+	    memchr(node.p, '@', node.len);
+	size_t n = at == NULL ? node.len : (size_t)(at - node.p);
+
+	slice_lower(to + n, slice_of(at, node.len - n));
+	if (n > 0)
+		memcpy(to, node.p, n);
+	return slice_of(to, node.len);
 }
 
 /* A copy on the heap, with a NUL after it; the caller frees it. NULL with
