@@ -43,7 +43,7 @@ PROGS =\
 # own, and their tests link nothing else, so the linker sees to it that no core
 # reaches a socket, a clock or the log.
 
-BYTES =		buf.o crypto.o fenwick.o heap.o map.o noise.o rng.o tlv.o
+BYTES =		buf.o crypto.o heap.o map.o noise.o rng.o tlv.o
 PROTOCOL =	addr.o attrs.o core.o epmd.o frame.o gossip.o link.o msg.o\
 		peers.o preauth.o
 AUTHORITY =	authority.o authority_exchange.o
@@ -59,7 +59,7 @@ CORES =		$(BYTES) $(PROTOCOL) $(AUTHORITY) $(BROKER) $(EXCHANGE)\
 		$(LISTENER) $(CHANNEL) $(PLB) $(OTHER)
 
 CORES_H =\
-	array.h buf.h bytes.h chain.h crypto.h exit.h fail.h fenwick.h\
+	array.h buf.h bytes.h chain.h crypto.h exit.h fail.h\
 	heap.h map.h noise.h rng.h slice.h tlv.h\
 	addr.h attrs.h core.h epmd.h frame.h gossip.h link.h msg.h peers.h\
 	preauth.h\
