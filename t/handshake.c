@@ -1,6 +1,6 @@
 /*
- * The worked example of lambda-protocol(7): a handshake of fixed secrets and what
- * follows it, in hexadecimal, as two links make it.
+ * The worked example of lambda-protocol(7): a handshake of fixed secrets and
+ * what follows it, in hexadecimal, as two links make it.
  */
 
 #include <assert.h>

@@ -252,8 +252,8 @@ next_way(size_t number)
 	return !done[way] ? way : !done[!way] ? !way : 2;
 }
 
-/* The file, the first message of it and then the rest when there is an answer, or
- * someone else has begun; and then nothing until the other end closes. */
+/* The file: its first message, and the rest when the other end has said
+ * something; and then nothing until that closes. */
 static void
 play(int fd, const char *file)
 {
