@@ -1,17 +1,12 @@
 /* What an EPMD is asked, and its answers. What it answers itself is in
  * t/core/discovery. */
 
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
-#include <cmocka.h>
-
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "epmd.h"
+#include "t/check.h"
 
 /* Bytes of a literal, NULs and all, without the one at its end. */
 #define BYTES(s) slice_of(s, sizeof(s) - 1)
@@ -61,12 +56,10 @@ node(const char *name, unsigned port)
 /* Captured between erl and epmd of OTP 25. */
 #define ALIVE2 "\0\20x\x9a\x8dM\0\0\6\0\5\0\3one\0\0"
 
-static void
-asks(void **state)
+UNIT(asks)
 {
 	struct epmd_node n = node("one", 39565);
 
-	(void)state;
 	assert_int_equal(epmd_ask_alive2(&out, &n), 0);
 	assert_out(BYTES(ALIVE2));
 	n.highest = n.lowest = 0; /* filled in */
@@ -76,13 +69,11 @@ asks(void **state)
 	assert_out(BYTES("\0\4zone"));
 }
 
-static void
-asks_nothing_that_does_not_fit(void **state)
+UNIT(asks_nothing_that_does_not_fit)
 {
 	static char longest[EPMD_NAME_MAX + 2];
 	struct epmd_node n;
 
-	(void)state;
 	memset(longest, 'a', EPMD_NAME_MAX + 1);
 	n = node(longest, 1);
 	assert_int_equal(epmd_ask_alive2(&out, &n), -1);
@@ -99,12 +90,10 @@ asks_nothing_that_does_not_fit(void **state)
 	assert_int_equal(epmd_ask_alive2(&out, &n), 0);
 }
 
-static void
-full_queue_leaves_nothing(void **state)
+UNIT(full_queue_leaves_nothing)
 {
 	struct buf small;
 
-	(void)state;
 	buf_init(&small, 5);
 	assert_int_equal(epmd_ask_port_please2(&small, slice_str("one")), -1);
 	assert_int_equal(errno, ENOBUFS);
@@ -113,8 +102,7 @@ full_queue_leaves_nothing(void **state)
 }
 
 /* Every part of a reply but the whole asks for more; nothing reads past it. */
-static void
-port2_in_parts(void **state)
+UNIT(port2_in_parts)
 {
 	static const char reply[] = 
 	    "w\0\x9a\x8dH\0\0\6\0\5\0\3one\0\11" "127.0.0.1";
@@ -122,7 +110,6 @@ port2_in_parts(void **state)
 	struct epmd_node n;
 	unsigned char *part;
 
-	(void)state;
 	for (i = 0; i <= len; i++) {
 		part = malloc(i + 1);
 		memcpy(part, reply, i);
@@ -141,13 +128,11 @@ port2_in_parts(void **state)
 	}
 }
 
-static void
-replies_that_are_none(void **state)
+UNIT(replies_that_are_none)
 {
 	struct epmd_node n;
 	uint32_t creation;
 
-	(void)state;
 	assert_int_equal(epmd_port2(BYTES("w\1"), &n), -1);
 	assert_int_equal(errno, ENOENT);
 	assert_int_equal(epmd_port2(BYTES("x"), &n), -1);
@@ -166,13 +151,11 @@ replies_that_are_none(void **state)
 	assert_int_equal(errno, EEXIST);
 }
 
-static void
-alive2_in_both_forms(void **state)
+UNIT(alive2_in_both_forms)
 {
 	uint32_t creation = 0;
 	size_t i;
 
-	(void)state;
 	for (i = 0; i < 4; i++)
 		assert_int_equal(epmd_alive2(slice_of("y\0\1\2", i),
 		    &creation), 0);
