@@ -27,7 +27,7 @@
 
 /* The question. */
 
-/* The name as labels, each behind its length: how many bytes, or 0. */
+/* The name as labels, each after its length: how many bytes, or 0. */
 static size_t
 dns_put_name(unsigned char *to, const char *name)
 {
@@ -94,9 +94,9 @@ dns_add_label(char text[DNS_NAME_MAX], size_t *len, const unsigned char *p,
 }
 
 /*
- * The name at *pos, which goes to what is behind it. A pointer may only lead to
- * before where the labels that it ends began, so this comes to an end. The text
- * is empty for the root, and for what no host can be called.
+ * The name at *pos, which goes on to what follows it. A pointer may only lead
+ * to before where the labels that it ends began, so this comes to an end. The
+ * text is empty for the root, and for what no host can be called.
  */
 static int
 dns_take_name(struct slice m, size_t *pos, char text[DNS_NAME_MAX])

@@ -2,7 +2,7 @@
 #define BOOTSTRAP_RESOLVE_H
 
 /*
- * Finds the addresses behind a name. Each function runs in a child process of
+ * Finds the addresses that a name has. Each function runs in a child process of
  * its own, since it waits. Each address goes to standard output when it is
  * known, a line each, ready for bootstrap_result(). Beside them there may be
  * the lines

@@ -19,7 +19,6 @@ struct listener_channel {
 	uint32_t tag;
 	uint32_t peer;	/* its control link; 0 while it has none */
 	uint64_t held;	/* granted and not returned */
-	int asked;	/* for a grant, so its own peer is proven */
 	int old;	/* started before the newest publish */
 	int waiting;	/* it was told so, with these: */
 	uint64_t buyers, empty, share;
@@ -152,14 +151,6 @@ static struct listener_channel *
 listener_by_peer(const struct listener *l, uint32_t peer)
 {
 	return map_get(&l->peers, listener_key(&peer));
-}
-
-int
-listener_proven(const struct listener *l, uint32_t tag)
-{
-	const struct listener_channel *c = listener_by_tag(l, tag);
-
-	return c != NULL && c->asked;
 }
 
 static int
@@ -427,10 +418,6 @@ listener_on_connect(struct listener *l, int64_t now, struct listener_channel *c,
 	char buf[REASON_BYTES];
 	const char *reason;
 
-	if (!c->asked && outbox_act(&l->out, LISTENER_PROVEN, 0, c->tag,
-	    slice_of(NULL, 0)) == -1)
-		return -1;
-	c->asked = 1;
 	/* A reservation with another listener is not ours to settle. */
 	if (!id_is_zero(&m->seller) && !id_equal(&m->seller, &l->own))
 		return outbox_send_refuse(&l->out, c->peer, 0,

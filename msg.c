@@ -415,13 +415,8 @@ static const struct field hello_fields[] = {
 	UINT(msg_hello, 2, low, REQUIRED, UINT_ANY),
 	UINT(msg_hello, 4, high, REQUIRED, UINT_ANY),
 	UINT(msg_hello, 6, role, 0, ROLE_MAX),
-	UINT(msg_hello, 8, prove, 0, FLAG),
 	IDENT(msg_hello, 10, instance, REQUIRED),
-	BYTES(msg_hello, 12, nonce, REQUIRED, NONCE_SIZE),
 	UINT(msg_hello, 13, dialled, 0, UINT_ANY),
-};
-static const struct field proof_fields[] = {
-	BYTES(msg_proof, 2, mac, REQUIRED, 32),
 };
 static const struct field peers_fields[] = {
 	LIST(msg_peers, 2, peers, 0, LIST_MAX, &schema_peer_item),
@@ -582,7 +577,6 @@ static const struct msg_path report_paths[] = {
 static const struct msg_row rows[] = { /* by type; no name: no message */
 	[MSG_ALIVE] = { MSG_ALIVE, { "alive", no_fields, 0, 0 }, NULL },
 	MESSAGE(MSG_HELLO, "hello", hello_fields, msg_hello, NULL),
-	MESSAGE(MSG_PROOF, "proof", proof_fields, msg_proof, NULL),
 	MESSAGE(MSG_PEERS, "peers", peers_fields, msg_peers, peers_paths),
 	MESSAGE(MSG_SUBSCRIBE, "subscribe", subscribe_fields, msg_subscribe,
 	    subscribe_paths),

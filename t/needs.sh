@@ -35,6 +35,7 @@ while [ \$# -gt 0 ]; do
 done
 [ -z "\$out" ] || echo '#!/bin/sh' >"\$out" && chmod +x "\$out"
 EOF2
+echo 'touch "$2"' | stub ar
 # Scripts: one needs a program, which is in a package of another name, one would
 # like another, and one needs nothing.
 echo 'sh t/setup.sh runsv || exit 77' >"$tmp/copy/t/needy.sh"
