@@ -146,7 +146,7 @@ FIXTURES =\
 	t/conn_owner.o t/credit_action.o t/credit_books.o t/credit_calls.o\
 	t/credit_links.o t/credit_nodes.o t/fake_broker.o t/fake_workers.o\
 	t/hex.o t/link_ends.o t/loop_turns.o t/model_exchange.o\
-	t/msg_sample.o t/peers_book.o t/still.o t/talk.o t/wire_golden.o
+	t/msg_sample.o t/peers_book.o t/still.o t/talk.o t/text.o
 VIRTUAL =\
 	t/virtual/agent.o t/virtual/census.o t/virtual/check.o\
 	t/virtual/descriptor.o t/virtual/entry.o t/virtual/event.o\
@@ -163,7 +163,7 @@ TESTS_H =\
 	t/hex.h t/still.h t/talk.h t/link_ends.h t/loop_turns.h\
 	t/model_exchange.h t/msg_sample.h t/peers_book.h t/text.h\
 	t/virtual/census.h t/virtual/event.h t/virtual/net.h t/virtual/proc.h\
-	t/virtual/sim.h t/wire_golden.h
+	t/virtual/sim.h
 
 all: $(PROGS)
 
