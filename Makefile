@@ -47,7 +47,7 @@ BYTES =		buf.o crypto.o heap.o map.o noise.o rng.o tlv.o
 PROTOCOL =	addr.o attrs.o core.o epmd.o frame.o gossip.o link.o msg.o\
 		peers.o preauth.o
 AUTHORITY =	authority.o authority_exchange.o
-BROKER =	broker.o broker_order.o
+BROKER =	broker.o broker_contact.o broker_order.o
 EXCHANGE =	exchange.o exchange_book.o exchange_class.o exchange_match.o
 LISTENER =	listener.o
 CHANNEL =	channel.o channel_pool.o
