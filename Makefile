@@ -94,13 +94,13 @@ SHELLS_H =\
 
 CORE_TESTS =\
 	t/addr.test t/attrs.test t/bootstrap_dns.test t/buf.test t/call.test\
-	t/call_filter.test t/channel_inflight.test t/credit.test\
-	t/crypto.test t/epmd.test t/exchange.test t/fenwick.test t/field.test\
+	t/call_filter.test t/credit.test\
+	t/crypto.test t/epmd.test t/exchange.test t/fenwick.test\
 	t/frame.test t/heap.test t/hostport.test t/link.test\
 	t/link_frame.test t/link_record.test t/link_time.test\
 	t/listener.test t/loglimit.test\
 	t/map.test t/model.test t/msg.test t/outbox.test t/peers.test\
-	t/peers_link.test t/plb_balance.test t/plb_request.test\
+	t/peers_link.test t/plb_balance.test\
 	t/preauth.test t/rendezvous.test t/report.test t/rng.test\
 	t/sha256.test t/tlv.test t/wire.test
 CORE_SCRIPTS =\
