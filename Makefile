@@ -127,7 +127,7 @@ SCRIPTS =\
 	t/byhand.sh t/call.sh t/canary.sh t/compete.sh t/credit.sh\
 	t/crypto.sh t/ctl.sh t/deadends.sh t/fills.sh t/filters.sh t/herd.sh t/hosts.sh\
 	t/inetd.sh t/install.sh t/keys.sh t/manpages.sh t/needs.sh t/pipes.sh\
-	t/script.sh t/switch.sh t/tree.sh t/twice.sh
+	t/script.sh t/ssh.sh t/switch.sh t/tree.sh t/twice.sh
 
 HELPERS =\
 	t/activate t/epmdtalk t/listen t/puppet t/rows t/script t/sim t/slot\

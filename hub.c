@@ -405,6 +405,10 @@ hub_link_proven(struct hub_link *l)
 	char buf[PEER_TEXT];
 
 	preauth_leave(&h->preauth, l->handle);
+	/* That it cannot be linked to was the last that was said of it. */
+	if (l->target && l->tag == 0 && l->link.role == ROLE_BROKER &&
+	    peers_is_failing(&h->peers, slice_str(l->address)))
+		log_info("linked to %s", hub_link_name(l, buf));
 	if (peers_up(&h->peers, loop_now(h->loop), l->handle, l->link.role,
 		&l->link.instance, slice_str(l->target ? l->address : ""),
 		l->link.dialled, &loser) == -1) {
