@@ -75,11 +75,11 @@ CORES_H =\
 # Shells: what has a descriptor, a clock, a child or a log.
 
 KIT =		acceptor.o atomicfile.o child.o conn.o daemon.o env.o\
-		epmd_client.o hub.o lines.o log.o loop.o net.o opt.o program.o
+		epmd_client.o hub.o hub_stranger.o lines.o log.o loop.o net.o opt.o program.o
 SHELLS =	$(KIT)\
 		bootstrap_resolve.o\
 		channel_process.o channel_tether.o\
-		listener_acceptor.o listener_publish.o\
+		listener_acceptor.o listener_door.o listener_publish.o\
 		plb_proxies.o
 
 SHELLS_H =\
@@ -87,7 +87,7 @@ SHELLS_H =\
 	hub.h lines.h log.h loop.h net.h opt.h program.h\
 	bootstrap_resolve.h\
 	channel_process.h channel_tether.h\
-	listener_acceptor.h listener_publish.h\
+	listener_acceptor.h listener_door.h listener_publish.h\
 	plb_proxies.h
 
 # Tests
@@ -97,7 +97,8 @@ CORE_TESTS =\
 	t/call_filter.test t/channel_inflight.test t/credit.test\
 	t/crypto.test t/epmd.test t/exchange.test t/fenwick.test t/field.test\
 	t/frame.test t/heap.test t/hostport.test t/link.test\
-	t/link_frame.test t/link_time.test t/listener.test t/loglimit.test\
+	t/link_frame.test t/link_record.test t/link_time.test\
+	t/listener.test t/loglimit.test\
 	t/map.test t/model.test t/msg.test t/outbox.test t/peers.test\
 	t/peers_link.test t/plb_balance.test t/plb_request.test\
 	t/preauth.test t/rendezvous.test t/report.test t/rng.test\
@@ -130,8 +131,8 @@ SCRIPTS =\
 	t/script.sh t/ssh.sh t/switch.sh t/tree.sh t/twice.sh
 
 HELPERS =\
-	t/activate t/epmdtalk t/listen t/puppet t/rows t/script t/sim t/slot\
-	t/stranger
+	t/activate t/epmdtalk t/listen t/puppet t/relay t/rows t/script t/sim\
+	t/sim_sealed t/slot t/stranger
 BENCHES =\
 	t/bench/codec.bench t/bench/discovery.bench t/bench/exchange.bench\
 	t/bench/first.bench t/bench/links.bench t/bench/load.bench\
@@ -154,7 +155,7 @@ VIRTUAL =\
 	t/virtual/plan.o t/virtual/proc.o t/virtual/role.o t/virtual/settle.o\
 	t/virtual/staff.o t/virtual/trade.o t/virtual/watcher.o\
 	t/virtual/world.o
-DRIVER =	acceptor.o conn.o hub.o
+DRIVER =	acceptor.o conn.o hub.o hub_stranger.o listener_door.o
 TESTS_H =\
 	t/bench/bench.h t/check.h t/conn_owner.h t/credit_action.h\
 	t/credit_books.h t/credit_calls.h t/credit_links.h t/credit_nodes.h\
@@ -196,16 +197,20 @@ $(CORE_TESTS): t/fixtures.a cores.a
 $(FUZZ_TESTS): t/fuzz/main.o t/fixtures.a cores.a
 $(SHELL_TESTS): t/fixtures.a $(ALL)
 $(BENCHES): t/bench/bench.o $(ALL)
-t/activate t/listen t/rows t/slot t/stranger: $(ALL)
+t/activate t/listen t/relay t/rows t/slot t/stranger: $(ALL)
 t/epmdtalk: t/epmdtalk.o t/talk.o $(ALL)
 	$(CC) $(LDFLAGS) -o $@ t/epmdtalk.o t/talk.o $(ALL) $(LDLIBS)
 t/puppet: t/puppet.o t/text.o $(ALL)
 	$(CC) $(LDFLAGS) -o $@ t/puppet.o t/text.o $(ALL) $(LDLIBS)
 t/script: t/script.o $(HARNESS) cores.a
 	$(CC) $(LDFLAGS) -o $@ t/script.o $(HARNESS) cores.a $(LDLIBS)
-# The driver itself, over a loop, a network and a log of the simulator's own.
-t/sim: t/sim.o $(VIRTUAL) $(DRIVER) cores.a
-	$(CC) $(LDFLAGS) -o $@ t/sim.o $(VIRTUAL) $(DRIVER) cores.a $(LDLIBS)
+# The driver itself, over a loop, a network and a log of the simulator's own. Links
+# are sealed by stand-ins in t/sim, and in earnest in t/sim_sealed.
+SIM =		t/sim.o $(VIRTUAL) $(DRIVER)
+t/sim: $(SIM) t/virtual/standin.o cores.a
+	$(CC) $(LDFLAGS) -o $@ $(SIM) t/virtual/standin.o cores.a $(LDLIBS)
+t/sim_sealed: $(SIM) cores.a
+	$(CC) $(LDFLAGS) -o $@ $(SIM) cores.a $(LDLIBS)
 # It sets the loop beside the real clock, which t/still.o stands in for.
 t/loop.shell: t/loop.o t/loop_turns.o
 	$(CC) $(LDFLAGS) -o $@ t/loop.o t/loop_turns.o $(ALL) $(LDLIBS) $(CMOCKA)
@@ -215,7 +220,7 @@ $(CORES): $(CORES_H)
 $(SHELLS) $(PROGS:=.o): $(CORES_H) $(SHELLS_H)
 $(CORE_TESTS:.test=.o) $(FUZZ_TESTS:.fuzz=.o) $(SHELL_TESTS:.shell=.o)\
 $(BENCHES:.bench=.o) $(HELPERS:=.o) $(FIXTURES) $(HARNESS) $(VIRTUAL)\
-t/bench/bench.o t/fuzz/main.o: $(CORES_H) $(SHELLS_H) $(TESTS_H)
+t/bench/bench.o t/fuzz/main.o t/virtual/standin.o: $(CORES_H) $(SHELLS_H) $(TESTS_H)
 
 # cmocka may have to be installed before a test can be compiled, so the tests are
 # built by a make of their own. What is missing is installed before the first
@@ -249,7 +254,7 @@ sanitize:
 	@cp -R Makefile README *.[ch] man $(COPY)
 	@for f in t/*; do test "$$f" = t/log || cp -R "$$f" $(COPY)/t; done
 	@cd $(COPY) && $(MAKE) -s clean && \
-	    CHECK_FACTOR=3 MODEL_LENGTH=3 SIM_WORLDS=50 $(MAKE) check \
+	    CHECK_FACTOR=3 MODEL_LENGTH=3 SIM_WORLDS=50 SIM_SEALED=5 $(MAKE) check \
 	    LDFLAGS='$(SANITIZE)' CFLAGS='-O1 -g $(SANITIZE) \
 	    -fno-sanitize-recover=undefined -fno-omit-frame-pointer'
 
@@ -257,7 +262,7 @@ valgrind: all
 	@$(FLAGGED) sh t/setup.sh cmocka valgrind
 	@$(MAKE) tests
 	@$(FLAGGED) CHECK_FACTOR=5 CHECK_CLEAN=$(CHECK_CLEAN) \
-	    MODEL_LENGTH=3 SIM_WORLDS=5 CHECK_UNDER='$(VALGRIND)' \
+	    MODEL_LENGTH=3 SIM_WORLDS=5 SIM_SEALED=1 CHECK_UNDER='$(VALGRIND)' \
 	    sh t/check.sh $(CORE_SCRIPTS) $(TESTS) $(SCRIPTS)
 
 tests: $(TESTS) $(HELPERS)

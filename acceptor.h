@@ -2,9 +2,9 @@
 #define ACCEPTOR_H
 
 /*
- * A listening socket in the loop: each connection is handed to the owner, at
- * most ACCEPT_A_TURN a turn. When descriptors run out it pauses for a moment
- * and tries again, and the log says so once a minute at most.
+ * A listening socket in the loop. It hands each connection to its owner, at
+ * most ACCEPT_A_TURN of them a turn. When descriptors run out it pauses for a
+ * moment and tries again; the log says so at most once a minute.
  */
 
 #include "addr.h"
@@ -27,14 +27,14 @@ struct acceptor {
 	void *arg;
 };
 
-/* Accept on fd, which becomes the acceptor's; fn and arg are set by then. 0, or
- * -1 with ENOMEM. */
+/* Accept on fd, which becomes the acceptor's. The caller has set fn and arg. 0,
+ * or -1 with ENOMEM. */
 int acceptor_open(struct acceptor *, struct loop *, int fd);
 
 /* Leave connections in the backlog, and take them again. */
 void acceptor_hold(struct acceptor *, int held);
 
-/* Accept no more. It may be closed already. */
+/* Accept no more. Closing it twice does no harm. */
 void acceptor_close(struct acceptor *);
 
 #endif

@@ -2,13 +2,13 @@
 #define ADDR_H
 
 /*
- * Addresses as people write them and as sockets take them. The written forms:
+ * Addresses, as people write them and as sockets take them. The written forms:
  *
  *	10.0.0.1:4370	[2001:db8::1]:4370	[fe80::1%eth0]:4370
  *	/run/lambda/broker			a Unix socket (any with a slash)
  *
- * There are no host names here and nothing is resolved: that may block, so
- * lambda-bootstrap does it.
+ * Host names are not resolved here, since that may block: lambda-bootstrap does
+ * it.
  */
 
 #include <sys/socket.h>
@@ -30,10 +30,10 @@ struct addr {
 };
 
 /*
- * Parse text (len bytes, no NUL needed). default_port stands for a port that is
- * missing ("10.0.0.1", "2001:db8::1"); with 0 a missing port is an error. Port
- * 0 itself is good (bind to any). Returns 0, or -1 with EINVAL, and *why (if
- * not NULL) is a static sentence that says what is wrong with it.
+ * Parse text (len bytes, no NUL needed). Where the text has no port
+ * ("10.0.0.1", "2001:db8::1") it gets default_port; if that is 0, a missing
+ * port is an error. Port 0 itself is valid (bind to any). Returns 0, or -1 with
+ * EINVAL, and *why (if not NULL) is a static sentence that says what is wrong.
  */
 int addr_parse(struct addr *, const char *text, size_t len, int default_port,
     const char **why);
@@ -42,7 +42,7 @@ int addr_parse(struct addr *, const char *text, size_t len, int default_port,
 int addr_parse_ip(struct addr *, const char *text, size_t len,
     int default_port, const char **why);
 
-/* The same for an address where another listens: port 0 is an error too. */
+/* The same for an address to connect to: port 0 is an error too. */
 int addr_parse_peer(struct addr *, const char *text, size_t len,
     int default_port, const char **why);
 
@@ -56,36 +56,36 @@ int addr_is_any(const struct addr *);	   /* 0.0.0.0 or :: */
 int addr_port(const struct addr *);	   /* 0 for a Unix socket */
 void addr_set_port(struct addr *, int port);
 
-/* The bytes of the IP address, 4 or 16, which are in the addr; none for a Unix
- * socket. */
+/* The 4 or 16 bytes of the IP address; empty for a Unix socket. They are in the
+ * struct addr itself. */
 struct slice addr_host(const struct addr *);
 
 /*
- * The host and the port of an address as text: for cores, which hand addresses
- * on and never open one. A text that is no address comes out as some host, and
- * whoever dials it finds out.
+ * The host and the port of an address as text. Cores need no more, since they
+ * pass addresses on and never open one. Text that is no address is split all
+ * the same; dialling it fails later.
  */
 
-/* Split; what is missing is empty. The host comes without brackets. */
+/* Split it. A part that is missing is empty; the host has no brackets. */
 void hostport_split(struct slice address, struct slice *host,
     struct slice *port);
 
-/* Is it no particular host: empty, 0.0.0.0 or ::? */
+/* Does it name no particular host: is it empty, 0.0.0.0 or ::? */
 int hostport_any(struct slice host);
 int hostport_loopback(struct slice host);
 
-/* "HOST:PORT" or "[HOST]:PORT" into buf, ended with a NUL. Empty when it does
+/* "HOST:PORT" or "[HOST]:PORT", in buf with a NUL after it; empty when it does
  * not fit. */
 struct slice hostport_join(struct slice host, struct slice port,
     char buf[ADDR_TEXT_MAX]);
 
-/* The address itself when it names a host (or host is empty too), else with
- * host in that place, in buf. */
+/* The address itself if it names a host, or if host is empty; otherwise the
+ * address with this host, in buf. */
 struct slice hostport_fill(struct slice address, struct slice host,
     char buf[ADDR_TEXT_MAX]);
 
-/* Copy a host or an address, ended with a NUL; one that does not fit is left
- * out, so that dst is empty. */
+/* Copy a host or an address, with a NUL after it. If it does not fit, dst is
+ * empty. */
 void hostport_copy(char dst[ADDR_TEXT_MAX], struct slice text);
 
 #endif

@@ -2,8 +2,7 @@
 #define ARRAY_H
 
 /*
- * How an array on the heap grows: by doubling, up to a bound. What is new in it
- * is zeroed.
+ * An array on the heap grows by doubling, up to a bound. New elements are zero.
  */
 
 #include <errno.h>
@@ -11,10 +10,10 @@
 #include <string.h>
 
 /*
- * Have the array at p, which has *cap elements of size bytes, hold n of them at
- * least. p is NULL where *cap is 0. Returns the array, which may have moved,
- * and sets *cap. Returns NULL with ENOBUFS (n is over max) or ENOMEM; the array
- * stays as it was.
+ * Make room for at least n elements in the array at p, which has *cap elements
+ * of size bytes each. p is NULL if *cap is 0. Returns the array, which may have
+ * moved, and sets *cap. Returns NULL with ENOBUFS (n is over max) or ENOMEM,
+ * and then the array is unchanged.
  */
 static inline void *
 array_grow(void *p, size_t *cap, size_t n, size_t max, size_t size)

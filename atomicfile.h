@@ -2,13 +2,13 @@
 #define ATOMICFILE_H
 
 /*
- * Write a file whole under another name (path.new) and rename it over: who
- * reads it sees the old one or the new one, never part of one.
+ * Writes a file under another name (path.new), then renames it to path. A
+ * reader sees the old file or the new one, never a part.
  *
- * Whoever looks from time to time whether the file is another one, as Erlang
- * nodes do, compares its inode's number, its size and its times, in seconds.
- * So the last ATOMICFILE_KEPT files stay open, and their numbers are not given
- * to new ones: that many in one second all differ.
+ * A program that checks from time to time whether the file has changed, as an
+ * Erlang node does, compares the inode number, the size and the times, in
+ * seconds. So the last ATOMICFILE_KEPT files stay open: their inode numbers are
+ * not used again, and that many files written in one second all differ.
  */
 
 #include "slice.h"
@@ -25,8 +25,8 @@ struct atomicfile {
 void atomicfile_init(struct atomicfile *, const char *path);
 void atomicfile_free(struct atomicfile *);
 
-/* Write it. Mode 0644, less the umask. 0, or -1 with errno, and what was there
- * stays. */
+/* Write it, with mode 0644 less the umask. 0; or -1 with errno, and the old
+ * file stays. */
 int atomicfile_file(struct atomicfile *, struct slice bytes);
 
 #endif

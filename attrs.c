@@ -314,16 +314,10 @@ static int
 labels_compare(const void *a, const void *b)
 {
 	struct slice a_label, b_label, value;
-	size_t len;
-	int c;
 
 	label_split(slice_str(*(char *const *)a), &a_label, &value);
 	label_split(slice_str(*(char *const *)b), &b_label, &value);
-	len = a_label.len < b_label.len ? a_label.len : b_label.len;
-	c = memcmp(a_label.p, b_label.p, len);
-	if (c != 0)
-		return c;
-	return a_label.len < b_label.len ? -1 : a_label.len > b_label.len;
+	return attrs_bytes_compare(a_label, b_label);
 }
 
 /* Sorts them. */

@@ -2,10 +2,10 @@
 #define ATTRS_H
 
 /*
- * A module's attributes and a buyer's constraints: building them from options,
- * comparing versions, deciding whether one satisfies the other. On the wire
- * they are groups (msg.h); in exchanges and PLBs their encoded bytes, which
- * are canonical (labels sorted, nothing twice), name their class.
+ * A module's attributes and a buyer's constraints: builds them from options,
+ * compares versions, and tells whether attributes satisfy constraints. On the
+ * wire they are groups (msg.h). Their encoding is canonical (labels are sorted,
+ * nothing stands twice), so exchanges and PLBs use it as the name of a class.
  */
 
 #include "buf.h"
@@ -16,10 +16,9 @@
 #define ARITY_MAX   255
 
 /*
- * A version is dotted decimals ("2.10.1"); numbers are compared as numbers of
- * any length, and a missing one counts as 0 ("2" equals "2.0"). Returns -1, 0,
- * 1. Anything that is not dotted decimals compares as bytes, after all that
- * are.
+ * A version is dotted decimals ("2.10.1"). They compare as numbers, of any
+ * length; a missing one counts as 0 ("2" equals "2.0"). Versions of another
+ * form come after all of these, and compare as bytes. Returns -1, 0 or 1.
  */
 int version_compare(struct slice, struct slice);
 int version_valid(struct slice); /* dotted decimals */
@@ -31,14 +30,15 @@ int constraints_match(struct slice constraints, struct slice attrs);
 struct slice attrs_label(struct slice attrs, const char *label);
 
 /*
- * Is name/arity among the exports of these attributes? 1 yes, or the module
- * does not say what it exports; 0 no. *cast is set to 1 for a cast.
+ * Is name/arity among the exports of these attributes? 1 if it is, or if the
+ * module does not say what it exports; otherwise 0. *cast is 1 for a cast, else
+ * 0.
  */
 int attrs_exports(struct slice attrs, struct slice name, unsigned arity,
     int *cast);
 
-/* One of them, read: 0, or -1 when it is not of the form "name/arity" or
- * "name/arity:cast". The name points into it. */
+/* Read one export: 0, or -1 if it is not of the form "name/arity" or
+ * "name/arity:cast". e->name points into the slice. */
 struct export {
 	struct slice name;
 	unsigned arity; /* ARITY_MAX at most */
@@ -46,15 +46,16 @@ struct export {
 };
 int export_parse(struct slice, struct export *);
 
-/* "label=value" in its parts; without a '=' all is label. */
+/* Split "label=value"; without a '=' all of it is the label. */
 void label_split(struct slice item, struct slice *label, struct slice *value);
 
 /*
- * Build encoded groups from command line words: version may be NULL (for
- * constraints "2.1" or "2.1+"), digest NULL or 32 bytes; exports "name/arity"
- * or "name/arity:cast"; labels "label=value"; export, the function that is
- * asked for, "name/arity" or NULL. Appended to out. 0, or -1 with
- * EINVAL and *why a static sentence, *which the word that is wrong; or ENOMEM.
+ * Build encoded groups from words of the command line, and append them to out.
+ * version may be NULL (in constraints it is "2.1" or "2.1+"); digest is NULL or
+ * 32 bytes; exports are "name/arity" or "name/arity:cast"; labels are
+ * "label=value"; export, the function that is called, is "name/arity" or NULL.
+ * 0, or -1 with ENOMEM, or with EINVAL: then *which is the word that is wrong,
+ * and *why a static sentence about it.
  */
 int attrs_build(struct buf *out, const char *version,
     const unsigned char *digest, char *const *exports, size_t nexports,
@@ -63,10 +64,10 @@ int constraints_build(struct buf *out, const char *version,
     const char *export, char *const *labels, size_t nlabels, const char **why,
     const char **which);
 
-/* For people: "version 2.1, zone=a, exports pi/1 log/1:cast". Always ended
- * with a NUL, cut when it does not fit. Returns buf. attrs_add() adds another
- * to what is printed in buf already, behind "; "; offers_print() says in a
- * sentence why a buy of the module is not filled. */
+/* For people: "version 2.1, zone=a, exports pi/1 log/1:cast". The text always
+ * ends with a NUL, and is cut if it does not fit. Returns buf. attrs_add() adds
+ * attributes to the text in buf, after "; ". offers_print() says in a sentence
+ * why a buy of the module is not filled. */
 const char *attrs_print(struct slice attrs, char *buf, size_t size);
 void attrs_add(struct slice attrs, char *buf, size_t size);
 const char *constraints_print(struct slice constraints, char *buf,

@@ -34,7 +34,7 @@ struct bootstrap_given {
 struct bootstrap_source {
 	enum bootstrap_kind kind;
 	const char *name; /* as written */
-	const char *what; /* behind the colon */
+	const char *what; /* after the colon */
 	struct bootstrap_given given;
 	int64_t due_at; /* its TTL ends; or INT64_MAX */
 	int asked;	/* and not answered yet */
@@ -134,7 +134,7 @@ bootstrap_is_port(const char *s)
 	return *s == '\0' && n > 0 && n <= 65535;
 }
 
-/* What is behind the colon; commands and files may be anything. */
+/* What follows the colon; commands and files may be anything. */
 static int
 bootstrap_check_what(const struct bootstrap_source *s, const char **why)
 {

@@ -55,7 +55,7 @@ struct outbox *bootstrap_out(struct bootstrap *);
  * EINVAL and *why, a sentence that is good until the next call. */
 int bootstrap_add(struct bootstrap *, const char *source, const char **why);
 enum bootstrap_kind bootstrap_kind(const struct bootstrap *, int number);
-/* What stands behind the colon: good as long as the core. */
+/* What follows the colon: good as long as the core. */
 const char *bootstrap_what(const struct bootstrap *, int number);
 
 /* All that the source gives, an address a line; empty lines and those that

@@ -1,5 +1,6 @@
 #include <ctype.h>
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "bytes.h"
@@ -8,7 +9,6 @@
 
 #define HEADER_LEN 12
 #define LABEL_MAX  63
-#define TYPE_SRV   33
 #define CLASS_IN   1
 #define SRV_LEN	   6 /* of its data, before the target */
 #define RR_LEN	   10 /* of a record, between its name and its data */
@@ -27,7 +27,7 @@
 
 /* The question. */
 
-/* The name as labels, each behind its length: how many bytes, or 0. */
+/* The name as labels, each after its length: how many bytes, or 0. */
 static size_t
 dns_put_name(unsigned char *to, const char *name)
 {
@@ -55,7 +55,8 @@ dns_put_name(unsigned char *to, const char *name)
 }
 
 size_t
-dns_query(unsigned char to[DNS_QUERY_MAX], uint16_t id, const char *name)
+dns_query(unsigned char to[DNS_QUERY_MAX], uint16_t id, const char *name,
+    enum dns_type type)
 {
 	size_t n;
 
@@ -68,7 +69,7 @@ dns_query(unsigned char to[DNS_QUERY_MAX], uint16_t id, const char *name)
 		return 0;
 	}
 	n += HEADER_LEN;
-	put16(to + n, TYPE_SRV);
+	put16(to + n, type);
 	put16(to + n + 2, CLASS_IN);
 	return n + 4;
 }
@@ -85,17 +86,17 @@ dns_add_label(char text[DNS_NAME_MAX], size_t *len, const unsigned char *p,
 		return fail(EPROTO);
 	if (*len > 0)
 		text[(*len)++] = '.';
-	for (i = 0; i < n; i++) {
+	for (i = 0; i < n; i++)
 		*odd |= !isalnum(p[i]) && p[i] != '-' && p[i] != '_';
-		text[(*len)++] = (char)p[i];
-	}
+	slice_lower(text + *len, slice_of(p, n));
+	*len += n;
 	return 0;
 }
 
 /*
- * The name at *pos, which goes to what is behind it. A pointer may only lead to
- * before where the labels that it ends began, so this comes to an end. The text
- * is empty for the root, and for what no host can be called.
+ * The name at *pos, which goes on to what follows it. A pointer may only lead
+ * to before where the labels that it ends began, so this comes to an end. The
+ * text is empty for the root, and for what no host can be called.
  */
 static int
 dns_take_name(struct slice m, size_t *pos, char text[DNS_NAME_MAX])
@@ -143,6 +144,7 @@ dns_take_srv(struct dns_answer *a, struct slice m, size_t pos, size_t len,
 	if (len < SRV_LEN + 1 || dns_take_name(m, &name, a->n < DNS_SRV_MAX ?
 	    s->target : over) == -1 || name != pos + len)
 		return fail(EPROTO);
+	a->none |= m.p[pos + SRV_LEN] == 0;
 	if (a->n == DNS_SRV_MAX || s->target[0] == '\0')
 		return 0;
 	s->priority = (uint16_t)get16(m.p + pos);
@@ -174,7 +176,7 @@ dns_take_record(struct dns_answer *a, struct slice m, size_t *pos)
 	ttl = get32(p + 4);
 	if (ttl > INT32_MAX)
 		ttl = 0;
-	if (get16(p) == TYPE_SRV && get16(p + 2) == CLASS_IN &&
+	if (get16(p) == DNS_SRV && get16(p + 2) == CLASS_IN &&
 	    dns_take_srv(a, m, *pos, len, ttl) == -1)
 		return -1;
 	*pos += len;
@@ -203,7 +205,7 @@ dns_answer(struct dns_answer *a, struct slice m, struct slice query)
 	size_t pos = query.len;
 	unsigned i, n;
 
-	a->truncated = a->code = 0;
+	a->truncated = a->code = a->none = 0;
 	a->ttl = 0;
 	a->n = 0;
 	if (m.len < HEADER_LEN)
@@ -220,6 +222,20 @@ dns_answer(struct dns_answer *a, struct slice m, struct slice query)
 		if (dns_take_record(a, m, &pos) == -1)
 			return -1;
 	return 0;
+}
+
+const char *
+dns_code(int code)
+{
+	static const char *const text[] = {
+		"no error", "it does not understand the question (FORMERR)",
+		"it fails (SERVFAIL)", "there is no such name (NXDOMAIN)",
+		"it cannot answer such a question (NOTIMP)",
+		"it refuses to answer (REFUSED)"
+	};
+
+	return code >= 0 && code < (int)(sizeof(text) / sizeof(text[0])) ?
+	    text[code] : "it fails with another code than RFC 1035 has";
 }
 
 /* The order. */
@@ -271,13 +287,30 @@ dns_order(struct dns_answer *a, struct rng *rng)
 
 /* resolv.conf(5). */
 
+/* The first thing that is wrong is told. */
+static void
+dns_conf_wrong(struct dns_conf *r, struct slice w, const char *why)
+{
+	if (r->wrong_line != 0)
+		return;
+	r->wrong_line = r->lines;
+	snprintf(r->wrong, sizeof(r->wrong), "%.*s: %s",
+	    w.len > 64 ? 64 : (int)w.len,
+	    w.len == 0 ? "" : (const char *)w.p, why);
+}
+
 static void
 dns_conf_server(struct dns_conf *r, struct slice w)
 {
-	if (r->servers < DNS_SERVERS_MAX &&
-	    addr_parse(&r->server[r->servers], (const char *)w.p, w.len,
-	    DNS_PORT, NULL) == 0 && !addr_is_unix(&r->server[r->servers]))
-		r->servers++;
+	struct addr a;
+	const char *why;
+
+	if (addr_parse_ip(&a, w.len == 0 ? "" : (const char *)w.p, w.len,
+	    DNS_PORT, &why) == -1)
+		dns_conf_wrong(r, w.len == 0 ? slice_str("nameserver") : w,
+		    why);
+	else if (r->servers < DNS_SERVERS_MAX)
+		r->server[r->servers++] = a;
 }
 
 /* The last of several such lines counts. */
@@ -290,24 +323,29 @@ dns_conf_search(struct dns_conf *r, struct slice line, size_t max)
 	while ((w = slice_word(&line)).len > 0 && r->searches < max) {
 		if (w.p[w.len - 1] == '.')
 			w.len--;
-		if (w.len == 0 || w.len > DNS_NAME_MAX - 1)
-			continue;
-		memcpy(r->search[r->searches], w.p, w.len);
-		r->search[r->searches++][w.len] = '\0';
+		if (w.len > DNS_NAME_MAX - 1)
+			dns_conf_wrong(r, w, "too long for a domain's name");
+		else if (w.len > 0)
+			slice_lower(r->search[r->searches++], w);
 	}
 }
 
 static void
-dns_conf_number(int *to, struct slice w, const char *name, int max)
+dns_conf_number(struct dns_conf *r, int *to, struct slice w, const char *name,
+    int max)
 {
 	size_t n = strlen(name);
 	int value = 0;
 
-	if (w.len <= n || memcmp(w.p, name, n) != 0)
+	if (w.len < n || memcmp(w.p, name, n) != 0)
 		return;
+	if (w.len == n)
+		dns_conf_wrong(r, w, "a number is missing");
 	for (; n < w.len; n++) {
-		if (!isdigit(w.p[n]))
+		if (!isdigit(w.p[n])) {
+			dns_conf_wrong(r, w, "that is no number");
 			return;
+		}
 		value = 10 * value + w.p[n] - '0';
 		if (value > max)
 			value = max;
@@ -321,9 +359,9 @@ dns_conf_options(struct dns_conf *r, struct slice line)
 	struct slice w;
 
 	while ((w = slice_word(&line)).len > 0) {
-		dns_conf_number(&r->ndots, w, "ndots:", NDOTS_MAX);
-		dns_conf_number(&r->timeout, w, "timeout:", TIMEOUT_MAX);
-		dns_conf_number(&r->attempts, w, "attempts:", ATTEMPTS_MAX);
+		dns_conf_number(r, &r->ndots, w, "ndots:", NDOTS_MAX);
+		dns_conf_number(r, &r->timeout, w, "timeout:", TIMEOUT_MAX);
+		dns_conf_number(r, &r->attempts, w, "attempts:", ATTEMPTS_MAX);
 	}
 	if (r->timeout == 0)
 		r->timeout = 1;
@@ -336,6 +374,7 @@ dns_conf_line(struct dns_conf *r, struct slice line)
 {
 	struct slice w = slice_word(&line);
 
+	r->lines++;
 	if (slice_is(w, "nameserver"))
 		dns_conf_server(r, slice_word(&line));
 	else if (slice_is(w, "domain"))
@@ -390,4 +429,57 @@ dns_conf_name(const struct dns_conf *r, const char *given, size_t i,
 	name[len] = '.';
 	memcpy(name + len + 1, r->search[i], n + 1);
 	return name;
+}
+
+/* Whom to ask. */
+
+void
+dns_asking_init(struct dns_asking *a, const struct dns_conf *conf, int64_t end,
+    size_t names)
+{
+	memset(a, 0, sizeof(*a));
+	a->conf = conf;
+	a->end = end;
+	a->names = names;
+}
+
+void
+dns_asking_name(struct dns_asking *a, int64_t now)
+{
+	size_t i, n = 0;
+	int silent;
+
+	for (silent = 0; silent <= 1; silent++)
+		for (i = 0; i < a->conf->servers; i++)
+			if (a->silent[i] == silent)
+				a->order[n++] = i;
+	a->left = n * (size_t)a->conf->attempts;
+	a->at = 0;
+	a->name_end = a->names == 0 || a->end < now ? now :
+	    now + (a->end - now) / (int64_t)a->names--;
+}
+
+int
+dns_asking_next(struct dns_asking *a, int64_t now, int64_t *wait_ms)
+{
+	int64_t most = 1000 * (int64_t)a->conf->timeout;
+
+	if (a->left == 0 || now >= a->name_end)
+		return -1;
+	*wait_ms = (a->name_end - now) / (int64_t)a->left--;
+	if (*wait_ms > most)
+		*wait_ms = most;
+	return (int)a->order[a->at++ % a->conf->servers];
+}
+
+void
+dns_asking_heard(struct dns_asking *a, size_t server)
+{
+	a->silent[server] = 0;
+}
+
+void
+dns_asking_silent(struct dns_asking *a, size_t server)
+{
+	a->silent[server] = 1;
 }

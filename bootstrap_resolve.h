@@ -2,16 +2,22 @@
 #define BOOTSTRAP_RESOLVE_H
 
 /*
- * Finds the addresses behind a name. Each function runs in a child process of
- * its own, since it waits as long as it takes (its parent has a time-out). Each
- * address goes to standard output when it is known, a line each, ready for
- * bootstrap_result(). Beside them there may be the lines
+ * Finds the addresses that a name has. Each function runs in a child process of
+ * its own, since it waits. Each address goes to standard output when it is
+ * known, a line each, ready for bootstrap_result(). Beside them there may be
+ * the lines
  *
  *	#ttl SECONDS	how long the answer is good
  *	#why REASON	what failed; the last one counts
  *
- * Each function returns the exit status: 0, or 1 when it found nothing.
+ * Each function returns the exit status: 0, or 1 when it found nothing. It
+ * keeps within a total: whatever does not answer has its share of the time and
+ * no more, so that all else is asked too.
  */
+
+/* The totals, in ms; after them the parent ends the process. */
+#define RESOLVE_DNS_MS	30000
+#define RESOLVE_EPMD_MS 10000
 
 /* NAME:PORT: every address of the host; NAME: where its SRV records, or those
  * of _lambda._tcp.NAME, point. */

@@ -708,21 +708,26 @@ broker_contact_withdraw(struct broker *b, struct broker_contact *c)
 	free(c);
 }
 
-/* Decode it: 0 when it is not of an Erlang node. */
+/* Decode it: 0 when it is not of an Erlang node, whose name goes to node with
+ * its host in lower case. */
 static int
-broker_contact_decode(struct slice contact, struct contact *c)
+broker_contact_decode(struct slice contact, struct contact *c,
+    char node[NAME_BYTES_MAX + 1])
 {
-	return group_decode(&schema_contact, contact, c) == 0 &&
-	    c->node.len > 0;
+	if (group_decode(&schema_contact, contact, c) == -1)
+		return 0;
+	c->node = slice_lower_host(node, c->node);
+	return c->node.len > 0;
 }
 
 void
 broker_contact_learn(struct broker *b, struct slice contact)
 {
+	char node[NAME_BYTES_MAX + 1];
 	struct broker_contact *c;
 	struct contact from;
 
-	if (!broker_contact_decode(contact, &from))
+	if (!broker_contact_decode(contact, &from, node))
 		return;
 	c = map_get(&b->contacts, from.node);
 	if (from.dist.len > 0)
@@ -734,10 +739,11 @@ broker_contact_learn(struct broker *b, struct slice contact)
 void
 broker_contact_local(struct broker *b, struct slice contact, int came)
 {
+	char node[NAME_BYTES_MAX + 1];
 	struct broker_contact *c;
 	struct contact from;
 
-	if (!broker_contact_decode(contact, &from) || from.dist.len == 0)
+	if (!broker_contact_decode(contact, &from, node) || from.dist.len == 0)
 		return;
 	if (came)
 		broker_contact_put(b, &from, 1);

@@ -79,14 +79,11 @@ broker_give_back(struct broker *b, uint64_t number, const struct reservation *r)
 {
 	struct broker_exchange *x = broker_exchange_linked(b, &r->exchange);
 	unsigned char list[RESERVATION_MAX];
-	struct tlv_writer w;
 
 	if (x == NULL)
 		return 0;
-	tlv_writer_init(&w, list, sizeof(list));
-	item_put(&schema_reservation, &w, r);
 	return broker_send_release(b, x, number,
-	    slice_of(list, sizeof(list) - (size_t)(w.end - w.p)));
+	    item_list(&schema_reservation, r, list, sizeof(list)));
 }
 
 /* Pending: what an order was passed and has not settled. */

@@ -2,11 +2,11 @@
 #define BUF_H
 
 /*
- * A bounded queue of bytes: appended at the end, consumed at the front. It
- * grows by doubling and gives its memory back when it runs empty, but for what
- * its owner has it keep, so that a busy queue allocates nothing. A full queue
- * that is consumed and refilled takes up to twice its maximum of memory: that
- * keeps each append's cost constant.
+ * A bounded queue of bytes: they are appended at the end and consumed at the
+ * front. It grows by doubling. When it runs empty it frees its memory, except
+ * what its owner tells it to keep, so that a busy queue allocates nothing. A
+ * full queue that is consumed and refilled takes up to twice its maximum of
+ * memory; this keeps the cost of each append constant.
  */
 
 #include <assert.h>
@@ -16,22 +16,22 @@
 struct buf {
 	unsigned char *data;
 	size_t start; /* first byte queued */
-	size_t end;   /* behind the last byte queued */
+	size_t end;   /* after the last byte queued */
 	size_t cap;   /* bytes allocated */
 	size_t max;   /* never more than this queued */
-	size_t keep;  /* so much memory is kept when it runs empty; 0 at first,
-			 and the owner's to set */
+	size_t keep;  /* memory kept when it runs empty; 0 until the owner
+			 sets it */
 };
 
 /* max is at least 1. */
 void buf_init(struct buf *, size_t max);
 void buf_free(struct buf *);
 
-/* Give back what is kept, when it is empty. */
+/* If it is empty, free the memory that is kept. */
 void buf_trim(struct buf *);
 
-/* For the inline functions below: what buf_reserve() does when there is no
- * room at the end, and what follows when the queue has run empty. */
+/* For the inline functions below: buf_reserve() when there is no room at the
+ * end, and what follows when the queue has run empty. */
 void *buf_make_room(struct buf *, size_t n);
 void buf_emptied(struct buf *);
 
@@ -51,9 +51,8 @@ buf_slice(const struct buf *b)
 }
 
 /*
- * Room for n bytes at the end, to be filled and then committed. NULL with
- * ENOBUFS when the maximum forbids it, ENOMEM when memory ran out; nothing has
- * changed then.
+ * Room for n bytes at the end: the caller fills it and then commits it. NULL
+ * with ENOBUFS (over the maximum) or ENOMEM, and then nothing has changed.
  */
 static inline void *
 buf_reserve(struct buf *b, size_t n)

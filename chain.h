@@ -2,9 +2,9 @@
 #define CHAIN_H
 
 /*
- * A circular doubly linked list through the structs that are on it. The head
- * is a link like any other; a link that is on no chain points at itself, so
- * that taking it off twice does no harm.
+ * A circular doubly linked list whose links are members of the structs on it.
+ * The head is a link like any other. A link that is on no chain points at
+ * itself, so removing it twice does no harm.
  */
 
 #include <stddef.h>

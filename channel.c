@@ -627,15 +627,9 @@ static int
 channel_keep_connect(struct channel *c, const struct msg_connect *connect)
 {
 	struct msg m = { .type = MSG_CONNECT, .u.connect = *connect };
-	struct tlv_writer w;
-	size_t size = msg_size(&m);
-	void *room;
 
-	if ((room = buf_reserve(&c->early, size)) == NULL)
+	if (msg_append(&c->early, &m) == -1)
 		return -1;
-	tlv_writer_init(&w, room, size);
-	msg_encode(&m, &w);
-	buf_commit(&c->early, size);
 	c->asks++;
 	return 0;
 }

@@ -51,14 +51,35 @@ tether_open_groups(void)
 	return fd;
 }
 
+/* The session, in a pipe whose other end is closed. */
+static int
+tether_open_session(const void *session, size_t len)
+{
+	int fd[2];
+
+	if (pipe(fd) == -1 || tether_adopt(fd) == -1)
+		return -1;
+	if (write(fd[1], session, len) != (ssize_t)len) {
+		tether_close(fd);
+		return -1;
+	}
+	close(fd[1]);
+	return fd[0];
+}
+
 int
-tether_open(struct tether *t)
+tether_open(struct tether *t, const void *session, size_t len)
 {
 	if (socketpair(AF_UNIX, SOCK_STREAM, 0, t->control) == -1 ||
 	    tether_adopt(t->control) == -1)
 		return -1;
 	if (pipe(t->live) == -1 || tether_adopt(t->live) == -1) {
 		tether_close(t->control);
+		return -1;
+	}
+	if ((t->session = tether_open_session(session, len)) == -1) {
+		tether_close(t->control);
+		tether_close(t->live);
 		return -1;
 	}
 	t->groups = tether_open_groups();
@@ -70,6 +91,7 @@ tether_passed(struct tether *t)
 {
 	close(t->control[1]);
 	close(t->live[1]);
+	close(t->session);
 }
 
 void
@@ -84,8 +106,8 @@ tether_cut(struct tether *t)
 void
 tether_text(const struct tether *t, char text[TETHER_TEXT_MAX])
 {
-	int n = snprintf(text, TETHER_TEXT_MAX, "LAMBDA_CONTROL=%d",
-	    t->control[1]);
+	int n = snprintf(text, TETHER_TEXT_MAX, "LAMBDA_CONTROL=%d,%d",
+	    t->control[1], t->session);
 
 	if (t->groups != -1)
 		snprintf(text + n, TETHER_TEXT_MAX - (size_t)n, ",%d",
@@ -109,18 +131,32 @@ tether_number(const char *text, int *fd)
 	return end;
 }
 
+/* Whoever has passed it has written it by then. */
+static int
+tether_read_session(int fd, void *session, size_t len)
+{
+	ssize_t n = read(fd, session, len);
+
+	close(fd);
+	return n == (ssize_t)len ? 0 : -1;
+}
+
 void
-tether_take(int *control, int *groups)
+tether_take(int *control, int *groups, void *session, size_t len)
 {
 	const char *value = getenv("LAMBDA_CONTROL"), *rest;
+	int fd = -1;
 
 	*control = *groups = -1;
 	if (value == NULL)
 		return;
 	rest = tether_number(value, control);
+	if (rest != NULL)
+		rest = *rest == ',' ? tether_number(rest + 1, &fd) : NULL;
 	if (rest != NULL && *rest == ',')
 		rest = tether_number(rest + 1, groups);
-	if (rest == NULL || *rest != '\0')
+	if (rest == NULL || *rest != '\0' ||
+	    tether_read_session(fd, session, len) == -1)
 		die(EXIT_USAGE, "LAMBDA_CONTROL=%s: it is lambda-listener's "
 		    "to set: leave it unset", value);
 	if (net_adopt(*control) == -1 || (*groups != -1 &&

@@ -2,7 +2,10 @@
 #define CHANNEL_TETHER_H
 
 /*
- * What ties a channel to its listener: a control link; a liveness pipe, which
+ * What ties a channel to its listener: a control link; the link to its client,
+ * with which the listener has shaken hands, as bytes that the channel reads
+ * from a pipe, since its keys belong into no argument and no environment; a
+ * liveness pipe, which
  * closes when nothing of the channel is left; and the process groups that it
  * has running, one for each worker, in a file without a name that the listener
  * opened. When the channel is killed, the listener reads there what it must
@@ -21,22 +24,23 @@
 struct tether {
 	int control[2]; /* ours, and the channel's */
 	int live[2];	/* ours, and the channel's */
+	int session;	/* the channel's: the link to its client is in it */
 	int groups;	/* the file, of both; -1: it could not be made, and
 			   the log says so */
 };
 
-#define TETHER_TEXT_MAX 48
+#define TETHER_TEXT_MAX 64
 
-/* All are close-on-exec, and do not block: 0, or -1 with errno and nothing
- * open. */
-int tether_open(struct tether *);
+/* With len bytes of session, less than a pipe holds. All are close-on-exec, and
+ * do not block: 0, or -1 with errno and nothing open. */
+int tether_open(struct tether *, const void *session, size_t len);
 
 /* Close the channel's ends, which it has by now; or ours. */
 void tether_passed(struct tether *);
 void tether_cut(struct tether *);
 
-/* "LAMBDA_CONTROL=N,N", for the channel's environment: the control link and the
- * file of groups. */
+/* "LAMBDA_CONTROL=N,N,N", for the channel's environment: the control link, the
+ * session and the file of groups. */
 void tether_text(const struct tether *, char text[TETHER_TEXT_MAX]);
 
 /* A file for the groups of one channel, close-on-exec, or -1 with errno. */
@@ -50,10 +54,10 @@ void groups_signal_file(int fd, pid_t session, int signo);
 
 /*
  * The descriptors of the control link and of the file of groups, -1 where there
- * is none. The control link is adopted, and the variable is unset. Dies (100)
- * when the value makes no sense.
+ * is none, and the session of len bytes where there is a control link. That is
+ * adopted, and the variable is unset. Dies (100) when the value makes no sense.
  */
-void tether_take(int *control, int *groups);
+void tether_take(int *control, int *groups, void *session, size_t len);
 
 struct groups {
 	int fd;	       /* the listener's file, or -1 */

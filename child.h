@@ -2,17 +2,18 @@
 #define CHILD_H
 
 /*
- * One child process in the loop: a program is started, fed, read, signalled and
- * waited for. What its bytes mean is its owner's business. Each of its three
- * standard descriptors is a pipe to us, or what the start says.
+ * One child process in the loop: this starts a program, feeds it, reads it,
+ * signals it and waits for it. What the bytes mean is the owner's business.
+ * Each of the three standard descriptors is a pipe to us, or what the start
+ * says.
  *
- * It has ended when the process has. What it wrote until then is read; what a
- * child of its own may write later is not waited for.
+ * A child has ended when its process has. All that it wrote before is read;
+ * what its own children may write later is not waited for.
  *
- * Where it leads a process group of its own, signals are for the whole group.
- * If it was signalled, what is left of the group when it has ended is killed at
- * once, because its capacity is sold again then. If it was not, its children
- * are left alone.
+ * If the child leads a process group, signals go to the whole group. When a
+ * child that was signalled has ended, the rest of its group is killed at once,
+ * because its capacity is sold again from then on. If it was not signalled, its
+ * children are left alone.
  */
 
 #include "buf.h"
@@ -37,13 +38,14 @@ struct child;
 struct child_ops {
 	/* It wrote: returns how many bytes were taken (the rest is kept, and
 	 * shown again with what follows), or -1 to read no more of it. NULL:
-	 * none are ever taken. A child of which more than CHILD_KEPT_MAX bytes
-	 * would be kept is ended. */
+	 * all is kept. If more than CHILD_KEPT_MAX bytes would be kept, the
+	 * child is ended. */
 	ssize_t (*output)(struct child *, const unsigned char *, size_t);
 	/* A line of its standard error, without the newline. */
 	void (*line)(struct child *, struct slice);
-	/* The last call. What it wrote and was not taken is in kept until
-	 * child_free(); after that the owner may free or reuse the struct. */
+	/* It has ended; this is the last call. Output that was not taken is in
+	 * kept until child_free(). After that the owner may free or reuse the
+	 * struct. */
 	void (*ended)(struct child *);
 };
 
@@ -76,35 +78,37 @@ struct child {
 
 /*
  * Start a program. pipes is a set of CHILD_INPUT, CHILD_OUTPUT and CHILD_ERROR.
- * The body is what it reads first; without CHILD_INPUT, end of file follows.
- * Where it has nothing to read, and the start names no descriptor, it has
- * /dev/null. 0, or -1 with errno. ops, arg and backlog are the caller's to set
- * before; all else is zeroed here.
+ * The child reads the body first; without CHILD_INPUT, end of file follows. If
+ * it has nothing to read and the start names no descriptor, it reads /dev/null.
+ * The caller sets ops, arg and backlog before; this sets all else. 0, or -1
+ * with errno.
  */
 int child_start(struct child *, struct loop *, const struct program_start *,
     unsigned pipes, struct slice body);
 
-/* Queue bytes for it, which are written at the end of the turn; for one that
- * reads no more they are dropped. 0, or -1 with ENOBUFS or ENOMEM. */
+/* Queue bytes for it; they are written at the end of the turn. If it reads no
+ * more, they are dropped. 0, or -1 with ENOBUFS or ENOMEM. */
 int child_write(struct child *, struct slice);
 
-/* Do not show output, and go on: what was kept is shown at once then. */
+/* Stop showing output, or go on: then what was kept is shown at once. */
 void child_pause(struct child *, int paused);
 
-/* A signal now, to its group where it leads one. */
+/* Send a signal now, to its group if it leads one. */
 void child_signal(const struct child *, int signo);
 
-/* SIGTERM now, SIGKILL after grace_ms. Asked for again, the earlier time
- * counts. */
+/* Send SIGTERM now and SIGKILL after grace_ms. If this is called again, the
+ * earlier time counts. */
 void child_kill(struct child *, int64_t grace_ms);
 
-/* The same in ms, unless it has ended by then. 0, or -1 with ENOMEM. */
+/* Do that in ms milliseconds, unless it has ended by then. 0, or -1 with
+ * ENOMEM. */
 int child_limit(struct child *, int64_t ms, int64_t grace_ms);
 
-/* It gets no more input: end of file, and the signals if it does not end. */
+/* Give it no more input: end of file, and then the signals if it does not
+ * end. */
 void child_retire(struct child *);
 
-/* Close and free what it holds; a process that runs is left alone. */
+/* Close and free what it holds. A process that still runs is left alone. */
 void child_free(struct child *);
 
 /* "exit status 1", "killed by signal 9 (Killed)", or what it did to be killed:

@@ -6,7 +6,8 @@
 #include "fail.h"
 #include "net.h"
 
-#define SCRATCH (64 * 1024)
+#define SCRATCH	 (64 * 1024)
+#define WIRE_MAX (128 * 1024) /* bytes of one seal() */
 
 /* Reads of all connections go through it. */
 static unsigned char scratch[SCRATCH];
@@ -57,7 +58,7 @@ conn_show_kept(struct conn *c)
 	struct slice kept = buf_slice(&c->inq);
 
 	c->reshow = 0;
-	if (kept.len > 0)
+	if (kept.len > 0 || c->sealed)
 		buf_consume(&c->inq, conn_offer(c, kept.p, kept.len));
 }
 
@@ -110,6 +111,13 @@ conn_reads(struct conn *c)
 
 /* Output. */
 
+static void
+conn_drop(struct conn *c)
+{
+	buf_consume(&c->outq, buf_len(&c->outq));
+	buf_consume(&c->wire, buf_len(&c->wire));
+}
+
 /*
  * Nobody will read what we write. The connection ends, but only once what the
  * peer had sent before is read: its last words may say why. Where it is paused,
@@ -118,11 +126,11 @@ conn_reads(struct conn *c)
 static void
 conn_break(struct conn *c, int error)
 {
-	size_t lost = buf_len(&c->outq);
+	size_t lost = conn_queued(c);
 
 	if (lost > 0 && c->error == 0)
 		c->error = error;
-	buf_consume(&c->outq, lost);
+	conn_drop(c);
 	c->broken = 1;
 	c->blocked = 0;
 	conn_arm(c);
@@ -133,40 +141,54 @@ conn_break(struct conn *c, int error)
 		conn_close(c);
 }
 
+/* What is to be written next: 0, or -1 when it cannot be sealed. */
+static int
+conn_next_out(struct conn *c, struct buf **queue)
+{
+	*queue = c->sealed ? &c->wire : &c->outq;
+	if (!c->sealed || buf_len(&c->wire) > 0)
+		return 0;
+	return c->ops->seal(c->arg, &c->wire);
+}
+
 /* Write what the descriptor takes: 0, or -1 when it never will again. */
 static int
 conn_write_out(struct conn *c)
 {
 	struct slice bytes;
+	struct buf *queue;
 	ssize_t n;
 
-	while ((bytes = buf_slice(&c->outq)).len > 0) {
+	for (;;) {
+		if (conn_next_out(c, &queue) == -1)
+			return -1;
+		if ((bytes = buf_slice(queue)).len == 0)
+			return 0;
 		n = net_write(c->out.fd, bytes.p, bytes.len);
 		if (n == -1)
 			return errno == EAGAIN ? 0 : -1;
-		buf_consume(&c->outq, (size_t)n);
+		buf_consume(queue, (size_t)n);
 		c->wrote = loop_now(c->loop);
 		loop_watch(c->loop, &c->in); /* an answer may be near */
 		if ((size_t)n < bytes.len)
 			return 0;
 	}
-	return 0;
 }
 
 static void
 conn_writes(struct conn *c)
 {
-	size_t before = buf_len(&c->outq), left;
+	size_t before = conn_queued(c), left;
 
 	if (c->connecting)
 		return;
 	if (c->broken)
-		buf_consume(&c->outq, before);
+		conn_drop(c);
 	else if (conn_write_out(c) == -1) {
 		conn_break(c, errno);
 		return;
 	}
-	left = buf_len(&c->outq);
+	left = conn_queued(c);
 	if (c->blocked != (left > 0)) {
 		c->blocked = left > 0;
 		conn_arm(c);
@@ -174,7 +196,7 @@ conn_writes(struct conn *c)
 	if (before >= c->drained && left < c->drained &&
 	    c->ops->drained != NULL)
 		c->ops->drained(c->arg);
-	if (c->draining && buf_len(&c->outq) == 0)
+	if (c->draining && conn_queued(c) == 0)
 		conn_close(c);
 }
 
@@ -246,6 +268,7 @@ conn_on_flush(void *arg)
 	if (c->trim) {
 		buf_trim(&c->inq);
 		buf_trim(&c->outq);
+		buf_trim(&c->wire);
 		c->trim = 0;
 	}
 }
@@ -274,6 +297,7 @@ conn_forget(struct conn *c)
 	loop_unwatch(c->loop, &c->out);
 	buf_free(&c->inq);
 	buf_free(&c->outq);
+	buf_free(&c->wire);
 }
 
 void
@@ -306,7 +330,8 @@ conn_open(struct conn *c, struct loop *loop, int in, int out, int connecting,
 	/* A read may bring more than a whole message of the largest size. */
 	buf_init(&c->inq, in_max + SCRATCH);
 	buf_init(&c->outq, out_max);
-	c->inq.keep = c->outq.keep = CONN_KEEP;
+	buf_init(&c->wire, WIRE_MAX);
+	c->inq.keep = c->outq.keep = c->wire.keep = CONN_KEEP;
 	if (conn_arm(c) == -1) {
 		conn_forget(c);
 		return fail(ENOMEM);
@@ -339,7 +364,13 @@ conn_written(struct conn *c)
 size_t
 conn_queued(const struct conn *c)
 {
-	return buf_len(&c->outq);
+	return buf_len(&c->outq) + buf_len(&c->wire);
+}
+
+void
+conn_seal(struct conn *c)
+{
+	c->sealed = 1;
 }
 
 void

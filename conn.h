@@ -46,6 +46,10 @@ struct conn_ops {
 	 * where the owner left more than in_max bytes, EPIPE or ECONNRESET
 	 * where the peer has gone with bytes on their way to it. */
 	void (*closed)(void *arg, int error);
+	/* Of a connection that seals: move some of the output queue to wire,
+	 * which is empty, as it is to be written. 0, also when there is nothing
+	 * to be moved, or -1 with errno when it will never be. */
+	int (*seal)(void *arg, struct buf *wire);
 };
 
 struct conn {
@@ -54,6 +58,7 @@ struct conn {
 	void *arg;
 	struct watch in, out;	/* out is used only where there are two fds */
 	struct buf inq, outq;
+	struct buf wire;	 /* sealed, and not yet written */
 	struct later flush, sweep;
 	size_t drained;		 /* CONN_DRAINED, or what the owner sets */
 	int64_t wrote;		 /* when the descriptor last took bytes (loop
@@ -67,6 +72,7 @@ struct conn {
 	unsigned broken : 1;	 /* the peer reads no more: output is dropped */
 	unsigned reshow : 1;	 /* inq is to be shown again */
 	unsigned trim : 1;	 /* conn_trim() */
+	unsigned sealed : 1;	 /* conn_seal() */
 	int error;
 };
 
@@ -87,7 +93,13 @@ int conn_write(struct conn *, const void *, size_t);
 struct buf *conn_out(struct conn *);
 void conn_written(struct conn *);
 
-/* Bytes queued and not yet written. */
+/* What is queued from now on goes through the owner's seal, as it is written:
+ * never twice, however little of it the descriptor takes at a time. What is not
+ * taken of the input is shown again when reading goes on, though it be nothing:
+ * its owner may have kept something. */
+void conn_seal(struct conn *);
+
+/* Bytes queued and not yet written, sealed or not. */
 size_t conn_queued(const struct conn *);
 
 /* Give back the memory of queues that are empty at the end of the turn: now and

@@ -2,15 +2,15 @@
 #define CORE_H
 
 /*
- * A core, as its driver sees it: a role's state machine with no descriptor,
- * no clock, no system call, no randomness and no log of its own. The driver is
- * hub.c, on real sockets or on the simulator's network; it calls these six
- * functions and carries out the outbox.
+ * A core is the state machine of one role. It has no descriptor, no clock, no
+ * system call, no randomness and no log of its own. Its driver is hub.c, on
+ * real sockets or on the simulator's network: it calls the six functions below,
+ * and carries out what the core puts into its outbox.
  *
- * A peer is a handle that the driver chose, good from up() to down(); it is
- * not 0, and no two live peers share its low 16 bits, so that a core can index
- * an array by them. A core never sees two live links of one instance and role:
- * the driver calls down() for the older before up() for the newer (peers.h).
+ * A peer is a handle that the driver chose. It is valid from up() to down() and
+ * is not 0. No two live peers share its low 16 bits, so a core can index an
+ * array by them. A core never sees two live links of one instance and role: the
+ * driver calls down() for the older before up() for the newer (peers.h).
  */
 
 #include <stdint.h>
@@ -24,7 +24,7 @@ struct peer_info {
 	struct id instance;
 	uint32_t tag;	       /* of the dial; 0 when the peer dialled us */
 	struct slice address;  /* as dialled, or the peer's remote address;
-				  empty on a Unix socket that accepted it */
+				  empty if it came in on a Unix socket */
 	struct slice local;    /* our end's address, without the port */
 };
 
@@ -37,32 +37,33 @@ struct core_ops {
 	/* The peer is linked and proven. The slices are good for the call. */
 	void (*up)(void *core, int64_t now, uint32_t peer,
 	    const struct peer_info *);
-	/* It is gone, whatever the reason, the core's own ACT_CLOSE too. */
+	/* It is gone, for whatever reason; also after the core's own
+	 * ACT_CLOSE. */
 	void (*down)(void *core, int64_t now, uint32_t peer);
-	/* A message that msg_allowed() lets through. -1 with errno (EPROTO for
-	 * one that the core has no use for): close the peer, and down()
-	 * follows. */
+	/* A message that msg_allowed() lets through. 0; or -1 with errno
+	 * (EPROTO for a message that makes no sense now): the driver closes
+	 * the peer, and down() follows. */
 	int (*message)(void *core, int64_t now, uint32_t peer,
 	    const struct msg *);
-	/* A link that was dialled or adopted with a tag did not come up; if it
-	 * is to be kept, it is dialled again. final: in vain, until somebody
-	 * gives an end another key, say. The core tells it to whom it matters;
-	 * where there is no tag the driver logs it, and so it does where this
-	 * is NULL. */
+	/* A link that was dialled or adopted with a tag did not come up. The
+	 * driver dials it again if it must be kept. final: that will fail too,
+	 * until somebody changes something, such as the key of an end. The core
+	 * tells the peers that it matters to. Without a tag, or where this is
+	 * NULL, the driver logs it. */
 	void (*failed)(void *core, int64_t now, uint32_t tag,
 	    struct slice reason, int final);
-	/* Time passed: called at or after deadline(), and whenever the driver
-	 * has delivered a batch. */
+	/* Time has passed: called at or after deadline(), and after each batch
+	 * that the driver has delivered. */
 	void (*tick)(void *core, int64_t now);
-	/* When tick() wants to be called next, in ms; INT64_MAX: never. */
+	/* When tick() must be called next, in ms; INT64_MAX: never. */
 	int64_t (*deadline)(const void *core);
 };
 
 /*
- * What a core wants done, in order: messages to send, addresses to dial,
- * things to start or say. A core appends; its shell (or the simulator) takes
- * the acts out after each step and carries them out. An outbox is bytes in
- * memory and nothing else.
+ * The outbox: what a core wants done, in order. Each act is a message to send,
+ * an address to dial, or something to start or say. The core appends acts; the
+ * driver takes them out after each step and carries them out. An outbox is
+ * bytes in memory and nothing else.
  */
 
 enum act_kind {
@@ -104,16 +105,16 @@ void outbox_init(struct outbox *);
 void outbox_free(struct outbox *);
 
 /*
- * Append: 0, or -1 with ENOBUFS (OUTBOX_MAX: a shell that does not take acts
- * out) or ENOMEM. A core passes the -1 on: the message it was answering closes
- * its connection, and the state behind it is soft.
+ * Append an act: 0, or -1 with ENOBUFS (over OUTBOX_MAX: nobody takes acts out)
+ * or ENOMEM. A core returns the -1 from message(), so the peer that it was
+ * answering is closed; this loses nothing, since all state is soft.
  */
 int outbox_act(struct outbox *, unsigned kind, uint32_t peer, uint64_t value,
     struct slice bytes);
 int outbox_send(struct outbox *, uint32_t peer, const struct msg *);
 
-/* Messages that most cores send. order is what is refused, 0: a connect; final:
- * to ask again is of no use. */
+/* Messages that most cores send. order is the order that is refused, or 0 for a
+ * connect; final: asking again will not help. */
 int outbox_send_drain(struct outbox *, uint32_t peer);
 int outbox_send_refuse(struct outbox *, uint32_t peer, uint64_t order,
     const char *reason, int final);
@@ -122,19 +123,19 @@ int outbox_send_refuse(struct outbox *, uint32_t peer, uint64_t order,
 int outbox_message(struct outbox *, unsigned kind, uint32_t peer,
     uint64_t value, const struct msg *);
 
-/* An act whose len bytes are for the caller to write, at once, where this
- * points: all of them, and then to be committed. NULL as above. */
+/* Reserve an act of len bytes. The caller writes all of them at once where this
+ * points, and then commits them. NULL as above. */
 unsigned char *outbox_reserve(struct outbox *, unsigned kind, uint32_t peer,
     uint64_t value, size_t len);
 void outbox_commit(struct outbox *, size_t len);
 
-/* A line is cut after 1023 bytes. */
+/* A line of log, cut after 1023 bytes. */
 int outbox_log(struct outbox *, int level, const char *fmt, ...);
 
-/* The same, but nothing for a line that *once remembers to have said: for what
- * comes again and again, be it by turns. A zeroed struct has said nothing; zero
- * it to have it forget. */
-#define OUTBOX_ONCE_LINES 32 /* remembered: the last ones */
+/* The same, except for a line that was said before: for events that repeat,
+ * also in turns. *once remembers the last OUTBOX_ONCE_LINES lines; a zeroed
+ * struct remembers none. */
+#define OUTBOX_ONCE_LINES 32
 struct outbox_once {
 	uint32_t hash[OUTBOX_ONCE_LINES]; /* of a line; 0: none yet */
 	unsigned next;			  /* the oldest, or none */
@@ -143,18 +144,19 @@ int outbox_log_once(struct outbox *, struct outbox_once *, int level,
     const char *fmt, ...);
 
 /*
- * Take the oldest act: 1, or 0 when there is none (the memory is given back
- * then). act->bytes is good until the next call that takes or appends.
+ * Take the oldest act: 1, or 0 when there is none (and then memory is freed).
+ * act->bytes is good until the next call that takes or appends.
  */
 int outbox_take(struct outbox *, struct act *);
 int outbox_empty(const struct outbox *);
 
-/* The message that such an act's frame holds: as msg_decode(). */
+/* Decode the message in the act's frame; returns as msg_decode(). */
 int act_message(const struct act *, struct msg *);
 
 /*
- * Memory that a core writes a list into before the list goes into a message.
- * It is kept from one list to the next, so that a list costs no allocation.
+ * A scratch is memory that a core writes a list into, before the list goes into
+ * a message. It is kept from one list to the next, so a list costs no
+ * allocation.
  */
 
 #define SCRATCH_KEEP (64 * 1024) /* more than this is not kept */
@@ -171,7 +173,7 @@ void scratch_free(struct scratch *);
 /* Begin a list of at most n bytes: 0, or -1 with ENOMEM. */
 int scratch_begin(struct scratch *, size_t n);
 
-/* Append an element where there is room: 1, or 0 when there is none. */
+/* Append an element: 1, or 0 when there is no room. */
 int scratch_item(struct scratch *, const struct schema *, const void *);
 int scratch_bytes(struct scratch *, struct slice);
 
@@ -179,10 +181,10 @@ int scratch_bytes(struct scratch *, struct slice);
 struct slice scratch_slice(const struct scratch *);
 
 /*
- * The answer to an inspect: rows of text, sent in as many reports as they need.
- * A row is one line without its newline: a word that says what it is about, its
- * name, then key and value in turn, all separated by one space. Control bytes
- * in it come out as \xHH.
+ * A report is the answer to an inspect: rows of text, sent in as many messages
+ * as they need. A row is a line without its newline: a word that says what it
+ * describes, the name of that, then keys and values in turn, all with one space
+ * between. Control bytes come out as \xHH.
  */
 
 #define REPORT_ROW_MAX 1024		 /* bytes; a longer row is cut */
@@ -195,13 +197,13 @@ struct report {
 	int failed;
 };
 
-/* Begin an answer to the peer; then rows; then the end, which returns 0, or -1
- * with errno when anything before it failed. */
+/* Begin an answer to the peer; add rows; end it. report_end() returns 0, or -1
+ * with errno if any of these calls failed. */
 void report_begin(struct report *, struct outbox *, uint32_t peer);
 void report_row(struct report *, const char *fmt, ...);
 int report_end(struct report *);
 
-/* Was this kind of row asked for? An empty what asks for all. */
+/* Does the inspect ask for this kind of row? An empty what asks for all. */
 int report_wants(struct slice what, const char *kind);
 
 #endif

@@ -2,8 +2,8 @@
 #define CRYPTO_H
 
 /*
- * The primitives that keys are used with. None of them allocates or fails, but
- * where it says so.
+ * Hashes and ciphers. None of them allocates, and none fails except where it
+ * says so.
  *
  * SHA-256 (FIPS 180-4) and HMAC-SHA-256 (RFC 2104, tested against RFC 4231).
  */

@@ -441,8 +441,14 @@ discovery_probed(struct discovery *d, int64_t now, uint32_t n, int gone)
 }
 
 static int
-discovery_is_own(const struct discovery *d, struct slice host)
+discovery_is_own(const struct discovery *d, struct slice given)
 {
+	char text[HOST_MAX];
+	struct slice host = slice_of(text, given.len);
+
+	if (given.len >= sizeof(text))
+		return 0;
+	slice_lower(text, given);
 	return host.len > 0 && (slice_is(host, d->host) ||
 	    slice_equal(host, slice_of(d->host, strcspn(d->host, "."))) ||
 	    slice_is(host, "localhost"));
@@ -671,7 +677,7 @@ discovery_lines_end(struct discovery *d)
 
 	if (n == 0)
 		return;
-	outbox_log(&d->out, LOG_DEBUG, "%lu contacts are not there any more",
+	outbox_log(&d->out, LOG_DEBUG, "%lu contacts are no longer there",
 	    (unsigned long)n);
 	outbox_act(&d->out, DISCOVERY_HOSTS, 0, 0, slice_of(NULL, 0));
 }
@@ -729,7 +735,7 @@ discovery_new(const struct discovery_config *config)
 	d->relaxed = config->relaxed;
 	d->max = config->clients;
 	if (config->host.len < sizeof(d->host))
-		memcpy(d->host, config->host.p, config->host.len);
+		slice_lower(d->host, config->host);
 	d->clients = calloc(d->max, sizeof(*d->clients));
 	if (d->clients == NULL) {
 		discovery_free(d);

@@ -41,7 +41,10 @@ contacts_free(struct contacts *c)
 const struct contacts_node *
 contacts_find(const struct contacts *c, struct slice node)
 {
-	return map_get(&c->nodes, node);
+	char name[CONTACTS_NODE_MAX + 1];
+
+	return node.len > CONTACTS_NODE_MAX ? NULL :
+	    map_get(&c->nodes, slice_lower_host(name, node));
 }
 
 /* Lines. */
@@ -90,14 +93,9 @@ contacts_new(struct contacts *c, struct slice node)
 		errno = ENOBUFS;
 		return NULL;
 	}
-	if ((w = calloc(1, sizeof(*w) + node.len)) == NULL)
+	if ((w = map_alloc(&c->nodes, sizeof(*w), &node)) == NULL)
 		return NULL;
-	memcpy(w->bytes, node.p, node.len);
-	w->node = slice_of(w->bytes, node.len);
-	if (map_put(&c->nodes, w->node, w) == -1) {
-		free(w);
-		return NULL;
-	}
+	w->node = node;
 	chain_prepend(&c->all, &w->chain);
 	return w;
 }
@@ -137,9 +135,11 @@ contacts_line(struct contacts *c, struct slice line, const char **why)
 {
 	struct slice node = slice_word(&line), ip = slice_word(&line);
 	struct slice port = slice_word(&line);
-	char text[CONTACTS_IP_MAX];
+	char text[CONTACTS_IP_MAX], name[CONTACTS_NODE_MAX + 1];
 	int r;
 
+	if (node.len <= CONTACTS_NODE_MAX)
+		node = slice_lower_host(name, node);
 	if (node.len == 0 || node.p[0] == '#')
 		return 0;
 	if (port.len == 0 || slice_word(&line).len > 0) {

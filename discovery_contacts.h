@@ -4,7 +4,7 @@
 /*
  * Where Erlang nodes are, as lines tell it:
  *
- *	NODE IP PORT	it is there, and nowhere else any more
+ *	NODE IP PORT	it is there, and nowhere else
  *	NODE - -	it is withdrawn
  *
  * and the hosts(5) file that follows from it: each host's address is the one
@@ -24,11 +24,10 @@
 
 struct contacts_node {
 	struct chain chain;	  /* the one that changed last first */
-	struct slice node;	  /* points into bytes */
+	struct slice node;	  /* ours: its host is in lower case */
 	char ip[CONTACTS_IP_MAX]; /* as written, without brackets */
 	uint16_t port;
 	unsigned round; /* of the lines that named it last */
-	unsigned char bytes[];
 };
 
 struct contacts {
@@ -63,7 +62,7 @@ const struct contacts_node *contacts_find(const struct contacts *,
  */
 int contacts_hosts(const struct contacts *, struct slice own, struct buf *);
 
-/* The part of a node's name behind the @, empty where there is none. */
+/* The part of a node's name after the @, empty where there is none. */
 struct slice contacts_host(struct slice node);
 
 #endif

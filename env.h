@@ -3,7 +3,8 @@
 
 /*
  * What a process of the tier finds around it: the run directory, the key, its
- * sibling programs, random bytes. Used at start; nothing here is for a core.
+ * sibling programs, random bytes. It is for the start of a program, never for a
+ * core.
  */
 
 #include <stddef.h>
@@ -25,13 +26,14 @@ void env_random(void *, size_t);
 
 /*
  * The run directory: $LAMBDA_RUN, else /run/lambda for root, else
- * $XDG_RUNTIME_DIR/lambda, else /tmp/lambda-UID. Made when missing, mode 0700.
- * Dies (100) when it is not a directory of the user's own, or open to others,
- * saying how to mend it. The string is good for the life of the process.
+ * $XDG_RUNTIME_DIR/lambda, else /tmp/lambda-UID. If it is missing it is made,
+ * with mode 0700. Dies (100) if it is not a directory of the user's own, or is
+ * open to others, and says how to mend that. The string is good for the life of
+ * the process.
  */
 const char *env_dir(void);
 
-/* "RUNDIR/name" as a Unix address; dies (100) when that is too long for one. */
+/* "RUNDIR/name" as a Unix address; dies (100) if that is too long. */
 void env_socket(struct addr *, const char *name);
 
 /* The socket of the module's PLB, and the broker's: as given (option -b), else
@@ -40,47 +42,47 @@ void env_plb_socket(struct addr *, const char *module);
 void env_broker_socket(struct addr *, const char *given);
 
 /*
- * The key: of the file (option -k), else of $LAMBDA_KEY, else of RUNDIR/key,
- * which is made at first use (32 random bytes, mode 0600; made whole and then
- * linked, so that two processes starting at once use one). Dies (100) on a
- * file that is shorter than KEY_MIN, longer than KEY_MAX, not a regular file,
- * not the user's or root's, or that group or others can read or write. All
- * bytes count, a newline at the end too.
+ * Read the key: from the file (option -k), else from $LAMBDA_KEY, else from
+ * RUNDIR/key, which is made at first use (32 random bytes, mode 0600; it is
+ * written whole and then linked, so that two processes that start at once use
+ * the same). Dies (100) if the file is shorter than KEY_MIN, longer than
+ * KEY_MAX, not a regular file, not the user's or root's, or if its group or
+ * others can read or write it. All bytes count, also a newline at the end.
  */
 void env_key(struct key *, const char *file);
 
 /*
- * Check that an address may be listened on or dialled with this key: one that
- * is not loopback needs a shared key. Returns 0, or -1 (the caller says so).
+ * May this address be listened on or dialled with this key? An address that is
+ * not loopback needs a shared key. 0, or -1 (the caller says so).
  */
 int env_key_allows(const struct key *, const struct addr *);
 
-/* The same for the address of an option: dies (100) where it may not. */
+/* The same for the address of an option: dies (100) if it may not. */
 void env_key_need(const struct key *, int letter, const struct addr *);
 
 /*
- * After net_inherited() found no socket of what ("TCP", "Unix or TCP"), or more
- * than max: dies (100) where a supervisor passes others or that many, since
- * clients would come there and nobody would answer.
+ * net_inherited() has found no socket of this kind ("TCP", "Unix or TCP"), or n
+ * of them: die (100) if a supervisor passes others, or more than max. Clients
+ * would connect to these, and nobody would answer.
  */
 void env_nothing_fits(const char *what);
 void env_all_fit(size_t n, size_t max);
 
 /*
- * The path of a sibling program: beside this one (argv[0]'s directory) when it
- * is there and executable, else the bare name, for execvp() to look up on
- * PATH. The string is the caller's to free(). Dies (111) without memory.
+ * The path of a sibling program: in argv[0]'s directory if it is there and
+ * executable, else the bare name, which execvp() looks up on PATH. The caller
+ * frees the string. Dies (111) without memory.
  */
 char *env_sibling(const char *name);
 
-/* A path that is good in any directory; the caller's to free(). Dies (111). */
+/* The path as an absolute one; the caller frees it. Dies (111). */
 char *env_absolute(const char *path);
 
-/* Remember argv[0] for that, with the directory made absolute, so that a
- * later chdir() does no harm. Called once, first thing in main(). */
+/* Remember argv[0] for env_sibling(), with an absolute directory, so that a
+ * later chdir() does no harm. Call it once, first thing in main(). */
 void env_argv0(const char *argv0);
 
-/* How many processors there are, as far as the system tells; at least 1. */
+/* The number of processors, as far as the system tells; at least 1. */
 unsigned env_processors(void);
 
 #endif

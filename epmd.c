@@ -11,7 +11,7 @@
 #define ALIVE2_HEAD 11 /* up to the name */
 #define PORT2_HEAD  12
 
-/* Bytes behind their length: returns where to go on. */
+/* Bytes after their length: returns where to go on. */
 static unsigned char *
 epmd_put_bytes(unsigned char *p, struct slice s)
 {
@@ -159,7 +159,7 @@ epmd_length(struct slice bytes)
 	return (int)(HEAD + len);
 }
 
-/* What stands behind extra's end is no concern of epmd's. */
+/* What follows extra is no concern of epmd's. */
 static int
 epmd_request_alive2(struct slice body, struct epmd_node *n)
 {
@@ -336,7 +336,7 @@ epmd_say_unused(struct buf *out, const struct epmd_node *node, uint32_t fd)
 /* UTF-8. */
 
 /* Bytes of the character at p, 0 where there is none. A lead byte bounds the
- * byte behind it: no overlong forms, no surrogates, nothing above U+10FFFF. */
+ * byte after it: no overlong forms, no surrogates, nothing above U+10FFFF. */
 static size_t
 epmd_symbol(const unsigned char *p, size_t left)
 {

@@ -34,7 +34,7 @@
 #include "slice.h"
 
 #define EPMD_PORT	 4369
-#define EPMD_REQUEST_MAX 3057	/* bytes behind the length, as epmd has it */
+#define EPMD_REQUEST_MAX 3057	/* bytes after the length, as epmd has it */
 #define EPMD_SYMBOLS_MAX 255	/* characters of a name that registers */
 #define EPMD_LOOKUP_MAX	 254	/* of one that is asked for, less its NUL */
 #define EPMD_NAME_MAX	 (4 * EPMD_SYMBOLS_MAX) /* a name's bytes, UTF-8 */
@@ -118,7 +118,7 @@ int epmd_say_port2(struct buf *out, const struct epmd_node *node);
 int epmd_say_text(struct buf *out, const char *);
 
 /* Lists: the port that epmd itself is on, then a line a node. DUMP has epmd's
- * two kinds of lines, each with a NUL behind it; fd is any number. */
+ * two kinds of lines, each ended with a NUL; fd is any number. */
 int epmd_say_port(struct buf *out, uint32_t port);
 int epmd_say_name(struct buf *out, const struct epmd_node *);
 int epmd_say_active(struct buf *out, const struct epmd_node *, uint32_t fd);

@@ -305,12 +305,10 @@ exchange_tell_contact(struct exchange *x, const struct exchange_sell *s)
 	struct msg msg = { .type = MSG_FILL, .u.fill.exchange = x->own };
 	const struct exchange_order *o;
 	struct exchange_peer *p;
-	struct tlv_writer w;
 	size_t pos = 0;
 
-	tlv_writer_init(&w, x->scratch, sizeof(x->scratch));
-	item_put(&schema_seller, &w, &item);
-	msg.u.fill.sellers = slice_of(x->scratch, (size_t)(w.p - x->scratch));
+	msg.u.fill.sellers = item_list(&schema_seller, &item, x->scratch,
+	    sizeof(x->scratch));
 	while ((p = map_next(&x->peers, &pos)) != NULL) {
 		if ((o = exchange_any_buy(p)) == NULL)
 			continue;

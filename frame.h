@@ -2,8 +2,8 @@
 #define FRAME_H
 
 /*
- * How requests and replies look on the pipes of a long-lived worker; see
- * lambda-module(7). It does no I/O and keeps nothing.
+ * Frames: the form of requests and replies on the pipes of a long-lived worker;
+ * see lambda-module(7). This does no I/O and keeps no state.
  *
  *	line		body \n
  *	netstring	9:the body!,
@@ -11,9 +11,10 @@
  *	mux		as packet4; the first 4 bytes of its content are the
  *			request's id, in the reply too
  *
- * When a function is named, it and the arguments come first. In a line they
- * are separated by tabs; in the others each of function, arguments and body is
- * itself a netstring, or a length and bytes, inside the frame.
+ * If a request names a function, the function and its arguments come first. In
+ * a line they are separated by tabs; in the other kinds each of function,
+ * arguments and body is itself a netstring, or a length and bytes, inside the
+ * frame.
  */
 
 #include <stdint.h>
@@ -22,8 +23,8 @@
 #include "buf.h"
 #include "msg.h"
 
-/* Bytes of a reply's body: what still fits a message with the fields around
- * it. */
+/* Bytes of the longest body of a reply: it fits a message with its other
+ * fields. */
 #define FRAME_MAX (MSG_MAX - 64)
 
 enum frame_kind {
@@ -38,8 +39,8 @@ enum frame_kind {
 int frame_kind(const char *name);
 
 /*
- * The bytes of a request's frame, for frame_write(). A newline at the end of a
- * line's body counts as the line's own. 0, or -1 with EINVAL, and *why is a
+ * The size of a request's frame, for frame_write(). In a line, a newline at the
+ * end of the body counts as the line's own. 0; or -1 with EINVAL, and *why is a
  * static sentence that says what this kind of frame cannot hold.
  */
 int frame_size(enum frame_kind, const struct msg_request *, size_t *size,
@@ -49,8 +50,8 @@ int frame_size(enum frame_kind, const struct msg_request *, size_t *size,
 void frame_write(unsigned char *, enum frame_kind, const struct msg_request *,
     uint32_t id);
 
-/* Append one frame around a body alone: 0, or -1 and nothing appended: EINVAL
- * as above, ENOBUFS or ENOMEM from the queue. */
+/* Append a frame with a body alone: 0; or -1 with EINVAL as above, or with
+ * ENOBUFS or ENOMEM, and nothing is appended. */
 int frame_put_body(struct buf *, enum frame_kind, struct slice body,
     const char **why);
 
@@ -59,7 +60,7 @@ struct frame {
 	struct slice body;
 };
 
-/* Where the reading of one stream is. All but the kind is zero at its start. */
+/* The state of reading one stream. At the start all but the kind is zero. */
 struct frame_reader {
 	enum frame_kind kind;
 	size_t scanned; /* of the bytes shown, known to hold no line's end */
@@ -67,17 +68,17 @@ struct frame_reader {
 
 /*
  * Take a frame from the n bytes at p, which begin where the last one ended.
- * Returns the bytes taken, with *frame set (its body points into p); 0 when it
- * is not whole yet; -1 with EBADMSG (no such frame) or EMSGSIZE (a body over
- * FRAME_MAX).
+ * Returns the number of bytes taken, and sets *frame (its body points into p);
+ * 0 if the frame is not whole yet; -1 with EBADMSG (it is no frame) or EMSGSIZE
+ * (its body is over FRAME_MAX).
  */
 ssize_t frame_next(struct frame_reader *, const unsigned char *p, size_t n,
     struct frame *);
 
 /*
  * The stream has ended, and n bytes, at least 1, follow its last whole frame: 1
- * when they are a frame, as the last line need not be ended; 0 when it is cut
- * short. Either way the reader is at the end.
+ * if they are a frame, since the last line needs no newline; 0 if the frame is
+ * cut short. Either way the reader is at the end.
  */
 int frame_last(struct frame_reader *, const unsigned char *p, size_t n,
     struct frame *);

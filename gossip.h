@@ -2,17 +2,18 @@
 #define GOSSIP_H
 
 /*
- * The peers of an authority or a broker, and what it tells them of authorities,
- * so that each authority and each broker comes to know all authorities. It is a
- * part of these two cores, and like them it has no descriptor, clock or log.
+ * The peers of an authority or a broker, and what it tells them about
+ * authorities: so every authority and every broker learns of all authorities.
+ * It is a part of these two cores, and like them it has no descriptor, clock or
+ * log.
  *
- * A peer that has just linked is told all linked authorities whose address is
- * known. After that it is told what is new: an authority that linked, or one
- * that said where it is. News of about the same time go in one message, at
- * least GOSSIP_MS after the one before. Nothing is said of a loss: a peer that
- * hears of an authority dials it, and finds out. An authority tells its news to
- * all authorities and brokers. A broker tells them to brokers alone; otherwise
- * all brokers would tell all authorities about each authority.
+ * A peer that links is told all linked authorities whose address is known.
+ * After that it is told news: an authority has linked, or has said where it is.
+ * News that come at about the same time go into one message, at least GOSSIP_MS
+ * after the last. Losses are not told: a peer that hears of an authority dials
+ * it, and finds out. An authority tells its news to all authorities and
+ * brokers. A broker tells them to brokers only; otherwise all brokers would
+ * tell all authorities about each authority.
  */
 
 #include "chain.h"
@@ -21,7 +22,8 @@
 #include "msg.h"
 
 #define GOSSIP_MS	100
-#define GOSSIP_AGAIN_MS 1000 /* until what could not be said is said again */
+#define GOSSIP_AGAIN_MS 1000 /* until news that could not be told are tried
+				again */
 #define GOSSIP_TAG	1u   /* of authorities that are dialled; the core's own
 				tags are above it */
 
@@ -54,31 +56,32 @@ struct gossip {
 	struct scratch list;
 };
 
-/* An address that is empty or over ADDRESS_MAX is none. */
+/* address is the authority's own; one that is over ADDRESS_MAX counts as
+ * empty. */
 void gossip_init(struct gossip *, const struct id *own, uint64_t seed,
     unsigned role, struct slice address, size_t peer_size, struct outbox *);
 void gossip_free(struct gossip *); /* and all peers */
 
-/* A peer of any role came: NULL with ENOMEM. What follows struct gossip_peer
- * is zero. The peer is told the authorities. */
+/* A peer of any role has linked: its struct, where all after struct gossip_peer
+ * is zero; NULL with ENOMEM. The peer is told the authorities. */
 void *gossip_up(struct gossip *, int64_t now, uint32_t handle,
     const struct peer_info *);
-/* It is gone, and is freed. */
+/* It is gone: this frees its struct. */
 void gossip_down(struct gossip *, struct gossip_peer *);
 
 void *gossip_find(const struct gossip *, uint32_t handle); /* or NULL */
 /* Walk authorities or brokers, from NULL to NULL. */
 struct gossip_peer *gossip_next(const struct chain *,
     const struct gossip_peer *);
-/* Where others reach an authority; empty when that is not known. Good as a
- * string until the peer says something else. */
+/* The address where others reach an authority; empty if it is not known. It
+ * ends with a NUL, and is good until the peer tells another address. */
 struct slice gossip_address(const struct gossip_peer *);
-/* An address that the peer told: where it listens on all of a host, that host
- * is the one that we see the peer at, and the address is made in buf. */
+/* An address that the peer told. If it names no particular host, the host is
+ * the one that the peer's link comes from, and the address is made in buf. */
 struct slice gossip_resolve(const struct gossip_peer *, struct slice address,
     char buf[ADDRESS_MAX + 1]);
 
-/* A peer told us of authorities: dial those that we are not linked to. 0, or
+/* A peer told us about authorities: dial those that we are not linked to. 0, or
  * -1 with errno. */
 int gossip_hear(struct gossip *, int64_t now, struct gossip_peer *,
     const struct msg_peers *);
@@ -89,9 +92,10 @@ int64_t gossip_deadline(const struct gossip *);
 
 /*
  * Rendezvous hashing (Thaler and Ravishankar, "Using Name-Based Mappings to
- * Increase Hit Rates", 1998): all who know the same authorities agree, without
- * a message, which of them come first for a module. When an authority comes or
- * goes, only the modules that it is among the first for move.
+ * Increase Hit Rates", 1998): all processes that know the same authorities
+ * agree, without a message, on which of them come first for a module. When an
+ * authority comes or goes, only those modules move that it is among the first
+ * for.
  */
 
 /* The authority's weight for the module: the highest comes first. */

@@ -4,10 +4,10 @@
 /*
  * A binary heap, and on it the agenda of a loop.
  *
- * The heap: the struct with the least key first, of equal keys the one
+ * The heap: the struct with the least key comes first; of equal keys, the one
  * with the least seq. Each struct holds its own place (a size_t, zeroed before
- * its first use), so that setting it again or taking it out costs O(log n) as
- * well. The heap owns none of them.
+ * its first use), so moving it or taking it out costs O(log n) too. The heap
+ * does not own the structs.
  */
 
 #include <stddef.h>
@@ -15,7 +15,7 @@
 
 #include "chain.h"
 
-/* The key is kept here too, so that comparing does not touch the structs. */
+/* It holds the key too, so that comparing does not touch the structs. */
 struct heap_item {
 	int64_t key;
 	uint64_t seq;
@@ -32,18 +32,19 @@ struct heap {
 #define HEAP_OWNER(place, T, m) \
 	((T *)(void *)((char *)(void *)(place) - offsetof(T, m)))
 
-/* Free the heap's own memory; the structs in it are not touched. */
+/* Free the heap's own memory; this does not touch the structs. */
 void heap_free(struct heap *);
 
 /* Make room for n in all, so that heap_put() cannot fail up to there. 0, or -1
  * with ENOMEM. */
 int heap_reserve(struct heap *, size_t n);
 
-/* Put it in, or where it belongs now. 0, or -1 with ENOMEM, never for one that
- * is in already. *place is 1 + its index while it is in, else 0. */
+/* Put a struct in, or move it to where it belongs now. 0, or -1 with ENOMEM; it
+ * never fails for a struct that is in. *place is 1 + the index while the struct
+ * is in, else 0. */
 int heap_put(struct heap *, size_t *place, int64_t key, uint64_t seq);
 
-/* Take it out, if it is in. */
+/* Take a struct out, if it is in. */
 void heap_remove(struct heap *, size_t *place);
 
 /* The place of the first, or NULL; its key is items[0].key. */
@@ -54,14 +55,14 @@ heap_first(const struct heap *h)
 }
 
 /*
- * What a loop has to do: timers, each at its time, and work put off to the end
- * of the turn. It knows no clock: it is told the time. The loop of a process
- * (loop.c) has one, and so has the loop of a simulated one.
+ * The agenda: timers, and work that is put off to the end of a loop's turn. It
+ * has no clock: its caller tells it the time. The loop of a process (loop.c)
+ * has one, and so has the loop of a simulated process.
  */
 
 typedef void timer_fn(void *arg);
 
-/* A timer that is set for one moment; the memory is the caller's, zeroed
+/* A timer, which is set for one moment. The memory is the caller's, zeroed
  * before its first use. */
 struct timer {
 	int64_t due; /* ms */
@@ -70,8 +71,8 @@ struct timer {
 	size_t slot; /* the agenda's: 0 when not set */
 };
 
-/* Work put off to the end of the turn, once however often it is asked for;
- * the memory is the caller's, zeroed before its first use. */
+/* Work put off to the end of the turn: done once, however often it is asked
+ * for. The memory is the caller's, zeroed before its first use. */
 struct later {
 	void (*fn)(void *arg);
 	void *arg;
@@ -94,16 +95,17 @@ void agenda_untimer(struct agenda *, struct timer *);
 /* When the next timer is due; INT64_MAX: none is set. */
 int64_t agenda_deadline(const struct agenda *);
 
-/* Call back for the timers that are due. One that sets itself for now waits
- * for the next call. */
+/* Call the functions of the timers that are due. A timer that one of them sets
+ * for now waits for the next call. */
 void agenda_run_timers(struct agenda *, int64_t now);
 
 void agenda_later(struct agenda *, struct later *);
 void agenda_unlater(struct later *);
 int agenda_has_laters(const struct agenda *);
 
-/* Do what was put off. What is put off meanwhile comes in the next round; after
- * AGENDA_ROUNDS descriptors and timers have their turn first. */
+/* Do the work that was put off. What is put off meanwhile is done in another
+ * round; after AGENDA_ROUNDS rounds, descriptors and timers have their turn
+ * first. */
 #define AGENDA_ROUNDS 8
 void agenda_run_laters(struct agenda *);
 

@@ -1,6 +1,5 @@
 #include <assert.h>
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -151,6 +150,7 @@ hub_link_on_timer(void *arg)
 		l->why = l->link.why;
 	else {
 		conn_trim(&l->conn);
+		link_trim(&l->link);
 		hub_link_arm(l);
 		return;
 	}
@@ -429,6 +429,16 @@ hub_link_proven(struct hub_link *l)
 	return 0;
 }
 
+/* Something was taken that is the link's own. 0, or -1 when the link ends. */
+static int
+hub_link_shaken(struct hub_link *l)
+{
+	if (l->link.sealed)
+		conn_seal(&l->conn);
+	conn_written(&l->conn);
+	return l->link.phase == LINK_UP && !l->up ? hub_link_proven(l) : 0;
+}
+
 /* Messages in. */
 
 /* 0, or -1 when the connection must close. */
@@ -488,39 +498,34 @@ hub_link_on_input(void *arg, const unsigned char *p, size_t n)
 {
 	struct hub_link *l = arg;
 	int64_t now = loop_now(l->hub->loop);
-	struct slice value;
+	struct slice bytes = slice_of(p, n), value;
 	unsigned type;
-	size_t taken = 0;
-	ssize_t r;
-	int error;
+	int r, error;
 
-	link_heard(&l->link, now);
-	while (taken < n && !l->throttled && !l->paused) {
-		r = link_input(&l->link, now, p + taken, n - taken, &type,
-		    &value);
+	while (!l->throttled && !l->paused && (r = link_input(&l->link, now,
+		   &bytes, &type, &value)) != 0) {
 		if (r == -1) {
 			error = errno;
-			l->why = hub_link_foreign(l, p + taken, n - taken);
+			l->why = hub_link_foreign(l, p, n);
 			conn_fail(&l->conn, error);
 			return -1;
 		}
-		if (r == 0)
-			break;
-		taken += (size_t)r;
-		if (type != 0) {
-			if (hub_link_deliver(l, now, type, value) == -1)
-				return -1;
-		} else {
-			conn_written(&l->conn);
-			if (l->link.phase == LINK_UP && !l->up &&
-			    hub_link_proven(l) == -1)
-				return -1;
-		}
+		if (type != 0 ? hub_link_deliver(l, now, type, value) == -1 :
+				hub_link_shaken(l) == -1)
+			return -1;
 		if (l->conn.closing)
 			return -1;
 	}
 	hub_deliver(l->hub);
-	return (ssize_t)taken;
+	return (ssize_t)(n - bytes.len);
+}
+
+static int
+hub_link_on_seal(void *arg, struct buf *wire)
+{
+	struct hub_link *l = arg;
+
+	return link_seal(&l->link, wire);
 }
 
 /* The end of a link. */
@@ -584,6 +589,7 @@ hub_link_on_closed(void *arg, int error)
 	else if (l->link.phase != LINK_UP)
 		hub_tell_failed(h, l->tag, error, why);
 	hub_give_slot(h, l);
+	link_free(&l->link);
 	free(l->address);
 	free(l->said);
 	free(l);
@@ -598,6 +604,7 @@ hub_link_free(struct hub_link *l)
 {
 	loop_untimer(l->hub->loop, &l->timer);
 	conn_abort(&l->conn);
+	link_free(&l->link);
 	free(l->address);
 	free(l->said);
 	free(l);
@@ -605,18 +612,41 @@ hub_link_free(struct hub_link *l)
 
 static const struct conn_ops hub_link_ops = {
 	hub_link_on_input, hub_link_on_connected, hub_link_on_drained,
-	hub_link_on_closed
+	hub_link_on_closed, hub_link_on_seal
 };
 
+/* Begin it, or go on with it. */
+static int
+hub_link_init(struct hub_link *l, int sealed, int dialler,
+    const unsigned char *session)
+{
+	struct hub *h = l->hub;
+	struct buf *out = conn_out(&l->conn);
+	int64_t now = loop_now(h->loop);
+	unsigned char secret[X25519_SIZE];
+	int r;
+
+	if (sealed)
+		conn_seal(&l->conn);
+	if (session != NULL) {
+		link_resume(&l->link, &h->self, session, out, now);
+		return 0;
+	}
+	env_random(secret, sizeof(secret));
+	r = link_init(&l->link, &h->self, dialler ? ++h->dialled : 0, sealed,
+	    secret, out, now);
+	noise_wipe(secret, sizeof(secret));
+	return r;
+}
+
 /* Make a link of descriptors; address becomes the link's own, and NULL says
- * that there is no memory. NULL with errno (the descriptors stay the caller's).
- */
+ * that there is no memory. session: of another process, or NULL. NULL with
+ * errno (the descriptors stay the caller's). */
 static struct hub_link *
 hub_link_new(struct hub *h, int in, int out, int connecting, int dialler,
-    uint32_t tag, char *address)
+    const unsigned char *session, uint32_t tag, char *address)
 {
 	struct hub_link *l = NULL;
-	unsigned char nonce[NONCE_SIZE];
 
 	if (address == NULL || (l = calloc(1, sizeof(*l))) == NULL)
 		goto no_memory;
@@ -632,10 +662,7 @@ hub_link_new(struct hub *h, int in, int out, int connecting, int dialler,
 		l) == -1)
 		goto no_conn;
 	l->conn.drained = h->mark / 4;
-	env_random(nonce, sizeof(nonce));
-	if (link_init(&l->link, &h->self, dialler ? ++h->dialled : 0,
-		net_is_tcp(in), nonce, conn_out(&l->conn),
-		loop_now(h->loop)) == -1)
+	if (hub_link_init(l, net_is_tcp(in), dialler, session) == -1)
 		conn_fail(&l->conn, errno);
 	conn_written(&l->conn);
 	hub_link_arm(l);
@@ -687,7 +714,7 @@ hub_dial_one(struct hub *h, struct slice where, uint32_t tag)
 		hub_dial_failed(h, address, tag, errno, strerror(errno));
 		return;
 	}
-	l = hub_link_new(h, fd, fd, 1, 1, tag, strdup(text));
+	l = hub_link_new(h, fd, fd, 1, 1, NULL, tag, strdup(text));
 	if (l == NULL) {
 		hub_dial_failed(h, address, tag, errno, strerror(errno));
 		net_close(fd);
@@ -766,51 +793,12 @@ hub_on_accepted(void *arg, int fd, const struct addr *from)
 		    addr_host(from)));
 }
 
-/* Connections that ended before their peers authenticated. */
-
-static void
-hub_on_minute(void *arg)
-{
-	struct hub *h = arg;
-	unsigned long more = loglimit_more(&h->loglimit, loop_now(h->loop));
-
-	if (more > 0)
-		log_info("%lu more strangers closed", more);
-}
-
-void
-hub_stranger(struct hub *h, struct slice host, const char *fmt, ...)
-{
-	int64_t now = loop_now(h->loop);
-	char text[LOG_LINE_MAX];
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
-	va_end(ap);
-	hub_on_minute(h);
-	if (!h->hushed && loglimit_say(&h->loglimit, now, host))
-		log_info("%s", text);
-	else
-		log_debug("%s", text);
-	if (loglimit_deadline(&h->loglimit) != INT64_MAX)
-		loop_timer(h->loop, &h->minute,
-		    loglimit_deadline(&h->loglimit));
-}
-
-void
-hub_hush(struct hub *h)
-{
-	h->hushed = 1;
-}
-
 /* The interface. */
 
 void
 hub_init(struct hub *h, struct loop *loop, unsigned role,
     const struct key *key)
 {
-	size_t unproven = net_descriptors() / 4;
 	unsigned char seed[8];
 
 	memset(h, 0, sizeof(*h));
@@ -819,21 +807,16 @@ hub_init(struct hub *h, struct loop *loop, unsigned role,
 	h->mark = HUB_HIGH_MARK;
 	h->self.role = role;
 	h->self.message_max = MSG_MAX;
-	if (key != NULL)
-		h->self.key = slice_of(key->bytes, key->len);
+	if (key != NULL) {
+		noise_psk(h->self.keys[0].psk, key->bytes, key->len);
+		h->self.nkeys = 1;
+	}
 	env_random(&h->self.instance, sizeof(h->self.instance));
 	env_random(seed, sizeof(seed));
 	peers_init(&h->peers, &h->self.instance,
 	    (uint64_t)get32(seed) << 32 | get32(seed + 4));
 	chain_init(&h->listens);
-	if (unproven > HUB_UNPROVEN)
-		unproven = HUB_UNPROVEN;
-	if (unproven == 0)
-		unproven = 1;
-	preauth_init(&h->preauth, unproven, unproven < HUB_UNPROVEN_HOST ?
-	    unproven : HUB_UNPROVEN_HOST);
-	h->minute.fn = hub_on_minute;
-	h->minute.arg = h;
+	preauth_bound(&h->preauth, net_descriptors());
 	h->timer.fn = hub_on_timer;
 	h->timer.arg = h;
 	h->deliver.fn = hub_on_deliver;
@@ -896,8 +879,9 @@ hub_unlisten(struct hub_listen *s)
 	free(s);
 }
 
-uint32_t
-hub_adopt(struct hub *h, int in, int out, int dialler, uint32_t tag)
+static uint32_t
+hub_take(struct hub *h, int in, int out, int dialler,
+    const unsigned char *session, uint32_t tag)
 {
 	char text[ADDR_TEXT_MAX] = "";
 	struct hub_link *l;
@@ -905,7 +889,7 @@ hub_adopt(struct hub *h, int in, int out, int dialler, uint32_t tag)
 
 	if (net_is_tcp(in) && net_remote(in, &a) == 0)
 		addr_print(&a, text);
-	l = hub_link_new(h, in, out, 0, dialler, tag, strdup(text));
+	l = hub_link_new(h, in, out, 0, dialler, session, tag, strdup(text));
 	if (l == NULL) {
 		log_error("unable to take a connection: %s", strerror(errno));
 		net_close(in);
@@ -914,6 +898,24 @@ hub_adopt(struct hub *h, int in, int out, int dialler, uint32_t tag)
 		return 0;
 	}
 	return l->handle;
+}
+
+uint32_t
+hub_adopt(struct hub *h, int in, int out, int dialler, uint32_t tag)
+{
+	return hub_take(h, in, out, dialler, NULL, tag);
+}
+
+void
+hub_become(struct hub *h, const unsigned char *session)
+{
+	h->self.instance = h->peers.own = link_session_self(session);
+}
+
+uint32_t
+hub_resume(struct hub *h, int fd, const unsigned char *session, uint32_t tag)
+{
+	return hub_take(h, fd, fd, 0, session, tag);
 }
 
 void

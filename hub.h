@@ -24,10 +24,6 @@
 #define HUB_LINKS_MAX 65535
 #define HUB_OUT_MAX   (64u * 1024 * 1024)
 #define HUB_HIGH_MARK (1024 * 1024) /* bytes queued; going on at a quarter */
-#define HUB_UNPROVEN	  256 /* TCP links that came in and have not proven
-				 themselves; a quarter of the descriptors
-				 where that is less; the oldest goes */
-#define HUB_UNPROVEN_HOST 64  /* of one host */
 #define HUB_STUCK_MS	  15000 /* with bytes to write and none taken, by a
 				   peer that is not read from for it, or whose
 				   link is to end */
@@ -84,15 +80,14 @@ struct hub {
 	struct loglimit loglimit;
 	struct timer minute;	 /* of loglimit */
 	uint64_t dialled;	 /* connections, ever */
-	int hushed;		 /* hub_hush() was called */
 	int stop;		 /* hub_stop() was called */
 	int status;		 /* exit code, once loop_run() returned */
 };
 
 /*
  * Draws the instance id and the seeds. key may be NULL in a program that has
- * no TCP peers. The core comes afterwards, with hub_core(), since it wants to
- * know the id (self.instance).
+ * no TCP peers but one of hub_resume(). The core comes afterwards, with
+ * hub_core(), since it wants to know the id (self.instance).
  */
 void hub_init(struct hub *, struct loop *, unsigned role, const struct key *);
 void hub_core(struct hub *, const struct core_ops *, void *core,
@@ -110,6 +105,13 @@ void hub_unlisten(struct hub_listen *);
  * back in peer_info, or, if it is not 0 and the link does not come up, in
  * failed(). */
 uint32_t hub_adopt(struct hub *, int in, int out, int dialler, uint32_t tag);
+
+/* Go on with the link of a session, of which another process has shaken hands
+ * (link_export()). First, before anything is linked, become the instance that
+ * it was done as; fd is then taken as by hub_adopt(). */
+void hub_become(struct hub *, const unsigned char *session);
+uint32_t hub_resume(struct hub *, int fd, const unsigned char *session,
+    uint32_t tag);
 
 /* The handshake of this adopted connection may take any time: its other end is
  * a program that has something to do first (to log in, say). */
@@ -134,9 +136,6 @@ void hub_pause(struct hub *, uint32_t peer, int paused);
  * line of log as far as loglimit allows, else one at the debug level, and it is
  * counted. All that happens before a link is up is said in this way. */
 void hub_stranger(struct hub *, struct slice host, const char *fmt, ...);
-
-/* Say all that at the debug level only: another process does. */
-void hub_hush(struct hub *);
 
 /* End the loop with this exit code once what is queued is written, and at the
  * latest after within_ms. */

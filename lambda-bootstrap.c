@@ -26,8 +26,6 @@
 
 #define INTERVAL_MS 30000
 #define LOOK_MS	    1000 /* at files, whether they changed */
-#define DNS_MS	    30000 /* that servers have to answer */
-#define EPMD_MS	    10000
 #define EXEC_MS	    10000 /* that a command may take */
 #define JOB_KILL_MS 1000  /* from SIGTERM to SIGKILL */
 #define OUTPUT_MAX  (1024 * 1024) /* bytes that a resolver may print */
@@ -199,8 +197,8 @@ static const struct {
 	int (*fn)(const char *);
 	int64_t limit_ms;
 } job_ways[] = {
-	[BOOTSTRAP_DNS] = { resolve_dns, DNS_MS },
-	[BOOTSTRAP_EPMD] = { resolve_epmd, EPMD_MS },
+	[BOOTSTRAP_DNS] = { resolve_dns, RESOLVE_DNS_MS },
+	[BOOTSTRAP_EPMD] = { resolve_epmd, RESOLVE_EPMD_MS },
 	[BOOTSTRAP_EXEC] = { resolve_exec, EXEC_MS },
 };
 

@@ -47,7 +47,8 @@ struct program {
 	struct channel *channel;
 	struct workers *workers;
 	int in, out;	       /* the client's connection */
-	int control;	       /* the listener's, or -1 */
+	int control;	       /* the listener's, or -1; then it has shaken */
+	unsigned char session[LINK_SESSION]; /* hands with the client, too */
 	struct program_file file; /* the program, as it was published */
 	struct timer end;      /* told to stop, or ending what runs */
 	int64_t end_at;
@@ -296,12 +297,14 @@ channel_main_on_act(void *arg, const struct act *a)
 
 /* The start. */
 
-/* Over pipes no proof is asked for here, but the other end may ask, where its
- * own is TCP (stunnel): then a key that was named is good. */
+/* Over pipes no key is needed, but the other end may use one, where its own is
+ * TCP (stunnel): then a key that was named is good. Under a listener there is
+ * none: what the session has is enough. */
 static const struct key *
 channel_main_key(const struct program *p, const char *file, struct key *key)
 {
-	if (file == NULL && getenv("LAMBDA_KEY") == NULL && !net_is_tcp(p->in))
+	if (p->control != -1 || (file == NULL &&
+	    getenv("LAMBDA_KEY") == NULL && !net_is_tcp(p->in)))
 		return NULL;
 	env_key(key, file);
 	return key;
@@ -334,7 +337,10 @@ channel_main_link(struct program *p, struct slice module)
 		die_errno(EXIT_TEMPORARY, "unable to start");
 	if (net_adopt(p->in) == -1 || net_adopt(p->out) == -1)
 		die_errno(EXIT_TEMPORARY, "unable to take the connection");
-	client = hub_adopt(&p->hub, p->in, p->out, 0, CHANNEL_CLIENT_TAG);
+	client = p->control == -1 ?
+	    hub_adopt(&p->hub, p->in, p->out, 0, CHANNEL_CLIENT_TAG) :
+	    hub_resume(&p->hub, p->in, p->session, CHANNEL_CLIENT_TAG);
+	noise_wipe(p->session, sizeof(p->session));
 	if (client == 0)
 		die_errno(EXIT_TEMPORARY, "unable to take the connection");
 	channel_main_name_log(p, module, named ? name : NULL);
@@ -351,8 +357,8 @@ channel_main_start(struct program *p, struct options *o)
 
 	hub_init(&p->hub, p->loop, ROLE_CHANNEL,
 	    channel_main_key(p, o->keyfile, &key));
-	if (p->control != -1) /* the listener tells of strangers */
-		hub_hush(&p->hub);
+	if (p->control != -1)
+		hub_become(&p->hub, p->session);
 	env_random(&seed, sizeof(seed));
 	if (p->control == -1)
 		o->channel.capacity = o->capacity > 0 ? o->capacity :
@@ -386,7 +392,8 @@ main(int argc, char **argv)
 	connection_take(&p);
 	channel_main_parse(&o, argc, argv);
 	connection_check(&p);
-	tether_take(&p.control, &o.workers.groups);
+	tether_take(&p.control, &o.workers.groups, p.session,
+	    sizeof(p.session));
 	program_file_take(&p.file);
 	/* A session tells the listener which processes are of this channel. */
 	setsid();

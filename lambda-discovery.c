@@ -312,7 +312,7 @@ responder_on_write(void *arg)
 	loop_timer(r->loop, &r->write, now + HOSTS_AGAIN_MS);
 }
 
-/* At once, but for what follows close behind. */
+/* At once, but for a change that follows closely. */
 static void
 responder_hosts(struct responder *r)
 {
@@ -483,7 +483,7 @@ static int
 responder_admit(struct responder *r, int fd, const struct addr *from)
 {
 	static const struct conn_ops ops = { responder_on_input, NULL, NULL,
-		responder_on_closed };
+		responder_on_closed, NULL };
 	struct responder_client *c = calloc(1, sizeof(*c));
 	int64_t due;
 

@@ -106,10 +106,10 @@ listener_main_parse(struct program *p, int argc, char **argv)
 	o->publish.program = o->program[0];
 }
 
-/* lambda-channel [-q ...|-v ...] [-k keyfile] -w protocol -- module program
+/* lambda-channel [-q ...|-v ...] -w protocol -- module program
  * [argument ...] */
 static char **
-listener_main_channel_argv(const struct options *o, const char *keyfile)
+listener_main_channel_argv(const struct options *o)
 {
 	size_t n = 0, i, args = 0;
 	char **argv;
@@ -121,10 +121,6 @@ listener_main_channel_argv(const struct options *o, const char *keyfile)
 		die_errno(EXIT_TEMPORARY, "unable to start");
 	argv[n++] = env_sibling("lambda-channel");
 	n += opt_loud(argv + n);
-	if (keyfile != NULL) {
-		argv[n++] = "-k";
-		argv[n++] = (char *)(uintptr_t)keyfile;
-	}
 	argv[n++] = "-w";
 	argv[n++] = (char *)(uintptr_t)o->protocol;
 	argv[n++] = "--";
@@ -340,15 +336,6 @@ listener_main_dial_broker(struct program *p)
 }
 
 static void
-listener_main_on_act(void *arg, const struct act *a)
-{
-	struct program *p = arg;
-
-	if (a->kind == LISTENER_PROVEN)
-		listener_acceptor_proven(p->acceptor, (uint32_t)a->value);
-}
-
-static void
 listener_main_start(struct program *p)
 {
 	char address[ADDR_TEXT_MAX];
@@ -359,12 +346,9 @@ listener_main_start(struct program *p)
 	fd = listener_main_open_socket(p, address);
 	listener_main_make_publish(p);
 	listener_main_make_listener(p, address);
-	p->channel = listener_main_channel_argv(&p->options,
-	    p->daemon.keyfile);
+	p->channel = listener_main_channel_argv(&p->options);
 	p->acceptor = listener_acceptor_open(&p->daemon.hub, p->listener, fd,
 	    p->channel, &p->publish.now.file);
-	p->daemon.hub.act = listener_main_on_act;
-	p->daemon.hub.arg = p;
 	listener_main_dial_broker(p);
 	if (p->options.node != NULL)
 		epmd_lookup_init(&p->node, p->daemon.loop, p->options.node,

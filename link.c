@@ -1,10 +1,13 @@
 #include <assert.h>
 #include <string.h>
 
+#include "bytes.h"
 #include "fail.h"
 #include "link.h"
 
-enum { DIALLER, ACCEPTOR }; /* whose hello, whose proof */
+#define LINK_KEEP 4096 /* bytes kept of what was opened, until link_trim() */
+#define NO_KEY	  "a key is required: give both ends the same (-k)"
+#define OTHER_KEY "it has another key: give both ends the same (-k)"
 
 static int
 link_fail(struct link *l, int error, const char *why)
@@ -41,14 +44,7 @@ link_send(struct link *l, int64_t now, const struct msg *m)
 	return 0;
 }
 
-/* Both proofs are over both hellos, as they went over the wire. */
-static void
-link_remember(struct link *l, int whose, const unsigned char *frame, size_t len)
-{
-	assert(len <= sizeof(l->transcript[whose]));
-	memcpy(l->transcript[whose], frame, len);
-	l->transcript_len[whose] = len;
-}
+/* Our hello. */
 
 static unsigned
 link_role_number(unsigned role)
@@ -62,95 +58,113 @@ link_role_number(unsigned role)
 	return 0;
 }
 
+static void
+link_make_hello(const struct link *l, struct msg *m)
+{
+	memset(m, 0, sizeof(*m));
+	m->type = MSG_HELLO;
+	m->u.hello.low = m->u.hello.high = MSG_VERSION;
+	m->u.hello.role = link_role_number(l->self->role);
+	m->u.hello.instance = l->self->instance;
+	m->u.hello.dialled = l->dialler ? l->dialled : 0;
+}
+
 static int
 link_send_hello(struct link *l, int64_t now)
 {
-	struct slice queued;
+	struct msg m;
+
+	link_make_hello(l, &m);
+	return link_send(l, now, &m);
+}
+
+/* Message 1 or 2, with our hello in it, behind its length. */
+static int
+link_send_noise(struct link *l, int64_t now)
+{
+	unsigned char hello[LINK_HANDSHAKE_MAX - NOISE_HEAD], *p;
+	struct tlv_writer w;
 	struct msg m;
 	size_t len;
+	int r = 0;
 
-	memset(&m, 0, sizeof(m));
-	m.type = MSG_HELLO;
-	m.u.hello.low = m.u.hello.high = MSG_VERSION;
-	m.u.hello.role = link_role_number(l->self->role);
-	m.u.hello.prove = (uint64_t)l->prove;
-	m.u.hello.instance = l->self->instance;
-	m.u.hello.nonce = slice_of(l->nonce, NONCE_SIZE);
-	m.u.hello.dialled = l->dialler ? l->dialled : 0;
-	if (link_send(l, now, &m) == -1)
-		return -1;
-	len = msg_size(&m);
-	queued = buf_slice(l->out);
-	link_remember(l, l->dialler ? DIALLER : ACCEPTOR,
-	    queued.p + queued.len - len, len);
+	link_make_hello(l, &m);
+	tlv_writer_init(&w, hello, sizeof(hello));
+	r = msg_encode(&m, &w);
+	assert(r == 0);
+	len = (size_t)(w.p - hello);
+	p = buf_reserve(l->out, 2 + NOISE_HEAD + len);
+	if (p == NULL)
+		return link_no_room(l);
+	p = put16(p, (unsigned)(NOISE_HEAD + len));
+	if (l->dialler)
+		noise_write_first(&l->noise, l->secret, hello, len, p);
+	else
+		r = noise_write_second(&l->noise, l->secret, hello, len, p);
+	noise_wipe(l->secret, sizeof(l->secret));
+	if (r == -1)
+		return link_fail(l, EPROTO, "its handshake is malformed");
+	buf_commit(l->out, 2 + NOISE_HEAD + len);
+	l->raw += 2 + NOISE_HEAD + len;
+	l->sent = now;
 	return 0;
 }
 
 static void
-link_make_mac(const struct link *l, int whose, unsigned char mac[SHA256_SIZE])
+link_begin_noise(struct link *l, const struct link_key *key)
 {
-	static const char *const label[] = { "lambda1 dialler",
-		"lambda1 acceptor" };
-	struct hmac h;
-	int i;
-
-	hmac_init(&h, l->self->key.p, l->self->key.len);
-	hmac_update(&h, label[whose], strlen(label[whose]));
-	for (i = DIALLER; i <= ACCEPTOR; i++)
-		hmac_update(&h, l->transcript[i], l->transcript_len[i]);
-	hmac_final(&h, mac);
+	noise_init(&l->noise, key->psk, NOISE_PROLOGUE, strlen(NOISE_PROLOGUE));
 }
 
-static int
-link_send_mac(struct link *l, int64_t now, const unsigned char mac[SHA256_SIZE])
-{
-	struct msg m;
-
-	memset(&m, 0, sizeof(m));
-	m.type = MSG_PROOF;
-	m.u.proof.mac = slice_of(mac, SHA256_SIZE);
-	return link_send(l, now, &m);
-}
-
-static int
-link_send_proof(struct link *l, int64_t now)
-{
-	unsigned char mac[SHA256_SIZE];
-
-	link_make_mac(l, l->dialler ? DIALLER : ACCEPTOR, mac);
-	return link_send_mac(l, now, mac);
-}
-
-/*
- * There is no key in common, so there is no link. The dialler is told by a
- * proof that is wrong under every key: a dialler that only sees the end would
- * have to try again, since we may have been killed, or have no room.
- */
-static int
-link_deny(struct link *l, int64_t now, const char *why)
-{
-	static const unsigned char none[SHA256_SIZE];
-
-	if (!l->dialler && link_send_mac(l, now, none) == -1)
-		return -1;
-	return link_fail(l, EACCES, why);
-}
-
-int
-link_init(struct link *l, const struct link_self *self, uint64_t dialled,
-    int prove, const unsigned char *nonce, struct buf *out, int64_t now)
+static void
+link_set_up(struct link *l, const struct link_self *self, struct buf *out,
+    int64_t now)
 {
 	memset(l, 0, sizeof(*l));
 	l->self = self;
 	l->out = out;
 	l->phase = LINK_HELLO;
+	l->since = l->heard = l->sent = now;
+	buf_init(&l->in, self->message_max + MSG_HEAD_MAX + LINK_RECORD_MAX);
+	l->in.keep = LINK_KEEP;
+}
+
+int
+link_init(struct link *l, const struct link_self *self, uint64_t dialled,
+    int sealed, const unsigned char *secret, struct buf *out, int64_t now)
+{
+	link_set_up(l, self, out, now);
 	l->dialler = dialled != 0;
 	l->dialled = dialled;
-	l->prove = prove != 0;
-	l->since = l->heard = l->sent = now;
-	memcpy(l->nonce, nonce, NONCE_SIZE);
-	return l->dialler ? link_send_hello(l, now) : 0;
+	l->sealed = sealed != 0;
+	memcpy(l->secret, secret, sizeof(l->secret));
+	if (!l->dialler)
+		return 0;
+	if (!sealed)
+		return link_send_hello(l, now);
+	if (self->nkeys == 0)
+		return link_fail(l, EACCES, NO_KEY);
+	link_begin_noise(l, &self->keys[0]);
+	return link_send_noise(l, now);
 }
+
+void
+link_free(struct link *l)
+{
+	buf_free(&l->in);
+	noise_wipe(l->secret, sizeof(l->secret));
+	noise_wipe(&l->noise, sizeof(l->noise));
+	noise_wipe(&l->send, sizeof(l->send));
+	noise_wipe(&l->receive, sizeof(l->receive));
+}
+
+void
+link_trim(struct link *l)
+{
+	buf_trim(&l->in);
+}
+
+/* The peer's hello. */
 
 static const char *
 link_decode_why(void)
@@ -161,35 +175,27 @@ link_decode_why(void)
 	    "it breaks the protocol";
 }
 
-/* Decode what the handshake needs: a well-formed hello or proof. */
 static int
-link_decode_hello(struct msg *m, struct slice value)
+link_decode_hello(struct link *l, struct msg *m, struct slice value)
 {
 	const struct msg_hello *h = &m->u.hello;
+	int r = msg_decode(m, MSG_HELLO, value);
 
-	if (msg_decode(m, MSG_HELLO, value) == -1)
-		return -1;
-	if (h->low > h->high || h->nonce.len != NONCE_SIZE ||
-	    id_is_zero(&h->instance))
-		return fail(EPROTO);
-	return 0;
+	if (r != -1 && (h->low > h->high || id_is_zero(&h->instance)))
+		r = fail(EPROTO);
+	return r == -1 ? link_fail(l, errno, "its hello is malformed, or it "
+	    "speaks protocol 1") : 0;
 }
 
 /* A well-formed hello: can there be a link to its sender? */
 static int
-link_judge_hello(struct link *l, int64_t now, const struct msg_hello *h)
+link_judge_hello(struct link *l, const struct msg_hello *h)
 {
-	if (id_equal(&h->instance, &l->self->instance) ||
-	    equal_constant_time(h->nonce.p, l->nonce, NONCE_SIZE))
+	if (id_equal(&h->instance, &l->self->instance))
 		return link_fail(l, ELOOP, "it is ourselves");
 	if (h->low > MSG_VERSION || h->high < MSG_VERSION)
 		return link_fail(l, EPROTONOSUPPORT,
 		    "no protocol version in common");
-	if (h->prove)
-		l->prove = 1;
-	if (l->prove && l->self->key.len == 0)
-		return link_deny(l, now,
-		    "a key is required: give both ends the same (-k)");
 	l->role = 1u << h->role;
 	l->instance = h->instance;
 	if (!l->dialler)
@@ -202,44 +208,142 @@ link_judge_hello(struct link *l, int64_t now, const struct msg_hello *h)
  * speaks another version, learns so from our hello and not from a silent end.
  */
 static int
-link_take_hello(struct link *l, int64_t now, const unsigned char *frame,
-    size_t len, struct slice value)
+link_take_hello(struct link *l, int64_t now, struct slice value)
 {
 	struct msg m;
 
-	if (link_decode_hello(&m, value) == -1)
-		return link_fail(l, errno, "its hello is malformed");
-	link_remember(l, l->dialler ? ACCEPTOR : DIALLER, frame, len);
+	if (link_decode_hello(l, &m, value) == -1)
+		return -1;
 	if (!l->dialler && link_send_hello(l, now) == -1)
 		return -1;
-	if (link_judge_hello(l, now, &m.u.hello) == -1)
+	if (link_judge_hello(l, &m.u.hello) == -1)
 		return -1;
-	if (!l->prove) {
-		l->phase = LINK_UP;
-		return 0;
-	}
-	l->phase = LINK_PROOF;
-	return l->dialler ? link_send_proof(l, now) : 0;
+	l->phase = LINK_UP;
+	return 1;
+}
+
+/* The handshake of a sealed link. */
+
+/* The hello that a message carries, and nothing else. */
+static int
+link_carried_hello(struct link *l, struct msg *m, struct slice payload)
+{
+	struct tlv t;
+
+	if (tlv_next(&payload, &t) != 1 || t.type != MSG_HELLO ||
+	    t.value.len > MSG_HELLO_MAX || payload.len > 0)
+		return link_fail(l, EPROTO, "its handshake carries no hello");
+	return link_decode_hello(l, m, t.value);
+}
+
+static void
+link_split(struct link *l)
+{
+	if (l->dialler)
+		noise_split(&l->noise, &l->send, &l->receive);
+	else
+		noise_split(&l->noise, &l->receive, &l->send);
+	l->keyed = 1;
+}
+
+/*
+ * There is no key in common, so there is no link. The dialler is told by a
+ * message without bytes: a dialler that only sees the end would have to try
+ * again, since we may have been killed, or have no room.
+ */
+static int
+link_refuse(struct link *l)
+{
+	unsigned char *p = buf_reserve(l->out, 2);
+
+	if (p == NULL)
+		return link_no_room(l);
+	put16(p, 0);
+	buf_commit(l->out, 2);
+	l->raw += 2;
+	return link_fail(l, EACCES, l->self->nkeys == 0 ? NO_KEY : OTHER_KEY);
 }
 
 static int
-link_take_proof(struct link *l, int64_t now, struct slice value)
+link_answer_first(struct link *l, int64_t now, struct slice payload)
 {
-	unsigned char mac[SHA256_SIZE];
 	struct msg m;
 
-	if (msg_decode(&m, MSG_PROOF, value) == -1)
-		return link_fail(l, errno, "its proof is malformed");
-	link_make_mac(l, l->dialler ? ACCEPTOR : DIALLER, mac);
-	if (m.u.proof.mac.len != sizeof(mac) ||
-	    !equal_constant_time(m.u.proof.mac.p, mac, sizeof(mac)))
-		return link_deny(l, now,
-		    "wrong key: give both ends the same (-k)");
-	if (!l->dialler && link_send_proof(l, now) == -1)
+	if (link_carried_hello(l, &m, payload) == -1 ||
+	    link_send_noise(l, now) == -1 ||
+	    link_judge_hello(l, &m.u.hello) == -1)
 		return -1;
-	l->phase = LINK_UP;
-	return 0;
+	link_split(l);
+	l->phase = LINK_FIRST;
+	return 1;
 }
+
+/* No key costs any arithmetic on the curve before it opens the message. */
+static int
+link_take_first(struct link *l, int64_t now, struct slice message)
+{
+	unsigned char payload[LINK_HANDSHAKE_MAX];
+	size_t i;
+
+	for (i = 0; i < l->self->nkeys; i++) {
+		link_begin_noise(l, &l->self->keys[i]);
+		if (noise_read_first(&l->noise, message.p, message.len,
+			payload) == 0)
+			return link_answer_first(l, now, slice_of(payload,
+			    message.len - NOISE_HEAD));
+	}
+	return link_refuse(l);
+}
+
+static int
+link_take_second(struct link *l, struct slice message)
+{
+	unsigned char payload[LINK_HANDSHAKE_MAX];
+	struct msg m;
+
+	if (message.len == 0)
+		return link_fail(l, EACCES, "it refused our key (or is no "
+		    "lambda): give both ends the same (-k)");
+	if (noise_read_second(&l->noise, message.p, message.len, payload) == -1)
+		return link_fail(l, EBADMSG, "its answer is not made with our "
+		    "key");
+	if (link_carried_hello(l, &m, slice_of(payload,
+		message.len - NOISE_HEAD)) == -1 ||
+	    link_judge_hello(l, &m.u.hello) == -1)
+		return -1;
+	link_split(l);
+	l->first = 1;
+	l->phase = LINK_UP;
+	return 1;
+}
+
+static int
+link_take_noise(struct link *l, int64_t now, struct slice *bytes)
+{
+	struct slice message;
+	size_t len;
+
+	if (!l->dialler && bytes->p[0] == MSG_HELLO)
+		return link_fail(l, EPROTONOSUPPORT, "it speaks protocol 1");
+	if (!l->dialler && bytes->p[0] != 0)
+		return link_fail(l, EPROTO, "it does not begin with a "
+		    "handshake");
+	if (bytes->len < 2)
+		return 0;
+	len = get16(bytes->p);
+	if (len > LINK_HANDSHAKE_MAX ||
+	    (len < NOISE_HEAD && !(l->dialler && len == 0)))
+		return link_fail(l, EPROTO, "its handshake is malformed");
+	if (len > bytes->len - 2)
+		return 0;
+	message = slice_of(bytes->p + 2, len);
+	*bytes = slice_of(message.p + len, bytes->len - 2 - len);
+	l->heard = now;
+	return l->dialler ? link_take_second(l, message) :
+	    link_take_first(l, now, message);
+}
+
+/* Frames. */
 
 /*
  * By the head alone: may a frame like this come now? So nothing is held of a
@@ -249,17 +353,13 @@ link_take_proof(struct link *l, int64_t now, struct slice value)
 static int
 link_check_head(struct link *l, unsigned type, size_t len)
 {
-	const struct msg_row *row = msg_row(type);
 	size_t max = l->phase == LINK_UP ? l->self->message_max : MSG_HELLO_MAX;
 
 	if (l->phase == LINK_HELLO && type != MSG_HELLO)
 		return link_fail(l, EPROTO, "it does not begin with a hello");
-	if (row == NULL && type % 2 == 0)
+	if (msg_row(type) == NULL && type % 2 == 0)
 		return link_fail(l, EPROTO, "a message of unknown type");
-	if (l->phase == LINK_PROOF && row != NULL && type != MSG_PROOF &&
-	    type != MSG_ALIVE)
-		return link_fail(l, EPROTO, "a message before the proof");
-	if (l->phase == LINK_UP && (type == MSG_HELLO || type == MSG_PROOF))
+	if (l->phase == LINK_UP && type == MSG_HELLO)
 		return link_fail(l, EPROTO, "a handshake within the link");
 	if (len > max)
 		return link_fail(l, EMSGSIZE,
@@ -268,48 +368,183 @@ link_check_head(struct link *l, unsigned type, size_t len)
 }
 
 static int
-link_take_frame(struct link *l, int64_t now, unsigned type,
-    const unsigned char *frame, size_t len, struct slice value)
+link_take_alive(struct link *l, struct slice value)
 {
 	struct msg m;
 
-	if (type == MSG_HELLO)
-		return link_take_hello(l, now, frame, len, value);
-	if (type == MSG_PROOF)
-		return link_take_proof(l, now, value);
-	if (msg_decode(&m, type, value) == -1)
-		return link_fail(l, errno, link_decode_why());
-	return 0;
+	return msg_decode(&m, MSG_ALIVE, value) == -1 ?
+	    link_fail(l, errno, link_decode_why()) : 1;
 }
 
-ssize_t
-link_input(struct link *l, int64_t now, const unsigned char *p, size_t n,
+/* One frame off the front of plain bytes. */
+static int
+link_take_frame(struct link *l, int64_t now, struct slice *bytes,
     unsigned *type, struct slice *value)
 {
 	unsigned t;
-	size_t len, size;
-	int head;
+	size_t len;
+	int head = tlv_head(bytes->p, bytes->len, &t, &len);
 
-	assert(l->phase != LINK_DOWN);
-	l->heard = now;
-	*type = 0;
-	head = tlv_head(p, n, &t, &len);
 	if (head == -1)
 		return link_fail(l, errno, "it is not a message");
 	if (head == 0)
 		return 0;
 	if (link_check_head(l, t, len) == -1)
 		return -1;
-	if (len > n - (size_t)head)
+	if (len > bytes->len - (size_t)head)
 		return 0;
-	size = (size_t)head + len;
-	*value = slice_of(p + head, len);
-	if (l->phase == LINK_UP && t != MSG_ALIVE)
-		*type = msg_row(t) == NULL ? 0 : t;
-	else if (link_take_frame(l, now, t, p, size, *value) == -1)
-		return -1;
-	return (ssize_t)size;
+	*value = slice_of(bytes->p + head, len);
+	*bytes = slice_of(value->p + len, bytes->len - (size_t)head - len);
+	if (t == MSG_HELLO)
+		return link_take_hello(l, now, *value);
+	if (t == MSG_ALIVE)
+		return link_take_alive(l, *value);
+	*type = msg_row(t) == NULL ? 0 : t;
+	return 1;
 }
+
+/* Records. */
+
+/* The sealed bytes of the whole record at the front: 1, or 0 when it is not
+ * whole, or -1 when it can be none. */
+static int
+link_record(const struct link *l, struct slice bytes, struct slice *sealed)
+{
+	size_t max = l->phase == LINK_FIRST ? LINK_FIRST_MAX : LINK_RECORD_MAX;
+	size_t len;
+
+	if (bytes.len < 2)
+		return 0;
+	len = get16(bytes.p);
+	if (len < CHACHAPOLY_TAG || len > max + CHACHAPOLY_TAG)
+		return -1;
+	*sealed = slice_of(bytes.p + 2, len);
+	return len <= bytes.len - 2;
+}
+
+/* Its bytes go behind those that were opened before. The first one shows that
+ * the dialler has the key, and is here now. */
+static int
+link_open(struct link *l, int64_t now, struct slice *bytes)
+{
+	struct slice sealed;
+	unsigned char *p;
+	size_t len;
+	int r = link_record(l, *bytes, &sealed);
+
+	if (r == -1)
+		return link_fail(l, EPROTO, "it is not a record");
+	if (r == 0)
+		return 0;
+	len = sealed.len - CHACHAPOLY_TAG;
+	p = buf_reserve(&l->in, len);
+	if (p == NULL)
+		return link_fail(l, errno, "out of memory");
+	if (noise_open(&l->receive, sealed.p, sealed.len, p) == -1)
+		return link_fail(l, EBADMSG, "a record is not authentic");
+	buf_commit(&l->in, len);
+	*bytes = slice_of(sealed.p + sealed.len,
+	    bytes->len - 2 - sealed.len);
+	l->heard = now;
+	l->phase = LINK_UP;
+	return 1;
+}
+
+/* A frame of what was opened, or else the next record. */
+static int
+link_take_sealed(struct link *l, int64_t now, struct slice *bytes,
+    unsigned *type, struct slice *value)
+{
+	struct slice opened;
+	size_t before;
+	int r;
+
+	buf_consume(&l->in, l->taken);
+	l->taken = 0;
+	opened = buf_slice(&l->in);
+	before = opened.len;
+	r = before > 0 ? link_take_frame(l, now, &opened, type, value) : 0;
+	l->taken = before - opened.len;
+	return r == 0 ? link_open(l, now, bytes) : r;
+}
+
+int
+link_has_message(const struct link *l)
+{
+	struct slice opened = buf_slice(&l->in);
+	unsigned type;
+	size_t len;
+	int head;
+
+	opened = slice_of(opened.p + l->taken, opened.len - l->taken);
+	head = tlv_head(opened.p, opened.len, &type, &len);
+	return head > 0 && len <= opened.len - (size_t)head;
+}
+
+int
+link_input(struct link *l, int64_t now, struct slice *bytes, unsigned *type,
+    struct slice *value)
+{
+	assert(l->phase != LINK_DOWN);
+	*type = 0;
+	if (l->keyed)
+		return link_take_sealed(l, now, bytes, type, value);
+	if (bytes->len == 0)
+		return 0;
+	if (l->phase == LINK_HELLO && !l->dialler && bytes->p[0] == 0)
+		l->sealed = 1;
+	if (l->sealed)
+		return link_take_noise(l, now, bytes);
+	l->heard = now;
+	return link_take_frame(l, now, bytes, type, value);
+}
+
+/* Seal what is queued: whole records, but for the last. */
+
+static int
+link_seal_record(struct link *l, struct buf *wire)
+{
+	size_t max = l->first ? LINK_FIRST_MAX : LINK_RECORD_MAX;
+	size_t len = buf_len(l->out) < max ? buf_len(l->out) : max;
+	unsigned char *p = buf_reserve(wire, len + LINK_RECORD_HEAD);
+
+	if (p == NULL)
+		return -1;
+	if (noise_seal(&l->send, buf_slice(l->out).p, len,
+		put16(p, (unsigned)(len + CHACHAPOLY_TAG))) == -1)
+		return fail(EOVERFLOW);
+	buf_commit(wire, len + LINK_RECORD_HEAD);
+	buf_consume(l->out, len);
+	l->first = 0;
+	return 0;
+}
+
+int
+link_seal(struct link *l, struct buf *wire)
+{
+	size_t before;
+
+	if (l->raw > 0) {
+		if (buf_append(wire, buf_slice(l->out).p, l->raw) == -1)
+			return -1;
+		buf_consume(l->out, l->raw);
+		l->raw = 0;
+	}
+	if (!l->keyed)
+		return 0;
+	before = buf_len(wire);
+	if (buf_len(l->out) > LINK_RECORD_MAX &&
+	    buf_reserve(wire, LINK_SEAL_MAX) == NULL) /* not bit by bit */
+		return -1;
+	while ((l->first || buf_len(l->out) > 0) &&
+	    buf_len(wire) - before <= LINK_SEAL_MAX - LINK_RECORD_MAX -
+	    LINK_RECORD_HEAD)
+		if (link_seal_record(l, wire) == -1)
+			return -1;
+	return 0;
+}
+
+/* Time. */
 
 void
 link_heard(struct link *l, int64_t now)
@@ -400,7 +635,7 @@ link_eof_reason(const struct link *l)
 	case LINK_HELLO:
 		return l->dialler ? "closed before its hello" :
 		    "closed without a hello";
-	case LINK_PROOF:
+	case LINK_FIRST:
 		return "closed during the handshake";
 	case LINK_UP:
 		return "closed by the peer";
@@ -410,22 +645,62 @@ link_eof_reason(const struct link *l)
 	return l->why;
 }
 
-int
-link_is_hello(const unsigned char *p, size_t n)
-{
-	struct msg m;
-	unsigned type;
-	size_t len;
-	int head;
+/* From one process to the next. */
 
-	if (n > 0 && p[0] != MSG_HELLO)
-		return -1;
-	head = tlv_head(p, n, &type, &len);
-	if (head <= 0)
-		return head;
-	if (len > MSG_HELLO_MAX)
-		return -1;
-	if (len > n - (size_t)head)
-		return 0;
-	return link_decode_hello(&m, slice_of(p + head, len)) == -1 ? -1 : 1;
+int
+link_is_first(const struct link *l, const unsigned char *p, size_t n)
+{
+	unsigned char text[LINK_FIRST_MAX];
+	struct noise_cipher receive = l->receive;
+	struct slice sealed;
+	int r;
+
+	assert(l->phase == LINK_FIRST);
+	r = link_record(l, slice_of(p, n), &sealed);
+	if (r == 1 && noise_open(&receive, sealed.p, sealed.len, text) == -1)
+		r = -1;
+	noise_wipe(&receive, sizeof(receive));
+	return r;
+}
+
+void
+link_export(const struct link *l, unsigned char session[LINK_SESSION])
+{
+	unsigned char *p = session;
+
+	assert(l->phase == LINK_FIRST && l->send.count == 0 &&
+	    l->receive.count == 0);
+	*p++ = (unsigned char)link_role_number(l->role);
+	memcpy(p, l->self->instance.b, ID_SIZE);
+	memcpy(p + ID_SIZE, l->instance.b, ID_SIZE);
+	p = put32(p + 2 * ID_SIZE, (uint32_t)(l->dialled >> 32));
+	p = put32(p, (uint32_t)l->dialled);
+	memcpy(p, l->receive.key, CHACHAPOLY_KEY);
+	memcpy(p + CHACHAPOLY_KEY, l->send.key, CHACHAPOLY_KEY);
+}
+
+struct id
+link_session_self(const unsigned char session[LINK_SESSION])
+{
+	struct id id;
+
+	memcpy(id.b, session + 1, ID_SIZE);
+	return id;
+}
+
+void
+link_resume(struct link *l, const struct link_self *self,
+    const unsigned char session[LINK_SESSION], struct buf *out, int64_t now)
+{
+	const unsigned char *p = session + 1 + ID_SIZE;
+
+	link_set_up(l, self, out, now);
+	l->phase = LINK_FIRST;
+	l->sealed = l->keyed = 1;
+	l->role = 1u << (session[0] % ROLE_COUNT);
+	memcpy(l->instance.b, p, ID_SIZE);
+	p += ID_SIZE;
+	l->dialled = (uint64_t)get32(p) << 32 | get32(p + 4);
+	memcpy(l->receive.key, p + 8, CHACHAPOLY_KEY);
+	memcpy(l->send.key, p + 8 + CHACHAPOLY_KEY, CHACHAPOLY_KEY);
 }

@@ -3,15 +3,25 @@
 
 /*
  * One link to a peer, as a core: bytes and the time go in, bytes and verdicts
- * come out. It frames messages, shakes hands (hello, proof), and keeps the
- * heartbeat. It knows no descriptor and no clock. Which of two links to one
- * instance stays, and when to dial again, is decided in peers.h.
+ * come out. It shakes hands, seals and opens records, frames messages, and
+ * keeps the heartbeat. It knows no descriptor, no clock and no random source.
+ * Which of two links to one instance stays, and when to dial again, is decided
+ * in peers.h.
  *
- * The handshake, lambda-protocol(7):
- *	dialler  -> hello
- *	acceptor -> hello
- *	dialler  -> proof	(where either hello asks for it)
- *	acceptor -> proof	(of zero bytes: the dialler's was wrong)
+ * A plain link (a pipe, a Unix socket) begins with a hello in each direction.
+ * A sealed one (TCP) begins with a Noise handshake that carries the hellos
+ * (noise.h), and all that follows is in records, lambda-protocol(7):
+ *
+ *	dialler  -> message 1: its hello
+ *	acceptor -> message 2: its hello (or nothing: it has another key)
+ *	dialler  -> the first record, empty if it has nothing to say
+ *
+ * Message 1 can be recorded and sent again by anybody. So an acceptor takes
+ * the link for up, and does anything that is asked, only once the first record
+ * is authentic. The dialler has that certainty with message 2.
+ *
+ * What is queued is plain. The owner of a sealed link has it sealed by
+ * link_seal() when it writes it, once.
  */
 
 #include <stdint.h>
@@ -19,25 +29,41 @@
 
 #include "buf.h"
 #include "msg.h"
-#include "crypto.h"
+#include "noise.h"
 
-#define LINK_HANDSHAKE_MS 3000	/* from connected to proven */
+#define LINK_HANDSHAKE_MS 3000	/* from connected to up */
 #define LINK_ALIVE_MS	  5000	/* something is sent at least this often */
 #define LINK_DEAD_MS	  15000 /* of silence */
 #define LINK_LATE_MS	  1000	/* a turn later than this gives up no peer */
 
+#define LINK_RECORD_MAX	   16384 /* bytes in a record, before it is sealed */
+#define LINK_FIRST_MAX	   1024	 /* in the dialler's first one */
+#define LINK_RECORD_HEAD   (2 + CHACHAPOLY_TAG) /* beside them */
+#define LINK_HANDSHAKE_MAX 255	 /* bytes of message 1 or 2, beside its length:
+				    so a first byte of 0 tells message 1 from a
+				    plain hello */
+#define LINK_SEAL_MAX	   (4 * (LINK_RECORD_MAX + LINK_RECORD_HEAD))
+#define LINK_KEYS_MAX	   4
+#define LINK_SESSION	   (1 + 2 * ID_SIZE + 8 + 2 * CHACHAPOLY_KEY)
+
 enum link_phase {
-	LINK_HELLO, /* waiting for the peer's hello */
-	LINK_PROOF, /* waiting for the peer's proof */
+	LINK_HELLO, /* waiting for the peer's hello, or the message with it */
+	LINK_FIRST, /* message 2 is out: waiting for the first record */
 	LINK_UP,
 	LINK_DOWN
+};
+
+struct link_key {
+	unsigned char psk[NOISE_PSK];
 };
 
 /* What both ends of a link are told at its start. */
 struct link_self {
 	unsigned role;	    /* one bit */
 	struct id instance;
-	struct slice key;   /* good as long as any link of it */
+	struct link_key keys[LINK_KEYS_MAX]; /* the first is dialled with, all
+						are accepted */
+	size_t nkeys;
 	size_t message_max; /* bytes of a value */
 };
 
@@ -46,52 +72,76 @@ struct link {
 	struct buf *out; /* where what is to be sent goes */
 	enum link_phase phase;
 	int dialler;
+	int sealed;	/* there are records in both directions, or will be */
+	int keyed;	/* send and receive are good */
+	int first;	/* the dialler's first record is due */
+	size_t raw;	/* bytes at the front of out that are the handshake's */
 	uint64_t dialled; /* which of those that the dialling process dialled;
 			     at the end that did not, known from the hello on */
-	int prove;	/* we, or the peer, ask for a proof */
 	int64_t since;	/* the start of the handshake */
-	int64_t heard;	/* the last byte came */
+	int64_t heard;	/* the last byte came, or the last authentic record */
 	int64_t sent;	/* something was last queued, or stood in the queue */
-	unsigned char nonce[NONCE_SIZE];
+	unsigned char secret[X25519_SIZE]; /* ours, until message 2 */
+	struct noise noise;		   /* likewise */
+	struct noise_cipher send, receive;
+	struct buf in;	/* opened, and not a whole message yet */
+	size_t taken;	/* bytes at its front that were handed out */
 	unsigned role;	    /* the peer's, from its hello */
 	struct id instance; /* likewise */
-	unsigned char transcript[2][MSG_HELLO_MAX + MSG_HEAD_MAX];
-	size_t transcript_len[2]; /* hellos as sent: dialler's, acceptor's */
 	const char *why; /* after -1: a sentence for the log, static */
 };
 
 /*
  * Begin. dialled: how many connections this process has dialled, this one
- * included; 0 where it did not dial this one. prove: a proof is required here
- * (TCP). nonce is NONCE_SIZE fresh random bytes. A dialler queues its hello at
- * once. 0, or -1 with ENOMEM or ENOBUFS from the queue.
+ * included; 0 where it did not dial this one. sealed: the dialler's choice;
+ * where it did not dial, nothing but Noise is taken (TCP), or what comes.
+ * secret is X25519_SIZE fresh random bytes. A dialler queues its hello at once.
+ * 0, or -1 with ENOMEM or ENOBUFS from the queue, or EACCES without a key.
  */
 int link_init(struct link *, const struct link_self *, uint64_t dialled,
-    int prove, const unsigned char *nonce, struct buf *out, int64_t now);
+    int sealed, const unsigned char *secret, struct buf *out, int64_t now);
+
+/* Free what it holds, and wipe its keys. Also after link_init() failed. */
+void link_free(struct link *);
+
+/* Give back the memory of buffers that are empty now. */
+void link_trim(struct link *);
 
 /*
- * Take one frame from the n bytes at p. The first must be a hello; until the
- * link is up, frames are short (MSG_HELLO_MAX) and none but the handshake's,
- * alive or of unknown odd types. Alive and unknown odd types are taken here at
- * any time. An acceptor queues nothing before a well-formed hello has come.
+ * Take something from the front of the bytes that came. On a plain link that
+ * is one frame; on a sealed one a message of the handshake, a record, or a
+ * frame of one that was opened before: so bytes may be empty. The first frame
+ * must be a hello. Alive and unknown odd types are taken here at any time. An
+ * acceptor queues nothing before a well-formed hello has come.
  *
- * Returns the bytes taken; 0 when the frame is not whole yet; -1 with errno
- * when the connection must close: EPROTO, EBADMSG, ERANGE, EMSGSIZE (over
- * message_max), EACCES (wrong key, or none where one is required), ELOOP (it
- * is ourselves), EPROTONOSUPPORT (no version in common), ENOBUFS or ENOMEM
- * from the queue, and link->why says it in words. What is queued then still
- * goes out as far as it goes without waiting, as it may be the hello or the
- * proof that tells the other end why; there is no more input.
+ * Returns 1 when something was taken; 0 when more must come; -1 with errno when
+ * the connection must close: EPROTO, EBADMSG, ERANGE, EMSGSIZE (over
+ * message_max), EACCES (another key, or none), ELOOP (it is ourselves),
+ * EPROTONOSUPPORT (no version in common), ENOBUFS or ENOMEM, and link->why says
+ * it in words. What is queued then still goes out as far as it goes without
+ * waiting, as it may be the hello or the refusal that tells the other end why;
+ * there is no more input.
  *
- * When the bytes taken were an application message, *type is its type and
- * *value its value in p; otherwise *type is 0 and the phase may have become
- * LINK_UP. The value is not decoded: msg_decode() is the driver's call.
+ * When what was taken is an application message, *type is its type and *value
+ * its value, good until the next call; otherwise *type is 0 and the phase may
+ * have become LINK_UP. The value is not decoded: msg_decode() is the driver's
+ * call.
  */
-ssize_t link_input(struct link *, int64_t now, const unsigned char *p,
-    size_t n, unsigned *type, struct slice *value);
+int link_input(struct link *, int64_t now, struct slice *bytes, unsigned *type,
+    struct slice *value);
 
-/* Bytes came, whole frame or not; or may have, unread while reading is paused
- * (the driver says so then). */
+/* Is a whole message among what was opened? For those that check whether it
+ * was read. */
+int link_has_message(const struct link *);
+
+/*
+ * Of a sealed link: move what is queued to the wire's queue, LINK_SEAL_MAX
+ * bytes at most, and sealed where the handshake is over. 0, or -1 with ENOMEM
+ * or ENOBUFS from that queue, or EOVERFLOW after 2^64 - 1 records.
+ */
+int link_seal(struct link *, struct buf *wire);
+
+/* Bytes came, or may have, unread while reading is paused. */
 void link_heard(struct link *, int64_t now);
 
 /* A connect() is done, so the time for the handshake begins now: until then it
@@ -115,10 +165,22 @@ int link_tick(struct link *, int64_t now);
 const char *link_eof_reason(const struct link *);
 
 /*
- * Is what stands at the front of n bytes a well-formed first hello? 1 yes, 0
- * not yet, -1 it never will be. For a listener, which forks only then.
- * MSG_HELLO_MAX + MSG_HEAD_MAX bytes are enough to know.
+ * A listener shakes hands, and leaves the rest to a channel.
+ *
+ * link_is_first(): in LINK_FIRST, is what stands at the front of n bytes the
+ * dialler's first record? 1 yes, and it is authentic; 0 not yet; -1 it never
+ * will be. Nothing is taken. LINK_FIRST_MAX + LINK_RECORD_HEAD bytes are enough
+ * to know.
+ *
+ * link_export(): the link, in LINK_FIRST, for a process that goes on with it
+ * as self->instance; it holds the keys of this link and no other.
+ * link_session_self(): that instance. link_resume(): go on, as link_init();
+ * self has that instance.
  */
-int link_is_hello(const unsigned char *p, size_t n);
+int link_is_first(const struct link *, const unsigned char *p, size_t n);
+void link_export(const struct link *, unsigned char session[LINK_SESSION]);
+struct id link_session_self(const unsigned char session[LINK_SESSION]);
+void link_resume(struct link *, const struct link_self *,
+    const unsigned char session[LINK_SESSION], struct buf *out, int64_t now);
 
 #endif

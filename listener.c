@@ -19,7 +19,6 @@ struct listener_channel {
 	uint32_t tag;
 	uint32_t peer;	/* its control link; 0 while it has none */
 	uint64_t held;	/* granted and not returned */
-	int asked;	/* for a grant, so its own peer is proven */
 	int old;	/* started before the newest publish */
 	int waiting;	/* it was told so, with these: */
 	uint64_t buyers, empty, share;
@@ -152,14 +151,6 @@ static struct listener_channel *
 listener_by_peer(const struct listener *l, uint32_t peer)
 {
 	return map_get(&l->peers, listener_key(&peer));
-}
-
-int
-listener_proven(const struct listener *l, uint32_t tag)
-{
-	const struct listener_channel *c = listener_by_tag(l, tag);
-
-	return c != NULL && c->asked;
 }
 
 static int
@@ -325,24 +316,13 @@ listener_settle(struct listener *l, int64_t now, const struct msg_connect *c)
 {
 	struct reservation r = { .exchange = c->exchange,
 		.counter = c->counter };
-	struct tlv_writer w;
-	void *room;
-	size_t size;
 
 	if (l->broker == 0 || c->counter == 0)
 		return 0;
-	size = tlv_size(group_size(&schema_reservation, &r));
-	room = buf_reserve(&l->settled, size);
-	if (room == NULL && errno == ENOBUFS) {
-		if (listener_send_sell(l, now) == -1)
-			return -1;
-		room = buf_reserve(&l->settled, size);
-	}
-	if (room == NULL)
+	if (item_append(&l->settled, &schema_reservation, &r) == -1 &&
+	    (errno != ENOBUFS || listener_send_sell(l, now) == -1 ||
+	    item_append(&l->settled, &schema_reservation, &r) == -1))
 		return -1;
-	tlv_writer_init(&w, room, size);
-	item_put(&schema_reservation, &w, &r);
-	buf_commit(&l->settled, size);
 	l->sell = 1;
 	return 0;
 }
@@ -438,10 +418,6 @@ listener_on_connect(struct listener *l, int64_t now, struct listener_channel *c,
 	char buf[REASON_BYTES];
 	const char *reason;
 
-	if (!c->asked && outbox_act(&l->out, LISTENER_PROVEN, 0, c->tag,
-	    slice_of(NULL, 0)) == -1)
-		return -1;
-	c->asked = 1;
 	/* A reservation with another listener is not ours to settle. */
 	if (!id_is_zero(&m->seller) && !id_equal(&m->seller, &l->own))
 		return outbox_send_refuse(&l->out, c->peer, 0,

@@ -22,12 +22,6 @@
 #define LISTENER_SELL_MS     5000
 #define LISTENER_WAITING_MS  15000 /* `waiting` not repeated so long is over */
 
-/* Acts of its own. */
-enum {
-	LISTENER_PROVEN = ACT_OWN /* value: the tag of a channel that asked for
-				     a grant: its peer is proven */
-};
-
 struct listener;
 
 extern const struct core_ops listener_ops;
@@ -62,10 +56,6 @@ int listener_spawned(struct listener *, uint32_t tag);
 
 /* The liveness pipe of the channel closed: it and its workers are gone. */
 void listener_gone(struct listener *, uint32_t tag);
-
-/* Has the channel proven its peer (it asked for a grant)? For the shell's
- * bounds on the unproven. */
-int listener_proven(const struct listener *, uint32_t tag);
 
 /* SIGTERM: withdraw the sell, drain all channels; ACT_STOP when they ended. */
 void listener_stop(struct listener *);

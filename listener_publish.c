@@ -133,20 +133,13 @@ release_make_attrs(const struct publish_config *config, struct release *r,
 
 	/* One that may be executed but not read has no digest. */
 	readable = r->file.fd != -1 && release_digest(r->file.fd, digest) == 0;
-	version = opt_version(config->version, text, sizeof(text));
-	if (version == NULL && config->version != NULL) {
-		snprintf(why, size, "unable to read the version from %s: %s",
-		    config->version + 1, strerror(errno));
+	if (opt_version(config->version, &version, text, why, size) == -1)
 		return -1;
-	}
 	if (attrs_build(&r->attrs, version, readable ? digest : NULL,
 	    config->functions, config->nfunctions, config->labels,
 	    config->nlabels, &wrong, &which) == 0)
 		return 0;
-	if (errno == EINVAL)
-		snprintf(why, size, "%s: %s", which, wrong);
-	else
-		snprintf(why, size, "%s", strerror(errno));
+	opt_unbuilt(wrong, which, why, size);
 	return -1;
 }
 

@@ -2,21 +2,21 @@
 #define LOG_H
 
 /*
- * The log: one line an event, on standard error, written with one write(2) so
- * that lines of several processes never mix. Whoever collects it (svlogd,
- * systemd) adds the time. Control characters and bytes of what a peer said
- * come out as \xHH: a line is one line.
+ * The log: one line an event, on standard error. Each is written with one
+ * write(2), so the lines of several processes never mix. The program that
+ * collects the log (svlogd, systemd) adds the time. What is not printable ASCII
+ * comes out as \xHH, so that a line is one line whatever a peer has sent.
  *
- * A log that cannot be written (a full disk, a closed pipe) costs the line,
- * never the program: lines lost are counted, and the count is written when
- * writing works again. Standard error is not made non-blocking.
+ * If the log cannot be written (a full disk, a closed pipe) the line is lost,
+ * and the program goes on. Lost lines are counted, and the count is written
+ * when writing works again. Standard error is not made non-blocking.
  */
 
 #include <stdarg.h>
 
 #include "exit.h"
 
-#define LOG_LINE_MAX 1024 /* bytes of a line, longer ones are cut with ... */
+#define LOG_LINE_MAX 1024 /* bytes of a line; longer ones end with "..." */
 
 extern enum log_level log_level;
 
@@ -24,8 +24,8 @@ extern enum log_level log_level;
 void log_more(void);
 void log_less(void);
 
-/* What all lines to come are about, "prog: about: message"; at most
- * LOG_ABOUT_MAX bytes of it. "": nothing in particular. */
+/* From now on lines say what they are about: "prog: about: message". At most
+ * LOG_ABOUT_MAX bytes are kept; "" is nothing in particular. */
 #define LOG_ABOUT_MAX 320
 void log_about(const char *);
 
@@ -47,13 +47,13 @@ void log_trace(const char *fmt, ...);
 void die_name(const char *argv0);
 const char *die_progname(void);
 
-/* "prog: fatal: ..." on standard error, then exit(code). die_errno() adds
- * ": " and strerror(errno). Neither is for use once the loop runs. */
+/* Write "prog: fatal: ..." to standard error, and exit(code). die_errno() adds
+ * ": " and strerror(errno). Do not use them once the loop runs. */
 void die(int code, const char *fmt, ...);
 void die_errno(int code, const char *fmt, ...);
 
-/* "usage: prog synopsis" on standard error, then exit(100). synopsis is the
- * man page's, without the name; a newline in it starts an indented line. */
+/* Write "usage: prog synopsis" to standard error, and exit(100). synopsis is
+ * the man page's, without the name; a newline in it starts an indented line. */
 void die_usage(const char *synopsis);
 
 #endif

@@ -2,15 +2,16 @@
 #define LOOP_H
 
 /*
- * The poll() loop: descriptors, timers, signals and children of one process.
- * A turn does, in this order: timers that are due; what was put off to the end
- * of the turn; poll(), for as long as the next timer allows (rounded up);
- * signals and children; writable descriptors; readable ones; again what was
- * put off. Callbacks may add and remove anything, themselves included.
+ * The poll() loop: the descriptors, timers, signals and children of one
+ * process. A turn does this, in order: the timers that are due; the work that
+ * was put off; poll(), until the next timer (rounded up); signals and children;
+ * writable descriptors; readable ones; again the work that was put off.
+ * Callbacks may add and remove anything, also themselves.
  *
- * poll() costs by what it watches, so a descriptor that has been silent for a
- * while moves to a cold set, which is looked at less often while the hot set
- * is busy: a busy connection does not pay for ten thousand quiet ones.
+ * The cost of poll() grows with the number of descriptors. So a descriptor that
+ * has been silent for a while moves to a cold set, which is polled less often
+ * while the hot set is busy: a busy connection does not pay for ten thousand
+ * silent ones.
  */
 
 #include <poll.h>
@@ -26,8 +27,8 @@ struct loop;
 /* Called with what poll() said (POLLIN, POLLOUT, POLLHUP, POLLERR, ...). */
 typedef void watch_fn(void *arg, short revents);
 
-/* One watched descriptor; the memory is the caller's, zeroed before its first
- * use, and must stay until unwatched. */
+/* A watched descriptor. The memory is the caller's: zeroed before its first
+ * use, and in place until loop_unwatch(). */
 struct watch {
 	int fd;
 	short events;	/* POLLIN | POLLOUT as wanted; POLLERR: for errors and
@@ -41,21 +42,21 @@ struct watch {
 typedef void signal_fn(void *arg, int signo);
 typedef void child_fn(void *arg, pid_t, int status);
 
-/* Allocates the loop, ignores SIGPIPE, opens the self-pipe: dies (111) when it
- * cannot. One loop a process. */
+/* Allocate the loop, ignore SIGPIPE, and open the self-pipe; dies (111) if it
+ * cannot. A process has one loop. */
 struct loop *loop_new(void);
 void loop_free(struct loop *);
 
-/* Milliseconds on the monotonic clock, as of the start of this turn or the end
- * of its poll(), whichever was last. */
+/* The time on the monotonic clock in ms, as of the start of this turn or the
+ * end of its poll(), whichever was later. */
 int64_t loop_now(const struct loop *);
 
 /* Run until loop_stop(): returns at the end of that turn. */
 void loop_run(struct loop *);
 void loop_stop(struct loop *);
 
-/* Start watching, or take up changed w->events; either way it is hot now, as
- * what is spoken to will answer. 0, or -1 with ENOMEM. */
+/* Start to watch, or notice that w->events has changed. Either way it is hot
+ * now, since a peer that we write to will answer. 0, or -1 with ENOMEM. */
 int loop_watch(struct loop *, struct watch *);
 void loop_unwatch(struct loop *, struct watch *);
 
@@ -64,28 +65,29 @@ void loop_unwatch(struct loop *, struct watch *);
 size_t loop_watched(const struct loop *);
 size_t loop_hot(const struct loop *);
 
-/* Would loop_run() wait, since there is nothing to do at once? For tests of
- * what must not spin. */
+/* Would loop_run() wait, since there is nothing to do now? For tests that a
+ * program does not spin. */
 int loop_idle(struct loop *);
 
-/* Set (again, by loop_now()) or clear. 0, or -1 with ENOMEM. */
+/* Set a timer (again) for a time of loop_now(), or clear it. 0, or -1 with
+ * ENOMEM. */
 int loop_timer(struct loop *, struct timer *, int64_t due);
 void loop_untimer(struct loop *, struct timer *);
 
-/* Have it done at the end of this turn, or not. */
+/* Put work off to the end of this turn; or call it off. */
 void loop_later(struct loop *, struct later *);
 void loop_unlater(struct loop *, struct later *);
 
-/* Call fn for the signal, outside the signal handler; NULL goes back to the
+/* Call fn when the signal comes, outside the signal handler; NULL restores the
  * default action. Dies (111) when sigaction() fails. */
 void loop_signal(struct loop *, int signo, signal_fn *, void *arg);
 
-/* Call fn once when the child has ended; it has been waited for then. -1 with
- * ENOMEM. Children nobody asked about are reaped and forgotten: ask in the
- * turn of the fork(). */
+/* Call fn once when the child has ended and was waited for. -1 with ENOMEM.
+ * Other children are reaped and forgotten, so call this in the turn of the
+ * fork(). */
 int loop_child(struct loop *, pid_t, child_fn *, void *arg);
 
-/* For a child between fork() and exec(): undo signal dispositions and mask. */
+/* In a child, between fork() and exec(): restore signal actions and mask. */
 void loop_forked(void);
 
 #endif

@@ -2,16 +2,16 @@
 #define MAP_H
 
 /*
- * A map from byte strings to pointers: entries in the order in which they were
- * put, and a hash table of their places (open addressing, linear probing). It
- * owns neither keys nor values: a key's bytes live in its value (a name inside
- * the struct) and must not change while it is in. Cost is O(1) a call, growth
- * amortised.
+ * A map from byte strings to pointers: an array of entries in the order of
+ * their puts, and a hash table of their places (open addressing, linear
+ * probing). It owns neither keys nor values: a key's bytes are in its value (a
+ * name in the struct), and must not change while the value is in the map. A
+ * call costs O(1); growth is amortised.
  *
- * Keys come from peers, so the hash is seeded: map_init takes 64 bits that the
- * owner drew, and nobody outside can aim at one slot. Neither the seed nor the
- * hash is seen from outside: a walk goes in the order of the puts, so that it
- * is the same on every host, also where a key is an integer as the host has it.
+ * Keys come from peers, so the hash is seeded: map_init() takes 64 random bits,
+ * and no peer can aim at one slot. A walk shows nothing of the seed or the
+ * hash: it goes in the order of the puts. So it is the same on every host, even
+ * if keys are integers in the host's byte order.
  */
 
 #include <stdint.h>
@@ -36,27 +36,28 @@ void map_free_values(struct map *); /* and the map */
 /* The value of the key, or NULL. */
 void *map_get(const struct map *, struct slice key);
 
-/* Add, or replace the key and value of, an entry, which keeps its place. 0, or
- * -1 with ENOMEM and nothing changed. value is not NULL. */
+/* Add an entry, or replace the key and value of the one that has this key; that
+ * keeps its place in the order. value is not NULL. 0; or -1 with ENOMEM, and
+ * nothing has changed. */
 int map_put(struct map *, struct slice key, void *value);
 
 /*
- * A new value of size bytes, all zero, put under a copy of the key that follows
- * it in memory: *key becomes the copy. To be freed by the owner once it is
- * removed. NULL with ENOMEM.
+ * Allocate a value of size bytes, all zero, with a copy of the key after it,
+ * and put it under that key: *key becomes the copy. The owner frees the value
+ * after removing it. NULL with ENOMEM.
  */
 void *map_alloc(struct map *, size_t size, struct slice *key);
 
-/* Remove the key; returns its value, or NULL when it was not there. */
+/* Remove the key. Returns its value, or NULL if it was not there. */
 void *map_del(struct map *, struct slice key);
 
 /*
- * Walk: start with *pos = 0; returns each value once, in the order of their
- * puts, then NULL. During a walk nothing is put or deleted.
+ * Walk: start with *pos = 0. Returns each value once, in the order of the puts,
+ * then NULL. Put and delete nothing during a walk.
  */
 void *map_next(const struct map *, size_t *pos);
 
-/* The hash behind it, for whoever needs a seeded 64-bit hash of bytes. */
+/* Its hash, for other users of a seeded 64-bit hash of bytes. */
 uint64_t map_hash(uint64_t seed, struct slice);
 
 #endif

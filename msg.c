@@ -245,6 +245,21 @@ msg_encode(const struct msg *m, struct tlv_writer *w)
 	return w->failed ? fail(ERANGE) : 0;
 }
 
+int
+msg_append(struct buf *b, const struct msg *m)
+{
+	size_t len = msg_size(m);
+	struct tlv_writer w;
+	void *p = buf_reserve(b, len);
+
+	if (p == NULL)
+		return -1;
+	tlv_writer_init(&w, p, len);
+	msg_encode(m, &w);
+	buf_commit(b, len);
+	return 0;
+}
+
 /* Lists. */
 
 int
@@ -283,6 +298,33 @@ item_put(const struct schema *s, struct tlv_writer *w, const void *item)
 {
 	tlv_put_head(w, LIST_ELEMENT, group_size(s, item));
 	group_encode(s, item, w);
+}
+
+int
+item_append(struct buf *b, const struct schema *s, const void *item)
+{
+	size_t len = tlv_size(group_size(s, item));
+	struct tlv_writer w;
+	void *p = buf_reserve(b, len);
+
+	if (p == NULL)
+		return -1;
+	tlv_writer_init(&w, p, len);
+	item_put(s, &w, item);
+	buf_commit(b, len);
+	return 0;
+}
+
+struct slice
+item_list(const struct schema *s, const void *item, unsigned char *bytes,
+    size_t size)
+{
+	struct tlv_writer w;
+
+	tlv_writer_init(&w, bytes, size);
+	item_put(s, &w, item);
+	assert(!w.failed);
+	return slice_of(bytes, (size_t)(w.p - bytes));
 }
 
 /* What each message holds. */
@@ -373,13 +415,8 @@ static const struct field hello_fields[] = {
 	UINT(msg_hello, 2, low, REQUIRED, UINT_ANY),
 	UINT(msg_hello, 4, high, REQUIRED, UINT_ANY),
 	UINT(msg_hello, 6, role, 0, ROLE_MAX),
-	UINT(msg_hello, 8, prove, 0, FLAG),
 	IDENT(msg_hello, 10, instance, REQUIRED),
-	BYTES(msg_hello, 12, nonce, REQUIRED, NONCE_SIZE),
 	UINT(msg_hello, 13, dialled, 0, UINT_ANY),
-};
-static const struct field proof_fields[] = {
-	BYTES(msg_proof, 2, mac, REQUIRED, 32),
 };
 static const struct field peers_fields[] = {
 	LIST(msg_peers, 2, peers, 0, LIST_MAX, &schema_peer_item),
@@ -540,7 +577,6 @@ static const struct msg_path report_paths[] = {
 static const struct msg_row rows[] = { /* by type; no name: no message */
 	[MSG_ALIVE] = { MSG_ALIVE, { "alive", no_fields, 0, 0 }, NULL },
 	MESSAGE(MSG_HELLO, "hello", hello_fields, msg_hello, NULL),
-	MESSAGE(MSG_PROOF, "proof", proof_fields, msg_proof, NULL),
 	MESSAGE(MSG_PEERS, "peers", peers_fields, msg_peers, peers_paths),
 	MESSAGE(MSG_SUBSCRIBE, "subscribe", subscribe_fields, msg_subscribe,
 	    subscribe_paths),

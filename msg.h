@@ -2,39 +2,39 @@
 #define MSG_H
 
 /*
- * The protocol's messages. One table row a message says its number, its name,
- * its fields and who may send it to whom; encoding and decoding are two short
- * functions over that table. No I/O, no allocation: a decoded message's slices
- * point into the bytes it was decoded from.
+ * The protocol's messages. A table has a row for each, with its number, its
+ * name, its fields, and which roles may send it to which; encoding and decoding
+ * are two short functions over that table. There is no I/O and no allocation:
+ * the slices of a decoded message point into the bytes that it was decoded
+ * from.
  *
- * A field that is absent reads as zero or as empty, and one that is zero or
- * empty is not written. Normative text: lambda-protocol(7).
+ * An absent field reads as zero or empty; a field that is zero or empty is not
+ * written. The normative text is lambda-protocol(7).
  */
 
 #include <stdint.h>
 
+#include "buf.h"
 #include "slice.h"
 #include "tlv.h"
 
-#define MSG_VERSION   1
+#define MSG_VERSION   2
 #define MSG_MAX	      (16u * 1024 * 1024) /* bytes of a value, by default */
-#define MSG_HELLO_MAX 256		  /* of a value before the proof */
+#define MSG_HELLO_MAX 200		  /* of a hello's value */
 #define MSG_HEAD_MAX  TLV_HEAD_MAX
 
 #define ID_SIZE	   16 /* bytes of an instance id */
-#define NONCE_SIZE 32
 #define NAME_BYTES_MAX  255 /* bytes of a module's, node's or function's name */
 #define ADDRESS_MAX 127
 #define REASON_MAX  1024
-#define ORDER_NONE  UINT64_MAX /* release: of an order that is not known any
-				  more, or may be offered the same again */
+#define ORDER_NONE  UINT64_MAX /* release: of an order that is no longer known,
+				  or that may be offered the same again */
 #define OFFERS_MAX  16 /* sets of attributes in offers */
 #define LIST_MAX    65535 /* bytes of a list in a control message */
 
 enum msg_type {
 	MSG_ALIVE = 1,
 	MSG_HELLO = 2,
-	MSG_PROOF = 4,
 	MSG_PEERS = 6,
 	MSG_SUBSCRIBE = 8,
 	MSG_UNSUBSCRIBE = 10,
@@ -59,7 +59,7 @@ enum msg_type {
 	MSG_REPORT = 48
 };
 
-/* Who a process is, as its hello says. A bit each, for the table's masks. */
+/* The role of a process, as its hello says. Each is a bit, for masks. */
 enum role {
 	ROLE_AUTHORITY = 1 << 0,
 	ROLE_BROKER = 1 << 1,
@@ -93,15 +93,9 @@ struct msg_alive {
 struct msg_hello {
 	uint64_t low, high; /* protocol versions spoken */
 	uint64_t role;	    /* the bit's number, not the bit */
-	uint64_t prove;	    /* 1: a proof is required on this connection */
 	struct id instance;
-	struct slice nonce;
 	uint64_t dialled;   /* by its process, with this one; 0: it was not the
 			       one to dial */
-};
-
-struct msg_proof {
-	struct slice mac;
 };
 
 struct msg_peers {
@@ -132,7 +126,7 @@ struct msg_buy {
 	struct slice module;
 	uint64_t missing; /* wanted and not granted: replaces */
 	uint64_t settled; /* of what was filled: granted, refused, released */
-	uint64_t held;	  /* what the buyer has already */
+	uint64_t held;	  /* what the buyer already has */
 	uint64_t age_ms;
 	struct slice constraints;
 };
@@ -160,7 +154,7 @@ struct msg_offers {
 
 struct msg_waiting {
 	uint64_t order;	 /* the sell; 0 from listener to channel to plb */
-	uint64_t buyers; /* whose buys stand unmet; 0: none any more */
+	uint64_t buyers; /* whose buys stand unmet; 0: no longer any */
 	uint64_t empty;	 /* those of them that hold nothing */
 	uint64_t share;	 /* listener to channel: its fair share, in tokens */
 };
@@ -168,7 +162,7 @@ struct msg_waiting {
 struct msg_connect {
 	uint64_t quantity;
 	struct slice module;
-	struct id seller; /* zero: whoever answers there */
+	struct id seller; /* zero: any that answers there */
 	struct id exchange;
 	uint64_t counter; /* of the reservation; 0: none */
 	struct slice constraints; /* of the buy, a struct constraints */
@@ -181,7 +175,7 @@ struct msg_demand { /* and return */
 struct msg_refuse {
 	uint64_t order; /* refused by broker or exchange; 0: a connect's */
 	struct slice reason;
-	uint64_t final; /* 1: to ask again is of no use */
+	uint64_t final; /* 1: asking again will not help */
 };
 
 struct msg_request {
@@ -203,11 +197,11 @@ struct msg_reply {
 
 struct msg_fail {
 	uint64_t id;
-	uint64_t ran; /* 1: it may have run; 0: it surely did not */
+	uint64_t ran; /* 1: it may have run; 0: it has not */
 	struct slice reason;
 	uint64_t demand;
 	uint64_t late;	/* 1: its time was up */
-	uint64_t final; /* 1: to ask again is of no use */
+	uint64_t final; /* 1: asking again will not help */
 };
 
 struct msg_abandon {
@@ -228,7 +222,6 @@ struct msg {
 	union {
 		struct msg_alive alive, drain;
 		struct msg_hello hello;
-		struct msg_proof proof;
 		struct msg_peers peers;
 		struct msg_subscribe subscribe, unsubscribe;
 		struct msg_exchanges exchanges;
@@ -286,7 +279,7 @@ struct constraints {
 struct seller { /* of a fill */
 	struct id seller;
 	struct slice contact;
-	uint64_t quantity;   /* 0: told of for its contact alone */
+	uint64_t quantity;   /* 0: only its contact is told */
 	struct slice attrs;
 	uint64_t counter; /* of the reservation */
 };
@@ -359,6 +352,9 @@ size_t msg_size(const struct msg *);
 /* Write head and value: 0, or -1 with ERANGE (no room). */
 int msg_encode(const struct msg *, struct tlv_writer *);
 
+/* Append the whole message to the buffer: 0, or -1 as buf_append(). */
+int msg_append(struct buf *, const struct msg *);
+
 /*
  * Lists: their elements are TLVs of type 1. Reading moves *list on: 1 with the
  * element, 0 at the end, -1 as msg_decode() (only for bytes that msg_decode()
@@ -368,6 +364,13 @@ int list_next(struct slice *list, struct slice *item);
 int item_next(const struct schema *, struct slice *list, void *item);
 void list_put(struct tlv_writer *, struct slice item);
 void item_put(const struct schema *, struct tlv_writer *, const void *item);
+
+/* Append an element to a list in the buffer: 0, or -1 as buf_append(). */
+int item_append(struct buf *, const struct schema *, const void *item);
+
+/* A list of one element, which fits, in the size bytes of the caller's. */
+struct slice item_list(const struct schema *, const void *item,
+    unsigned char *bytes, size_t size);
 
 /* One group's value, as stands in a field such as contact. */
 int group_decode(const struct schema *, struct slice value, void *out);

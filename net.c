@@ -50,6 +50,12 @@ net_read(int fd, void *p, size_t n)
 }
 
 ssize_t
+net_peek(int fd, void *p, size_t n)
+{
+	return net_done(recv(fd, p, n, MSG_PEEK));
+}
+
+ssize_t
 net_write(int fd, const void *p, size_t n)
 {
 	return net_done(write(fd, p, n));

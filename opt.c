@@ -187,23 +187,47 @@ opt_epmd_port(void)
 	return (int)port;
 }
 
-const char *
-opt_version(const char *given, char *buf, size_t size)
+/* The first bytes of the file, ended by a NUL: 0, or -1 with errno. */
+static int
+opt_read(const char *path, char *buf, size_t size)
 {
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	ssize_t n;
-	int fd;
 
-	if (given == NULL || given[0] != '@')
-		return given;
-	if ((fd = open(given + 1, O_RDONLY | O_CLOEXEC)) == -1)
-		return NULL;
+	if (fd == -1)
+		return -1;
 	n = read(fd, buf, size - 1);
 	close(fd);
 	if (n == -1)
-		return NULL;
+		return -1;
 	buf[n] = '\0';
+	return 0;
+}
+
+int
+opt_version(const char *given, const char **version,
+    char buf[OPT_VERSION_MAX], char *why, size_t size)
+{
+	*version = given;
+	if (given == NULL || given[0] != '@')
+		return 0;
+	if (opt_read(given + 1, buf, OPT_VERSION_MAX) == -1) {
+		snprintf(why, size, "unable to read the version from %s: %s",
+		    given + 1, strerror(errno));
+		return fail(EINVAL);
+	}
 	buf[strcspn(buf, " \t\r\n")] = '\0';
-	return buf;
+	*version = buf;
+	return 0;
+}
+
+void
+opt_unbuilt(const char *wrong, const char *which, char *why, size_t size)
+{
+	if (errno == EINVAL)
+		snprintf(why, size, "%s: %s", which, wrong);
+	else
+		snprintf(why, size, "%s", strerror(errno));
 }
 
 int
@@ -214,18 +238,11 @@ opt_constraints(const struct opt_want *w, struct buf *encoded, char *why,
 	const char *version, *wrong, *which;
 
 	buf_init(encoded, LIST_MAX);
-	version = opt_version(w->version, text, sizeof(text));
-	if (version == NULL && w->version != NULL) {
-		snprintf(why, size, "unable to read the version from %s: %s",
-		    w->version + 1, strerror(errno));
-		return fail(EINVAL);
-	}
+	if (opt_version(w->version, &version, text, why, size) == -1)
+		return -1;
 	if (constraints_build(encoded, version, w->export, w->labels,
 	    w->nlabels, &wrong, &which) == 0)
 		return 0;
-	if (errno == EINVAL)
-		snprintf(why, size, "%s: %s", which, wrong);
-	else
-		snprintf(why, size, "%s", strerror(errno));
+	opt_unbuilt(wrong, which, why, size);
 	return -1;
 }

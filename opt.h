@@ -2,9 +2,9 @@
 #define OPT_H
 
 /*
- * Option values that several programs take, checked in one way: each of these
- * but opt_version() and opt_constraints() dies (100) with a sentence that names
- * the option and what it takes.
+ * Options, and values of options that several programs take. If a value is
+ * wrong, these functions die (100) with a sentence that names the option and
+ * says what to give; opt_version() and opt_constraints() return instead.
  */
 
 #include <stdint.h>
@@ -25,8 +25,8 @@ enum opt_kind {
 	OPT_LABEL    /* struct opt_want: opt_label() */
 };
 
-/* The arguments of an option that may be given up to max times; at has room for
- * them, and what names them in the message about one too many ("addresses"). */
+/* The arguments of an option that may be given up to max times. at has room for
+ * them; what names them ("addresses") in the message about one too many. */
 struct opt_list {
 	char **at;
 	size_t n, max;
@@ -40,8 +40,8 @@ struct opt {
 	int64_t min, max;
 };
 
-/* Take what getopt(3) returned and its argument, for an option of the table, or
- * -q or -v. Anything else is die_usage() with the synopsis. */
+/* Take a letter that getopt(3) returned, with its argument: an option of the
+ * table, or -q or -v. For any other this calls die_usage(). */
 void opt_take(const struct opt *table, int letter, char *arg,
     const char *synopsis);
 
@@ -53,9 +53,9 @@ size_t opt_loud(char *argv[OPT_LOUD_MAX]);
 /* A whole number from min to max. */
 uint64_t opt_number(int letter, const char *arg, uint64_t min, uint64_t max);
 
-/* A descriptor to write readiness to: 3 to 65535, since those below have their
- * uses, and it is closed later. -1 where nobody passed it: call this before
- * anything is opened that could come by that number. */
+/* The descriptor to write readiness to, which is closed later: 3 to 65535,
+ * since those below have other uses. -1 if nobody passed it; so call this
+ * before opening anything that could get that number. */
 int opt_fd(int letter, const char *arg);
 
 /* Seconds, with a fraction ("0.5"), as milliseconds, from min_ms to max_ms. */
@@ -65,8 +65,8 @@ int64_t opt_seconds(int letter, const char *arg, int64_t min_ms,
 /* An address; default_port as in addr_parse(). */
 void opt_address(int letter, const char *arg, int default_port, struct addr *);
 
-/* The same, where it must be an IP address to listen on; where it must be one
- * that others connect to; and where it must be a Unix socket's path. */
+/* The same, if it must be an IP address to listen on, an IP address to connect
+ * to, or the path of a Unix socket. */
 void opt_ip(int letter, const char *arg, int default_port, struct addr *);
 void opt_peer(int letter, const char *arg, int default_port, struct addr *);
 void opt_socket(int letter, const char *arg, struct addr *);
@@ -75,18 +75,22 @@ void opt_socket(int letter, const char *arg, struct addr *);
  * space or slash. what says which ("module"). Returns arg. */
 const char *opt_name(const char *what, const char *arg);
 
-/* The port of the host's EPMD: ERL_EPMD_PORT, or 4369 where that is not set or
+/* The port of the host's EPMD: ERL_EPMD_PORT, or 4369 if that is unset or
  * empty. */
 int opt_epmd_port(void);
 
-/* The version that -V gives: itself, or for "@file" the first word of the file,
- * put into buf (OPT_VERSION_MAX bytes do). NULL for NULL; NULL with errno when
- * the file cannot be read. */
+/* Have *version be what -V gives: NULL for NULL, itself, or for "@file" the
+ * first word of the file, put into buf. 0; or -1 with EINVAL, and a sentence in
+ * why, when the file cannot be read. */
 #define OPT_VERSION_MAX (NAME_BYTES_MAX + 2)
-const char *opt_version(const char *given, char *buf, size_t size);
+int opt_version(const char *given, const char **version,
+    char buf[OPT_VERSION_MAX], char *why, size_t size);
 
-/* What a buyer wants of a module: -V version, and -t label=value any number of
- * times; and what it calls. */
+/* Put into why what attrs_build() or constraints_build() has failed for. */
+void opt_unbuilt(const char *wrong, const char *which, char *why, size_t size);
+
+/* What a buyer wants of a module: -V version, any number of -t label=value, and
+ * the function that it calls. */
 struct opt_want {
 	const char *version; /* as given; or NULL */
 	char *labels[LABELS_MAX];
@@ -95,9 +99,9 @@ struct opt_want {
 };
 
 /*
- * The constraints as they are now, into an encoded buffer that this call
- * initialises: 0, or -1 with a sentence in why that says what is wrong (errno
- * is EINVAL where the options are).
+ * Encode the constraints, as they are now, into a buffer that this initialises:
+ * 0, or -1 with a sentence in why that says what is wrong (errno is EINVAL if
+ * the options are).
  */
 int opt_constraints(const struct opt_want *, struct buf *encoded, char *why,
     size_t size);

@@ -339,16 +339,9 @@ plb_grant_owed(struct plb *p)
 static void
 plb_trouble_keep(struct plb *p, const struct msg *m)
 {
-	size_t len = msg_size(m);
-	struct tlv_writer w;
-	void *kept;
-
 	buf_free(&p->trouble);
-	if (plb_held(p) > 0 || (kept = buf_reserve(&p->trouble, len)) == NULL)
-		return;
-	tlv_writer_init(&w, kept, len);
-	msg_encode(m, &w);
-	buf_commit(&p->trouble, len);
+	if (plb_held(p) == 0)
+		msg_append(&p->trouble, m);
 }
 
 int

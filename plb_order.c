@@ -25,15 +25,12 @@ plb_send_release(struct plb *p, const struct upstream_connect *connect)
 		.counter = connect->counter };
 	struct msg m = { .type = MSG_RELEASE,
 		.u.release.order = connect->order };
-	struct tlv_writer w;
 
 	if (connect->counter == 0 || p->broker == 0 ||
 	    connect->order < p->order.first)
 		return;
-	tlv_writer_init(&w, list, sizeof(list));
-	item_put(&schema_reservation, &w, &res);
-	m.u.release.reservations =
-	    slice_of(list, sizeof(list) - (size_t)(w.end - w.p));
+	m.u.release.reservations = item_list(&schema_reservation, &res, list,
+	    sizeof(list));
 	outbox_send(&p->out, p->broker, &m);
 }
 

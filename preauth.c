@@ -17,6 +17,18 @@ preauth_init(struct preauth *g, size_t max, size_t host_max)
 }
 
 void
+preauth_bound(struct preauth *g, size_t descriptors)
+{
+	size_t max = descriptors / 4;
+
+	if (max > PREAUTH_ENTRIES)
+		max = PREAUTH_ENTRIES;
+	if (max == 0)
+		max = 1;
+	preauth_init(g, max, max < PREAUTH_HOST_MAX ? max : PREAUTH_HOST_MAX);
+}
+
+void
 preauth_free(struct preauth *g)
 {
 	free(g->entries);

@@ -9,8 +9,8 @@
  * preauth_enter() until preauth_leave() or preauth_late() removes it, or until
  * another's preauth_enter() names it as the one to go.
  *
- * The hub has one for its links, of which the oldest goes at once; the listener
- * has one for its channels, which wait for their turn.
+ * The hub has one for its links, and the listener one for those that will have
+ * a channel.
  */
 
 #include <stddef.h>
@@ -22,6 +22,7 @@
 #define PREAUTH_GRACE_MS 200  /* a connection that waits enters for none that
 				 has had less than this to authenticate */
 #define PREAUTH_ENTRIES	 256  /* at most, whatever max is asked for */
+#define PREAUTH_HOST_MAX 64   /* of them, of one host */
 #define PREAUTH_HOST	 16   /* bytes of an address, without its port */
 
 struct preauth_entry {
@@ -40,6 +41,9 @@ struct preauth {
 
 /* max is 1 to PREAUTH_ENTRIES, host_max 1 to max. */
 void preauth_init(struct preauth *, size_t max, size_t host_max);
+/* The same, of a process that may have so many descriptors: PREAUTH_ENTRIES at
+ * most, or a quarter of these, and PREAUTH_HOST_MAX of one host. */
+void preauth_bound(struct preauth *, size_t descriptors);
 void preauth_free(struct preauth *);
 
 /*

@@ -2,20 +2,19 @@
 #define PROGRAM_H
 
 /*
- * Starts programs, with posix_spawn(3): the cost does not depend on how much
- * memory the parent has. A started program has its descriptors 0, 1 and 2 as
- * asked, SIGPIPE at its default, no signal blocked, and of the other
- * descriptors those that are not close-on-exec. What becomes of it is the
- * caller's to see to; child.h does that.
+ * Starts programs, with posix_spawn(3), so that the cost does not grow with the
+ * memory of the parent. A started program has descriptors 0, 1 and 2 as asked,
+ * the default action for SIGPIPE, no blocked signal, and the other descriptors
+ * that are not close-on-exec. The caller must wait for it; child.h does that.
  */
 
 #include <sys/types.h>
 
 /*
  * A program's file, held open from its publication on. The listener opens it,
- * its channels inherit it, and program_start() runs it even when another file
- * has its name by then, or none has. What is rewritten in place is the same
- * file. A file that may not be read cannot be opened: it is run by its name.
+ * its channels inherit it, and program_start() runs it even if by then another
+ * file has its name, or none. A file that is rewritten in place is the same
+ * file. A file that may not be read cannot be held open: it is run by its name.
  */
 struct program_file {
 	int fd;	    /* -1: it is not open */
@@ -24,7 +23,7 @@ struct program_file {
 	ino_t ino;
 };
 
-#define PROGRAM_KEEP 4
+#define PROGRAM_KEEP 5
 
 struct program_start {
 	char *const *argv; /* argv[0] is looked up as execvp() does */
@@ -37,76 +36,77 @@ struct program_start {
 	int group;		 /* it leads a process group of its own */
 };
 
-/* Nothing is asked for, and all descriptors are -1. */
+/* Set argv and env, and all else to nothing: all descriptors are -1. */
 void program_init(struct program_start *, char *const *argv, char *const *env);
 
 /*
  * The process id, or -1 with the errno of what failed, the exec included.
  *
- * A program_file is run by its path as long as the path leads to it (one
+ * A program_file is run by its path if the path still leads to it (one
  * stat(2)). Otherwise it is run as /dev/fd/N, where N is a descriptor that is
- * opened for this process alone and stays open in it: what interprets a script
- * reads the script there.
+ * opened for the new process only and stays open in it: the interpreter of a
+ * script reads the script there.
  *
- * A function runs in a copy of this process (fork(2)), and what it returns is
- * the exit status.
+ * A function runs in a copy of this process (fork(2)); its result is the exit
+ * status.
  */
 pid_t program_start(const struct program_start *);
 
 /*
- * The environment for a child: ours without what names a descriptor or a
- * socket that is meant for us alone (LISTEN_*, NOTIFY_SOCKET, LAMBDA_CONTROL,
- * LAMBDA_PROGRAM), and for a worker without LAMBDA_KEY and LAMBDA_BROKER.
- * extra, where it is not NULL, is a list of "NAME=value" that is put first and
- * ends with NULL. No string is copied. free() it. NULL with ENOMEM.
+ * The environment for a child: ours without the variables that name a
+ * descriptor or a socket meant for us only (LISTEN_*, NOTIFY_SOCKET,
+ * LAMBDA_CONTROL, LAMBDA_PROGRAM); for a worker also without LAMBDA_KEY and
+ * LAMBDA_BROKER. extra, if not NULL, is a list of "NAME=value" that ends with
+ * NULL and is put first. No string is copied. The caller frees the list. NULL
+ * with ENOMEM.
  */
 enum program_whom { PROGRAM_OWN, PROGRAM_WORKER };
 char **program_environ(enum program_whom, char *const *extra);
 
 /*
- * The file that execvp() would run; free() it. NULL with ENOMEM, or, of a bare
- * name, with ENOENT (none of PATH's directories that may be searched has it) or
- * EACCES (there is one, but it may not be executed); of a path, with the errno
- * of program_is_executable().
+ * The file that execvp() would run; the caller frees it. NULL with ENOMEM; for
+ * a bare name also with ENOENT (no directory of PATH that may be searched has
+ * it) or EACCES (one has it, but it may not be executed); for a path with the
+ * errno of program_is_executable().
  */
 char *program_find(const char *program);
 
 /* Why program_start() could not run it: a sentence with what to do. */
 void program_unable(const char *program, int error, char *why, size_t size);
 
-/* Is it a regular file that may be executed? 1, or 0 with errno: that of
- * stat(), or EACCES. */
+/* Is it a regular file that may be executed? 1, or 0 with the errno of stat(),
+ * or EACCES. */
 int program_is_executable(const char *path);
 
-/* Find the program as execvp() does, and open its file: 0 (fd is -1 where it
+/* Find the program as execvp() does, and open its file: 0 (fd is -1 if the file
  * may not be read), or -1 with the errno of program_find(). */
 int program_file_open(struct program_file *, const char *program);
 void program_file_close(struct program_file *);
 
-/* Are the two the same file? If neither is open: do they have one path? */
+/* Are the two the same file? If neither is open: do they have the same path? */
 int program_file_equal(const struct program_file *,
     const struct program_file *);
 
-/* "LAMBDA_PROGRAM=FD:PATH" for a channel's environment; free() it. NULL where
- * the file is not open, or without memory. */
+/* "LAMBDA_PROGRAM=FD:PATH" for a channel's environment; the caller frees it.
+ * NULL if the file is not open, or with ENOMEM. */
 char *program_file_text(const struct program_file *);
 
 /*
- * Take what LAMBDA_PROGRAM passes, and unset the variable. fd is -1 where
- * nothing is passed, or where this system cannot run a file by its descriptor.
- * Dies (100) when the value makes no sense.
+ * Take the file that LAMBDA_PROGRAM passes, and unset the variable. fd is -1 if
+ * none is passed, or if this system cannot run a file by its descriptor. Dies
+ * (100) if the value is malformed.
  */
 void program_file_take(struct program_file *);
 
-/* A descriptor of /dev/null for reading and writing: always the same one, which
+/* A descriptor of /dev/null for reading and writing. It is always the same, and
  * stays open. -1 with errno. */
 int program_null(void);
 
-/* Die (111) where standard output, which is meant for the result, is closed. */
+/* Die (111) if standard output, which gets the result, is closed. */
 void program_output(void);
 
-/* Open /dev/null in place of any of descriptors 0, 1, 2 that is closed, so that
- * nothing else ever gets their numbers. Dies (111) when it cannot. */
+/* Open /dev/null on each of the descriptors 0, 1 and 2 that is closed, so that
+ * nothing else gets these numbers. Dies (111) if it cannot. */
 void program_reserve(void);
 
 #endif

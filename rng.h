@@ -2,10 +2,10 @@
 #define RNG_H
 
 /*
- * Pseudo-random numbers for choices that need to be spread and not secret:
+ * Pseudo-random numbers, for choices that must be spread but not secret:
  * xoshiro256** (Blackman and Vigna, "Scrambled Linear Pseudorandom Number
- * Generators", 2018), seeded through splitmix64. A core owns one, seeded by
- * its shell, so that the same seed and the same input give the same run.
+ * Generators", 2018), seeded through splitmix64. A core has one, which its
+ * program seeds: the same seed and the same input give the same run.
  * Secrets (keys, nonces, ids) come from env_random() in env.h.
  */
 

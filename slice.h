@@ -46,14 +46,45 @@ slice_is(struct slice s, const char *text)
 	return slice_equal(s, slice_str(text));
 }
 
-/* Is there such a byte in it? */
+/* Does it contain the byte c? */
 static inline int
 slice_has(struct slice s, int c)
 {
 	return s.len > 0 && memchr(s.p, c, s.len) != NULL;
 }
 
-/* A copy on the heap, with a NUL behind it: the caller's to free(). NULL with
+/*
+ * Names of hosts are the same in upper and lower case (letters of ASCII), so
+ * they are kept and written in lower case. A copy in lower case, ended with a
+ * NUL; to has room for it.
+ */
+static inline void
+slice_lower(char *to, struct slice s)
+{
+	size_t i;
+
+	for (i = 0; i < s.len; i++)
+		to[i] = (char)(s.p[i] >= 'A' && s.p[i] <= 'Z' ?
+		    s.p[i] - 'A' + 'a' : s.p[i]);
+	to[s.len] = '\0';
+}
+
+/* The same of an Erlang node's name, name@host, where only the host is such a
+ * name: the copy, without its NUL. */
+static inline struct slice
+slice_lower_host(char *to, struct slice node)
+{
+	const unsigned char *at = node.len == 0 ? NULL :
+	    memchr(node.p, '@', node.len);
+	size_t n = at == NULL ? node.len : (size_t)(at - node.p);
+
+	slice_lower(to + n, slice_of(at, node.len - n));
+	if (n > 0)
+		memcpy(to, node.p, n);
+	return slice_of(to, node.len);
+}
+
+/* A copy on the heap, with a NUL after it; the caller frees it. NULL with
  * ENOMEM. */
 static inline unsigned char *
 slice_dup(struct slice s)
@@ -104,8 +135,8 @@ slice_word(struct slice *line)
 	return w;
 }
 
-/* May it stand in a line as a word? Of any bytes but space and what controls:
- * UTF-8 may. */
+/* Can it stand in a line as a word? It must not be empty, and have no space and
+ * no control byte; UTF-8 is allowed. */
 static inline int
 slice_is_word(struct slice s)
 {
@@ -117,8 +148,8 @@ slice_is_word(struct slice s)
 	return s.len > 0;
 }
 
-/* Can it be a name: a word with no slash in it? So it is a part of a path, too.
- * Its length is the caller's to bound. */
+/* Can it be a name, that is a word without a slash? Then it can be a part of a
+ * path too. The caller must bound its length. */
 static inline int
 slice_is_name(struct slice s)
 {
@@ -129,18 +160,18 @@ slice_is_name(struct slice s)
 #define SLICE_ARG(s) (int)(s).len, (s).len ? (const char *)(s).p : ""
 
 /*
- * Text that came from elsewhere, made fit for one line of a terminal: control
- * bytes come out as \xHH, and so does whatever is above the last byte that the
- * caller lets pass.
+ * Escaping makes text from elsewhere safe for one line of a terminal: control
+ * bytes come out as \xHH, and so do bytes above the last one that the caller
+ * lets pass.
  */
 
 #define ESCAPE_ASCII '~'  /* let printable ASCII pass, and nothing else */
 #define ESCAPE_UTF8  0xff /* and UTF-8 */
 
 /*
- * Copy *text, which a NUL ends, to the size bytes at to: returns how many were
- * written (no NUL is), and *text points at what did not fit. An escape is
- * written whole or not at all.
+ * Copy *text, up to its NUL, to the size bytes at to. Returns how many were
+ * written, without a NUL; *text points at the rest, which did not fit. An
+ * escape is written whole or not at all.
  */
 static inline size_t
 escape(char *to, size_t size, const char **text, unsigned last)

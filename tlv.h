@@ -3,9 +3,9 @@
 
 /*
  * TLV codec: type (1 byte), length (LEB128, 1 to 4 bytes, shortest form),
- * value. It does no I/O and allocates nothing; it writes into memory that the
- * caller sized and reads slices of memory that the caller holds.
- * See lambda-protocol(7).
+ * value. It does no I/O and allocates nothing: it writes into memory that the
+ * caller has sized, and reads slices of memory that the caller holds. See
+ * lambda-protocol(7).
  *
  * Types are 1 to 255; 0 is never on the wire. An odd type that the reader does
  * not know is skipped, an even one is an error: that rule is msg.c's, not ours.
@@ -24,8 +24,8 @@ struct tlv {
 };
 
 /*
- * The writer fills [p, end). What does not fit sets failed and writes nothing
- * more, so that a run of puts is checked once, at its end.
+ * The writer fills [p, end). A put that does not fit sets failed, and then no
+ * other put writes anything; so a run of puts is checked once, at its end.
  */
 struct tlv_writer {
 	unsigned char *p;
@@ -52,7 +52,7 @@ tlv_size(size_t len)
 	return (len < 0x80 ? 2 : 1 + tlv_length_size(len)) + len;
 }
 
-/* The bytes that the integer takes: 0 for 0, up to 8, big-endian. */
+/* How many bytes the integer takes, big-endian: 0 for 0, at most 8. */
 static inline size_t
 tlv_uint_size(uint64_t n)
 {
@@ -71,7 +71,7 @@ tlv_uint_write(unsigned char *to, uint64_t n, size_t len)
 		to[--len] = (unsigned char)n;
 }
 
-/* Type and length; the value's len bytes are the caller's next writes. */
+/* Write type and length; the caller then writes the len bytes of the value. */
 static inline void
 tlv_put_head(struct tlv_writer *w, unsigned type, size_t len)
 {
@@ -86,9 +86,9 @@ tlv_put_head(struct tlv_writer *w, unsigned type, size_t len)
 void tlv_put_bytes(struct tlv_writer *, unsigned type, struct slice);
 
 /*
- * Take the TLV at the front of *in, and move *in behind it. Returns 1 with
- * *out set (its value points into *in's bytes), 0 at the end of *in, -1 with
- * EBADMSG when what is there is no TLV: truncated, type 0, or a length that
+ * Take the TLV at the front of *in, and move *in past it. Returns 1 and sets
+ * *out (its value points into *in's bytes); 0 at the end of *in; -1 with
+ * EBADMSG if there is no TLV: it is truncated, has type 0, or has a length that
  * is not in its shortest form.
  */
 static inline int
@@ -109,9 +109,9 @@ tlv_next(struct slice *in, struct tlv *out)
 }
 
 /*
- * The head of the TLV at the front of len bytes, of which more may come:
- * returns the head's size and sets *type and *length, 0 when more bytes are
- * needed to know, -1 with EBADMSG as above.
+ * Read the head of a TLV of which the first len bytes are here: returns the
+ * head's size, and sets *type and *length; 0 if it needs more bytes; -1 with
+ * EBADMSG as above.
  */
 static inline int
 tlv_head(const unsigned char *p, size_t len, unsigned *type, size_t *length)
@@ -123,8 +123,8 @@ tlv_head(const unsigned char *p, size_t len, unsigned *type, size_t *length)
 	return 2;
 }
 
-/* A value as an integer: 0, or -1 with EBADMSG (a leading zero byte, which is
- * not the shortest form) or ERANGE (over 8 bytes). */
+/* Read a value as an integer: 0, or -1 with EBADMSG (a leading zero byte: it is
+ * not in its shortest form) or ERANGE (over 8 bytes). */
 int tlv_uint(struct slice value, uint64_t *out);
 
 #endif

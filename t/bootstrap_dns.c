@@ -5,6 +5,7 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,7 +19,7 @@ static struct dns_answer answer;
 static void
 begin(const char *name)
 {
-	query_len = dns_query(query, 0x1234, name);
+	query_len = dns_query(query, 0x1234, name, DNS_SRV);
 	assert_int_not_equal(query_len, 0);
 	memcpy(message, query, query_len);
 	message[2] |= 0x80;
@@ -90,30 +91,30 @@ test_query(void **state)
 	size_t i;
 
 	(void)state;
-	assert_int_equal(dns_query(q, 0x1234, "_l4._tcp.ex"),
+	assert_int_equal(dns_query(q, 0x1234, "_l4._tcp.ex", DNS_SRV),
 	    sizeof(expected) - 1);
 	assert_memory_equal(q, expected, sizeof(expected) - 1);
-	assert_int_equal(dns_query(q, 0x1234, "_l4._tcp.ex."),
+	assert_int_equal(dns_query(q, 0x1234, "_l4._tcp.ex.", DNS_SRV),
 	    sizeof(expected) - 1);
 	assert_memory_equal(q, expected, sizeof(expected) - 1);
-	assert_int_equal(dns_query(q, 1, ""), 0);
+	assert_int_equal(dns_query(q, 1, "", DNS_SRV), 0);
 	assert_int_equal(errno, EINVAL);
-	assert_int_equal(dns_query(q, 1, "."), 0);
-	assert_int_equal(dns_query(q, 1, "a..b"), 0);
-	assert_int_equal(dns_query(q, 1, ".a"), 0);
+	assert_int_equal(dns_query(q, 1, ".", DNS_SRV), 0);
+	assert_int_equal(dns_query(q, 1, "a..b", DNS_SRV), 0);
+	assert_int_equal(dns_query(q, 1, ".a", DNS_SRV), 0);
 	memset(name, 'a', sizeof(name));
 	name[64] = '\0';
-	assert_int_equal(dns_query(q, 1, name), 0);
+	assert_int_equal(dns_query(q, 1, name, DNS_SRV), 0);
 	name[63] = '\0';
-	assert_int_equal(dns_query(q, 1, name), 12 + 65 + 4);
+	assert_int_equal(dns_query(q, 1, name, DNS_SRV), 12 + 65 + 4);
 	for (i = 0; i < sizeof(name); i++)
 		name[i] = i % 2 ? '.' : 'a';
 	name[253] = '\0';
-	assert_int_equal(dns_query(q, 1, name), 12 + 255 + 4);
+	assert_int_equal(dns_query(q, 1, name, DNS_SRV), 12 + 255 + 4);
 	name[253] = '.';
 	name[254] = 'a';
 	name[255] = '\0';
-	assert_int_equal(dns_query(q, 1, name), 0);
+	assert_int_equal(dns_query(q, 1, name, DNS_SRV), 0);
 }
 
 static void
@@ -123,8 +124,8 @@ test_answer(void **state)
 	begin("_lambda._tcp.example.org");
 	srv(10, 20, 4370, "\1a\xc0\x19", 4, 300); /* a.example.org */
 	record(16, 5, "\4text", 5);
-	srv(1, 2, 65535, "\4host\7example\3net", 18, 60);
-	srv(0, 0, 1, "", 1, 1); /* no such service */
+	srv(1, 2, 65535, "\4Host\7EXAMPLE\3net", 18, 60);
+	srv(0, 0, 1, "", 1, 1); /* not offered */
 	srv(0, 0, 1, "\3a b", 5, 1); /* and no host's name */
 	assert_int_equal(decode(len), 0);
 	assert_int_equal(answer.n, 2);
@@ -135,6 +136,7 @@ test_answer(void **state)
 	assert_int_equal(answer.srv[0].port, 4370);
 	assert_string_equal(answer.srv[1].target, "host.example.net");
 	assert_int_equal(answer.srv[1].port, 65535);
+	assert_true(answer.none);
 	/* A server that writes the question's letters otherwise. */
 	message[14] = 'L';
 	assert_int_equal(decode(len), 0);
@@ -164,6 +166,9 @@ test_codes(void **state)
 	message[3] = DNS_NXDOMAIN;
 	assert_int_equal(decode(len), 0);
 	assert_int_equal(answer.code, DNS_NXDOMAIN);
+	assert_false(answer.none);
+	assert_non_null(strstr(dns_code(5), "REFUSED"));
+	assert_non_null(strstr(dns_code(6), "another code"));
 	message[3] = 0;
 	message[2] |= 2;
 	message[7] = 9; /* records that were cut off */
@@ -338,7 +343,7 @@ test_conf_all(void **state)
 	assert_int_equal(conf.ndots, 2);
 	assert_int_equal(conf.timeout, 3);
 	assert_int_equal(conf.attempts, 4);
-	parse("search a.org b.org\ndomain x.org y.org\n"
+	parse("search a.org b.org\ndomain X.org y.org\n"
 	    "options timeout:0 attempts:99999999999999999999 ndots:0");
 	assert_int_equal(conf.searches, 1);
 	assert_string_equal(conf.search[0], "x.org");
@@ -384,6 +389,110 @@ test_conf_names(void **state)
 	assert_int_equal(strlen(copy), 253);
 }
 
+/* Each line that is of no use says why; the first is told. */
+static void
+test_conf_wrong(void **state)
+{
+	static const struct {
+		const char *text;
+		unsigned line;
+		const char *wrong;
+	} cases[] = {
+		{ "", 0, "" },
+		{ "# x\n; y\nsortlist 1\noptions edns0", 0, "" },
+		{ "nameserver 1.1.1.1\nnameserver ns.org\n", 2, "ns.org: " },
+		{ "nameserver /dev/log", 1, "/dev/log: " },
+		{ "\nnameserver", 2, "nameserver: " },
+		{ "options ndots:x\nnameserver x", 1,
+		    "ndots:x: that is no number" },
+		{ "options timeout:", 1, "timeout:: a number is missing" },
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		parse(cases[i].text);
+		assert_int_equal(conf.wrong_line, cases[i].line);
+		assert_memory_equal(conf.wrong, cases[i].wrong,
+		    strlen(cases[i].wrong));
+	}
+}
+
+/* What is asked about a name, each question in vain: "SERVER for MS". */
+static void
+assert_asked(struct dns_asking *a, int64_t *now, const char *expected)
+{
+	char all[512] = "";
+	int64_t wait_ms;
+	int server;
+
+	dns_asking_name(a, *now);
+	while ((server = dns_asking_next(a, *now, &wait_ms)) != -1) {
+		snprintf(all + strlen(all), 32, "%d for %ld ", server,
+		    (long)wait_ms);
+		dns_asking_silent(a, (size_t)server);
+		*now += wait_ms;
+	}
+	assert_string_equal(all, expected);
+}
+
+static void
+test_asking_one(void **state)
+{
+	struct dns_asking a;
+	int64_t now = 100;
+
+	(void)state;
+	parse("nameserver 10.0.0.1");
+	dns_asking_init(&a, &conf, 20100, 1);
+	assert_asked(&a, &now, "0 for 5000 0 for 5000 ");
+	/* Not so long where it would be too long: each name has its share. */
+	now = 100;
+	dns_asking_init(&a, &conf, 12100, 3);
+	assert_asked(&a, &now, "0 for 2000 0 for 2000 ");
+	assert_asked(&a, &now, "0 for 2000 0 for 2000 ");
+	assert_asked(&a, &now, "0 for 2000 0 for 2000 ");
+	assert_asked(&a, &now, "");
+	/* What one does not need the others get. */
+	now = 100;
+	dns_asking_init(&a, &conf, 12100, 3);
+	dns_asking_name(&a, now);
+	assert_asked(&a, &now, "0 for 3000 0 for 3000 ");
+	/* The time is up. */
+	dns_asking_init(&a, &conf, now - 1, 1);
+	assert_asked(&a, &now, "");
+}
+
+static void
+test_asking_two(void **state)
+{
+	struct dns_asking a;
+	int64_t now = 0, wait_ms;
+
+	(void)state;
+	parse("nameserver 10.0.0.1\nnameserver 10.0.0.2\nsearch a b c d e");
+	dns_asking_init(&a, &conf, 24000, 6);
+	dns_asking_name(&a, now);
+	assert_int_equal(dns_asking_next(&a, now, &wait_ms), 0);
+	assert_int_equal(wait_ms, 1000);
+	dns_asking_silent(&a, 0);
+	assert_int_equal(dns_asking_next(&a, 1000, &wait_ms), 1);
+	dns_asking_heard(&a, 1);
+	/* The silent one after the other, from now on. */
+	dns_asking_name(&a, 1000);
+	assert_int_equal(dns_asking_next(&a, 1000, &wait_ms), 1);
+	assert_int_equal(wait_ms, 1150);
+	assert_int_equal(dns_asking_next(&a, 1000, &wait_ms), 0);
+	dns_asking_heard(&a, 0);
+	dns_asking_name(&a, 1000);
+	assert_int_equal(dns_asking_next(&a, 1000, &wait_ms), 0);
+	/* All are silent: all are asked. */
+	dns_asking_silent(&a, 0);
+	dns_asking_silent(&a, 1);
+	now = 1000;
+	assert_asked(&a, &now, "0 for 1916 1 for 1916 0 for 1917 1 for 1917 ");
+}
+
 int
 main(void)
 {
@@ -400,6 +509,9 @@ main(void)
 		cmocka_unit_test(test_conf_empty),
 		cmocka_unit_test(test_conf_all),
 		cmocka_unit_test(test_conf_names),
+		cmocka_unit_test(test_conf_wrong),
+		cmocka_unit_test(test_asking_one),
+		cmocka_unit_test(test_asking_two),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -319,7 +319,7 @@ static void
 test_freed(void **state)
 {
 	static const struct conn_ops free_ops = {
-		no_input, NULL, NULL, on_closed_free
+		no_input, NULL, NULL, on_closed_free, NULL
 	};
 	struct owner *o = calloc(1, sizeof(*o));
 	int fd[2], freed = 0;

@@ -81,7 +81,7 @@ on_closed(void *arg, int error)
 }
 
 static const struct conn_ops ops = {
-	on_input, on_connected, on_drained, on_closed
+	on_input, on_connected, on_drained, on_closed, NULL
 };
 
 struct owner *

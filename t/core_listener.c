@@ -95,28 +95,16 @@ static const struct harness_input core_listener_inputs[] = {
 	{ "stop", core_listener_stop }, { NULL, NULL }
 };
 
-static int
-core_listener_print(void *core, const struct act *act, struct buf *b)
-{
-	(void)core;
-	if (act->kind != LISTENER_PROVEN)
-		return 0;
-	text_put(b, "proven tag %llu", (unsigned long long)act->value);
-	return 1;
-}
-
-/* left and held: of the capacity; proven TAG: whether that channel is. */
+/* left and held: of the capacity. */
 static int
 core_listener_ask(void *core, struct slice what, struct slice arg,
     struct buf *b)
 {
+	(void)arg;
 	if (slice_is(what, "left"))
 		text_put(b, "%llu\n", (unsigned long long)listener_left(core));
 	else if (slice_is(what, "held"))
 		text_put(b, "%llu\n", (unsigned long long)listener_held(core));
-	else if (slice_is(what, "proven") && arg.len == 1)
-		text_put(b, "%s\n", listener_proven(core,
-		    (uint32_t)(arg.p[0] - '0')) ? "yes" : "no");
 	else
 		return 0;
 	return 1;
@@ -125,5 +113,5 @@ core_listener_ask(void *core, struct slice what, struct slice arg,
 const struct harness_core core_listener = {
 	"listener", 0, &listener_ops, &core_listener_args,
 	core_listener_begin, core_listener_end, core_listener_out,
-	core_listener_inputs, core_listener_print, core_listener_ask
+	core_listener_inputs, NULL, core_listener_ask
 };

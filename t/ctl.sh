@@ -71,7 +71,7 @@ lambda-ctl all | grep -q '^order ' || fail "all is not all"
 # Another key; nobody (port 1 is no program's that is not asked for); one that is
 # stopped.
 (umask 77 && head -c 32 /dev/urandom >"$tmp/other")
-tells 100 'no answer from .*: wrong key: give both ends the same' \
+tells 100 'no answer from .*: it refused our key (or is no lambda): give both' \
     lambda-ctl -k "$tmp/other" -A "$where" all
 tells 111 'no answer from 127.0.0.1:1: Connection refused: is it' \
     lambda-ctl -A 127.0.0.1:1 all

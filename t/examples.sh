@@ -254,8 +254,7 @@ take lambda-protocol.7 'function = "add"'
 request=$(bytes "$block")
 take lambda-protocol.7 'demand = 1'
 reply=$(bytes "$block")
-hello='\002\075\002\001\001\004\001\001\006\001\006\012\020AAAAAAAAAAAAAAAA'
-hello=$hello'\014\040BBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBB'
+hello='\002\033\002\001\002\004\001\002\006\001\006\012\020AAAAAAAAAAAAAAAA'
 ask='\034\011\002\001\001\004\004calc'
 # shellcheck disable=SC2059
 printf "$reply" >"$tmp/reply"

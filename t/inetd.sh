@@ -45,7 +45,7 @@ same "$(grep -v ': no capacity yet: ' "$tmp/err")" ''
 # Without the key nothing is run, and nothing said but that.
 (umask 077; head -c 32 /dev/urandom >"$tmp/wrong")
 right=$key key=$tmp/wrong
-tells 100 'wrong key' \
+tells 100 'it refused our key' \
     on two lambda-call -T "$hang" -k "$key" -x 10.77.0.1:4401 double
 key=$right
 # Usage and other errors go nowhere, not to the client.

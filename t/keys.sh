@@ -51,7 +51,8 @@ stop "$pid"
 
 # Keys that differ, between all that can meet: one line on each side, with what
 # to do, however long they go on trying.
-wrong='wrong key: give both ends the same (-k)'
+wrong='it refused our key (or is no lambda): give both ends the same (-k)'
+other='it has another key: give both ends the same (-k)'
 broker() { # NAME HOST KEY ADDRESS LISTEN
 	start "$1" on "$2" sh -c 'echo "$2" | exec lambda-broker -k "$0" \
 	    -b "$1" -l "$3"' "$3" "$tmp/$1.socket" "$4" "$5"
@@ -131,23 +132,22 @@ says() { # NAME PATTERN [N]: once, and N lines of keys in all, each minute
 	[ "$n" -ge "${3:-1}" ] && [ "$n" -le $((minutes * ${3:-1})) ] ||
 	    fail "$1 has $n lines of keys in $minutes minutes"
 }
-says far "closed ctl .fd77::2.:.*: $wrong"
-says one "closed broker .fd77::2.:.*: $wrong" 2
-says one "closed ctl .fd77::1.:.*: $wrong" 2
+says far "closed peer .fd77::2.:.*: $other"
+says one "closed peer .fd77::2.:.*: $other" 2
+says one "closed peer .fd77::1.:.*: $other" 2
 says onebroker "unable to link to .fd77::1.:4371: $wrong"
-says two "closed authority .fd77::2.:.*: $wrong"
+says two "closed peer .fd77::2.:.*: $other"
 says twotwo "unable to link to .fd77::1.:4372: $wrong"
-says three "closed broker .fd77::2.:.*: $wrong"
+says three "closed peer .fd77::2.:.*: $other"
 says threethree "unable to link to .fd77::1.:4373: $wrong"
-says exchange "closed authority .fd77::2.:.*: $wrong"
+says exchange "closed peer .fd77::2.:.*: $other"
 says four "unable to link to .fd77::1.:4374: $wrong"
-unproven='its client has not proven itself: wrong key?'
-says five "channel of .fd77::1.:.*: $unproven" 2
-says five "channel of .fd77::2.:.*: $unproven" 2
+says five "closing .fd77::1.:.*: $other" 2
+says five "closing .fd77::2.:.*: $other" 2
 says fiveplb "no capacity yet: unable to reach .fd77::1.:4377: $wrong"
 for name in seller1 seller2; do
 	at=$(sed -n 's/.*publishing sold at \(.*\),.*/\1/p' "$tmp/$name.log")
-	says "$name" "channel of .fd77::2.:.*: $unproven"
+	says "$name" "closing .fd77::2.:.*: $other"
 	says buyer "unable to reach the seller at .${at#?}: $wrong" 2
 done
 stop "$far"
@@ -222,9 +222,9 @@ else
 	tells 100 "$wrong" \
 	    lambda-call -T "$hang" -k "$tmp/other" -x "$where" calc
 fi
-grep -q 'closed [a-z]* .*wrong key' "$tmp/six.log" ||
+grep -q "closed [a-z]* .*$other" "$tmp/six.log" ||
     fail "the authority did not say that the key is wrong"
-logged sixcalc 'channel of .*: its client has not proven itself: wrong key?'
+logged sixcalc "closing .*: $other"
 # Not even a channel is left of it, and the service is none the worse.
 no_channel() {
 	ps -A -o ppid= -o args= | awk -v p="$sixcalc" \

@@ -1,4 +1,5 @@
-/* The handshake of a link: in what order, with which key, and with whom. */
+/* The handshake of a link: in what order, with which key, and with whom; and
+ * what somebody without the key can do to it. */
 
 #include <stdarg.h>
 #include <stddef.h>
@@ -8,266 +9,362 @@
 
 #include <errno.h>
 
+#include "bytes.h"
 #include "t/link_ends.h"
 
-static void
-test_proven(void **state)
+#define OTHER	"another key, as long as the first"
+#define NO_KEY	"a key is required: give both ends the same (-k)"
+#define DIFFERS "it has another key: give both ends the same (-k)"
+#define REFUSED                                       \
+	"it refused our key (or is no lambda): give " \
+	"both ends the same (-k)"
+
+/* What was on the wire. */
+struct copy {
+	unsigned char p[2 * LINK_HANDSHAKE_MAX];
+	size_t n;
+};
+
+/* Take it off an end's wire. */
+static struct copy
+recorded(struct end *e)
 {
-	(void)state;
-	shake();
-	assert_int_equal(dialler.link.role, ROLE_AUTHORITY);
-	assert_int_equal(acceptor.link.role, ROLE_BROKER);
-	assert_true(id_equal(&dialler.link.instance, &acceptor.self.instance));
-	assert_true(id_equal(&acceptor.link.instance, &dialler.self.instance));
-	assert_int_equal(acceptor.link.dialled, 7);
-	assert_int_equal(dialler.link.dialled, 7);
+	struct slice wire = flush(e);
+	struct copy c;
+
+	assert_true(wire.len > 0 && wire.len <= sizeof(c.p));
+	memcpy(c.p, wire.p, wire.len);
+	c.n = wire.len;
+	buf_consume(&e->wire, wire.len);
+	return c;
 }
 
 static void
-test_order_of_frames(void **state)
+again(void **state)
+{
+	teardown(state);
+	setup(state);
+}
+
+static void
+test_up(void **state)
+{
+	int sealed;
+
+	for (sealed = 0; sealed < 2; sealed++) {
+		again(state);
+		shake(sealed);
+		assert_int_equal(dialler.link.role, ROLE_AUTHORITY);
+		assert_int_equal(acceptor.link.role, ROLE_BROKER);
+		assert_true(id_equal(&dialler.link.instance,
+		    &acceptor.self.instance));
+		assert_true(id_equal(&acceptor.link.instance,
+		    &dialler.self.instance));
+		assert_int_equal(acceptor.link.dialled, 7);
+		assert_int_equal(dialler.link.dialled, 7);
+	}
+}
+
+static void
+test_order(void **state)
 {
 	(void)state;
-	start(1, 1);
+	start(1);
 	assert_int_equal(dialler.link.phase, LINK_HELLO);
-	assert_int_equal(acceptor.link.phase, LINK_HELLO);
-	assert_int_equal(buf_slice(&dialler.out).p[0], MSG_HELLO);
+	assert_int_equal(flush(&dialler).p[0], 0);
 	step(&dialler, &acceptor);
-	assert_int_equal(acceptor.link.phase, LINK_PROOF);
-	assert_int_equal(buf_slice(&acceptor.out).p[0], MSG_HELLO);
+	assert_int_equal(acceptor.link.phase, LINK_FIRST);
 	step(&acceptor, &dialler);
-	/* The acceptor proves nothing to whom has not proven himself. */
+	assert_int_equal(dialler.link.phase, LINK_UP);
+	/* Nothing is known of the dialler yet: it may be a recorded message. */
+	assert_int_equal(acceptor.link.phase, LINK_FIRST);
+	/* It says something at once, though it has nothing to say. */
+	assert_int_equal(flush(&dialler).len, LINK_RECORD_HEAD);
+	step(&dialler, &acceptor);
+	assert_int_equal(acceptor.link.phase, LINK_UP);
+	assert_int_equal(flush(&acceptor).len, 0);
+	assert_int_equal(flush(&dialler).len, 0);
+}
+
+/* A pipe's acceptor takes what comes. */
+static void
+test_sealed_over_pipe(void **state)
+{
+	(void)state;
+	end_start(&dialler, 1, 0);
+	end_start(&acceptor, 0, 0);
+	assert_true(step(&dialler, &acceptor) > 0);
+	assert_true(step(&acceptor, &dialler) > 0);
+	assert_true(step(&dialler, &acceptor) > 0);
+	assert_int_equal(acceptor.link.phase, LINK_UP);
+}
+
+/* A TCP socket's takes nothing plain. */
+static void
+test_plain_over_tcp(void **state)
+{
+	struct copy c;
+
+	(void)state;
+	end_start(&dialler, 0, 0);
+	end_start(&acceptor, 1, 0);
+	c = recorded(&dialler);
+	refuses(&acceptor, c.p, 1, EPROTONOSUPPORT);
+	assert_string_equal(acceptor.link.why, "it speaks protocol 1");
 	assert_int_equal(buf_len(&acceptor.out), 0);
-	assert_int_equal(dialler.link.phase, LINK_PROOF);
-	assert_int_equal(buf_slice(&dialler.out).p[0], MSG_PROOF);
-	step(&dialler, &acceptor);
-	assert_int_equal(acceptor.link.phase, LINK_UP);
-	assert_int_equal(dialler.link.phase, LINK_PROOF);
-	assert_int_equal(buf_slice(&acceptor.out).p[0], MSG_PROOF);
-	step(&acceptor, &dialler);
-	assert_int_equal(dialler.link.phase, LINK_UP);
-}
-
-/* The proof on the wire is what lambda-protocol(7) says, made here by hand. */
-static void
-test_mac(void **state)
-{
-	unsigned char mac[SHA256_SIZE];
-	struct slice d, a;
-	struct hmac h;
-
-	(void)state;
-	start(0, 1);
-	hmac_init(&h, KEY, strlen(KEY));
-	hmac_update(&h, "lambda1 dialler", 15);
-	d = buf_slice(&dialler.out);
-	hmac_update(&h, d.p, d.len);
-	step(&dialler, &acceptor);
-	a = buf_slice(&acceptor.out);
-	hmac_update(&h, a.p, a.len);
-	hmac_final(&h, mac);
-	step(&acceptor, &dialler);
-	d = buf_slice(&dialler.out);
-	assert_int_equal(d.len, 4 + SHA256_SIZE);
-	assert_memory_equal(d.p + 4, mac, SHA256_SIZE);
 }
 
 static void
-test_no_proof(void **state)
+test_heads(void **state)
 {
-	(void)state;
-	dialler.self.key = acceptor.self.key = slice_str("");
-	start(0, 0);
-	step(&dialler, &acceptor);
-	assert_int_equal(acceptor.link.phase, LINK_UP);
-	step(&acceptor, &dialler);
-	assert_int_equal(dialler.link.phase, LINK_UP);
-	assert_int_equal(buf_len(&dialler.out), 0);
-}
+	static const unsigned char heads[][3] = { "GE", { 1, 0 }, { 0, 0 },
+		{ 0, NOISE_HEAD - 1 }, { 3, 0 } };
+	size_t i;
 
-/* Where one end asks for the proof, both give it. */
-static void
-test_one_asks(void **state)
-{
-	int who;
-
-	for (who = 0; who < 2; who++) {
-		teardown(state);
-		setup(state);
-		start(who, !who);
-		assert_true(step(&dialler, &acceptor) > 0);
-		assert_int_equal(acceptor.link.phase, LINK_PROOF);
-		assert_true(step(&acceptor, &dialler) > 0);
-		assert_true(step(&dialler, &acceptor) > 0);
-		assert_true(step(&acceptor, &dialler) > 0);
-		assert_int_equal(dialler.link.phase, LINK_UP);
+	for (i = 0; i < sizeof(heads) / sizeof(heads[0]); i++) {
+		again(state);
+		start(1);
+		refuses(&acceptor, heads[i], 2, EPROTO);
+		assert_int_equal(buf_len(&acceptor.out), 0);
+	}
+	for (i = 0; i < sizeof(heads) / sizeof(heads[0]); i++) {
+		again(state);
+		start(1);
+		refuses(&dialler, heads[i], 2, i == 2 ? EACCES : EPROTO);
 	}
 }
 
-#define WRONG_KEY "wrong key: give both ends the same (-k)"
-#define NO_KEY	  "a key is required: give both ends the same (-k)"
-
-/* What tells a dialler that its proof was not right. */
-static const unsigned char no_proof[] = { MSG_PROOF, 34, 2, 32, [35] = 0 };
+/* Keys. */
 
 static void
-test_wrong_key(void **state)
+test_other_key(void **state)
 {
-	struct slice proof, none;
+	struct copy c;
 
 	(void)state;
-	acceptor.self.key = slice_str("another key, as long as the first");
-	start(1, 1);
-	step(&dialler, &acceptor);
-	step(&acceptor, &dialler);
-	proof = buf_slice(&dialler.out);
-	refuses(&acceptor, proof.p, proof.len, EACCES);
-	assert_string_equal(acceptor.link.why, WRONG_KEY);
+	end_key(&acceptor, OTHER);
+	start(1);
+	c = recorded(&dialler);
+	refuses(&acceptor, c.p, c.n, EACCES);
+	assert_string_equal(acceptor.link.why, DIFFERS);
 	/* It learns nothing from us but that. */
-	none = buf_slice(&acceptor.out);
-	assert_int_equal(none.len, sizeof(no_proof));
-	assert_memory_equal(none.p, no_proof, sizeof(no_proof));
-	refuses(&dialler, none.p, none.len, EACCES);
-	assert_string_equal(dialler.link.why, WRONG_KEY);
+	c = recorded(&acceptor);
+	assert_int_equal(c.n, 2);
+	assert_int_equal(get16(c.p), 0);
+	refuses(&dialler, c.p, c.n, EACCES);
+	assert_string_equal(dialler.link.why, REFUSED);
 }
 
-/* One that is killed, or closes the oldest as too many have come, says nothing
- * of a key. */
 static void
-test_closed_unproven(void **state)
+test_no_key(void **state)
 {
-	(void)state;
-	start(1, 1);
-	step(&dialler, &acceptor);
-	step(&acceptor, &dialler);
-	assert_int_equal(dialler.link.phase, LINK_PROOF);
-	assert_string_equal(link_eof_reason(&dialler.link),
-	    "closed during the handshake");
-}
-
-/* An acceptor without the key: its proof is no good either. */
-static void
-test_wrong_key_of_acceptor(void **state)
-{
-	unsigned char frame[] = { MSG_PROOF, 34, 2, 32, [35] = 0 };
+	struct copy c;
 
 	(void)state;
-	start(1, 1);
-	step(&dialler, &acceptor);
-	step(&acceptor, &dialler);
-	/* Not even the dialler's own, sent back to it. */
-	memcpy(frame, buf_slice(&dialler.out).p, sizeof(frame));
-	refuses(&dialler, frame, sizeof(frame), EACCES);
-	assert_string_equal(dialler.link.why, WRONG_KEY);
-	/* And it has nothing to say to that. */
-	assert_int_equal(buf_slice(&dialler.out).len, sizeof(frame));
-}
-
-/* Any byte of either hello changed on the way: no link. */
-static void
-test_hellos_are_proven(void **state)
-{
-	unsigned char frame[MSG_HELLO_MAX];
-	struct slice hello_frame, proof;
-	unsigned type;
-	size_t i, n;
-
-	for (i = n = 0; i == 0 || i < n; i++) {
-		teardown(state);
-		setup(state);
-		start(1, 1);
-		hello_frame = buf_slice(&dialler.out);
-		n = hello_frame.len;
-		memcpy(frame, hello_frame.p, n);
-		frame[i] ^= 1;
-		if (input(&acceptor, frame, n, &type) <= 0)
-			continue;
-		buf_consume(&dialler.out, n);
-		assert_int_equal(acceptor.link.phase, LINK_PROOF);
-		assert_true(step(&acceptor, &dialler) > 0);
-		proof = buf_slice(&dialler.out);
-		refuses(&acceptor, proof.p, proof.len, EACCES);
-	}
-	assert_true(n > 60);
-}
-
-static void
-test_key_required(void **state)
-{
-	struct slice q;
-
-	(void)state;
-	dialler.self.key = slice_str("");
-	start(0, 1);
-	step(&dialler, &acceptor);
-	q = buf_slice(&acceptor.out);
-	refuses(&dialler, q.p, q.len, EACCES);
+	end_key(&acceptor, NULL);
+	start(1);
+	c = recorded(&dialler);
+	refuses(&acceptor, c.p, c.n, EACCES);
+	assert_string_equal(acceptor.link.why, NO_KEY);
+	assert_int_equal(recorded(&acceptor).n, 2);
+	end_key(&dialler, NULL);
+	errno = 0;
+	assert_int_equal(link_init(&dialler.link, &dialler.self, 1, 1,
+	    dialler.secret, &dialler.out, 0), -1);
+	assert_int_equal(errno, EACCES);
 	assert_string_equal(dialler.link.why, NO_KEY);
 	assert_int_equal(buf_len(&dialler.out), 0);
 }
 
+/* The first of several is dialled with, all are accepted. */
 static void
-test_key_required_of_acceptor(void **state)
+test_several_keys(void **state)
 {
-	struct slice q;
+	(void)state;
+	end_key(&acceptor, OTHER);
+	noise_psk(acceptor.self.keys[1].psk, KEY, strlen(KEY));
+	acceptor.self.nkeys = 2;
+	shake(1);
+}
+
+/* Somebody between the two. */
+
+/* Any byte of any message changed: no link, at either end. */
+static void
+test_changed(void **state)
+{
+	struct end *from, *to;
+	struct copy c;
+	unsigned type;
+	size_t at, i, n;
+
+	for (at = 0; at < 3; at++) {
+		from = at % 2 == 0 ? &dialler : &acceptor;
+		to = at % 2 == 0 ? &acceptor : &dialler;
+		for (i = n = 0; i == 0 || i < n; i++) {
+			again(state);
+			start(1);
+			if (at > 0)
+				step(&dialler, &acceptor);
+			if (at > 1)
+				step(&acceptor, &dialler);
+			c = recorded(from);
+			n = c.n;
+			c.p[i] ^= 1;
+			/* More may be needed, where it is a length. */
+			assert_true(input(to, c.p, n, &type) <= 0);
+			assert_true(to->link.phase != LINK_UP);
+			assert_false(to->link.keyed && at < 2);
+		}
+		assert_true(n >= LINK_RECORD_HEAD);
+	}
+}
+
+/* Recorded before, and sent again: it is answered, and no more than that. */
+static void
+test_repeated(void **state)
+{
+	struct copy first, record;
+
+	start(1);
+	first = recorded(&dialler);
+	again(state);
+	start(1);
+	step(&dialler, &acceptor);
+	step(&acceptor, &dialler);
+	record = recorded(&dialler);
+
+	again(state);
+	memset(acceptor.secret, 0x5c, sizeof(acceptor.secret));
+	start(1);
+	buf_append(&dialler.wire, first.p, first.n);
+	buf_consume(&dialler.out, buf_len(&dialler.out));
+	dialler.link.raw = 0;
+	assert_true(step(&dialler, &acceptor) > 0);
+	assert_int_equal(acceptor.link.phase, LINK_FIRST);
+	assert_int_equal(link_is_first(&acceptor.link, record.p, record.n),
+	    -1);
+	refuses(&acceptor, record.p, record.n, EBADMSG);
+}
+
+/* A dialler is not answered by itself. */
+static void
+test_reflected(void **state)
+{
+	struct copy c;
 
 	(void)state;
-	acceptor.self.key = slice_str("");
-	start(1, 0);
-	q = buf_slice(&dialler.out);
-	refuses(&acceptor, q.p, q.len, EACCES);
-	assert_string_equal(acceptor.link.why, NO_KEY);
-	/* The dialler takes its hello, and sees then what it is about. */
-	buf_consume(&dialler.out, q.len);
-	assert_true(step(&acceptor, &dialler) > 0);
-	q = buf_slice(&acceptor.out);
-	assert_int_equal(q.len, sizeof(no_proof));
-	refuses(&dialler, q.p, q.len, EACCES);
-	assert_string_equal(dialler.link.why, WRONG_KEY);
+	start(1);
+	c = recorded(&dialler);
+	refuses(&dialler, c.p, c.n, EBADMSG);
+	assert_string_equal(dialler.link.why,
+	    "its answer is not made with our key");
 }
+
+/* What an acceptor sends back, sent back to it. */
+static void
+test_reflected_record(void **state)
+{
+	struct copy c;
+
+	(void)state;
+	shake(1);
+	assert_int_equal(link_tick(&acceptor.link, LINK_ALIVE_MS), 0);
+	c = recorded(&acceptor);
+	refuses(&acceptor, c.p, c.n, EBADMSG);
+}
+
+/* What hellos say. */
 
 static void
 test_ourselves(void **state)
 {
-	struct slice q;
-	size_t len;
+	int sealed;
+	struct copy c;
 
-	(void)state;
-	/* One process at both ends. */
-	acceptor.self.instance = dialler.self.instance;
-	start(1, 1);
-	q = buf_slice(&dialler.out);
-	len = q.len;
-	refuses(&acceptor, q.p, q.len, ELOOP);
-	/* Its hello is on the way, so the dialler learns it too. */
-	q = buf_slice(&acceptor.out);
-	refuses(&dialler, q.p, q.len, ELOOP);
-	assert_int_equal(buf_len(&dialler.out), len);
+	for (sealed = 0; sealed < 2; sealed++) {
+		again(state);
+		/* One process at both ends. */
+		acceptor.self.instance = dialler.self.instance;
+		start(sealed);
+		c = recorded(&dialler);
+		refuses(&acceptor, c.p, c.n, ELOOP);
+		/* Its hello is on the way, so the dialler learns it too. */
+		c = recorded(&acceptor);
+		refuses(&dialler, c.p, c.n, ELOOP);
+	}
+}
+
+/* Message 1 with this payload. */
+static struct copy
+first_with(const void *payload, size_t len)
+{
+	struct noise n;
+	struct copy c;
+
+	noise_init(&n, acceptor.self.keys[0].psk, NOISE_PROLOGUE,
+	    strlen(NOISE_PROLOGUE));
+	noise_write_first(&n, dialler.secret, payload, len,
+	    put16(c.p, (unsigned)(NOISE_HEAD + len)));
+	c.n = 2 + NOISE_HEAD + len;
+	return c;
+}
+
+/* Which it does, and takes no link; answered, where it is a hello at all. */
+static void
+first_refused(void **state, const void *payload, size_t len, int error,
+    int answered)
+{
+	struct copy c;
+
+	again(state);
+	start(1);
+	c = first_with(payload, len);
+	refuses(&acceptor, c.p, c.n, error);
+	assert_int_equal(buf_len(&acceptor.out) > 0, answered);
 }
 
 static void
-test_own_nonce(void **state)
+test_carried_hello(void **state)
 {
-	struct slice q;
+	unsigned char frame[300];
+	struct msg m = hello();
+	struct copy c;
+	unsigned type;
+	size_t n = encode(&m, frame, sizeof(frame));
 
 	(void)state;
-	memcpy(acceptor.nonce, dialler.nonce, NONCE_SIZE);
-	start(1, 1);
-	q = buf_slice(&dialler.out);
-	refuses(&acceptor, q.p, q.len, ELOOP);
-	q = buf_slice(&acceptor.out);
-	refuses(&dialler, q.p, q.len, ELOOP);
+	start(1);
+	c = first_with(frame, n);
+	assert_int_equal(input(&acceptor, c.p, c.n, &type), c.n);
+	assert_int_equal(acceptor.link.phase, LINK_FIRST);
+	assert_int_equal(acceptor.link.instance.b[0], 0x77);
+
+	first_refused(state, frame, n - 1, EPROTO, 0);
+	memcpy(frame + n, "\x01\x00", 2);
+	first_refused(state, frame, n + 2, EPROTO, 0);
+	first_refused(state, "\x01\x00", 2, EPROTO, 0);
+	first_refused(state, NULL, 0, EPROTO, 0);
+	m.u.hello.low = m.u.hello.high = 3;
+	n = encode(&m, frame, sizeof(frame));
+	first_refused(state, frame, n, EPROTONOSUPPORT, 1);
+	memset(&m.u.hello.instance, 0, ID_SIZE);
+	n = encode(&m, frame, sizeof(frame));
+	first_refused(state, frame, n, EPROTO, 0);
 }
 
 static void
 test_eof_reasons(void **state)
 {
 	(void)state;
-	start(1, 1);
+	start(1);
 	assert_string_equal(link_eof_reason(&dialler.link),
 	    "closed before its hello");
 	assert_string_equal(link_eof_reason(&acceptor.link),
 	    "closed without a hello");
 	step(&dialler, &acceptor);
+	assert_string_equal(link_eof_reason(&acceptor.link),
+	    "closed during the handshake");
 	step(&acceptor, &dialler);
 	step(&dialler, &acceptor);
 	assert_string_equal(link_eof_reason(&acceptor.link),
@@ -278,19 +375,20 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_proven),
-		TEST(test_order_of_frames),
-		TEST(test_mac),
-		TEST(test_no_proof),
-		TEST(test_one_asks),
-		TEST(test_wrong_key),
-		TEST(test_closed_unproven),
-		TEST(test_wrong_key_of_acceptor),
-		TEST(test_hellos_are_proven),
-		TEST(test_key_required),
-		TEST(test_key_required_of_acceptor),
+		TEST(test_up),
+		TEST(test_order),
+		TEST(test_sealed_over_pipe),
+		TEST(test_plain_over_tcp),
+		TEST(test_heads),
+		TEST(test_other_key),
+		TEST(test_no_key),
+		TEST(test_several_keys),
+		TEST(test_changed),
+		TEST(test_repeated),
+		TEST(test_reflected),
+		TEST(test_reflected_record),
 		TEST(test_ourselves),
-		TEST(test_own_nonce),
+		TEST(test_carried_hello),
 		TEST(test_eof_reasons),
 	};
 

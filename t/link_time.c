@@ -50,7 +50,7 @@ test_heartbeat(void **state)
 	static const unsigned char alive[] = { MSG_ALIVE, 0 };
 
 	(void)state;
-	shake();
+	shake(1);
 	link_heard(&dialler.link, 4000);
 	assert_int_equal(link_deadline(&dialler.link), 5000);
 	assert_int_equal(link_tick(&dialler.link, 4999), 0);
@@ -76,7 +76,7 @@ static void
 test_silence(void **state)
 {
 	(void)state;
-	shake();
+	shake(1);
 	link_heard(&dialler.link, 1000);
 	link_sent(&dialler.link, 14000);
 	assert_int_equal(link_deadline(&dialler.link), 16000);
@@ -95,7 +95,7 @@ static void
 test_late_turn(void **state)
 {
 	(void)state;
-	shake();
+	shake(1);
 	assert_int_equal(link_tick(&dialler.link, 60000), 0);
 	assert_int_equal(link_deadline(&dialler.link), 61000);
 	link_heard(&dialler.link, 60000);
@@ -112,7 +112,7 @@ static void
 test_late_handshake(void **state)
 {
 	(void)state;
-	start(1, 1);
+	start(1);
 	assert_int_equal(link_tick(&dialler.link, 4001), 0);
 	assert_int_equal(link_deadline(&dialler.link), 5001);
 	assert_int_equal(link_tick(&dialler.link, 5001), -1);

@@ -17,6 +17,9 @@ mkdir "$conf"
 	echo 127.0.0.1 localhost
 	echo ::1 localhost
 	echo 10.9.0.66 in-hosts.example.org
+	for i in 1 2 3; do
+		echo "127.0.0.3$i slow"
+	done
 } >"$conf/hosts"
 # there COMMAND...: run there in place of this shell; here: and go on. What
 # /etc/resolv.conf leads to may not be there, in a /run that others made for the
@@ -99,6 +102,9 @@ asked 20
 	echo srv-host=_lambda._tcp.example.org,a.example.org,4370,10,0
 	echo srv-host=_lambda._tcp.example.org,c.example.org,4374,20,0
 	echo srv-host=_other._udp.example.org,b.example.org,5000
+	echo srv-host=_fresh._udp.example.org,b.example.org,5001
+	echo srv-host=_lambda._tcp.closed.org
+	echo server=/silent.test/127.0.0.9
 	echo srv-host=_lambda._tcp.half.org,d.example.org,7
 	echo srv-host=_lambda._tcp.half.org,nobody.example.org,7
 	echo local=/evil.test/
@@ -141,6 +147,14 @@ same "$got" '10.9.0.2:5000 10.9.0.3:5000 '
 once 0 dns:_other._udp
 same "$got" '10.9.0.2:5000 10.9.0.3:5000 '
 
+# A name is the same in any letters, and is written in one.
+once 0 dns:A.Example.ORG:4370
+same "$got" '10.9.0.1:4370 [fd99::1]:4370 '
+once 0 dns:EXAMPLE.org
+same "$got" '10.9.0.1:4370 [fd99::1]:4370 [fd99::4]:4374 '
+once 111 dns:NoBody.ORG
+said ': _lambda._tcp.nobody.org: there is no such name'
+
 # More than a datagram holds: over TCP.
 once 0 dns:many.org
 same "$(wc -l <"$tmp/once" | tr -d ' ')" 40
@@ -176,6 +190,13 @@ once 111 dns:nobody.org
 said '_lambda._tcp.nobody.org: there is no such name'
 once 111 dns:b.example.org
 said '_lambda._tcp.b.example.org: there is no such name'
+once 111 dns:closed.org
+said ': _lambda._tcp.closed.org: the service is not offered there'
+# The server refuses what it is not told to serve.
+once 111 dns:x.refused
+said ': server 127.0.0.1:53: about .*tcp.x.refused: it refuses to answer (REFUSED)$'
+once 111 dns:x.refused:1
+said ': server 127.0.0.1:53: about x.refused: it refuses to answer (REFUSED)$'
 once 111 dns:_lambda._tcp.many.org:1
 once 0 dns:nobody.org 10.9.0.9
 same "$got" '10.9.0.9:4370 '
@@ -224,18 +245,48 @@ logged silent 'dns:example.org: good again'
 stop "$silent"
 same "$ended" 0
 
-# With a second server, after one that never answers.
+# With a second server, after one that never answers, which is remembered: though
+# each of six names is asked about, and each question may take 5 seconds.
+start_there deaf socat -d -d -u UDP4-RECV:53,bind=127.0.0.9 "CREATE:$tmp/deaf"
+logged deaf 'starting data transfer'
 {
 	echo nameserver 127.0.0.9
 	echo nameserver 127.0.0.1
-	echo options timeout:1 attempts:1
+	echo search s1.org s2.org s3.org s4.org s5.org
+	echo options ndots:5
 } >"$conf/resolv.conf"
-start_there deaf socat -u UDP4-RECV:53,bind=127.0.0.9 OPEN:/dev/null
-second() { # has a second to answer, which it may miss
-	here lambda-bootstrap -1 dns:_other._udp.example.org |
-	    grep -qx 10.9.0.3:5000
-}
-until_true second || fail "a second server is not asked"
+once 0 dns:_fresh._udp.example.org
+same "$got" '10.9.0.2:5001 10.9.0.3:5001 '
+said 'server 127.0.0.9:53: it does not answer about _fresh._udp.example.org.s1'
+n=$(grep -ao _fresh "$tmp/deaf" | wc -l)
+[ "$n" -ge 1 ] && [ "$n" -le 3 ] || fail "the silent server was asked $n times"
+once 0 dns:b.example.org:99
+same "$got" '10.9.0.2:99 10.9.0.3:99 '
+
+# A name of the search list about which nobody says anything does not end it.
+{
+	echo nameserver 127.0.0.1
+	echo search silent.test example.org
+	echo options timeout:1 attempts:1 ndots:5
+} >"$conf/resolv.conf"
+once 0 dns:_other._udp
+same "$got" '10.9.0.2:5000 10.9.0.3:5000 '
+said 'server 127.0.0.1:53: it does not answer about _other._udp.silent.test$'
+once 0 dns:b:99
+same "$got" '10.9.0.2:99 10.9.0.3:99 '
+once 111 dns:x.silent.test:1
+said 'server 127.0.0.1:53: it does not answer about x.silent.test$'
+
+# A line that is of no use is told, also where another one is.
+{
+	echo nameserver ns.example.org
+	echo nameserver 127.0.0.1
+} >"$conf/resolv.conf"
+once 0 dns:b.example.org:99
+same "$got" '10.9.0.2:99 10.9.0.3:99 '
+said 'dns:b.example.org:99: /etc/resolv.conf line 1: ns.example.org: '
+once 111 dns:nobody.org
+said 'there is no such name; /etc/resolv.conf line 1: ns.example.org: '
 asked 20
 
 # What is new appears at once.
@@ -264,7 +315,7 @@ until_true registered || fail "the node did not register"
 port=$(here epmd -names | sed -n "s/^name lt$$ at port //p")
 once 0 "epmd:lt$$"
 same "$got" "127.0.0.1:$port [::1]:$port "
-once 0 "epmd:lt$$@localhost"
+once 0 "epmd:lt$$@LocalHost"
 same "$got" "127.0.0.1:$port [::1]:$port "
 once 111 epmd:nobody
 said 'it knows no such node'
@@ -300,6 +351,20 @@ once 0 epmd:boss
 same "$got" "$port [::1]:${port#*:} "
 stop "$boss2"
 tells 100 'without @host' lambda-authority -l 127.0.0.1:0 -n a@b
+# One of a host's three addresses has an EPMD, two are silent.
+ERL_EPMD_PORT=24371
+for i in 1 2; do
+	start_there "mute$i" socat -d -d "TCP4-LISTEN:24371,bind=127.0.0.3$i,fork" \
+	    SYSTEM:'sleep 1000'
+	logged "mute$i" 'listening on'
+done
+start_there epmd3 epmd -port 24371 -address 127.0.0.33
+start_there boss3 lambda-authority -l 127.0.0.1:0 -n boss
+logged boss3 'registered as boss with EPMD'
+port=$(address boss3)
+port=${port##*:}
+once 0 epmd:boss@slow
+same "$got" "127.0.0.31:$port 127.0.0.32:$port 127.0.0.33:$port "
 # Something else listens there.
 ERL_EPMD_PORT=24370
 start_there http socat TCP4-LISTEN:24370,bind=127.0.0.1,fork \

@@ -121,7 +121,10 @@ print_limits(void)
 		uint64_t limit;
 	} limits[] = {
 		{ "bytes of a message", MSG_MAX },
-		{ "bytes of a message before the proof", MSG_HELLO_MAX },
+		{ "bytes of a hello", MSG_HELLO_MAX },
+		{ "bytes of a record, before it is sealed", LINK_RECORD_MAX },
+		{ "of these, in the dialler's first one", LINK_FIRST_MAX },
+		{ "bytes of message 1 or 2", LINK_HANDSHAKE_MAX },
 		{ "bytes of a name (module, function, node)", NAME_BYTES_MAX },
 		{ "bytes of an address", ADDRESS_MAX },
 		{ "bytes of a reason", REASON_MAX },
@@ -137,8 +140,9 @@ print_limits(void)
 		{ "orders, a broker", BROKER_ORDERS_MAX },
 		{ "modules, a broker or an authority", BROKER_MODULES_MAX },
 		{ "links, a process", HUB_LINKS_MAX },
-		{ "of them, accepted over TCP and not proven", HUB_UNPROVEN },
-		{ "of these, from one address", HUB_UNPROVEN_HOST },
+		{ "of them, accepted over TCP and not authenticated",
+		    PREAUTH_ENTRIES },
+		{ "of these, from one address", PREAUTH_HOST_MAX },
 		{ "bytes queued to one peer", HUB_OUT_MAX },
 	};
 	size_t i;

@@ -6,7 +6,7 @@
 # A world of 10,000 hosts takes about 12 GB of memory and ten minutes;
 # $SOAK_HOSTS is the list of sizes.
 cd "$(dirname "$0")/.." || exit 1
-make -s t/sim || exit 1
+make -s t/sim t/sim_sealed || exit 1
 
 status=0
 cpus=$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1)
@@ -22,6 +22,7 @@ done
 for pid in $pids; do
 	wait "$pid" || status=1
 done
+t/sim_sealed -s "$seed" -n 1000 || status=1
 t/sim -s "$seed" -a 10 -b 100 -m 5 || status=1
 for hosts in ${SOAK_HOSTS:-1000 10000}; do
 	t/sim -s "$seed" -a 100 -b "$hosts" -m 1000 -o "$((hosts * 10))" ||

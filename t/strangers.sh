@@ -7,20 +7,21 @@
 helper stranger
 stranger=$top/t/stranger
 
-# Who sends our own hello back is not ourselves: where an authority listens
-# later, it is found, though the address was named but once.
+# Who sends back what we say is no peer: where an authority listens later, it is
+# found, though the address was named but once.
 start echo "$stranger" echo 127.0.0.1:0
 echo=$pid
 where=$(address echo)
 echo "$where" >"$tmp/authorities"
 start early sh -c 'exec lambda-broker -l 127.0.0.1:0 <"$0"' "$tmp/authorities"
 early=$pid
-logged early "unable to link to $where: it is ourselves"
+unlike='its answer is not made with our key'
+logged early "unable to link to $where: $unlike"
 wait "$echo" || fail "the echo: $?"
 start late lambda-authority -l "$where"
 late=$pid
 logged early "linked to authority $where"
-same "$(grep -c 'it is ourselves' "$tmp/early.log")" 1
+same "$(grep -c "$unlike" "$tmp/early.log")" 1
 stop "$early"
 
 # An authority that is given its own address says so once, and has no link.
@@ -52,8 +53,8 @@ kill -0 "$silent" || fail "the silent ones have gone"
 same "$(grep -c 'unable to accept' "$tmp/few.log")" 0
 stop "$silent"
 
-# Who says hello and no more does not hold the door: a caller from the same host
-# gets in past a dozen of them, again and again.
+# Who begins the handshake and goes no further does not hold the door: a caller
+# from the same host gets in past a dozen of them, again and again.
 cat >"$tmp/big" <<EOF2
 #!/bin/sh
 # As soon as it may go: more than fits on the way.
@@ -72,7 +73,7 @@ for try in 1 2 3 4 5; do
 	same "$(lambda-call -T "$hang" -x "$at" big | wc -c | tr -d ' ')" \
 	    8000000
 done
-kill -0 "$hello" || fail "those who say hello have gone"
+kill -0 "$hello" || fail "those who begin have gone"
 stop "$hello"
 
 # The log has one line a minute of strangers from one host, at the hub and at the
@@ -94,7 +95,7 @@ rude listener "$at"
 # One that closes during the handshake, as it is restarted or has too many at its
 # door, does not say that the key is wrong: it is tried again.
 start leave "$stranger" leave 127.0.0.1:0
-tells 111 'unable to reach .*: closed during the handshake: is it running?' \
+tells 111 'unable to reach .*: closed before its hello: is it running?' \
     lambda-call -T "$hang" -x "$(address leave)" big
 same "$(wc -l <"$tmp/told")" 1
 

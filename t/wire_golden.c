@@ -146,16 +146,8 @@ hello(struct msg *m)
 	m->u.hello.low = 1;
 	m->u.hello.high = 2;
 	m->u.hello.role = 5;
-	m->u.hello.prove = 1;
 	m->u.hello.instance = ident(0x50);
-	m->u.hello.nonce = bytes(0xa0, NONCE_SIZE);
 	m->u.hello.dialled = 300;
-}
-
-static void
-proof(struct msg *m)
-{
-	m->u.proof.mac = bytes(0xc0, 32);
 }
 
 static void
@@ -343,7 +335,7 @@ static const struct {
 	enum msg_type type;
 	void (*make)(struct msg *);
 } makers[] = {
-	{ MSG_HELLO, hello }, { MSG_PROOF, proof }, { MSG_PEERS, peers },
+	{ MSG_HELLO, hello }, { MSG_PEERS, peers },
 	{ MSG_SUBSCRIBE, subscribe }, { MSG_UNSUBSCRIBE, subscribe },
 	{ MSG_EXCHANGES, exchanges }, { MSG_SELL, sell }, { MSG_BUY, buy },
 	{ MSG_CANCEL, cancel }, { MSG_FILL, fill }, { MSG_RELEASE, release },

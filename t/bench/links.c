@@ -31,7 +31,7 @@
 struct peer {
 	struct link_self self;
 	struct link link;
-	struct buf out;
+	struct buf out, wire;
 	int fd;
 };
 
@@ -55,15 +55,18 @@ role_of(const char *name)
 static void
 flush(struct peer *p)
 {
-	struct slice s = buf_slice(&p->out);
+	struct buf *queue = p->link.sealed ? &p->wire : &p->out;
+	struct slice s;
 	ssize_t n;
 
-	while (s.len > 0) {
-		if ((n = write(p->fd, s.p, s.len)) <= 0)
+	do {
+		if (p->link.sealed && link_seal(&p->link, &p->wire) == -1)
+			bench_fail("out of memory");
+		s = buf_slice(queue);
+		if (s.len > 0 && (n = write(p->fd, s.p, s.len)) <= 0)
 			bench_fail("the peer does not read");
-		buf_consume(&p->out, (size_t)n);
-		s = buf_slice(&p->out);
-	}
+		buf_consume(queue, s.len > 0 ? (size_t)n : 0);
+	} while (s.len > 0);
 }
 
 /* Read until the link is up. */
@@ -71,7 +74,7 @@ static void
 shake(struct peer *p)
 {
 	static unsigned char in[CHUNK];
-	struct slice value;
+	struct slice bytes, value;
 	unsigned type;
 	size_t have = 0;
 	ssize_t n;
@@ -81,34 +84,33 @@ shake(struct peer *p)
 		if ((n = read(p->fd, in + have, sizeof(in) - have)) <= 0)
 			bench_fail("the peer has closed");
 		have += (size_t)n;
-		while (p->link.phase != LINK_UP &&
-		    (n = link_input(&p->link, 0, in, have, &type, &value)) >
-			0) {
-			have -= (size_t)n;
-			memmove(in, in + n, have);
-		}
-		if (n == -1)
+		bytes = slice_of(in, have);
+		if (link_input(&p->link, 0, &bytes, &type, &value) == -1)
 			bench_fail(p->link.why);
-		flush(p);
+		if (p->link.phase == LINK_UP && bytes.len > 0)
+			bench_fail("it says more than a hello");
 	}
+	flush(p);
 }
 
 static void
 connect_peer(struct peer *p, unsigned role)
 {
-	unsigned char nonce[NONCE_SIZE];
+	unsigned char secret[X25519_SIZE];
 
 	memset(p, 0, sizeof(*p));
 	p->self.role = role;
-	p->self.key = slice_of(key.bytes, key.len);
+	noise_psk(p->self.keys[0].psk, key.bytes, key.len);
+	p->self.nkeys = 1;
 	p->self.message_max = MSG_MAX;
 	env_random(&p->self.instance, sizeof(p->self.instance));
-	env_random(nonce, sizeof(nonce));
+	env_random(secret, sizeof(secret));
 	buf_init(&p->out, OUT_MAX);
+	buf_init(&p->wire, 2 * LINK_SEAL_MAX);
 	if ((p->fd = net_connect(&address)) == -1 ||
 	    fcntl(p->fd, F_SETFL, 0) == -1)
 		bench_fail("unable to connect");
-	if (link_init(&p->link, &p->self, 1, !addr_is_unix(&address), nonce,
+	if (link_init(&p->link, &p->self, 1, !addr_is_unix(&address), secret,
 		&p->out, 0) == -1)
 		bench_fail("out of memory");
 	shake(p);

@@ -154,8 +154,7 @@ static void
 start(struct load *l, const char *module)
 {
 	static struct key key;
-	struct plb_config config = { { NULL, 0 }, 0, 0, { NULL, 0 }, 0,
-		{ NULL, 0 } };
+	struct plb_config config = { .capacity = 0 };
 	char address[ADDR_TEXT_MAX];
 	struct addr broker;
 

@@ -180,8 +180,10 @@ closed(void *arg, int error)
 	die_errno(EXIT_TEMPORARY, "lost a connection");
 }
 
-static const struct conn_ops silent_ops = { silent_input, NULL, NULL, closed };
-static const struct conn_ops busy_ops = { busy_input, NULL, NULL, closed };
+static const struct conn_ops silent_ops = { silent_input, NULL, NULL, closed,
+	NULL };
+static const struct conn_ops busy_ops = { busy_input, NULL, NULL, closed,
+	NULL };
 
 static int
 dial(const struct addr *a)

@@ -101,8 +101,7 @@ static void
 start(void)
 {
 	static struct key key;
-	struct plb_config config = { { NULL, 0 }, WANTED, WANTED, { NULL, 0 },
-		0, { NULL, 0 } };
+	struct plb_config config = { .capacity = WANTED, .wanted = WANTED };
 	char address[ADDR_TEXT_MAX];
 	struct addr broker;
 

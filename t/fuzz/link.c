@@ -9,13 +9,16 @@
  * The input is what a peer sends to a link, and when. Its first byte chooses
  * who we are (the bits below); then come steps, each begun by a byte: 1 to 255
  * is the size of the next piece that arrives, 0 that time passes, by as many
- * times 100 ms as the byte behind it says.
+ * times 100 ms as the byte behind it says. After a sealed handshake a piece is
+ * what a holder of the key puts into a record, or else bytes as they come,
+ * which never are one.
  */
 
-#define DIALLER 1 /* we dialled */
-#define PROVE	2 /* we ask for a proof */
-#define KEYED	4 /* we have a key */
-#define SHAKEN	8 /* begin with a whole handshake done */
+#define DIALLER 1  /* we dialled */
+#define SEALED	2  /* over TCP */
+#define KEYED	4  /* we have a key */
+#define SHAKEN	8  /* begin with a whole handshake done */
+#define FORGED	16 /* what comes then is no record */
 
 #define KEY	    "a key of thirty-two bytes, no less"
 #define MESSAGE_MAX 4096
@@ -24,64 +27,68 @@
 
 const char *const fuzz_corpus[] = { "t/fuzz/corpus/link", NULL };
 
-static const struct link_self us = { ROLE_BROKER, { { 0x11 } },
-	{ (const unsigned char *)KEY, sizeof(KEY) - 1 }, MESSAGE_MAX };
-static const struct link_self peer = { ROLE_AUTHORITY, { { 0x22 } },
-	{ (const unsigned char *)KEY, sizeof(KEY) - 1 }, MESSAGE_MAX };
-
 struct state {
-	struct link link;
+	struct link_self us, peer;
+	struct link link, other;
 	struct buf in, out; /* come and not yet taken; to be sent */
+	struct buf wire, other_out;
 	int64_t now;
 	unsigned choice;
-	int answered; /* a whole hello has come */
 	int down;
 };
 
 static void
-init(struct link *l, const struct link_self *self, int dialler, int prove,
+init(struct link *l, const struct link_self *self, int dialler, int sealed,
     struct buf *out)
 {
-	unsigned char nonce[NONCE_SIZE];
+	unsigned char secret[X25519_SIZE];
 	int r;
 
-	memset(nonce, self->instance.b[0], sizeof(nonce));
+	memset(secret, self->instance.b[0], sizeof(secret));
 	buf_init(out, OUT_MAX);
-	r = link_init(l, self, dialler, prove, nonce, out, 0);
+	r = link_init(l, self, dialler, sealed, secret, out, 0);
 	assert(r == 0);
 }
 
 /* Give one end's output to the other. */
 static void
-carry(struct buf *from, struct link *to)
+carry(struct link *from, struct link *to)
 {
-	struct slice s, value;
+	struct slice bytes, value;
+	struct buf wire;
 	unsigned type;
-	ssize_t r;
+	int r = 1;
 
-	while ((s = buf_slice(from)).len > 0) {
-		r = link_input(to, 0, s.p, s.len, &type, &value);
-		assert(r > 0 && type == 0);
-		buf_consume(from, (size_t)r);
+	buf_init(&wire, 2 * LINK_SEAL_MAX);
+	if (from->sealed)
+		r = link_seal(from, &wire);
+	else {
+		bytes = buf_slice(from->out);
+		r = buf_append(&wire, bytes.p, bytes.len);
+		buf_consume(from->out, bytes.len);
 	}
+	assert(r == 0);
+	bytes = buf_slice(&wire);
+	while (bytes.len > 0) {
+		r = link_input(to, 0, &bytes, &type, &value);
+		assert(r == 1 && type == 0);
+	}
+	buf_free(&wire);
 }
 
 static void
 shake(struct state *s)
 {
-	struct link other;
-	struct buf out;
 	int i;
 
-	init(&other, &peer, !s->link.dialler, 1, &out);
+	init(&s->other, &s->peer, !s->link.dialler, s->link.sealed,
+	    &s->other_out);
 	for (i = 0; i < 2; i++) {
-		carry(&s->out, &other);
-		carry(&out, &s->link);
+		carry(&s->link, &s->other);
+		carry(&s->other, &s->link);
 	}
-	carry(&s->out, &other);
-	assert(s->link.phase == LINK_UP && other.phase == LINK_UP);
+	assert(s->link.phase == LINK_UP && s->other.phase == LINK_UP);
 	assert(s->link.role == ROLE_AUTHORITY);
-	buf_free(&out);
 }
 
 /* What must hold after whatever came. */
@@ -91,6 +98,8 @@ check(const struct state *s)
 	const struct link *l = &s->link;
 
 	assert(buf_len(&s->out) <= OUT_MAX);
+	assert(buf_len(&l->in) <= MESSAGE_MAX + MSG_HEAD_MAX +
+	    LINK_RECORD_MAX);
 	if (s->down) {
 		assert(l->phase == LINK_DOWN && l->why != NULL);
 		assert(link_deadline(l) == INT64_MAX);
@@ -98,11 +107,9 @@ check(const struct state *s)
 		assert(l->phase != LINK_DOWN);
 	}
 	assert(link_eof_reason(l) != NULL);
-	/* Without a proof that nobody can have made: never up. */
-	if ((s->choice & PROVE) && !(s->choice & SHAKEN))
-		assert(l->phase != LINK_UP);
-	if (!l->dialler && !s->answered && !(s->choice & SHAKEN))
-		assert(buf_len(&s->out) == 0);
+	/* Without the key: never up, nor half. */
+	if ((s->choice & SEALED) && !(s->choice & SHAKEN))
+		assert(l->phase == LINK_HELLO || l->phase == LINK_DOWN);
 }
 
 static void
@@ -111,43 +118,45 @@ take_message(struct state *s, unsigned type, struct slice value)
 	struct msg m;
 
 	assert(s->link.phase == LINK_UP);
+	assert((s->choice & (SEALED | SHAKEN | FORGED)) !=
+	    (SEALED | SHAKEN | FORGED));
 	assert(msg_row(type) != NULL && type != MSG_HELLO &&
-	    type != MSG_PROOF && type != MSG_ALIVE);
+	    type != MSG_ALIVE);
 	assert(value.len <= MESSAGE_MAX);
 	if (msg_decode(&m, type, value) == -1)
 		assert(errno == EPROTO || errno == EBADMSG || errno == ERANGE);
 }
 
+/* One step of the link's, on memory of just the size. */
+static int
+take_one(struct state *s)
+{
+	struct slice queued = buf_slice(&s->in), bytes, value;
+	unsigned char *copy = malloc(queued.len > 0 ? queued.len : 1);
+	unsigned type;
+	int r;
+
+	assert(copy != NULL);
+	if (queued.len > 0)
+		memcpy(copy, queued.p, queued.len);
+	bytes = slice_of(copy, queued.len);
+	r = link_input(&s->link, s->now, &bytes, &type, &value);
+	assert(r >= -1 && r <= 1 && bytes.len <= queued.len);
+	assert(r == 1 || bytes.len == queued.len || r == -1);
+	s->down = r == -1;
+	if (r == 1 && type != 0)
+		take_message(s, type, value);
+	buf_consume(&s->in, queued.len - bytes.len);
+	free(copy);
+	check(s);
+	return r;
+}
+
 static void
 take_input(struct state *s)
 {
-	enum link_phase before;
-	struct slice queued, value;
-	unsigned char *copy;
-	unsigned type;
-	ssize_t r;
-
-	while (!s->down && (queued = buf_slice(&s->in)).len > 0) {
-		before = s->link.phase;
-		copy = malloc(queued.len);
-		assert(copy != NULL);
-		memcpy(copy, queued.p, queued.len);
-		if (before == LINK_HELLO)
-			s->answered = link_is_hello(copy, queued.len) == 1;
-		r = link_input(&s->link, s->now, copy, queued.len, &type,
-		    &value);
-		assert(r >= -1 && r <= (ssize_t)queued.len);
-		s->down = r == -1;
-		if (r > 0 && type != 0)
-			take_message(s, type, value);
-		if (before == LINK_HELLO && r > 0)
-			assert(s->answered);
-		free(copy);
-		check(s);
-		if (r <= 0)
-			return;
-		buf_consume(&s->in, (size_t)r);
-	}
+	while (!s->down && take_one(s) == 1)
+		;
 }
 
 static void
@@ -164,6 +173,26 @@ pass_time(struct state *s, unsigned units)
 	check(s);
 }
 
+/* It arrives: -1 when there is no room for it. */
+static int
+arrive(struct state *s, const uint8_t *p, size_t len)
+{
+	const unsigned both = SEALED | SHAKEN;
+	struct slice record;
+	int r;
+
+	if ((s->choice & both) != both || (s->choice & FORGED))
+		return buf_append(&s->in, p, len);
+	r = buf_append(&s->other_out, p, len);
+	assert(r == 0);
+	r = link_seal(&s->other, &s->wire);
+	assert(r == 0 && buf_len(&s->other_out) == 0);
+	record = buf_slice(&s->wire);
+	r = buf_append(&s->in, record.p, record.len);
+	buf_consume(&s->wire, record.len);
+	return r;
+}
+
 static void
 run(struct state *s, const uint8_t *p, size_t n)
 {
@@ -177,9 +206,8 @@ run(struct state *s, const uint8_t *p, size_t n)
 			len = n > 0;
 		} else {
 			len = len > n ? n : len;
-			if (buf_append(&s->in, p, len) == -1)
+			if (len > 0 && arrive(s, p, len) == -1)
 				return;
-			link_heard(&s->link, s->now);
 			take_input(s);
 		}
 		p += len;
@@ -187,27 +215,42 @@ run(struct state *s, const uint8_t *p, size_t n)
 	}
 }
 
+static void
+set_self(struct link_self *self, unsigned role, unsigned char mark, int keyed)
+{
+	self->role = role;
+	self->instance.b[0] = mark;
+	self->message_max = MESSAGE_MAX;
+	self->nkeys = keyed != 0;
+	noise_psk(self->keys[0].psk, KEY, strlen(KEY));
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 {
-	struct link_self self = us;
 	struct state s;
 
 	if (n == 0)
 		return 0;
 	memset(&s, 0, sizeof(s));
 	s.choice = *p;
-	if (s.choice & SHAKEN)
+	if (s.choice & (SHAKEN | DIALLER))
 		s.choice |= KEYED;
-	if (!(s.choice & KEYED))
-		self.key = slice_str("");
+	set_self(&s.us, ROLE_BROKER, 0x11, s.choice & KEYED);
+	set_self(&s.peer, ROLE_AUTHORITY, 0x22, 1);
 	buf_init(&s.in, 2 * (MESSAGE_MAX + MSG_HEAD_MAX));
-	init(&s.link, &self, s.choice & DIALLER, (s.choice & PROVE) != 0,
+	buf_init(&s.wire, LINK_SEAL_MAX);
+	buf_init(&s.other_out, OUT_MAX);
+	init(&s.link, &s.us, s.choice & DIALLER, (s.choice & SEALED) != 0,
 	    &s.out);
 	if (s.choice & SHAKEN)
 		shake(&s);
 	run(&s, p + 1, n - 1);
+	link_free(&s.link);
+	link_free(&s.other);
 	buf_free(&s.in);
 	buf_free(&s.out);
+	buf_free(&s.wire);
+	buf_free(&s.other_out);
 	return 0;
 }

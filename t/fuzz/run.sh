@@ -16,7 +16,7 @@ usage() {
 
 sources() { # target
 	case $1 in
-	msg) echo msg.c tlv.c ;;
+	msg) echo msg.c buf.c tlv.c ;;
 	dns) echo bootstrap_dns.c rng.c ;;
 	link) echo link.c buf.c msg.c crypto.c tlv.c ;;
 	*) return 1 ;;

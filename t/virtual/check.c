@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "bytes.h"
 #include "plb_state.h"
 #include "t/virtual/sim.h"
 
@@ -45,15 +46,19 @@ check_channel(const struct proc *p)
 		    (unsigned long long)held);
 }
 
-/* Is there a whole message among what came and was kept? */
+/* Is there a whole message among what came and was kept, or a whole record? */
 static int
-has_message(const struct conn *c)
+has_message(const struct hub_link *l)
 {
-	struct slice kept = buf_slice(&c->inq);
+	struct slice kept = buf_slice(&l->conn.inq);
 	size_t len;
 	unsigned type;
-	int head = tlv_head(kept.p, kept.len, &type, &len);
+	int head;
 
+	if (l->link.sealed)
+		return (l->link.keyed && link_has_message(&l->link)) ||
+		    (kept.len >= 2 && get16(kept.p) <= kept.len - 2);
+	head = tlv_head(kept.p, kept.len, &type, &len);
 	return head > 0 && len <= kept.len - (size_t)head;
 }
 
@@ -79,7 +84,7 @@ check_wakes(const struct proc *p, const struct hub_link *l)
 	if (!l->throttled && (sock_poll(s) & POLLIN))
 		world_fail(p->world, 8, "%s does not read what a %s sent",
 		    p->name, role);
-	if (!l->throttled && has_message(&l->conn))
+	if (!l->throttled && has_message(l))
 		world_fail(p->world, 8, "%s keeps a message of a %s to itself",
 		    p->name, role);
 }

@@ -166,6 +166,19 @@ net_read(int fd, void *p, size_t n)
 }
 
 ssize_t
+net_peek(int fd, void *p, size_t max)
+{
+	const struct sock *s = descriptor_sock(fd, "looks at");
+	size_t n = sock_peek(s, p, max);
+
+	if (n > 0)
+		return (ssize_t)n;
+	if (s->error != 0)
+		return fail(s->error);
+	return s->eof ? 0 : fail(EAGAIN);
+}
+
+ssize_t
 net_write(int fd, const void *p, size_t n)
 {
 	struct sock *s = descriptor_sock(fd, "writes to");

@@ -8,19 +8,19 @@
 #include "acceptor.h"
 #include "attrs.h"
 #include "listener.h"
-#include "listener_acceptor.h"
+#include "listener_door.h"
 #include "t/virtual/sim.h"
 
 #define PORTS	    30000
 #define ANY_PORT    20000
 #define STOP_MS	    30000
-#define PEEK_MS	    20 /* until part of a hello is looked at again */
-#define PEEK_MAX    (MSG_HELLO_MAX + MSG_HEAD_MAX)
+#define PEEK_MS	    20 /* until part of a record is looked at again */
 
 /* A connection until its channel is started, then that channel. */
 struct guest {
 	struct guest *next;
 	struct proc *listener;
+	struct listener_door door; /* while it has no channel */
 	struct watch watch; /* of fd -1: the channel has it by now */
 	struct timer again;
 	uint32_t tag;
@@ -60,6 +60,7 @@ look_away(struct guest *g)
 	loop_untimer(loop, &g->again);
 	loop_unwatch(loop, &g->watch);
 	g->watch.fd = -1;
+	listener_door_close(&g->door);
 	return fd;
 }
 
@@ -78,21 +79,17 @@ forget(struct guest *g)
 	free(g);
 }
 
-/* The unproven. */
+/* The unauthenticated. */
 
 static void
 expel(struct proc *p, uint32_t tag)
 {
 	struct guest *g = find(p->role, tag);
-	struct proc *channel;
 
 	if (g == NULL)
 		return;
-	trace(p, "expels channel %u", (unsigned)tag);
-	if (g->watch.fd != -1)
-		forget(g);
-	else if ((channel = proc_find(p->world, g->channel)) != NULL)
-		proc_kill(channel, END_RESET);
+	trace(p, "expels %u", (unsigned)tag);
+	forget(g);
 }
 
 static void
@@ -115,18 +112,8 @@ on_late(void *arg)
 	uint32_t tag;
 
 	while ((tag = preauth_late(&e->preauth, proc_now(p))) != 0)
-		if (!listener_proven(p->core, tag))
-			expel(p, tag);
+		expel(p, tag);
 	watch_gate(p);
-}
-
-static void
-entry_act(struct proc *p, const struct act *a)
-{
-	struct entry *e = p->role;
-
-	if (a->kind == LISTENER_PROVEN)
-		preauth_leave(&e->preauth, (uint32_t)a->value);
 }
 
 /* Guests. */
@@ -138,6 +125,7 @@ start(struct guest *g)
 	struct entry *e = p->role;
 	struct world *w = p->world;
 	struct sock *pair[2];
+	unsigned char session[LINK_SESSION];
 	int r, fd, control;
 
 	if (w->plan.faults[FAULT_SPAWN] && !w->healed && chance(w, 10)) {
@@ -149,8 +137,10 @@ start(struct guest *g)
 	assert(r == 0);
 	sock_pair(&w->net, p->host, pair);
 	control = descriptor_open(pair[0]);
+	link_export(&g->door.link, session);
+	preauth_leave(&e->preauth, g->tag);
 	fd = look_away(g);
-	g->channel = channel_start(p, g->tag, e->quota, fd,
+	g->channel = channel_start(p, g->tag, e->quota, fd, session,
 	    descriptor_open(pair[1]));
 	proc_adopt(p, control, 0, g->tag);
 }
@@ -159,16 +149,13 @@ static void
 look(struct guest *g)
 {
 	struct loop *loop = g->listener->loop;
-	struct sock *s = descriptor_sock(g->watch.fd, "looks at");
-	unsigned char hello[PEEK_MAX];
-	size_t n = sock_peek(s, hello, sizeof(hello));
 
-	switch (n > 0 ? link_is_hello(hello, n) : s->eof || s->error ? -1 : 0) {
+	switch (listener_door_look(&g->door, g->watch.fd, loop_now(loop))) {
 	case 1:
 		start(g);
 		break;
 	case 0:
-		if (n == 0) {
+		if (!g->door.partial) {
 			loop_watch(loop, &g->watch);
 			break;
 		}
@@ -176,6 +163,8 @@ look(struct guest *g)
 		loop_timer(loop, &g->again, loop_now(loop) + PEEK_MS);
 		break;
 	default:
+		trace(g->listener, "refuses %u: %s", (unsigned)g->tag,
+		    g->door.why);
 		forget(g);
 	}
 }
@@ -211,12 +200,14 @@ on_accepted(void *arg, int fd, const struct addr *from)
 	g->tag = ++e->tag;
 	g->next = e->guests;
 	e->guests = g;
+	listener_door_open(&g->door, &p->hub.self, proc_now(p));
 	victim = preauth_enter(&e->preauth, proc_now(p), proc_now(p), g->tag,
 	    addr_host(from));
-	if (victim != 0 && !listener_proven(p->core, victim))
+	if (victim != 0)
 		expel(p, victim);
 	watch_gate(p);
-	look(g);
+	if (victim != g->tag)
+		look(g);
 }
 
 void
@@ -356,7 +347,7 @@ listener_start(struct post *s)
 	struct entry *e = calloc(1, sizeof(*e));
 
 	assert(e != NULL);
-	preauth_init(&e->preauth, LISTENER_UNPROVEN, LISTENER_UNPROVEN_HOST);
+	preauth_bound(&e->preauth, p->world->plan.descriptors);
 	e->late.fn = on_late;
 	e->late.arg = p;
 	e->acceptor.fn = on_accepted;
@@ -366,7 +357,6 @@ listener_start(struct post *s)
 	p->module = s->module;
 	e->quota = quota_new(p, s->capacity);
 	p->role = e;
-	p->act = entry_act;
 	p->work = entry_work;
 	p->ended = entry_ended;
 	listen_there(p, s);

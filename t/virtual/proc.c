@@ -168,6 +168,20 @@ proc_adopt(struct proc *p, int fd, int dialler, uint32_t tag)
 	proc_as(before);
 }
 
+void
+proc_resume(struct proc *p, int fd, const unsigned char *session,
+    uint32_t tag)
+{
+	struct proc *before;
+	uint32_t handle;
+
+	descriptor_give(fd, p);
+	before = proc_as(p);
+	handle = hub_resume(&p->hub, fd, session, tag);
+	assert(handle != 0);
+	proc_as(before);
+}
+
 /* A turn. */
 
 static void

@@ -127,6 +127,9 @@ void proc_deliver(struct proc *);
 void proc_dial(struct proc *, const char *address);
 /* The descriptor becomes the process's. */
 void proc_adopt(struct proc *, int fd, int dialler, uint32_t tag);
+/* The same for one of which another process has shaken hands. */
+void proc_resume(struct proc *, int fd, const unsigned char *session,
+    uint32_t tag);
 /* It ends when all is written, or after within_ms. */
 void proc_stop(struct proc *, int64_t within_ms);
 /* It is no more, from now on. */

@@ -210,7 +210,7 @@ void listener_lost(struct world *, uint32_t listener, uint32_t tag);
 
 /* staff.c: the channel's number. */
 uint32_t channel_start(struct proc *listener, uint32_t tag, struct quota *,
-    int client, int control);
+    int client, const unsigned char *session, int control);
 void channel_count(struct proc *);
 uint64_t channel_capacity(const struct proc *); /* its listener's */
 

@@ -437,7 +437,7 @@ life_new(struct proc *listener, uint32_t tag, struct quota *quota)
 
 uint32_t
 channel_start(struct proc *listener, uint32_t tag, struct quota *quota,
-    int client, int control)
+    int client, const unsigned char *session, int control)
 {
 	struct world *w = listener->world;
 	struct proc *p = proc_new(w, PROC_CHANNEL, listener->host,
@@ -447,6 +447,7 @@ channel_start(struct proc *listener, uint32_t tag, struct quota *quota,
 	struct channel *c;
 	char name[16];
 
+	hub_become(&p->hub, session);
 	memset(&config, 0, sizeof(config));
 	config.module = slice_str(module_name(
 	    listener_post(listener)->module, name));
@@ -465,6 +466,6 @@ channel_start(struct proc *listener, uint32_t tag, struct quota *quota,
 	p->asleep_until = w->clock.now + draw(w, BORN_MS);
 	proc_core(p, &channel_ops, c, channel_out(c));
 	proc_adopt(p, control, 1, CHANNEL_LISTENER_TAG);
-	proc_adopt(p, client, 0, CHANNEL_CLIENT_TAG);
+	proc_resume(p, client, session, CHANNEL_CLIENT_TAG);
 	return p->number;
 }
