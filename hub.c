@@ -15,7 +15,6 @@
 #define OUTBOX_MARK	(64 * 1024) /* the outbox is carried out above it */
 #define PEER_TEXT	(ADDR_TEXT_MAX + 32)
 #define LINKS_FIRST	8
-#define FOREIGN_MAX	64 /* bytes shown of what is no protocol */
 
 struct hub_listen {
 	struct hub *hub;
@@ -466,31 +465,14 @@ hub_link_deliver(struct hub_link *l, int64_t now, unsigned type,
 	return 0;
 }
 
-/*
- * The peer's bytes make no link. Where it has not said hello yet it may be a
- * program that greets people: its words say best what went wrong.
- */
+/* The peer's bytes make no link. Where it has not said hello yet it may be a
+ * program that greets people: its words say best what went wrong. */
 static const char *
 hub_link_foreign(struct hub_link *l, const unsigned char *p, size_t n)
 {
-	char text[FOREIGN_MAX + 1], shown[4 * FOREIGN_MAX + 1];
-	const char *rest = text;
-	size_t len = n < FOREIGN_MAX ? n : FOREIGN_MAX;
-
-	if (!l->patient || l->up)
-		return l->link.why;
-	memcpy(text, p, len);
-	text[len] = '\0';
-	while (len > 0 && text[len - 1] == '\n')
-		text[--len] = '\0';
-	shown[escape(shown, sizeof(shown) - 1, &rest, ESCAPE_ASCII)] = '\0';
-	len = sizeof(CORE_FOREIGN) + sizeof(shown) + 8;
-	free(l->said);
-	if ((l->said = malloc(len)) == NULL)
-		return l->link.why;
-	snprintf(l->said, len, CORE_FOREIGN "`%s'%s", shown,
-	    n > FOREIGN_MAX ? "..." : "");
-	return l->said;
+	if (l->patient && !l->up && l->said == NULL)
+		l->said = core_foreign(slice_of(p, n));
+	return l->said != NULL ? l->said : l->link.why;
 }
 
 static ssize_t
