@@ -43,11 +43,11 @@ PROGS =\
 # own, and their tests link nothing else, so the linker sees to it that no core
 # reaches a socket, a clock or the log.
 
-BYTES =		buf.o crypto.o fenwick.o heap.o map.o noise.o rng.o tlv.o
+BYTES =		buf.o crypto.o heap.o map.o noise.o rng.o tlv.o
 PROTOCOL =	addr.o attrs.o core.o epmd.o frame.o gossip.o link.o msg.o\
 		peers.o preauth.o
 AUTHORITY =	authority.o authority_exchange.o
-BROKER =	broker.o broker_order.o
+BROKER =	broker.o broker_contact.o broker_order.o
 EXCHANGE =	exchange.o exchange_book.o exchange_class.o exchange_match.o
 LISTENER =	listener.o
 CHANNEL =	channel.o channel_pool.o
@@ -59,7 +59,7 @@ CORES =		$(BYTES) $(PROTOCOL) $(AUTHORITY) $(BROKER) $(EXCHANGE)\
 		$(LISTENER) $(CHANNEL) $(PLB) $(OTHER)
 
 CORES_H =\
-	array.h buf.h bytes.h chain.h crypto.h exit.h fail.h fenwick.h\
+	array.h buf.h bytes.h chain.h crypto.h exit.h fail.h\
 	heap.h map.h noise.h rng.h slice.h tlv.h\
 	addr.h attrs.h core.h epmd.h frame.h gossip.h link.h msg.h peers.h\
 	preauth.h\
@@ -126,13 +126,15 @@ SCRIPTS =\
 	t/split.sh t/runit.sh t/bootstrap.sh t/upgrade.sh t/joins.sh\
 	t/strangers.sh t/sim.sh t/chain.sh t/activation.sh t/broken.sh\
 	t/byhand.sh t/call.sh t/canary.sh t/compete.sh t/credit.sh\
-	t/crypto.sh t/ctl.sh t/deadends.sh t/fills.sh t/filters.sh t/herd.sh t/hosts.sh\
-	t/inetd.sh t/install.sh t/keys.sh t/manpages.sh t/needs.sh t/pipes.sh\
-	t/script.sh t/ssh.sh t/switch.sh t/tree.sh t/twice.sh
+	t/crypto.sh t/ctl.sh t/deadends.sh t/fills.sh t/filters.sh t/herd.sh\
+	t/hosts.sh\
+	t/inetd.sh t/inherit.sh t/install.sh t/keys.sh t/manpages.sh\
+	t/needs.sh t/pipes.sh t/script.sh t/ssh.sh t/switch.sh\
+	t/tree.sh t/twice.sh
 
 HELPERS =\
-	t/activate t/epmdtalk t/listen t/puppet t/relay t/rows t/script t/sim\
-	t/sim_sealed t/slot t/stranger
+	t/activate t/epmdtalk t/inherit t/listen t/puppet t/relay t/rows\
+	t/script t/sim t/sim_sealed t/slot t/stranger
 BENCHES =\
 	t/bench/codec.bench t/bench/discovery.bench t/bench/exchange.bench\
 	t/bench/first.bench t/bench/links.bench t/bench/load.bench\
@@ -197,7 +199,7 @@ $(CORE_TESTS): t/fixtures.a cores.a
 $(FUZZ_TESTS): t/fuzz/main.o t/fixtures.a cores.a
 $(SHELL_TESTS): t/fixtures.a $(ALL)
 $(BENCHES): t/bench/bench.o $(ALL)
-t/activate t/listen t/relay t/rows t/slot t/stranger: $(ALL)
+t/activate t/inherit t/listen t/relay t/rows t/slot t/stranger: $(ALL)
 t/epmdtalk: t/epmdtalk.o t/talk.o $(ALL)
 	$(CC) $(LDFLAGS) -o $@ t/epmdtalk.o t/talk.o $(ALL) $(LDLIBS)
 t/puppet: t/puppet.o t/text.o $(ALL)

@@ -10,9 +10,7 @@
 void
 daemon_begin(char **argv)
 {
-	die_name(argv[0]);
-	env_argv0(argv[0]);
-	program_reserve();
+	program_begin(argv, 0);
 }
 
 void

@@ -10,12 +10,17 @@
 
 #include "log.h"
 #include "net.h"
+#include "program.h"
 #include "env.h"
 
 #define PRIVATE	 (S_IRUSR | S_IWUSR | S_IXUSR)
 #define OTHERS	 (S_IRWXG | S_IRWXO)
+#define LINK_BYTES 4096 /* of what a symbolic link names */
+#define LINKS_MAX  16	/* that lead from one to the next */
 
-static char *program_dir; /* argv[0]'s directory, or NULL: found on PATH */
+/* Where this program is: the directory of argv[0], and the one of the file that
+ * this is a symbolic link to. NULL: not known. */
+static char *program_dir, *program_real_dir;
 
 static char *
 env_join(const char *a, const char *between, const char *b)
@@ -29,17 +34,28 @@ env_join(const char *a, const char *between, const char *b)
 	return s;
 }
 
-char *
-env_absolute(const char *path)
+/* NULL with errno where the working directory cannot be told. */
+static char *
+env_from_here(const char *path)
 {
 	char here[4096];
 
 	if (path[0] == '/')
 		return env_join(path, "", "");
-	if (getcwd(here, sizeof(here)) == NULL)
+	return getcwd(here, sizeof(here)) == NULL ? NULL :
+	    env_join(here, "/", path);
+}
+
+char *
+env_absolute(const char *path)
+{
+	char *s = env_from_here(path);
+
+	if (s == NULL)
 		die_errno(EXIT_TEMPORARY, "unable to tell the working "
-		    "directory");
-	return env_join(here, "/", path);
+		    "directory: give %s by a path that begins with a slash",
+		    path);
+	return s;
 }
 
 void
@@ -292,29 +308,83 @@ env_all_fit(size_t n, size_t max)
 
 /* Programs. */
 
+/* The path's directory, which keeps the memory. */
+static char *
+env_cut(char *path)
+{
+	char *slash = strrchr(path, '/');
+
+	slash[slash == path] = '\0';
+	return path;
+}
+
+/* What the symbolic link leads to, as the caller's to free(); NULL: it is no
+ * link. */
+static char *
+env_link(const char *path)
+{
+	char target[LINK_BYTES];
+	ssize_t n = readlink(path, target, sizeof(target) - 1);
+	char *dir, *to;
+
+	if (n <= 0)
+		return NULL;
+	target[n] = '\0';
+	if (target[0] == '/')
+		return env_join(target, "", "");
+	dir = env_cut(env_join(path, "", ""));
+	to = env_join(dir, "/", target);
+	free(dir);
+	return to;
+}
+
+/* Its siblings alone depend on it, so nothing here dies. */
 void
 env_argv0(const char *argv0)
 {
-	char *slash;
+	int bare = argv0 != NULL && strchr(argv0, '/') == NULL, i;
+	char *path, *found = bare ? program_find(argv0) : NULL, *to;
 
-	if (argv0 == NULL || strchr(argv0, '/') == NULL)
+	if (bare ? found == NULL : argv0 == NULL)
 		return;
-	program_dir = env_absolute(argv0);
-	slash = strrchr(program_dir, '/');
-	*slash = '\0';
+	path = env_from_here(bare ? found : argv0);
+	free(found);
+	if (path != NULL && !bare)
+		program_dir = env_cut(env_join(path, "", ""));
+	for (i = 0; i < LINKS_MAX && path != NULL; i++) {
+		if ((to = env_link(path)) == NULL)
+			break;
+		free(path);
+		path = to;
+	}
+	if (path != NULL)
+		program_real_dir = env_cut(path);
+}
+
+/* In that directory, or NULL. */
+static char *
+env_beside(const char *dir, const char *name)
+{
+	char *path = dir == NULL ? NULL : env_join(dir, "/", name);
+
+	if (path != NULL && program_is_executable(path))
+		return path;
+	free(path);
+	return NULL;
 }
 
 char *
 env_sibling(const char *name)
 {
-	char *path;
+	char *path = env_beside(program_dir, name), *found;
 
-	if (program_dir != NULL) {
-		path = env_join(program_dir, "/", name);
-		if (access(path, X_OK) == 0)
-			return path;
-		free(path);
-	}
+	if (path != NULL ||
+	    (path = env_beside(program_real_dir, name)) != NULL)
+		return path;
+	if ((found = program_find(name)) == NULL)
+		die(EXIT_USAGE, "unable to find %s: install it beside %s, or "
+		    "in a directory of PATH", name, die_progname());
+	free(found);
 	return env_join(name, "", "");
 }
 

@@ -69,17 +69,17 @@ void env_nothing_fits(const char *what);
 void env_all_fit(size_t n, size_t max);
 
 /*
- * The path of a sibling program: in argv[0]'s directory if it is there and
- * executable, else the bare name, which execvp() looks up on PATH. The caller
- * frees the string. Dies (111) without memory.
+ * The path of a sibling program: beside this one, or beside the file that this
+ * one is a symbolic link to; where it is in neither place, the bare name, for
+ * execvp() to look up on PATH. The string is the caller's to free(). Dies (100)
+ * where it is nowhere, and (111) without memory.
  */
 char *env_sibling(const char *name);
 
 /* The path as an absolute one; the caller frees it. Dies (111). */
 char *env_absolute(const char *path);
 
-/* Remember argv[0] for env_sibling(), with an absolute directory, so that a
- * later chdir() does no harm. Call it once, first thing in main(). */
+/* Remember where argv[0] is, so that a later chdir() does no harm. */
 void env_argv0(const char *argv0);
 
 /* The number of processors, as far as the system tells; at least 1. */

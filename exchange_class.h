@@ -20,7 +20,7 @@
 
 #include "chain.h"
 #include "exchange.h"
-#include "fenwick.h"
+#include "rng.h"
 #include "heap.h"
 #include "map.h"
 #include "slice.h"

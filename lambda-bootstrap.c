@@ -440,9 +440,7 @@ main(int argc, char **argv)
 	uint64_t seed;
 	int status;
 
-	die_name(argv[0]);
-	program_output();
-	program_reserve();
+	program_begin(argv, PROGRAM_PRINTS);
 	printer_parse(&p, argc, argv);
 	env_random(&seed, sizeof(seed));
 	p.core = bootstrap_new(seed, p.interval_ms, p.once);

@@ -640,10 +640,7 @@ main(int argc, char **argv)
 	static struct caller_options o;
 	struct key key;
 
-	die_name(argv[0]);
-	env_argv0(argv[0]);
-	program_output();
-	program_reserve();
+	program_begin(argv, PROGRAM_PRINTS | PROGRAM_PASS);
 	caller_parse(&o, argc, argv);
 	env_key(&key, o.keyfile);
 	caller_find_way(&o, &key);

@@ -386,9 +386,7 @@ main(int argc, char **argv)
 	struct options o;
 	int status;
 
-	die_name(argv[0]);
-	env_argv0(argv[0]);
-	program_reserve();
+	program_begin(argv, 0);
 	connection_take(&p);
 	channel_main_parse(&o, argc, argv);
 	connection_check(&p);

@@ -181,10 +181,7 @@ main(int argc, char **argv)
 	struct key key;
 	int letter;
 
-	die_name(argv[0]);
-	env_argv0(argv[0]);
-	program_output();
-	program_reserve();
+	program_begin(argv, PROGRAM_PRINTS);
 	while ((letter = getopt(argc, argv, "qvA:b:k:")) != -1)
 		opt_take(options, letter, optarg, SYNOPSIS);
 	if (address != NULL && broker != NULL)

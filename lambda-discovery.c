@@ -799,8 +799,7 @@ main(int argc, char **argv)
 {
 	static struct responder r;
 
-	die_name(argv[0]);
-	program_reserve();
+	program_begin(argv, 0);
 	responder_parse(&r, argc, argv);
 	if (r.print)
 		return responder_print_module();

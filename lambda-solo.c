@@ -84,6 +84,25 @@ solo_give_up(const char *what)
 	die_errno(EXIT_TEMPORARY, "unable to %s", what);
 }
 
+/* Wait for the command. Others end too: the tier's parts, and, where we are
+ * process 1, all that has lost its parent. */
+static int
+solo_wait(pid_t pid)
+{
+	int status;
+	pid_t ended;
+
+	while ((ended = waitpid(-1, &status, 0)) != pid) {
+		if (ended == -1 && errno != EINTR)
+			solo_give_up("wait");
+		if (ended == authority)
+			authority = 0;
+		else if (ended == broker)
+			broker = 0;
+	}
+	return status;
+}
+
 static void
 solo_make_dir(void)
 {
@@ -120,6 +139,7 @@ solo_become(char **argv, int in, int listening, int ready)
 	char *name = env_sibling(argv[0]), *path;
 
 	loop_forked();
+	program_give_back();
 	if (dup2(in, STDIN_FILENO) == -1 || dup2(STDERR_FILENO,
 		STDOUT_FILENO) == -1 || dup2(ready, READY_FD) == -1)
 		_exit(EXIT_TEMPORARY);
@@ -260,6 +280,7 @@ solo_run(char **argv)
 		solo_give_up("fork");
 	if (pid == 0) {
 		loop_forked();
+		program_give_back();
 		if ((path = program_find(argv[0])) != NULL)
 			execvp(path, argv);
 		error = errno;
@@ -277,9 +298,7 @@ solo_run(char **argv)
 	sigaction(SIGINT, &sa, NULL);
 	sigaction(SIGQUIT, &sa, NULL);
 	solo_mask_signals(SIG_UNBLOCK);
-	while (waitpid(pid, &status, 0) == -1)
-		if (errno != EINTR)
-			solo_give_up("wait");
+	status = solo_wait(pid);
 	command_pid = 0;
 	return WIFEXITED(status) ? WEXITSTATUS(status) :
 	    128 + WTERMSIG(status);
@@ -292,8 +311,7 @@ main(int argc, char **argv)
 	struct key key;
 	int letter, status;
 
-	die_name(argv[0]);
-	env_argv0(argv[0]);
+	program_begin(argv, PROGRAM_PASS);
 	while ((letter = getopt(argc, argv, "+k:")) != -1) {
 		if (letter != 'k')
 			die_usage(SYNOPSIS);

@@ -492,6 +492,9 @@ loop_signals_open(void)
 		    fcntl(pipe_fds[i], F_SETFD, FD_CLOEXEC) == -1)
 			die_errno(EXIT_TEMPORARY, "unable to set up a pipe");
 	loop_set_action(SIGPIPE, SIG_IGN);
+#ifdef SIGXFSZ /* a log that may not grow is written in vain */
+	loop_set_action(SIGXFSZ, SIG_IGN);
+#endif
 	loop_set_action(SIGCHLD, loop_on_signal);
 }
 

@@ -112,6 +112,19 @@ proxies_sweep(const struct proxies *p)
 	free(dir);
 }
 
+/* An absolute path for the #! line: a bare name would not be looked up. */
+static char *
+proxies_interpreter(void)
+{
+	char *sibling = env_sibling("lambda-call");
+	char *found = program_find(sibling);
+	char *path = env_absolute(found == NULL ? sibling : found);
+
+	free(sibling);
+	free(found);
+	return path;
+}
+
 void
 proxies_init(struct proxies *p, const char *link, const char *module,
     const struct addr *socket)
@@ -134,20 +147,8 @@ proxies_init(struct proxies *p, const char *link, const char *module,
 	if (strpbrk(p->socket, " \n") != NULL)
 		die(EXIT_USAGE, "-s %s: with -D, give a path without a space",
 		    p->socket);
+	p->call = proxies_interpreter();
 	proxies_sweep(p);
-}
-
-/* An absolute path for the #! line: a bare name would not be looked up. */
-static char *
-proxies_interpreter(void)
-{
-	char *sibling = env_sibling("lambda-call");
-	char *found = program_find(sibling);
-	char *path = env_absolute(found == NULL ? sibling : found);
-
-	free(sibling);
-	free(found);
-	return path;
 }
 
 /* May a file be called so, and a word in it? */
@@ -160,8 +161,7 @@ proxies_is_file_name(struct slice name)
 
 /* Write the function's proxy in the tree: 0, or -1 with errno. */
 static int
-proxies_write(const struct proxies *p, int tree, struct slice function,
-    const char *call)
+proxies_write(const struct proxies *p, int tree, struct slice function)
 {
 	char name[NAME_BYTES_MAX + 1];
 	FILE *f;
@@ -177,7 +177,7 @@ proxies_write(const struct proxies *p, int tree, struct slice function,
 		close(fd);
 		return -1;
 	}
-	r = fprintf(f, "#!%s\n%s %s %s\n", call, p->socket, p->module, name);
+	r = fprintf(f, "#!%s\n%s %s %s\n", p->call, p->socket, p->module, name);
 	return fclose(f) == EOF || r < 0 ? -1 : 0;
 }
 
@@ -187,15 +187,13 @@ proxies_fill(const struct proxies *p, const char *tree, struct slice exports)
 {
 	int fd = mkdir(tree, 0777) == -1 ? -1 :
 	    open(tree, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	char *call = proxies_interpreter();
 	int r = fd == -1 ? -1 : 0;
 	struct slice item;
 	struct export e;
 
 	while (r == 0 && list_next(&exports, &item) == 1)
 		if (export_parse(item, &e) == 0)
-			r = proxies_write(p, fd, e.name, call);
-	free(call);
+			r = proxies_write(p, fd, e.name);
 	if (fd != -1)
 		close(fd);
 	return r;
@@ -266,6 +264,7 @@ proxies_remove(struct proxies *p)
 	free(p->link);
 	free(p->module);
 	free(p->socket);
+	free(p->call);
 	free(p->exports);
 	memset(p, 0, sizeof(*p));
 }

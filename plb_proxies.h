@@ -21,13 +21,15 @@ struct proxies {
 	char *link;    /* -D; NULL: none are kept */
 	char *module;
 	char *socket;
+	char *call;    /* the path of lambda-call */
 	unsigned made; /* trees so far; the link points at the last */
 	unsigned char *exports; /* of that, as they came; NULL: none */
 	size_t exports_len;
 };
 
 /* link may be NULL. Dies (100) when it names something that is no link, or the
- * socket's path has a space, which a proxy cannot say. */
+ * socket's path has a space, which a proxy cannot say, or there is no
+ * lambda-call. */
 void proxies_init(struct proxies *, const char *link, const char *module,
     const struct addr *socket);
 

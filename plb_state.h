@@ -10,7 +10,6 @@
  */
 
 #include "chain.h"
-#include "fenwick.h"
 #include "msg.h"
 #include "plb.h"
 #include "rng.h"

@@ -1,6 +1,8 @@
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include <assert.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -10,16 +12,26 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "env.h"
 #include "log.h"
 #include "loop.h"
+#include "net.h"
 #include "program.h"
 
 /* As execvp() does where PATH is not set. */
 #define PATH_DEFAULT "/bin:/usr/bin"
 #define FD_NAME_MAX  32 /* of "/dev/fd/N" */
 #define VARIABLE     "LAMBDA_PROGRAM"
+#define SIGNALS_MAX  64
+#define SHUT_MAX     65536 /* descriptors, where they cannot be listed */
+#define CORE_BYTES   1
 
 extern char **environ;
+
+static rlim_t core_before; /* the soft limit that we had */
+static int core_changed;
+
+static void program_limit_core(rlim_t bytes);
 
 /* The start. */
 
@@ -45,8 +57,8 @@ program_move_fd(posix_spawn_file_actions_t *actions, int from, int to)
 	return posix_spawn_file_actions_adddup2(actions, from, to);
 }
 
-/* An exec resets handlers but not ignored signals. SIGPIPE, which we ignore, is
- * reset here; what we were started with ignored (nohup) stays ignored. */
+/* An exec resets handlers but not ignored signals. Those that the loop ignores
+ * are reset here; what we were started with ignored (nohup) stays ignored. */
 static int
 program_set_attr(const struct program_start *s, posix_spawnattr_t *attr)
 {
@@ -57,6 +69,9 @@ program_set_attr(const struct program_start *s, posix_spawnattr_t *attr)
 	sigemptyset(&none);
 	sigemptyset(&ignored);
 	sigaddset(&ignored, SIGPIPE);
+#ifdef SIGXFSZ
+	sigaddset(&ignored, SIGXFSZ);
+#endif
 	if ((error = posix_spawnattr_setsigmask(attr, &none)) != 0 ||
 	    (error = posix_spawnattr_setsigdefault(attr, &ignored)) != 0)
 		return error;
@@ -93,8 +108,11 @@ program_exec(const struct program_start *s, const char *path,
 	    (error = program_move_fd(&actions, s->out, 1)) == 0 &&
 	    (error = program_move_fd(&actions, s->err, 2)) == 0) {
 		program_keep(s, 0);
+		program_give_back();
 		error = posix_spawn(pid, path, &actions, attr, s->argv,
 		    s->env);
+		if (core_changed)
+			program_limit_core(CORE_BYTES);
 		program_keep(s, FD_CLOEXEC);
 	}
 	posix_spawn_file_actions_destroy(&actions);
@@ -159,6 +177,7 @@ program_fork(const struct program_start *s)
 
 	if (pid == 0) {
 		loop_forked();
+		program_give_back();
 		if (s->group)
 			setpgid(0, 0);
 		if ((s->in != -1 && dup2(s->in, 0) == -1) ||
@@ -228,7 +247,7 @@ program_environ(enum program_whom whom, char *const *extra)
 		"LISTEN_FDNAMES", "NOTIFY_SOCKET", "LAMBDA_CONTROL", VARIABLE,
 		NULL };
 	static const char *const secret[] = { "LAMBDA_KEY", "LAMBDA_BROKER",
-		NULL };
+		"LAMBDA_RUN", NULL };
 	size_t n = program_count(extra);
 	char **e, **env;
 
@@ -443,13 +462,6 @@ program_null(void)
 }
 
 void
-program_output(void)
-{
-	if (fcntl(STDOUT_FILENO, F_GETFD) == -1)
-		die_errno(EXIT_TEMPORARY, "unable to write standard output");
-}
-
-void
 program_reserve(void)
 {
 	int fd;
@@ -459,4 +471,132 @@ program_reserve(void)
 			die_errno(EXIT_TEMPORARY, "unable to open /dev/null");
 	} while (fd <= 2);
 	close(fd);
+}
+
+/* What is inherited. */
+
+/* nohup(1) and a shell without job control have these ignored on purpose. */
+static int
+program_may_ignore(int signo)
+{
+	static const int background[] = { SIGHUP, SIGINT, SIGQUIT, SIGTSTP,
+		SIGTTIN, SIGTTOU };
+	size_t i;
+
+	for (i = 0; i < sizeof(background) / sizeof(background[0]); i++)
+		if (background[i] == signo)
+			return 1;
+	return 0;
+}
+
+static void
+program_on_end(int signo)
+{
+	_exit(128 + signo);
+}
+
+static void
+program_reset_signals(void)
+{
+	static const int ends[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM };
+	struct sigaction sa;
+	sigset_t none;
+	size_t i;
+	int signo;
+
+	for (signo = 1; signo <= SIGNALS_MAX; signo++)
+		if (!program_may_ignore(signo) &&
+		    sigaction(signo, NULL, &sa) == 0 &&
+		    sa.sa_handler == SIG_IGN)
+			signal(signo, SIG_DFL);
+	for (i = 0; getpid() == 1 && i < sizeof(ends) / sizeof(ends[0]); i++)
+		if (sigaction(ends[i], NULL, &sa) == 0 &&
+		    sa.sa_handler == SIG_DFL)
+			signal(ends[i], program_on_end);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+static void
+program_limit_core(rlim_t bytes)
+{
+	struct rlimit r;
+
+	if (getrlimit(RLIMIT_CORE, &r) == -1)
+		return;
+	r.rlim_cur = bytes > r.rlim_max ? r.rlim_max : bytes;
+	setrlimit(RLIMIT_CORE, &r);
+}
+
+static void
+program_hide_core(void)
+{
+	struct rlimit r;
+
+	if (getrlimit(RLIMIT_CORE, &r) == -1)
+		return;
+	core_before = r.rlim_cur;
+	core_changed = 1;
+	program_limit_core(CORE_BYTES);
+}
+
+void
+program_give_back(void)
+{
+	if (core_changed)
+		program_limit_core(core_before);
+}
+
+static void
+program_shut(long fd)
+{
+	if (fd > STDERR_FILENO && fcntl((int)fd, F_GETFD) != -1)
+		fcntl((int)fd, F_SETFD, FD_CLOEXEC);
+}
+
+/* A list of our descriptors is believed where it has the one it is read by. */
+static int
+program_shut_listed(void)
+{
+	DIR *d = opendir("/dev/fd");
+	struct dirent *e;
+	int found = 0;
+	long fd;
+
+	if (d == NULL)
+		return 0;
+	while ((e = readdir(d)) != NULL) {
+		fd = strtol(e->d_name, NULL, 10);
+		if (fd == dirfd(d))
+			found = 1;
+		program_shut(fd);
+	}
+	closedir(d);
+	return found;
+}
+
+static void
+program_shut_all(void)
+{
+	size_t fd, n = net_descriptors();
+
+	if (program_shut_listed())
+		return;
+	for (fd = 0; fd < n && fd < SHUT_MAX; fd++)
+		program_shut((long)fd);
+}
+
+void
+program_begin(char *const *argv, unsigned flags)
+{
+	die_name(argv[0]);
+	if (flags & PROGRAM_PRINTS && fcntl(STDOUT_FILENO, F_GETFD) == -1)
+		die_errno(EXIT_TEMPORARY, "unable to write standard output");
+	program_reserve();
+	program_reset_signals();
+	umask(umask(0) & (S_IRWXG | S_IRWXO));
+	program_hide_core();
+	if (!(flags & PROGRAM_PASS))
+		program_shut_all();
+	env_argv0(argv[0]);
 }

@@ -55,8 +55,8 @@ pid_t program_start(const struct program_start *);
 /*
  * The environment for a child: ours without the variables that name a
  * descriptor or a socket meant for us only (LISTEN_*, NOTIFY_SOCKET,
- * LAMBDA_CONTROL, LAMBDA_PROGRAM); for a worker also without LAMBDA_KEY and
- * LAMBDA_BROKER. extra, if not NULL, is a list of "NAME=value" that ends with
+ * LAMBDA_CONTROL, LAMBDA_PROGRAM); for a worker also without LAMBDA_KEY,
+ * LAMBDA_BROKER and LAMBDA_RUN. extra, if not NULL, is a list of "NAME=value" that ends with
  * NULL and is put first. No string is copied. The caller frees the list. NULL
  * with ENOMEM.
  */
@@ -102,11 +102,36 @@ void program_file_take(struct program_file *);
  * stays open. -1 with errno. */
 int program_null(void);
 
-/* Die (111) if standard output, which gets the result, is closed. */
-void program_output(void);
-
 /* Open /dev/null on each of the descriptors 0, 1 and 2 that is closed, so that
  * nothing else gets these numbers. Dies (111) if it cannot. */
 void program_reserve(void);
+
+/* What is inherited. */
+
+/*
+ * First thing in main(). It notes the program's name and where its siblings
+ * are, and sets what a program here relies on:
+ *
+ *	descriptors 0 to 2 are open;
+ *	no signal is blocked, and none is ignored but those that protect a
+ *	program in the background (SIGHUP, SIGINT, SIGQUIT and those of job
+ *	control);
+ *	process 1, which has no default actions, ends at SIGTERM and the like;
+ *	the umask leaves the owner all rights;
+ *	no core dump has the key in it: the soft limit is 1 byte, at which Linux
+ *	starts no program of core_pattern either, unless the hard limit is 0.
+ *	What is started has the limit that we had;
+ *	no other descriptor that we inherited reaches what we start, unless
+ *	PROGRAM_PASS is given: the command is our user's own.
+ *
+ * Dies (111) when it cannot, and with PROGRAM_PRINTS where standard output,
+ * which is meant for the result, is closed.
+ */
+#define PROGRAM_PASS   1
+#define PROGRAM_PRINTS 2
+void program_begin(char *const *argv, unsigned flags);
+
+/* In a child, before it becomes another program: the limits that we had. */
+void program_give_back(void);
 
 #endif

@@ -9,6 +9,7 @@
  * Secrets (keys, nonces, ids) come from env_random() in env.h.
  */
 
+#include <stddef.h>
 #include <stdint.h>
 
 struct rng {
@@ -21,5 +22,40 @@ uint64_t rng_next(struct rng *);
 /* Uniform in [0, n); n is not 0. Unbiased (Lemire's multiply and reject where
  * n fits 32 bits, masked rejection above). */
 uint64_t rng_below(struct rng *, uint64_t n);
+
+/*
+ * Weighted sampling: a Fenwick tree over 32-bit weights. Setting a weight and
+ * drawing an index in proportion to the weights both cost O(log n).
+ *
+ * P. M. Fenwick, "A New Data Structure for Cumulative Frequency Tables",
+ * Software - Practice and Experience 24(3), 1994. The draw is the paper's
+ * binary descent for the largest index whose cumulative weight is not above a
+ * number.
+ *
+ * The caller draws the random number, with rng_below().
+ */
+
+struct fenwick {
+	uint64_t *tree;	  /* 1-based partial sums */
+	uint32_t *weight; /* 0-based, as set */
+	size_t n;	  /* indexes 0 to n - 1 exist */
+	size_t cap;	  /* power of two, or 0 */
+	uint64_t total;	  /* of all weights */
+};
+
+void fenwick_init(struct fenwick *);
+void fenwick_free(struct fenwick *);
+
+/* Make indexes below n exist, with weight 0; never shrinks. 0, or -1 with
+ * ENOMEM and nothing changed. */
+int fenwick_grow(struct fenwick *, size_t n);
+
+/* index is below n. */
+void fenwick_set(struct fenwick *, size_t index, uint32_t weight);
+uint32_t fenwick_get(const struct fenwick *, size_t index);
+
+/* The index in which point falls when the weights are laid end to end; point
+ * is below total. Its weight is never 0. */
+size_t fenwick_find(const struct fenwick *, uint64_t point);
 
 #endif

@@ -537,16 +537,15 @@ print_sibling(const char *argv0)
 static void
 test_sibling(void **state)
 {
-	char expected[512];
+	char expected[512], *path = strdup(getenv("PATH"));
 
 	(void)state;
 	assert_int_equal(mkdir(in_dir("bin"), 0700), 0);
 	/* Not there; there, but not a program. */
-	assert_int_equal(status_of(print_sibling, "bin/prog"), 0);
-	assert_string_equal(said, "sib");
+	assert_int_equal(status_of(print_sibling, "bin/prog"), 100);
+	assert_non_null(strstr(said, "unable to find sib: install it"));
 	close(open(in_dir("bin/sib"), O_WRONLY | O_CREAT, 0600));
-	assert_int_equal(status_of(print_sibling, "bin/prog"), 0);
-	assert_string_equal(said, "sib");
+	assert_int_equal(status_of(print_sibling, "bin/prog"), 100);
 	assert_int_equal(chmod(in_dir("bin/sib"), 0700), 0);
 	assert_int_equal(status_of(print_sibling, "bin/prog"), 0);
 	assert_string_equal(said, in_dir("bin/sib"));
@@ -555,9 +554,22 @@ test_sibling(void **state)
 	assert_string_equal(said, expected);
 	assert_int_equal(status_of(print_sibling, in_dir("bin/prog")), 0);
 	assert_string_equal(said, in_dir("bin/sib"));
+	/* Beside the file that a link leads to. */
+	assert_int_equal(mkdir(in_dir("links"), 0700), 0);
+	close(open(in_dir("bin/prog"), O_WRONLY | O_CREAT, 0700));
+	assert_int_equal(symlink("../bin/prog", in_dir("links/prog")), 0);
+	assert_int_equal(status_of(print_sibling, "links/prog"), 0);
+	snprintf(expected, sizeof(expected), "%s/links/../bin/sib", dir);
+	assert_string_equal(said, expected);
 	/* Found on PATH, as its siblings will be. */
+	assert_int_equal(setenv("PATH", in_dir("links"), 1), 0);
 	assert_int_equal(status_of(print_sibling, "prog"), 0);
+	assert_string_equal(said, expected);
+	assert_int_equal(setenv("PATH", in_dir("bin"), 1), 0);
+	assert_int_equal(status_of(print_sibling, "none"), 0);
 	assert_string_equal(said, "sib");
+	assert_int_equal(setenv("PATH", path, 1), 0);
+	free(path);
 	assert_true(env_processors() >= 1);
 }
 

@@ -6,7 +6,6 @@
 
 #include <errno.h>
 
-#include "fenwick.h"
 #include "rng.h"
 
 /* The definition: walk along the weights. */

@@ -34,7 +34,7 @@ if [ -n "${CHECK_UNDER:-}" ]; then
 		*.*) continue ;;
 		esac
 		mkdir -p "$bin/alone/$name"
-		ln -s "$file" "$bin/alone/$name"
+		cp "$file" "$bin/alone/$name"
 		printf '#!/bin/sh\nexec %s %s "$@"\n' "$CHECK_UNDER" \
 		    "$bin/alone/$name/$name" >"$bin/$name"
 		chmod +x "$bin/$name"
@@ -76,10 +76,10 @@ guard() {
 }
 
 # strays: what still runs of the test, as far as its environment tells: the run
-# directory that it was given, or that lambda-solo made in $TMPDIR. Others come and
-# go while it looks.
+# directory that it was given, or, of workers, the one for temporary files. Others
+# come and go while it looks.
 strays() {
-	grep -ls "LAMBDA_RUN=$tmp" /proc/[0-9]*/environ 2>/dev/null |
+	grep -ls -e "LAMBDA_RUN=$tmp" -e "TMPDIR=$tmp" /proc/[0-9]*/environ 2>/dev/null |
 	    tr -cd '0-9\n'
 }
 

@@ -1,16 +1,11 @@
 /* The records of a sealed link, and its way from one process to the next. */
 
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
-#include <cmocka.h>
-
 #include <errno.h>
 #include <stdlib.h>
 
 #include "bytes.h"
 #include "t/link_ends.h"
+#include "t/check.h"
 
 #define BIG 100000 /* bytes of a message */
 
@@ -81,8 +76,7 @@ carry(struct end *from, struct end *to, size_t piece, const size_t *lens)
 	return n;
 }
 
-static void
-test_messages(void **state)
+UNIT(test_messages)
 {
 	static const size_t lens[] = { 0, 1, 127, 128, 16384, 5, BIG, 16367,
 		16366, 3, BIG - 1, 0 };
@@ -90,7 +84,6 @@ test_messages(void **state)
 	const size_t n = sizeof(lens) / sizeof(lens[0]);
 	size_t i, j;
 
-	(void)state;
 	shake_large();
 	for (i = 0; i < sizeof(pieces) / sizeof(pieces[0]); i++) {
 		for (j = 0; j < n; j++)
@@ -107,13 +100,11 @@ test_messages(void **state)
 
 /* Records are full but for the last; so many bytes at a time are sealed, and
  * what was sealed is not sealed again. */
-static void
-test_seal(void **state)
+UNIT(test_seal)
 {
 	size_t before, len, at;
 	struct slice wire;
 
-	(void)state;
 	shake_large();
 	queue_reply(&dialler, BIG);
 	len = buf_len(&dialler.out);
@@ -230,13 +221,11 @@ test_bad_message(void **state)
 }
 
 /* Only what is authentic is a sign of life. */
-static void
-test_heard(void **state)
+UNIT(test_heard)
 {
 	struct slice wire, value;
 	unsigned type;
 
-	(void)state;
 	shake(1);
 	queue_reply(&dialler, 3);
 	wire = flush(&dialler);
@@ -251,12 +240,10 @@ test_heard(void **state)
 }
 
 /* The first record is short, so that a listener sees all of it. */
-static void
-test_first(void **state)
+UNIT(test_first)
 {
 	struct slice wire;
 
-	(void)state;
 	dialler.self.message_max = acceptor.self.message_max = BIG;
 	dialler.out.max = BIG * 2;
 	start(1);
@@ -278,14 +265,12 @@ test_first(void **state)
 }
 
 /* Another process goes on as the acceptor. */
-static void
-test_resume(void **state)
+UNIT(test_resume)
 {
 	static const size_t lens[] = { 700 };
 	unsigned char session[LINK_SESSION];
 	struct id id;
 
-	(void)state;
 	start(1);
 	step(&dialler, &acceptor);
 	step(&acceptor, &dialler);
@@ -311,10 +296,8 @@ test_resume(void **state)
 }
 
 /* A cipher is used so often and no more; nobody will see it. */
-static void
-test_worn_out(void **state)
+UNIT(test_worn_out)
 {
-	(void)state;
 	shake(1);
 	dialler.link.send.count = UINT64_MAX;
 	queue_reply(&dialler, 3);

@@ -4,6 +4,7 @@
 #include <sys/wait.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -24,9 +25,15 @@ static struct buf attrs;
 static int
 begin(void **state)
 {
+	int fd;
+
 	(void)state;
 	buf_init(&attrs, LIST_MAX);
-	return mkdtemp(dir) == NULL || chdir(dir) == -1 ? -1 : 0;
+	if (mkdtemp(dir) == NULL || chdir(dir) == -1 ||
+	    setenv("PATH", dir, 1) == -1)
+		return -1;
+	fd = open("lambda-call", O_WRONLY | O_CREAT, 0700);
+	return fd == -1 ? -1 : close(fd);
 }
 
 static int
@@ -34,7 +41,8 @@ end(void **state)
 {
 	(void)state;
 	buf_free(&attrs);
-	return chdir("/") == -1 || rmdir(dir) == -1 ? -1 : 0;
+	return unlink("lambda-call") == -1 || chdir("/") == -1 ||
+	    rmdir(dir) == -1 ? -1 : 0;
 }
 
 static void

@@ -262,6 +262,7 @@ test_environ(void **state)
 	assert_ptr_equal(env[1], second);
 	assert_true(has(env, "LAMBDA_KEY=/k"));
 	assert_true(has(env, "LAMBDA_BROKER=/b"));
+	assert_true(has(env, "LAMBDA_RUN=/r"));
 	assert_false(has(env, "LISTEN_"));
 	assert_false(has(env, "NOTIFY_SOCKET"));
 	assert_false(has(env + 2, "LAMBDA_CONTROL"));
@@ -271,7 +272,7 @@ test_environ(void **state)
 	assert_false(has(env, "LAMBDA_KEY"));
 	assert_false(has(env, "LAMBDA_BROKER"));
 	assert_false(has(env, "LAMBDA_CONTROL"));
-	assert_true(has(env, "LAMBDA_RUN=/r"));
+	assert_false(has(env, "LAMBDA_RUN"));
 	free(env);
 	setenv("LAMBDA_PROGRAM", "9:x", 1);
 	extra[1] = NULL;

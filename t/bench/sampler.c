@@ -4,7 +4,6 @@
  * along the weights.
  */
 
-#include "fenwick.h"
 #include "rng.h"
 #include "t/bench/bench.h"
 
