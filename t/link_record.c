@@ -5,6 +5,7 @@
 
 #include "bytes.h"
 #include "t/link_ends.h"
+#include "t/wire_golden.h"
 #include "t/check.h"
 
 #define BIG 100000 /* bytes of a message */
@@ -186,6 +187,91 @@ test_refused(void **state)
 	}
 }
 
+/* What somebody between two ends does to the record of each message: n bytes at
+ * p, and the next record behind it. */
+enum harm { FLIP, CUT, LENGTHEN, SWAP, LEAVE_OUT, TWICE, HARMS };
+
+static size_t
+do_harm(enum harm harm, unsigned char *out, const unsigned char *p, size_t n,
+    const unsigned char *next, size_t n2)
+{
+	size_t shift = harm == CUT ? 1 : 0;
+
+	if (harm == SWAP || harm == LEAVE_OUT) {
+		memcpy(out, next, n2);
+		memcpy(out + n2, p, n);
+		return harm == SWAP ? n2 + n : n2;
+	}
+	memcpy(out, p, n);
+	if (harm == FLIP)
+		out[n / 2 + 1] ^= 0x10;
+	if (harm == LENGTHEN)
+		put16(out, get16(out) + 1);
+	if (harm == TWICE)
+		next = p;
+	memcpy(out + n - shift, next, n2);
+	return n - shift + n2;
+}
+
+/* Nothing of it arrives, but what was authentic before the harm. */
+static void
+arrives_only(const unsigned char *p, size_t n, size_t messages)
+{
+	struct slice bytes = slice_of(p, n), value;
+	unsigned type;
+	size_t got = 0;
+	int r;
+
+	while ((r = link_input(&acceptor.link, 0, &bytes, &type, &value)) == 1)
+		got += type != 0;
+	assert_int_equal(r, -1);
+	assert_int_equal(got, messages);
+}
+
+/* The record of the message, and one like it. */
+static size_t
+records_of(const struct msg *m, unsigned char *p)
+{
+	unsigned char frame[4096];
+	size_t n = encode(m, frame, sizeof(frame));
+	struct slice wire;
+
+	assert_int_equal(buf_append(&dialler.out, frame, n), 0);
+	wire = flush(&dialler);
+	memcpy(p, wire.p, wire.len);
+	n = wire.len;
+	buf_consume(&dialler.wire, n);
+	return n;
+}
+
+static void
+test_every_message(void **state)
+{
+	static unsigned char first[8192], second[8192], harmed[16384];
+	const struct msg_row *row = NULL;
+	struct msg m;
+	enum harm harm;
+	size_t n, n2, rows = 0;
+
+	while ((row = msg_row_next(row)) != NULL) {
+		if (row->type == MSG_HELLO || row->type == MSG_ALIVE)
+			continue;
+		golden_make(&m, row->type, 1);
+		rows++;
+		for (harm = FLIP; harm < HARMS; harm++) {
+			teardown(state);
+			setup(state);
+			shake_large();
+			n = records_of(&m, first);
+			n2 = records_of(&m, second);
+			assert_true(n == n2 && n + n2 < sizeof(harmed));
+			n = do_harm(harm, harmed, first, n, second, n2);
+			arrives_only(harmed, n, harm == TWICE);
+		}
+	}
+	assert_true(rows > 20);
+}
+
 /* Bad messages in good records: who holds the key is no better for it. */
 static void
 test_bad_message(void **state)
@@ -314,6 +400,7 @@ main(void)
 		TEST(test_messages),
 		TEST(test_seal),
 		TEST(test_refused),
+		TEST(test_every_message),
 		TEST(test_bad_message),
 		TEST(test_heard),
 		TEST(test_first),
