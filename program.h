@@ -56,9 +56,9 @@ pid_t program_start(const struct program_start *);
  * The environment for a child: ours without the variables that name a
  * descriptor or a socket meant for us only (LISTEN_*, NOTIFY_SOCKET,
  * LAMBDA_CONTROL, LAMBDA_PROGRAM); for a worker also without LAMBDA_KEY,
- * LAMBDA_BROKER and LAMBDA_RUN. extra, if not NULL, is a list of "NAME=value" that ends with
- * NULL and is put first. No string is copied. The caller frees the list. NULL
- * with ENOMEM.
+ * LAMBDA_BROKER and LAMBDA_RUN. extra, if not NULL, is a list of "NAME=value"
+ * that ends with NULL and is put first. No string is copied. The caller frees
+ * the list. NULL with ENOMEM.
  */
 enum program_whom { PROGRAM_OWN, PROGRAM_WORKER };
 char **program_environ(enum program_whom, char *const *extra);
