@@ -47,7 +47,7 @@ BYTES =		buf.o crypto.o heap.o map.o noise.o rng.o tlv.o
 PROTOCOL =	addr.o attrs.o core.o epmd.o frame.o gossip.o link.o msg.o\
 		peers.o preauth.o
 AUTHORITY =	authority.o authority_exchange.o
-BROKER =	broker.o broker_order.o
+BROKER =	broker.o broker_contact.o broker_order.o
 EXCHANGE =	exchange.o exchange_book.o exchange_class.o exchange_match.o
 LISTENER =	listener.o
 CHANNEL =	channel.o channel_pool.o
@@ -124,15 +124,18 @@ HARNESS =\
 SCRIPTS =\
 	t/discovery.sh t/nodes.sh t/examples.sh t/names.sh t/mesh.sh\
 	t/split.sh t/runit.sh t/bootstrap.sh t/upgrade.sh t/joins.sh\
-	t/strangers.sh t/sim.sh t/chain.sh t/activation.sh t/broken.sh\
+	t/strangers.sh t/relay.sh t/sim.sh t/chain.sh t/activation.sh t/broken.sh\
 	t/byhand.sh t/call.sh t/canary.sh t/compete.sh t/credit.sh\
-	t/crypto.sh t/ctl.sh t/deadends.sh t/files.sh t/fills.sh t/herd.sh\
-	t/hosts.sh t/inetd.sh t/inherit.sh t/install.sh t/keys.sh\
-	t/manpages.sh t/needs.sh t/pipes.sh t/script.sh t/switch.sh t/tree.sh t/twice.sh
+	t/crypto.sh t/ctl.sh t/deadends.sh t/fills.sh t/filters.sh t/herd.sh\
+	t/hosts.sh\
+	t/inetd.sh t/inherit.sh t/install.sh t/keys.sh t/manpages.sh\
+	t/needs.sh t/pipes.sh t/script.sh t/ssh.sh t/switch.sh\
+	t/tree.sh t/twice.sh\
+	t/files.sh
 
 HELPERS =\
-	t/activate t/epmdtalk t/inherit t/listen t/puppet t/relay t/rows\
-	t/script t/sim t/sim_sealed t/slot t/stranger
+	t/activate t/epmdtalk t/handshake t/inherit t/listen t/puppet t/relay\
+	t/rows t/script t/sim t/sim_sealed t/slot t/stranger
 BENCHES =\
 	t/bench/codec.bench t/bench/discovery.bench t/bench/exchange.bench\
 	t/bench/first.bench t/bench/links.bench t/bench/load.bench\
@@ -202,6 +205,8 @@ t/epmdtalk: t/epmdtalk.o t/talk.o $(ALL)
 	$(CC) $(LDFLAGS) -o $@ t/epmdtalk.o t/talk.o $(ALL) $(LDLIBS)
 t/puppet: t/puppet.o t/text.o $(ALL)
 	$(CC) $(LDFLAGS) -o $@ t/puppet.o t/text.o $(ALL) $(LDLIBS)
+t/handshake: t/handshake.o cores.a
+	$(CC) $(LDFLAGS) -o $@ t/handshake.o cores.a $(LDLIBS)
 t/script: t/script.o $(HARNESS) cores.a
 	$(CC) $(LDFLAGS) -o $@ t/script.o $(HARNESS) cores.a $(LDLIBS)
 # The driver itself, over a loop, a network and a log of the simulator's own. Links

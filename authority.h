@@ -2,17 +2,18 @@
 #define AUTHORITY_H
 
 /*
- * The authority core: keeps the list of all exchanges, linked to every other
- * authority; decides which exchanges it runs, has them started, announces them
- * to brokers and authorities, and retires those that it no longer has to run.
+ * The authority core. It is linked to every other authority and keeps the list
+ * of all exchanges. It decides which exchanges it runs, has them started,
+ * announces them to brokers and authorities, and retires those that it need not
+ * run any longer.
  *
- * Who runs a module's exchange: the first R by rendezvous hash of (authority
- * instance, module) among the live authorities, itself included (gossip.h).
- * The live are those that it is linked to.
+ * The exchanges of a module are run by the first R authorities in the order of
+ * the rendezvous hash of (instance, module), among the live ones (gossip.h).
+ * These are the authority itself and those that it is linked to.
  *
- * An exchange is a process with an address, started by us or announced by -x;
- * either way we keep a link to it: its hello says its instance, its loss is its
- * death, and drain over it retires it.
+ * An exchange is a process with an address. The authority has started it, or -x
+ * announces it. Either way there is a link to it: its hello says its instance,
+ * the loss of the link is its death, and a drain retires it.
  */
 
 #include "core.h"
@@ -21,7 +22,7 @@
 #define AUTHORITY_MODULES_MAX 10000
 #define AUTHORITY_IDLE_MS    60000 /* without a subscriber, until it retires */
 #define AUTHORITY_START_MS   5000  /* for a started exchange to be linked */
-#define AUTHORITY_STARTING   32	   /* of those at a time; others wait for it */
+#define AUTHORITY_STARTING   32	   /* of these at a time; the others wait */
 
 struct authority;
 
@@ -31,34 +32,34 @@ enum authority_act {
 	/* Start an exchange for the module in bytes; peer: a tag. The shell
 	 * answers with authority_started() or authority_ended(). */
 	AUTHORITY_START = ACT_OWN,
-	/* End the process of the tag: it did not answer, or did not retire. */
+	/* End the process of this tag: it has not answered, or not retired. */
 	AUTHORITY_KILL
 };
 
-/* address: where others reach us ("IP:PORT"), as told in peers. NULL with
- * ENOMEM. */
+/* address is where others reach this authority ("IP:PORT"); it tells them in
+ * peers. NULL with ENOMEM. */
 struct authority *authority_new(const struct id *own, uint64_t seed,
     struct slice address, unsigned redundancy);
 void authority_free(struct authority *);
 struct outbox *authority_out(struct authority *);
 
-/* A line of input: dial it for ever. 0, or -1 as outbox_act(). */
+/* An address of the input: dial it for ever. 0, or -1 as outbox_act(). */
 int authority_bootstrap(struct authority *, struct slice address);
 
-/* -x module=address: somebody else runs it; ours to announce, for ever. 0, or
- * -1 with ENOMEM, ENOBUFS at AUTHORITY_MODULES_MAX, ERANGE where the address is
- * over ADDRESS_MAX, or as outbox_act(). */
+/* -x module=address: somebody else runs this exchange; announce it for ever. 0,
+ * or -1 with ENOMEM, ENOBUFS (at AUTHORITY_MODULES_MAX), ERANGE (the address is
+ * over ADDRESS_MAX), or as outbox_act(). */
 int authority_announce(struct authority *, int64_t now, struct slice module,
     struct slice address);
 
-/* The process of the tag listens there: 0, or -1 as outbox_act(). Or it has
- * ended, or could not start. */
+/* The process of this tag listens at the address: 0, or -1 as outbox_act(). The
+ * other call: it has ended, or could not be started. */
 int authority_started(struct authority *, int64_t now, uint32_t tag,
     struct slice address);
 void authority_ended(struct authority *, int64_t now, uint32_t tag);
 
-/* SIGTERM: it announces nothing from now on, retires all that it runs, and
- * stops. */
+/* SIGTERM: announce nothing from now on, retire all exchanges of ours, and
+ * stop. */
 void authority_stop(struct authority *, int64_t now);
 
 #endif

@@ -554,33 +554,6 @@ broker_stop(struct broker *b)
 
 /* Peers. */
 
-struct slice
-broker_host(const struct broker *b)
-{
-	return slice_str(b->host[0] != '\0' ? b->host : b->local);
-}
-
-/*
- * Our end of a link to an authority or an exchange is an address at which
- * others can reach us, if they are where these are. An address that is not
- * loopback is better than one that is; otherwise the first one stays.
- */
-static void
-broker_learn_local(struct broker *b, int64_t now, struct slice local)
-{
-	struct slice host, port;
-
-	hostport_split(local, &host, &port);
-	if (hostport_any(host) || host.len > ADDRESS_MAX)
-		return;
-	if (b->local[0] != '\0' && (hostport_loopback(host) ||
-	    !hostport_loopback(slice_str(b->local))))
-		return;
-	hostport_copy(b->local, host);
-	if (b->host[0] == '\0')
-		broker_sell_again(b, now);
-}
-
 static void
 broker_up(void *core, int64_t now, uint32_t handle,
     const struct peer_info *info)
@@ -595,7 +568,7 @@ broker_up(void *core, int64_t now, uint32_t handle,
 	}
 	chain_init(&p->orders);
 	if (info->role & (ROLE_AUTHORITY | ROLE_EXCHANGE))
-		broker_learn_local(b, now, info->local);
+		broker_local_up(b, now, p, info->local);
 	if (info->role == ROLE_AUTHORITY)
 		broker_authority_up(b, p);
 	else if (info->role == ROLE_EXCHANGE)
@@ -615,143 +588,8 @@ broker_down(void *core, int64_t now, uint32_t handle)
 	if (p->exchange != NULL)
 		broker_exchange_down(b, now, p);
 	broker_owner_down(b, now, p);
+	broker_local_down(b, now, p);
 	gossip_down(&b->gossip, &p->gossip);
-}
-
-/*
- * Contacts. A node of this host is known as long as a listener names it. A node
- * elsewhere is learnt from fills, which also tell when it moves, or ends while
- * its listener goes on. No message tells us that a listener elsewhere is gone:
- * its node stays as it was last mentioned, and a process that asks for it finds
- * out by connecting.
- */
-
-#define CONTACT_LINE (NAME_BYTES_MAX + 2 * ADDRESS_MAX + 3)
-
-static int
-broker_contact_emit(struct broker *b, const struct broker_contact *c,
-    int withdrawn)
-{
-	char line[CONTACT_LINE];
-
-	snprintf(line, sizeof(line), "%.*s %s %s", SLICE_ARG(c->node),
-	    withdrawn ? "-" : c->host, withdrawn ? "-" : c->port);
-	return outbox_act(&b->out, BROKER_CONTACT, 0, 0, slice_str(line));
-}
-
-int
-broker_contacts(struct broker *b)
-{
-	const struct broker_contact *c;
-	size_t pos = 0;
-
-	while ((c = map_next(&b->contacts, &pos)) != NULL)
-		if (broker_contact_emit(b, c, 0) == -1)
-			return -1;
-	return 0;
-}
-
-static struct broker_contact *
-broker_contact_new(struct broker *b, struct slice node)
-{
-	struct broker_contact *c;
-
-	if (b->contacts.n >= BROKER_CONTACTS_MAX) {
-		if (!b->contacts_full)
-			outbox_log(&b->out, LOG_ERROR, "more than %d Erlang "
-			    "nodes: the rest is not printed",
-			    BROKER_CONTACTS_MAX);
-		b->contacts_full = 1;
-		return NULL;
-	}
-	if ((c = map_alloc(&b->contacts, sizeof(*c), &node)) != NULL)
-		c->node = node;
-	return c;
-}
-
-static void
-broker_contact_put(struct broker *b, const struct contact *from, int local)
-{
-	struct slice host, port;
-	struct broker_contact *c = map_get(&b->contacts, from->node);
-
-	hostport_split(from->dist, &host, &port);
-	if (hostport_any(host) && local)
-		host = broker_host(b);
-	if (hostport_any(host) && local)
-		host = slice_str("127.0.0.1");
-	/* What a peer says is checked before it goes into a line. */
-	if (hostport_any(host) || !slice_is_word(host) ||
-	    !slice_is_word(port) || !slice_is_word(from->node)) {
-		outbox_log(&b->out, LOG_DEBUG, "contact not printed: node "
-		    "'%.*s' at '%.*s'", SLICE_ARG(from->node),
-		    SLICE_ARG(from->dist));
-		return;
-	}
-	if (c == NULL && (c = broker_contact_new(b, from->node)) == NULL)
-		return;
-	if (c->local > 0 && !local)
-		return;
-	if (slice_equal(slice_str(c->host), host) &&
-	    slice_equal(slice_str(c->port), port))
-		return;
-	hostport_copy(c->host, host);
-	hostport_copy(c->port, port);
-	broker_contact_emit(b, c, 0);
-}
-
-static void
-broker_contact_withdraw(struct broker *b, struct broker_contact *c)
-{
-	broker_contact_emit(b, c, 1);
-	map_del(&b->contacts, c->node);
-	free(c);
-}
-
-/* Decode it: 0 when it is not of an Erlang node, whose name goes to node with
- * its host in lower case. */
-static int
-broker_contact_decode(struct slice contact, struct contact *c,
-    char node[NAME_BYTES_MAX + 1])
-{
-	if (group_decode(&schema_contact, contact, c) == -1)
-		return 0;
-	c->node = slice_lower_host(node, c->node);
-	return c->node.len > 0;
-}
-
-void
-broker_contact_learn(struct broker *b, struct slice contact)
-{
-	char node[NAME_BYTES_MAX + 1];
-	struct broker_contact *c;
-	struct contact from;
-
-	if (!broker_contact_decode(contact, &from, node))
-		return;
-	c = map_get(&b->contacts, from.node);
-	if (from.dist.len > 0)
-		broker_contact_put(b, &from, c != NULL && c->local > 0);
-	else if (c != NULL && c->local == 0)
-		broker_contact_withdraw(b, c);
-}
-
-void
-broker_contact_local(struct broker *b, struct slice contact, int came)
-{
-	char node[NAME_BYTES_MAX + 1];
-	struct broker_contact *c;
-	struct contact from;
-
-	if (!broker_contact_decode(contact, &from, node) || from.dist.len == 0)
-		return;
-	if (came)
-		broker_contact_put(b, &from, 1);
-	c = map_get(&b->contacts, from.node);
-	if (c != NULL && came)
-		c->local++;
-	else if (c != NULL && c->local > 0 && --c->local == 0)
-		broker_contact_withdraw(b, c);
 }
 
 /* Inspect. */

@@ -4,10 +4,11 @@
 /*
  * What the files of the broker core share:
  *
- *	broker.c	peers, Erlang nodes, the clock, inspect; modules:
+ *	broker.c	peers, the clock, inspect; modules:
  *			subscribing, which exchanges there are
  *	broker_order.c	orders, from their owners to the exchanges, and what
  *			exchanges answer
+ *	broker_contact.c where this host and its Erlang nodes are
  */
 
 #include "broker.h"
@@ -28,6 +29,7 @@ struct broker_peer {
 	struct broker_pending *unsettled; /* of a local peer's cancelled orders,
 					     the last ones first */
 	unsigned nunsettled;
+	char local[ADDRESS_MAX + 1]; /* our end of the link, or empty */
 };
 
 /* An exchange that was announced, or is linked. */
@@ -126,6 +128,7 @@ struct broker {
 	const char *node;     /* -n; or NULL */
 	char host[ADDRESS_MAX + 1];  /* -a; may be empty */
 	char local[ADDRESS_MAX + 1]; /* else: our end of a link, once known */
+	unsigned nlocal; /* peers that are linked to that end */
 	struct map modules;
 	struct map exchanges; /* by instance */
 	struct map dials;     /* address: the exchange that it is dialled for */
@@ -145,8 +148,16 @@ typedef int broker_handler(struct broker *, int64_t now, struct broker_peer *,
 
 /* broker.c */
 
-struct slice broker_host(const struct broker *); /* may be empty */
 void broker_due(struct broker *, int64_t at); /* call tick() by then */
+
+/* broker_contact.c */
+
+struct slice broker_host(const struct broker *); /* may be empty */
+/* A link to an authority or an exchange is there, and our end of it is local;
+ * or it is gone. */
+void broker_local_up(struct broker *, int64_t now, struct broker_peer *,
+    struct slice local);
+void broker_local_down(struct broker *, int64_t now, struct broker_peer *);
 /* A local sell with such a contact came or went. */
 void broker_contact_local(struct broker *, struct slice contact, int came);
 /* A fill, or a local sell, mentions it. */
@@ -182,7 +193,7 @@ int broker_order_place(struct broker *, int64_t now, struct broker_order *,
     struct broker_exchange *, struct slice settled);
 /* It stands there no longer: the next time it is sent whole. */
 void broker_copy_clear(struct broker *, struct broker_order *, unsigned slot);
-/* Our own address became known: sells without one are sent again. */
+/* Our own address is another one: sells without one are sent again. */
 void broker_sell_again(struct broker *, int64_t now);
 /* The owner is gone: cancel what it asked for, release what it was passed. */
 void broker_owner_down(struct broker *, int64_t now, struct broker_peer *);

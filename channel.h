@@ -2,24 +2,24 @@
 #define CHANNEL_H
 
 /*
- * The channel core: the server side of one PLB connection. It grants demand
- * tokens, as its listener grants them to it, or up to a capacity of its own. It
- * queues nothing: a request without a token closes the connection, and one with
- * a token gets a worker at once or fails, because the workers die at once or
- * because none could read it (a newline in a line). Every request gets one
- * answer: reply or fail. A token is granted again with the answer, unless
- * - the channel drains, or
- * - buys stand unmet and it holds more than its fair share, for longer than
- *   CHANNEL_SLICE_MS.
- * A cast is answered when it is accepted. Its token, and that of a request
- * whose answer was given while a worker still had it, is granted again with the
- * next answer after that, or goes back to the listener when none is due.
+ * The channel core: the server side of one PLB connection. It grants tokens to
+ * the PLB, as its listener grants them to it, or up to a capacity of its own.
+ * It queues nothing. A request without a token closes the connection. A request
+ * with a token gets a worker at once, or fails: because workers die at once, or
+ * because no worker could read it (a newline in a line). Every request gets one
+ * answer: reply or fail. The token is granted again with the answer, unless the
+ * channel drains, or buys stand unmet and the channel has held more than its
+ * fair share for longer than CHANNEL_SLICE_MS.
  *
- * Workers: with CHANNEL_EXEC each request is a process of its own; with
- * CHANNEL_POOL long-lived workers take one request at a time, as many as there
- * are requests at once; with CHANNEL_MUX one worker takes all. The core never
- * sees a process: it names workers by small numbers and says start, feed, kill.
- * A number is used again only after channel_reply() (CHANNEL_EXEC),
+ * A cast is answered when it is accepted, and some requests are answered while
+ * a worker still has them. Their tokens are granted again with the first answer
+ * after they have ended, or go back to the listener if no answer is due.
+ *
+ * Workers: with CHANNEL_EXEC each request is a process of its own. With
+ * CHANNEL_POOL there are long-lived workers, each with one request at a time.
+ * With CHANNEL_MUX one worker takes all requests. The core never sees a
+ * process: it names workers by small numbers, and says start, feed, kill. A
+ * number is used again only after channel_reply() (CHANNEL_EXEC),
  * channel_ended() or channel_unable().
  */
 
@@ -30,7 +30,7 @@
 #define CHANNEL_ASKS	   16	/* connects without an answer */
 #define CHANNEL_VOID_MS	   5000 /* after drain, unspent tokens are void */
 #define CHANNEL_ABANDON_MS 5000 /* from the first signal to the second */
-#define CHANNEL_LATE_MS	   1000 /* likewise, when its time was up */
+#define CHANNEL_LATE_MS	   1000 /* the same, when its time was up */
 
 /* Tags of the two links, for hub_adopt(): one that fails ends the channel. */
 #define CHANNEL_CLIENT_TAG   1
@@ -68,28 +68,30 @@ void channel_free(struct channel *);
 struct outbox *channel_out(struct channel *);
 
 /*
- * What became of workers. reply: body, and for CHANNEL_EXEC the exit status,
- * which is the worker's end; name is CHANNEL_FEED's value in CHANNEL_MUX, else
- * of no meaning. What no request waits for is logged and, but for CHANNEL_MUX,
- * ends the worker. 0, or -1 with ENOBUFS or ENOMEM.
+ * What became of workers: 0, or -1 with ENOBUFS or ENOMEM.
+ *
+ * channel_reply(): the worker has written this body; with CHANNEL_EXEC it has
+ * ended with this status. name is the value of CHANNEL_FEED with CHANNEL_MUX,
+ * and means nothing otherwise. A reply that no request waits for is logged;
+ * except with CHANNEL_MUX it ends the worker.
  */
 int channel_reply(struct channel *, int64_t now, uint32_t worker,
     uint64_t name, unsigned status, struct slice body);
 /* The worker has ended; reason says how ("exit 1"): fails what it had. */
 int channel_ended(struct channel *, int64_t now, uint32_t worker,
     const char *reason);
-/* It could not be started: fails what it was to do, which did not run. */
+/* It could not be started: fails its request, which has not run. */
 int channel_unable(struct channel *, int64_t now, uint32_t worker,
     const char *reason);
 
-/* SIGTERM: as the listener's drain. ACT_STOP when all is answered. */
+/* SIGTERM: the same as the listener's drain. ACT_STOP when all is answered. */
 int channel_drain(struct channel *, int64_t now);
 
 /* Requests accepted and not answered, or casts not finished. */
 size_t channel_running(const struct channel *);
 
-/* The request that a worker has, numbered from 1 on in the order in which they
- * came to this channel: for the log. 0 when it has none, or more than one. */
+/* The number of the worker's request, for the log: requests count from 1 in the
+ * order in which they came. 0 if it has none, or more than one. */
 uint64_t channel_request_of(const struct channel *, uint32_t worker);
 
 /* Tokens: all that it holds, and those of them that the client may spend. */

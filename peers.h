@@ -78,6 +78,9 @@ int64_t peers_deadline(const struct peers *);
  */
 int peers_failed(struct peers *, int64_t now, struct slice address, int error);
 
+/* Has dialling it failed since it was last linked? */
+int peers_is_failing(const struct peers *, struct slice address);
+
 /* Will dialling fail with this errno until somebody gives one of the ends
  * another key, other rights or another version? So to try again at once is of
  * no use. */

@@ -72,28 +72,27 @@ void plb_free(struct plb *);
 struct outbox *plb_out(struct plb *);
 
 /*
- * The program's own requests: it calls plb_ops.message() with peer 0 and a
- * request or abandon, and gets ACT_SEND to peer 0 with reply, fail, offers or
- * refuse (an order that was refused; or, final, a given channel will not have
- * us). Its ids are its own, not 0, and each is in use once at a time.
+ * The program's own requests. It calls plb_ops.message() with peer 0 and a
+ * request or abandon; it gets ACT_SEND to peer 0 with reply, fail, offers or
+ * refuse (an order was refused; or, final, a given channel turns us away). It
+ * chooses the ids: they are not 0, and each is in use once at a time.
  */
 
-/* How many requests would be sent at once: tokens free of queued requests. */
+/* How many requests would be sent at once: the tokens less what is queued. */
 uint64_t plb_room(const struct plb *);
 
-/* Want n in all at least, or the capacity if that is less, because there is so
- * much to do. This and the next cannot fail: what is to be bought follows in
- * tick(). */
+/* Want at least n in all, or the capacity if that is less. This and the next
+ * function cannot fail: tick() does the buying. */
 void plb_want(struct plb *, uint64_t n);
 
-/* Want no more than n in all from now on: input has ended. */
+/* Want at most n in all from now on: the input has ended. */
 void plb_want_only(struct plb *, uint64_t n);
 
 /*
- * Buy by other constraints from now on (SIGHUP). What is held of sellers that
- * do not satisfy them serves on until as much is held of others, or, after
- * PLB_SWITCH_MS, anything; then its tokens go back, and what is in flight there
- * finishes. 0, or -1 with ENOMEM and nothing changed.
+ * Buy by other constraints from now on (SIGHUP). Sellers that do not satisfy
+ * them serve on until as much is held of others, or, after PLB_SWITCH_MS, until
+ * anything is. Then their tokens go back, and what is in flight there finishes.
+ * 0; or -1 with ENOMEM, and nothing has changed.
  */
 int plb_constrain(struct plb *, int64_t now, struct slice constraints);
 
@@ -110,10 +109,10 @@ struct plb_view {
 };
 void plb_look(const struct plb *, struct plb_view *);
 
-/* SIGTERM, or another has taken over: clients are told to drain, and those that
- * have nothing open are left after PLB_LEAVE_MS; no more is held than what is
- * left to do needs; ACT_STOP when the last answer is out and the last client
- * gone. */
+/* SIGTERM, or another PLB has taken over. Clients are told to drain; those that
+ * have nothing open are left after PLB_LEAVE_MS. It holds no more than it needs
+ * for what is left to do. ACT_STOP when the last answer is out and the last
+ * client has gone. */
 void plb_stop(struct plb *, int64_t now);
 
 #endif

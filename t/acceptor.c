@@ -1,9 +1,3 @@
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
-#include <cmocka.h>
-
 #include <sys/resource.h>
 
 #include <stdlib.h>
@@ -13,6 +7,7 @@
 #include "acceptor.h"
 #include "net.h"
 #include "t/still.h"
+#include "t/check.h"
 
 #define MANY (2 * ACCEPT_A_TURN + 10)
 
@@ -79,20 +74,16 @@ hang_up(int n)
 }
 
 /* As many as there are, some a turn. */
-static void
-test_many(void **state)
+UNIT(test_many)
 {
-	(void)state;
 	call(MANY);
 	UNTIL(ncame == MANY);
 	hang_up(MANY);
 }
 
 /* Who comes meanwhile waits. */
-static void
-test_held(void **state)
+UNIT(test_held)
 {
-	(void)state;
 	most = 2;
 	call(5);
 	UNTIL(ncame == 2);
@@ -104,10 +95,8 @@ test_held(void **state)
 	hang_up(5);
 }
 
-static void
-test_closed_in_it(void **state)
+UNIT(test_closed_in_it)
 {
-	(void)state;
 	ends = 1;
 	call(3);
 	UNTIL(ncame == 1);
@@ -126,15 +115,13 @@ is_paused(void)
  * No descriptors left: it waits without spinning, the log says so once however
  * often one is found and lost again, and then it goes on.
  */
-static void
-test_no_descriptors(void **state)
+UNIT(test_no_descriptors)
 {
 	struct rlimit old, none;
 	int log[2], saved, i;
 	char text[4096];
 	ssize_t n;
 
-	(void)state;
 	/* valgrind keeps the limit itself: it accepts, and closes what is over
 	 * it. */
 	if (getenv("CHECK_UNDER") != NULL)

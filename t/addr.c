@@ -1,15 +1,10 @@
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
-#include <cmocka.h>
-
 #include <errno.h>
 #include <net/if.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "addr.h"
+#include "t/check.h"
 
 #define PORT "the port must be a number from 0 to 65535"
 #define FOUR "an IPv4 address is four numbers up to 255 with dots"
@@ -123,12 +118,10 @@ check(size_t i)
 	assert_true(addr_equal(&a, &again));
 }
 
-static void
-test_table(void **state)
+UNIT(test_table)
 {
 	size_t i;
 
-	(void)state;
 	for (i = 0; i < sizeof(table) / sizeof(table[0]); i++)
 		check(i);
 }
@@ -141,8 +134,7 @@ parse(struct addr *a, const char *text)
 
 /* What of the above is good where it must be IP, and where it must be a peer's
  * too. */
-static void
-test_ip(void **state)
+UNIT(test_ip)
 {
 	static const struct {
 		const char *text, *ip, *peer;
@@ -163,7 +155,6 @@ test_ip(void **state)
 	size_t i, len;
 	int r;
 
-	(void)state;
 	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		len = strlen(cases[i].text);
 		why = "good";
@@ -179,13 +170,11 @@ test_ip(void **state)
 	}
 }
 
-static void
-test_nul(void **state)
+UNIT(test_nul)
 {
 	const char *why;
 	struct addr a;
 
-	(void)state;
 	assert_int_equal(addr_parse(&a, "1.2.3.4\0:1", 10, 0, &why), -1);
 	assert_string_equal(why, "there is a NUL byte in it");
 	assert_int_equal(addr_parse(&a, "/run\0/x", 7, 0, &why), -1);
@@ -193,15 +182,13 @@ test_nul(void **state)
 }
 
 /* The longest path that a Unix socket can have, and one byte more. */
-static void
-test_long_path(void **state)
+UNIT(test_long_path)
 {
 	char path[sizeof(((struct addr *)0)->u.un.sun_path) + 1];
 	char text[ADDR_TEXT_MAX];
 	const char *why;
 	struct addr a;
 
-	(void)state;
 	memset(path, '/', sizeof(path));
 	path[sizeof(path) - 2] = '\0';
 	parse(&a, path);
@@ -219,13 +206,11 @@ test_long_path(void **state)
 }
 
 /* Link-local: the interface by name or by number. */
-static void
-test_zone(void **state)
+UNIT(test_zone)
 {
 	char name[IF_NAMESIZE], text[ADDR_TEXT_MAX], form[ADDR_TEXT_MAX];
 	struct addr by_name, by_number, other;
 
-	(void)state;
 	if (if_indextoname(1, name) == NULL) {
 		print_message("no network interface 1\n");
 		skip();
@@ -259,13 +244,11 @@ static const struct {
 	{ "/tmp/s", 1, 1, 0, 0 }
 };
 
-static void
-test_kinds(void **state)
+UNIT(test_kinds)
 {
 	struct addr a;
 	size_t i;
 
-	(void)state;
 	for (i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
 		parse(&a, kinds[i].text);
 		assert_int_equal(!!addr_is_unix(&a), kinds[i].is_unix);
@@ -278,8 +261,7 @@ test_kinds(void **state)
 }
 
 /* Each is equal to itself alone. */
-static void
-test_equal(void **state)
+UNIT(test_equal)
 {
 	static const char *const texts[] = { "127.0.0.1:1", "127.0.0.1:2",
 		"127.0.0.2:1", "[::1]:1", "[::1]:2", "[::2]:1",
@@ -288,7 +270,6 @@ test_equal(void **state)
 	struct addr a, b;
 	size_t i, j;
 
-	(void)state;
 	for (i = 0; i < n; i++)
 		for (j = 0; j < n; j++) {
 			parse(&a, texts[i]);
@@ -298,13 +279,11 @@ test_equal(void **state)
 }
 
 /* What is no address of ours prints as something, and is none. */
-static void
-test_unknown(void **state)
+UNIT(test_unknown)
 {
 	char text[ADDR_TEXT_MAX];
 	struct addr a;
 
-	(void)state;
 	memset(&a, 0, sizeof(a));
 	assert_string_equal(addr_print(&a, text), "unknown");
 	assert_false(addr_is_loopback(&a));

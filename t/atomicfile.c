@@ -1,9 +1,3 @@
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
-#include <cmocka.h>
-
 #include <sys/stat.h>
 
 #include <errno.h>
@@ -13,6 +7,7 @@
 #include <unistd.h>
 
 #include "atomicfile.h"
+#include "t/check.h"
 
 static char dir[64], path[128];
 static struct atomicfile r;
@@ -52,13 +47,11 @@ assert_file(const char *text)
 	assert_memory_equal(bytes, text, n);
 }
 
-static void
-writes_whole(void **state)
+UNIT(writes_whole)
 {
 	char temp[160];
 	FILE *f;
 
-	(void)state;
 	assert_int_equal(atomicfile_file(&r, slice_str("one\n")), 0);
 	assert_file("one\n");
 	/* Left behind by another one. */
@@ -70,14 +63,12 @@ writes_whole(void **state)
 	assert_int_equal(access(temp, F_OK), -1);
 }
 
-static void
-numbers_differ(void **state)
+UNIT(numbers_differ)
 {
 	ino_t seen[4 * ATOMICFILE_KEPT];
 	struct stat st;
 	int i, j;
 
-	(void)state;
 	for (i = 0; i < 4 * ATOMICFILE_KEPT; i++) {
 		assert_int_equal(atomicfile_file(&r, slice_str("same")), 0);
 		assert_int_equal(stat(path, &st), 0);
@@ -87,12 +78,10 @@ numbers_differ(void **state)
 	}
 }
 
-static void
-failure_leaves_what_was_there(void **state)
+UNIT(failure_leaves_what_was_there)
 {
 	struct atomicfile nowhere;
 
-	(void)state;
 	atomicfile_init(&nowhere, "/nonexistent/lambda/file");
 	assert_int_equal(atomicfile_file(&nowhere, slice_str("x")), -1);
 	assert_int_equal(errno, ENOENT);

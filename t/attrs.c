@@ -1,14 +1,9 @@
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
-#include <cmocka.h>
-
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "attrs.h"
+#include "t/check.h"
 
 static const char *why, *which;
 
@@ -21,8 +16,7 @@ compare(const char *a, const char *b)
 	return c;
 }
 
-static void
-test_version_valid(void **state)
+UNIT(test_version_valid)
 {
 	static const char *const good[] = { "0", "1", "2.10.1", "007.0",
 	    "99999999999999999999999999999999" };
@@ -30,7 +24,6 @@ test_version_valid(void **state)
 	    "2.1+", "-1", "1 ", "v1" };
 	size_t i;
 
-	(void)state;
 	for (i = 0; i < sizeof(good) / sizeof(good[0]); i++)
 		assert_true(version_valid(slice_str(good[i])));
 	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
@@ -38,8 +31,7 @@ test_version_valid(void **state)
 }
 
 /* Each list is in ascending order, so every pair is known. */
-static void
-test_version_order(void **state)
+UNIT(test_version_order)
 {
 	static const char *const v[] = { "0.1", "0.9", "0.10", "1", "1.0.1",
 	    "1.2", "1.2.3", "1.10", "2", "9", "10", "18446744073709551615",
@@ -48,7 +40,6 @@ test_version_order(void **state)
 	    "dev2", "v1" };
 	size_t i, j, n = sizeof(v) / sizeof(v[0]);
 
-	(void)state;
 	for (i = 0; i < n; i++) {
 		assert_int_equal(compare(v[i], v[i]), 0);
 		for (j = i + 1; j < n; j++)
@@ -56,10 +47,8 @@ test_version_order(void **state)
 	}
 }
 
-static void
-test_version_equal(void **state)
+UNIT(test_version_equal)
 {
-	(void)state;
 	assert_int_equal(compare("2", "2.0"), 0);
 	assert_int_equal(compare("2.0.0", "2"), 0);
 	assert_int_equal(compare("0", "0.0.0"), 0);
@@ -100,10 +89,8 @@ version_fits(const char *want, const char *have)
 	return r;
 }
 
-static void
-test_match_version(void **state)
+UNIT(test_match_version)
 {
-	(void)state;
 	assert_true(version_fits(NULL, NULL));
 	assert_true(version_fits(NULL, "1"));
 	assert_true(version_fits("2.1", "2.1"));
@@ -135,12 +122,10 @@ export_fits(const char *want, char **exports, size_t n)
 	return r;
 }
 
-static void
-test_match_export(void **state)
+UNIT(test_match_export)
 {
 	char *exports[] = { "pi/1", "log/2:cast" };
 
-	(void)state;
 	assert_true(export_fits("pi/1", exports, 2));
 	assert_true(export_fits("log/2", exports, 2));
 	assert_false(export_fits("pi/2", exports, 2));
@@ -174,10 +159,8 @@ raw_version_fits(const char *want, const char *have)
 	    slice_of(a, (size_t)(wa.p - a)));
 }
 
-static void
-test_match_odd_version(void **state)
+UNIT(test_match_odd_version)
 {
-	(void)state;
 	assert_true(raw_version_fits("dev", "dev"));
 	assert_false(raw_version_fits("dev", "dev2"));
 	assert_false(raw_version_fits("1+", "dev"));
@@ -199,15 +182,13 @@ labels_fit(char **want, size_t nwant, char **have, size_t nhave)
 }
 
 /* Every subset of four labels against every other. */
-static void
-test_match_labels(void **state)
+UNIT(test_match_labels)
 {
 	char *all[] = { "a=1", "zone=x", "a-b=2", "gpu=no" };
 	char *want[4], *have[4];
 	unsigned w, h, i;
 	size_t nw, nh;
 
-	(void)state;
 	for (w = 0; w < 16; w++)
 		for (h = 0; h < 16; h++) {
 			for (nw = nh = i = 0; i < 4; i++) {
@@ -221,13 +202,11 @@ test_match_labels(void **state)
 		}
 }
 
-static void
-test_match_label_values(void **state)
+UNIT(test_match_label_values)
 {
 	char *a[] = { "zone=a" }, *b[] = { "zone=b" }, *ab[] = { "zone=ab" },
 	     *z[] = { "zon=a" };
 
-	(void)state;
 	assert_true(labels_fit(a, 1, a, 1));
 	assert_false(labels_fit(a, 1, b, 1));
 	assert_false(labels_fit(a, 1, ab, 1));
@@ -236,8 +215,7 @@ test_match_label_values(void **state)
 	assert_false(labels_fit(z, 1, a, 1));
 }
 
-static void
-test_canonical(void **state)
+UNIT(test_canonical)
 {
 	char *one[] = { "zone=a", "gpu=no", "a-b=2", "a=1" };
 	char *two[] = { "a=1", "a-b=2", "gpu=no", "zone=a" };
@@ -247,7 +225,6 @@ test_canonical(void **state)
 	struct buf a, b;
 	struct slice sa, sb;
 
-	(void)state;
 	sa = attrs(&a, "2", NULL, 0, one, 4);
 	sb = attrs(&b, "2", NULL, 0, two, 4);
 	assert_true(slice_equal(sa, sb));
@@ -260,14 +237,12 @@ test_canonical(void **state)
 	buf_free(&a);
 }
 
-static void
-test_label_of(void **state)
+UNIT(test_label_of)
 {
 	char *labels[] = { "zone=a=b", "zones=c" };
 	struct buf a;
 	struct slice s;
 
-	(void)state;
 	s = attrs(&a, "2", NULL, 0, labels, 2);
 	assert_true(slice_equal(attrs_label(s, "zone"), slice_str("a=b")));
 	assert_true(slice_equal(attrs_label(s, "zones"), slice_str("c")));
@@ -276,15 +251,13 @@ test_label_of(void **state)
 	buf_free(&a);
 }
 
-static void
-test_exports(void **state)
+UNIT(test_exports)
 {
 	char *exports[] = { "pi/1", "log/1:cast", "pi/2", "sum/12" };
 	struct buf a;
 	struct slice s;
 	int cast;
 
-	(void)state;
 	s = attrs(&a, NULL, exports, 4, NULL, 0);
 	assert_int_equal(attrs_exports(s, slice_str("pi"), 1, &cast), 1);
 	assert_int_equal(cast, 0);
@@ -302,8 +275,7 @@ test_exports(void **state)
 	buf_free(&a);
 }
 
-static void
-test_export_parse(void **state)
+UNIT(test_export_parse)
 {
 	static const char *const bad[] = { "", "pi", "pi/", "/1", "pi/x",
 	    "pi/01", "pi/256", "pi/1000", "pi/1:", "pi/1:call", "pi/:cast",
@@ -311,7 +283,6 @@ test_export_parse(void **state)
 	struct export e;
 	size_t i;
 
-	(void)state;
 	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
 		assert_int_equal(export_parse(slice_str(bad[i]), &e), -1);
 	assert_int_equal(export_parse(slice_str("a/b/255:cast"), &e), 0);
@@ -347,10 +318,8 @@ refused(const char *version, char *export, char *export2, char *label,
 	assert_int_equal(buf_len(&out), 0);
 }
 
-static void
-test_build_refuses(void **state)
+UNIT(test_build_refuses)
 {
-	(void)state;
 	refused("", NULL, NULL, NULL, NULL, "");
 	refused("2.1+", NULL, NULL, NULL, NULL, "2.1+");
 	refused("dev", NULL, NULL, NULL, NULL, "dev");
@@ -367,15 +336,13 @@ test_build_refuses(void **state)
 	refused(NULL, NULL, NULL, "a=1", "a=1", "a=1");
 }
 
-static void
-test_constraints_refuse(void **state)
+UNIT(test_constraints_refuse)
 {
 	static const char *const bad[] = { "", "+", "2.1++", "2.+", "dev" };
 	char *twice[] = { "a=1", "b=1", "a=2" };
 	struct buf out;
 	size_t i;
 
-	(void)state;
 	buf_init(&out, LIST_MAX);
 	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		assert_int_equal(constraints_build(&out, bad[i], NULL, NULL, 0,
@@ -388,15 +355,13 @@ test_constraints_refuse(void **state)
 	assert_int_equal(buf_len(&out), 0);
 }
 
-static void
-test_limits(void **state)
+UNIT(test_limits)
 {
 	static char text[EXPORTS_MAX + 1][96];
 	static char *words[EXPORTS_MAX + 1];
 	struct buf out;
 	size_t i;
 
-	(void)state;
 	for (i = 0; i <= EXPORTS_MAX; i++) {
 		snprintf(text[i], sizeof(text[i]), "f%zu/1", i);
 		words[i] = text[i];
@@ -422,14 +387,12 @@ test_limits(void **state)
 	buf_free(&out);
 }
 
-static void
-test_digest(void **state)
+UNIT(test_digest)
 {
 	unsigned char digest[32];
 	struct attrs a;
 	struct buf out;
 
-	(void)state;
 	memset(digest, 7, sizeof(digest));
 	buf_init(&out, LIST_MAX);
 	assert_int_equal(attrs_build(&out, "1", digest, NULL, 0, NULL, 0, &why,
@@ -439,8 +402,7 @@ test_digest(void **state)
 	buf_free(&out);
 }
 
-static void
-test_print(void **state)
+UNIT(test_print)
 {
 	char *exports[] = { "pi/1", "log/1:cast" }, *labels[] = { "zone=a" };
 	static const char want[] =
@@ -450,7 +412,6 @@ test_print(void **state)
 	struct slice s;
 	size_t n;
 
-	(void)state;
 	s = attrs(&b, "2.1", exports, 2, labels, 1);
 	assert_string_equal(attrs_print(s, text, sizeof(text)), want);
 	for (n = 1; n < sizeof(want) + 2; n++) {
@@ -478,14 +439,12 @@ test_print(void **state)
 }
 
 /* What is no group fits nothing, and harms nothing. */
-static void
-test_bad_bytes(void **state)
+UNIT(test_bad_bytes)
 {
 	struct slice bad = slice_of("\1\5ab", 4);
 	char text[32];
 	int cast;
 
-	(void)state;
 	assert_false(constraints_match(bad, slice_of(NULL, 0)));
 	assert_false(constraints_match(slice_of(NULL, 0), bad));
 	assert_int_equal(attrs_label(bad, "zone").len, 0);

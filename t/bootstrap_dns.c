@@ -1,15 +1,10 @@
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
-#include <cmocka.h>
-
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "bootstrap_dns.h"
+#include "t/check.h"
 
 /* A message under construction: the query's answer. */
 static unsigned char query[DNS_QUERY_MAX], message[2048];
@@ -81,8 +76,7 @@ decode(size_t n)
 	return r;
 }
 
-static void
-test_query(void **state)
+UNIT(test_query)
 {
 	static const unsigned char expected[] = "\x12\x34\x01\0\0\1\0\0\0\0\0\0"
 		"\3_l4\4_tcp\2ex\0\0\x21\0\1";
@@ -90,7 +84,6 @@ test_query(void **state)
 	char name[300];
 	size_t i;
 
-	(void)state;
 	assert_int_equal(dns_query(q, 0x1234, "_l4._tcp.ex", DNS_SRV),
 	    sizeof(expected) - 1);
 	assert_memory_equal(q, expected, sizeof(expected) - 1);
@@ -117,10 +110,8 @@ test_query(void **state)
 	assert_int_equal(dns_query(q, 1, name, DNS_SRV), 0);
 }
 
-static void
-test_answer(void **state)
+UNIT(test_answer)
 {
-	(void)state;
 	begin("_lambda._tcp.example.org");
 	srv(10, 20, 4370, "\1a\xc0\x19", 4, 300); /* a.example.org */
 	record(16, 5, "\4text", 5);
@@ -142,12 +133,10 @@ test_answer(void **state)
 	assert_int_equal(decode(len), 0);
 }
 
-static void
-test_short(void **state)
+UNIT(test_short)
 {
 	size_t n;
 
-	(void)state;
 	begin("_lambda._tcp.example.org");
 	srv(10, 20, 4370, "\1a\xc0\x19", 4, 300);
 	srv(1, 2, 5, "\4host\7example\3net", 18, 60);
@@ -156,10 +145,8 @@ test_short(void **state)
 	assert_int_equal(decode(len), 0);
 }
 
-static void
-test_codes(void **state)
+UNIT(test_codes)
 {
-	(void)state;
 	begin("x.org");
 	assert_int_equal(decode(len), 0);
 	assert_int_equal(answer.n, 0);
@@ -176,10 +163,8 @@ test_codes(void **state)
 	assert_true(answer.truncated);
 }
 
-static void
-test_others(void **state)
+UNIT(test_others)
 {
-	(void)state;
 	begin("x.org");
 	message[1] ^= 1;
 	assert_int_equal(decode(len), -1);
@@ -197,8 +182,7 @@ test_others(void **state)
 }
 
 /* Names that refer to themselves, forward, or in a circle. */
-static void
-test_pointers(void **state)
+UNIT(test_pointers)
 {
 	static const struct {
 		const char *name;
@@ -208,7 +192,6 @@ test_pointers(void **state)
 		{ "\1a", 2 } };
 	size_t i, target;
 
-	(void)state;
 	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		begin("x.org");
 		/* Where the target is: the pointers above. */
@@ -222,13 +205,11 @@ test_pointers(void **state)
 	}
 }
 
-static void
-test_long_names(void **state)
+UNIT(test_long_names)
 {
 	char name[300];
 	size_t i;
 
-	(void)state;
 	/* 127 labels of one letter fit, and no more. */
 	for (i = 0; i < 254; i += 2)
 		memcpy(name + i, "\1a", 2);
@@ -243,10 +224,8 @@ test_long_names(void **state)
 	assert_int_equal(decode(len), -1);
 }
 
-static void
-test_many(void **state)
+UNIT(test_many)
 {
-	(void)state;
 	begin("x.org");
 	assert_int_equal(dns_answer(&answer, slice_of(message, len),
 	    slice_of(query, query_len)), 0);
@@ -258,8 +237,7 @@ test_many(void **state)
 	assert_int_equal(decode(len), -1);
 }
 
-static void
-test_order(void **state)
+UNIT(test_order)
 {
 	static const struct {
 		uint16_t priority, weight;
@@ -268,7 +246,6 @@ test_order(void **state)
 	int first[5] = { 0 }, turn;
 	size_t i;
 
-	(void)state;
 	rng_seed(&rng, 1);
 	for (turn = 0; turn < 4000; turn++) {
 		answer.n = 5;
@@ -310,10 +287,8 @@ assert_server(size_t i, const char *expected)
 	assert_string_equal(addr_print(&conf.server[i], text), expected);
 }
 
-static void
-test_conf_empty(void **state)
+UNIT(test_conf_empty)
 {
-	(void)state;
 	parse("");
 	assert_int_equal(conf.servers, 1);
 	assert_server(0, "127.0.0.1:53");
@@ -323,10 +298,8 @@ test_conf_empty(void **state)
 	assert_int_equal(conf.attempts, 2);
 }
 
-static void
-test_conf_all(void **state)
+UNIT(test_conf_all)
 {
-	(void)state;
 	parse("# ours\n; theirs\n nameserver\t10.0.0.1 # first\n"
 	    "nameserver fd00::1\nnameserver nonsense\nnameserver\n"
 	    "nameserver 10.0.0.3\nnameserver 10.0.0.4\n"
@@ -365,12 +338,10 @@ assert_names(const char *given, const char *expected)
 	assert_string_equal(all, expected);
 }
 
-static void
-test_conf_names(void **state)
+UNIT(test_conf_names)
 {
 	char name[DNS_NAME_MAX], copy[DNS_NAME_MAX];
 
-	(void)state;
 	parse("search a.org b\noptions ndots:2");
 	assert_names("x.y.z", "x.y.z x.y.z.a.org x.y.z.b ");
 	assert_names("x.y", "x.y.a.org x.y.b x.y ");
@@ -390,8 +361,7 @@ test_conf_names(void **state)
 }
 
 /* Each line that is of no use says why; the first is told. */
-static void
-test_conf_wrong(void **state)
+UNIT(test_conf_wrong)
 {
 	static const struct {
 		const char *text;
@@ -409,7 +379,6 @@ test_conf_wrong(void **state)
 	};
 	size_t i;
 
-	(void)state;
 	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		parse(cases[i].text);
 		assert_int_equal(conf.wrong_line, cases[i].line);
@@ -436,13 +405,11 @@ assert_asked(struct dns_asking *a, int64_t *now, const char *expected)
 	assert_string_equal(all, expected);
 }
 
-static void
-test_asking_one(void **state)
+UNIT(test_asking_one)
 {
 	struct dns_asking a;
 	int64_t now = 100;
 
-	(void)state;
 	parse("nameserver 10.0.0.1");
 	dns_asking_init(&a, &conf, 20100, 1);
 	assert_asked(&a, &now, "0 for 5000 0 for 5000 ");
@@ -463,13 +430,11 @@ test_asking_one(void **state)
 	assert_asked(&a, &now, "");
 }
 
-static void
-test_asking_two(void **state)
+UNIT(test_asking_two)
 {
 	struct dns_asking a;
 	int64_t now = 0, wait_ms;
 
-	(void)state;
 	parse("nameserver 10.0.0.1\nnameserver 10.0.0.2\nsearch a b c d e");
 	dns_asking_init(&a, &conf, 24000, 6);
 	dns_asking_name(&a, now);

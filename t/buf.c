@@ -1,19 +1,12 @@
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
-#include <cmocka.h>
-
 #include <errno.h>
 
 #include "buf.h"
+#include "t/check.h"
 
-static void
-test_empty(void **state)
+UNIT(test_empty)
 {
 	struct buf b;
 
-	(void)state;
 	buf_init(&b, 100);
 	assert_int_equal(buf_len(&b), 0);
 	assert_int_equal(buf_slice(&b).len, 0);
@@ -23,12 +16,10 @@ test_empty(void **state)
 	buf_free(&b);
 }
 
-static void
-test_append_consume(void **state)
+UNIT(test_append_consume)
 {
 	struct buf b;
 
-	(void)state;
 	buf_init(&b, 100);
 	assert_int_equal(buf_append(&b, "hello, ", 7), 0);
 	assert_int_equal(buf_append(&b, "world", 5), 0);
@@ -40,12 +31,10 @@ test_append_consume(void **state)
 	assert_int_equal(buf_len(&b), 0);
 }
 
-static void
-test_memory_given_back(void **state)
+UNIT(test_memory_given_back)
 {
 	struct buf b;
 
-	(void)state;
 	buf_init(&b, 100);
 	assert_int_equal(buf_append(&b, "x", 1), 0);
 	assert_non_null(b.data);
@@ -58,13 +47,11 @@ test_memory_given_back(void **state)
 	assert_null(b.data);
 }
 
-static void
-test_maximum(void **state)
+UNIT(test_maximum)
 {
 	static const unsigned char bytes[5000];
 	struct buf b;
 
-	(void)state;
 	buf_init(&b, sizeof(bytes));
 	errno = 0;
 	assert_null(buf_reserve(&b, sizeof(bytes) + 1));
@@ -83,13 +70,11 @@ test_maximum(void **state)
 	buf_free(&b);
 }
 
-static void
-test_reserve_commit(void **state)
+UNIT(test_reserve_commit)
 {
 	struct buf b;
 	char *p;
 
-	(void)state;
 	buf_init(&b, 3000);
 	assert_int_equal(buf_append(&b, "ab", 2), 0);
 	p = buf_reserve(&b, 2000);
@@ -102,15 +87,13 @@ test_reserve_commit(void **state)
 }
 
 /* What goes in comes out, in order, and memory stays within its bound. */
-static void
-test_stream(void **state)
+UNIT(test_stream)
 {
 	unsigned char chunk[1500];
 	struct slice s;
 	struct buf b;
 	size_t i, n, put, got, step;
 
-	(void)state;
 	buf_init(&b, 4000);
 	put = got = 0;
 	for (step = 0; step < 20000; step++) {
@@ -139,14 +122,12 @@ test_stream(void **state)
  * of itself each time. Where it moves, its start goes back to 0: that may
  * happen once in max bytes.
  */
-static void
-test_full_queue_is_cheap(void **state)
+UNIT(test_full_queue_is_cheap)
 {
 	static const unsigned char bytes[65536];
 	struct buf b;
 	size_t i, moves;
 
-	(void)state;
 	buf_init(&b, sizeof(bytes));
 	assert_int_equal(buf_append(&b, bytes, sizeof(bytes)), 0);
 	moves = 0;
@@ -161,14 +142,12 @@ test_full_queue_is_cheap(void **state)
 }
 
 /* However much goes through it, a queue that stays short stays small. */
-static void
-test_short_queue_is_small(void **state)
+UNIT(test_short_queue_is_small)
 {
 	static const unsigned char bytes[50];
 	struct buf b;
 	size_t i, first;
 
-	(void)state;
 	buf_init(&b, 1000000);
 	assert_int_equal(buf_append(&b, bytes, 1), 0);
 	first = b.cap;
@@ -182,14 +161,12 @@ test_short_queue_is_small(void **state)
 
 /* What is kept is used again; what is larger goes, and so does all
  * at a trim. */
-static void
-test_keep(void **state)
+UNIT(test_keep)
 {
 	static const unsigned char bytes[5000];
 	unsigned char *first;
 	struct buf b;
 
-	(void)state;
 	buf_init(&b, 100000);
 	b.keep = 4096;
 	assert_int_equal(buf_append(&b, bytes, 100), 0);

@@ -1,14 +1,10 @@
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 
-#include <cmocka.h>
 
 #include <errno.h>
 #include <string.h>
 
 #include "channel_pool.h"
+#include "t/check.h"
 
 #define MANY 3000
 
@@ -43,13 +39,11 @@ add(uint64_t id)
 	assert_non_null(inflight_add(&t, id));
 }
 
-static void
-test_found_by_id(void **state)
+UNIT(test_found_by_id)
 {
 	struct inflight *r;
 	size_t i;
 
-	(void)state;
 	assert_null(inflight_find(&t, 5));
 	for (i = 1; i <= MANY; i++)
 		add(id_of(i));
@@ -63,10 +57,8 @@ test_found_by_id(void **state)
 	assert_null(inflight_find(&t, id_of(MANY + 2)));
 }
 
-static void
-test_an_id_is_in_use_once(void **state)
+UNIT(test_an_id_is_in_use_once)
 {
-	(void)state;
 	add(5);
 	errno = 0;
 	assert_null(inflight_add(&t, 5));
@@ -77,12 +69,10 @@ test_an_id_is_in_use_once(void **state)
 }
 
 /* Out of the middle of chains, and in again with other ids. */
-static void
-test_deleted_and_used_again(void **state)
+UNIT(test_deleted_and_used_again)
 {
 	size_t i, slots;
 
-	(void)state;
 	for (i = 1; i <= MANY; i++)
 		add(id_of(i));
 	slots = t.n;
@@ -101,13 +91,11 @@ test_deleted_and_used_again(void **state)
 		assert_non_null(inflight_find(&t, id_of(MANY + i)));
 }
 
-static void
-test_a_late_mux_reply_finds_nothing(void **state)
+UNIT(test_a_late_mux_reply_finds_nothing)
 {
 	struct inflight *r;
 	uint32_t mux;
 
-	(void)state;
 	add(1);
 	mux = inflight_find(&t, 1)->mux;
 	inflight_del(&t, inflight_find(&t, 1));
@@ -120,12 +108,10 @@ test_a_late_mux_reply_finds_nothing(void **state)
 
 /* The client may use an id again when it has its answer, which may be before
  * the worker is done: of a cast, and of one that is late. */
-static void
-test_answered_and_used_again(void **state)
+UNIT(test_answered_and_used_again)
 {
 	struct inflight *first, *again;
 
-	(void)state;
 	add(7);
 	assert_non_null(first = inflight_find(&t, 7));
 	inflight_answered(&t, first);
@@ -137,12 +123,10 @@ test_answered_and_used_again(void **state)
 	assert_ptr_equal(inflight_find(&t, 7), again);
 }
 
-static void
-test_as_many_as_numbers_go(void **state)
+UNIT(test_as_many_as_numbers_go)
 {
 	size_t i;
 
-	(void)state;
 	for (i = 1; i <= INFLIGHT_MAX; i++)
 		add(i);
 	errno = 0;

@@ -1,9 +1,3 @@
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
-#include <cmocka.h>
-
 #include <sys/wait.h>
 
 #include <errno.h>
@@ -14,6 +8,7 @@
 #include <unistd.h>
 
 #include "channel_tether.h"
+#include "t/check.h"
 
 #define MANY 40
 
@@ -75,12 +70,10 @@ enter(pid_t pid)
 	return (size_t)place;
 }
 
-static void
-test_signal(void **state)
+UNIT(test_signal)
 {
 	pid_t a = sleeper(0), b = sleeper(0);
 
-	(void)state;
 	assert_int_equal(groups_any(&groups), 0);
 	assert_int_equal(enter(a), 0);
 	assert_int_equal(enter(b), 1);
@@ -95,13 +88,11 @@ test_signal(void **state)
 }
 
 /* A group whose first process has ended stays while there is another one. */
-static void
-test_left(void **state)
+UNIT(test_left)
 {
 	pid_t first = sleeper(0), second = sleeper(first);
 	size_t place = enter(first);
 
-	(void)state;
 	kill(first, SIGTERM);
 	ended_by(first);
 	groups_ended(&groups, place);
@@ -112,13 +103,11 @@ test_left(void **state)
 }
 
 /* Places are used again, of those that were left too, before there are more. */
-static void
-test_places(void **state)
+UNIT(test_places)
 {
 	pid_t pid[MANY], late;
 	size_t i, cap;
 
-	(void)state;
 	for (i = 0; i < MANY; i++)
 		assert_int_equal(enter(pid[i] = sleeper(0)), i);
 	for (i = 0; i < MANY; i++) {
@@ -141,13 +130,11 @@ test_places(void **state)
 }
 
 /* From the file, and those of that session alone. */
-static void
-test_file(void **state)
+UNIT(test_file)
 {
 	pid_t ours = sleeper(0), gone = sleeper(0), left = sleeper(gone);
 	size_t place;
 
-	(void)state;
 	enter(ours);
 	place = enter(gone);
 	kill(gone, SIGTERM);

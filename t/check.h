@@ -2,8 +2,7 @@
 #define CHECK_H
 
 /*
- * What must hold, in tests of many sequences: the first that does not ends the
- * test, which says the sequence.
+ * What all tests in C begin with: cmocka, and what its header needs before it.
  */
 
 #include <stdarg.h>
@@ -12,6 +11,20 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
+/* Begin a test's function, for cmocka_unit_test(): UNIT(name) { ... }. */
+#define UNIT(name) \
+	static void name##_body(void); \
+	static void \
+	name(void **state) \
+	{ \
+		(void)state; \
+		name##_body(); \
+	} \
+	static void \
+	name##_body(void)
+
+/* What must hold, in tests of many sequences: the first that does not ends the
+ * test, which says the sequence. */
 #define CHECK(cond) \
 	do { \
 		if (!(cond)) \

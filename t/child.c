@@ -1,9 +1,3 @@
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
-#include <cmocka.h>
-
 #include <sys/wait.h>
 
 #include <errno.h>
@@ -16,6 +10,7 @@
 
 #include "t/still.h"
 #include "child.h"
+#include "t/check.h"
 
 #define LINES_MAX 2000
 
@@ -128,32 +123,26 @@ expect_output(const char *want)
 	assert_true(slice_equal(buf_slice(&child.kept), slice_str(want)));
 }
 
-static void
-test_body(void **state)
+UNIT(test_body)
 {
-	(void)state;
 	start("cat; exit 3", "hello", 5, 0);
 	run();
 	expect_output("hello");
 	assert_int_equal(WEXITSTATUS(child.status), 3);
 }
 
-static void
-test_no_body(void **state)
+UNIT(test_no_body)
 {
-	(void)state;
 	start("cat; echo end", NULL, 0, 0);
 	run();
 	expect_output("end\n");
 }
 
 /* More than a pipe holds, both ways at once. */
-static void
-test_large(void **state)
+UNIT(test_large)
 {
 	char *body = malloc(900000);
 
-	(void)state;
 	assert_non_null(body);
 	memset(body, 'x', 900000);
 	start("cat", body, 900000, 0);
@@ -163,12 +152,10 @@ test_large(void **state)
 	free(body);
 }
 
-static void
-test_not_read(void **state)
+UNIT(test_not_read)
 {
 	char *body = calloc(1, 900000);
 
-	(void)state;
 	start("echo done", body, 900000, 0);
 	run();
 	expect_output("done\n");
@@ -176,10 +163,8 @@ test_not_read(void **state)
 	free(body);
 }
 
-static void
-test_over(void **state)
+UNIT(test_over)
 {
-	(void)state;
 	start("exec cat /dev/zero", NULL, 0, 0);
 	run();
 	assert_true(child.over);
@@ -187,20 +172,16 @@ test_over(void **state)
 	assert_int_equal(buf_len(&child.kept), 0);
 }
 
-static void
-test_lines(void **state)
+UNIT(test_lines)
 {
-	(void)state;
 	start("echo one >&2; printf 'two\\nthree' >&2; echo out", NULL, 0, 0);
 	run();
 	assert_string_equal(lines, "one|two|three|");
 	expect_output("out\n");
 }
 
-static void
-test_long_line(void **state)
+UNIT(test_long_line)
 {
-	(void)state;
 	start("i=0; while [ $i -lt 130 ]; do printf 01234567 >&2; "
 	    "i=$((i + 1)); done; echo >&2", NULL, 0, 0);
 	run();
@@ -210,10 +191,8 @@ test_long_line(void **state)
 }
 
 /* A child of its own that keeps the pipe open is not waited for. */
-static void
-test_grandchild(void **state)
+UNIT(test_grandchild)
 {
-	(void)state;
 	start("sleep 600 & echo $!", NULL, 0, 0);
 	run();
 	assert_true(buf_len(&child.kept) > 1);
@@ -221,12 +200,10 @@ test_grandchild(void **state)
 	    10), SIGKILL);
 }
 
-static void
-test_kill(void **state)
+UNIT(test_kill)
 {
 	char how[100];
 
-	(void)state;
 	start("exec sleep 600", NULL, 0, 0);
 	child_kill(&child, 60000);
 	run();
@@ -236,10 +213,8 @@ test_kill(void **state)
 
 /* What does not heed the first signal gets the second, after the time that was
  * said last. */
-static void
-test_kill_hard(void **state)
+UNIT(test_kill_hard)
 {
-	(void)state;
 	start("trap '' TERM; echo ready >&2; while :; do sleep 600; done", NULL,
 	    0, 0);
 	UNTIL(lines[0] != '\0');
@@ -253,10 +228,8 @@ test_kill_hard(void **state)
 	assert_int_equal(WTERMSIG(child.status), SIGKILL);
 }
 
-static void
-test_retire(void **state)
+UNIT(test_retire)
 {
-	(void)state;
 	child.ops = &shown_ops;
 	start("cat; exit 5", NULL, 0, 1);
 	assert_int_equal(child_write(&child, slice_str("hel")), 0);
@@ -268,10 +241,8 @@ test_retire(void **state)
 	assert_int_equal(WEXITSTATUS(child.status), 5);
 }
 
-static void
-test_retire_deaf(void **state)
+UNIT(test_retire_deaf)
 {
-	(void)state;
 	child.ops = &shown_ops;
 	start("exec sleep 600", NULL, 0, 1);
 	child_retire(&child);
@@ -283,10 +254,8 @@ test_retire_deaf(void **state)
 }
 
 /* What is not taken is shown again, and is there still at the end. */
-static void
-test_partial(void **state)
+UNIT(test_partial)
 {
-	(void)state;
 	child.ops = &shown_ops;
 	take = 3;
 	start("printf 0123456789", NULL, 0, 1);
@@ -295,10 +264,8 @@ test_partial(void **state)
 	assert_int_equal(shown + buf_len(&child.kept), 10);
 }
 
-static void
-test_refused(void **state)
+UNIT(test_refused)
 {
-	(void)state;
 	child.ops = &shown_ops;
 	refuse = 1;
 	start("echo bad; exec sleep 600", NULL, 0, 1);
@@ -311,10 +278,8 @@ test_refused(void **state)
 }
 
 /* What it has to say is heard meanwhile: it has written by then. */
-static void
-test_pause(void **state)
+UNIT(test_pause)
 {
-	(void)state;
 	child.ops = &shown_ops;
 	start("echo hello; echo said >&2; read x", NULL, 0, 1);
 	child_pause(&child, 1);
@@ -329,14 +294,12 @@ test_pause(void **state)
 
 /* What a signalled worker had started ends with it, signals ignored or not: so
  * says the pipe that all of them hold. What another one had started goes on. */
-static void
-test_group(void **state)
+UNIT(test_group)
 {
 	char byte;
 	int held[2];
 	pid_t pid;
 
-	(void)state;
 	assert_int_equal(pipe(held), 0);
 	fcntl(held[0], F_SETFD, FD_CLOEXEC);
 	start("trap '' TERM; sleep 600 & trap - TERM; echo; wait", NULL, 0, 1);
@@ -350,12 +313,10 @@ test_group(void **state)
 	close(held[0]);
 }
 
-static void
-test_group_left(void **state)
+UNIT(test_group_left)
 {
 	pid_t pid;
 
-	(void)state;
 	start("sleep 600 >/dev/null 2>&1 &", NULL, 0, 0);
 	pid = child.pid;
 	run();
@@ -364,10 +325,8 @@ test_group_left(void **state)
 }
 
 /* It is signalled when its time is up, and not before. */
-static void
-test_limit(void **state)
+UNIT(test_limit)
 {
-	(void)state;
 	start("echo ready; exec sleep 1000", NULL, 0, 0);
 	assert_int_equal(child_limit(&child, 200, 60000), 0);
 	still_pass(199);
@@ -387,13 +346,11 @@ test_limit(void **state)
 
 /* With no pipe and no group of its own: it reads nothing, and is signalled by
  * itself. */
-static void
-test_bare(void **state)
+UNIT(test_bare)
 {
 	char *argv[] = { "sh", "-c", "read x || exec sleep 1000", NULL };
 	struct program_start l;
 
-	(void)state;
 	program_init(&l, argv, env);
 	assert_int_equal(child_start(&child, loop, &l, 0, slice_str("")), 0);
 	assert_int_equal(getpgid(child.pid), getpgrp());
@@ -417,12 +374,10 @@ call(const char *what)
 }
 
 /* A function of ours, as a program would be run. */
-static void
-test_call(void **state)
+UNIT(test_call)
 {
 	struct program_start l;
 
-	(void)state;
 	program_init(&l, NULL, NULL);
 	l.call = call;
 	l.what = "what";
@@ -435,13 +390,11 @@ test_call(void **state)
 	assert_int_equal(WEXITSTATUS(child.status), 6);
 }
 
-static void
-test_missing(void **state)
+UNIT(test_missing)
 {
 	char *argv[] = { "no-such-program-anywhere", NULL };
 	struct program_start l;
 
-	(void)state;
 	program_init(&l, argv, env);
 	errno = 0;
 	assert_int_equal(child_start(&child, loop, &l, CHILD_OUTPUT,

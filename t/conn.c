@@ -1,11 +1,5 @@
 #define _XOPEN_SOURCE 700 /* posix_openpt() */
 
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
-#include <cmocka.h>
-
 #include <sys/socket.h>
 
 #include <errno.h>
@@ -14,14 +8,13 @@
 #include <unistd.h>
 
 #include "t/conn_owner.h"
+#include "t/check.h"
 
-static void
-test_both_ways(void **state)
+UNIT(test_both_ways)
 {
 	int peer;
 	struct owner *o = owner_pair(&peer);
 
-	(void)state;
 	assert_idle();
 	say(peer, "hello");
 	tell(o, "wor");
@@ -42,13 +35,11 @@ test_both_ways(void **state)
 }
 
 /* What is not taken is shown again, with what follows. */
-static void
-test_kept(void **state)
+UNIT(test_kept)
 {
 	int peer;
 	struct owner *o = owner_pair(&peer);
 
-	(void)state;
 	o->manner = TAKE_THREES;
 	say(peer, "ab");
 	UNTIL(o->calls == 1);
@@ -66,14 +57,12 @@ test_kept(void **state)
 	owner_free(o);
 }
 
-static void
-test_too_much_kept(void **state)
+UNIT(test_too_much_kept)
 {
 	int peer;
 	struct owner *o = owner_pair(&peer);
 	size_t sent = 0;
 
-	(void)state;
 	o->manner = TAKE_NONE;
 	while (!o->closed) {
 		sent += fill(peer, BLOCK);
@@ -86,13 +75,11 @@ test_too_much_kept(void **state)
 }
 
 /* The last bytes come before the end of file, though poll() says both. */
-static void
-test_last_bytes(void **state)
+UNIT(test_last_bytes)
 {
 	int peer;
 	struct owner *o = owner_pair(&peer);
 
-	(void)state;
 	say(peer, "last words");
 	close(peer);
 	UNTIL(o->closed);
@@ -102,13 +89,11 @@ test_last_bytes(void **state)
 }
 
 /* Who shuts down one direction is answered with what is queued, and closed. */
-static void
-test_half_close(void **state)
+UNIT(test_half_close)
 {
 	int peer;
 	struct owner *o = owner_tcp(&peer);
 
-	(void)state;
 	say(peer, "question");
 	shutdown(peer, SHUT_WR);
 	tell(o, "answer");
@@ -123,8 +108,7 @@ test_half_close(void **state)
 
 /* A peer that reads slowly: the queue fills up to its bound, nothing is lost,
  * and the owner learns when there is room again. */
-static void
-test_slow_reader(void **state)
+UNIT(test_slow_reader)
 {
 	static unsigned char block[5000];
 	int peer;
@@ -132,7 +116,6 @@ test_slow_reader(void **state)
 	size_t queued, got = 0;
 	ssize_t n;
 
-	(void)state;
 	queued = queue(o, 2 * OUT_MAX);
 	assert_int_equal(queued, OUT_MAX);
 	turn();
@@ -157,13 +140,11 @@ test_slow_reader(void **state)
 }
 
 /* While it is blocked one way it reads the other. */
-static void
-test_reads_while_blocked(void **state)
+UNIT(test_reads_while_blocked)
 {
 	int peer;
 	struct owner *o = owner_pair(&peer);
 
-	(void)state;
 	queue(o, OUT_MAX);
 	turn();
 	say(peer, "I do not listen");
@@ -175,14 +156,12 @@ test_reads_while_blocked(void **state)
 }
 
 /* One turn reads no more than the bound, and others have their share of it. */
-static void
-test_fair(void **state)
+UNIT(test_fair)
 {
 	int peer, small_peer;
 	struct owner *big = owner_tcp(&peer), *small = owner_pair(&small_peer);
 	size_t sent;
 
-	(void)state;
 	conn_pause(&big->conn, 1);
 	turn();
 	sent = fill(peer, IN_MAX);
@@ -202,13 +181,11 @@ test_fair(void **state)
 	owner_free(small);
 }
 
-static void
-test_pause(void **state)
+UNIT(test_pause)
 {
 	int peer;
 	struct owner *o = owner_pair(&peer);
 
-	(void)state;
 	o->manner = TAKE_ONE_PAUSE;
 	say(peer, "abcd");
 	UNTIL(o->calls == 1);
@@ -233,13 +210,11 @@ test_pause(void **state)
 }
 
 /* Paused and gone on with before anything was read: no more than a no-op. */
-static void
-test_pause_at_once(void **state)
+UNIT(test_pause_at_once)
 {
 	int peer;
 	struct owner *o = owner_pair(&peer);
 
-	(void)state;
 	say(peer, "x");
 	conn_pause(&o->conn, 1);
 	conn_pause(&o->conn, 0);
@@ -252,13 +227,11 @@ test_pause_at_once(void **state)
 
 /* One is gone on with by another's input, in the turn in which its own end is
  * found: what was kept is not lost. */
-static void
-test_unpaused_by_other(void **state)
+UNIT(test_unpaused_by_other)
 {
 	int peer[2], i;
 	struct owner *o = owner_pair(&peer[0]), *other[2];
 
-	(void)state;
 	other[0] = owner_pair(&i);
 	other[1] = owner_pair(&peer[1]);
 	o->manner = TAKE_ONE_PAUSE;
@@ -282,14 +255,12 @@ test_unpaused_by_other(void **state)
 }
 
 /* Whoever is spoken to will answer: the loop looks at it every turn. */
-static void
-test_warm(void **state)
+UNIT(test_warm)
 {
 	enum { MANY = 100 };
 	struct owner *o[MANY];
 	int peer[MANY], i;
 
-	(void)state;
 	for (i = 0; i < MANY; i++)
 		o[i] = owner_pair(&peer[i]);
 	UNTIL(o[7]->conn.in.slot > loop_hot(loop));
@@ -304,13 +275,11 @@ test_warm(void **state)
 
 /* Two descriptors. */
 
-static void
-test_pipes(void **state)
+UNIT(test_pipes)
 {
 	int to, from;
 	struct owner *o = owner_pipes(&to, &from);
 
-	(void)state;
 	assert_idle();
 	say(to, "in");
 	tell(o, "out");
@@ -330,8 +299,7 @@ test_pipes(void **state)
 /* Each write is given all that is queued, which valgrind goes over byte
  * by byte: the reader is slow, but not so slow that there are a
  * thousand of them. */
-static void
-test_pipe_slow(void **state)
+UNIT(test_pipe_slow)
 {
 	static unsigned char block[50000];
 	int to, from;
@@ -339,7 +307,6 @@ test_pipe_slow(void **state)
 	size_t queued = queue(o, OUT_MAX), got = 0;
 	ssize_t n;
 
-	(void)state;
 	turn();
 	assert_idle();
 	say(to, "meanwhile");
@@ -360,13 +327,11 @@ test_pipe_slow(void **state)
 
 /* The reader has gone, and nothing is there to be written: it is noticed, with
  * last words and without. */
-static void
-test_pipe_unread(void **state)
+UNIT(test_pipe_unread)
 {
 	int to, from, i, paused;
 	struct owner *o;
 
-	(void)state;
 	for (i = 0; i < 4; i++) {
 		paused = i % 2;
 		o = owner_pipes(&to, &from);
@@ -389,13 +354,11 @@ test_pipe_unread(void **state)
 }
 
 /* As inetd passes it: one socket under two numbers. */
-static void
-test_twice(void **state)
+UNIT(test_twice)
 {
 	int fd[2], copy;
 	struct owner *o;
 
-	(void)state;
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fd), 0);
 	unblock(fd[0]);
 	assert_int_not_equal(copy = dup(fd[0]), -1);
@@ -414,15 +377,13 @@ test_twice(void **state)
 }
 
 /* A regular file to read, another to write. */
-static void
-test_files(void **state)
+UNIT(test_files)
 {
 	char in_name[] = "/tmp/lambda-conn.XXXXXX";
 	char out_name[] = "/tmp/lambda-conn.XXXXXX";
 	int in = mkstemp(in_name), out = mkstemp(out_name), check;
 	struct owner *o;
 
-	(void)state;
 	assert_true(in != -1 && out != -1);
 	unlink(in_name);
 	check = open(out_name, O_RDONLY);
@@ -444,13 +405,11 @@ test_files(void **state)
 }
 
 /* A terminal: lines, and ^D is the end. */
-static void
-test_terminal(void **state)
+UNIT(test_terminal)
 {
 	int master = posix_openpt(O_RDWR | O_NOCTTY), slave;
 	struct owner *o;
 
-	(void)state;
 	if (master == -1 || grantpt(master) == -1 || unlockpt(master) == -1 ||
 	    (slave = open(ptsname(master), O_RDWR | O_NOCTTY)) == -1) {
 		print_message("no pseudo-terminal to be had\n");

@@ -1,9 +1,3 @@
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
-#include <cmocka.h>
-
 #include <sys/socket.h>
 
 #include <errno.h>
@@ -13,15 +7,14 @@
 
 #include "net.h"
 #include "t/conn_owner.h"
+#include "t/check.h"
 
-static void
-test_reset(void **state)
+UNIT(test_reset)
 {
 	struct linger hard = { 1, 0 };
 	int peer;
 	struct owner *o = owner_tcp(&peer);
 
-	(void)state;
 	setsockopt(peer, SOL_SOCKET, SO_LINGER, &hard, sizeof(hard));
 	close(peer);
 	UNTIL(o->closed);
@@ -60,13 +53,11 @@ last_words(struct owner *o, int peer, int paused, size_t most)
 	owner_free(o);
 }
 
-static void
-test_last_words(void **state)
+UNIT(test_last_words)
 {
 	struct owner *o;
 	int peer, paused, size = IN_MAX;
 
-	(void)state;
 	for (paused = 0; paused < 2; paused++) {
 		o = owner_pair(&peer);
 		/* More than a turn reads, where so much is allowed. */
@@ -78,13 +69,11 @@ test_last_words(void **state)
 }
 
 /* A queue that is given up drains, too: who waits for it goes on. */
-static void
-test_given_up(void **state)
+UNIT(test_given_up)
 {
 	int peer;
 	struct owner *o = owner_pair(&peer);
 
-	(void)state;
 	say(peer, "last words");
 	conn_pause(&o->conn, 1);
 	o->unpause_drained = 1;
@@ -114,13 +103,11 @@ test_given_up(void **state)
 }
 
 /* The descriptor was closed by somebody else: that is an end, too. */
-static void
-test_bad_descriptor(void **state)
+UNIT(test_bad_descriptor)
 {
 	int peer;
 	struct owner *o = owner_pair(&peer);
 
-	(void)state;
 	close(o->conn.in.fd);
 	UNTIL(o->closed);
 	assert_int_equal(o->error, EBADF);
@@ -130,14 +117,12 @@ test_bad_descriptor(void **state)
 
 /* Dialling. */
 
-static void
-test_connect(void **state)
+UNIT(test_connect)
 {
 	struct addr a;
 	struct owner *o;
 	int listening = tcp_listen(&a), fd = net_connect(&a), peer;
 
-	(void)state;
 	o = owner_new(fd, fd, 1);
 	tell(o, "early");
 	conn_drain(&o->conn);
@@ -152,14 +137,12 @@ test_connect(void **state)
 	owner_free(o);
 }
 
-static void
-test_refused(void **state)
+UNIT(test_refused)
 {
 	struct addr a;
 	struct owner *o;
 	int deaf = tcp_deaf(&a), fd = net_connect(&a);
 
-	(void)state;
 	if (fd == -1) { /* at once: the system may do so */
 		assert_int_equal(errno, ECONNREFUSED);
 	} else {
@@ -173,14 +156,12 @@ test_refused(void **state)
 	close(deaf);
 }
 
-static void
-test_closed_connecting(void **state)
+UNIT(test_closed_connecting)
 {
 	struct addr a;
 	struct owner *o;
 	int listening = tcp_listen(&a), fd = net_connect(&a);
 
-	(void)state;
 	o = owner_new(fd, fd, 1);
 	tell(o, "never mind");
 	conn_close(&o->conn);
@@ -194,13 +175,11 @@ test_closed_connecting(void **state)
 /* Closing. */
 
 /* What is queued goes as far as it goes; nothing but closed() is called. */
-static void
-test_close(void **state)
+UNIT(test_close)
 {
 	int peer;
 	struct owner *o = owner_pair(&peer);
 
-	(void)state;
 	tell(o, "bye");
 	conn_close(&o->conn);
 	conn_close(&o->conn);
@@ -216,13 +195,11 @@ test_close(void **state)
 	owner_free(o);
 }
 
-static void
-test_close_in_input(void **state)
+UNIT(test_close_in_input)
 {
 	int peer, i;
 	struct owner *o;
 
-	(void)state;
 	for (i = 0; i < 2; i++) {
 		o = owner_pair(&peer);
 		o->manner = i == 0 ? TAKE_CLOSE : TAKE_FAIL;
@@ -237,8 +214,7 @@ test_close_in_input(void **state)
 	}
 }
 
-static void
-test_drain(void **state)
+UNIT(test_drain)
 {
 	static unsigned char block[BLOCK];
 	int peer;
@@ -246,7 +222,6 @@ test_drain(void **state)
 	size_t queued, got = 0;
 	ssize_t n;
 
-	(void)state;
 	/* Nothing to drain. */
 	conn_drain(&o->conn);
 	turn();
@@ -276,13 +251,11 @@ test_drain(void **state)
 }
 
 /* A drain ends with its peer, paused or not. */
-static void
-test_drain_lost(void **state)
+UNIT(test_drain_lost)
 {
 	int peer;
 	struct owner *o = owner_pair(&peer);
 
-	(void)state;
 	queue(o, OUT_MAX);
 	conn_pause(&o->conn, 1);
 	turn();
@@ -315,8 +288,7 @@ on_closed_free(void *arg, int error)
 }
 
 /* The struct may be freed in closed(). */
-static void
-test_freed(void **state)
+UNIT(test_freed)
 {
 	static const struct conn_ops free_ops = {
 		no_input, NULL, NULL, on_closed_free, NULL
@@ -324,7 +296,6 @@ test_freed(void **state)
 	struct owner *o = calloc(1, sizeof(*o));
 	int fd[2], freed = 0;
 
-	(void)state;
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fd), 0);
 	unblock(fd[0]);
 	assert_non_null(o);

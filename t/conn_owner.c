@@ -1,9 +1,3 @@
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
-#include <cmocka.h>
-
 #include <sys/socket.h>
 
 #include <errno.h>
@@ -14,6 +8,7 @@
 
 #include "net.h"
 #include "t/conn_owner.h"
+#include "t/check.h"
 
 static ssize_t
 on_input(void *arg, const unsigned char *p, size_t n)

@@ -4,18 +4,13 @@
  * use. t/crypto.sh compares it with another library.
  */
 
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
-#include <cmocka.h>
-
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "crypto.h"
 #include "noise.h"
+#include "t/check.h"
 
 #define FIELD_MAX 2048 /* bytes of a vector's field */
 #define LINE_SIZE 16384
@@ -102,21 +97,17 @@ x25519_vector(char *words[WORDS])
 	assert_memory_equal(public, shared, X25519_SIZE);
 }
 
-static void
-test_x25519_wycheproof(void **state)
+UNIT(test_x25519_wycheproof)
 {
-	(void)state;
 	assert_int_equal(each_vector("t/vectors/x25519.txt", x25519_vector),
 	    518);
 }
 
 /* RFC 7748, section 5.2. */
-static void
-test_x25519_rfc(void **state)
+UNIT(test_x25519_rfc)
 {
 	unsigned char k[FIELD_MAX], u[FIELD_MAX], result[X25519_SIZE];
 
-	(void)state;
 	unhex("a546e36bf0527c9d3b16154b82465edd"
 	      "62144c0ac1fc5a18506a2244ba449ac4", k);
 	unhex("e6db6867583030db3594c1a424b15f7c"
@@ -136,14 +127,12 @@ test_x25519_rfc(void **state)
 }
 
 /* The same section: k and u change places, from 9 on. */
-static void
-test_x25519_iterated(void **state)
+UNIT(test_x25519_iterated)
 {
 	unsigned char k[X25519_SIZE] = { 9 }, u[X25519_SIZE] = { 9 };
 	unsigned char result[X25519_SIZE];
 	int i;
 
-	(void)state;
 	for (i = 1; i <= 1000; i++) {
 		assert_int_equal(x25519(result, k, u), 0);
 		memcpy(u, k, sizeof(u));
@@ -159,13 +148,11 @@ test_x25519_iterated(void **state)
 }
 
 /* RFC 7748, section 6.1. */
-static void
-test_x25519_agree(void **state)
+UNIT(test_x25519_agree)
 {
 	unsigned char a[FIELD_MAX], b[FIELD_MAX];
 	unsigned char public[X25519_SIZE], shared[X25519_SIZE];
 
-	(void)state;
 	unhex("77076d0a7318a57d3c16c17251b26645"
 	      "df4c2f87ebc0992ab177fba51db92c2a", a);
 	unhex("5dab087e624a8a4b79e17f8b83800ee6"
@@ -190,15 +177,13 @@ test_x25519_agree(void **state)
 
 /* Coordinates of 2^255 - 19 and above stand for those less than 19: u and
  * u + p give the same, with the top bit set or not. */
-static void
-test_x25519_not_canonical(void **state)
+UNIT(test_x25519_not_canonical)
 {
 	unsigned char scalar[X25519_SIZE], low[X25519_SIZE], high[X25519_SIZE];
 	unsigned char expected[X25519_SIZE], result[X25519_SIZE];
 	unsigned u;
 	int ended;
 
-	(void)state;
 	memset(scalar, 0x5a, sizeof(scalar));
 	for (u = 0; u < 19; u++) {
 		memset(low, 0, sizeof(low));
@@ -257,25 +242,21 @@ aead_vector(char *words[WORDS])
 	assert_memory_equal(result, text, text_len);
 }
 
-static void
-test_aead_wycheproof(void **state)
+UNIT(test_aead_wycheproof)
 {
-	(void)state;
 	assert_int_equal(each_vector("t/vectors/chacha20_poly1305.txt",
 	    aead_vector), 325);
 	assert_int_equal(aead_others, 9);
 }
 
 /* Any bit that differs, anywhere, is noticed. */
-static void
-test_aead_flipped(void **state)
+UNIT(test_aead_flipped)
 {
 	unsigned char key[CHACHAPOLY_KEY] = { 1 };
 	unsigned char nonce[CHACHAPOLY_NONCE] = { 2 }, ad[20] = { 3 };
 	unsigned char sealed[100 + CHACHAPOLY_TAG], text[100] = { 4 };
 	size_t i;
 
-	(void)state;
 	chachapoly_seal(key, nonce, ad, sizeof(ad), text, sizeof(text), sealed);
 	for (i = 0; i < 8 * sizeof(sealed); i++) {
 		sealed[i / 8] ^= (unsigned char)(1 << i % 8);
@@ -375,12 +356,10 @@ ends_pass(struct ends *e, int from, const char *text, const char *want)
 	assert_memory_equal(opened, text, len);
 }
 
-static void
-test_noise_vector(void **state)
+UNIT(test_noise_vector)
 {
 	struct ends e;
 
-	(void)state;
 	ends_init(&e);
 	ends_shake(&e, "Ludwig von Mises",
 	    "ca35def5ae56cec33dc2036731ab14896bc4c75dbb07a61f879f8e3afa4c79447"
@@ -405,15 +384,13 @@ test_noise_vector(void **state)
 }
 
 /* What is altered anywhere, cut, or made with another key, is refused. */
-static void
-test_noise_refused(void **state)
+UNIT(test_noise_refused)
 {
 	unsigned char psk[FIELD_MAX], secret[FIELD_MAX], message[256];
 	unsigned char altered[256], payload[256];
 	struct ends begun, e;
 	size_t len = 5 + NOISE_HEAD, i;
 
-	(void)state;
 	ends_init(&begun);
 	unhex(DIALLER, secret);
 	noise_write_first(&begun.dialler, secret, "first", 5, message);
@@ -453,13 +430,11 @@ test_noise_refused(void **state)
 }
 
 /* An ephemeral of small order has no secret in common with any other. */
-static void
-test_noise_small_order(void **state)
+UNIT(test_noise_small_order)
 {
 	unsigned char secret[FIELD_MAX], message[256];
 	struct ends e;
 
-	(void)state;
 	ends_init(&e);
 	memset(e.acceptor.remote, 0, sizeof(e.acceptor.remote));
 	unhex(ACCEPTOR, secret);
@@ -469,14 +444,12 @@ test_noise_small_order(void **state)
 
 /* Records are refused that are repeated, left out, changed about, or sent back
  * to where they came from; the one that is expected still opens then. */
-static void
-test_noise_order(void **state)
+UNIT(test_noise_order)
 {
 	unsigned char sealed[3][1 + CHACHAPOLY_TAG], text[1] = { 'x' };
 	struct ends e;
 	int i;
 
-	(void)state;
 	ends_init(&e);
 	ends_shake(&e, "", NULL, "", NULL);
 	ends_split(&e);
@@ -498,13 +471,11 @@ test_noise_order(void **state)
 }
 
 /* The last count is never used. */
-static void
-test_noise_count(void **state)
+UNIT(test_noise_count)
 {
 	unsigned char sealed[CHACHAPOLY_TAG], text[1];
 	struct ends e;
 
-	(void)state;
 	ends_init(&e);
 	ends_shake(&e, "", NULL, "", NULL);
 	ends_split(&e);

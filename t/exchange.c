@@ -3,12 +3,6 @@
  * and its limits. What it says and does otherwise is in t/core/exchange.
  */
 
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
-#include <cmocka.h>
-
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +11,7 @@
 #include "attrs.h"
 #include "exchange.h"
 #include "exchange_book.h"
+#include "t/check.h"
 
 #define A     1u /* brokers */
 #define B     2u
@@ -224,13 +219,11 @@ teardown(void **state)
 /* Limits. */
 
 /* At the most reservations nothing is sold, and no order is lost by it. */
-static void
-test_too_many_reservations(void **state)
+UNIT(test_too_many_reservations)
 {
 	struct msg m;
 	uint64_t i;
 
-	(void)state;
 	sell(50, UINT32_MAX);
 	for (i = 0; i < EXCHANGE_RESERVED_MAX; i++) {
 		m = buy_msg(1, 1, i);
@@ -255,14 +248,12 @@ test_too_many_reservations(void **state)
 }
 
 /* What cannot be sent is not sold; once there is room it is. */
-static void
-test_outbox_full(void **state)
+UNIT(test_outbox_full)
 {
 	static unsigned char stuff[1024 * 1024];
 	struct msg m = buy_msg(1, 2, 0);
 	size_t size = sizeof(stuff);
 
-	(void)state;
 	sell(50, 1);
 	sell(51, 1);
 	while (size > 0)
@@ -282,10 +273,8 @@ test_outbox_full(void **state)
 }
 
 /* A peer that never was is lost without harm. */
-static void
-test_nobody_lost(void **state)
+UNIT(test_nobody_lost)
 {
-	(void)state;
 	sell(50, 1);
 	down(12345);
 	assert_int_equal(totals().sells, 1);
@@ -296,12 +285,10 @@ test_nobody_lost(void **state)
 /* Every seller refuses it, many as they are: it is offered each once, and then
  * waits. Each is offered to it again when it says anew what it has, and others
  * get what it is not offered. */
-static void
-test_all_excluded(void **state)
+UNIT(test_all_excluded)
 {
 	uint64_t i, n;
 
-	(void)state;
 	for (i = 1; i <= 100; i++)
 		sell(100 + i, 1);
 	for (n = 1; n <= 100; n++) {
@@ -342,12 +329,10 @@ check_fills(void)
 	}
 }
 
-static void
-test_many_sellers(void **state)
+UNIT(test_many_sellers)
 {
 	uint64_t i;
 
-	(void)state;
 	for (i = 1; i <= 50; i++)
 		sell(100 + i, 1);
 	buy(A, 1, 60, 0);
@@ -360,12 +345,10 @@ test_many_sellers(void **state)
 }
 
 /* A large order is spread over 16 sellers, and does not need more. */
-static void
-test_large_order(void **state)
+UNIT(test_large_order)
 {
 	uint64_t i;
 
-	(void)state;
 	for (i = 1; i <= 100; i++)
 		sell(100 + i, 1000);
 	buy(A, 1, 1600, 0);
@@ -394,14 +377,12 @@ zone_sums(uint64_t sums[26])
 }
 
 /* Zones share evenly, as far as each can, whatever their size and number. */
-static void
-test_zones_even(void **state)
+UNIT(test_zones_even)
 {
 	static const char *const zone[] = { "a", "b", "c" };
 	uint64_t sums[26], order = 1000;
 	unsigned i, k;
 
-	(void)state;
 	for (i = 0; i < 3; i++)
 		for (k = 0; k < 20u << i; k++)
 			sell_as(100 * (i + 1) + k, 5, NULL, zone[i]);
@@ -424,14 +405,12 @@ test_zones_even(void **state)
 	assert_true(sums[1] == 9 || sums[1] == 10);
 }
 
-static void
-test_more_zones_than_sellers_of_a_fill(void **state)
+UNIT(test_more_zones_than_sellers_of_a_fill)
 {
 	uint64_t sums[26];
 	char zone[2] = "a";
 	unsigned i;
 
-	(void)state;
 	for (i = 0; i < 26; i++) {
 		zone[0] = (char)('a' + i);
 		sell_as(100 + i, 1000, NULL, zone);
@@ -475,13 +454,11 @@ canary(const char *version, const char *zone, uint64_t size)
 	assert_in_range(got_it, 1788, 2212);
 }
 
-static void
-test_canary(void **state)
+UNIT(test_canary)
 {
 	static const uint64_t sizes[] = { 1, 2, 5, 10, 16, 40 };
 	size_t i;
 
-	(void)state;
 	for (i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
 		canary("1", "a", sizes[i]);
 		canary("2", "a", sizes[i]);
@@ -491,12 +468,10 @@ test_canary(void **state)
 
 /* What zones cannot share evenly goes by what they offer, too: of three, each
  * of two gets one, and a canary among them the third once in ten. */
-static void
-test_zones_odd_one(void **state)
+UNIT(test_zones_odd_one)
 {
 	uint64_t sums[26], order = 10, more = 0;
 
-	(void)state;
 	while (order < 4010) {
 		sell_as(1, 90, NULL, "a");
 		sell_as(2, 10, NULL, "b");
@@ -513,13 +488,11 @@ test_zones_odd_one(void **state)
 }
 
 /* Many sellers: each gets its part, chi-square as in t/fenwick.c. */
-static void
-test_proportion(void **state)
+UNIT(test_proportion)
 {
 	double counts[10] = { 0 }, expected, chi2 = 0;
 	uint64_t i, order = 100;
 
-	(void)state;
 	for (i = 0; i < 10; i++)
 		sell_as(1 + i, 1000000 * (i + 1), i % 2 ? "1" : "2", NULL);
 	for (i = 0; i < 20000; i++) {

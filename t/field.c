@@ -1,14 +1,9 @@
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
-#include <cmocka.h>
-
 #include <errno.h>
 #include <stdlib.h>
 
 #include "msg.h"
 #include "t/msg_sample.h"
+#include "t/check.h"
 
 /*
  * The rules that hold for every field of every message and group, tried on
@@ -143,15 +138,13 @@ field_of(const struct schema *s, unsigned type)
 	return NULL;
 }
 
-static void
-test_missing(void **state)
+UNIT(test_missing)
 {
 	const struct schema *s;
 	const struct field *f;
 	struct parts p;
 	size_t i, k;
 
-	(void)state;
 	for (i = 0; i < nschemas; i++) {
 		s = schemas[i];
 		for (k = 0; k < s->n; k++) {
@@ -170,15 +163,13 @@ test_missing(void **state)
 	}
 }
 
-static void
-test_twice_or_out_of_order(void **state)
+UNIT(test_twice_or_out_of_order)
 {
 	const struct schema *s;
 	struct parts p;
 	struct tlv swap;
 	size_t i, k;
 
-	(void)state;
 	for (i = 0; i < nschemas; i++) {
 		s = schemas[i];
 		for (k = 0; k < s->n; k++) {
@@ -197,15 +188,13 @@ test_twice_or_out_of_order(void **state)
 }
 
 /* It is OK to be odd. */
-static void
-test_unknown(void **state)
+UNIT(test_unknown)
 {
 	const struct schema *s;
 	struct parts p;
 	unsigned type;
 	size_t i, at;
 
-	(void)state;
 	for (i = 0; i < nschemas; i++) {
 		s = schemas[i];
 		for (type = 1; type <= 255; type++) {
@@ -246,15 +235,13 @@ refusal_with_uint(const struct schema *s, size_t k, uint64_t n)
 	return refusal_with(s, k, slice_of(b, size));
 }
 
-static void
-test_integers(void **state)
+UNIT(test_integers)
 {
 	static const unsigned char nine[9] = { 1 }, zero[2] = { 0, 1 };
 	const struct schema *s;
 	const struct field *f;
 	size_t i, k;
 
-	(void)state;
 	for (i = 0; i < nschemas; i++) {
 		s = schemas[i];
 		for (k = 0; k < s->n; k++) {
@@ -278,15 +265,13 @@ test_integers(void **state)
 	}
 }
 
-static void
-test_instance_ids(void **state)
+UNIT(test_instance_ids)
 {
 	static const unsigned char b[ID_SIZE + 1] = { 1 }, zero[ID_SIZE];
 	const struct schema *s;
 	const struct field *f;
 	size_t i, k;
 
-	(void)state;
 	for (i = 0; i < nschemas; i++) {
 		s = schemas[i];
 		for (k = 0; k < s->n; k++) {
@@ -331,15 +316,13 @@ refusal_of_size(const struct schema *s, const struct field *f, size_t n)
 	return r == 0 ? 0 : errno;
 }
 
-static void
-test_lengths(void **state)
+UNIT(test_lengths)
 {
 	const struct schema *s;
 	const struct field *f;
 	struct schema alone;
 	size_t i, k;
 
-	(void)state;
 	for (i = 0; i < nschemas; i++) {
 		s = schemas[i];
 		for (k = 0; k < s->n; k++) {
@@ -359,15 +342,13 @@ test_lengths(void **state)
 }
 
 /* One byte that may not be there makes a name none, wherever it stands. */
-static void
-test_names(void **state)
+UNIT(test_names)
 {
 	const struct schema *s;
 	char name[] = "abc";
 	size_t i, k, at;
 	int c, names = 0;
 
-	(void)state;
 	for (i = 0; i < nschemas; i++) {
 		s = schemas[i];
 		for (k = 0; k < s->n; k++) {
@@ -390,8 +371,7 @@ test_names(void **state)
 }
 
 /* What is in a list or a group is checked with it, to its depth. */
-static void
-test_inner(void **state)
+UNIT(test_inner)
 {
 	static const unsigned char type2[] = { 2, 0 }, cut[] = { 1, 2, 'x' },
 	    even[] = { 1, 2, 254, 0 }, group_even[] = { 254, 0 },
@@ -400,7 +380,6 @@ test_inner(void **state)
 	const struct field *f;
 	size_t i, k;
 
-	(void)state;
 	for (i = 0; i < nschemas; i++) {
 		s = schemas[i];
 		for (k = 0; k < s->n; k++) {

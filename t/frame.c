@@ -1,13 +1,8 @@
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
-#include <cmocka.h>
-
 #include <errno.h>
 #include <stdlib.h>
 
 #include "frame.h"
+#include "t/check.h"
 
 static const enum frame_kind kinds[] = { FRAME_LINE, FRAME_NUL,
 	FRAME_NETSTRING, FRAME_PACKET4, FRAME_MUX };
@@ -48,12 +43,10 @@ check_put(enum frame_kind kind, const struct msg_request *r, const char *want,
 
 #define WANT(s) s, sizeof(s) - 1
 
-static void
-test_put_body(void **state)
+UNIT(test_put_body)
 {
 	struct msg_request r = example(NULL, NULL, "in"), empty;
 
-	(void)state;
 	check_put(FRAME_LINE, &r, WANT("in\n"));
 	check_put(FRAME_NETSTRING, &r, WANT("2:in,"));
 	check_put(FRAME_PACKET4, &r, WANT("\0\0\0\2in"));
@@ -67,12 +60,10 @@ test_put_body(void **state)
 	check_put(FRAME_NETSTRING, &r, WANT("10:0123456789,"));
 }
 
-static void
-test_put_function(void **state)
+UNIT(test_put_function)
 {
 	struct msg_request r = example("pi", ARGS, "in");
 
-	(void)state;
 	check_put(FRAME_LINE, &r, WANT("pi\t5\ttenth\tin\n"));
 	check_put(FRAME_NETSTRING, &r, WANT("22:2:pi,1:5,5:tenth,2:in,,"));
 	check_put(FRAME_PACKET4, &r, WANT("\0\0\0\32\0\0\0\2pi\0\0\0\1" "5"
@@ -82,12 +73,10 @@ test_put_function(void **state)
 }
 
 /* The last newline of a line's body is the line's own. */
-static void
-test_put_line(void **state)
+UNIT(test_put_line)
 {
 	struct msg_request r = example(NULL, NULL, "2 + 2\n");
 
-	(void)state;
 	check_put(FRAME_LINE, &r, WANT("2 + 2\n"));
 	r = example("f", NULL, "a\tb");
 	check_put(FRAME_LINE, &r, WANT("f\ta\tb\n"));
@@ -105,13 +94,11 @@ check_unfit(enum frame_kind kind, struct msg_request r, const char *word)
 	assert_non_null(strstr(why, word));
 }
 
-static void
-test_unfit(void **state)
+UNIT(test_unfit)
 {
 	struct buf b;
 	const char *why;
 
-	(void)state;
 	check_unfit(FRAME_LINE, example(NULL, NULL, "a\nb"), "newline");
 	check_unfit(FRAME_LINE, example("f\n", NULL, "a"), "newline");
 	check_unfit(FRAME_LINE, example("f\t", NULL, "a"), "tab");
@@ -153,8 +140,7 @@ stream_of(enum frame_kind kind, size_t *len)
 }
 
 /* Every stream byte by byte: no frame before its last byte. */
-static void
-test_next(void **state)
+UNIT(test_next)
 {
 	static const char *const want[] = { "one", "", "2" };
 	struct frame_reader r;
@@ -163,7 +149,6 @@ test_next(void **state)
 	size_t i, k, start, n, len;
 	ssize_t taken;
 
-	(void)state;
 	for (k = 0; k < LEN(kinds); k++) {
 		memset(&r, 0, sizeof(r));
 		r.kind = kinds[k];
@@ -199,10 +184,8 @@ check_bad(enum frame_kind kind, const char *s, size_t len, int error)
 	assert_int_equal(errno, error);
 }
 
-static void
-test_bad(void **state)
+UNIT(test_bad)
 {
-	(void)state;
 	check_bad(FRAME_NETSTRING, WANT("x"), EBADMSG);
 	check_bad(FRAME_NETSTRING, WANT(":"), EBADMSG);
 	check_bad(FRAME_NETSTRING, WANT("01"), EBADMSG);
@@ -216,14 +199,12 @@ test_bad(void **state)
 	check_bad(FRAME_MUX, WANT("\1\0\0\0"), EMSGSIZE);
 }
 
-static void
-test_line_bound(void **state)
+UNIT(test_line_bound)
 {
 	struct frame_reader r;
 	struct frame f;
 	unsigned char *p = malloc(FRAME_MAX + 1);
 
-	(void)state;
 	assert_non_null(p);
 	memset(p, 'x', FRAME_MAX + 1);
 	memset(&r, 0, sizeof(r));
@@ -239,15 +220,13 @@ test_line_bound(void **state)
 
 /* The last line need not be ended; of the others, what is left is cut short.
  * The reader goes on from there. */
-static void
-test_last(void **state)
+UNIT(test_last)
 {
 	const unsigned char *p = (const unsigned char *)"2:a";
 	struct frame_reader r;
 	struct frame f;
 	size_t i;
 
-	(void)state;
 	for (i = 0; i < LEN(kinds); i++) {
 		memset(&r, 0, sizeof(r));
 		r.kind = kinds[i];
@@ -260,8 +239,7 @@ test_last(void **state)
 }
 
 /* What is put comes out again. */
-static void
-test_round_trip(void **state)
+UNIT(test_round_trip)
 {
 	struct frame_reader r;
 	struct frame f;
@@ -269,7 +247,6 @@ test_round_trip(void **state)
 	const char *why;
 	size_t k;
 
-	(void)state;
 	for (k = 0; k < LEN(kinds); k++) {
 		if (kinds[k] == FRAME_MUX)
 			continue;
@@ -285,10 +262,8 @@ test_round_trip(void **state)
 	}
 }
 
-static void
-test_names(void **state)
+UNIT(test_names)
 {
-	(void)state;
 	assert_int_equal(frame_kind("line"), FRAME_LINE);
 	assert_int_equal(frame_kind("mux"), FRAME_MUX);
 	assert_int_equal(frame_kind("exec"), -1);

@@ -1,13 +1,8 @@
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
-#include <cmocka.h>
-
 #include <string.h>
 
 #include "heap.h"
 #include "rng.h"
+#include "t/check.h"
 
 #define N 300
 
@@ -56,8 +51,7 @@ put(struct heap *h, struct member *m, int64_t key, uint64_t seq)
 
 /* Put in, set again, taken out, at random: the first is the first each time,
  * and each knows its place. */
-static void
-test_random(void **state)
+UNIT(test_random)
 {
 	struct heap h = { NULL, 0, 0 };
 	struct member *m;
@@ -65,7 +59,6 @@ test_random(void **state)
 	size_t in;
 	int i;
 
-	(void)state;
 	memset(members, 0, sizeof(members));
 	rng_seed(&rng, 7);
 	for (i = 0; i < 20000; i++) {
@@ -89,15 +82,13 @@ test_random(void **state)
 }
 
 /* Of equal keys the least seq comes first; all come out in order. */
-static void
-test_order(void **state)
+UNIT(test_order)
 {
 	struct heap h = { NULL, 0, 0 };
 	struct member *m, *last = NULL;
 	struct rng rng;
 	size_t i;
 
-	(void)state;
 	memset(members, 0, sizeof(members));
 	rng_seed(&rng, 8);
 	for (i = 0; i < N; i++)
@@ -114,14 +105,12 @@ test_order(void **state)
 	heap_free(&h);
 }
 
-static void
-test_reserve(void **state)
+UNIT(test_reserve)
 {
 	struct heap h = { NULL, 0, 0 };
 	struct heap_item *items;
 	size_t i;
 
-	(void)state;
 	memset(members, 0, sizeof(members));
 	assert_int_equal(heap_reserve(&h, N), 0);
 	items = h.items;

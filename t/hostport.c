@@ -1,11 +1,6 @@
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
-#include <cmocka.h>
-
 #include "addr.h"
 #include "msg.h"
+#include "t/check.h"
 
 static void
 assert_slice(struct slice s, const char *expected)
@@ -13,8 +8,7 @@ assert_slice(struct slice s, const char *expected)
 	assert_true(slice_equal(s, slice_str(expected)));
 }
 
-static void
-test_split(void **state)
+UNIT(test_split)
 {
 	static const struct {
 		const char *address, *host, *port;
@@ -36,7 +30,6 @@ test_split(void **state)
 	struct slice host, port;
 	size_t i;
 
-	(void)state;
 	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		hostport_split(slice_str(cases[i].address), &host, &port);
 		assert_slice(host, cases[i].host);
@@ -44,10 +37,8 @@ test_split(void **state)
 	}
 }
 
-static void
-test_kinds(void **state)
+UNIT(test_kinds)
 {
-	(void)state;
 	assert_true(hostport_any(slice_str("")));
 	assert_true(hostport_any(slice_str("0.0.0.0")));
 	assert_true(hostport_any(slice_str("::")));
@@ -58,12 +49,10 @@ test_kinds(void **state)
 	assert_false(hostport_loopback(slice_str("127")));
 }
 
-static void
-test_fill(void **state)
+UNIT(test_fill)
 {
 	char buf[ADDRESS_MAX + 1], longest[ADDRESS_MAX + 1];
 
-	(void)state;
 	assert_slice(hostport_fill(slice_str("0.0.0.0:5"), slice_str("h"),
 	    buf), "h:5");
 	assert_slice(hostport_fill(slice_str("[::]:5"), slice_str("fd00::1"),

@@ -1,9 +1,3 @@
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
-#include <cmocka.h>
-
 #include <sys/socket.h>
 
 #include <errno.h>
@@ -17,6 +11,7 @@
 #include "hub.h"
 #include "net.h"
 #include "t/still.h"
+#include "t/check.h"
 
 /* The hub on real sockets. */
 
@@ -226,13 +221,11 @@ reply(size_t bytes)
 }
 
 /* A message that its role may not send. The core never sees it. */
-static void
-test_not_allowed(void **state)
+UNIT(test_not_allowed)
 {
 	static const unsigned char drain[] = { MSG_DRAIN, 0 };
 	struct caller c;
 
-	(void)state;
 	caller_start(&c);
 	assert_int_equal(send(c.fd, drain, 2, MSG_NOSIGNAL), 2);
 	still_pass(0);
@@ -243,13 +236,11 @@ test_not_allowed(void **state)
 }
 
 /* Who speaks, and takes nothing of what he is sent. */
-static void
-test_deaf(void **state)
+UNIT(test_deaf)
 {
 	struct caller c;
 	int s;
 
-	(void)state;
 	caller_start(&c);
 	reply(4 * HUB_HIGH_MARK);
 	for (s = 1; s < HUB_STUCK_MS / 1000; s++) {
@@ -265,14 +256,12 @@ test_deaf(void **state)
 }
 
 /* A slow one takes a little now and then, says nothing, and stays. */
-static void
-test_slow(void **state)
+UNIT(test_slow)
 {
 	static char bytes[128 * 1024];
 	struct caller c;
 	int i;
 
-	(void)state;
 	caller_start(&c);
 	reply(8 * HUB_HIGH_MARK);
 	for (i = 0; i < 10; i++) {
@@ -294,14 +283,12 @@ test_slow(void **state)
 
 /* It reads on at last; what it said meanwhile counts, and silence from then on
  * is silence. */
-static void
-test_reads_on(void **state)
+UNIT(test_reads_on)
 {
 	static char bytes[256 * 1024];
 	struct caller c;
 	int i;
 
-	(void)state;
 	caller_start(&c);
 	reply(2 * HUB_HIGH_MARK);
 	still_pass(HUB_STUCK_MS - 1);
@@ -319,13 +306,11 @@ test_reads_on(void **state)
 }
 
 /* Its owner will not hear it, so its silence means nothing. */
-static void
-test_paused(void **state)
+UNIT(test_paused)
 {
 	struct caller c;
 	int i;
 
-	(void)state;
 	caller_start(&c);
 	hub_pause(&hub, peer, 1);
 	for (i = 0; i < 20; i++) {
@@ -341,13 +326,11 @@ test_paused(void **state)
 }
 
 /* A link that is to end once all is written, to a peer that does not read. */
-static void
-test_drain(void **state)
+UNIT(test_drain)
 {
 	struct caller c;
 	int s;
 
-	(void)state;
 	caller_start(&c);
 	reply(HUB_HIGH_MARK / 2);
 	assert_int_equal(outbox_act(&out, ACT_DRAIN, peer, 0, slice_str("")),
@@ -418,13 +401,11 @@ listen_on(const char *text, struct addr *bound)
 }
 
 /* Of those that connect and say nothing, the oldest go. */
-static void
-test_unproven(void **state)
+UNIT(test_unproven)
 {
 	struct addr a;
 	char byte;
 
-	(void)state;
 	listen_on("127.0.0.1:0", &a);
 	connect_all(&a);
 	assert_int_equal(hub.used, PREAUTH_HOST_MAX);
@@ -443,13 +424,11 @@ test_unproven(void **state)
 }
 
 /* Whoever can open a Unix socket is no stranger. */
-static void
-test_unix(void **state)
+UNIT(test_unix)
 {
 	char dir[] = "/tmp/lambda-hub.XXXXXX", path[64];
 	struct addr a;
 
-	(void)state;
 	assert_non_null(mkdtemp(dir));
 	snprintf(path, sizeof(path), "%s/s", dir);
 	listen_on(path, &a);
@@ -462,14 +441,12 @@ test_unix(void **state)
 
 /* Anybody can make them: a line a minute for each host, then the number of the
  * rest. */
-static void
-test_log(void **state)
+UNIT(test_log)
 {
 	struct addr a;
 	size_t i;
 	const char *text;
 
-	(void)state;
 	listen_on("127.0.0.1:0", &a);
 	for (i = 0; i < PEERS; i++) {
 		connect_one(i, &a);
@@ -496,14 +473,12 @@ test_log(void **state)
 
 /* An address of our own: said once, never linked, and tried again, as it may
  * have been a stranger who sent our hello back. */
-static void
-test_ourselves(void **state)
+UNIT(test_ourselves)
 {
 	char text[ADDR_TEXT_MAX];
 	struct addr a;
 	int i;
 
-	(void)state;
 	listen_on("127.0.0.1:0", &a);
 	assert_int_equal(hub_dial(&hub, slice_str(addr_print(&a, text)),
 	    DIAL_FOREVER, 0), 0);
@@ -520,13 +495,11 @@ test_ourselves(void **state)
 
 /* What cannot be dialled at all the core hears like what does not answer, and
  * what it does about it is done. */
-static void
-test_not_to_be_dialled(void **state)
+UNIT(test_not_to_be_dialled)
 {
 	char text[ADDRESS_MAX];
 	int i;
 
-	(void)state;
 	for (i = 0; i < PEERS_TARGET_MAX; i++) {
 		snprintf(text, sizeof(text), "/nowhere/%d", i);
 		assert_int_equal(peers_want(&hub.peers, still_ms + 1000,

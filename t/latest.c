@@ -1,9 +1,3 @@
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
-#include <cmocka.h>
-
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -12,6 +6,7 @@
 #include <unistd.h>
 
 #include "lines.h"
+#include "t/check.h"
 
 static struct loop *loop;
 static struct latest l;
@@ -85,12 +80,10 @@ read_all(size_t skip, char *buf, size_t size)
 	buf[n] = '\0';
 }
 
-static void
-test_written(void **state)
+UNIT(test_written)
 {
 	char buf[100];
 
-	(void)state;
 	assert_true(latest_empty(&l));
 	put("a", "a 1");
 	put("b", "b 1");
@@ -100,14 +93,12 @@ test_written(void **state)
 	assert_true(latest_empty(&l));
 }
 
-static void
-test_slow_reader(void **state)
+UNIT(test_slow_reader)
 {
 	char buf[8192], line[512], key[16];
 	size_t n = clog_pipe();
 	int i;
 
-	(void)state;
 	/* What is given to the sink is on its way; the rest is replaced. */
 	memset(line, 'f', sizeof(line) - 1);
 	line[sizeof(line) - 1] = '\0';
@@ -133,12 +124,10 @@ test_slow_reader(void **state)
 	assert_int_equal(put("k5", "still"), 0);
 }
 
-static void
-test_too_long(void **state)
+UNIT(test_too_long)
 {
 	char line[LATEST_LINE_MAX + 1];
 
-	(void)state;
 	memset(line, 'x', sizeof(line));
 	line[LATEST_LINE_MAX] = '\0';
 	assert_int_equal(put("k", line), -1);
@@ -147,10 +136,8 @@ test_too_long(void **state)
 }
 
 /* It is gone: seen with nothing to write, and with something. */
-static void
-test_reader_gone(void **state)
+UNIT(test_reader_gone)
 {
-	(void)state;
 	close(fd[0]);
 	loop_run(loop);
 	assert_int_equal(l.error, EPIPE);
@@ -159,10 +146,8 @@ test_reader_gone(void **state)
 	fd[0] = dup(fd[1]); /* for teardown */
 }
 
-static void
-test_reader_goes(void **state)
+UNIT(test_reader_goes)
 {
-	(void)state;
 	clog_pipe();
 	put("a", "a");
 	close(fd[0]);

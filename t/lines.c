@@ -1,15 +1,10 @@
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
-#include <cmocka.h>
-
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "lines.h"
+#include "t/check.h"
 
 static struct loop *loop;
 static char seen[8192]; /* "NUMBER:LINE|" each */
@@ -56,14 +51,12 @@ put(int fd, const char *text)
 	assert_int_equal(write(fd, text, strlen(text)), strlen(text));
 }
 
-static void
-test_pipe(void **state)
+UNIT(test_pipe)
 {
 	static char many[3000];
 	struct lines l;
 	int fd[2];
 
-	(void)state;
 	assert_int_equal(pipe(fd), 0);
 	lines_init(&l, loop, fd[0], on_line, NULL);
 	l.end = on_end;
@@ -87,14 +80,12 @@ test_pipe(void **state)
 }
 
 /* The longest line there may be, and one byte more. */
-static void
-test_longest(void **state)
+UNIT(test_longest)
 {
 	char line[LINES_MAX + 2];
 	struct lines l;
 	FILE *f = tmpfile();
 
-	(void)state;
 	assert_non_null(f);
 	memset(line, 'x', sizeof(line));
 	line[LINES_MAX] = '\n';
@@ -111,13 +102,11 @@ test_longest(void **state)
 	fclose(f);
 }
 
-static void
-test_again(void **state)
+UNIT(test_again)
 {
 	struct lines l;
 	FILE *f = tmpfile();
 
-	(void)state;
 	assert_non_null(f);
 	fputs("a\nb\n", f);
 	assert_int_equal(fflush(f), 0);
@@ -132,13 +121,11 @@ test_again(void **state)
 	fclose(f);
 }
 
-static void
-test_address(void **state)
+UNIT(test_address)
 {
 	char text[ADDR_TEXT_MAX];
 	struct addr a;
 
-	(void)state;
 	assert_int_equal(lines_address("  10.0.0.1 \r", 12, 1, 4370, &a), 1);
 	assert_string_equal(addr_print(&a, text), "10.0.0.1:4370");
 	assert_int_equal(lines_address("", 0, 1, 4370, &a), 0);

@@ -1,16 +1,11 @@
 /* The handshake of a link: in what order, with which key, and with whom; and
  * what somebody without the key can do to it. */
 
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
-#include <cmocka.h>
-
 #include <errno.h>
 
 #include "bytes.h"
 #include "t/link_ends.h"
+#include "t/check.h"
 
 #define OTHER	"another key, as long as the first"
 #define NO_KEY	"a key is required: give both ends the same (-k)"
@@ -65,10 +60,8 @@ test_up(void **state)
 	}
 }
 
-static void
-test_order(void **state)
+UNIT(test_order)
 {
-	(void)state;
 	start(1);
 	assert_int_equal(dialler.link.phase, LINK_HELLO);
 	assert_int_equal(flush(&dialler).p[0], 0);
@@ -87,10 +80,8 @@ test_order(void **state)
 }
 
 /* A pipe's acceptor takes what comes. */
-static void
-test_sealed_over_pipe(void **state)
+UNIT(test_sealed_over_pipe)
 {
-	(void)state;
 	end_start(&dialler, 1, 0);
 	end_start(&acceptor, 0, 0);
 	assert_true(step(&dialler, &acceptor) > 0);
@@ -100,12 +91,10 @@ test_sealed_over_pipe(void **state)
 }
 
 /* A TCP socket's takes nothing plain. */
-static void
-test_plain_over_tcp(void **state)
+UNIT(test_plain_over_tcp)
 {
 	struct copy c;
 
-	(void)state;
 	end_start(&dialler, 0, 0);
 	end_start(&acceptor, 1, 0);
 	c = recorded(&dialler);
@@ -136,12 +125,10 @@ test_heads(void **state)
 
 /* Keys. */
 
-static void
-test_other_key(void **state)
+UNIT(test_other_key)
 {
 	struct copy c;
 
-	(void)state;
 	end_key(&acceptor, OTHER);
 	start(1);
 	c = recorded(&dialler);
@@ -155,12 +142,10 @@ test_other_key(void **state)
 	assert_string_equal(dialler.link.why, REFUSED);
 }
 
-static void
-test_no_key(void **state)
+UNIT(test_no_key)
 {
 	struct copy c;
 
-	(void)state;
 	end_key(&acceptor, NULL);
 	start(1);
 	c = recorded(&dialler);
@@ -177,10 +162,8 @@ test_no_key(void **state)
 }
 
 /* The first of several is dialled with, all are accepted. */
-static void
-test_several_keys(void **state)
+UNIT(test_several_keys)
 {
-	(void)state;
 	end_key(&acceptor, OTHER);
 	noise_psk(acceptor.self.keys[1].psk, KEY, strlen(KEY));
 	acceptor.self.nkeys = 2;
@@ -248,12 +231,10 @@ test_repeated(void **state)
 }
 
 /* A dialler is not answered by itself. */
-static void
-test_reflected(void **state)
+UNIT(test_reflected)
 {
 	struct copy c;
 
-	(void)state;
 	start(1);
 	c = recorded(&dialler);
 	refuses(&dialler, c.p, c.n, EBADMSG);
@@ -262,12 +243,10 @@ test_reflected(void **state)
 }
 
 /* What an acceptor sends back, sent back to it. */
-static void
-test_reflected_record(void **state)
+UNIT(test_reflected_record)
 {
 	struct copy c;
 
-	(void)state;
 	shake(1);
 	assert_int_equal(link_tick(&acceptor.link, LINK_ALIVE_MS), 0);
 	c = recorded(&acceptor);
@@ -353,10 +332,8 @@ test_carried_hello(void **state)
 	first_refused(state, frame, n, EPROTO, 0);
 }
 
-static void
-test_eof_reasons(void **state)
+UNIT(test_eof_reasons)
 {
-	(void)state;
 	start(1);
 	assert_string_equal(link_eof_reason(&dialler.link),
 	    "closed before its hello");

@@ -7,13 +7,8 @@
  * Whatever is not so fails the test.
  */
 
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
-#include <cmocka.h>
-
 #include "link.h"
+#include "t/check.h"
 
 #define KEY "0123456789abcdef0123456789abcdef"
 

@@ -1,14 +1,9 @@
 /* The frames of a link: which are passed on, passed over, or refused. */
 
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
-#include <cmocka.h>
-
 #include <errno.h>
 
 #include "t/link_ends.h"
+#include "t/check.h"
 
 static void
 test_versions(void **state)
@@ -44,14 +39,12 @@ test_versions(void **state)
 	}
 }
 
-static void
-test_malformed_hello(void **state)
+UNIT(test_malformed_hello)
 {
 	unsigned char frame[300];
 	struct msg m = hello();
 	size_t n;
 
-	(void)state;
 	start(0);
 	memset(&m.u.hello.instance, 0, ID_SIZE);
 	n = encode(&m, frame, sizeof(frame));
@@ -88,21 +81,18 @@ test_heads(void **state)
 }
 
 /* The hello of protocol 1 has even fields that are none now. */
-static void
-test_old_hello(void **state)
+UNIT(test_old_hello)
 {
 	static const unsigned char old[] = { MSG_HELLO, 9, 2, 1, 1, 4, 1, 1, 8,
 		1, 1 };
 
-	(void)state;
 	start(0);
 	refuses(&acceptor, old, sizeof(old), EPROTO);
 	assert_string_equal(acceptor.link.why, "its hello is malformed, or it "
 	    "speaks protocol 1");
 }
 
-static void
-test_messages(void **state)
+UNIT(test_messages)
 {
 	static const unsigned char run[] = {
 		MSG_DEMAND, 3, 2, 1, 5, MSG_ALIVE, 0, 201, 1, 'x',
@@ -111,7 +101,6 @@ test_messages(void **state)
 	struct slice bytes = slice_of(run, sizeof(run)), value;
 	unsigned type;
 
-	(void)state;
 	shake(0);
 	assert_int_equal(link_input(&acceptor.link, 7, &bytes, &type, &value),
 	    1);
@@ -162,26 +151,22 @@ test_up_refuses(void **state)
 	}
 }
 
-static void
-test_largest(void **state)
+UNIT(test_largest)
 {
 	unsigned char frame[3 + 1000] = { MSG_REPLY, 0xe8, 0x07 };
 	unsigned type;
 
-	(void)state;
 	shake(0);
 	assert_int_equal(input(&dialler, frame, sizeof(frame) - 1, &type), 0);
 	assert_int_equal(input(&dialler, frame, sizeof(frame), &type), 1003);
 	assert_int_equal(type, MSG_REPLY);
 }
 
-static void
-test_queue_full(void **state)
+UNIT(test_queue_full)
 {
 	unsigned char fill[4096] = { 0 };
 	struct slice q;
 
-	(void)state;
 	assert_int_equal(buf_append(&dialler.out, fill, sizeof(fill)), 0);
 	assert_int_equal(link_init(&dialler.link, &dialler.self, 1, 0,
 	    dialler.secret, &dialler.out, 0), -1);
@@ -195,15 +180,13 @@ test_queue_full(void **state)
 }
 
 /* A hello with more in it than we know of. */
-static void
-test_odd_field_of_hello(void **state)
+UNIT(test_odd_field_of_hello)
 {
 	unsigned char frame[300];
 	struct slice q;
 	unsigned type;
 	size_t n;
 
-	(void)state;
 	start(0);
 	q = flush(&dialler);
 	memcpy(frame, q.p, q.len);

@@ -1,16 +1,12 @@
 /* The records of a sealed link, and its way from one process to the next. */
 
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
-#include <cmocka.h>
-
 #include <errno.h>
 #include <stdlib.h>
 
 #include "bytes.h"
 #include "t/link_ends.h"
+#include "t/wire_golden.h"
+#include "t/check.h"
 
 #define BIG 100000 /* bytes of a message */
 
@@ -81,8 +77,7 @@ carry(struct end *from, struct end *to, size_t piece, const size_t *lens)
 	return n;
 }
 
-static void
-test_messages(void **state)
+UNIT(test_messages)
 {
 	static const size_t lens[] = { 0, 1, 127, 128, 16384, 5, BIG, 16367,
 		16366, 3, BIG - 1, 0 };
@@ -90,7 +85,6 @@ test_messages(void **state)
 	const size_t n = sizeof(lens) / sizeof(lens[0]);
 	size_t i, j;
 
-	(void)state;
 	shake_large();
 	for (i = 0; i < sizeof(pieces) / sizeof(pieces[0]); i++) {
 		for (j = 0; j < n; j++)
@@ -107,13 +101,11 @@ test_messages(void **state)
 
 /* Records are full but for the last; so many bytes at a time are sealed, and
  * what was sealed is not sealed again. */
-static void
-test_seal(void **state)
+UNIT(test_seal)
 {
 	size_t before, len, at;
 	struct slice wire;
 
-	(void)state;
 	shake_large();
 	queue_reply(&dialler, BIG);
 	len = buf_len(&dialler.out);
@@ -195,6 +187,91 @@ test_refused(void **state)
 	}
 }
 
+/* What somebody between two ends does to the record of each message: n bytes at
+ * p, and the next record behind it. */
+enum harm { FLIP, CUT, LENGTHEN, SWAP, LEAVE_OUT, TWICE, HARMS };
+
+static size_t
+do_harm(enum harm harm, unsigned char *out, const unsigned char *p, size_t n,
+    const unsigned char *next, size_t n2)
+{
+	size_t shift = harm == CUT ? 1 : 0;
+
+	if (harm == SWAP || harm == LEAVE_OUT) {
+		memcpy(out, next, n2);
+		memcpy(out + n2, p, n);
+		return harm == SWAP ? n2 + n : n2;
+	}
+	memcpy(out, p, n);
+	if (harm == FLIP)
+		out[n / 2 + 1] ^= 0x10;
+	if (harm == LENGTHEN)
+		put16(out, get16(out) + 1);
+	if (harm == TWICE)
+		next = p;
+	memcpy(out + n - shift, next, n2);
+	return n - shift + n2;
+}
+
+/* Nothing of it arrives, but what was authentic before the harm. */
+static void
+arrives_only(const unsigned char *p, size_t n, size_t messages)
+{
+	struct slice bytes = slice_of(p, n), value;
+	unsigned type;
+	size_t got = 0;
+	int r;
+
+	while ((r = link_input(&acceptor.link, 0, &bytes, &type, &value)) == 1)
+		got += type != 0;
+	assert_int_equal(r, -1);
+	assert_int_equal(got, messages);
+}
+
+/* The record of the message, and one like it. */
+static size_t
+records_of(const struct msg *m, unsigned char *p)
+{
+	unsigned char frame[4096];
+	size_t n = encode(m, frame, sizeof(frame));
+	struct slice wire;
+
+	assert_int_equal(buf_append(&dialler.out, frame, n), 0);
+	wire = flush(&dialler);
+	memcpy(p, wire.p, wire.len);
+	n = wire.len;
+	buf_consume(&dialler.wire, n);
+	return n;
+}
+
+static void
+test_every_message(void **state)
+{
+	static unsigned char first[8192], second[8192], harmed[16384];
+	const struct msg_row *row = NULL;
+	struct msg m;
+	enum harm harm;
+	size_t n, n2, rows = 0;
+
+	while ((row = msg_row_next(row)) != NULL) {
+		if (row->type == MSG_HELLO || row->type == MSG_ALIVE)
+			continue;
+		golden_make(&m, row->type, 1);
+		rows++;
+		for (harm = FLIP; harm < HARMS; harm++) {
+			teardown(state);
+			setup(state);
+			shake_large();
+			n = records_of(&m, first);
+			n2 = records_of(&m, second);
+			assert_true(n == n2 && n + n2 < sizeof(harmed));
+			n = do_harm(harm, harmed, first, n, second, n2);
+			arrives_only(harmed, n, harm == TWICE);
+		}
+	}
+	assert_true(rows > 20);
+}
+
 /* Bad messages in good records: who holds the key is no better for it. */
 static void
 test_bad_message(void **state)
@@ -230,13 +307,11 @@ test_bad_message(void **state)
 }
 
 /* Only what is authentic is a sign of life. */
-static void
-test_heard(void **state)
+UNIT(test_heard)
 {
 	struct slice wire, value;
 	unsigned type;
 
-	(void)state;
 	shake(1);
 	queue_reply(&dialler, 3);
 	wire = flush(&dialler);
@@ -251,12 +326,10 @@ test_heard(void **state)
 }
 
 /* The first record is short, so that a listener sees all of it. */
-static void
-test_first(void **state)
+UNIT(test_first)
 {
 	struct slice wire;
 
-	(void)state;
 	dialler.self.message_max = acceptor.self.message_max = BIG;
 	dialler.out.max = BIG * 2;
 	start(1);
@@ -278,14 +351,12 @@ test_first(void **state)
 }
 
 /* Another process goes on as the acceptor. */
-static void
-test_resume(void **state)
+UNIT(test_resume)
 {
 	static const size_t lens[] = { 700 };
 	unsigned char session[LINK_SESSION];
 	struct id id;
 
-	(void)state;
 	start(1);
 	step(&dialler, &acceptor);
 	step(&acceptor, &dialler);
@@ -311,10 +382,8 @@ test_resume(void **state)
 }
 
 /* A cipher is used so often and no more; nobody will see it. */
-static void
-test_worn_out(void **state)
+UNIT(test_worn_out)
 {
-	(void)state;
 	shake(1);
 	dialler.link.send.count = UINT64_MAX;
 	queue_reply(&dialler, 3);
@@ -331,6 +400,7 @@ main(void)
 		TEST(test_messages),
 		TEST(test_seal),
 		TEST(test_refused),
+		TEST(test_every_message),
 		TEST(test_bad_message),
 		TEST(test_heard),
 		TEST(test_first),

@@ -1,20 +1,13 @@
 /* The time that a link has: to shake hands, to beat, to be silent. */
 
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
-#include <cmocka.h>
-
 #include <errno.h>
 
 #include "t/link_ends.h"
+#include "t/check.h"
 
 /* A connect() may take its time: the handshake has its own from then on. */
-static void
-test_connected(void **state)
+UNIT(test_connected)
 {
-	(void)state;
 	end_start(&dialler, 1, 1000);
 	assert_int_equal(link_deadline(&dialler.link), 4000);
 	link_connected(&dialler.link, 3900);
@@ -25,10 +18,8 @@ test_connected(void **state)
 	assert_int_equal(errno, ETIMEDOUT);
 }
 
-static void
-test_handshake_time(void **state)
+UNIT(test_handshake_time)
 {
-	(void)state;
 	end_start(&dialler, 1, 100);
 	assert_int_equal(link_deadline(&dialler.link), 3100);
 	assert_int_equal(link_tick(&dialler.link, 3099), 0);
@@ -44,12 +35,10 @@ test_handshake_time(void **state)
 	assert_int_equal(buf_len(&acceptor.out), 0);
 }
 
-static void
-test_heartbeat(void **state)
+UNIT(test_heartbeat)
 {
 	static const unsigned char alive[] = { MSG_ALIVE, 0 };
 
-	(void)state;
 	shake(1);
 	link_heard(&dialler.link, 4000);
 	assert_int_equal(link_deadline(&dialler.link), 5000);
@@ -72,10 +61,8 @@ test_heartbeat(void **state)
 	assert_int_equal(link_deadline(&dialler.link), 19000);
 }
 
-static void
-test_silence(void **state)
+UNIT(test_silence)
 {
-	(void)state;
 	shake(1);
 	link_heard(&dialler.link, 1000);
 	link_sent(&dialler.link, 14000);
@@ -91,10 +78,8 @@ test_silence(void **state)
 }
 
 /* We were stopped for a minute: nobody is dead before we have read. */
-static void
-test_late_turn(void **state)
+UNIT(test_late_turn)
 {
-	(void)state;
 	shake(1);
 	assert_int_equal(link_tick(&dialler.link, 60000), 0);
 	assert_int_equal(link_deadline(&dialler.link), 61000);
@@ -108,10 +93,8 @@ test_late_turn(void **state)
 	assert_int_equal(errno, ETIMEDOUT);
 }
 
-static void
-test_late_handshake(void **state)
+UNIT(test_late_handshake)
 {
-	(void)state;
 	start(1);
 	assert_int_equal(link_tick(&dialler.link, 4001), 0);
 	assert_int_equal(link_deadline(&dialler.link), 5001);

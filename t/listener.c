@@ -1,15 +1,10 @@
 /* The listener core: what is settled in one turn is more than one sell takes.
  * All else that it says and does is in t/core/listener. */
 
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
-#include <cmocka.h>
-
 #include <string.h>
 
 #include "listener.h"
+#include "t/check.h"
 
 #define BROKER	 1u /* peers */
 #define CHANNEL	 2u
@@ -28,8 +23,7 @@ listener_peer(struct listener *l, uint32_t peer, unsigned role, uint32_t tag)
 }
 
 /* Each reservation is settled once, in their order. */
-static void
-test_settled_many(void **state)
+UNIT(test_settled_many)
 {
 	const struct id own = { "listener" }, exchange = { "exchange" };
 	struct listener_config config;
@@ -39,7 +33,6 @@ test_settled_many(void **state)
 	struct act act;
 	struct msg m;
 
-	(void)state;
 	memset(&config, 0, sizeof(config));
 	config.module = slice_str("calc");
 	config.capacity = 8;

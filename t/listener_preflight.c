@@ -1,9 +1,3 @@
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
-#include <cmocka.h>
-
 #include <sys/wait.h>
 
 #include <errno.h>
@@ -14,6 +8,7 @@
 
 #include "t/still.h"
 #include "listener_publish.h"
+#include "t/check.h"
 
 static char **env;
 static int verdicts;
@@ -60,12 +55,10 @@ try(const char *script)
 }
 
 /* It sees no end of file before the verdict, and one then. */
-static void
-test_passes(void **state)
+UNIT(test_passes)
 {
 	char dir[] = "/tmp/lambda-trial.XXXXXX", script[128];
 
-	(void)state;
 	assert_non_null(mkdtemp(dir));
 	snprintf(script, sizeof(script), "mkdir %s/up; read x; rm -r %s", dir,
 	    dir);
@@ -85,10 +78,8 @@ test_passes(void **state)
 	assert_int_equal(verdicts, 1);
 }
 
-static void
-test_ends(void **state)
+UNIT(test_ends)
 {
-	(void)state;
 	try("echo one >&2; echo two >&2; exit 3");
 	UNTIL(verdicts == 1);
 	assert_string_equal(said, "ended at once: exit status 3: two");
@@ -108,10 +99,8 @@ no_child(void)
 	    errno == ECHILD;
 }
 
-static void
-test_stopped(void **state)
+UNIT(test_stopped)
 {
-	(void)state;
 	preflight_stop(try("exit 3"));
 	preflight_stop(try("cat"));
 	UNTIL(no_child());
@@ -119,13 +108,11 @@ test_stopped(void **state)
 	assert_int_equal(verdicts, 0);
 }
 
-static void
-test_missing(void **state)
+UNIT(test_missing)
 {
 	char *argv[] = { "/no/such/program", NULL };
 	struct program_start l;
 
-	(void)state;
 	program_init(&l, argv, env);
 	l.group = 1;
 	errno = 0;

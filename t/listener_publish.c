@@ -1,9 +1,3 @@
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
-#include <cmocka.h>
-
 #include <sys/stat.h>
 
 #include <fcntl.h>
@@ -13,6 +7,7 @@
 #include <unistd.h>
 
 #include "listener_publish.h"
+#include "t/check.h"
 
 static char dir[] = "/tmp/lambda-offer.XXXXXX", path[64], other[64];
 static struct publish_config config;
@@ -75,12 +70,10 @@ takes(const void *bytes, size_t n)
 }
 
 /* What exec(2) would refuse, as far as the file tells. */
-static void
-test_looks(void **state)
+UNIT(test_looks)
 {
 	char text[600];
 
-	(void)state;
 	refuses("", "is empty");
 	refuses("echo hello\n", "is text without a #! line");
 	refuses("#!/nonexistent/interp\n", "by '/nonexistent/interp', which");
@@ -98,12 +91,10 @@ test_looks(void **state)
 	takes("", 0);
 }
 
-static void
-test_mode(void **state)
+UNIT(test_mode)
 {
 	struct release m;
 
-	(void)state;
 	takes("#!/bin/sh\n", 10);
 	chmod(path, 0600);
 	assert_int_equal(release_make(&config, &m, why, sizeof(why)), -1);
@@ -115,12 +106,10 @@ test_mode(void **state)
 }
 
 /* Another file of the same content is another one; the same is the same. */
-static void
-test_equal(void **state)
+UNIT(test_equal)
 {
 	struct release a, b, c, none;
 
-	(void)state;
 	put(path, "#!/bin/sh\n", 10);
 	assert_int_equal(release_make(&config, &a, why, sizeof(why)), 0);
 	assert_int_equal(release_make(&config, &b, why, sizeof(why)), 0);
@@ -147,14 +136,12 @@ test_equal(void **state)
 }
 
 /* From one process to the next. */
-static void
-test_pass(void **state)
+UNIT(test_pass)
 {
 	struct release m;
 	struct program_file h;
 	char *text;
 
-	(void)state;
 	put(path, "#!/bin/sh\n", 10);
 	unsetenv("LAMBDA_PROGRAM");
 	program_file_take(&h);

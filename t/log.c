@@ -1,9 +1,3 @@
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
-#include <cmocka.h>
-
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -17,6 +11,7 @@
 #include <unistd.h>
 
 #include "log.h"
+#include "t/check.h"
 
 #define TEXT_MAX (256 * 1024)
 
@@ -64,12 +59,10 @@ datagrams(int fd[2])
 	to_stderr(fd[1]);
 }
 
-static void
-test_line(void **state)
+UNIT(test_line)
 {
 	int fd[2];
 
-	(void)state;
 	datagrams(fd);
 	errno = EBADMSG;
 	log_info("%s is %d", "one", 1);
@@ -83,12 +76,10 @@ test_line(void **state)
 }
 
 /* What all are about stands in front, escaped as the rest is. */
-static void
-test_about(void **state)
+UNIT(test_about)
 {
 	int fd[2];
 
-	(void)state;
 	datagrams(fd);
 	log_about("calc 10.0.0.1:5\n");
 	log_info("%s", "one");
@@ -122,12 +113,10 @@ expect_all(int fd, const char *letters)
 	assert_string_equal(next(fd), "");
 }
 
-static void
-test_levels(void **state)
+UNIT(test_levels)
 {
 	int fd[2];
 
-	(void)state;
 	datagrams(fd);
 	expect_all(fd[0], "ei");
 	log_more();
@@ -147,12 +136,10 @@ test_levels(void **state)
 }
 
 /* A line is one line, whatever a peer calls itself. */
-static void
-test_escaped(void **state)
+UNIT(test_escaped)
 {
 	int fd[2];
 
-	(void)state;
 	datagrams(fd);
 	log_info("a\nb\r\t\x1b[31m\x7f\xff\xc3\xa9 ~");
 	assert_string_equal(next(fd[0]),
@@ -181,13 +168,11 @@ check_long(int fd, size_t n)
 	}
 }
 
-static void
-test_cut(void **state)
+UNIT(test_cut)
 {
 	size_t n;
 	int fd[2];
 
-	(void)state;
 	datagrams(fd);
 	for (n = LOG_LINE_MAX - 40; n < LOG_LINE_MAX + 40; n++)
 		check_long(fd[0], n);
@@ -216,14 +201,12 @@ check_escapes(int fd, const char *before, size_t n)
 	}
 }
 
-static void
-test_cut_escape(void **state)
+UNIT(test_cut_escape)
 {
 	static const char *const before[] = { "", "x", "xx", "xxx" };
 	size_t n, i;
 	int fd[2];
 
-	(void)state;
 	datagrams(fd);
 	for (n = 240; n < 270; n++)
 		for (i = 0; i < 4; i++)
@@ -232,14 +215,12 @@ test_cut_escape(void **state)
 	close(fd[1]);
 }
 
-static void
-test_long_name(void **state)
+UNIT(test_long_name)
 {
 	char name[LOG_LINE_MAX * 2];
 	int fd[2];
 	size_t len;
 
-	(void)state;
 	datagrams(fd);
 	memset(name, 'n', sizeof(name) - 1);
 	name[sizeof(name) - 1] = '\0';
@@ -254,13 +235,11 @@ test_long_name(void **state)
 }
 
 /* Nobody reads: lines are lost, not time, and their number is told. */
-static void
-test_lost(void **state)
+UNIT(test_lost)
 {
 	int fd[2], i;
 	ssize_t n, len = 0;
 
-	(void)state;
 	assert_int_equal(pipe(fd), 0);
 	to_stderr(fd[1]);
 	for (i = 0; i < 10000; i++)
@@ -287,12 +266,10 @@ test_lost(void **state)
 	close(fd[1]);
 }
 
-static void
-test_closed(void **state)
+UNIT(test_closed)
 {
 	int fd[2];
 
-	(void)state;
 	signal(SIGPIPE, SIG_IGN);
 	assert_int_equal(pipe(fd), 0);
 	to_stderr(fd[1]);
@@ -315,15 +292,13 @@ test_closed(void **state)
 
 /* A disk fills up in the middle of a line: what comes later begins a new one.
  * The limit on a file's size stands in for the disk's. */
-static void
-test_torn(void **state)
+UNIT(test_torn)
 {
 	char name[] = "/tmp/lambda-log.XXXXXX";
 	struct rlimit old, small;
 	int fd = mkstemp(name);
 	ssize_t n;
 
-	(void)state;
 	assert_true(fd != -1);
 	unlink(name);
 	signal(SIGXFSZ, SIG_IGN);
@@ -398,12 +373,10 @@ die_with_usage(void)
 	die_usage("[-qv]\n[-k keyfile]\nmodule");
 }
 
-static void
-test_die(void **state)
+UNIT(test_die)
 {
 	char expect[200];
 
-	(void)state;
 	die_name("prog");
 	assert_string_equal(die_progname(), "prog");
 	die_name("./a/b/prog2");

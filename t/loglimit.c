@@ -1,12 +1,7 @@
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
-#include <cmocka.h>
-
 #include <string.h>
 
 #include "preauth.h"
+#include "t/check.h"
 
 static struct loglimit s;
 
@@ -30,13 +25,11 @@ come(int64_t now, int host)
 }
 
 /* One that comes again and again has a line a minute, for ever. */
-static void
-test_one_host(void **state)
+UNIT(test_one_host)
 {
 	int64_t now;
 	int said = 0;
 
-	(void)state;
 	for (now = 0; now < 10 * LOGLIMIT_MS; now += 1000)
 		said += come(now, 1);
 	assert_int_equal(said, 10);
@@ -47,13 +40,11 @@ test_one_host(void **state)
 }
 
 /* Hosts do not stand in each other's way, as long as they are few. */
-static void
-test_few_hosts(void **state)
+UNIT(test_few_hosts)
 {
 	unsigned char v6[LOGLIMIT_HOST] = { 10 };
 	int host;
 
-	(void)state;
 	for (host = 1; host < LOGLIMIT_LINES - 1; host++) {
 		assert_int_equal(come(host, host), 1);
 		assert_int_equal(come(host, host), 0);
@@ -71,14 +62,12 @@ test_few_hosts(void **state)
 }
 
 /* From however many hosts they come, in no minute are there more lines. */
-static void
-test_many_hosts(void **state)
+UNIT(test_many_hosts)
 {
 	int64_t at[1000];
 	int64_t now;
 	int host = 0, n = 0;
 
-	(void)state;
 	for (now = 0; now < 20 * LOGLIMIT_MS; now += 100) {
 		if (come(now, host++ % 60000) == 0)
 			continue;
@@ -90,12 +79,10 @@ test_many_hosts(void **state)
 }
 
 /* The number of the rest, a minute after the first of them. */
-static void
-test_more(void **state)
+UNIT(test_more)
 {
 	int i;
 
-	(void)state;
 	assert_int_equal(come(0, 1), 1);
 	assert_true(loglimit_deadline(&s) == INT64_MAX);
 	assert_int_equal(loglimit_more(&s, 2 * LOGLIMIT_MS), 0);

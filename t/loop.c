@@ -1,9 +1,3 @@
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
-#include <cmocka.h>
-
 #include <sys/wait.h>
 
 #include <errno.h>
@@ -13,6 +7,7 @@
 
 #include "rng.h"
 #include "t/loop_turns.h"
+#include "t/check.h"
 
 static char trace[256]; /* who was called, a letter each */
 
@@ -77,15 +72,13 @@ set(struct alarm *a, int64_t due)
 }
 
 /* Five hundred, some set again, some cleared: by due time, none too early. */
-static void
-test_timers(void **state)
+UNIT(test_timers)
 {
 	static struct alarm a[500];
 	int64_t now = loop_now(loop);
 	struct rng rng;
 	int i, cleared = 0;
 
-	(void)state;
 	rng_seed(&rng, 1);
 	for (i = 0; i < 500; i++)
 		set(&a[i], now + (int64_t)rng_below(&rng, 60));
@@ -128,13 +121,11 @@ on_stop_byte(void *arg, short revents)
 }
 
 /* A timer that sets itself for now leaves the others their turn. */
-static void
-test_timer_again(void **state)
+UNIT(test_timer_again)
 {
 	struct watch w = { 0 };
 	int fd[2];
 
-	(void)state;
 	assert_int_equal(pipe(fd), 0);
 	assert_int_equal(write(fd[1], "x", 1), 1);
 	w.fd = fd[0];
@@ -166,10 +157,8 @@ on_clear_other(void *arg)
 }
 
 /* One that is cleared by another does not come, though it was due too. */
-static void
-test_timer_cleared(void **state)
+UNIT(test_timer_cleared)
 {
-	(void)state;
 	memset(&tick, 0, sizeof(tick));
 	memset(&other, 0, sizeof(other));
 	tick.fn = on_clear_other;
@@ -212,10 +201,8 @@ letter(struct later *w, const char *text)
 	w->arg = (void *)text;
 }
 
-static void
-test_later(void **state)
+UNIT(test_later)
 {
-	(void)state;
 	letter(&la, "a");
 	letter(&lb, "b");
 	letter(&lc, "c");
@@ -233,10 +220,8 @@ test_later(void **state)
 
 /* What is put off by what was put off belongs to the same turn; what is taken
  * back by it does not come. */
-static void
-test_later_in_later(void **state)
+UNIT(test_later_in_later)
 {
-	(void)state;
 	letter(&lb, "b");
 	letter(&lc, "c");
 	memset(&la, 0, sizeof(la));
@@ -248,13 +233,11 @@ test_later_in_later(void **state)
 }
 
 /* Work that puts itself off without end does not keep descriptors waiting. */
-static void
-test_later_endless(void **state)
+UNIT(test_later_endless)
 {
 	struct watch w = { 0 };
 	int fd[2];
 
-	(void)state;
 	assert_int_equal(pipe(fd), 0);
 	assert_int_equal(write(fd[1], "x", 1), 1);
 	w.fd = fd[0];
@@ -280,15 +263,13 @@ on_nothing(void *arg, short revents)
 }
 
 /* Work put off, a timer that is due and a byte to be read, each for itself. */
-static void
-test_busy(void **state)
+UNIT(test_busy)
 {
 	struct watch w = { 0 };
 	struct timer t = { 0 };
 	char byte;
 	int fd[2];
 
-	(void)state;
 	assert_int_equal(pipe(fd), 0);
 	w.fd = fd[0];
 	w.events = POLLIN;
@@ -313,10 +294,8 @@ test_busy(void **state)
 	close(fd[1]);
 }
 
-static void
-test_stopped_before(void **state)
+UNIT(test_stopped_before)
 {
-	(void)state;
 	loop_stop(loop);
 	loop_run(loop);
 	turn();
@@ -332,13 +311,11 @@ on_sig(void *arg, int signo)
 	loop_stop(loop);
 }
 
-static void
-test_signal(void **state)
+UNIT(test_signal)
 {
 	struct sigaction sa;
 	sigset_t set;
 
-	(void)state;
 	/* Blocked by whoever started us. */
 	sigemptyset(&set);
 	sigaddset(&set, SIGUSR1);
@@ -357,12 +334,10 @@ test_signal(void **state)
 }
 
 /* A signal ends a poll() that has nothing else to wait for. */
-static void
-test_signal_wakes(void **state)
+UNIT(test_signal_wakes)
 {
 	pid_t us = getpid(), pid;
 
-	(void)state;
 	loop_signal(loop, SIGUSR1, on_sig, "1");
 	if ((pid = fork()) == 0) {
 		kill(us, SIGUSR1);
@@ -384,13 +359,11 @@ on_child(void *arg, pid_t pid, int status)
 		loop_stop(loop);
 }
 
-static void
-test_children(void **state)
+UNIT(test_children)
 {
 	pid_t pid[4];
 	int i;
 
-	(void)state;
 	ended = 0;
 	for (i = 0; i < 4; i++) {
 		pid[i] = fork();
@@ -414,15 +387,13 @@ test_children(void **state)
 	assert_int_equal(ended, 3);
 }
 
-static void
-test_forked(void **state)
+UNIT(test_forked)
 {
 	struct sigaction sa;
 	sigset_t set;
 	int status;
 	pid_t pid;
 
-	(void)state;
 	loop_signal(loop, SIGUSR1, on_sig, "1");
 	sigemptyset(&set);
 	sigaddset(&set, SIGTERM);
@@ -444,12 +415,10 @@ test_forked(void **state)
 }
 
 /* SIGPIPE is ignored: it is an errno. */
-static void
-test_sigpipe(void **state)
+UNIT(test_sigpipe)
 {
 	int fd[2];
 
-	(void)state;
 	assert_int_equal(pipe(fd), 0);
 	close(fd[0]);
 	assert_int_equal(write(fd[1], "x", 1), -1);

@@ -1,11 +1,6 @@
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
-#include <cmocka.h>
-
 #include "t/hang.h"
 #include "t/loop_turns.h"
+#include "t/check.h"
 
 #define QUIET 16     /* turns in a row that find nothing to do */
 #define SPIN  100000 /* turns after which it never comes to that */

@@ -1,9 +1,3 @@
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
-#include <cmocka.h>
-
 #include <sys/resource.h>
 #include <sys/socket.h>
 
@@ -14,6 +8,7 @@
 
 #include "rng.h"
 #include "t/loop_turns.h"
+#include "t/check.h"
 
 #define IDLE 2000 /* silent descriptors */
 
@@ -119,12 +114,10 @@ hang_up(struct end *e)
 	e->peer = -1;
 }
 
-static void
-test_events(void **state)
+UNIT(test_events)
 {
 	struct end *e = end_new(POLLIN);
 
-	(void)state;
 	turn();
 	assert_int_equal(e->calls, 0);
 	put(e->peer);
@@ -148,12 +141,10 @@ test_events(void **state)
 }
 
 /* 0 is for nothing at all; POLLERR for the hang-up alone. */
-static void
-test_hangup(void **state)
+UNIT(test_hangup)
 {
 	struct end *none = end_new(0), *hangup = end_new(POLLERR);
 
-	(void)state;
 	put(hangup->peer);
 	turn();
 	assert_int_equal(hangup->calls, 0);
@@ -186,12 +177,10 @@ on_silence(void *arg, short revents)
 }
 
 /* Told to watch for nothing when something was found already. */
-static void
-test_silenced(void **state)
+UNIT(test_silenced)
 {
 	int i;
 
-	(void)state;
 	for (i = 0; i < 2; i++) {
 		both[i] = end_new(POLLIN);
 		both[i]->w.fn = on_silence;
@@ -211,13 +200,11 @@ on_order(void *arg, short revents)
 	note(revents & POLLOUT ? 'w' : 'r');
 }
 
-static void
-test_writes_first(void **state)
+UNIT(test_writes_first)
 {
 	struct end *e[4];
 	int i;
 
-	(void)state;
 	for (i = 0; i < 4; i++) {
 		e[i] = end_new(i % 2 ? POLLIN : POLLIN | POLLOUT);
 		e[i]->w.fn = on_order;
@@ -248,12 +235,10 @@ on_massacre(void *arg, short revents)
 }
 
 /* All are ready, and whoever is called first frees all, itself included. */
-static void
-test_free_all(void **state)
+UNIT(test_free_all)
 {
 	int i;
 
-	(void)state;
 	for (i = 0; i < CROWD; i++) {
 		crowd[i] = end_new(POLLIN);
 		crowd[i]->w.fn = on_massacre;
@@ -296,12 +281,10 @@ on_chaos(void *arg, short revents)
 	}
 }
 
-static void
-test_chaos(void **state)
+UNIT(test_chaos)
 {
 	int i, round;
 
-	(void)state;
 	rng_seed(&chaos, 7);
 	made = called = 0;
 	for (round = 0; round < 300; round++) {
@@ -392,13 +375,11 @@ on_busy(void *arg, short revents)
 
 /* Some cold ones are heard, here and there among the others, while another is
  * busy and while not. */
-static void
-test_cold(void **state)
+UNIT(test_cold)
 {
 	struct end *some[20];
 	int fd[2], i;
 
-	(void)state;
 	pair(fd);
 	for (i = 0; i < 10; i++)
 		some[i] = end_new(POLLIN);
@@ -437,13 +418,11 @@ test_cold(void **state)
 }
 
 /* Whoever is spoken to is hot again: loop_watch() says so. */
-static void
-test_warmed(void **state)
+UNIT(test_warmed)
 {
 	size_t i, hot;
 	int fd[2];
 
-	(void)state;
 	pair(fd);
 	idle_new(fd[0]);
 	until_cold();

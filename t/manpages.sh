@@ -124,6 +124,14 @@ t/rows | sort >"$tmp/rows"
 diff "$tmp/rows" "$tmp/page" >"$tmp/diff" ||
     wrong "the tables (<) and lambda-protocol(7) (>): $(cat "$tmp/diff")"
 
+# The worked example, as t/handshake.c prints it.
+make -s t/handshake >"$tmp/make.log" 2>&1 ||
+    fail "t/handshake: $(cat "$tmp/make.log")"
+t/handshake >"$tmp/made"
+sed -n '/^key file$/,/^\.Ed/p' man/lambda-protocol.7 | sed '$d' >"$tmp/page"
+diff "$tmp/made" "$tmp/page" >"$tmp/diff" ||
+    wrong "the handshake (<) and lambda-protocol(7) (>): $(cat "$tmp/diff")"
+
 [ "$status" -eq 0 ] || exit 1
 need mandoc
 

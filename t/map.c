@@ -1,14 +1,9 @@
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
-#include <cmocka.h>
-
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "map.h"
 #include "rng.h"
+#include "t/check.h"
 
 #define KEYS 600
 
@@ -81,13 +76,11 @@ exercise(struct entry *e, size_t n, uint64_t seed, int steps)
 	assert_null(map_get(&m, key_of(e)));
 }
 
-static void
-test_empty(void **state)
+UNIT(test_empty)
 {
 	struct map m;
 	size_t pos;
 
-	(void)state;
 	map_init(&m, 1);
 	pos = 0;
 	assert_null(map_get(&m, slice_str("a")));
@@ -96,13 +89,11 @@ test_empty(void **state)
 	map_free(&m);
 }
 
-static void
-test_random(void **state)
+UNIT(test_random)
 {
 	static struct entry e[KEYS];
 	size_t i;
 
-	(void)state;
 	for (i = 0; i < KEYS; i++)
 		snprintf(e[i].name, sizeof(e[i].name), "module/%u",
 		    (unsigned)i);
@@ -113,15 +104,13 @@ test_random(void **state)
  * Keys that all begin their search within three slots, two of which are the
  * last of any table: long runs of probes, which wrap around its end.
  */
-static void
-test_collisions(void **state)
+UNIT(test_collisions)
 {
 	static struct entry e[40];
 	const uint64_t seed = 12, mask = 255;
 	uint64_t home;
 	unsigned i, n;
 
-	(void)state;
 	for (i = n = 0; n < 40; i++) {
 		snprintf(e[n].name, sizeof(e[n].name), "%u", i);
 		home = map_hash(seed, key_of(&e[n])) & mask;
@@ -135,14 +124,12 @@ test_collisions(void **state)
  * Delete one after another out of a run, from each place in it: the gap must
  * close without hiding what is behind it, nor moving it before its home.
  */
-static void
-test_delete_each(void **state)
+UNIT(test_delete_each)
 {
 	struct entry e[12];
 	struct map m;
 	unsigned first, i, n;
 
-	(void)state;
 	memset(e, 0, sizeof(e));
 	for (i = n = 0; n < 12; i++) {
 		snprintf(e[n].name, sizeof(e[n].name), "%u", i);
@@ -170,13 +157,11 @@ test_delete_each(void **state)
 
 /* A put of a key that is in replaces the key's bytes as well: the old value
  * may be freed. */
-static void
-test_replace(void **state)
+UNIT(test_replace)
 {
 	struct entry *old, *new;
 	struct map m;
 
-	(void)state;
 	old = calloc(1, sizeof(*old));
 	new = calloc(1, sizeof(*new));
 	assert_true(old != NULL && new != NULL);
@@ -194,13 +179,11 @@ test_replace(void **state)
 	free(new);
 }
 
-static void
-test_keys_are_bytes(void **state)
+UNIT(test_keys_are_bytes)
 {
 	int a, b, c, d;
 	struct map m;
 
-	(void)state;
 	map_init(&m, 6);
 	assert_int_equal(map_put(&m, slice_of("", 0), &a), 0);
 	assert_int_equal(map_put(&m, slice_of("\0", 1), &b), 0);
@@ -215,15 +198,13 @@ test_keys_are_bytes(void **state)
 }
 
 /* A value that the map makes has a copy of its key. */
-static void
-test_alloc(void **state)
+UNIT(test_alloc)
 {
 	char name[] = "calc";
 	struct slice key = slice_str(name);
 	struct entry *e;
 	struct map m;
 
-	(void)state;
 	map_init(&m, 8);
 	e = map_alloc(&m, sizeof(*e), &key);
 	assert_non_null(e);
@@ -241,14 +222,12 @@ test_alloc(void **state)
 
 /* Replacing takes no room, and what deleting leaves is taken up again: the
  * table does not grow beyond twice what its keys need. */
-static void
-test_does_not_grow(void **state)
+UNIT(test_does_not_grow)
 {
 	static struct entry e[1000];
 	struct map m;
 	unsigned i;
 
-	(void)state;
 	map_init(&m, 7);
 	for (i = 0; i < 1000; i++) {
 		snprintf(e[i].name, sizeof(e[i].name), "%u", i);
@@ -264,14 +243,12 @@ test_does_not_grow(void **state)
 
 /* From the SipHash paper: the key is the bytes 0 to 15, the message is as many
  * bytes counting from 0; and the reference implementation's for none and 8. */
-static void
-test_hash_vectors(void **state)
+UNIT(test_hash_vectors)
 {
 	const uint64_t seed = 0x0706050403020100u;
 	unsigned char message[15];
 	unsigned i;
 
-	(void)state;
 	for (i = 0; i < sizeof(message); i++)
 		message[i] = (unsigned char)i;
 	assert_true(map_hash(seed, slice_of(message, 15)) ==
@@ -281,13 +258,11 @@ test_hash_vectors(void **state)
 	    0x93f5f5799a932462u);
 }
 
-static void
-test_hash_seeded(void **state)
+UNIT(test_hash_seeded)
 {
 	unsigned i, same;
 	char name[24];
 
-	(void)state;
 	same = 0;
 	for (i = 0; i < 1000; i++) {
 		snprintf(name, sizeof(name), "%u", i);

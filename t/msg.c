@@ -1,13 +1,8 @@
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
-#include <cmocka.h>
-
 #include <errno.h>
 
 #include "msg.h"
 #include "t/msg_sample.h"
+#include "t/check.h"
 
 #define LEN(a) (sizeof(a) / sizeof((a)[0]))
 
@@ -47,8 +42,7 @@ check_fields(const struct schema *s)
 	assert_true(s->size <= sizeof(((struct msg *)NULL)->u));
 }
 
-static void
-test_table(void **state)
+UNIT(test_table)
 {
 	static const struct schema *const groups[] = { &schema_peer_item,
 		&schema_contact, &schema_reservation, &schema_attrs,
@@ -58,7 +52,6 @@ test_table(void **state)
 	size_t i, n = 0, found;
 	unsigned type, last = 0;
 
-	(void)state;
 	for (i = 0; i < LEN(groups); i++)
 		check_fields(groups[i]);
 	for (; (row = msg_row_next(row)) != NULL; n++) {
@@ -84,14 +77,12 @@ test_table(void **state)
 	assert_string_equal(msg_name(200), "unknown");
 }
 
-static void
-test_roles(void **state)
+UNIT(test_roles)
 {
 	static const char *const names[] = { "authority", "broker", "exchange",
 		"listener", "channel", "plb", "caller", "ctl" };
 	size_t i;
 
-	(void)state;
 	assert_int_equal(LEN(names), ROLE_COUNT);
 	for (i = 0; i < ROLE_COUNT; i++)
 		assert_string_equal(role_name(1u << i), names[i]);
@@ -100,8 +91,7 @@ test_roles(void **state)
 	assert_string_equal(role_name(1u << ROLE_COUNT), "unknown");
 }
 
-static void
-test_allowed(void **state)
+UNIT(test_allowed)
 {
 	static const struct {
 		unsigned type, from, to;
@@ -134,19 +124,16 @@ test_allowed(void **state)
 	};
 	size_t i;
 
-	(void)state;
 	for (i = 0; i < LEN(v); i++)
 		assert_int_equal(msg_allowed(v[i].type, v[i].from, v[i].to),
 		    v[i].allowed);
 }
 
-static void
-test_ids(void **state)
+UNIT(test_ids)
 {
 	struct id a = { { 0 } }, b = { { 0 } };
 	char text[ID_TEXT];
 
-	(void)state;
 	assert_true(id_is_zero(&a));
 	assert_true(id_equal(&a, &b));
 	a.b[15] = 0x0f;
@@ -164,14 +151,12 @@ test_ids(void **state)
 
 /* There and back. */
 
-static void
-test_round_trips(void **state)
+UNIT(test_round_trips)
 {
 	const struct msg_row *row = NULL;
 	struct msg m;
 	int k;
 
-	(void)state;
 	while ((row = msg_row_next(row)) != NULL)
 		for (k = 0; k < 500; k++) {
 			sample_reset();
@@ -181,14 +166,12 @@ test_round_trips(void **state)
 		}
 }
 
-static void
-test_unknown_messages(void **state)
+UNIT(test_unknown_messages)
 {
 	struct slice junk = slice_str("what is this");
 	struct msg m;
 	unsigned type;
 
-	(void)state;
 	for (type = 1; type <= 255; type++) {
 		if (msg_row(type) != NULL)
 			continue;
@@ -200,15 +183,13 @@ test_unknown_messages(void **state)
 }
 
 /* The readers, on bytes that nobody has checked. */
-static void
-test_readers(void **state)
+UNIT(test_readers)
 {
 	static const unsigned char good[] = { 1, 1, 'a', 1, 0 },
 	    bad_type[] = { 3, 1, 'a' }, cut[] = { 1, 2, 'a' };
 	struct slice list, item;
 	struct reservation r;
 
-	(void)state;
 	list = slice_of(good, sizeof(good));
 	assert_int_equal(list_next(&list, &item), 1);
 	assert_true(slice_equal(item, slice_str("a")));

@@ -1,14 +1,9 @@
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
-#include <cmocka.h>
-
 #include <errno.h>
 #include <stdlib.h>
 
 #include "rng.h"
 #include "t/msg_sample.h"
+#include "t/check.h"
 
 #define ARENA (64 * 1024) /* bytes that the samples' slices may point at */
 

@@ -1,9 +1,3 @@
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
-#include <cmocka.h>
-
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -20,6 +14,7 @@
 
 #include "net.h"
 #include "t/hang.h"
+#include "t/check.h"
 
 #define DIR_FORM "/tmp/lambda-net.XXXXXX"
 
@@ -149,13 +144,11 @@ converse(const struct addr *a)
 	close(listening);
 }
 
-static void
-test_ipv4(void **state)
+UNIT(test_ipv4)
 {
 	struct addr a, bound, again;
 	int fd, ours, theirs;
 
-	(void)state;
 	parse(&a, "127.0.0.1:0");
 	converse(&a);
 	assert_int_not_equal(fd = net_listen(&a, &bound), -1);
@@ -175,13 +168,11 @@ test_ipv4(void **state)
 	close(fd);
 }
 
-static void
-test_ipv6(void **state)
+UNIT(test_ipv6)
 {
 	struct addr a;
 	int fd;
 
-	(void)state;
 	parse(&a, "[::1]:0");
 	if ((fd = net_listen(&a, NULL)) == -1 &&
 	    (errno == EADDRNOTAVAIL || errno == EAFNOSUPPORT)) {
@@ -196,13 +187,11 @@ test_ipv6(void **state)
 }
 
 /* IPv6 leaves the IPv4 port of the same number alone. */
-static void
-test_ipv6_only(void **state)
+UNIT(test_ipv6_only)
 {
 	struct addr a, bound, four;
 	int six, fd;
 
-	(void)state;
 	parse(&a, "[::]:0");
 	if ((six = net_listen(&a, &bound)) == -1) {
 		print_message("no IPv6 on this machine: %s\n",
@@ -224,14 +213,12 @@ test_ipv6_only(void **state)
 	close(six);
 }
 
-static void
-test_refused(void **state)
+UNIT(test_refused)
 {
 	struct addr a;
 	socklen_t len = sizeof(a.u);
 	int fd, deaf = socket(AF_INET, SOCK_STREAM, 0);
 
-	(void)state;
 	/* It has the port, so that nobody else can listen there. */
 	parse(&a, "127.0.0.1:0");
 	assert_int_equal(bind(deaf, &a.u.sa, a.len), 0);
@@ -248,14 +235,12 @@ test_refused(void **state)
 	assert_int_equal(errno, ENOENT);
 }
 
-static void
-test_unix(void **state)
+UNIT(test_unix)
 {
 	struct addr a;
 	struct stat st;
 	int fd;
 
-	(void)state;
 	in_dir(&a, "s");
 	converse(&a);
 	assert_int_equal(lstat(a.u.un.sun_path, &st), 0);
@@ -269,13 +254,11 @@ test_unix(void **state)
 }
 
 /* A socket that nobody answers on is replaced, one that lives is not. */
-static void
-test_unix_again(void **state)
+UNIT(test_unix_again)
 {
 	struct addr a, from;
 	int dead, live, ours, theirs;
 
-	(void)state;
 	in_dir(&a, "s");
 	assert_int_not_equal(dead = net_listen(&a, NULL), -1);
 	close(dead);
@@ -293,13 +276,11 @@ test_unix_again(void **state)
 }
 
 /* A live socket whose queue is full lives all the same. */
-static void
-test_unix_full(void **state)
+UNIT(test_unix_full)
 {
 	struct addr a;
 	int fd[64], live, n;
 
-	(void)state;
 	in_dir(&a, "s");
 	assert_int_not_equal(live = net_listen(&a, NULL), -1);
 	assert_int_equal(listen(live, 1), 0);
@@ -316,14 +297,12 @@ test_unix_full(void **state)
 }
 
 /* What is no socket is nobody's to replace. */
-static void
-test_unix_not_a_socket(void **state)
+UNIT(test_unix_not_a_socket)
 {
 	struct addr a;
 	struct stat st;
 	int fd;
 
-	(void)state;
 	in_dir(&a, "precious");
 	fd = open(a.u.un.sun_path, O_WRONLY | O_CREAT, 0600);
 	assert_int_not_equal(fd, -1);
@@ -342,15 +321,13 @@ test_unix_not_a_socket(void **state)
 }
 
 /* Two start at once: one of them listens, and has the name. */
-static void
-test_unix_race(void **state)
+UNIT(test_unix_race)
 {
 	struct addr a;
 	int go[2], done[2], round, i, status, winners;
 	pid_t pid[4];
 	char c;
 
-	(void)state;
 	in_dir(&a, "s");
 	for (round = 0; round < 50; round++) {
 		assert_int_equal(pipe(go), 0);
@@ -388,13 +365,11 @@ test_unix_race(void **state)
 	}
 }
 
-static void
-test_listen_over(void **state)
+UNIT(test_listen_over)
 {
 	struct addr a, from;
 	int old, new, before, after, fd;
 
-	(void)state;
 	in_dir(&a, "s");
 	assert_int_not_equal(old = net_listen(&a, NULL), -1);
 	before = connect_to(&a);
@@ -415,14 +390,12 @@ test_listen_over(void **state)
 }
 
 /* The name is unlinked by whom it belongs to. */
-static void
-test_unlink(void **state)
+UNIT(test_unlink)
 {
 	struct addr a;
 	struct stat old, new;
 	int fd[2];
 
-	(void)state;
 	in_dir(&a, "s");
 	assert_int_not_equal(fd[0] = net_listen(&a, NULL), -1);
 	assert_int_equal(lstat(a.u.un.sun_path, &old), 0);
@@ -437,13 +410,11 @@ test_unlink(void **state)
 	close(fd[1]);
 }
 
-static void
-test_adopt(void **state)
+UNIT(test_adopt)
 {
 	struct addr a;
 	int fd[2];
 
-	(void)state;
 	assert_int_equal(pipe(fd), 0);
 	assert_int_equal(net_adopt(fd[0]), 0);
 	assert_true(fcntl(fd[0], F_GETFL) & O_NONBLOCK);

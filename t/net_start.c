@@ -1,9 +1,3 @@
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
-#include <cmocka.h>
-
 #include <sys/socket.h>
 #include <sys/wait.h>
 
@@ -16,6 +10,7 @@
 
 #include "net.h"
 #include "t/hang.h"
+#include "t/check.h"
 
 static void
 parse(struct addr *a, const char *text)
@@ -132,15 +127,13 @@ listen_unix(void)
 	return fd;
 }
 
-static void
-test_inherited(void **state)
+UNIT(test_inherited)
 {
 	struct addr a;
 	int fd[PASSED], status;
 	size_t i;
 	pid_t pid;
 
-	(void)state;
 	parse(&a, "127.0.0.1:0");
 	fd[0] = net_listen(&a, NULL);
 	fd[1] = net_listen(&a, NULL);
@@ -160,13 +153,11 @@ test_inherited(void **state)
 
 /* Readiness. */
 
-static void
-test_ready(void **state)
+UNIT(test_ready)
 {
 	char buf[8];
 	int fd[2];
 
-	(void)state;
 	unsetenv("NOTIFY_SOCKET");
 	net_ready(-1);
 	assert_int_equal(pipe(fd), 0);
@@ -203,14 +194,12 @@ assert_notified(int fd)
 	assert_memory_equal(buf, "READY=1", 7);
 }
 
-static void
-test_notify(void **state)
+UNIT(test_notify)
 {
 	char dir[] = "/tmp/lambda-net.XXXXXX", path[64];
 	struct addr a;
 	int fd, i;
 
-	(void)state;
 	assert_non_null(mkdtemp(dir));
 	snprintf(path, sizeof(path), "%s/notify", dir);
 	parse(&a, path);
@@ -237,14 +226,12 @@ test_notify(void **state)
 	unsetenv("NOTIFY_SOCKET");
 }
 
-static void
-test_notify_abstract(void **state)
+UNIT(test_notify_abstract)
 {
 	char dir[] = "/tmp/lambda-net.XXXXXX", name[64];
 	struct sockaddr_un un;
 	int fd, n;
 
-	(void)state;
 	/* A name that nobody else has. */
 	assert_non_null(mkdtemp(dir));
 	n = snprintf(name, sizeof(name), "@%s", dir);

@@ -1,14 +1,9 @@
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
-#include <cmocka.h>
-
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "core.h"
+#include "t/check.h"
 
 static struct msg
 demand(uint64_t tokens)
@@ -21,26 +16,22 @@ demand(uint64_t tokens)
 	return m;
 }
 
-static void
-test_empty(void **state)
+UNIT(test_empty)
 {
 	struct outbox o;
 	struct act a;
 
-	(void)state;
 	outbox_init(&o);
 	assert_true(outbox_empty(&o));
 	assert_int_equal(outbox_take(&o, &a), 0);
 	outbox_free(&o);
 }
 
-static void
-test_order(void **state)
+UNIT(test_order)
 {
 	struct outbox o;
 	struct act a;
 
-	(void)state;
 	outbox_init(&o);
 	assert_int_equal(outbox_act(&o, ACT_DIAL, 7, DIAL_HOUR,
 	    slice_str("10.0.0.1:4370")), 0);
@@ -72,15 +63,13 @@ test_order(void **state)
 }
 
 /* What a driver does: carry out an act, have the core append, take on. */
-static void
-test_append_between(void **state)
+UNIT(test_append_between)
 {
 	struct outbox o;
 	struct act a;
 	uint64_t next = 0, n;
 	int i;
 
-	(void)state;
 	outbox_init(&o);
 	for (n = 0; n < 1000; n++) {
 		assert_int_equal(outbox_act(&o, ACT_LOG, 1, 2 * n,
@@ -99,15 +88,13 @@ test_append_between(void **state)
 	outbox_free(&o);
 }
 
-static void
-test_send(void **state)
+UNIT(test_send)
 {
 	static const unsigned char want[] = { 30, 4, 2, 2, 0x01, 0x00 };
 	struct msg m = demand(256);
 	struct outbox o;
 	struct act a;
 
-	(void)state;
 	outbox_init(&o);
 	assert_int_equal(outbox_send(&o, 9, &m), 0);
 	assert_int_equal(outbox_take(&o, &a), 1);
@@ -117,14 +104,12 @@ test_send(void **state)
 	outbox_free(&o);
 }
 
-static void
-test_log(void **state)
+UNIT(test_log)
 {
 	char want[1200];
 	struct outbox o;
 	struct act a;
 
-	(void)state;
 	outbox_init(&o);
 	assert_int_equal(outbox_log(&o, 2, "%s has %d", "calc", 3), 0);
 	memset(want, 'x', sizeof(want) - 1);
@@ -158,14 +143,12 @@ is_said(struct outbox *o, int what)
 
 /* Lines are said once, be it by turns and however long they are, as long as
  * there are not too many. */
-static void
-test_log_once(void **state)
+UNIT(test_log_once)
 {
 	struct outbox_once once;
 	struct outbox o;
 	int i, again;
 
-	(void)state;
 	outbox_init(&o);
 	memset(&once, 0, sizeof(once));
 	for (again = 0; again < 3; again++)
@@ -189,8 +172,7 @@ test_log_once(void **state)
 }
 
 /* A shell that takes nothing out: -1, and what was in is in. */
-static void
-test_full(void **state)
+UNIT(test_full)
 {
 	size_t size = 8 * 1024 * 1024, n = 0;
 	struct msg m = demand(1);
@@ -198,7 +180,6 @@ test_full(void **state)
 	struct act a;
 	char *big = calloc(1, size);
 
-	(void)state;
 	assert_non_null(big);
 	outbox_init(&o);
 	while (outbox_act(&o, ACT_SEND, (uint32_t)n, 0,

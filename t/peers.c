@@ -1,20 +1,13 @@
 /* Whom to dial, when, and for how long. */
 
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
-#include <cmocka.h>
-
 #include <errno.h>
 #include <stdio.h>
 
 #include "t/peers_book.h"
+#include "t/check.h"
 
-static void
-test_first_dial_is_now(void **state)
+UNIT(test_first_dial_is_now)
 {
-	(void)state;
 	assert_true(peers_deadline(&p) == INT64_MAX);
 	dials_nothing(0);
 	want(5, A, DIAL_FOREVER, 3);
@@ -25,15 +18,13 @@ test_first_dial_is_now(void **state)
 	dials_nothing(6);
 }
 
-static void
-test_back_off(void **state)
+UNIT(test_back_off)
 {
 	static const int64_t bound[] = { 100, 200, 400, 800, 1600, 3200, 6400,
 		10000, 10000, 10000 };
 	int64_t now = 0, longest = 0;
 	size_t i;
 
-	(void)state;
 	want(0, A, DIAL_FOREVER, 0);
 	for (i = 0; i < sizeof(bound) / sizeof(bound[0]); i++) {
 		dials(now, A, 0);
@@ -53,8 +44,7 @@ test_back_off(void **state)
 	assert_true(longest > 9500);
 }
 
-static void
-test_jitter_is_spread(void **state)
+UNIT(test_jitter_is_spread)
 {
 	int64_t sum = 0;
 	char address[32];
@@ -62,7 +52,6 @@ test_jitter_is_spread(void **state)
 	uint32_t tag;
 	int i, early = 0;
 
-	(void)state;
 	for (i = 0; i < 1000; i++) {
 		snprintf(address, sizeof(address), "10.0.%d.%d:1", i / 250,
 		    i % 250);
@@ -81,8 +70,7 @@ test_jitter_is_spread(void **state)
 }
 
 /* The heap: whatever comes and goes, the earliest is the next. */
-static void
-test_order(void **state)
+UNIT(test_order)
 {
 	char address[32];
 	struct slice got;
@@ -90,7 +78,6 @@ test_order(void **state)
 	uint32_t tag;
 	int i, left = 0;
 
-	(void)state;
 	for (i = 0; i < 2000; i++) {
 		snprintf(address, sizeof(address), "h%d", i);
 		want((i * 7919) % 10007, address, DIAL_FOREVER, (uint32_t)i);
@@ -110,12 +97,10 @@ test_order(void **state)
 	assert_int_equal(p.targets.n, 1333);
 }
 
-static void
-test_linked_rests(void **state)
+UNIT(test_linked_rests)
 {
 	int64_t now;
 
-	(void)state;
 	want(0, A, DIAL_FOREVER, 1);
 	dials(0, A, 1);
 	assert_int_equal(up(0, 1, &low, A), 0);
@@ -129,13 +114,11 @@ test_linked_rests(void **state)
 
 /* A link that is lost at once goes on with the back-off, one that stood begins
  * it anew. */
-static void
-test_back_off_after_link(void **state)
+UNIT(test_back_off_after_link)
 {
 	int64_t now = 0;
 	int i;
 
-	(void)state;
 	want(0, A, DIAL_FOREVER, 0);
 	for (i = 0; i < 20; i++) {
 		dials(now, A, 0);
@@ -155,14 +138,12 @@ test_back_off_after_link(void **state)
 
 /* A reason is news once, and again when the target was linked meanwhile: as
  * long as it is not, they may come by turns. */
-static void
-test_news(void **state)
+UNIT(test_news)
 {
 	static const int error[] = { ECONNREFUSED, EACCES, ELOOP };
 	int64_t now = 0;
 	size_t i, round;
 
-	(void)state;
 	assert_true(peers_final(EACCES) && peers_final(EPROTONOSUPPORT));
 	assert_false(peers_final(0) || peers_final(ELOOP) ||
 	    peers_final(ETIMEDOUT));
@@ -188,10 +169,8 @@ test_news(void **state)
 	}
 }
 
-static void
-test_once(void **state)
+UNIT(test_once)
 {
-	(void)state;
 	want(0, A, DIAL_ONCE, 5);
 	dials(0, A, 5);
 	assert_int_equal(failed(1, A), 1);
@@ -209,10 +188,8 @@ test_once(void **state)
 }
 
 /* Behind a listener's address is somebody new each time. */
-static void
-test_once_again_while_linked(void **state)
+UNIT(test_once_again_while_linked)
 {
-	(void)state;
 	want(0, A, DIAL_ONCE, 1);
 	dials(0, A, 1);
 	up(0, 1, &low, A);
@@ -226,12 +203,10 @@ test_once_again_while_linked(void **state)
 	assert_int_equal(p.targets.n, 0);
 }
 
-static void
-test_longest_holds(void **state)
+UNIT(test_longest_holds)
 {
 	int64_t now;
 
-	(void)state;
 	want(0, A, DIAL_ONCE, 1);
 	want(0, A, DIAL_FOREVER, 2);
 	want(0, A, DIAL_HOUR, 3);
@@ -242,12 +217,10 @@ test_longest_holds(void **state)
 	dials(now, A, 3);
 }
 
-static void
-test_hour(void **state)
+UNIT(test_hour)
 {
 	int64_t now, end = PEERS_KEEP_MS;
 
-	(void)state;
 	want(0, A, DIAL_HOUR, 0);
 	for (now = 0; now < end - 20000; now += 10000) {
 		dials(now, A, 0);
@@ -269,10 +242,8 @@ test_hour(void **state)
 	assert_int_equal(p.targets.n, 0);
 }
 
-static void
-test_unwant(void **state)
+UNIT(test_unwant)
 {
-	(void)state;
 	peers_unwant(&p, slice_str(A));
 	want(0, A, DIAL_FOREVER, 0);
 	peers_unwant(&p, slice_str(A));
@@ -293,13 +264,11 @@ test_unwant(void **state)
 	assert_int_equal(p.instances.n, 0);
 }
 
-static void
-test_bounds(void **state)
+UNIT(test_bounds)
 {
 	char address[ADDRESS_MAX + 2];
 	int i;
 
-	(void)state;
 	memset(address, 'x', sizeof(address));
 	address[ADDRESS_MAX + 1] = '\0';
 	errno = 0;

@@ -7,13 +7,8 @@
  * is not so fails the test.
  */
 
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
-#include <cmocka.h>
-
 #include "peers.h"
+#include "t/check.h"
 
 #define A "10.0.0.1:4370"
 #define B "10.0.0.2:4370"

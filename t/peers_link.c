@@ -1,27 +1,20 @@
 /* Who answers: ourselves, one that is linked already, somebody new. */
 
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
-#include <cmocka.h>
-
 #include <errno.h>
 #include <stdio.h>
 
 #include "t/peers_book.h"
+#include "t/check.h"
 
 /*
  * Anybody at the address can send our hello back, once: so that it is ourselves
  * is believed for this try and no longer. The next is a long back-off away.
  */
-static void
-test_ourselves(void **state)
+UNIT(test_ourselves)
 {
 	int64_t now = 0, sum = 0;
 	int i;
 
-	(void)state;
 	want(0, A, DIAL_FOREVER, 0);
 	for (i = 0; i < 200; i++) {
 		dials(now, A, 0);
@@ -43,12 +36,10 @@ test_ourselves(void **state)
 }
 
 /* What was asked for one try or an hour gets no more than that. */
-static void
-test_ourselves_ends(void **state)
+UNIT(test_ourselves_ends)
 {
 	int64_t now = 0;
 
-	(void)state;
 	want(0, A, DIAL_ONCE, 4);
 	dials(0, A, 4);
 	ourselves(0, A);
@@ -70,12 +61,10 @@ test_ourselves_ends(void **state)
 
 /* An address that used to lead to a peer, and leads to us now, rests no longer
  * with that peer. */
-static void
-test_ourselves_now(void **state)
+UNIT(test_ourselves_now)
 {
 	int64_t now;
 
-	(void)state;
 	want(0, A, DIAL_FOREVER, 0);
 	dials(0, A, 0);
 	up(0, 1, &low, A);
@@ -92,14 +81,12 @@ test_ourselves_now(void **state)
 
 /* Two addresses of one instance: one link, and while it stands neither is
  * dialled. */
-static void
-test_aliases(void **state)
+UNIT(test_aliases)
 {
 	struct slice got;
 	int64_t now;
 	uint32_t tag;
 
-	(void)state;
 	want(0, A, DIAL_FOREVER, 0);
 	dials(0, A, 0);
 	up(0, 1, &low, A);
@@ -123,10 +110,8 @@ test_aliases(void **state)
 }
 
 /* The peer dials us where we used to dial it: our target rests. */
-static void
-test_peer_dials_back(void **state)
+UNIT(test_peer_dials_back)
 {
-	(void)state;
 	want(0, A, DIAL_FOREVER, 0);
 	dials(0, A, 0);
 	up(0, 1, &low, A);
@@ -146,10 +131,8 @@ test_peer_dials_back(void **state)
 
 /* Of two links that different ends dialled, both ends choose the same one, in
  * whichever order they see them. */
-static void
-test_crossed(void **state)
+UNIT(test_crossed)
 {
-	(void)state;
 	want(0, A, DIAL_FOREVER, 0);
 	want(0, B, DIAL_FOREVER, 0);
 
@@ -209,34 +192,28 @@ agree(const int by[2], const uint64_t dialled[2], uint32_t loses)
 }
 
 /* Each end dialled one: that of the lower stays, whatever they have counted. */
-static void
-test_crossed_agree(void **state)
+UNIT(test_crossed_agree)
 {
 	static const int by[2] = { 0, 1 };
 	static const uint64_t dialled[2] = { 2, 1 };
 
-	(void)state;
 	agree(by, dialled, 2);
 }
 
 /* One end dialled both, at two addresses of the other: the later stays. */
-static void
-test_twice_agree(void **state)
+UNIT(test_twice_agree)
 {
 	static const int by[2] = { 0, 0 };
 	static const uint64_t dialled[2] = { 1, 2 };
 
-	(void)state;
 	agree(by, dialled, 1);
 }
 
 /* One process may be two roles, and each has its link. */
-static void
-test_roles(void **state)
+UNIT(test_roles)
 {
 	uint32_t loser;
 
-	(void)state;
 	assert_int_equal(up(0, 1, &low, ""), 0);
 	assert_int_equal(peers_up(&p, 0, 2, ROLE_PLB, &low, slice_str(""),
 	    2, &loser), 0);
@@ -249,12 +226,10 @@ test_roles(void **state)
 }
 
 /* A host was started again: a new instance answers at the address. */
-static void
-test_new_instance(void **state)
+UNIT(test_new_instance)
 {
 	int64_t now;
 
-	(void)state;
 	want(0, A, DIAL_FOREVER, 0);
 	dials(0, A, 0);
 	up(0, 1, &low, A);
@@ -272,10 +247,8 @@ test_new_instance(void **state)
 }
 
 /* A link that was dialled once and loses to the one that stands. */
-static void
-test_once_loses(void **state)
+UNIT(test_once_loses)
 {
-	(void)state;
 	assert_int_equal(up(0, 1, &low, ""), 0);
 	want(0, A, DIAL_ONCE, 0);
 	dials(0, A, 0);
@@ -351,8 +324,7 @@ random_step(struct rng *r, int64_t now)
 
 /* Whatever happens in whatever order: nothing breaks, and in the end, with all
  * links gone, every target is dialled again, but for those that are us. */
-static void
-test_random(void **state)
+UNIT(test_random)
 {
 	struct slice got;
 	struct rng r;
@@ -362,7 +334,6 @@ test_random(void **state)
 	size_t n;
 	int i;
 
-	(void)state;
 	rng_seed(&r, 7);
 	for (i = 0; i < INSTANCES; i++)
 		others[i].id.b[0] = (unsigned char)(0x40 + 0x11 * i);

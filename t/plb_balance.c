@@ -1,14 +1,11 @@
 /* Which channel gets a request. */
 
 #include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdio.h>
-
-#include <cmocka.h>
 
 #include "attrs.h"
 #include "plb_state.h"
+#include "t/check.h"
 
 static struct balance balance;
 static struct rng rng;
@@ -67,24 +64,20 @@ total(void)
 	return sum;
 }
 
-static void
-test_nothing(void **state)
+UNIT(test_nothing)
 {
 	size_t channel;
 	int cast;
 
-	(void)state;
 	assert_int_equal(draw("f", 0, &channel, &cast), BALANCE_UNKNOWN);
 	assert_int_equal(draw(NULL, 0, &channel, &cast), BALANCE_UNKNOWN);
 	assert_int_equal(total(), 0);
 }
 
-static void
-test_groups(void **state)
+UNIT(test_groups)
 {
 	int a, b;
 
-	(void)state;
 	a = balance_join(&balance, attrs_of("1", "f/1"), 0);
 	b = balance_join(&balance, attrs_of("2", "f/1"), 1);
 	assert_int_not_equal(a, -1);
@@ -100,13 +93,11 @@ test_groups(void **state)
 	assert_int_equal(balance_join(&balance, attrs_of("3", "f/1"), 7), a);
 }
 
-static void
-test_full(void **state)
+UNIT(test_full)
 {
 	char version[16];
 	size_t i;
 
-	(void)state;
 	for (i = 0; i < BALANCE_GROUPS; i++) {
 		snprintf(version, sizeof(version), "%zu", i);
 		assert_int_not_equal(
@@ -119,13 +110,11 @@ test_full(void **state)
 	assert_int_equal(balance_join(&balance, attrs_of("7", NULL), i), 7);
 }
 
-static void
-test_exports(void **state)
+UNIT(test_exports)
 {
 	size_t channel = 99;
 	int g, cast = -1;
 
-	(void)state;
 	g = balance_join(&balance, attrs_of("1", "f/1"), 3);
 	assert_int_equal(draw("f", 1, &channel, &cast), BALANCE_EMPTY);
 	balance_set(&balance, g, 3, 1);
@@ -150,27 +139,23 @@ test_exports(void **state)
 }
 
 /* A module that does not say what it exports may have it. */
-static void
-test_silent(void **state)
+UNIT(test_silent)
 {
 	size_t channel;
 	int g, cast;
 
-	(void)state;
 	g = balance_join(&balance, slice_of(NULL, 0), 0);
 	balance_set(&balance, g, 0, 1);
 	assert_int_equal(draw("anything", 4, &channel, &cast), BALANCE_FOUND);
 }
 
 /* More functions than are remembered, asked in turn, keep their answers. */
-static void
-test_many_functions(void **state)
+UNIT(test_many_functions)
 {
 	char name[8];
 	size_t channel;
 	int g, cast, i;
 
-	(void)state;
 	g = balance_join(&balance, attrs_of("1", "f7/1"), 0);
 	balance_set(&balance, g, 0, 1);
 	for (i = 0; i < 10 * BALANCE_KNOWN; i++) {
@@ -182,14 +167,12 @@ test_many_functions(void **state)
 }
 
 /* A name that no function can have. */
-static void
-test_long_name(void **state)
+UNIT(test_long_name)
 {
 	static char name[NAME_BYTES_MAX + 2];
 	size_t channel;
 	int g, cast;
 
-	(void)state;
 	g = balance_join(&balance, slice_of(NULL, 0), 0);
 	balance_set(&balance, g, 0, 1);
 	memset(name, 'x', NAME_BYTES_MAX);
@@ -199,15 +182,13 @@ test_long_name(void **state)
 }
 
 /* In proportion to the tokens, over all groups that export it. */
-static void
-test_proportion(void **state)
+UNIT(test_proportion)
 {
 	static const unsigned tokens[4] = { 100, 300, 0, 600 };
 	unsigned hits[5] = { 0 };
 	size_t i, channel;
 	int group[4], cast;
 
-	(void)state;
 	for (i = 0; i < 4; i++) {
 		group[i] = balance_join(&balance,
 		    attrs_of(i < 2 ? "1" : "2", "f/0"), i);

@@ -1,13 +1,10 @@
 /* The requests of a PLB that have no answer yet. */
 
 #include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdlib.h>
 
-#include <cmocka.h>
-
 #include "plb_state.h"
+#include "t/check.h"
 
 static struct request_pool rs;
 
@@ -27,13 +24,11 @@ teardown(void **state)
 	return 0;
 }
 
-static void
-test_ids(void **state)
+UNIT(test_ids)
 {
 	struct request *r;
 	uint64_t old, id;
 
-	(void)state;
 	assert_null(request_find(&rs, 0));
 	assert_null(request_find(&rs, 1));
 	r = request_add(&rs);
@@ -53,14 +48,12 @@ test_ids(void **state)
 }
 
 /* In a steady state nothing is allocated. */
-static void
-test_slots(void **state)
+UNIT(test_slots)
 {
 	struct request **slot;
 	uint64_t id[100];
 	size_t i, k, cap;
 
-	(void)state;
 	for (i = 0; i < 100; i++)
 		id[i] = request_add(&rs)->id;
 	slot = rs.slot;
@@ -76,13 +69,11 @@ test_slots(void **state)
 		assert_int_equal(request_find(&rs, id[i])->id, id[i]);
 }
 
-static void
-test_full(void **state)
+UNIT(test_full)
 {
 	uint64_t last = 0;
 	size_t i;
 
-	(void)state;
 	for (i = 0; i < REQUESTS_MAX; i++)
 		last = request_add(&rs)->id;
 	assert_int_equal(rs.used, REQUESTS_MAX);
@@ -93,13 +84,11 @@ test_full(void **state)
 	assert_non_null(request_add(&rs));
 }
 
-static void
-test_keep(void **state)
+UNIT(test_keep)
 {
 	struct request *r = request_add(&rs);
 	struct msg m, again;
 
-	(void)state;
 	memset(&m, 0, sizeof(m));
 	m.type = MSG_REQUEST;
 	m.u.request.id = 300;

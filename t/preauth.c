@@ -1,10 +1,5 @@
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
-#include <cmocka.h>
-
 #include "preauth.h"
+#include "t/check.h"
 
 /* A host of its own for each n. */
 static struct slice
@@ -28,13 +23,11 @@ enter(struct preauth *g, int64_t now, uint32_t tag, unsigned from)
 	return preauth_enter(g, now, now, tag, host(from));
 }
 
-static void
-test_hosts(void **state)
+UNIT(test_hosts)
 {
 	struct preauth g;
 	uint32_t tag;
 
-	(void)state;
 	preauth_init(&g, MAX, HOST_MAX);
 	for (tag = 1; tag <= HOST_MAX; tag++)
 		assert_int_equal(enter(&g, tag, tag, 1), 0);
@@ -49,13 +42,11 @@ test_hosts(void **state)
 	preauth_free(&g);
 }
 
-static void
-test_all(void **state)
+UNIT(test_all)
 {
 	struct preauth g;
 	uint32_t tag;
 
-	(void)state;
 	preauth_init(&g, MAX, HOST_MAX);
 	for (tag = 1; tag <= MAX; tag++)
 		assert_int_equal(enter(&g, 0, tag, tag), 0);
@@ -70,13 +61,11 @@ test_all(void **state)
 }
 
 /* The smallest gate and the largest. */
-static void
-test_bounds(void **state)
+UNIT(test_bounds)
 {
 	struct preauth g;
 	uint32_t tag;
 
-	(void)state;
 	preauth_init(&g, 1, 1);
 	assert_int_equal(enter(&g, 0, 1, 1), 0);
 	assert_int_equal(enter(&g, 0, 2, 2), 1);
@@ -89,13 +78,11 @@ test_bounds(void **state)
 }
 
 /* Who is in the way goes for one that waits, once he has had his grace. */
-static void
-test_opens(void **state)
+UNIT(test_opens)
 {
 	struct preauth g;
 	uint32_t tag;
 
-	(void)state;
 	preauth_init(&g, 6, HOST_MAX);
 	for (tag = 1; tag <= HOST_MAX; tag++) {
 		assert_true(preauth_opens(&g, host(1)) == INT64_MIN);
@@ -120,12 +107,10 @@ test_opens(void **state)
 	preauth_free(&g);
 }
 
-static void
-test_time(void **state)
+UNIT(test_time)
 {
 	struct preauth g;
 
-	(void)state;
 	preauth_init(&g, MAX, HOST_MAX);
 	assert_true(preauth_deadline(&g) == INT64_MAX);
 	assert_int_equal(preauth_late(&g, 1000000), 0);
@@ -142,12 +127,10 @@ test_time(void **state)
 }
 
 /* Waiting is counted in: three seconds are three, from accepted on. */
-static void
-test_time_with_waiting(void **state)
+UNIT(test_time_with_waiting)
 {
 	struct preauth g;
 
-	(void)state;
 	preauth_init(&g, MAX, HOST_MAX);
 	enter(&g, 2000, 1, 1);
 	preauth_enter(&g, 2500, 10, 2, host(2));

@@ -252,7 +252,8 @@ next_way(size_t number)
 	return !done[way] ? way : !done[!way] ? !way : 2;
 }
 
-/* All of the file, and then nothing until the other end closes. */
+/* The file: its first message, and the rest when the other end has said
+ * something; and then nothing until that closes. */
 static void
 play(int fd, const char *file)
 {
@@ -263,6 +264,11 @@ play(int fd, const char *file)
 
 	if (from == -1)
 		die_errno(EXIT_TEMPORARY, "unable to read %s", file);
+	if (read(from, bytes, 2) != 2 ||
+	    read(from, bytes + 2, get16(bytes)) != (ssize_t)get16(bytes))
+		die(EXIT_TEMPORARY, "%s: too short", file);
+	put(fd, bytes, 2 + get16(bytes));
+	await(fd, POLLIN);
 	while ((n = read(from, bytes, sizeof(bytes))) > 0)
 		put(fd, bytes, (size_t)n);
 	close(from);

@@ -1,15 +1,10 @@
 /* Who of several is the first for a name: evenly, and the same everywhere. */
 
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
-#include <cmocka.h>
-
 #include <stdio.h>
 #include <string.h>
 
 #include "gossip.h"
+#include "t/check.h"
 
 #define MEMBERS 4
 
@@ -35,15 +30,13 @@ rendezvous_first(const struct id id[MEMBERS], int n, const char *name)
 }
 
 /* Spread evenly, and only what the fourth is first for moves when it comes. */
-static void
-test_even(void **state)
+UNIT(test_even)
 {
 	unsigned count[MEMBERS] = { 0 }, moved = 0;
 	struct id id[MEMBERS];
 	char name[32];
 	int i, first;
 
-	(void)state;
 	for (i = 0; i < MEMBERS; i++)
 		id[i] = rendezvous_id(i + 1);
 	for (i = 0; i < 4000; i++) {
@@ -64,12 +57,10 @@ test_even(void **state)
 }
 
 /* What other hosts work out must not change. */
-static void
-test_same_everywhere(void **state)
+UNIT(test_same_everywhere)
 {
 	struct id id = rendezvous_id(1);
 
-	(void)state;
 	assert_false(rendezvous_before(&id, &id, slice_str("x")));
 	assert_true(rendezvous_weight(&id, slice_str("calc")) ==
 	    UINT64_C(0x9a552641b5947b41));

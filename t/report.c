@@ -1,12 +1,7 @@
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
-#include <cmocka.h>
-
 #include <stdio.h>
 
 #include "core.h"
+#include "t/check.h"
 
 static struct outbox out;
 
@@ -57,14 +52,12 @@ row_is(struct slice *rows, const char *expect)
 }
 
 /* A row is one line, whatever is called what; a name may be UTF-8. */
-static void
-test_escaped(void **state)
+UNIT(test_escaped)
 {
 	struct report r;
 	struct slice rows;
 	uint64_t more;
 
-	(void)state;
 	report_begin(&r, &out, 7);
 	report_row(&r, "module %s sells %d", "a\nmodule b\x1b[2J\x7f", 1);
 	report_row(&r, "module %s", "caf\xc3\xa9");
@@ -77,8 +70,7 @@ test_escaped(void **state)
 }
 
 /* A row that is too long is cut, and before an escape rather than in it. */
-static void
-test_cut(void **state)
+UNIT(test_cut)
 {
 	char name[2 * REPORT_ROW_MAX];
 	struct report r;
@@ -86,7 +78,6 @@ test_cut(void **state)
 	uint64_t more;
 	size_t n;
 
-	(void)state;
 	memset(name, '\n', sizeof(name));
 	name[sizeof(name) - 1] = '\0';
 	report_begin(&r, &out, 7);
@@ -103,8 +94,7 @@ test_cut(void **state)
 }
 
 /* Many rows take several reports. */
-static void
-test_many(void **state)
+UNIT(test_many)
 {
 	struct report r;
 	struct slice rows, row;
@@ -112,7 +102,6 @@ test_many(void **state)
 	int i, n = 0, reports = 0;
 	char expect[32];
 
-	(void)state;
 	report_begin(&r, &out, 7);
 	for (i = 0; i < 5000; i++)
 		report_row(&r, "row %d and what is in it", i);
@@ -127,10 +116,8 @@ test_many(void **state)
 	assert_true(outbox_empty(&out));
 }
 
-static void
-test_wants(void **state)
+UNIT(test_wants)
 {
-	(void)state;
 	assert_true(report_wants(slice_str(""), "order"));
 	assert_true(report_wants(slice_str("order"), "order"));
 	assert_false(report_wants(slice_str("orders"), "order"));

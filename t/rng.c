@@ -1,10 +1,5 @@
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
-#include <cmocka.h>
-
 #include "rng.h"
+#include "t/check.h"
 
 /*
  * Where a test compares a chi-square with a limit, one in a thousand correct
@@ -25,8 +20,7 @@ chi_square(const double *count, size_t n, double total)
 }
 
 /* The authors' code with this state. */
-static void
-test_vectors(void **state)
+UNIT(test_vectors)
 {
 	static const uint64_t want[] = {
 		11520u, 0u, 1509978240u, 1215971899390074240u,
@@ -37,14 +31,12 @@ test_vectors(void **state)
 	struct rng r = { { 1, 2, 3, 4 } };
 	size_t i;
 
-	(void)state;
 	for (i = 0; i < sizeof(want) / sizeof(want[0]); i++)
 		assert_true(rng_next(&r) == want[i]);
 }
 
 /* The state is splitmix64's first four numbers. */
-static void
-test_seed_vectors(void **state)
+UNIT(test_seed_vectors)
 {
 	static const uint64_t want[4] = {
 		6457827717110365317u, 3203168211198807973u,
@@ -53,19 +45,16 @@ test_seed_vectors(void **state)
 	struct rng r;
 	int i;
 
-	(void)state;
 	rng_seed(&r, 1234567);
 	for (i = 0; i < 4; i++)
 		assert_true(r.s[i] == want[i]);
 }
 
-static void
-test_seed_decides(void **state)
+UNIT(test_seed_decides)
 {
 	struct rng a, b, c;
 	int i, same;
 
-	(void)state;
 	rng_seed(&a, 0);
 	rng_seed(&b, 0);
 	rng_seed(&c, 1);
@@ -79,15 +68,13 @@ test_seed_decides(void **state)
 }
 
 /* Each bit is set in half of the numbers: 6 sigma of 100,000 are 949. */
-static void
-test_bits(void **state)
+UNIT(test_bits)
 {
 	struct rng r;
 	uint64_t x;
 	int count[64] = { 0 };
 	int i, bit;
 
-	(void)state;
 	rng_seed(&r, 4);
 	for (i = 0; i < 100000; i++) {
 		x = rng_next(&r);
@@ -99,8 +86,7 @@ test_bits(void **state)
 }
 
 /* All below the bound, and not all in its lower half. */
-static void
-test_below_range(void **state)
+UNIT(test_below_range)
 {
 	static const uint64_t bound[] = {
 		1, 2, 3, 10, 1000, UINT32_MAX, (uint64_t)UINT32_MAX + 1,
@@ -111,7 +97,6 @@ test_below_range(void **state)
 	size_t i;
 	int n;
 
-	(void)state;
 	rng_seed(&r, 5);
 	for (i = 0; i < sizeof(bound) / sizeof(bound[0]); i++) {
 		highest = 0;
@@ -125,14 +110,12 @@ test_below_range(void **state)
 	}
 }
 
-static void
-test_below_uniform(void **state)
+UNIT(test_below_uniform)
 {
 	double count[10] = { 0 };
 	struct rng r;
 	int i;
 
-	(void)state;
 	rng_seed(&r, 6);
 	for (i = 0; i < 100000; i++)
 		count[rng_below(&r, 10)]++;
@@ -145,8 +128,7 @@ test_below_uniform(void **state)
  * by residue modulo 3) and of 2^64 (where the remainder favours the lowest
  * third).
  */
-static void
-test_below_unbiased(void **state)
+UNIT(test_below_unbiased)
 {
 	const uint64_t n32 = (uint64_t)3 << 30, n64 = (uint64_t)3 << 62;
 	double residue[3] = { 0 }, third[3] = { 0 }, wide[3] = { 0 };
@@ -154,7 +136,6 @@ test_below_unbiased(void **state)
 	uint64_t x;
 	int i;
 
-	(void)state;
 	rng_seed(&r, 7);
 	for (i = 0; i < 100000; i++) {
 		x = rng_below(&r, n32);

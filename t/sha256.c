@@ -1,13 +1,8 @@
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
-#include <cmocka.h>
-
 #include <stdio.h>
 #include <string.h>
 
 #include "crypto.h"
+#include "t/check.h"
 
 static void
 assert_digest(const unsigned char digest[SHA256_SIZE], const char *hex)
@@ -33,8 +28,7 @@ hash(unsigned char digest[SHA256_SIZE], const void *p, size_t len)
 }
 
 /* FIPS 180-4's examples, and the empty message. */
-static void
-test_fips(void **state)
+UNIT(test_fips)
 {
 	static const struct {
 		const char *message, *digest;
@@ -56,22 +50,19 @@ test_fips(void **state)
 	unsigned char digest[SHA256_SIZE];
 	size_t i;
 
-	(void)state;
 	for (i = 0; i < sizeof(v) / sizeof(v[0]); i++) {
 		hash(digest, v[i].message, strlen(v[i].message));
 		assert_digest(digest, v[i].digest);
 	}
 }
 
-static void
-test_fips_million(void **state)
+UNIT(test_fips_million)
 {
 	unsigned char digest[SHA256_SIZE];
 	struct sha256 s;
 	char a[1000];
 	int i;
 
-	(void)state;
 	memset(a, 'a', sizeof(a));
 	sha256_init(&s);
 	for (i = 0; i < 1000; i++)
@@ -83,8 +74,7 @@ test_fips_million(void **state)
 }
 
 /* Lengths at which the padding changes its shape. */
-static void
-test_padding(void **state)
+UNIT(test_padding)
 {
 	static const struct {
 		size_t len;
@@ -122,7 +112,6 @@ test_padding(void **state)
 	char a[128];
 	size_t i;
 
-	(void)state;
 	memset(a, 'a', sizeof(a));
 	for (i = 0; i < sizeof(v) / sizeof(v[0]); i++) {
 		hash(digest, a, v[i].len);
@@ -156,14 +145,12 @@ test_long(void **state)
 }
 
 /* In whatever pieces it comes, it is the same message. */
-static void
-test_pieces(void **state)
+UNIT(test_pieces)
 {
 	unsigned char message[200], whole[SHA256_SIZE], digest[SHA256_SIZE];
 	struct sha256 s;
 	size_t i, at, n;
 
-	(void)state;
 	for (i = 0; i < sizeof(message); i++)
 		message[i] = (unsigned char)(i * 7);
 	hash(whole, message, sizeof(message));
@@ -216,8 +203,7 @@ static const struct rfc4231 rfc4231[] = {
 	  "bfdc63644f0713938a7f51535c3a35e2" }
 };
 
-static void
-test_rfc4231(void **state)
+UNIT(test_rfc4231)
 {
 	unsigned char mac[SHA256_SIZE];
 	const struct rfc4231 *v;
@@ -225,7 +211,6 @@ test_rfc4231(void **state)
 	char key[131], data[152];
 	size_t i;
 
-	(void)state;
 	for (i = 0; i < sizeof(rfc4231) / sizeof(rfc4231[0]); i++) {
 		v = &rfc4231[i];
 		memset(key, v->key_byte, v->key_len);
@@ -244,13 +229,11 @@ test_rfc4231(void **state)
 }
 
 /* A key of just a block is used as it is, one byte more is hashed. */
-static void
-test_hmac_key_sizes(void **state)
+UNIT(test_hmac_key_sizes)
 {
 	unsigned char mac[SHA256_SIZE], key[SHA256_BLOCK + 1];
 	struct hmac h;
 
-	(void)state;
 	memset(key, 'k', sizeof(key));
 	hmac_init(&h, key, SHA256_BLOCK);
 	hmac_final(&h, mac);
@@ -269,13 +252,11 @@ test_hmac_key_sizes(void **state)
 	    "ff1697c493715653c6c712144292c5ad");
 }
 
-static void
-test_equal(void **state)
+UNIT(test_equal)
 {
 	unsigned char a[SHA256_SIZE], b[SHA256_SIZE];
 	int bit;
 
-	(void)state;
 	memset(a, 0x5a, sizeof(a));
 	memcpy(b, a, sizeof(b));
 	assert_int_equal(equal_constant_time(a, b, sizeof(a)), 1);

@@ -1,11 +1,5 @@
 #define _XOPEN_SOURCE 700 /* posix_openpt() */
 
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
-#include <cmocka.h>
-
 #include <sys/stat.h>
 
 #include <errno.h>
@@ -17,6 +11,7 @@
 
 #include "lines.h"
 #include "t/loop_turns.h"
+#include "t/check.h"
 
 #define MAX (1024 * 1024)
 
@@ -94,13 +89,11 @@ get_pattern(int fd, size_t from)
 
 /* A pipe that both ends of block, and a reader that takes its time: nothing
  * waits, nothing is lost, nothing spins. */
-static void
-test_pipe(void **state)
+UNIT(test_pipe)
 {
 	size_t got = 0, before;
 	int fd[2];
 
-	(void)state;
 	assert_int_equal(pipe(fd), 0);
 	open_sink(fd[1]);
 	assert_idle();
@@ -130,13 +123,11 @@ test_pipe(void **state)
 }
 
 /* It is filled again when it has drained. */
-static void
-test_refill(void **state)
+UNIT(test_refill)
 {
 	char text[16];
 	int fd[2];
 
-	(void)state;
 	assert_int_equal(pipe(fd), 0);
 	open_sink(fd[1]);
 	refill = ", two";
@@ -150,12 +141,10 @@ test_refill(void **state)
 
 /* The reader has gone: an error, once, and what is put in later goes nowhere,
  * though it drains. */
-static void
-test_reader_gone(void **state)
+UNIT(test_reader_gone)
 {
 	int fd[2];
 
-	(void)state;
 	assert_int_equal(pipe(fd), 0);
 	open_sink(fd[1]);
 	put("lost", 4);
@@ -172,12 +161,10 @@ test_reader_gone(void **state)
 }
 
 /* It goes while the pipe is full. */
-static void
-test_reader_goes(void **state)
+UNIT(test_reader_goes)
 {
 	int fd[2];
 
-	(void)state;
 	assert_int_equal(pipe(fd), 0);
 	open_sink(fd[1]);
 	put_pattern(MAX);
@@ -189,14 +176,12 @@ test_reader_goes(void **state)
 	close(fd[1]);
 }
 
-static void
-test_file(void **state)
+UNIT(test_file)
 {
 	char name[] = "/tmp/lambda-sink.XXXXXX";
 	int fd = mkstemp(name);
 	size_t got = 0;
 
-	(void)state;
 	assert_int_not_equal(fd, -1);
 	unlink(name);
 	open_sink(fd);
@@ -209,13 +194,11 @@ test_file(void **state)
 	close(fd);
 }
 
-static void
-test_terminal(void **state)
+UNIT(test_terminal)
 {
 	int master = posix_openpt(O_RDWR | O_NOCTTY), slave;
 	char text[16];
 
-	(void)state;
 	if (master == -1 || grantpt(master) == -1 || unlockpt(master) == -1 ||
 	    (slave = open(ptsname(master), O_RDWR | O_NOCTTY)) == -1) {
 		open_sink(STDOUT_FILENO);
@@ -236,12 +219,10 @@ test_terminal(void **state)
 	close(slave);
 }
 
-static void
-test_full(void **state)
+UNIT(test_full)
 {
 	int fd = open("/dev/full", O_WRONLY);
 
-	(void)state;
 	open_sink(fd == -1 ? STDOUT_FILENO : fd);
 	if (fd == -1) {
 		print_message("no /dev/full here\n");
@@ -255,12 +236,10 @@ test_full(void **state)
 }
 
 /* Standard output may be closed. */
-static void
-test_closed(void **state)
+UNIT(test_closed)
 {
 	int fd = dup(STDOUT_FILENO);
 
-	(void)state;
 	open_sink(fd);
 	close(fd);
 	put("nowhere", 7);
@@ -269,13 +248,11 @@ test_closed(void **state)
 }
 
 /* Freed with bytes still in it: no more is written, the descriptor stays. */
-static void
-test_freed(void **state)
+UNIT(test_freed)
 {
 	char text[8];
 	int fd[2];
 
-	(void)state;
 	assert_int_equal(pipe(fd), 0);
 	open_sink(fd[1]);
 	put("never", 5);
@@ -289,13 +266,11 @@ test_freed(void **state)
 }
 
 /* A queue that runs empty again and again allocates once. */
-static void
-test_kept(void **state)
+UNIT(test_kept)
 {
 	const unsigned char *kept;
 	int fd[2], i;
 
-	(void)state;
 	assert_int_equal(pipe(fd), 0);
 	open_sink(fd[1]);
 	put_pattern(100);

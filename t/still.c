@@ -1,12 +1,7 @@
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
-#include <cmocka.h>
-
 #include <time.h>
 
 #include "t/still.h"
+#include "t/check.h"
 
 int64_t still_ms = 1000000;
 

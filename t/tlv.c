@@ -1,13 +1,8 @@
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
-#include <cmocka.h>
-
 #include <errno.h>
 #include <stdlib.h>
 
 #include "tlv.h"
+#include "t/check.h"
 
 /* The same bytes in memory of just that size, for a checker to guard. */
 static unsigned char *
@@ -35,8 +30,7 @@ put_uint(struct tlv_writer *w, unsigned type, uint64_t n)
 	w->p += len;
 }
 
-static void
-test_sizes(void **state)
+UNIT(test_sizes)
 {
 	static const struct {
 		size_t len, size;
@@ -47,7 +41,6 @@ test_sizes(void **state)
 	};
 	size_t i;
 
-	(void)state;
 	for (i = 0; i < sizeof(v) / sizeof(v[0]); i++)
 		assert_int_equal(tlv_size(v[i].len), v[i].size);
 	assert_int_equal(tlv_uint_size(0), 0);
@@ -57,8 +50,7 @@ test_sizes(void **state)
 	assert_int_equal(tlv_uint_size(UINT64_MAX), 8);
 }
 
-static void
-test_golden(void **state)
+UNIT(test_golden)
 {
 	static const unsigned char want[] = {
 		9, 0x0c,
@@ -71,7 +63,6 @@ test_golden(void **state)
 	unsigned char out[sizeof(want)];
 	struct tlv_writer w;
 
-	(void)state;
 	tlv_writer_init(&w, out, sizeof(out));
 	tlv_put_head(&w, 9, 12);
 	put_uint(&w, 1, 0);
@@ -86,15 +77,13 @@ test_golden(void **state)
 
 /* However little room there is, nothing is written outside of it, and what
  * does not fit is known at the end. */
-static void
-test_writer_bounds(void **state)
+UNIT(test_writer_bounds)
 {
 	static unsigned char value[300];
 	unsigned char *out;
 	struct tlv_writer w;
 	size_t room, whole;
 
-	(void)state;
 	whole = tlv_size(3) + tlv_size(8) + tlv_size(200);
 	for (room = 0; room <= whole + 1; room++) {
 		out = exact(value, room < sizeof(value) ? room : 0);
@@ -108,13 +97,11 @@ test_writer_bounds(void **state)
 	}
 }
 
-static void
-test_writer_failed_stays(void **state)
+UNIT(test_writer_failed_stays)
 {
 	unsigned char out[8];
 	struct tlv_writer w;
 
-	(void)state;
 	tlv_writer_init(&w, out, sizeof(out));
 	tlv_put_bytes(&w, 1, slice_of("0123456789", 10));
 	assert_int_equal(w.failed, 1);
@@ -125,13 +112,11 @@ test_writer_failed_stays(void **state)
 
 /* A head is put only where its value has room, too; and no longer value than
  * the length can say. */
-static void
-test_writer_head(void **state)
+UNIT(test_writer_head)
 {
 	unsigned char out[8], *large;
 	struct tlv_writer w;
 
-	(void)state;
 	tlv_writer_init(&w, out, 5);
 	tlv_put_head(&w, 1, 4);
 	assert_int_equal(w.failed, 1);
@@ -151,8 +136,7 @@ test_writer_head(void **state)
 	free(large);
 }
 
-static void
-test_head_lengths(void **state)
+UNIT(test_head_lengths)
 {
 	static const struct {
 		unsigned char bytes[TLV_HEAD_MAX];
@@ -173,7 +157,6 @@ test_head_lengths(void **state)
 	size_t i, length;
 	int n;
 
-	(void)state;
 	for (i = 0; i < sizeof(v) / sizeof(v[0]); i++) {
 		for (n = 0; n < v[i].head; n++) {
 			p = exact(v[i].bytes, (size_t)n);
@@ -190,8 +173,7 @@ test_head_lengths(void **state)
 	}
 }
 
-static void
-test_head_bad(void **state)
+UNIT(test_head_bad)
 {
 	static const struct {
 		unsigned char bytes[6];
@@ -212,7 +194,6 @@ test_head_bad(void **state)
 	unsigned type;
 	size_t i, length;
 
-	(void)state;
 	for (i = 0; i < sizeof(v) / sizeof(v[0]); i++) {
 		p = exact(v[i].bytes, v[i].len);
 		errno = 0;
@@ -226,8 +207,7 @@ test_head_bad(void **state)
 	}
 }
 
-static void
-test_next(void **state)
+UNIT(test_next)
 {
 	static const unsigned char bytes[] = {
 		1, 2, 'a', 'b', 2, 0, 3, 1, 'c'
@@ -235,7 +215,6 @@ test_next(void **state)
 	struct slice in;
 	struct tlv t;
 
-	(void)state;
 	in = slice_of(bytes, sizeof(bytes));
 	assert_int_equal(tlv_next(&in, &t), 1);
 	assert_int_equal(t.type, 1);
@@ -252,8 +231,7 @@ test_next(void **state)
 }
 
 /* Every truncation inside of a TLV is an error, between two it is an end. */
-static void
-test_next_truncated(void **state)
+UNIT(test_next_truncated)
 {
 	static const unsigned char bytes[] = {
 		1, 2, 'a', 'b', 2, 0, 3, 0x81, 0x01
@@ -264,7 +242,6 @@ test_next_truncated(void **state)
 	size_t len;
 	int want, r;
 
-	(void)state;
 	for (len = 0; len <= sizeof(bytes); len++) {
 		p = exact(bytes, len);
 		in = slice_of(p, len);
@@ -276,8 +253,7 @@ test_next_truncated(void **state)
 	}
 }
 
-static void
-test_uint(void **state)
+UNIT(test_uint)
 {
 	static const uint64_t v[] = {
 		0, 1, 127, 128, 255, 256, 65535, 65536, 0x1122334455667788,
@@ -290,7 +266,6 @@ test_uint(void **state)
 	uint64_t n;
 	size_t i;
 
-	(void)state;
 	for (i = 0; i < sizeof(v) / sizeof(v[0]); i++) {
 		tlv_writer_init(&w, out, sizeof(out));
 		put_uint(&w, 5, v[i]);
@@ -302,12 +277,10 @@ test_uint(void **state)
 	}
 }
 
-static void
-test_uint_bad(void **state)
+UNIT(test_uint_bad)
 {
 	uint64_t n;
 
-	(void)state;
 	errno = 0;
 	assert_int_equal(tlv_uint(slice_of("\0", 1), &n), -1);
 	assert_int_equal(errno, EBADMSG);

@@ -1,9 +1,3 @@
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
-#include <cmocka.h>
-
 #include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
@@ -12,6 +6,7 @@
 #include "t/wire_golden.h"
 #include "hex.h"
 #include "t/msg_sample.h"
+#include "t/check.h"
 
 #define WIRE "t/wire"
 
@@ -62,12 +57,10 @@ check_golden(unsigned type, int full)
 	sample_same(&msg_row(type)->schema, &m.u, &got.u);
 }
 
-static void
-test_goldens(void **state)
+UNIT(test_goldens)
 {
 	const struct msg_row *row = NULL;
 
-	(void)state;
 	while ((row = msg_row_next(row)) != NULL) {
 		check_golden(row->type, 1);
 		check_golden(row->type, 0);
@@ -132,10 +125,8 @@ check_other(const char *name, const struct hex *wire)
 	sample_same(&msg_row(m.type)->schema, &m.u, &other.u);
 }
 
-static void
-test_other_goldens(void **state)
+UNIT(test_other_goldens)
 {
-	(void)state;
 	each_file(check_other);
 	assert_true(bad_files >= 20);
 	assert_true(same_files >= 3);
@@ -162,10 +153,8 @@ check_prefixes(const char *name, const struct hex *wire)
 	}
 }
 
-static void
-test_prefixes(void **state)
+UNIT(test_prefixes)
 {
-	(void)state;
 	assert_true(each_file(check_prefixes) > 50);
 }
 
@@ -199,10 +188,8 @@ check_cut_values(const char *name, const struct hex *wire)
 	}
 }
 
-static void
-test_cut_values(void **state)
+UNIT(test_cut_values)
 {
-	(void)state;
 	each_file(check_cut_values);
 }
 
@@ -230,10 +217,8 @@ check_flips(const char *name, const struct hex *wire)
 	free(copy);
 }
 
-static void
-test_flips(void **state)
+UNIT(test_flips)
 {
-	(void)state;
 	each_file(check_flips);
 }
 
