@@ -130,7 +130,8 @@ SCRIPTS =\
 	t/hosts.sh\
 	t/inetd.sh t/inherit.sh t/install.sh t/keys.sh t/manpages.sh\
 	t/needs.sh t/pipes.sh t/script.sh t/ssh.sh t/switch.sh\
-	t/tree.sh t/twice.sh
+	t/tree.sh t/twice.sh\
+	t/files.sh
 
 HELPERS =\
 	t/activate t/epmdtalk t/handshake t/inherit t/listen t/puppet t/relay\

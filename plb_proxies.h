@@ -27,8 +27,8 @@ struct proxies {
 	size_t exports_len;
 };
 
-/* link may be NULL. Dies (100) when it names something that is no link, or the
- * socket's path has a space, which a proxy cannot say, or there is no
+/* link may be NULL. Dies (100) if something there is not a link, if the
+ * socket's path has a space, which a proxy cannot express, or if there is no
  * lambda-call. */
 void proxies_init(struct proxies *, const char *link, const char *module,
     const struct addr *socket);
