@@ -15,6 +15,7 @@
 #include "log.h"
 
 #define PRESSURE_MS  10 /* how often it is looked whether it is over */
+#define WORKER_OVER  "a reply over 16 MiB"
 #define REASON_BYTES 512
 
 /* A worker of the core. */
@@ -175,7 +176,7 @@ worker_tell_exec(const struct worker *w)
 
 	if (c->over || buf_len(&c->kept) > FRAME_MAX)
 		channel_ended(all->channel, now, w->number,
-		    "reply over 16 MiB");
+		    WORKER_OVER);
 	else if (WIFEXITED(c->status))
 		channel_reply(all->channel, now, w->number, 0,
 		    (unsigned)WEXITSTATUS(c->status), buf_slice(&c->kept));
@@ -198,7 +199,8 @@ worker_tell_pool(const struct worker *w)
 		channel_reply(all->channel, now, w->number, 0, 0,
 		    buf_slice(&c->kept));
 	snprintf(reason, sizeof(reason), "the worker ended: %s",
-	    w->bad != NULL ? w->bad : child_status(c, how, sizeof(how)));
+	    w->bad != NULL ? w->bad : c->over ? WORKER_OVER :
+	    child_status(c, how, sizeof(how)));
 	channel_ended(all->channel, now, w->number, reason);
 }
 
@@ -288,7 +290,7 @@ worker_on_output(struct child *c, const unsigned char *p, size_t n)
 		r = frame_next(&w->reader, p + taken, n - taken, &f);
 		if (r == -1)
 			return worker_end(w, errno == EMSGSIZE ?
-			    "a reply over 16 MiB" : "a malformed reply");
+			    WORKER_OVER : "a malformed reply");
 		if (r == 0)
 			break;
 		taken += (size_t)r;

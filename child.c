@@ -49,6 +49,14 @@ child_shut_input(struct child *c)
 	child_shut(c, &c->in);
 }
 
+/* It is of no use any more. */
+static void
+child_fault(struct child *c, const char *fault)
+{
+	c->fault = fault;
+	child_retire(c);
+}
+
 /*
  * Write what there is. A program need not read its input to the end: what it
  * does not take is dropped, and a program that more was meant for is ended.
@@ -70,7 +78,7 @@ child_flush(void *arg)
 	if (n == -1 && errno != EAGAIN && errno != EINTR) {
 		child_shut_input(c);
 		if (!c->eof)
-			child_retire(c);
+			child_fault(c, "it closed its standard input");
 		return;
 	}
 	if (buf_len(&c->input) > 0)
@@ -108,6 +116,7 @@ child_keep(struct child *c, const unsigned char *p, size_t n)
 	if (buf_append(&c->kept, p, n) == 0)
 		return;
 	c->over = 1;
+	c->fault = "it wrote more than was taken";
 	buf_free(&c->kept);
 	child_shut(c, &c->out);
 	child_kill(c, CHILD_KILL_MS);
@@ -182,7 +191,7 @@ child_on_output(void *arg, short revents)
 	(void)revents;
 	child_read_all(c, READ_TURN);
 	if (c->out.fd == -1 && !c->eof)
-		child_retire(c);
+		child_fault(c, "it closed its standard output");
 }
 
 void
@@ -357,7 +366,9 @@ child_retire(struct child *c)
 const char *
 child_status(const struct child *c, char *buf, size_t size)
 {
-	if (WIFSIGNALED(c->status))
+	if (c->signalled && c->fault != NULL)
+		snprintf(buf, size, "%s", c->fault);
+	else if (WIFSIGNALED(c->status))
 		snprintf(buf, size, "killed by signal %d (%s)",
 		    WTERMSIG(c->status), strsignal(WTERMSIG(c->status)));
 	else
@@ -385,6 +396,7 @@ child_init(struct child *c, struct loop *loop)
 	c->status = 0;
 	c->counted = 0;
 	c->grace_ms = 0;
+	c->fault = NULL;
 	c->group = c->eof = c->over = c->paused = c->signalled = 0;
 	child_init_watch(c, &c->in, POLLOUT, child_on_writable);
 	child_init_watch(c, &c->out, POLLIN, child_on_output);

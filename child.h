@@ -67,6 +67,8 @@ struct child {
 	struct timer timer; /* of the next signal */
 	struct later flush;
 	int64_t grace_ms;  /* between the signals */
+	const char *fault; /* why it was signalled, where that is its own; or
+			      NULL */
 	unsigned group : 1;
 	unsigned eof : 1;  /* its standard input ends after what is in input */
 	unsigned over : 1; /* it wrote too much */
@@ -109,7 +111,8 @@ void child_retire(struct child *);
 /* Close and free what it holds. A process that still runs is left alone. */
 void child_free(struct child *);
 
-/* "exit status 1", "killed by signal 9 (Killed)"; returns buf. */
+/* "exit status 1", "killed by signal 9 (Killed)", or what it did to be killed:
+ * "it closed its standard output"; returns buf. */
 const char *child_status(const struct child *, char *buf, size_t size);
 
 #endif

@@ -9,6 +9,8 @@
 #include "fail.h"
 #include "slice.h"
 
+#define FOREIGN_MAX 64 /* bytes shown of what is no protocol */
+
 #define LINE_MAX_BYTES 1024 /* of a log line; the rest is cut off */
 
 /* What stands before an act's bytes in the buffer. */
@@ -364,4 +366,22 @@ struct slice
 scratch_slice(const struct scratch *s)
 {
 	return slice_of(s->p, s->p == NULL ? 0 : (size_t)(s->w.p - s->p));
+}
+
+char *
+core_foreign(struct slice bytes)
+{
+	char text[FOREIGN_MAX + 1], shown[4 * FOREIGN_MAX + 1], *reason;
+	const char *rest = text;
+	size_t len = bytes.len < FOREIGN_MAX ? bytes.len : FOREIGN_MAX;
+
+	memcpy(text, bytes.p, len);
+	text[len] = '\0';
+	text[strcspn(text, "\r\n")] = '\0';
+	shown[escape(shown, sizeof(shown) - 1, &rest, ESCAPE_ASCII)] = '\0';
+	len = sizeof(CORE_FOREIGN) + sizeof(shown) + 8;
+	if ((reason = malloc(len)) != NULL)
+		snprintf(reason, len, CORE_FOREIGN "`%s'%s", shown,
+		    bytes.len > FOREIGN_MAX ? "..." : "");
+	return reason;
 }

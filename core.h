@@ -31,6 +31,8 @@ struct peer_info {
 /* What the reason of failed() begins with where the peer speaks something else
  * than the protocol: what it wrote follows, as far as it fits, on one line. */
 #define CORE_FOREIGN "wrote something that is not the protocol: "
+/* Such a reason, of what was written: free() it. NULL with ENOMEM. */
+char *core_foreign(struct slice);
 
 struct core_ops {
 	unsigned role;

@@ -14,7 +14,6 @@
 #define OUTBOX_MARK	(64 * 1024) /* the outbox is carried out above it */
 #define PEER_TEXT	(ADDR_TEXT_MAX + 32)
 #define LINKS_FIRST	8
-#define FOREIGN_MAX	64 /* bytes shown of what is no protocol */
 
 /* Handles: slot and generation, so that one that is gone is not mistaken for
  * the next in its slot. */
@@ -398,6 +397,10 @@ hub_link_proven(struct hub_link *l)
 	char buf[PEER_TEXT];
 
 	hub_admitted(h, l->handle);
+	/* That it cannot be linked to was the last that was said of it. */
+	if (l->target && l->tag == 0 && l->link.role == ROLE_BROKER &&
+	    peers_is_failing(&h->peers, slice_str(l->address)))
+		log_info("linked to %s", hub_link_name(l, buf));
 	if (peers_up(&h->peers, loop_now(h->loop), l->handle, l->link.role,
 		&l->link.instance, slice_str(l->target ? l->address : ""),
 		l->link.dialled, &loser) == -1) {
@@ -457,31 +460,14 @@ hub_link_deliver(struct hub_link *l, int64_t now, unsigned type,
 	return 0;
 }
 
-/*
- * The peer's bytes make no link. Where it has not said hello yet it may be a
- * program that greets people: its words say best what went wrong.
- */
+/* The peer's bytes make no link. Where it has not said hello yet it may be a
+ * program that greets people: its words say best what went wrong. */
 static const char *
 hub_link_foreign(struct hub_link *l, const unsigned char *p, size_t n)
 {
-	char text[FOREIGN_MAX + 1], shown[4 * FOREIGN_MAX + 1];
-	const char *rest = text;
-	size_t len = n < FOREIGN_MAX ? n : FOREIGN_MAX;
-
-	if (!l->patient || l->up)
-		return l->link.why;
-	memcpy(text, p, len);
-	text[len] = '\0';
-	while (len > 0 && text[len - 1] == '\n')
-		text[--len] = '\0';
-	shown[escape(shown, sizeof(shown) - 1, &rest, ESCAPE_ASCII)] = '\0';
-	len = sizeof(CORE_FOREIGN) + sizeof(shown) + 8;
-	free(l->said);
-	if ((l->said = malloc(len)) == NULL)
-		return l->link.why;
-	snprintf(l->said, len, CORE_FOREIGN "`%s'%s", shown,
-	    n > FOREIGN_MAX ? "..." : "");
-	return l->said;
+	if (l->patient && !l->up && l->said == NULL)
+		l->said = core_foreign(slice_of(p, n));
+	return l->said != NULL ? l->said : l->link.why;
 }
 
 static ssize_t

@@ -190,6 +190,14 @@ target_expired(const struct target *t, int64_t now)
 }
 
 int
+peers_is_failing(const struct peers *p, struct slice address)
+{
+	const struct target *t = map_get(&p->targets, address);
+
+	return t != NULL && t->faults != 0;
+}
+
+int
 peers_final(int error)
 {
 	return error == EACCES || error == EPROTONOSUPPORT;

@@ -116,6 +116,13 @@ tells 111 'not the protocol: `Welcome .x07!.: it has to run lambda-channel' \
 tells 99 'no capacity in 0.5 s: the command .* has said nothing for' \
     lambda-call -T 0.5 -x '|exec sleep 1000.75' calc pi 1
 until_true none_sleeps 1000.75 || fail "the command stays"
+# A worker that we end is told what it did, and not by what it was ended.
+tells 111 'line 1: the worker ended: it closed its standard output$' \
+    sh -c 'echo x | lambda-call -L -x "|lambda-channel -q -w line m sh -c \
+    \"read -r n; exec >&-; exec sleep 1000.75\"" m'
+tells 111 'line 1: the worker ended: a reply over 16 MiB$' \
+    sh -c 'printf 1:x, | lambda-call -N -x "|lambda-channel -q -w netstring m \
+    sh -c \"echo 99999999:; exec sleep 1000.75\"" m'
 # Through a PLB, too, input that there is no capacity for stays where it is.
 start none lambda-plb -c 4 -s "$tmp/none.plb" nobody
 logged none 'serving on'

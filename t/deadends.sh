@@ -39,6 +39,12 @@ start lost env LAMBDA_RUN="$tmp/alone" sh -c \
 logged lost 'the input named no authority: give addresses, as lambda-bootstrap'
 expect noauthority 'no authority answers: is lambda-authority running, and' \
     env LAMBDA_RUN="$tmp/alone" lambda-call -T @ calc
+# What began before its broker says that it is linked at last.
+mkdir -m 700 "$tmp/early"
+start early env LAMBDA_RUN="$tmp/early" lambda-listener -c 1 early env
+logged early "unable to link to $tmp/early/broker: No such file"
+start earlybroker env LAMBDA_RUN="$tmp/early" lambda-broker -l 127.0.0.1:0
+logged early "linked to broker $tmp/early/broker"
 expect noplb "unable to reach $tmp/nobody.plb: No such file or directory: is it running" \
     sh -c 'lambda-call -T "$1" -s "$0" calc; test $? = 111 && exit 99' \
     "$tmp/nobody.plb" "$hang"

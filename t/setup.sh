@@ -38,6 +38,8 @@ s6-svscan	s6		s6		-		s6
 setpriv		util-linux	setpriv		util-linux	-
 shellcheck	shellcheck	shellcheck	ShellCheck	hs-ShellCheck
 socat		socat		socat		socat		socat
+ssh		openssh-client	openssh-client	openssh-clients	-
+sshd		openssh-server	openssh-server	openssh-server	-
 tcpserver	ucspi-tcp	ucspi-tcp6	-		ucspi-tcp
 unixserver	ucspi-unix	-		-		-
 valgrind	valgrind	valgrind	valgrind	valgrind
