@@ -75,7 +75,7 @@ CORES_H =\
 # Shells: what has a descriptor, a clock, a child or a log.
 
 KIT =		acceptor.o atomicfile.o child.o conn.o daemon.o env.o\
-		epmd_client.o hub.o hub_accept.o lines.o log.o loop.o net.o opt.o program.o
+		epmd_client.o hub.o hub_accept.o hub_keys.o lines.o log.o loop.o net.o opt.o program.o
 SHELLS =	$(KIT)\
 		bootstrap_resolve.o\
 		channel_process.o channel_tether.o\
@@ -124,7 +124,8 @@ HARNESS =\
 SCRIPTS =\
 	t/discovery.sh t/nodes.sh t/examples.sh t/names.sh t/mesh.sh\
 	t/split.sh t/runit.sh t/bootstrap.sh t/upgrade.sh t/joins.sh\
-	t/strangers.sh t/relay.sh t/sim.sh t/chain.sh t/activation.sh t/broken.sh\
+	t/strangers.sh t/relay.sh t/rekey.sh t/sim.sh t/chain.sh t/activation.sh\
+	t/broken.sh\
 	t/byhand.sh t/call.sh t/canary.sh t/compete.sh t/credit.sh\
 	t/crypto.sh t/ctl.sh t/deadends.sh t/fills.sh t/filters.sh t/herd.sh\
 	t/hosts.sh\
@@ -158,7 +159,7 @@ VIRTUAL =\
 	t/virtual/plan.o t/virtual/proc.o t/virtual/role.o t/virtual/settle.o\
 	t/virtual/staff.o t/virtual/trade.o t/virtual/watcher.o\
 	t/virtual/world.o
-DRIVER =	acceptor.o conn.o hub.o hub_accept.o listener_door.o
+DRIVER =	acceptor.o conn.o hub.o hub_accept.o hub_keys.o listener_door.o
 TESTS_H =\
 	t/bench/bench.h t/check.h t/conn_owner.h t/credit_action.h\
 	t/credit_books.h t/credit_calls.h t/credit_links.h t/credit_nodes.h\

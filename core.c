@@ -288,14 +288,26 @@ report_row(struct report *r, const char *fmt, ...)
 		scratch_bytes(&r->rows, bytes);
 }
 
-int
-report_end(struct report *r)
+static int
+report_finish(struct report *r, int more)
 {
 	if (!r->failed)
-		report_flush(r, 0);
+		report_flush(r, more);
 	scratch_free(&r->rows);
 	errno = r->failed;
 	return r->failed ? -1 : 0;
+}
+
+int
+report_end(struct report *r)
+{
+	return report_finish(r, 0);
+}
+
+int
+report_pause(struct report *r)
+{
+	return report_finish(r, 1);
 }
 
 int

@@ -205,6 +205,9 @@ void report_begin(struct report *, struct outbox *, uint32_t peer);
 void report_row(struct report *, const char *fmt, ...);
 int report_end(struct report *);
 
+/* The same, where more of the answer follows in another report. */
+int report_pause(struct report *);
+
 /* Does the inspect ask for this kind of row? An empty what asks for all. */
 int report_wants(struct slice what, const char *kind);
 

@@ -25,7 +25,7 @@ daemon_init(struct daemon *d)
 void
 daemon_key(struct daemon *d)
 {
-	env_key(&d->key, d->keyfile);
+	env_key(&d->key, &d->keys);
 }
 
 void
@@ -145,8 +145,22 @@ daemon_read(struct daemon *d, int port, int first,
 }
 
 void
+daemon_key_again(struct hub *h, struct key *key, const struct key_names *names)
+{
+	char why[REASON_MAX];
+
+	if (env_key_again(key, names, why, sizeof(why)) == -1) {
+		log_error("%s; going on with the keys as they were", why);
+		return;
+	}
+	hub_key(h, key);
+	log_info("reading the keys again");
+}
+
+void
 daemon_read_again(struct daemon *d)
 {
+	daemon_key_again(&d->hub, &d->key, &d->keys);
 	if (!lines_again(&d->input))
 		return;
 	d->given = 0;

@@ -15,7 +15,7 @@
 #define DAEMON_LISTEN_MAX 8 /* TCP sockets */
 
 struct daemon {
-	const char *keyfile;   /* -k */
+	struct key_names keys; /* -k */
 	int ready_fd;	       /* -d; -1: none */
 	struct opt_list where; /* -l */
 	char *where_at[DAEMON_LISTEN_MAX];
@@ -72,7 +72,11 @@ void daemon_unserve(struct daemon *);
 void daemon_read(struct daemon *, int port, int first,
     void (*address)(void *arg, struct slice text), void *arg);
 
-/* SIGHUP: read all that again where it is a regular file. */
+/* SIGHUP: read the keys again; where one is not as it must be, those that are
+ * in use stay. */
+void daemon_key_again(struct hub *, struct key *, const struct key_names *);
+
+/* SIGHUP: read the keys again, and the input where it is a regular file. */
 void daemon_read_again(struct daemon *);
 
 /* Call term at SIGTERM and at SIGINT, and hup at SIGHUP; where hup is NULL, a

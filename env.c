@@ -200,22 +200,28 @@ env_broker_socket(struct addr *a, const char *given)
 
 /* The key. */
 
-static void
-env_key_check(const char *path, const struct stat *st)
+#define WHY_MAX 512
+
+/* 0, or -1 with a sentence in why. */
+static int
+env_key_check(const char *path, const struct stat *st, char *why, size_t size)
 {
 	if (st->st_uid != geteuid() && st->st_uid != 0)
-		die(EXIT_USAGE, "the key %s belongs to another user: chown it",
-		    path);
-	if (st->st_mode & OTHERS)
-		die(EXIT_USAGE, "the key %s can be read by others: chmod 600 "
-		    "it, or name a copy of that mode where it cannot be "
+		snprintf(why, size, "the key %s belongs to another user: "
+		    "chown it", path);
+	else if (st->st_mode & OTHERS)
+		snprintf(why, size, "the key %s can be read by others: chmod "
+		    "600 it, or name a copy of that mode where it cannot be "
 		    "changed, as in a mounted secret", path);
-	if (st->st_size < KEY_MIN)
-		die(EXIT_USAGE, "the key %s is shorter than %d bytes: make one "
-		    "with head -c 32 /dev/urandom", path, KEY_MIN);
-	if (st->st_size > KEY_MAX)
-		die(EXIT_USAGE, "the key %s is longer than %d bytes", path,
+	else if (st->st_size < KEY_MIN)
+		snprintf(why, size, "the key %s is shorter than %d bytes: make "
+		    "one with head -c 32 /dev/urandom", path, KEY_MIN);
+	else if (st->st_size > KEY_MAX)
+		snprintf(why, size, "the key %s is longer than %d bytes", path,
 		    KEY_MAX);
+	else
+		return 0;
+	return -1;
 }
 
 static int
@@ -231,32 +237,52 @@ env_different(const unsigned char *p, size_t n)
 	return different;
 }
 
-/* Read the whole key: 0, or -1 with ENOENT when there is no such file. */
+/* Read the whole key from fd: 0, or -1 with a sentence in why. */
 static int
-env_key_read(struct key *key, const char *path)
+env_key_fill(struct key_file *key, int fd, const char *path, char *why,
+    size_t size)
+{
+	ssize_t n;
+
+	if ((key->bytes = malloc(KEY_MAX)) == NULL) {
+		snprintf(why, size, "out of memory");
+		return -1;
+	}
+	n = read(fd, key->bytes, KEY_MAX);
+	key->len = n < 0 ? 0 : (size_t)n;
+	if (key->len < KEY_MIN)
+		snprintf(why, size, "unable to read the key %s", path);
+	else if (env_different(key->bytes, key->len) < KEY_DIFFERENT)
+		snprintf(why, size, "the key %s has fewer than %d different "
+		    "bytes, and can be guessed: make one with (umask 077; head "
+		    "-c 32 /dev/urandom >%s)", path, KEY_DIFFERENT, path);
+	else
+		return 0;
+	free(key->bytes);
+	key->bytes = NULL;
+	return -1;
+}
+
+static int
+env_key_read(struct key_file *key, const char *path, char *why, size_t size)
 {
 	struct stat st;
-	ssize_t n;
-	int fd = env_open(path, &st);
+	int fd = env_open(path, &st), r;
 
 	if (fd == -1 && errno == ENOENT)
-		return -1;
-	if (fd == -1)
-		die(EXIT_USAGE, "unable to open the key %s: %s", path,
+		snprintf(why, size, "there is no key %s: make one with (umask "
+		    "077; head -c 32 /dev/urandom >%s), and copy it to every "
+		    "host", path, path);
+	else if (fd == -1)
+		snprintf(why, size, "unable to open the key %s: %s", path,
 		    env_open_why(errno));
-	env_key_check(path, &st);
-	if ((key->bytes = malloc(KEY_MAX)) == NULL)
-		die_errno(EXIT_TEMPORARY, "unable to start");
-	n = read(fd, key->bytes, KEY_MAX);
-	if (n < KEY_MIN)
-		die(EXIT_TEMPORARY, "unable to read the key %s", path);
-	key->len = (size_t)n;
+	if (fd == -1)
+		return -1;
+	r = env_key_check(path, &st, why, size);
+	if (r == 0)
+		r = env_key_fill(key, fd, path, why, size);
 	close(fd);
-	if (env_different(key->bytes, key->len) < KEY_DIFFERENT)
-		die(EXIT_USAGE, "the key %s has fewer than %d different bytes, "
-		    "and can be guessed: make one with (umask 077; head -c 32 "
-		    "/dev/urandom >%s)", path, KEY_DIFFERENT, path);
-	return 0;
+	return r;
 }
 
 /* Make it whole under another name, then link it: of two processes that start
@@ -285,29 +311,97 @@ env_key_make(const char *path)
 	}
 }
 
-void
-env_key(struct key *key, const char *file)
+/* Those of LAMBDA_KEY, in a copy that stays. */
+static void
+env_key_split(struct key_names *names, const char *value)
 {
-	char *path;
+	char *p = env_join(value, "", "");
 
-	if (file == NULL && ((file = getenv("LAMBDA_KEY")) == NULL ||
-				*file == '\0'))
-		file = NULL;
-	key->shared = file != NULL;
-	if (file != NULL) {
-		if (env_key_read(key, file) == -1)
-			die(EXIT_USAGE, "there is no key %s: make one with "
-			    "(umask 077; head -c 32 /dev/urandom >%s), and "
-			    "copy it to every host", file, file);
-		return;
+	while (p != NULL) {
+		if (names->n == KEYS_MAX)
+			die(EXIT_USAGE, "LAMBDA_KEY=%s: at most %d key files",
+			    value, KEYS_MAX);
+		names->at[names->n++] = p;
+		if ((p = strchr(p, ':')) != NULL)
+			*p++ = '\0';
 	}
-	path = env_join(env_dir(), "/", "key");
-	if (env_key_read(key, path) == -1) {
+}
+
+/* The run directory's own, made where there is none. */
+static void
+env_key_own(struct key_names *names)
+{
+	char *path = env_join(env_dir(), "/", "key");
+
+	if (access(path, F_OK) == -1 && errno == ENOENT)
 		env_key_make(path);
-		if (env_key_read(key, path) == -1)
-			die(EXIT_TEMPORARY, "the key %s has gone", path);
-	}
-	free(path);
+	names->at[names->n++] = path;
+}
+
+static void
+env_key_free(struct key *key)
+{
+	size_t i;
+
+	for (i = 0; i < key->n; i++)
+		free(key->files[i].bytes);
+	key->n = 0;
+}
+
+/* 0, or -1 with a sentence in why, and key has none. */
+static int
+env_key_read_all(struct key *key, const struct key_names *names, char *why,
+    size_t size)
+{
+	for (key->n = 0; key->n < names->n; key->n++)
+		if (env_key_read(&key->files[key->n], names->at[key->n], why,
+			size) == -1) {
+			env_key_free(key);
+			return -1;
+		}
+	return 0;
+}
+
+/* Which files; for the life of the process. */
+static const struct key_names *
+env_key_names(const struct key_names *given, int *shared)
+{
+	static struct key_names names;
+	const char *value = getenv("LAMBDA_KEY");
+
+	*shared = 1;
+	if (given != NULL && given->n > 0)
+		return given;
+	if (names.n == 0 && value != NULL && *value != '\0')
+		env_key_split(&names, value);
+	*shared = value != NULL && *value != '\0';
+	if (names.n == 0)
+		env_key_own(&names);
+	return &names;
+}
+
+void
+env_key(struct key *key, const struct key_names *given)
+{
+	const struct key_names *names = env_key_names(given, &key->shared);
+	char why[WHY_MAX];
+
+	if (env_key_read_all(key, names, why, sizeof(why)) == -1)
+		die(EXIT_USAGE, "%s", why);
+}
+
+int
+env_key_again(struct key *key, const struct key_names *given, char *why,
+    size_t size)
+{
+	struct key fresh;
+	const struct key_names *names = env_key_names(given, &fresh.shared);
+
+	if (env_key_read_all(&fresh, names, why, size) == -1)
+		return -1;
+	env_key_free(key);
+	*key = fresh;
+	return 0;
 }
 
 int

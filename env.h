@@ -17,9 +17,21 @@
 #define KEY_DIFFERENT 8 /* bytes in one that nobody guesses, at least */
 #define KEY_MAX 4096 /* bytes of the longest */
 
+#define KEYS_MAX 4
+
+/* What -k names, in the order in which it was given. */
+struct key_names {
+	const char *at[KEYS_MAX];
+	size_t n;
+};
+
+/* The keys: the first is dialled with, all are accepted. */
 struct key {
-	unsigned char *bytes; /* for the life of the process */
-	size_t len;
+	struct key_file {
+		unsigned char *bytes;
+		size_t len;
+	} files[KEYS_MAX];
+	size_t n;
 	int shared; /* named by -k or LAMBDA_KEY: not the run directory's own */
 };
 
@@ -44,14 +56,21 @@ void env_plb_socket(struct addr *, const char *module);
 void env_broker_socket(struct addr *, const char *given);
 
 /*
- * Read the key: from the file (option -k), else from $LAMBDA_KEY, else from
+ * Read the keys: from the files that are named (option -k; NULL: none), else
+ * from those in $LAMBDA_KEY, which has colons between them, else from
  * RUNDIR/key, which is made at first use (32 random bytes, mode 0600; it is
  * written whole and then linked, so that two processes that start at once use
- * the same). Dies (100) if the file is shorter than KEY_MIN, longer than
- * KEY_MAX, not a regular file, not the user's or root's, or if its group or
- * others can read or write it. All bytes count, also a newline at the end.
+ * the same). Dies (100) if there are more than KEYS_MAX, or if a file is
+ * shorter than KEY_MIN, longer than KEY_MAX, not a regular file, not the user's or
+ * root's, or if its group or others can read or write it, or if it can be
+ * guessed. All bytes count, also a newline at the end.
  */
-void env_key(struct key *, const char *file);
+void env_key(struct key *, const struct key_names *);
+
+/* Read the files again: 0, or -1 with a sentence in why when they are not as
+ * they must be, and nothing has changed. */
+int env_key_again(struct key *, const struct key_names *, char *why,
+    size_t size);
 
 /*
  * May this address be listened on or dialled with this key? An address that is

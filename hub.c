@@ -448,6 +448,10 @@ hub_link_deliver(struct hub_link *l, int64_t now, unsigned type,
 		return 0;
 	if (r == 1 && !msg_allowed(type, l->link.role, h->self.role))
 		r = fail(EPROTO);
+	if (r == 1 && m.type == MSG_INSPECT &&
+	    report_wants(m.u.inspect.what, "keys"))
+		r = hub_report_keys(h, l->handle,
+		    m.u.inspect.what.len == 0);
 	if (r == 1)
 		r = h->ops->message(h->core, now, l->handle, &m);
 	if (r == -1) {
@@ -548,6 +552,20 @@ hub_link_log_closed(struct hub_link *l, const char *why, int error)
 		    buf, why);
 }
 
+/* Our key was refused: do we dial with another by now? */
+static int
+hub_link_is_rekeyed(const struct hub_link *l)
+{
+	const struct hub *h = l->hub;
+	const unsigned char *ours = h->self.keys[0].print;
+
+	if (!l->link.dialler || h->self.nkeys == 0)
+		return 0;
+	if (h->rekey != NULL && memcmp(l->link.print, ours, LINK_PRINT) == 0)
+		h->rekey(h->arg);
+	return memcmp(l->link.print, ours, LINK_PRINT) != 0;
+}
+
 static void
 hub_link_on_closed(void *arg, int error)
 {
@@ -555,6 +573,10 @@ hub_link_on_closed(void *arg, int error)
 	struct hub *h = l->hub;
 	const char *why = hub_link_reason(l, error);
 
+	if (error == EACCES && hub_link_is_rekeyed(l)) {
+		error = EAGAIN;
+		why = "it refused our key, which was another by then";
+	}
 	loop_untimer(h->loop, &l->timer);
 	hub_admitted(h, l->handle);
 	if (!l->link.dialler || l->up)
@@ -759,14 +781,10 @@ hub_init(struct hub *h, struct loop *loop, unsigned role,
 
 	memset(h, 0, sizeof(*h));
 	h->loop = loop;
-	h->key = key;
 	h->mark = HUB_HIGH_MARK;
 	h->self.role = role;
 	h->self.message_max = MSG_MAX;
-	if (key != NULL) {
-		noise_psk(h->self.keys[0].psk, key->bytes, key->len);
-		h->self.nkeys = 1;
-	}
+	hub_key(h, key);
 	env_random(&h->self.instance, sizeof(h->self.instance));
 	env_random(seed, sizeof(seed));
 	peers_init(&h->peers, &h->self.instance,

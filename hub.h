@@ -64,6 +64,9 @@ struct hub {
 	 * which is the program itself; or NULL. */
 	void (*act)(void *arg, const struct act *);
 	void *arg;
+	/* A peer has refused the key that we dial with: if there is another by
+	 * now, call hub_key(). Or NULL. */
+	void (*rekey)(void *arg);
 	unsigned serves;    /* roles that are not read from while more than the
 			       mark is queued for them */
 	size_t mark;	    /* HUB_HIGH_MARK, or what the program sets */
@@ -92,6 +95,8 @@ struct hub {
  * hub_core(), since it wants to know the id (self.instance).
  */
 void hub_init(struct hub *, struct loop *, unsigned role, const struct key *);
+/* Use these keys from now on; links keep that which they were made with. */
+void hub_key(struct hub *, const struct key *);
 void hub_core(struct hub *, const struct core_ops *, void *core,
     struct outbox *);
 void hub_free(struct hub *);
@@ -142,6 +147,11 @@ void hub_stranger(struct hub *, struct slice host, const char *fmt, ...);
 /* End the loop with this exit code once what is queued is written, and at the
  * latest after within_ms. */
 void hub_stop(struct hub *, int64_t within_ms, int status);
+
+/* Between hub.c and hub_keys.c: answer an inspect for keys. more: the core has
+ * something to say after that. 1 where there is more, 0 where there is not, -1
+ * as report_end(). */
+int hub_report_keys(struct hub *, uint32_t handle, int more);
 
 /* Between hub.c and hub_accept.c: at the start and at the end; the link needs
  * no place there any more; and one that has to go at once (0: none). */

@@ -30,8 +30,8 @@
 #define EXTERNAL_MAX   256
 #define LEAVE_MS       2000 /* for exchanges to hand over to their successors */
 #define SYNOPSIS \
-	"[-qv] [-a address] [-d fd] [-k keyfile] [-l address ...] [-n name]\n" \
-	"[-r redundancy] [-x module=address ...]"
+	"[-qv] [-a address] [-d fd] [-k keyfile ...] [-l address ...]\n" \
+	"[-n name] [-r redundancy] [-x module=address ...]"
 
 struct program {
 	struct daemon daemon;
@@ -39,7 +39,8 @@ struct program {
 	struct opt_list external; /* -x */
 	char *external_at[EXTERNAL_MAX];
 	uint64_t redundancy;
-	char *argv[OPT_LOUD_MAX + 6]; /* of exchanges: ends with the module */
+	/* Of exchanges: it ends with the module. */
+	char *argv[OPT_LOUD_MAX + 4 + 2 * KEYS_MAX];
 	char **module;		      /* its place there */
 	char **env;
 	struct chain exchanges;
@@ -55,7 +56,7 @@ authority_main_parse(struct program *p, int argc, char **argv)
 	const struct opt options[] = {
 		{ 'a', OPT_TEXT, &p->advertise, 0, 0 },
 		{ 'd', OPT_FD, &p->daemon.ready_fd, 0, 0 },
-		{ 'k', OPT_TEXT, &p->daemon.keyfile, 0, 0 },
+		{ 'k', OPT_KEY, &p->daemon.keys, 0, 0 },
 		{ 'l', OPT_LIST, &p->daemon.where, 0, 0 },
 		{ 'n', OPT_NODE, &p->name, 0, 0 },
 		{ 'r', OPT_NUMBER, &p->redundancy, 1, REDUNDANCY_MAX },
@@ -94,14 +95,14 @@ static void
 authority_process_init(struct program *p)
 {
 	static char k[] = "-k", dashes[] = "--";
-	size_t n = 0;
+	size_t n = 0, i;
 
 	chain_init(&p->exchanges);
 	p->argv[n++] = env_sibling("lambda-exchange");
 	n += opt_loud(p->argv + n);
-	if (p->daemon.keyfile != NULL) {
+	for (i = 0; i < p->daemon.keys.n; i++) {
 		p->argv[n++] = k;
-		p->argv[n++] = (char *)(uintptr_t)p->daemon.keyfile;
+		p->argv[n++] = (char *)(uintptr_t)p->daemon.keys.at[i];
 	}
 	p->argv[n++] = dashes;
 	p->module = &p->argv[n];
@@ -298,8 +299,12 @@ authority_main_on_term(void *arg, int signo)
 static void
 authority_main_on_hup(void *arg, int signo)
 {
-	(void)signo;
-	daemon_read_again(&((struct program *)arg)->daemon);
+	struct program *p = arg;
+	struct authority_process *x = NULL;
+
+	daemon_read_again(&p->daemon);
+	while ((x = authority_process_next(p, x)) != NULL)
+		child_signal(&x->child, signo);
 }
 
 /* The first address that it listens on is where others are told that it is. */

@@ -22,7 +22,8 @@
 #define STOP_MS	       1000
 #define CONTACTS_MS    60000 /* all contacts again */
 #define SYNOPSIS \
-	"[-qv] [-a address] [-b socket] [-d fd] [-k keyfile] [-l address ...]" \
+	"[-qv] [-a address] [-b socket] [-d fd] [-k keyfile ...]\n" \
+	"[-l address ...]" \
 	"\n[-n node]"
 
 struct program {
@@ -44,7 +45,7 @@ broker_main_parse(struct program *p, int argc, char **argv)
 		{ 'a', OPT_TEXT, &p->advertise, 0, 0 },
 		{ 'b', OPT_TEXT, &p->socket, 0, 0 },
 		{ 'd', OPT_FD, &p->daemon.ready_fd, 0, 0 },
-		{ 'k', OPT_TEXT, &p->daemon.keyfile, 0, 0 },
+		{ 'k', OPT_KEY, &p->daemon.keys, 0, 0 },
 		{ 'l', OPT_LIST, &p->daemon.where, 0, 0 },
 		{ 'n', OPT_NODE, &p->node, 0, 0 },
 		{ 0, OPT_END, NULL, 0, 0 }

@@ -30,13 +30,14 @@
 #define ONE_WAY	   "-b, -s and -x (a proxy is -s): give one of them"
 #define SYNOPSIS \
 	"[-04LNPSquv] [-b socket | -s socket | -x channel ...]\n" \
-	"[-c capacity] [-k keyfile] [-R retries] [-T seconds]\n" \
+	"[-c capacity] [-k keyfile ...] [-R retries] [-T seconds]\n" \
 	"[-t label=value ...] [-V version]\n" \
 	"module [function [argument ...]]"
 
 struct caller_options {
 	struct call_config call;
-	const char *broker, *socket, *keyfile;
+	const char *broker, *socket;
+	struct key_names keys;
 	struct call_given given[PLB_FIXED_MAX]; /* -x, or a PLB */
 	char address[PLB_FIXED_MAX][ADDR_TEXT_MAX]; /* of each */
 	char text[ADDR_TEXT_MAX]; /* the broker's */
@@ -59,6 +60,7 @@ struct command {
 
 struct caller {
 	struct hub hub;
+	struct key key;
 	struct caller_options *options;
 	struct call *call;
 	struct watch input;
@@ -149,7 +151,7 @@ caller_options(struct caller_options *o, int argc, char **argv)
 		{ 'b', OPT_TEXT, &o->broker, 0, 0 },
 		{ 's', OPT_TEXT, &o->socket, 0, 0 },
 		{ 'c', OPT_NUMBER, &o->capacity, 1, PLB_WINDOW * 16 },
-		{ 'k', OPT_TEXT, &o->keyfile, 0, 0 },
+		{ 'k', OPT_KEY, &o->keys, 0, 0 },
 		{ 'R', OPT_NUMBER, &o->call.retries, 0, 255 },
 		{ 'T', OPT_SECONDS, &o->call.limit_ms, 1, UINT32_MAX },
 		{ 't', OPT_LABEL, &o->want, 0, 0 },
@@ -593,6 +595,17 @@ caller_new_call(struct caller *c, struct caller_options *o)
 	return call;
 }
 
+/* A filter may run for longer than a key is used. */
+static void
+caller_rekey(void *arg)
+{
+	struct caller *c = arg;
+	char why[REASON_MAX];
+
+	if (env_key_again(&c->key, &c->options->keys, why, sizeof(why)) == 0)
+		hub_key(&c->hub, &c->key);
+}
+
 static void
 caller_start(struct caller *c, struct caller_options *o)
 {
@@ -609,6 +622,7 @@ caller_start(struct caller *c, struct caller_options *o)
 	c->input.arg = c;
 	c->hub.act = caller_on_act;
 	c->hub.arg = c;
+	c->hub.rekey = caller_rekey;
 	hub_core(&c->hub, &call_ops, c->call, call_out(c->call));
 	loop_signal(loop, SIGTERM, caller_on_signal, c);
 	loop_signal(loop, SIGINT, caller_on_signal, c);
@@ -638,13 +652,12 @@ main(int argc, char **argv)
 {
 	static struct caller c;
 	static struct caller_options o;
-	static struct key key;
 
 	program_begin(argv, PROGRAM_PRINTS | PROGRAM_PASS);
 	caller_parse(&o, argc, argv);
-	env_key(&key, o.keyfile);
-	caller_find_way(&o, &key);
-	hub_init(&c.hub, loop_new(), ROLE_CALLER, &key);
+	env_key(&c.key, &o.keys);
+	caller_find_way(&o, &c.key);
+	hub_init(&c.hub, loop_new(), ROLE_CALLER, &c.key);
 	caller_start(&c, &o);
 	loop_run(c.hub.loop);
 	return caller_end(&c, &o);

@@ -24,7 +24,7 @@
 #include "program.h"
 
 #define SYNOPSIS \
-	"[-qv] [-c capacity] [-k keyfile] [-w protocol] module program\n" \
+	"[-qv] [-c capacity] [-k keyfile ...] [-w protocol] module program\n" \
 	"[argument ...]"
 #define FIRST_FREE    3	    /* descriptor above the standard ones */
 #define ORPHAN_MS     1000  /* from SIGTERM to SIGKILL of what runs */
@@ -35,7 +35,7 @@
 #define VARIABLE_MAX  64    /* and of an environment variable's */
 
 struct options {
-	const char *keyfile;
+	struct key_names keys;
 	uint64_t capacity; /* 0: as many as there are processors */
 	struct channel_config channel;
 	struct workers_config workers;
@@ -199,7 +199,7 @@ channel_main_parse(struct options *o, int argc, char **argv)
 	const char *protocol = "exec";
 	const struct opt options[] = {
 		{ 'c', OPT_NUMBER, &o->capacity, 1, CAPACITY_MAX },
-		{ 'k', OPT_TEXT, &o->keyfile, 0, 0 },
+		{ 'k', OPT_KEY, &o->keys, 0, 0 },
 		{ 'w', OPT_TEXT, &protocol, 0, 0 },
 		{ 0, OPT_END, NULL, 0, 0 }
 	};
@@ -301,12 +301,13 @@ channel_main_on_act(void *arg, const struct act *a)
  * TCP (stunnel): then a key that was named is good. Under a listener there is
  * none: what the session has is enough. */
 static const struct key *
-channel_main_key(const struct program *p, const char *file, struct key *key)
+channel_main_key(const struct program *p, const struct key_names *names,
+    struct key *key)
 {
-	if (p->control != -1 || (file == NULL &&
+	if (p->control != -1 || (names->n == 0 &&
 	    getenv("LAMBDA_KEY") == NULL && !net_is_tcp(p->in)))
 		return NULL;
-	env_key(key, file);
+	env_key(key, names);
 	return key;
 }
 
@@ -356,7 +357,7 @@ channel_main_start(struct program *p, struct options *o)
 	uint64_t seed;
 
 	hub_init(&p->hub, p->loop, ROLE_CHANNEL,
-	    channel_main_key(p, o->keyfile, &key));
+	    channel_main_key(p, &o->keys, &key));
 	if (p->control != -1)
 		hub_become(&p->hub, p->session);
 	env_random(&seed, sizeof(seed));

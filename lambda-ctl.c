@@ -16,7 +16,7 @@
 #include "opt.h"
 
 #define ANSWER_MS 5000
-#define SYNOPSIS  "[-qv] [-A address | -b socket] [-k keyfile] command"
+#define SYNOPSIS  "[-qv] [-A address | -b socket] [-k keyfile ...] command"
 
 /* What can be asked of whom; a PLB shows all that it has, whatever is asked. */
 static const struct command {
@@ -29,6 +29,7 @@ static const struct command {
 	    "an authority or a broker" },
 	{ "contacts", ROLE_BROKER | ROLE_PLB, "a broker" },
 	{ "exchanges", ~0u, "" },
+	{ "keys", ~0u, "" },
 	{ "modules", ROLE_AUTHORITY | ROLE_PLB, "an authority" },
 	{ "orders", ROLE_BROKER | ROLE_EXCHANGE | ROLE_PLB,
 	    "a broker or an exchange" },
@@ -159,7 +160,7 @@ ctl_command(char **argv, int argc)
 		if (strcmp(commands[i].name, argv[0]) == 0)
 			return &commands[i];
 	die(EXIT_USAGE, "%s: no such command: give all, authorities, contacts, "
-	    "exchanges, modules, orders or peers", argv[0]);
+	    "exchanges, keys, modules, orders or peers", argv[0]);
 	return NULL;
 }
 
@@ -169,11 +170,12 @@ main(int argc, char **argv)
 	static struct ctl core;
 	static struct hub hub;
 	static struct timer late;
-	const char *keyfile = NULL, *address = NULL, *broker = NULL;
+	static struct key_names keys;
+	const char *address = NULL, *broker = NULL;
 	const struct opt options[] = {
 		{ 'A', OPT_TEXT, &address, 0, 0 },
 		{ 'b', OPT_TEXT, &broker, 0, 0 },
-		{ 'k', OPT_TEXT, &keyfile, 0, 0 },
+		{ 'k', OPT_KEY, &keys, 0, 0 },
 		{ 0, OPT_END, NULL, 0, 0 }
 	};
 	char text[ADDR_TEXT_MAX];
@@ -192,7 +194,7 @@ main(int argc, char **argv)
 	else
 		env_broker_socket(&a, broker);
 	core.where = addr_print(&a, text);
-	env_key(&key, keyfile);
+	env_key(&key, &keys);
 	if (address != NULL)
 		env_key_need(&key, 'A', &a);
 	hub_init(&hub, loop_new(), ROLE_CTL, &key);

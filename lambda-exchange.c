@@ -11,7 +11,7 @@
 #include "log.h"
 
 #define STOP_MS	 1000
-#define SYNOPSIS "[-qv] [-d fd] [-k keyfile] [-l address] module"
+#define SYNOPSIS "[-qv] [-d fd] [-k keyfile ...] [-l address] module"
 
 struct program {
 	struct daemon daemon;
@@ -24,7 +24,7 @@ exchange_main_parse(struct program *p, int argc, char **argv)
 {
 	const struct opt options[] = {
 		{ 'd', OPT_FD, &p->daemon.ready_fd, 0, 0 },
-		{ 'k', OPT_TEXT, &p->daemon.keyfile, 0, 0 },
+		{ 'k', OPT_KEY, &p->daemon.keys, 0, 0 },
 		{ 'l', OPT_TEXT, &p->listen, 0, 0 },
 		{ 0, OPT_END, NULL, 0, 0 }
 	};
@@ -66,6 +66,15 @@ exchange_main_on_term(void *arg, int signo)
 }
 
 static void
+exchange_main_on_hup(void *arg, int signo)
+{
+	struct daemon *d = &((struct program *)arg)->daemon;
+
+	(void)signo;
+	daemon_key_again(&d->hub, &d->key, &d->keys);
+}
+
+static void
 exchange_main_start(struct program *p)
 {
 	struct daemon *d = &p->daemon;
@@ -89,7 +98,8 @@ exchange_main_start(struct program *p)
 	d->tcp[0].listen = hub_listen(&d->hub, d->tcp[0].fd);
 	log_info("listening on %s for %s", addr_print(&d->tcp[0].bound, text),
 	    p->module);
-	daemon_signals(d->loop, exchange_main_on_term, NULL, p);
+	daemon_signals(d->loop, exchange_main_on_term, exchange_main_on_hup,
+	    p);
 	daemon_ready(d);
 }
 

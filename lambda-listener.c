@@ -21,7 +21,7 @@
 
 #define SYNOPSIS \
 	"[-qvW] [-a address] [-b socket] [-c capacity] [-d fd]\n" \
-	"[-f function ...] [-k keyfile] [-l address] [-n node]\n" \
+	"[-f function ...] [-k keyfile ...] [-l address] [-n node]\n" \
 	"[-t label=value ...] [-V version] [-w protocol]\n" \
 	"module program [argument ...]"
 #define STOP_MS	     30000 /* from SIGTERM until channels are made to end */
@@ -68,7 +68,7 @@ listener_main_take_options(struct program *p, int argc, char **argv)
 		{ 'c', OPT_NUMBER, &o->capacity, 1, CAPACITY_MAX },
 		{ 'd', OPT_FD, &p->daemon.ready_fd, 0, 0 },
 		{ 'f', OPT_LIST, &functions, 0, 0 },
-		{ 'k', OPT_TEXT, &p->daemon.keyfile, 0, 0 },
+		{ 'k', OPT_KEY, &p->daemon.keys, 0, 0 },
 		{ 'l', OPT_TEXT, &o->listen, 0, 0 },
 		{ 'n', OPT_NODE, &o->node, 0, 0 },
 		{ 't', OPT_LIST, &labels, 0, 0 },
@@ -178,6 +178,7 @@ listener_main_on_hangup(void *arg, int signo)
 	struct program *p = arg;
 
 	(void)signo;
+	daemon_key_again(&p->daemon.hub, &p->daemon.key, &p->daemon.keys);
 	if (p->ending == RUNNING)
 		publish_renew(&p->publish);
 }

@@ -22,11 +22,13 @@
 #define LOOK_MS	     250   /* how often the name is looked at */
 #define STOP_MS	     30000 /* what is in flight may take so long at SIGTERM */
 #define SYNOPSIS \
-	"[-qv] [-b socket] [-c capacity] [-D directory] [-d fd] [-k keyfile]" \
+	"[-qv] [-b socket] [-c capacity] [-D directory] [-d fd]\n" \
+	"[-k keyfile ...]" \
 	"\n[-s socket] [-t label=value ...] [-V version] [-x channel] module"
 
 struct server_options {
-	const char *module, *broker, *socket, *channel, *keyfile;
+	const char *module, *broker, *socket, *channel;
+	struct key_names keys;
 	const char *directory;
 	struct opt_want want;
 	uint64_t capacity;
@@ -34,6 +36,7 @@ struct server_options {
 };
 
 struct server {
+	struct key key;
 	struct hub hub;
 	struct plb *plb;
 	struct addr name; /* of the socket */
@@ -58,7 +61,7 @@ server_parse(struct server_options *o, int argc, char **argv)
 		{ 'c', OPT_NUMBER, &o->capacity, 1, 1000000 },
 		{ 'D', OPT_TEXT, &o->directory, 0, 0 },
 		{ 'd', OPT_FD, &o->ready_fd, 0, 0 },
-		{ 'k', OPT_TEXT, &o->keyfile, 0, 0 },
+		{ 'k', OPT_KEY, &o->keys, 0, 0 },
 		{ 's', OPT_TEXT, &o->socket, 0, 0 },
 		{ 't', OPT_LABEL, &o->want, 0, 0 },
 		{ 'V', OPT_TEXT, &o->want.version, 0, 0 },
@@ -177,7 +180,7 @@ server_on_term(void *arg, int signo)
 	loop_timer(s->hub.loop, &s->bound, loop_now(s->hub.loop) + STOP_MS);
 }
 
-/* SIGHUP: the version of -V @file may be another. */
+/* SIGHUP: the keys, and the version of -V @file, may be others. */
 static void
 server_on_hup(void *arg, int signo)
 {
@@ -186,6 +189,7 @@ server_on_hup(void *arg, int signo)
 	char why[REASON_MAX];
 
 	(void)signo;
+	daemon_key_again(&s->hub, &s->key, &s->options.keys);
 	if (opt_constraints(&s->options.want, &encoded, why,
 	    sizeof(why)) == -1) {
 		log_error("%s; going on as before", why);
@@ -306,7 +310,6 @@ main(int argc, char **argv)
 {
 	static struct server s;
 	struct server_options *o = &s.options;
-	static struct key key;
 
 	daemon_begin(argv);
 	server_parse(o, argc, argv);
@@ -314,10 +317,10 @@ main(int argc, char **argv)
 		opt_socket('s', o->socket, &s.name);
 	else
 		env_plb_socket(&s.name, o->module);
-	env_key(&key, o->keyfile);
+	env_key(&s.key, &o->keys);
 	buf_init(&s.exports, LIST_MAX);
 	proxies_init(&s.proxies, o->directory, o->module, &s.name);
-	hub_init(&s.hub, loop_new(), ROLE_PLB, &key);
+	hub_init(&s.hub, loop_new(), ROLE_PLB, &s.key);
 	server_new_plb(&s);
 	s.hub.act = server_on_act;
 	s.hub.arg = &s;

@@ -20,6 +20,7 @@
 #include "program.h"
 #include "loop.h"
 #include "net.h"
+#include "opt.h"
 #include "env.h"
 
 #define READY_MS    10000
@@ -27,7 +28,7 @@
 #define READY_FD    4 /* in the authority and the broker */
 #define EXIT_NOEXEC 126
 #define EXIT_ABSENT 127
-#define SYNOPSIS    "[-k keyfile] command [argument ...]"
+#define SYNOPSIS    "[-k keyfile ...] command [argument ...]"
 
 static char dir[512];
 static pid_t authority, broker;
@@ -231,15 +232,20 @@ solo_listen_somewhere(char *text)
 }
 
 static void
-solo_start_tier(char *keyfile)
+solo_start_tier(const struct key_names *keys)
 {
 	char address[ADDR_TEXT_MAX], line[ADDR_TEXT_MAX + 1];
 	int listening;
-	char *a[] = { "lambda-authority", "-q", "-d", "4", "-l", address,
-		keyfile == NULL ? NULL : "-k", keyfile, NULL };
-	char *b[] = { "lambda-broker", "-q", "-d", "4", "-l", "127.0.0.1:0",
-		keyfile == NULL ? NULL : "-k", keyfile, NULL };
+	char *a[7 + 2 * KEYS_MAX] = { "lambda-authority", "-q", "-d", "4",
+		"-l", address };
+	char *b[7 + 2 * KEYS_MAX] = { "lambda-broker", "-q", "-d", "4", "-l",
+		"127.0.0.1:0" };
+	size_t i;
 
+	for (i = 0; i < keys->n; i++) {
+		a[6 + 2 * i] = b[6 + 2 * i] = "-k";
+		a[7 + 2 * i] = b[7 + 2 * i] = (char *)(uintptr_t)keys->at[i];
+	}
 	listening = solo_listen_somewhere(address);
 	authority = solo_start(a, solo_text_pipe(""), listening);
 	snprintf(line, sizeof(line), "%s\n", address);
@@ -307,26 +313,29 @@ solo_run(char **argv)
 int
 main(int argc, char **argv)
 {
-	char *keyfile = NULL;
+	static struct key_names keys;
 	static struct key key;
+	const struct opt options[] = {
+		{ 'k', OPT_KEY, &keys, 0, 0 },
+		{ 0, OPT_END, NULL, 0, 0 }
+	};
+	const char *named = getenv("LAMBDA_KEY");
 	int letter, status;
 
 	program_begin(argv, PROGRAM_PASS);
 	while ((letter = getopt(argc, argv, "+k:")) != -1) {
 		if (letter != 'k')
 			die_usage(SYNOPSIS);
-		keyfile = optarg;
+		opt_take(options, letter, optarg, SYNOPSIS);
 	}
 	if (optind == argc)
 		die_usage(SYNOPSIS);
-	if (keyfile == NULL && (keyfile = getenv("LAMBDA_KEY")) != NULL &&
-	    *keyfile == '\0')
-		keyfile = NULL;
-	if (keyfile != NULL) /* what is wrong with it is told here, once */
-		env_key(&key, keyfile);
+	/* What is wrong with it is told here, once. */
+	if (keys.n > 0 || (named != NULL && *named != '\0'))
+		env_key(&key, &keys);
 	solo_mask_signals(SIG_BLOCK);
 	solo_make_dir();
-	solo_start_tier(keyfile);
+	solo_start_tier(&keys);
 	status = solo_run(argv + optind);
 	solo_clean_up();
 	return status;

@@ -110,9 +110,23 @@ link_send_noise(struct link *l, int64_t now)
 	return 0;
 }
 
+void
+link_key(struct link_key *key, const void *bytes, size_t len)
+{
+	unsigned char digest[SHA256_SIZE];
+	struct hmac mac;
+
+	noise_psk(key->psk, bytes, len);
+	hmac_init(&mac, key->psk, sizeof(key->psk));
+	hmac_update(&mac, "fingerprint", 11);
+	hmac_final(&mac, digest);
+	memcpy(key->print, digest, sizeof(key->print));
+}
+
 static void
 link_begin_noise(struct link *l, const struct link_key *key)
 {
+	memcpy(l->print, key->print, sizeof(l->print));
 	noise_init(&l->noise, key->psk, NOISE_PROLOGUE, strlen(NOISE_PROLOGUE));
 }
 

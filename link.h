@@ -55,9 +55,15 @@ enum link_phase {
 	LINK_DOWN
 };
 
+#define LINK_PRINT 8 /* bytes of a key's fingerprint, which tells no more */
+
 struct link_key {
 	unsigned char psk[NOISE_PSK];
+	unsigned char print[LINK_PRINT];
 };
+
+/* Of the bytes of a key file. */
+void link_key(struct link_key *, const void *bytes, size_t len);
 
 /*
  * The last messages 1 that could be opened, by their tags. One that is repeated
@@ -96,6 +102,7 @@ struct link {
 	int64_t time;	/* that it has, in ms */
 	int64_t heard;	/* the last byte came, or the last authentic record */
 	int64_t sent;	/* something was last queued, or stood in the queue */
+	unsigned char print[LINK_PRINT]; /* of its key, once it is keyed */
 	unsigned char secret[X25519_SIZE]; /* ours, until message 2 */
 	struct noise noise;		   /* likewise */
 	struct noise_cipher send, receive;

@@ -31,6 +31,14 @@ opt_label(struct opt_want *w, char *arg)
 	w->labels[w->nlabels++] = arg;
 }
 
+static void
+opt_key(struct key_names *names, const char *arg)
+{
+	if (names->n == KEYS_MAX)
+		die(EXIT_USAGE, "-k %s: at most %d key files", arg, KEYS_MAX);
+	names->at[names->n++] = arg;
+}
+
 void
 opt_take(const struct opt *o, int letter, char *arg, const char *synopsis)
 {
@@ -70,6 +78,9 @@ opt_take(const struct opt *o, int letter, char *arg, const char *synopsis)
 		break;
 	case OPT_LIST:
 		opt_add(o->value, letter, arg);
+		break;
+	case OPT_KEY:
+		opt_key(o->value, arg);
 		break;
 	case OPT_LABEL:
 		opt_label(o->value, arg);

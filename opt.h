@@ -22,6 +22,7 @@ enum opt_kind {
 	OPT_FD,	     /* int: opt_fd() */
 	OPT_NODE,    /* const char *: opt_name() of a node */
 	OPT_LIST,    /* struct opt_list: each time that it is given */
+	OPT_KEY,     /* struct key_names */
 	OPT_LABEL    /* struct opt_want: opt_label() */
 };
 

@@ -304,14 +304,15 @@ test_sockets(void **state)
 static void
 print_key(const char *arg)
 {
+	struct key_names names = { { arg }, arg != NULL };
 	struct key key;
 	size_t i;
 
-	env_key(&key, arg);
-	printf("%d %zu ", key.shared, key.len);
-	for (i = 0; i < key.len; i++)
-		printf("%02x", key.bytes[i]);
-	free(key.bytes);
+	env_key(&key, &names);
+	printf("%d %zu ", key.shared, key.files[0].len);
+	for (i = 0; i < key.files[0].len; i++)
+		printf("%02x", key.files[0].bytes[i]);
+	free(key.files[0].bytes);
 }
 
 static void
@@ -521,7 +522,7 @@ test_key_allows(void **state)
 		{ "10.0.0.1:1", -1, 0 },
 		{ "[2001:db8::1]:1", -1, 0 }
 	};
-	struct key key = { NULL, 0, 0 };
+	struct key key = { .n = 0 };
 	struct addr a;
 	size_t i;
 

@@ -103,8 +103,8 @@ count(const char *text, const char *what)
 static int
 setup(void **state)
 {
-	static struct key key = { (unsigned char *)(uintptr_t)
-	    "0123456789abcdef0123456789abcdef", 32, 0 };
+	static struct key key = { { { (unsigned char *)(uintptr_t)
+	    "0123456789abcdef0123456789abcdef", 32 } }, 1, 0 };
 
 	turns_setup(state);
 	hub_init(&hub, loop, ROLE_CHANNEL, &key);

@@ -100,7 +100,8 @@ connect_peer(struct peer *p, unsigned role)
 
 	memset(p, 0, sizeof(*p));
 	p->self.role = role;
-	noise_psk(p->self.keys[0].psk, key.bytes, key.len);
+	noise_psk(p->self.keys[0].psk, key.files[0].bytes,
+	    key.files[0].len);
 	p->self.nkeys = 1;
 	p->self.message_max = MSG_MAX;
 	env_random(&p->self.instance, sizeof(p->self.instance));

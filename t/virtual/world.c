@@ -182,8 +182,9 @@ world_run(struct world *w)
 	rng_seed(&w->rng, w->seed);
 	for (i = 0; i < sizeof(w->secret); i++)
 		w->secret[i] = (unsigned char)draw(w, 256);
-	w->key.bytes = w->secret;
-	w->key.len = sizeof(w->secret);
+	w->key.files[0].bytes = w->secret;
+	w->key.files[0].len = sizeof(w->secret);
+	w->key.n = 1;
 	plan_draw(w);
 	fault_start(w);
 	event_init(&w->watch, on_watch, w);
