@@ -96,7 +96,7 @@ CORE_TESTS =\
 	t/addr.test t/attrs.test t/bootstrap_dns.test t/buf.test t/call.test\
 	t/call_filter.test t/channel_inflight.test t/credit.test\
 	t/crypto.test t/epmd.test t/exchange.test t/fenwick.test t/field.test\
-	t/frame.test t/heap.test t/hostport.test t/link.test\
+	t/frame.test t/gossip.test t/heap.test t/hostport.test t/link.test\
 	t/link_frame.test t/link_record.test t/link_time.test\
 	t/listener.test t/loglimit.test\
 	t/map.test t/model.test t/msg.test t/outbox.test t/peers.test\
@@ -131,7 +131,7 @@ SCRIPTS =\
 	t/inetd.sh t/inherit.sh t/install.sh t/keys.sh t/manpages.sh\
 	t/needs.sh t/pipes.sh t/script.sh t/ssh.sh t/switch.sh\
 	t/tree.sh t/twice.sh\
-	t/files.sh
+	t/files.sh t/floods.sh
 
 HELPERS =\
 	t/activate t/epmdtalk t/handshake t/inherit t/listen t/puppet t/relay\

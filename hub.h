@@ -78,6 +78,7 @@ struct hub {
 	struct chain listens;	 /* each a struct hub_listen */
 	struct preauth preauth;	 /* links that came in over TCP, unproven */
 	struct loglimit loglimit;
+	struct loglimit dials;	 /* of addresses that peers named */
 	struct timer minute;	 /* of loglimit */
 	uint64_t dialled;	 /* connections, ever */
 	int stop;		 /* hub_stop() was called */

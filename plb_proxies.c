@@ -69,7 +69,8 @@ proxies_remove_tree(const struct proxies *p, const char *tree)
 	DIR *d = fd == -1 ? NULL : fdopendir(fd);
 	struct dirent *e;
 
-	if (fd == -1 && (errno == ENOTDIR || errno == ELOOP || errno == EPERM)) {
+	if (fd == -1 &&
+	    (errno == ENOTDIR || errno == ELOOP || errno == EPERM)) {
 		errno = error;
 		return;
 	}

@@ -339,8 +339,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_show), cmocka_unit_test(test_names),
 		cmocka_unit_test(test_bad), cmocka_unit_test(test_relative),
-		cmocka_unit_test(test_taken_over), cmocka_unit_test(test_shared),
-		cmocka_unit_test(test_none),
+		cmocka_unit_test(test_taken_over),
+		cmocka_unit_test(test_shared), cmocka_unit_test(test_none),
 		cmocka_unit_test(test_refused), cmocka_unit_test(test_read),
 	};
 
