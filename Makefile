@@ -75,7 +75,7 @@ CORES_H =\
 # Shells: what has a descriptor, a clock, a child or a log.
 
 KIT =		acceptor.o atomicfile.o child.o conn.o daemon.o env.o\
-		epmd_client.o hub.o hub_stranger.o lines.o log.o loop.o net.o opt.o program.o
+		epmd_client.o hub.o hub_accept.o lines.o log.o loop.o net.o opt.o program.o
 SHELLS =	$(KIT)\
 		bootstrap_resolve.o\
 		channel_process.o channel_tether.o\
@@ -94,13 +94,13 @@ SHELLS_H =\
 
 CORE_TESTS =\
 	t/addr.test t/attrs.test t/bootstrap_dns.test t/buf.test t/call.test\
-	t/call_filter.test t/channel_inflight.test t/credit.test\
-	t/crypto.test t/epmd.test t/exchange.test t/fenwick.test t/field.test\
+	t/call_filter.test t/credit.test\
+	t/crypto.test t/epmd.test t/exchange.test t/fenwick.test\
 	t/frame.test t/gossip.test t/heap.test t/hostport.test t/link.test\
 	t/link_frame.test t/link_record.test t/link_time.test\
 	t/listener.test t/loglimit.test\
 	t/map.test t/model.test t/msg.test t/outbox.test t/peers.test\
-	t/peers_link.test t/plb_balance.test t/plb_request.test\
+	t/peers_link.test t/plb_balance.test\
 	t/preauth.test t/rendezvous.test t/report.test t/rng.test\
 	t/sha256.test t/tlv.test t/wire.test
 CORE_SCRIPTS =\
@@ -149,7 +149,7 @@ FIXTURES =\
 	t/conn_owner.o t/credit_action.o t/credit_books.o t/credit_calls.o\
 	t/credit_links.o t/credit_nodes.o t/fake_broker.o t/fake_workers.o\
 	t/hex.o t/link_ends.o t/loop_turns.o t/model_exchange.o\
-	t/msg_sample.o t/peers_book.o t/still.o t/talk.o t/wire_golden.o
+	t/msg_sample.o t/peers_book.o t/still.o t/talk.o t/text.o
 VIRTUAL =\
 	t/virtual/agent.o t/virtual/census.o t/virtual/check.o\
 	t/virtual/descriptor.o t/virtual/entry.o t/virtual/event.o\
@@ -158,7 +158,7 @@ VIRTUAL =\
 	t/virtual/plan.o t/virtual/proc.o t/virtual/role.o t/virtual/settle.o\
 	t/virtual/staff.o t/virtual/trade.o t/virtual/watcher.o\
 	t/virtual/world.o
-DRIVER =	acceptor.o conn.o hub.o hub_stranger.o listener_door.o
+DRIVER =	acceptor.o conn.o hub.o hub_accept.o listener_door.o
 TESTS_H =\
 	t/bench/bench.h t/check.h t/conn_owner.h t/credit_action.h\
 	t/credit_books.h t/credit_calls.h t/credit_links.h t/credit_nodes.h\
@@ -166,7 +166,7 @@ TESTS_H =\
 	t/hex.h t/still.h t/talk.h t/link_ends.h t/loop_turns.h\
 	t/model_exchange.h t/msg_sample.h t/peers_book.h t/text.h\
 	t/virtual/census.h t/virtual/event.h t/virtual/net.h t/virtual/proc.h\
-	t/virtual/sim.h t/wire_golden.h
+	t/virtual/sim.h
 
 all: $(PROGS)
 
