@@ -133,7 +133,7 @@ SCRIPTS =\
 	t/tree.sh t/twice.sh
 
 HELPERS =\
-	t/activate t/epmdtalk t/handshake t/inherit t/listen t/puppet t/relay\
+	t/account t/activate t/epmdtalk t/handshake t/inherit t/listen t/puppet t/relay\
 	t/rows t/script t/sim t/sim_sealed t/slot t/stranger
 BENCHES =\
 	t/bench/codec.bench t/bench/discovery.bench t/bench/exchange.bench\
@@ -150,7 +150,7 @@ FIXTURES =\
 	t/hex.o t/link_ends.o t/loop_turns.o t/model_exchange.o\
 	t/msg_sample.o t/peers_book.o t/still.o t/talk.o t/wire_golden.o
 VIRTUAL =\
-	t/virtual/agent.o t/virtual/census.o t/virtual/check.o\
+	t/virtual/agent.o t/virtual/caller.o t/virtual/census.o t/virtual/check.o\
 	t/virtual/descriptor.o t/virtual/entry.o t/virtual/event.o\
 	t/virtual/fault.o t/virtual/host.o t/virtual/ledger.o\
 	t/virtual/load.o t/virtual/loop.o t/virtual/net.o t/virtual/placing.o\
@@ -199,7 +199,7 @@ $(CORE_TESTS): t/fixtures.a cores.a
 $(FUZZ_TESTS): t/fuzz/main.o t/fixtures.a cores.a
 $(SHELL_TESTS): t/fixtures.a $(ALL)
 $(BENCHES): t/bench/bench.o $(ALL)
-t/activate t/inherit t/listen t/relay t/rows t/slot t/stranger: $(ALL)
+t/account t/activate t/inherit t/listen t/relay t/rows t/slot t/stranger: $(ALL)
 t/epmdtalk: t/epmdtalk.o t/talk.o $(ALL)
 	$(CC) $(LDFLAGS) -o $@ t/epmdtalk.o t/talk.o $(ALL) $(LDLIBS)
 t/puppet: t/puppet.o t/text.o $(ALL)
