@@ -94,13 +94,13 @@ SHELLS_H =\
 
 CORE_TESTS =\
 	t/addr.test t/attrs.test t/bootstrap_dns.test t/buf.test t/call.test\
-	t/call_filter.test t/channel_inflight.test t/credit.test\
-	t/crypto.test t/epmd.test t/exchange.test t/fenwick.test t/field.test\
+	t/call_filter.test t/credit.test\
+	t/crypto.test t/epmd.test t/exchange.test t/fenwick.test\
 	t/frame.test t/heap.test t/hostport.test t/link.test\
 	t/link_frame.test t/link_record.test t/link_time.test\
 	t/listener.test t/loglimit.test\
 	t/map.test t/model.test t/msg.test t/outbox.test t/peers.test\
-	t/peers_link.test t/plb_balance.test t/plb_request.test\
+	t/peers_link.test t/plb_balance.test\
 	t/preauth.test t/rendezvous.test t/report.test t/rng.test\
 	t/sha256.test t/tlv.test t/wire.test
 CORE_SCRIPTS =\
@@ -130,7 +130,8 @@ SCRIPTS =\
 	t/hosts.sh\
 	t/inetd.sh t/inherit.sh t/install.sh t/keys.sh t/manpages.sh\
 	t/needs.sh t/pipes.sh t/script.sh t/ssh.sh t/switch.sh\
-	t/tree.sh t/twice.sh
+	t/tree.sh t/twice.sh\
+	t/files.sh
 
 HELPERS =\
 	t/account t/activate t/epmdtalk t/handshake t/inherit t/listen t/puppet t/relay\
@@ -148,7 +149,7 @@ FIXTURES =\
 	t/conn_owner.o t/credit_action.o t/credit_books.o t/credit_calls.o\
 	t/credit_links.o t/credit_nodes.o t/fake_broker.o t/fake_workers.o\
 	t/hex.o t/link_ends.o t/loop_turns.o t/model_exchange.o\
-	t/msg_sample.o t/peers_book.o t/still.o t/talk.o t/wire_golden.o
+	t/msg_sample.o t/peers_book.o t/still.o t/talk.o t/text.o
 VIRTUAL =\
 	t/virtual/agent.o t/virtual/caller.o t/virtual/census.o t/virtual/check.o\
 	t/virtual/descriptor.o t/virtual/entry.o t/virtual/event.o\
@@ -165,7 +166,7 @@ TESTS_H =\
 	t/hex.h t/still.h t/talk.h t/link_ends.h t/loop_turns.h\
 	t/model_exchange.h t/msg_sample.h t/peers_book.h t/text.h\
 	t/virtual/census.h t/virtual/event.h t/virtual/net.h t/virtual/proc.h\
-	t/virtual/sim.h t/wire_golden.h
+	t/virtual/sim.h
 
 all: $(PROGS)
 

@@ -40,9 +40,9 @@ struct broker_exchange {
 	struct broker_peer *peer;     /* NULL: not linked */
 	unsigned slot; /* while linked: in the module, and of orders' copies */
 	int draining;  /* it said so */
-	int64_t unannounced_at; /* since when it is linked and no authority
-				   announces it; 0: one does */
-	int leaving;   /* nothing is sent there from now on */
+	int64_t unannounced_at; /* since when it has been linked and no
+				   authority announces it; 0: one does */
+	int leaving;   /* nothing is sent there any longer */
 	int shares;    /* another exchange has had this address */
 	uint32_t announcer[BROKER_ANNOUNCERS_MAX]; /* authorities */
 	unsigned nannouncers;
@@ -75,11 +75,11 @@ struct broker_copy {
 };
 
 /*
- * A fill that was passed on, until all of its order is settled. Or one that is
- * withheld: another exchange had sold the same seller's capacity to this order
- * already. It goes back once that is settled, when the seller has told both
- * exchanges what it has left; if it went back at once, the same capacity would
- * be sold a second time, to another buyer.
+ * A fill that was passed on, until all of its order is settled; or a fill that
+ * is withheld, because another exchange has already sold the same seller's
+ * capacity to this order. That goes back when the first is settled, since by
+ * then the seller has told both exchanges what it has left. If it went back at
+ * once, the same capacity would be sold a second time, to another buyer.
  */
 struct broker_pending {
 	struct id seller;
@@ -91,9 +91,10 @@ struct broker_pending {
 };
 
 /*
- * number is the order's id at the exchanges. A buy that lacks nothing, and has
- * nothing pending, is not open: it stands nowhere, and gets a new number when
- * it lacks again, so that a late fill for the old one finds nothing.
+ * number is the order's id at the exchanges. A buy that lacks nothing and has
+ * nothing pending is not open: it stands at no exchange. When it lacks
+ * something again it gets a new number, so that a late fill for the old one
+ * finds nothing.
  */
 struct broker_order {
 	struct broker_peer *peer; /* the owner */
@@ -148,7 +149,7 @@ typedef int broker_handler(struct broker *, int64_t now, struct broker_peer *,
 
 /* broker.c */
 
-void broker_due(struct broker *, int64_t at); /* call tick() by then */
+void broker_due(struct broker *, int64_t at); /* tick() is called by then */
 
 /* broker_contact.c */
 
@@ -158,9 +159,9 @@ struct slice broker_host(const struct broker *); /* may be empty */
 void broker_local_up(struct broker *, int64_t now, struct broker_peer *,
     struct slice local);
 void broker_local_down(struct broker *, int64_t now, struct broker_peer *);
-/* A local sell with such a contact came or went. */
+/* A local sell with this contact has come or gone. */
 void broker_contact_local(struct broker *, struct slice contact, int came);
-/* A fill, or a local sell, mentions it. */
+/* A fill or a local sell names this contact. */
 void broker_contact_learn(struct broker *, struct slice contact);
 
 /* broker.c: modules and exchanges */

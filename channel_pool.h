@@ -2,13 +2,15 @@
 #define CHANNEL_POOL_H
 
 /*
- * The long-lived workers of a channel, as numbers from 1: which of them takes
- * the next request, when another must be started, and when it is too early to
- * try again because they die at once. It starts and kills nothing.
+ * The pool: the long-lived workers of a channel, as numbers from 1. It says
+ * which worker takes the next request, when another must be started, and when
+ * it is too early to start one because they die at once. It starts and kills
+ * nothing.
  *
- * A worker that ends without having answered one request has died at once.
- * After POOL_FAILS of those in a row nothing is started for a while, from
- * POOL_BACKOFF_MIN_MS, doubled each time, to POOL_BACKOFF_MAX_MS.
+ * A worker that ends without having answered a request has died at once. After
+ * POOL_FAILS of these in a row no worker is started for a while: for
+ * POOL_BACKOFF_MIN_MS at first, then twice as long each time, up to
+ * POOL_BACKOFF_MAX_MS.
  */
 
 #include <stddef.h>
@@ -23,7 +25,7 @@ enum pool_state {
 	POOL_NONE, /* the number is free */
 	POOL_IDLE,
 	POOL_BUSY,
-	POOL_LEAVING /* told to end, whatever it has in hand */
+	POOL_LEAVING /* told to end, though it may have requests */
 };
 
 struct pool_worker {
@@ -50,12 +52,13 @@ void pool_init(struct pool *, int shared);
 void pool_free(struct pool *);
 
 /*
- * The worker for a request of that slot; *start is set to 1 when it has to be
- * started first. 0 with EAGAIN (they die at once: later), ENOBUFS or ENOMEM.
+ * Choose a worker for the request in that slot: its number, and *start is 1 if
+ * it must be started first, else 0. 0 with EAGAIN (they die at once: try
+ * later), ENOBUFS or ENOMEM.
  */
 uint32_t pool_take(struct pool *, int64_t now, uint32_t request, int *start);
 
-/* The worker has one request less; answered: because it answered it. */
+/* The worker has one request less; answered: it has answered that request. */
 void pool_done(struct pool *, uint32_t number, int answered);
 
 /* The worker is told to end, and takes no more. */
@@ -68,12 +71,12 @@ enum pool_state pool_ended(struct pool *, int64_t now, uint32_t number);
 struct pool_worker *pool_worker(const struct pool *, uint32_t number);
 
 /*
- * The requests that a channel has in flight, each in a slot with a number from
- * 1. Slots are used again, so that in a steady state nothing is allocated.
+ * The requests in flight in a channel. Each is in a slot with a number from 1.
+ * Slots are used again, so in a steady state nothing is allocated.
  *
- * They are found by the client's ids through chains whose hash is cheap, and no
- * secret: a client that chose ids to fall on one chain would slow down its own
- * channel and no other.
+ * A hash of the client's id leads to the chain that a request is on. The hash
+ * is cheap and not secret: a client that chooses ids to fill one chain slows
+ * down its own channel and no other.
  */
 
 #define INFLIGHT_MAX 65535 /* a number fits 16 bits, and is not 0 */
@@ -103,30 +106,32 @@ struct inflight_table {
 	struct inflight *free;
 	uint64_t seed;
 	uint16_t serial;
-	int64_t due; /* not after the first that is due; INT64_MAX: none is */
+	int64_t due; /* no later than the first that is due; INT64_MAX: none */
 };
 
 void inflight_init(struct inflight_table *, uint64_t seed);
 void inflight_free(struct inflight_table *);
 
-/* A new one, not answered, with no deadline: NULL with EEXIST, ENOBUFS at
- * INFLIGHT_MAX, or ENOMEM. */
+/* Add a request that is not answered and has no deadline. NULL with EEXIST (the
+ * id is in flight), ENOBUFS (at INFLIGHT_MAX) or ENOMEM. */
 struct inflight *inflight_add(struct inflight_table *, uint64_t id);
 void inflight_del(struct inflight_table *, struct inflight *);
 
 void inflight_answered(struct inflight_table *, struct inflight *);
 void inflight_limit(struct inflight_table *, struct inflight *, int64_t due);
 
-/* By the client's id, by the slot's number, by the id in a mux frame; NULL. */
+/* Find a request by the client's id, by the number of its slot, or by its id in
+ * a mux frame; or NULL. */
 struct inflight *inflight_find(const struct inflight_table *, uint64_t id);
 struct inflight *inflight_at(const struct inflight_table *, uint32_t number);
 struct inflight *inflight_mux(const struct inflight_table *, uint64_t mux);
 
-/* Walk: start with *pos = 0, ends with NULL; the one shown may be deleted. */
+/* Walk: start with *pos = 0; ends with NULL. The caller may delete the one that
+ * is returned. */
 struct inflight *inflight_next(const struct inflight_table *, size_t *pos);
 
-/* Walk those whose time is up, which have no deadline after that: as above, and
- * the walk must go to the end. */
+/* Walk those whose time is up; they have no deadline after that. As above, but
+ * the walk must go to its end. */
 struct inflight *inflight_late(struct inflight_table *, int64_t now,
     size_t *pos);
 

@@ -2,12 +2,12 @@
 #define CHANNEL_PROCESS_H
 
 /*
- * Carries out what a channel core wants done with its workers: starts, feeds
- * and ends processes, and tells the core what became of them.
+ * The workers of a channel, as processes. This starts, feeds and ends them, as
+ * the channel core asks, and tells the core what became of them.
  *
  * While more than WORKERS_OUT_MARK bytes wait to be sent to the client, no
- * replies are passed on. While the workers have more than WORKERS_IN_MARK bytes
- * still to read, the client is not read from.
+ * replies are passed on. While the workers still have more than WORKERS_IN_MARK
+ * bytes to read, the client is not read from.
  */
 
 #include "channel.h"
@@ -24,12 +24,13 @@ struct workers_config {
 	enum frame_kind kind; /* but for CHANNEL_EXEC */
 	char **argv;	      /* program and arguments, ended by NULL */
 	char **env;
-	const struct program_file *file; /* the program's; fd -1: looked up */
+	const struct program_file *file; /* the program's; fd -1: run argv[0] */
 	int groups; /* the listener's file of what runs (channel_tether.h),
 		       which is closed with the workers; or -1 */
 };
 
-/* Dies (111) without memory. config's pointers stay the caller's. */
+/* The pointers in the configuration stay the caller's. Dies (111) without
+ * memory. */
 struct workers *workers_new(struct hub *, struct channel *,
     const struct workers_config *);
 void workers_free(struct workers *);
@@ -37,13 +38,13 @@ void workers_free(struct workers *);
 /* The client's connection. */
 void workers_client(struct workers *, uint32_t peer);
 
-/* An act of the channel core. */
+/* Carry out an act of the channel core. */
 void workers_act(struct workers *, const struct act *);
 
-/* Does anything of them run, or of what they started? */
+/* Does a worker run, or anything that one has started? */
 int workers_any(const struct workers *);
 
-/* A signal to all of that. */
+/* Signal all of these. */
 void workers_signal(const struct workers *, int signo);
 
 #endif

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "fail.h"
 #include "log.h"
 #include "net.h"
 #include "program.h"
@@ -56,6 +57,31 @@ env_absolute(const char *path)
 		    "directory: give %s by a path that begins with a slash",
 		    path);
 	return s;
+}
+
+int
+env_open(const char *path, struct stat *st)
+{
+	int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	int error = 0;
+
+	if (fd == -1)
+		return -1;
+	if (fstat(fd, st) == -1)
+		error = errno;
+	else if (!S_ISREG(st->st_mode))
+		error = ENOTSUP;
+	if (error == 0)
+		return fd;
+	close(fd);
+	return fail(error);
+}
+
+const char *
+env_open_why(int error)
+{
+	return error == ENOTSUP || error == ENXIO ? "it is not a regular file" :
+	    strerror(error);
 }
 
 void
@@ -177,14 +203,13 @@ env_broker_socket(struct addr *a, const char *given)
 static void
 env_key_check(const char *path, const struct stat *st)
 {
-	if (!S_ISREG(st->st_mode))
-		die(EXIT_USAGE, "the key %s is not a regular file", path);
 	if (st->st_uid != geteuid() && st->st_uid != 0)
 		die(EXIT_USAGE, "the key %s belongs to another user: chown it",
 		    path);
 	if (st->st_mode & OTHERS)
 		die(EXIT_USAGE, "the key %s can be read by others: chmod 600 "
-		    "it", path);
+		    "it, or name a copy of that mode where it cannot be "
+		    "changed, as in a mounted secret", path);
 	if (st->st_size < KEY_MIN)
 		die(EXIT_USAGE, "the key %s is shorter than %d bytes: make one "
 		    "with head -c 32 /dev/urandom", path, KEY_MIN);
@@ -193,20 +218,32 @@ env_key_check(const char *path, const struct stat *st)
 		    KEY_MAX);
 }
 
+static int
+env_different(const unsigned char *p, size_t n)
+{
+	char seen[256] = { 0 };
+	int different = 0;
+
+	for (; n > 0; n--, p++) {
+		different += !seen[*p];
+		seen[*p] = 1;
+	}
+	return different;
+}
+
 /* Read the whole key: 0, or -1 with ENOENT when there is no such file. */
 static int
 env_key_read(struct key *key, const char *path)
 {
 	struct stat st;
 	ssize_t n;
-	int fd = open(path, O_RDONLY | O_NONBLOCK);
+	int fd = env_open(path, &st);
 
 	if (fd == -1 && errno == ENOENT)
 		return -1;
 	if (fd == -1)
-		die_errno(EXIT_USAGE, "unable to open the key %s", path);
-	if (fstat(fd, &st) == -1)
-		die_errno(EXIT_TEMPORARY, "unable to look at the key %s", path);
+		die(EXIT_USAGE, "unable to open the key %s: %s", path,
+		    env_open_why(errno));
 	env_key_check(path, &st);
 	if ((key->bytes = malloc(KEY_MAX)) == NULL)
 		die_errno(EXIT_TEMPORARY, "unable to start");
@@ -215,6 +252,10 @@ env_key_read(struct key *key, const char *path)
 		die(EXIT_TEMPORARY, "unable to read the key %s", path);
 	key->len = (size_t)n;
 	close(fd);
+	if (env_different(key->bytes, key->len) < KEY_DIFFERENT)
+		die(EXIT_USAGE, "the key %s has fewer than %d different bytes, "
+		    "and can be guessed: make one with (umask 077; head -c 32 "
+		    "/dev/urandom >%s)", path, KEY_DIFFERENT, path);
 	return 0;
 }
 

@@ -8,11 +8,13 @@
  */
 
 #include <stddef.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 
 #include "addr.h"
 
 #define KEY_MIN 32   /* bytes of the shortest key */
+#define KEY_DIFFERENT 8 /* bytes in one that nobody guesses, at least */
 #define KEY_MAX 4096 /* bytes of the longest */
 
 struct key {
@@ -75,6 +77,15 @@ void env_all_fit(size_t n, size_t max);
  * where it is nowhere, and (111) without memory.
  */
 char *env_sibling(const char *name);
+
+/*
+ * Open a file that a user names, to read it, without waiting for whatever may
+ * stand there in place of a file. *st says what it is. The descriptor, which is
+ * close-on-exec, or -1 with errno: ENOTSUP is of what is no regular file, and
+ * env_open_why() has a sentence for it.
+ */
+int env_open(const char *path, struct stat *st);
+const char *env_open_why(int error);
 
 /* The path as an absolute one; the caller frees it. Dies (111). */
 char *env_absolute(const char *path);

@@ -6,7 +6,7 @@
  * the reservations. It decides nothing: exchange_match.c does.
  *
  * Between two calls of match_run(), unless stuck or closed is set, no buy that
- * lacks something fits a sell that offers something, other than one that it
+ * lacks something fits a sell that offers something, except sells that it
  * excludes; and no sell is fresh.
  */
 
@@ -19,13 +19,13 @@
 #include "rng.h"
 
 /*
- * An exchange's reservations: what it has sold of a seller and has not heard
- * of since. Each has a counter, from 1 and never used again, by which sellers
- * and buyers name it. They are all kept for the same time, so the oldest ends
- * first.
+ * The reservations of an exchange: what it has sold of a seller, and has not
+ * heard of since. Each has a counter, from 1 on and never used again, by which
+ * sellers and buyers name it. All are kept for the same time, so the oldest
+ * ends first.
  *
  * Each is on three chains: of all by age, of its sell, and of its buyer's
- * broker. Memory is taken in blocks and kept, so that making one costs no
+ * broker. Memory is allocated in blocks and kept, so making one costs no
  * allocation.
  */
 
@@ -54,8 +54,8 @@ struct reservations {
 	struct reservation_block *blocks;
 };
 
-/* Bytes where a fill's sellers are put together: that many are sent at once,
- * and one more is always less than the rest. */
+/* Where the sellers of a fill are put together: BOOK_FILL bytes are sent at
+ * once, and one more seller always fits the rest. */
 #define BOOK_FILL    (64u * 1024)
 #define BOOK_SCRATCH (BOOK_FILL + 2u * LIST_MAX)
 
@@ -105,8 +105,8 @@ struct exchange_buy {
 	struct exchange_buy *next_passed; /* passed over in this run, a list */
 };
 
-/* The buy is not offered the sell before that is stated again. A buy has at
- * most as many as there are sells. */
+/* The buy is not offered this sell until the sell is stated again. A buy
+ * excludes each sell once at most. */
 struct exchange_exclusion {
 	struct exchange_buy *buy;
 	struct exchange_sell *sell;
@@ -118,7 +118,8 @@ struct exchange_totals {
 	uint64_t quantity, reserved; /* of all sells */
 	uint64_t missing;	     /* of all buys, less what was filled */
 	uint64_t matches;	     /* fills' sellers since the start */
-	/* What these were for: it is reserved still, or has ended so. */
+	/* What became of these: it is still reserved, or has ended in one of
+	 * these ways. */
 	uint64_t filled;
 	uint64_t settled;	     /* a sell named it */
 	uint64_t released;
@@ -199,31 +200,31 @@ order_buy(struct exchange_order *o)
 }
 
 /*
- * A new order of the broker. NULL with ENOMEM, or ENOBUFS when there are
- * EXCHANGE_CLASSES or EXCHANGE_ORDERS_MAX without it. What is given is copied.
+ * Make an order of the broker; this copies what is given. NULL with ENOMEM, or
+ * ENOBUFS (there are EXCHANGE_CLASSES or EXCHANGE_ORDERS_MAX already).
  */
 struct exchange_sell *sell_new(struct exchange *, struct exchange_peer *,
     uint64_t id, struct slice attrs);
 struct exchange_buy *buy_new(struct exchange *, struct exchange_peer *,
     uint64_t id, struct slice constraints);
 
-/* Other attributes, constraints, contact: 0, or -1 as above and all is as it
- * was. */
+/* Change attributes, contact or constraints: 0; or -1 as above, and nothing has
+ * changed. */
 int sell_reclass(struct exchange *, struct exchange_sell *, struct slice attrs);
 int sell_contact(struct exchange_sell *, struct slice contact);
 int buy_reclass(struct exchange *, struct exchange_buy *,
     struct slice constraints);
 
-/* Remove an order and free it. A sell's reservations end with it. */
+/* Remove an order and free it. The reservations of a sell end with it. */
 void order_end(struct exchange *, struct exchange_order *);
 
-/* The quantity is restated, and no buy excludes it any longer. */
+/* State the quantity again; from now on no buy excludes the sell. */
 void sell_state(struct exchange *, struct exchange_sell *, uint32_t quantity);
 
-/* Have the next match_run() offer what it has to all buys that wait. */
+/* Let the next match_run() offer what it has to all buys that wait. */
 void sell_freshen(struct exchange *, struct exchange_sell *);
 
-/* No sell is fresh any longer. */
+/* From now on no sell is fresh. */
 void book_unfreshen(struct exchange *);
 
 /* What the sell offers. */
@@ -242,15 +243,15 @@ struct exchange_reservation *book_reserve(struct exchange *, int64_t now,
 void book_reserve_more(struct exchange *, struct exchange_reservation *,
     uint32_t quantity);
 
-/* Take so much off a reservation, which ends when nothing is left of it. Its
- * seller becomes fresh. */
+/* Take this quantity off a reservation, which ends when nothing is left of it.
+ * Its sell becomes fresh. */
 void book_unreserve(struct exchange *, struct exchange_reservation *,
     uint32_t quantity);
 
-/* Work out again what a buy lacks, and count it. */
+/* Compute again what a buy lacks, and count it. */
 void buy_account(struct exchange *, struct exchange_buy *);
 
-/* Set its place in line: after those that were born then, or earlier. The buy
+/* Set its place in line: after the buys that were born then or earlier. The buy
  * is in no queue. */
 void buy_rank(struct exchange *, struct exchange_buy *, int64_t born);
 
@@ -259,7 +260,7 @@ void buy_enqueue(struct exchange_buy *);
 void buy_dequeue(struct exchange_buy *);
 
 /*
- * Do not offer the sell to the buy before the sell is stated again. Without
+ * Do not offer the sell to the buy until the sell is stated again. Without
  * memory this is forgotten, and the buy may be offered what it will refuse.
  */
 void buy_exclude(struct exchange *, struct exchange_buy *,
@@ -267,14 +268,14 @@ void buy_exclude(struct exchange *, struct exchange_buy *,
 int buy_excludes(const struct exchange *, const struct exchange_buy *,
     const struct exchange_sell *);
 
-/* Take off offer what the buy excludes, and put it back. */
+/* Withdraw what the buy excludes from the offers; and put it back. */
 void buy_hide_excluded(struct exchange *, const struct exchange_buy *);
 void buy_show_excluded(struct exchange *, const struct exchange_buy *);
 
 /*
- * Is anything fresh on offer that fits the buy and is not excluded by it? Where
- * it excludes nothing this is 1: its class says whether there is. The cost is
- * that of what is fresh, or of what it excludes, whichever is less.
+ * Is anything fresh on offer that fits the buy and that it does not exclude? If
+ * it excludes nothing this is 1, as its class says whether there is. It costs a
+ * walk of what is fresh or of what the buy excludes, whichever is less.
  */
 int buy_has_fresh(const struct exchange *, const struct exchange_buy *);
 

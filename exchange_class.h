@@ -2,18 +2,18 @@
 #define EXCHANGE_CLASS_H
 
 /*
- * The classes of an exchange: sells with the same attributes, buys with the
- * same constraints. Which buy class fits which sell class is worked out when
- * the later of the two is made.
+ * The classes of an exchange: sells with the same attributes, and buys with the
+ * same constraints. When a class is made, it is compared with all classes of
+ * the other kind, to learn which of them fit it.
  *
- * A class that has lost its last order is kept until its number is needed for
- * another: orders come and go, and to work out what fits is costly.
+ * A class that has lost its last order is kept until another class needs its
+ * number: orders come and go, and the comparison is costly.
  *
  * The buys of a class that lack something wait in its queue, the oldest first,
- * by (born, seq). One that comes last joins a list at its end; one that is
- * older than another there goes into a binary heap beside it. So coming and
- * going in order costs O(1), anything else O(log n), and the rest of the queue
- * is not touched.
+ * by (born, seq). A buy that comes last is appended to a list; one that is
+ * older than the last of the list goes into a binary heap beside it. So coming
+ * and going in order costs O(1), all else O(log n), and no other buy of the
+ * queue is touched.
  */
 
 #include <stdint.h>
@@ -90,17 +90,18 @@ struct sell_class *class_sell(const struct classes *, unsigned number);
 struct buy_class *class_buy(const struct classes *, unsigned number);
 
 /*
- * The class of these attributes or constraints, made where there is none, and
- * with room for one order more: NULL with ENOBUFS when all numbers are in use,
- * or ENOMEM. One without orders is good until the next call.
+ * The class of these attributes or constraints, with room for one more order;
+ * it is made if there is none. NULL with ENOBUFS (all numbers are in use) or
+ * ENOMEM. A class without orders is good until the next call.
  */
 struct sell_class *class_of_attrs(struct classes *, struct slice attrs);
 struct buy_class *class_of_constraints(struct classes *,
     struct slice constraints);
 
 /*
- * How hard buys wait, in steps that are worth telling every seller: 0 when none
- * does, else 1 and the bits of the number of those that hold nothing.
+ * How many buys wait, in steps that are worth telling every seller: 0 if none
+ * does; otherwise 1 plus the number of bits in the number of those that hold
+ * nothing.
  */
 unsigned class_need(uint64_t buyers, uint64_t empty);
 
@@ -109,11 +110,11 @@ int class_set_has(const struct class_set *, unsigned number);
 /* Is any number in both? */
 int class_set_meet(const struct class_set *, const struct class_set *);
 
-/* In no queue: before anything else is done with it. */
+/* Call this first: it is in no queue. */
 void queue_init(struct queued *);
 
-/* There is room, and it is in no queue; born and seq are set, and stay while
- * it is in. */
+/* Add it. The caller has set born and seq, which must not change while it is
+ * in; it is in no queue, and there is room. */
 void queue_add(struct queue *, struct queued *);
 /* Take it out, if it is in. */
 void queue_remove(struct queue *, struct queued *);

@@ -92,22 +92,18 @@ printer_sources(struct printer *p, int argc, char **argv)
 /* Files. */
 
 /* The whole file, to be freed; NULL with errno, EFBIG where it is larger than
- * a list of addresses can be, EINVAL where it is no regular file. */
+ * a list of addresses can be, or that of env_open(). */
 static char *
 printer_read_file(const char *path, size_t *len, struct stat *st)
 {
-	int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY), error = 0;
+	int fd = env_open(path, st), error = 0;
 	char *bytes = NULL;
 	ssize_t n;
 
 	*len = 0;
 	if (fd == -1)
 		return NULL;
-	if (fstat(fd, st) == -1)
-		error = errno;
-	else if (!S_ISREG(st->st_mode))
-		error = EINVAL;
-	else if ((bytes = malloc(FILE_MAX)) == NULL)
+	if ((bytes = malloc(FILE_MAX)) == NULL)
 		error = ENOMEM;
 	while (error == 0 && *len < FILE_MAX &&
 	    (n = read(fd, bytes + *len, FILE_MAX - *len)) != 0) {
@@ -137,8 +133,7 @@ printer_resolve_file(struct printer *p, int number)
 		/* Whatever is there next is a change. */
 		memset(&p->seen[number], 0, sizeof(p->seen[number]));
 		bootstrap_failed(p->core, number, slice_str(""),
-		    errno == EINVAL ? "it is not a regular file" :
-		    strerror(errno));
+		    env_open_why(errno));
 		return;
 	}
 	bootstrap_result(p->core, number, slice_of(bytes, len), NULL);

@@ -2,13 +2,13 @@
 #define LISTENER_PUBLISH_H
 
 /*
- * Which release of a listener's program is published: its file, held open, and
- * the attributes that the file and the listener's options amount to.
+ * The release of a listener's program that is published: the file, held open,
+ * and the attributes that follow from the file and the listener's options.
  *
- * A new release goes through a preflight where it can, and is published only
- * when it has passed; until then, and when it has not, the one before stays.
- * The first one is published at once, since there is none before it, and ends
- * the listener when it fails.
+ * A new release goes through a preflight if it can, and is published only when
+ * it has passed. Until then, and if it fails, the release before stays. The
+ * first release is published at once, since there is none before it; if its
+ * preflight fails, the listener ends.
  */
 
 #include <sys/stat.h>
@@ -25,8 +25,8 @@ struct publish_config {
 	size_t nfunctions;
 	char *labels[LABELS_MAX];
 	size_t nlabels;
-	int preflight; /* it can be tried, as workers are started before there
-			  is a request; else its file is looked at */
+	int preflight; /* it can be tried, since workers start before there is
+			  a request; otherwise its file is checked */
 };
 
 struct release {
@@ -35,32 +35,34 @@ struct release {
 };
 
 /*
- * Make one as things are now: 0, and it is the caller's to free; or -1 with a
- * sentence in why that says what to do. Where there is no preflight, the file
- * must not be empty, must not be text without a #! line, and the program that
- * such a line names must be there.
+ * Make a release of the program as it is now: 0, and the caller frees it; or -1
+ * with a sentence in why that says what to do. If there is no preflight, the
+ * file must not be empty, must not be text without a #! line, and the program
+ * that such a line names must be there.
  */
 int release_make(const struct publish_config *, struct release *, char *why,
     size_t size);
 
 void release_init(struct release *);
 void release_free(struct release *);
-/* The same attributes of the same file? */
+/* Have they the same attributes and the same file? */
 int release_equal(const struct release *, const struct release *);
 
 /*
- * A preflight: can the program be a worker? It is started as one would be, with
- * its pipes open and nothing to do, and has passed when it is still there after
- * PREFLIGHT_MS. Then it is ended as a worker that is no longer needed.
+ * A preflight checks whether the program can be a worker. It is started as a
+ * worker would be, with open pipes and nothing to do. If it still runs after
+ * PREFLIGHT_MS it has passed, and is ended like a worker that is no longer
+ * needed.
  */
 
 #define PREFLIGHT_MS	   500
-#define PREFLIGHT_LINE_MAX 200 /* bytes of its last line that are told */
+#define PREFLIGHT_LINE_MAX 200 /* bytes of its last line that are logged */
 
 struct preflight;
 
-/* The verdict, given once: why is NULL, or says how it ended, and its last line
- * on standard error ("ended at once: exit status 3: no such table"). */
+/* The verdict, given once. why is NULL if it has passed; otherwise it says how
+ * the program ended, with its last line on standard error ("ended at once: exit
+ * status 3: no such table"). */
 typedef void preflight_fn(void *arg, const char *why);
 
 /* Start one. NULL with the errno of what failed, the exec included. It frees
@@ -68,11 +70,11 @@ typedef void preflight_fn(void *arg, const char *why);
 struct preflight *preflight_start(struct loop *, const struct program_start *,
     preflight_fn *, void *arg);
 
-/* It ends, and gives no verdict. */
+/* End it without a verdict. */
 void preflight_stop(struct preflight *);
 
-/* End now all that are still ending: at the program's end. Not for use in a
- * verdict. */
+/* Kill all that have not ended, at the end of the listener. Do not call this in
+ * a verdict. */
 void preflight_end_all(void);
 
 /* What is published. */
@@ -85,7 +87,7 @@ struct publish {
 	struct program_start start; /* for a preflight: as a worker's */
 	/* There is a new release, in now. */
 	void (*publish)(void *arg);
-	/* The first one has failed, and this is why. */
+	/* The first release has failed its preflight, and this is why. */
 	void (*failed)(void *arg, const char *why);
 	void *arg;
 
@@ -98,14 +100,14 @@ struct publish {
 	struct stat known; /* and as it was published, or refused */
 };
 
-/* Make the first release, and begin its preflight. Dies (100, 111) with what is
- * wrong with it. */
+/* Make the first release, and begin its preflight. Dies (100, 111) and says
+ * what is wrong, if it cannot. */
 void publish_start(struct publish *);
 
-/* Look at the program's file from now on, and publish what changes. */
+/* Look at the program's file from now on, and publish it when it changes. */
 void publish_watch(struct publish *);
 
-/* Publish it anew, changed or not. */
+/* Publish it again, whether it has changed or not. */
 void publish_renew(struct publish *);
 
 /* Publish nothing more. */

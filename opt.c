@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "env.h"
 #include "epmd.h"
 #include "fail.h"
 #include "log.h"
@@ -191,7 +192,8 @@ opt_epmd_port(void)
 static int
 opt_read(const char *path, char *buf, size_t size)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	struct stat st;
+	int fd = env_open(path, &st);
 	ssize_t n;
 
 	if (fd == -1)
@@ -213,7 +215,7 @@ opt_version(const char *given, const char **version,
 		return 0;
 	if (opt_read(given + 1, buf, OPT_VERSION_MAX) == -1) {
 		snprintf(why, size, "unable to read the version from %s: %s",
-		    given + 1, strerror(errno));
+		    given + 1, env_open_why(errno));
 		return fail(EINVAL);
 	}
 	buf[strcspn(buf, " \t\r\n")] = '\0';

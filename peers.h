@@ -2,24 +2,25 @@
 #define PEERS_H
 
 /*
- * Which addresses to dial and when, and which of several links to one instance
- * stays, as a core. The driver (hub.c) tells it what happened to
- * connections and does what it says.
+ * A core that decides which addresses to dial and when, and which of several
+ * links to one instance stays. The driver (hub.c) tells it what happens to
+ * connections, and does what it says.
  *
- * A target is an address to keep a link to. Redial: exponential back-off with
- * full jitter, from PEERS_BACKOFF_MIN_MS to PEERS_BACKOFF_MAX_MS (Brooker,
- * "Exponential Backoff and Jitter", 2015). A target whose peer is linked over
- * another connection (it dialled us, or it has a second address) rests until
- * that is gone. A target that turns out to be ourselves is dialled as seldom as
- * one that never answers.
+ * A target is an address to keep a link to. After a failure it is dialled again
+ * with exponential back-off and full jitter, from PEERS_BACKOFF_MIN_MS to
+ * PEERS_BACKOFF_MAX_MS (Brooker, "Exponential Backoff and Jitter", 2015). If
+ * the target's peer is linked over another connection (it has dialled us, or
+ * has a second address), the target rests until that connection is gone. A
+ * target that turns out to be this process is dialled as rarely as one that
+ * never answers.
  *
- * A link that stood for PEERS_BACKOFF_MAX_MS starts the back-off anew; one that
- * was lost sooner goes on with it, so that a peer that dies at once each time
- * is not hammered.
+ * A link that has stood for PEERS_BACKOFF_MAX_MS resets the back-off. A link
+ * that is lost sooner does not, so that a peer that dies at once each time is
+ * not hammered.
  *
- * One link an instance and role: of two that different ends dialled, the one
- * dialled by the lower instance id stays; of two that one end dialled, the one
- * that it dialled later.
+ * There is one link for each instance and role. Of two links that different
+ * ends dialled, the one dialled by the lower instance id stays; of two that one
+ * end dialled, the one that it dialled later.
  */
 
 #include <stdint.h>
@@ -47,34 +48,34 @@ void peers_init(struct peers *, const struct id *own, uint64_t seed);
 void peers_free(struct peers *);
 
 /*
- * Keep a link to the address: once, for an hour, or for ever (the longest of
- * what was asked holds). tag comes back with the target; an address is one
- * target, with the tag that it was given last. To ask again does not hasten a
- * back-off; DIAL_ONCE dials again where an earlier DIAL_ONCE is linked, as
- * somebody new may answer there. -1 with ENOMEM, ENOBUFS at PEERS_TARGET_MAX,
- * or EINVAL for an address that is empty or over ADDRESS_MAX.
+ * Keep a link to the address: once, for an hour, or for ever; if it is asked
+ * for several times, the longest counts. An address is one target: its tag is
+ * the last that was given, and comes back with it. Asking again does not
+ * shorten a back-off. DIAL_ONCE dials again if an earlier DIAL_ONCE is linked,
+ * since another process may answer there. -1 with ENOMEM, ENOBUFS (at
+ * PEERS_TARGET_MAX), or EINVAL (the address is empty or over ADDRESS_MAX).
  */
 int peers_want(struct peers *, int64_t now, struct slice address, enum dial,
     uint32_t tag);
 
-/* Forget the address at once, so that it is dialled no more. A link to it
- * stays. It need not be known. */
+/* Forget the address now, so that it is no longer dialled. A link to it stays.
+ * The address need not be known. */
 void peers_unwant(struct peers *, struct slice address);
 
-/* The next address to dial now: 1 with address and tag (it counts as being
- * dialled until peers_failed() or peers_up()), or 0. The slice is good until
- * the target is forgotten. */
+/* Take the next address to dial now: 1 with address and tag, or 0. It counts as
+ * being dialled until peers_failed() or peers_up(). The slice is good until the
+ * target is forgotten. */
 int peers_dial(struct peers *, int64_t now, struct slice *address,
     uint32_t *tag);
 int64_t peers_deadline(const struct peers *);
 
 /*
- * Dialling, or the handshake after it, failed with this errno (link.h; 0: the
- * peer closed); ELOOP: it was ourselves. A target that was DIAL_ONCE is
- * forgotten. Returns 1 when that is news, for the log: the target has not
- * failed so since it was last linked, where all errors but ELOOP and what
- * peers_final() tells apart are one; 0 when it is none, and for a target that
- * is not being dialled.
+ * Dialling, or the handshake after it, has failed with this errno (link.h; 0:
+ * the peer closed; ELOOP: it was this process). A DIAL_ONCE target is
+ * forgotten. Returns 1 if that is news for the log: the target has not failed
+ * in this way since it was last linked. ELOOP is one way, and so is each error
+ * of peers_final(); all other errors are one way together. Otherwise 0, also
+ * for a target that is not being dialled.
  */
 int peers_failed(struct peers *, int64_t now, struct slice address, int error);
 
@@ -82,8 +83,8 @@ int peers_failed(struct peers *, int64_t now, struct slice address, int error);
 int peers_is_failing(const struct peers *, struct slice address);
 
 /* Will dialling fail with this errno until somebody gives one of the ends
- * another key, other rights or another version? So to try again at once is of
- * no use. */
+ * another key, other rights or another version? Then trying again soon will not
+ * help. */
 int peers_final(int error);
 
 /*
@@ -98,7 +99,7 @@ int peers_up(struct peers *, int64_t now, uint32_t handle, unsigned role,
     const struct id *instance, struct slice address, uint64_t dialled,
     uint32_t *loser);
 
-/* A proven link is gone (call it for a loser too). Only the instance's present
+/* A proven link is gone; call this for a loser too. Only the instance's present
  * link counts: an older one that ends late changes nothing. */
 void peers_down(struct peers *, int64_t now, uint32_t handle, unsigned role,
     const struct id *instance);

@@ -15,6 +15,7 @@
 #include "log.h"
 #include "plb_proxies.h"
 #include "env.h"
+#include "net.h"
 
 #define LINE_BYTES 4096 /* of a proxy's lines, and of what a link names */
 
@@ -273,11 +274,15 @@ int
 proxy_read(const char *path, char **socket, char **module, char **function)
 {
 	char line[LINE_BYTES], *word[3], *p;
-	FILE *f = fopen(path, "r");
-	int i, good;
+	struct stat st;
+	int fd = env_open(path, &st), i, good;
+	FILE *f = fd == -1 ? NULL : fdopen(fd, "r");
 
-	if (f == NULL)
-		return -1;
+	if (f == NULL) {
+		if (fd != -1)
+			net_close(fd);
+		return fd == -1 && errno == ENOTSUP ? fail(EINVAL) : -1;
+	}
 	good = fgets(line, sizeof(line), f) != NULL && line[0] == '#' &&
 	    fgets(line, sizeof(line), f) != NULL;
 	fclose(f);

@@ -2,16 +2,16 @@
 #define PLB_PROXIES_H
 
 /*
- * A directory with one executable name for each function that a module
- * exports, so that "calc/pi 5" is a remote call. Each is a text file that names
- * lambda-call as its interpreter, and the socket, module and function to call:
+ * A directory with an executable file for each function that a module exports:
+ * so "calc/pi 5" is a remote call. Each is a text file that names lambda-call
+ * as its interpreter, and the socket, module and function to call:
  *
  *	#!/usr/local/bin/lambda-call
  *	/run/lambda/calc.plb calc pi
  *
- * The directory's name is a symbolic link, replaced by rename when the exports
- * change; the tree that it named before stays until this process ends. One that
- * was killed leaves its trees, for the next of the same link to remove.
+ * The directory's name is a symbolic link, which rename replaces when the
+ * exports change. The old trees stay until this process ends. If it is killed,
+ * the next process with the same link removes them.
  */
 
 #include "addr.h"
@@ -23,26 +23,27 @@ struct proxies {
 	char *socket;
 	char *call;    /* the path of lambda-call */
 	unsigned made; /* trees so far; the link points at the last */
-	unsigned char *exports; /* of that, as they came; NULL: none */
+	unsigned char *exports; /* of that tree, encoded; NULL: none */
 	size_t exports_len;
 };
 
-/* link may be NULL. Dies (100) when it names something that is no link, or the
- * socket's path has a space, which a proxy cannot say, or there is no
+/* link may be NULL. Dies (100) if something there is not a link, if the
+ * socket's path has a space, which a proxy cannot express, or if there is no
  * lambda-call. */
 void proxies_init(struct proxies *, const char *link, const char *module,
     const struct addr *socket);
 
-/* Make the exports of these attributes the ones in the directory, where they
- * are others than those there. A failure is logged, and leaves what was. */
+/* Show the exports of these attributes in the directory, if they differ from
+ * what is there. If that fails it is logged, and the directory stays as it
+ * was. */
 void proxies_show(struct proxies *, struct slice attrs);
 
-/* Remove the link, where it is still ours, and all trees of ours. */
+/* Remove the link if it is still ours, and all our trees. */
 void proxies_remove(struct proxies *);
 
 /*
- * Read a proxy: 0 with the three words, malloc()ed, or -1 with errno (EINVAL:
- * it is no proxy; ENOENT: the function has gone).
+ * Read a proxy: 0 with its three words, which the caller frees; or -1 with
+ * errno (EINVAL: it is no proxy; ENOENT: the function has gone).
  */
 int proxy_read(const char *path, char **socket, char **module,
     char **function);

@@ -20,14 +20,14 @@
 #define PLB_AVOIDED	  64 /* sellers remembered as such, at most */
 
 /*
- * Which channel gets a request: a weighted random draw among the channels whose
- * module exports the function, in proportion to the tokens held of each. This
- * is the probabilistic part of the PLB. It knows channels as numbers only.
+ * The balance chooses the channel of a request: by a weighted random draw among
+ * the channels whose module exports the function, in proportion to the tokens
+ * held of each. This is the probabilistic part of the PLB. It knows channels as
+ * numbers only.
  *
- * Channels with equal attributes form a group, so the question whether a
- * function is exported is asked once for each group, and the answers are
- * remembered for the functions in use. Draw and update take
- * O(groups + log channels).
+ * Channels with equal attributes form a group, so whether a function is
+ * exported is found out once for each group; the answers are remembered for the
+ * functions in use. A draw and an update cost O(groups + log channels).
  */
 
 #define BALANCE_GROUPS 256
@@ -39,11 +39,11 @@ struct balance_group {
 	uint64_t made;	       /* the stamp when it was made */
 	size_t members;	       /* channels in it */
 	struct fenwick tokens; /* by channel */
-	/* Does it export this function? enum balance_verdict. */
+	/* Does it export the function at this place? enum balance_verdict */
 	unsigned char verdict[BALANCE_KNOWN];
 };
 
-/* A function that is remembered. */
+/* A function that the balance remembers. */
 struct balance_function {
 	uint64_t stamp; /* its verdicts hold while the balance has this one */
 	unsigned arity;
@@ -54,8 +54,8 @@ struct balance_function {
 
 struct balance {
 	struct balance_group *group;
-	size_t cap;	/* groups that memory is there for */
-	size_t n;	/* groups that were ever in use at one time */
+	size_t cap;	/* groups that there is memory for */
+	size_t n;	/* the most groups that were in use at one time */
 	size_t used;	/* groups in use */
 	uint64_t stamp; /* changes when a group comes or goes */
 	struct balance_function known[BALANCE_KNOWN];
@@ -115,10 +115,10 @@ struct upstream {
 };
 
 /*
- * A request that has no answer yet. It is in two chains: in the queue or among
- * those of the upstream that it was sent to, and among those of its client, as
- * long as that waits for the answer. Slots are used again. An id holds slot and
- * serial number, so a late answer finds nothing.
+ * A request that has no answer yet. It is in two chains: the queue or the
+ * requests of its upstream, and the requests of its client while the client
+ * waits for the answer. Slots are used again. An id consists of slot and serial
+ * number, so a late answer finds nothing.
  */
 struct request {
 	uint64_t id;	    /* on the upstream's connection; 0 in a free slot */
@@ -160,8 +160,8 @@ struct plb_peer {
 	struct plb_client *client;
 };
 
-/* A seller that could not be reached, did not answer, or refused again and
- * again, is not tried again before this. */
+/* A seller that could not be reached, has not answered, or has refused several
+ * times is not tried again before this. */
 struct plb_avoided {
 	struct id seller;
 	int64_t until;
@@ -261,7 +261,7 @@ plb_held(const struct plb *p)
 	return p->tokens + p->in_flight;
 }
 
-/* What is wanted and not held. */
+/* How much is wanted and not held. */
 uint64_t plb_short(const struct plb *);
 
 /* Of a peer that is a client or an upstream; or NULL. */
@@ -270,8 +270,8 @@ struct plb_peer *plb_peer(const struct plb *, uint32_t handle);
 struct plb_peer *plb_peer_add(struct plb *, uint32_t handle);
 /* The client of that peer, or NULL; 0 is the program itself. */
 struct plb_client *plb_client(struct plb *, uint32_t peer);
-/* The tokens that go with an answer, to a request that still counts: granted
- * by this call. */
+/* Grant the client a token with the answer to a request that still counts, if
+ * its window allows: how many (0 or 1). */
 uint64_t plb_refill(const struct plb *, struct plb_client *);
 
 /* Why nothing comes, as long as no token is held: to a caller that begins to
@@ -295,12 +295,12 @@ void balance_free(struct balance *);
 int balance_join(struct balance *, struct slice attrs, size_t channel);
 void balance_leave(struct balance *, int group, size_t channel);
 
-/* How many tokens of the channel may be spent. */
+/* Set how many tokens of the channel may be spent. */
 void balance_set(struct balance *, int group, size_t channel, uint32_t tokens);
 
 enum balance_drawn {
 	BALANCE_FOUND,	/* *channel and *cast are set */
-	BALANCE_EMPTY,	/* a group exports it, but there is no token */
+	BALANCE_EMPTY,	/* a group exports it, but has no token */
 	BALANCE_NOBODY, /* there are groups, but none exports it */
 	BALANCE_UNKNOWN /* there is no group at all */
 };
@@ -312,28 +312,28 @@ struct slice balance_attrs(const struct balance *, int group);
 
 /* plb_upstream.c */
 
-/* A new one in UPSTREAM_DIALLING. NULL with ENOMEM, or ENOBUFS at
- * PLB_CHANNELS_MAX, or at BALANCE_GROUPS different attributes. */
+/* Add one in UPSTREAM_DIALLING. NULL with ENOMEM, or ENOBUFS (PLB_CHANNELS_MAX,
+ * or BALANCE_GROUPS different attributes). */
 struct upstream *upstream_add(struct plb *, struct slice attrs,
     struct slice address);
-/* Forget it: it has no connects and nothing in flight. */
+/* Forget it. It has no connects and nothing in flight. */
 void upstream_del(struct plb *, struct upstream *);
 void upstream_free_all(struct plb *);
 
 /* Its connection is up: send it its connects. */
 void upstream_up(struct plb *, int64_t now, uint32_t peer, struct upstream *);
-/* It is gone, or was never there: nothing comes of its connects, and what was
- * in flight fails for this reason, or is run again. */
+/* It is gone, or never came up: its connects have failed, and what was in
+ * flight fails for this reason, or is run again. */
 void upstream_gone(struct plb *, int64_t now, struct upstream *,
     const char *why);
-/* Use it no longer: nothing comes of its connects, its tokens go back, and what
- * is in flight there finishes, but does not count as held. */
+/* Use it no longer: its connects are given up, its tokens go back, and what is
+ * in flight there finishes, but no longer counts as held. */
 void upstream_leave(struct plb *, struct upstream *);
 
 /* Walk: start with *pos = 0, ends with NULL. The one shown may be deleted. */
 struct upstream *upstream_next(const struct plb *, size_t *pos);
-/* The one of this peer; of this seller, if it neither drains nor closes; or
- * NULL. */
+/* The upstream of this peer; or of this seller, if it neither drains nor
+ * closes; or NULL. */
 struct upstream *upstream_of_peer(const struct plb *, uint32_t peer);
 struct upstream *upstream_of_seller(const struct plb *, const struct id *);
 
@@ -347,7 +347,8 @@ upstream_usable(const struct upstream *u)
 /* Tokens came, which count where it is usable. */
 void upstream_grant(struct plb *, struct upstream *, uint64_t tokens);
 
-/* The request was sent there, for a token; it came back, or has its answer. */
+/* The request was sent there, for a token; or it has come back, or has its
+ * answer. */
 void upstream_sent(struct plb *, struct upstream *, struct request *);
 void upstream_back(struct plb *, struct request *);
 
@@ -403,7 +404,7 @@ int plb_on_fail(struct plb *, int64_t, uint32_t, const struct msg *);
 
 /* Send what the tokens allow. */
 void request_dispatch(struct plb *, int64_t now);
-/* Its client wants no answer: it leaves the queue, or is abandoned where it
+/* Its client wants no answer: remove it from the queue, or abandon it where it
  * runs. */
 void request_abandon(struct plb *, struct request *);
 /* The upstream is gone: run again or fail what was in flight there. */
@@ -416,10 +417,11 @@ void request_expire(struct plb *, int64_t now);
 
 /* A connect was answered. */
 void plb_settle(struct plb *, const struct upstream_connect *);
-/* It gave nothing: its exchange may offer the reservation to others, and is not
- * to offer us that seller before the seller says something new. */
+/* A connect gave nothing: its exchange may offer the reservation to others, and
+ * must not offer us that seller until the seller says something new. */
 void plb_release(struct plb *, const struct upstream_connect *);
-/* Do not try the seller again for a while; it answers, or it does not. */
+/* Do not try the seller again for a while. answers: it is there, and
+ * refuses. */
 void plb_avoid(struct plb *, int64_t now, const struct id *seller, int answers);
 int plb_on_fill(struct plb *, int64_t, uint32_t, const struct msg *);
 int plb_order_refused(struct plb *, const struct msg *);
@@ -427,8 +429,8 @@ void plb_order_up(struct plb *, uint32_t peer);
 /* The order starts over under a new id; the broker is told that the old one has
  * ended. */
 void plb_order_anew(struct plb *);
-/* Tell the broker what is missing, when that is not what it was told, and
- * again every PLB_REFRESH_MS while it stands. */
+/* Tell the broker what is missing, when that has changed, and every
+ * PLB_REFRESH_MS while the order stands. */
 void plb_order_tick(struct plb *, int64_t now);
 int64_t plb_order_deadline(const struct plb *);
 

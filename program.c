@@ -143,7 +143,7 @@ program_file_reopen(const struct program_file *f, char name[FD_NAME_MAX])
 	int fd;
 
 	snprintf(name, FD_NAME_MAX, "/dev/fd/%d", f->fd);
-	if ((fd = open(name, O_RDONLY)) != -1)
+	if ((fd = open(name, O_RDONLY | O_NONBLOCK)) != -1)
 		snprintf(name, FD_NAME_MAX, "/dev/fd/%d", fd);
 	return fd;
 }
@@ -372,7 +372,7 @@ program_file_open(struct program_file *f, const char *program)
 	f->fd = -1;
 	if ((f->path = program_find(program)) == NULL)
 		return -1;
-	f->fd = open(f->path, O_RDONLY | O_CLOEXEC);
+	f->fd = open(f->path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 	program_file_identify(f);
 	return 0;
 }

@@ -315,13 +315,28 @@ print_key(const char *arg)
 }
 
 static void
+write_weak(const char *path)
+{
+	FILE *f = fopen(path, "w");
+	int i;
+
+	assert_non_null(f);
+	for (i = 0; i < KEY_MIN; i++)
+		fputc("changeaa"[i % 8], f);
+	assert_int_equal(fclose(f), 0);
+	assert_int_equal(chmod(path, 0600), 0);
+}
+
+static void
 write_key(const char *path, size_t n, mode_t mode)
 {
 	char bytes[KEY_MAX + 1];
 	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+	size_t i;
 
 	assert_true(n <= sizeof(bytes));
-	memset(bytes, 'k', sizeof(bytes));
+	for (i = 0; i < sizeof(bytes); i++)
+		bytes[i] = (char)('k' + i % 10);
 	if (n > 0)
 		bytes[n - 1] = '\n';
 	assert_int_equal(write(fd, bytes, n), n);
@@ -416,16 +431,16 @@ test_key_given(void **state)
 	(void)state;
 	write_key(path, KEY_MIN, 0600);
 	assert_int_equal(status_of(print_key, path), 0);
-	assert_memory_equal(said, "1 32 6b6b", 9);
-	assert_string_equal(said + strlen(said) - 4, "6b0a");
+	assert_memory_equal(said, "1 32 6b6c", 9);
+	assert_string_equal(said + strlen(said) - 2, "0a");
 	write_key(path, KEY_MAX, 0400);
 	setenv("LAMBDA_KEY", path, 1);
 	assert_int_equal(status_of(print_key, NULL), 0);
-	assert_memory_equal(said, "1 4096 6b6b", 11);
+	assert_memory_equal(said, "1 4096 6b6c", 11);
 	/* The option goes before the environment. */
 	write_key(in_dir("other"), 40, 0600);
 	assert_int_equal(status_of(print_key, in_dir("other")), 0);
-	assert_memory_equal(said, "1 40 6b6b", 9);
+	assert_memory_equal(said, "1 40 6b6c", 9);
 	assert_int_equal(access(in_dir("key"), F_OK), -1);
 }
 
@@ -464,6 +479,10 @@ test_key_bad(void **state)
 	assert_int_equal(status_of(print_key, path), 100);
 	assert_said("not a regular file");
 	assert_int_equal(unlink(path), 0);
+	write_weak(path);
+	assert_int_equal(status_of(print_key, path), 100);
+	assert_said("fewer than 8 different bytes");
+	unlink(path);
 	/* The run directory's own is judged in the same way. */
 	write_key(in_dir("key"), KEY_MIN, 0644);
 	assert_int_equal(status_of(print_key, NULL), 100);

@@ -1,4 +1,4 @@
-/* Which channel gets a request. */
+/* Which channel gets a request, and how many requests there may be. */
 
 #include <errno.h>
 #include <stdio.h>
@@ -207,6 +207,25 @@ UNIT(test_proportion)
 	assert_int_equal(hits[2] + hits[4], 0);
 }
 
+/* So many requests may be without an answer. */
+UNIT(test_most_requests)
+{
+	struct request_pool rs;
+	uint64_t last = 0;
+	size_t i;
+
+	request_pool_init(&rs);
+	for (i = 0; i < REQUESTS_MAX; i++)
+		last = request_add(&rs)->id;
+	assert_int_equal(rs.used, REQUESTS_MAX);
+	errno = 0;
+	assert_null(request_add(&rs));
+	assert_int_equal(errno, ENOBUFS);
+	request_del(&rs, request_find(&rs, last));
+	assert_non_null(request_add(&rs));
+	request_pool_free(&rs);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int
@@ -216,7 +235,7 @@ main(void)
 		TEST(test_nothing), TEST(test_groups), TEST(test_full),
 		TEST(test_exports), TEST(test_silent),
 		TEST(test_many_functions), TEST(test_long_name),
-		TEST(test_proportion),
+		TEST(test_proportion), TEST(test_most_requests),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
