@@ -75,7 +75,7 @@ CORES_H =\
 # Shells: what has a descriptor, a clock, a child or a log.
 
 KIT =		acceptor.o atomicfile.o child.o conn.o daemon.o env.o\
-		epmd_client.o hub.o hub_stranger.o lines.o log.o loop.o net.o opt.o program.o
+		epmd_client.o hub.o hub_accept.o lines.o log.o loop.o net.o opt.o program.o
 SHELLS =	$(KIT)\
 		bootstrap_resolve.o\
 		channel_process.o channel_tether.o\
@@ -159,7 +159,7 @@ VIRTUAL =\
 	t/virtual/plan.o t/virtual/proc.o t/virtual/role.o t/virtual/settle.o\
 	t/virtual/staff.o t/virtual/trade.o t/virtual/watcher.o\
 	t/virtual/world.o
-DRIVER =	acceptor.o conn.o hub.o hub_stranger.o listener_door.o
+DRIVER =	acceptor.o conn.o hub.o hub_accept.o listener_door.o
 TESTS_H =\
 	t/bench/bench.h t/check.h t/conn_owner.h t/credit_action.h\
 	t/credit_books.h t/credit_calls.h t/credit_links.h t/credit_nodes.h\

@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "acceptor.h"
 #include "bytes.h"
 #include "fail.h"
 #include "hub.h"
@@ -15,12 +14,6 @@
 #define OUTBOX_MARK	(64 * 1024) /* the outbox is carried out above it */
 #define PEER_TEXT	(ADDR_TEXT_MAX + 32)
 #define LINKS_FIRST	8
-
-struct hub_listen {
-	struct hub *hub;
-	struct chain chain; /* the hub's */
-	struct acceptor acceptor;
-};
 
 /* Handles: slot and generation, so that one that is gone is not mistaken for
  * the next in its slot. */
@@ -403,7 +396,7 @@ hub_link_proven(struct hub_link *l)
 	uint32_t loser;
 	char buf[PEER_TEXT];
 
-	preauth_leave(&h->preauth, l->handle);
+	hub_admitted(h, l->handle);
 	/* That it cannot be linked to was the last that was said of it. */
 	if (l->target && l->tag == 0 && l->link.role == ROLE_BROKER &&
 	    peers_is_failing(&h->peers, slice_str(l->address)))
@@ -434,6 +427,8 @@ hub_link_shaken(struct hub_link *l)
 {
 	if (l->link.sealed)
 		conn_seal(&l->conn);
+	if (l->link.phase == LINK_FIRST)
+		preauth_good(&l->hub->preauth, l->handle);
 	conn_written(&l->conn);
 	return l->link.phase == LINK_UP && !l->up ? hub_link_proven(l) : 0;
 }
@@ -561,7 +556,7 @@ hub_link_on_closed(void *arg, int error)
 	const char *why = hub_link_reason(l, error);
 
 	loop_untimer(h->loop, &l->timer);
-	preauth_leave(&h->preauth, l->handle);
+	hub_admitted(h, l->handle);
 	if (!l->link.dialler || l->up)
 		hub_link_log_closed(l, why, error);
 	if (l->up)
@@ -578,6 +573,19 @@ hub_link_on_closed(void *arg, int error)
 	hub_deliver(h);
 	if (h->stop && h->used == 0)
 		loop_stop(h->loop);
+}
+
+/* Its descriptor is needed now, and not at the end of the turn. */
+void
+hub_turn_away(struct hub *h, uint32_t handle)
+{
+	struct hub_link *l = hub_find(h, handle);
+
+	if (l == NULL)
+		return;
+	l->why = "too many have not authenticated";
+	conn_abort(&l->conn);
+	hub_link_on_closed(l, EBUSY);
 }
 
 /* Free it at once, telling nobody. */
@@ -741,40 +749,6 @@ hub_on_timer(void *arg)
 	hub_deliver(arg);
 }
 
-/* Accepting. */
-
-/* Too many have not authenticated, so this one goes. Its descriptor is needed
- * now, and not at the end of the turn. */
-static void
-hub_turn_away(struct hub *h, uint32_t handle)
-{
-	struct hub_link *l = hub_find(h, handle);
-
-	if (l == NULL)
-		return;
-	l->why = "too many have not proven themselves";
-	conn_abort(&l->conn);
-	hub_link_on_closed(l, EBUSY);
-}
-
-static void
-hub_on_accepted(void *arg, int fd, const struct addr *from)
-{
-	struct hub_listen *s = arg;
-	struct hub *h = s->hub;
-	int64_t now = loop_now(h->loop);
-	uint32_t handle;
-
-	if (h->stop) {
-		net_close(fd);
-		return;
-	}
-	handle = hub_adopt(h, fd, fd, 0, 0);
-	if (handle != 0 && !addr_is_unix(from))
-		hub_turn_away(h, preauth_enter(&h->preauth, now, now, handle,
-		    addr_host(from)));
-}
-
 /* The interface. */
 
 void
@@ -797,8 +771,7 @@ hub_init(struct hub *h, struct loop *loop, unsigned role,
 	env_random(seed, sizeof(seed));
 	peers_init(&h->peers, &h->self.instance,
 	    (uint64_t)get32(seed) << 32 | get32(seed + 4));
-	chain_init(&h->listens);
-	preauth_bound(&h->preauth, net_descriptors());
+	hub_init_accept(h);
 	h->timer.fn = hub_on_timer;
 	h->timer.arg = h;
 	h->deliver.fn = hub_on_deliver;
@@ -822,43 +795,13 @@ hub_free(struct hub *h)
 
 	loop_untimer(h->loop, &h->timer);
 	loop_untimer(h->loop, &h->stopping);
-	loop_untimer(h->loop, &h->minute);
+	hub_free_accept(h);
 	loop_unlater(h->loop, &h->deliver);
 	for (i = 0; i < h->nlinks; i++)
 		if (h->links[i] != NULL)
 			hub_link_free(h->links[i]);
 	free(h->links);
-	while (!chain_empty(&h->listens))
-		hub_unlisten(CHAIN_OWNER(h->listens.next, struct hub_listen,
-		    chain));
 	peers_free(&h->peers);
-	preauth_free(&h->preauth);
-}
-
-struct hub_listen *
-hub_listen(struct hub *h, int fd)
-{
-	struct hub_listen *s = calloc(1, sizeof(*s));
-
-	if (s == NULL)
-		die_errno(EXIT_TEMPORARY, "unable to listen");
-	s->hub = h;
-	chain_append(&h->listens, &s->chain);
-	s->acceptor.fn = hub_on_accepted;
-	s->acceptor.arg = s;
-	if (acceptor_open(&s->acceptor, h->loop, fd) == -1)
-		die_errno(EXIT_TEMPORARY, "unable to listen");
-	return s;
-}
-
-void
-hub_unlisten(struct hub_listen *s)
-{
-	if (s == NULL)
-		return;
-	chain_remove(&s->chain);
-	acceptor_close(&s->acceptor);
-	free(s);
 }
 
 static uint32_t

@@ -76,7 +76,9 @@ struct hub {
 	struct later deliver;	 /* core tick and outbox, once a turn */
 	struct timer stopping;	 /* hub_stop()'s bound */
 	struct chain listens;	 /* each a struct hub_listen */
-	struct preauth preauth;	 /* links that came in over TCP, unproven */
+	struct preauth preauth;	 /* links that came in over TCP */
+	struct timer opens;	 /* when it has a place again, while TCP is */
+	int held;		 /* not accepted */
 	struct loglimit loglimit;
 	struct timer minute;	 /* of loglimit */
 	uint64_t dialled;	 /* connections, ever */
@@ -140,5 +142,12 @@ void hub_stranger(struct hub *, struct slice host, const char *fmt, ...);
 /* End the loop with this exit code once what is queued is written, and at the
  * latest after within_ms. */
 void hub_stop(struct hub *, int64_t within_ms, int status);
+
+/* Between hub.c and hub_accept.c: at the start and at the end; the link needs
+ * no place there any more; and one that has to go at once (0: none). */
+void hub_init_accept(struct hub *);
+void hub_free_accept(struct hub *);
+void hub_admitted(struct hub *, uint32_t handle);
+void hub_turn_away(struct hub *, uint32_t handle);
 
 #endif

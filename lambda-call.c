@@ -638,7 +638,7 @@ main(int argc, char **argv)
 {
 	static struct caller c;
 	static struct caller_options o;
-	struct key key;
+	static struct key key;
 
 	program_begin(argv, PROGRAM_PRINTS | PROGRAM_PASS);
 	caller_parse(&o, argc, argv);

@@ -178,7 +178,7 @@ main(int argc, char **argv)
 	};
 	char text[ADDR_TEXT_MAX];
 	struct addr a;
-	struct key key;
+	static struct key key;
 	int letter;
 
 	program_begin(argv, PROGRAM_PRINTS);

@@ -306,7 +306,7 @@ main(int argc, char **argv)
 {
 	static struct server s;
 	struct server_options *o = &s.options;
-	struct key key;
+	static struct key key;
 
 	daemon_begin(argv);
 	server_parse(o, argc, argv);

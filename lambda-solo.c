@@ -308,7 +308,7 @@ int
 main(int argc, char **argv)
 {
 	char *keyfile = NULL;
-	struct key key;
+	static struct key key;
 	int letter, status;
 
 	program_begin(argv, PROGRAM_PASS);

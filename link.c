@@ -125,6 +125,7 @@ link_set_up(struct link *l, const struct link_self *self, struct buf *out,
 	l->out = out;
 	l->phase = LINK_HELLO;
 	l->since = l->heard = l->sent = now;
+	l->time = LINK_HANDSHAKE_MS;
 	buf_init(&l->in, self->message_max + MSG_HEAD_MAX + LINK_RECORD_MAX);
 	l->in.keep = LINK_KEEP;
 }
@@ -278,6 +279,25 @@ link_answer_first(struct link *l, int64_t now, struct slice payload)
 	return 1;
 }
 
+/* Has this message 1 been here before? If not, it has now. */
+static int
+link_is_repeated(struct link_memory *memory, struct slice message)
+{
+	const unsigned char *tag = message.p + message.len - 8;
+	size_t i;
+
+	if (memory == NULL)
+		return 0;
+	for (i = 0; i < memory->n; i++)
+		if (memcmp(memory->tags[i], tag, 8) == 0)
+			return 1;
+	if (memory->n < LINK_MEMORY)
+		memory->n++;
+	memcpy(memory->tags[memory->next], tag, 8);
+	memory->next = (memory->next + 1) % LINK_MEMORY;
+	return 0;
+}
+
 /* No key costs any arithmetic on the curve before it opens the message. */
 static int
 link_take_first(struct link *l, int64_t now, struct slice message)
@@ -288,9 +308,13 @@ link_take_first(struct link *l, int64_t now, struct slice message)
 	for (i = 0; i < l->self->nkeys; i++) {
 		link_begin_noise(l, &l->self->keys[i]);
 		if (noise_read_first(&l->noise, message.p, message.len,
-			payload) == 0)
-			return link_answer_first(l, now, slice_of(payload,
-			    message.len - NOISE_HEAD));
+			payload) == -1)
+			continue;
+		if (link_is_repeated(l->self->memory, message))
+			return link_fail(l, EPROTO, "its handshake is a "
+			    "repeated one");
+		return link_answer_first(l, now, slice_of(payload,
+		    message.len - NOISE_HEAD));
 	}
 	return link_refuse(l);
 }
@@ -556,6 +580,7 @@ void
 link_connected(struct link *l, int64_t now)
 {
 	l->since = l->heard = now;
+	l->time = LINK_WAIT_MS;
 }
 
 void
@@ -569,7 +594,7 @@ static int64_t
 link_dead_at(const struct link *l)
 {
 	return l->phase == LINK_UP ? l->heard + LINK_DEAD_MS :
-	    l->since + LINK_HANDSHAKE_MS;
+	    l->since + l->time;
 }
 
 int64_t
@@ -595,7 +620,7 @@ link_judge_silence(struct link *l, int64_t now, int late)
 		return link_fail(l, ETIMEDOUT, l->phase == LINK_UP ?
 		    "it is silent" : "no handshake in time");
 	l->heard = now + LINK_LATE_MS - LINK_DEAD_MS;
-	l->since = now + LINK_LATE_MS - LINK_HANDSHAKE_MS;
+	l->since = now + LINK_LATE_MS - l->time;
 	return 0;
 }
 

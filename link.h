@@ -31,7 +31,9 @@
 #include "msg.h"
 #include "noise.h"
 
-#define LINK_HANDSHAKE_MS 3000	/* from connected to up */
+#define LINK_HANDSHAKE_MS 3000	/* to connect; and from accepted to up */
+#define LINK_WAIT_MS	  10000 /* from connected to message 2: the other end
+				   may have many to shake hands with */
 #define LINK_ALIVE_MS	  5000	/* something is sent at least this often */
 #define LINK_DEAD_MS	  15000 /* of silence */
 #define LINK_LATE_MS	  1000	/* a turn later than this gives up no peer */
@@ -57,6 +59,17 @@ struct link_key {
 	unsigned char psk[NOISE_PSK];
 };
 
+/*
+ * The last messages 1 that could be opened, by their tags. One that is repeated
+ * is closed without any arithmetic on the curve; nothing else rests on that.
+ * All zero at the start.
+ */
+#define LINK_MEMORY 4096
+struct link_memory {
+	unsigned char tags[LINK_MEMORY][8];
+	size_t n, next; /* in use; to be written next */
+};
+
 /* What both ends of a link are told at its start. */
 struct link_self {
 	unsigned role;	    /* one bit */
@@ -64,6 +77,7 @@ struct link_self {
 	struct link_key keys[LINK_KEYS_MAX]; /* the first is dialled with, all
 						are accepted */
 	size_t nkeys;
+	struct link_memory *memory; /* of one that accepts; NULL */
 	size_t message_max; /* bytes of a value */
 };
 
@@ -79,6 +93,7 @@ struct link {
 	uint64_t dialled; /* which of those that the dialling process dialled;
 			     at the end that did not, known from the hello on */
 	int64_t since;	/* the start of the handshake */
+	int64_t time;	/* that it has, in ms */
 	int64_t heard;	/* the last byte came, or the last authentic record */
 	int64_t sent;	/* something was last queued, or stood in the queue */
 	unsigned char secret[X25519_SIZE]; /* ours, until message 2 */
@@ -144,8 +159,9 @@ int link_seal(struct link *, struct buf *wire);
 /* Bytes came, or may have, unread while reading is paused. */
 void link_heard(struct link *, int64_t now);
 
-/* A connect() is done, so the time for the handshake begins now: until then it
- * was the time for connecting. Before anything came. */
+/* A connect() is done, so the time for the handshake begins now, which is
+ * LINK_WAIT_MS: until then it was the time for connecting. Before anything
+ * came. */
 void link_connected(struct link *, int64_t now);
 
 /* Something was queued into out by others. */

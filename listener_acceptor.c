@@ -44,7 +44,7 @@ struct listener_acceptor {
 	struct listener *listener;
 	struct acceptor acceptor;
 	struct preauth preauth;
-	struct timer late;  /* preauth's deadline */
+	struct timer late;  /* what preauth has to say next */
 	struct chain sessions; /* the oldest first */
 	uint32_t tag;	    /* the last one given */
 	struct program_start start;
@@ -75,7 +75,9 @@ session_find(const struct listener_acceptor *a, uint32_t tag)
 static void
 session_leave_door(struct session *s)
 {
-	preauth_leave(&s->all->preauth, s->tag);
+	if (preauth_leave(&s->all->preauth, s->tag))
+		loop_timer(s->all->hub->loop, &s->all->late,
+		    loop_now(s->all->hub->loop));
 	if (s->door == NULL)
 		return;
 	listener_door_close(s->door);
@@ -268,11 +270,18 @@ session_start(struct session *s)
 
 /* The unauthenticated. */
 
+/* Look again when somebody's time is up. Where there is no place for one more,
+ * connections wait where they are. */
 static void
-listener_acceptor_set_late(struct listener_acceptor *a)
+listener_acceptor_admit(struct listener_acceptor *a)
 {
+	int64_t opens = preauth_opens(&a->preauth, loop_now(a->hub->loop));
 	int64_t due = preauth_deadline(&a->preauth);
 
+	if (a->acceptor.held != (opens != INT64_MIN))
+		acceptor_hold(&a->acceptor, opens != INT64_MIN);
+	if (opens != INT64_MIN && opens < due)
+		due = opens;
 	if (due == INT64_MAX)
 		loop_untimer(a->hub->loop, &a->late);
 	else
@@ -291,7 +300,7 @@ listener_acceptor_on_late(void *arg)
 		if ((s = session_find(a, tag)) != NULL)
 			session_refuse(s, "no handshake in time");
 	}
-	listener_acceptor_set_late(a);
+	listener_acceptor_admit(a);
 }
 
 /* Whoever is authenticated has a channel. */
@@ -302,6 +311,8 @@ session_look(void *arg)
 	struct loop *loop = s->all->hub->loop;
 	int r = listener_door_look(s->door, s->watch.fd, loop_now(loop));
 
+	if (s->door->link.phase == LINK_FIRST)
+		preauth_good(&s->all->preauth, s->tag);
 	if (r == 1)
 		session_start(s);
 	else if (r == -1)
@@ -340,7 +351,7 @@ listener_acceptor_turn_away(struct listener_acceptor *a, uint32_t tag)
 
 	errno = EBUSY;
 	if (s != NULL)
-		session_refuse(s, "too many have not proven themselves");
+		session_refuse(s, "too many have not authenticated");
 }
 
 static void
@@ -373,9 +384,9 @@ listener_acceptor_on_accepted(void *arg, int fd, const struct addr *from)
 	s->end.fn = session_on_end;
 	s->watch.arg = s->again.arg = s->end.arg = s;
 	chain_append(&a->sessions, &s->link);
-	victim = preauth_enter(&a->preauth, now, now, s->tag, s->host);
-	listener_acceptor_set_late(a);
+	victim = preauth_enter(&a->preauth, now, s->tag, s->host);
 	listener_acceptor_turn_away(a, victim);
+	listener_acceptor_admit(a);
 	if (victim != s->tag)
 		session_look(s);
 }
@@ -394,6 +405,7 @@ listener_acceptor_open(struct hub *hub, struct listener *listener, int fd,
 	a->late.fn = listener_acceptor_on_late;
 	a->acceptor.arg = a->late.arg = a;
 	preauth_bound(&a->preauth, net_descriptors());
+	hub->self.memory = calloc(1, sizeof(*hub->self.memory));
 	chain_init(&a->sessions);
 	program_init(&a->start, argv, NULL);
 	listener_acceptor_program(a, file);
@@ -439,9 +451,9 @@ listener_acceptor_free(struct listener_acceptor *a)
 	struct session *s;
 
 	listener_acceptor_close(a);
-	loop_untimer(a->hub->loop, &a->late);
 	while ((s = session_next(a, NULL)) != NULL)
 		session_forget(s);
+	loop_untimer(a->hub->loop, &a->late);
 	preauth_free(&a->preauth);
 	free((void *)(uintptr_t)a->start.env);
 	free(a->program);

@@ -7,13 +7,11 @@
 #define PREAUTH_CAP_FIRST 8
 
 void
-preauth_init(struct preauth *g, size_t max, size_t host_max)
+preauth_init(struct preauth *g, size_t max)
 {
 	assert(max >= 1 && max <= PREAUTH_ENTRIES);
-	assert(host_max >= 1 && host_max <= max);
 	memset(g, 0, sizeof(*g));
 	g->max = max;
-	g->host_max = host_max;
 }
 
 void
@@ -23,9 +21,7 @@ preauth_bound(struct preauth *g, size_t descriptors)
 
 	if (max > PREAUTH_ENTRIES)
 		max = PREAUTH_ENTRIES;
-	if (max == 0)
-		max = 1;
-	preauth_init(g, max, max < PREAUTH_HOST_MAX ? max : PREAUTH_HOST_MAX);
+	preauth_init(g, max == 0 ? 1 : max);
 }
 
 void
@@ -48,32 +44,67 @@ preauth_take(struct preauth *g, size_t i)
 	return tag;
 }
 
-/* The one that must go before one more comes from host: its index, or g->n
- * where there is room. */
 static size_t
-preauth_in_the_way(const struct preauth *g, struct slice host)
+preauth_find(const struct preauth *g, uint32_t tag)
 {
-	const struct preauth_entry *e;
-	size_t i, oldest = g->n, n = 0;
+	size_t i;
 
-	for (i = g->n; i-- > 0;) {
-		e = &g->entries[i];
-		if (slice_equal(slice_of(e->host, e->host_len), host)) {
-			oldest = i;
-			n++;
+	for (i = 0; i < g->n && g->entries[i].tag != tag; i++)
+		;
+	return i;
+}
+
+static size_t
+preauth_count_host(const struct preauth *g, const unsigned char *host)
+{
+	size_t i, n = 0;
+
+	for (i = 0; i < g->n; i++)
+		n += memcmp(g->entries[i].host, host, PREAUTH_HOST) == 0;
+	return n;
+}
+
+static int
+preauth_may_go(const struct preauth_entry *e, int64_t now)
+{
+	return !e->good && now - e->since >= PREAUTH_GRACE_MS;
+}
+
+/* The one that goes for the next: its index, or g->n. */
+static size_t
+preauth_victim(const struct preauth *g, int64_t now)
+{
+	size_t i, n, most = 0, victim = g->n;
+
+	for (i = 0; i < g->n; i++) {
+		if (!preauth_may_go(&g->entries[i], now))
+			continue;
+		n = preauth_count_host(g, g->entries[i].host);
+		if (n > most) {
+			most = n;
+			victim = i;
 		}
 	}
-	if (n >= g->host_max)
-		return oldest;
-	return g->n == g->max ? 0 : g->n;
+	return victim;
 }
 
 int64_t
-preauth_opens(const struct preauth *g, struct slice host)
+preauth_opens(const struct preauth *g, int64_t now)
 {
-	size_t i = preauth_in_the_way(g, host);
+	int64_t due, opens = INT64_MAX;
+	size_t i;
 
-	return i == g->n ? INT64_MIN : g->entries[i].entered + PREAUTH_GRACE_MS;
+	if (g->n < g->max)
+		return INT64_MIN;
+	for (i = 0; i < g->n; i++) {
+		if (preauth_may_go(&g->entries[i], now))
+			return INT64_MIN;
+		due = g->entries[i].since + (g->entries[i].good ? PREAUTH_MS :
+		    PREAUTH_GRACE_MS);
+		if (due < opens)
+			opens = due;
+	}
+	return opens;
 }
 
 static int
@@ -93,66 +124,59 @@ preauth_grow(struct preauth *g)
 }
 
 uint32_t
-preauth_enter(struct preauth *g, int64_t now, int64_t since, uint32_t tag,
-    struct slice host)
+preauth_enter(struct preauth *g, int64_t now, uint32_t tag, struct slice host)
 {
 	struct preauth_entry *e;
 	uint32_t victim = 0;
-	size_t i = preauth_in_the_way(g, host);
+	size_t i;
 
-	assert(tag != 0 && host.len <= PREAUTH_HOST);
-	if (i < g->n)
+	assert(tag != 0);
+	if (g->n == g->max) {
+		if ((i = preauth_victim(g, now)) == g->n)
+			return tag;
 		victim = preauth_take(g, i);
-	else if (preauth_grow(g) == -1)
+	} else if (preauth_grow(g) == -1)
 		return tag;
 	e = &g->entries[g->n++];
+	memset(e, 0, sizeof(*e));
 	e->tag = tag;
-	e->since = since;
-	e->entered = now;
-	e->host_len = host.len;
+	e->since = now;
 	if (host.len > 0)
-		memcpy(e->host, host.p, host.len);
+		memcpy(e->host, host.p, host.len < PREAUTH_HOST ? host.len :
+								  PREAUTH_HOST);
 	return victim;
+}
+
+void
+preauth_good(struct preauth *g, uint32_t tag)
+{
+	size_t i = preauth_find(g, tag);
+
+	if (i < g->n)
+		g->entries[i].good = 1;
 }
 
 int
 preauth_leave(struct preauth *g, uint32_t tag)
 {
-	size_t i;
+	size_t i = preauth_find(g, tag);
 
-	for (i = 0; i < g->n; i++)
-		if (g->entries[i].tag == tag) {
-			preauth_take(g, i);
-			return 1;
-		}
-	return 0;
-}
-
-/* The one whose time is up first: its index, or g->n. One that waited before
- * it entered has less time left than others that entered before it. */
-static size_t
-preauth_earliest(const struct preauth *g)
-{
-	size_t i, first = 0;
-
-	for (i = 1; i < g->n; i++)
-		if (g->entries[i].since < g->entries[first].since)
-			first = i;
-	return first;
+	if (i == g->n)
+		return 0;
+	preauth_take(g, i);
+	return 1;
 }
 
 int64_t
 preauth_deadline(const struct preauth *g)
 {
-	return g->n == 0 ? INT64_MAX :
-	    g->entries[preauth_earliest(g)].since + PREAUTH_MS;
+	return g->n == 0 ? INT64_MAX : g->entries[0].since + PREAUTH_MS;
 }
 
 uint32_t
 preauth_late(struct preauth *g, int64_t now)
 {
-	return preauth_deadline(g) > now ? 0 :
-	    preauth_take(g, preauth_earliest(g));
+	return preauth_deadline(g) > now ? 0 : preauth_take(g, 0);
 }
 
 /* Lines of log about them. */

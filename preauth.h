@@ -2,12 +2,18 @@
 #define PREAUTH_H
 
 /*
- * Admission of connections whose peer has not authenticated: how many there are
- * at a time, how many from one host, and for how long. It holds no descriptor:
- * it is told which connection came and which one authenticated, and says which
- * one must go, or when the next may enter. A connection is on its books from
- * preauth_enter() until preauth_leave() or preauth_late() removes it, or until
- * another's preauth_enter() names it as the one to go.
+ * Admission of connections whose peer has not authenticated. It holds no
+ * descriptor: it is told which connection came, what is known of it and which
+ * one authenticated, and says which one must go, or when the next may come. A
+ * connection is on its books from preauth_enter() until preauth_leave() or
+ * preauth_late() removes it, or until another's preauth_enter() names it as the
+ * one to go.
+ *
+ * There is a number of places. When all are taken, one that has had its grace
+ * and has said nothing yet that only a holder of the key can have made goes for
+ * the next: of the host that has most, the oldest. One that has said so keeps
+ * its place until its time is up. Where nobody may go, nobody comes: the owner
+ * leaves connections where they wait, until preauth_opens().
  *
  * The hub has one for its links, and the listener one for those that will have
  * a channel.
@@ -19,45 +25,44 @@
 #include "slice.h"
 
 #define PREAUTH_MS	 3000 /* from accepted to authenticated */
-#define PREAUTH_GRACE_MS 200  /* a connection that waits enters for none that
-				 has had less than this to authenticate */
+#define PREAUTH_GRACE_MS 200  /* in which a silent one goes for no other */
 #define PREAUTH_ENTRIES	 256  /* at most, whatever max is asked for */
-#define PREAUTH_HOST_MAX 64   /* of them, of one host */
-#define PREAUTH_HOST	 16   /* bytes of an address, without its port */
+#define PREAUTH_HOST	 8    /* bytes of an address that tell hosts apart: an
+				 IPv6 /64 is one */
 
 struct preauth_entry {
-	uint32_t tag;	 /* the owner's name for the connection, not 0 */
-	int64_t since;	 /* it was accepted */
-	int64_t entered; /* it may authenticate from then on */
-	unsigned char host[PREAUTH_HOST];
-	size_t host_len;
+	uint32_t tag;  /* the owner's name for the connection, not 0 */
+	int64_t since; /* it was accepted */
+	int good;      /* preauth_good() */
+	unsigned char host[PREAUTH_HOST]; /* and zeros */
 };
 
 struct preauth {
-	size_t max, host_max;	       /* in all, and from one host */
-	struct preauth_entry *entries; /* in the order in which they entered */
+	size_t max;
+	struct preauth_entry *entries; /* the oldest first */
 	size_t n, cap;
 };
 
-/* max is 1 to PREAUTH_ENTRIES, host_max 1 to max. */
-void preauth_init(struct preauth *, size_t max, size_t host_max);
+/* max is 1 to PREAUTH_ENTRIES. */
+void preauth_init(struct preauth *, size_t max);
 /* The same, of a process that may have so many descriptors: PREAUTH_ENTRIES at
- * most, or a quarter of these, and PREAUTH_HOST_MAX of one host. */
+ * most, or a quarter of these. */
 void preauth_bound(struct preauth *, size_t descriptors);
 void preauth_free(struct preauth *);
 
-/*
- * A connection from host (at most PREAUTH_HOST bytes), accepted at since,
- * enters. Returns the tag of the one that must go to make room for it: the
- * oldest from that host, or of all; 0 when there is room; its own tag when
- * there is no memory for it.
- */
-uint32_t preauth_enter(struct preauth *, int64_t now, int64_t since,
-    uint32_t tag, struct slice host);
+/* From when on one more may enter: INT64_MIN where one may now. */
+int64_t preauth_opens(const struct preauth *, int64_t now);
 
-/* From when on one more from host may enter, though another has to go for it:
- * INT64_MIN while there is room. */
-int64_t preauth_opens(const struct preauth *, struct slice host);
+/*
+ * A connection from host (addr_host()) was accepted and enters. Returns the tag
+ * of the one that must go to make room for it, or 0; its own tag where none may
+ * go, or when there is no memory for it.
+ */
+uint32_t preauth_enter(struct preauth *, int64_t now, uint32_t tag,
+    struct slice host);
+
+/* What came over it was made by a holder of the key, if not now. */
+void preauth_good(struct preauth *, uint32_t tag);
 
 /* It has authenticated, or is gone. 1, or 0 when it is not on the books. */
 int preauth_leave(struct preauth *, uint32_t tag);

@@ -15,7 +15,7 @@
 
 /* The hub on real sockets. */
 
-#define PEERS 100
+#define PEERS 300
 
 /* A core that counts, and does what the test says. */
 
@@ -400,26 +400,43 @@ listen_on(const char *text, struct addr *bound)
 	hub_listen(&hub, fd);
 }
 
-/* Of those that connect and say nothing, the oldest go. */
-UNIT(test_unproven)
+/* Of those that connect and say nothing, the oldest go, but none before it has
+ * had its time to speak; until then who comes waits. */
+static void
+test_unproven(void **state)
 {
+	const size_t places = PREAUTH_ENTRIES;
 	struct addr a;
+	size_t i;
 	char byte;
 
+	(void)state;
 	listen_on("127.0.0.1:0", &a);
-	connect_all(&a);
-	assert_int_equal(hub.used, PREAUTH_HOST_MAX);
+	for (i = 0; i <= places; i++) /* at once */
+		assert_true((fds[i] = net_connect(&a)) != -1);
+	UNTIL(hub.used == places);
+	assert_int_equal(hub.held, 1);
+	still_pass(PREAUTH_GRACE_MS - 1);
+	assert_int_equal(hub.used, places);
+	assert_int_equal(hub.preauth.entries[0].since, still_ms -
+	    PREAUTH_GRACE_MS + 1);
+	still_pass(1);
+	UNTIL(hub.preauth.entries[places - 1].since == still_ms);
+	for (i = places + 1; i < PEERS; i++)
+		connect_one(i, &a);
+	assert_int_equal(hub.used, places);
 	assert_closed(fds[0]);
-	assert_closed(fds[PEERS - PREAUTH_HOST_MAX - 1]);
+	assert_closed(fds[PEERS - places - 1]);
 	errno = 0;
-	assert_int_equal(read(fds[PEERS - PREAUTH_HOST_MAX], &byte, 1), -1);
+	assert_int_equal(read(fds[PEERS - places], &byte, 1), -1);
 	assert_int_equal(errno, EAGAIN);
-	assert_non_null(strstr(log_said(),
-	    "too many have not proven themselves"));
+	assert_non_null(strstr(log_said(), "too many have not authenticated"));
 	/* They are not on the books for ever. */
+	still_pass(LINK_HANDSHAKE_MS);
 	still_pass(LINK_HANDSHAKE_MS);
 	assert_int_equal(hub.used, 0);
 	assert_int_equal(hub.preauth.n, 0);
+	assert_int_equal(hub.held, 0);
 	close_all();
 }
 
@@ -463,7 +480,7 @@ UNIT(test_log)
 	assert_non_null(strstr(log_said(), ": closed another\n"));
 	still_pass(LOGLIMIT_MS);
 	text = log_said();
-	assert_non_null(strstr(text, ": 99 more strangers closed\n"));
+	assert_non_null(strstr(text, ": 299 more strangers closed\n"));
 	assert_int_equal(count(text, "\n"), 1);
 	still_pass(2 * LOGLIMIT_MS);
 	assert_string_equal(log_said(), "");

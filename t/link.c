@@ -230,6 +230,40 @@ test_repeated(void **state)
 	refuses(&acceptor, record.p, record.n, EBADMSG);
 }
 
+/* One that remembers does no arithmetic for it. */
+static void
+test_remembered(void **state)
+{
+	static struct link_memory memory;
+	struct copy c;
+	unsigned type;
+	size_t i;
+
+	(void)state;
+	acceptor.self.memory = &memory;
+	start(1);
+	c = recorded(&dialler);
+	assert_int_equal(input(&acceptor, c.p, c.n, &type), c.n);
+	link_free(&acceptor.link);
+	buf_consume(&acceptor.out, buf_len(&acceptor.out));
+	end_start(&acceptor, 1, 0);
+	refuses(&acceptor, c.p, c.n, EPROTO);
+	assert_string_equal(acceptor.link.why,
+	    "its handshake is a repeated one");
+	assert_int_equal(buf_len(&acceptor.out), 0);
+	/* The last so many are remembered, and not the one before. */
+	for (i = 1; i <= LINK_MEMORY; i++) {
+		end_start(&acceptor, 1, 0);
+		memory.next = i % LINK_MEMORY;
+		memset(memory.tags[i % LINK_MEMORY], 0xee, 8);
+	}
+	memory.n = LINK_MEMORY;
+	end_start(&acceptor, 1, 0);
+	assert_int_equal(input(&acceptor, c.p, c.n, &type), c.n);
+	assert_int_equal(acceptor.link.phase, LINK_FIRST);
+	assert_int_equal(memory.next, 1);
+}
+
 /* A dialler is not answered by itself. */
 UNIT(test_reflected)
 {
@@ -362,6 +396,7 @@ main(void)
 		TEST(test_several_keys),
 		TEST(test_changed),
 		TEST(test_repeated),
+		TEST(test_remembered),
 		TEST(test_reflected),
 		TEST(test_reflected_record),
 		TEST(test_ourselves),

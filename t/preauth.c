@@ -13,105 +13,118 @@ host(unsigned n)
 	return slice_of(bytes, sizeof(bytes));
 }
 
-#define MAX	 64
-#define HOST_MAX 4
+#define MAX 8
 
-/* It comes and enters at once. */
 static uint32_t
-enter(struct preauth *g, int64_t now, uint32_t tag, unsigned from)
+enter(struct preauth *g, int64_t now, uint32_t tag, unsigned n)
 {
-	return preauth_enter(g, now, now, tag, host(from));
+	return preauth_enter(g, now, tag, host(n));
 }
 
-UNIT(test_hosts)
+/* Places for all from the first on. */
+static void
+fill(struct preauth *g, int64_t now)
 {
-	struct preauth g;
 	uint32_t tag;
 
-	preauth_init(&g, MAX, HOST_MAX);
-	for (tag = 1; tag <= HOST_MAX; tag++)
-		assert_int_equal(enter(&g, tag, tag, 1), 0);
-	/* Another host has room still, the first one has not. */
-	assert_int_equal(enter(&g, 10, 10, 2), 0);
-	assert_int_equal(enter(&g, 11, 11, 1), 1);
-	assert_int_equal(enter(&g, 12, 12, 1), 2);
+	preauth_init(g, MAX);
+	for (tag = 1; tag <= MAX; tag++) {
+		assert_true(preauth_opens(g, now) == INT64_MIN);
+		assert_int_equal(enter(g, now, tag, tag), 0);
+	}
+}
+
+static void
+test_places(void **state)
+{
+	struct preauth g;
+
+	(void)state;
+	fill(&g, 1000);
+	assert_int_equal(preauth_opens(&g, 1000), 1000 + PREAUTH_GRACE_MS);
+	/* Nobody goes for it within the grace. */
+	assert_int_equal(enter(&g, 1000, 99, 99), 99);
+	assert_int_equal(enter(&g, 1000 + PREAUTH_GRACE_MS - 1, 99, 99), 99);
+	assert_int_equal(g.n, MAX);
 	assert_true(preauth_leave(&g, 3));
 	assert_false(preauth_leave(&g, 3));
-	assert_int_equal(enter(&g, 13, 13, 1), 0);
-	assert_int_equal(enter(&g, 14, 14, 1), 4);
+	assert_true(preauth_opens(&g, 1000) == INT64_MIN);
+	assert_int_equal(enter(&g, 1000, 99, 99), 0);
 	preauth_free(&g);
 }
 
-UNIT(test_all)
+/* With grace, of the host that has most the oldest goes. */
+static void
+test_victim(void **state)
 {
 	struct preauth g;
 	uint32_t tag;
 
-	preauth_init(&g, MAX, HOST_MAX);
-	for (tag = 1; tag <= MAX; tag++)
-		assert_int_equal(enter(&g, 0, tag, tag), 0);
-	assert_int_equal(enter(&g, 0, 1000, 1000), 1);
-	assert_int_equal(enter(&g, 0, 1001, 1001), 2);
-	assert_int_equal(g.n, MAX);
-	preauth_leave(&g, 1000);
-	assert_int_equal(enter(&g, 0, 1002, 1002), 0);
-	preauth_leave(&g, 5000);
-	assert_int_equal(g.n, MAX);
+	(void)state;
+	preauth_init(&g, MAX);
+	enter(&g, 0, 1, 1);
+	enter(&g, 0, 2, 2);
+	for (tag = 3; tag < 7; tag++)
+		enter(&g, tag, tag, 3);
+	enter(&g, 10, 7, 2);
+	enter(&g, 11, 8, 2);
+	assert_true(preauth_opens(&g, 300) == INT64_MIN);
+	assert_int_equal(enter(&g, 300, 9, 4), 3);
+	/* Two hosts have three each: of the one whose oldest came first. */
+	assert_int_equal(enter(&g, 300, 10, 5), 2);
+	assert_int_equal(enter(&g, 300, 11, 6), 4);
 	preauth_free(&g);
 }
 
-/* The smallest gate and the largest. */
-UNIT(test_bounds)
+/* One that has said something good stays for its time, whoever comes. */
+static void
+test_good(void **state)
 {
 	struct preauth g;
 	uint32_t tag;
 
-	preauth_init(&g, 1, 1);
-	assert_int_equal(enter(&g, 0, 1, 1), 0);
-	assert_int_equal(enter(&g, 0, 2, 2), 1);
-	preauth_free(&g);
-	preauth_init(&g, PREAUTH_ENTRIES, PREAUTH_ENTRIES);
-	for (tag = 1; tag <= PREAUTH_ENTRIES; tag++)
-		assert_int_equal(enter(&g, 0, tag, 1), 0);
-	assert_int_equal(enter(&g, 0, tag, 1), 1);
+	(void)state;
+	fill(&g, 0);
+	for (tag = 1; tag < MAX; tag++)
+		preauth_good(&g, tag);
+	preauth_good(&g, 1000); /* is not there */
+	assert_int_equal(enter(&g, 500, 9, 9), MAX);
+	preauth_good(&g, 9);
+	assert_int_equal(preauth_opens(&g, 500), PREAUTH_MS);
+	assert_int_equal(enter(&g, 500, 10, 9), 10);
+	assert_int_equal(preauth_late(&g, PREAUTH_MS), 1);
+	assert_true(preauth_opens(&g, PREAUTH_MS) == INT64_MIN);
 	preauth_free(&g);
 }
 
-/* Who is in the way goes for one that waits, once he has had his grace. */
-UNIT(test_opens)
+/* Hosts that share the first 64 bits of an IPv6 address are one. */
+static void
+test_network(void **state)
 {
+	unsigned char a[16] = { 0xfd, 7 }, b[16] = { 0xfd, 8 };
 	struct preauth g;
 	uint32_t tag;
 
-	preauth_init(&g, 6, HOST_MAX);
-	for (tag = 1; tag <= HOST_MAX; tag++) {
-		assert_true(preauth_opens(&g, host(1)) == INT64_MIN);
-		enter(&g, 100 * tag, tag, 1);
+	(void)state;
+	preauth_init(&g, 5);
+	preauth_enter(&g, 0, 1, slice_of(b, sizeof(b)));
+	preauth_enter(&g, 0, 2, slice_of(NULL, 0));
+	for (tag = 3; tag < 6; tag++) {
+		a[15]++;
+		preauth_enter(&g, 1, tag, slice_of(a, sizeof(a)));
 	}
-	assert_int_equal(preauth_opens(&g, host(1)), 100 + PREAUTH_GRACE_MS);
-	assert_true(preauth_opens(&g, host(2)) == INT64_MIN);
-	/* It waited from 0 on; its grace begins as it enters. */
-	assert_int_equal(preauth_enter(&g, 500, 0, 5, host(1)), 1);
-	assert_int_equal(preauth_opens(&g, host(1)), 200 + PREAUTH_GRACE_MS);
-	for (tag = 2; tag <= 4; tag++)
-		preauth_leave(&g, tag);
-	assert_true(preauth_opens(&g, host(1)) == INT64_MIN);
-	for (tag = 6; tag <= 8; tag++)
-		enter(&g, 600, tag, 1);
-	assert_int_equal(preauth_opens(&g, host(1)), 500 + PREAUTH_GRACE_MS);
-	/* Full in all: then it is the oldest of all, whoever asks. */
-	enter(&g, 700, 9, 2);
-	enter(&g, 800, 10, 3);
-	assert_int_equal(preauth_opens(&g, host(4)), 500 + PREAUTH_GRACE_MS);
-	assert_int_equal(enter(&g, 900, 11, 4), 5);
+	assert_int_equal(preauth_enter(&g, 500, 6, slice_of(b, sizeof(b))),
+	    3);
 	preauth_free(&g);
 }
 
-UNIT(test_time)
+static void
+test_late(void **state)
 {
 	struct preauth g;
 
-	preauth_init(&g, MAX, HOST_MAX);
+	(void)state;
+	preauth_init(&g, MAX);
 	assert_true(preauth_deadline(&g) == INT64_MAX);
 	assert_int_equal(preauth_late(&g, 1000000), 0);
 	enter(&g, 100, 1, 1);
@@ -126,20 +139,20 @@ UNIT(test_time)
 	preauth_free(&g);
 }
 
-/* Waiting is counted in: three seconds are three, from accepted on. */
-UNIT(test_time_with_waiting)
+static void
+test_bound(void **state)
 {
 	struct preauth g;
 
-	preauth_init(&g, MAX, HOST_MAX);
-	enter(&g, 2000, 1, 1);
-	preauth_enter(&g, 2500, 10, 2, host(2));
-	preauth_enter(&g, 2600, 1000, 3, host(3));
-	assert_int_equal(preauth_deadline(&g), 10 + PREAUTH_MS);
-	assert_int_equal(preauth_late(&g, 10 + PREAUTH_MS), 2);
-	assert_int_equal(preauth_late(&g, 2000 + PREAUTH_MS), 3);
-	assert_int_equal(preauth_late(&g, 2000 + PREAUTH_MS), 1);
-	assert_int_equal(preauth_late(&g, 2000 + PREAUTH_MS), 0);
+	(void)state;
+	preauth_bound(&g, 100000);
+	assert_int_equal(g.max, PREAUTH_ENTRIES);
+	preauth_bound(&g, 64);
+	assert_int_equal(g.max, 16);
+	preauth_bound(&g, 3);
+	assert_int_equal(g.max, 1);
+	assert_int_equal(enter(&g, 0, 1, 1), 0);
+	assert_int_equal(enter(&g, PREAUTH_GRACE_MS, 2, 1), 1);
 	preauth_free(&g);
 }
 
@@ -147,12 +160,12 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_hosts),
-		cmocka_unit_test(test_all),
-		cmocka_unit_test(test_bounds),
-		cmocka_unit_test(test_opens),
-		cmocka_unit_test(test_time),
-		cmocka_unit_test(test_time_with_waiting),
+		cmocka_unit_test(test_places),
+		cmocka_unit_test(test_victim),
+		cmocka_unit_test(test_good),
+		cmocka_unit_test(test_network),
+		cmocka_unit_test(test_late),
+		cmocka_unit_test(test_bound),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

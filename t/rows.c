@@ -142,7 +142,6 @@ print_limits(void)
 		{ "links, a process", HUB_LINKS_MAX },
 		{ "of them, accepted over TCP and not authenticated",
 		    PREAUTH_ENTRIES },
-		{ "of these, from one address", PREAUTH_HOST_MAX },
 		{ "bytes queued to one peer", HUB_OUT_MAX },
 	};
 	size_t i;

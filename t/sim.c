@@ -203,7 +203,7 @@ static struct tally {
 	{ "workers died", 0 },
 	{ "processes could not be started", 0 },
 	{ "sellers were deaf", 0 },
-	{ "links were turned away before they had proven themselves", 0 },
+	{ "links were turned away, or waited for a place", 0 },
 	{ "records of filters were accounted for", 0 },
 };
 

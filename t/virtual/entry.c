@@ -70,7 +70,9 @@ forget(struct guest *g)
 	struct entry *e = g->listener->role;
 	struct guest **link;
 
-	preauth_leave(&e->preauth, g->tag);
+	if (preauth_leave(&e->preauth, g->tag))
+		loop_timer(g->listener->loop, &e->late,
+		    loop_now(g->listener->loop));
 	if (g->watch.fd != -1)
 		descriptor_close(look_away(g), END_RESET);
 	for (link = &e->guests; *link != g; link = &(*link)->next)
@@ -97,7 +99,12 @@ watch_gate(struct proc *p)
 {
 	struct entry *e = p->role;
 	int64_t due = preauth_deadline(&e->preauth);
+	int64_t opens = preauth_opens(&e->preauth, proc_now(p));
 
+	if (e->acceptor.held != (opens != INT64_MIN))
+		acceptor_hold(&e->acceptor, opens != INT64_MIN);
+	if (opens != INT64_MIN && opens < due)
+		due = opens;
 	if (due == INT64_MAX)
 		loop_untimer(p->loop, &e->late);
 	else
@@ -139,6 +146,7 @@ start(struct guest *g)
 	control = descriptor_open(pair[0]);
 	link_export(&g->door.link, session);
 	preauth_leave(&e->preauth, g->tag);
+	watch_gate(p);
 	fd = look_away(g);
 	g->channel = channel_start(p, g->tag, e->quota, fd, session,
 	    descriptor_open(pair[1]));
@@ -150,7 +158,12 @@ look(struct guest *g)
 {
 	struct loop *loop = g->listener->loop;
 
-	switch (listener_door_look(&g->door, g->watch.fd, loop_now(loop))) {
+	int r = listener_door_look(&g->door, g->watch.fd, loop_now(loop));
+
+	if (g->door.link.phase == LINK_FIRST)
+		preauth_good(&((struct entry *)g->listener->role)->preauth,
+		    g->tag);
+	switch (r) {
 	case 1:
 		start(g);
 		break;
@@ -201,7 +214,7 @@ on_accepted(void *arg, int fd, const struct addr *from)
 	g->next = e->guests;
 	e->guests = g;
 	listener_door_open(&g->door, &p->hub.self, proc_now(p));
-	victim = preauth_enter(&e->preauth, proc_now(p), proc_now(p), g->tag,
+	victim = preauth_enter(&e->preauth, proc_now(p), g->tag,
 	    addr_host(from));
 	if (victim != 0)
 		expel(p, victim);
@@ -252,6 +265,7 @@ entry_ended(struct proc *p)
 	acceptor_close(&e->acceptor);
 	while (e->guests != NULL)
 		forget(e->guests);
+	loop_untimer(p->loop, &e->late);
 	preauth_free(&e->preauth);
 	free(e->lost);
 	free(e);

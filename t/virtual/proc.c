@@ -206,6 +206,7 @@ on_turn(void *arg)
 		p->work(p);
 	idle = loop_turn(p->loop);
 	world_check_step(p, idle);
+	p->world->turned_away += (unsigned)p->hub.held;
 	if (p->over || loop_is_stopped(p->loop))
 		proc_kill(p, END_ORDERLY);
 	else if (!idle)
