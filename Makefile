@@ -112,7 +112,8 @@ HARNESS =\
 SCRIPTS =\
 	t/discovery.sh t/nodes.sh t/examples.sh t/names.sh t/mesh.sh\
 	t/split.sh t/runit.sh t/bootstrap.sh t/upgrade.sh t/joins.sh\
-	t/strangers.sh t/relay.sh t/sim.sh t/chain.sh t/activation.sh\
+	t/strangers.sh t/relay.sh t/sim.sh t/account.sh t/chain.sh\
+	t/activation.sh\
 	t/broken.sh t/byhand.sh t/call.sh t/canary.sh t/compete.sh t/credit.sh\
 	t/crypto.sh t/ctl.sh t/deadends.sh t/fills.sh t/filters.sh t/herd.sh\
 	t/hosts.sh t/inetd.sh t/inherit.sh t/install.sh t/keys.sh\
@@ -120,7 +121,8 @@ SCRIPTS =\
 	t/tree.sh t/twice.sh t/files.sh t/floods.sh
 
 HELPERS =\
-	t/activate t/epmdtalk t/handshake t/inherit t/listen t/puppet t/relay\
+	t/account t/activate t/epmdtalk t/handshake t/inherit t/listen\
+	t/puppet t/relay\
 	t/rows t/script t/sim t/sim_sealed t/slot t/stranger
 BENCHES =\
 	t/bench/codec.bench t/bench/discovery.bench t/bench/exchange.bench\
@@ -137,7 +139,8 @@ FIXTURES =\
 	t/hex.o t/link_ends.o t/loop_turns.o t/model_exchange.o t/msg_sample.o\
 	t/peers_book.o t/still.o t/talk.o t/text.o
 VIRTUAL =\
-	t/virtual/agent.o t/virtual/census.o t/virtual/check.o\
+	t/virtual/agent.o t/virtual/caller.o t/virtual/census.o\
+	t/virtual/check.o\
 	t/virtual/descriptor.o t/virtual/entry.o t/virtual/event.o\
 	t/virtual/fault.o t/virtual/host.o t/virtual/ledger.o t/virtual/load.o\
 	t/virtual/loop.o t/virtual/net.o t/virtual/placing.o t/virtual/plan.o\
@@ -185,7 +188,7 @@ $(CORE_TESTS): t/fixtures.a cores.a
 $(FUZZ_TESTS): t/fuzz/main.o t/fixtures.a cores.a
 $(SHELL_TESTS): t/fixtures.a $(ALL)
 $(BENCHES): t/bench/bench.o $(ALL)
-t/activate t/inherit t/listen t/relay t/rows t/slot t/stranger: $(ALL)
+t/account t/activate t/inherit t/listen t/relay t/rows t/slot t/stranger: $(ALL)
 t/epmdtalk: t/epmdtalk.o t/talk.o $(ALL)
 	$(CC) $(LDFLAGS) -o $@ t/epmdtalk.o t/talk.o $(ALL) $(LDLIBS)
 t/puppet: t/puppet.o t/text.o $(ALL)
