@@ -85,7 +85,7 @@ SHELLS_H =\
 CORE_TESTS =\
 	t/addr.test t/attrs.test t/bootstrap_dns.test t/buf.test t/call.test\
 	t/call_filter.test t/credit.test t/crypto.test t/epmd.test\
-	t/exchange.test t/fenwick.test t/frame.test t/heap.test\
+	t/exchange.test t/fenwick.test t/frame.test t/gossip.test t/heap.test\
 	t/hostport.test t/link.test t/link_frame.test t/link_record.test\
 	t/link_time.test t/listener.test t/loglimit.test t/map.test\
 	t/model.test t/msg.test t/outbox.test t/peers.test t/peers_link.test\
@@ -118,7 +118,7 @@ SCRIPTS =\
 	t/crypto.sh t/ctl.sh t/deadends.sh t/fills.sh t/filters.sh t/herd.sh\
 	t/hosts.sh t/inetd.sh t/inherit.sh t/install.sh t/keys.sh\
 	t/manpages.sh t/needs.sh t/pipes.sh t/script.sh t/ssh.sh t/switch.sh\
-	t/tree.sh t/twice.sh t/files.sh
+	t/tree.sh t/twice.sh t/files.sh t/floods.sh
 
 HELPERS =\
 	t/account t/activate t/epmdtalk t/handshake t/inherit t/listen\
