@@ -482,6 +482,7 @@ plb_add_fixed(struct plb *p, struct plb_fixed *f, struct slice address)
 		return NULL;
 	u->fixed = f;
 	f->upstream = u;
+	f->retry_at = 0;
 	plb_rise(p);
 	return u;
 }

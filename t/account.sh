@@ -41,13 +41,19 @@ up() {
 
 # strike: something befalls one of those that the filter needs
 strike() {
-	one listener channel plb broker none
+	one listener channel plb broker exchange command command none
 	who=$one
 	one kill stop
 	case $who in
 	none) return ;;
 	channel) victim=$(children "$(cat "$tmp/pid.listener")" lambda-channel |
 	    head -n 1) ;;
+	exchange) victim=$(children "$authority" lambda-exchange | head -n 1) ;;
+	command) # of -x, which is lambda-channel by then
+		victim=$(children "$running" lambda-call)
+		[ -z "$victim" ] ||
+		    victim=$(children "$victim" lambda-channel | head -n 1)
+		;;
 	*) victim=$(cat "$tmp/pid.$who") ;;
 	esac
 	[ -n "$victim" ] || return
@@ -60,11 +66,13 @@ strike() {
 		;;
 	kill)
 		kill -9 "$victim" 2>/dev/null
-		[ "$who" = channel ] || {
+		case $who in
+		listener | plb | broker)
 			wait "$victim" 2>/dev/null
 			sleep 0.2
 			up "$who"
-		}
+			;;
+		esac
 		;;
 	esac
 }

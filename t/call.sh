@@ -39,6 +39,15 @@ lambda-call calc echo <"$tmp/large" >"$tmp/back" 2>"$tmp/err"
 same $? 100
 grep -q 'is over 16646144 bytes' "$tmp/err" || fail "no sentence for a body that is too large"
 
+# The bound is the same for a call and a record, and to the byte.
+head -c 16646144 /dev/zero | tr '\0' a >"$tmp/large"
+same "$(lambda-call calc echo <"$tmp/large" | wc -c | tr -d ' ')" 16646144
+same "$(lambda-call -L calc echo <"$tmp/large" | wc -c | tr -d ' ')" 16646145
+echo a >>"$tmp/large"
+tells 111 'line 1: the record is over 16646144 bytes' \
+    sh -c 'lambda-call -L calc echo <"$0"' "$tmp/large"
+rm "$tmp/large"
+
 # Exit statuses, and standard error in the log with the request's number.
 for status in 0 1 7 100 255; do
 	lambda-call calc status "$status" </dev/null
