@@ -9,9 +9,9 @@
 
 /*
  * The first byte chooses a core, and the bytes after it are what happens to it:
- * peers come and go, time passes, dials fail, and peers say messages whose values
- * are the input's bytes. Whatever a core sends must decode, and must be of those
- * that the peer's role may be sent. As the driver does, a peer that a core has
+ * peers come and go, time passes, dials fail, and peers say messages whose
+ * values are the input's bytes. Whatever a core sends must decode, and must be
+ * what the peer's role may be sent. As with the driver, a peer that a core has
  * refused or closed is gone.
  */
 

@@ -14,10 +14,11 @@
 #include "fuzz.h"
 
 /*
- * The first byte chooses a parser, and the rest is its input: frames of workers,
- * addresses, EPMD's requests and replies, contacts and the hosts file, attributes
- * as options and as bytes, resolv.conf, and what is escaped for a terminal. What
- * is taken lies within the input and its bounds; what is printed reads back.
+ * The first byte chooses a parser, and the rest is its input: frames of
+ * workers, addresses, EPMD's requests and replies, contacts and the hosts file,
+ * attributes as options and as bytes, resolv.conf, and what is escaped for a
+ * terminal. What is taken lies within the input and its bounds; what is printed
+ * reads back.
  */
 
 const char *const fuzz_corpus[] = { "t/fuzz/corpus/parse", NULL };

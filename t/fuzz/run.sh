@@ -20,9 +20,14 @@ cores() {
 	/^(BYTES|PROTOCOL|AUTHORITY|BROKER|EXCHANGE|LISTENER|CHANNEL|PLB|OTHER) =/ {
 		on = 1
 	}
-	on
-	!/\\$/ { on = 0 }' Makefile | tr ' \t\\' '\n\n\n' |
-	    sed -n 's/\.o$/.c/p'
+	on {
+		for (i = 1; i <= NF; i++) {
+			name = $i
+			if (sub(/\.o.*/, ".c", name))
+				print name
+		}
+	}
+	!/\\$/ { on = 0 }' Makefile
 }
 
 sources() { # target
