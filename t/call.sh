@@ -137,11 +137,13 @@ start none lambda-plb -c 4 -s "$tmp/none.plb" nobody
 logged none 'serving on'
 printf 'one\ntwo\nthree\n' >"$tmp/in"
 mkfifo "$tmp/fifo"
-start waits sh -c 'exec lambda-call -L -s "$0/none.plb" nobody <"$0/fifo"' "$tmp"
+start waits sh -c 'trap "" HUP # as nohup(1) does
+	exec lambda-call -L -s "$0/none.plb" nobody <"$0/fifo"' "$tmp"
 waits=$pid
 exec 4<>"$tmp/fifo"
 cat "$tmp/in" >&4
 logged waits 'no capacity yet: nobody publishes it'
+kill -HUP "$waits"
 stop "$waits"
 same "$ended" 143
 same "$(head -n 3 <&4)" "$(cat "$tmp/in")"
