@@ -43,77 +43,66 @@ PROGS =\
 # own, and their tests link nothing else, so the linker sees to it that no core
 # reaches a socket, a clock or the log.
 
-BYTES =		buf.o crypto.o heap.o map.o noise.o rng.o tlv.o
-PROTOCOL =	addr.o attrs.o core.o epmd.o frame.o gossip.o link.o msg.o\
-		peers.o preauth.o
-AUTHORITY =	authority.o authority_exchange.o
-BROKER =	broker.o broker_contact.o broker_order.o
+BYTES =		addr.o buf.o crypto.o heap.o map.o noise.o rng.o tlv.o
+PROTOCOL =	attrs.o core.o frame.o gossip.o link.o msg.o peers.o preauth.o
+AUTHORITY =	authority.o authority_exchange.o broker.o broker_contact.o\
+		broker_order.o
 EXCHANGE =	exchange.o exchange_book.o exchange_class.o exchange_match.o
-LISTENER =	listener.o
-CHANNEL =	channel.o channel_pool.o
+LISTENER =	listener.o channel.o channel_pool.o
 PLB =		plb.o plb_order.o plb_request.o plb_upstream.o
 OTHER =		bootstrap.o bootstrap_dns.o call.o call_filter.o call_way.o\
-		call_why.o discovery.o discovery_contacts.o
+		call_why.o discovery.o discovery_contacts.o epmd.o
 
-CORES =		$(BYTES) $(PROTOCOL) $(AUTHORITY) $(BROKER) $(EXCHANGE)\
-		$(LISTENER) $(CHANNEL) $(PLB) $(OTHER)
+CORES =		$(BYTES) $(PROTOCOL) $(AUTHORITY) $(EXCHANGE)\
+		$(LISTENER) $(PLB) $(OTHER)
 
 CORES_H =\
-	array.h buf.h bytes.h chain.h crypto.h exit.h fail.h\
-	heap.h map.h noise.h rng.h slice.h tlv.h\
-	addr.h attrs.h core.h epmd.h frame.h gossip.h link.h msg.h peers.h\
-	preauth.h\
-	authority.h authority_state.h\
-	broker.h broker_state.h\
-	exchange.h exchange_book.h exchange_class.h\
-	listener.h\
-	channel.h channel_pool.h\
-	plb.h plb_state.h\
-	bootstrap.h bootstrap_dns.h call.h call_filter.h call_state.h\
-	call_way.h discovery.h discovery_contacts.h
+	array.h buf.h bytes.h chain.h crypto.h exit.h fail.h heap.h map.h\
+	noise.h rng.h slice.h tlv.h addr.h attrs.h core.h epmd.h frame.h\
+	gossip.h link.h msg.h peers.h preauth.h authority.h authority_state.h\
+	broker.h broker_state.h exchange.h exchange_book.h exchange_class.h\
+	listener.h channel.h channel_pool.h plb.h plb_state.h bootstrap.h\
+	bootstrap_dns.h call.h call_filter.h call_state.h call_way.h\
+	discovery.h discovery_contacts.h
 
 # Shells: what has a descriptor, a clock, a child or a log.
 
 KIT =		acceptor.o atomicfile.o child.o conn.o daemon.o env.o\
-		epmd_client.o hub.o hub_accept.o hub_keys.o lines.o log.o loop.o net.o opt.o program.o
-SHELLS =	$(KIT)\
-		bootstrap_resolve.o\
-		channel_process.o channel_tether.o\
+		epmd_client.o hub.o hub_accept.o hub_keys.o lines.o log.o\
+		loop.o net.o opt.o program.o
+SHELLS =	$(KIT) bootstrap_resolve.o channel_process.o channel_tether.o\
 		listener_acceptor.o listener_door.o listener_publish.o\
 		plb_proxies.o
 
 SHELLS_H =\
 	acceptor.h atomicfile.h child.h conn.h daemon.h env.h epmd_client.h\
-	hub.h lines.h log.h loop.h net.h opt.h program.h\
-	bootstrap_resolve.h\
-	channel_process.h channel_tether.h\
-	listener_acceptor.h listener_door.h listener_publish.h\
-	plb_proxies.h
+	hub.h lines.h log.h loop.h net.h opt.h program.h bootstrap_resolve.h\
+	channel_process.h channel_tether.h listener_acceptor.h listener_door.h\
+	listener_publish.h plb_proxies.h
 
 # Tests
 
 CORE_TESTS =\
 	t/addr.test t/attrs.test t/bootstrap_dns.test t/buf.test t/call.test\
-	t/call_filter.test t/credit.test\
-	t/crypto.test t/epmd.test t/exchange.test t/fenwick.test\
-	t/frame.test t/heap.test t/hostport.test t/link.test\
-	t/link_frame.test t/link_record.test t/link_time.test\
-	t/listener.test t/loglimit.test\
-	t/map.test t/model.test t/msg.test t/outbox.test t/peers.test\
-	t/peers_link.test t/plb_balance.test\
-	t/preauth.test t/rendezvous.test t/report.test t/rng.test\
-	t/sha256.test t/tlv.test t/wire.test
+	t/call_filter.test t/credit.test t/crypto.test t/epmd.test\
+	t/exchange.test t/fenwick.test t/frame.test t/gossip.test t/heap.test\
+	t/hostport.test t/link.test t/link_frame.test t/link_record.test\
+	t/link_time.test t/listener.test t/loglimit.test t/map.test\
+	t/model.test t/msg.test t/outbox.test t/peers.test t/peers_link.test\
+	t/plb_balance.test t/preauth.test t/rendezvous.test t/report.test\
+	t/rng.test t/sha256.test t/tlv.test t/wire.test
 CORE_SCRIPTS =\
 	t/core/authority t/core/bootstrap t/core/broker t/core/channel\
 	t/core/discovery t/core/exchange t/core/listener t/core/plb
 SHELL_TESTS =\
-	t/acceptor.shell t/atomicfile.shell\
-	t/channel_tether.shell t/child.shell t/conn.shell t/conn_end.shell\
-	t/env.shell t/hub.shell t/latest.shell t/lines.shell\
-	t/listener_preflight.shell t/listener_publish.shell t/log.shell\
-	t/loop.shell t/loop_watch.shell t/net.shell t/net_start.shell\
-	t/plb_proxies.shell t/program.shell t/sink.shell
-FUZZ_TESTS =	t/fuzz/dns.fuzz t/fuzz/link.fuzz t/fuzz/msg.fuzz
+	t/acceptor.shell t/atomicfile.shell t/channel_tether.shell\
+	t/child.shell t/conn.shell t/conn_end.shell t/env.shell t/hub.shell\
+	t/latest.shell t/lines.shell t/listener_preflight.shell\
+	t/listener_publish.shell t/log.shell t/loop.shell t/loop_watch.shell\
+	t/net.shell t/net_start.shell t/plb_proxies.shell t/program.shell\
+	t/sink.shell
+FUZZ_TESTS =	t/fuzz/core.fuzz t/fuzz/dns.fuzz t/fuzz/link.fuzz t/fuzz/msg.fuzz\
+		t/fuzz/parse.fuzz
 TESTS =		$(CORE_TESTS) $(SHELL_TESTS) $(FUZZ_TESTS)
 HARNESS =\
 	t/text.o t/harness.o t/core_authority.o t/core_bootstrap.o\
@@ -124,18 +113,17 @@ HARNESS =\
 SCRIPTS =\
 	t/discovery.sh t/nodes.sh t/examples.sh t/names.sh t/mesh.sh\
 	t/split.sh t/runit.sh t/bootstrap.sh t/upgrade.sh t/joins.sh\
-	t/strangers.sh t/relay.sh t/rekey.sh t/sim.sh t/chain.sh t/activation.sh\
-	t/broken.sh\
-	t/byhand.sh t/call.sh t/canary.sh t/compete.sh t/credit.sh\
+	t/strangers.sh t/relay.sh t/rekey.sh t/sim.sh t/account.sh t/chain.sh\
+	t/activation.sh\
+	t/broken.sh t/byhand.sh t/call.sh t/canary.sh t/compete.sh t/credit.sh\
 	t/crypto.sh t/ctl.sh t/deadends.sh t/fills.sh t/filters.sh t/herd.sh\
-	t/hosts.sh\
-	t/inetd.sh t/inherit.sh t/install.sh t/keys.sh t/manpages.sh\
-	t/needs.sh t/pipes.sh t/script.sh t/ssh.sh t/switch.sh\
-	t/tree.sh t/twice.sh\
-	t/files.sh
+	t/hosts.sh t/inetd.sh t/inherit.sh t/install.sh t/keys.sh\
+	t/manpages.sh t/needs.sh t/pipes.sh t/script.sh t/ssh.sh t/switch.sh\
+	t/tree.sh t/twice.sh t/files.sh t/floods.sh
 
 HELPERS =\
-	t/activate t/epmdtalk t/handshake t/inherit t/listen t/puppet t/relay\
+	t/account t/activate t/epmdtalk t/handshake t/inherit t/listen\
+	t/puppet t/relay\
 	t/rows t/script t/sim t/sim_sealed t/slot t/stranger
 BENCHES =\
 	t/bench/codec.bench t/bench/discovery.bench t/bench/exchange.bench\
@@ -149,16 +137,16 @@ BENCHES =\
 FIXTURES =\
 	t/conn_owner.o t/credit_action.o t/credit_books.o t/credit_calls.o\
 	t/credit_links.o t/credit_nodes.o t/fake_broker.o t/fake_workers.o\
-	t/hex.o t/link_ends.o t/loop_turns.o t/model_exchange.o\
-	t/msg_sample.o t/peers_book.o t/still.o t/talk.o t/text.o
+	t/hex.o t/link_ends.o t/loop_turns.o t/model_exchange.o t/msg_sample.o\
+	t/peers_book.o t/still.o t/talk.o t/text.o
 VIRTUAL =\
-	t/virtual/agent.o t/virtual/census.o t/virtual/check.o\
+	t/virtual/agent.o t/virtual/caller.o t/virtual/census.o\
+	t/virtual/check.o\
 	t/virtual/descriptor.o t/virtual/entry.o t/virtual/event.o\
-	t/virtual/fault.o t/virtual/host.o t/virtual/ledger.o\
-	t/virtual/load.o t/virtual/loop.o t/virtual/net.o t/virtual/placing.o\
-	t/virtual/plan.o t/virtual/proc.o t/virtual/role.o t/virtual/settle.o\
-	t/virtual/staff.o t/virtual/trade.o t/virtual/watcher.o\
-	t/virtual/world.o
+	t/virtual/fault.o t/virtual/host.o t/virtual/ledger.o t/virtual/load.o\
+	t/virtual/loop.o t/virtual/net.o t/virtual/placing.o t/virtual/plan.o\
+	t/virtual/proc.o t/virtual/role.o t/virtual/settle.o t/virtual/staff.o\
+	t/virtual/trade.o t/virtual/watcher.o t/virtual/world.o
 DRIVER =	acceptor.o conn.o hub.o hub_accept.o hub_keys.o listener_door.o
 TESTS_H =\
 	t/bench/bench.h t/check.h t/conn_owner.h t/credit_action.h\
@@ -199,9 +187,12 @@ t/fixtures.a: $(FIXTURES)
 $(PROGS): $(ALL)
 $(CORE_TESTS): t/fixtures.a cores.a
 $(FUZZ_TESTS): t/fuzz/main.o t/fixtures.a cores.a
+t/fuzz/core.fuzz: t/fuzz/core.o t/fuzz/main.o t/fixtures.a $(HARNESS) cores.a
+	$(CC) $(LDFLAGS) -o $@ t/fuzz/core.o t/fuzz/main.o $(HARNESS)\
+	    t/fixtures.a cores.a $(LDLIBS)
 $(SHELL_TESTS): t/fixtures.a $(ALL)
 $(BENCHES): t/bench/bench.o $(ALL)
-t/activate t/inherit t/listen t/relay t/rows t/slot t/stranger: $(ALL)
+t/account t/activate t/inherit t/listen t/relay t/rows t/slot t/stranger: $(ALL)
 t/epmdtalk: t/epmdtalk.o t/talk.o $(ALL)
 	$(CC) $(LDFLAGS) -o $@ t/epmdtalk.o t/talk.o $(ALL) $(LDLIBS)
 t/puppet: t/puppet.o t/text.o $(ALL)

@@ -691,10 +691,13 @@ channel_client_message(struct channel *c, int64_t now, const struct msg *m)
 
 /* The listener. */
 
-/* The listener's grant, which goes back when no client can use it. */
+/* The listener's grant, which goes back when no client can use it. All that it
+ * granted can be said in one message. */
 static int
 channel_on_demand(struct channel *c, const struct msg_demand *m)
 {
+	if (m->tokens > UINT32_MAX - c->held - c->giveback)
+		return fail(EPROTO);
 	if (c->client == 0 || c->draining) {
 		c->giveback += m->tokens;
 		return channel_refuse(c, "the channel is ending", 0);

@@ -14,6 +14,8 @@
 #include "fail.h"
 #include "log.h"
 
+#define SAID_MAX 1000 /* lines of standard error that are logged in a window */
+#define SAID_MS	 10000
 #define PRESSURE_MS  10 /* how often it is looked whether it is over */
 #define WORKER_OVER  "a reply over 16 MiB"
 #define REASON_BYTES 512
@@ -46,10 +48,14 @@ struct workers {
 	int holding;	     /* replies are not passed on */
 	int paused;	     /* the client is not read from */
 	struct timer timer;  /* while one of these */
+	size_t said;	     /* lines of standard error logged in a window, */
+	size_t unsaid;	     /* and more of them */
+	struct timer window; /* its end; not set: there is none */
 };
 
 static void workers_on_tell(void *);
 static void workers_on_pressure(void *);
+static void workers_on_window(void *);
 
 struct workers *
 workers_new(struct hub *hub, struct channel *channel,
@@ -70,7 +76,8 @@ workers_new(struct hub *hub, struct channel *channel,
 	all->tell.fn = workers_on_tell;
 	all->tell.arg = all;
 	all->timer.fn = workers_on_pressure;
-	all->timer.arg = all;
+	all->window.fn = workers_on_window;
+	all->timer.arg = all->window.arg = all;
 	return all;
 }
 
@@ -91,6 +98,8 @@ workers_free(struct workers *all)
 
 	loop_unlater(all->hub->loop, &all->tell);
 	loop_untimer(all->hub->loop, &all->timer);
+	loop_untimer(all->hub->loop, &all->window);
+	workers_on_window(all);
 	for (i = 0; i < all->n; i++)
 		if (all->worker[i] != NULL)
 			worker_free(all->worker[i]);
@@ -240,13 +249,41 @@ worker_on_ended(struct child *c)
 
 /* What it wrote. */
 
+/* What could not be logged is counted. */
+static void
+workers_on_window(void *arg)
+{
+	struct workers *all = arg;
+
+	if (all->unsaid > 0)
+		log_error("%zu more lines of standard error were not logged: "
+		    "%d in %d s are", all->unsaid, SAID_MAX, SAID_MS / 1000);
+	all->said = all->unsaid = 0;
+}
+
+/* May one more line of standard error be logged? */
+static int
+workers_may_say(struct workers *all)
+{
+	struct loop *loop = all->hub->loop;
+
+	if (all->window.slot == 0)
+		loop_timer(loop, &all->window, loop_now(loop) + SAID_MS);
+	if (all->said == SAID_MAX) {
+		all->unsaid++;
+		return 0;
+	}
+	all->said++;
+	return 1;
+}
+
 static void
 worker_on_line(struct child *c, struct slice line)
 {
 	const struct worker *w = c->arg;
 	uint64_t request = w->request;
 
-	if (line.len == 0)
+	if (line.len == 0 || !workers_may_say(w->all))
 		return;
 	if (w->all->config.mode == CHANNEL_EXEC) {
 		log_info("request %llu: %.*s", (unsigned long long)request,

@@ -61,8 +61,8 @@ void env_broker_socket(struct addr *, const char *given);
  * RUNDIR/key, which is made at first use (32 random bytes, mode 0600; it is
  * written whole and then linked, so that two processes that start at once use
  * the same). Dies (100) if there are more than KEYS_MAX, or if a file is
- * shorter than KEY_MIN, longer than KEY_MAX, not a regular file, not the user's or
- * root's, or if its group or others can read or write it, or if it can be
+ * shorter than KEY_MIN, longer than KEY_MAX, not a regular file, not the user's
+ * or root's, or if its group or others can read or write it, or if it can be
  * guessed. All bytes count, also a newline at the end.
  */
 void env_key(struct key *, const struct key_names *);

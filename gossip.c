@@ -30,6 +30,11 @@ gossip_init(struct gossip *g, const struct id *own, uint64_t seed,
 void
 gossip_free(struct gossip *g)
 {
+	struct gossip_peer *p;
+	size_t at = 0;
+
+	while ((p = map_next(&g->peers, &at)) != NULL)
+		map_free_values(&p->named);
 	map_free_values(&g->peers);
 	map_free(&g->instances);
 	scratch_free(&g->list);
@@ -71,6 +76,7 @@ void
 gossip_down(struct gossip *g, struct gossip_peer *p)
 {
 	map_del(&g->peers, slice_of(&p->handle, sizeof(p->handle)));
+	map_free_values(&p->named);
 	if (p->role == ROLE_AUTHORITY)
 		map_del(&g->instances, id_slice(&p->instance));
 	chain_remove(&p->chain);
@@ -89,6 +95,7 @@ gossip_enter(struct gossip *g, uint32_t handle, const struct peer_info *info)
 	p->role = info->role;
 	p->dialled = info->tag != 0;
 	p->instance = info->instance;
+	map_init(&p->named, g->peers.seed);
 	hostport_copy(p->address, info->address);
 	chain_init(&p->chain);
 	if (p->role == ROLE_AUTHORITY &&
@@ -228,6 +235,22 @@ gossip_learn(struct gossip *g, int64_t now, struct gossip_peer *p,
 		gossip_add_news(g, now, p);
 }
 
+/* Is the address one of those that this peer may name? */
+static int
+gossip_may_name(struct gossip *g, struct gossip_peer *p, struct slice address)
+{
+	if (map_get(&p->named, address) != NULL)
+		return 1;
+	if (p->named.n < GOSSIP_NAMED_MAX)
+		return map_alloc(&p->named, 1, &address) != NULL;
+	if (!p->over)
+		outbox_log(g->out, LOG_ERROR, "%s names more than %d addresses "
+		    "of authorities: the rest are not dialled",
+		    p->address, GOSSIP_NAMED_MAX);
+	p->over = 1;
+	return 0;
+}
+
 int
 gossip_hear(struct gossip *g, int64_t now, struct gossip_peer *p,
     const struct msg_peers *m)
@@ -242,7 +265,8 @@ gossip_hear(struct gossip *g, int64_t now, struct gossip_peer *p,
 		}
 		hostport_split(item.address, &host, &port);
 		if (hostport_any(host) || id_equal(&item.instance, &g->own) ||
-		    map_get(&g->instances, id_slice(&item.instance)) != NULL)
+		    map_get(&g->instances, id_slice(&item.instance)) != NULL ||
+		    !gossip_may_name(g, p, item.address))
 			continue;
 		if (outbox_act(g->out, ACT_DIAL, GOSSIP_TAG, DIAL_HOUR,
 		    item.address) == -1)

@@ -27,6 +27,8 @@
 #define GOSSIP_TAG	1u   /* of authorities that are dialled; the core's own
 				tags are above it */
 
+#define GOSSIP_NAMED_MAX 4096 /* addresses that are dialled by a peer's word */
+
 /* The user's struct for a peer begins with this. */
 struct gossip_peer {
 	uint32_t handle; /* in peers */
@@ -39,6 +41,8 @@ struct gossip_peer {
 	uint64_t news;	/* an authority: the number of the news that told its
 			   address; 0: its address is not known */
 	uint64_t heard; /* the number of the last news that it was told */
+	struct map named; /* addresses that it named and we dial */
+	int over;	  /* it named more than GOSSIP_NAMED_MAX */
 };
 
 struct gossip {

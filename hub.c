@@ -235,6 +235,15 @@ hub_tell_failed(struct hub *h, uint32_t tag, int error, const char *why)
 	return 1;
 }
 
+/* What loglimit tells addresses apart by. */
+static struct slice
+hub_tail(struct slice address)
+{
+	size_t n = address.len < LOGLIMIT_HOST ? address.len : LOGLIMIT_HOST;
+
+	return slice_of(address.p + address.len - n, n);
+}
+
 /* Dialling the address, or the handshake after it, failed with that errno, or 0
  * (peers.h). Tells peers.c, and the core or the log. */
 static void
@@ -245,6 +254,10 @@ hub_dial_failed(struct hub *h, struct slice address, uint32_t tag, int error,
 
 	if (hub_tell_failed(h, tag, error, why))
 		return;
+	/* One that peers named has its line as far as the limit allows. */
+	if (news && peers_is_learnt(&h->peers, address) &&
+	    !loglimit_say(&h->dials, loop_now(h->loop), hub_tail(address)))
+		news = 0;
 	if (news)
 		log_info("unable to link to %.*s: %s", SLICE_ARG(address), why);
 	else

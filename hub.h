@@ -83,6 +83,7 @@ struct hub {
 	struct timer opens;	 /* when it has a place again, while TCP is */
 	int held;		 /* not accepted */
 	struct loglimit loglimit;
+	struct loglimit dials;	 /* of addresses that peers named */
 	struct timer minute;	 /* of loglimit */
 	uint64_t dialled;	 /* connections, ever */
 	int stop;		 /* hub_stop() was called */

@@ -610,6 +610,7 @@ static void
 caller_start(struct caller *c, struct caller_options *o)
 {
 	struct loop *loop = c->hub.loop;
+	struct sigaction hangup;
 
 	c->options = o;
 	caller_init_commands(c);
@@ -626,7 +627,9 @@ caller_start(struct caller *c, struct caller_options *o)
 	hub_core(&c->hub, &call_ops, c->call, call_out(c->call));
 	loop_signal(loop, SIGTERM, caller_on_signal, c);
 	loop_signal(loop, SIGINT, caller_on_signal, c);
-	loop_signal(loop, SIGHUP, caller_on_signal, c);
+	if (sigaction(SIGHUP, NULL, &hangup) == -1 ||
+	    hangup.sa_handler != SIG_IGN) /* nohup(1) */
+		loop_signal(loop, SIGHUP, caller_on_signal, c);
 	if (!o->call.filter && isatty(STDIN_FILENO))
 		call_input_end(c->call, loop_now(loop), NULL);
 }

@@ -90,6 +90,28 @@ ctl_down(void *core, int64_t now, uint32_t peer)
 	ctl_stop(c, EXIT_TEMPORARY);
 }
 
+/* Whatever a peer may call a row, it is one line. */
+static void
+ctl_print(struct slice row)
+{
+	char line[REPORT_ROW_MAX], *text = (char *)slice_dup(row);
+	const char *p = text, *end;
+	size_t len;
+
+	if (text == NULL)
+		die_errno(EXIT_TEMPORARY, "unable to print the answer");
+	for (end = text + row.len; p < end;) {
+		len = escape(line, sizeof(line), &p, ESCAPE_UTF8);
+		fwrite(line, 1, len, stdout);
+		if (*p == '\0' && p < end) {
+			fputs("\\x00", stdout);
+			p++;
+		}
+	}
+	putchar('\n');
+	free(text);
+}
+
 static int
 ctl_message(void *core, int64_t now, uint32_t peer, const struct msg *m)
 {
@@ -101,7 +123,7 @@ ctl_message(void *core, int64_t now, uint32_t peer, const struct msg *m)
 	if (m->type != MSG_REPORT)
 		return 0;
 	while (list_next(&rows, &row) == 1)
-		printf("%.*s\n", SLICE_ARG(row));
+		ctl_print(row);
 	if (m->u.report.more)
 		return 0;
 	ctl_stop(c, 0);

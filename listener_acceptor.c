@@ -262,8 +262,8 @@ session_start(struct session *s)
 		tether_cut(&t);
 		errno = error;
 	}
-	log_error("unable to start a channel (%s): %s", a->start.argv[0],
-	    strerror(errno));
+	hub_stranger(a->hub, s->host, "unable to start a channel (%s): %s",
+	    a->start.argv[0], strerror(errno));
 	listener_gone(a->listener, s->tag);
 	session_forget(s);
 }

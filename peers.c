@@ -198,6 +198,14 @@ peers_is_failing(const struct peers *p, struct slice address)
 }
 
 int
+peers_is_learnt(const struct peers *p, struct slice address)
+{
+	const struct target *t = map_get(&p->targets, address);
+
+	return t != NULL && t->keep == DIAL_HOUR;
+}
+
+int
 peers_final(int error)
 {
 	return error == EACCES || error == EPROTONOSUPPORT;

@@ -82,6 +82,9 @@ int peers_failed(struct peers *, int64_t now, struct slice address, int error);
 /* Has dialling it failed since it was last linked? */
 int peers_is_failing(const struct peers *, struct slice address);
 
+/* Is it known by a peer's word alone (DIAL_HOUR)? */
+int peers_is_learnt(const struct peers *, struct slice address);
+
 /* Will dialling fail with this errno until somebody gives one of the ends
  * another key, other rights or another version? Then trying again soon will not
  * help. */

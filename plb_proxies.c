@@ -17,6 +17,8 @@
 #include "env.h"
 #include "net.h"
 
+#define PROXY_MODE 0755
+#define TAKEN_MAX  16   /* names that others may have */
 #define LINE_BYTES 4096 /* of a proxy's lines, and of what a link names */
 
 /* The text is the caller's to free(). */
@@ -32,41 +34,56 @@ proxies_text(const char *fmt, const char *a, const char *b, unsigned n)
 	return s;
 }
 
-static const char *
-proxies_base(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	return slash == NULL ? path : slash + 1;
-}
-
-/* Our tree of this number. */
+/* The name of our tree of this number, in the link's directory. */
 static char *
 proxies_tree(const struct proxies *p, unsigned n)
 {
 	char pid[32];
 
 	snprintf(pid, sizeof(pid), "%ld", (long)getpid());
-	return proxies_text("%s.%s.%u", p->link, pid, n);
+	return proxies_text("%s.%s.%u", p->base, pid, n);
 }
 
-/* Remove a tree, which is in the directory at; errno stays. */
+/* Open a tree: a directory of our own, and no link to one. */
+static int
+proxies_open_tree(const struct proxies *p, const char *tree)
+{
+	struct stat st;
+	int fd = openat(p->at, tree, O_RDONLY | O_DIRECTORY | O_NOFOLLOW |
+	    O_CLOEXEC);
+
+	if (fd != -1 && (fstat(fd, &st) == -1 || st.st_uid != geteuid())) {
+		close(fd);
+		return fail(EPERM);
+	}
+	return fd;
+}
+
+/* Remove a tree that is ours; errno stays. What others have put in its place,
+ * in a directory that they may write, is left. */
 static void
-proxies_remove_tree(int at, const char *tree)
+proxies_remove_tree(const struct proxies *p, const char *tree)
 {
 	int error = errno;
-	int fd = openat(at, tree, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int fd = proxies_open_tree(p, tree);
 	DIR *d = fd == -1 ? NULL : fdopendir(fd);
 	struct dirent *e;
 
+	if (fd == -1 &&
+	    (errno == ENOTDIR || errno == ELOOP || errno == EPERM)) {
+		errno = error;
+		return;
+	}
 	while (d != NULL && (errno = 0, e = readdir(d)) != NULL)
 		unlinkat(fd, e->d_name, 0);
 	if ((d == NULL || errno != 0 ||
-		unlinkat(at, tree, AT_REMOVEDIR) == -1) && errno != ENOENT)
+		unlinkat(p->at, tree, AT_REMOVEDIR) == -1) && errno != ENOENT)
 		log_error("unable to remove the proxies %s: %s", tree,
 		    strerror(errno));
 	if (d != NULL)
 		closedir(d);
+	else if (fd != -1)
+		close(fd);
 	errno = error;
 }
 
@@ -92,25 +109,43 @@ proxies_maker(const char *base, const char *name)
 static void
 proxies_sweep(const struct proxies *p)
 {
-	const char *base = proxies_base(p->link);
-	char *dir = proxies_text("%s%s", p->link, "", 0);
+	int fd = openat(p->at, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *d = fd == -1 ? NULL : fdopendir(fd);
 	struct dirent *e;
 	pid_t pid;
-	DIR *d;
 
-	dir[base - p->link] = '\0';
-	d = opendir(dir[0] == '\0' ? "." : dir);
 	while (d != NULL && (errno = 0, e = readdir(d)) != NULL) {
-		pid = proxies_maker(base, e->d_name);
+		pid = proxies_maker(p->base, e->d_name);
 		if (pid != 0 && kill(pid, 0) == -1 && errno == ESRCH)
-			proxies_remove_tree(dirfd(d), e->d_name);
+			proxies_remove_tree(p, e->d_name);
 	}
 	if (d == NULL || errno != 0)
-		log_error("unable to look for proxies that were left in %s: %s",
-		    dir[0] == '\0' ? "." : dir, strerror(errno));
+		log_error("unable to look for proxies that were left beside "
+		    "%s: %s", p->link, strerror(errno));
 	if (d != NULL)
 		closedir(d);
-	free(dir);
+	else if (fd != -1)
+		close(fd);
+}
+
+/* Open the directory that the link is in. All that is done later is done there,
+ * whatever has the directory's name then. */
+static void
+proxies_open(struct proxies *p)
+{
+	char *slash = strrchr(p->link, '/');
+	const char *dir = slash == NULL ? "." : slash == p->link ? "/" :
+	    p->link;
+
+	p->base = slash == NULL ? p->link : slash + 1;
+	if (slash != NULL && slash != p->link)
+		*slash = '\0';
+	p->at = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (p->at == -1)
+		die_errno(EXIT_USAGE, "-D: unable to open the directory %s",
+		    dir);
+	if (slash != NULL)
+		*slash = '/';
 }
 
 /* An absolute path for the #! line: a bare name would not be looked up. */
@@ -140,7 +175,9 @@ proxies_init(struct proxies *p, const char *link, const char *module,
 	p->link = proxies_text("%s%s", link, "", 0);
 	for (len = strlen(p->link); len > 1 && p->link[len - 1] == '/'; len--)
 		p->link[len - 1] = '\0';
-	if (lstat(p->link, &st) == 0 && !S_ISLNK(st.st_mode))
+	proxies_open(p);
+	if (fstatat(p->at, p->base, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    !S_ISLNK(st.st_mode))
 		die(EXIT_USAGE, "-D %s: there is something else of that name: "
 		    "remove it, or name another", link);
 	p->module = proxies_text("%s%s", module, "", 0);
@@ -171,9 +208,9 @@ proxies_write(const struct proxies *p, int tree, struct slice function)
 	if (!proxies_is_file_name(function))
 		return 0;
 	snprintf(name, sizeof(name), "%.*s", SLICE_ARG(function));
-	fd = openat(tree, name, O_WRONLY | O_CREAT | O_TRUNC, 0777);
-	if (fd == -1)
-		return -1;
+	fd = openat(tree, name, O_WRONLY | O_CREAT | O_EXCL, PROXY_MODE);
+	if (fd == -1) /* one of another arity has the same name */
+		return errno == EEXIST ? 0 : -1;
 	if ((f = fdopen(fd, "w")) == NULL) {
 		close(fd);
 		return -1;
@@ -186,8 +223,8 @@ proxies_write(const struct proxies *p, int tree, struct slice function)
 static int
 proxies_fill(const struct proxies *p, const char *tree, struct slice exports)
 {
-	int fd = mkdir(tree, 0777) == -1 ? -1 :
-	    open(tree, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int fd = mkdirat(p->at, tree, PROXY_MODE) == -1 ? -1 :
+	    proxies_open_tree(p, tree);
 	int r = fd == -1 ? -1 : 0;
 	struct slice item;
 	struct export e;
@@ -196,7 +233,7 @@ proxies_fill(const struct proxies *p, const char *tree, struct slice exports)
 		if (export_parse(item, &e) == 0)
 			r = proxies_write(p, fd, e.name);
 	if (fd != -1)
-		close(fd);
+		net_close(fd);
 	return r;
 }
 
@@ -204,16 +241,38 @@ proxies_fill(const struct proxies *p, const char *tree, struct slice exports)
 static int
 proxies_swap(const struct proxies *p, const char *tree)
 {
-	char *temp = proxies_text("%s.%s%u", p->link, "new",
+	char *temp = proxies_text("%s.%s%u", p->base, "new",
 	    (unsigned)getpid());
 	int r;
 
-	unlink(temp);
-	r = symlink(proxies_base(tree), temp);
-	if (r == 0 && (r = rename(temp, p->link)) == -1)
-		unlink(temp);
+	unlinkat(p->at, temp, 0);
+	r = symlinkat(tree, p->at, temp);
+	if (r == 0 && (r = renameat(p->at, temp, p->at, p->base)) == -1)
+		unlinkat(p->at, temp, 0);
 	free(temp);
 	return r;
+}
+
+/* A tree of these exports, and the link to it: its name, or NULL with errno.
+ * Where its name is taken, the next is. */
+static char *
+proxies_make(struct proxies *p, struct slice exports)
+{
+	char *tree;
+	int i;
+
+	for (i = 0; i < TAKEN_MAX; i++) {
+		tree = proxies_tree(p, ++p->made);
+		if (proxies_fill(p, tree, exports) == 0 &&
+		    proxies_swap(p, tree) == 0)
+			return tree;
+		if (errno != EEXIST) {
+			proxies_remove_tree(p, tree);
+			i = TAKEN_MAX;
+		}
+		free(tree);
+	}
+	return NULL;
 }
 
 void
@@ -227,22 +286,16 @@ proxies_show(struct proxies *p, struct slice attrs)
 	if (p->exports != NULL &&
 	    slice_equal(a.exports, slice_of(p->exports, p->exports_len)))
 		return;
-	tree = proxies_tree(p, p->made + 1);
-	/* One that had our process id and was killed may have left it. */
-	proxies_remove_tree(AT_FDCWD, tree);
-	if (proxies_fill(p, tree, a.exports) == -1 ||
-	    proxies_swap(p, tree) == -1) {
+	if ((tree = proxies_make(p, a.exports)) == NULL) {
 		log_error("unable to make the proxies %s: %s", p->link,
 		    strerror(errno));
-		proxies_remove_tree(AT_FDCWD, tree);
-	} else {
-		p->made++;
-		free(p->exports);
-		/* Without memory the next exports are taken for others. */
-		p->exports = slice_dup(a.exports);
-		p->exports_len = a.exports.len;
+		return;
 	}
 	free(tree);
+	free(p->exports);
+	/* Without memory the next exports are taken for others. */
+	p->exports = slice_dup(a.exports);
+	p->exports_len = a.exports.len;
 }
 
 void
@@ -253,15 +306,16 @@ proxies_remove(struct proxies *p)
 
 	if (p->link == NULL)
 		return;
-	n = readlink(p->link, target, sizeof(target) - 1);
+	n = readlinkat(p->at, p->base, target, sizeof(target) - 1);
 	target[n == -1 ? 0 : n] = '\0';
 	for (; p->made > 0; p->made--) {
 		tree = proxies_tree(p, p->made);
-		if (strcmp(target, proxies_base(tree)) == 0)
-			unlink(p->link);
-		proxies_remove_tree(AT_FDCWD, tree);
+		if (strcmp(target, tree) == 0)
+			unlinkat(p->at, p->base, 0);
+		proxies_remove_tree(p, tree);
 		free(tree);
 	}
+	close(p->at);
 	free(p->link);
 	free(p->module);
 	free(p->socket);

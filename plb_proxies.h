@@ -22,7 +22,9 @@ struct proxies {
 	char *module;
 	char *socket;
 	char *call;    /* the path of lambda-call */
-	unsigned made; /* trees so far; the link points at the last */
+	int at;		  /* the directory that the link is in */
+	const char *base; /* the link's name there: bytes of link */
+	unsigned made; /* the last tree's number; the link points at it */
 	unsigned char *exports; /* of that tree, encoded; NULL: none */
 	size_t exports_len;
 };

@@ -521,6 +521,9 @@ upstream_look(struct plb *p, int64_t now)
 			upstream_look_for_idle(p, u);
 			upstream_look_for_empty(p, now, u);
 		} else if (now - u->connect[0].at >= PLB_CONNECT_MS) {
+			plb_avoid(p, now, &u->seller, 0);
+			upstream_blame(p, now, u, "does not answer",
+			    slice_of(NULL, 0));
 			upstream_gone(p, now, u, "it was never up");
 		}
 	}

@@ -64,10 +64,17 @@ preauth_count_host(const struct preauth *g, const unsigned char *host)
 	return n;
 }
 
+/* From when on it goes for another. */
+static int64_t
+preauth_until(const struct preauth_entry *e)
+{
+	return e->since + (e->good ? PREAUTH_MS : PREAUTH_GRACE_MS);
+}
+
 static int
 preauth_may_go(const struct preauth_entry *e, int64_t now)
 {
-	return !e->good && now - e->since >= PREAUTH_GRACE_MS;
+	return preauth_until(e) <= now;
 }
 
 /* The one that goes for the next: its index, or g->n. */
@@ -91,20 +98,15 @@ preauth_victim(const struct preauth *g, int64_t now)
 int64_t
 preauth_opens(const struct preauth *g, int64_t now)
 {
-	int64_t due, opens = INT64_MAX;
+	int64_t opens = INT64_MAX;
 	size_t i;
 
 	if (g->n < g->max)
 		return INT64_MIN;
-	for (i = 0; i < g->n; i++) {
-		if (preauth_may_go(&g->entries[i], now))
-			return INT64_MIN;
-		due = g->entries[i].since + (g->entries[i].good ? PREAUTH_MS :
-		    PREAUTH_GRACE_MS);
-		if (due < opens)
-			opens = due;
-	}
-	return opens;
+	for (i = 0; i < g->n; i++)
+		if (preauth_until(&g->entries[i]) < opens)
+			opens = preauth_until(&g->entries[i]);
+	return opens <= now ? INT64_MIN : opens;
 }
 
 static int

@@ -161,38 +161,64 @@ slice_is_name(struct slice s)
 
 /*
  * Escaping makes text from elsewhere safe for one line of a terminal: control
- * bytes come out as \xHH, and so do bytes above the last one that the caller
- * lets pass.
+ * characters come out as \xHH, each byte of them, and so does all that is
+ * neither printable ASCII nor, where the caller lets it pass, UTF-8.
  */
 
-#define ESCAPE_ASCII '~'  /* let printable ASCII pass, and nothing else */
-#define ESCAPE_UTF8  0xff /* and UTF-8 */
+#define ESCAPE_ASCII 0 /* let printable ASCII pass, and nothing else */
+#define ESCAPE_UTF8  1 /* and UTF-8 */
+
+/* How many bytes the character of more than one byte has that text begins with;
+ * 0: it is none, or a control character (C1, and what ends a line). */
+static inline size_t
+utf8_len(const char *text)
+{
+	const unsigned char *p = (const unsigned char *)text;
+	size_t n = p[0] >= 0xf0 ? 4 : p[0] >= 0xe0 ? 3 : 2, i;
+	unsigned long c = p[0] & (0xffu >> (n + 1));
+	static const unsigned long least[] = { 0xa0, 0x800, 0x10000 };
+
+	if (p[0] < 0xc2 || p[0] > 0xf4)
+		return 0;
+	for (i = 1; i < n; i++) {
+		if ((p[i] & 0xc0) != 0x80)
+			return 0;
+		c = c << 6 | (p[i] & 0x3f);
+	}
+	if (c < least[n - 2] || c > 0x10ffff || (c >= 0xd800 && c < 0xe000) ||
+	    c == 0x2028 || c == 0x2029)
+		return 0;
+	return n;
+}
 
 /*
  * Copy *text, up to its NUL, to the size bytes at to. Returns how many were
  * written, without a NUL; *text points at the rest, which did not fit. An
- * escape is written whole or not at all.
+ * escape, and a character, is written whole or not at all.
  */
 static inline size_t
-escape(char *to, size_t size, const char **text, unsigned last)
+escape(char *to, size_t size, const char **text, int what)
 {
 	static const char hex[] = "0123456789abcdef";
-	size_t len = 0;
+	size_t len = 0, n;
 	unsigned char c;
 
-	for (; (c = (unsigned char)**text) != '\0'; ++*text) {
-		if (c >= ' ' && c != 0x7f && c <= last) {
-			if (1 > size - len)
-				break;
-			to[len++] = (char)c;
+	for (; (c = (unsigned char)**text) != '\0'; *text += n) {
+		n = c >= ' ' && c <= '~'	      ? 1 :
+		    c > '~' && what == ESCAPE_UTF8 ? utf8_len(*text) :
+						      0;
+		if ((n == 0 ? 4 : n) > size - len)
+			break;
+		if (n > 0) {
+			memcpy(to + len, *text, n);
+			len += n;
 			continue;
 		}
-		if (4 > size - len)
-			break;
 		to[len++] = '\\';
 		to[len++] = 'x';
 		to[len++] = hex[c >> 4];
 		to[len++] = hex[c & 15];
+		n = 1;
 	}
 	return len;
 }

@@ -39,6 +39,15 @@ lambda-call calc echo <"$tmp/large" >"$tmp/back" 2>"$tmp/err"
 same $? 100
 grep -q 'is over 16646144 bytes' "$tmp/err" || fail "no sentence for a body that is too large"
 
+# The bound is the same for a call and a record, and to the byte.
+head -c 16646144 /dev/zero | tr '\0' a >"$tmp/large"
+same "$(lambda-call calc echo <"$tmp/large" | wc -c | tr -d ' ')" 16646144
+same "$(lambda-call -L calc echo <"$tmp/large" | wc -c | tr -d ' ')" 16646145
+echo a >>"$tmp/large"
+tells 111 'line 1: the record is over 16646144 bytes' \
+    sh -c 'lambda-call -L calc echo <"$0"' "$tmp/large"
+rm "$tmp/large"
+
 # Exit statuses, and standard error in the log with the request's number.
 for status in 0 1 7 100 255; do
 	lambda-call calc status "$status" </dev/null
@@ -128,11 +137,13 @@ start none lambda-plb -c 4 -s "$tmp/none.plb" nobody
 logged none 'serving on'
 printf 'one\ntwo\nthree\n' >"$tmp/in"
 mkfifo "$tmp/fifo"
-start waits sh -c 'exec lambda-call -L -s "$0/none.plb" nobody <"$0/fifo"' "$tmp"
+start waits sh -c 'trap "" HUP # as nohup(1) does
+	exec lambda-call -L -s "$0/none.plb" nobody <"$0/fifo"' "$tmp"
 waits=$pid
 exec 4<>"$tmp/fifo"
 cat "$tmp/in" >&4
 logged waits 'no capacity yet: nobody publishes it'
+kill -HUP "$waits"
 stop "$waits"
 same "$ended" 143
 same "$(head -n 3 <&4)" "$(cat "$tmp/in")"

@@ -57,6 +57,20 @@ plant 'a cast is accepted and not run' 'and never ran' channel.c \
     '/^channel_on_request/,/^}/s/if (channel_assign(/if (r->cast \&\& '\
 'channel_accept_cast(c, r) == 0) return channel_drop(c, r); &/'
 
+# In the caller: each record has a result or a line, and runs as often as it may.
+plant 'a filter that is told to end forgets what is in flight' \
+    'has 0 results and 0 lines' call.c \
+    '/^call_end_record/,/^}/s/c->filter.running > 0/0/'
+plant 'what standard output lost counts as written' \
+    'has 0 results and 0 lines' call_filter.c \
+    '/^filter_forget_written/,/^}/s/ - f->lost//'
+plant 'a record whose time is up is not told' 'has 0 results and 0 lines' \
+    call.c '/^call_expire/,/^}/s/call_fail_record(c, c->filter.oldest, why)/'\
+'filter_fail(\&c->filter, c->filter.oldest, why)/'
+plant 'a request that is run again has as many retries as before' \
+    'runs [0-9]* times, with' plb_request.c \
+    '/^request_run_again/,/^}/s/r->retries--;//'
+
 # In the driver: the hub and its connections.
 PLANT_SEEDS=${PLANT_SEEDS:-200}
 plant 'a connection whose window was full is not written to again' \

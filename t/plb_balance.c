@@ -211,6 +211,7 @@ UNIT(test_proportion)
 UNIT(test_most_requests)
 {
 	struct request_pool rs;
+	struct request *r;
 	uint64_t last = 0;
 	size_t i;
 
@@ -222,7 +223,10 @@ UNIT(test_most_requests)
 	assert_null(request_add(&rs));
 	assert_int_equal(errno, ENOBUFS);
 	request_del(&rs, request_find(&rs, last));
-	assert_non_null(request_add(&rs));
+	assert_non_null(r = request_add(&rs));
+	assert_int_not_equal(r->id, last);
+	assert_ptr_equal(request_find(&rs, r->id), r);
+	assert_null(request_find(&rs, last));
 	request_pool_free(&rs);
 }
 

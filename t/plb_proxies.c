@@ -93,7 +93,7 @@ check_proxy(const char *path, const char *socket, const char *function)
 	struct stat st;
 
 	assert_int_equal(stat(path, &st), 0);
-	assert_int_equal(st.st_mode & 0500, 0500);
+	assert_int_equal(st.st_mode & 07777, 0755);
 	assert_int_equal(proxy_read(path, &s, &m, &f), 0);
 	assert_string_equal(s, socket);
 	assert_string_equal(m, "calc");
@@ -190,6 +190,48 @@ test_relative(void **state)
 	snprintf(socket, sizeof(socket), "%s/./s", dir);
 	check_proxy("p/f", socket, "f");
 	proxies_remove(&proxies);
+}
+
+static int
+holds(const char *path)
+{
+	return access(path, F_OK) == 0;
+}
+
+/*
+ * In a directory that others may write, they know what our trees will be called
+ * and what a tree that was left is called. A link to somebody's directory in
+ * the place of one is neither followed nor in the way, nor is a directory.
+ */
+static void
+test_shared(void **state)
+{
+	char next[64], mine[64], after[64];
+
+	(void)state;
+	assert_int_equal(mkdir("victim", 0755), 0);
+	assert_int_equal(close(open("victim/pi", O_WRONLY | O_CREAT, 0600)), 0);
+	/* Left by a process that is no more, so it seems. */
+	assert_int_equal(symlink("victim", "p.2147483646.1"), 0);
+	snprintf(mine, sizeof(mine), "p.%ld.1", (long)getpid());
+	snprintf(next, sizeof(next), "p.%ld.2", (long)getpid());
+	snprintf(after, sizeof(after), "p.%ld.3", (long)getpid());
+	assert_int_equal(symlink("victim", mine), 0);
+	assert_int_equal(mkdir(next, 0755), 0);
+	start("p", "/run/calc.plb");
+	assert_true(holds("victim/pi"));
+	show("pi/1", "e/0", NULL);
+	assert_string_equal(target("p"), after);
+	check_proxy("p/pi", "/run/calc.plb", "pi");
+	assert_false(holds("victim/e"));
+	proxies_remove(&proxies);
+	assert_true(holds("victim/pi"));
+	assert_false(holds(after));
+	assert_true(holds(mine));
+	assert_int_equal(unlink("p.2147483646.1"), 0);
+	assert_int_equal(unlink(mine), 0);
+	assert_int_equal(unlink("victim/pi"), 0);
+	assert_int_equal(rmdir("victim"), 0);
 }
 
 /* Two processes: the one that ends later has the link, and whoever ends first
@@ -297,7 +339,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_show), cmocka_unit_test(test_names),
 		cmocka_unit_test(test_bad), cmocka_unit_test(test_relative),
-		cmocka_unit_test(test_taken_over), cmocka_unit_test(test_none),
+		cmocka_unit_test(test_taken_over),
+		cmocka_unit_test(test_shared), cmocka_unit_test(test_none),
 		cmocka_unit_test(test_refused), cmocka_unit_test(test_read),
 	};
 

@@ -61,11 +61,23 @@ UNIT(test_escaped)
 	report_begin(&r, &out, 7);
 	report_row(&r, "module %s sells %d", "a\nmodule b\x1b[2J\x7f", 1);
 	report_row(&r, "module %s", "caf\xc3\xa9");
+	/* C1 is control, as bytes and as UTF-8; so is what is no UTF-8:
+	 * too long, a surrogate or cut off. */
+	report_row(&r, "a \x9b" "2J \xc2\x9b" "2J \xc2\xa0 \xe2\x80\xa8");
+	report_row(&r, "b \xc0\xaf \xe0\x80\xaf \xed\xa0\x80 "
+	    "\xf5\x80\x80\x80 \xf0\x9f");
+	report_row(&r, "c \xe2\x82\xac \xf0\x9f\x90\x91 \xf4\x8f\xbf\xbf "
+	    "\xf4\x90\x80\x80");
 	assert_int_equal(report_end(&r), 0);
 	rows = next(&more);
 	assert_int_equal(more, 0);
 	row_is(&rows, "module a\\x0amodule b\\x1b[2J\\x7f sells 1");
 	row_is(&rows, "module caf\xc3\xa9");
+	row_is(&rows, "a \\x9b2J \\xc2\\x9b2J \xc2\xa0 \\xe2\\x80\\xa8");
+	row_is(&rows, "b \\xc0\\xaf \\xe0\\x80\\xaf \\xed\\xa0\\x80 "
+	    "\\xf5\\x80\\x80\\x80 \\xf0\\x9f");
+	row_is(&rows, "c \xe2\x82\xac \xf0\x9f\x90\x91 \xf4\x8f\xbf\xbf "
+	    "\\xf4\\x90\\x80\\x80");
 	assert_int_equal(rows.len, 0);
 }
 

@@ -29,6 +29,8 @@ for hosts in ${SOAK_HOSTS:-1000 10000}; do
 	    status=1
 done
 sh t/plant.sh || status=1
+# Filters on real processes: about an hour.
+ACCOUNT_ROUNDS=${SOAK_ROUNDS:-4000} sh t/account.sh || status=1
 make -s t/credit.test && MODEL_LENGTH=6 t/credit.test || status=1
 # The last of RFC 7748, section 5.2, and a million inputs of each kind.
 CRYPTO_COUNT=1000000 sh t/crypto.sh || status=1

@@ -205,11 +205,13 @@ queue_max(const struct linked *l)
 	const struct proc *p = l->proc;
 	size_t one = p->world->plan.body_max + HEAD_MAX;
 
-	if (p->kind == PROC_CHANNEL && l->role == ROLE_PLB)
+	if (p->kind == PROC_CHANNEL && (l->role & (ROLE_PLB | ROLE_CALLER)))
 		return p->world->plan.mark +
 		    (channel_capacity(p) + 1) * one;
 	if (p->kind == PROC_PLB && l->role == ROLE_CHANNEL)
 		return (((const struct plb *)p->core)->capacity + 1) * one;
+	if (p->kind == PROC_CALLER && l->role == ROLE_CHANNEL)
+		return (CALLER_CAPACITY + 1) * one;
 	return CONTROL_MAX;
 }
 

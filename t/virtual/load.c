@@ -37,11 +37,11 @@ load_call(struct world *w, struct slice body)
 	return call;
 }
 
-static struct call *
-call_new(struct post *s)
+static struct asked *
+load_new(struct post *s)
 {
 	struct world *w = s->world;
-	struct call *c;
+	struct asked *c;
 
 	if (w->ncalls == w->capcalls) {
 		w->capcalls = w->capcalls == 0 ? 256 : 2 * w->capcalls;
@@ -63,7 +63,7 @@ static void
 submit(struct post *s, struct proc *p)
 {
 	struct world *w = s->world;
-	struct call *c = call_new(s);
+	struct asked *c = load_new(s);
 	struct msg m;
 
 	memset(&m, 0, sizeof(m));
@@ -87,7 +87,7 @@ abandon(struct post *s, struct proc *p)
 {
 	struct world *w = s->world;
 	uint64_t id = w->ncalls - draw(w, RECENT);
-	struct call *c;
+	struct asked *c;
 	struct msg m;
 
 	if (id == 0 || id > w->ncalls)
@@ -153,11 +153,11 @@ load_lost(struct proc *p)
 
 /* Answers. */
 
-static struct call *
+static struct asked *
 answered(struct proc *p, uint64_t id)
 {
 	struct world *w = p->world;
-	struct call *c;
+	struct asked *c;
 	struct post *s;
 
 	if (id == 0 || id > w->ncalls ||
@@ -177,7 +177,7 @@ answered(struct proc *p, uint64_t id)
 static void
 on_reply(struct proc *p, const struct msg_reply *m)
 {
-	struct call *c = answered(p, m->id);
+	struct asked *c = answered(p, m->id);
 	struct world *w = p->world;
 
 	w->replies++;
@@ -193,7 +193,7 @@ on_reply(struct proc *p, const struct msg_reply *m)
 static void
 on_fail(struct proc *p, const struct msg_fail *m)
 {
-	struct call *c = answered(p, m->id);
+	struct asked *c = answered(p, m->id);
 	struct world *w = p->world;
 
 	w->fails++;
@@ -241,7 +241,7 @@ load_act(struct proc *p, const struct act *a)
 void
 load_ran(struct world *w, uint64_t i)
 {
-	struct call *c = &w->calls[i];
+	struct asked *c = &w->calls[i];
 
 	if (++c->runs > 1 + c->retries)
 		world_fail(w, 4, "%llu runs %u times, with %u retries",

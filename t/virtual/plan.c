@@ -208,6 +208,20 @@ place_users(struct world *w)
 	}
 }
 
+static void
+place_callers(struct world *w)
+{
+	unsigned n = between(w, 1, 3);
+	struct post *s;
+
+	while (n-- > 0) {
+		s = post_new(w, PROC_CALLER, between(w, 1, w->plan.hosts));
+		s->module = draw(w, w->plan.modules);
+		s->capacity = between(w, 1, CALLER_CAPACITY);
+		s->deserted = s->module + 1 == w->plan.deserted;
+	}
+}
+
 /* Half of the orders sell and half of them buy, of every module as many. */
 static void
 place_orders(struct world *w)
@@ -364,4 +378,7 @@ plan_draw(struct world *w)
 		place_orders(w);
 	else
 		place_users(w);
+	/* Other seeds mean what they meant before there were any. */
+	if (p->orders == 0 && w->seed % 3 == 0)
+		place_callers(w);
 }

@@ -22,6 +22,7 @@ enum proc_kind {
 	PROC_LISTENER,
 	PROC_CHANNEL,
 	PROC_PLB,
+	PROC_CALLER,
 	PROC_KINDS
 };
 

@@ -380,6 +380,9 @@ post_start(struct post *s)
 	case PROC_PLB:
 		start_plb(s);
 		break;
+	case PROC_CALLER:
+		caller_start(s);
+		break;
 	default:
 		assert(!"kept by a supervisor");
 	}

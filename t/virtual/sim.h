@@ -17,6 +17,7 @@
  *	entry.c	  listeners, and their channels as they come and go
  *	staff.c	  the workers of a channel
  *	load.c	  requests and their answers
+ *	caller.c  lambda-call as a filter, and an account of its records
  *	plan.c	  what a seed draws
  *	fault.c	  what goes wrong
  *	check.c	  what must hold at any time
@@ -36,6 +37,7 @@
 
 #define BOOTSTRAP_MAX 4
 #define MSG_TYPES     64
+#define CALLER_CAPACITY 16 /* requests in flight at most */
 #define REST_MS	      10000 /* from the last answer until all is at rest */
 
 struct census;
@@ -92,7 +94,7 @@ struct post {
 };
 
 /* What one request has come to. */
-struct call {
+struct asked {
 	uint32_t post, proc; /* the PLB's, by index and by number */
 	int64_t at;
 	unsigned retries, runs, answers;
@@ -141,7 +143,7 @@ struct world {
 	uint32_t numbers, cap;
 	struct post *posts;
 	size_t nposts;
-	struct call *calls;
+	struct asked *calls;
 	size_t ncalls, capcalls;
 	struct quota *quotas;
 	struct event fault, mend, watch;
@@ -154,6 +156,7 @@ struct world {
 	int64_t rest_at;     /* all was as it must be */
 	unsigned steps; /* in this millisecond */
 	uint64_t messages, replies, fails, injected;
+	uint64_t accounted; /* records of callers */
 	size_t queued_max;
 	uint64_t of_type[MSG_TYPES], of_type_bytes[MSG_TYPES];
 
@@ -225,6 +228,12 @@ void load_ran(struct world *, uint64_t call);
 /* What a request carries, and its reply: good until the next call. */
 struct slice load_body(struct world *, uint64_t call);
 uint64_t load_call(struct world *, struct slice body);
+
+/* caller.c */
+void caller_start(struct post *);
+/* Has each ended? NULL, or one that has not; and when they must have, or 0. */
+const char *caller_look(const struct census *);
+int64_t caller_due(const struct world *);
 
 /* fault.c */
 void fault_start(struct world *);

@@ -92,6 +92,11 @@ look(struct world *w, int *promise)
 	const char *why;
 
 	census_take(&c, w);
+	*promise = 4;
+	if ((why = caller_look(&c)) != NULL) {
+		census_free(&c);
+		return why;
+	}
 	*promise = 6;
 	if ((why = settle_look(&c)) == NULL) {
 		*promise = 2;
@@ -123,6 +128,8 @@ rest_due(const struct world *w)
 	for (s = w->posts; s < w->posts + w->nposts; s++)
 		if (s->outstanding > 0)
 			return INT64_MAX;
+	if (caller_due(w) > w->plan.end_at)
+		return caller_due(w);
 	return w->answered_at + REST_MS > w->plan.end_at ?
 	    w->answered_at + REST_MS : w->plan.end_at;
 }

@@ -1,0 +1,375 @@
+/*
+ * Callers: lambda-call as a filter, fed at times, read at times, told to end,
+ * or with a standard output that breaks. Whatever ends one, each record that it
+ * was given has a result that was written, or a line, and not both.
+ */
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "call.h"
+#include "exit.h"
+#include "t/virtual/census.h"
+#include "t/virtual/sim.h"
+
+#define STEP_MS	    40	/* between looks at its input and output */
+#define RECORDS_MAX 60
+#define LATE_MS	    180000 /* in quiet it has ended by then */
+
+enum caller_fate { CALLER_LIVES, CALLER_SIGNAL, CALLER_BROKEN, CALLER_FATES };
+
+struct caller {
+	struct post *post;
+	struct buf in, out, taken; /* taken: of out, and not a whole frame */
+	struct frame_reader reader;
+	struct filter_config records;
+	size_t first, n;    /* its records among the world's calls */
+	size_t end[RECORDS_MAX]; /* of each, in the input */
+	size_t given;	    /* bytes of it */
+	unsigned results[RECORDS_MAX], lines[RECORDS_MAX];
+	int wants, closed;  /* input; its end was given */
+	int look, finishing, halted, over;
+	enum caller_fate fate;
+	int64_t fate_at;    /* world time */
+	struct event step;
+	char module[16];
+};
+
+/* Its records. */
+
+static size_t
+caller_record(struct world *w, struct caller *c)
+{
+	struct asked *call;
+	const char *why;
+	int r;
+
+	if (w->ncalls == w->capcalls) {
+		w->capcalls = w->capcalls == 0 ? 256 : 2 * w->capcalls;
+		w->calls = realloc(w->calls, w->capcalls * sizeof(*call));
+		assert(w->calls != NULL);
+	}
+	call = &w->calls[w->ncalls++];
+	memset(call, 0, sizeof(*call));
+	call->post = (uint32_t)(c->post - w->posts);
+	call->at = w->clock.now;
+	r = frame_put_body(&c->in, FRAME_PACKET4,
+	    load_body(w, w->ncalls - 1), &why);
+	assert(r == 0);
+	return buf_len(&c->in);
+}
+
+static unsigned *
+caller_count(struct proc *p, unsigned *counts, unsigned long long number)
+{
+	const struct caller *c = p->role;
+
+	if (number < 1 || number > c->n)
+		world_fail(p->world, 4, "%s speaks of record %llu of %zu",
+		    p->name, number, c->n);
+	return &counts[number - 1];
+}
+
+/* What it has written: each result is its record's own. */
+static void
+caller_result(struct proc *p, struct slice body)
+{
+	struct caller *c = p->role;
+	unsigned long long number = 0;
+	uint64_t call;
+	size_t i;
+
+	for (i = 0; c->records.status && i < body.len && body.p[i] != ' '; i++)
+		number = number * 10 + (unsigned)(body.p[i] - '0');
+	if (c->records.status && i + 2 < body.len && body.p[i + 1] == '-') {
+		++*caller_count(p, c->results, number);
+		return;
+	}
+	if (c->records.status) { /* "N 0 BODY" */
+		body.p += i + 3;
+		body.len -= i + 3;
+	}
+	call = load_call(p->world, body);
+	if (call < c->first || (number != 0 && call - c->first + 1 != number))
+		world_fail(p->world, 4, "%s: a result is another's", p->name);
+	++*caller_count(p, c->results, call - c->first + 1);
+}
+
+static void
+caller_write(struct proc *p, size_t n)
+{
+	struct caller *c = p->role;
+	struct slice s = buf_slice(&c->out);
+	struct frame f;
+	ssize_t r;
+
+	if (s.len > n)
+		s.len = n;
+	if (buf_append(&c->taken, s.p, s.len) == -1)
+		assert(!"memory");
+	buf_consume(&c->out, s.len);
+	for (;;) {
+		s = buf_slice(&c->taken);
+		r = frame_next(&c->reader, s.p, s.len, &f);
+		if (r <= 0)
+			break;
+		caller_result(p, f.body);
+		buf_consume(&c->taken, (size_t)r);
+	}
+	if (r == -1)
+		world_fail(p->world, 4, "%s writes no frames", p->name);
+}
+
+static void
+caller_line(struct proc *p, struct slice line)
+{
+	struct caller *c = p->role;
+	unsigned long long first, last;
+	char text[64];
+
+	snprintf(text, sizeof(text), "%.*s", SLICE_ARG(line));
+	if (sscanf(text, "lines %llu-%llu: ", &first, &last) != 2) {
+		if (sscanf(text, "line %llu: ", &first) != 1)
+			return;
+		last = first;
+	}
+	trace(p, "%s", text);
+	for (; first <= last; first++)
+		++*caller_count(p, c->lines, first);
+}
+
+/* It has ended: of each record that it was given there is one thing to see. */
+static void
+caller_judge(struct proc *p)
+{
+	const struct caller *c = p->role;
+	struct world *w = p->world;
+	size_t i, begin = 0;
+
+	for (i = 0; i < c->n; begin = c->end[i++])
+		if (begin < c->given ? c->results[i] + c->lines[i] != 1 :
+		    c->results[i] + c->lines[i] != 0)
+			world_fail(w, 4, "%s: record %zu has %u results and "
+			    "%u lines", p->name, i + 1, c->results[i],
+			    c->lines[i]);
+	w->accounted += c->n;
+	w->answered_at = w->clock.now;
+}
+
+/* As its program. */
+
+static void
+caller_over(struct proc *p)
+{
+	struct caller *c = p->role;
+
+	if (c->over)
+		return;
+	c->over = 1;
+	caller_judge(p);
+	proc_stop(p, 0);
+}
+
+static void
+caller_act(struct proc *p, const struct act *a)
+{
+	struct caller *c = p->role;
+
+	switch (a->kind) {
+	case CALL_LINE:
+		caller_line(p, a->bytes);
+		break;
+	case CALL_INPUT:
+		c->wants = a->value != 0;
+		break;
+	case CALL_HALT:
+		c->halted = 1;
+		break;
+	case CALL_FINISH:
+		c->finishing = 1;
+		break;
+	case CALL_QUIT:
+		caller_over(p);
+		break;
+	case CALL_WRITE:
+	case CALL_PROGRESS:
+		break;
+	default:
+		call_take(p->core, proc_now(p), a);
+		proc_deliver(p);
+	}
+}
+
+static void
+caller_feed(struct proc *p)
+{
+	struct caller *c = p->role;
+	struct slice s = buf_slice(&c->in);
+	int64_t now = proc_now(p);
+	size_t n = 1 + rng_below(&p->rng, rng_below(&p->rng, 3) == 0 ? 5000 :
+	    60);
+
+	if (!c->wants || c->closed || c->over || !call_readable(p->core))
+		return;
+	s.p += c->given;
+	s.len -= c->given;
+	if (s.len > n)
+		s.len = n;
+	c->given += s.len;
+	if (s.len > 0)
+		call_input(p->core, now, s);
+	else {
+		c->closed = 1;
+		call_input_end(p->core, now, NULL);
+	}
+}
+
+static void
+caller_meet_fate(struct proc *p)
+{
+	struct caller *c = p->role;
+	size_t lost = buf_len(&c->out);
+
+	if (c->fate == CALLER_LIVES || p->world->clock.now < c->fate_at)
+		return;
+	note(p->world, "%s %s", p->name, c->fate == CALLER_SIGNAL ?
+	    "is told to end" : "has nobody to read it");
+	if (c->fate == CALLER_SIGNAL)
+		call_interrupt(p->core, proc_now(p), "SIGTERM");
+	else {
+		c->halted = 1;
+		buf_consume(&c->out, lost);
+		call_broken(p->core, proc_now(p), lost, "Broken pipe");
+	}
+	c->fate = CALLER_LIVES;
+}
+
+static void
+caller_work(struct proc *p)
+{
+	struct caller *c = p->role;
+
+	if (!c->look)
+		return;
+	c->look = 0;
+	caller_meet_fate(p);
+	caller_feed(p);
+	if (!c->halted && !c->over && rng_below(&p->rng, 3) > 0)
+		caller_write(p, 1 + rng_below(&p->rng, 4000));
+	if (c->finishing && !c->halted && buf_len(&c->out) == 0)
+		caller_over(p);
+	proc_deliver(p);
+}
+
+static void
+caller_on_step(void *arg)
+{
+	struct proc *p = arg;
+	struct caller *c = p->role;
+
+	c->look = 1;
+	event_at(&p->world->clock, &c->step, p->world->clock.now + 1 +
+	    (int64_t)rng_below(&p->rng, STEP_MS));
+	proc_wake(p);
+}
+
+static void
+caller_ended(struct proc *p)
+{
+	struct caller *c = p->role;
+
+	event_off(&p->world->clock, &c->step);
+	call_free(p->core);
+	buf_free(&c->in);
+	buf_free(&c->out);
+	buf_free(&c->taken);
+	free(c);
+	post_ended(p);
+}
+
+static void
+caller_init(struct caller *c, struct proc *p, struct post *s,
+    struct call_config *config)
+{
+	struct world *w = s->world;
+	size_t i;
+
+	c->post = s;
+	c->reader.kind = FRAME_PACKET4;
+	buf_init(&c->in, (size_t)-1 / 4);
+	buf_init(&c->out, (size_t)-1 / 4);
+	buf_init(&c->taken, (size_t)-1 / 4);
+	c->first = w->ncalls;
+	c->n = 1 + rng_below(&p->rng, RECORDS_MAX);
+	c->records.kind = FRAME_PACKET4;
+	c->records.ordered = (int)rng_below(&p->rng, 2);
+	c->records.status = (int)rng_below(&p->rng, 2);
+	c->fate = (enum caller_fate)rng_below(&p->rng, CALLER_FATES);
+	c->fate_at = w->clock.now + (int64_t)rng_below(&p->rng, 20000);
+	config->filter = 1;
+	config->records = c->records;
+	config->retries = rng_below(&p->rng, 3);
+	config->limit_ms = rng_below(&p->rng, 2) == 0 ? 0 :
+	    (int64_t)(500 + rng_below(&p->rng, 4000));
+	for (i = 0; i < c->n; i++) {
+		c->end[i] = caller_record(w, c);
+		w->calls[c->first + i].retries = (unsigned)config->retries;
+	}
+}
+
+void
+caller_start(struct post *s)
+{
+	struct world *w = s->world;
+	struct call_config config;
+	struct caller *c;
+	void *core;
+	struct proc *p;
+
+	if (w->quiet)
+		return;
+	p = proc_new(w, PROC_CALLER, s->host, ROLE_CALLER, "caller");
+	if ((c = calloc(1, sizeof(*c))) == NULL)
+		assert(!"memory");
+	memset(&config, 0, sizeof(config));
+	caller_init(c, p, s, &config);
+	config.module = module_name(s->module, c->module);
+	config.plb.module = slice_str(config.module);
+	config.plb.capacity = config.plb.wanted = s->capacity;
+	config.broker = "/broker";
+	p->module = s->module;
+	p->role = c;
+	core = call_new(proc_now(p), rng_next(&p->rng), &config, &c->out);
+	assert(core != NULL);
+	p->act = caller_act;
+	p->work = caller_work;
+	p->ended = caller_ended;
+	s->proc = p->number;
+	event_init(&c->step, caller_on_step, p);
+	event_at(&w->clock, &c->step, w->clock.now + 1);
+	proc_core(p, &call_ops, core, call_out(core));
+}
+
+const char *
+caller_look(const struct census *c)
+{
+	static char why[96];
+	const struct census_list *l = &c->kind[PROC_CALLER];
+
+	if (l->n == 0)
+		return NULL;
+	snprintf(why, sizeof(why), "%s has not ended", l->proc[0]->name);
+	return why;
+}
+
+int64_t
+caller_due(const struct world *w)
+{
+	const struct proc *p;
+
+	for (p = w->procs; p != NULL; p = p->next)
+		if (p->kind == PROC_CALLER)
+			return w->plan.quiet_at + LATE_MS;
+	return 0;
+}
