@@ -386,10 +386,7 @@ main(int argc, char **argv)
 	struct options o;
 	int status;
 
-	/* A listener gives no more than it means to, and one of these is for the
-	 * workers: the liveness pipe, which closes when the last has ended. */
-	program_begin(argv, getenv("LAMBDA_CONTROL") != NULL ? PROGRAM_PASS :
-	    0);
+	program_begin(argv, 0);
 	connection_take(&p);
 	channel_main_parse(&o, argc, argv);
 	connection_check(&p);
