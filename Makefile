@@ -101,7 +101,8 @@ SHELL_TESTS =\
 	t/listener_publish.shell t/log.shell t/loop.shell t/loop_watch.shell\
 	t/net.shell t/net_start.shell t/plb_proxies.shell t/program.shell\
 	t/sink.shell
-FUZZ_TESTS =	t/fuzz/dns.fuzz t/fuzz/link.fuzz t/fuzz/msg.fuzz
+FUZZ_TESTS =	t/fuzz/core.fuzz t/fuzz/dns.fuzz t/fuzz/link.fuzz t/fuzz/msg.fuzz\
+		t/fuzz/parse.fuzz
 TESTS =		$(CORE_TESTS) $(SHELL_TESTS) $(FUZZ_TESTS)
 HARNESS =\
 	t/text.o t/harness.o t/core_authority.o t/core_bootstrap.o\
@@ -186,6 +187,9 @@ t/fixtures.a: $(FIXTURES)
 $(PROGS): $(ALL)
 $(CORE_TESTS): t/fixtures.a cores.a
 $(FUZZ_TESTS): t/fuzz/main.o t/fixtures.a cores.a
+t/fuzz/core.fuzz: t/fuzz/core.o t/fuzz/main.o t/fixtures.a $(HARNESS) cores.a
+	$(CC) $(LDFLAGS) -o $@ t/fuzz/core.o t/fuzz/main.o $(HARNESS)\
+	    t/fixtures.a cores.a $(LDLIBS)
 $(SHELL_TESTS): t/fixtures.a $(ALL)
 $(BENCHES): t/bench/bench.o $(ALL)
 t/account t/activate t/inherit t/listen t/relay t/rows t/slot t/stranger: $(ALL)

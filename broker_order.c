@@ -144,12 +144,15 @@ pending_elsewhere(const struct broker_order *o, int64_t now,
     const struct id *seller, const struct id *exchange)
 {
 	const struct broker_pending *p;
+	size_t i;
 
-	for (p = o->pending; p < o->pending + o->npending; p++)
+	for (i = 0; i < o->npending; i++) {
+		p = &o->pending[i];
 		if (!p->withheld && p->until > now &&
 		    id_equal(&p->seller, seller) &&
 		    !id_equal(&p->reservation.exchange, exchange))
 			return 1;
+	}
 	return 0;
 }
 
@@ -159,11 +162,14 @@ pending_is_withheld(const struct broker_order *o, const struct id *seller,
     const struct id *exchange)
 {
 	const struct broker_pending *p;
+	size_t i;
 
-	for (p = o->pending; p < o->pending + o->npending; p++)
+	for (i = 0; i < o->npending; i++) {
+		p = &o->pending[i];
 		if (p->withheld && id_equal(&p->seller, seller) &&
 		    id_equal(&p->reservation.exchange, exchange))
 			return 1;
+	}
 	return 0;
 }
 
@@ -442,8 +448,10 @@ broker_tell_waiting(struct broker *b, const struct broker_order *o)
 {
 	const struct broker_copy *c;
 	struct msg m = { .type = MSG_WAITING, .u.waiting.order = o->id };
+	size_t i;
 
-	for (c = o->copies; c < o->copies + o->ncopies; c++) {
+	for (i = 0; i < o->ncopies; i++) {
+		c = &o->copies[i];
 		if (c->buyers > m.u.waiting.buyers)
 			m.u.waiting.buyers = c->buyers;
 		if (c->empty > m.u.waiting.empty)

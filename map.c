@@ -159,6 +159,7 @@ map_grow(struct map *m)
 {
 	struct map grown;
 	const struct map_entry *e;
+	size_t i;
 
 	map_init(&grown, m->seed);
 	grown.cap = m->cap == 0 ? MAP_FIRST :
@@ -172,10 +173,12 @@ map_grow(struct map *m)
 		map_free(&grown);
 		return fail(ENOMEM);
 	}
-	for (e = m->entries; e != m->entries + m->used; e++)
+	for (i = 0; i < m->used; i++) {
+		e = &m->entries[i];
 		if (e->value != NULL)
 			map_append(&grown, map_find(&grown, e->hash, e->key),
 			    e);
+	}
 	map_free(m);
 	*m = grown;
 	return 0;

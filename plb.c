@@ -56,9 +56,8 @@ plb_take_fixed(struct plb *p, const struct plb_config *config)
 	size_t i;
 
 	assert(config->fixed <= PLB_FIXED_MAX);
-	if (config->fixed == 0)
-		return 0;
-	p->fixed = calloc(config->fixed, sizeof(*p->fixed));
+	/* None of them are walked, too. */
+	p->fixed = calloc(config->fixed + 1, sizeof(*p->fixed));
 	if (p->fixed == NULL)
 		return -1;
 	p->nfixed = config->fixed;

@@ -32,7 +32,7 @@ void
 tlv_writer_init(struct tlv_writer *w, void *p, size_t len)
 {
 	w->p = p;
-	w->end = w->p + len;
+	w->end = len == 0 ? w->p : w->p + len;
 	w->failed = 0;
 }
 

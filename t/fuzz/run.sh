@@ -14,11 +14,29 @@ usage() {
 	exit 100
 }
 
+# The sources of all cores, as the Makefile has them.
+cores() {
+	awk '
+	/^(BYTES|PROTOCOL|AUTHORITY|BROKER|EXCHANGE|LISTENER|CHANNEL|PLB|OTHER) =/ {
+		on = 1
+	}
+	on {
+		for (i = 1; i <= NF; i++) {
+			name = $i
+			if (sub(/\.o.*/, ".c", name))
+				print name
+		}
+	}
+	!/\\$/ { on = 0 }' Makefile
+}
+
 sources() { # target
 	case $1 in
 	msg) echo msg.c buf.c tlv.c ;;
 	dns) echo bootstrap_dns.c rng.c ;;
 	link) echo link.c buf.c msg.c crypto.c tlv.c ;;
+	parse) cores ;;
+	core) cores && echo t/text.c t/harness.c t/core_*.c ;;
 	*) return 1 ;;
 	esac
 }
@@ -51,7 +69,7 @@ case $seconds in
 -m) ;;
 '' | *[!0-9]*) usage ;;
 esac
-[ $# -ge 1 ] || set -- dns msg link
+[ $# -ge 1 ] || set -- dns msg link parse core
 
 out=t/log/fuzz
 failed=0
