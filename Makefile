@@ -104,27 +104,21 @@ SHELL_TESTS =\
 FUZZ_TESTS =	t/fuzz/core.fuzz t/fuzz/dns.fuzz t/fuzz/link.fuzz t/fuzz/msg.fuzz\
 		t/fuzz/parse.fuzz
 TESTS =		$(CORE_TESTS) $(SHELL_TESTS) $(FUZZ_TESTS)
-HARNESS =\
-	t/text.o t/harness.o t/core_authority.o t/core_bootstrap.o\
-	t/core_broker.o t/core_channel.o t/core_discovery.o t/core_exchange.o\
-	t/core_listener.o t/core_plb.o
 
 # The longest first: several run at a time (t/check.sh).
 SCRIPTS =\
 	t/discovery.sh t/nodes.sh t/examples.sh t/names.sh t/mesh.sh\
 	t/split.sh t/runit.sh t/bootstrap.sh t/upgrade.sh t/joins.sh\
 	t/strangers.sh t/relay.sh t/rekey.sh t/sim.sh t/account.sh t/chain.sh\
-	t/activation.sh\
-	t/broken.sh t/byhand.sh t/call.sh t/canary.sh t/compete.sh t/credit.sh\
-	t/crypto.sh t/ctl.sh t/deadends.sh t/fills.sh t/filters.sh t/herd.sh\
-	t/hosts.sh t/inetd.sh t/inherit.sh t/install.sh t/keys.sh\
-	t/manpages.sh t/needs.sh t/pipes.sh t/script.sh t/ssh.sh t/switch.sh\
-	t/tree.sh t/twice.sh t/files.sh t/floods.sh
+	t/activation.sh t/broken.sh t/byhand.sh t/call.sh t/canary.sh\
+	t/compete.sh t/credit.sh t/crypto.sh t/ctl.sh t/deadends.sh t/fills.sh\
+	t/filters.sh t/herd.sh t/hosts.sh t/inetd.sh t/inherit.sh t/install.sh\
+	t/keys.sh t/manpages.sh t/needs.sh t/pipes.sh t/script.sh t/ssh.sh\
+	t/switch.sh t/tree.sh t/twice.sh t/files.sh t/floods.sh
 
 HELPERS =\
 	t/account t/activate t/epmdtalk t/handshake t/inherit t/listen\
-	t/puppet t/relay\
-	t/rows t/script t/sim t/sim_sealed t/slot t/stranger
+	t/puppet t/relay t/rows t/script t/sim t/sim_sealed t/slot t/stranger
 BENCHES =\
 	t/bench/codec.bench t/bench/discovery.bench t/bench/exchange.bench\
 	t/bench/first.bench t/bench/links.bench t/bench/load.bench\
@@ -135,19 +129,21 @@ BENCHES =\
 # What tests stand on. A core test that reached a shell by way of it would not
 # link.
 FIXTURES =\
-	t/conn_owner.o t/credit_action.o t/credit_books.o t/credit_calls.o\
-	t/credit_links.o t/credit_nodes.o t/fake_broker.o t/fake_workers.o\
-	t/hex.o t/link_ends.o t/loop_turns.o t/model_exchange.o t/msg_sample.o\
-	t/peers_book.o t/still.o t/talk.o t/text.o
+	t/conn_owner.o t/core_authority.o t/core_bootstrap.o t/core_broker.o\
+	t/core_channel.o t/core_discovery.o t/core_exchange.o\
+	t/core_listener.o t/core_plb.o t/credit_action.o t/credit_books.o\
+	t/credit_calls.o t/credit_links.o t/credit_nodes.o t/fake_broker.o\
+	t/fake_workers.o t/harness.o t/hex.o t/link_ends.o t/loop_turns.o\
+	t/model_exchange.o t/msg_sample.o t/peers_book.o t/still.o t/talk.o\
+	t/text.o
 VIRTUAL =\
 	t/virtual/agent.o t/virtual/caller.o t/virtual/census.o\
-	t/virtual/check.o\
-	t/virtual/descriptor.o t/virtual/entry.o t/virtual/event.o\
-	t/virtual/fault.o t/virtual/host.o t/virtual/ledger.o t/virtual/load.o\
-	t/virtual/loop.o t/virtual/net.o t/virtual/placing.o t/virtual/plan.o\
-	t/virtual/proc.o t/virtual/role.o t/virtual/settle.o t/virtual/staff.o\
-	t/virtual/trade.o t/virtual/watcher.o t/virtual/world.o
-DRIVER =	acceptor.o conn.o hub.o hub_accept.o hub_keys.o listener_door.o
+	t/virtual/check.o t/virtual/descriptor.o t/virtual/entry.o\
+	t/virtual/event.o t/virtual/fault.o t/virtual/host.o\
+	t/virtual/ledger.o t/virtual/load.o t/virtual/loop.o t/virtual/net.o\
+	t/virtual/placing.o t/virtual/plan.o t/virtual/proc.o t/virtual/role.o\
+	t/virtual/settle.o t/virtual/staff.o t/virtual/trade.o\
+	t/virtual/watcher.o t/virtual/world.o
 TESTS_H =\
 	t/bench/bench.h t/check.h t/conn_owner.h t/credit_action.h\
 	t/credit_books.h t/credit_calls.h t/credit_links.h t/credit_nodes.h\
@@ -187,9 +183,6 @@ t/fixtures.a: $(FIXTURES)
 $(PROGS): $(ALL)
 $(CORE_TESTS): t/fixtures.a cores.a
 $(FUZZ_TESTS): t/fuzz/main.o t/fixtures.a cores.a
-t/fuzz/core.fuzz: t/fuzz/core.o t/fuzz/main.o t/fixtures.a $(HARNESS) cores.a
-	$(CC) $(LDFLAGS) -o $@ t/fuzz/core.o t/fuzz/main.o $(HARNESS)\
-	    t/fixtures.a cores.a $(LDLIBS)
 $(SHELL_TESTS): t/fixtures.a $(ALL)
 $(BENCHES): t/bench/bench.o $(ALL)
 t/account t/activate t/inherit t/listen t/relay t/rows t/slot t/stranger: $(ALL)
@@ -199,11 +192,11 @@ t/puppet: t/puppet.o t/text.o $(ALL)
 	$(CC) $(LDFLAGS) -o $@ t/puppet.o t/text.o $(ALL) $(LDLIBS)
 t/handshake: t/handshake.o cores.a
 	$(CC) $(LDFLAGS) -o $@ t/handshake.o cores.a $(LDLIBS)
-t/script: t/script.o $(HARNESS) cores.a
-	$(CC) $(LDFLAGS) -o $@ t/script.o $(HARNESS) cores.a $(LDLIBS)
+t/script: t/script.o t/fixtures.a cores.a
+	$(CC) $(LDFLAGS) -o $@ t/script.o t/fixtures.a cores.a $(LDLIBS)
 # The driver itself, over a loop, a network and a log of the simulator's own. Links
 # are sealed by stand-ins in t/sim, and in earnest in t/sim_sealed.
-SIM =		t/sim.o $(VIRTUAL) $(DRIVER)
+SIM =		t/sim.o $(VIRTUAL) acceptor.o conn.o hub.o hub_accept.o hub_keys.o listener_door.o
 t/sim: $(SIM) t/virtual/standin.o cores.a
 	$(CC) $(LDFLAGS) -o $@ $(SIM) t/virtual/standin.o cores.a $(LDLIBS)
 t/sim_sealed: $(SIM) cores.a
@@ -216,7 +209,7 @@ t/loop.shell: t/loop.o t/loop_turns.o
 $(CORES): $(CORES_H)
 $(SHELLS) $(PROGS:=.o): $(CORES_H) $(SHELLS_H)
 $(CORE_TESTS:.test=.o) $(FUZZ_TESTS:.fuzz=.o) $(SHELL_TESTS:.shell=.o)\
-$(BENCHES:.bench=.o) $(HELPERS:=.o) $(FIXTURES) $(HARNESS) $(VIRTUAL)\
+$(BENCHES:.bench=.o) $(HELPERS:=.o) $(FIXTURES) $(VIRTUAL)\
 t/bench/bench.o t/fuzz/main.o t/virtual/standin.o: $(CORES_H) $(SHELLS_H) $(TESTS_H)
 
 # cmocka may have to be installed before a test can be compiled, so the tests are

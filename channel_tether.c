@@ -106,8 +106,8 @@ tether_cut(struct tether *t)
 void
 tether_text(const struct tether *t, char text[TETHER_TEXT_MAX])
 {
-	int n = snprintf(text, TETHER_TEXT_MAX, "LAMBDA_CONTROL=%d,%d",
-	    t->control[1], t->session);
+	int n = snprintf(text, TETHER_TEXT_MAX, "LAMBDA_CONTROL=%d,%d,%d",
+	    t->control[1], t->session, t->live[1]);
 
 	if (t->groups != -1)
 		snprintf(text + n, TETHER_TEXT_MAX - (size_t)n, ",%d",
@@ -145,7 +145,7 @@ void
 tether_take(int *control, int *groups, void *session, size_t len)
 {
 	const char *value = getenv("LAMBDA_CONTROL"), *rest;
-	int fd = -1;
+	int fd = -1, live = -1;
 
 	*control = *groups = -1;
 	if (value == NULL)
@@ -153,13 +153,17 @@ tether_take(int *control, int *groups, void *session, size_t len)
 	rest = tether_number(value, control);
 	if (rest != NULL)
 		rest = *rest == ',' ? tether_number(rest + 1, &fd) : NULL;
+	if (rest != NULL)
+		rest = *rest == ',' ? tether_number(rest + 1, &live) : NULL;
 	if (rest != NULL && *rest == ',')
 		rest = tether_number(rest + 1, groups);
 	if (rest == NULL || *rest != '\0' ||
 	    tether_read_session(fd, session, len) == -1)
 		die(EXIT_USAGE, "LAMBDA_CONTROL=%s: it is lambda-listener's "
 		    "to set: leave it unset", value);
-	if (net_adopt(*control) == -1 || (*groups != -1 &&
+	/* The workers hold the liveness pipe, too. */
+	if (fcntl(live, F_SETFD, 0) == -1 ||
+	    net_adopt(*control) == -1 || (*groups != -1 &&
 	    fcntl(*groups, F_SETFD, FD_CLOEXEC) == -1))
 		die_errno(EXIT_USAGE, "LAMBDA_CONTROL=%s", value);
 	unsetenv("LAMBDA_CONTROL");

@@ -296,12 +296,31 @@ hub_act_close(struct hub *h, const struct act *a)
 }
 
 /* What the core wants dialled and cannot be, it hears of. */
+/* Only our own options name what is dialled for ever, and so may name a path.
+ * What a peer names is an IP address. */
+static int
+hub_may_dial(const struct act *a)
+{
+	struct addr addr;
+
+	return a->value == DIAL_FOREVER ||
+	    (addr_parse_ip(&addr, (const char *)a->bytes.p, a->bytes.len, 0,
+	    NULL) == 0 && addr_port(&addr) != 0);
+}
+
 static void
 hub_act_dial(struct hub *h, const struct act *a)
 {
 	const char *why;
 	int error;
 
+	if (!hub_may_dial(a)) {
+		if (!hub_tell_failed(h, a->peer, EACCES,
+		    "a peer named it, and it is no IP address"))
+			log_debug("not dialling %.*s: it is no IP address",
+			    SLICE_ARG(a->bytes));
+		return;
+	}
 	if (hub_dial(h, a->bytes, (enum dial)a->value, a->peer) == 0)
 		return;
 	error = errno;

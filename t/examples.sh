@@ -559,6 +559,9 @@ if partner tcpserver; then
 	    fail "no channel by tcpserver"
 fi
 
+# t/manpages.sh compares it with what t/handshake computes.
+take lambda-protocol.7 'key file'
+
 for block in "$blocks"/*; do
 	case $block in
 	*.used) ;;

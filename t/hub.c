@@ -523,13 +523,38 @@ UNIT(test_not_to_be_dialled)
 		    slice_str(text), DIAL_HOUR, 0), 0);
 	}
 	failures = 0;
-	outbox_act(&out, ACT_DIAL, 78, DIAL_ONCE, slice_str("/nowhere/else"));
-	outbox_act(&out, ACT_DIAL, 0, DIAL_ONCE, slice_str("/nowhere/then"));
+	outbox_act(&out, ACT_DIAL, 78, DIAL_ONCE, slice_str("127.0.0.1:9"));
+	outbox_act(&out, ACT_DIAL, 0, DIAL_ONCE, slice_str("127.0.0.1:19"));
 	still_pass(1);
 	assert_int_equal(failures, 1);
 	assert_int_equal(failed, 78);
-	assert_int_equal(count(log_said(), "unable to dial /nowhere/then: too "
+	assert_int_equal(count(log_said(), "unable to dial 127.0.0.1:19: too "
 	    "many others are dialled"), 1);
+}
+
+/* What a peer names is an IP address: a path that it names is not even looked
+ * for, however it is spelt. */
+UNIT(test_named)
+{
+	static const char *const wrong[] = { "/run/lambda/broker", "./x",
+		"here.example.org:1", "", "10.0.0.1", "[::1]" };
+	size_t i;
+
+	for (i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		failures = 0;
+		outbox_act(&out, ACT_DIAL, 79, DIAL_ONCE, slice_str(wrong[i]));
+		outbox_act(&out, ACT_DIAL, 0, DIAL_HOUR, slice_str(wrong[i]));
+		hub_deliver(&hub);
+		still_pass(1);
+		assert_int_equal(failures, 1);
+		assert_int_equal(failed, 79);
+	}
+	outbox_act(&out, ACT_DIAL, 79, DIAL_ONCE,
+	    slice_of("\0" "127.0.0.1:1", 12));
+	hub_deliver(&hub);
+	still_pass(1);
+	assert_int_equal(failures, 2);
+	assert_int_equal(hub.peers.targets.n, 0);
 }
 
 int
@@ -548,6 +573,7 @@ main(void)
 		TEST(test_log),
 		TEST(test_ourselves),
 		TEST(test_not_to_be_dialled),
+		TEST(test_named),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -123,6 +123,6 @@ until_true double two 10.77.0.1:4402 1 || fail "no channel by tcpserver"
 double two 10.77.0.1:4402 2000 >"$tmp/got" 2>"$tmp/err" ||
     fail "by tcpserver: $(cat "$tmp/err")"
 cmp "$tmp/expected" "$tmp/got" || fail "not what it should be, by tcpserver"
-logged tcpserver 'worker [0-9]* .*got 1999, 1999'
+logged tcpserver 'worker [0-9]* .*got 499, 499'
 logged tcpserver 'linked to [a-z]* 10.77.0.2:'
 echo passed

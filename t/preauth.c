@@ -92,7 +92,7 @@ test_good(void **state)
 	preauth_good(&g, 9);
 	assert_int_equal(preauth_opens(&g, 500), PREAUTH_MS);
 	assert_int_equal(enter(&g, 500, 10, 9), 10);
-	/* Its time is up: it keeps nobody out, also while it is not gone yet. */
+	/* Its time is up: it keeps nobody out, also while it is there. */
 	assert_true(preauth_opens(&g, PREAUTH_MS) == INT64_MIN);
 	assert_int_equal(preauth_late(&g, PREAUTH_MS), 1);
 	assert_true(preauth_opens(&g, PREAUTH_MS) == INT64_MIN);

@@ -124,7 +124,7 @@ look_at_buy(const struct census *c, struct proc *p,
 	broker = census_find(c, &b->order.broker->instance);
 	if (b->lacking == 0 || broker == NULL ||
 	    !agent_owner(broker, b->order.id, &owner, &id) ||
-	    (q = census_find(c, &owner)) == NULL)
+	    (q = census_find(c, &owner)) == NULL || q->kind != PROC_PLB)
 		return;
 	plb = q->core;
 	if (plb->order.id != id || plb->order.short_since == NEVER)
