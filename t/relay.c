@@ -12,7 +12,7 @@
  *	pass		nothing
  *	flip		a bit of it is another
  *	drop		it is left out
- *	reorder		the next one comes before it
+ *	reorder		the next one comes before it, if there is one
  *	repeat		it comes twice
  *	insert		one of the relay's own comes before it
  *	truncate	its last byte is left out
@@ -144,9 +144,8 @@ act(struct way *w, size_t n)
 	else if (strcmp(mode, "reorder") == 0) {
 		memcpy(w->held, w->bytes, n);
 		w->nheld = n;
-		return;
 	}
-	if (strcmp(mode, "drop") != 0)
+	if (strcmp(mode, "drop") != 0 && w->nheld == 0)
 		put(w->to, w->bytes, n - (strcmp(mode, "truncate") == 0));
 	acted = 1;
 	say("acted", n);
@@ -164,8 +163,6 @@ pass(struct way *w, size_t n)
 	if (w->nheld > 0) {
 		put(w->to, w->held, w->nheld);
 		w->nheld = 0;
-		acted = 1;
-		say("acted", n);
 	}
 }
 
