@@ -143,7 +143,7 @@ for number in 0 1 2; do
 	[ "$(sed -n 's/^closed //p' "$tmp/dialled")" -le 257 ] ||
 	    fail "it was told more than message 2: $(cat "$tmp/dialled")"
 done
-logged flip-listener 'its first record is not authentic'
+logged flip-listener 'its handshake is a repeated one'
 same "$(wc -l <"$tmp/flip/runs")" "$before"
 
 # Nor is it a peer's answer, where that is dead.
