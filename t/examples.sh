@@ -559,6 +559,8 @@ if partner tcpserver; then
 	    fail "no channel by tcpserver"
 fi
 
+# Two files, which t/rekey.sh names in the same way, and replaces step by step.
+take lambda.7 'LAMBDA_KEY='
 # t/manpages.sh compares it with what t/handshake computes.
 take lambda-protocol.7 'key file'
 

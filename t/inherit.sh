@@ -92,7 +92,7 @@ if [ "$1" = first ]; then
 	over TERM 0
 	alone call nobody
 	logged call 'no listener\|waiting\|nobody'
-	over HUP 111
+	over TERM 111
 	# What has lost its parent is waited for, as long as the command runs.
 	cat >"$tmp/orphans" <<'EOF'
 for i in 1 2 3 4 5; do

@@ -98,7 +98,7 @@ over_pipes PROTO=TCP TCPREMOTEIP=2001:db8::7 TCPREMOTEPORT=1022
 logged pipes 'linked to [a-z]* \[2001:db8::7\]:1022'
 over_pipes PROTO=SSL SSH_CONNECTION=
 logged pipes 'linked to [a-z]*$'
-logged pipes 'got 2000, 2000'
+logged pipes 'got 900, 900'
 
 # SIGHUP costs nothing: the call in flight ends as it would have.
 cat >"$tmp/slow" <<EOF2

@@ -33,8 +33,8 @@ cores() {
 sources() { # target
 	case $1 in
 	msg) echo msg.c buf.c tlv.c ;;
-	dns) echo bootstrap_dns.c rng.c ;;
-	link) echo link.c buf.c msg.c crypto.c tlv.c ;;
+	dns) echo bootstrap_dns.c addr.c rng.c ;;
+	link) echo link.c buf.c msg.c crypto.c noise.c tlv.c ;;
 	parse) cores ;;
 	core) cores && echo t/text.c t/harness.c t/core_*.c ;;
 	*) return 1 ;;
