@@ -36,7 +36,8 @@ char *core_foreign(struct slice);
 
 struct core_ops {
 	unsigned role;
-	/* The peer is linked and proven. The slices are good for the call. */
+	/* The peer is linked and authenticated. The slices are good for the
+	 * call. */
 	void (*up)(void *core, int64_t now, uint32_t peer,
 	    const struct peer_info *);
 	/* It is gone, for whatever reason; also after the core's own

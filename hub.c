@@ -421,7 +421,7 @@ hub_link_tell_up(struct hub_link *l)
 /* The handshake is done: which of two links to one instance stays? 0, or -1
  * when this one ends. */
 static int
-hub_link_proven(struct hub_link *l)
+hub_link_authenticated(struct hub_link *l)
 {
 	struct hub *h = l->hub;
 	struct hub_link *old;
@@ -462,7 +462,9 @@ hub_link_shaken(struct hub_link *l)
 	if (l->link.phase == LINK_FIRST)
 		preauth_good(&l->hub->preauth, l->handle);
 	conn_written(&l->conn);
-	return l->link.phase == LINK_UP && !l->up ? hub_link_proven(l) : 0;
+	if (l->link.phase == LINK_UP && !l->up)
+		return hub_link_authenticated(l);
+	return 0;
 }
 
 /* Messages in. */

@@ -221,9 +221,9 @@ target_fault(int error)
 
 /*
  * Dialling it failed: wait, rest or go. 1 when it is for a new reason. That it
- * is ourselves is what an unproven hello says, and any stranger can send ours
- * back: so it is dialled again, though no sooner than a peer that never
- * answers.
+ * is ourselves is what a hello says before it is authentic, and any stranger
+ * can send ours back: so it is dialled again, though no sooner than a peer that
+ * never answers.
  */
 static int
 target_failed(struct peers *p, int64_t now, struct target *t, int error)

@@ -91,8 +91,8 @@ int peers_is_learnt(const struct peers *, struct slice address);
 int peers_final(int error);
 
 /*
- * A link is proven. address is what we dialled (empty: the peer dialled us),
- * and dialled is the dialler's count of what it dialled, link.h's.
+ * A link is authenticated. address is what we dialled (empty: the peer dialled
+ * us), and dialled is the dialler's count of what it dialled, link.h's.
  * *loser is set to the connection that must close: 0 none, the new link's
  * own handle (the driver closes it and reports no up()), or an older link's
  * (down() for it comes before up() for the new). handle is not 0. -1 with
@@ -102,8 +102,8 @@ int peers_up(struct peers *, int64_t now, uint32_t handle, unsigned role,
     const struct id *instance, struct slice address, uint64_t dialled,
     uint32_t *loser);
 
-/* A proven link is gone; call this for a loser too. Only the instance's present
- * link counts: an older one that ends late changes nothing. */
+/* An authenticated link is gone; call this for a loser too. Only the instance's
+ * present link counts: an older one that ends late changes nothing. */
 void peers_down(struct peers *, int64_t now, uint32_t handle, unsigned role,
     const struct id *instance);
 

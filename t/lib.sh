@@ -184,13 +184,8 @@ stop() {
 	    fail "process $1 did not end in $hang s"
 }
 
-# until_true COMMAND...: run it again and again until it succeeds. (A number of
-# seconds before the command is not heeded.)
+# until_true COMMAND...: run it again and again until it succeeds
 until_true() {
-	case $1 in
-	*[!0-9]*) ;;
-	*) shift ;;
-	esac
 	until=$(($(date +%s) + hang))
 	until "$@" >/dev/null 2>&1; do
 		[ "$(date +%s)" -lt "$until" ] || return 1

@@ -58,6 +58,7 @@ until_true test -s "$tmp/out" || fail "no call is answered"
 
 ip -n "${net}seller" addr add 10.77.0.12/24 dev eth0
 ip -n "${net}seller" addr del 10.77.0.2/24 dev eth0
+# Where the kernel takes the others of the network away with the first one.
 ip -n "${net}seller" addr add 10.77.0.12/24 dev eth0 2>/dev/null
 moved 10.77.0.12
 

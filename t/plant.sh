@@ -85,7 +85,7 @@ plant "a link's timer is not set again" 'silent since' hub.c \
 plant 'a core hears twice that a link is lost' 'that is not there' hub.c \
     '/^hub_link_tell_down/,/^}/s/l->up = 0/(void)l/'
 plant 'the older of two links is not dropped' 'has two links' hub.c \
-    '/^hub_link_proven/,/^}/s/hub_link_tell_down(old)/(void)old/'
+    '/^hub_link_authenticated/,/^}/s/hub_link_tell_down(old)/(void)old/'
 plant 'a handle is used again at once' 'names a second peer' hub.c \
     '/^hub_take_slot/,/^}/s/++h->generation == 0/h->generation == 0/'
 plant 'a connection is written to after it is closed' 'which it has closed' \
