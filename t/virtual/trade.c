@@ -16,6 +16,7 @@ static const struct exchange_sell *
 on_offer(const struct exchange *x, const struct exchange_buy *b)
 {
 	const struct sell_class *c;
+	const struct exchange_sell *s;
 	unsigned i;
 	size_t k;
 
@@ -23,10 +24,11 @@ on_offer(const struct exchange *x, const struct exchange_buy *b)
 		c = class_sell(&x->classes, i);
 		if (!class_set_has(&b->class->fits, i) || c->weights.total == 0)
 			continue;
-		for (k = 0; k < c->class.n; k++)
-			if (c->sells[k]->quantity > c->sells[k]->reserved &&
-			    !buy_excludes(x, b, c->sells[k]))
-				return c->sells[k];
+		for (k = 0; k < c->class.n; k++) {
+			s = sell_in(x, c, k);
+			if (s->quantity > s->reserved && !buy_excludes(x, b, s))
+				return s;
+		}
 	}
 	return NULL;
 }
