@@ -669,19 +669,17 @@ exchange_on_inspect(struct exchange *x, int64_t now, struct exchange_peer *p,
 	struct slice what = msg->u.inspect.what;
 	struct exchange_order *o;
 	struct report r;
-	size_t pos;
+	size_t pos = 0;
 
 	report_begin(&r, &x->out, p->handle);
 	if (report_wants(what, "exchanges"))
 		exchange_report(x, &r);
-	if (report_wants(what, "orders")) {
-		for (pos = 0; (o = map_next(&x->orders, &pos)) != NULL;)
-			if (o->selling)
-				exchange_report_sell(&r, order_sell(o));
-		for (pos = 0; (o = map_next(&x->orders, &pos)) != NULL;)
-			if (!o->selling)
-				exchange_report_buy(&r, order_buy(o), now);
-	}
+	while (report_wants(what, "orders") &&
+	    (o = order_next(x, &pos)) != NULL)
+		if (o->selling)
+			exchange_report_sell(&r, order_sell(o));
+		else
+			exchange_report_buy(&r, order_buy(o), now);
 	return report_end(&r);
 }
 

@@ -4,10 +4,13 @@
 #include <string.h>
 
 #include "array.h"
+#include "bytes.h"
 #include "exchange_book.h"
 #include "fail.h"
 
-#define BUCKETS_FIRST 256
+#define BUCKETS_FIRST	  256
+#define ORDER_SLOTS_FIRST 64
+#define ORDER_LINE	  8 /* slots of one cache line */
 
 /* Structs by number. */
 
@@ -251,7 +254,7 @@ book_init(struct exchange *x, const struct id *own, uint64_t seed)
 
 	x->own = *own;
 	rng_seed(&x->rng, seed);
-	map_init(&x->orders, rng_next(&x->rng));
+	x->orders.seed = rng_next(&x->rng);
 	map_init(&x->exclusions, rng_next(&x->rng));
 	seed1 = rng_next(&x->rng);
 	seed2 = rng_next(&x->rng);
@@ -266,6 +269,7 @@ order_free(struct exchange *x, struct exchange_order *o)
 {
 	if (o->selling)
 		free((void *)(uintptr_t)order_sell(o)->contact.p);
+	o->broker = NULL;
 	slab_give(o->selling ? &x->sells : &x->buys, o->number);
 }
 
@@ -275,11 +279,11 @@ book_free(struct exchange *x)
 	struct exchange_order *o;
 	size_t pos = 0;
 
-	while ((o = map_next(&x->orders, &pos)) != NULL)
+	while ((o = order_next(x, &pos)) != NULL)
 		order_free(x, o);
 	slab_free(&x->sells);
 	slab_free(&x->buys);
-	map_free(&x->orders);
+	free(x->orders.slots);
 	map_free_values(&x->exclusions);
 	class_free(&x->classes);
 	reservation_free(&x->reservations);
@@ -287,15 +291,128 @@ book_free(struct exchange *x)
 
 /* Orders. */
 
+/* As a slot has it. */
+static struct exchange_order *
+order_at(const struct exchange *x, uint32_t order)
+{
+	return slab_at(order % 2 == 1 ? &x->sells : &x->buys, order / 2);
+}
+
+static uint32_t
+order_tag(const struct exchange *x, uint32_t handle, uint64_t id)
+{
+	unsigned char key[12];
+
+	put32le(put32le(put32le(key, handle), (uint32_t)(id / ORDER_LINE)),
+	    (uint32_t)(id / ORDER_LINE >> 32));
+	return (uint32_t)map_hash(x->orders.seed, slice_of(key, sizeof(key))) /
+	    ORDER_LINE * ORDER_LINE + (uint32_t)(id % ORDER_LINE);
+}
+
+/* The slot of the order, or the free one where it belongs. There always is
+ * one. */
+static size_t
+order_slot(const struct exchange *x, uint32_t tag, uint32_t handle, uint64_t id)
+{
+	const struct orders *t = &x->orders;
+	const struct exchange_order *o;
+	size_t i;
+
+	for (i = tag & (t->cap - 1); t->slots[i].order != 0;
+	    i = (i + 1) & (t->cap - 1)) {
+		if (t->slots[i].tag != tag)
+			continue;
+		o = order_at(x, t->slots[i].order);
+		if (o->id == id && o->handle == handle)
+			break;
+	}
+	return i;
+}
+
 struct exchange_order *
 order_find(const struct exchange *x, const struct exchange_peer *broker,
     uint64_t id)
 {
-	struct exchange_order o;
+	uint32_t order;
 
-	o.id = id;
-	o.handle = broker->handle;
-	return map_get(&x->orders, slice_of(&o, ORDER_KEY));
+	if (x->orders.n == 0)
+		return NULL;
+	order = x->orders.slots[order_slot(x, order_tag(x, broker->handle, id),
+	    broker->handle, id)].order;
+	return order == 0 ? NULL : order_at(x, order);
+}
+
+struct exchange_order *
+order_next(const struct exchange *x, size_t *pos)
+{
+	struct exchange_order *o;
+
+	while (*pos < (size_t)x->sells.taken + x->buys.taken) {
+		o = *pos < x->sells.taken ?
+		    slab_at(&x->sells, (uint32_t)*pos + 1) :
+		    slab_at(&x->buys, (uint32_t)*pos + 1 - x->sells.taken);
+		++*pos;
+		if (o->broker != NULL)
+			return o;
+	}
+	return NULL;
+}
+
+/* Make room for one more. */
+static int
+order_grow(struct orders *t)
+{
+	size_t i, j, cap = t->cap > 0 ? 2 * t->cap : ORDER_SLOTS_FIRST;
+	struct order_slot *slots;
+
+	if (t->n < t->cap / 2)
+		return 0;
+	if ((slots = array_lines(cap, sizeof(*slots))) == NULL)
+		return -1;
+	for (i = 0; i < t->cap; i++) {
+		if (t->slots[i].order == 0)
+			continue;
+		for (j = t->slots[i].tag & (cap - 1); slots[j].order != 0;
+		    j = (j + 1) & (cap - 1))
+			;
+		slots[j] = t->slots[i];
+	}
+	free(t->slots);
+	t->slots = slots;
+	t->cap = cap;
+	return 0;
+}
+
+static void
+order_enter(struct exchange *x, const struct exchange_order *o)
+{
+	uint32_t tag = order_tag(x, o->handle, o->id);
+	struct order_slot *s =
+	    &x->orders.slots[order_slot(x, tag, o->handle, o->id)];
+
+	assert(s->order == 0);
+	s->tag = tag;
+	s->order = 2 * o->number + o->selling;
+	x->orders.n++;
+}
+
+/* Close the gap: each one after it, up to the next free one, moves there unless
+ * that would put it before the slot where its search begins. */
+static void
+order_leave(struct exchange *x, const struct exchange_order *o)
+{
+	struct orders *t = &x->orders;
+	size_t i = order_slot(x, order_tag(x, o->handle, o->id), o->handle,
+	    o->id), j, mask = t->cap - 1;
+
+	for (j = (i + 1) & mask; t->slots[j].order != 0; j = (j + 1) & mask) {
+		if (((j - t->slots[j].tag) & mask) < ((j - i) & mask))
+			continue;
+		t->slots[i] = t->slots[j];
+		i = j;
+	}
+	t->slots[i].order = 0;
+	t->n--;
 }
 
 /* A new one in the slab, all zero but for what is common: NULL with ENOMEM or
@@ -311,7 +428,7 @@ order_new(struct exchange *x, struct slab *slab, struct exchange_peer *broker,
 		errno = ENOBUFS;
 		return NULL;
 	}
-	if ((number = slab_take(slab)) == 0)
+	if (order_grow(&x->orders) == -1 || (number = slab_take(slab)) == 0)
 		return NULL;
 	o = slab_at(slab, number);
 	memset(o, 0, slab->size);
@@ -320,10 +437,7 @@ order_new(struct exchange *x, struct slab *slab, struct exchange_peer *broker,
 	o->selling = slab == &x->sells;
 	o->number = number;
 	o->broker = broker;
-	if (map_put(&x->orders, slice_of(o, ORDER_KEY), o) == -1) {
-		slab_give(slab, number);
-		return NULL;
-	}
+	order_enter(x, o);
 	chain_append(&broker->orders, &o->of_broker);
 	return o;
 }
@@ -718,7 +832,7 @@ order_end(struct exchange *x, struct exchange_order *o)
 		sell_end(x, order_sell(o));
 	else
 		buy_end(x, order_buy(o));
-	map_del(&x->orders, slice_of(o, ORDER_KEY));
+	order_leave(x, o);
 	chain_remove(&o->of_broker);
 	order_free(x, o);
 }

@@ -89,21 +89,35 @@ struct exchange_peer { /* of any role */
 	uint32_t reservations;	   /* made for its buys: the newest, or 0 */
 };
 
-#define ORDER_KEY 12 /* bytes: the order's id, and the peer's handle after it */
-
 /*
  * What is common to both kinds. A match touches two cache lines of a sell and
  * two of a buy, which stand side by side: what a buy has on a third line is
  * used only by those that exclude a sell.
  */
 struct exchange_order {
-	uint64_t id;	 /* the first two are the key in orders: a map reads */
-	uint32_t handle; /* them here */
+	uint64_t id;
+	uint32_t handle; /* the broker's: the two are the key in orders */
 	unsigned selling : 1; /* it is a struct exchange_sell, else an
 				 exchange_buy */
 	unsigned number : 31; /* in sells or in buys */
-	struct exchange_peer *broker;
+	struct exchange_peer *broker; /* NULL: a struct that was given back */
 	struct chain of_broker;
+};
+
+/*
+ * The orders by id and peer: a hash table, open addressing, linear probing. A
+ * broker numbers its orders one after the other, and tells of them in that
+ * order; so ids that differ in their low bits alone are neighbours here, and
+ * share a cache line.
+ */
+struct orders {
+	struct order_slot {
+		uint32_t tag;	/* hash of the key, but for the low bits, which
+				   are those of the id */
+		uint32_t order; /* 2 * its number + selling; 0: free */
+	} *slots;
+	size_t n, cap; /* cap is a power of two, or 0; half of it is used */
+	uint64_t seed;
 };
 
 struct exchange_sell {
@@ -164,7 +178,7 @@ struct exchange {
 	struct outbox out;
 
 	/* The book. */
-	struct map orders; /* by peer and id */
+	struct orders orders;
 	struct slab sells, buys;
 	struct classes classes;
 	struct class_set open;	/* sell classes that offer something */
@@ -218,6 +232,10 @@ void book_free(struct exchange *);
 /* The order of that peer and id, or NULL. */
 struct exchange_order *order_find(const struct exchange *,
     const struct exchange_peer *, uint64_t id);
+
+/* Walk, while no order is made or ends: start with *pos = 0. Returns all sells,
+ * then all buys, then NULL. */
+struct exchange_order *order_next(const struct exchange *, size_t *pos);
 
 static inline struct exchange_sell *
 order_sell(struct exchange_order *o)

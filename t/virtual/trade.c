@@ -42,7 +42,7 @@ nothing_lies_about(const struct proc *p, const struct exchange *x)
 
 	if (x->closed || x->stuck || x->totals.missing == 0)
 		return;
-	while ((o = map_next(&x->orders, &pos)) != NULL)
+	while ((o = order_next(x, &pos)) != NULL)
 		if (!o->selling && order_buy(o)->lacking > 0 &&
 		    class_set_meet(&order_buy(o)->class->fits, &x->open) &&
 		    on_offer(x, order_buy(o)) != NULL)
@@ -157,8 +157,7 @@ trade_watch(const struct census *c)
 		x = l->proc[i]->role;
 		if (x->closed)
 			continue;
-		for (pos = 0;
-		     (o = map_next(&x->orders, &pos)) != NULL;)
+		for (pos = 0; (o = order_next(x, &pos)) != NULL;)
 			if (o->selling)
 				look_at_sell(c, l->proc[i], order_sell(o));
 			else
