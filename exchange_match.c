@@ -12,7 +12,6 @@
  * a seller has less than its point is worth, the rest is left to another round.
  */
 
-#include "array.h"
 #include "exchange_book.h"
 
 #define NO_CLASS EXCHANGE_CLASSES
@@ -231,6 +230,7 @@ allocation_seller(const struct allocation *a, uint64_t point,
 	s = sell_in(a->x, class, slot);
 	array_prefetch(&s->order);
 	array_prefetch(&s->seller);
+	array_prefetch(s->room);
 	return s;
 }
 
