@@ -65,6 +65,7 @@ struct exchange_peer { /* of any role */
 	struct id instance;
 	struct chain orders;	   /* a broker's */
 	struct chain reservations; /* made for its buys */
+	uint64_t follow; /* its buy that wants contacts alone; 0: none */
 };
 
 #define ORDER_KEY 12 /* bytes: the peer's handle, the order's id */
