@@ -530,8 +530,8 @@ authority_on_inspect(struct authority *a, int64_t now, struct authority_peer *p,
 
 /* Messages. */
 
-/* drain - address ADDRESS instance ID: to lambda-ctl, not to a broker that hands
- * that on. */
+/* drain - address ADDRESS instance ID: to lambda-ctl, not to a broker that
+ * hands that on. */
 static int
 authority_on_drain(struct authority *a, int64_t now, struct authority_peer *p,
     const struct msg *msg)

@@ -419,7 +419,7 @@ broker_exchange_down(struct broker *b, int64_t now, struct broker_peer *peer)
 
 /* What lambda-ctl asks to drain. */
 
-/* drain NAME address ADDRESS instance ID: a listener of that module was told. */
+/* drain NAME address ADDRESS instance ID: a listener of it was told. */
 static int
 broker_drain_sell(struct broker *b, const struct broker_order *o,
     struct report *r)

@@ -64,8 +64,9 @@ ctl_is_drain(const struct ctl *c)
 	return strcmp(c->what->name, "drain") == 0;
 }
 
-/* Who is to drain: of a broker's host the listeners of a module, or an authority
- * that it is linked to; else who is asked. 0, or -1 after having said why. */
+/* Who is to drain: of a broker's host the listeners of a module, or an
+ * authority that it is linked to; else who is asked. 0, or -1 after having said
+ * why. */
 static int
 ctl_make_drain(const struct ctl *c, struct msg *m)
 {
@@ -76,10 +77,11 @@ ctl_make_drain(const struct ctl *c, struct msg *m)
 	if (c->role == ROLE_AUTHORITY && c->argument == NULL)
 		return 0;
 	if (c->role == ROLE_AUTHORITY || c->argument == NULL) {
-		log_error("the %s at %s: give drain %s", role_name(c->role),
-		    c->where, c->role == ROLE_AUTHORITY ? "no argument, since "
-		    "it drains itself" : "a module, whose listeners drain, or "
-		    "the address of an authority");
+		log_error(c->role == ROLE_AUTHORITY ? "the %s at %s: give "
+		    "drain no argument, since it drains itself" :
+		    "the %s at %s: give drain a module, whose listeners drain, "
+		    "or the address of an authority", role_name(c->role),
+		    c->where);
 		return -1;
 	}
 	if (addr_parse_peer(&a, c->argument, strlen(c->argument), 0, &why) == 0)

@@ -52,8 +52,8 @@ struct outbox *listener_out(struct listener *);
 int listener_publish(struct listener *, struct slice attrs);
 
 /* The capacity is another one from now on. More is sold at once. Where more is
- * held than there is now, all channels drain, and what comes back is not granted
- * again until there is room. As above. */
+ * held than there is now, all channels drain, and what comes back is not
+ * granted again until there is room. As above. */
 int listener_capacity(struct listener *, uint64_t capacity);
 
 /* The distribution address of the Erlang node has changed; it is empty if there
@@ -68,13 +68,13 @@ int listener_spawned(struct listener *, uint32_t tag);
  * gone. */
 void listener_gone(struct listener *, uint32_t tag);
 
-/* SIGTERM, or LISTENER_DRAIN: withdraw the sell and drain all channels; ACT_STOP
- * when they have ended, but after LISTENER_DRAIN only when listener_leave() was
- * called, too. The log says how many requests are left. */
+/* SIGTERM, or LISTENER_DRAIN: withdraw the sell and drain all channels;
+ * ACT_STOP when they have ended, but after LISTENER_DRAIN only when
+ * listener_leave() was called, too. The log says how many requests are left. */
 void listener_stop(struct listener *);
 void listener_leave(struct listener *);
 
-/* The time for that is over: channels end what they have running, and fail it. */
+/* The time for that is over: channels end and fail what they have running. */
 void listener_expire(struct listener *);
 
 uint64_t listener_left(const struct listener *);

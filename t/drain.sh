@@ -2,6 +2,7 @@
 # A listener's capacity changes while it is in use; listeners, channels, PLBs and
 # authorities drain. Jobs are as long as the test wants them to be: each waits for
 # a file of its own. What the filters read is accounted for.
+# shellcheck disable=SC2154,SC2012 # listener() sets them; their names are plain
 . "$(dirname "$0")/lib.sh"
 
 hosts a b
