@@ -132,7 +132,7 @@ struct exchange_sell {
 	uint32_t reserved;     /* of it */
 	uint32_t reservations; /* the newest, or 0 */
 	struct id seller;
-	struct slice contact;  /* in room, where it fits there; else allocated */
+	struct slice contact;  /* in room where it fits; else allocated */
 	struct chain excluded; /* by buys */
 	struct exchange_sell *next_fresh;
 	unsigned char fresh; /* has capacity not yet offered to waiting buys */
