@@ -492,7 +492,7 @@ hub_link_deliver(struct hub_link *l, int64_t now, unsigned type,
 	if (r == 1)
 		r = h->ops->message(h->core, now, l->handle, &m);
 	if (r == -1) {
-		log_info("bad %s message", msg_name(type));
+		log_info(HUB_BAD_MESSAGE, msg_name(type));
 		conn_fail(&l->conn, errno);
 		return -1;
 	}

@@ -52,6 +52,10 @@ struct hub_link {
 
 struct hub_listen;
 
+/* What the log says of a message that does not decode, or makes no sense: its
+ * connection closes. */
+#define HUB_BAD_MESSAGE "bad %s message"
+
 struct hub {
 	struct loop *loop;
 	const struct core_ops *ops;
