@@ -1,5 +1,4 @@
 #include <errno.h>
-#include <signal.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -165,24 +164,6 @@ daemon_read_again(struct daemon *d)
 		return;
 	d->given = 0;
 	log_info("reading standard input again");
-}
-
-/* Signals. */
-
-/* A hangup must not end us where there is nothing to read again. */
-static void
-daemon_on_hup(void *arg, int signo)
-{
-	(void)arg;
-	(void)signo;
-}
-
-void
-daemon_signals(struct loop *loop, signal_fn *term, signal_fn *hup, void *arg)
-{
-	loop_signal(loop, SIGTERM, term, arg);
-	loop_signal(loop, SIGINT, term, arg);
-	loop_signal(loop, SIGHUP, hup == NULL ? daemon_on_hup : hup, arg);
 }
 
 void

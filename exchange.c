@@ -141,8 +141,7 @@ notice_tell(struct exchange *x, struct exchange_sell *s, uint64_t buyers,
 
 	if (outbox_send(&x->out, s->order.broker->handle, &msg) == -1)
 		return -1;
-	s->told_buyers = buyers;
-	s->told_empty = empty;
+	s->told = (unsigned char)class_need(buyers, empty);
 	return 0;
 }
 
@@ -154,7 +153,7 @@ notice_waiting(struct exchange *x, struct exchange_sell *s)
 	uint64_t buyers, empty;
 
 	notice_count(x, s->class, &buyers, &empty);
-	if (buyers == 0 && s->told_buyers == 0)
+	if (buyers == 0 && s->told == 0)
 		return 0;
 	notice_stand(x, s->class, class_need(buyers, empty));
 	return notice_tell(x, s, buyers, empty);
@@ -171,8 +170,8 @@ notice_class(struct exchange *x, struct sell_class *c, unsigned *budget)
 	notice_count(x, c, &buyers, &empty);
 	notice_stand(x, c, class_need(buyers, empty));
 	for (; c->told < c->class.n && *budget > 0; c->told++) {
-		s = c->sells[c->told];
-		if (class_need(s->told_buyers, s->told_empty) == c->standing)
+		s = sell_in(x, c, c->told);
+		if (s->told == c->standing)
 			continue;
 		if (notice_tell(x, s, buyers, empty) == -1)
 			return -1;
@@ -277,7 +276,7 @@ exchange_settle(struct exchange *x, const struct exchange_sell *s,
 		if (!id_equal(&item.exchange, &x->own))
 			continue;
 		r = reservation_find(&x->reservations, item.counter);
-		if (r == NULL || r->sell != s)
+		if (r == NULL || r->sell != s->order.number)
 			continue;
 		x->totals.settled += r->quantity;
 		book_unreserve(x, r, r->quantity);
@@ -404,9 +403,9 @@ exchange_on_buy(struct exchange *x, int64_t now, struct exchange_peer *p,
 	if ((b = exchange_accept_buy(x, p, m, o)) == NULL)
 		return exchange_refuse_full(x, p, m->order);
 	lacked = b->lacking > 0;
-	b->missing = m->missing;
+	b->missing = (uint32_t)m->missing;
 	b->settled = m->settled;
-	b->held = m->held;
+	b->held = (uint32_t)m->held;
 	buy_account(x, b);
 	exchange_place(x, b, lacked, now - (int64_t)m->age_ms);
 	if (match_buy(x, now, b) == -1)
@@ -446,7 +445,7 @@ exchange_on_release(struct exchange *x, int64_t now, struct exchange_peer *p,
 		    (r->order != order && order != ORDER_NONE))
 			continue;
 		if (o != NULL && !o->selling)
-			buy_exclude(x, order_buy(o), r->sell);
+			buy_exclude(x, order_buy(o), sell_at(x, r->sell));
 		if (item.quantity == 0 || item.quantity > r->quantity)
 			item.quantity = r->quantity;
 		x->totals.released += item.quantity;
@@ -543,7 +542,6 @@ exchange_add_peer(struct exchange *x, uint32_t handle,
 	p->role = info->role;
 	p->instance = info->instance;
 	chain_init(&p->orders);
-	chain_init(&p->reservations);
 	if (p->role == ROLE_BROKER) {
 		x->brokers++;
 		if (x->closed)
@@ -577,9 +575,8 @@ exchange_lose_broker(struct exchange *x, struct exchange_peer *p)
 	while (!chain_empty(&p->orders))
 		order_end(x, CHAIN_OWNER(p->orders.next,
 		    struct exchange_order, of_broker));
-	while (!chain_empty(&p->reservations)) {
-		r = CHAIN_OWNER(p->reservations.next,
-		    struct exchange_reservation, of_broker);
+	while (p->reservations != 0) {
+		r = slab_at(&x->reservations.slab, p->reservations);
 		x->totals.lost += r->quantity;
 		book_unreserve(x, r, r->quantity);
 	}
@@ -672,19 +669,17 @@ exchange_on_inspect(struct exchange *x, int64_t now, struct exchange_peer *p,
 	struct slice what = msg->u.inspect.what;
 	struct exchange_order *o;
 	struct report r;
-	size_t pos;
+	size_t pos = 0;
 
 	report_begin(&r, &x->out, p->handle);
 	if (report_wants(what, "exchanges"))
 		exchange_report(x, &r);
-	if (report_wants(what, "orders")) {
-		for (pos = 0; (o = map_next(&x->orders, &pos)) != NULL;)
-			if (o->selling)
-				exchange_report_sell(&r, order_sell(o));
-		for (pos = 0; (o = map_next(&x->orders, &pos)) != NULL;)
-			if (!o->selling)
-				exchange_report_buy(&r, order_buy(o), now);
-	}
+	while (report_wants(what, "orders") &&
+	    (o = order_next(x, &pos)) != NULL)
+		if (o->selling)
+			exchange_report_sell(&r, order_sell(o));
+		else
+			exchange_report_buy(&r, order_buy(o), now);
 	return report_end(&r);
 }
 
@@ -734,7 +729,7 @@ exchange_expire(struct exchange *x, int64_t now)
 	struct exchange_reservation *r;
 
 	while ((r = reservation_oldest(&x->reservations)) != NULL &&
-	    r->until <= now) {
+	    reservation_until(&x->reservations, r) <= now) {
 		x->totals.expired += r->quantity;
 		book_unreserve(x, r, r->quantity);
 	}
@@ -772,7 +767,7 @@ exchange_deadline(const void *core)
 		return NEVER;
 	r = reservation_oldest(&x->reservations);
 	if (r != NULL)
-		at = r->until;
+		at = reservation_until(&x->reservations, r);
 	if (notice_due(x))
 		at = exchange_earlier(at, x->waiting_at);
 	if (exchange_is_left(x))

@@ -352,7 +352,7 @@ authority_main_start(struct program *p)
 		epmd_register_init(&p->registration, d->loop, p->name,
 		    (uint16_t)addr_port(&a));
 	daemon_read(d, AUTHORITY_PORT, 1, authority_main_on_address, p);
-	daemon_signals(d->loop, authority_main_on_term, authority_main_on_hup,
+	loop_signals(d->loop, authority_main_on_term, authority_main_on_hup,
 	    p);
 	daemon_ready(d);
 }

@@ -224,7 +224,7 @@ broker_main_start(struct program *p)
 	latest_init(&p->output, d->loop, STDOUT_FILENO, BROKER_CONTACTS_MAX,
 	    broker_main_on_output, p);
 	daemon_read(d, AUTHORITY_PORT, 0, broker_main_on_address, p);
-	daemon_signals(d->loop, broker_main_on_term, broker_main_on_hup, p);
+	loop_signals(d->loop, broker_main_on_term, broker_main_on_hup, p);
 	p->contacts.fn = broker_main_on_contacts;
 	p->contacts.arg = p;
 	loop_timer(d->loop, &p->contacts, loop_now(d->loop) + CONTACTS_MS);

@@ -28,7 +28,8 @@ static const struct command {
 	{ "authorities", ROLE_AUTHORITY | ROLE_BROKER | ROLE_PLB,
 	    "an authority or a broker" },
 	{ "contacts", ROLE_BROKER | ROLE_PLB, "a broker" },
-	{ "exchanges", ~0u, "" },
+	{ "exchanges", ROLE_AUTHORITY | ROLE_BROKER | ROLE_EXCHANGE | ROLE_PLB,
+	    "an authority, a broker or an exchange" },
 	{ "keys", ~0u, "" },
 	{ "modules", ROLE_AUTHORITY | ROLE_PLB, "an authority" },
 	{ "orders", ROLE_BROKER | ROLE_EXCHANGE | ROLE_PLB,
@@ -84,8 +85,8 @@ ctl_down(void *core, int64_t now, uint32_t peer)
 	(void)peer;
 	if (c->done)
 		return;
-	log_error(c->role == ROLE_CHANNEL ? "%s is a listener's or a "
-	    "channel's: ask an authority, a broker, an exchange or a PLB" :
+	log_error(c->role == ROLE_CHANNEL ? "%s is a channel's: "
+	    "ask an authority, a broker, an exchange, a listener or a PLB" :
 	    "%s has gone without an answer", c->where);
 	ctl_stop(c, EXIT_TEMPORARY);
 }

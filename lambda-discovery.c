@@ -632,9 +632,7 @@ responder_start(struct responder *r)
 	r->written = loop_now(r->loop) + HOSTS_MS;
 	lines_init(&r->input, r->loop, 0, responder_on_line, r);
 	r->input.end = responder_on_lines_end;
-	loop_signal(r->loop, SIGTERM, responder_on_term, r);
-	loop_signal(r->loop, SIGINT, responder_on_term, r);
-	loop_signal(r->loop, SIGHUP, responder_on_hup, r);
+	loop_signals(r->loop, responder_on_term, responder_on_hup, r);
 	net_ready(r->ready_fd);
 }
 

@@ -354,7 +354,7 @@ listener_main_start(struct program *p)
 	if (p->options.node != NULL)
 		epmd_lookup_init(&p->node, p->daemon.loop, p->options.node,
 		    listener_main_on_moved, p);
-	daemon_signals(p->daemon.loop, listener_main_on_term,
+	loop_signals(p->daemon.loop, listener_main_on_term,
 	    listener_main_on_hangup, p);
 	p->bound.fn = listener_main_on_bound;
 	p->bound.arg = p;

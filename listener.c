@@ -251,7 +251,7 @@ listener_up(void *core, int64_t now, uint32_t peer,
 		l->broker = peer;
 		l->sell = l->whole = 1;
 		memset(&l->refused, 0, sizeof(l->refused));
-	} else {
+	} else if (info->role != ROLE_CTL) {
 		outbox_act(&l->out, ACT_CLOSE, peer, 0,
 		    slice_str("a listener has brokers and channels"));
 	}
@@ -487,6 +487,16 @@ listener_broker_message(struct listener *l, int64_t now, const struct msg *m)
 	}
 }
 
+/* It has no rows but those of its driver. */
+static int
+listener_on_inspect(struct listener *l, uint32_t peer)
+{
+	struct report r;
+
+	report_begin(&r, &l->out, peer);
+	return report_end(&r);
+}
+
 static int
 listener_message(void *core, int64_t now, uint32_t peer, const struct msg *m)
 {
@@ -497,6 +507,8 @@ listener_message(void *core, int64_t now, uint32_t peer, const struct msg *m)
 		return listener_channel_message(l, now, c, m);
 	if (peer == l->broker)
 		return listener_broker_message(l, now, m);
+	if (m->type == MSG_INSPECT)
+		return listener_on_inspect(l, peer);
 	return 0; /* a channel's link outlives it by a moment */
 }
 

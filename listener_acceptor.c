@@ -226,7 +226,10 @@ static void
 session_follow(struct session *s, const struct tether *t)
 {
 	struct hub *hub = s->all->hub;
+	unsigned char print[LINK_PRINT];
+	uint32_t control;
 
+	memcpy(print, s->door->link.print, sizeof(print));
 	session_unwatch(s);
 	session_leave_door(s);
 	loop_untimer(hub->loop, &s->again);
@@ -235,7 +238,8 @@ session_follow(struct session *s, const struct tether *t)
 	s->watch.fd = t->live[0];
 	s->watch.fn = session_on_liveness;
 	loop_watch(hub->loop, &s->watch);
-	hub_adopt(hub, t->control[0], t->control[0], 0, s->tag);
+	control = hub_adopt(hub, t->control[0], t->control[0], 0, s->tag);
+	hub_keyed(hub, control, print);
 }
 
 /* Its channel cannot be started, for the reason of errno: that goes to the log
@@ -281,6 +285,22 @@ session_start(struct session *s)
 	session_tell_unable(s);
 }
 
+/* A lambda-ctl asks the listener itself, so its link is one of the hub's. */
+static void
+session_hand_over(struct session *s)
+{
+	struct hub *hub = s->all->hub;
+	unsigned char link[LINK_SESSION];
+	int fd = s->watch.fd;
+
+	loop_unwatch(hub->loop, &s->watch);
+	s->watch.fd = -1;
+	link_export(&s->door->link, link);
+	hub_keyed(hub, hub_resume(hub, fd, link, 0), s->door->link.print);
+	noise_wipe(link, sizeof(link));
+	session_forget(s);
+}
+
 /* The unauthenticated. */
 
 /* Look again when somebody's time is up. Where there is no place for one more,
@@ -316,7 +336,7 @@ listener_acceptor_on_late(void *arg)
 	listener_acceptor_admit(a);
 }
 
-/* Whoever is authenticated has a channel. */
+/* Whoever is authenticated has a channel, unless it only asks. */
 static void
 session_look(void *arg)
 {
@@ -326,7 +346,9 @@ session_look(void *arg)
 
 	if (s->door->link.phase == LINK_FIRST)
 		preauth_good(&s->all->preauth, s->tag);
-	if (r == 1)
+	if (r == 1 && s->door->link.role == ROLE_CTL)
+		session_hand_over(s);
+	else if (r == 1)
 		session_start(s);
 	else if (r == -1)
 		session_refuse(s, s->door->why);

@@ -8,7 +8,8 @@
  * and no other, a control link to the listener, and one end of a liveness pipe
  * that its workers inherit: when that closes, nothing of it is left, and the
  * listener core hears so. What a channel that did not end well has left running
- * gets SIGTERM, and SIGKILL a second later.
+ * gets SIGTERM, and SIGKILL a second later. A lambda-ctl has a link to the
+ * listener itself instead.
  *
  * Connections whose peer is not authenticated are bounded as the hub's are, and
  * have PREAUTH_MS from accepted to authenticated (preauth.h).

@@ -571,9 +571,9 @@ static const struct msg_path drain_paths[] = {
     { SERVER, CLIENT }, { LISTENER, CHANNEL }, { AUTHORITY, EXCHANGE },
     { EXCHANGE, BROKER }, END };
 static const struct msg_path inspect_paths[] = {
-    { CTL, AUTHORITY | BROKER | EXCHANGE | PLB }, END };
+    { CTL, AUTHORITY | BROKER | EXCHANGE | LISTENER | PLB }, END };
 static const struct msg_path report_paths[] = {
-    { AUTHORITY | BROKER | EXCHANGE | PLB, CTL }, END };
+    { AUTHORITY | BROKER | EXCHANGE | LISTENER | PLB, CTL }, END };
 
 /* A row is a message's type, name, fields, struct, and paths. */
 #define MESSAGE(type, name, fields, s, paths) \
