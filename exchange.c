@@ -12,6 +12,7 @@
 #define NOTICE_WAITING_MS 100 /* between two rounds of `waiting` */
 #define NOTICE_BATCH	  8192 /* sells told in a round */
 #define NOTICE_SETS_BYTES (16u * 1024) /* of attributes in one `offers` */
+#define EXCHANGE_NODES_MAX 10000 /* that who begins to follow is told of */
 #define REPORT_TEXT	  512 /* of attributes or constraints, printed */
 
 /* Life. */
@@ -295,10 +296,21 @@ exchange_any_buy(const struct exchange_peer *p)
 	return o;
 }
 
-/* The seller's Erlang node moved: every broker that buys learns it, by a fill
- * of nothing. */
+/* Has it an Erlang node? */
 static int
-exchange_tell_contact(struct exchange *x, const struct exchange_sell *s)
+exchange_has_node(struct slice contact)
+{
+	struct contact c;
+
+	return group_decode(&schema_contact, contact, &c) == 0 &&
+	    c.node.len > 0;
+}
+
+/* The seller's Erlang node came or moved: every broker that follows learns it,
+ * or every one that buys, by a fill of nothing. */
+static int
+exchange_tell_contact(struct exchange *x, const struct exchange_sell *s,
+    int followers)
 {
 	struct seller item = { .seller = s->seller, .contact = s->contact };
 	struct msg msg = { .type = MSG_FILL, .u.fill.exchange = x->own };
@@ -309,7 +321,8 @@ exchange_tell_contact(struct exchange *x, const struct exchange_sell *s)
 	msg.u.fill.sellers = item_list(&schema_seller, &item, x->scratch,
 	    sizeof(x->scratch));
 	while ((p = map_next(&x->peers, &pos)) != NULL) {
-		if ((o = exchange_any_buy(p)) == NULL)
+		if ((o = exchange_any_buy(p)) == NULL ||
+		    (followers && p->follow == 0))
 			continue;
 		msg.u.fill.order = o->id;
 		if (outbox_send(&x->out, p->handle, &msg) == -1)
@@ -318,15 +331,39 @@ exchange_tell_contact(struct exchange *x, const struct exchange_sell *s)
 	return 0;
 }
 
-/* Does the seller have an Erlang node that is not where it was? */
+/* One that begins to follow learns all nodes, as far as there is room. */
+static int
+exchange_tell_nodes(struct exchange *x, const struct exchange_peer *p)
+{
+	struct msg msg = { .type = MSG_FILL, .u.fill = {
+		.order = p->follow, .exchange = x->own } };
+	const struct exchange_sell *s;
+	struct exchange_order *o;
+	struct seller item = { .quantity = 0 };
+	size_t pos = 0, n = 0;
+
+	while ((o = order_next(x, &pos)) != NULL) {
+		if (!o->selling ||
+		    !exchange_has_node((s = order_sell(o))->contact))
+			continue;
+		item.seller = s->seller;
+		item.contact = s->contact;
+		msg.u.fill.sellers = item_list(&schema_seller, &item,
+		    x->scratch, sizeof(x->scratch));
+		if (n++ == EXCHANGE_NODES_MAX)
+			break;
+		if (outbox_send(&x->out, p->handle, &msg) == -1)
+			return -1;
+	}
+	return 0;
+}
+
+/* Does the seller have an Erlang node that is new, or not where it was? */
 static int
 exchange_has_moved(struct exchange_order *o, struct slice contact)
 {
-	struct contact c;
-
-	return o != NULL && contact.len > 0 &&
-	    !slice_equal(order_sell(o)->contact, contact) &&
-	    group_decode(&schema_contact, contact, &c) == 0 && c.node.len > 0;
+	return contact.len > 0 && exchange_has_node(contact) &&
+	    (o == NULL || !slice_equal(order_sell(o)->contact, contact));
 }
 
 static int
@@ -350,7 +387,7 @@ exchange_on_sell(struct exchange *x, int64_t now, struct exchange_peer *p,
 	moved = exchange_has_moved(o, m->contact);
 	if ((s = exchange_accept_sell(x, p, m, o)) == NULL)
 		return exchange_refuse_full(x, p, m->order);
-	if (moved && exchange_tell_contact(x, s) == -1)
+	if (moved && exchange_tell_contact(x, s, o == NULL) == -1)
 		return -1;
 	exchange_settle(x, s, m->settled);
 	sell_state(x, s, (uint32_t)m->quantity);
@@ -407,6 +444,10 @@ exchange_on_buy(struct exchange *x, int64_t now, struct exchange_peer *p,
 	b->settled = m->settled;
 	b->held = (uint32_t)m->held;
 	buy_account(x, b);
+	if (o == NULL && b->missing == 0) {
+		p->follow = m->order;
+		return exchange_tell_nodes(x, p);
+	}
 	exchange_place(x, b, lacked, now - (int64_t)m->age_ms);
 	if (match_buy(x, now, b) == -1)
 		return -1;
@@ -421,6 +462,8 @@ exchange_on_cancel(struct exchange *x, int64_t now, struct exchange_peer *p,
 	struct exchange_order *o = order_find(x, p, msg->u.cancel.order);
 
 	(void)now;
+	if (msg->u.cancel.order == p->follow)
+		p->follow = 0;
 	if (o != NULL)
 		order_end(x, o);
 	return 0;

@@ -87,6 +87,7 @@ struct exchange_peer { /* of any role */
 	struct id instance;
 	struct chain orders;	   /* a broker's */
 	uint32_t reservations;	   /* made for its buys: the newest, or 0 */
+	uint64_t follow; /* its buy that wants contacts alone; 0: none */
 };
 
 /*

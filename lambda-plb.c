@@ -18,18 +18,21 @@
 #include "plb_proxies.h"
 
 #define CAPACITY     8
+#define CAPACITY_MAX 1000000
 #define TAKE_OVER_MS 5000  /* acquires for so long before it takes the name */
 #define LOOK_MS	     250   /* how often the name is looked at */
-#define STOP_MS	     30000 /* what is in flight may take so long at SIGTERM */
+#define GRACE_MS     30000 /* -g: for what is in flight at SIGTERM */
 #define SYNOPSIS \
 	"[-qv] [-b socket] [-c capacity] [-D directory] [-d fd]\n" \
-	"[-k keyfile ...]" \
+	"[-g seconds] [-k keyfile ...]" \
 	"\n[-s socket] [-t label=value ...] [-V version] [-x channel] module"
 
 struct server_options {
 	const char *module, *broker, *socket, *channel, *directory;
 	struct opt_want want;
+	const char *given_capacity; /* -c */
 	uint64_t capacity;
+	int64_t grace_ms; /* -g; 0: no bound */
 };
 
 struct server {
@@ -42,6 +45,7 @@ struct server {
 	struct hub_listen *listen; /* NULL: it acquires, to take over */
 	struct timer look, bound;
 	int stopping;
+	int termed;	 /* it had SIGTERM */
 	int64_t since;	 /* it began to acquire, to take over */
 	struct proxies proxies;
 	struct buf exports; /* attributes to be shown once we serve */
@@ -55,9 +59,10 @@ server_parse(struct server *s, int argc, char **argv)
 	struct server_options *o = &s->options;
 	const struct opt options[] = {
 		{ 'b', OPT_TEXT, &o->broker, 0, 0 },
-		{ 'c', OPT_NUMBER, &o->capacity, 1, 1000000 },
+		{ 'c', OPT_TEXT, &o->given_capacity, 0, 0 },
 		{ 'D', OPT_TEXT, &o->directory, 0, 0 },
 		{ 'd', OPT_FD, &s->daemon.ready_fd, 0, 0 },
+		{ 'g', OPT_SECONDS, &o->grace_ms, 0, OPT_GRACE_MAX_MS },
 		{ 'k', OPT_KEY, &s->daemon.keys, 0, 0 },
 		{ 's', OPT_TEXT, &o->socket, 0, 0 },
 		{ 't', OPT_LABEL, &o->want, 0, 0 },
@@ -69,13 +74,16 @@ server_parse(struct server *s, int argc, char **argv)
 
 	daemon_init(&s->daemon);
 	o->capacity = CAPACITY;
-	while ((letter = getopt(argc, argv, "qvb:c:D:d:k:s:t:V:x:")) != -1)
+	o->grace_ms = GRACE_MS;
+	while ((letter = getopt(argc, argv, "qvb:c:D:d:g:k:s:t:V:x:")) != -1)
 		opt_take(options, letter, optarg, SYNOPSIS);
 	if (argc - optind != 1)
 		die_usage(SYNOPSIS);
 	if (o->broker != NULL && o->channel != NULL)
 		die(EXIT_USAGE, "-b and -x: give one of them");
 	o->module = opt_name("module", argv[optind]);
+	if (o->given_capacity != NULL)
+		o->capacity = opt_capacity_now(o->given_capacity, CAPACITY_MAX);
 }
 
 /* Serving. */
@@ -165,21 +173,44 @@ server_on_bound(void *arg)
 	struct server *s = arg;
 
 	log_error("clients have not ended in time: leaving them");
-	loop_stop(s->daemon.loop);
+	plb_expire(s->plb);
+	hub_deliver(&s->daemon.hub);
 }
 
+/* The second one says that waiting is over. */
 static void
 server_on_term(void *arg, int signo)
 {
 	struct server *s = arg;
+	int64_t grace = s->options.grace_ms;
 	struct loop *loop = s->daemon.loop;
 
 	(void)signo;
+	if (s->termed) {
+		loop_untimer(loop, &s->bound);
+		server_on_bound(s);
+		return;
+	}
+	s->termed = 1;
 	server_stop(s);
-	loop_timer(loop, &s->bound, loop_now(loop) + STOP_MS);
+	if (grace > 0)
+		loop_timer(loop, &s->bound, loop_now(loop) + grace);
 }
 
-/* SIGHUP: the keys, and the version of -V @file, may be others. */
+/* The capacity of -c @file may be another one. */
+static void
+server_capacity_again(struct server *s)
+{
+	struct server_options *o = &s->options;
+
+	if (!opt_capacity_again(o->given_capacity, CAPACITY_MAX, &o->capacity))
+		return;
+	plb_capacity(s->plb, o->capacity);
+	hub_deliver(&s->daemon.hub);
+}
+
+/* SIGHUP: the keys, the capacity of -c @file and the version of -V @file may be
+ * others. */
 static void
 server_on_hup(void *arg, int signo)
 {
@@ -189,6 +220,7 @@ server_on_hup(void *arg, int signo)
 
 	(void)signo;
 	daemon_key_again(&s->daemon.hub, &s->daemon.key, &s->daemon.keys);
+	server_capacity_again(s);
 	if (opt_constraints(&s->options.want, &encoded, why,
 	    sizeof(why)) == -1) {
 		log_error("%s; going on as before", why);

@@ -466,12 +466,22 @@ listener_acceptor_program(struct listener_acceptor *a,
 }
 
 void
-listener_acceptor_signal(struct listener_acceptor *a, int signo)
+listener_acceptor_end_rest(struct listener_acceptor *a)
 {
 	struct session *s = NULL;
 
 	while ((s = session_next(a, s)) != NULL)
-		session_signal(s, signo);
+		if (s->channel != 0 && s->child.pid == 0)
+			session_signal(s, SIGTERM);
+}
+
+void
+listener_acceptor_kill(struct listener_acceptor *a)
+{
+	struct session *s = NULL;
+
+	while ((s = session_next(a, s)) != NULL)
+		session_signal(s, SIGKILL);
 }
 
 void
