@@ -111,7 +111,7 @@ TESTS =		$(CORE_TESTS) $(SHELL_TESTS) $(FUZZ_TESTS)
 SCRIPTS =\
 	t/discovery.sh t/nodes.sh t/examples.sh t/names.sh t/mesh.sh\
 	t/split.sh t/runit.sh t/bootstrap.sh t/upgrade.sh t/joins.sh\
-	t/strangers.sh t/relay.sh t/rekey.sh t/sim.sh t/account.sh t/chain.sh\
+	t/strangers.sh t/streams.sh t/relay.sh t/rekey.sh t/sim.sh t/account.sh t/chain.sh\
 	t/activation.sh t/broken.sh t/byhand.sh t/call.sh t/canary.sh\
 	t/compete.sh t/credit.sh t/crypto.sh t/ctl.sh t/deadends.sh t/fills.sh\
 	t/filters.sh t/herd.sh t/hosts.sh t/inetd.sh t/inherit.sh t/install.sh\

@@ -322,7 +322,7 @@ call_send_record(struct call *c, int64_t now)
 	number = filter_add(&c->filter, now, record.body.len);
 	if (record.body.len > CALL_BODY_MAX)
 		call_fail_record(c, number, "the record is over 16646144 "
-		    "bytes");
+		    "bytes: a call by itself has no such limit");
 	else
 		call_submit(c, now, number, record.body);
 	buf_consume(&c->in, taken);

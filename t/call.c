@@ -255,7 +255,7 @@ test_stream_fails(void **state)
 	say(&data);
 	expect("write\n");
 	call_ops.down(call, now, CHANNEL);
-	expect("calc: its channel was lost, after 3 bytes of output\n"
+	expect("calc: the channel was lost, after 3 bytes of output\n"
 	    "finish 111\n");
 	written("out");
 }
