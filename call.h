@@ -79,8 +79,8 @@ struct outbox *call_out(struct call *);
  * done: the shell has the driver call tick(). */
 void call_take(struct call *, int64_t now, const struct act *);
 
-/* There is input, or its end: how many bytes of it may be read now; 0: not before
- * there is a token for it, or a window. */
+/* There is input, or its end: how many bytes of it may be read now; 0: not
+ * before there is a token for it, or a window. */
 size_t call_readable(struct call *);
 /* Some of it, so many bytes at most. */
 void call_input(struct call *, int64_t now, struct slice);

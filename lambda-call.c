@@ -438,8 +438,8 @@ caller_quit(struct caller *c, int status)
 	loop_stop(c->hub.loop);
 }
 
-/* Is there enough on its way to the channel? Then the input waits until there is
- * less. */
+/* Is there enough on its way to the channel? Then the input waits until there
+ * is less. */
 static int
 caller_is_full(struct caller *c)
 {

@@ -159,8 +159,8 @@ core_channel_print(void *core, const struct act *act, struct buf *b)
 	return 1;
 }
 
-/* held, tokens and running: how many; of a worker: request, the one that it has,
- * may_send and streams, of its output. */
+/* held, tokens and running: how many; of a worker: request, the one that it
+ * has, may_send and streams, of its output. */
 static int
 core_channel_ask(void *core, struct slice what, struct slice arg,
     struct buf *b)
