@@ -116,17 +116,18 @@ SCRIPTS =\
 	t/compete.sh t/credit.sh t/crypto.sh t/ctl.sh t/deadends.sh t/fills.sh\
 	t/filters.sh t/herd.sh t/hosts.sh t/inetd.sh t/inherit.sh t/install.sh\
 	t/keys.sh t/manpages.sh t/needs.sh t/pipes.sh t/script.sh t/ssh.sh\
-	t/switch.sh t/tree.sh t/twice.sh t/files.sh t/floods.sh
+	t/switch.sh t/tree.sh t/twice.sh t/files.sh t/floods.sh t/moves.sh\
+	t/drain.sh
 
 HELPERS =\
-	t/account t/activate t/epmdtalk t/handshake t/inherit t/listen\
-	t/puppet t/relay t/rows t/script t/sim t/sim_sealed t/slot t/stranger
+	t/account t/activate t/diallers t/epmdtalk t/handshake t/inherit\
+	t/listen t/puppet t/relay t/rows t/script t/sim t/sim_sealed t/slot t/stranger
 BENCHES =\
 	t/bench/codec.bench t/bench/discovery.bench t/bench/exchange.bench\
 	t/bench/first.bench t/bench/links.bench t/bench/load.bench\
 	t/bench/loop.bench t/bench/machine.bench t/bench/plb.bench\
 	t/bench/regain.bench t/bench/relay.bench t/bench/sampler.bench\
-	t/bench/spawn.bench t/bench/stamp.bench
+	t/bench/seal.bench t/bench/spawn.bench t/bench/stamp.bench
 
 # What tests stand on. A core test that reached a shell by way of it would not
 # link.
@@ -187,7 +188,7 @@ $(CORE_TESTS): t/fixtures.a cores.a
 $(FUZZ_TESTS): t/fuzz/main.o t/fixtures.a cores.a
 $(SHELL_TESTS): t/fixtures.a $(ALL)
 $(BENCHES): t/bench/bench.o $(ALL)
-t/account t/activate t/inherit t/listen t/relay t/rows t/slot t/stranger: $(ALL)
+t/account t/activate t/diallers t/inherit t/listen t/relay t/rows t/slot t/stranger: $(ALL)
 t/epmdtalk: t/epmdtalk.o t/talk.o $(ALL)
 	$(CC) $(LDFLAGS) -o $@ t/epmdtalk.o t/talk.o $(ALL) $(LDLIBS)
 t/puppet: t/puppet.o t/text.o $(ALL)

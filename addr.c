@@ -290,6 +290,14 @@ addr_is_any(const struct addr *a)
 }
 
 int
+addr_covers(const struct addr *a, const struct addr *b)
+{
+	return addr_equal(a, b) || (addr_is_any(a) &&
+	    a->u.sa.sa_family == b->u.sa.sa_family &&
+	    addr_port(a) == addr_port(b));
+}
+
+int
 addr_port(const struct addr *a)
 {
 	switch (a->u.sa.sa_family) {

@@ -53,6 +53,8 @@ int addr_equal(const struct addr *, const struct addr *);
 int addr_is_unix(const struct addr *);
 int addr_is_loopback(const struct addr *); /* 127/8, ::1 or a Unix socket */
 int addr_is_any(const struct addr *);	   /* 0.0.0.0 or :: */
+/* Is a equal to b, or all addresses of b's family on b's port? */
+int addr_covers(const struct addr *a, const struct addr *b);
 int addr_port(const struct addr *);	   /* 0 for a Unix socket */
 void addr_set_port(struct addr *, int port);
 

@@ -44,6 +44,7 @@ struct channel {
 	int draining;
 	int64_t void_at; /* unspent tokens are void then ... */
 	int voided;	 /* ... and are now */
+	int expired;	 /* it has drained for as long as it may */
 	int closing;	 /* the client's connection is ending */
 	int stopped;
 };
@@ -71,6 +72,8 @@ int channel_stream_begin(struct channel *, struct inflight *,
     const struct msg_request *);
 /* The client may send its body. */
 int channel_stream_invite(struct channel *, struct inflight *);
+/* Requests whose bodies are not whole fail. */
+void channel_stream_expire(struct channel *, int64_t now);
 int channel_on_data(struct channel *, const struct msg_data *, int64_t now);
 int channel_on_end(struct channel *, const struct msg_end *, int64_t now);
 int channel_on_window(struct channel *, const struct msg_window *);

@@ -53,6 +53,17 @@ channel_stream_add(struct channel *c, int64_t now, struct inflight *r,
 	    stream_consumed(&r->body, bytes.len, c->inflight.used));
 }
 
+void
+channel_stream_expire(struct channel *c, int64_t now)
+{
+	struct inflight *r;
+	size_t pos = 0;
+
+	while ((r = inflight_next(&c->inflight, &pos)) != NULL)
+		if (r->whole)
+			channel_answer_fail(c, now, r, 0, "");
+}
+
 /* What comes. */
 
 int
@@ -143,8 +154,8 @@ channel_streams(const struct channel *c, uint32_t worker)
 static int
 channel_stream_drops(const struct channel *c, const struct inflight *r)
 {
-	return r == NULL || c->client == 0 || r->abandoned || r->unwanted ||
-	    r->answered || r->late;
+	return r == NULL || c->client == 0 || c->expired || r->abandoned ||
+	    r->unwanted || r->answered || r->late;
 }
 
 size_t

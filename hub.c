@@ -86,6 +86,17 @@ hub_link_name(const struct hub_link *l, char buf[PEER_TEXT])
 	return buf;
 }
 
+/* -vv: each message. */
+static void
+hub_link_trace(const struct hub_link *l, const char *way, unsigned type)
+{
+	char buf[PEER_TEXT];
+
+	if (log_level >= LOG_TRACE)
+		log_trace("%s %s: %s", way, hub_link_name(l, buf),
+		    msg_name(type));
+}
+
 /* Time. */
 
 /*
@@ -217,6 +228,7 @@ hub_link_send(struct hub_link *l, struct slice frame)
 
 	if (!l->up || l->conn.closing)
 		return;
+	hub_link_trace(l, "to", frame.p[0]);
 	if (conn_write(&l->conn, frame.p, frame.len) == -1) {
 		l->why = "it does not read what it is sent";
 		conn_fail(&l->conn, errno);
@@ -487,6 +499,7 @@ hub_link_deliver(struct hub_link *l, int64_t now, unsigned type,
 	struct msg m;
 	int r;
 
+	hub_link_trace(l, "from", type);
 	if ((r = msg_decode(&m, type, value)) == 0)
 		return 0;
 	if (r == 1 && !msg_allowed(type, l->link.role, h->self.role))
@@ -595,20 +608,6 @@ hub_link_log_closed(struct hub_link *l, const char *why, int error)
 		    buf, why);
 }
 
-/* Our key was refused: do we dial with another by now? */
-static int
-hub_link_is_rekeyed(const struct hub_link *l)
-{
-	const struct hub *h = l->hub;
-	const unsigned char *ours = h->self.keys[0].print;
-
-	if (!l->link.dialler || h->self.nkeys == 0)
-		return 0;
-	if (h->rekey != NULL && memcmp(l->link.print, ours, LINK_PRINT) == 0)
-		h->rekey(h->arg);
-	return memcmp(l->link.print, ours, LINK_PRINT) != 0;
-}
-
 static void
 hub_link_on_closed(void *arg, int error)
 {
@@ -616,7 +615,7 @@ hub_link_on_closed(void *arg, int error)
 	struct hub *h = l->hub;
 	const char *why = hub_link_reason(l, error);
 
-	if (error == EACCES && hub_link_is_rekeyed(l)) {
+	if (error == EACCES && hub_is_rekeyed(l)) {
 		error = EAGAIN;
 		why = "it refused our key, which was another by then";
 	}
@@ -911,6 +910,17 @@ hub_wait(struct hub *h, uint32_t peer)
 
 	if (l != NULL)
 		l->patient = 1;
+}
+
+void
+hub_keyed(struct hub *h, uint32_t peer, const unsigned char print[LINK_PRINT])
+{
+	struct hub_link *l = hub_find(h, peer);
+
+	if (l == NULL)
+		return;
+	l->counts = 1;
+	memcpy(l->print, print, sizeof(l->print));
 }
 
 void

@@ -44,6 +44,8 @@ struct hub_link {
 	int paused;	   /* or its owner said so */
 	int draining;	   /* it ends when all is written */
 	int patient;	   /* its handshake may take any time */
+	int counts;	   /* as a link of the key of this fingerprint: */
+	unsigned char print[LINK_PRINT];
 	char *said;	   /* by what speaks no protocol, for why; or NULL */
 	int64_t waiting;   /* since when it should take what is queued: it is
 			      throttled or draining */
@@ -118,9 +120,10 @@ void hub_unlisten(struct hub_listen *);
  * failed(). */
 uint32_t hub_adopt(struct hub *, int in, int out, int dialler, uint32_t tag);
 
-/* Go on with the link of a session, of which another process has shaken hands
- * (link_export()). First, before anything is linked, become the instance that
- * it was done as; fd is then taken as by hub_adopt(). */
+/* Go on with the link of a session, of which another process, or a door, has
+ * shaken hands (link_export()); fd is taken as by hub_adopt(). A process whose
+ * only such link it is becomes the instance that it was done as first, before
+ * anything is linked. */
 void hub_become(struct hub *, const unsigned char *session);
 uint32_t hub_resume(struct hub *, int fd, const unsigned char *session,
     uint32_t tag);
@@ -128,6 +131,11 @@ uint32_t hub_resume(struct hub *, int fd, const unsigned char *session,
 /* The handshake of this adopted connection may take any time: its other end is
  * a program that has something to do first (to log in, say). */
 void hub_wait(struct hub *, uint32_t peer);
+
+/* It counts as a link that was made with the key of this fingerprint: it goes
+ * on with one, or stands for one that another process has (a channel). */
+void hub_keyed(struct hub *, uint32_t peer,
+    const unsigned char print[LINK_PRINT]);
 
 /* What the log calls the other end of an adopted connection, where the
  * descriptors cannot tell (pipes). */
@@ -153,9 +161,11 @@ void hub_stranger(struct hub *, struct slice host, const char *fmt, ...);
  * latest after within_ms. */
 void hub_stop(struct hub *, int64_t within_ms, int status);
 
-/* Between hub.c and hub_keys.c: answer an inspect for keys. more: the core has
- * something to say after that. 1 where there is more, 0 where there is not, -1
- * as report_end(). */
+/* Between hub.c and hub_keys.c: the key that this link was dialled with is
+ * refused; is another dialled with by now? */
+int hub_is_rekeyed(const struct hub_link *);
+/* Answer an inspect for keys. more: the core has something to say after that. 1
+ * where there is more, 0 where there is not, -1 as report_end(). */
 int hub_report_keys(struct hub *, uint32_t handle, int more);
 
 /* Between hub.c and hub_accept.c: at the start and at the end; the link needs

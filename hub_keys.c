@@ -18,6 +18,37 @@ hub_key(struct hub *h, const struct key *key)
 		    key->files[i].len);
 }
 
+/* Our key was refused: do we dial with another by now? */
+int
+hub_is_rekeyed(const struct hub_link *l)
+{
+	const struct hub *h = l->hub;
+	const unsigned char *ours = h->self.keys[0].print;
+
+	if (!l->link.dialler || h->self.nkeys == 0)
+		return 0;
+	if (h->rekey != NULL && memcmp(l->link.print, ours, LINK_PRINT) == 0)
+		h->rekey(h->arg);
+	return memcmp(l->link.print, ours, LINK_PRINT) != 0;
+}
+
+/* The fingerprint of the key that it counts for; NULL: of none. */
+static const unsigned char *
+hub_print_of(const struct hub_link *l)
+{
+	if (l == NULL || !l->up)
+		return NULL;
+	return l->counts ? l->print : l->link.keyed ? l->link.print : NULL;
+}
+
+static int
+hub_is_of_key(const struct hub_link *l, const unsigned char print[LINK_PRINT])
+{
+	const unsigned char *its = hub_print_of(l);
+
+	return its != NULL && memcmp(its, print, LINK_PRINT) == 0;
+}
+
 /* By its fingerprint: how many are up. */
 static size_t
 hub_count_key(const struct hub *h, const unsigned char print[LINK_PRINT])
@@ -25,9 +56,7 @@ hub_count_key(const struct hub *h, const unsigned char print[LINK_PRINT])
 	size_t i, n = 0;
 
 	for (i = 0; i < h->nlinks; i++)
-		n += h->links[i] != NULL && h->links[i]->up &&
-		    h->links[i]->link.keyed &&
-		    memcmp(h->links[i]->link.print, print, LINK_PRINT) == 0;
+		n += (size_t)hub_is_of_key(h->links[i], print);
 	return n;
 }
 
@@ -54,9 +83,7 @@ hub_knows_key(const struct hub *h, size_t slot,
 		if (memcmp(h->self.keys[i].print, print, LINK_PRINT) == 0)
 			return 1;
 	for (i = 0; i < slot; i++)
-		if (h->links[i] != NULL && h->links[i]->up &&
-		    h->links[i]->link.keyed &&
-		    memcmp(h->links[i]->link.print, print, LINK_PRINT) == 0)
+		if (hub_is_of_key(h->links[i], print))
 			return 1;
 	return 0;
 }
@@ -64,17 +91,16 @@ hub_knows_key(const struct hub *h, size_t slot,
 static void
 hub_report_all_keys(const struct hub *h, struct report *r)
 {
-	const struct hub_link *l;
+	const unsigned char *print;
 	size_t i;
 
 	for (i = 0; i < h->self.nkeys; i++)
 		hub_report_key(h, r, h->self.keys[i].print, i == 0 ? "dials" :
 		    "accepted");
 	for (i = 0; i < h->nlinks; i++) {
-		l = h->links[i];
-		if (l != NULL && l->up && l->link.keyed &&
-		    !hub_knows_key(h, i, l->link.print))
-			hub_report_key(h, r, l->link.print, "dropped");
+		print = hub_print_of(h->links[i]);
+		if (print != NULL && !hub_knows_key(h, i, print))
+			hub_report_key(h, r, print, "dropped");
 	}
 }
 

@@ -31,8 +31,7 @@
 #define SYNOPSIS    "[-k keyfile ...] command [argument ...]"
 
 static char dir[512];
-static pid_t authority, broker;
-static volatile sig_atomic_t command_pid;
+static volatile sig_atomic_t authority, broker, command_pid;
 
 /* The run directory: flat, so what is in it goes file by file. */
 static void
@@ -269,8 +268,25 @@ solo_mask_signals(int how)
 static void
 solo_pass_on(int signo)
 {
+	int error = errno;
+
 	if (command_pid > 0)
 		kill((pid_t)command_pid, signo);
+	errno = error;
+}
+
+/* The tier reads the keys again, too. */
+static void
+solo_pass_on_to_all(int signo)
+{
+	int error = errno;
+
+	if (authority > 0)
+		kill((pid_t)authority, signo);
+	if (broker > 0)
+		kill((pid_t)broker, signo);
+	solo_pass_on(signo);
+	errno = error;
 }
 
 /* Run the command; returns the status to exit with. */
@@ -299,6 +315,7 @@ solo_run(char **argv)
 	sa.sa_handler = solo_pass_on;
 	sigemptyset(&sa.sa_mask);
 	sigaction(SIGTERM, &sa, NULL);
+	sa.sa_handler = solo_pass_on_to_all;
 	sigaction(SIGHUP, &sa, NULL);
 	sa.sa_handler = SIG_IGN; /* the terminal sends it to the command too */
 	sigaction(SIGINT, &sa, NULL);

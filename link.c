@@ -61,10 +61,13 @@ link_role_number(unsigned role)
 static void
 link_make_hello(const struct link *l, struct msg *m)
 {
+	int to_ctl = l->role == ROLE_CTL && l->self->to_ctl != 0;
+
 	memset(m, 0, sizeof(*m));
 	m->type = MSG_HELLO;
 	m->u.hello.low = m->u.hello.high = MSG_VERSION;
-	m->u.hello.role = link_role_number(l->self->role);
+	m->u.hello.role = link_role_number(to_ctl ? l->self->to_ctl :
+	    l->self->role);
 	m->u.hello.instance = l->self->instance;
 	m->u.hello.dialled = l->dialler ? l->dialled : 0;
 }
@@ -284,8 +287,11 @@ link_answer_first(struct link *l, int64_t now, struct slice payload)
 {
 	struct msg m;
 
-	if (link_carried_hello(l, &m, payload) == -1 ||
-	    link_send_noise(l, now) == -1 ||
+	if (link_carried_hello(l, &m, payload) == -1)
+		return -1;
+	if (1u << m.u.hello.role == ROLE_CTL)
+		l->role = ROLE_CTL;
+	if (link_send_noise(l, now) == -1 ||
 	    link_judge_hello(l, &m.u.hello) == -1)
 		return -1;
 	link_split(l);

@@ -79,6 +79,8 @@ struct link_memory {
 /* What both ends of a link are told at its start. */
 struct link_self {
 	unsigned role;	    /* one bit */
+	unsigned to_ctl;    /* likewise, where it is another to a lambda-ctl
+			       that dials; or 0 */
 	struct id instance;
 	struct link_key keys[LINK_KEYS_MAX]; /* the first is dialled with, all
 						are accepted */

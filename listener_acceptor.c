@@ -226,7 +226,10 @@ static void
 session_follow(struct session *s, const struct tether *t)
 {
 	struct hub *hub = s->all->hub;
+	unsigned char print[LINK_PRINT];
+	uint32_t control;
 
+	memcpy(print, s->door->link.print, sizeof(print));
 	session_unwatch(s);
 	session_leave_door(s);
 	loop_untimer(hub->loop, &s->again);
@@ -235,7 +238,8 @@ session_follow(struct session *s, const struct tether *t)
 	s->watch.fd = t->live[0];
 	s->watch.fn = session_on_liveness;
 	loop_watch(hub->loop, &s->watch);
-	hub_adopt(hub, t->control[0], t->control[0], 0, s->tag);
+	control = hub_adopt(hub, t->control[0], t->control[0], 0, s->tag);
+	hub_keyed(hub, control, print);
 }
 
 /* Start its channel; where none can be started it is forgotten. */
@@ -265,6 +269,22 @@ session_start(struct session *s)
 	hub_stranger(a->hub, s->host, "unable to start a channel (%s): %s",
 	    a->start.argv[0], strerror(errno));
 	listener_gone(a->listener, s->tag);
+	session_forget(s);
+}
+
+/* A lambda-ctl asks the listener itself, so its link is one of the hub's. */
+static void
+session_hand_over(struct session *s)
+{
+	struct hub *hub = s->all->hub;
+	unsigned char link[LINK_SESSION];
+	int fd = s->watch.fd;
+
+	loop_unwatch(hub->loop, &s->watch);
+	s->watch.fd = -1;
+	link_export(&s->door->link, link);
+	hub_keyed(hub, hub_resume(hub, fd, link, 0), s->door->link.print);
+	noise_wipe(link, sizeof(link));
 	session_forget(s);
 }
 
@@ -303,7 +323,7 @@ listener_acceptor_on_late(void *arg)
 	listener_acceptor_admit(a);
 }
 
-/* Whoever is authenticated has a channel. */
+/* Whoever is authenticated has a channel, unless it only asks. */
 static void
 session_look(void *arg)
 {
@@ -313,7 +333,9 @@ session_look(void *arg)
 
 	if (s->door->link.phase == LINK_FIRST)
 		preauth_good(&s->all->preauth, s->tag);
-	if (r == 1)
+	if (r == 1 && s->door->link.role == ROLE_CTL)
+		session_hand_over(s);
+	else if (r == 1)
 		session_start(s);
 	else if (r == -1)
 		session_refuse(s, s->door->why);
@@ -431,12 +453,22 @@ listener_acceptor_program(struct listener_acceptor *a,
 }
 
 void
-listener_acceptor_signal(struct listener_acceptor *a, int signo)
+listener_acceptor_end_rest(struct listener_acceptor *a)
 {
 	struct session *s = NULL;
 
 	while ((s = session_next(a, s)) != NULL)
-		session_signal(s, signo);
+		if (s->channel != 0 && s->child.pid == 0)
+			session_signal(s, SIGTERM);
+}
+
+void
+listener_acceptor_kill(struct listener_acceptor *a)
+{
+	struct session *s = NULL;
+
+	while ((s = session_next(a, s)) != NULL)
+		session_signal(s, SIGKILL);
 }
 
 void

@@ -8,7 +8,8 @@
  * and no other, a control link to the listener, and one end of a liveness pipe
  * that its workers inherit: when that closes, nothing of it is left, and the
  * listener core hears so. What a channel that did not end well has left running
- * gets SIGTERM, and SIGKILL a second later.
+ * gets SIGTERM, and SIGKILL a second later. A lambda-ctl has a link to the
+ * listener itself instead.
  *
  * Connections whose peer is not authenticated are bounded as the hub's are, and
  * have PREAUTH_MS from accepted to authenticated (preauth.h).
@@ -34,8 +35,10 @@ struct listener_acceptor *listener_acceptor_open(struct hub *,
 void listener_acceptor_program(struct listener_acceptor *,
     const struct program_file *);
 
-/* A signal to all channels, and to all that they have running. */
-void listener_acceptor_signal(struct listener_acceptor *, int signo);
+/* SIGTERM to what channels that have ended have left running; SIGKILL to all
+ * channels, and to all that they have running. */
+void listener_acceptor_end_rest(struct listener_acceptor *);
+void listener_acceptor_kill(struct listener_acceptor *);
 
 /* Accept no more; channels stay. */
 void listener_acceptor_close(struct listener_acceptor *);

@@ -17,6 +17,7 @@ listener_door_open(struct listener_door *d, const struct link_self *keys,
 	memset(d, 0, sizeof(*d));
 	d->self = *keys;
 	d->self.role = ROLE_CHANNEL;
+	d->self.to_ctl = ROLE_LISTENER;
 	env_random(&d->self.instance, sizeof(d->self.instance));
 	env_random(secret, sizeof(secret));
 	buf_init(&d->out, DOOR_OUT_MAX);

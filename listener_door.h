@@ -12,7 +12,8 @@
 
 struct listener_door {
 	struct link link;
-	struct link_self self; /* as the channel that goes on with the link */
+	struct link_self self; /* as the channel that goes on with the link; a
+				  lambda-ctl is answered as by a listener */
 	struct buf out;
 	unsigned char in[2 + LINK_HANDSHAKE_MAX]; /* of message 1, so far */
 	size_t have;

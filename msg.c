@@ -530,6 +530,11 @@ static const struct field window_fields[] = {
 	UINT(msg_window, 4, part, 0, PART_MAX),
 	UINT(msg_window, 6, bytes, REQUIRED, COUNT_MAX),
 };
+static const struct field drain_fields[] = {
+	UINT(msg_drain, 1, over, 0, FLAG),
+	NAME(msg_drain, 3, module, 0),
+	BYTES(msg_drain, 5, address, 0, ADDRESS_MAX),
+};
 static const struct field inspect_fields[] = {
 	BYTES(msg_inspect, 2, what, 0, NAME_BYTES_MAX),
 };
@@ -584,11 +589,12 @@ static const struct msg_path stream_paths[] = {
     { CLIENT, SERVER }, { SERVER, CLIENT }, END };
 static const struct msg_path drain_paths[] = {
     { SERVER, CLIENT }, { LISTENER, CHANNEL }, { AUTHORITY, EXCHANGE },
-    { EXCHANGE, BROKER }, END };
+    { EXCHANGE, BROKER }, { CTL, AUTHORITY | BROKER },
+    { BROKER, LISTENER | AUTHORITY }, END };
 static const struct msg_path inspect_paths[] = {
-    { CTL, AUTHORITY | BROKER | EXCHANGE | PLB }, END };
+    { CTL, AUTHORITY | BROKER | EXCHANGE | LISTENER | PLB }, END };
 static const struct msg_path report_paths[] = {
-    { AUTHORITY | BROKER | EXCHANGE | PLB, CTL }, END };
+    { AUTHORITY | BROKER | EXCHANGE | LISTENER | PLB, CTL }, END };
 
 /* A row is a message's type, name, fields, struct, and paths. */
 #define MESSAGE(type, name, fields, s, paths) \
@@ -625,7 +631,7 @@ static const struct msg_row rows[] = { /* by type; no name: no message */
 	MESSAGE(MSG_FAIL, "fail", fail_fields, msg_fail, reply_paths),
 	MESSAGE(MSG_ABANDON, "abandon", abandon_fields, msg_abandon,
 	    request_paths),
-	[MSG_DRAIN] = { MSG_DRAIN, { "drain", no_fields, 0, 0 }, drain_paths },
+	MESSAGE(MSG_DRAIN, "drain", drain_fields, msg_drain, drain_paths),
 	MESSAGE(MSG_INSPECT, "inspect", inspect_fields, msg_inspect,
 	    inspect_paths),
 	MESSAGE(MSG_REPORT, "report", report_fields, msg_report,

@@ -837,6 +837,12 @@ plb_want(struct plb *p, uint64_t n)
 }
 
 void
+plb_capacity(struct plb *p, uint64_t capacity)
+{
+	p->capacity = p->wanted = capacity;
+}
+
+void
 plb_want_only(struct plb *p, uint64_t n)
 {
 	if (n < p->wanted)
@@ -877,6 +883,18 @@ plb_channel_of(const struct plb *p, uint64_t id)
 		if (r->client_id == id)
 			break;
 	return r == NULL || r->upstream == NULL ? 0 : r->upstream->peer;
+}
+
+void
+plb_expire(struct plb *p)
+{
+	struct plb_client *c = NULL;
+
+	while ((c = plb_client_next(p, c)) != NULL)
+		request_expel(p, c);
+	if (!p->stopped)
+		p->stopped = outbox_act(&p->out, ACT_STOP, 0, 0,
+		    slice_of(NULL, 0)) == 0;
 }
 
 void

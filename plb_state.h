@@ -420,6 +420,8 @@ void request_abandon(struct plb *, struct request *);
 /* The upstream is gone: run again or fail what was in flight there. */
 void request_lost(struct plb *, int64_t now, struct upstream *,
     const char *why);
+/* The PLB ends: fail what the client waits for and does not want run again. */
+void request_expel(struct plb *, struct plb_client *);
 /* Fail those in the queue whose time is up. */
 void request_expire(struct plb *, int64_t now);
 

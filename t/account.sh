@@ -30,6 +30,10 @@ one() {
 # up WHO: it is started, in $tmp/pid.WHO
 up() {
 	case $1 in
+	authority)
+		start authority lambda-authority -l "$where"
+		authority=$pid
+		;;
 	broker) start broker sh -c 'exec lambda-broker -l 127.0.0.1:0 <"$0"' \
 	    "$tmp/authorities" ;;
 	listener) start listener lambda-listener -q -c 6 -w netstring m \
@@ -41,7 +45,7 @@ up() {
 
 # strike: something befalls one of those that the filter needs
 strike() {
-	one listener channel plb broker exchange command command none
+	one listener channel plb broker exchange authority command command none
 	who=$one
 	one kill stop
 	case $who in
@@ -67,7 +71,7 @@ strike() {
 	kill)
 		kill -9 "$victim" 2>/dev/null
 		case $who in
-		listener | plb | broker)
+		listener | plb | broker | authority)
 			wait "$victim" 2>/dev/null
 			sleep 0.2
 			up "$who"
@@ -82,6 +86,7 @@ plb=$LAMBDA_RUN/m.plb
 lambda-ctl authorities | sed -n 's/.*address \([^ ]*\).*/\1/p' |
     head -n 1 >"$tmp/authorities"
 grep -q : "$tmp/authorities" || echo "$where" >"$tmp/authorities"
+echo "$authority" >"$tmp/pid.authority"
 stop "$broker"
 up broker
 up listener

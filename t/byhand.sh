@@ -118,7 +118,7 @@ same "$(seq 1 200 | lambda-call -L -x "|lambda-channel -c 2 -w line counted \
     '$top/t/slot' -l 5 '$tmp/pipe2' 2 x" counted | wc -l | tr -d ' ')" 200
 within "$tmp/pipe2"
 # A stranger who speaks something else is closed, and nothing is run for it.
-tells 111 "$at is a listener's or a channel's: ask" lambda-ctl -A "$at" all
+tells 111 "$at is a channel's: ask" lambda-ctl -A "$at" all
 tells 100 'another module is served here' \
     lambda-call -T "$hang" -x "$at" triple
 for pid in $(strays); do

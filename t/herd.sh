@@ -1,6 +1,6 @@
 #!/bin/sh
 # A herd: 300 callers of one host, 50 at a time, against a capacity of 8. Each
-# has its answer. Who needs more than 200 ms to prove himself where others wait may
+# has its answer. And 500 brokers that dial an authority at once all get in. Who needs more than 200 ms to prove himself where others wait may
 # be turned away, and comes again: how many do is measured by t/bench/mesh.sh.
 . "$(dirname "$0")/lib.sh"
 
@@ -14,4 +14,8 @@ same "$(sort -n "$tmp/out" | tr '\n' ' ')" "$(awk \
     'BEGIN { for (i = 2; i <= 301; i++) printf "%d ", i }')"
 echo "said of it: $(grep -c . "$tmp/err") lines"
 head -n 3 "$tmp/err"
+helper diallers
+"$top/t/diallers" 500 "$where" >"$tmp/herd" || fail "not all get in: $?"
+grep -q '^diallers 500$' "$tmp/herd" || fail "not all: $(cat "$tmp/herd")"
+tr '\n' ' ' <"$tmp/herd"
 echo passed

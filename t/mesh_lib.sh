@@ -61,7 +61,12 @@ took() {
 
 port=4370
 echo "10.77.0.1:4370" >"$tmp/known"
+# What an authority that was killed had just forked listens for it until its exec.
+vacant() { # I
+	on "a$1" "$top/t/listen" "10.77.0.$1:$port" true
+}
 authority() { # I: start it; all know the first one's address and no other
+	until_true vacant "$1" || fail "authority $1: its address is taken"
 	echo "$port" >"$tmp/port$1"
 	begin "a$1" "a$1" sh -c 'exec lambda-authority "$@" <"$0"' \
 	    "$tmp/known" -q -r "$R" -l "10.77.0.$1:$port"

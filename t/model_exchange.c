@@ -292,7 +292,7 @@ check(void)
 		missing += lacking(&buys[i]);
 		nbuys += (size_t)buys[i].present;
 	}
-	while ((o = map_next(&x->orders, &pos)) != NULL) {
+	while ((o = order_next(x, &pos)) != NULL) {
 		if (!o->selling)
 			continue;
 		s = order_sell(o);

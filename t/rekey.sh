@@ -1,55 +1,59 @@
 #!/bin/sh
 # The key of a tier of three hosts is changed as lambda(7) says: each has two files,
-# which SIGHUP reads again. Two filters run meanwhile, and none of their lines fails;
-# at the end the old key is refused. A file that is no key changes nothing.
+# which SIGHUP reads again. Each host is a network namespace, so that all that passes
+# between two of them is sealed with a key. Two filters run meanwhile, and none of
+# their lines fails; at the end the old key is refused. A file that is no key changes
+# nothing.
 . "$(dirname "$0")/lib.sh"
 
 need bc
+hosts='a b c'
+# shellcheck disable=SC2086
+hosts $hosts
 make_key() { # FILE
 	(umask 077 && head -c 32 /dev/urandom >"$1")
 }
 make_key "$tmp/old"
 make_key "$tmp/new"
 put() { # KEY HOST FILE: as mv(1) does it
-	cp "$tmp/$1" "$tmp/$2/$3.part" && chmod 600 "$tmp/$2/$3.part" &&
-	    mv "$tmp/$2/$3.part" "$tmp/$2/$3"
+	cp "$tmp/$1" "$tmp/run.$2/$3.part" && chmod 600 "$tmp/run.$2/$3.part" &&
+	    mv "$tmp/run.$2/$3.part" "$tmp/run.$2/$3"
 }
-on() { # HOST COMMAND...
-	host=$1
-	shift
-	LAMBDA_RUN=$tmp/$host LAMBDA_KEY=$tmp/$host/key:$tmp/$host/other "$@"
+at() { # HOST COMMAND...
+	LAMBDA_KEY=$tmp/run.$1/key:$tmp/run.$1/other on "$@"
 }
 # begin HOST NAME COMMAND...: a daemon there
 begin() {
 	host=$1 name=$2
 	shift 2
-	LAMBDA_RUN=$tmp/$host LAMBDA_KEY=$tmp/$host/key:$tmp/$host/other \
-	    start "$name" "$@"
+	LAMBDA_KEY=$tmp/run.$host/key:$tmp/run.$host/other \
+	    start "$name" on "$host" "$@"
 	daemons="$daemons $pid"
 }
 daemons=
-hosts='a b c'
 for host in $hosts; do
-	mkdir -m 700 "$tmp/$host"
 	put old "$host" key
 	put old "$host" other
 done
 : >"$tmp/authorities"
+n=0
 for host in $hosts; do
+	n=$((n + 1))
 	begin "$host" "authority$host" sh -c 'exec lambda-authority \
-	    -l 127.0.0.1:0 <"$0"' "$tmp/authorities"
+	    -l "10.77.0.$0:4370" <"$1"' "$n" "$tmp/authorities"
 	address "authority$host" >>"$tmp/authorities"
 done
 for host in $hosts; do
 	begin "$host" "broker$host" sh -c 'exec lambda-broker -l 127.0.0.1:0 <"$0"' \
 	    "$tmp/authorities"
-	until_true test -S "$tmp/$host/broker" || fail "no broker"
+	until_true test -S "$tmp/run.$host/broker" || fail "no broker"
 done
 for host in a b; do
-	begin "$host" "listener$host" lambda-listener -w line -c 4 calc bc -q
+	begin "$host" "listener$host" lambda-listener -l 0.0.0.0:0 -w line -c 4 \
+	    calc bc -q
 	logged "listener$host" 'publishing calc at'
 done
-begin c plb lambda-plb -c 4 -s "$tmp/c/calc.plb" calc
+begin c plb lambda-plb -c 4 -s "$tmp/run.c/calc.plb" calc
 logged plb 'serving on'
 
 # One filter through the PLB, and one with a PLB of its own, until they are told.
@@ -65,13 +69,13 @@ feed() { # NAME
 filter() { # NAME OPTION...
 	name=$1
 	shift
-	feed "$name" | on c lambda-call "$@" -L calc >"$tmp/$name.out" \
+	feed "$name" | at c lambda-call "$@" -L calc >"$tmp/$name.out" \
 	    2>"$tmp/$name.err"
 	echo $? >"$tmp/$name.status"
 }
-filter plbs -s "$tmp/c/calc.plb" &
+filter plbs -s "$tmp/run.c/calc.plb" &
 filters="$!"
-filter own -b "$tmp/c/broker" &
+filter own -b "$tmp/run.c/broker" &
 filters="$filters $!"
 grown() { # NAME N
 	[ "$(wc -l <"$tmp/$1.out")" -gt "$2" ]
@@ -89,6 +93,21 @@ print_of() { # KEY: its fingerprint
 old=$(print_of old)
 new=$(print_of new)
 [ -n "$old" ] && [ -n "$new" ] && [ "$old" != "$new" ] || fail "no fingerprints"
+
+# Of a listener, the links of its channels: what all of them show of a key.
+listeners() { # KEY STATE
+	n=0
+	for host in a b; do
+		n=$((n + 1))
+		port=$(sed -n 's/.*publishing calc at .*:\([0-9]*\),.*/\1/p' \
+		    "$tmp/listener$host.log")
+		at c lambda-ctl -A "10.77.0.$n:$port" keys
+	done >"$tmp/listeners"
+	grep -q "^key $1 links [1-9][0-9]* state $2\$" "$tmp/listeners"
+}
+until_true listeners "$old" dials || fail "listeners show $(cat "$tmp/listeners")"
+awk '$2 == key { n += $4 } END { exit n < 6 }' key="$old" "$tmp/listeners" ||
+    fail "no link of a channel is counted: $(cat "$tmp/listeners")"
 
 # step KEY OTHER DIALS: these are in the files, and SIGHUP; all daemons say that
 # they have read them
@@ -112,20 +131,20 @@ step() {
 	at=$(wc -l <"$tmp/own.out")
 	until_true grown own "$((at + 50))" || fail "the filter has stopped"
 	for host in $hosts; do
-		on "$host" lambda-ctl keys >"$tmp/keys"
+		at "$host" lambda-ctl keys >"$tmp/keys"
 		grep -q "^key $3 .* state dials\$" "$tmp/keys" ||
 		    fail "$host does not dial with $1: $(cat "$tmp/keys")"
 	done
 	# What is new is linked to: a caller of each host.
 	for host in $hosts; do
-		same "$(echo 6*7 | on "$host" lambda-call -T "$hang" -L calc)" 42
+		same "$(echo 6*7 | at "$host" lambda-call -T "$hang" -L calc)" 42
 	done
 }
 step old new "$old"
 step new old "$new"
 # A peer that is new to all is linked to, whichever of the two it dials with.
 for key in old new; do
-	[ -n "$(LAMBDA_KEY=$tmp/$key lambda-ctl -A "$(head -n 1 \
+	[ -n "$(LAMBDA_KEY=$tmp/$key on c lambda-ctl -A "$(head -n 1 \
 	    "$tmp/authorities")" authorities)" ] || fail "$key is not accepted"
 done
 step new new "$new"
@@ -143,34 +162,59 @@ for name in plbs own; do
 done
 
 # Links that were made with the old key stay, and it is of no use now.
-on a lambda-ctl keys >"$tmp/keys"
+at a lambda-ctl keys >"$tmp/keys"
 grep -q "^key $old links [1-9][0-9]* state dropped\$" "$tmp/keys" ||
     fail "no link is of the old key: $(cat "$tmp/keys")"
 while read -r at; do
-	tells 100 'it refused our key' env LAMBDA_KEY="$tmp/old" lambda-ctl \
-	    -A "$at" authorities
-	[ -n "$(LAMBDA_KEY=$tmp/new lambda-ctl -A "$at" authorities)" ] ||
+	tells 100 'it refused our key' env LAMBDA_KEY="$tmp/old" on c \
+	    lambda-ctl -A "$at" authorities
+	[ -n "$(LAMBDA_KEY=$tmp/new on c lambda-ctl -A "$at" authorities)" ] ||
 	    fail "the new key is refused"
 done <"$tmp/authorities"
+listeners "$new" dials || fail "listeners show $(cat "$tmp/listeners")"
+same "$(grep -c "^key $new .*dials" "$tmp/listeners")" 2
 # Exchanges have read them, too.
-on a lambda-ctl exchanges | sed -n 's/^exchange \([^ ]*\) module calc.*/\1/p' \
+at a lambda-ctl exchanges | sed -n 's/^exchange \([^ ]*\) module calc.*/\1/p' \
     >"$tmp/exchanges"
 [ -s "$tmp/exchanges" ] || fail "no exchange"
 while read -r at; do
-	tells 100 'it refused our key' env LAMBDA_KEY="$tmp/old" lambda-ctl \
-	    -A "$at" exchanges
-	[ -n "$(LAMBDA_KEY=$tmp/new lambda-ctl -A "$at" exchanges)" ] ||
+	tells 100 'it refused our key' env LAMBDA_KEY="$tmp/old" on c \
+	    lambda-ctl -A "$at" exchanges
+	[ -n "$(LAMBDA_KEY=$tmp/new on c lambda-ctl -A "$at" exchanges)" ] ||
 	    fail "an exchange refuses the new key"
 done <"$tmp/exchanges"
 
 # A file that is no key: it is said, and all goes on as it was.
-chmod 644 "$tmp/a/other"
+chmod 644 "$tmp/run.a/other"
 said=$(grep -c 'going on with the keys as they were' "$tmp/brokera.log")
 same "$said" 0
 # shellcheck disable=SC2086
 kill -HUP $daemons
 logged brokera 'other can be read by others: chmod 600 it.*going on with the keys'
-same "$(on b lambda-ctl keys | grep -c 'state dials')" 1
+same "$(at b lambda-ctl keys | grep -c 'state dials')" 1
+
+# The tier of lambda-solo reads them when that is told to.
+cp "$tmp/old" "$tmp/solo.key"
+cat >"$tmp/solo.sh" <<'EOF2'
+trap : HUP
+at=$(lambda-ctl authorities | sed -n 's/^authority \([^ ]*\) .*/\1/p')
+while [ ! -e "$1/solo.end" ]; do
+	{ lambda-ctl keys; lambda-ctl -A "$at" keys; } >"$1/solo.part" 2>&1
+	mv "$1/solo.part" "$1/solo.keys"
+	sleep 0.1
+done
+EOF2
+start solo env LAMBDA_KEY="$tmp/solo.key" lambda-solo sh "$tmp/solo.sh" "$tmp"
+both() { # KEY
+	[ "$(grep -c "^key $1 links .* state dials\$" "$tmp/solo.keys")" -eq 2 ]
+}
+until_true both "$old" || fail "solo: $(cat "$tmp/solo.keys")"
+cp "$tmp/new" "$tmp/solo.part.key"
+mv "$tmp/solo.part.key" "$tmp/solo.key"
+kill -HUP "$pid"
+until_true both "$new" || fail "solo has not read it: $(cat "$tmp/solo.keys")"
+: >"$tmp/solo.end"
+wait "$pid" || fail "solo: status $?"
 
 # Five are too many.
 tells 100 'at most 4 key files' lambda-ctl -k a -k b -k c -k d -k e all

@@ -76,6 +76,50 @@ done
 kill -0 "$hello" || fail "those who begin have gone"
 stop "$hello"
 
+# A thousand connections a second that say what no key has made, of one address and
+# of many; or a message 1 that was recorded, here or at another process. No channel
+# is started for any of them, and calls go on.
+helper relay
+start quiet lambda-listener -v -l 127.0.0.1:0 -c 4 echo cat
+quiet=$pid
+logged quiet 'publishing echo at'
+quiet_at=$(sed -n 's/.*publishing echo at \(.*\),.*/\1/p' "$tmp/quiet.log")
+called=0
+call() { # ADDRESS
+	same "$(echo hi | lambda-call -T "$hang" -x "$1" echo)" hi
+	called=$((called + 1))
+}
+record() { # NAME ADDRESS: it stands there in between, at $between
+	start "$1" "$top/t/relay" pass 127.0.0.1:0 "$2" "$tmp/$1"
+	between=$(address "$1")
+}
+first() { # NAME: message 1 of the first connection, with its length
+	head -c "$(od -An -tu1 -N2 "$tmp/$1.0.0" |
+	    awk '{ print 2 + 256 * $1 + $2 }')" "$tmp/$1.0.0" >"$tmp/$1.first"
+}
+record here "$quiet_at"
+call "$between"
+first here
+record there "$where"
+same "$(lambda-ctl -A "$between" authorities | grep -c '^authority')" 1
+first there
+channels() {
+	grep -c '^lambda-listener: channel for ' "$tmp/quiet.log"
+}
+for how in one many "one $tmp/here.first" "many $tmp/there.first"; do
+	# shellcheck disable=SC2086
+	start flood "$stranger" flood 1000 "$quiet_at" 1 $how
+	flood=$pid
+	for try in 1 2 3; do
+		call "$quiet_at"
+	done
+	wait "$flood" || fail "flood: $how: $?"
+	same "$(channels)" "$called"
+done
+grep -q 'its handshake is a repeated one' "$tmp/quiet.log" ||
+    fail "what was recorded is not known again"
+stop "$quiet"
+
 # The log has one line a minute of strangers from one host, at the hub and at the
 # door: of 200, one for each minute that has begun.
 lines() { # name

@@ -6,6 +6,10 @@
 #
 #	sh t/bench/run.sh [part ...]
 #
+# $BENCH_PLAIN	where a build of a commit before links were sealed stands, with its
+#		benches, for part m: the last one is the first parent of `Every TCP
+#		link is sealed with Noise'
+#
 # The first figures, and the last, are what this machine needs for a fork, an
 # exec and a round trip: a slow machine is seen as slow, and so is one that
 # became busy meanwhile.
@@ -24,6 +28,10 @@ h	exec protocol
 i	PLB core
 j	discovery beside epmd
 k	mesh: to full redundancy, after the last start and after a death
+l	sealed links: records and handshakes
+m	the same echo beside a build that seals nothing ($BENCH_PLAIN)
+n	calls beside a thousand connections a second of strangers
+o	ten thousand diallers at once
 '
 
 # shellcheck disable=SC2317 # parts are called by name
@@ -490,9 +498,156 @@ part_k() {
 	rows "$tmp/mesh"
 }
 
+# (l) Sealed links: one end, in processor time.
+
+part_l() {
+	title "(l) sealed links, one end: ChaCha20-Poly1305, and the" \
+	    "acceptor's part of a handshake"
+	out=$("$bench/seal.bench")
+	for aim in '64 150e6' '1024 350e6' '16384 400e6'; do
+		for way in seal open; do
+			row "$way, records of ${aim% *} bytes" \
+			    "$(get "$out" "$way-${aim% *}")" B/s '>' "${aim#* }"
+		done
+	done
+	row 'handshakes' "$(get "$out" handshakes)" /s '>' 1500
+}
+
+# (m) Beside a build that seals nothing: the same transport, in turn.
+
+part_m() {
+	title "(m) echo of 20 bytes, beside a build that seals nothing"
+	plain=${BENCH_PLAIN:-}
+	[ -x "$plain/t/bench/load.bench" ] || {
+		echo "bench: left out: \$BENCH_PLAIN names no such build"
+		return
+	}
+	"$plain/lambda-solo" sh "$0" in-m-plain
+}
+
+in_m_plain() {
+	plain_run=$LAMBDA_RUN
+	export plain_run
+	"$BENCH_PLAIN/lambda-listener" -q -c 256 -w mux echo cat &
+	inside m
+	kill "$!"
+	wait
+}
+
+in_m() {
+	lambda-listener -q -c 256 -w mux echo cat &
+	for n in 1 256; do
+		for _ in 1 2 3 4 5; do
+			LAMBDA_RUN=$plain_run \
+			    "$BENCH_PLAIN/t/bench/load.bench" echo \
+			    'twenty bytes of body' "$n" 3 250 \
+			    >>"$LAMBDA_RUN/plain.$n"
+			"$bench/load.bench" echo 'twenty bytes of body' "$n" \
+			    3 250 >>"$LAMBDA_RUN/sealed.$n"
+		done
+		for who in plain sealed; do
+			for what in rate latency-p50; do
+				value=$(median "$what" <"$LAMBDA_RUN/$who.$n")
+				eval "${who}_${what#*-}=\$value"
+			done
+		done
+		# shellcheck disable=SC2154
+		{
+			row "$n in flight" "$sealed_rate" /s
+			row "$n in flight, plain" "$plain_rate" /s
+			[ "$n" = 1 ] ||
+			    row "$n in flight, of the plain rate" \
+			    "$(ratio "$sealed_rate" "$plain_rate")" times '>' 0.7
+			row "$n in flight, latency p50" "$sealed_p50" us
+			row "$n in flight, plain, latency p50" "$plain_p50" us
+			[ "$n" != 1 ] ||
+			    row "$n in flight, p50 above the plain one" \
+			    "$(awk -v a="$sealed_p50" -v b="$plain_p50" \
+			    'BEGIN { print a - b }')" us '<' 10
+		}
+	done
+	kill "$!"
+	wait
+}
+
+# (n) Strangers: each call is a program of its own, and a connection.
+
+part_n() {
+	title "(n) a call, and the same beside 1,000 connections a second" \
+	    "without the key"
+	(cd "$top" && make -s t/stranger t/relay)
+	inside n
+}
+
+one_call() { # HOW: ms
+	get "$("$bench/first.bench" exec 63 lambda-call -x "$at" hello)" exec
+}
+
+in_n() {
+	lambda-listener -q -c 4 hello echo hi &
+	listener=$!
+	until_true lambda-call hello
+	at=$(lambda-ctl orders | sed -n 's/.* address \([^ ]*\) .*/\1/p')
+	"$top/t/relay" pass 127.0.0.1:0 "$(authority_address)" \
+	    "$LAMBDA_RUN/seen" 2>"$LAMBDA_RUN/relay" &
+	relay=$!
+	until_true grep -q 'listening on' "$LAMBDA_RUN/relay"
+	lambda-ctl -A "$(sed 's/.* //' "$LAMBDA_RUN/relay")" keys >/dev/null
+	head -c "$(od -An -tu1 -N2 "$LAMBDA_RUN/seen.0.0" |
+	    awk '{ print 2 + 256 * $1 + $2 }')" "$LAMBDA_RUN/seen.0.0" \
+	    >"$LAMBDA_RUN/first"
+	kill "$relay"
+	calm=$(one_call)
+	row 'undisturbed' "$calm" ms
+	for how in 'one:hellos of one address' 'many:hellos of many' \
+	    "one $LAMBDA_RUN/first:repeated handshakes of one address" \
+	    "many $LAMBDA_RUN/first:repeated handshakes of many"; do
+		# shellcheck disable=SC2086
+		"$top/t/stranger" flood 1000000 "$at" 1 ${how%%:*} &
+		flood=$!
+		slow=$(one_call)
+		kill "$flood"
+		wait "$flood" 2>/dev/null
+		row "beside ${how#*:}" "$slow" ms
+		row "beside ${how#*:}, of the undisturbed" \
+		    "$(ratio "$slow" "$calm")" times '<' 2
+	done
+	kill "$listener"
+	wait "$listener"
+}
+
+# (o) Diallers: a dial is a connection that was accepted.
+
+part_o() {
+	title "(o) brokers that dial an authority at once, each of its own address"
+	(cd "$top" && make -s t/diallers)
+	for n in 1000 10000; do
+		mkdir -m 700 "$tmp/o$n"
+		LAMBDA_RUN=$tmp/o$n sh "$0" in-o "$n"
+	done
+}
+
+in_o() {
+	# shellcheck disable=SC3045
+	(ulimit -n $((1000 + $1)) 2>/dev/null
+	    exec lambda-authority -l 127.0.0.1:0 </dev/null) \
+	    2>"$LAMBDA_RUN/log" &
+	authority=$!
+	until_true grep -q 'listening on' "$LAMBDA_RUN/log"
+	out=$("$top/t/diallers" "$1" \
+	    "$(sed -n 's/.*listening on //p' "$LAMBDA_RUN/log")")
+	row "$1 diallers: until all are linked" "$(get "$out" ms)" ms
+	row "$1 diallers: dials of each" \
+	    "$(ratio "$(get "$out" dials)" "$1")" dials '<' 1.1
+	kill "$authority"
+	wait "$authority"
+}
+
 case ${1:-} in
 in-*)
-	"$(printf '%s' "$1" | tr - _)"
+	name=$(printf '%s' "$1" | tr - _)
+	shift
+	"$name" "$@"
 	exit 0 ;;
 esac
 tmp=$(mktemp -d "${TMPDIR:-/tmp}/lambda-b.XXXXXX") || exit 1

@@ -9,7 +9,7 @@
 #include "log.h"
 #include "t/virtual/sim.h"
 
-enum log_level log_level = LOG_TRACE;
+enum log_level log_level = LOG_DEBUG; /* watcher.c traces messages */
 
 #define LOG_FUNCTION(name)                           \
 	void name(const char *fmt, ...)              \
