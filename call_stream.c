@@ -133,9 +133,8 @@ call_stream_take(struct call *c, int64_t now, const struct msg *m)
 {
 	struct call_stream *s = &c->stream;
 
-	(void)now;
 	if (m->type == MSG_DATA) {
-		if (stream_came(&s->output, m->u.data.bytes.len) == -1)
+		if (stream_came(&s->output, now, m->u.data.bytes.len) == -1)
 			call_give_up(c, EXIT_TEMPORARY,
 			    "more output came than was asked for");
 		else
@@ -172,8 +171,8 @@ call_stream_tick(struct call *c, int64_t now)
 		call_stream_send(c, now);
 	if (!s->sent || done == s->output.done || c->over)
 		return;
-	m.u.window.bytes = stream_consumed(&s->output, done - s->output.done,
-	    1);
+	m.u.window.bytes = stream_consumed(&s->output, now,
+	    done - s->output.done, 1);
 	if (m.u.window.bytes > 0)
 		call_stream_tell(c, now, &m);
 }

@@ -117,7 +117,7 @@ size_t channel_may_send(const struct channel *, uint32_t worker,
     unsigned part);
 int channel_output(struct channel *, uint32_t worker, unsigned part,
     struct slice bytes);
-int channel_fed(struct channel *, uint32_t worker, size_t n);
+int channel_fed(struct channel *, int64_t now, uint32_t worker, size_t n);
 int channel_deaf(struct channel *, uint32_t worker);
 
 /* Requests accepted and not answered, or casts not finished. */

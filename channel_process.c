@@ -322,7 +322,8 @@ worker_on_fed(struct child *c, size_t n)
 		channel_deaf(all->channel, w->number);
 	w->head -= head;
 	if (n > head)
-		channel_fed(all->channel, w->number, n - head);
+		channel_fed(all->channel, loop_now(all->hub->loop), w->number,
+		    n - head);
 	hub_deliver(all->hub);
 }
 

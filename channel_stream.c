@@ -50,7 +50,7 @@ channel_stream_add(struct channel *c, int64_t now, struct inflight *r,
 	    buf_append(&r->kept, bytes.p, bytes.len) == -1)
 		return channel_answer_fail(c, now, r, 0, TOO_LONG);
 	return stream_send_window(&c->out, c->client, r->id, STREAM_BODY,
-	    stream_consumed(&r->body, bytes.len, c->inflight.used));
+	    stream_consumed(&r->body, now, bytes.len, c->inflight.used));
 }
 
 void
@@ -98,7 +98,7 @@ channel_on_data(struct channel *c, const struct msg_data *m, int64_t now)
 		return fail(EPROTO);
 	if (r == NULL)
 		return 0;
-	if (!r->more || stream_came(&r->body, m->bytes.len) == -1)
+	if (!r->more || stream_came(&r->body, now, m->bytes.len) == -1)
 		return fail(EPROTO);
 	if (r->deaf || r->late || r->abandoned)
 		return 0;
@@ -183,14 +183,14 @@ channel_output(struct channel *c, uint32_t worker, unsigned part,
 }
 
 int
-channel_fed(struct channel *c, uint32_t worker, size_t n)
+channel_fed(struct channel *c, int64_t now, uint32_t worker, size_t n)
 {
 	struct inflight *r = channel_request(c, worker, 0);
 
 	if (r == NULL || !r->more || c->client == 0)
 		return 0;
 	return stream_send_window(&c->out, c->client, r->id, STREAM_BODY,
-	    stream_consumed(&r->body, n, c->inflight.used));
+	    stream_consumed(&r->body, now, n, c->inflight.used));
 }
 
 int

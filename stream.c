@@ -44,15 +44,20 @@ stream_begin(struct stream *s, size_t streams)
 	memset(s, 0, sizeof(*s));
 	s->window = share < STREAM_FIRST ? share : STREAM_FIRST;
 	s->limit = s->window;
+	s->granted = -1;
 	return s->window;
 }
 
 int
-stream_came(struct stream *s, size_t n)
+stream_came(struct stream *s, int64_t now, size_t n)
 {
 	if (n > s->limit - s->came)
 		return fail(EPROTO);
 	s->came += n;
+	if (s->granted != -1 && s->came > s->before) {
+		s->far = now - s->granted >= STREAM_FAR_MS ? s->far + 1 : 0;
+		s->granted = -1;
+	}
 	/* A sender that has more to send ends its last piece there. */
 	if (s->came == s->before || s->came == s->limit)
 		s->hungry = 1;
@@ -66,9 +71,10 @@ stream_fit(struct stream *s, size_t streams)
 	size_t share = stream_share(streams);
 	uint64_t queued = s->came - s->done;
 
-	if (s->hungry && queued == 0) {
+	if (s->hungry && queued == 0 && s->far >= STREAM_SAMPLES) {
 		s->window *= 2;
 		s->hungry = 0;
+		s->far = 0;
 	} else if (queued > s->window / 4 * 3 && s->window > STREAM_FIRST) {
 		s->window /= 2;
 	}
@@ -77,7 +83,7 @@ stream_fit(struct stream *s, size_t streams)
 }
 
 uint64_t
-stream_consumed(struct stream *s, uint64_t n, size_t streams)
+stream_consumed(struct stream *s, int64_t now, uint64_t n, size_t streams)
 {
 	uint64_t held, room;
 
@@ -88,6 +94,7 @@ stream_consumed(struct stream *s, uint64_t n, size_t streams)
 	if (room < s->window / 2)
 		return 0;
 	s->before = s->limit;
+	s->granted = now;
 	s->limit += room;
 	return room;
 }

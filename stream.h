@@ -13,10 +13,13 @@
  * sent within the window: the bytes that the receiver has allowed and that have
  * not been sent. Whoever sends more breaks the protocol.
  *
- * A window starts at STREAM_FIRST. It doubles, up to STREAM_MAX, where the
- * sender has run out of it while the receiver had nothing left to consume, and
- * halves where the receiver does not keep up. Where a process has many streams
- * each has a smaller one, so that all of them together stay below STREAM_ALL.
+ * A window starts at STREAM_FIRST, which is enough where the other end is near.
+ * It doubles, up to STREAM_MAX, where the sender has run out of it while the
+ * receiver had nothing left to consume, and where STREAM_SAMPLES times in a row
+ * STREAM_FAR_MS at least have passed from a grant to the first byte sent by it:
+ * a busy machine is not taken for a long way. It halves where the receiver does
+ * not keep up. Where a process has many streams each has a smaller one, so that
+ * all of them together stay below STREAM_ALL.
  */
 
 #include <stddef.h>
@@ -29,6 +32,8 @@
 #define STREAM_MAX   (4u * 1024 * 1024)
 #define STREAM_ALL   (32u * 1024 * 1024)
 #define STREAM_LEAST (16u * 1024)
+#define STREAM_FAR_MS  5
+#define STREAM_SAMPLES 4
 #define STREAM_TURN  (64u * 1024) /* bytes queued to a connection before the
 				     next stream's turn */
 #define STREAM_WHOLE (MSG_MAX - 128u * 1024) /* of a body that must be whole
@@ -53,6 +58,9 @@ struct stream {
 	uint64_t before; /* the limit that held before the last grant */
 	size_t window;
 	int hungry;	 /* the sender ran out of it */
+	int64_t granted; /* when the last grant was, ms, while nothing was sent
+			    by it; -1: it was */
+	unsigned far;	 /* how often in a row the way was long */
 };
 
 /* Begin with what was, or is, allowed at first: where a process has so many
@@ -60,11 +68,12 @@ struct stream {
 size_t stream_begin(struct stream *, size_t streams);
 
 /* n bytes came: 0, or -1 with EPROTO where they are over the window. */
-int stream_came(struct stream *, size_t n);
+int stream_came(struct stream *, int64_t now, size_t n);
 
 /* n bytes of what came were consumed: how many more may come now; 0: none yet,
  * as it is not worth a message. */
-uint64_t stream_consumed(struct stream *, uint64_t n, size_t streams);
+uint64_t stream_consumed(struct stream *, int64_t now, uint64_t n,
+    size_t streams);
 
 /* Messages. The bytes go in as many pieces as they need. 0, or -1 as
  * outbox_send(). */

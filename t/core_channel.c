@@ -102,9 +102,8 @@ core_channel_reads(void *core, int64_t now, const void *args)
 {
 	const struct channel_args *a = args;
 
-	(void)now;
 	return a->bytes == 0 ? channel_deaf(core, (uint32_t)a->worker) :
-	    channel_fed(core, (uint32_t)a->worker, (size_t)a->bytes);
+	    channel_fed(core, now, (uint32_t)a->worker, (size_t)a->bytes);
 }
 
 static int

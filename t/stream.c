@@ -25,22 +25,23 @@ test_sender(void **state)
  * or keeps `lag' bytes: the window in the end. What is on its way or kept never
  * is more than a window. */
 static size_t
-run_stream(size_t streams, size_t piece, uint64_t lag)
+run_stream(size_t streams, size_t piece, uint64_t lag, int64_t way_ms)
 {
+	int64_t now = 0;
 	struct stream s;
 	uint64_t left = stream_begin(&s, streams), grant, kept = 0, n;
 	size_t i, most = s.window;
 
-	for (i = 0; i < 2000; i++) {
+	for (i = 0; i < 2000; i++, now += way_ms) {
 		n = left < piece ? left : piece;
 		if (n == 0)
 			break;
 		left -= n;
-		assert_int_equal(stream_came(&s, (size_t)n), 0);
+		assert_int_equal(stream_came(&s, now, (size_t)n), 0);
 		kept += n;
 		n = kept > lag ? kept - lag : 0;
 		kept -= n;
-		grant = stream_consumed(&s, n, streams);
+		grant = stream_consumed(&s, now, n, streams);
 		left += grant;
 		if (s.window > most)
 			most = s.window;
@@ -56,29 +57,32 @@ test_receiver(void **state)
 {
 	(void)state;
 	/* One that never runs out of it keeps it; the other's grows. */
-	assert_int_equal(run_stream(1, 1000, 0), STREAM_FIRST);
-	assert_int_equal(run_stream(1, STREAM_FIRST, 0), STREAM_MAX);
+	assert_int_equal(run_stream(1, 1000, 0, 20), STREAM_FIRST);
+	assert_int_equal(run_stream(1, STREAM_MAX, 0, 20), STREAM_MAX);
+	/* It is enough where the other end is near. */
+	assert_int_equal(run_stream(1, STREAM_MAX, 0, 4), STREAM_FIRST);
 	/* Many have smaller ones, and none is without. */
-	assert_int_equal(run_stream(64, STREAM_FIRST, 0), STREAM_ALL / 64);
-	assert_int_equal(run_stream(1u << 20, 100, 0), STREAM_LEAST);
+	assert_int_equal(run_stream(64, STREAM_MAX, 0, 20), STREAM_ALL / 64);
+	assert_int_equal(run_stream(1u << 20, 100, 0, 20), STREAM_LEAST);
 	/* One that lags behind does not grow. */
-	assert_int_equal(run_stream(1, STREAM_FIRST, 1000), STREAM_FIRST);
+	assert_int_equal(run_stream(1, STREAM_FIRST, 1000, 20), STREAM_FIRST);
 }
 
 static void
 test_over(void **state)
 {
+	int64_t now = 0;
 	struct stream s;
 
 	(void)state;
 	stream_begin(&s, 1);
-	assert_int_equal(stream_came(&s, STREAM_FIRST), 0);
-	assert_int_equal(stream_came(&s, 1), -1);
-	assert_int_equal(stream_consumed(&s, STREAM_FIRST / 4, 1), 0);
-	assert_int_equal(stream_consumed(&s, STREAM_FIRST / 4, 1),
+	assert_int_equal(stream_came(&s, now, STREAM_FIRST), 0);
+	assert_int_equal(stream_came(&s, now, 1), -1);
+	assert_int_equal(stream_consumed(&s, now, STREAM_FIRST / 4, 1), 0);
+	assert_int_equal(stream_consumed(&s, now, STREAM_FIRST / 4, 1),
 	    STREAM_FIRST / 2);
-	assert_int_equal(stream_came(&s, STREAM_FIRST / 2), 0);
-	assert_int_equal(stream_came(&s, 1), -1);
+	assert_int_equal(stream_came(&s, now, STREAM_FIRST / 2), 0);
+	assert_int_equal(stream_came(&s, now, 1), -1);
 }
 
 /* What it sends is cut into pieces that fit a record. */
