@@ -32,8 +32,8 @@
 #define STREAM_MAX   (4u * 1024 * 1024)
 #define STREAM_ALL   (32u * 1024 * 1024)
 #define STREAM_LEAST (16u * 1024)
-#define STREAM_FAR_MS  5
-#define STREAM_SAMPLES 4
+#define STREAM_FAR_MS  10
+#define STREAM_SAMPLES 8
 #define STREAM_TURN  (64u * 1024) /* bytes queued to a connection before the
 				     next stream's turn */
 #define STREAM_WHOLE (MSG_MAX - 128u * 1024) /* of a body that must be whole

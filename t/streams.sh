@@ -121,7 +121,7 @@ head -c 100000000 /dev/zero >&5
 until_true has_length 110000000 || fail "100 MB do not come"
 for pair in "$calls $(memory lambda-call)" "$channels $(memory lambda-channel)"; do
 	few=${pair% *} many=${pair#* }
-	[ "$many" -le $((few + $(bound 1024))) ] || fail "$few KiB, and then $many"
+	[ "$many" -le $((few + $(bound 2048))) ] || fail "$few KiB, and then $many"
 done
 exec 5>&-
 rm -f "$tmp/copy"
