@@ -3,8 +3,8 @@
 #include "channel_state.h"
 #include "fail.h"
 
-#define TOO_LONG "the body is over 16 MiB: a cast, or a worker that is asked " \
-    "in frames, takes it whole; publish the program with -w exec"
+static const char too_long[] = "the body is over 16 MiB: a cast, or a worker "
+    "that is asked in frames, takes it whole; publish the program with -w exec";
 
 /* A body that has to be whole. */
 
@@ -48,7 +48,7 @@ channel_stream_add(struct channel *c, int64_t now, struct inflight *r,
 
 	if (bytes.len > STREAM_WHOLE - (buf_len(&r->kept) - words) ||
 	    buf_append(&r->kept, bytes.p, bytes.len) == -1)
-		return channel_answer_fail(c, now, r, 0, TOO_LONG);
+		return channel_answer_fail(c, now, r, 0, too_long);
 	return stream_send_window(&c->out, c->client, r->id, STREAM_BODY,
 	    stream_consumed(&r->body, now, bytes.len, c->inflight.used));
 }
