@@ -298,6 +298,7 @@ enum field_kind {
 	FIELD_UINT,
 	FIELD_BYTES,
 	FIELD_NAME, /* bytes that are a name: slice_is_name() */
+	FIELD_ADDRESS, /* bytes that are one: hostport_is_address() */
 	FIELD_ID,
 	FIELD_LIST,
 	FIELD_GROUP

@@ -537,7 +537,7 @@ plb_upstream_down(struct plb *p, int64_t now, struct upstream *u)
 	snprintf(why, sizeof(why), "the %s%s%s was lost",
 	    is_plb ? "PLB" : "channel", u->address[0] == '\0' ? "" : " at ",
 	    u->address);
-	upstream_gone(p, now, u, why);
+	upstream_lost(p, now, u, why);
 }
 
 static void

@@ -109,6 +109,7 @@ struct upstream {
 	unsigned overdue; /* connects before them that we gave up on, and
 			     whose answers may still come */
 	unsigned refused; /* connects, since it granted one */
+	char *refusal;	 /* why, of a seller that has granted none; or NULL */
 	int waiting;	 /* buys stand unmet there */
 	int old;	 /* not of a version that is bought now */
 	int64_t empty_since; /* it holds nothing; INT64_MAX: it does */
@@ -325,6 +326,10 @@ void upstream_up(struct plb *, int64_t now, uint32_t peer, struct upstream *);
 /* It is gone, or never came up: its connects have failed, and what was in
  * flight fails for this reason, or is run again. */
 void upstream_gone(struct plb *, int64_t now, struct upstream *,
+    const char *why);
+/* Its connection is lost: the same. Of one that had refused clients are told
+ * why. */
+void upstream_lost(struct plb *, int64_t now, struct upstream *,
     const char *why);
 /* Use it no longer: its connects are given up, its tokens go back, and what is
  * in flight there finishes, but no longer counts as held. */
