@@ -19,8 +19,6 @@
 #define SAID_MS	 10000
 #define PRESSURE_MS  10 /* how often it is looked whether it is over */
 #define WORKER_OVER  "a reply over 16 MiB"
-#define WORKER_INSTEAD ": a call by itself, without -L, -0, -4 or -N, has no " \
-    "such limit"
 #define REASON_BYTES 512
 #define FIRST_MS     10 /* output may wait as long for the program's end, so
 			   that a short reply is one message */
@@ -353,7 +351,8 @@ worker_tell_exec(const struct worker *w)
 
 	if (c->over || buf_len(&c->kept) > FRAME_MAX)
 		channel_ended(all->channel, now, w->number,
-		    WORKER_OVER WORKER_INSTEAD);
+		    "a reply over 16 MiB: a call by itself, without -L, -0, "
+		    "-4 or -N, has no such limit");
 	else if (WIFEXITED(c->status))
 		channel_reply(all->channel, now, w->number, 0,
 		    (unsigned)WEXITSTATUS(c->status), buf_slice(&c->kept));
