@@ -72,6 +72,11 @@ struct slice addr_host(const struct addr *);
 void hostport_split(struct slice address, struct slice *host,
     struct slice *port);
 
+/* Is it the address of a message: a host and a port other than 0, as in
+ * 192.0.2.1:4370 or [2001:db8::1]:4370? The host may be 0.0.0.0 or [::], and
+ * that of an IPv6 address may have a zone. */
+int hostport_is_address(struct slice);
+
 /* Does it name no particular host: is it empty, 0.0.0.0 or ::? */
 int hostport_any(struct slice host);
 int hostport_loopback(struct slice host);

@@ -191,6 +191,15 @@ hub_link_on_drained(void *arg)
 	hub_link_hold(l, 0, l->paused);
 }
 
+static void
+hub_link_on_wrote(void *arg)
+{
+	const struct hub_link *l = arg;
+
+	if (l->hub->room != NULL && conn_queued(&l->conn) < HUB_LOW_MARK)
+		l->hub->room(l->hub->arg);
+}
+
 /* It is to take what is queued for it from now on. */
 static void
 hub_link_wait(struct hub_link *l)
@@ -266,10 +275,13 @@ hub_dial_failed(struct hub *h, struct slice address, uint32_t tag, int error,
 
 	if (hub_tell_failed(h, tag, error, why))
 		return;
-	/* One that peers named has its line as far as the limit allows. */
+	/* One that peers named has its line as far as the limit allows; the
+	 * others are counted. */
 	if (news && peers_is_learnt(&h->peers, address) &&
-	    !loglimit_say(&h->dials, loop_now(h->loop), hub_tail(address)))
+	    !loglimit_say(&h->dials, loop_now(h->loop), hub_tail(address))) {
 		news = 0;
+		hub_await_minute(h);
+	}
 	if (news)
 		log_info("unable to link to %.*s: %s", SLICE_ARG(address), why);
 	else
@@ -502,7 +514,7 @@ hub_link_deliver(struct hub_link *l, int64_t now, unsigned type,
 	if (r == 1)
 		r = h->ops->message(h->core, now, l->handle, &m);
 	if (r == -1) {
-		log_info("bad %s message", msg_name(type));
+		log_info(HUB_BAD_MESSAGE, msg_name(type));
 		conn_fail(&l->conn, errno);
 		return -1;
 	}
@@ -657,7 +669,7 @@ hub_link_free(struct hub_link *l)
 
 static const struct conn_ops hub_link_ops = {
 	hub_link_on_input, hub_link_on_connected, hub_link_on_drained,
-	hub_link_on_closed, hub_link_on_seal
+	hub_link_on_closed, hub_link_on_seal, hub_link_on_wrote
 };
 
 /* Begin it, or go on with it. */

@@ -24,6 +24,7 @@
 #define HUB_LINKS_MAX 65535
 #define HUB_OUT_MAX   (64u * 1024 * 1024)
 #define HUB_HIGH_MARK (1024 * 1024) /* bytes queued; going on at a quarter */
+#define HUB_LOW_MARK  (32 * 1024)
 #define HUB_STUCK_MS	  15000 /* with bytes to write and none taken, by a
 				   peer that is not read from for it, or whose
 				   link is to end */
@@ -54,6 +55,10 @@ struct hub_link {
 
 struct hub_listen;
 
+/* What the log says of a message that does not decode, or makes no sense: its
+ * connection closes. */
+#define HUB_BAD_MESSAGE "bad %s message"
+
 struct hub {
 	struct loop *loop;
 	const struct core_ops *ops;
@@ -66,6 +71,9 @@ struct hub {
 	 * which is the program itself; or NULL. */
 	void (*act)(void *arg, const struct act *);
 	void *arg;
+	/* Some of what was queued for a peer was written, and less than
+	 * HUB_LOW_MARK bytes are left. Or NULL. */
+	void (*room)(void *arg);
 	/* A peer has refused the key that we dial with: if there is another by
 	 * now, call hub_key(). Or NULL. */
 	void (*rekey)(void *arg);
@@ -86,7 +94,7 @@ struct hub {
 	int held;		 /* not accepted */
 	struct loglimit loglimit;
 	struct loglimit dials;	 /* of addresses that peers named */
-	struct timer minute;	 /* of loglimit */
+	struct timer minute;	 /* when either tells how many had no line */
 	uint64_t dialled;	 /* connections, ever */
 	int stop;		 /* hub_stop() was called */
 	int status;		 /* exit code, once loop_run() returned */
@@ -167,6 +175,8 @@ int hub_report_keys(struct hub *, uint32_t handle, int more);
 /* Between hub.c and hub_accept.c: at the start and at the end; the link needs
  * no place there any more; and one that has to go at once (0: none). */
 void hub_init_accept(struct hub *);
+/* Lines of log were not written: the timer that tells how many. */
+void hub_await_minute(struct hub *);
 void hub_free_accept(struct hub *);
 void hub_admitted(struct hub *, uint32_t handle);
 void hub_turn_away(struct hub *, uint32_t handle);

@@ -201,7 +201,7 @@ static int
 session_run_channel(struct session *s, const struct tether *t)
 {
 	static const struct child_ops ops = { NULL, NULL,
-		session_on_channel_ended };
+		session_on_channel_ended, NULL };
 	struct listener_acceptor *a = s->all;
 
 	if (listener_spawned(a->listener, s->tag) == -1)
@@ -242,11 +242,27 @@ session_follow(struct session *s, const struct tether *t)
 	hub_keyed(hub, control, print);
 }
 
+/* Its channel cannot be started, for the reason of errno: that goes to the log
+ * and to the dialler, and it is forgotten. */
+static void
+session_tell_unable(struct session *s)
+{
+	struct listener_acceptor *a = s->all;
+	char why[REASON_MAX / 2], text[REASON_MAX];
+
+	program_unable(a->start.argv[0], errno, why, sizeof(why));
+	hub_stranger(a->hub, s->host, "unable to start a channel: %s", why);
+	snprintf(text, sizeof(text), "the listener is unable to start a "
+	    "channel: %s", why);
+	listener_door_refuse(s->door, s->watch.fd, text);
+	listener_gone(a->listener, s->tag);
+	session_forget(s);
+}
+
 /* Start its channel; where none can be started it is forgotten. */
 static void
 session_start(struct session *s)
 {
-	struct listener_acceptor *a = s->all;
 	unsigned char link[LINK_SESSION];
 	struct tether t;
 	int error, opened;
@@ -266,10 +282,7 @@ session_start(struct session *s)
 		tether_cut(&t);
 		errno = error;
 	}
-	hub_stranger(a->hub, s->host, "unable to start a channel (%s): %s",
-	    a->start.argv[0], strerror(errno));
-	listener_gone(a->listener, s->tag);
-	session_forget(s);
+	session_tell_unable(s);
 }
 
 /* A lambda-ctl asks the listener itself, so its link is one of the hub's. */

@@ -109,6 +109,7 @@ struct upstream {
 	unsigned overdue; /* connects before them that we gave up on, and
 			     whose answers may still come */
 	unsigned refused; /* connects, since it granted one */
+	char *refusal;	 /* why, of a seller that has granted none; or NULL */
 	int waiting;	 /* buys stand unmet there */
 	int old;	 /* not of a version that is bought now */
 	int64_t empty_since; /* it holds nothing; INT64_MAX: it does */
@@ -130,6 +131,12 @@ struct request {
 	unsigned retries;   /* how often it may be run again */
 	int cast;
 	int ran;	    /* an earlier try of it may have */
+	int more;	    /* more of its body is to come */
+	int begun;	    /* it is never run again: output of it is on its
+			       way, or its body is */
+	uint64_t left[3];   /* bytes of each part (stream.h) that may come */
+	uint64_t bytes[3];  /* and that came, those of the request's message
+			       counted */
 	unsigned char *copy; /* the request's value, when it may have to be
 				sent later or again */
 	size_t copy_len;
@@ -326,6 +333,10 @@ void upstream_up(struct plb *, int64_t now, uint32_t peer, struct upstream *);
  * flight fails for this reason, or is run again. */
 void upstream_gone(struct plb *, int64_t now, struct upstream *,
     const char *why);
+/* Its connection is lost: the same. Of one that had refused clients are told
+ * why. */
+void upstream_lost(struct plb *, int64_t now, struct upstream *,
+    const char *why);
 /* Use it no longer: its connects are given up, its tokens go back, and what is
  * in flight there finishes, but no longer counts as held. */
 void upstream_leave(struct plb *, struct upstream *);
@@ -399,6 +410,10 @@ request_next_of(const struct chain *c, const struct request *r)
 
 int plb_on_request(struct plb *, int64_t, uint32_t, const struct msg *);
 int plb_on_abandon(struct plb *, int64_t, uint32_t, const struct msg *);
+/* Of bodies and output in pieces, both ways. */
+int plb_on_data(struct plb *, int64_t, uint32_t, const struct msg *);
+int plb_on_end(struct plb *, int64_t, uint32_t, const struct msg *);
+int plb_on_window(struct plb *, int64_t, uint32_t, const struct msg *);
 int plb_on_reply(struct plb *, int64_t, uint32_t, const struct msg *);
 int plb_on_fail(struct plb *, int64_t, uint32_t, const struct msg *);
 

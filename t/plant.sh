@@ -51,6 +51,8 @@ plant 'an exchange that dies at once is started again at once' \
     '/^authority_exchange_back_off/,/^}/s/now + m->backoff_ms/now/'
 plant 'a peer that is silent is never given up' 'silent since' link.c \
     '/^link_judge_silence/,/^}/s/if (!late)/if (!late \&\& l->phase != LINK_UP)/'
+plant 'an address is handed on without its port' 'does not take what' gossip.c \
+    '/^gossip_resolve/,/^}/s/return hostport_fill.*/return host;/'
 plant 'a buy is never cancelled' 'a buy of nobody' broker_order.c \
     '/^broker_order_close/,/^}/s/x != NULL &&/o->sell \&\& x != NULL \&\&/'
 plant 'a cast is accepted and not run' 'and never ran' channel.c \

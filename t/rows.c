@@ -52,6 +52,9 @@ print_kind(const struct field *f)
 	case FIELD_NAME:
 		printf("name");
 		break;
+	case FIELD_ADDRESS:
+		printf("address");
+		break;
 	case FIELD_GROUP:
 		printf("group %s", f->of->name);
 		break;
@@ -63,7 +66,8 @@ print_kind(const struct field *f)
 		break;
 	}
 	printf(", at most %" PRIu64, (uint64_t)f->max);
-	if (f->kind != FIELD_BYTES && f->kind != FIELD_NAME)
+	if (f->kind != FIELD_BYTES && f->kind != FIELD_NAME &&
+	    f->kind != FIELD_ADDRESS)
 		printf(" bytes");
 }
 
@@ -133,6 +137,9 @@ print_limits(void)
 		{ "connects without an answer, a channel", CHANNEL_ASKS },
 		{ "tokens that a PLB grants one client", PLB_WINDOW },
 		{ "requests without an answer, a channel", INFLIGHT_MAX },
+		{ "bytes of a piece of a body or of output", MSG_PIECE_MAX },
+		{ "bytes that may be sent of one part, and were not",
+		    STREAM_ALL },
 		{ "classes of attributes, and of constraints, an exchange",
 		    EXCHANGE_CLASSES },
 		{ "orders, an exchange", EXCHANGE_ORDERS_MAX },
