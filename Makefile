@@ -48,7 +48,8 @@ PROTOCOL =	attrs.o core.o frame.o gossip.o link.o msg.o peers.o preauth.o\
 		stream.o
 AUTHORITY =	authority.o authority_exchange.o broker.o broker_contact.o\
 		broker_order.o
-EXCHANGE =	exchange.o exchange_book.o exchange_class.o exchange_match.o
+EXCHANGE =	exchange.o exchange_book.o exchange_class.o exchange_match.o\
+		exchange_share.o
 LISTENER =	listener.o channel.o channel_pool.o channel_stream.o
 PLB =		plb.o plb_order.o plb_request.o plb_upstream.o
 OTHER =		bootstrap.o bootstrap_dns.o call.o call_filter.o call_stream.o\
