@@ -102,7 +102,7 @@ SHELL_TESTS =\
 	t/net.shell t/net_start.shell t/plb_proxies.shell t/program.shell\
 	t/sink.shell
 FUZZ_TESTS =	t/fuzz/core.fuzz t/fuzz/dns.fuzz t/fuzz/link.fuzz t/fuzz/msg.fuzz\
-		t/fuzz/parse.fuzz
+		t/fuzz/parse.fuzz t/fuzz/start.fuzz
 TESTS =		$(CORE_TESTS) $(SHELL_TESTS) $(FUZZ_TESTS)
 
 # The longest first: several run at a time (t/check.sh).
@@ -114,7 +114,8 @@ SCRIPTS =\
 	t/compete.sh t/credit.sh t/crypto.sh t/ctl.sh t/deadends.sh t/fills.sh\
 	t/filters.sh t/herd.sh t/hosts.sh t/inetd.sh t/inherit.sh t/install.sh\
 	t/keys.sh t/manpages.sh t/needs.sh t/pipes.sh t/script.sh t/ssh.sh\
-	t/switch.sh t/tree.sh t/twice.sh t/files.sh t/floods.sh
+	t/switch.sh t/tree.sh t/twice.sh t/files.sh t/floods.sh t/moves.sh\
+	t/drain.sh
 
 HELPERS =\
 	t/account t/activate t/diallers t/epmdtalk t/handshake t/inherit\
@@ -130,7 +131,7 @@ BENCHES =\
 # link.
 FIXTURES =\
 	t/conn_owner.o t/core_authority.o t/core_bootstrap.o t/core_broker.o\
-	t/core_channel.o t/core_discovery.o t/core_exchange.o\
+	t/core_call.o t/core_channel.o t/core_discovery.o t/core_exchange.o\
 	t/core_listener.o t/core_plb.o t/credit_action.o t/credit_books.o\
 	t/credit_calls.o t/credit_links.o t/credit_nodes.o t/fake_broker.o\
 	t/fake_workers.o t/harness.o t/hex.o t/link_ends.o t/loop_turns.o\
@@ -201,6 +202,9 @@ t/sim: $(SIM) t/virtual/standin.o cores.a
 	$(CC) $(LDFLAGS) -o $@ $(SIM) t/virtual/standin.o cores.a $(LDLIBS)
 t/sim_sealed: $(SIM) cores.a
 	$(CC) $(LDFLAGS) -o $@ $(SIM) cores.a $(LDLIBS)
+# It has a log of its own, and stands on shells.
+t/fuzz/start.fuzz: t/fuzz/start.o t/fuzz/main.o $(ALL)
+	$(CC) $(LDFLAGS) -o $@ t/fuzz/start.o t/fuzz/main.o t/fixtures.a $(ALL) $(LDLIBS)
 # It sets the loop beside the real clock, which t/still.o stands in for.
 t/loop.shell: t/loop.o t/loop_turns.o
 	$(CC) $(LDFLAGS) -o $@ t/loop.o t/loop_turns.o $(ALL) $(LDLIBS) $(CMOCKA)

@@ -290,6 +290,14 @@ addr_is_any(const struct addr *a)
 }
 
 int
+addr_covers(const struct addr *a, const struct addr *b)
+{
+	return addr_equal(a, b) || (addr_is_any(a) &&
+	    a->u.sa.sa_family == b->u.sa.sa_family &&
+	    addr_port(a) == addr_port(b));
+}
+
+int
 addr_port(const struct addr *a)
 {
 	switch (a->u.sa.sa_family) {
@@ -360,6 +368,74 @@ hostport_split(struct slice address, struct slice *host, struct slice *port)
 		return;
 	*host = slice_of(address.p, n);
 	*port = slice_of(colon + 1, address.len - n - 1);
+}
+
+/* Each of four numbers up to 255, without zeros in front. */
+static int
+hostport_is_ipv4(struct slice host)
+{
+	unsigned n = 0, numbers = 1, digits = 0;
+	size_t i;
+
+	for (i = 0; i < host.len; i++) {
+		if (host.p[i] == '.' && digits > 0) {
+			numbers++;
+			n = digits = 0;
+			continue;
+		}
+		if (host.p[i] < '0' || host.p[i] > '9' ||
+		    (digits > 0 && n == 0))
+			return 0;
+		n = 10 * n + (unsigned)(host.p[i] - '0');
+		digits++;
+		if (n > 255)
+			return 0;
+	}
+	return numbers == 4 && digits > 0;
+}
+
+/* A zone is the name of an interface of the host that dials. */
+static int
+hostport_is_ipv6(struct slice host)
+{
+	char text[HOST_MAX], *zone;
+	struct in6_addr in6;
+
+	if (host.len == 0 || host.len >= sizeof(text) ||
+	    memchr(host.p, '\0', host.len) != NULL)
+		return 0;
+	memcpy(text, host.p, host.len);
+	text[host.len] = '\0';
+	if ((zone = strchr(text, '%')) != NULL) {
+		*zone++ = '\0';
+		if (!slice_is_word(slice_str(zone)) ||
+		    strlen(zone) >= IF_NAMESIZE)
+			return 0;
+	}
+	return inet_pton(AF_INET6, text, &in6) == 1;
+}
+
+int
+hostport_is_address(struct slice address)
+{
+	struct slice host, port;
+	unsigned long n = 0;
+	size_t i;
+
+	hostport_split(address, &host, &port);
+	if (port.len == 0 || port.len > 5 || port.p[0] == '0')
+		return 0;
+	for (i = 0; i < port.len; i++) {
+		if (port.p[i] < '0' || port.p[i] > '9')
+			return 0;
+		n = 10 * n + (unsigned long)(port.p[i] - '0');
+	}
+	if (n > 65535)
+		return 0;
+	if (address.p[0] != '[')
+		return hostport_is_ipv4(host);
+	return port.p + port.len == address.p + address.len &&
+	    port.p == host.p + host.len + 2 && hostport_is_ipv6(host);
 }
 
 int

@@ -53,6 +53,8 @@ int addr_equal(const struct addr *, const struct addr *);
 int addr_is_unix(const struct addr *);
 int addr_is_loopback(const struct addr *); /* 127/8, ::1 or a Unix socket */
 int addr_is_any(const struct addr *);	   /* 0.0.0.0 or :: */
+/* Is a equal to b, or all addresses of b's family on b's port? */
+int addr_covers(const struct addr *a, const struct addr *b);
 int addr_port(const struct addr *);	   /* 0 for a Unix socket */
 void addr_set_port(struct addr *, int port);
 
@@ -69,6 +71,11 @@ struct slice addr_host(const struct addr *);
 /* Split it. A part that is missing is empty; the host has no brackets. */
 void hostport_split(struct slice address, struct slice *host,
     struct slice *port);
+
+/* Is it the address of a message: a host and a port other than 0, as in
+ * 192.0.2.1:4370 or [2001:db8::1]:4370? The host may be 0.0.0.0 or [::], and
+ * that of an IPv6 address may have a zone. */
+int hostport_is_address(struct slice);
 
 /* Does it name no particular host: is it empty, 0.0.0.0 or ::? */
 int hostport_any(struct slice host);

@@ -530,6 +530,28 @@ authority_on_inspect(struct authority *a, int64_t now, struct authority_peer *p,
 
 /* Messages. */
 
+/* drain - address ADDRESS instance ID: to lambda-ctl, not to a broker that
+ * hands that on. */
+static int
+authority_on_drain(struct authority *a, int64_t now, struct authority_peer *p,
+    const struct msg *msg)
+{
+	char id[ID_TEXT];
+	struct report r;
+
+	(void)now;
+	(void)msg;
+	if (p->gossip.role == ROLE_CTL) {
+		report_begin(&r, &a->out, p->gossip.handle);
+		report_row(&r, "drain - address %s instance %s",
+		    a->gossip.address[0] == '\0' ? "-" : a->gossip.address,
+		    id_print(&a->gossip.own, id));
+		if (report_end(&r) == -1)
+			return -1;
+	}
+	return outbox_act(&a->out, AUTHORITY_DRAIN, 0, 0, slice_of(NULL, 0));
+}
+
 static int
 authority_on_peers(struct authority *a, int64_t now, struct authority_peer *p,
     const struct msg *m)
@@ -545,6 +567,7 @@ static authority_handler *const authority_handlers[] = {
 	[MSG_SUBSCRIBE] = authority_on_subscribe,
 	[MSG_UNSUBSCRIBE] = authority_on_unsubscribe,
 	[MSG_EXCHANGES] = authority_on_exchanges,
+	[MSG_DRAIN] = authority_on_drain,
 	[MSG_INSPECT] = authority_on_inspect,
 };
 

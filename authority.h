@@ -33,7 +33,9 @@ enum authority_act {
 	 * answers with authority_started() or authority_ended(). */
 	AUTHORITY_START = ACT_OWN,
 	/* End the process of this tag: it has not answered, or not retired. */
-	AUTHORITY_KILL
+	AUTHORITY_KILL,
+	/* It was told to drain: lambda-ctl(1). */
+	AUTHORITY_DRAIN
 };
 
 /* address is where others reach this authority ("IP:PORT"); it tells them in

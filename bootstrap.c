@@ -379,10 +379,12 @@ bootstrap_keep_missed(struct bootstrap *b, const struct bootstrap_source *s,
     struct bootstrap_given *new)
 {
 	int partial = s->kind == BOOTSTRAP_DNS || s->kind == BOOTSTRAP_EXEC;
-	const struct bootstrap_item *i, *end = s->given.item + s->given.n;
+	const struct bootstrap_item *i;
 	int full = 0;
+	size_t n;
 
-	for (i = s->given.item; i < end; i++) {
+	for (n = 0; n < s->given.n; n++) {
+		i = &s->given.item[n];
 		if (partial && i->entry->stamp != b->stamp &&
 		    i->missed + 1 < BOOTSTRAP_MISSED_MAX) {
 			if (bootstrap_give(new, i->entry, i->missed + 1) == 0)

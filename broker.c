@@ -354,12 +354,24 @@ broker_exchange_take_slot(struct broker_exchange *x, struct broker_peer *peer)
 	return 0;
 }
 
+/* A buy that lacks nothing: the exchange answers with nodes. */
+static int
+broker_exchange_follow(struct broker *b, const struct broker_exchange *x)
+{
+	struct msg m = { .type = MSG_BUY, .u.buy = {
+		.order = x->module->follow, .module = x->module->name } };
+
+	return x->module->follow == 0 ? 0 :
+	    outbox_send(&b->out, x->peer->gossip.handle, &m);
+}
+
 static void
 broker_exchange_up(struct broker *b, int64_t now, struct broker_peer *peer)
 {
 	struct broker_exchange *x =
 	    map_get(&b->exchanges, id_slice(&peer->gossip.instance));
 	struct broker_order *o = NULL;
+	int failed;
 
 	if (x == NULL || x->peer != NULL || x->leaving ||
 	    broker_exchange_take_slot(x, peer) == -1) {
@@ -368,12 +380,14 @@ broker_exchange_up(struct broker *b, int64_t now, struct broker_peer *peer)
 		return;
 	}
 	x->module->noted = 0;
-	while ((o = broker_order_next(x->module, o)) != NULL)
-		if (broker_order_place(b, now, o, x, slice_str("")) == -1) {
-			outbox_act(&b->out, ACT_CLOSE, peer->gossip.handle, 0,
-			    slice_str("unable to send it the orders"));
-			return;
-		}
+	failed = broker_exchange_follow(b, x);
+	while (failed == 0 && (o = broker_order_next(x->module, o)) != NULL)
+		failed = broker_order_place(b, now, o, x, slice_str(""));
+	if (failed == -1) {
+		outbox_act(&b->out, ACT_CLOSE, peer->gossip.handle, 0,
+		    slice_str("unable to send it the orders"));
+		return;
+	}
 	broker_module_leave(b, now, x->module);
 }
 
@@ -403,11 +417,66 @@ broker_exchange_down(struct broker *b, int64_t now, struct broker_peer *peer)
 	broker_module_sweep(b, now, m);
 }
 
+/* What lambda-ctl asks to drain. */
+
+/* drain NAME address ADDRESS instance ID: a listener of it was told. */
+static int
+broker_drain_sell(struct broker *b, const struct broker_order *o,
+    struct report *r)
+{
+	char buf[ADDRESS_MAX + 1], id[ID_TEXT];
+	struct contact c;
+
+	group_decode(&schema_contact, o->contact, &c);
+	report_row(r, "drain %.*s address %.*s instance %s",
+	    SLICE_ARG(o->module->name),
+	    SLICE_ARG(hostport_fill(c.address, broker_host(b), buf)),
+	    id_print(&o->peer->gossip.instance, id));
+	return outbox_send_drain(&b->out, o->peer->gossip.handle);
+}
+
+/* The same of an authority that we are linked to. */
+static int
+broker_drain_authority(struct broker *b, struct slice address,
+    struct report *r)
+{
+	const struct gossip_peer *a = NULL;
+	char id[ID_TEXT];
+
+	while ((a = gossip_next(&b->gossip.authorities, a)) != NULL)
+		if (slice_is(address, a->address)) {
+			report_row(r, "drain - address %s instance %s",
+			    a->address, id_print(&a->instance, id));
+			return outbox_send_drain(&b->out, a->handle);
+		}
+	return 0;
+}
+
+static int
+broker_on_ctl_drain(struct broker *b, const struct broker_peer *peer,
+    const struct msg_drain *m)
+{
+	const struct broker_module *module = map_get(&b->modules, m->module);
+	const struct broker_order *o = NULL;
+	struct report r;
+	int failed = 0;
+
+	report_begin(&r, &b->out, peer->gossip.handle);
+	while (module != NULL && (o = broker_order_next(module, o)) != NULL)
+		if (o->sell && broker_drain_sell(b, o, &r) == -1)
+			failed = -1;
+	if (m->address.len > 0 &&
+	    broker_drain_authority(b, m->address, &r) == -1)
+		failed = -1;
+	return report_end(&r) == -1 ? -1 : failed;
+}
+
 static int
 broker_on_drain(struct broker *b, int64_t now, struct broker_peer *peer,
     const struct msg *m)
 {
-	(void)m;
+	if (peer->gossip.role == ROLE_CTL)
+		return broker_on_ctl_drain(b, peer, &m->u.drain);
 	if (peer->exchange->leaving)
 		return 0;
 	peer->exchange->draining = 1;
@@ -465,6 +534,8 @@ broker_module_tick(struct broker *b, int64_t now)
 			    !broker_exchange_is_going(x, now))
 				broker_due(b, x->unannounced_at +
 				    BROKER_UNANNOUNCED_MS);
+		if (m->norders == 0 && m->follow != 0)
+			continue;
 		if (m->norders == 0 && now >= m->idle_at + BROKER_LINGER_MS)
 			broker_module_drop(b, m);
 		else if (m->norders == 0)
@@ -544,6 +615,18 @@ int
 broker_bootstrap(struct broker *b, struct slice address)
 {
 	return outbox_act(&b->out, ACT_DIAL, GOSSIP_TAG, DIAL_FOREVER, address);
+}
+
+int
+broker_follow(struct broker *b, int64_t now, struct slice module)
+{
+	struct broker_module *m = broker_module_get(b, now, module);
+
+	if (m == NULL)
+		return -1;
+	if (m->follow == 0)
+		m->follow = ++b->last_number;
+	return 0;
 }
 
 void

@@ -55,6 +55,10 @@ struct outbox *broker_out(struct broker *);
 /* An address of the input: dial it for ever. 0, or -1 as outbox_act(). */
 int broker_bootstrap(struct broker *, struct slice address);
 
+/* Follow the module, for the contacts of its Erlang nodes alone: 0, or -1 with
+ * ENOMEM or ENOBUFS (BROKER_MODULES_MAX). */
+int broker_follow(struct broker *, int64_t now, struct slice module);
+
 /* SIGTERM: links that are lost from now on are not logged. */
 void broker_stop(struct broker *);
 

@@ -61,6 +61,8 @@ struct broker_module {
 	unsigned linked;
 	int64_t bare_at; /* orders and no linked exchange since then */
 	int noted;	 /* its buyers were told so */
+	uint64_t follow; /* the number of the order for its contacts alone;
+			    0: it is not followed */
 	struct slice name; /* ours; in modules */
 };
 

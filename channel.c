@@ -44,6 +44,7 @@ struct channel {
 	int draining;
 	int64_t void_at; /* unspent tokens are void then ... */
 	int voided;	 /* ... and are now */
+	int expired;	 /* it has drained for as long as it may */
 	int closing;	 /* the client's connection is ending */
 	int stopped;
 };
@@ -230,6 +231,8 @@ channel_answer_fail(struct channel *c, int64_t now, struct inflight *r, int ran,
 		reason = "its time was up";
 	else if (r->abandoned)
 		reason = "abandoned";
+	else if (c->expired)
+		reason = CHANNEL_DRAINED;
 	if (r->answered) {
 		if (r->cast)
 			outbox_log(&c->out, LOG_INFO,
@@ -313,7 +316,8 @@ static int
 channel_too_late(struct channel *c, uint64_t id)
 {
 	struct msg m = { .type = MSG_FAIL, .u.fail = {
-		.id = id, .reason = slice_str("the channel is ending")
+		.id = id, .reason = slice_str(c->expired ? CHANNEL_DRAINED :
+		    "the channel is ending")
 	} };
 
 	return channel_send(c, &m);
@@ -746,7 +750,8 @@ channel_listener_message(struct channel *c, int64_t now, const struct msg *m)
 	case MSG_WAITING:
 		return channel_on_waiting(c, now, &m->u.waiting);
 	case MSG_DRAIN:
-		return channel_drain(c, now);
+		return m->u.drain.over ? channel_expire(c, now) :
+		    channel_drain(c, now);
 	case MSG_DEMAND:
 	case MSG_REFUSE:
 		return channel_on_answer(c, m);
@@ -864,6 +869,18 @@ channel_drain(struct channel *c, int64_t now)
 	c->draining = 1;
 	c->void_at = now + CHANNEL_VOID_MS;
 	return c->client == 0 ? 0 : outbox_send_drain(&c->out, c->client);
+}
+
+int
+channel_expire(struct channel *c, int64_t now)
+{
+	int drained = channel_drain(c, now);
+
+	if (c->expired)
+		return 0;
+	c->expired = 1;
+	c->void_at = now;
+	return channel_tell(c, CHANNEL_EXPIRED, 0, 0) == -1 ? -1 : drained;
 }
 
 /* The end of a turn. */

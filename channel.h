@@ -52,7 +52,9 @@ enum channel_act {
 	CHANNEL_KILL,	/* worker peer: a signal now, and SIGKILL after value
 			   ms; channel_ended() follows */
 	CHANNEL_RETIRE, /* worker peer: no more requests; end of file */
-	CHANNEL_ORPHAN	/* the listener is lost: end all workers, and all */
+	CHANNEL_ORPHAN,	/* the listener is lost: end all workers, and all */
+	CHANNEL_EXPIRED /* the time to drain is over: end all workers; when all
+			   is answered ACT_STOP follows */
 };
 
 struct channel_config {
@@ -86,6 +88,12 @@ int channel_unable(struct channel *, int64_t now, uint32_t worker,
 
 /* SIGTERM: the same as the listener's drain. ACT_STOP when all is answered. */
 int channel_drain(struct channel *, int64_t now);
+
+/* The time for that is over: it takes no request, and what fails from now on
+ * fails as CHANNEL_DRAINED says. The same as the listener's drain with over. 0,
+ * or -1 as above. */
+#define CHANNEL_DRAINED "its host was drained"
+int channel_expire(struct channel *, int64_t now);
 
 /* Requests accepted and not answered, or casts not finished. */
 size_t channel_running(const struct channel *);

@@ -286,17 +286,67 @@ child_free(struct child *c)
 	buf_free(&c->kept);
 }
 
+static void
+child_finish(struct child *c)
+{
+	child_close(c);
+	c->ops->ended(c);
+}
+
+/* What is left of its group is being killed: who has one of its pipes open is
+ * not gone yet. What is written now is nobody's. */
+static void
+child_on_rest(void *arg, short revents)
+{
+	struct child *c = arg;
+	struct watch *w[2] = { &c->out, &c->err };
+	ssize_t n;
+	int i;
+
+	(void)revents;
+	for (i = 0; i < 2; i++) {
+		if (w[i]->fd == -1)
+			continue;
+		n = read(w[i]->fd, child_chunk, sizeof(child_chunk));
+		if (n == 0 || (n == -1 && errno != EAGAIN && errno != EINTR))
+			child_shut(c, w[i]);
+	}
+	if (c->out.fd == -1 && c->err.fd == -1)
+		child_finish(c);
+}
+
+static void
+child_on_rest_over(void *arg)
+{
+	child_finish(arg);
+}
+
+/* Wait until the pipes are closed, or not at all where that cannot be seen. */
+static void
+child_await_rest(struct child *c)
+{
+	child_shut_input(c);
+	c->out.fn = c->err.fn = child_on_rest;
+	c->timer.fn = child_on_rest_over;
+	if ((c->out.fd != -1 && loop_watch(c->loop, &c->out) == -1) ||
+	    (c->err.fd != -1 && loop_watch(c->loop, &c->err) == -1) ||
+	    loop_timer(c->loop, &c->timer,
+		loop_now(c->loop) + CHILD_REST_MS) == -1)
+		child_finish(c);
+}
+
 /* What it wrote before its end is still in the pipes, and no more than they
  * hold, unless a child of its own goes on writing. */
 static void
 child_on_ended(void *arg, pid_t pid, int status)
 {
 	struct child *c = arg;
-
-	assert(pid == c->pid);
 	/* It was told to end with all that it started, and cannot see to that
 	 * now. */
-	if (c->signalled && c->group)
+	int rest = c->signalled && c->group;
+
+	assert(pid == c->pid);
+	if (rest)
 		kill(-pid, SIGKILL);
 	c->pid = 0;
 	c->status = status;
@@ -306,8 +356,10 @@ child_on_ended(void *arg, pid_t pid, int status)
 	if (c->err.fd != -1)
 		child_read_errors(c);
 	child_say_lines(c, 1);
-	child_close(c);
-	c->ops->ended(c);
+	if (rest && (c->out.fd != -1 || c->err.fd != -1))
+		child_await_rest(c);
+	else
+		child_finish(c);
 }
 
 void

@@ -12,8 +12,10 @@
  *
  * If the child leads a process group, signals go to the whole group. When a
  * child that was signalled has ended, the rest of its group is killed at once,
- * because its capacity is sold again from then on. If it was not signalled, its
- * children are left alone.
+ * and the child has ended only when the rest has, because its capacity is sold
+ * again from then on: when its output and standard error are closed, or after
+ * CHILD_REST_MS where somebody who is not of the group has them. If it was not
+ * signalled, its children are left alone.
  */
 
 #include "buf.h"
@@ -24,6 +26,7 @@
 #define CHILD_LINE_MAX	512  /* of standard error; longer ones are cut up */
 #define CHILD_RETIRE_MS 1000 /* from end of file to the first signal */
 #define CHILD_KILL_MS	5000 /* and to the second */
+#define CHILD_REST_MS	1000 /* for a group that was killed to be gone */
 #define CHILD_KEPT_MAX	(MSG_MAX + 64) /* bytes of output, not taken */
 
 /* Which of its descriptors are pipes. */

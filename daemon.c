@@ -1,5 +1,4 @@
 #include <errno.h>
-#include <signal.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -51,6 +50,24 @@ daemon_open(struct daemon *d, const char *where, int default_port)
 	return 0;
 }
 
+/* Is this address of -l listened on by another one? Of equal ones the first is
+ * opened; those with port 0 are different sockets. */
+static int
+daemon_is_covered(const struct daemon *d, size_t which, int default_port)
+{
+	struct addr a, b;
+	size_t i;
+
+	opt_ip('l', d->where.at[which], default_port, &a);
+	for (i = 0; i < d->where.n; i++) {
+		opt_ip('l', d->where.at[i], default_port, &b);
+		if (i != which && addr_port(&a) != 0 && addr_covers(&b, &a) &&
+		    (i < which || !addr_equal(&a, &b)))
+			return 1;
+	}
+	return 0;
+}
+
 void
 daemon_open_all(struct daemon *d, const char *usual, int default_port)
 {
@@ -60,7 +77,9 @@ daemon_open_all(struct daemon *d, const char *usual, int default_port)
 	do {
 		if (d->where.n > 0)
 			where = d->where.at[i];
-		if (daemon_open(d, where, default_port) == -1)
+		if (d->where.n > 0 && daemon_is_covered(d, i, default_port))
+			log_info("-l %s: another one covers it", where);
+		else if (daemon_open(d, where, default_port) == -1)
 			die_errno(EXIT_TEMPORARY, "unable to listen on %s",
 			    where);
 	} while (++i < d->where.n);
@@ -165,24 +184,6 @@ daemon_read_again(struct daemon *d)
 		return;
 	d->given = 0;
 	log_info("reading standard input again");
-}
-
-/* Signals. */
-
-/* A hangup must not end us where there is nothing to read again. */
-static void
-daemon_on_hup(void *arg, int signo)
-{
-	(void)arg;
-	(void)signo;
-}
-
-void
-daemon_signals(struct loop *loop, signal_fn *term, signal_fn *hup, void *arg)
-{
-	loop_signal(loop, SIGTERM, term, arg);
-	loop_signal(loop, SIGINT, term, arg);
-	loop_signal(loop, SIGHUP, hup == NULL ? daemon_on_hup : hup, arg);
 }
 
 void

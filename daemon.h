@@ -3,7 +3,7 @@
 
 /*
  * What the daemons do in one way: the start of main(), sockets to listen on,
- * signals, and addresses on standard input. Each function dies, with a message
+ * keys, and addresses on standard input. Each function dies, with a message
  * and an exit code (log.h), where a daemon cannot start.
  */
 
@@ -78,10 +78,6 @@ void daemon_key_again(struct hub *, struct key *, const struct key_names *);
 
 /* SIGHUP: read the keys again, and the input where it is a regular file. */
 void daemon_read_again(struct daemon *);
-
-/* Call term at SIGTERM and at SIGINT, and hup at SIGHUP; where hup is NULL, a
- * hangup does nothing. */
-void daemon_signals(struct loop *, signal_fn *term, signal_fn *hup, void *arg);
 
 /* Say that the daemon is ready, on the descriptor of -d and in the log. */
 void daemon_ready(const struct daemon *);

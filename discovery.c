@@ -38,7 +38,8 @@ enum discovery_state {
 	DISCOVERY_ASKING,     /* its request is not whole */
 	DISCOVERY_PROBING,    /* it waits for whether its name is free */
 	DISCOVERY_REGISTERED,
-	DISCOVERY_ENDING      /* answered, or refused: nothing it says counts */
+	DISCOVERY_REFUSED,    /* its next byte ends it */
+	DISCOVERY_ENDING      /* answered: nothing it says counts */
 };
 
 struct discovery_client {
@@ -351,12 +352,12 @@ discovery_answer_last(struct discovery *d, int64_t now,
 	    slice_of(NULL, 0));
 }
 
-/* epmd leaves the connection open; here it ends with the silence. */
+/* As epmd does it the connection stays open until the client says more. */
 static void
 discovery_refuse(struct discovery *d, int64_t now, struct discovery_client *c,
     const struct epmd_node *n)
 {
-	c->state = DISCOVERY_ENDING;
+	c->state = DISCOVERY_REFUSED;
 	outbox_log(&d->out, LOG_INFO, "node %.*s is refused",
 	    SLICE_ARG(n->name));
 	discovery_answer(d, now, c, epmd_say_alive2(&d->answer, n->highest, 1,
@@ -573,6 +574,17 @@ static const struct {
 	{ EPMD_STOP_REQ, 1, 1, "not permitted", discovery_on_stop }
 };
 
+/* It says more than it has to. */
+static void
+discovery_surplus(struct discovery *d, int64_t now,
+    struct discovery_client *c)
+{
+	if (c->state == DISCOVERY_REGISTERED)
+		discovery_expel(d, now, c, "more than a registration");
+	else if (c->state == DISCOVERY_REFUSED)
+		discovery_close(d, now, c, "it was refused");
+}
+
 /*
  * Surplus bytes spoil a request that came in one go with them; epmd does not
  * see them where it knew the length before, and a node that sends them after
@@ -600,8 +612,8 @@ discovery_request(struct discovery *d, int64_t now, struct discovery_client *c,
 		discovery_close(d, now, c, discovery_requests[i].why);
 	else
 		discovery_requests[i].fn(d, now, c, &r.node);
-	if (bytes.len > len && c->state == DISCOVERY_REGISTERED)
-		discovery_expel(d, now, c, "more than a registration");
+	if (bytes.len > len)
+		discovery_surplus(d, now, c);
 }
 
 size_t
@@ -611,8 +623,7 @@ discovery_input(struct discovery *d, int64_t now, uint32_t n,
 	struct discovery_client *c = discovery_client(d, n);
 	int len;
 
-	if (c->state == DISCOVERY_REGISTERED)
-		discovery_expel(d, now, c, "more than a registration");
+	discovery_surplus(d, now, c);
 	if (c->state != DISCOVERY_ASKING)
 		return bytes.len;
 	discovery_heard(d, now, c);

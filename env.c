@@ -527,10 +527,14 @@ env_sibling(const char *name)
 unsigned
 env_processors(void)
 {
-	long n = 1;
+	long n = -1;
 
 #ifdef _SC_NPROCESSORS_ONLN
 	n = sysconf(_SC_NPROCESSORS_ONLN);
 #endif
-	return n < 1 ? 1 : (unsigned)n;
+	if (n >= 1)
+		return (unsigned)n;
+	log_info("the number of processors is not known here: taking 1; -c "
+	    "says otherwise");
+	return 1;
 }

@@ -112,7 +112,8 @@ char *env_absolute(const char *path);
 /* Remember where argv[0] is, so that a later chdir() does no harm. */
 void env_argv0(const char *argv0);
 
-/* The number of processors, as far as the system tells; at least 1. */
+/* The number of processors; 1 where the system does not tell, which is
+ * logged. */
 unsigned env_processors(void);
 
 #endif

@@ -12,6 +12,7 @@
 #define NOTICE_WAITING_MS 100 /* between two rounds of `waiting` */
 #define NOTICE_BATCH	  8192 /* sells told in a round */
 #define NOTICE_SETS_BYTES (16u * 1024) /* of attributes in one `offers` */
+#define EXCHANGE_NODES_MAX 10000 /* that who begins to follow is told of */
 #define REPORT_TEXT	  512 /* of attributes or constraints, printed */
 
 /* Life. */
@@ -141,8 +142,7 @@ notice_tell(struct exchange *x, struct exchange_sell *s, uint64_t buyers,
 
 	if (outbox_send(&x->out, s->order.broker->handle, &msg) == -1)
 		return -1;
-	s->told_buyers = buyers;
-	s->told_empty = empty;
+	s->told = (unsigned char)class_need(buyers, empty);
 	return 0;
 }
 
@@ -154,7 +154,7 @@ notice_waiting(struct exchange *x, struct exchange_sell *s)
 	uint64_t buyers, empty;
 
 	notice_count(x, s->class, &buyers, &empty);
-	if (buyers == 0 && s->told_buyers == 0)
+	if (buyers == 0 && s->told == 0)
 		return 0;
 	notice_stand(x, s->class, class_need(buyers, empty));
 	return notice_tell(x, s, buyers, empty);
@@ -171,8 +171,8 @@ notice_class(struct exchange *x, struct sell_class *c, unsigned *budget)
 	notice_count(x, c, &buyers, &empty);
 	notice_stand(x, c, class_need(buyers, empty));
 	for (; c->told < c->class.n && *budget > 0; c->told++) {
-		s = c->sells[c->told];
-		if (class_need(s->told_buyers, s->told_empty) == c->standing)
+		s = sell_in(x, c, c->told);
+		if (s->told == c->standing)
 			continue;
 		if (notice_tell(x, s, buyers, empty) == -1)
 			return -1;
@@ -277,7 +277,7 @@ exchange_settle(struct exchange *x, const struct exchange_sell *s,
 		if (!id_equal(&item.exchange, &x->own))
 			continue;
 		r = reservation_find(&x->reservations, item.counter);
-		if (r == NULL || r->sell != s)
+		if (r == NULL || r->sell != s->order.number)
 			continue;
 		x->totals.settled += r->quantity;
 		book_unreserve(x, r, r->quantity);
@@ -296,10 +296,21 @@ exchange_any_buy(const struct exchange_peer *p)
 	return o;
 }
 
-/* The seller's Erlang node moved: every broker that buys learns it, by a fill
- * of nothing. */
+/* Has it an Erlang node? */
 static int
-exchange_tell_contact(struct exchange *x, const struct exchange_sell *s)
+exchange_has_node(struct slice contact)
+{
+	struct contact c;
+
+	return group_decode(&schema_contact, contact, &c) == 0 &&
+	    c.node.len > 0;
+}
+
+/* The seller's Erlang node came or moved: every broker that follows learns it,
+ * or every one that buys, by a fill of nothing. */
+static int
+exchange_tell_contact(struct exchange *x, const struct exchange_sell *s,
+    int followers)
 {
 	struct seller item = { .seller = s->seller, .contact = s->contact };
 	struct msg msg = { .type = MSG_FILL, .u.fill.exchange = x->own };
@@ -310,7 +321,8 @@ exchange_tell_contact(struct exchange *x, const struct exchange_sell *s)
 	msg.u.fill.sellers = item_list(&schema_seller, &item, x->scratch,
 	    sizeof(x->scratch));
 	while ((p = map_next(&x->peers, &pos)) != NULL) {
-		if ((o = exchange_any_buy(p)) == NULL)
+		if ((o = exchange_any_buy(p)) == NULL ||
+		    (followers && p->follow == 0))
 			continue;
 		msg.u.fill.order = o->id;
 		if (outbox_send(&x->out, p->handle, &msg) == -1)
@@ -319,15 +331,39 @@ exchange_tell_contact(struct exchange *x, const struct exchange_sell *s)
 	return 0;
 }
 
-/* Does the seller have an Erlang node that is not where it was? */
+/* One that begins to follow learns all nodes, as far as there is room. */
+static int
+exchange_tell_nodes(struct exchange *x, const struct exchange_peer *p)
+{
+	struct msg msg = { .type = MSG_FILL, .u.fill = {
+		.order = p->follow, .exchange = x->own } };
+	const struct exchange_sell *s;
+	struct exchange_order *o;
+	struct seller item = { .quantity = 0 };
+	size_t pos = 0, n = 0;
+
+	while ((o = order_next(x, &pos)) != NULL) {
+		if (!o->selling ||
+		    !exchange_has_node((s = order_sell(o))->contact))
+			continue;
+		item.seller = s->seller;
+		item.contact = s->contact;
+		msg.u.fill.sellers = item_list(&schema_seller, &item,
+		    x->scratch, sizeof(x->scratch));
+		if (n++ == EXCHANGE_NODES_MAX)
+			break;
+		if (outbox_send(&x->out, p->handle, &msg) == -1)
+			return -1;
+	}
+	return 0;
+}
+
+/* Does the seller have an Erlang node that is new, or not where it was? */
 static int
 exchange_has_moved(struct exchange_order *o, struct slice contact)
 {
-	struct contact c;
-
-	return o != NULL && contact.len > 0 &&
-	    !slice_equal(order_sell(o)->contact, contact) &&
-	    group_decode(&schema_contact, contact, &c) == 0 && c.node.len > 0;
+	return contact.len > 0 && exchange_has_node(contact) &&
+	    (o == NULL || !slice_equal(order_sell(o)->contact, contact));
 }
 
 static int
@@ -351,7 +387,7 @@ exchange_on_sell(struct exchange *x, int64_t now, struct exchange_peer *p,
 	moved = exchange_has_moved(o, m->contact);
 	if ((s = exchange_accept_sell(x, p, m, o)) == NULL)
 		return exchange_refuse_full(x, p, m->order);
-	if (moved && exchange_tell_contact(x, s) == -1)
+	if (moved && exchange_tell_contact(x, s, o == NULL) == -1)
 		return -1;
 	exchange_settle(x, s, m->settled);
 	sell_state(x, s, (uint32_t)m->quantity);
@@ -404,10 +440,14 @@ exchange_on_buy(struct exchange *x, int64_t now, struct exchange_peer *p,
 	if ((b = exchange_accept_buy(x, p, m, o)) == NULL)
 		return exchange_refuse_full(x, p, m->order);
 	lacked = b->lacking > 0;
-	b->missing = m->missing;
+	b->missing = (uint32_t)m->missing;
 	b->settled = m->settled;
-	b->held = m->held;
+	b->held = (uint32_t)m->held;
 	buy_account(x, b);
+	if (o == NULL && b->missing == 0) {
+		p->follow = m->order;
+		return exchange_tell_nodes(x, p);
+	}
 	exchange_place(x, b, lacked, now - (int64_t)m->age_ms);
 	if (match_buy(x, now, b) == -1)
 		return -1;
@@ -422,6 +462,8 @@ exchange_on_cancel(struct exchange *x, int64_t now, struct exchange_peer *p,
 	struct exchange_order *o = order_find(x, p, msg->u.cancel.order);
 
 	(void)now;
+	if (msg->u.cancel.order == p->follow)
+		p->follow = 0;
 	if (o != NULL)
 		order_end(x, o);
 	return 0;
@@ -446,7 +488,7 @@ exchange_on_release(struct exchange *x, int64_t now, struct exchange_peer *p,
 		    (r->order != order && order != ORDER_NONE))
 			continue;
 		if (o != NULL && !o->selling)
-			buy_exclude(x, order_buy(o), r->sell);
+			buy_exclude(x, order_buy(o), sell_at(x, r->sell));
 		if (item.quantity == 0 || item.quantity > r->quantity)
 			item.quantity = r->quantity;
 		x->totals.released += item.quantity;
@@ -543,7 +585,6 @@ exchange_add_peer(struct exchange *x, uint32_t handle,
 	p->role = info->role;
 	p->instance = info->instance;
 	chain_init(&p->orders);
-	chain_init(&p->reservations);
 	if (p->role == ROLE_BROKER) {
 		x->brokers++;
 		if (x->closed)
@@ -577,9 +618,8 @@ exchange_lose_broker(struct exchange *x, struct exchange_peer *p)
 	while (!chain_empty(&p->orders))
 		order_end(x, CHAIN_OWNER(p->orders.next,
 		    struct exchange_order, of_broker));
-	while (!chain_empty(&p->reservations)) {
-		r = CHAIN_OWNER(p->reservations.next,
-		    struct exchange_reservation, of_broker);
+	while (p->reservations != 0) {
+		r = slab_at(&x->reservations.slab, p->reservations);
 		x->totals.lost += r->quantity;
 		book_unreserve(x, r, r->quantity);
 	}
@@ -672,19 +712,17 @@ exchange_on_inspect(struct exchange *x, int64_t now, struct exchange_peer *p,
 	struct slice what = msg->u.inspect.what;
 	struct exchange_order *o;
 	struct report r;
-	size_t pos;
+	size_t pos = 0;
 
 	report_begin(&r, &x->out, p->handle);
 	if (report_wants(what, "exchanges"))
 		exchange_report(x, &r);
-	if (report_wants(what, "orders")) {
-		for (pos = 0; (o = map_next(&x->orders, &pos)) != NULL;)
-			if (o->selling)
-				exchange_report_sell(&r, order_sell(o));
-		for (pos = 0; (o = map_next(&x->orders, &pos)) != NULL;)
-			if (!o->selling)
-				exchange_report_buy(&r, order_buy(o), now);
-	}
+	while (report_wants(what, "orders") &&
+	    (o = order_next(x, &pos)) != NULL)
+		if (o->selling)
+			exchange_report_sell(&r, order_sell(o));
+		else
+			exchange_report_buy(&r, order_buy(o), now);
 	return report_end(&r);
 }
 
@@ -734,7 +772,7 @@ exchange_expire(struct exchange *x, int64_t now)
 	struct exchange_reservation *r;
 
 	while ((r = reservation_oldest(&x->reservations)) != NULL &&
-	    r->until <= now) {
+	    reservation_until(&x->reservations, r) <= now) {
 		x->totals.expired += r->quantity;
 		book_unreserve(x, r, r->quantity);
 	}
@@ -772,7 +810,7 @@ exchange_deadline(const void *core)
 		return NEVER;
 	r = reservation_oldest(&x->reservations);
 	if (r != NULL)
-		at = r->until;
+		at = reservation_until(&x->reservations, r);
 	if (notice_due(x))
 		at = exchange_earlier(at, x->waiting_at);
 	if (exchange_is_left(x))

@@ -3,122 +3,194 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "array.h"
+#include "bytes.h"
 #include "exchange_book.h"
 #include "fail.h"
 
+#define BUCKETS_FIRST	  256
+#define ORDER_SLOTS_FIRST 64
+#define ORDER_LINE	  8 /* slots of one cache line */
+
+/* Structs by number. */
+
+static void
+slab_init(struct slab *b, size_t size)
+{
+	memset(b, 0, sizeof(*b));
+	b->size = (size + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE;
+}
+
+static void
+slab_free(struct slab *b)
+{
+	size_t i;
+
+	for (i = 0; i < b->cap; i++)
+		free(b->blocks[i]);
+	free(b->blocks);
+}
+
+/* Make room for one more number than was ever taken. */
+static int
+slab_grow(struct slab *b)
+{
+	size_t i = b->taken / SLAB_BLOCK;
+	unsigned char **blocks = array_grow(b->blocks, &b->cap, i + 1,
+	    UINT32_MAX / SLAB_BLOCK, sizeof(*blocks));
+
+	if (blocks == NULL)
+		return -1;
+	b->blocks = blocks;
+	if (blocks[i] == NULL)
+		blocks[i] = array_lines(SLAB_BLOCK, b->size);
+	return blocks[i] == NULL ? -1 : 0;
+}
+
+/* A number, and the struct, in which anything may stand: 0 with ENOMEM. */
+static uint32_t
+slab_take(struct slab *b)
+{
+	uint32_t number = b->free;
+
+	if (number != 0) {
+		memcpy(&b->free, slab_at(b, number), sizeof(b->free));
+		if (b->free != 0)
+			array_prefetch(slab_at(b, b->free));
+		return number;
+	}
+	if (b->taken % SLAB_BLOCK == 0 && slab_grow(b) == -1)
+		return 0;
+	return ++b->taken;
+}
+
+static void
+slab_give(struct slab *b, uint32_t number)
+{
+	memcpy(slab_at(b, number), &b->free, sizeof(b->free));
+	b->free = number;
+}
+
 /* Reservations. */
-
-#define BLOCK	      256 /* reservations allocated at a time */
-#define BUCKETS_FIRST 256
-
-struct reservation_block {
-	struct reservation_block *next;
-	struct exchange_reservation r[BLOCK];
-};
 
 static void
 reservation_init(struct reservations *t, size_t max)
 {
 	memset(t, 0, sizeof(*t));
 	t->max = max;
-	chain_init(&t->age);
+	slab_init(&t->slab, sizeof(struct exchange_reservation));
 }
 
 static void
 reservation_free(struct reservations *t)
 {
-	struct reservation_block *b;
-
-	while ((b = t->blocks) != NULL) {
-		t->blocks = b->next;
-		free(b);
-	}
+	slab_free(&t->slab);
 	free(t->bucket);
 }
 
+static struct exchange_reservation *
+reservation_at(const struct reservations *t, uint32_t number)
+{
+	return number == 0 ? NULL : slab_at(&t->slab, number);
+}
+
 /* Counters are consecutive, so their low bits are as good as any hash. */
-static struct exchange_reservation **
+static uint32_t *
 reservation_bucket(const struct reservations *t, uint64_t counter)
 {
 	return &t->bucket[counter & (t->buckets - 1)];
 }
 
 static void
-reservation_enter(struct reservations *t, struct exchange_reservation *r)
+reservation_enter(struct reservations *t, uint32_t number)
 {
-	struct exchange_reservation **b = reservation_bucket(t, r->counter);
+	struct exchange_reservation *r = reservation_at(t, number);
+	uint32_t *b = reservation_bucket(t, r->counter);
 
 	r->next = *b;
-	*b = r;
+	*b = number;
 }
 
 static int
 reservation_grow_buckets(struct reservations *t)
 {
 	size_t n = t->buckets > 0 ? 2 * t->buckets : BUCKETS_FIRST;
-	struct exchange_reservation **b = malloc(n * sizeof(*b));
-	struct exchange_reservation *r = NULL;
-	size_t i;
+	uint32_t *b = calloc(n, sizeof(*b)), number;
 
 	if (b == NULL)
 		return -1;
-	for (i = 0; i < n; i++)
-		b[i] = NULL;
 	free(t->bucket);
 	t->bucket = b;
 	t->buckets = n;
-	while ((r = CHAIN_NEXT(&t->age, r, struct exchange_reservation,
-	    age)) != NULL)
-		reservation_enter(t, r);
+	for (number = t->oldest; number != 0;
+	    number = reservation_at(t, number)->link[BY_AGE].newer)
+		reservation_enter(t, number);
 	return 0;
 }
 
-static int
-reservation_add_block(struct reservations *t)
+/* Put it on a list, whose newest is *newest. */
+static void
+reservation_link(const struct reservations *t, uint32_t number,
+    enum reservation_list list, uint32_t *newest)
 {
-	struct reservation_block *b = malloc(sizeof(*b));
-	size_t i;
+	struct reservation_link *l = &reservation_at(t, number)->link[list];
 
-	if (b == NULL)
-		return -1;
-	b->next = t->blocks;
-	t->blocks = b;
-	for (i = BLOCK; i-- > 0;) {
-		b->r[i].next = t->free;
-		t->free = &b->r[i];
-	}
-	return 0;
+	l->newer = 0;
+	l->older = *newest;
+	if (*newest != 0)
+		reservation_at(t, *newest)->link[list].newer = number;
+	*newest = number;
+}
+
+static void
+reservation_unlink(const struct reservations *t,
+    const struct exchange_reservation *r, enum reservation_list list,
+    uint32_t *newest)
+{
+	const struct reservation_link *l = &r->link[list];
+
+	if (l->older != 0)
+		reservation_at(t, l->older)->link[list].newer = l->newer;
+	if (l->newer != 0)
+		reservation_at(t, l->newer)->link[list].older = l->older;
+	else
+		*newest = l->older;
 }
 
 /*
- * A new reservation of quantity 0, on the chain by age alone: the caller sets
- * order, sell and broker, and puts it on the other two. NULL with ENOBUFS at
+ * A new reservation of quantity 0 for a buy, of a sell: NULL with ENOBUFS at
  * the maximum, or ENOMEM. Good until reservation_end().
  */
 static struct exchange_reservation *
-reservation_new(struct reservations *t, int64_t until)
+reservation_new(struct reservations *t, int64_t until, struct exchange_sell *s,
+    const struct exchange_buy *b)
 {
 	struct exchange_reservation *r;
+	uint32_t number;
 
 	if (t->n >= t->max) {
 		errno = ENOBUFS;
 		return NULL;
 	}
 	if ((t->n >= t->buckets && reservation_grow_buckets(t) == -1) ||
-	    (t->free == NULL && reservation_add_block(t) == -1)) {
+	    (number = slab_take(&t->slab)) == 0) {
 		errno = ENOMEM;
 		return NULL;
 	}
-	r = t->free;
-	t->free = r->next;
-	t->n++;
+	r = reservation_at(t, number);
 	r->counter = ++t->counter;
-	r->until = until;
+	r->order = b->order.id;
+	r->broker = b->order.broker;
+	r->sell = s->order.number;
+	r->until = (uint32_t)until;
 	r->quantity = 0;
-	chain_append(&t->age, &r->age);
-	chain_init(&r->of_sell);
-	chain_init(&r->of_broker);
-	reservation_enter(t, r);
+	if (t->n++ == 0)
+		t->oldest = number;
+	t->until = until;
+	reservation_link(t, number, BY_AGE, &t->newest);
+	reservation_link(t, number, OF_SELL, &s->reservations);
+	reservation_link(t, number, OF_BROKER, &r->broker->reservations);
+	reservation_enter(t, number);
 	return r;
 }
 
@@ -129,34 +201,48 @@ reservation_find(const struct reservations *t, uint64_t counter)
 
 	if (t->buckets == 0)
 		return NULL;
-	for (r = *reservation_bucket(t, counter); r != NULL; r = r->next)
-		if (r->counter == counter)
-			return r;
-	return NULL;
+	r = reservation_at(t, *reservation_bucket(t, counter));
+	while (r != NULL && r->counter != counter)
+		r = reservation_at(t, r->next);
+	return r;
 }
 
-/* Takes it off all chains. */
+/* Takes it off all lists. */
 static void
-reservation_end(struct reservations *t, struct exchange_reservation *r)
+reservation_end(struct exchange *x, struct exchange_reservation *r)
 {
-	struct exchange_reservation **p;
+	struct reservations *t = &x->reservations;
+	uint32_t *p, number;
 
 	assert(t->n > 0);
-	for (p = reservation_bucket(t, r->counter); *p != r; p = &(*p)->next)
-		assert(*p != NULL);
+	p = reservation_bucket(t, r->counter);
+	while (reservation_at(t, *p) != r) {
+		assert(*p != 0);
+		p = &reservation_at(t, *p)->next;
+	}
+	number = *p;
 	*p = r->next;
-	chain_remove(&r->age);
-	chain_remove(&r->of_sell);
-	chain_remove(&r->of_broker);
-	r->next = t->free;
-	t->free = r;
+	if (t->oldest == number)
+		t->oldest = r->link[BY_AGE].newer;
+	reservation_unlink(t, r, BY_AGE, &t->newest);
+	reservation_unlink(t, r, OF_SELL, &sell_at(x, r->sell)->reservations);
+	reservation_unlink(t, r, OF_BROKER, &r->broker->reservations);
+	slab_give(&t->slab, number);
 	t->n--;
 }
 
 struct exchange_reservation *
 reservation_oldest(const struct reservations *t)
 {
-	return CHAIN_NEXT(&t->age, NULL, struct exchange_reservation, age);
+	return reservation_at(t, t->oldest);
+}
+
+/* The newest ends last, and none of them 2^32 ms before it. */
+int64_t
+reservation_until(const struct reservations *t,
+    const struct exchange_reservation *r)
+{
+	return t->until - (uint32_t)((uint32_t)t->until - r->until);
 }
 
 /* The book. */
@@ -168,20 +254,23 @@ book_init(struct exchange *x, const struct id *own, uint64_t seed)
 
 	x->own = *own;
 	rng_seed(&x->rng, seed);
-	map_init(&x->orders, rng_next(&x->rng));
+	x->orders.seed = rng_next(&x->rng);
 	map_init(&x->exclusions, rng_next(&x->rng));
 	seed1 = rng_next(&x->rng);
 	seed2 = rng_next(&x->rng);
 	class_init(&x->classes, seed1, seed2);
 	reservation_init(&x->reservations, EXCHANGE_RESERVED_MAX);
+	slab_init(&x->sells, sizeof(struct exchange_sell));
+	slab_init(&x->buys, sizeof(struct exchange_buy));
 }
 
 static void
-order_free(struct exchange_order *o)
+order_free(struct exchange *x, struct exchange_order *o)
 {
 	if (o->selling)
 		free((void *)(uintptr_t)order_sell(o)->contact.p);
-	free(o);
+	o->broker = NULL;
+	slab_give(o->selling ? &x->sells : &x->buys, o->number);
 }
 
 void
@@ -190,9 +279,11 @@ book_free(struct exchange *x)
 	struct exchange_order *o;
 	size_t pos = 0;
 
-	while ((o = map_next(&x->orders, &pos)) != NULL)
-		order_free(o);
-	map_free(&x->orders);
+	while ((o = order_next(x, &pos)) != NULL)
+		order_free(x, o);
+	slab_free(&x->sells);
+	slab_free(&x->buys);
+	free(x->orders.slots);
 	map_free_values(&x->exclusions);
 	class_free(&x->classes);
 	reservation_free(&x->reservations);
@@ -200,58 +291,166 @@ book_free(struct exchange *x)
 
 /* Orders. */
 
-static struct slice
-order_key(unsigned char key[ORDER_KEY], uint32_t handle, uint64_t id)
+/* As a slot has it. */
+static struct exchange_order *
+order_at(const struct exchange *x, uint32_t order)
 {
-	memcpy(key, &handle, sizeof(handle));
-	memcpy(key + sizeof(handle), &id, sizeof(id));
-	return slice_of(key, ORDER_KEY);
+	return slab_at(order % 2 == 1 ? &x->sells : &x->buys, order / 2);
+}
+
+static uint32_t
+order_tag(const struct exchange *x, uint32_t handle, uint64_t id)
+{
+	unsigned char key[12];
+
+	put32le(put32le(put32le(key, handle), (uint32_t)(id / ORDER_LINE)),
+	    (uint32_t)(id / ORDER_LINE >> 32));
+	return (uint32_t)map_hash(x->orders.seed, slice_of(key, sizeof(key))) /
+	    ORDER_LINE * ORDER_LINE + (uint32_t)(id % ORDER_LINE);
+}
+
+/* The slot of the order, or the free one where it belongs. There always is
+ * one. */
+static size_t
+order_slot(const struct exchange *x, uint32_t tag, uint32_t handle, uint64_t id)
+{
+	const struct orders *t = &x->orders;
+	const struct exchange_order *o;
+	size_t i;
+
+	for (i = tag & (t->cap - 1); t->slots[i].order != 0;
+	    i = (i + 1) & (t->cap - 1)) {
+		if (t->slots[i].tag != tag)
+			continue;
+		o = order_at(x, t->slots[i].order);
+		if (o->id == id && o->handle == handle)
+			break;
+	}
+	return i;
 }
 
 struct exchange_order *
 order_find(const struct exchange *x, const struct exchange_peer *broker,
     uint64_t id)
 {
-	unsigned char key[ORDER_KEY];
+	uint32_t order;
 
-	return map_get(&x->orders, order_key(key, broker->handle, id));
+	if (x->orders.n == 0)
+		return NULL;
+	order = x->orders.slots[order_slot(x, order_tag(x, broker->handle, id),
+	    broker->handle, id)].order;
+	return order == 0 ? NULL : order_at(x, order);
 }
 
-/* A new one of size bytes, all zero but for what is common: NULL with ENOMEM or
- * ENOBUFS. */
-static void *
-order_new(struct exchange *x, size_t size, struct exchange_peer *broker,
-    uint64_t id, int selling)
+struct exchange_order *
+order_next(const struct exchange *x, size_t *pos)
 {
 	struct exchange_order *o;
+
+	while (*pos < (size_t)x->sells.taken + x->buys.taken) {
+		o = *pos < x->sells.taken ?
+		    slab_at(&x->sells, (uint32_t)*pos + 1) :
+		    slab_at(&x->buys, (uint32_t)*pos + 1 - x->sells.taken);
+		++*pos;
+		if (o->broker != NULL)
+			return o;
+	}
+	return NULL;
+}
+
+/* Make room for one more. */
+static int
+order_grow(struct orders *t)
+{
+	size_t i, j, cap = t->cap > 0 ? 2 * t->cap : ORDER_SLOTS_FIRST;
+	struct order_slot *slots;
+
+	if (t->n < t->cap / 2)
+		return 0;
+	if ((slots = array_lines(cap, sizeof(*slots))) == NULL)
+		return -1;
+	for (i = 0; i < t->cap; i++) {
+		if (t->slots[i].order == 0)
+			continue;
+		for (j = t->slots[i].tag & (cap - 1); slots[j].order != 0;
+		    j = (j + 1) & (cap - 1))
+			;
+		slots[j] = t->slots[i];
+	}
+	free(t->slots);
+	t->slots = slots;
+	t->cap = cap;
+	return 0;
+}
+
+static void
+order_enter(struct exchange *x, const struct exchange_order *o)
+{
+	uint32_t tag = order_tag(x, o->handle, o->id);
+	struct order_slot *s =
+	    &x->orders.slots[order_slot(x, tag, o->handle, o->id)];
+
+	assert(s->order == 0);
+	s->tag = tag;
+	s->order = 2 * o->number + o->selling;
+	x->orders.n++;
+}
+
+/* Close the gap: each one after it, up to the next free one, moves there unless
+ * that would put it before the slot where its search begins. */
+static void
+order_leave(struct exchange *x, const struct exchange_order *o)
+{
+	struct orders *t = &x->orders;
+	size_t i = order_slot(x, order_tag(x, o->handle, o->id), o->handle,
+	    o->id), j, mask = t->cap - 1;
+
+	for (j = (i + 1) & mask; t->slots[j].order != 0; j = (j + 1) & mask) {
+		if (((j - t->slots[j].tag) & mask) < ((j - i) & mask))
+			continue;
+		t->slots[i] = t->slots[j];
+		i = j;
+	}
+	t->slots[i].order = 0;
+	t->n--;
+}
+
+/* A new one in the slab, all zero but for what is common: NULL with ENOMEM or
+ * ENOBUFS. */
+static void *
+order_new(struct exchange *x, struct slab *slab, struct exchange_peer *broker,
+    uint64_t id)
+{
+	struct exchange_order *o;
+	uint32_t number;
 
 	if (x->orders.n >= EXCHANGE_ORDERS_MAX) {
 		errno = ENOBUFS;
 		return NULL;
 	}
-	if ((o = calloc(1, size)) == NULL)
+	if (order_grow(&x->orders) == -1 || (number = slab_take(slab)) == 0)
 		return NULL;
-	if (map_put(&x->orders, order_key(o->key, broker->handle, id), o) ==
-	    -1) {
-		free(o);
-		return NULL;
-	}
-	o->selling = selling;
+	o = slab_at(slab, number);
+	memset(o, 0, slab->size);
 	o->id = id;
+	o->handle = broker->handle;
+	o->selling = slab == &x->sells;
+	o->number = number;
 	o->broker = broker;
+	order_enter(x, o);
 	chain_append(&broker->orders, &o->of_broker);
 	return o;
 }
 
 /* Exclusions. */
 
-/* The key is made of where the two are in memory. */
+/* The key is made of the numbers of the two. */
 static struct slice
-exclusion_key(uint64_t key[2], const struct exchange_buy *b,
+exclusion_key(uint32_t key[2], const struct exchange_buy *b,
     const struct exchange_sell *s)
 {
-	key[0] = (uint64_t)(uintptr_t)b;
-	key[1] = (uint64_t)(uintptr_t)s;
+	key[0] = b->order.number;
+	key[1] = s->order.number;
 	return slice_of(key, 2 * sizeof(key[0]));
 }
 
@@ -259,7 +458,7 @@ int
 buy_excludes(const struct exchange *x, const struct exchange_buy *b,
     const struct exchange_sell *s)
 {
-	uint64_t key[2];
+	uint32_t key[2];
 
 	return b->nexcludes > 0 &&
 	    map_get(&x->exclusions, exclusion_key(key, b, s)) != NULL;
@@ -268,7 +467,7 @@ buy_excludes(const struct exchange *x, const struct exchange_buy *b,
 void
 buy_exclude(struct exchange *x, struct exchange_buy *b, struct exchange_sell *s)
 {
-	uint64_t bytes[2];
+	uint32_t bytes[2];
 	struct slice key = exclusion_key(bytes, b, s);
 	struct exchange_exclusion *e;
 
@@ -285,7 +484,7 @@ buy_exclude(struct exchange *x, struct exchange_buy *b, struct exchange_sell *s)
 static void
 exclusion_end(struct exchange *x, struct exchange_exclusion *e)
 {
-	uint64_t key[2];
+	uint32_t key[2];
 
 	map_del(&x->exclusions, exclusion_key(key, e->buy, e->sell));
 	chain_remove(&e->of_buy);
@@ -328,15 +527,15 @@ static void
 sell_offer(struct exchange *x, struct exchange_sell *s)
 {
 	sell_weigh(x, s, s->quantity <= s->reserved ? 0 :
-	    s->quantity - (uint32_t)s->reserved);
+	    s->quantity - s->reserved);
 }
 
 static void
 sell_join(struct exchange_sell *s, struct sell_class *c)
 {
 	s->class = c;
-	s->slot = c->class.n++;
-	c->sells[s->slot] = s;
+	s->slot = (uint32_t)c->class.n++;
+	*fenwick_number(&c->weights, s->slot) = s->order.number;
 }
 
 /* The last of the class takes its slot. */
@@ -344,7 +543,7 @@ static void
 sell_part(struct exchange *x, struct exchange_sell *s)
 {
 	struct sell_class *c = s->class;
-	struct exchange_sell *last = c->sells[c->class.n - 1];
+	struct exchange_sell *last = sell_in(x, c, c->class.n - 1);
 	uint32_t weight;
 
 	assert(!s->fresh);
@@ -353,7 +552,7 @@ sell_part(struct exchange *x, struct exchange_sell *s)
 	fenwick_set(&c->weights, last->slot, 0);
 	fenwick_set(&c->weights, s->slot, weight);
 	last->slot = s->slot;
-	c->sells[last->slot] = last;
+	*fenwick_number(&c->weights, last->slot) = last->order.number;
 	c->class.n--;
 }
 
@@ -364,9 +563,8 @@ sell_new(struct exchange *x, struct exchange_peer *broker, uint64_t id,
 	struct sell_class *c = class_of_attrs(&x->classes, attrs);
 	struct exchange_sell *s;
 
-	if (c == NULL || (s = order_new(x, sizeof(*s), broker, id, 1)) == NULL)
+	if (c == NULL || (s = order_new(x, &x->sells, broker, id)) == NULL)
 		return NULL;
-	chain_init(&s->reservations);
 	chain_init(&s->excluded);
 	sell_join(s, c);
 	x->totals.sells++;
@@ -407,13 +605,12 @@ sell_end(struct exchange *x, struct exchange_sell *s)
 {
 	struct exchange_reservation *r;
 
-	while (!chain_empty(&s->reservations)) {
-		r = CHAIN_OWNER(s->reservations.next,
-		    struct exchange_reservation, of_sell);
+	while ((r = reservation_at(&x->reservations, s->reservations)) !=
+	    NULL) {
 		s->reserved -= r->quantity;
 		x->totals.reserved -= r->quantity;
 		x->totals.lost += r->quantity;
-		reservation_end(&x->reservations, r);
+		reservation_end(x, r);
 	}
 	assert(s->reserved == 0);
 	x->totals.quantity -= s->quantity;
@@ -468,10 +665,13 @@ void
 book_reserve_more(struct exchange *x, struct exchange_reservation *r,
     uint32_t quantity)
 {
+	struct exchange_sell *s = sell_at(x, r->sell);
+
+	array_prefetch(s->contact.p); /* for the fill */
 	r->quantity += quantity;
-	r->sell->reserved += quantity;
+	s->reserved += quantity;
 	x->totals.reserved += quantity;
-	sell_offer(x, r->sell);
+	sell_offer(x, s);
 }
 
 struct exchange_reservation *
@@ -480,15 +680,9 @@ book_reserve(struct exchange *x, int64_t now, struct exchange_sell *s,
 {
 	struct exchange_reservation *r;
 
-	r = reservation_new(&x->reservations, now + EXCHANGE_RESERVE_MS);
-	if (r == NULL)
-		return NULL;
-	r->sell = s;
-	r->order = b->order.id;
-	r->broker = b->order.broker;
-	chain_append(&s->reservations, &r->of_sell);
-	chain_append(&r->broker->reservations, &r->of_broker);
-	book_reserve_more(x, r, quantity);
+	r = reservation_new(&x->reservations, now + EXCHANGE_RESERVE_MS, s, b);
+	if (r != NULL)
+		book_reserve_more(x, r, quantity);
 	return r;
 }
 
@@ -496,14 +690,14 @@ void
 book_unreserve(struct exchange *x, struct exchange_reservation *r,
     uint32_t quantity)
 {
-	struct exchange_sell *s = r->sell;
+	struct exchange_sell *s = sell_at(x, r->sell);
 
 	assert(quantity <= r->quantity);
 	r->quantity -= quantity;
 	s->reserved -= quantity;
 	x->totals.reserved -= quantity;
 	if (r->quantity == 0)
-		reservation_end(&x->reservations, r);
+		reservation_end(x, r);
 	sell_offer(x, s);
 	sell_freshen(x, s);
 }
@@ -517,7 +711,7 @@ buy_new(struct exchange *x, struct exchange_peer *broker, uint64_t id,
 	struct buy_class *c = class_of_constraints(&x->classes, constraints);
 	struct exchange_buy *b;
 
-	if (c == NULL || (b = order_new(x, sizeof(*b), broker, id, 0)) == NULL)
+	if (c == NULL || (b = order_new(x, &x->buys, broker, id)) == NULL)
 		return NULL;
 	chain_init(&b->excludes);
 	queue_init(&b->queued);
@@ -548,7 +742,7 @@ buy_uncount(struct exchange *x, struct exchange_buy *b)
 		return;
 	x->totals.missing -= b->lacking;
 	b->lacking = 0;
-	b->class->empty -= (size_t)b->empty;
+	b->class->empty -= b->empty;
 	b->class->unmet--;
 	buy_class_turn(x, b->class);
 }
@@ -566,9 +760,9 @@ buy_account(struct exchange *x, struct exchange_buy *b)
 	if (b->lacking == 0)
 		c->unmet++;
 	else
-		c->empty -= (size_t)b->empty;
+		c->empty -= b->empty;
 	b->empty = b->held == 0;
-	c->empty += (size_t)b->empty;
+	c->empty += b->empty;
 	buy_class_turn(x, c);
 	x->totals.missing -= b->lacking;
 	b->lacking = (uint32_t)(b->missing - coming);
@@ -613,6 +807,9 @@ buy_enqueue(struct exchange_buy *b)
 void
 buy_dequeue(struct exchange_buy *b)
 {
+	/* The other line of the buy that comes next. */
+	array_prefetch(CHAIN_OWNER(b->queued.chain.next, struct exchange_buy,
+	    queued.chain));
 	queue_remove(&b->class->queue, &b->queued);
 }
 
@@ -635,9 +832,9 @@ order_end(struct exchange *x, struct exchange_order *o)
 		sell_end(x, order_sell(o));
 	else
 		buy_end(x, order_buy(o));
-	map_del(&x->orders, slice_of(o->key, ORDER_KEY));
+	order_leave(x, o);
 	chain_remove(&o->of_broker);
-	order_free(o);
+	order_free(x, o);
 }
 
 /* What a buy excludes is hidden while it is served. */

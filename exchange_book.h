@@ -19,39 +19,61 @@
 #include "rng.h"
 
 /*
+ * Structs that are known by number, from 1 on. They are allocated in blocks,
+ * each struct in cache lines of its own, and kept when they are given back: so
+ * taking one costs no allocation.
+ */
+
+#define SLAB_BLOCK 256 /* structs allocated at a time */
+
+struct slab {
+	unsigned char **blocks;
+	size_t cap;	/* of blocks */
+	size_t size;	/* of a struct, bytes */
+	uint32_t taken; /* the highest number ever taken */
+	uint32_t free;	/* a number that was given back, or 0 */
+};
+
+static inline void *
+slab_at(const struct slab *b, uint32_t number)
+{
+	return b->blocks[(number - 1) / SLAB_BLOCK] +
+	    (number - 1) % SLAB_BLOCK * b->size;
+}
+
+/*
  * The reservations of an exchange: what it has sold of a seller, and has not
  * heard of since. Each has a counter, from 1 on and never used again, by which
  * sellers and buyers name it. All are kept for the same time, so the oldest
  * ends first.
  *
- * Each is on three chains: of all by age, of its sell, and of its buyer's
- * broker. Memory is allocated in blocks and kept, so making one costs no
- * allocation.
+ * Each is on three lists: of all by age, of its sell, and of its buyer's
+ * broker. Links are numbers, so that a reservation is one cache line.
  */
+
+enum reservation_list { BY_AGE, OF_SELL, OF_BROKER, RESERVATION_LISTS };
 
 struct exchange_reservation {
 	uint64_t counter;
-	int64_t until;	/* when it ends by itself, ms */
 	uint64_t order; /* the buy's id, at its broker */
-	struct exchange_sell *sell;
 	struct exchange_peer *broker; /* the buyer's */
+	uint32_t sell;	/* number */
+	uint32_t until; /* when it ends by itself, ms: the low 32 bits */
 	uint32_t quantity;
-	struct chain age;
-	struct chain of_sell;
-	struct chain of_broker;
-	struct exchange_reservation *next; /* of its bucket, or free */
+	uint32_t next;	/* of its bucket; 0: none */
+	struct reservation_link {
+		uint32_t newer, older; /* 0: none */
+	} link[RESERVATION_LISTS];
 };
 
-struct reservation_block;
-
 struct reservations {
+	struct slab slab;
 	uint64_t counter; /* last used */
+	int64_t until;	  /* when that one ends, ms */
 	size_t n, max;
-	struct chain age;		      /* the oldest first */
-	struct exchange_reservation **bucket; /* by counter */
-	size_t buckets;			      /* power of two, or 0 */
-	struct exchange_reservation *free;
-	struct reservation_block *blocks;
+	uint32_t newest, oldest;
+	uint32_t *bucket; /* by counter */
+	size_t buckets;	  /* power of two, or 0 */
 };
 
 /* Where the sellers of a fill are put together: BOOK_FILL bytes are sent at
@@ -64,44 +86,68 @@ struct exchange_peer { /* of any role */
 	unsigned role;
 	struct id instance;
 	struct chain orders;	   /* a broker's */
-	struct chain reservations; /* made for its buys */
+	uint32_t reservations;	   /* made for its buys: the newest, or 0 */
+	uint64_t follow; /* its buy that wants contacts alone; 0: none */
 };
 
-#define ORDER_KEY 12 /* bytes: the peer's handle, the order's id */
-
-struct exchange_order { /* what is common to both kinds */
-	unsigned char key[ORDER_KEY]; /* in orders; here, as a map reads it */
-	int selling; /* it is a struct exchange_sell, else an exchange_buy */
+/*
+ * What is common to both kinds. A match touches two cache lines of a sell and
+ * two of a buy, which stand side by side: what a buy has on a third line is
+ * used only by those that exclude a sell.
+ */
+struct exchange_order {
 	uint64_t id;
-	struct exchange_peer *broker;
+	uint32_t handle; /* the broker's: the two are the key in orders */
+	unsigned selling : 1; /* it is a struct exchange_sell, else an
+				 exchange_buy */
+	unsigned number : 31; /* in sells or in buys */
+	struct exchange_peer *broker; /* NULL: a struct that was given back */
 	struct chain of_broker;
+};
+
+/*
+ * The orders by id and peer: a hash table, open addressing, linear probing. A
+ * broker numbers its orders one after the other, and tells of them in that
+ * order; so ids that differ in their low bits alone are neighbours here, and
+ * share a cache line.
+ */
+struct orders {
+	struct order_slot {
+		uint32_t tag;	/* hash of the key, but for the low bits, which
+				   are those of the id */
+		uint32_t order; /* 2 * its number + selling; 0: free */
+	} *slots;
+	size_t n, cap; /* cap is a power of two, or 0; half of it is used */
+	uint64_t seed;
 };
 
 struct exchange_sell {
 	struct exchange_order order;
 	struct sell_class *class;
-	size_t slot;	      /* in the class */
-	uint32_t quantity;    /* as last stated */
-	uint64_t reserved;    /* of it */
+	uint32_t slot;	       /* in the class */
+	uint32_t quantity;     /* as last stated */
+	uint32_t reserved;     /* of it */
+	uint32_t reservations; /* the newest, or 0 */
 	struct id seller;
-	struct slice contact; /* ours */
-	struct chain reservations;
+	struct slice contact;  /* ours */
 	struct chain excluded; /* by buys */
-	int fresh; /* has capacity not yet offered to waiting buys */
 	struct exchange_sell *next_fresh;
-	uint64_t told_buyers, told_empty; /* by the last `waiting` */
+	unsigned char fresh; /* has capacity not yet offered to waiting buys */
+	unsigned char told;  /* class_need() of the last `waiting` */
 };
 
 struct exchange_buy {
 	struct exchange_order order;
 	struct buy_class *class;
+	uint32_t lacking; /* what follows from these: */
+	uint32_t missing; /* as last stated */
+	uint64_t settled; /* likewise */
+	uint64_t filled;  /* by us, ever */
+	uint32_t held;	  /* as last stated */
+	unsigned empty : 1; /* counted as such in its class */
+	unsigned nexcludes : 31;
 	struct queued queued;
-	uint64_t missing, settled, held; /* as last stated */
-	uint64_t filled;		 /* by us, ever */
-	uint32_t lacking;		 /* what follows from these */
-	int empty;			 /* counted as such in its class */
 	struct chain excludes;
-	size_t nexcludes;
 	struct exchange_buy *next_passed; /* passed over in this run, a list */
 };
 
@@ -133,7 +179,8 @@ struct exchange {
 	struct outbox out;
 
 	/* The book. */
-	struct map orders; /* by peer and id */
+	struct orders orders;
+	struct slab sells, buys;
 	struct classes classes;
 	struct class_set open;	/* sell classes that offer something */
 	struct class_set fresh; /* those of them with a fresh sell */
@@ -172,8 +219,10 @@ struct exchange {
 struct exchange_reservation *reservation_find(const struct reservations *,
     uint64_t counter);
 
-/* The one that ends next, or NULL. */
+/* The one that ends next, or NULL; and when, ms. */
 struct exchange_reservation *reservation_oldest(const struct reservations *);
+int64_t reservation_until(const struct reservations *,
+    const struct exchange_reservation *);
 
 /* The book. */
 
@@ -184,6 +233,10 @@ void book_free(struct exchange *);
 /* The order of that peer and id, or NULL. */
 struct exchange_order *order_find(const struct exchange *,
     const struct exchange_peer *, uint64_t id);
+
+/* Walk, while no order is made or ends: start with *pos = 0. Returns all sells,
+ * then all buys, then NULL. */
+struct exchange_order *order_next(const struct exchange *, size_t *pos);
 
 static inline struct exchange_sell *
 order_sell(struct exchange_order *o)
@@ -227,6 +280,19 @@ void sell_freshen(struct exchange *, struct exchange_sell *);
 /* From now on no sell is fresh. */
 void book_unfreshen(struct exchange *);
 
+/* The sell of that number, and the one in that slot of a class. */
+static inline struct exchange_sell *
+sell_at(const struct exchange *x, uint32_t number)
+{
+	return slab_at(&x->sells, number);
+}
+
+static inline struct exchange_sell *
+sell_in(const struct exchange *x, const struct sell_class *c, size_t slot)
+{
+	return sell_at(x, *fenwick_number(&c->weights, slot));
+}
+
 /* What the sell offers. */
 static inline uint32_t
 sell_offered(const struct exchange_sell *s)
@@ -235,8 +301,8 @@ sell_offered(const struct exchange_sell *s)
 }
 
 /*
- * Reserve some of a sell's offer: a new reservation for the buy, NULL as
- * reservation_new(); or more of one that there is.
+ * Reserve some of a sell's offer: a new reservation for the buy, NULL with
+ * ENOBUFS at the maximum, or ENOMEM; or more of one that there is.
  */
 struct exchange_reservation *book_reserve(struct exchange *, int64_t now,
     struct exchange_sell *, const struct exchange_buy *, uint32_t quantity);

@@ -2,7 +2,6 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "array.h"
 #include "attrs.h"
 #include "exchange_class.h"
 #include "fail.h"
@@ -123,7 +122,6 @@ class_free_sell(void *class)
 	struct sell_class *c = class;
 
 	fenwick_free(&c->weights);
-	free(c->sells);
 	free(c);
 }
 
@@ -211,7 +209,6 @@ struct sell_class *
 class_of_attrs(struct classes *t, struct slice attrs)
 {
 	struct sell_class *c = map_get(&t->sells.by_key, attrs);
-	struct exchange_sell **sells;
 	struct buy_class *b;
 	unsigned i;
 
@@ -226,14 +223,7 @@ class_of_attrs(struct classes *t, struct slice attrs)
 			    constraints_match(b->class.key, attrs));
 		}
 	}
-	if (fenwick_grow(&c->weights, c->class.n + 1) == -1)
-		return NULL;
-	sells = array_grow(c->sells, &c->cap, c->class.n + 1,
-	    EXCHANGE_ORDERS_MAX, sizeof(*sells));
-	if (sells == NULL)
-		return NULL;
-	c->sells = sells;
-	return c;
+	return fenwick_grow(&c->weights, c->class.n + 1) == -1 ? NULL : c;
 }
 
 struct buy_class *

@@ -27,8 +27,6 @@
 
 #define CLASS_WORDS (EXCHANGE_CLASSES / 64)
 
-struct exchange_sell;
-
 struct queued {
 	int64_t born; /* ms */
 	uint64_t seq; /* of those born at once, in the order of arrival */
@@ -54,9 +52,8 @@ struct class {
 struct sell_class {
 	struct class class;
 	unsigned zone; /* a number for the value of that label */
-	struct exchange_sell **sells; /* by slot, class.n of them */
-	size_t cap;
-	struct fenwick weights; /* what each offers, by slot */
+	struct fenwick weights; /* what each of its class.n sells offers, by
+				   slot, and the number of the sell */
 	uint64_t fresh;		/* offered by those that are fresh */
 	unsigned standing; /* need that is being announced to this class */
 	size_t told;	   /* the next slot to announce it to */

@@ -12,6 +12,7 @@
  * a seller has less than its point is worth, the rest is left to another round.
  */
 
+#include "array.h"
 #include "exchange_book.h"
 
 #define NO_CLASS EXCHANGE_CLASSES
@@ -205,14 +206,17 @@ allocation_begin(struct allocation *a, struct exchange *x,
 /* Allocation: sellers of a zone. */
 
 /*
- * The seller at this point of a zone. Points come in ascending order: *number
- * and *base are the class where the last one was, and where it begins.
+ * The seller at this point of a zone, and what it offers. Points come in
+ * ascending order: *number and *base are the class where the last one was, and
+ * where it begins.
  */
 static struct exchange_sell *
 allocation_seller(const struct allocation *a, uint64_t point,
-    unsigned *number, uint64_t *base)
+    unsigned *number, uint64_t *base, uint32_t *offered)
 {
+	struct exchange_sell *s;
 	struct sell_class *class;
+	size_t slot;
 
 	for (;;) {
 		assert(*number != NO_CLASS);
@@ -222,7 +226,12 @@ allocation_seller(const struct allocation *a, uint64_t point,
 		*base += class->weights.total;
 		*number = a->next[*number];
 	}
-	return class->sells[fenwick_find(&class->weights, point - *base)];
+	slot = fenwick_find(&class->weights, point - *base);
+	*offered = fenwick_get(&class->weights, slot);
+	s = sell_in(a->x, class, slot);
+	array_prefetch(&s->order);
+	array_prefetch(&s->seller);
+	return s;
 }
 
 /*
@@ -236,6 +245,7 @@ allocation_pick(struct allocation *a, struct allocation_zone *z,
 	uint64_t start, base, worth, extra, taken;
 	unsigned i, j, n, points, turn, number;
 	struct exchange_sell *s;
+	uint32_t offered;
 
 	points = z->share < a->points ? (unsigned)z->share : a->points;
 	worth = z->share / points;
@@ -246,14 +256,14 @@ allocation_pick(struct allocation *a, struct allocation_zone *z,
 	base = 0;
 	for (j = n = 0; j < points; j++) {
 		s = allocation_seller(a, (start + j * z->offer) / points,
-		    &number, &base);
+		    &number, &base, &offered);
 		if (n == 0 || p[n - 1].sell != s) {
 			p[n].sell = s;
 			p[n++].quantity = 0;
 		}
 		taken = worth + ((j + points - turn) % points < extra);
-		if (taken > sell_offered(s) - p[n - 1].quantity)
-			taken = sell_offered(s) - p[n - 1].quantity;
+		if (taken > offered - p[n - 1].quantity)
+			taken = offered - p[n - 1].quantity;
 		p[n - 1].quantity += (uint32_t)taken;
 	}
 	for (i = 0; i < n; i++) {
@@ -289,7 +299,7 @@ match_list(const struct match *m, unsigned *first)
 
 	tlv_writer_init(&w, m->x->scratch, BOOK_SCRATCH);
 	while (*first < m->n && (size_t)(w.p - m->x->scratch) < BOOK_FILL) {
-		s = m->r[*first]->sell;
+		s = sell_at(m->x, m->r[*first]->sell);
 		item.seller = s->seller;
 		item.contact = s->contact;
 		item.quantity = m->r[*first]->quantity;
@@ -346,7 +356,7 @@ match_add(struct match *m, const struct allocation_part *p)
 	unsigned i;
 
 	for (i = 0; i < m->n; i++)
-		if (m->r[i]->sell == p->sell) {
+		if (m->r[i]->sell == p->sell->order.number) {
 			book_reserve_more(m->x, m->r[i], p->quantity);
 			return 1;
 		}

@@ -266,10 +266,13 @@ hub_dial_failed(struct hub *h, struct slice address, uint32_t tag, int error,
 
 	if (hub_tell_failed(h, tag, error, why))
 		return;
-	/* One that peers named has its line as far as the limit allows. */
+	/* One that peers named has its line as far as the limit allows; the
+	 * others are counted. */
 	if (news && peers_is_learnt(&h->peers, address) &&
-	    !loglimit_say(&h->dials, loop_now(h->loop), hub_tail(address)))
+	    !loglimit_say(&h->dials, loop_now(h->loop), hub_tail(address))) {
 		news = 0;
+		hub_await_minute(h);
+	}
 	if (news)
 		log_info("unable to link to %.*s: %s", SLICE_ARG(address), why);
 	else
@@ -502,7 +505,7 @@ hub_link_deliver(struct hub_link *l, int64_t now, unsigned type,
 	if (r == 1)
 		r = h->ops->message(h->core, now, l->handle, &m);
 	if (r == -1) {
-		log_info("bad %s message", msg_name(type));
+		log_info(HUB_BAD_MESSAGE, msg_name(type));
 		conn_fail(&l->conn, errno);
 		return -1;
 	}

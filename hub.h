@@ -54,6 +54,10 @@ struct hub_link {
 
 struct hub_listen;
 
+/* What the log says of a message that does not decode, or makes no sense: its
+ * connection closes. */
+#define HUB_BAD_MESSAGE "bad %s message"
+
 struct hub {
 	struct loop *loop;
 	const struct core_ops *ops;
@@ -86,7 +90,7 @@ struct hub {
 	int held;		 /* not accepted */
 	struct loglimit loglimit;
 	struct loglimit dials;	 /* of addresses that peers named */
-	struct timer minute;	 /* of loglimit */
+	struct timer minute;	 /* when either tells how many had no line */
 	uint64_t dialled;	 /* connections, ever */
 	int stop;		 /* hub_stop() was called */
 	int status;		 /* exit code, once loop_run() returned */
@@ -167,6 +171,8 @@ int hub_report_keys(struct hub *, uint32_t handle, int more);
 /* Between hub.c and hub_accept.c: at the start and at the end; the link needs
  * no place there any more; and one that has to go at once (0: none). */
 void hub_init_accept(struct hub *);
+/* Lines of log were not written: the timer that tells how many. */
+void hub_await_minute(struct hub *);
 void hub_free_accept(struct hub *);
 void hub_admitted(struct hub *, uint32_t handle);
 void hub_turn_away(struct hub *, uint32_t handle);

@@ -109,10 +109,28 @@ static void
 hub_on_minute(void *arg)
 {
 	struct hub *h = arg;
-	unsigned long more = loglimit_more(&h->loglimit, loop_now(h->loop));
+	int64_t now = loop_now(h->loop);
+	unsigned long strangers = loglimit_more(&h->loglimit, now);
+	unsigned long dials = loglimit_more(&h->dials, now);
 
-	if (more > 0)
-		log_info("%lu more strangers closed", more);
+	if (strangers > 0)
+		log_info("%lu more strangers closed", strangers);
+	if (dials > 0)
+		log_info("%lu more times unable to link to addresses that "
+		    "peers named", dials);
+	hub_await_minute(h);
+}
+
+void
+hub_await_minute(struct hub *h)
+{
+	int64_t due = loglimit_deadline(&h->loglimit);
+	int64_t dials = loglimit_deadline(&h->dials);
+
+	if (dials < due)
+		due = dials;
+	if (due != INT64_MAX)
+		loop_timer(h->loop, &h->minute, due);
 }
 
 void
@@ -130,9 +148,7 @@ hub_stranger(struct hub *h, struct slice host, const char *fmt, ...)
 		log_info("%s", text);
 	else
 		log_debug("%s", text);
-	if (loglimit_deadline(&h->loglimit) != INT64_MAX)
-		loop_timer(h->loop, &h->minute,
-		    loglimit_deadline(&h->loglimit));
+	hub_await_minute(h);
 }
 
 /* Life. */

@@ -48,6 +48,8 @@ struct program {
 	struct epmd_register registration; /* with -n */
 	struct timer leave;
 	int stopping;
+	int left;  /* there is nothing left to do */
+	int stays; /* it was told to drain, and has not been told to end */
 };
 
 static void
@@ -224,10 +226,33 @@ authority_main_on_start(struct program *p, uint32_t tag, struct slice module)
 	hub_deliver(&p->daemon.hub);
 }
 
+/* Hand over; the end follows. */
+static void
+authority_main_stop(struct program *p)
+{
+	lines_stop(&p->daemon.input);
+	epmd_register_free(&p->registration);
+	authority_stop(p->authority, loop_now(p->daemon.loop));
+	hub_deliver(&p->daemon.hub);
+}
+
+/* Stop, and do not end: a supervisor would start it again. */
+static void
+authority_main_drain(struct program *p)
+{
+	if (p->stopping || p->stays)
+		return;
+	log_info("draining, as lambda-ctl says");
+	p->stays = 1;
+	authority_main_stop(p);
+}
+
 static void
 authority_main_on_act(void *arg, const struct act *act)
 {
-	if (act->kind == AUTHORITY_START)
+	if (act->kind == AUTHORITY_DRAIN)
+		authority_main_drain(arg);
+	else if (act->kind == AUTHORITY_START)
 		authority_main_on_start(arg, act->peer, act->bytes);
 	else if (act->kind == AUTHORITY_KILL)
 		authority_process_kill(arg, &act->peer);
@@ -290,10 +315,21 @@ authority_main_on_term(void *arg, int signo)
 	struct program *p = arg;
 
 	(void)signo;
-	lines_stop(&p->daemon.input);
-	epmd_register_free(&p->registration);
-	authority_stop(p->authority, loop_now(p->daemon.loop));
-	hub_deliver(&p->daemon.hub);
+	p->stays = 0;
+	if (p->left)
+		loop_stop(p->daemon.loop);
+	else
+		authority_main_stop(p);
+}
+
+static void
+authority_main_stay(struct program *p)
+{
+	p->left = 1;
+	if (!p->stays)
+		return;
+	log_info("drained: staying until SIGTERM, with nothing to do");
+	loop_run(p->daemon.loop);
 }
 
 static void
@@ -352,7 +388,7 @@ authority_main_start(struct program *p)
 		epmd_register_init(&p->registration, d->loop, p->name,
 		    (uint16_t)addr_port(&a));
 	daemon_read(d, AUTHORITY_PORT, 1, authority_main_on_address, p);
-	daemon_signals(d->loop, authority_main_on_term, authority_main_on_hup,
+	loop_signals(d->loop, authority_main_on_term, authority_main_on_hup,
 	    p);
 	daemon_ready(d);
 }
@@ -370,9 +406,10 @@ main(int argc, char **argv)
 	authority_main_leave(&p);
 	while ((x = authority_process_next(&p, NULL)) != NULL)
 		authority_process_forget(x);
+	hub_free(&p.daemon.hub);
+	authority_main_stay(&p);
 	free(p.argv[0]);
 	free(p.env);
-	hub_free(&p.daemon.hub);
 	authority_free(p.authority);
 	loop_free(p.daemon.loop);
 	return p.daemon.hub.status;

@@ -422,9 +422,7 @@ printer_start(struct printer *p)
 	p->timer.arg = p->look.arg = p->deliver.arg = p;
 	if (!p->once)
 		loop_timer(p->loop, &p->look, loop_now(p->loop) + LOOK_MS);
-	loop_signal(p->loop, SIGTERM, printer_on_term, p);
-	loop_signal(p->loop, SIGINT, printer_on_term, p);
-	loop_signal(p->loop, SIGHUP, printer_on_hup, p);
+	loop_signals(p->loop, printer_on_term, printer_on_hup, p);
 	loop_later(p->loop, &p->deliver);
 }
 

@@ -20,15 +20,18 @@
 #define BROKER_PORT    4371
 #define DEFAULT_LISTEN "127.0.0.1:4371"
 #define STOP_MS	       1000
+#define FOLLOW_MAX     64 /* modules */
 #define CONTACTS_MS    60000 /* all contacts again */
 #define SYNOPSIS \
 	"[-qv] [-a address] [-b socket] [-d fd] [-k keyfile ...]\n" \
 	"[-l address ...]" \
-	"\n[-n node]"
+	"\n[-m module ...] [-n node]"
 
 struct program {
 	struct daemon daemon;
 	const char *advertise, *socket, *node;
+	struct opt_list follow; /* -m */
+	char *follow_at[FOLLOW_MAX];
 	struct hub_listen *local;
 	struct broker *broker;
 	struct latest output;
@@ -47,6 +50,7 @@ broker_main_parse(struct program *p, int argc, char **argv)
 		{ 'd', OPT_FD, &p->daemon.ready_fd, 0, 0 },
 		{ 'k', OPT_KEY, &p->daemon.keys, 0, 0 },
 		{ 'l', OPT_LIST, &p->daemon.where, 0, 0 },
+		{ 'm', OPT_LIST, &p->follow, 0, 0 },
 		{ 'n', OPT_NODE, &p->node, 0, 0 },
 		{ 0, OPT_END, NULL, 0, 0 }
 	};
@@ -54,7 +58,10 @@ broker_main_parse(struct program *p, int argc, char **argv)
 	int letter;
 
 	daemon_init(&p->daemon);
-	while ((letter = getopt(argc, argv, "a:b:d:k:l:n:qv")) != -1)
+	p->follow.at = p->follow_at;
+	p->follow.max = FOLLOW_MAX;
+	p->follow.what = "modules";
+	while ((letter = getopt(argc, argv, "a:b:d:k:l:m:n:qv")) != -1)
 		opt_take(options, letter, optarg, SYNOPSIS);
 	if (optind != argc)
 		die_usage(SYNOPSIS);
@@ -62,6 +69,8 @@ broker_main_parse(struct program *p, int argc, char **argv)
 		if (strchr(p->daemon.where.at[i], '/') != NULL)
 			die(EXIT_USAGE, "-l %s: give an IP address and port; "
 			    "the Unix socket is -b", p->daemon.where.at[i]);
+	for (i = 0; i < p->follow.n; i++)
+		opt_name("module", p->follow.at[i]);
 }
 
 /* Listening. */
@@ -194,6 +203,7 @@ broker_main_new(struct program *p)
 	char text[ADDR_TEXT_MAX] = "";
 	struct addr a;
 	uint64_t seed;
+	size_t i;
 
 	if (p->advertise != NULL) {
 		opt_ip('a', p->advertise, BROKER_PORT, &a);
@@ -206,6 +216,10 @@ broker_main_new(struct program *p)
 	    p->node);
 	if (p->broker == NULL)
 		die_errno(EXIT_TEMPORARY, "unable to start");
+	for (i = 0; i < p->follow.n; i++)
+		if (broker_follow(p->broker, loop_now(d->loop),
+		    slice_str(p->follow.at[i])) == -1)
+			die_errno(EXIT_TEMPORARY, "unable to start");
 	if (p->node != NULL)
 		log_info("broker %s", p->node);
 	d->hub.act = broker_main_on_act;
@@ -224,7 +238,7 @@ broker_main_start(struct program *p)
 	latest_init(&p->output, d->loop, STDOUT_FILENO, BROKER_CONTACTS_MAX,
 	    broker_main_on_output, p);
 	daemon_read(d, AUTHORITY_PORT, 0, broker_main_on_address, p);
-	daemon_signals(d->loop, broker_main_on_term, broker_main_on_hup, p);
+	loop_signals(d->loop, broker_main_on_term, broker_main_on_hup, p);
 	p->contacts.fn = broker_main_on_contacts;
 	p->contacts.arg = p;
 	loop_timer(d->loop, &p->contacts, loop_now(d->loop) + CONTACTS_MS);

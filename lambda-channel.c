@@ -24,12 +24,12 @@
 #include "program.h"
 
 #define SYNOPSIS \
-	"[-qv] [-c capacity] [-k keyfile ...] [-w protocol] module program\n" \
-	"[argument ...]"
+	"[-qv] [-c capacity] [-g seconds] [-k keyfile ...] [-w protocol]\n" \
+	"module program [argument ...]"
 #define FIRST_FREE    3	    /* descriptor above the standard ones */
 #define ORPHAN_MS     1000  /* from SIGTERM to SIGKILL of what runs */
 #define ORPHAN_STEP   20    /* how often it is looked whether all are gone */
-#define STOP_MS	      30000 /* from our own SIGTERM to the end, at most */
+#define GRACE_MS      30000 /* -g: from our own SIGTERM to the end, at most */
 #define CAPACITY_MAX  65535
 #define PEER_MAX      128   /* bytes of the other end's name */
 #define VARIABLE_MAX  64    /* and of an environment variable's */
@@ -37,6 +37,7 @@
 struct options {
 	struct key_names keys;
 	uint64_t capacity; /* 0: as many as there are processors */
+	int64_t grace_ms;  /* -g; 0: no bound */
 	struct channel_config channel;
 	struct workers_config workers;
 };
@@ -52,8 +53,11 @@ struct program {
 	struct program_file file; /* the program, as it was published */
 	struct timer end;      /* told to stop, or ending what runs */
 	int64_t end_at;
+	int64_t grace_ms;
 	int stopping;
 	int ending;
+	int expired;	       /* the core ends us when all is answered */
+	int killed;	       /* and what is left of workers was */
 };
 
 /* Descriptors. */
@@ -199,6 +203,7 @@ channel_main_parse(struct options *o, int argc, char **argv)
 	const char *protocol = "exec";
 	const struct opt options[] = {
 		{ 'c', OPT_NUMBER, &o->capacity, 1, CAPACITY_MAX },
+		{ 'g', OPT_SECONDS, &o->grace_ms, 0, OPT_GRACE_MAX_MS },
 		{ 'k', OPT_KEY, &o->keys, 0, 0 },
 		{ 'w', OPT_TEXT, &protocol, 0, 0 },
 		{ 0, OPT_END, NULL, 0, 0 }
@@ -206,7 +211,8 @@ channel_main_parse(struct options *o, int argc, char **argv)
 	int letter;
 
 	memset(o, 0, sizeof(*o));
-	while ((letter = getopt(argc, argv, "+c:k:qvw:")) != -1)
+	o->grace_ms = GRACE_MS;
+	while ((letter = getopt(argc, argv, "+c:g:k:qvw:")) != -1)
 		opt_take(options, letter, optarg, SYNOPSIS);
 	channel_main_protocol(o, protocol);
 	if (argc - optind < 2)
@@ -233,10 +239,16 @@ channel_main_on_ending(struct program *p)
 		return;
 	}
 	workers_signal(p->workers, SIGKILL);
+	if (p->expired && !p->killed) {
+		p->killed = 1;
+		loop_timer(p->loop, &p->end, now + ORPHAN_MS);
+		return;
+	}
 	hub_stop(&p->hub, ORPHAN_STEP, EXIT_TEMPORARY);
 }
 
-/* Nobody counts what runs here now, so end all of it, casts too. */
+/* Nobody counts what runs here now, or nobody waits for it, so end all of it,
+ * casts too. */
 static void
 channel_main_end_all(struct program *p, const char *why)
 {
@@ -249,6 +261,14 @@ channel_main_end_all(struct program *p, const char *why)
 	channel_main_on_ending(p);
 }
 
+/* No request is waited for now. */
+static void
+channel_main_expire(struct program *p)
+{
+	channel_expire(p->channel, loop_now(p->loop));
+	hub_deliver(&p->hub);
+}
+
 static void
 channel_main_on_end(void *arg)
 {
@@ -257,20 +277,25 @@ channel_main_on_end(void *arg)
 	if (p->ending)
 		channel_main_on_ending(p);
 	else
-		channel_main_end_all(p,
-		    "what runs has not ended in time: ending it");
+		channel_main_expire(p);
 }
 
+/* The second one says that waiting is over. */
 static void
 channel_main_on_term(void *arg, int signo)
 {
 	struct program *p = arg;
 
 	(void)signo;
-	if (p->ending || p->stopping)
+	if (p->ending)
 		return;
+	if (p->stopping) {
+		channel_main_expire(p);
+		return;
+	}
 	p->stopping = 1;
-	loop_timer(p->loop, &p->end, loop_now(p->loop) + STOP_MS);
+	if (p->grace_ms > 0)
+		loop_timer(p->loop, &p->end, loop_now(p->loop) + p->grace_ms);
 	channel_drain(p->channel, loop_now(p->loop));
 	hub_deliver(&p->hub);
 }
@@ -289,9 +314,13 @@ channel_main_on_act(void *arg, const struct act *a)
 {
 	struct program *p = arg;
 
-	if (a->kind == CHANNEL_ORPHAN)
+	if (a->kind == CHANNEL_ORPHAN) {
 		channel_main_end_all(p, "the listener is gone: ending");
-	else
+	} else if (a->kind == CHANNEL_EXPIRED) {
+		p->expired = 1;
+		channel_main_end_all(p,
+		    "what runs has not ended in time: ending it");
+	} else
 		workers_act(p->workers, a);
 }
 
@@ -367,6 +396,7 @@ channel_main_start(struct program *p, struct options *o)
 	p->channel = channel_new(&p->hub.self.instance, seed, &o->channel);
 	if (p->channel == NULL)
 		die_errno(EXIT_TEMPORARY, "unable to start");
+	p->grace_ms = o->grace_ms;
 	o->workers.file = &p->file;
 	p->workers = workers_new(&p->hub, p->channel, &o->workers);
 	p->end.fn = channel_main_on_end;

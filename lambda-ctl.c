@@ -1,6 +1,6 @@
 /*
- * lambda-ctl: asks a process of the tier what it knows, and prints the answer,
- * a row a line.
+ * lambda-ctl: asks a process of the tier what it knows, or to drain, and prints
+ * the answer, a row a line.
  */
 
 #include <errno.h>
@@ -16,7 +16,8 @@
 #include "opt.h"
 
 #define ANSWER_MS 5000
-#define SYNOPSIS  "[-qv] [-A address | -b socket] [-k keyfile ...] command"
+#define SYNOPSIS \
+	"[-qv] [-A address | -b socket] [-k keyfile ...] command [argument]"
 
 /* What can be asked of whom; a PLB shows all that it has, whatever is asked. */
 static const struct command {
@@ -28,6 +29,7 @@ static const struct command {
 	{ "authorities", ROLE_AUTHORITY | ROLE_BROKER | ROLE_PLB,
 	    "an authority or a broker" },
 	{ "contacts", ROLE_BROKER | ROLE_PLB, "a broker" },
+	{ "drain", ROLE_AUTHORITY | ROLE_BROKER, "a broker or an authority" },
 	{ "exchanges", ROLE_AUTHORITY | ROLE_BROKER | ROLE_EXCHANGE | ROLE_PLB,
 	    "an authority, a broker or an exchange" },
 	{ "keys", ~0u, "" },
@@ -43,8 +45,10 @@ static const struct command {
 struct ctl {
 	struct outbox out;
 	const struct command *what;
+	const char *argument; /* of drain; or NULL */
 	const char *where;
 	unsigned role; /* of whoever is asked, once linked */
+	int rows; /* it has shown some */
 	int done;
 };
 
@@ -53,6 +57,47 @@ ctl_stop(struct ctl *c, int status)
 {
 	c->done = 1;
 	outbox_act(&c->out, ACT_STOP, 0, (uint64_t)status, slice_of(NULL, 0));
+}
+
+static int
+ctl_is_drain(const struct ctl *c)
+{
+	return strcmp(c->what->name, "drain") == 0;
+}
+
+/* Who is to drain: of a broker's host the listeners of a module, or an
+ * authority that it is linked to; else who is asked. 0, or -1 after having said
+ * why. */
+static int
+ctl_make_drain(const struct ctl *c, struct msg *m)
+{
+	const char *why;
+	struct addr a;
+
+	m->type = MSG_DRAIN;
+	if (c->role == ROLE_AUTHORITY && c->argument == NULL)
+		return 0;
+	if (c->role == ROLE_AUTHORITY || c->argument == NULL) {
+		log_error(c->role == ROLE_AUTHORITY ? "the %s at %s: give "
+		    "drain no argument, since it drains itself" :
+		    "the %s at %s: give drain a module, whose listeners drain, "
+		    "or the address of an authority", role_name(c->role),
+		    c->where);
+		return -1;
+	}
+	if (addr_parse_peer(&a, c->argument, strlen(c->argument), 0, &why) == 0)
+		m->u.drain.address = slice_str(c->argument);
+	else
+		m->u.drain.module = slice_str(opt_name("module", c->argument));
+	return 0;
+}
+
+static void
+ctl_make_inspect(const struct ctl *c, struct msg *m)
+{
+	m->type = MSG_INSPECT;
+	m->u.inspect.what = slice_str(c->what == commands ? "" :
+	    c->what->name);
 }
 
 static void
@@ -70,9 +115,12 @@ ctl_up(void *core, int64_t now, uint32_t peer, const struct peer_info *info)
 		return;
 	}
 	memset(&m, 0, sizeof(m));
-	m.type = MSG_INSPECT;
-	m.u.inspect.what = slice_str(c->what == commands ? "" :
-	    c->what->name);
+	if (!ctl_is_drain(c)) {
+		ctl_make_inspect(c, &m);
+	} else if (ctl_make_drain(c, &m) == -1) {
+		ctl_stop(c, EXIT_USAGE);
+		return;
+	}
 	outbox_send(&c->out, peer, &m);
 }
 
@@ -123,11 +171,14 @@ ctl_message(void *core, int64_t now, uint32_t peer, const struct msg *m)
 	(void)peer;
 	if (m->type != MSG_REPORT)
 		return 0;
-	while (list_next(&rows, &row) == 1)
+	for (; list_next(&rows, &row) == 1; c->rows = 1)
 		ctl_print(row);
 	if (m->u.report.more)
 		return 0;
-	ctl_stop(c, 0);
+	if (ctl_is_drain(c) && !c->rows)
+		log_error("the broker at %s has no listener of %s, and is "
+		    "linked to no authority there", c->where, c->argument);
+	ctl_stop(c, ctl_is_drain(c) && !c->rows ? EXIT_TEMPORARY : 0);
 	return 0;
 }
 
@@ -177,13 +228,14 @@ ctl_command(char **argv, int argc)
 {
 	size_t i;
 
-	if (argc != 1)
+	if (argc < 1 || argc > 2 ||
+	    (argc == 2 && strcmp(argv[0], "drain") != 0))
 		die_usage(SYNOPSIS);
 	for (i = 0; i < NCOMMANDS; i++)
 		if (strcmp(commands[i].name, argv[0]) == 0)
 			return &commands[i];
 	die(EXIT_USAGE, "%s: no such command: give all, authorities, contacts, "
-	    "exchanges, keys, modules, orders or peers", argv[0]);
+	    "drain, exchanges, keys, modules, orders or peers", argv[0]);
 	return NULL;
 }
 
@@ -212,6 +264,7 @@ main(int argc, char **argv)
 	if (address != NULL && broker != NULL)
 		die(EXIT_USAGE, "-A and -b: give one of them");
 	core.what = ctl_command(argv + optind, argc - optind);
+	core.argument = argv[optind + 1];
 	if (address != NULL)
 		opt_address('A', address, 0, &a);
 	else

@@ -174,10 +174,23 @@ responder_is_listened(const struct responder *r, const struct addr *a)
 	for (i = 0; i < r->names.n; i++) {
 		b = r->listen[i];
 		addr_set_port(&b, addr_port(a));
-		if (addr_equal(a, &b) || (addr_is_any(&b) &&
-		    a->u.sa.sa_family == b.u.sa.sa_family))
+		if (addr_covers(&b, a))
 			return 1;
 	}
+	return 0;
+}
+
+/* Another one of -l says it: one before it, where they are equal. */
+static int
+responder_is_covered(const struct responder *r, size_t i)
+{
+	const struct addr *a = r->listen;
+	size_t j;
+
+	for (j = 0; j < r->names.n; j++)
+		if (j != i && addr_covers(&a[j], &a[i]) &&
+		    (j < i || !addr_equal(&a[j], &a[i])))
+			return 1;
 	return 0;
 }
 
@@ -212,8 +225,8 @@ responder_listen_loopback(struct responder *r, int fds[])
 			continue;
 		if (!responder_may_miss(i, errno))
 			die_errno(EXIT_TEMPORARY, "unable to listen on %s "
-			    "(is an epmd running? epmd -kill ends it)",
-			    addr_print(&a, text));
+			    "(is an epmd running? kill its process: nodes "
+			    "register again)", addr_print(&a, text));
 		log_debug("no %s: %s", addr_print(&a, text), strerror(errno));
 	}
 }
@@ -227,6 +240,11 @@ responder_listen_named(struct responder *r, int fds[])
 
 	for (i = 0; i < r->names.n; i++) {
 		a = r->listen[i];
+		if (responder_is_covered(r, i)) {
+			log_info("-l %s: another one covers it",
+			    r->names.at[i]);
+			continue;
+		}
 		if (responder_listen_on(r, &a, fds) == -1)
 			die_errno(EXIT_TEMPORARY, "unable to listen on %s",
 			    addr_print(&a, text));
@@ -632,9 +650,7 @@ responder_start(struct responder *r)
 	r->written = loop_now(r->loop) + HOSTS_MS;
 	lines_init(&r->input, r->loop, 0, responder_on_line, r);
 	r->input.end = responder_on_lines_end;
-	loop_signal(r->loop, SIGTERM, responder_on_term, r);
-	loop_signal(r->loop, SIGINT, responder_on_term, r);
-	loop_signal(r->loop, SIGHUP, responder_on_hup, r);
+	loop_signals(r->loop, responder_on_term, responder_on_hup, r);
 	net_ready(r->ready_fd);
 }
 

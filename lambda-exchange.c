@@ -98,7 +98,7 @@ exchange_main_start(struct program *p)
 	d->tcp[0].listen = hub_listen(&d->hub, d->tcp[0].fd);
 	log_info("listening on %s for %s", addr_print(&d->tcp[0].bound, text),
 	    p->module);
-	daemon_signals(d->loop, exchange_main_on_term, exchange_main_on_hup,
+	loop_signals(d->loop, exchange_main_on_term, exchange_main_on_hup,
 	    p);
 	daemon_ready(d);
 }

@@ -21,11 +21,12 @@
 
 #define SYNOPSIS \
 	"[-qvW] [-a address] [-b socket] [-c capacity] [-d fd]\n" \
-	"[-f function ...] [-k keyfile ...] [-l address] [-n node]\n" \
-	"[-t label=value ...] [-V version] [-w protocol]\n" \
+	"[-f function ...] [-g seconds] [-k keyfile ...] [-l address]\n" \
+	"[-n node] [-t label=value ...] [-V version] [-w protocol]\n" \
 	"module program [argument ...]"
-#define STOP_MS	     30000 /* from SIGTERM until channels are made to end */
-#define GRACE_MS     1000  /* between that, SIGKILL, and going without them */
+#define GRACE_MS     30000 /* -g: from SIGTERM until channels are made to end */
+#define EXPIRED_MS   3000  /* from that to SIGKILL */
+#define KILLED_MS    1000  /* from SIGKILL to going without them */
 #define CAPACITY_MAX 1000000
 #define CHANNEL_ARGS 16	   /* of our own, before module and program */
 #define DIGEST_SHOWN 8	   /* bytes of a digest, in the log */
@@ -33,9 +34,12 @@
 struct options {
 	const char *address, *broker, *listen, *node;
 	const char *protocol, *module;
+	const char *given_capacity; /* -c */
 	char **program; /* and its arguments, ended by NULL */
 	struct publish_config publish;
 	uint64_t capacity;
+	int64_t grace_ms; /* -g; 0: no bound */
+	const char *grace; /* as it was given; or NULL */
 	int watch;
 };
 
@@ -48,7 +52,8 @@ struct program {
 	char **worker_env;   /* what a preflight is run with */
 	struct publish publish;
 	struct epmd_lookup node; /* -n */
-	enum ending { RUNNING, DRAINING, TERMINATED, KILLED } ending;
+	enum ending { RUNNING, DRAINING, EXPIRED, KILLED } ending;
+	int asked; /* it drains as the broker said so */
 	struct timer bound;  /* of that */
 };
 
@@ -65,9 +70,10 @@ listener_main_take_options(struct program *p, int argc, char **argv)
 	const struct opt options[] = {
 		{ 'a', OPT_TEXT, &o->address, 0, 0 },
 		{ 'b', OPT_TEXT, &o->broker, 0, 0 },
-		{ 'c', OPT_NUMBER, &o->capacity, 1, CAPACITY_MAX },
+		{ 'c', OPT_TEXT, &o->given_capacity, 0, 0 },
 		{ 'd', OPT_FD, &p->daemon.ready_fd, 0, 0 },
 		{ 'f', OPT_LIST, &functions, 0, 0 },
+		{ 'g', OPT_TEXT, &o->grace, 0, 0 },
 		{ 'k', OPT_KEY, &p->daemon.keys, 0, 0 },
 		{ 'l', OPT_TEXT, &o->listen, 0, 0 },
 		{ 'n', OPT_NODE, &o->node, 0, 0 },
@@ -80,7 +86,7 @@ listener_main_take_options(struct program *p, int argc, char **argv)
 	int letter;
 
 	while ((letter = getopt(argc, argv,
-	    "+a:b:c:d:f:k:l:n:qt:V:vWw:")) != -1)
+	    "+a:b:c:d:f:g:k:l:n:qt:V:vWw:")) != -1)
 		opt_take(options, letter, optarg, SYNOPSIS);
 	o->publish.nfunctions = functions.n;
 	o->publish.nlabels = labels.n;
@@ -92,7 +98,6 @@ listener_main_parse(struct program *p, int argc, char **argv)
 	struct options *o = &p->options;
 
 	daemon_init(&p->daemon);
-	o->capacity = env_processors();
 	o->listen = "127.0.0.1:0";
 	o->protocol = "exec";
 	listener_main_take_options(p, argc, argv);
@@ -104,9 +109,13 @@ listener_main_parse(struct program *p, int argc, char **argv)
 	o->module = opt_name("module", argv[optind]);
 	o->program = argv + optind + 1;
 	o->publish.program = o->program[0];
+	o->grace_ms = o->grace == NULL ? GRACE_MS :
+	    opt_seconds('g', o->grace, 0, OPT_GRACE_MAX_MS);
+	o->capacity = o->given_capacity == NULL ? env_processors() :
+	    opt_capacity_now(o->given_capacity, CAPACITY_MAX);
 }
 
-/* lambda-channel [-q ...|-v ...] -w protocol -- module program
+/* lambda-channel [-q ...|-v ...] [-g seconds] -w protocol -- module program
  * [argument ...] */
 static char **
 listener_main_channel_argv(const struct options *o)
@@ -121,6 +130,10 @@ listener_main_channel_argv(const struct options *o)
 		die_errno(EXIT_TEMPORARY, "unable to start");
 	argv[n++] = env_sibling("lambda-channel");
 	n += opt_loud(argv + n);
+	if (o->grace != NULL) {
+		argv[n++] = "-g";
+		argv[n++] = (char *)(uintptr_t)o->grace;
+	}
 	argv[n++] = "-w";
 	argv[n++] = (char *)(uintptr_t)o->protocol;
 	argv[n++] = "--";
@@ -172,6 +185,19 @@ listener_main_on_failed(void *arg, const char *why)
 	hub_stop(&p->daemon.hub, 0, EXIT_TEMPORARY);
 }
 
+/* The capacity of -c @file may be another one. */
+static void
+listener_main_capacity_again(struct program *p)
+{
+	struct options *o = &p->options;
+
+	if (!opt_capacity_again(o->given_capacity, CAPACITY_MAX, &o->capacity))
+		return;
+	if (listener_capacity(p->listener, o->capacity) == -1)
+		log_error("unable to drain channels: %s", strerror(errno));
+	hub_deliver(&p->daemon.hub);
+}
+
 static void
 listener_main_on_hangup(void *arg, int signo)
 {
@@ -179,8 +205,10 @@ listener_main_on_hangup(void *arg, int signo)
 
 	(void)signo;
 	daemon_key_again(&p->daemon.hub, &p->daemon.key, &p->daemon.keys);
-	if (p->ending == RUNNING)
-		publish_renew(&p->publish);
+	if (p->ending != RUNNING)
+		return;
+	listener_main_capacity_again(p);
+	publish_renew(&p->publish);
 }
 
 /* An EPMD knows ports; the address is that of this host, which the broker
@@ -208,24 +236,42 @@ static void
 listener_main_on_bound(void *arg)
 {
 	struct program *p = arg;
+	int64_t now = loop_now(p->daemon.loop);
 
 	switch (p->ending) {
 	case DRAINING:
-		log_error("channels have not ended in time: ending them");
-		listener_acceptor_signal(p->acceptor, SIGTERM);
-		p->ending = TERMINATED;
+		log_info("what runs has not ended in time: ending it");
+		listener_expire(p->listener);
+		hub_deliver(&p->daemon.hub);
+		listener_acceptor_end_rest(p->acceptor);
+		p->ending = EXPIRED;
+		loop_timer(p->daemon.loop, &p->bound, now + EXPIRED_MS);
 		break;
-	case TERMINATED:
-		listener_acceptor_signal(p->acceptor, SIGKILL);
+	case EXPIRED:
+		listener_acceptor_kill(p->acceptor);
 		p->ending = KILLED;
+		loop_timer(p->daemon.loop, &p->bound, now + KILLED_MS);
 		break;
 	default:
 		log_error("something of a channel does not end: leaving it");
 		hub_stop(&p->daemon.hub, 0, EXIT_TEMPORARY);
-		return;
 	}
-	loop_timer(p->daemon.loop, &p->bound,
-	    loop_now(p->daemon.loop) + GRACE_MS);
+}
+
+/* Sell and accept no more, and let channels finish. */
+static void
+listener_main_drain(struct program *p)
+{
+	int64_t grace = p->options.grace_ms;
+
+	p->ending = DRAINING;
+	publish_stop(&p->publish);
+	listener_acceptor_close(p->acceptor);
+	listener_stop(p->listener);
+	hub_deliver(&p->daemon.hub);
+	if (grace > 0)
+		loop_timer(p->daemon.loop, &p->bound,
+		    loop_now(p->daemon.loop) + grace);
 }
 
 /* The second one says that waiting is over. */
@@ -235,18 +281,25 @@ listener_main_on_term(void *arg, int signo)
 	struct program *p = arg;
 
 	(void)signo;
-	if (p->ending != RUNNING) {
-		if (p->ending == DRAINING)
-			listener_main_on_bound(p);
-		return;
-	}
-	p->ending = DRAINING;
-	publish_stop(&p->publish);
-	listener_acceptor_close(p->acceptor);
-	listener_stop(p->listener);
+	listener_leave(p->listener);
 	hub_deliver(&p->daemon.hub);
-	loop_timer(p->daemon.loop, &p->bound,
-	    loop_now(p->daemon.loop) + STOP_MS);
+	if (p->ending == RUNNING)
+		listener_main_drain(p);
+	else if (p->ending == DRAINING && !p->asked)
+		listener_main_on_bound(p);
+	p->asked = 0;
+}
+
+static void
+listener_main_on_act(void *arg, const struct act *a)
+{
+	struct program *p = arg;
+
+	if (a->kind != LISTENER_DRAIN || p->ending != RUNNING)
+		return;
+	log_info("draining, as lambda-ctl says");
+	p->asked = 1;
+	listener_main_drain(p);
 }
 
 /* The start. */
@@ -320,6 +373,8 @@ listener_main_make_listener(struct program *p, const char *address)
 	p->listener = listener_new(&p->daemon.hub.self.instance, seed, &config);
 	if (p->listener == NULL)
 		die_errno(EXIT_TEMPORARY, "unable to start");
+	p->daemon.hub.act = listener_main_on_act;
+	p->daemon.hub.arg = p;
 	hub_core(&p->daemon.hub, &listener_ops, p->listener,
 	    listener_out(p->listener));
 }
@@ -354,7 +409,7 @@ listener_main_start(struct program *p)
 	if (p->options.node != NULL)
 		epmd_lookup_init(&p->node, p->daemon.loop, p->options.node,
 		    listener_main_on_moved, p);
-	daemon_signals(p->daemon.loop, listener_main_on_term,
+	loop_signals(p->daemon.loop, listener_main_on_term,
 	    listener_main_on_hangup, p);
 	p->bound.fn = listener_main_on_bound;
 	p->bound.arg = p;

@@ -18,26 +18,25 @@
 #include "plb_proxies.h"
 
 #define CAPACITY     8
+#define CAPACITY_MAX 1000000
 #define TAKE_OVER_MS 5000  /* acquires for so long before it takes the name */
 #define LOOK_MS	     250   /* how often the name is looked at */
-#define STOP_MS	     30000 /* what is in flight may take so long at SIGTERM */
+#define GRACE_MS     30000 /* -g: for what is in flight at SIGTERM */
 #define SYNOPSIS \
 	"[-qv] [-b socket] [-c capacity] [-D directory] [-d fd]\n" \
-	"[-k keyfile ...]" \
+	"[-g seconds] [-k keyfile ...]" \
 	"\n[-s socket] [-t label=value ...] [-V version] [-x channel] module"
 
 struct server_options {
-	const char *module, *broker, *socket, *channel;
-	struct key_names keys;
-	const char *directory;
+	const char *module, *broker, *socket, *channel, *directory;
 	struct opt_want want;
+	const char *given_capacity; /* -c */
 	uint64_t capacity;
-	int ready_fd;
+	int64_t grace_ms; /* -g; 0: no bound */
 };
 
 struct server {
-	struct key key;
-	struct hub hub;
+	struct daemon daemon;
 	struct plb *plb;
 	struct addr name; /* of the socket */
 	int passed;	  /* by a supervisor: not ours to unlink */
@@ -46,6 +45,7 @@ struct server {
 	struct hub_listen *listen; /* NULL: it acquires, to take over */
 	struct timer look, bound;
 	int stopping;
+	int termed;	 /* it had SIGTERM */
 	int64_t since;	 /* it began to acquire, to take over */
 	struct proxies proxies;
 	struct buf exports; /* attributes to be shown once we serve */
@@ -54,14 +54,16 @@ struct server {
 };
 
 static void
-server_parse(struct server_options *o, int argc, char **argv)
+server_parse(struct server *s, int argc, char **argv)
 {
+	struct server_options *o = &s->options;
 	const struct opt options[] = {
 		{ 'b', OPT_TEXT, &o->broker, 0, 0 },
-		{ 'c', OPT_NUMBER, &o->capacity, 1, 1000000 },
+		{ 'c', OPT_TEXT, &o->given_capacity, 0, 0 },
 		{ 'D', OPT_TEXT, &o->directory, 0, 0 },
-		{ 'd', OPT_FD, &o->ready_fd, 0, 0 },
-		{ 'k', OPT_KEY, &o->keys, 0, 0 },
+		{ 'd', OPT_FD, &s->daemon.ready_fd, 0, 0 },
+		{ 'g', OPT_SECONDS, &o->grace_ms, 0, OPT_GRACE_MAX_MS },
+		{ 'k', OPT_KEY, &s->daemon.keys, 0, 0 },
 		{ 's', OPT_TEXT, &o->socket, 0, 0 },
 		{ 't', OPT_LABEL, &o->want, 0, 0 },
 		{ 'V', OPT_TEXT, &o->want.version, 0, 0 },
@@ -70,15 +72,18 @@ server_parse(struct server_options *o, int argc, char **argv)
 	};
 	int letter;
 
+	daemon_init(&s->daemon);
 	o->capacity = CAPACITY;
-	o->ready_fd = -1;
-	while ((letter = getopt(argc, argv, "qvb:c:D:d:k:s:t:V:x:")) != -1)
+	o->grace_ms = GRACE_MS;
+	while ((letter = getopt(argc, argv, "qvb:c:D:d:g:k:s:t:V:x:")) != -1)
 		opt_take(options, letter, optarg, SYNOPSIS);
 	if (argc - optind != 1)
 		die_usage(SYNOPSIS);
 	if (o->broker != NULL && o->channel != NULL)
 		die(EXIT_USAGE, "-b and -x: give one of them");
 	o->module = opt_name("module", argv[optind]);
+	if (o->given_capacity != NULL)
+		o->capacity = opt_capacity_now(o->given_capacity, CAPACITY_MAX);
 }
 
 /* Serving. */
@@ -101,11 +106,11 @@ server_serve(struct server *s, int fd)
 	if (fd == -1 || server_find(s, &s->dev, &s->ino) == -1)
 		die_errno(EXIT_TEMPORARY, "unable to listen on %s",
 		    s->name.u.un.sun_path);
-	s->listen = hub_listen(&s->hub, fd);
+	s->listen = hub_listen(&s->daemon.hub, fd);
 	log_info("serving on %s", s->name.u.un.sun_path);
 	if (buf_len(&s->exports) > 0)
 		proxies_show(&s->proxies, buf_slice(&s->exports));
-	net_ready(s->options.ready_fd);
+	net_ready(s->daemon.ready_fd);
 }
 
 /* Take no more clients, and answer what the present ones asked for. A PLB that
@@ -116,16 +121,16 @@ server_stop(struct server *s)
 	if (s->stopping)
 		return;
 	s->stopping = 1;
-	loop_untimer(s->hub.loop, &s->look);
+	loop_untimer(s->daemon.loop, &s->look);
 	if (s->listen == NULL) {
-		hub_stop(&s->hub, 0, 0);
+		hub_stop(&s->daemon.hub, 0, 0);
 		return;
 	}
 	if (!s->passed)
 		net_unlink(&s->name, s->dev, s->ino);
 	hub_unlisten(s->listen);
-	plb_stop(s->plb, loop_now(s->hub.loop));
-	hub_deliver(&s->hub);
+	plb_stop(s->plb, loop_now(s->daemon.loop));
+	hub_deliver(&s->daemon.hub);
 }
 
 /* Once enough is acquired, or not to be had in time, take the name over from
@@ -137,7 +142,7 @@ server_take_over(struct server *s)
 
 	plb_look(s->plb, &v);
 	if (v.tokens < s->options.capacity &&
-	    loop_now(s->hub.loop) - s->since < TAKE_OVER_MS)
+	    loop_now(s->daemon.loop) - s->since < TAKE_OVER_MS)
 		return;
 	server_serve(s, net_listen_over(&s->name));
 }
@@ -146,6 +151,7 @@ static void
 server_on_look(void *arg)
 {
 	struct server *s = arg;
+	struct loop *loop = s->daemon.loop;
 	dev_t dev;
 	ino_t ino;
 
@@ -158,7 +164,7 @@ server_on_look(void *arg)
 		server_stop(s);
 		return;
 	}
-	loop_timer(s->hub.loop, &s->look, loop_now(s->hub.loop) + LOOK_MS);
+	loop_timer(loop, &s->look, loop_now(loop) + LOOK_MS);
 }
 
 static void
@@ -167,20 +173,44 @@ server_on_bound(void *arg)
 	struct server *s = arg;
 
 	log_error("clients have not ended in time: leaving them");
-	loop_stop(s->hub.loop);
+	plb_expire(s->plb);
+	hub_deliver(&s->daemon.hub);
 }
 
+/* The second one says that waiting is over. */
 static void
 server_on_term(void *arg, int signo)
 {
 	struct server *s = arg;
+	int64_t grace = s->options.grace_ms;
+	struct loop *loop = s->daemon.loop;
 
 	(void)signo;
+	if (s->termed) {
+		loop_untimer(loop, &s->bound);
+		server_on_bound(s);
+		return;
+	}
+	s->termed = 1;
 	server_stop(s);
-	loop_timer(s->hub.loop, &s->bound, loop_now(s->hub.loop) + STOP_MS);
+	if (grace > 0)
+		loop_timer(loop, &s->bound, loop_now(loop) + grace);
 }
 
-/* SIGHUP: the keys, and the version of -V @file, may be others. */
+/* The capacity of -c @file may be another one. */
+static void
+server_capacity_again(struct server *s)
+{
+	struct server_options *o = &s->options;
+
+	if (!opt_capacity_again(o->given_capacity, CAPACITY_MAX, &o->capacity))
+		return;
+	plb_capacity(s->plb, o->capacity);
+	hub_deliver(&s->daemon.hub);
+}
+
+/* SIGHUP: the keys, the capacity of -c @file and the version of -V @file may be
+ * others. */
 static void
 server_on_hup(void *arg, int signo)
 {
@@ -189,17 +219,18 @@ server_on_hup(void *arg, int signo)
 	char why[REASON_MAX];
 
 	(void)signo;
-	daemon_key_again(&s->hub, &s->key, &s->options.keys);
+	daemon_key_again(&s->daemon.hub, &s->daemon.key, &s->daemon.keys);
+	server_capacity_again(s);
 	if (opt_constraints(&s->options.want, &encoded, why,
 	    sizeof(why)) == -1) {
 		log_error("%s; going on as before", why);
 		return;
 	}
-	if (plb_constrain(s->plb, loop_now(s->hub.loop), buf_slice(&encoded)) ==
-	    -1)
+	if (plb_constrain(s->plb, loop_now(s->daemon.loop),
+	    buf_slice(&encoded)) == -1)
 		log_error("unable to change versions: %s", strerror(errno));
 	buf_free(&encoded);
-	hub_deliver(&s->hub);
+	hub_deliver(&s->daemon.hub);
 }
 
 /* Until the name is ours the proxies belong to the PLB that serves on it. */
@@ -247,6 +278,7 @@ server_on_act(void *arg, const struct act *a)
 static void
 server_start(struct server *s)
 {
+	struct loop *loop = s->daemon.loop;
 	int fd;
 
 	s->look.fn = server_on_look;
@@ -264,12 +296,12 @@ server_start(struct server *s)
 	else if (errno == EADDRINUSE) {
 		log_info("taking %s over from the PLB that serves there",
 		    s->name.u.un.sun_path);
-		s->since = loop_now(s->hub.loop);
+		s->since = loop_now(loop);
 	} else
 		die_errno(EXIT_TEMPORARY, "unable to listen on %s",
 		    s->name.u.un.sun_path);
-	loop_timer(s->hub.loop, &s->look, loop_now(s->hub.loop) + LOOK_MS);
-	daemon_signals(s->hub.loop, server_on_term, server_on_hup, s);
+	loop_timer(loop, &s->look, loop_now(loop) + LOOK_MS);
+	loop_signals(loop, server_on_term, server_on_hup, s);
 }
 
 /* The given channel, or what the broker finds. */
@@ -291,12 +323,12 @@ server_new_plb(struct server *s)
 	config.constraints = buf_slice(&encoded);
 	if (config.fixed) {
 		opt_address('x', o->channel, 0, &way);
-		env_key_need(s->hub.key, 'x', &way);
+		env_key_need(&s->daemon.key, 'x', &way);
 		address = slice_str(addr_print(&way, text));
 		config.address = &address;
 	} else {
 		env_broker_socket(&way, o->broker);
-		hub_dial(&s->hub, slice_str(addr_print(&way, text)),
+		hub_dial(&s->daemon.hub, slice_str(addr_print(&way, text)),
 		    DIAL_FOREVER, 0);
 	}
 	env_random(&seed, sizeof(seed));
@@ -310,25 +342,26 @@ main(int argc, char **argv)
 {
 	static struct server s;
 	struct server_options *o = &s.options;
+	struct daemon *d = &s.daemon;
 
 	daemon_begin(argv);
-	server_parse(o, argc, argv);
+	server_parse(&s, argc, argv);
 	if (o->socket != NULL)
 		opt_socket('s', o->socket, &s.name);
 	else
 		env_plb_socket(&s.name, o->module);
-	env_key(&s.key, &o->keys);
+	daemon_key(d);
 	buf_init(&s.exports, LIST_MAX);
 	proxies_init(&s.proxies, o->directory, o->module, &s.name);
-	hub_init(&s.hub, loop_new(), ROLE_PLB, &s.key);
+	daemon_hub(d, ROLE_PLB);
 	server_new_plb(&s);
-	s.hub.act = server_on_act;
-	s.hub.arg = &s;
-	s.hub.serves = ROLE_CALLER;
-	hub_core(&s.hub, &plb_ops, s.plb, plb_out(s.plb));
+	d->hub.act = server_on_act;
+	d->hub.arg = &s;
+	d->hub.serves = ROLE_CALLER;
+	hub_core(&d->hub, &plb_ops, s.plb, plb_out(s.plb));
 	server_start(&s);
-	loop_run(s.hub.loop);
+	loop_run(d->loop);
 	proxies_remove(&s.proxies);
 	buf_free(&s.exports);
-	return s.hub.status;
+	return d->hub.status;
 }

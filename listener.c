@@ -19,7 +19,8 @@ struct listener_channel {
 	uint32_t tag;
 	uint32_t peer;	/* its control link; 0 while it has none */
 	uint64_t held;	/* granted and not returned */
-	int old;	/* started before the newest publish */
+	int old;	/* it drains: it was started before the newest publish,
+			   or when there was more capacity */
 	int waiting;	/* it was told so, with these: */
 	uint64_t buyers, empty, share;
 };
@@ -45,6 +46,10 @@ struct listener {
 	int tell;		 /* waiting may have changed for channels */
 	struct outbox_once refused; /* on this link */
 	int stopping, stopped;
+	int stays;		 /* when it has drained it does not end */
+	int over;		 /* the time to drain is */
+	uint64_t told_left;	 /* requests that the log said are left */
+	int64_t tell_left;	 /* when it says so again */
 };
 
 static struct slice
@@ -138,7 +143,7 @@ listener_held(const struct listener *l)
 uint64_t
 listener_left(const struct listener *l)
 {
-	return l->capacity - l->held;
+	return l->capacity > l->held ? l->capacity - l->held : 0;
 }
 
 static struct listener_channel *
@@ -156,7 +161,10 @@ listener_by_peer(const struct listener *l, uint32_t peer)
 static int
 listener_send_drain(struct listener *l, const struct listener_channel *c)
 {
-	return c->peer == 0 ? 0 : outbox_send_drain(&l->out, c->peer);
+	struct msg m = { .type = MSG_DRAIN,
+		.u.drain.over = (uint64_t)l->over };
+
+	return c->peer == 0 ? 0 : outbox_send(&l->out, c->peer, &m);
 }
 
 /* What a channel holds has changed: the sell order and the fair shares must be
@@ -164,10 +172,12 @@ listener_send_drain(struct listener *l, const struct listener_channel *c)
 static void
 listener_set_held(struct listener *l, struct listener_channel *c, uint64_t held)
 {
+	int more = held > c->held;
+
 	l->holders += (held > 0) - (c->held > 0);
 	l->held = l->held - c->held + held;
 	c->held = held;
-	assert(l->held <= l->capacity);
+	assert(!more || l->held <= l->capacity);
 	l->sell = 1;
 	l->tell = 1;
 }
@@ -396,7 +406,7 @@ listener_refusal(const struct listener *l, const struct listener_channel *c,
 	if (l->stopping)
 		return "the listener is ending";
 	if (c->old)
-		return "this channel runs old code, connect again";
+		return "this channel drains, connect again";
 	/* It was filled before the newest publish. */
 	if (m->constraints.len > 0 &&
 	    !constraints_match(m->constraints, l->attrs))
@@ -482,6 +492,10 @@ listener_broker_message(struct listener *l, int64_t now, const struct msg *m)
 		return listener_on_waiting(l, now, &m->u.waiting);
 	case MSG_REFUSE:
 		return listener_on_refuse(l, &m->u.refuse);
+	case MSG_DRAIN:
+		l->stays = !l->stopping || l->stays;
+		return outbox_act(&l->out, LISTENER_DRAIN, 0, 0,
+		    slice_of(NULL, 0));
 	default:
 		return fail(EPROTO);
 	}
@@ -520,6 +534,32 @@ listener_sell_due(const struct listener *l)
 	return l->broker == 0 || l->stopping ? INT64_MAX : l->sell_due;
 }
 
+/* What is held is in use, but for tokens that are on their way back. */
+static void
+listener_tell_left(struct listener *l, int64_t now)
+{
+	if (now < l->tell_left || l->stopped)
+		return;
+	l->tell_left = now + LISTENER_LEFT_MS;
+	if (l->held == l->told_left)
+		return;
+	l->told_left = l->held;
+	outbox_log(&l->out, LOG_INFO, "draining: %llu requests are left, or "
+	    "fewer", (unsigned long long)l->held);
+}
+
+/* Nothing is left of any channel. */
+static void
+listener_drained(struct listener *l)
+{
+	l->stopped = 1;
+	if (l->stays)
+		outbox_log(&l->out, LOG_INFO, "drained: staying until SIGTERM, "
+		    "with nothing to do");
+	else
+		outbox_act(&l->out, ACT_STOP, 0, 0, slice_of(NULL, 0));
+}
+
 static void
 listener_tick(void *core, int64_t now)
 {
@@ -534,9 +574,12 @@ listener_tick(void *core, int64_t now)
 		listener_send_sell(l, now);
 	if (l->tell)
 		listener_tell_waiting(l);
-	if (l->stopping && !l->stopped && l->tags.n == 0)
-		l->stopped =
-		    outbox_act(&l->out, ACT_STOP, 0, 0, slice_of(NULL, 0)) == 0;
+	if (!l->stopping || l->stopped)
+		return;
+	if (l->tags.n == 0)
+		listener_drained(l);
+	else
+		listener_tell_left(l, now);
 }
 
 static int64_t
@@ -545,23 +588,20 @@ listener_deadline(const void *core)
 	const struct listener *l = core;
 	int64_t due = l->buyers != 0 ? l->waiting_until : INT64_MAX;
 
+	if (l->stopping && !l->stopped && l->tell_left < due)
+		due = l->tell_left;
 	return due < listener_sell_due(l) ? due : listener_sell_due(l);
 }
 
 /* What the program asks for. */
 
-int
-listener_publish(struct listener *l, struct slice attrs)
+/* All channels that there are drain, and PLBs connect again. */
+static int
+listener_leave_channels(struct listener *l)
 {
-	struct slice kept = listener_keep(attrs);
 	struct listener_channel *c;
 	size_t pos = 0;
 
-	if (kept.p == NULL)
-		return -1;
-	free((void *)(uintptr_t)l->attrs.p);
-	l->attrs = kept;
-	l->sell = l->whole = 1;
 	while ((c = map_next(&l->tags, &pos)) != NULL) {
 		if (c->old)
 			continue;
@@ -570,6 +610,27 @@ listener_publish(struct listener *l, struct slice attrs)
 			return -1;
 	}
 	return 0;
+}
+
+int
+listener_publish(struct listener *l, struct slice attrs)
+{
+	struct slice kept = listener_keep(attrs);
+
+	if (kept.p == NULL)
+		return -1;
+	free((void *)(uintptr_t)l->attrs.p);
+	l->attrs = kept;
+	l->sell = l->whole = 1;
+	return listener_leave_channels(l);
+}
+
+int
+listener_capacity(struct listener *l, uint64_t capacity)
+{
+	l->capacity = listener_smaller(capacity, QUANTITY_MAX);
+	l->sell = l->tell = 1;
+	return l->held > l->capacity ? listener_leave_channels(l) : 0;
 }
 
 void
@@ -586,6 +647,25 @@ listener_stop(struct listener *l)
 		outbox_send(&l->out, l->broker, &m);
 	while ((c = map_next(&l->tags, &pos)) != NULL)
 		listener_send_drain(l, c);
+}
+
+void
+listener_expire(struct listener *l)
+{
+	struct listener_channel *c;
+	size_t pos = 0;
+
+	l->over = 1;
+	while ((c = map_next(&l->tags, &pos)) != NULL)
+		listener_send_drain(l, c);
+}
+
+void
+listener_leave(struct listener *l)
+{
+	if (l->stays && l->stopped)
+		outbox_act(&l->out, ACT_STOP, 0, 0, slice_of(NULL, 0));
+	l->stays = 0;
 }
 
 const struct core_ops listener_ops = {

@@ -20,11 +20,16 @@
 #include "core.h"
 
 #define LISTENER_SELL_MS     5000
+#define LISTENER_LEFT_MS     5000  /* between two lines on what is left */
 #define LISTENER_WAITING_MS  15000 /* `waiting` not repeated so long is over */
 
 struct listener;
 
 extern const struct core_ops listener_ops;
+
+enum listener_act {
+	LISTENER_DRAIN = ACT_OWN /* the broker was told so: lambda-ctl(1) */
+};
 
 struct listener_config {
 	struct slice module;
@@ -46,6 +51,11 @@ struct outbox *listener_out(struct listener *);
  * started before. 0, or -1 with ENOMEM, or as outbox_send(). */
 int listener_publish(struct listener *, struct slice attrs);
 
+/* The capacity is another one from now on. More is sold at once. Where more is
+ * held than there is now, all channels drain, and what comes back is not
+ * granted again until there is room. As above. */
+int listener_capacity(struct listener *, uint64_t capacity);
+
 /* The distribution address of the Erlang node has changed; it is empty if there
  * is none. The next sell says so. It is at most ADDRESS_MAX bytes. */
 void listener_dist(struct listener *, struct slice dist);
@@ -58,9 +68,14 @@ int listener_spawned(struct listener *, uint32_t tag);
  * gone. */
 void listener_gone(struct listener *, uint32_t tag);
 
-/* SIGTERM: withdraw the sell and drain all channels; ACT_STOP when they have
- * ended. */
+/* SIGTERM, or LISTENER_DRAIN: withdraw the sell and drain all channels;
+ * ACT_STOP when they have ended, but after LISTENER_DRAIN only when
+ * listener_leave() was called, too. The log says how many requests are left. */
 void listener_stop(struct listener *);
+void listener_leave(struct listener *);
+
+/* The time for that is over: channels end and fail what they have running. */
+void listener_expire(struct listener *);
 
 uint64_t listener_left(const struct listener *);
 uint64_t listener_held(const struct listener *);

@@ -242,11 +242,27 @@ session_follow(struct session *s, const struct tether *t)
 	hub_keyed(hub, control, print);
 }
 
+/* Its channel cannot be started, for the reason of errno: that goes to the log
+ * and to the dialler, and it is forgotten. */
+static void
+session_tell_unable(struct session *s)
+{
+	struct listener_acceptor *a = s->all;
+	char why[REASON_MAX / 2], text[REASON_MAX];
+
+	program_unable(a->start.argv[0], errno, why, sizeof(why));
+	hub_stranger(a->hub, s->host, "unable to start a channel: %s", why);
+	snprintf(text, sizeof(text), "the listener is unable to start a "
+	    "channel: %s", why);
+	listener_door_refuse(s->door, s->watch.fd, text);
+	listener_gone(a->listener, s->tag);
+	session_forget(s);
+}
+
 /* Start its channel; where none can be started it is forgotten. */
 static void
 session_start(struct session *s)
 {
-	struct listener_acceptor *a = s->all;
 	unsigned char link[LINK_SESSION];
 	struct tether t;
 	int error, opened;
@@ -266,10 +282,7 @@ session_start(struct session *s)
 		tether_cut(&t);
 		errno = error;
 	}
-	hub_stranger(a->hub, s->host, "unable to start a channel (%s): %s",
-	    a->start.argv[0], strerror(errno));
-	listener_gone(a->listener, s->tag);
-	session_forget(s);
+	session_tell_unable(s);
 }
 
 /* A lambda-ctl asks the listener itself, so its link is one of the hub's. */
@@ -453,12 +466,22 @@ listener_acceptor_program(struct listener_acceptor *a,
 }
 
 void
-listener_acceptor_signal(struct listener_acceptor *a, int signo)
+listener_acceptor_end_rest(struct listener_acceptor *a)
 {
 	struct session *s = NULL;
 
 	while ((s = session_next(a, s)) != NULL)
-		session_signal(s, signo);
+		if (s->channel != 0 && s->child.pid == 0)
+			session_signal(s, SIGTERM);
+}
+
+void
+listener_acceptor_kill(struct listener_acceptor *a)
+{
+	struct session *s = NULL;
+
+	while ((s = session_next(a, s)) != NULL)
+		session_signal(s, SIGKILL);
 }
 
 void

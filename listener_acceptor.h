@@ -35,8 +35,10 @@ struct listener_acceptor *listener_acceptor_open(struct hub *,
 void listener_acceptor_program(struct listener_acceptor *,
     const struct program_file *);
 
-/* A signal to all channels, and to all that they have running. */
-void listener_acceptor_signal(struct listener_acceptor *, int signo);
+/* SIGTERM to what channels that have ended have left running; SIGKILL to all
+ * channels, and to all that they have running. */
+void listener_acceptor_end_rest(struct listener_acceptor *);
+void listener_acceptor_kill(struct listener_acceptor *);
 
 /* Accept no more; channels stay. */
 void listener_acceptor_close(struct listener_acceptor *);

@@ -1,3 +1,5 @@
+#include <sys/socket.h>
+
 #include <errno.h>
 #include <string.h>
 
@@ -7,6 +9,7 @@
 #include "net.h"
 
 #define DOOR_OUT_MAX 512 /* bytes of our answer */
+#define DOOR_READS   16	 /* of what came, where there is no channel for it */
 
 void
 listener_door_open(struct listener_door *d, const struct link_self *keys,
@@ -54,7 +57,32 @@ listener_door_answer(struct listener_door *d, int fd)
 		return listener_door_fail(d, n == -1 ? errno : EIO,
 		    "it does not take our answer");
 	buf_consume(&d->out, bytes.len);
+	d->link.raw = 0;
 	return 0;
+}
+
+/* A connection that is closed while something that came is unread is reset, and
+ * what it was told last is lost: so that is read first. */
+void
+listener_door_refuse(struct listener_door *d, int fd, const char *reason)
+{
+	unsigned char came[4096];
+	struct msg m = { .type = MSG_REFUSE };
+	struct slice bytes;
+	struct buf wire;
+	int i;
+
+	for (i = 0; i < DOOR_READS &&
+	    net_read(fd, came, sizeof(came)) == sizeof(came); i++)
+		;
+	m.u.refuse.reason = slice_str(reason);
+	buf_init(&wire, LINK_SEAL_MAX);
+	if (msg_append(&d->out, &m) == 0 && link_seal(&d->link, &wire) == 0) {
+		bytes = buf_slice(&wire);
+		(void)net_write(fd, bytes.p, bytes.len);
+		(void)shutdown(fd, SHUT_WR);
+	}
+	buf_free(&wire);
 }
 
 /* 0 when nothing came, or a part; -1 as listener_door_look(). */

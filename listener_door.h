@@ -27,6 +27,12 @@ void listener_door_open(struct listener_door *, const struct link_self *keys,
 void listener_door_close(struct listener_door *);
 
 /*
+ * The dialler is authenticated, and has no channel: tell it why, as far as it
+ * takes that at once. The connection is of no use afterwards.
+ */
+void listener_door_refuse(struct listener_door *, int fd, const char *reason);
+
+/*
  * The socket can be read, or may be. 1 when the dialler is authenticated; 0
  * when more must come: look again when there is something to read, or after a
  * while where a part is there already; -1 with errno (0: it has closed) when

@@ -406,6 +406,14 @@ loop_signal(struct loop *l, int signo, signal_fn *fn, void *arg)
 	loop_set_action(signo, fn == NULL ? SIG_DFL : loop_on_signal);
 }
 
+void
+loop_signals(struct loop *l, signal_fn *term, signal_fn *hup, void *arg)
+{
+	loop_signal(l, SIGTERM, term, arg);
+	loop_signal(l, SIGINT, term, arg);
+	loop_signal(l, SIGHUP, hup, arg);
+}
+
 int
 loop_child(struct loop *l, pid_t pid, child_fn *fn, void *arg)
 {

@@ -82,6 +82,9 @@ void loop_unlater(struct loop *, struct later *);
  * default action. Dies (111) when sigaction() fails. */
 void loop_signal(struct loop *, int signo, signal_fn *, void *arg);
 
+/* Call term at SIGTERM and at SIGINT, and hup at SIGHUP. */
+void loop_signals(struct loop *, signal_fn *term, signal_fn *hup, void *arg);
+
 /* Call fn once when the child has ended and was waited for. -1 with ENOMEM.
  * Other children are reaped and forgotten, so call this in the turn of the
  * fork(). */

@@ -14,7 +14,7 @@ struct map_entry {
 	void *value; /* NULL: it has been deleted */
 };
 
-/* n bytes, at most 8, the lowest first: the same on every host. */
+/* n bytes, less than 8, the lowest first: the same on every host. */
 static uint64_t
 map_word(const unsigned char *p, size_t n)
 {
@@ -68,7 +68,8 @@ map_hash(uint64_t seed, struct slice key)
 	v[2] = seed ^ 0x6c7967656e657261u;
 	v[3] = other ^ 0x7465646279746573u;
 	for (i = 0; key.len - i >= 8; i += 8)
-		sip_word(v, map_word(key.p + i, 8));
+		sip_word(v, (uint64_t)get32le(key.p + i + 4) << 32 |
+		    get32le(key.p + i));
 	sip_word(v, (uint64_t)key.len << 56 |
 	    (key.len > i ? map_word(key.p + i, key.len - i) : 0));
 	v[2] ^= 0xff;

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "addr.h"
 #include "fail.h"
 #include "msg.h"
 
@@ -108,6 +109,8 @@ msg_decode_field(const struct field *f, struct slice value, unsigned char *base)
 	if (value.len == 0)
 		return 0; /* as if it were absent */
 	if (f->kind == FIELD_NAME && !slice_is_name(value))
+		return fail(EPROTO);
+	if (f->kind == FIELD_ADDRESS && !hostport_is_address(value))
 		return fail(EPROTO);
 	if (f->kind == FIELD_LIST && msg_check_list(value, f->of) == -1)
 		return -1;
@@ -350,6 +353,8 @@ item_list(const struct schema *s, const void *item, unsigned char *bytes,
 	FIELD(T, type, FIELD_UINT, m, req, max, NULL)
 #define BYTES(T, type, m, req, max) \
 	FIELD(T, type, FIELD_BYTES, m, req, max, NULL)
+#define ADDRESS(T, type, m, req) \
+	FIELD(T, type, FIELD_ADDRESS, m, req, ADDRESS_MAX, NULL)
 #define NAME(T, type, m, req) \
 	FIELD(T, type, FIELD_NAME, m, req, NAME_BYTES_MAX, NULL)
 #define IDENT(T, type, m, req) \
@@ -363,15 +368,15 @@ item_list(const struct schema *s, const void *item, unsigned char *bytes,
 
 static const struct field peer_item_fields[] = {
 	IDENT(peer_item, 2, instance, REQUIRED),
-	BYTES(peer_item, 4, address, REQUIRED, ADDRESS_MAX),
+	ADDRESS(peer_item, 4, address, REQUIRED),
 };
 const struct schema schema_peer_item =
     SCHEMA("peer", peer_item_fields, peer_item);
 
 static const struct field contact_fields[] = {
 	BYTES(contact, 1, node, 0, NAME_BYTES_MAX),
-	BYTES(contact, 2, address, REQUIRED, ADDRESS_MAX),
-	BYTES(contact, 3, dist, 0, ADDRESS_MAX),
+	ADDRESS(contact, 2, address, REQUIRED),
+	ADDRESS(contact, 3, dist, 0),
 };
 const struct schema schema_contact = SCHEMA("contact", contact_fields, contact);
 
@@ -512,6 +517,11 @@ static const struct field fail_fields[] = {
 static const struct field abandon_fields[] = {
 	UINT(msg_abandon, 2, id, REQUIRED, UINT_ANY),
 };
+static const struct field drain_fields[] = {
+	UINT(msg_drain, 1, over, 0, FLAG),
+	NAME(msg_drain, 3, module, 0),
+	BYTES(msg_drain, 5, address, 0, ADDRESS_MAX),
+};
 static const struct field inspect_fields[] = {
 	BYTES(msg_inspect, 2, what, 0, NAME_BYTES_MAX),
 };
@@ -564,7 +574,8 @@ static const struct msg_path request_paths[] = { { CLIENT, SERVER }, END };
 static const struct msg_path reply_paths[] = { { SERVER, CLIENT }, END };
 static const struct msg_path drain_paths[] = {
     { SERVER, CLIENT }, { LISTENER, CHANNEL }, { AUTHORITY, EXCHANGE },
-    { EXCHANGE, BROKER }, END };
+    { EXCHANGE, BROKER }, { CTL, AUTHORITY | BROKER },
+    { BROKER, LISTENER | AUTHORITY }, END };
 static const struct msg_path inspect_paths[] = {
     { CTL, AUTHORITY | BROKER | EXCHANGE | LISTENER | PLB }, END };
 static const struct msg_path report_paths[] = {
@@ -605,7 +616,7 @@ static const struct msg_row rows[] = { /* by type; no name: no message */
 	MESSAGE(MSG_FAIL, "fail", fail_fields, msg_fail, reply_paths),
 	MESSAGE(MSG_ABANDON, "abandon", abandon_fields, msg_abandon,
 	    request_paths),
-	[MSG_DRAIN] = { MSG_DRAIN, { "drain", no_fields, 0, 0 }, drain_paths },
+	MESSAGE(MSG_DRAIN, "drain", drain_fields, msg_drain, drain_paths),
 	MESSAGE(MSG_INSPECT, "inspect", inspect_fields, msg_inspect,
 	    inspect_paths),
 	MESSAGE(MSG_REPORT, "report", report_fields, msg_report,

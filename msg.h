@@ -87,7 +87,7 @@ struct slice id_slice(const struct id *); /* points into the id */
 const char *id_print(const struct id *, char buf[ID_TEXT]);
 
 struct msg_alive {
-	int none; /* alive and drain have no fields */
+	int none; /* it has no fields */
 };
 
 struct msg_hello {
@@ -208,6 +208,12 @@ struct msg_abandon {
 	uint64_t id;
 };
 
+struct msg_drain {
+	uint64_t over;	      /* listener to channel: the time for it is over */
+	struct slice module;  /* ctl to broker: the listeners of this one */
+	struct slice address; /* or the authority that is there */
+};
+
 struct msg_inspect {
 	struct slice what;
 };
@@ -220,7 +226,7 @@ struct msg_report {
 struct msg {
 	enum msg_type type;
 	union {
-		struct msg_alive alive, drain;
+		struct msg_alive alive;
 		struct msg_hello hello;
 		struct msg_peers peers;
 		struct msg_subscribe subscribe, unsubscribe;
@@ -239,6 +245,7 @@ struct msg {
 		struct msg_reply reply;
 		struct msg_fail fail;
 		struct msg_abandon abandon;
+		struct msg_drain drain;
 		struct msg_inspect inspect;
 		struct msg_report report;
 	} u;
@@ -291,6 +298,7 @@ enum field_kind {
 	FIELD_UINT,
 	FIELD_BYTES,
 	FIELD_NAME, /* bytes that are a name: slice_is_name() */
+	FIELD_ADDRESS, /* bytes that are one: hostport_is_address() */
 	FIELD_ID,
 	FIELD_LIST,
 	FIELD_GROUP

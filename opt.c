@@ -13,6 +13,8 @@
 #include "msg.h"
 #include "opt.h"
 
+#define CAPACITY_TEXT_MAX 32 /* bytes of a file that are looked at */
+
 static void
 opt_add(struct opt_list *l, int letter, char *arg)
 {
@@ -99,8 +101,9 @@ opt_loud(char *argv[OPT_LOUD_MAX])
 	return n;
 }
 
-uint64_t
-opt_number(int letter, const char *arg, uint64_t min, uint64_t max)
+/* 0, or -1 where it is no whole number from min to max. */
+static int
+opt_whole(const char *arg, uint64_t min, uint64_t max, uint64_t *value)
 {
 	unsigned long long n;
 	char *end;
@@ -109,6 +112,17 @@ opt_number(int letter, const char *arg, uint64_t min, uint64_t max)
 	n = strtoull(arg, &end, 10);
 	if (!isdigit((unsigned char)arg[0]) || *end != '\0' || errno != 0 ||
 	    n < min || n > max)
+		return -1;
+	*value = n;
+	return 0;
+}
+
+uint64_t
+opt_number(int letter, const char *arg, uint64_t min, uint64_t max)
+{
+	uint64_t n = 0;
+
+	if (opt_whole(arg, min, max, &n) == -1)
 		die(EXIT_USAGE, "-%c %s: give a whole number from %llu to %llu",
 		    letter, arg, (unsigned long long)min,
 		    (unsigned long long)max);
@@ -215,6 +229,62 @@ opt_read(const char *path, char *buf, size_t size)
 		return -1;
 	buf[n] = '\0';
 	return 0;
+}
+
+int
+opt_capacity(const char *given, uint64_t max, uint64_t *n, char *why,
+    size_t size)
+{
+	char text[CAPACITY_TEXT_MAX];
+
+	if (given[0] != '@') {
+		if (opt_whole(given, 1, max, n) == 0)
+			return 0;
+		snprintf(why, size, "-c %s: give a whole number from 1 to %llu",
+		    given, (unsigned long long)max);
+		return fail(EINVAL);
+	}
+	if (opt_read(given + 1, text, sizeof(text)) == -1) {
+		snprintf(why, size, "unable to read the capacity from %s: %s",
+		    given + 1, env_open_why(errno));
+		return fail(EINVAL);
+	}
+	text[strcspn(text, " \t\r\n")] = '\0';
+	if (opt_whole(text, 1, max, n) == 0)
+		return 0;
+	snprintf(why, size, "the capacity in %s is '%s': give a whole number "
+	    "from 1 to %llu", given + 1, text, (unsigned long long)max);
+	return fail(EINVAL);
+}
+
+uint64_t
+opt_capacity_now(const char *given, uint64_t max)
+{
+	char why[REASON_MAX];
+	uint64_t n = 0;
+
+	if (opt_capacity(given, max, &n, why, sizeof(why)) == -1)
+		die(EXIT_USAGE, "%s", why);
+	return n;
+}
+
+int
+opt_capacity_again(const char *given, uint64_t max, uint64_t *n)
+{
+	char why[REASON_MAX];
+	uint64_t was = *n;
+
+	if (given == NULL)
+		return 0;
+	if (opt_capacity(given, max, n, why, sizeof(why)) == -1) {
+		log_error("%s; going on with %llu", why,
+		    (unsigned long long)was);
+		return 0;
+	}
+	if (*n == was)
+		return 0;
+	log_info("the capacity is %llu now", (unsigned long long)*n);
+	return 1;
 }
 
 int

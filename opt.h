@@ -4,7 +4,8 @@
 /*
  * Options, and values of options that several programs take. If a value is
  * wrong, these functions die (100) with a sentence that names the option and
- * says what to give; opt_version() and opt_constraints() return instead.
+ * says what to give; opt_capacity(), opt_version() and opt_constraints()
+ * return instead.
  */
 
 #include <stdint.h>
@@ -54,6 +55,21 @@ size_t opt_loud(char *argv[OPT_LOUD_MAX]);
 /* A whole number from min to max. */
 uint64_t opt_number(int letter, const char *arg, uint64_t min, uint64_t max);
 
+/*
+ * A capacity, 1 to max, as -c gives it: a number, or "@file", whose first word
+ * it is. 0; or -1 with EINVAL, and a sentence in why, when it is none or the
+ * file cannot be read.
+ */
+int opt_capacity(const char *given, uint64_t max, uint64_t *n, char *why,
+    size_t size);
+
+/* The same at the start: dies (100). */
+uint64_t opt_capacity_now(const char *given, uint64_t max);
+
+/* The same at SIGHUP: 1 where *n has become another number; 0 where it has not,
+ * or cannot be told. The log says which. given may be NULL. */
+int opt_capacity_again(const char *given, uint64_t max, uint64_t *n);
+
 /* The descriptor to write readiness to, which is closed later: 3 to 65535,
  * since those below have other uses. -1 if nobody passed it; so call this
  * before opening anything that could get that number. */
@@ -62,6 +78,8 @@ int opt_fd(int letter, const char *arg);
 /* Seconds, with a fraction ("0.5"), as milliseconds, from min_ms to max_ms. */
 int64_t opt_seconds(int letter, const char *arg, int64_t min_ms,
     int64_t max_ms);
+
+#define OPT_GRACE_MAX_MS (30 * 24 * 3600 * INT64_C(1000)) /* of -g */
 
 /* An address; default_port as in addr_parse(). */
 void opt_address(int letter, const char *arg, int default_port, struct addr *);

@@ -537,7 +537,7 @@ plb_upstream_down(struct plb *p, int64_t now, struct upstream *u)
 	snprintf(why, sizeof(why), "the %s%s%s was lost",
 	    is_plb ? "PLB" : "channel", u->address[0] == '\0' ? "" : " at ",
 	    u->address);
-	upstream_gone(p, now, u, why);
+	upstream_lost(p, now, u, why);
 }
 
 static void
@@ -834,6 +834,12 @@ plb_want(struct plb *p, uint64_t n)
 }
 
 void
+plb_capacity(struct plb *p, uint64_t capacity)
+{
+	p->capacity = p->wanted = capacity;
+}
+
+void
 plb_want_only(struct plb *p, uint64_t n)
 {
 	if (n < p->wanted)
@@ -863,6 +869,18 @@ plb_look(const struct plb *p, struct plb_view *v)
 		v->channels += u->tokens > 0 || u->in_flight > 0;
 		v->linked += (size_t)upstream_usable(u);
 	}
+}
+
+void
+plb_expire(struct plb *p)
+{
+	struct plb_client *c = NULL;
+
+	while ((c = plb_client_next(p, c)) != NULL)
+		request_expel(p, c);
+	if (!p->stopped)
+		p->stopped = outbox_act(&p->out, ACT_STOP, 0, 0,
+		    slice_of(NULL, 0)) == 0;
 }
 
 void

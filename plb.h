@@ -88,6 +88,10 @@ void plb_want(struct plb *, uint64_t n);
 /* Want at most n in all from now on: the input has ended. */
 void plb_want_only(struct plb *, uint64_t n);
 
+/* Have another capacity from now on, and want all of it. What is held beyond it
+ * goes back, as requests finish. */
+void plb_capacity(struct plb *, uint64_t capacity);
+
 /*
  * Buy by other constraints from now on (SIGHUP). Sellers that do not satisfy
  * them serve on until as much is held of others, or, after PLB_SWITCH_MS, until
@@ -114,5 +118,9 @@ void plb_look(const struct plb *, struct plb_view *);
  * for what is left to do. ACT_STOP when the last answer is out and the last
  * client has gone. */
 void plb_stop(struct plb *, int64_t now);
+
+/* The time for that is over: what is not answered fails, but for requests that
+ * may be run again, whose clients will see that we are gone; then ACT_STOP. */
+void plb_expire(struct plb *);
 
 #endif

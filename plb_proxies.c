@@ -3,7 +3,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +18,7 @@
 
 #define PROXY_MODE 0755
 #define TAKEN_MAX  16   /* names that others may have */
+#define LOCK	   "lock" /* the file that a process has locked */
 #define LINE_BYTES 4096 /* of a proxy's lines, and of what a link names */
 
 /* The text is the caller's to free(). */
@@ -38,10 +38,14 @@ proxies_text(const char *fmt, const char *a, const char *b, unsigned n)
 static char *
 proxies_tree(const struct proxies *p, unsigned n)
 {
-	char pid[32];
+	return proxies_text("%s.%s.%u", p->base, p->id, n);
+}
 
-	snprintf(pid, sizeof(pid), "%ld", (long)getpid());
-	return proxies_text("%s.%s.%u", p->base, pid, n);
+/* The name there of the file that the process of that id has locked. */
+static char *
+proxies_lock_name(const struct proxies *p, const char *id)
+{
+	return proxies_text("%s.%s." LOCK, p->base, id, 0);
 }
 
 /* Open a tree: a directory of our own, and no link to one. */
@@ -87,37 +91,92 @@ proxies_remove_tree(const struct proxies *p, const char *tree)
 	errno = error;
 }
 
-/* The process that a tree of ours by this name was made by: "LINK.PID.N"; 0:
- * it is no such name. */
-static pid_t
-proxies_maker(const char *base, const char *name)
+/* The id in the name of something that such a process makes here: "LINK.ID.N",
+ * or "new" or LOCK in the place of the number. 0: it is no such name. */
+static int
+proxies_id(const char *base, const char *name, char id[PROXIES_ID])
 {
 	size_t len = strlen(base);
-	char *end;
-	long pid, n;
+	const char *what;
 
 	if (strncmp(name, base, len) != 0 || name[len] != '.')
 		return 0;
-	pid = strtol(name + len + 1, &end, 10);
-	if (pid <= 0 || *end != '.')
+	name += len + 1;
+	if (strspn(name, "0123456789abcdef") != PROXIES_ID - 1 ||
+	    name[PROXIES_ID - 1] != '.')
 		return 0;
-	n = strtol(end + 1, &end, 10);
-	return n > 0 && *end == '\0' ? (pid_t)pid : 0;
+	memcpy(id, name, PROXIES_ID - 1);
+	id[PROXIES_ID - 1] = '\0';
+	what = name + PROXIES_ID;
+	return strcmp(what, LOCK) == 0 || strcmp(what, "new") == 0 ||
+	    (what[0] != '\0' && what[strspn(what, "0123456789")] == '\0');
 }
 
-/* Remove the trees of those that were killed. */
+/*
+ * Open the file of that name, which is a regular one of our own, and lock it.
+ * Its maker has it locked as long as it lives, wherever it lives: a process id
+ * means nothing in another namespace. -1 with errno: ENOENT, there is none.
+ */
+static int
+proxies_lock(const struct proxies *p, const char *name, int flags)
+{
+	struct flock l;
+	struct stat st, named;
+	int fd = openat(p->at, name, O_RDWR | O_NOFOLLOW | O_NONBLOCK |
+	    O_CLOEXEC | flags, S_IRUSR | S_IWUSR);
+
+	if (fd == -1)
+		return -1;
+	memset(&l, 0, sizeof(l));
+	l.l_type = F_WRLCK;
+	l.l_whence = SEEK_SET;
+	if (fstat(fd, &st) == -1 || fcntl(fd, F_SETLK, &l) == -1)
+		return net_fail(fd);
+	/* Whoever looked for what was left may have removed it meanwhile. */
+	errno = EPERM;
+	if (!S_ISREG(st.st_mode) || st.st_uid != geteuid() ||
+	    fstatat(p->at, name, &named, AT_SYMLINK_NOFOLLOW) == -1 ||
+	    named.st_dev != st.st_dev || named.st_ino != st.st_ino)
+		return net_fail(fd);
+	return fd;
+}
+
+/* Remove what has this name, where the process with that id is gone. The file
+ * that it had locked goes when nothing else is left of it. */
 static void
-proxies_sweep(const struct proxies *p)
+proxies_sweep_name(const struct proxies *p, const char *name, const char *id)
+{
+	char *lock = proxies_lock_name(p, id);
+	int fd = proxies_lock(p, lock, 0);
+
+	if (fd != -1 || errno == ENOENT) {
+		if (strcmp(name, lock) == 0 || strcmp(name +
+			strlen(name) - 4, ".new") == 0)
+			unlinkat(p->at, name, 0);
+		else
+			proxies_remove_tree(p, name);
+	}
+	if (fd != -1)
+		close(fd);
+	free(lock);
+}
+
+/* Remove what those that were killed have left: their trees first. */
+static void
+proxies_sweep(const struct proxies *p, int locks)
 {
 	int fd = openat(p->at, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *d = fd == -1 ? NULL : fdopendir(fd);
+	char id[PROXIES_ID];
 	struct dirent *e;
-	pid_t pid;
+	const char *dot;
 
 	while (d != NULL && (errno = 0, e = readdir(d)) != NULL) {
-		pid = proxies_maker(p->base, e->d_name);
-		if (pid != 0 && kill(pid, 0) == -1 && errno == ESRCH)
-			proxies_remove_tree(p, e->d_name);
+		if (!proxies_id(p->base, e->d_name, id))
+			continue;
+		dot = strrchr(e->d_name, '.');
+		if (locks == (strcmp(dot + 1, LOCK) == 0))
+			proxies_sweep_name(p, e->d_name, id);
 	}
 	if (d == NULL || errno != 0)
 		log_error("unable to look for proxies that were left beside "
@@ -126,6 +185,29 @@ proxies_sweep(const struct proxies *p)
 		closedir(d);
 	else if (fd != -1)
 		close(fd);
+}
+
+/* Take an id that nobody has, and lock its file. */
+static void
+proxies_take_id(struct proxies *p)
+{
+	unsigned char bytes[PROXIES_ID / 2];
+	char *lock;
+	size_t i;
+	int tries;
+
+	for (tries = 0; tries < TAKEN_MAX; tries++) {
+		env_random(bytes, sizeof(bytes));
+		for (i = 0; i < PROXIES_ID / 2; i++)
+			snprintf(p->id + 2 * i, 3, "%02x", bytes[i]);
+		lock = proxies_lock_name(p, p->id);
+		p->lock = proxies_lock(p, lock, O_CREAT | O_EXCL);
+		free(lock);
+		if (p->lock != -1)
+			return;
+	}
+	die_errno(EXIT_TEMPORARY, "-D %s: unable to lock a file beside it",
+	    p->link);
 }
 
 /* Open the directory that the link is in. All that is done later is done there,
@@ -186,7 +268,9 @@ proxies_init(struct proxies *p, const char *link, const char *module,
 		die(EXIT_USAGE, "-s %s: with -D, give a path without a space",
 		    p->socket);
 	p->call = proxies_interpreter();
-	proxies_sweep(p);
+	proxies_sweep(p, 0);
+	proxies_sweep(p, 1);
+	proxies_take_id(p);
 }
 
 /* May a file be called so, and a word in it? */
@@ -241,8 +325,7 @@ proxies_fill(const struct proxies *p, const char *tree, struct slice exports)
 static int
 proxies_swap(const struct proxies *p, const char *tree)
 {
-	char *temp = proxies_text("%s.%s%u", p->base, "new",
-	    (unsigned)getpid());
+	char *temp = proxies_text("%s.%s.new", p->base, p->id, 0);
 	int r;
 
 	unlinkat(p->at, temp, 0);
@@ -315,6 +398,10 @@ proxies_remove(struct proxies *p)
 		proxies_remove_tree(p, tree);
 		free(tree);
 	}
+	tree = proxies_lock_name(p, p->id);
+	unlinkat(p->at, tree, 0);
+	free(tree);
+	close(p->lock);
 	close(p->at);
 	free(p->link);
 	free(p->module);

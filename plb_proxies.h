@@ -11,11 +11,14 @@
  *
  * The directory's name is a symbolic link, which rename replaces when the
  * exports change. The old trees stay until this process ends. If it is killed,
- * the next process with the same link removes them.
+ * the next process with the same link removes them: a tree has its maker's id
+ * in its name, and the maker has a file of that id locked as long as it lives.
  */
 
 #include "addr.h"
 #include "slice.h"
+
+#define PROXIES_ID 17 /* hexadecimal digits and a NUL */
 
 struct proxies {
 	char *link;    /* -D; NULL: none are kept */
@@ -24,6 +27,8 @@ struct proxies {
 	char *call;    /* the path of lambda-call */
 	int at;		  /* the directory that the link is in */
 	const char *base; /* the link's name there: bytes of link */
+	char id[PROXIES_ID]; /* of this process, in all names there */
+	int lock;	  /* the file that it has locked */
 	unsigned made; /* the last tree's number; the link points at it */
 	unsigned char *exports; /* of that tree, encoded; NULL: none */
 	size_t exports_len;
@@ -31,7 +36,7 @@ struct proxies {
 
 /* link may be NULL. Dies (100) if something there is not a link, if the
  * socket's path has a space, which a proxy cannot express, or if there is no
- * lambda-call. */
+ * lambda-call; and (111) if it cannot lock a file there. */
 void proxies_init(struct proxies *, const char *link, const char *module,
     const struct addr *socket);
 

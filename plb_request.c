@@ -499,6 +499,24 @@ plb_on_abandon(struct plb *p, int64_t now, uint32_t peer, const struct msg *m)
 }
 
 void
+request_expel(struct plb *p, struct plb_client *c)
+{
+	struct request *r, *next;
+	struct msg m = { .type = MSG_FAIL };
+
+	for (r = request_next_of(&c->requests, NULL); r != NULL; r = next) {
+		next = request_next_of(&c->requests, r);
+		if (r->retries > 0)
+			continue;
+		m.u.fail.id = r->client_id;
+		m.u.fail.ran = r->upstream != NULL || r->ran;
+		m.u.fail.reason = slice_str("its host was drained");
+		outbox_send(&p->out, c->peer, &m);
+		request_abandon(p, r);
+	}
+}
+
+void
 request_expire(struct plb *p, int64_t now)
 {
 	struct request *r, *next;

@@ -109,6 +109,7 @@ struct upstream {
 	unsigned overdue; /* connects before them that we gave up on, and
 			     whose answers may still come */
 	unsigned refused; /* connects, since it granted one */
+	char *refusal;	 /* why, of a seller that has granted none; or NULL */
 	int waiting;	 /* buys stand unmet there */
 	int old;	 /* not of a version that is bought now */
 	int64_t empty_since; /* it holds nothing; INT64_MAX: it does */
@@ -326,6 +327,10 @@ void upstream_up(struct plb *, int64_t now, uint32_t peer, struct upstream *);
  * flight fails for this reason, or is run again. */
 void upstream_gone(struct plb *, int64_t now, struct upstream *,
     const char *why);
+/* Its connection is lost: the same. Of one that had refused clients are told
+ * why. */
+void upstream_lost(struct plb *, int64_t now, struct upstream *,
+    const char *why);
 /* Use it no longer: its connects are given up, its tokens go back, and what is
  * in flight there finishes, but no longer counts as held. */
 void upstream_leave(struct plb *, struct upstream *);
@@ -410,6 +415,8 @@ void request_abandon(struct plb *, struct request *);
 /* The upstream is gone: run again or fail what was in flight there. */
 void request_lost(struct plb *, int64_t now, struct upstream *,
     const char *why);
+/* The PLB ends: fail what the client waits for and does not want run again. */
+void request_expel(struct plb *, struct plb_client *);
 /* Fail those in the queue whose time is up. */
 void request_expire(struct plb *, int64_t now);
 

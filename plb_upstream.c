@@ -89,6 +89,7 @@ upstream_del(struct plb *p, struct upstream *u)
 	p->drained -= (size_t)upstream_is_drained(u);
 	p->upstream[u->number] = NULL;
 	p->nupstreams--;
+	free(u->refusal);
 	free(u);
 }
 
@@ -97,8 +98,11 @@ upstream_free_all(struct plb *p)
 {
 	size_t i;
 
-	for (i = 0; i < p->upstream_cap; i++)
+	for (i = 0; i < p->upstream_cap; i++) {
+		if (p->upstream[i] != NULL)
+			free(p->upstream[i]->refusal);
 		free(p->upstream[i]);
+	}
 	free(p->upstream);
 	balance_free(&p->balance);
 }
@@ -260,6 +264,16 @@ upstream_blame(struct plb *p, int64_t now, const struct upstream *u,
 	    " at ", u->address, what, SLICE_ARG(reason));
 }
 
+/* Where it is lost, too, that is why. */
+static void
+upstream_keep_refusal(struct upstream *u, const struct slice *reason)
+{
+	free(u->refusal);
+	u->refusal = NULL;
+	if (reason != NULL && u->fixed == NULL)
+		u->refusal = (char *)slice_dup(*reason);
+}
+
 /*
  * A connect was refused, or not answered in time (reason NULL). A single
  * refusal is no news: others were faster. One that does not answer is as good
@@ -272,6 +286,7 @@ upstream_refused(struct plb *p, int64_t now, struct upstream *u,
 {
 	p->refusals++;
 	plb_release(p, connect);
+	upstream_keep_refusal(u, reason);
 	if (reason != NULL && ++u->refused < PLB_REFUSALS)
 		return;
 	plb_avoid(p, now, &u->seller, reason != NULL);
@@ -307,6 +322,19 @@ upstream_up(struct plb *p, int64_t now, uint32_t peer, struct upstream *u)
 		u->connect[i].at = now;
 		upstream_send_connect(p, u, &u->connect[i]);
 	}
+}
+
+/* One that has refused, and ends, cannot serve at all: it starts no channel,
+ * say. Another is tried, and this one later. */
+void
+upstream_lost(struct plb *p, int64_t now, struct upstream *u, const char *why)
+{
+	if (u->refusal != NULL) {
+		plb_avoid(p, now, &u->seller, 0);
+		upstream_blame(p, now, u, "turns everybody away: ",
+		    slice_str(u->refusal));
+	}
+	upstream_gone(p, now, u, why);
 }
 
 void
@@ -379,6 +407,7 @@ plb_on_demand(struct plb *p, int64_t now, uint32_t peer, const struct msg *m)
 	if ((r = upstream_take_answer(p, u, &connect)) == -1)
 		return -1;
 	u->refused = 0;
+	upstream_keep_refusal(u, NULL);
 	if (r == 1)
 		plb_settle(p, &connect);
 	if (r == 1 && u->fixed != NULL &&

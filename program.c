@@ -334,6 +334,12 @@ program_unable(const char *program, int error, char *why, size_t size)
 			 "there";
 	else if (error == ENOENT && strchr(program, '/') == NULL)
 		advice = ": look at PATH where it is published";
+	else if (error == EAGAIN)
+		advice = ": its user, or its container, has as many processes "
+			 "as it may: raise that limit, or lower -c";
+	else if (error == EMFILE || error == ENFILE)
+		advice = ": raise the limit of descriptors (ulimit -n), or "
+			 "lower -c";
 	snprintf(why, size, "unable to run %s: %s%s", program, strerror(error),
 	    advice);
 	free(path);

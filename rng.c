@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "array.h"
 #include "bytes.h"
 #include "fail.h"
 #include "rng.h"
@@ -93,35 +94,35 @@ void
 fenwick_free(struct fenwick *f)
 {
 	free(f->tree);
-	free(f->weight);
+	free(f->block);
 	fenwick_init(f);
 }
 
-/* Make room for cap indexes. A node at a power of two sums all that is before
+/* Make room for cap blocks. A node at a power of two sums all that is before
  * it, so those that are new start with the total; the others have only new
- * indexes below them. */
+ * blocks below them. */
 static int
 fenwick_resize(struct fenwick *f, size_t cap)
 {
 	uint64_t *tree = calloc(cap + 1, sizeof(*tree));
-	uint32_t *weight = calloc(cap, sizeof(*weight));
+	struct fenwick_block *block = array_lines(cap, sizeof(*block));
 	size_t i;
 
-	if (tree == NULL || weight == NULL) {
+	if (tree == NULL || block == NULL) {
 		free(tree);
-		free(weight);
+		free(block);
 		return fail(ENOMEM);
 	}
 	if (f->cap > 0) {
 		memcpy(tree, f->tree, (f->cap + 1) * sizeof(*tree));
-		memcpy(weight, f->weight, f->cap * sizeof(*weight));
+		memcpy(block, f->block, f->cap * sizeof(*block));
 		for (i = 2 * f->cap; i <= cap; i *= 2)
 			tree[i] = f->total;
 	}
 	free(f->tree);
-	free(f->weight);
+	free(f->block);
 	f->tree = tree;
-	f->weight = weight;
+	f->block = block;
 	f->cap = cap;
 	return 0;
 }
@@ -132,9 +133,9 @@ fenwick_grow(struct fenwick *f, size_t n)
 	size_t cap = f->cap > 0 ? f->cap : 1;
 
 	/* Also keeps the total of all weights within 64 bits. */
-	if (n > UINT32_MAX / 2 || n > (size_t)-1 / 4 / sizeof(*f->tree))
+	if (n > UINT32_MAX / 2 || n > (size_t)-1 / 4 / sizeof(*f->block))
 		return fail(ENOMEM);
-	while (cap < n)
+	while (cap < (n + FENWICK_BLOCK - 1) / FENWICK_BLOCK)
 		cap *= 2;
 	if (n > 0 && cap > f->cap && fenwick_resize(f, cap) == -1)
 		return -1;
@@ -146,30 +147,25 @@ fenwick_grow(struct fenwick *f, size_t n)
 void
 fenwick_set(struct fenwick *f, size_t index, uint32_t weight)
 {
+	struct fenwick_block *b = &f->block[index / FENWICK_BLOCK];
 	uint64_t delta;
 	size_t i;
 
 	assert(index < f->n);
 	/* Modulo 2^64, so that it goes down as well as up. */
-	delta = (uint64_t)weight - f->weight[index];
-	f->weight[index] = weight;
+	delta = (uint64_t)weight - b->weight[index % FENWICK_BLOCK];
+	b->weight[index % FENWICK_BLOCK] = weight;
 	f->total += delta;
-	for (i = index + 1; i <= f->cap; i += i & (~i + 1))
+	for (i = index / FENWICK_BLOCK + 1; i <= f->cap; i += i & (~i + 1))
 		f->tree[i] += delta;
-}
-
-uint32_t
-fenwick_get(const struct fenwick *f, size_t index)
-{
-	assert(index < f->n);
-	return f->weight[index];
 }
 
 size_t
 fenwick_find(const struct fenwick *f, uint64_t point)
 {
+	const struct fenwick_block *b;
 	uint64_t sum, take;
-	size_t pos = 0, step;
+	size_t pos = 0, step, i, n = 0;
 
 	assert(point < f->total);
 	/* Which way to go is a coin toss, so a branch would be mispredicted at
@@ -180,5 +176,10 @@ fenwick_find(const struct fenwick *f, uint64_t point)
 		point -= sum & take;
 		pos += step & (size_t)take;
 	}
-	return pos;
+	b = &f->block[pos];
+	for (sum = i = 0; i < FENWICK_BLOCK; i++) {
+		sum += b->weight[i];
+		n += sum <= point;
+	}
+	return FENWICK_BLOCK * pos + n;
 }

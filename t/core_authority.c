@@ -95,6 +95,8 @@ core_authority_print(void *core, const struct act *act, struct buf *b)
 		    (unsigned)act->peer);
 	else if (act->kind == AUTHORITY_KILL)
 		text_put(b, "kill tag %u", (unsigned)act->peer);
+	else if (act->kind == AUTHORITY_DRAIN)
+		text_put(b, "drain");
 	else
 		return 0;
 	return 1;

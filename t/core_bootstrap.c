@@ -2,6 +2,7 @@
  * numbers, and no peers. */
 
 #include <assert.h>
+#include <errno.h>
 #include <stdlib.h>
 
 #include "bootstrap.h"
@@ -93,6 +94,14 @@ core_bootstrap_lines(void *core, int64_t now, const void *args)
 	    lines.len);
 }
 
+/* 0, or -1 where there is no such source. */
+static int
+core_bootstrap_find(const struct core_bootstrap *c, uint64_t source)
+{
+	errno = EINVAL;
+	return source < (uint64_t)c->sources ? 0 : -1;
+}
+
 /* The answer is there, whole, or in part for some reason. */
 static int
 core_bootstrap_result(void *core, int64_t now, const void *args)
@@ -100,7 +109,9 @@ core_bootstrap_result(void *core, int64_t now, const void *args)
 	const struct bootstrap_args *a = args;
 	struct core_bootstrap *c = core;
 
-	core_bootstrap_lines(core, now, args);
+	if (core_bootstrap_find(c, a->source) == -1 ||
+	    core_bootstrap_lines(core, now, args) == -1)
+		return -1;
 	bootstrap_result(c->b, (int)a->source, buf_slice(&c->lines),
 	    a->reason.len > 0 ? text_str(a->reason) : NULL);
 	buf_consume(&c->lines, buf_len(&c->lines));
@@ -113,7 +124,9 @@ core_bootstrap_failed(void *core, int64_t now, const void *args)
 	const struct bootstrap_args *a = args;
 	struct core_bootstrap *c = core;
 
-	core_bootstrap_lines(core, now, args);
+	if (core_bootstrap_find(c, a->source) == -1 ||
+	    core_bootstrap_lines(core, now, args) == -1)
+		return -1;
 	bootstrap_failed(c->b, (int)a->source, buf_slice(&c->lines),
 	    text_str(a->reason));
 	buf_consume(&c->lines, buf_len(&c->lines));
@@ -127,7 +140,9 @@ core_bootstrap_some(void *core, int64_t now, const void *args)
 	const struct bootstrap_args *a = args;
 	struct core_bootstrap *c = core;
 
-	core_bootstrap_lines(core, now, args);
+	if (core_bootstrap_find(c, a->source) == -1 ||
+	    core_bootstrap_lines(core, now, args) == -1)
+		return -1;
 	bootstrap_some(c->b, (int)a->source, buf_slice(&c->lines));
 	buf_consume(&c->lines, buf_len(&c->lines));
 	return 0;
@@ -139,6 +154,8 @@ core_bootstrap_ttl(void *core, int64_t now, const void *args)
 {
 	const struct bootstrap_args *a = args;
 
+	if (core_bootstrap_find(core, a->source) == -1)
+		return -1;
 	bootstrap_ttl(((struct core_bootstrap *)core)->b, now, (int)a->source,
 	    a->ttl_ms == UINT64_MAX ? -1 : (int64_t)a->ttl_ms);
 	return 0;

@@ -4,11 +4,11 @@
 #include "t/harness.h"
 
 struct broker_args {
-	struct slice address;
+	struct slice address, module;
 };
 
 static const struct field core_broker_fields[] = {
-	HARNESS_BYTES(broker_args, address)
+	HARNESS_BYTES(broker_args, address), HARNESS_BYTES(broker_args, module)
 };
 static const struct schema core_broker_args =
     HARNESS_ARGS(broker_args, core_broker_fields);
@@ -57,7 +57,15 @@ core_broker_stop(void *core, int64_t now, const void *args)
 	return 0;
 }
 
+static int
+core_broker_follow(void *core, int64_t now, const void *args)
+{
+	return broker_follow(core, now,
+	    ((const struct broker_args *)args)->module);
+}
+
 static const struct harness_input core_broker_inputs[] = {
+	{ "follow", core_broker_follow },
 	{ "bootstrap", core_broker_bootstrap },
 	{ "contacts", core_broker_contacts },
 	{ "stop", core_broker_stop }, { NULL, NULL }

@@ -86,10 +86,17 @@ core_channel_drain(void *core, int64_t now, const void *args)
 	return channel_drain(core, now);
 }
 
+static int
+core_channel_expire(void *core, int64_t now, const void *args)
+{
+	(void)args;
+	return channel_expire(core, now);
+}
+
 static const struct harness_input core_channel_inputs[] = {
 	{ "answers", core_channel_answers }, { "ended", core_channel_ended },
 	{ "unable", core_channel_unable }, { "drain", core_channel_drain },
-	{ NULL, NULL }
+	{ "expire", core_channel_expire }, { NULL, NULL }
 };
 
 /* What the worker is to do: of CHANNEL_EXEC a message, else a frame. */
@@ -121,6 +128,10 @@ core_channel_print(void *core, const struct act *act, struct buf *b)
 	(void)core;
 	if (act->kind == CHANNEL_ORPHAN) {
 		text_put(b, "orphan");
+		return 1;
+	}
+	if (act->kind == CHANNEL_EXPIRED) {
+		text_put(b, "expired");
 		return 1;
 	}
 	if (act->kind < CHANNEL_START ||

@@ -36,6 +36,7 @@ static const struct schema core_discovery_args =
 struct core_discovery {
 	struct discovery *d;
 	struct buf said[CORE_DISCOVERY_CLIENTS]; /* and not taken, by client */
+	int open[CORE_DISCOVERY_CLIENTS];
 };
 
 static void *
@@ -78,16 +79,29 @@ core_discovery_out(void *core)
 	return discovery_out(((struct core_discovery *)core)->d);
 }
 
-/* The number that it got is the one that the script says. */
+/* The number that it got is the one that the script says, if it says one. */
 static int
 core_discovery_open(void *core, int64_t now, const void *args)
 {
 	const struct discovery_args *a = args;
-	uint32_t client = discovery_open(((struct core_discovery *)core)->d,
-	    now, (int)a->local);
+	struct core_discovery *c = core;
+	uint32_t client;
 
 	errno = ERANGE;
-	return client == a->client ? 0 : -1;
+	if (discovery_room(c->d) == 0)
+		return -1;
+	client = discovery_open(c->d, now, a->local != 0);
+	assert(client < CORE_DISCOVERY_CLIENTS);
+	c->open[client] = 1;
+	return a->client == 0 || client == a->client ? 0 : -1;
+}
+
+/* 0, or -1 where there is no such client. */
+static int
+core_discovery_find(const struct core_discovery *c, uint64_t client)
+{
+	errno = EINVAL;
+	return client < CORE_DISCOVERY_CLIENTS && c->open[client] ? 0 : -1;
 }
 
 static int
@@ -95,8 +109,11 @@ core_discovery_said(void *core, int64_t now, const void *args)
 {
 	const struct discovery_args *a = args;
 	struct core_discovery *c = core;
-	struct buf *said = &c->said[a->client];
+	struct buf *said;
 
+	if (core_discovery_find(c, a->client) == -1)
+		return -1;
+	said = &c->said[a->client];
 	if (buf_append(said, a->bytes.p, a->bytes.len) == -1)
 		return -1;
 	buf_consume(said, discovery_input(c->d, now, (uint32_t)a->client,
@@ -110,6 +127,9 @@ core_discovery_closed(void *core, int64_t now, const void *args)
 	const struct discovery_args *a = args;
 	struct core_discovery *c = core;
 
+	if (core_discovery_find(c, a->client) == -1)
+		return -1;
+	c->open[a->client] = 0;
 	buf_consume(&c->said[a->client], buf_len(&c->said[a->client]));
 	discovery_closed(c->d, now, (uint32_t)a->client);
 	return 0;
@@ -119,9 +139,11 @@ static int
 core_discovery_probed(void *core, int64_t now, const void *args)
 {
 	const struct discovery_args *a = args;
+	struct core_discovery *c = core;
 
-	discovery_probed(((struct core_discovery *)core)->d, now,
-	    (uint32_t)a->client, (int)a->gone);
+	if (core_discovery_find(c, a->client) == -1)
+		return -1;
+	discovery_probed(c->d, now, (uint32_t)a->client, (int)a->gone);
 	return 0;
 }
 

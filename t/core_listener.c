@@ -89,10 +89,38 @@ core_listener_stop(void *core, int64_t now, const void *args)
 	return 0;
 }
 
+static int
+core_listener_expire(void *core, int64_t now, const void *args)
+{
+	(void)now;
+	(void)args;
+	listener_expire(core);
+	return 0;
+}
+
+static int
+core_listener_leave(void *core, int64_t now, const void *args)
+{
+	(void)now;
+	(void)args;
+	listener_leave(core);
+	return 0;
+}
+
+static int
+core_listener_capacity(void *core, int64_t now, const void *args)
+{
+	(void)now;
+	return listener_capacity(core,
+	    ((const struct listener_args *)args)->capacity);
+}
+
 static const struct harness_input core_listener_inputs[] = {
 	{ "publish", core_listener_publish }, { "moved", core_listener_moved },
 	{ "spawned", core_listener_spawned }, { "gone", core_listener_gone },
-	{ "stop", core_listener_stop }, { NULL, NULL }
+	{ "stop", core_listener_stop }, { "expire", core_listener_expire },
+	{ "leave", core_listener_leave },
+	{ "capacity", core_listener_capacity }, { NULL, NULL }
 };
 
 /* left and held: of the capacity. */
@@ -110,8 +138,18 @@ core_listener_ask(void *core, struct slice what, struct slice arg,
 	return 1;
 }
 
+static int
+core_listener_print(void *core, const struct act *act, struct buf *b)
+{
+	(void)core;
+	if (act->kind != LISTENER_DRAIN)
+		return 0;
+	text_put(b, "drain");
+	return 1;
+}
+
 const struct harness_core core_listener = {
 	"listener", 0, &listener_ops, &core_listener_args,
 	core_listener_begin, core_listener_end, core_listener_out,
-	core_listener_inputs, NULL, core_listener_ask
+	core_listener_inputs, core_listener_print, core_listener_ask
 };

@@ -81,9 +81,27 @@ core_plb_stop(void *core, int64_t now, const void *args)
 	return 0;
 }
 
+static int
+core_plb_expire(void *core, int64_t now, const void *args)
+{
+	(void)now;
+	(void)args;
+	plb_expire(core);
+	return 0;
+}
+
+static int
+core_plb_capacity(void *core, int64_t now, const void *args)
+{
+	(void)now;
+	plb_capacity(core, ((const struct plb_args *)args)->capacity);
+	return 0;
+}
+
 static const struct harness_input core_plb_inputs[] = {
 	{ "want", core_plb_want }, { "want_only", core_plb_want_only },
 	{ "constrain", core_plb_constrain }, { "stop", core_plb_stop },
+	{ "expire", core_plb_expire }, { "capacity", core_plb_capacity },
 	{ NULL, NULL }
 };
 

@@ -449,6 +449,23 @@ take lambda-authority.8 '-l 192.0.2.1:4370'
 start authority.1 on one sh "$block"
 logged authority.1 'listening on 192.0.2.1:4370'
 
+# One host has the listeners of another one drain.
+# shellcheck disable=SC2016
+start broker.drain on two sh -c \
+    'exec lambda-broker -k "$0/key" -l 192.0.2.2:4371 <"$0/authorities"' "$etc"
+start drains on two lambda-listener -k "$etc/key" -l 0.0.0.0:0 -w line calc bc
+drains=$pid
+orders two sell
+take lambda-ctl.1 'drain calc'
+runs on three sh "$block"
+case $out in
+'drain calc address 192.0.2.2:'*) ;;
+*) fail "$(cat "$block"): $out" ;;
+esac
+logged drains 'drained: staying until SIGTERM'
+stop "$drains"
+idle two
+
 # A broker with each of the other inputs.
 take lambda-broker.8 'lambda-bootstrap file:'
 start broker.1 on three sh "$block"

@@ -94,8 +94,8 @@ static void
 sell_as(uint64_t order, uint64_t quantity, const char *version,
     const char *zone)
 {
-	/* address "h:1" */
-	static const unsigned char contact[] = "\2\3h:1";
+	/* address "10.0.0.1:1" */
+	static const unsigned char contact[] = "\2\12" "10.0.0.1:1";
 	const char *why, *which;
 	char text[16], *label = text;
 	struct buf b;

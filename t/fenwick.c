@@ -152,6 +152,7 @@ test_never_shrinks(void **state)
 	fenwick_init(&f);
 	assert_int_equal(fenwick_grow(&f, 10), 0);
 	fenwick_set(&f, 9, 5);
+	*fenwick_number(&f, 9) = 77;
 	assert_int_equal(fenwick_grow(&f, 3), 0);
 	assert_int_equal(f.n, 10);
 	assert_int_equal(fenwick_get(&f, 9), 5);
@@ -160,6 +161,9 @@ test_never_shrinks(void **state)
 	assert_int_equal(errno, ENOMEM);
 	assert_int_equal(f.n, 10);
 	assert_int_equal(fenwick_find(&f, 4), 9);
+	assert_int_equal(fenwick_grow(&f, 1000), 0);
+	assert_int_equal(*fenwick_number(&f, 8), 0);
+	assert_int_equal(*fenwick_number(&f, 9), 77);
 	fenwick_free(&f);
 }
 

@@ -94,7 +94,10 @@ struct harness_core {
 };
 
 extern const struct harness_core core_authority, core_bootstrap, core_broker,
-    core_channel, core_discovery, core_exchange, core_listener, core_plb;
+    core_call, core_channel, core_discovery, core_exchange, core_listener,
+    core_plb;
+
+#define HARNESS_START_MS 1000000 /* the clock, when a core begins */
 
 struct harness;
 
@@ -110,6 +113,15 @@ const char *harness_error(const struct harness *);
  * so there is no tick yet; harness_tick() is, in the end. */
 int harness_feed(struct harness *, struct slice line, int more);
 int harness_tick(struct harness *);
+
+/* The same for a message that comes as bytes: 1; or 0 when no driver would hand
+ * it on: it does not decode, or that peer is not up or may not send it. */
+int harness_bytes(struct harness *, const char *peer, unsigned type,
+    struct slice value);
+
+/* From now on messages to peers and lines of log do not come out. Of a message
+ * it is asserted that it decodes, and that the peer may be sent it. */
+void harness_quiet(struct harness *);
 
 /* What is left of the wait that was fed last. */
 int64_t harness_left(const struct harness *);

@@ -71,6 +71,34 @@ UNIT(test_fill)
 	    slice_str(longest + 2), buf).len, ADDRESS_MAX);
 }
 
+/* Of a message: an IP address and a port, and nothing else. */
+static void
+test_address(void **state)
+{
+	static const char *const good[] = { "192.0.2.1:4370", "0.0.0.0:1",
+		"255.255.255.255:65535", "[::]:1", "[2001:db8::1]:4370",
+		"[fe80::1%eth0]:4370", "[::ffff:10.0.0.1]:7" };
+	static const char *const bad[] = { "", ":", ":1", "1", "h:1",
+		"/run/x", "10.0.0.1", "10.0.0.1:", "10.0.0.1:0",
+		"10.0.0.1:65536", "10.0.0.1:07", "10.0.0.1:1x", "10.0.0.1: 1",
+		"10.0.0:1", "10.0.0.1.2:1", "10.0.0.256:1", "10..0.1:1",
+		"10.0.0.:1", ".10.0.0.1:1", "01.0.0.1:1", "10.0.0.1 :1",
+		"-1.0.0.1:1", "::1", "::1:1", "[::1]", "[::1]:", "[::1]1",
+		"[::1]:1x", "[::1]x:1", "[::1", "[]:1", "[10.0.0.1]:1",
+		"[fe80::1%]:1", "[fe80::1%a b]:1", "[::1]:0",
+		"[fe80::1%interface-of-a-long-name]:1" };
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(good) / sizeof(good[0]); i++)
+		assert_true(hostport_is_address(slice_str(good[i])));
+	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		assert_false(hostport_is_address(slice_str(bad[i])));
+	assert_false(hostport_is_address(slice_of("10.0.0.1:1\0", 11)));
+	assert_false(hostport_is_address(slice_of("\0", 1)));
+	assert_false(hostport_is_address(slice_of("[::\0]:1", 7)));
+}
+
 int
 main(void)
 {
@@ -78,6 +106,7 @@ main(void)
 		cmocka_unit_test(test_split),
 		cmocka_unit_test(test_kinds),
 		cmocka_unit_test(test_fill),
+		cmocka_unit_test(test_address),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

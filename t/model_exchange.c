@@ -292,7 +292,7 @@ check(void)
 		missing += lacking(&buys[i]);
 		nbuys += (size_t)buys[i].present;
 	}
-	while ((o = map_next(&x->orders, &pos)) != NULL) {
+	while ((o = order_next(x, &pos)) != NULL) {
 		if (!o->selling)
 			continue;
 		s = order_sell(o);
@@ -384,7 +384,7 @@ do_sell(const struct op *op)
 	m.u.sell.quantity = op->quantity;
 	m.u.sell.seller = own;
 	m.u.sell.seller.b[0] = (unsigned char)op->n;
-	m.u.sell.contact = slice_of("\2\1x", 3);
+	m.u.sell.contact = slice_str("\2\12" "10.0.0.1:1");
 	m.u.sell.attrs = buf_slice(&sell_variants[op->variant].bytes);
 	s->broker = 1 + op->n % BROKERS;
 	if (op->what == SETTLE && (r = oldest_of_sell(op->n)) != NULL) {

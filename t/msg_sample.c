@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "rng.h"
@@ -57,6 +58,18 @@ random_name(size_t max)
 		while (!slice_is_name(slice_of(p + i, 1)))
 			p[i] = (unsigned char)rng_next(&rng);
 	return s;
+}
+
+static struct slice
+random_address(void)
+{
+	unsigned char *p = room(ADDRESS_MAX);
+	unsigned port = 1 + (unsigned)rng_below(&rng, 65535);
+	int n = snprintf((char *)p, ADDRESS_MAX,
+	    rng_below(&rng, 2) ? "10.%u.0.255:%u" : "[2001:db8::%x]:%u",
+	    (unsigned)rng_below(&rng, 256), port);
+
+	return slice_of(p, (size_t)n);
 }
 
 struct slice
@@ -125,6 +138,9 @@ make_field(const struct field *f, unsigned char *base)
 		break;
 	case FIELD_BYTES:
 		*s = random_string(f->max);
+		break;
+	case FIELD_ADDRESS:
+		*s = random_address();
 		break;
 	case FIELD_NAME:
 		*s = random_name(f->max);

@@ -31,9 +31,9 @@ plant 'capacity that comes back is not offered to who waits' \
     '/^book_unreserve/,/^}/s/sell_freshen(x, s)/(void)x/'
 plant 'capacity of a channel that is gone is not released' 'the sum of PLBs\|has waited' \
     listener.c '/^listener_gone/,/^}/s/listener_set_held(l, c, 0)/(void)c/'
-plant 'a reservation never ends' 'has waited\|settled by nobody' \
+plant 'a reservation that is settled does not end' 'has waited\|settled by nobody' \
     exchange.c \
-    '/^exchange_settle/,/^}/s/book_unreserve(x, r, r->quantity)/r->until = INT64_MAX/'
+    '/^exchange_settle/,/^}/s/book_unreserve(x, r, r->quantity)/(void)r/'
 plant 'a channel retires before its requests have finished' 'was lost' \
     channel.c '/^channel_is_drained/,/^}/s/c->inflight.used == 0 \&\&/c->void_at > 0 \&\&/'
 plant 'a broker leaves an exchange with no other there' 'with no other there' \
@@ -51,6 +51,8 @@ plant 'an exchange that dies at once is started again at once' \
     '/^authority_exchange_back_off/,/^}/s/now + m->backoff_ms/now/'
 plant 'a peer that is silent is never given up' 'silent since' link.c \
     '/^link_judge_silence/,/^}/s/if (!late)/if (!late \&\& l->phase != LINK_UP)/'
+plant 'an address is handed on without its port' 'does not take what' gossip.c \
+    '/^gossip_resolve/,/^}/s/return hostport_fill.*/return host;/'
 plant 'a buy is never cancelled' 'a buy of nobody' broker_order.c \
     '/^broker_order_close/,/^}/s/x != NULL &&/o->sell \&\& x != NULL \&\&/'
 plant 'a cast is accepted and not run' 'and never ran' channel.c \

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -198,40 +199,110 @@ holds(const char *path)
 	return access(path, F_OK) == 0;
 }
 
+/* What the process has called its tree of that number. */
+static const char *
+tree(char name[64], unsigned n)
+{
+	snprintf(name, 64, "p.%s.%u", proxies.id, n);
+	return name;
+}
+
 /*
- * In a directory that others may write, they know what our trees will be called
- * and what a tree that was left is called. A link to somebody's directory in
- * the place of one is neither followed nor in the way, nor is a directory.
+ * In a directory that others may write, they see what our trees are called and
+ * what a tree that was left is called. A link to somebody's directory in the
+ * place of one is neither followed nor in the way, nor is a directory.
  */
 static void
 test_shared(void **state)
 {
+	static const char left[] = "p.0123456789abcdef.1";
 	char next[64], mine[64], after[64];
 
 	(void)state;
 	assert_int_equal(mkdir("victim", 0755), 0);
 	assert_int_equal(close(open("victim/pi", O_WRONLY | O_CREAT, 0600)), 0);
 	/* Left by a process that is no more, so it seems. */
-	assert_int_equal(symlink("victim", "p.2147483646.1"), 0);
-	snprintf(mine, sizeof(mine), "p.%ld.1", (long)getpid());
-	snprintf(next, sizeof(next), "p.%ld.2", (long)getpid());
-	snprintf(after, sizeof(after), "p.%ld.3", (long)getpid());
-	assert_int_equal(symlink("victim", mine), 0);
-	assert_int_equal(mkdir(next, 0755), 0);
+	assert_int_equal(symlink("victim", left), 0);
 	start("p", "/run/calc.plb");
 	assert_true(holds("victim/pi"));
+	assert_int_equal(symlink("victim", tree(mine, 1)), 0);
+	assert_int_equal(mkdir(tree(next, 2), 0755), 0);
 	show("pi/1", "e/0", NULL);
-	assert_string_equal(target("p"), after);
+	assert_string_equal(target("p"), tree(after, 3));
 	check_proxy("p/pi", "/run/calc.plb", "pi");
 	assert_false(holds("victim/e"));
 	proxies_remove(&proxies);
 	assert_true(holds("victim/pi"));
 	assert_false(holds(after));
 	assert_true(holds(mine));
-	assert_int_equal(unlink("p.2147483646.1"), 0);
+	assert_int_equal(unlink(left), 0);
 	assert_int_equal(unlink(mine), 0);
 	assert_int_equal(unlink("victim/pi"), 0);
 	assert_int_equal(rmdir("victim"), 0);
+}
+
+/* A file by the name of a lock that a link leads elsewhere, or that is no file,
+ * stands for nobody and is left. */
+static void
+test_false_lock(void **state)
+{
+	static const char link[] = "p.0123456789abcdef.lock";
+	static const char directory[] = "p.0123456789abcdee.lock";
+
+	(void)state;
+	assert_int_equal(close(open("victim", O_WRONLY | O_CREAT, 0600)), 0);
+	assert_int_equal(symlink("victim", link), 0);
+	assert_int_equal(mkdir(directory, 0755), 0);
+	start("p", "/s");
+	show("f/0", NULL);
+	proxies_remove(&proxies);
+	assert_true(holds("victim"));
+	assert_true(holds(link));
+	assert_true(holds(directory));
+	assert_int_equal(unlink(link), 0);
+	assert_int_equal(unlink("victim"), 0);
+	assert_int_equal(rmdir(directory), 0);
+}
+
+/* A process with this link has its tree as long as it lives; what it leaves is
+ * removed by the next. */
+static void
+test_killed(void **state)
+{
+	char name[64], lock[64], other[64];
+	int ready[2], status;
+	ssize_t n;
+	pid_t pid;
+
+	(void)state;
+	assert_int_equal(pipe(ready), 0);
+	if ((pid = fork()) == 0) {
+		start("p", "/s");
+		show("f/0", NULL);
+		n = write(ready[1], target("p"), 64);
+		pause();
+		_exit(n != 64);
+	}
+	assert_int_equal(read(ready[0], name, sizeof(name)), 64);
+	start("p", "/s");
+	show("g/0", NULL);
+	assert_true(holds(name));
+	assert_string_not_equal(target("p"), name);
+	snprintf(lock, sizeof(lock), "%.*s.lock",
+	    (int)(strrchr(name, '.') - name), name);
+	assert_true(holds(lock));
+	assert_int_equal(kill(pid, SIGKILL), 0);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	snprintf(other, sizeof(other), "%s", target("p"));
+	proxies_remove(&proxies);
+	assert_false(holds(other));
+	assert_true(holds(name));
+	start("p", "/s");
+	assert_false(holds(name));
+	assert_false(holds(lock));
+	proxies_remove(&proxies);
+	close(ready[0]);
+	close(ready[1]);
 }
 
 /* Two processes: the one that ends later has the link, and whoever ends first
@@ -340,7 +411,9 @@ main(void)
 		cmocka_unit_test(test_show), cmocka_unit_test(test_names),
 		cmocka_unit_test(test_bad), cmocka_unit_test(test_relative),
 		cmocka_unit_test(test_taken_over),
-		cmocka_unit_test(test_shared), cmocka_unit_test(test_none),
+		cmocka_unit_test(test_shared),
+		cmocka_unit_test(test_false_lock),
+		cmocka_unit_test(test_killed), cmocka_unit_test(test_none),
 		cmocka_unit_test(test_refused), cmocka_unit_test(test_read),
 	};
 

@@ -52,6 +52,9 @@ print_kind(const struct field *f)
 	case FIELD_NAME:
 		printf("name");
 		break;
+	case FIELD_ADDRESS:
+		printf("address");
+		break;
 	case FIELD_GROUP:
 		printf("group %s", f->of->name);
 		break;
@@ -63,7 +66,8 @@ print_kind(const struct field *f)
 		break;
 	}
 	printf(", at most %" PRIu64, (uint64_t)f->max);
-	if (f->kind != FIELD_BYTES && f->kind != FIELD_NAME)
+	if (f->kind != FIELD_BYTES && f->kind != FIELD_NAME &&
+	    f->kind != FIELD_ADDRESS)
 		printf(" bytes");
 }
 

@@ -100,6 +100,6 @@ stop "$second" KILL
 start fourth lambda-plb -c 2 -s "$tmp/s.plb" -D "$tmp/proxies" calc
 logged fourth 'serving on'
 until_true "$tmp/proxies/w" || fail "no proxies after a kill"
-same "$(find "$tmp" -maxdepth 1 -name 'proxies.[0-9]*' | grep -c .)" 1
+same "$(find "$tmp" -maxdepth 1 -type d -name 'proxies.*' | grep -c .)" 1
 stop "$pid"
 echo passed

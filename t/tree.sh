@@ -35,9 +35,9 @@ for file in *.h; do
 done | tsort 2>&1 >"$tmp/order" | broken 'headers include each other'
 
 # What cores need of libc: memory, strings and numbers.
-allowed='calloc free malloc realloc memcmp memcpy memmove memset memchr strchr
-    strrchr strcmp strncmp strlen strspn strcspn strdup strtoul strtoull strncpy strcpy
-    snprintf vsnprintf qsort bsearch'
+allowed='calloc free malloc posix_memalign realloc memcmp memcpy memmove memset
+    memchr strchr strrchr strcmp strncmp strlen strspn strcspn strdup strtoul
+    strtoull strncpy strcpy snprintf vsnprintf qsort bsearch'
 nm -u cores.a | awk '$1 == "U" { print $2 }' | sort -u >"$tmp/used"
 nm cores.a | awk 'NF == 3 && $2 ~ /[A-Z]/ { print $3 }' | sort -u \
     >"$tmp/defined"

@@ -10,8 +10,30 @@
 
 /*
  * A fuzz target without a fuzzer: runs it on the files and directories that are
- * named, or on its corpus.
+ * named, or on its corpus. With FUZZ_FIRST defined there is a fuzzer, libFuzzer
+ * (run.sh), and this is how it changes inputs: as always, but that FUZZ_FIRST
+ * of the environment, if it is there, is the first byte of each. So what that
+ * byte chooses is fuzzed alone.
  */
+
+#ifdef FUZZ_FIRST
+
+size_t LLVMFuzzerMutate(uint8_t *, size_t, size_t);
+size_t LLVMFuzzerCustomMutator(uint8_t *, size_t, size_t, unsigned);
+
+size_t
+LLVMFuzzerCustomMutator(uint8_t *p, size_t n, size_t max, unsigned seed)
+{
+	const char *first = getenv("FUZZ_FIRST");
+
+	(void)seed;
+	n = LLVMFuzzerMutate(p, n, max);
+	if (first != NULL && first[0] != '\0' && n > 0)
+		p[0] = (uint8_t)atoi(first);
+	return n;
+}
+
+#else
 
 #define INPUT_MAX (1024 * 1024)
 #define NAME_LEN  1024
@@ -118,3 +140,5 @@ main(int argc, char **argv)
 	printf("%zu inputs\n", runs);
 	return 0;
 }
+
+#endif

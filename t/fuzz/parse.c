@@ -63,6 +63,11 @@ addresses(const char *text, size_t n)
 	if (addr_parse_ip(&a, text, n, 4370, &why) == 0)
 		assert(!addr_is_unix(&a));
 	(void)addr_parse_peer(&a, text, n, 4370, &why);
+	if (hostport_is_address(s)) {
+		assert(n <= ADDRESS_MAX);
+		assert(memchr(text, '%', n) != NULL ||
+		    addr_parse_peer(&a, text, n, 0, &why) == 0);
+	}
 	hostport_split(s, &host, &port);
 	assert(host.len + port.len <= n);
 	(void)hostport_any(host);

@@ -1,17 +1,57 @@
 #!/bin/sh
-# Fuzz each target for so many seconds, from its corpus and t/wire on:
+# Fuzz each target for so many seconds, or with -r for so many runs, from its
+# corpus and t/wire on, and say how many runs there were:
 #
 #	sh t/fuzz/run.sh seconds [target ...]
+#	sh t/fuzz/run.sh -r runs [target ...]
 #
-# from the top of the tree; a target is t/fuzz/NAME.c without .c. Needs
-# clang with libFuzzer. What is found (crash-*, timeout-*, oom-*) is left in
-# t/log/fuzz, with new inputs in t/log/fuzz/NAME; to keep these in the corpus:
+# from the top of the tree. A target is t/fuzz/NAME.c without .c, or one of the
+# parsers or cores in it, as NAME/PART; without any, each of these by itself.
+# Needs clang with libFuzzer. With FUZZ_PLAIN=1 nothing but the assertions checks
+# what happens, which is ten times as fast; FUZZ_MAX is the longest input. What
+# is found (crash-*, timeout-*, oom-*) is left in t/log/fuzz, with new inputs in
+# t/log/fuzz/NAME; to keep these in the corpus:
 #
 #	sh t/fuzz/run.sh -m [target ...]
 
 usage() {
-	echo 'usage: sh t/fuzz/run.sh -m | seconds [target ...]' >&2
+	echo 'usage: sh t/fuzz/run.sh -m | seconds | -r runs [target ...]' >&2
 	exit 100
+}
+
+# What the first byte of an input chooses, from 0 on.
+parts() { # target
+	case $1 in
+	parse)
+		echo line nul netstring packet4 mux address epmd contacts \
+		    options attrs resolv escape
+		;;
+	start) echo key activation lines ;;
+	core)
+		echo authority authority-anywhere broker exchange listener \
+		    channel channel-granted plb plb-fixed channel-pool \
+		    channel-mux bootstrap bootstrap-once discovery call \
+		    call-filter call-command
+		;;
+	esac
+}
+
+# The number of the part.
+first_byte() { # target part
+	number=0
+	for part in $(parts "$1"); do
+		[ "$part" != "$2" ] || return 0
+		number=$((number + 1))
+	done
+	return 1
+}
+
+all_parts() { # target
+	all=
+	for part in $(parts "$1"); do
+		all="$all $1/$part"
+	done
+	echo "${all:-$1}"
 }
 
 # The sources of all cores, as the Makefile has them.
@@ -32,11 +72,15 @@ cores() {
 
 sources() { # target
 	case $1 in
-	msg) echo msg.c buf.c tlv.c ;;
+	msg) echo msg.c addr.c buf.c tlv.c ;;
 	dns) echo bootstrap_dns.c addr.c rng.c ;;
-	link) echo link.c buf.c msg.c crypto.c noise.c tlv.c ;;
+	link) echo link.c addr.c buf.c msg.c crypto.c noise.c tlv.c ;;
 	parse) cores ;;
 	core) cores && echo t/text.c t/harness.c t/core_*.c ;;
+	start)
+		cores
+		echo env.c lines.c loop.c net.c program.c
+		;;
 	*) return 1 ;;
 	esac
 }
@@ -55,47 +99,89 @@ unhex() { # from to
 }
 
 build() { # target
-	# shellcheck disable=SC2046
-	clang -g -O1 -std=c99 -D_POSIX_C_SOURCE=200809L -I. \
-	    -fsanitize=fuzzer,address,undefined \
-	    -fno-sanitize-recover=undefined \
-	    -o "$out/fuzz_$1" "t/fuzz/$1.c" $(sources "$1")
+	checkers='-O1 -fsanitize=fuzzer,address,undefined
+	    -fno-sanitize-recover=undefined'
+	[ -z "${FUZZ_PLAIN:-}" ] || checkers='-O2 -fsanitize=fuzzer'
+	# shellcheck disable=SC2046,SC2086
+	clang -g -std=c99 -D_POSIX_C_SOURCE=200809L -I. $checkers \
+	    -o "$out/fuzz_$1" -DFUZZ_FIRST \
+	    "t/fuzz/$1.c" t/fuzz/main.c $(sources "$1")
 }
 
-[ $# -ge 1 ] || usage
-seconds=$1
-shift
-case $seconds in
--m) ;;
-'' | *[!0-9]*) usage ;;
-esac
-[ $# -ge 1 ] || set -- dns msg link parse core
-
-out=t/log/fuzz
-failed=0
-mkdir -p "$out" || exit 111
-for t do
-	sources "$t" >/dev/null || usage
-	mkdir -p "$out/$t" "$out/wire" "t/fuzz/corpus/$t" || exit 111
-	build "$t" || exit 111
-	if [ "$seconds" = -m ]; then
-		"$out/fuzz_$t" -merge=1 -use_counters=0 -max_len=512 "t/fuzz/corpus/$t" \
-		    "$out/$t" >"$out/$t.log" 2>&1 || failed=1
-		continue
-	fi
-	seeds=t/fuzz/corpus/$t
-	if [ "$t" = msg ]; then
+# Fuzz it, from what its corpus holds and what was found before.
+run() { # target part
+	name=$1${2:+-$2} seeds=t/fuzz/corpus/$1
+	if [ "$1" = msg ]; then
 		unhex t/wire "$out/wire"
 		seeds="$seeds $out/wire"
 	fi
+	FUZZ_FIRST=
+	if [ -n "$2" ]; then
+		first_byte "$1" "$2" || usage
+		FUZZ_FIRST=$number
+	fi
+	export FUZZ_FIRST
 	# shellcheck disable=SC2086
-	if "$out/fuzz_$t" -max_total_time="$seconds" -max_len=4096 \
-	    -artifact_prefix="$out/" "$out/$t" $seeds \
-	    >"$out/$t.log" 2>&1; then
-		echo "ok fuzz $t"
+	if "$out/fuzz_$1" $limit -max_len="${FUZZ_MAX:-4096}" \
+	    -print_final_stats=1 -artifact_prefix="$out/" "$out/$1" $seeds \
+	    >"$out/$name.log" 2>&1; then
+		echo "ok fuzz $1${2:+/$2}: $(sed -n \
+		    's/^stat::number_of_executed_units: *//p' \
+		    "$out/$name.log") runs"
 	else
-		echo "not ok fuzz $t (log: $out/$t.log)"
+		echo "not ok fuzz $1${2:+/$2} (log: $out/$name.log)"
 		failed=1
+	fi
+}
+
+merge() { # target
+	"$out/fuzz_$1" "$limit" -use_counters=0 -max_len=512 \
+	    "t/fuzz/corpus/$1" "$out/$1" >"$out/$1.log" 2>&1 || failed=1
+}
+
+[ $# -ge 1 ] || usage
+merging=no
+limit=-max_total_time=$1
+case $1 in
+-m) merging=yes limit=-merge=1 ;;
+-r)
+	[ $# -ge 2 ] || usage
+	limit=-runs=$2
+	shift
+	;;
+esac
+shift
+case ${limit#*=} in
+'' | *[!0-9]*) usage ;;
+esac
+
+out=t/log/fuzz
+failed=0
+mkdir -p "$out/wire" || exit 111
+if [ $# -eq 0 ]; then
+	for t in dns msg link parse start core; do
+		# shellcheck disable=SC2046
+		if [ "$merging" = yes ]; then
+			set -- "$@" "$t"
+		else
+			set -- "$@" $(all_parts "$t")
+		fi
+	done
+fi
+
+built=
+for t do
+	base=${t%%/*}
+	sources "$base" >/dev/null || usage
+	mkdir -p "$out/$base" "t/fuzz/corpus/$base" || exit 111
+	[ "$built" = "$base" ] || build "$base" || exit 111
+	built=$base
+	if [ "$merging" = yes ]; then
+		merge "$base"
+	elif [ "$base" = "$t" ]; then
+		run "$t" ''
+	else
+		run "$base" "${t#*/}"
 	fi
 done
 exit "$failed"

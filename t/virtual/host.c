@@ -4,8 +4,10 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "env.h"
+#include "hub.h"
 #include "log.h"
 #include "t/virtual/sim.h"
 
@@ -22,9 +24,22 @@ enum log_level log_level = LOG_DEBUG; /* watcher.c traces messages */
 	}
 
 LOG_FUNCTION(log_error)
-LOG_FUNCTION(log_info)
 LOG_FUNCTION(log_debug)
 LOG_FUNCTION(log_trace)
+
+/* All that is sent must decode, and be taken: all processes here are honest. */
+void
+log_info(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	trace_list(proc_running, fmt, ap);
+	va_end(ap);
+	if (strcmp(fmt, HUB_BAD_MESSAGE) == 0)
+		world_fail(proc_running->world, 7, "%s does not take what it "
+		    "was sent", proc_running->name);
+}
 
 void
 env_random(void *p, size_t n)

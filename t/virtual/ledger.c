@@ -38,7 +38,7 @@ buys_agree(const struct proc *p, const struct census *c)
 	uint64_t id;
 	size_t pos = 0;
 
-	while ((o = map_next(&x->orders, &pos)) != NULL) {
+	while ((o = order_next(x, &pos)) != NULL) {
 		broker = census_find(c, &o->broker->instance);
 		if (o->selling || (broker != NULL &&
 		    agent_owner(broker, o->id, &owner, &id) &&
@@ -63,7 +63,7 @@ exchange_agrees(const struct census *c, const struct proc *p)
 
 	for (i = 0; i < l->n; i++)
 		l->proc[i]->due = 0;
-	while ((o = map_next(&x->orders, &pos)) != NULL) {
+	while ((o = order_next(x, &pos)) != NULL) {
 		if (!o->selling)
 			continue;
 		s = order_sell(o);

@@ -16,6 +16,7 @@ static const struct exchange_sell *
 on_offer(const struct exchange *x, const struct exchange_buy *b)
 {
 	const struct sell_class *c;
+	const struct exchange_sell *s;
 	unsigned i;
 	size_t k;
 
@@ -23,10 +24,11 @@ on_offer(const struct exchange *x, const struct exchange_buy *b)
 		c = class_sell(&x->classes, i);
 		if (!class_set_has(&b->class->fits, i) || c->weights.total == 0)
 			continue;
-		for (k = 0; k < c->class.n; k++)
-			if (c->sells[k]->quantity > c->sells[k]->reserved &&
-			    !buy_excludes(x, b, c->sells[k]))
-				return c->sells[k];
+		for (k = 0; k < c->class.n; k++) {
+			s = sell_in(x, c, k);
+			if (s->quantity > s->reserved && !buy_excludes(x, b, s))
+				return s;
+		}
 	}
 	return NULL;
 }
@@ -40,7 +42,7 @@ nothing_lies_about(const struct proc *p, const struct exchange *x)
 
 	if (x->closed || x->stuck || x->totals.missing == 0)
 		return;
-	while ((o = map_next(&x->orders, &pos)) != NULL)
+	while ((o = order_next(x, &pos)) != NULL)
 		if (!o->selling && order_buy(o)->lacking > 0 &&
 		    class_set_meet(&order_buy(o)->class->fits, &x->open) &&
 		    on_offer(x, order_buy(o)) != NULL)
@@ -155,8 +157,7 @@ trade_watch(const struct census *c)
 		x = l->proc[i]->role;
 		if (x->closed)
 			continue;
-		for (pos = 0;
-		     (o = map_next(&x->orders, &pos)) != NULL;)
+		for (pos = 0; (o = order_next(x, &pos)) != NULL;)
 			if (o->selling)
 				look_at_sell(c, l->proc[i], order_sell(o));
 			else

@@ -1,0 +1,336 @@
+/*
+ * The core of lambda-call, for scripts (harness.h). Its PLB core's program is
+ * the core itself, and is given what comes for it. Results stay in the queue
+ * until `written' takes them out.
+ */
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+
+#include "call.h"
+#include "t/harness.h"
+
+#define CORE_CALL_OUT (64u << 20) /* bytes of results, as in lambda-call */
+
+struct call_args {
+	uint64_t filter, kind, ordered, status, progress, retries, limit_ms,
+	    capacity, tag, value, command;
+	struct slice module, function, address, bytes, reason;
+};
+
+static const struct field core_call_fields[] = {
+	HARNESS_UINT(call_args, filter), HARNESS_UINT(call_args, kind),
+	HARNESS_UINT(call_args, ordered), HARNESS_UINT(call_args, status),
+	HARNESS_UINT(call_args, progress), HARNESS_UINT(call_args, retries),
+	HARNESS_UINT(call_args, limit_ms), HARNESS_UINT(call_args, capacity),
+	HARNESS_UINT(call_args, tag), HARNESS_UINT(call_args, value),
+	HARNESS_UINT(call_args, command), HARNESS_BYTES(call_args, module),
+	HARNESS_BYTES(call_args, function), HARNESS_BYTES(call_args, address),
+	HARNESS_BYTES(call_args, bytes), HARNESS_BYTES(call_args, reason)
+};
+static const struct schema core_call_args =
+    HARNESS_ARGS(call_args, core_call_fields);
+
+struct core_call {
+	struct call *call;
+	struct buf out;
+	struct call_given given;
+	char *module, *function, *address;
+	int64_t now;  /* when something came in last */
+	int ended;    /* the input has */
+	int over;     /* CALL_FINISH or CALL_QUIT came */
+	int running;  /* the command */
+};
+
+static char *
+core_call_text(struct slice s)
+{
+	char *text = s.len == 0 ? NULL : (char *)slice_dup(s);
+
+	assert(s.len == 0 || text != NULL);
+	return text;
+}
+
+/* address: a channel's or, with a slash, a PLB's, or a command; none: it buys
+ * through the broker. */
+static void *
+core_call_begin(const struct id *own, uint64_t seed, const void *args)
+{
+	const struct call_args *a = args;
+	struct core_call *c = calloc(1, sizeof(*c));
+	struct call_config config = { .broker = "/run/broker" };
+
+	(void)own;
+	assert(c != NULL && a->module.len > 0);
+	buf_init(&c->out, CORE_CALL_OUT);
+	c->now = HARNESS_START_MS;
+	c->module = core_call_text(a->module);
+	c->function = core_call_text(a->function);
+	c->address = core_call_text(a->address);
+	c->given.name = c->address;
+	c->given.command = a->command != 0;
+	config.given = &c->given;
+	config.ngiven = c->address != NULL;
+	config.module = c->module;
+	config.function = c->function;
+	config.filter = a->filter != 0;
+	config.records.kind = (enum frame_kind)a->kind;
+	config.records.ordered = a->ordered != 0;
+	config.records.status = a->status != 0;
+	config.progress = a->progress != 0;
+	config.retries = a->retries;
+	config.limit_ms = (int64_t)a->limit_ms;
+	config.plb.module = slice_str(c->module);
+	config.plb.capacity = config.plb.wanted = a->capacity;
+	c->call = call_new(c->now, seed, &config, &c->out);
+	return c;
+}
+
+static void
+core_call_end(void *core)
+{
+	struct core_call *c = core;
+
+	call_free(c->call);
+	buf_free(&c->out);
+	free(c->module);
+	free(c->function);
+	free(c->address);
+	free(c);
+}
+
+static struct outbox *
+core_call_out(void *core)
+{
+	return call_out(((struct core_call *)core)->call);
+}
+
+/* Its shell reads only what the core is ready for. */
+static int
+core_call_input(void *core, int64_t now, const void *args)
+{
+	const struct call_args *a = args;
+	struct core_call *c = core;
+
+	c->now = now;
+	errno = EINVAL;
+	if (c->over || c->ended || a->bytes.len == 0 ||
+	    a->bytes.len > CALL_READ_MAX || !call_readable(c->call))
+		return -1;
+	call_input(c->call, now, a->bytes);
+	return 0;
+}
+
+static int
+core_call_input_end(void *core, int64_t now, const void *args)
+{
+	const struct call_args *a = args;
+	struct core_call *c = core;
+
+	c->now = now;
+	errno = EINVAL;
+	if (c->over || c->ended || !call_readable(c->call))
+		return -1;
+	c->ended = 1;
+	call_input_end(c->call, now,
+	    a->reason.len > 0 ? text_str(a->reason) : NULL);
+	return 0;
+}
+
+/* So many bytes of the results, or all. */
+static int
+core_call_written(void *core, int64_t now, const void *args)
+{
+	const struct call_args *a = args;
+	struct core_call *c = core;
+	size_t len = buf_len(&c->out);
+
+	c->now = now;
+	buf_consume(&c->out, a->value > 0 && a->value < len ?
+	    (size_t)a->value : len);
+	return 0;
+}
+
+/* Its queue is emptied then. */
+static int
+core_call_broken(void *core, int64_t now, const void *args)
+{
+	struct core_call *c = core;
+	size_t lost = buf_len(&c->out);
+
+	c->now = now;
+	errno = EINVAL;
+	if (c->over)
+		return -1;
+	buf_consume(&c->out, lost);
+	call_broken(c->call, now, lost,
+	    text_str(((const struct call_args *)args)->reason));
+	return 0;
+}
+
+static int
+core_call_interrupt(void *core, int64_t now, const void *args)
+{
+	struct core_call *c = core;
+
+	c->now = now;
+	errno = EINVAL;
+	if (c->over)
+		return -1;
+	call_interrupt(c->call, now,
+	    text_str(((const struct call_args *)args)->reason));
+	return 0;
+}
+
+/* The command is no longer there: 0, or -1 where it was not. */
+static int
+core_call_gone(struct core_call *c, int64_t now)
+{
+	int running = c->running;
+
+	c->now = now;
+	c->running = 0;
+	errno = EINVAL;
+	return running ? 0 : -1;
+}
+
+static int
+core_call_ended(void *core, int64_t now, const void *args)
+{
+	const struct call_args *a = args;
+	struct core_call *c = core;
+
+	if (core_call_gone(c, now) == -1)
+		return -1;
+	call_command_ended(c->call, now, (uint32_t)a->tag,
+	    text_str(a->reason));
+	return 0;
+}
+
+static int
+core_call_unable(void *core, int64_t now, const void *args)
+{
+	const struct call_args *a = args;
+	struct core_call *c = core;
+
+	if (core_call_gone(c, now) == -1)
+		return -1;
+	call_command_unable(c->call, now, (uint32_t)a->tag,
+	    text_str(a->reason));
+	return 0;
+}
+
+static const struct harness_input core_call_inputs[] = {
+	{ "input", core_call_input }, { "input_end", core_call_input_end },
+	{ "written", core_call_written }, { "broken", core_call_broken },
+	{ "interrupt", core_call_interrupt }, { "ended", core_call_ended },
+	{ "unable", core_call_unable }, { NULL, NULL }
+};
+
+/* What is neither the driver's nor the shell's is the core's own program's. */
+static int
+core_call_print(void *core, const struct act *act, struct buf *b)
+{
+	static const char *const names[] = { "line", "progress", "input",
+		"start command", "stop command", "write", "halt", "finish",
+		"quit" };
+	struct core_call *c = core;
+	unsigned kind = act->kind - CALL_LINE;
+
+	if (act->kind < ACT_OWN && (act->kind != ACT_SEND || act->peer != 0))
+		return 0;
+	if (act->kind < CALL_LINE || act->kind > CALL_QUIT) {
+		call_take(c->call, c->now, act);
+		text_put(b, "taken");
+		return 1;
+	}
+	c->running |= act->kind == CALL_START;
+	c->over |= act->kind == CALL_FINISH || act->kind == CALL_QUIT;
+	text_put(b, "%s", names[kind]);
+	if (act->kind == CALL_LINE || act->kind == CALL_PROGRESS)
+		text_put(b, " %.*s", SLICE_ARG(act->bytes));
+	else if (act->kind == CALL_START || act->kind == CALL_STOP)
+		text_put(b, " %u", (unsigned)act->peer);
+	else if (act->kind != CALL_WRITE && act->kind != CALL_HALT)
+		text_put(b, " %u", (unsigned)act->value);
+	return 1;
+}
+
+/* out: what is in the queue of results. */
+static int
+core_call_ask(void *core, struct slice what, struct slice arg, struct buf *b)
+{
+	(void)arg;
+	if (!slice_is(what, "out"))
+		return 0;
+	text_put_bytes(b, buf_slice(&((struct core_call *)core)->out));
+	text_put(b, "\n");
+	return 1;
+}
+
+/* The driver's functions, on what the adapter holds. */
+
+static void
+core_call_up(void *core, int64_t now, uint32_t peer,
+    const struct peer_info *info)
+{
+	struct core_call *c = core;
+
+	c->now = now;
+	call_ops.up(c->call, now, peer, info);
+}
+
+static void
+core_call_down(void *core, int64_t now, uint32_t peer)
+{
+	struct core_call *c = core;
+
+	c->now = now;
+	call_ops.down(c->call, now, peer);
+}
+
+static int
+core_call_message(void *core, int64_t now, uint32_t peer, const struct msg *m)
+{
+	struct core_call *c = core;
+
+	c->now = now;
+	return call_ops.message(c->call, now, peer, m);
+}
+
+static void
+core_call_failed(void *core, int64_t now, uint32_t tag, struct slice reason,
+    int final)
+{
+	struct core_call *c = core;
+
+	c->now = now;
+	call_ops.failed(c->call, now, tag, reason, final);
+}
+
+static void
+core_call_tick(void *core, int64_t now)
+{
+	struct core_call *c = core;
+
+	c->now = now;
+	call_ops.tick(c->call, now);
+}
+
+static int64_t
+core_call_deadline(const void *core)
+{
+	return call_ops.deadline(((const struct core_call *)core)->call);
+}
+
+static const struct core_ops core_call_ops = {
+	ROLE_CALLER, core_call_up, core_call_down, core_call_message,
+	core_call_failed, core_call_tick, core_call_deadline
+};
+
+const struct harness_core core_call = {
+	"call", 0, &core_call_ops, &core_call_args, core_call_begin,
+	core_call_end, core_call_out, core_call_inputs, core_call_print,
+	core_call_ask
+};
