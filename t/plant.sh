@@ -72,10 +72,6 @@ plant 'a record whose time is up is not told' 'has 0 results and 0 lines' \
 plant 'a request that is run again has as many retries as before' \
     'runs [0-9]* times, with' plb_request.c \
     '/^request_run_again/,/^}/s/r->retries--;//'
-plant 'a filter that has lost its PLB waits for it alone' 'has not ended' call.c \
-    '/^call_down/,/^}/s/call_buy(c)/(void)c/' \
-    -e '/^call_failed/,/^}/s/call_buy(c)/(void)c/' \
-    -e 's/^call_buy(/unused_&/; s/^static void$/static inline void/'
 plant 'a command that has ended is taken for one that runs' 'has not ended' \
     call.c '/^call_command_ended/,/^}/s/way_ended(/if (how == NULL) &/'
 

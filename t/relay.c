@@ -5,10 +5,10 @@
  *
  * It accepts connections at LISTEN, connects to TARGET for each (@FILE: an
  * address that stands there by then), and passes on what comes, message by
- * message of the handshake and record by record. Until there is a file ENOUGH it
- * changes what the dialler sends of one connection, what the acceptor sends of
- * the next, and so on, each time at another record: it does once what its mode
- * says with that:
+ * message of the handshake and record by record. Until there is a file ENOUGH
+ * it changes what the dialler sends of one connection, what the acceptor sends
+ * of the next, and so on, each time at another record: it does once what its
+ * mode says with that:
  *
  *	pass		nothing
  *	flip		a bit of it is another
