@@ -3,7 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "array.h"
 #include "bytes.h"
 #include "exchange_book.h"
 #include "fail.h"
@@ -265,10 +264,17 @@ book_init(struct exchange *x, const struct id *own, uint64_t seed)
 }
 
 static void
+sell_free_contact(struct exchange_sell *s)
+{
+	if (s->contact.p != s->room)
+		free((void *)(uintptr_t)s->contact.p);
+}
+
+static void
 order_free(struct exchange *x, struct exchange_order *o)
 {
 	if (o->selling)
-		free((void *)(uintptr_t)order_sell(o)->contact.p);
+		sell_free_contact(order_sell(o));
 	o->broker = NULL;
 	slab_give(o->selling ? &x->sells : &x->buys, o->number);
 }
@@ -323,6 +329,7 @@ order_slot(const struct exchange *x, uint32_t tag, uint32_t handle, uint64_t id)
 		if (t->slots[i].tag != tag)
 			continue;
 		o = order_at(x, t->slots[i].order);
+		array_prefetch((const char *)o + CACHE_LINE);
 		if (o->id == id && o->handle == handle)
 			break;
 	}
@@ -589,13 +596,15 @@ sell_reclass(struct exchange *x, struct exchange_sell *s, struct slice attrs)
 int
 sell_contact(struct exchange_sell *s, struct slice contact)
 {
-	unsigned char *p;
+	unsigned char *p = s->room;
 
 	if (slice_equal(s->contact, contact))
 		return 0;
-	if ((p = slice_dup(contact)) == NULL)
+	if (contact.len > sizeof(s->room) && (p = slice_dup(contact)) == NULL)
 		return -1;
-	free((void *)(uintptr_t)s->contact.p);
+	sell_free_contact(s);
+	if (p == s->room)
+		memcpy(p, contact.p, contact.len);
 	s->contact = slice_of(p, contact.len);
 	return 0;
 }
@@ -667,7 +676,6 @@ book_reserve_more(struct exchange *x, struct exchange_reservation *r,
 {
 	struct exchange_sell *s = sell_at(x, r->sell);
 
-	array_prefetch(s->contact.p); /* for the fill */
 	r->quantity += quantity;
 	s->reserved += quantity;
 	x->totals.reserved += quantity;

@@ -13,6 +13,7 @@
 #include <assert.h>
 #include <stdint.h>
 
+#include "array.h"
 #include "chain.h"
 #include "core.h"
 #include "exchange_class.h"
@@ -91,7 +92,7 @@ struct exchange_peer { /* of any role */
 };
 
 /*
- * What is common to both kinds. A match touches two cache lines of a sell and
+ * What is common to both kinds. A match touches three cache lines of a sell and
  * two of a buy, which stand side by side: what a buy has on a third line is
  * used only by those that exclude a sell.
  */
@@ -121,6 +122,8 @@ struct orders {
 	uint64_t seed;
 };
 
+#define SELL_ROOM CACHE_LINE
+
 struct exchange_sell {
 	struct exchange_order order;
 	struct sell_class *class;
@@ -129,11 +132,12 @@ struct exchange_sell {
 	uint32_t reserved;     /* of it */
 	uint32_t reservations; /* the newest, or 0 */
 	struct id seller;
-	struct slice contact;  /* ours */
+	struct slice contact;  /* in room where it fits; else allocated */
 	struct chain excluded; /* by buys */
 	struct exchange_sell *next_fresh;
 	unsigned char fresh; /* has capacity not yet offered to waiting buys */
 	unsigned char told;  /* class_need() of the last `waiting` */
+	unsigned char room[SELL_ROOM];
 };
 
 struct exchange_buy {

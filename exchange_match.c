@@ -12,10 +12,10 @@
  * a seller has less than its point is worth, the rest is left to another round.
  */
 
-#include "array.h"
 #include "exchange_book.h"
 
-#define NO_CLASS EXCHANGE_CLASSES
+#define NO_CLASS   EXCHANGE_CLASSES
+#define MANY_SELLS 4096
 
 /* So much of a seller. */
 struct allocation_part {
@@ -231,7 +231,26 @@ allocation_seller(const struct allocation *a, uint64_t point,
 	s = sell_in(a->x, class, slot);
 	array_prefetch(&s->order);
 	array_prefetch(&s->seller);
+	array_prefetch(s->room);
 	return s;
+}
+
+/*
+ * Where there are more sells than a cache holds, fetch the one that the next
+ * buy is likely to get: it is drawn by the random number that comes next, from
+ * nearly the same offers. Nothing depends on it.
+ */
+static void
+allocation_foresee(const struct allocation *a, const struct allocation_zone *z)
+{
+	struct rng rng = a->x->rng;
+	unsigned number = z->first;
+	uint64_t base = 0;
+	uint32_t offered;
+
+	if (a->x->totals.sells >= MANY_SELLS && z->offer > 0)
+		allocation_seller(a, rng_below(&rng, z->offer), &number, &base,
+		    &offered);
 }
 
 /*
@@ -270,6 +289,7 @@ allocation_pick(struct allocation *a, struct allocation_zone *z,
 		z->share -= p[i].quantity;
 		z->offer -= p[i].quantity;
 	}
+	allocation_foresee(a, z);
 	return n;
 }
 

@@ -819,7 +819,7 @@ balance_draw(struct balance *b, struct rng *rng, struct slice function,
     unsigned arity, size_t *channel, int *cast)
 {
 	size_t place = balance_place(function, arity);
-	const struct balance_group *g, *end;
+	struct balance_group *g, *end;
 	uint64_t total = 0, point;
 
 	if (b->used == 0)

@@ -156,30 +156,46 @@ fenwick_set(struct fenwick *f, size_t index, uint32_t weight)
 	delta = (uint64_t)weight - b->weight[index % FENWICK_BLOCK];
 	b->weight[index % FENWICK_BLOCK] = weight;
 	f->total += delta;
+	if (index / FENWICK_BLOCK < f->last)
+		f->before += delta;
 	for (i = index / FENWICK_BLOCK + 1; i <= f->cap; i += i & (~i + 1))
 		f->tree[i] += delta;
 }
 
-size_t
-fenwick_find(const struct fenwick *f, uint64_t point)
+/* How many of the block's weights end at or before the point: all, if it is in
+ * a later block. */
+static size_t
+fenwick_count(const struct fenwick_block *b, uint64_t point)
 {
-	const struct fenwick_block *b;
-	uint64_t sum, take;
-	size_t pos = 0, step, i, n = 0;
+	uint64_t sum = 0;
+	size_t i, n = 0;
+
+	for (i = 0; i < FENWICK_BLOCK; i++) {
+		sum += b->weight[i];
+		n += sum <= point;
+	}
+	return n;
+}
+
+size_t
+fenwick_find(struct fenwick *f, uint64_t point)
+{
+	uint64_t sum, take, left = point;
+	size_t pos = 0, step, n;
 
 	assert(point < f->total);
+	if (point >= f->before && (n = fenwick_count(&f->block[f->last],
+	    point - f->before)) < FENWICK_BLOCK)
+		return FENWICK_BLOCK * f->last + n;
 	/* Which way to go is a coin toss, so a branch would be mispredicted at
 	 * every other level: take is all ones or zero instead. */
 	for (step = f->cap / 2; step > 0; step /= 2) {
 		sum = f->tree[pos + step];
-		take = 0 - (uint64_t)(sum <= point);
-		point -= sum & take;
+		take = 0 - (uint64_t)(sum <= left);
+		left -= sum & take;
 		pos += step & (size_t)take;
 	}
-	b = &f->block[pos];
-	for (sum = i = 0; i < FENWICK_BLOCK; i++) {
-		sum += b->weight[i];
-		n += sum <= point;
-	}
-	return FENWICK_BLOCK * pos + n;
+	f->last = pos;
+	f->before = point - left;
+	return FENWICK_BLOCK * pos + fenwick_count(&f->block[pos], left);
 }

@@ -53,6 +53,8 @@ struct fenwick {
 	size_t n;		     /* indexes 0 to n - 1 exist */
 	size_t cap;		     /* blocks: a power of two, or 0 */
 	uint64_t total;		     /* of all weights */
+	size_t last;		     /* the block in which the last point was */
+	uint64_t before;	     /* the sum of the weights before it */
 };
 
 void fenwick_init(struct fenwick *);
@@ -81,7 +83,8 @@ fenwick_number(const struct fenwick *f, size_t index)
 }
 
 /* The index in which point falls when the weights are laid end to end; point
- * is below total. Its weight is never 0. */
-size_t fenwick_find(const struct fenwick *, uint64_t point);
+ * is below total. Its weight is never 0. A point in the block of the last one
+ * costs O(1), whatever was set meanwhile. */
+size_t fenwick_find(struct fenwick *, uint64_t point);
 
 #endif

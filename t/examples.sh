@@ -128,6 +128,22 @@ gives '1 0 1
 take lambda-channel.8 "'|lambda-channel"
 gives 42 sh "$block"
 solo lambda-ctl.1 'orders' 'calc left 4'
+take lambda-exchange.8 'orders.log'
+start recorded lambda-exchange -o orders.log -l 127.0.0.1:0 calc
+recorded=$pid
+tier -x "calc=$(address recorded)"
+start seller.1 lambda-listener -w line calc bc
+seller=$pid
+linked() {
+	lambda-ctl -A "$(address recorded)" exchanges | grep ' sells 1 '
+}
+until_true linked || fail "the seller is not at the exchange: $(cat "$block")"
+same "$(echo 6*7 | lambda-call -L calc)" 42
+for pid in "$seller" "$broker" "$authority" "$recorded"; do
+	stop "$pid"
+done
+runs sh "$block"
+echo "$out" | grep -q '^[0-9a-f]\{32\} [1-9][0-9]*$' || fail "orders.log: $out"
 solo lambda-listener.8 greet 'good day
 hello'
 solo lambda-module.7 '2^64' '18446744073709551616
