@@ -13,7 +13,7 @@
  * named, or on its corpus. With FUZZ_FIRST defined there is a fuzzer, libFuzzer
  * (run.sh), and this is how it changes inputs: as always, but that FUZZ_FIRST
  * of the environment, if it is there, has the numbers that the first byte of
- * each may be, a space in front of every one. What these choose is fuzzed alone.
+ * each may be, a space before every one. What these choose is fuzzed alone.
  */
 
 #ifdef FUZZ_FIRST
