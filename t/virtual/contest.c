@@ -1,9 +1,10 @@
 /*
  * A module whose buyers always want more than there is: do they hold equal
- * shares? Some of these worlds have such a module of its own. Once all is healed
- * its buyers come, go and want something else, one change after the other. Some
- * time after each, what is held is compared with an allocation that is max-min
- * fair, worked out here, and what was given back with what had to be.
+ * shares? Some of these worlds have such a module of its own. Once all is
+ * healed its buyers come, go and want something else, one change after the
+ * other. Some time after each, what is held is compared with an allocation that
+ * is max-min fair, worked out here, and what was given back with what had to
+ * be.
  *
  * Where all constraints are alike each buyer must be within one token of its
  * share. Where they are not, it may also be as far off as no single move can
@@ -87,8 +88,8 @@ contest_look(struct world *w, struct contest_view *v)
 	return v->buyers > 0 && v->sellers > 0;
 }
 
-/* Find one more token for the buyer, where another may have to go over to another
- * seller for it. */
+/* Find one more token for the buyer, where another may have to go over to
+ * another seller for it. */
 static int
 contest_augment(struct contest_view *v, unsigned buyer, unsigned *seen)
 {
@@ -323,7 +324,8 @@ contest_watch(struct world *w)
 		w->changed_at = now;
 		return;
 	}
-	if (now - w->changed_at < SETTLE_MS + LONGEST * (int64_t)w->plan.service_ms)
+	if (now - w->changed_at <
+	    SETTLE_MS + LONGEST * (int64_t)w->plan.service_ms)
 		return;
 	contest_check_shares(w, &v);
 	if (!w->settled && w->contested > 0)

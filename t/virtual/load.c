@@ -113,8 +113,8 @@ on_ask(void *arg)
 
 	if (p == NULL || w->quiet)
 		return;
-	event_at(&w->clock, &s->ask, w->clock.now + 1 + (s->hungry && w->healed ?
-	    HUNGRY_MS : draw(w, 2 * s->pace_ms)));
+	event_at(&w->clock, &s->ask, w->clock.now + 1 +
+	    (s->hungry && w->healed ? HUNGRY_MS : draw(w, 2 * s->pace_ms)));
 	if (p->asleep_until > w->clock.now || p->hub.stop)
 		return;
 	for (i = 0; i < s->burst && s->outstanding < s->at_once; i++)
