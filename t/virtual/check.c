@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "bytes.h"
+#include "channel_state.h"
 #include "plb_state.h"
 #include "t/virtual/sim.h"
 
@@ -32,11 +33,33 @@ check_plb(const struct proc *p)
 		    (unsigned long long)plb->capacity);
 }
 
+/* A channel does not grant again what is over a share: its PLB holds more than
+ * that, and has not given it back. */
 static void
-check_channel(const struct proc *p)
+check_cut(struct proc *p)
+{
+	const struct msg_waiting *m = &((struct channel *)p->core)->waiting;
+	uint64_t share = 1 + (m->share > m->least ? m->share : m->least);
+	const struct proc *q;
+
+	if (channel_cut(p->core) == p->cut)
+		return;
+	p->cut = channel_cut(p->core);
+	for (q = p->world->procs; q != NULL; q = q->next)
+		if (q->kind == PROC_PLB && proc_linked(p, q) &&
+		    plb_held(q->core) <= share)
+			world_fail(p->world, 11, "%s is granted less by %s, "
+			    "and holds %llu of a share of %llu", q->name,
+			    p->name, (unsigned long long)plb_held(q->core),
+			    (unsigned long long)share);
+}
+
+static void
+check_channel(struct proc *p)
 {
 	uint64_t held, running;
 
+	check_cut(p);
 	held = channel_held(p->core);
 	running = channel_running(p->core);
 	if (running + channel_tokens(p->core) > held)
