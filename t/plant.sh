@@ -60,12 +60,13 @@ plant 'a cast is accepted and not run' 'and never ran' channel.c \
 'channel_accept_cast(c, r) == 0) return channel_drop(c, r); &/'
 
 # Among buyers that compete.
-plant 'a share is never returned' 'and its share is' plb_upstream.c \
+plant 'a share is never returned' 'and its share is\|has waited' plb_upstream.c \
     '/^upstream_share/,/^}/s/now < p->keep_at/1/'
 plant 'a channel hears of no buyer that holds less than the first' \
-    'and its share is' plb_upstream.c \
+    'and its share is\|has waited' plb_upstream.c \
     '/^plb_on_waiting/,/^}/s/u->least = w->least/if (u->least < w->least) &/'
-plant 'a newcomer is passed over' 'and its share is\|has waited' \
+plant 'a newcomer is passed over' \
+    'and its share is\|has waited\|is granted less' \
     exchange_class.c '/^queue_before/,/^}/s/a->held < b->held/a->held > b->held/'
 plant 'who holds its share is granted less' 'is granted less' channel.c \
     '/^channel_share/,/^}/s/return 1 + (.*/return 1;/'
