@@ -77,7 +77,7 @@ call_give_up(struct call *c, int status, const char *why)
 }
 
 /* Of a record of the input, or of several that follow each other. */
-static void
+void
 call_say_lines(struct call *c, uint64_t first, uint64_t last, const char *why)
 {
 	char line[SAY_MAX + 64];
@@ -528,12 +528,13 @@ call_lose_result(struct call *c)
 static void
 call_on_result(struct call *c, const struct msg_reply *r)
 {
-	char why[REASON_MAX];
+	char why[REASON_MAX + 2 * SAID_MAX], where[2 * SAID_MAX];
 	const char *unfit;
 
 	if (r->status != 0 && !c->config.records.status) {
-		snprintf(why, sizeof(why), "exit status %llu",
-		    (unsigned long long)r->status);
+		snprintf(why, sizeof(why), "exit status %llu%s",
+		    (unsigned long long)r->status, call_error_where(r->host,
+		    r->said, where, sizeof(where)));
 		call_fail_record(c, r->id, why);
 	} else if (filter_result(&c->filter, r->id, (unsigned)r->status,
 	    r->body, &unfit) == -1) {
@@ -551,12 +552,13 @@ call_on_result(struct call *c, const struct msg_reply *r)
 static void
 call_on_fail(struct call *c, int64_t now, const struct msg_fail *f)
 {
-	char why[SAY_MAX];
+	char why[SAY_MAX], where[2 * SAID_MAX];
 
 	if (f->late && !f->ran)
 		call_no_capacity(c, now, why, sizeof(why));
 	else
-		snprintf(why, sizeof(why), "%.*s", SLICE_ARG(f->reason));
+		snprintf(why, sizeof(why), "%.*s%s", SLICE_ARG(f->reason),
+		    call_error_where(f->host, f->said, where, sizeof(where)));
 	if (c->config.filter)
 		call_fail_record(c, f->id, why);
 	else
@@ -570,6 +572,7 @@ call_on_answer(struct call *c, int64_t now, const struct msg *m)
 {
 	uint64_t id = m->type == MSG_REPLY ? m->u.reply.id : m->u.fail.id;
 
+	call_error_end(c, id);
 	if (c->config.filter && !filter_is_running(&c->filter, id))
 		return;
 	if (m->type == MSG_FAIL)
@@ -603,6 +606,8 @@ call_take(struct call *c, int64_t now, const struct act *a)
 		call_on_refuse(c, now, &m.u.refuse);
 	else if (m.type == MSG_REPLY || m.type == MSG_FAIL)
 		call_on_answer(c, now, &m);
+	else if (m.type == MSG_DATA && m.u.data.part == STREAM_ERROR)
+		call_error_take(c, now, &m.u.data);
 	else if (!c->config.filter)
 		call_stream_take(c, now, &m);
 }
@@ -897,6 +902,7 @@ call_new(int64_t now, uint64_t seed, const struct call_config *config,
 	c->request.u.request.args = config->args;
 	c->request.u.request.left_ms = (uint64_t)config->limit_ms;
 	c->request.u.request.retries = config->retries;
+	c->request.u.request.errors = config->errors ? STREAM_FIRST : 0;
 	if (!config->filter)
 		c->request.u.request.window = stream_begin(&c->stream.output,
 		    1);
@@ -906,6 +912,8 @@ call_new(int64_t now, uint64_t seed, const struct call_config *config,
 void
 call_free(struct call *c)
 {
+	while (c->errors != NULL)
+		call_error_end(c, c->errors->number);
 	plb_free(c->plb);
 	free(c->way);
 	filter_free(&c->filter);
