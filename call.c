@@ -388,10 +388,12 @@ call_readable(struct call *c)
 void
 call_input(struct call *c, int64_t now, struct slice bytes)
 {
-	c->waits_at = now;
-	if (!c->config.filter)
+	if (!c->config.filter) {
 		call_stream_input(c, now, bytes);
-	else if (buf_append(&c->in, bytes.p, bytes.len) == -1)
+		return;
+	}
+	c->waits_at = now;
+	if (buf_append(&c->in, bytes.p, bytes.len) == -1)
 		call_give_up(c, EXIT_TEMPORARY, "unable to keep the input: "
 		    "out of memory");
 }
