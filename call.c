@@ -23,11 +23,15 @@ call_earlier(int64_t a, int64_t b)
 /* Ending, and what is said. */
 
 static void
-call_show_progress(struct call *c)
+call_show_progress(struct call *c, int64_t now)
 {
 	char line[160];
 	struct plb_view v;
 
+	if (!c->config.filter) {
+		call_stream_progress(c, now);
+		return;
+	}
 	plb_look(c->plb, &v);
 	snprintf(line, sizeof(line), "%llu done, %llu failed, %llu in flight, "
 	    "%zu channels", (unsigned long long)c->filter.done,
@@ -40,7 +44,7 @@ void
 call_end(struct call *c, enum call_act how, int status)
 {
 	if (c->config.progress)
-		call_show_progress(c);
+		call_show_progress(c, c->now);
 	if (c->status == 0)
 		c->status = status;
 	c->over = outbox_act(plb_out(c->plb), how, 0, (uint64_t)c->status,
@@ -761,7 +765,7 @@ call_tick_notices(struct call *c, int64_t now)
 	if (now >= c->notice_at)
 		call_on_notice(c, now);
 	if (now >= c->progress_at) {
-		call_show_progress(c);
+		call_show_progress(c, now);
 		c->progress_at = now + PROGRESS_MS;
 	}
 }
@@ -783,6 +787,7 @@ call_tick(void *core, int64_t now)
 {
 	struct call *c = core;
 
+	c->now = now;
 	if (!c->over && !c->ending.begun) {
 		call_look_at_limit(c, now);
 		if (c->config.filter)
@@ -888,6 +893,7 @@ call_new(int64_t now, uint64_t seed, const struct call_config *config,
 	    STREAM_HEAD);
 	c->stream.send_at = config->filter ? NEVER : now + CALL_WAIT_MS;
 	c->stream.last = -1;
+	c->stream.shown_at = c->now = now;
 	c->unknown_at = c->asked_at = c->waits_at = c->flush_at = NEVER;
 	c->hope_at = NEVER;
 	c->progress_at = config->progress ? now + PROGRESS_MS : NEVER;

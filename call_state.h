@@ -32,6 +32,9 @@ struct call_stream {
 	uint64_t read;	   /* bytes of input, in all */
 	struct stream output; /* in pieces */
 	int last;	   /* byte of the output; -1: none came */
+	uint64_t wrote;	   /* bytes of output, in all */
+	uint64_t shown;	   /* bytes of both ways at the last look, */
+	int64_t shown_at;  /* and when that was */
 };
 
 /* The standard error of a request that has written some. */
@@ -60,6 +63,7 @@ struct call {
 	struct call_ending ending;
 	struct call_stream stream;
 	struct call_error *errors;
+	int64_t now; /* of the last tick */
 
 	/* Why nothing comes. */
 	int64_t notice_at, unknown_at, progress_at; /* or NEVER */
@@ -112,6 +116,8 @@ void call_stream_finish(struct call *, const struct msg_reply *);
 /* Nobody reads the output: who writes it is told. */
 void call_stream_break(struct call *, int64_t now);
 void call_stream_tick(struct call *, int64_t now);
+/* Bytes in, out, and the rate of both since the last look. */
+void call_stream_progress(struct call *, int64_t now);
 
 /* call_why.c */
 

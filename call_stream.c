@@ -215,6 +215,7 @@ call_stream_put(struct call *c, struct slice bytes)
 	if (bytes.len == 0)
 		return;
 	c->stream.last = bytes.p[bytes.len - 1];
+	c->stream.wrote += bytes.len;
 	if (buf_append(c->out, bytes.p, bytes.len) == -1)
 		call_lose_result(c);
 	else
@@ -278,6 +279,22 @@ call_stream_break(struct call *c, int64_t now)
 
 	if (c->stream.sent && !c->over)
 		plb_ops.message(c->plb, now, 0, &m);
+}
+
+void
+call_stream_progress(struct call *c, int64_t now)
+{
+	struct call_stream *s = &c->stream;
+	uint64_t both = s->read + s->wrote;
+	int64_t ms = now - s->shown_at;
+	char line[160];
+
+	snprintf(line, sizeof(line), "%llu bytes in, %llu out, %.1f MB/s",
+	    (unsigned long long)s->read, (unsigned long long)s->wrote,
+	    ms > 0 ? (double)(both - s->shown) / 1000 / (double)ms : 0.0);
+	s->shown = both;
+	s->shown_at = now;
+	outbox_act(plb_out(c->plb), CALL_PROGRESS, 0, 0, slice_str(line));
 }
 
 /* Time, and what was written of the output: as much more may come. */

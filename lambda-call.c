@@ -181,9 +181,8 @@ caller_parse(struct caller_options *o, int argc, char **argv)
 	caller_options(o, argc, argv);
 	if (optind == argc)
 		die_usage(SYNOPSIS);
-	if (!o->call.filter && (o->unordered || o->call.progress ||
-	    o->call.records.status))
-		die(EXIT_USAGE, "-u, -P and -S go with -L, -0, -4 or -N");
+	if (!o->call.filter && (o->unordered || o->call.records.status))
+		die(EXIT_USAGE, "-u and -S go with -L, -0, -4 or -N");
 	o->call.records.ordered = !o->unordered;
 	if (o->capacity == 0)
 		o->capacity = o->call.filter ? CAPACITY : 1;

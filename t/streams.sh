@@ -48,6 +48,10 @@ same "$(lambda-call -x "|lambda-channel work $tmp/work" work cat <"$tmp/counted"
     cksum)" "$sum"
 same "$(lambda-call work zeros 20000001 </dev/null | length)" 20000001
 
+# How it goes.
+printf abc | lambda-call -P work cat >"$tmp/got" 2>"$tmp/err"
+grep -q '^3 bytes in, 3 out, [0-9.]* MB/s$' "$tmp/err" || fail "$(cat "$tmp/err")"
+
 # The program is fed as it reads, and its output comes as it writes: what goes
 # in comes out before more goes in.
 mkfifo "$tmp/in" "$tmp/out"
