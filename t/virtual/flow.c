@@ -2,8 +2,8 @@
  * Calls whose bodies and output are streams: lambda-call without a filter, fed
  * at times and read at times, told to end, or with a standard output that
  * breaks. Bytes are counted: each says whose it is and where it stands, so that
- * whatever ends a stream, what came of it is the beginning of what was sent, and
- * all of it where the call ends well.
+ * whatever ends a stream, what came of it is the beginning of what was sent,
+ * and all of it where the call ends well.
  */
 
 #include <assert.h>
