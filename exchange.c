@@ -321,8 +321,9 @@ exchange_tell_contact(struct exchange *x, const struct exchange_sell *s,
 	msg.u.fill.sellers = item_list(&schema_seller, &item, x->scratch,
 	    sizeof(x->scratch));
 	while ((p = map_next(&x->peers, &pos)) != NULL) {
-		if ((o = exchange_any_buy(p)) == NULL ||
-		    (followers && p->follow == 0))
+		/* Its orders are many where sells come all the time. */
+		if ((followers && p->follow == 0) ||
+		    (o = exchange_any_buy(p)) == NULL)
 			continue;
 		msg.u.fill.order = o->id;
 		if (outbox_send(&x->out, p->handle, &msg) == -1)
