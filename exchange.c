@@ -363,8 +363,9 @@ exchange_tell_nodes(struct exchange *x, const struct exchange_peer *p)
 static int
 exchange_has_moved(struct exchange_order *o, struct slice contact)
 {
-	return contact.len > 0 && exchange_has_node(contact) &&
-	    (o == NULL || !slice_equal(order_sell(o)->contact, contact));
+	return contact.len > 0 &&
+	    (o == NULL || !slice_equal(order_sell(o)->contact, contact)) &&
+	    exchange_has_node(contact);
 }
 
 static int
