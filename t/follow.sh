@@ -105,7 +105,6 @@ until_true sh -c 'test -z "$1"' sh "$(epmds a)"
 until_true sh -c '! ip netns pids "$0" | xargs ps -o comm= -p | grep epmd' "${net}a" ||
     fail "epmd stays"
 start takes on a lambda-discovery
-takes=$pid
 until_true named a first || fail "the node does not register again"
 idle a
 
