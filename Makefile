@@ -48,7 +48,8 @@ PROTOCOL =	attrs.o core.o frame.o gossip.o link.o msg.o peers.o preauth.o\
 		stream.o
 AUTHORITY =	authority.o authority_exchange.o broker.o broker_contact.o\
 		broker_order.o
-EXCHANGE =	exchange.o exchange_book.o exchange_class.o exchange_match.o
+EXCHANGE =	exchange.o exchange_book.o exchange_class.o exchange_match.o\
+		exchange_share.o
 LISTENER =	listener.o channel.o channel_pool.o channel_stream.o
 PLB =		plb.o plb_order.o plb_request.o plb_upstream.o
 OTHER =		bootstrap.o bootstrap_dns.o call.o call_filter.o call_stream.o\
@@ -113,7 +114,8 @@ SCRIPTS =\
 	t/split.sh t/runit.sh t/bootstrap.sh t/upgrade.sh t/joins.sh\
 	t/strangers.sh t/streams.sh t/relay.sh t/rekey.sh t/sim.sh t/account.sh t/chain.sh\
 	t/activation.sh t/broken.sh t/byhand.sh t/call.sh t/canary.sh\
-	t/compete.sh t/credit.sh t/crypto.sh t/ctl.sh t/deadends.sh t/fills.sh\
+	t/compete.sh t/credit.sh t/crowded.sh t/crypto.sh t/ctl.sh\
+	t/deadends.sh t/fills.sh\
 	t/filters.sh t/herd.sh t/hosts.sh t/inetd.sh t/inherit.sh t/install.sh\
 	t/keys.sh t/manpages.sh t/needs.sh t/pipes.sh t/script.sh t/ssh.sh\
 	t/switch.sh t/tree.sh t/twice.sh t/files.sh t/floods.sh t/moves.sh\

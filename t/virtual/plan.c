@@ -173,6 +173,8 @@ place_plb(struct world *w, unsigned module, const struct post *sells)
 	struct post *s = post_new(w, PROC_PLB, between(w, 1, w->plan.hosts));
 
 	s->module = module;
+	snprintf(s->socket, sizeof(s->socket), "/plb%u",
+	    (unsigned)(s - w->posts));
 	s->capacity = between(w, 1, chance(w, 30) ? 4 : 20);
 	s->wanted = chance(w, 50) ? s->capacity : draw(w, 3);
 	s->version = chance(w, 20) ? sells->version : 0;
@@ -208,6 +210,20 @@ place_users(struct world *w)
 	}
 }
 
+/* A caller that may find a PLB. */
+static void
+place_at_plb(struct world *w, struct post *s)
+{
+	const struct post *plb;
+	unsigned n = 0;
+
+	for (plb = w->posts; plb < s; plb++)
+		if (plb->kind == PROC_PLB && draw(w, ++n) == 0) {
+			s->host = plb->host;
+			s->module = plb->module;
+		}
+}
+
 static void
 place_callers(struct world *w)
 {
@@ -218,6 +234,8 @@ place_callers(struct world *w)
 		s = post_new(w, PROC_CALLER, between(w, 1, w->plan.hosts));
 		s->module = draw(w, w->plan.modules);
 		s->capacity = between(w, 1, CALLER_CAPACITY);
+		if (chance(w, 50))
+			place_at_plb(w, s);
 		s->deserted = s->module + 1 == w->plan.deserted;
 	}
 }

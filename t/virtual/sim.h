@@ -91,6 +91,7 @@ struct post {
 	unsigned retry_percent, cast_percent, limit_percent, abandon_percent;
 	size_t outstanding;
 	int64_t progress; /* of what is outstanding: the last answer */
+	char socket[16];  /* where it serves lambda-call */
 };
 
 /* What one request has come to. */
@@ -157,6 +158,7 @@ struct world {
 	unsigned steps; /* in this millisecond */
 	uint64_t messages, replies, fails, injected;
 	uint64_t accounted; /* records of callers */
+	uint64_t found, fallbacks, commands, restarted; /* of callers */
 	size_t queued_max;
 	uint64_t of_type[MSG_TYPES], of_type_bytes[MSG_TYPES];
 
@@ -208,12 +210,17 @@ void listener_deaf(struct proc *, int deaf);
 /* Could the buyer use what it sells? */
 int listener_fits(const struct proc *, const struct post *buyer);
 const struct post *listener_post(const struct proc *);
+/* What it has, counted at the workers. */
+struct quota *quota_new(const struct proc *, uint64_t capacity);
 /* A channel and all its workers are gone. */
 void listener_lost(struct world *, uint32_t listener, uint32_t tag);
 
 /* staff.c: the channel's number. */
 uint32_t channel_start(struct proc *listener, uint32_t tag, struct quota *,
     int client, const unsigned char *session, int control);
+/* One that a caller has started as a command, with that link to it. */
+uint32_t channel_command(struct proc *caller, uint32_t tag, uint64_t capacity,
+    int client);
 void channel_count(struct proc *);
 uint64_t channel_capacity(const struct proc *); /* its listener's */
 
@@ -231,6 +238,8 @@ uint64_t load_call(struct world *, struct slice body);
 
 /* caller.c */
 void caller_start(struct post *);
+/* A command of its has ended. */
+void caller_lost(struct world *, uint32_t caller, uint32_t tag, int killed);
 /* Has each ended? NULL, or one that has not; and when they must have, or 0. */
 const char *caller_look(const struct census *);
 int64_t caller_due(const struct world *);
