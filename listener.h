@@ -12,9 +12,8 @@
  * when the channel returns it, or when the channel and all of its workers are
  * gone (listener_gone()); the loss of the link alone does not bring it back.
  *
- * While buys stand unmet, `waiting` tells the channels their fair share:
- * capacity / (channels that hold something + buyers that hold nothing), rounded
- * down.
+ * While buys stand unmet, `waiting` tells the channels so as the broker does:
+ * the least that one of them holds, and an equal share.
  */
 
 #include "core.h"
