@@ -72,6 +72,8 @@ plant 'a record whose time is up is not told' 'has 0 results and 0 lines' \
 plant 'a request that is run again has as many retries as before' \
     'runs [0-9]* times, with' plb_request.c \
     '/^request_run_again/,/^}/s/r->retries--;//'
+plant 'a command that has ended is taken for one that runs' 'has not ended' \
+    call.c '/^call_command_ended/,/^}/s/way_ended(/if (how == NULL) &/'
 
 # In the driver: the hub and its connections.
 PLANT_SEEDS=${PLANT_SEEDS:-200}
