@@ -350,7 +350,9 @@ worker_tell_exec(const struct worker *w)
 	int64_t now = loop_now(all->hub->loop);
 	char reason[REASON_BYTES];
 
-	if (c->over || buf_len(&c->kept) > FRAME_MAX)
+	if (c->memory)
+		channel_ended(all->channel, now, w->number, CHILD_NO_MEMORY);
+	else if (c->over || buf_len(&c->kept) > FRAME_MAX)
 		channel_ended(all->channel, now, w->number,
 		    "a reply over 16 MiB: a call by itself, without -L, -0, "
 		    "-4 or -N, has no such limit");
@@ -376,7 +378,8 @@ worker_tell_pool(const struct worker *w)
 		channel_reply(all->channel, now, w->number, 0, 0,
 		    buf_slice(&c->kept));
 	snprintf(reason, sizeof(reason), "the worker ended: %s",
-	    w->bad != NULL ? w->bad : c->over ? WORKER_OVER :
+	    w->bad != NULL ? w->bad : c->memory ? CHILD_NO_MEMORY :
+	    c->over ? WORKER_OVER :
 	    child_status(c, how, sizeof(how)));
 	channel_ended(all->channel, now, w->number, reason);
 }

@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <stdint.h>
 
 #include "channel_state.h"
@@ -46,9 +47,11 @@ channel_stream_add(struct channel *c, int64_t now, struct inflight *r,
 {
 	size_t words = r->function_len + r->args_len;
 
-	if (bytes.len > STREAM_WHOLE - (buf_len(&r->kept) - words) ||
-	    buf_append(&r->kept, bytes.p, bytes.len) == -1)
+	if (bytes.len > STREAM_WHOLE - (buf_len(&r->kept) - words))
 		return channel_answer_fail(c, now, r, 0, too_long);
+	if (buf_append(&r->kept, bytes.p, bytes.len) == -1)
+		return channel_answer_fail(c, now, r, 0, errno == ENOMEM ?
+		    "out of memory for the body" : too_long);
 	return stream_send_window(&c->out, c->client, r->id, STREAM_BODY,
 	    stream_consumed(&r->body, now, bytes.len, c->inflight.used));
 }

@@ -27,6 +27,7 @@
 #define CHILD_RETIRE_MS 1000 /* from end of file to the first signal */
 #define CHILD_KILL_MS	5000 /* and to the second */
 #define CHILD_REST_MS	1000 /* for a group that was killed to be gone */
+#define CHILD_NO_MEMORY "out of memory for what it wrote"
 #define CHILD_KEPT_MAX	(MSG_MAX + 64) /* bytes of output, not taken */
 
 /* Which of its descriptors are pipes. */
@@ -82,7 +83,8 @@ struct child {
 			      NULL */
 	unsigned group : 1;
 	unsigned eof : 1;  /* its standard input ends after what is in input */
-	unsigned over : 1; /* it wrote too much */
+	unsigned over : 1; /* it wrote too much, */
+	unsigned memory : 1; /* or there was no memory for what it wrote */
 	unsigned paused : 1;
 	unsigned signalled : 1;
 };

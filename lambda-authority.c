@@ -191,7 +191,7 @@ authority_process_start(struct program *p, uint32_t tag, struct slice module,
 		chain_append(&p->exchanges, &x->link);
 	} else {
 		log_error("unable to start an exchange for %.*s: %s",
-		    SLICE_ARG(module), strerror(errno));
+		    SLICE_ARG(module), program_limit(errno));
 		free(x);
 	}
 	if (fd != -1)

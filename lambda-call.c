@@ -380,7 +380,7 @@ command_start(struct command *x, const char *line)
 	}
 	if (r == -1) {
 		call_command_unable(c->call, loop_now(c->hub.loop), x->tag,
-		    strerror(errno));
+		    program_limit(errno));
 		return;
 	}
 	x->handle = hub_adopt(&c->hub, from[0], to[1], 1, x->tag);

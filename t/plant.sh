@@ -56,7 +56,7 @@ plant 'an address is handed on without its port' 'does not take what' gossip.c \
 plant 'a buy is never cancelled' 'a buy of nobody' broker_order.c \
     '/^broker_order_close/,/^}/s/x != NULL &&/o->sell \&\& x != NULL \&\&/'
 plant 'a cast is accepted and not run' 'and never ran' channel.c \
-    '/^channel_on_request/,/^}/s/if (channel_assign(/if (r->cast \&\& '\
+    '/^channel_begin/,/^}/s/if (channel_assign(/if (r->cast \&\& '\
 'channel_accept_cast(c, r) == 0) return channel_drop(c, r); &/'
 
 # In the caller: each record has a result or a line, and runs as often as it may.
