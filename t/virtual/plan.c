@@ -11,6 +11,7 @@
 #define BROKER_PORT    4371
 #define LARGE	       50    /* hosts; beyond it they are alike */
 #define CROWD	       9     /* sellers of one module, at the least */
+#define CONTEST	       9     /* sellers and buyers that compete, at the most */
 #define BODY_MAX       100000
 #define DESCRIPTORS    1024
 #define DESERT_MS      90000 /* an exchange that nobody uses is there for */
@@ -240,6 +241,41 @@ place_callers(struct world *w)
 	}
 }
 
+/* A module whose buyers always want more than there is; one of them comes
+ * later. */
+static void
+place_contest(struct world *w)
+{
+	unsigned i, n = between(w, 1, 4), zones = chance(w, 40);
+	unsigned first = (unsigned)w->nposts, sellers = n;
+	struct post *s = NULL;
+
+	w->plan.contest = ++w->plan.modules;
+	w->plan.service_ms = between(w, 40, 80);
+	for (i = 0; i < n; i++) {
+		place_listener(w, w->plan.modules - 1);
+		s = &w->posts[w->nposts - 1];
+		s->capacity = between(w, 1, 5);
+		if (!zones)
+			s->zone = 0;
+	}
+	n = between(w, 3, 5);
+	for (i = 0; i < n; i++) {
+		place_plb(w, w->plan.modules - 1, s);
+		s = &w->posts[w->nposts - 1];
+		s->hungry = 1;
+		s->deserted = i + 1 == n;
+		s->capacity = s->wanted = between(w, 1, 12);
+		s->at_once = 2 * (unsigned)s->capacity + 4;
+		s->burst = s->at_once;
+		s->pace_ms = 400;
+		s->version = 0;
+		s->zone = zones && chance(w, 50) ?
+		    w->posts[first + draw(w, sellers)].zone : 0;
+		s->cast_percent = s->limit_percent = s->abandon_percent = 0;
+	}
+}
+
 /* Half of the orders sell and half of them buy, of every module as many. */
 static void
 place_orders(struct world *w)
@@ -388,7 +424,7 @@ plan_draw(struct world *w)
 	w->net.latency_min_ms = p->latency_min_ms;
 	w->net.latency_max_ms = p->latency_max_ms;
 	w->posts = calloc(p->authorities + 2 * p->modules + 4 * p->hosts +
-	    CROWD + p->orders + 8, sizeof(*w->posts));
+	    CROWD + CONTEST + p->orders + 8, sizeof(*w->posts));
 	assert(w->posts != NULL);
 	place_authorities(w);
 	place_brokers(w);
@@ -399,4 +435,6 @@ plan_draw(struct world *w)
 	/* Other seeds mean what they meant before there were any. */
 	if (p->orders == 0 && w->seed % 3 == 0)
 		place_callers(w);
+	if (p->orders == 0 && w->seed % 8 == 5)
+		place_contest(w);
 }
