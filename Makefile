@@ -119,7 +119,7 @@ SCRIPTS =\
 	t/filters.sh t/herd.sh t/hosts.sh t/inetd.sh t/inherit.sh t/install.sh\
 	t/keys.sh t/manpages.sh t/needs.sh t/pipes.sh t/script.sh t/ssh.sh\
 	t/switch.sh t/tree.sh t/twice.sh t/files.sh t/floods.sh t/moves.sh\
-	t/drain.sh t/life.sh t/contain.sh t/orderlog.sh
+	t/drain.sh t/life.sh t/contain.sh t/follow.sh t/rabbit.sh t/orderlog.sh
 
 HELPERS =\
 	t/account t/activate t/diallers t/epmdtalk t/handshake t/inherit\
@@ -144,7 +144,8 @@ FIXTURES =\
 VIRTUAL =\
 	t/virtual/agent.o t/virtual/caller.o t/virtual/census.o\
 	t/virtual/check.o t/virtual/contest.o t/virtual/descriptor.o t/virtual/entry.o\
-	t/virtual/event.o t/virtual/fault.o t/virtual/host.o\
+	t/virtual/event.o t/virtual/fault.o t/virtual/flow.o\
+	t/virtual/host.o\
 	t/virtual/ledger.o t/virtual/load.o t/virtual/loop.o t/virtual/net.o\
 	t/virtual/placing.o t/virtual/plan.o t/virtual/proc.o t/virtual/role.o\
 	t/virtual/settle.o t/virtual/staff.o t/virtual/trade.o\

@@ -347,8 +347,9 @@ exchange_tell_contact(struct exchange *x, const struct exchange_sell *s,
 	msg.u.fill.sellers = item_list(&schema_seller, &item, x->scratch,
 	    sizeof(x->scratch));
 	while ((p = map_next(&x->peers, &pos)) != NULL) {
-		if ((o = exchange_any_buy(p)) == NULL ||
-		    (followers && p->follow == 0))
+		/* Its orders are many where sells come all the time. */
+		if ((followers && p->follow == 0) ||
+		    (o = exchange_any_buy(p)) == NULL)
 			continue;
 		msg.u.fill.order = o->id;
 		if (outbox_send(&x->out, p->handle, &msg) == -1)
@@ -388,8 +389,9 @@ exchange_tell_nodes(struct exchange *x, const struct exchange_peer *p)
 static int
 exchange_has_moved(struct exchange_order *o, struct slice contact)
 {
-	return contact.len > 0 && exchange_has_node(contact) &&
-	    (o == NULL || !slice_equal(order_sell(o)->contact, contact));
+	return contact.len > 0 &&
+	    (o == NULL || !slice_equal(order_sell(o)->contact, contact)) &&
+	    exchange_has_node(contact);
 }
 
 static int

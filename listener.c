@@ -641,6 +641,12 @@ listener_expire(struct listener *l)
 		listener_send_drain(l, c);
 }
 
+int
+listener_is_drained(const struct listener *l)
+{
+	return l->stopped;
+}
+
 void
 listener_leave(struct listener *l)
 {

@@ -73,6 +73,8 @@ void listener_gone(struct listener *, uint32_t tag);
 void listener_stop(struct listener *);
 void listener_leave(struct listener *);
 
+int listener_is_drained(const struct listener *); /* nothing is left */
+
 /* The time for that is over: channels end and fail what they have running. */
 void listener_expire(struct listener *);
 

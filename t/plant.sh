@@ -56,7 +56,7 @@ plant 'an address is handed on without its port' 'does not take what' gossip.c \
 plant 'a buy is never cancelled' 'a buy of nobody' broker_order.c \
     '/^broker_order_close/,/^}/s/x != NULL &&/o->sell \&\& x != NULL \&\&/'
 plant 'a cast is accepted and not run' 'and never ran' channel.c \
-    '/^channel_on_request/,/^}/s/if (channel_assign(/if (r->cast \&\& '\
+    '/^channel_begin/,/^}/s/if (channel_assign(/if (r->cast \&\& '\
 'channel_accept_cast(c, r) == 0) return channel_drop(c, r); &/'
 
 # In the caller: each record has a result or a line, and runs as often as it may.
@@ -74,6 +74,21 @@ plant 'a request that is run again has as many retries as before' \
     '/^request_run_again/,/^}/s/r->retries--;//'
 plant 'a command that has ended is taken for one that runs' 'has not ended' \
     call.c '/^call_command_ended/,/^}/s/way_ended(/if (how == NULL) &/'
+
+# In streams: what comes is what was sent, all of it or its beginning, within the
+# windows, and each ends.
+plant 'a request that has begun is run again' 'have changed at\|of stream' \
+    plb_request.c '/^request_may_run_again/,/^}/s/ \&\& !r->begun//'
+plant 'no more of a stream may come than at first' 'has not ended' \
+    stream.c '/^stream_consumed/,/^}/s/if (room < s->window \/ 2)/if (1)/'
+plant 'a caller sends more of a body than it may' 'does not take' \
+    call_stream.c '/^call_stream_room/,/^}/s/s->left < CALL_READ_MAX/s->left == 0/'
+plant 'a channel forgets that a body has ended' 'has not ended' \
+    channel_stream.c '/^channel_on_end/,/^}/s/channel_tell(c, CHANNEL_MORE, r->worker, 1)/0/'
+plant 'a PLB forgets the end of a body that waits for a token' 'has not ended' \
+    plb_request.c '/^request_send/,/^}/s/(uint64_t)r->more/m->u.request.more/'
+plant 'pieces of output are lost on the way' 'have changed at\|ends well with' \
+    plb_request.c '/^plb_on_data/,/^}/s/if (found == 0)/if (found == 0 || r->bytes[d->part] > 200000)/'
 
 # In the driver: the hub and its connections.
 PLANT_SEEDS=${PLANT_SEEDS:-200}
