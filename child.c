@@ -262,7 +262,19 @@ child_read_error(struct child *c)
 	if (n <= 0 || buf_append(&c->line, text, (size_t)n) == -1)
 		return -1;
 	child_say_lines(c, 0);
+	if (c->ops->error != NULL &&
+	    !c->ops->error(c, slice_of(text, (size_t)n))) {
+		loop_unwatch(c->loop, &c->err);
+		return 0;
+	}
 	return n == sizeof(text);
+}
+
+void
+child_resume_error(struct child *c)
+{
+	if (c->err.fd != -1)
+		loop_watch(c->loop, &c->err);
 }
 
 static void

@@ -55,6 +55,10 @@ struct child_ops {
 	 * more, and what is written from now on is dropped. NULL: a child that
 	 * reads no more, and was to be given more, is ended. */
 	void (*fed)(struct child *, size_t n);
+	/* It wrote these bytes to standard error, CHILD_LINE_MAX at most:
+	 * returns whether more may be shown; if not, child_resume_error()
+	 * goes on. Or NULL. */
+	int (*error)(struct child *, struct slice);
 };
 
 struct child {
@@ -101,6 +105,9 @@ int child_write(struct child *, struct slice);
 
 /* Stop showing output, or go on: then what was kept is shown at once. */
 void child_pause(struct child *, int paused);
+
+/* Go on with its standard error. */
+void child_resume_error(struct child *);
 
 /* Its standard input ends after what was written for it. */
 void child_end_input(struct child *);
