@@ -17,7 +17,7 @@
 
 #define ANSWER_MS 5000
 #define SYNOPSIS \
-	"[-qv] [-A address | -b socket] [-k keyfile ...] command [argument]"
+	"[-Jqv] [-A address | -b socket] [-k keyfile ...] command [argument]"
 
 /* What can be asked of whom; a PLB shows all that it has, whatever is asked. */
 static const struct command {
@@ -50,6 +50,7 @@ struct ctl {
 	unsigned role; /* of whoever is asked, once linked */
 	int rows; /* it has shown some */
 	int done;
+	int json; /* -J */
 };
 
 static void
@@ -139,9 +140,30 @@ ctl_down(void *core, int64_t now, uint32_t peer)
 	ctl_stop(c, EXIT_TEMPORARY);
 }
 
+/* Rows. */
+
+/* Keys whose value is text whatever it looks like, and those whose value goes on
+ * to the end of the row. */
+static const char *const ctl_texts[] = {
+	"address", "authority", "broker", "exchange", "host", "instance",
+	"kind", "module", "node", "owner", "seller", "state", NULL
+};
+static const char *const ctl_last[] = {
+	"attributes", "constraints", "reason", "version", NULL
+};
+
+static int
+ctl_is_among(struct slice word, const char *const *words)
+{
+	for (; *words != NULL; words++)
+		if (slice_is(word, *words))
+			return 1;
+	return 0;
+}
+
 /* Whatever a peer may call a row, it is one line. */
 static void
-ctl_print(struct slice row)
+ctl_print_text(struct slice row)
 {
 	char line[REPORT_ROW_MAX], *text = (char *)slice_dup(row);
 	const char *p = text, *end;
@@ -161,6 +183,103 @@ ctl_print(struct slice row)
 	free(text);
 }
 
+/* A string of JSON. A byte that belongs to no character comes out as \xHH, as
+ * it does in a row. */
+static void
+ctl_put_string(struct slice s)
+{
+	char c[5] = "";
+	size_t i, n;
+
+	putchar('"');
+	for (i = 0; i < s.len; i += n) {
+		n = s.len - i < 4 ? s.len - i : 4;
+		memset(c, 0, sizeof(c));
+		memcpy(c, s.p + i, n);
+		n = (unsigned char)c[0] < 0x80 ? 1 : utf8_len(c);
+		if (n == 0)
+			printf("\\\\x%02x", s.p[i]);
+		else if (n == 1 && (s.p[i] < ' ' || s.p[i] == 0x7f))
+			printf("\\u%04x", s.p[i]);
+		else if (c[0] == '"' || c[0] == '\\')
+			printf("\\%c", c[0]);
+		else
+			fwrite(s.p + i, 1, n, stdout);
+		n = n == 0 ? 1 : n;
+	}
+	putchar('"');
+}
+
+/* Can it be a number of JSON, which every reader has exactly? */
+static int
+ctl_is_number(struct slice s)
+{
+	size_t i;
+
+	for (i = 0; i < s.len && s.p[i] >= '0' && s.p[i] <= '9'; i++)
+		;
+	return i > 0 && i == s.len && i <= 15 && (i == 1 || s.p[0] != '0');
+}
+
+static void
+ctl_put_value(struct slice key, struct slice value)
+{
+	if (value.len == 0 || slice_is(value, "-"))
+		fputs("null", stdout);
+	else if (ctl_is_number(value) && !ctl_is_among(key, ctl_texts) &&
+	    !ctl_is_among(key, ctl_last))
+		printf("%.*s", SLICE_ARG(value));
+	else
+		ctl_put_string(value);
+}
+
+/* What stands before the next space, which goes too. */
+static struct slice
+ctl_cut(struct slice *rest)
+{
+	const unsigned char *space = rest->len == 0 ? NULL :
+	    memchr(rest->p, ' ', rest->len);
+	struct slice word = *rest;
+
+	if (space != NULL)
+		word.len = (size_t)(space - rest->p);
+	*rest = slice_of(rest->p + word.len + (space != NULL),
+	    rest->len - word.len - (space != NULL));
+	return word;
+}
+
+static void
+ctl_print_json(struct slice rest)
+{
+	struct slice key;
+
+	fputs("{\"row\":", stdout);
+	ctl_put_string(ctl_cut(&rest));
+	fputs(",\"name\":", stdout);
+	ctl_put_value(slice_str("node"), ctl_cut(&rest));
+	while (rest.len > 0) {
+		key = ctl_cut(&rest);
+		putchar(',');
+		ctl_put_string(key);
+		putchar(':');
+		if (ctl_is_among(key, ctl_last)) {
+			ctl_put_value(key, rest);
+			break;
+		}
+		ctl_put_value(key, ctl_cut(&rest));
+	}
+	fputs("}\n", stdout);
+}
+
+static void
+ctl_print(const struct ctl *c, struct slice row)
+{
+	if (c->json)
+		ctl_print_json(row);
+	else
+		ctl_print_text(row);
+}
+
 static int
 ctl_message(void *core, int64_t now, uint32_t peer, const struct msg *m)
 {
@@ -172,7 +291,7 @@ ctl_message(void *core, int64_t now, uint32_t peer, const struct msg *m)
 	if (m->type != MSG_REPORT)
 		return 0;
 	for (; list_next(&rows, &row) == 1; c->rows = 1)
-		ctl_print(row);
+		ctl_print(c, row);
 	if (m->u.report.more)
 		return 0;
 	if (ctl_is_drain(c) && !c->rows)
@@ -249,6 +368,7 @@ main(int argc, char **argv)
 	const char *address = NULL, *broker = NULL;
 	const struct opt options[] = {
 		{ 'A', OPT_TEXT, &address, 0, 0 },
+		{ 'J', OPT_FLAG, &core.json, 0, 0 },
 		{ 'b', OPT_TEXT, &broker, 0, 0 },
 		{ 'k', OPT_KEY, &keys, 0, 0 },
 		{ 0, OPT_END, NULL, 0, 0 }
@@ -259,7 +379,7 @@ main(int argc, char **argv)
 	int letter;
 
 	program_begin(argv, PROGRAM_PRINTS);
-	while ((letter = getopt(argc, argv, "qvA:b:k:")) != -1)
+	while ((letter = getopt(argc, argv, "JqvA:b:k:")) != -1)
 		opt_take(options, letter, optarg, SYNOPSIS);
 	if (address != NULL && broker != NULL)
 		die(EXIT_USAGE, "-A and -b: give one of them");

@@ -127,7 +127,10 @@ gives '1 0 1
 4 0 4' sh "$block"
 take lambda-channel.8 "'|lambda-channel"
 gives 42 sh "$block"
-solo lambda-ctl.1 'orders' 'calc left 4'
+solo lambda-ctl.1 'left' 'calc left 4'
+if partner jq; then
+	solo lambda-ctl.1 'jq -r' 'calc has 4'
+fi
 take lambda-exchange.8 'orders.log'
 start recorded lambda-exchange -o orders.log -l 127.0.0.1:0 calc
 recorded=$pid
