@@ -44,14 +44,15 @@ PROGS =\
 # reaches a socket, a clock or the log.
 
 BYTES =		addr.o buf.o crypto.o heap.o map.o noise.o rng.o tlv.o
-PROTOCOL =	attrs.o core.o frame.o gossip.o link.o msg.o peers.o preauth.o
+PROTOCOL =	attrs.o core.o frame.o gossip.o link.o msg.o peers.o preauth.o\
+		stream.o
 AUTHORITY =	authority.o authority_exchange.o broker.o broker_contact.o\
 		broker_order.o
 EXCHANGE =	exchange.o exchange_book.o exchange_class.o exchange_match.o
-LISTENER =	listener.o channel.o channel_pool.o
+LISTENER =	listener.o channel.o channel_pool.o channel_stream.o
 PLB =		plb.o plb_order.o plb_request.o plb_upstream.o
-OTHER =		bootstrap.o bootstrap_dns.o call.o call_filter.o call_way.o\
-		call_why.o discovery.o discovery_contacts.o epmd.o
+OTHER =		bootstrap.o bootstrap_dns.o call.o call_filter.o call_stream.o\
+		call_way.o call_why.o discovery.o discovery_contacts.o epmd.o
 
 CORES =		$(BYTES) $(PROTOCOL) $(AUTHORITY) $(EXCHANGE)\
 		$(LISTENER) $(PLB) $(OTHER)
@@ -59,9 +60,10 @@ CORES =		$(BYTES) $(PROTOCOL) $(AUTHORITY) $(EXCHANGE)\
 CORES_H =\
 	array.h buf.h bytes.h chain.h crypto.h exit.h fail.h heap.h map.h\
 	noise.h rng.h slice.h tlv.h addr.h attrs.h core.h epmd.h frame.h\
-	gossip.h link.h msg.h peers.h preauth.h authority.h authority_state.h\
+	gossip.h link.h msg.h peers.h preauth.h stream.h authority.h\
+	authority_state.h\
 	broker.h broker_state.h exchange.h exchange_book.h exchange_class.h\
-	listener.h channel.h channel_pool.h plb.h plb_state.h bootstrap.h\
+	listener.h channel.h channel_pool.h channel_state.h plb.h plb_state.h bootstrap.h\
 	bootstrap_dns.h call.h call_filter.h call_state.h call_way.h\
 	discovery.h discovery_contacts.h
 
@@ -90,7 +92,7 @@ CORE_TESTS =\
 	t/link_time.test t/listener.test t/loglimit.test t/map.test\
 	t/model.test t/msg.test t/outbox.test t/peers.test t/peers_link.test\
 	t/plb_balance.test t/preauth.test t/rendezvous.test t/report.test\
-	t/rng.test t/sha256.test t/tlv.test t/wire.test
+	t/rng.test t/sha256.test t/stream.test t/tlv.test t/wire.test
 CORE_SCRIPTS =\
 	t/core/authority t/core/bootstrap t/core/broker t/core/channel\
 	t/core/discovery t/core/exchange t/core/listener t/core/plb
@@ -109,7 +111,7 @@ TESTS =		$(CORE_TESTS) $(SHELL_TESTS) $(FUZZ_TESTS)
 SCRIPTS =\
 	t/discovery.sh t/nodes.sh t/examples.sh t/names.sh t/mesh.sh\
 	t/split.sh t/runit.sh t/bootstrap.sh t/upgrade.sh t/joins.sh\
-	t/strangers.sh t/relay.sh t/rekey.sh t/sim.sh t/account.sh t/chain.sh\
+	t/strangers.sh t/streams.sh t/relay.sh t/rekey.sh t/sim.sh t/account.sh t/chain.sh\
 	t/activation.sh t/broken.sh t/byhand.sh t/call.sh t/canary.sh\
 	t/compete.sh t/credit.sh t/crypto.sh t/ctl.sh t/deadends.sh t/fills.sh\
 	t/filters.sh t/herd.sh t/hosts.sh t/inetd.sh t/inherit.sh t/install.sh\

@@ -36,8 +36,7 @@ call_show_progress(struct call *c)
 	outbox_act(plb_out(c->plb), CALL_PROGRESS, 0, 0, slice_str(line));
 }
 
-/* End with this status, unless there is one already. */
-static void
+void
 call_end(struct call *c, enum call_act how, int status)
 {
 	if (c->config.progress)
@@ -53,8 +52,17 @@ call_end(struct call *c, enum call_act how, int status)
 void
 call_give_up(struct call *c, int status, const char *why)
 {
+	uint64_t came = c->stream.output.came;
+
 	if (c->over || c->ending.begun)
 		return;
+	if (came > 0) {
+		outbox_log(plb_out(c->plb), LOG_ERROR, "%s: %s, after %llu "
+		    "bytes of output", c->config.module, why,
+		    (unsigned long long)came);
+		call_end(c, CALL_FINISH, status);
+		return;
+	}
 	outbox_log(plb_out(c->plb), LOG_ERROR, "%s: %s", c->config.module,
 	    why);
 	if (!c->config.filter) {
@@ -252,8 +260,8 @@ call_broken(struct call *c, int64_t now, size_t lost, const char *why)
 {
 	struct call_ending *e = &c->ending;
 
-	(void)now;
 	if (!c->config.filter) {
+		call_stream_break(c, now);
 		c->status = EXIT_TEMPORARY; /* and not the function's */
 		call_end(c, CALL_QUIT, EXIT_TEMPORARY);
 		return;
@@ -274,7 +282,7 @@ call_broken(struct call *c, int64_t now, size_t lost, const char *why)
 
 /* Requests. */
 
-static void
+void
 call_submit(struct call *c, int64_t now, uint64_t number, struct slice body)
 {
 	c->request.u.request.id = number;
@@ -314,7 +322,7 @@ call_send_record(struct call *c, int64_t now)
 	number = filter_add(&c->filter, now, record.body.len);
 	if (record.body.len > CALL_BODY_MAX)
 		call_fail_record(c, number, "the record is over 16646144 "
-		    "bytes");
+		    "bytes: a call by itself has no such limit");
 	else
 		call_submit(c, now, number, record.body);
 	buf_consume(&c->in, taken);
@@ -352,7 +360,9 @@ call_wants_input(const struct call *c)
 {
 	if (c->over || c->ended)
 		return 0;
-	return !c->config.filter || call_may_send(c) || c->forced ||
+	if (!c->config.filter)
+		return call_stream_wants(c);
+	return call_may_send(c) || c->forced ||
 	    (!c->ready && call_is_open(c) && buf_len(&c->in) == 0);
 }
 
@@ -366,28 +376,24 @@ call_watch(struct call *c)
 		c->watching = want;
 }
 
-int
+size_t
 call_readable(struct call *c)
 {
-	c->ready = c->config.filter && plb_room(c->plb) == 0 && !c->forced;
-	return !c->ready && !c->ended;
+	if (!c->config.filter)
+		return c->ended ? 0 : call_stream_room(c);
+	c->ready = plb_room(c->plb) == 0 && !c->forced;
+	return !c->ready && !c->ended ? CALL_READ_MAX : 0;
 }
 
 void
 call_input(struct call *c, int64_t now, struct slice bytes)
 {
-	char why[REASON_MAX];
-
 	c->waits_at = now;
-	if (buf_append(&c->in, bytes.p, bytes.len) == 0)
-		return;
-	snprintf(why, sizeof(why), "the body on standard input is over %u "
-	    "bytes", (unsigned)CALL_BODY_MAX);
-	if (errno == ENOMEM || c->config.filter)
+	if (!c->config.filter)
+		call_stream_input(c, now, bytes);
+	else if (buf_append(&c->in, bytes.p, bytes.len) == -1)
 		call_give_up(c, EXIT_TEMPORARY, "unable to keep the input: "
 		    "out of memory");
-	else
-		call_give_up(c, EXIT_USAGE, why);
 }
 
 void
@@ -401,12 +407,10 @@ call_input_end(struct call *c, int64_t now, const char *why)
 	}
 	if (c->config.filter)
 		return;
-	if (why != NULL) { /* it is half a body */
+	if (why != NULL) /* it is half a body */
 		call_end(c, CALL_QUIT, EXIT_TEMPORARY);
-		return;
-	}
-	c->asked_at = now;
-	call_submit(c, now, 1, buf_slice(&c->in));
+	else
+		call_stream_end(c, now);
 }
 
 /* Time limits. */
@@ -513,27 +517,11 @@ call_limit_at(const struct call *c)
 
 /* Answers. */
 
-static void
+void
 call_lose_result(struct call *c)
 {
 	call_give_up(c, EXIT_TEMPORARY,
 	    "unable to keep a result: out of memory");
-}
-
-/* The result of the one call. A person's next prompt is to start on a line of
- * its own. */
-static void
-call_finish(struct call *c, const struct msg_reply *r)
-{
-	struct slice body = r->body;
-
-	if (buf_append(c->out, body.p, body.len) == -1 ||
-	    (c->config.terminal && body.len > 0 &&
-		body.p[body.len - 1] != '\n' &&
-		buf_append(c->out, "\n", 1) == -1))
-		call_lose_result(c);
-	else
-		call_end(c, CALL_FINISH, (int)r->status);
 }
 
 /* A record's reply: with -S whatever its status is. */
@@ -589,7 +577,7 @@ call_on_answer(struct call *c, int64_t now, const struct msg *m)
 	else if (c->config.filter)
 		call_on_result(c, &m->u.reply);
 	else
-		call_finish(c, &m->u.reply);
+		call_stream_finish(c, &m->u.reply);
 	call_forget_trouble(c);
 }
 
@@ -615,6 +603,8 @@ call_take(struct call *c, int64_t now, const struct act *a)
 		call_on_refuse(c, now, &m.u.refuse);
 	else if (m.type == MSG_REPLY || m.type == MSG_FAIL)
 		call_on_answer(c, now, &m);
+	else if (!c->config.filter)
+		call_stream_take(c, now, &m);
 }
 
 /* What was given, as it comes and goes. */
@@ -790,6 +780,8 @@ call_tick(void *core, int64_t now)
 		call_look_at_limit(c, now);
 		if (c->config.filter)
 			call_pump(c, now);
+		else
+			call_stream_tick(c, now);
 		call_tick_ways(c, now);
 		call_tick_notices(c, now);
 	}
@@ -826,6 +818,7 @@ call_deadline(const void *core)
 	if (c->ending.begun)
 		return INT64_MIN;
 	due = call_earlier(due, call_earlier(c->notice_at, c->unknown_at));
+	due = call_earlier(due, c->stream.send_at);
 	due = call_earlier(due, call_earlier(c->progress_at,
 	    call_limit_at(c)));
 	return call_earlier(due, call_ways_deadline(c));
@@ -885,7 +878,9 @@ call_new(int64_t now, uint64_t seed, const struct call_config *config,
 	c->out = out;
 	c->reader.kind = config->records.kind;
 	buf_init(&c->in, config->filter ? MSG_MAX + CALL_READ_MAX :
-	    CALL_BODY_MAX);
+	    STREAM_HEAD);
+	c->stream.send_at = config->filter ? NEVER : now + CALL_WAIT_MS;
+	c->stream.last = -1;
 	c->unknown_at = c->asked_at = c->waits_at = c->flush_at = NEVER;
 	c->hope_at = NEVER;
 	c->progress_at = config->progress ? now + PROGRESS_MS : NEVER;
@@ -902,6 +897,9 @@ call_new(int64_t now, uint64_t seed, const struct call_config *config,
 	c->request.u.request.args = config->args;
 	c->request.u.request.left_ms = (uint64_t)config->limit_ms;
 	c->request.u.request.retries = config->retries;
+	if (!config->filter)
+		c->request.u.request.window = stream_begin(&c->stream.output,
+		    1);
 	return c;
 }
 

@@ -21,7 +21,10 @@
 			       second later, and says itself that time was up */
 #define CALL_FLUSH_MS  2000 /* told to end: to write what it has */
 #define CALL_READ_MAX  (64 * 1024) /* bytes of input at a time */
-#define CALL_BODY_MAX  (MSG_MAX - 128 * 1024) /* arguments fit beside it */
+#define CALL_BODY_MAX  (MSG_MAX - 128 * 1024) /* bytes of a record: arguments
+						 fit beside it */
+#define CALL_WAIT_MS   20 /* for the end of a short input: a call whose body is
+			     there by then takes one message */
 #define CALL_LATE      99 /* exit status: time is up */
 
 enum call_act {
@@ -30,6 +33,7 @@ enum call_act {
 	CALL_INPUT,  /* value: 1, wait for input; 0, let it wait */
 	CALL_START,  /* peer: a tag: start that command, and take its link */
 	CALL_STOP,   /* peer: a tag: end that command, or close its link */
+	CALL_DEAF,   /* read no more input: nobody wants it */
 	CALL_WRITE,  /* there are more results in the queue */
 	CALL_HALT,   /* write no more of them */
 	CALL_FINISH, /* end with status value, once the results are written */
@@ -75,13 +79,17 @@ struct outbox *call_out(struct call *);
  * done: the shell has the driver call tick(). */
 void call_take(struct call *, int64_t now, const struct act *);
 
-/* There is input, or its end: 1, to be read now; 0, not before there is a token
- * for it. */
-int call_readable(struct call *);
-/* Some of it, CALL_READ_MAX bytes at most. */
+/* There is input, or its end: how many bytes of it may be read now; 0: not
+ * before there is a token for it, or a window. */
+size_t call_readable(struct call *);
+/* Some of it, so many bytes at most. */
 void call_input(struct call *, int64_t now, struct slice);
 /* It has ended: why not as it should, or NULL. */
 void call_input_end(struct call *, int64_t now, const char *why);
+
+/* The peer that the body of the one call goes to now, or 0: whoever reads the
+ * input looks at how much is queued there. */
+uint32_t call_peer(const struct call *);
 
 /* The command with that tag has ended ("ended with status 1"), or it could not
  * be started. */

@@ -3,11 +3,12 @@
 
 /*
  * The state of lambda-call's core, shared by the files that make it up and by
- * nobody else: call.c (input, requests, answers, the end) and call_why.c (why
- * nothing comes).
+ * nobody else: call.c (input, requests, answers, the end), call_stream.c (the
+ * body and the output of the one call) and call_why.c (why nothing comes).
  */
 
 #include "call.h"
+#include "stream.h"
 
 #define NEVER INT64_MAX
 
@@ -20,6 +21,17 @@ struct call_ending {
 	uint64_t first, last; /* to be said in one line; 0: none */
 	int unwritten;	/* they had results */
 	char why[REASON_MAX];
+};
+
+/* The one call, where it is no filter. */
+struct call_stream {
+	int sent;	   /* its request is out */
+	int64_t send_at;   /* it goes with what is there of the body; NEVER */
+	int deaf;	   /* nobody wants more of the body */
+	uint64_t left;	   /* bytes of the body that may be sent */
+	uint64_t read;	   /* bytes of input, in all */
+	struct stream output; /* in pieces */
+	int last;	   /* byte of the output; -1: none came */
 };
 
 struct call {
@@ -38,6 +50,7 @@ struct call {
 	int over;  /* CALL_FINISH or CALL_QUIT is out */
 	int status;
 	struct call_ending ending;
+	struct call_stream stream;
 
 	/* Why nothing comes. */
 	int64_t notice_at, unknown_at, progress_at; /* or NEVER */
@@ -59,6 +72,26 @@ struct call {
 /* The module is named. A filter goes on until each record that it was given has
  * its line. */
 void call_give_up(struct call *, int status, const char *why);
+
+/* End with this status, unless there is one already. */
+void call_end(struct call *, enum call_act how, int status);
+void call_lose_result(struct call *);
+void call_submit(struct call *, int64_t now, uint64_t number,
+    struct slice body);
+
+/* call_stream.c */
+
+int call_stream_wants(const struct call *);
+size_t call_stream_room(const struct call *);
+void call_stream_input(struct call *, int64_t now, struct slice);
+void call_stream_end(struct call *, int64_t now);
+/* Data, end and window of it. */
+void call_stream_take(struct call *, int64_t now, const struct msg *);
+/* Its reply. */
+void call_stream_finish(struct call *, const struct msg_reply *);
+/* Nobody reads the output: who writes it is told. */
+void call_stream_break(struct call *, int64_t now);
+void call_stream_tick(struct call *, int64_t now);
 
 /* call_why.c */
 

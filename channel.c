@@ -3,51 +3,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "channel.h"
-#include "channel_pool.h"
+#include "channel_state.h"
 #include "fail.h"
 
 #define QUANTITY_MAX INFLIGHT_MAX
 #define EARLY_MAX    (CHANNEL_ASKS * (LIST_MAX + 1024)) /* bytes */
-
-/* held = tokens + spare + requests in flight. */
-struct channel {
-	struct outbox out;
-	struct id own;
-	unsigned char module_bytes[NAME_BYTES_MAX];
-	struct slice module;
-	enum channel_mode mode;
-	enum frame_kind kind;
-	uint64_t capacity; /* alone: the grant; 0 under a listener */
-
-	uint32_t listener, client; /* peers; 0: not linked */
-	int served; /* there is or was a client */
-	int failed; /* there will be none */
-
-	struct buf early; /* connects before the listener's link: frames */
-	size_t asks;	  /* how many */
-	size_t asked;	  /* of the listener, without an answer */
-
-	uint64_t held;	   /* granted to us and not returned */
-	uint64_t tokens;   /* the client's, unspent */
-	uint64_t spare;	   /* nobody's: they go with the next answer */
-	uint64_t giveback; /* returned at the end of the turn */
-
-	uint64_t buyers, empty, share; /* as the listener said last */
-	int64_t over; /* holds more than its share since; INT64_MAX: does not */
-
-	uint64_t count; /* requests that came */
-	struct inflight_table inflight;
-	struct pool pool; /* of CHANNEL_POOL and CHANNEL_MUX */
-	char died[128];	  /* how the last worker did */
-
-	int draining;
-	int64_t void_at; /* unspent tokens are void then ... */
-	int voided;	 /* ... and are now */
-	int expired;	 /* it has drained for as long as it may */
-	int closing;	 /* the client's connection is ending */
-	int stopped;
-};
 
 struct channel *
 channel_new(const struct id *own, uint64_t seed,
@@ -114,14 +74,13 @@ channel_smaller(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
-/* What is said to a client that is gone is dropped. */
-static int
+int
 channel_send(struct channel *c, const struct msg *m)
 {
 	return c->client == 0 ? 0 : outbox_send(&c->out, c->client, m);
 }
 
-static int
+int
 channel_tell(struct channel *c, unsigned act, uint32_t worker, uint64_t value)
 {
 	return outbox_act(&c->out, act, worker, value, slice_of(NULL, 0));
@@ -221,7 +180,7 @@ channel_failure(const struct inflight *r, int ran, const char *reason)
 	return m;
 }
 
-static int
+int
 channel_answer_fail(struct channel *c, int64_t now, struct inflight *r, int ran,
     const char *reason)
 {
@@ -323,10 +282,26 @@ channel_too_late(struct channel *c, uint64_t id)
 	return channel_send(c, &m);
 }
 
+int
+channel_begin(struct channel *c, int64_t now, struct inflight *r,
+    const struct msg_request *q)
+{
+	const char *why;
+
+	if (channel_assign(c, now, r, q, &why) == 0)
+		return r->cast ? channel_accept_cast(c, r) :
+		    channel_stream_invite(c, r);
+	if (errno == EAGAIN)
+		return channel_backing_off(c, now, r);
+	if (errno == EINVAL)
+		return channel_answer_fail(c, now, r, 0, why);
+	channel_drop(c, r);
+	return -1;
+}
+
 static int
 channel_on_request(struct channel *c, int64_t now, const struct msg_request *q)
 {
-	const char *why;
 	struct inflight *r;
 
 	c->count++;
@@ -344,34 +319,35 @@ channel_on_request(struct channel *c, int64_t now, const struct msg_request *q)
 	r->cast = q->cast != 0;
 	if (q->left_ms > 0)
 		inflight_limit(&c->inflight, r, now + (int64_t)q->left_ms);
-	if (channel_assign(c, now, r, q, &why) == 0)
-		return r->cast ? channel_accept_cast(c, r) : 0;
-	if (errno == EAGAIN)
-		return channel_backing_off(c, now, r);
-	if (errno == EINVAL)
-		return channel_answer_fail(c, now, r, 0, why);
-	channel_drop(c, r);
-	return -1;
+	if (channel_stream_begin(c, r, q) == -1) {
+		channel_drop(c, r);
+		return -1;
+	}
+	return r->whole ? channel_stream_invite(c, r) :
+	    channel_begin(c, now, r, q);
 }
 
-/* What a worker has begun goes on, unless it has a process to itself. */
+/* What a worker has begun goes on, unless it has a process to itself. One whose
+ * output nobody wants is ending. */
 static int
-channel_abandon(struct channel *c, struct inflight *r)
+channel_abandon(struct channel *c, int64_t now, struct inflight *r)
 {
 	r->abandoned = 1;
-	if (c->mode != CHANNEL_EXEC || r->late)
+	if (r->whole)
+		return channel_answer_fail(c, now, r, 0, "");
+	if (c->mode != CHANNEL_EXEC || r->late || r->unwanted)
 		return 0;
 	return channel_tell(c, CHANNEL_KILL, r->worker, CHANNEL_ABANDON_MS);
 }
 
 static int
-channel_on_abandon(struct channel *c, const struct msg_abandon *m)
+channel_on_abandon(struct channel *c, int64_t now, const struct msg_abandon *m)
 {
 	struct inflight *r = inflight_find(&c->inflight, m->id);
 
 	if (r == NULL || r->answered || r->abandoned)
 		return 0;
-	return channel_abandon(c, r);
+	return channel_abandon(c, now, r);
 }
 
 /* Workers. */
@@ -383,8 +359,7 @@ channel_retire(struct channel *c, uint32_t worker)
 	return channel_tell(c, CHANNEL_RETIRE, worker, 0);
 }
 
-/* The request of that name that the worker has, or NULL. */
-static struct inflight *
+struct inflight *
 channel_request(const struct channel *c, uint32_t worker, uint64_t name)
 {
 	const struct pool_worker *w = pool_worker(&c->pool, worker);
@@ -538,15 +513,15 @@ channel_unable(struct channel *c, int64_t now, uint32_t worker,
 
 /* The client is gone: all but casts is abandoned. */
 static void
-channel_abandon_all(struct channel *c)
+channel_abandon_all(struct channel *c, int64_t now)
 {
 	struct inflight *r;
 	size_t pos = 0;
 	uint32_t i;
 
 	while ((r = inflight_next(&c->inflight, &pos)) != NULL)
-		if (!r->cast && !r->abandoned)
-			channel_abandon(c, r);
+		if ((!r->cast || r->whole) && !r->abandoned)
+			channel_abandon(c, now, r);
 	for (i = 1; i <= c->pool.n; i++)
 		channel_retire_if_done(c, i);
 }
@@ -558,11 +533,15 @@ channel_abandon_all(struct channel *c)
  * now.
  */
 static void
-channel_late(struct channel *c, struct inflight *r)
+channel_late(struct channel *c, int64_t now, struct inflight *r)
 {
 	struct msg m;
 
 	r->late = 1;
+	if (r->whole) {
+		channel_answer_fail(c, now, r, 0, "");
+		return;
+	}
 	if (c->mode == CHANNEL_POOL)
 		pool_leave(&c->pool, r->worker);
 	if (c->mode != CHANNEL_MUX) {
@@ -582,7 +561,7 @@ channel_tick_workers(struct channel *c, int64_t now)
 	size_t pos = 0;
 
 	while ((r = inflight_late(&c->inflight, now, &pos)) != NULL)
-		channel_late(c, r);
+		channel_late(c, now, r);
 	while (c->pool.alive - c->pool.leaving > c->held && c->pool.idle != 0)
 		if (channel_retire(c, c->pool.idle) == -1)
 			return;
@@ -687,7 +666,13 @@ channel_client_message(struct channel *c, int64_t now, const struct msg *m)
 	case MSG_REQUEST:
 		return channel_on_request(c, now, &m->u.request);
 	case MSG_ABANDON:
-		return channel_on_abandon(c, &m->u.abandon);
+		return channel_on_abandon(c, now, &m->u.abandon);
+	case MSG_DATA:
+		return channel_on_data(c, &m->u.data, now);
+	case MSG_END:
+		return channel_on_end(c, &m->u.end, now);
+	case MSG_WINDOW:
+		return channel_on_window(c, &m->u.window);
 	default:
 		return fail(EPROTO);
 	}
@@ -794,14 +779,14 @@ channel_up(void *core, int64_t now, uint32_t peer,
 }
 
 static void
-channel_client_down(struct channel *c)
+channel_client_down(struct channel *c, int64_t now)
 {
 	c->client = 0;
 	buf_free(&c->early);
 	c->asks = 0;
 	channel_give_back(c, c->tokens);
 	c->tokens = 0;
-	channel_abandon_all(c);
+	channel_abandon_all(c, now);
 }
 
 /* The listener is gone, and its capacity with it, so nothing may run here now.
@@ -823,9 +808,8 @@ channel_down(void *core, int64_t now, uint32_t peer)
 {
 	struct channel *c = core;
 
-	(void)now;
 	if (peer == c->client) {
-		channel_client_down(c);
+		channel_client_down(c, now);
 	} else if (peer == c->listener) {
 		c->listener = 0;
 		channel_orphan(c);
@@ -880,6 +864,7 @@ channel_expire(struct channel *c, int64_t now)
 		return 0;
 	c->expired = 1;
 	c->void_at = now;
+	channel_stream_expire(c, now);
 	return channel_tell(c, CHANNEL_EXPIRED, 0, 0) == -1 ? -1 : drained;
 }
 

@@ -52,6 +52,11 @@ enum channel_act {
 	CHANNEL_KILL,	/* worker peer: a signal now, and SIGKILL after value
 			   ms; channel_ended() follows */
 	CHANNEL_RETIRE, /* worker peer: no more requests; end of file */
+	CHANNEL_MORE,	/* worker peer: bytes: more of its request's body;
+			   value 1: its end, and no bytes */
+	CHANNEL_ROOM,	/* worker peer: channel_may_send() may be more */
+	CHANNEL_UNWANTED, /* worker peer: nobody wants more of its output:
+			     close it, and end the worker if that does not */
 	CHANNEL_ORPHAN,	/* the listener is lost: end all workers, and all */
 	CHANNEL_EXPIRED /* the time to drain is over: end all workers; when all
 			   is answered ACT_STOP follows */
@@ -94,6 +99,26 @@ int channel_drain(struct channel *, int64_t now);
  * or -1 as above. */
 #define CHANNEL_DRAINED "its host was drained"
 int channel_expire(struct channel *, int64_t now);
+
+/*
+ * The output of a worker of CHANNEL_EXEC in pieces, and its input.
+ * channel_streams(): may its output be sent before its end? If it may, this is
+ * how: channel_may_send() says how many bytes of a part (stream.h) can be sent
+ * now, SIZE_MAX where they would be dropped, and channel_output() sends so many
+ * at most; channel_reply() brings the last STREAM_HEAD bytes at most. If not,
+ * channel_reply() brings all.
+ *
+ * channel_fed(): the worker has read n bytes that CHANNEL_MORE gave it;
+ * channel_deaf(): it will read no more of them, which is no error. All return
+ * as channel_reply() does.
+ */
+int channel_streams(const struct channel *, uint32_t worker);
+size_t channel_may_send(const struct channel *, uint32_t worker,
+    unsigned part);
+int channel_output(struct channel *, uint32_t worker, unsigned part,
+    struct slice bytes);
+int channel_fed(struct channel *, int64_t now, uint32_t worker, size_t n);
+int channel_deaf(struct channel *, uint32_t worker);
 
 /* Requests accepted and not answered, or casts not finished. */
 size_t channel_running(const struct channel *);

@@ -177,8 +177,10 @@ inflight_free(struct inflight_table *t)
 {
 	size_t i;
 
-	for (i = 0; i < t->n; i++)
+	for (i = 0; i < t->n; i++) {
+		buf_free(&t->slot[i]->kept);
 		free(t->slot[i]);
+	}
 	free(t->slot);
 	free(t->chain);
 }
@@ -273,6 +275,7 @@ inflight_del(struct inflight_table *t, struct inflight *r)
 	struct inflight **at = inflight_chain(t, r->id);
 
 	assert(r->used);
+	buf_free(&r->kept);
 	inflight_answered(t, r);
 	while (*at != r)
 		at = &(*at)->next;

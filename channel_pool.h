@@ -16,6 +16,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "stream.h"
+
 #define POOL_MAX	    0x20000 /* workers, those that leave included */
 #define POOL_BACKOFF_MIN_MS 100
 #define POOL_BACKOFF_MAX_MS 10000
@@ -94,6 +96,17 @@ struct inflight {
 	unsigned answered : 1;	/* the client has its one answer */
 	unsigned abandoned : 1; /* the client wants none */
 	unsigned late : 1;	/* its time was up */
+	unsigned streams : 1;	/* its output may be sent in pieces */
+	unsigned more : 1;	/* more of its body is to come */
+	unsigned whole : 1;	/* which is kept until all of it is there */
+	unsigned deaf : 1;	/* its program reads no more of it */
+	unsigned unwanted : 1;	/* the client wants no more of its output */
+	struct stream body;	/* what of it came in pieces */
+	uint64_t left[2];	/* of output and standard error: what may be
+				   sent */
+	struct buf kept;	/* whole: function, arguments, and the body as
+				   far as it is there */
+	size_t function_len, args_len;
 	struct inflight *next;	/* the next free one, or of its chain */
 };
 

@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -19,6 +20,9 @@
 #define PRESSURE_MS  10 /* how often it is looked whether it is over */
 #define WORKER_OVER  "a reply over 16 MiB"
 #define REASON_BYTES 512
+#define FIRST_MS     10 /* output may wait as long for the program's end, so
+			   that a short reply is one message */
+#define PIECE_LEAST  4096 /* no room is made use of that is less */
 
 /* A worker of the core. */
 struct worker {
@@ -30,6 +34,13 @@ struct worker {
 	struct frame_reader reader;
 	const char *bad;     /* what was wrong with it, or NULL */
 	int error;	     /* why it could not be started: an errno, or 0 */
+	/* Of CHANNEL_EXEC: */
+	int streams;	     /* its output is sent before its end */
+	int begun;	     /* some of it is, or will be now */
+	struct timer first;  /* when it will be */
+	size_t head;	     /* bytes of input that are not counted: they came
+				with the request */
+	struct chain full;   /* of those whose output has to wait */
 	struct chain link;   /* of those that have ended */
 };
 
@@ -43,6 +54,8 @@ struct workers {
 	size_t n;
 	struct chain ended;  /* or not started: the core must be told */
 	struct later tell;   /* it, when it may be called again */
+	struct chain full;   /* output waits for room, the first the longest */
+	struct later pump;   /* there may be */
 	uint32_t client;
 	size_t backlog;	     /* bytes that workers have still to read */
 	int holding;	     /* replies are not passed on */
@@ -54,6 +67,7 @@ struct workers {
 };
 
 static void workers_on_tell(void *);
+static void workers_on_pump(void *);
 static void workers_on_pressure(void *);
 static void workers_on_window(void *);
 
@@ -73,6 +87,9 @@ workers_new(struct hub *hub, struct channel *channel,
 	all->start.group = 1;
 	groups_init(&all->groups, config->groups);
 	chain_init(&all->ended);
+	chain_init(&all->full);
+	all->pump.fn = workers_on_pump;
+	all->pump.arg = all;
 	all->tell.fn = workers_on_tell;
 	all->tell.arg = all;
 	all->timer.fn = workers_on_pressure;
@@ -86,6 +103,8 @@ worker_free(struct worker *w)
 {
 	w->all->worker[w->number - 1] = NULL;
 	chain_remove(&w->link);
+	chain_remove(&w->full);
+	loop_untimer(w->all->hub->loop, &w->first);
 	if (w->error == 0)
 		child_free(&w->child);
 	free(w);
@@ -97,6 +116,7 @@ workers_free(struct workers *all)
 	size_t i;
 
 	loop_unlater(all->hub->loop, &all->tell);
+	loop_unlater(all->hub->loop, &all->pump);
 	loop_untimer(all->hub->loop, &all->timer);
 	loop_untimer(all->hub->loop, &all->window);
 	workers_on_window(all);
@@ -159,6 +179,152 @@ workers_limit_backlog(struct workers *all)
 	workers_look_again(all);
 }
 
+/* Output in pieces. */
+
+/* How many bytes may be queued to the client before the next worker's turn. */
+static size_t
+workers_room(const struct workers *all)
+{
+	size_t queued = hub_queued(all->hub, all->client) +
+	    buf_len(&channel_out(all->channel)->buf);
+
+	return queued + PIECE_LEAST <= STREAM_TURN ? STREAM_TURN - queued : 0;
+}
+
+/* Where nothing is queued to the client, what is in the outbox takes the room:
+ * nobody says when that is carried out. Else workers_on_room() is called. */
+static void
+workers_wait_for_room(struct workers *all)
+{
+	if (workers_room(all) == 0 && hub_queued(all->hub, all->client) == 0)
+		loop_later(all->hub->loop, &all->pump);
+}
+
+/* May it send something now? */
+static int
+worker_may_send(const struct worker *w)
+{
+	return channel_may_send(w->all->channel, w->number, STREAM_OUTPUT) > 0;
+}
+
+/* Send what may be sent of these bytes of its output: how many. */
+static size_t
+worker_send(struct worker *w, struct slice bytes)
+{
+	struct workers *all = w->all;
+	size_t room = workers_room(all);
+	size_t may = channel_may_send(all->channel, w->number, STREAM_OUTPUT);
+
+	if (bytes.len > may)
+		bytes.len = may;
+	if (bytes.len > room && may != SIZE_MAX)
+		bytes.len = room;
+	if (bytes.len == 0)
+		return 0;
+	channel_output(all->channel, w->number, STREAM_OUTPUT, bytes);
+	hub_deliver(all->hub);
+	return bytes.len;
+}
+
+/* It goes to the end of the line. */
+static void
+worker_fill(struct worker *w)
+{
+	chain_remove(&w->full);
+	chain_append(&w->all->full, &w->full);
+	workers_wait_for_room(w->all);
+}
+
+/* Of a process with output that is sent at its end all is kept till then. */
+static ssize_t
+worker_on_piece(struct child *c, const unsigned char *p, size_t n)
+{
+	struct worker *w = c->arg;
+	struct loop *loop = w->all->hub->loop;
+	size_t sent;
+
+	if (!w->streams || c->pid == 0)
+		return 0;
+	if (!w->begun && n < STREAM_HEAD) {
+		if (w->first.slot == 0)
+			loop_timer(loop, &w->first, loop_now(loop) + FIRST_MS);
+		return 0;
+	}
+	w->begun = 1;
+	sent = worker_send(w, slice_of(p, n));
+	if (sent < n) {
+		child_pause(c, 1);
+		worker_fill(w);
+	}
+	return (ssize_t)sent;
+}
+
+/* Go on with a child whose output is kept: what is kept is shown. */
+static void
+worker_go_on(struct worker *w)
+{
+	if (w->child.pid == 0)
+		return;
+	child_pause(&w->child, 1);
+	child_pause(&w->child, 0);
+}
+
+static void
+worker_on_first(void *arg)
+{
+	struct worker *w = arg;
+
+	w->begun = 1;
+	worker_go_on(w);
+}
+
+/* There may be room: each of them has its turn, as long as there is. */
+static void
+workers_on_pump(void *arg)
+{
+	struct workers *all = arg;
+	struct worker *w, *next, *last;
+
+	last = chain_empty(&all->full) ? NULL :
+	    CHAIN_OWNER(all->full.prev, struct worker, full);
+	for (w = CHAIN_NEXT(&all->full, NULL, struct worker, full);
+	    w != NULL && workers_room(all) > 0; w = next) {
+		next = w == last ? NULL :
+		    CHAIN_NEXT(&all->full, w, struct worker, full);
+		if (!worker_may_send(w))
+			continue;
+		chain_remove(&w->full);
+		worker_go_on(w);
+	}
+	if (w != NULL)
+		workers_wait_for_room(all);
+	workers_on_tell(all);
+}
+
+void
+workers_on_room(struct workers *all)
+{
+	loop_later(all->hub->loop, &all->pump);
+}
+
+/* Its input in pieces. */
+
+static void
+worker_on_fed(struct child *c, size_t n)
+{
+	struct worker *w = c->arg;
+	struct workers *all = w->all;
+	size_t head = n < w->head ? n : w->head;
+
+	if (n == 0)
+		channel_deaf(all->channel, w->number);
+	w->head -= head;
+	if (n > head)
+		channel_fed(all->channel, loop_now(all->hub->loop), w->number,
+		    n - head);
+	hub_deliver(all->hub);
+}
+
 /* What the core is told of a process that has ended or could not be started. */
 
 static void
@@ -185,7 +351,8 @@ worker_tell_exec(const struct worker *w)
 
 	if (c->over || buf_len(&c->kept) > FRAME_MAX)
 		channel_ended(all->channel, now, w->number,
-		    WORKER_OVER);
+		    "a reply over 16 MiB: a call by itself, without -L, -0, "
+		    "-4 or -N, has no such limit");
 	else if (WIFEXITED(c->status))
 		channel_reply(all->channel, now, w->number, 0,
 		    (unsigned)WEXITSTATUS(c->status), buf_slice(&c->kept));
@@ -213,18 +380,43 @@ worker_tell_pool(const struct worker *w)
 	channel_ended(all->channel, now, w->number, reason);
 }
 
+/* What of its output the reply has no room for: is all of it sent? Without a
+ * reply that is all of it. */
+static int
+worker_has_sent(struct worker *w)
+{
+	struct child *c = &w->child;
+	size_t last = WIFEXITED(c->status) ? STREAM_HEAD : 0, left;
+
+	if (!w->streams || w->error != 0)
+		return 1;
+	while ((left = buf_len(&c->kept)) > last) {
+		left = worker_send(w, slice_of(buf_slice(&c->kept).p,
+		    left - last));
+		if (left == 0)
+			return 0;
+		buf_consume(&c->kept, left);
+	}
+	return 1;
+}
+
 /* The core must not be called from within its own acts. */
 static void
 workers_on_tell(void *arg)
 {
 	struct workers *all = arg;
-	struct worker *w;
+	struct worker *w, *next;
 
-	while ((w = CHAIN_NEXT(&all->ended, NULL, struct worker, link)) !=
-	    NULL) {
+	for (w = CHAIN_NEXT(&all->ended, NULL, struct worker, link); w != NULL;
+	    w = next) {
+		next = CHAIN_NEXT(&all->ended, w, struct worker, link);
 		if (workers_must_hold(all)) {
 			workers_hold(all);
 			break;
+		}
+		if (!worker_has_sent(w)) {
+			workers_wait_for_room(all);
+			continue;
 		}
 		if (w->error != 0)
 			worker_tell_unable(w);
@@ -243,6 +435,8 @@ worker_on_ended(struct child *c)
 	struct worker *w = c->arg;
 
 	groups_ended(&w->all->groups, w->place);
+	loop_untimer(w->all->hub->loop, &w->first);
+	chain_remove(&w->full);
 	chain_append(&w->all->ended, &w->link);
 	workers_on_tell(w->all);
 }
@@ -415,10 +609,11 @@ worker_argv(char *const *first, const struct msg_request *r)
 static void
 worker_start_exec(struct worker *w, const struct act *a)
 {
-	static const struct child_ops ops = { NULL, worker_on_line,
-		worker_on_ended };
+	static const struct child_ops ops = { worker_on_piece, worker_on_line,
+		worker_on_ended, worker_on_fed };
 	struct workers *all = w->all;
 	struct program_start start = all->start;
+	unsigned pipes = CHILD_OUTPUT | CHILD_ERROR;
 	struct msg m;
 	char **argv;
 	int r = act_message(a, &m);
@@ -426,10 +621,17 @@ worker_start_exec(struct worker *w, const struct act *a)
 	assert(r == 1 && m.type == MSG_REQUEST);
 	w->request = a->value;
 	w->child.ops = &ops;
+	w->streams = channel_streams(all->channel, w->number);
+	if (m.u.request.more) {
+		pipes |= CHILD_INPUT;
+		w->child.backlog = NULL; /* a window bounds it */
+	}
 	start.argv = argv = worker_argv(all->config.argv, &m.u.request);
 	if (argv == NULL || child_start(&w->child, all->hub->loop, &start,
-	    CHILD_OUTPUT | CHILD_ERROR, m.u.request.body) == -1)
+	    pipes, m.u.request.body) == -1)
 		w->error = errno;
+	else
+		w->head = buf_len(&w->child.input);
 	free(argv);
 }
 
@@ -437,7 +639,7 @@ static void
 worker_start_pool(struct worker *w)
 {
 	static const struct child_ops ops = { worker_on_output, worker_on_line,
-		worker_on_ended };
+		worker_on_ended, NULL };
 
 	w->child.ops = &ops;
 	if (child_start(&w->child, w->all->hub->loop, &w->all->start,
@@ -463,6 +665,9 @@ workers_add(struct workers *all, uint32_t number)
 	w->child.arg = w;
 	w->child.backlog = &all->backlog;
 	chain_init(&w->link);
+	chain_init(&w->full);
+	w->first.fn = worker_on_first;
+	w->first.arg = w;
 	return w;
 }
 
@@ -498,6 +703,15 @@ workers_find(const struct workers *all, uint32_t number)
 	return w != NULL && w->child.pid != 0 ? w : NULL;
 }
 
+static void
+worker_take_more(struct worker *w, const struct act *a)
+{
+	if (a->value != 0)
+		child_end_input(&w->child);
+	else if (child_write(&w->child, a->bytes) == -1)
+		worker_end(w, "out of memory for its standard input");
+}
+
 void
 workers_act(struct workers *all, const struct act *a)
 {
@@ -507,9 +721,20 @@ workers_act(struct workers *all, const struct act *a)
 		workers_start(all, a);
 		return;
 	}
+	if (a->kind == CHANNEL_ROOM) {
+		workers_on_room(all);
+		return;
+	}
 	if ((w = workers_find(all, a->peer)) == NULL)
 		return;
 	switch (a->kind) {
+	case CHANNEL_MORE:
+		worker_take_more(w, a);
+		break;
+	case CHANNEL_UNWANTED:
+		child_shut_output(&w->child);
+		child_limit(&w->child, CHANNEL_LATE_MS, CHANNEL_ABANDON_MS);
+		break;
 	case CHANNEL_FEED:
 		if (child_write(&w->child, a->bytes) == -1)
 			worker_end(w, "it does not read its requests");
@@ -517,6 +742,7 @@ workers_act(struct workers *all, const struct act *a)
 		break;
 	case CHANNEL_KILL:
 		child_kill(&w->child, (int64_t)a->value);
+		workers_on_room(all); /* of its output nothing has to wait */
 		break;
 	case CHANNEL_RETIRE:
 		child_retire(&w->child);

@@ -38,6 +38,9 @@ void workers_free(struct workers *);
 /* The client's connection. */
 void workers_client(struct workers *, uint32_t peer);
 
+/* Less is queued for the client than before (hub.room). */
+void workers_on_room(struct workers *);
+
 /* Carry out an act of the channel core. */
 void workers_act(struct workers *, const struct act *);
 

@@ -77,10 +77,14 @@ child_flush(void *arg)
 	child_count(c);
 	if (n == -1 && errno != EAGAIN && errno != EINTR) {
 		child_shut_input(c);
-		if (!c->eof)
+		if (c->ops->fed != NULL)
+			c->ops->fed(c, 0);
+		else if (!c->eof)
 			child_fault(c, "it closed its standard input");
 		return;
 	}
+	if (n > 0 && c->ops->fed != NULL)
+		c->ops->fed(c, (size_t)n);
 	if (buf_len(&c->input) > 0)
 		loop_watch(c->loop, &c->in);
 	else if (c->eof)
@@ -108,7 +112,21 @@ child_write(struct child *c, struct slice bytes)
 	return 0;
 }
 
+void
+child_end_input(struct child *c)
+{
+	c->eof = 1;
+	loop_later(c->loop, &c->flush);
+}
+
 /* Its output. */
+
+void
+child_shut_output(struct child *c)
+{
+	buf_free(&c->kept);
+	child_shut(c, &c->out);
+}
 
 static void
 child_keep(struct child *c, const unsigned char *p, size_t n)
@@ -190,7 +208,7 @@ child_on_output(void *arg, short revents)
 
 	(void)revents;
 	child_read_all(c, READ_TURN);
-	if (c->out.fd == -1 && !c->eof)
+	if (c->out.fd == -1 && !c->eof && c->ops->fed == NULL)
 		child_fault(c, "it closed its standard output");
 }
 

@@ -50,6 +50,10 @@ struct child_ops {
 	 * kept until child_free(). After that the owner may free or reuse the
 	 * struct. */
 	void (*ended)(struct child *);
+	/* It was given n bytes of what was written for it; 0: it reads no
+	 * more, and what is written from now on is dropped. NULL: a child that
+	 * reads no more, and was to be given more, is ended. */
+	void (*fed)(struct child *, size_t n);
 };
 
 struct child {
@@ -95,6 +99,13 @@ int child_write(struct child *, struct slice);
 
 /* Stop showing output, or go on: then what was kept is shown at once. */
 void child_pause(struct child *, int paused);
+
+/* Its standard input ends after what was written for it. */
+void child_end_input(struct child *);
+
+/* Read no more of its output: what it writes from now on fails (SIGPIPE). What
+ * was kept of it is dropped. */
+void child_shut_output(struct child *);
 
 /* Send a signal now, to its group if it leads one. */
 void child_signal(const struct child *, int signo);

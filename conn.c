@@ -196,6 +196,8 @@ conn_writes(struct conn *c)
 	if (before >= c->drained && left < c->drained &&
 	    c->ops->drained != NULL)
 		c->ops->drained(c->arg);
+	if (left < before && c->ops->wrote != NULL)
+		c->ops->wrote(c->arg);
 	if (c->draining && conn_queued(c) == 0)
 		conn_close(c);
 }

@@ -50,6 +50,8 @@ struct conn_ops {
 	 * which is empty, as it is to be written. 0, also when there is nothing
 	 * to be moved, or -1 with errno when it will never be. */
 	int (*seal)(void *arg, struct buf *wire);
+	/* Some of the output queue was written. May be NULL. */
+	void (*wrote)(void *arg);
 };
 
 struct conn {

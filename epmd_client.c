@@ -101,7 +101,8 @@ static void
 epmd_lookup_on_timer(void *arg)
 {
 	static const struct conn_ops ops = { epmd_lookup_on_input,
-		epmd_lookup_on_connected, NULL, epmd_lookup_on_closed, NULL };
+		epmd_lookup_on_connected, NULL, epmd_lookup_on_closed, NULL,
+		NULL };
 	struct epmd_lookup *w = arg;
 
 	if (w->asking) {
@@ -214,7 +215,7 @@ epmd_register_on_timer(void *arg)
 {
 	static const struct conn_ops ops = { epmd_register_on_input,
 		epmd_register_on_connected, NULL, epmd_register_on_closed,
-		NULL };
+		NULL, NULL };
 	struct epmd_register *l = arg;
 
 	if (l->asking) {

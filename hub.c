@@ -191,6 +191,15 @@ hub_link_on_drained(void *arg)
 	hub_link_hold(l, 0, l->paused);
 }
 
+static void
+hub_link_on_wrote(void *arg)
+{
+	const struct hub_link *l = arg;
+
+	if (l->hub->room != NULL && conn_queued(&l->conn) < HUB_LOW_MARK)
+		l->hub->room(l->hub->arg);
+}
+
 /* It is to take what is queued for it from now on. */
 static void
 hub_link_wait(struct hub_link *l)
@@ -660,7 +669,7 @@ hub_link_free(struct hub_link *l)
 
 static const struct conn_ops hub_link_ops = {
 	hub_link_on_input, hub_link_on_connected, hub_link_on_drained,
-	hub_link_on_closed, hub_link_on_seal
+	hub_link_on_closed, hub_link_on_seal, hub_link_on_wrote
 };
 
 /* Begin it, or go on with it. */

@@ -24,6 +24,7 @@
 #define HUB_LINKS_MAX 65535
 #define HUB_OUT_MAX   (64u * 1024 * 1024)
 #define HUB_HIGH_MARK (1024 * 1024) /* bytes queued; going on at a quarter */
+#define HUB_LOW_MARK  (32 * 1024)
 #define HUB_STUCK_MS	  15000 /* with bytes to write and none taken, by a
 				   peer that is not read from for it, or whose
 				   link is to end */
@@ -70,6 +71,9 @@ struct hub {
 	 * which is the program itself; or NULL. */
 	void (*act)(void *arg, const struct act *);
 	void *arg;
+	/* Some of what was queued for a peer was written, and less than
+	 * HUB_LOW_MARK bytes are left. Or NULL. */
+	void (*room)(void *arg);
 	/* A peer has refused the key that we dial with: if there is another by
 	 * now, call hub_key(). Or NULL. */
 	void (*rekey)(void *arg);

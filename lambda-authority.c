@@ -155,7 +155,7 @@ static int
 authority_process_run(struct authority_process *x, int fd)
 {
 	static const struct child_ops ops = { NULL, NULL,
-		authority_process_ended };
+		authority_process_ended, NULL };
 	struct program *p = x->program;
 	struct program_start s;
 

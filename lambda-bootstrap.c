@@ -270,7 +270,8 @@ job_ended(struct child *c)
 static int
 job_start(struct printer *p, int number)
 {
-	static const struct child_ops ops = { job_output, NULL, job_ended };
+	static const struct child_ops ops = { job_output, NULL, job_ended,
+		NULL };
 	enum bootstrap_kind kind = bootstrap_kind(p->core, number);
 	struct job *j = &p->job[number];
 	struct program_start s;

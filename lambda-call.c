@@ -22,6 +22,7 @@
 #include "plb_proxies.h"
 #include "program.h"
 #include "lines.h"
+#include "stream.h"
 
 #define CAPACITY   64 /* of a filter, by default */
 #define ARGS_BYTES (64 * 1024)
@@ -64,6 +65,8 @@ struct caller {
 	struct caller_options *options;
 	struct call *call;
 	struct watch input;
+	int wants;     /* the input is wanted, */
+	int full;      /* and waits for what is queued to its channel */
 	struct sink sink; /* standard output */
 	struct command command[PLB_FIXED_MAX]; /* as options.given */
 	int finishing; /* ends once the output is written */
@@ -435,18 +438,30 @@ caller_quit(struct caller *c, int status)
 	loop_stop(c->hub.loop);
 }
 
+/* Is there enough on its way to the channel? Then the input waits until there
+ * is less. */
+static int
+caller_is_full(struct caller *c)
+{
+	c->full = hub_queued(&c->hub, call_peer(c->call)) >= STREAM_TURN;
+	if (c->full)
+		loop_unwatch(c->hub.loop, &c->input);
+	return c->full;
+}
+
 static void
 caller_on_input(void *arg, short revents)
 {
 	static unsigned char bytes[CALL_READ_MAX];
 	struct caller *c = arg;
+	size_t most;
 	ssize_t n;
 
 	(void)revents;
 	hub_deliver(&c->hub);
-	if (!call_readable(c->call))
+	if (caller_is_full(c) || (most = call_readable(c->call)) == 0)
 		return;
-	n = read(STDIN_FILENO, bytes, sizeof(bytes));
+	n = read(STDIN_FILENO, bytes, most);
 	if (n > 0)
 		call_input(c->call, loop_now(c->hub.loop),
 		    slice_of(bytes, (size_t)n));
@@ -458,12 +473,34 @@ caller_on_input(void *arg, short revents)
 static void
 caller_watch(struct caller *c, int on)
 {
+	c->wants = on;
 	if (!on)
 		loop_unwatch(c->hub.loop, &c->input);
 	else if (loop_watch(c->hub.loop, &c->input) == -1) {
 		log_error("unable to read standard input: out of memory");
 		caller_quit(c, EXIT_TEMPORARY);
 	}
+}
+
+static void
+caller_on_room(void *arg)
+{
+	struct caller *c = arg;
+
+	if (c->full && c->wants)
+		caller_watch(c, 1);
+	c->full = 0;
+}
+
+/* Whoever writes it is to see that nobody reads it. */
+static void
+caller_deafen(struct caller *c)
+{
+	int null = program_null();
+
+	caller_watch(c, 0);
+	if (null != -1)
+		dup2(null, STDIN_FILENO);
 }
 
 /* A reader that is gone ends us as it ends any filter. */
@@ -477,6 +514,15 @@ caller_on_broken(struct caller *c)
 	else
 		log_error("unable to write standard output: %s", why);
 	call_broken(c->call, loop_now(c->hub.loop), c->sink.lost, why);
+}
+
+/* More may come. */
+static void
+caller_on_wrote(void *arg)
+{
+	struct caller *c = arg;
+
+	hub_deliver(&c->hub);
 }
 
 /* The output is written, or cannot be. */
@@ -528,6 +574,9 @@ caller_on_act(void *arg, const struct act *a)
 		break;
 	case CALL_STOP:
 		command_stop(&c->command[a->peer - PLB_FIXED_TAG]);
+		break;
+	case CALL_DEAF:
+		caller_deafen(c);
 		break;
 	case CALL_WRITE:
 		sink_filled(&c->sink);
@@ -616,6 +665,7 @@ caller_start(struct caller *c, struct caller_options *o)
 	caller_init_commands(c);
 	sink_init(&c->sink, loop, STDOUT_FILENO, OUT_MAX, caller_on_drained,
 	    c);
+	c->sink.wrote = caller_on_wrote;
 	c->call = caller_new_call(c, o);
 	c->input.fd = STDIN_FILENO;
 	c->input.events = POLLIN;
@@ -624,6 +674,7 @@ caller_start(struct caller *c, struct caller_options *o)
 	c->hub.act = caller_on_act;
 	c->hub.arg = c;
 	c->hub.rekey = caller_rekey;
+	c->hub.room = caller_on_room;
 	hub_core(&c->hub, &call_ops, c->call, call_out(c->call));
 	loop_signal(loop, SIGTERM, caller_on_signal, c);
 	loop_signal(loop, SIGINT, caller_on_signal, c);

@@ -324,6 +324,14 @@ channel_main_on_act(void *arg, const struct act *a)
 		workers_act(p->workers, a);
 }
 
+static void
+channel_main_on_room(void *arg)
+{
+	const struct program *p = arg;
+
+	workers_on_room(p->workers);
+}
+
 /* The start. */
 
 /* Over pipes no key is needed, but the other end may use one, where its own is
@@ -402,6 +410,7 @@ channel_main_start(struct program *p, struct options *o)
 	p->end.fn = channel_main_on_end;
 	p->end.arg = p;
 	p->hub.act = channel_main_on_act;
+	p->hub.room = channel_main_on_room;
 	p->hub.arg = p;
 	p->hub.serves = ROLE_PLB | ROLE_CALLER;
 	hub_core(&p->hub, &channel_ops, p->channel, channel_out(p->channel));

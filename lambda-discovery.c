@@ -501,7 +501,7 @@ static int
 responder_admit(struct responder *r, int fd, const struct addr *from)
 {
 	static const struct conn_ops ops = { responder_on_input, NULL, NULL,
-		responder_on_closed, NULL };
+		responder_on_closed, NULL, NULL };
 	struct responder_client *c = calloc(1, sizeof(*c));
 	int64_t due;
 

@@ -154,6 +154,7 @@ lines_address(const char *p, size_t len, unsigned long number,
 #define PIPE_BUF _POSIX_PIPE_BUF
 #endif
 #define FILE_CHUNK (64 * 1024)
+#define SINK_TURN  (256 * 1024) /* bytes written in a turn, at most */
 
 /* All is written, or what is left never will be. */
 static void
@@ -167,14 +168,23 @@ sink_end(struct sink *s)
 		s->drained(s->arg);
 }
 
-static void
-sink_on_writable(void *arg, short revents)
+/* Does the descriptor take a chunk without blocking? Poll() has said so of the
+ * first. */
+static int
+sink_is_ready(const struct sink *s)
 {
-	struct sink *s = arg;
+	struct pollfd p = { .fd = s->watch.fd, .events = POLLOUT };
+
+	return poll(&p, 1, 0) == 1 && p.revents == POLLOUT;
+}
+
+/* Write a chunk: is there more to be written, and may it be tried? */
+static int
+sink_write_chunk(struct sink *s)
+{
 	struct slice bytes = buf_slice(&s->queue);
 	ssize_t n;
 
-	(void)revents;
 	if (bytes.len > s->chunk)
 		bytes.len = s->chunk;
 	n = write(s->watch.fd, bytes.p, bytes.len);
@@ -182,6 +192,21 @@ sink_on_writable(void *arg, short revents)
 		buf_consume(&s->queue, (size_t)n);
 	else if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)
 		s->error = errno;
+	return n == (ssize_t)bytes.len && buf_len(&s->queue) > 0;
+}
+
+/* As much as is taken, SINK_TURN bytes a turn at most. */
+static void
+sink_on_writable(void *arg, short revents)
+{
+	struct sink *s = arg;
+	size_t before = buf_len(&s->queue), left = SINK_TURN / s->chunk;
+
+	(void)revents;
+	while (sink_write_chunk(s) && --left > 0 && sink_is_ready(s))
+		;
+	if (s->wrote != NULL && buf_len(&s->queue) < before)
+		s->wrote(s->arg);
 	if (s->error != 0 || buf_len(&s->queue) == 0)
 		sink_end(s);
 }

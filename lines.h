@@ -69,6 +69,8 @@ struct sink {
 	size_t lost;  /* bytes that were queued then */
 	/* The queue ran empty, or an error has ended it. */
 	void (*drained)(void *arg);
+	/* Some of it was written; or NULL, as sink_init() sets it. */
+	void (*wrote)(void *arg);
 	void *arg;
 };
 

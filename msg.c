@@ -342,6 +342,7 @@ item_list(const struct schema *s, const void *item, unsigned char *bytes,
 #define FLAG	     1
 #define TIME_MAX_MS  UINT32_MAX
 #define STATUS_MAX   255
+#define PART_MAX     2
 #define ROLE_MAX     (ROLE_COUNT - 1)
 #define DIGEST_SIZE  32
 #define REQUIRED     1
@@ -499,6 +500,9 @@ static const struct field request_fields[] = {
 	UINT(msg_request, 10, left_ms, 0, TIME_MAX_MS),
 	UINT(msg_request, 12, cast, 0, FLAG),
 	UINT(msg_request, 14, retries, 0, 255),
+	UINT(msg_request, 15, window, 0, COUNT_MAX),
+	UINT(msg_request, 16, more, 0, FLAG),
+	UINT(msg_request, 17, errors, 0, COUNT_MAX),
 };
 static const struct field reply_fields[] = {
 	UINT(msg_reply, 2, id, REQUIRED, UINT_ANY),
@@ -516,6 +520,20 @@ static const struct field fail_fields[] = {
 };
 static const struct field abandon_fields[] = {
 	UINT(msg_abandon, 2, id, REQUIRED, UINT_ANY),
+};
+static const struct field data_fields[] = {
+	UINT(msg_data, 2, id, REQUIRED, UINT_ANY),
+	UINT(msg_data, 4, part, 0, PART_MAX),
+	BYTES(msg_data, 6, bytes, REQUIRED, MSG_PIECE_MAX),
+};
+static const struct field end_fields[] = {
+	UINT(msg_end, 2, id, REQUIRED, UINT_ANY),
+	UINT(msg_end, 4, part, 0, PART_MAX),
+};
+static const struct field window_fields[] = {
+	UINT(msg_window, 2, id, REQUIRED, UINT_ANY),
+	UINT(msg_window, 4, part, 0, PART_MAX),
+	UINT(msg_window, 6, bytes, REQUIRED, COUNT_MAX),
 };
 static const struct field drain_fields[] = {
 	UINT(msg_drain, 1, over, 0, FLAG),
@@ -572,6 +590,8 @@ static const struct msg_path refuse_paths[] = {
     { BROKER, LISTENER | CLIENT }, END };
 static const struct msg_path request_paths[] = { { CLIENT, SERVER }, END };
 static const struct msg_path reply_paths[] = { { SERVER, CLIENT }, END };
+static const struct msg_path stream_paths[] = {
+    { CLIENT, SERVER }, { SERVER, CLIENT }, END };
 static const struct msg_path drain_paths[] = {
     { SERVER, CLIENT }, { LISTENER, CHANNEL }, { AUTHORITY, EXCHANGE },
     { EXCHANGE, BROKER }, { CTL, AUTHORITY | BROKER },
@@ -621,6 +641,10 @@ static const struct msg_row rows[] = { /* by type; no name: no message */
 	    inspect_paths),
 	MESSAGE(MSG_REPORT, "report", report_fields, msg_report,
 	    report_paths),
+	MESSAGE(MSG_DATA, "data", data_fields, msg_data, stream_paths),
+	MESSAGE(MSG_END, "end", end_fields, msg_end, stream_paths),
+	MESSAGE(MSG_WINDOW, "window", window_fields, msg_window,
+	    stream_paths),
 };
 
 const struct msg_row *

@@ -31,6 +31,8 @@
 				  or that may be offered the same again */
 #define OFFERS_MAX  16 /* sets of attributes in offers */
 #define LIST_MAX    65535 /* bytes of a list in a control message */
+#define MSG_PIECE_MAX (16 * 1024 - 64) /* bytes of a piece in data: it fits one
+					  record (link.h) */
 
 enum msg_type {
 	MSG_ALIVE = 1,
@@ -56,7 +58,10 @@ enum msg_type {
 	MSG_ABANDON = 42,
 	MSG_DRAIN = 44,
 	MSG_INSPECT = 46,
-	MSG_REPORT = 48
+	MSG_REPORT = 48,
+	MSG_DATA = 50,
+	MSG_END = 52,
+	MSG_WINDOW = 54
 };
 
 /* The role of a process, as its hello says. Each is a bit, for masks. */
@@ -186,6 +191,11 @@ struct msg_request {
 	uint64_t left_ms; /* 0: no limit */
 	uint64_t cast;	  /* 1: reply when it is accepted */
 	uint64_t retries; /* caller to plb: how often it may be run again */
+	uint64_t window;  /* bytes of output that may come in data; 0: all of it
+			     comes with the reply */
+	uint64_t more;	  /* 1: the rest of the body comes in data */
+	uint64_t errors;  /* bytes of standard error that may come in data; 0:
+			     none is wanted */
 };
 
 struct msg_reply {
@@ -206,6 +216,24 @@ struct msg_fail {
 
 struct msg_abandon {
 	uint64_t id;
+};
+
+struct msg_data { /* part: enum stream_part (stream.h) */
+	uint64_t id;
+	uint64_t part;
+	struct slice bytes;
+};
+
+struct msg_end {
+	uint64_t id;
+	uint64_t part; /* from its sender: no more will come; from its
+			  receiver: no more is wanted */
+};
+
+struct msg_window {
+	uint64_t id;
+	uint64_t part;
+	uint64_t bytes; /* so many more may come */
 };
 
 struct msg_drain {
@@ -248,6 +276,9 @@ struct msg {
 		struct msg_drain drain;
 		struct msg_inspect inspect;
 		struct msg_report report;
+		struct msg_data data;
+		struct msg_end end;
+		struct msg_window window;
 	} u;
 };
 

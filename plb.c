@@ -641,6 +641,9 @@ static plb_message_fn *const plb_handlers[] = {
 	[MSG_ABANDON] = plb_on_abandon,
 	[MSG_DRAIN] = plb_on_drain,
 	[MSG_INSPECT] = plb_on_inspect,
+	[MSG_DATA] = plb_on_data,
+	[MSG_END] = plb_on_end,
+	[MSG_WINDOW] = plb_on_window,
 };
 
 static int
@@ -869,6 +872,17 @@ plb_look(const struct plb *p, struct plb_view *v)
 		v->channels += u->tokens > 0 || u->in_flight > 0;
 		v->linked += (size_t)upstream_usable(u);
 	}
+}
+
+uint32_t
+plb_channel_of(const struct plb *p, uint64_t id)
+{
+	const struct request *r = NULL;
+
+	while ((r = request_next_of(&p->own.requests, r)) != NULL)
+		if (r->client_id == id)
+			break;
+	return r == NULL || r->upstream == NULL ? 0 : r->upstream->peer;
 }
 
 void

@@ -73,8 +73,9 @@ struct outbox *plb_out(struct plb *);
 
 /*
  * The program's own requests. It calls plb_ops.message() with peer 0 and a
- * request or abandon; it gets ACT_SEND to peer 0 with reply, fail, offers or
- * refuse (an order was refused; or, final, a given channel turns us away). It
+ * request, abandon, data, end or window; it gets ACT_SEND to peer 0 with reply,
+ * fail, data, end, window, offers or refuse (an order was refused; or, final, a
+ * given channel turns us away). It
  * chooses the ids: they are not 0, and each is in use once at a time.
  */
 
@@ -99,6 +100,9 @@ void plb_capacity(struct plb *, uint64_t capacity);
  * 0; or -1 with ENOMEM, and nothing has changed.
  */
 int plb_constrain(struct plb *, int64_t now, struct slice constraints);
+
+/* The peer that has the program's request of that id; 0: it waits. */
+uint32_t plb_channel_of(const struct plb *, uint64_t id);
 
 /* For reports and progress. */
 struct plb_view {

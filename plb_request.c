@@ -8,6 +8,7 @@
 #include "attrs.h"
 #include "fail.h"
 #include "plb_state.h"
+#include "stream.h"
 
 #define SLOT_BITS   20
 #define EXPIRE_MS   100 /* how often the queue's deadlines are looked at */
@@ -176,6 +177,18 @@ request_fail(struct plb *p, struct request *r, int ran, const char *why)
 	request_fail_as(p, r, &how);
 }
 
+/* The client's request of that id, or NULL. */
+static struct request *
+request_of_client(const struct plb_client *c, uint64_t id)
+{
+	struct request *r = NULL;
+
+	while ((r = request_next_of(&c->requests, r)) != NULL)
+		if (r->client_id == id)
+			break;
+	return r;
+}
+
 /* Sending. */
 
 /* Send it there, with our id and what is left of its time, and keep it where it
@@ -189,6 +202,7 @@ request_send(struct plb *p, int64_t now, struct request *r,
 	sent.u.request.id = r->id;
 	sent.u.request.retries = 0;
 	sent.u.request.cast |= (uint64_t)cast;
+	sent.u.request.more = (uint64_t)r->more;
 	sent.u.request.left_ms = 0;
 	if (r->deadline != 0)
 		sent.u.request.left_ms =
@@ -303,6 +317,10 @@ request_new(struct plb *p, int64_t now, struct plb_client *c,
 
 	if (r == NULL)
 		return NULL;
+	r->more = q->more != 0;
+	r->left[STREAM_OUTPUT] = q->window;
+	r->left[STREAM_ERROR] = q->errors;
+	r->bytes[STREAM_BODY] = q->body.len;
 	if (c->peer != 0)
 		c->tokens--;
 	r->client = c;
@@ -331,6 +349,9 @@ plb_on_request(struct plb *p, int64_t now, uint32_t peer, const struct msg *m)
 
 	if (c == NULL || (peer != 0 && c->tokens == 0))
 		return fail(EPROTO); /* no token, no request */
+	if (m->u.request.window > STREAM_ALL ||
+	    m->u.request.errors > STREAM_ALL)
+		return fail(EPROTO);
 	if ((r = request_new(p, now, c, &m->u.request)) == NULL)
 		return -1;
 	if (request_too_long(&m->u.request))
@@ -412,6 +433,12 @@ plb_on_reply(struct plb *p, int64_t now, uint32_t peer, const struct msg *m)
 	return 0;
 }
 
+static int
+request_may_run_again(const struct request *r)
+{
+	return r->retries > 0 && r->client != NULL && !r->begun;
+}
+
 /* Put one that was sent back at the head of the queue, to be run again; ran: it
  * may have run there. */
 static void
@@ -434,7 +461,7 @@ plb_on_fail(struct plb *p, int64_t now, uint32_t peer, const struct msg *m)
 	if (r == NULL)
 		return -1;
 	u = r->upstream;
-	if (r->retries > 0 && r->client != NULL && !m->u.fail.late)
+	if (request_may_run_again(r) && !m->u.fail.late)
 		request_run_again(p, now, r, m->u.fail.ran != 0);
 	else
 		request_fail_as(p, r, &m->u.fail);
@@ -451,12 +478,118 @@ request_lost(struct plb *p, int64_t now, struct upstream *u, const char *why)
 
 	for (r = request_next(&u->requests, NULL); r != NULL; r = next) {
 		next = request_next(&u->requests, r);
-		if (r->retries == 0 || r->client == NULL)
+		if (!request_may_run_again(r))
 			request_fail(p, r, 1, why);
 	}
 	while (!chain_empty(&u->requests))
 		request_run_again(p, now, CHAIN_OWNER(u->requests.prev,
 		    struct request, place), 1);
+}
+
+/*
+ * Streams. What goes one way is kept within the window that the other way
+ * allowed, so no client can have the connection to a channel closed, nor fill
+ * the memory here. Once a channel has asked for more of a body, or has sent
+ * output, the request is not run again.
+ */
+
+/* Hand a piece, or an end, or a window, on to the other side. */
+static int
+request_pass_on(struct plb *p, const struct request *r, const struct msg *m,
+    int up)
+{
+	struct msg passed = *m;
+	uint64_t id = up ? r->id : r->client_id;
+
+	if (m->type == MSG_DATA)
+		passed.u.data.id = id;
+	else if (m->type == MSG_END)
+		passed.u.end.id = id;
+	else
+		passed.u.window.id = id;
+	return outbox_send(&p->out, up ? r->upstream->peer : r->client->peer,
+	    &passed);
+}
+
+/*
+ * Whose it is, and which way it goes: 1 with *r; 0 where the request has ended,
+ * or nobody waits for it; -1 with EPROTO where there is none.
+ */
+static int
+request_stream(struct plb *p, uint32_t peer, uint64_t id, struct request **r,
+    int *up)
+{
+	const struct plb_client *c = plb_client(p, peer);
+
+	*up = c != NULL;
+	if (*up) {
+		*r = request_of_client(c, id);
+		return *r != NULL;
+	}
+	if ((*r = request_answered(p, peer, id)) == NULL)
+		return -1;
+	return (*r)->client != NULL;
+}
+
+int
+plb_on_data(struct plb *p, int64_t now, uint32_t peer, const struct msg *m)
+{
+	const struct msg_data *d = &m->u.data;
+	struct request *r;
+	int up, found = request_stream(p, peer, d->id, &r, &up);
+
+	(void)now;
+	if (found == -1 || up != (d->part == STREAM_BODY))
+		return fail(EPROTO);
+	if (found == 0)
+		return 0;
+	if ((up && !r->more) ||
+	    stream_spend(&r->left[d->part], d->bytes.len) == -1)
+		return fail(EPROTO);
+	r->begun = 1;
+	r->bytes[d->part] += d->bytes.len;
+	return request_pass_on(p, r, m, up);
+}
+
+int
+plb_on_end(struct plb *p, int64_t now, uint32_t peer, const struct msg *m)
+{
+	const struct msg_end *e = &m->u.end;
+	struct request *r;
+	int up, found = request_stream(p, peer, e->id, &r, &up);
+
+	(void)now;
+	if (found == -1 || (!up && e->part != STREAM_BODY))
+		return fail(EPROTO);
+	if (found == 0)
+		return 0;
+	if (e->part == STREAM_BODY && !r->more)
+		return up ? fail(EPROTO) : 0;
+	if (up && e->part == STREAM_BODY)
+		r->more = 0; /* one that is queued is sent as a whole one */
+	if (up && r->upstream == NULL)
+		return 0;
+	return request_pass_on(p, r, m, up);
+}
+
+int
+plb_on_window(struct plb *p, int64_t now, uint32_t peer, const struct msg *m)
+{
+	const struct msg_window *w = &m->u.window;
+	struct request *r;
+	int up, found = request_stream(p, peer, w->id, &r, &up);
+
+	(void)now;
+	if (found == -1 || up == (w->part == STREAM_BODY))
+		return fail(EPROTO);
+	if (found == 0 || (!up && !r->more))
+		return 0;
+	if (up && r->upstream == NULL)
+		return fail(EPROTO); /* there is no output yet */
+	if (stream_allow(&r->left[w->part], w->bytes) == -1)
+		return -1;
+	r->begun = 1;
+	return request_pass_on(p, r, m, up);
 }
 
 /* Giving up. */
@@ -479,15 +612,13 @@ int
 plb_on_abandon(struct plb *p, int64_t now, uint32_t peer, const struct msg *m)
 {
 	struct plb_client *c = plb_client(p, peer);
-	struct request *r = NULL;
+	struct request *r;
 	struct msg answer = { .type = MSG_FAIL };
 
 	(void)now;
 	if (c == NULL)
 		return fail(EPROTO);
-	while ((r = request_next_of(&c->requests, r)) != NULL)
-		if (r->client_id == m->u.abandon.id)
-			break;
+	r = request_of_client(c, m->u.abandon.id);
 	if (r == NULL)
 		return 0; /* its answer is on the way */
 	answer.u.fail.id = r->client_id;

@@ -131,6 +131,12 @@ struct request {
 	unsigned retries;   /* how often it may be run again */
 	int cast;
 	int ran;	    /* an earlier try of it may have */
+	int more;	    /* more of its body is to come */
+	int begun;	    /* it is never run again: output of it is on its
+			       way, or its body is */
+	uint64_t left[3];   /* bytes of each part (stream.h) that may come */
+	uint64_t bytes[3];  /* and that came, those of the request's message
+			       counted */
 	unsigned char *copy; /* the request's value, when it may have to be
 				sent later or again */
 	size_t copy_len;
@@ -404,6 +410,10 @@ request_next_of(const struct chain *c, const struct request *r)
 
 int plb_on_request(struct plb *, int64_t, uint32_t, const struct msg *);
 int plb_on_abandon(struct plb *, int64_t, uint32_t, const struct msg *);
+/* Of bodies and output in pieces, both ways. */
+int plb_on_data(struct plb *, int64_t, uint32_t, const struct msg *);
+int plb_on_end(struct plb *, int64_t, uint32_t, const struct msg *);
+int plb_on_window(struct plb *, int64_t, uint32_t, const struct msg *);
 int plb_on_reply(struct plb *, int64_t, uint32_t, const struct msg *);
 int plb_on_fail(struct plb *, int64_t, uint32_t, const struct msg *);
 

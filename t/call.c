@@ -11,6 +11,7 @@
 #include "attrs.h"
 #include "call.h"
 #include "exit.h"
+#include "stream.h"
 
 #define CHANNEL 7u
 #define GIVEN	.given = &given, .ngiven = 1
@@ -20,6 +21,7 @@ static const struct call_given given = { "10.0.0.1:7", 0 };
 static struct call *call;
 static struct buf out;
 static int64_t now;
+static int filtering;
 static char said[4096];	     /* what was done, an act a word or line */
 static uint64_t sent[16], nsent; /* requests' ids, as the channel has them */
 
@@ -46,6 +48,10 @@ carry_out(const struct act *a)
 		    (int)a->peer);
 	else if (a->kind == CALL_HALT)
 		note("halt\n");
+	else if (a->kind == CALL_DEAF)
+		note("deaf\n");
+	else if (a->kind == CALL_WRITE && !filtering)
+		note("write\n");
 	else if (a->kind == CALL_FINISH || a->kind == CALL_QUIT)
 		note("%s %d\n", a->kind == CALL_QUIT ? "quit" : "finish",
 		    (int)a->value);
@@ -57,8 +63,10 @@ carry_out(const struct act *a)
 	else if (act_message(a, &m) == 1 && m.type == MSG_REQUEST) {
 		assert_true(nsent < sizeof(sent) / sizeof(sent[0]));
 		sent[nsent++] = m.u.request.id;
-		note("request %.*s\n", SLICE_ARG(m.u.request.body));
-	}
+		note("request %.*s%s\n", SLICE_ARG(m.u.request.body),
+		    m.u.request.more ? " and more" : "");
+	} else if (act_message(a, &m) == 1 && m.type == MSG_DATA)
+		note("data %.*s\n", SLICE_ARG(m.u.data.bytes));
 }
 
 /* What a turn of the driver does, until nothing more comes of it. */
@@ -104,6 +112,7 @@ begin(struct call_config *config)
 	config->plb.module = slice_str("calc");
 	config->plb.capacity = config->plb.wanted = config->filter ? 64 : 1;
 	now = 1000;
+	filtering = config->filter;
 	nsent = 0;
 	said[0] = '\0';
 	buf_free(&out);
@@ -172,7 +181,7 @@ test_one(void **state)
 	call_input_end(call, now, NULL);
 	expect("request body\ninput 0\n");
 	reply(0, "done", 3);
-	expect("finish 3\n");
+	expect("write\nwrite\nfinish 3\n");
 	written("done\n");
 }
 
@@ -192,6 +201,63 @@ test_one_fails(void **state)
 	say(&m);
 	expect("calc: killed by signal 9\nquit 111\n");
 	written("");
+}
+
+/* A body that does not end at once goes in pieces, and so does the output: as
+ * much more may come as was written. */
+static void
+test_stream(void **state)
+{
+	struct call_config config = { GIVEN };
+	struct msg window = { .type = MSG_WINDOW, .u.window.bytes = 3 };
+	struct msg data = { .type = MSG_DATA, .u.data.part = STREAM_OUTPUT };
+	struct msg end = { .type = MSG_END };
+
+	(void)state;
+	begin(&config);
+	link_up(1);
+	call_input(call, now, slice_str("bo"));
+	expect("input 1\n");
+	wait_ms(CALL_WAIT_MS);
+	expect("request bo and more\ninput 0\n");
+	assert_int_equal(call_readable(call), 0);
+	window.u.window.id = data.u.data.id = end.u.end.id = sent[0];
+	say(&window);
+	expect("input 1\n");
+	assert_int_equal(call_readable(call), 3);
+	call_input(call, now, slice_str("dy"));
+	expect("data dy\n");
+	data.u.data.bytes = slice_str("out");
+	say(&data);
+	expect("write\n");
+	written("out");
+	say(&end);
+	expect("deaf\ninput 0\n");
+	reply(0, "put", 3);
+	expect("write\nfinish 3\n");
+	written("output");
+}
+
+/* What came is written, and the reason says how much it was. */
+static void
+test_stream_fails(void **state)
+{
+	struct call_config config = { GIVEN };
+	struct msg data = { .type = MSG_DATA, .u.data.part = STREAM_OUTPUT };
+
+	(void)state;
+	begin(&config);
+	link_up(1);
+	call_input_end(call, now, NULL);
+	expect("input 1\nrequest \ninput 0\n");
+	data.u.data.id = sent[0];
+	data.u.data.bytes = slice_str("out");
+	say(&data);
+	expect("write\n");
+	call_ops.down(call, now, CHANNEL);
+	expect("calc: the channel was lost, after 3 bytes of output\n"
+	    "finish 111\n");
+	written("out");
 }
 
 /* It reads no record before there is a token for it, and writes the results in
@@ -503,7 +569,8 @@ test_no_capacity(void **state)
 	begin(&config);
 	expect("input 1\n");
 	wait_ms(2 * CALL_NOTICE_MS);
-	expect("calc: no capacity yet: no broker answers at /run/broker: start "
+	expect("input 0\n"
+	    "calc: no capacity yet: no broker answers at /run/broker: start "
 	    "lambda-broker, or name its socket with -b; waiting\n");
 	call_ops.up(call, now, BROKER, &info);
 	m.u.offers.reason = slice_str("it is early");
@@ -522,7 +589,7 @@ test_no_capacity(void **state)
 	expect("");
 	wait_ms(1000);
 	expect("calc: f/1 is not exported; on offer: version 1, exports g/1\n"
-	    "quit 100\ninput 0\n");
+	    "quit 100\n");
 }
 
 /* A refusal is what there is to say, and the end where it is final. */
@@ -539,11 +606,11 @@ test_refused(void **state)
 	say(&m);
 	expect("input 1\n");
 	wait_ms(CALL_NOTICE_MS);
-	expect("calc: no capacity yet: refused: full; waiting\n");
+	expect("input 0\ncalc: no capacity yet: refused: full; waiting\n");
 	m.u.refuse.reason = slice_str("it is another module");
 	m.u.refuse.final = 1;
 	say(&m);
-	expect("calc: refused: it is another module\nquit 100\ninput 0\n");
+	expect("calc: refused: it is another module\nquit 100\n");
 }
 
 /* A record that fails has its line, and the rest goes on. */
@@ -579,7 +646,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_one), TEST(test_one_fails), TEST(test_filter),
+		TEST(test_one), TEST(test_one_fails), TEST(test_stream),
+		TEST(test_stream_fails), TEST(test_filter),
 		TEST(test_limit), TEST(test_limit_each),
 		TEST(test_limit_input), TEST(test_lost), TEST(test_command),
 		TEST(test_command_hopeless), TEST(test_interrupted),

@@ -60,7 +60,8 @@ on_ended(struct child *w)
 	loop_stop(loop);
 }
 
-static const struct child_ops whole_ops = { NULL, on_line, on_ended };
+static const struct child_ops whole_ops = { NULL, on_line, on_ended,
+	NULL };
 /* It has come so far. */
 static ssize_t
 on_begun(struct child *w, const unsigned char *p, size_t n)
@@ -70,8 +71,10 @@ on_begun(struct child *w, const unsigned char *p, size_t n)
 	return (ssize_t)n;
 }
 
-static const struct child_ops killed_ops = { on_begun, on_line, on_ended };
-static const struct child_ops shown_ops = { on_input, on_line, on_ended };
+static const struct child_ops killed_ops = { on_begun, on_line, on_ended,
+	NULL };
+static const struct child_ops shown_ops = { on_input, on_line, on_ended,
+	NULL };
 
 static int
 begin(void **state)

@@ -291,7 +291,7 @@ on_closed_free(void *arg, int error)
 UNIT(test_freed)
 {
 	static const struct conn_ops free_ops = {
-		no_input, NULL, NULL, on_closed_free, NULL
+		no_input, NULL, NULL, on_closed_free, NULL, NULL
 	};
 	struct owner *o = calloc(1, sizeof(*o));
 	int fd[2], freed = 0;

@@ -76,7 +76,7 @@ on_closed(void *arg, int error)
 }
 
 static const struct conn_ops ops = {
-	on_input, on_connected, on_drained, on_closed, NULL
+	on_input, on_connected, on_drained, on_closed, NULL, NULL
 };
 
 struct owner *

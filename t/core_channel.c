@@ -4,7 +4,7 @@
 #include "t/harness.h"
 
 struct channel_args {
-	uint64_t capacity, worker, name, status;
+	uint64_t capacity, worker, name, status, part, bytes;
 	struct slice module, mode, reason, body;
 };
 
@@ -14,7 +14,8 @@ static const struct field core_channel_fields[] = {
 	HARNESS_UINT(channel_args, capacity),
 	HARNESS_UINT(channel_args, worker), HARNESS_UINT(channel_args, name),
 	HARNESS_UINT(channel_args, status), HARNESS_BYTES(channel_args, reason),
-	HARNESS_BYTES(channel_args, body)
+	HARNESS_BYTES(channel_args, body), HARNESS_UINT(channel_args, part),
+	HARNESS_UINT(channel_args, bytes)
 };
 static const struct schema core_channel_args =
     HARNESS_ARGS(channel_args, core_channel_fields);
@@ -87,6 +88,25 @@ core_channel_drain(void *core, int64_t now, const void *args)
 }
 
 static int
+core_channel_writes(void *core, int64_t now, const void *args)
+{
+	const struct channel_args *a = args;
+
+	(void)now;
+	return channel_output(core, (uint32_t)a->worker, (unsigned)a->part,
+	    a->body);
+}
+
+static int
+core_channel_reads(void *core, int64_t now, const void *args)
+{
+	const struct channel_args *a = args;
+
+	return a->bytes == 0 ? channel_deaf(core, (uint32_t)a->worker) :
+	    channel_fed(core, now, (uint32_t)a->worker, (size_t)a->bytes);
+}
+
+static int
 core_channel_expire(void *core, int64_t now, const void *args)
 {
 	(void)args;
@@ -94,6 +114,7 @@ core_channel_expire(void *core, int64_t now, const void *args)
 }
 
 static const struct harness_input core_channel_inputs[] = {
+	{ "writes", core_channel_writes }, { "reads", core_channel_reads },
 	{ "answers", core_channel_answers }, { "ended", core_channel_ended },
 	{ "unable", core_channel_unable }, { "drain", core_channel_drain },
 	{ "expire", core_channel_expire }, { NULL, NULL }
@@ -113,7 +134,12 @@ core_channel_print_work(const struct act *act, struct buf *b)
 		text_put(b, " name %llu frame ",
 		    (unsigned long long)act->value);
 		text_put_bytes(b, act->bytes);
-	} else if (act->kind == CHANNEL_KILL)
+	} else if (act->kind == CHANNEL_MORE && act->value == 0) {
+		text_put(b, " ");
+		text_put_bytes(b, act->bytes);
+	} else if (act->kind == CHANNEL_MORE)
+		text_put(b, " end");
+	else if (act->kind == CHANNEL_KILL)
 		text_put(b, " and again after %llu",
 		    (unsigned long long)act->value);
 }
@@ -122,7 +148,8 @@ static int
 core_channel_print(void *core, const struct act *act, struct buf *b)
 {
 	static const char *const names[] = { "start worker", "feed worker",
-		"kill worker", "retire worker" };
+		"kill worker", "retire worker", "more for worker",
+		"room for worker", "unwanted of worker" };
 	unsigned kind = act->kind - CHANNEL_START;
 
 	(void)core;
@@ -142,7 +169,8 @@ core_channel_print(void *core, const struct act *act, struct buf *b)
 	return 1;
 }
 
-/* held, tokens and running: how many; request WORKER: the one that it has. */
+/* held, tokens and running: how many; of a worker: request, the one that it
+ * has, may_send and streams, of its output. */
 static int
 core_channel_ask(void *core, struct slice what, struct slice arg,
     struct buf *b)
@@ -155,6 +183,11 @@ core_channel_ask(void *core, struct slice what, struct slice arg,
 		n = channel_tokens(core);
 	else if (slice_is(what, "running"))
 		n = channel_running(core);
+	else if (slice_is(what, "may_send") && arg.len == 1)
+		n = channel_may_send(core, (uint32_t)(arg.p[0] - '0'), 1);
+	else if (slice_is(what, "streams") && arg.len == 1)
+		n = (uint64_t)channel_streams(core,
+		    (uint32_t)(arg.p[0] - '0'));
 	else if (slice_is(what, "request") && arg.len == 1)
 		n = channel_request_of(core, (uint32_t)(arg.p[0] - '0'));
 	else

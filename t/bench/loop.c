@@ -181,9 +181,9 @@ closed(void *arg, int error)
 }
 
 static const struct conn_ops silent_ops = { silent_input, NULL, NULL, closed,
-	NULL };
+	NULL, NULL };
 static const struct conn_ops busy_ops = { busy_input, NULL, NULL, closed,
-	NULL };
+	NULL, NULL };
 
 static int
 dial(const struct addr *a)

@@ -1,0 +1,81 @@
+#ifndef CHANNEL_STATE_H
+#define CHANNEL_STATE_H
+
+/*
+ * The channel core's state, shared by the files that make it up and by nobody
+ * else: channel.c (grants, requests, answers) and channel_stream.c (bodies and
+ * output in pieces).
+ */
+
+#include "channel.h"
+#include "channel_pool.h"
+
+/* held = tokens + spare + requests in flight. */
+struct channel {
+	struct outbox out;
+	struct id own;
+	unsigned char module_bytes[NAME_BYTES_MAX];
+	struct slice module;
+	enum channel_mode mode;
+	enum frame_kind kind;
+	uint64_t capacity; /* alone: the grant; 0 under a listener */
+
+	uint32_t listener, client; /* peers; 0: not linked */
+	int served; /* there is or was a client */
+	int failed; /* there will be none */
+
+	struct buf early; /* connects before the listener's link: frames */
+	size_t asks;	  /* how many */
+	size_t asked;	  /* of the listener, without an answer */
+
+	uint64_t held;	   /* granted to us and not returned */
+	uint64_t tokens;   /* the client's, unspent */
+	uint64_t spare;	   /* nobody's: they go with the next answer */
+	uint64_t giveback; /* returned at the end of the turn */
+
+	uint64_t buyers, empty, share; /* as the listener said last */
+	int64_t over; /* holds more than its share since; INT64_MAX: does not */
+
+	uint64_t count; /* requests that came */
+	struct inflight_table inflight;
+	struct pool pool; /* of CHANNEL_POOL and CHANNEL_MUX */
+	char died[128];	  /* how the last worker did */
+
+	int draining;
+	int64_t void_at; /* unspent tokens are void then ... */
+	int voided;	 /* ... and are now */
+	int expired;	 /* it has drained for as long as it may */
+	int closing;	 /* the client's connection is ending */
+	int stopped;
+};
+
+/* channel.c */
+
+/* What is said to a client that is gone is dropped. */
+int channel_send(struct channel *, const struct msg *);
+int channel_tell(struct channel *, unsigned act, uint32_t worker,
+    uint64_t value);
+/* The request of that name that the worker has, or NULL. */
+struct inflight *channel_request(const struct channel *, uint32_t worker,
+    uint64_t name);
+/* Give the request to a worker, or fail it: 0, or -1 as message(). */
+int channel_begin(struct channel *, int64_t now, struct inflight *,
+    const struct msg_request *);
+int channel_answer_fail(struct channel *, int64_t now, struct inflight *,
+    int ran, const char *reason);
+
+/* channel_stream.c */
+
+/* The request came: note what of it and of its answer goes in pieces. 0, or -1
+ * with ENOMEM. */
+int channel_stream_begin(struct channel *, struct inflight *,
+    const struct msg_request *);
+/* The client may send its body. */
+int channel_stream_invite(struct channel *, struct inflight *);
+/* Requests whose bodies are not whole fail. */
+void channel_stream_expire(struct channel *, int64_t now);
+int channel_on_data(struct channel *, const struct msg_data *, int64_t now);
+int channel_on_end(struct channel *, const struct msg_end *, int64_t now);
+int channel_on_window(struct channel *, const struct msg_window *);
+
+#endif

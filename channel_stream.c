@@ -1,0 +1,205 @@
+#include <stdint.h>
+
+#include "channel_state.h"
+#include "fail.h"
+
+static const char too_long[] = "the body is over 16 MiB: a cast, or a worker "
+    "that is asked in frames, takes it whole; publish the program with -w exec";
+
+/* A body that has to be whole. */
+
+static int
+channel_stream_keep(struct inflight *r, const struct msg_request *q)
+{
+	buf_init(&r->kept, MSG_MAX);
+	r->function_len = q->function.len;
+	r->args_len = q->args.len;
+	if (buf_append(&r->kept, q->function.p, q->function.len) == -1 ||
+	    buf_append(&r->kept, q->args.p, q->args.len) == -1)
+		return -1;
+	return buf_append(&r->kept, q->body.p, q->body.len);
+}
+
+/* All of it is there: the request as if it had come at once. */
+static int
+channel_stream_whole(struct channel *c, int64_t now, struct inflight *r)
+{
+	struct slice s = buf_slice(&r->kept);
+	struct msg_request q = { .id = r->id, .cast = r->cast };
+	struct buf kept = r->kept;
+	int result;
+
+	q.function = slice_of(s.p, r->function_len);
+	q.args = slice_of(s.p + r->function_len, r->args_len);
+	q.body = slice_of(q.args.p + r->args_len, s.len - r->function_len -
+	    r->args_len);
+	buf_init(&r->kept, MSG_MAX); /* it may be gone after this */
+	r->whole = 0;
+	result = channel_begin(c, now, r, &q);
+	buf_free(&kept);
+	return result;
+}
+
+static int
+channel_stream_add(struct channel *c, int64_t now, struct inflight *r,
+    struct slice bytes)
+{
+	size_t words = r->function_len + r->args_len;
+
+	if (bytes.len > STREAM_WHOLE - (buf_len(&r->kept) - words) ||
+	    buf_append(&r->kept, bytes.p, bytes.len) == -1)
+		return channel_answer_fail(c, now, r, 0, too_long);
+	return stream_send_window(&c->out, c->client, r->id, STREAM_BODY,
+	    stream_consumed(&r->body, now, bytes.len, c->inflight.used));
+}
+
+void
+channel_stream_expire(struct channel *c, int64_t now)
+{
+	struct inflight *r;
+	size_t pos = 0;
+
+	while ((r = inflight_next(&c->inflight, &pos)) != NULL)
+		if (r->whole)
+			channel_answer_fail(c, now, r, 0, "");
+}
+
+/* What comes. */
+
+int
+channel_stream_begin(struct channel *c, struct inflight *r,
+    const struct msg_request *q)
+{
+	r->streams = q->window > 0 && !r->cast && c->mode == CHANNEL_EXEC;
+	if (stream_allow(&r->left[0], q->window) == -1 ||
+	    stream_allow(&r->left[1], q->errors) == -1)
+		return -1;
+	r->more = q->more != 0;
+	r->whole = r->more && (r->cast || c->mode != CHANNEL_EXEC);
+	return r->whole ? channel_stream_keep(r, q) : 0;
+}
+
+int
+channel_stream_invite(struct channel *c, struct inflight *r)
+{
+	if (!r->more)
+		return 0;
+	return stream_send_window(&c->out, c->client, r->id, STREAM_BODY,
+	    stream_begin(&r->body, c->inflight.used));
+}
+
+/* What comes for a request that has ended crossed its end. */
+int
+channel_on_data(struct channel *c, const struct msg_data *m, int64_t now)
+{
+	struct inflight *r = inflight_find(&c->inflight, m->id);
+
+	if (m->part != STREAM_BODY)
+		return fail(EPROTO);
+	if (r == NULL)
+		return 0;
+	if (!r->more || stream_came(&r->body, now, m->bytes.len) == -1)
+		return fail(EPROTO);
+	if (r->deaf || r->late || r->abandoned)
+		return 0;
+	if (r->whole)
+		return channel_stream_add(c, now, r, m->bytes);
+	return outbox_act(&c->out, CHANNEL_MORE, r->worker, 0, m->bytes);
+}
+
+int
+channel_on_end(struct channel *c, const struct msg_end *m, int64_t now)
+{
+	struct inflight *r = inflight_find(&c->inflight, m->id);
+
+	if (r == NULL)
+		return 0;
+	if (m->part == STREAM_BODY) {
+		if (!r->more)
+			return fail(EPROTO);
+		r->more = 0;
+		return r->whole ? channel_stream_whole(c, now, r) :
+		    channel_tell(c, CHANNEL_MORE, r->worker, 1);
+	}
+	if (!r->streams || m->part != STREAM_OUTPUT || r->unwanted)
+		return 0;
+	r->unwanted = 1;
+	return channel_tell(c, CHANNEL_UNWANTED, r->worker, 0);
+}
+
+int
+channel_on_window(struct channel *c, const struct msg_window *m)
+{
+	struct inflight *r = inflight_find(&c->inflight, m->id);
+
+	if (m->part == STREAM_BODY)
+		return fail(EPROTO);
+	if (r == NULL || !r->streams)
+		return 0;
+	if (stream_allow(&r->left[m->part - 1], m->bytes) == -1)
+		return -1;
+	return channel_tell(c, CHANNEL_ROOM, r->worker, 0);
+}
+
+/* What goes. */
+
+int
+channel_streams(const struct channel *c, uint32_t worker)
+{
+	const struct inflight *r = channel_request(c, worker, 0);
+
+	return r != NULL && r->streams;
+}
+
+static int
+channel_stream_drops(const struct channel *c, const struct inflight *r)
+{
+	return r == NULL || c->client == 0 || c->expired || r->abandoned ||
+	    r->unwanted || r->answered || r->late;
+}
+
+size_t
+channel_may_send(const struct channel *c, uint32_t worker, unsigned part)
+{
+	const struct inflight *r = channel_request(c, worker, 0);
+
+	if (channel_stream_drops(c, r))
+		return SIZE_MAX;
+	return (size_t)r->left[part - 1];
+}
+
+int
+channel_output(struct channel *c, uint32_t worker, unsigned part,
+    struct slice bytes)
+{
+	struct inflight *r = channel_request(c, worker, 0);
+
+	if (channel_stream_drops(c, r))
+		return 0;
+	if (stream_spend(&r->left[part - 1], bytes.len) == -1)
+		return -1;
+	return stream_send(&c->out, c->client, r->id, (enum stream_part)part,
+	    bytes);
+}
+
+int
+channel_fed(struct channel *c, int64_t now, uint32_t worker, size_t n)
+{
+	struct inflight *r = channel_request(c, worker, 0);
+
+	if (r == NULL || !r->more || c->client == 0)
+		return 0;
+	return stream_send_window(&c->out, c->client, r->id, STREAM_BODY,
+	    stream_consumed(&r->body, now, n, c->inflight.used));
+}
+
+int
+channel_deaf(struct channel *c, uint32_t worker)
+{
+	struct inflight *r = channel_request(c, worker, 0);
+
+	if (r == NULL || !r->more || r->deaf || c->client == 0)
+		return 0;
+	r->deaf = 1;
+	return stream_send_end(&c->out, c->client, r->id, STREAM_BODY);
+}

@@ -1,0 +1,139 @@
+#!/bin/sh
+# Bodies and output of any length: they come and go as they are read and written,
+# through a private PLB, lambda-plb, a channel's address and a command, in little
+# memory; and what happens when one end goes away in the middle.
+. "$(dirname "$0")/lib.sh"
+
+need ps
+
+cat >"$tmp/work" <<'EOF'
+#!/bin/sh
+what=$1
+shift
+case $what in
+cat) exec cat ;;
+cut) exec head -c "$1" ;;
+zeros) exec head -c "$1" /dev/zero ;;
+some) echo some; exec sleep 1000.5 ;;
+fails) head -c "$1" /dev/zero; kill -9 $$ ;;
+deaf) exec <&-; until [ -e "$TMPDIR/go" ]; do sleep 0.1; done; echo deaf ;;
+piped) trap : TERM
+    sh -c 'while :; do echo y; done' 2>/dev/null
+    echo "$?" >"$TMPDIR/ended" ;;
+term) trap 'echo TERM >"$TMPDIR/ended"; exit 1' TERM
+    echo some
+    while :; do sleep 0.1; done ;;
+esac
+EOF
+chmod +x "$tmp/work"
+
+tier
+start listener lambda-listener -c 4 work "$tmp/work"
+listener=$pid
+start plb lambda-plb -c 4 work
+logged plb 'serving on'
+
+length() {
+	wc -c | tr -d ' '
+}
+
+# Four ways, one result: bytes that tell where they are.
+awk 'BEGIN { for (i = 0; i < 3000000; i++) printf "%07d\n", i }' >"$tmp/counted"
+sum=$(cksum <"$tmp/counted")
+same "$(lambda-call -b "$LAMBDA_RUN/broker" work cat <"$tmp/counted" | cksum)" "$sum"
+same "$(lambda-call work cat <"$tmp/counted" | cksum)" "$sum"
+same "$(lambda-call -x "|lambda-channel work $tmp/work" work cat <"$tmp/counted" |
+    cksum)" "$sum"
+same "$(lambda-call work zeros 20000001 </dev/null | length)" 20000001
+
+# The program is fed as it reads, and its output comes as it writes: what goes
+# in comes out before more goes in.
+mkfifo "$tmp/in" "$tmp/out"
+start echo sh -c 'exec lambda-call work cat <"$0" >"$1"' "$tmp/in" "$tmp/out"
+exec 5>"$tmp/in" 6<"$tmp/out"
+for word in one two three; do
+	echo "$word" >&5
+	read -r got <&6
+	same "$got" "$word"
+done
+exec 5>&-
+same "$(cat <&6)" ""
+exec 6<&-
+
+# A program that stops reading early is no error, and whoever writes for it is
+# told, while it runs on.
+same "$(yes | lambda-call work cut 10 | length)" 10
+start deaf sh -c '{ yes 2>/dev/null; : >"$0/told"; } |
+    lambda-call work deaf >"$0/said"; : >"$0/over"' "$tmp"
+until_true test -e "$tmp/told" || fail "whoever writes for a deaf program is not told"
+[ ! -e "$tmp/over" ] || fail "a deaf program has ended"
+: >"$tmp/go"
+until_true test -e "$tmp/over" || fail "a deaf program does not end"
+same "$(cat "$tmp/said")" deaf
+
+# Nobody reads the output: SIGPIPE here, SIGPIPE there, and the capacity back.
+same "$(lambda-call work piped </dev/null | head -n 1)" y
+until_true test -s "$tmp/ended" || fail "the program goes on without a reader"
+same "$(cat "$tmp/ended")" 141
+
+# The caller is killed: the program is told to end.
+for signal in TERM KILL; do
+	rm -f "$tmp/ended" "$tmp/begun"
+	start killed sh -c 'exec lambda-call work term >"$0" </dev/null' "$tmp/begun"
+	until_true test -s "$tmp/begun" || fail "nothing came of the program"
+	kill -"$signal" "$pid"
+	until_true test -s "$tmp/ended" || fail "the program outlives its caller"
+	same "$(cat "$tmp/ended")" TERM
+done
+
+# A limit bounds the whole of it: what came is written.
+lambda-call -T 2 work some </dev/null >"$tmp/got" 2>"$tmp/err"
+same $? 99
+same "$(cat "$tmp/got")" some
+grep -q 'time was up, after 5 bytes of output' "$tmp/err" || fail "$(cat "$tmp/err")"
+
+# A program that dies: so much had come, and it is not run again.
+lambda-call -R 3 work fails 1000000 </dev/null 2>"$tmp/err" >"$tmp/got"
+same $? 111
+same "$(length <"$tmp/got")" 1000000
+grep -q 'signal 9.*, after 1000000 bytes of output' "$tmp/err" || fail "$(cat "$tmp/err")"
+
+# What takes its body whole has a bound, and says what to do.
+tells 111 'the body is over 16 MiB: .*publish the program with -w exec' \
+    sh -c 'head -c 20000000 /dev/zero | lambda-call -x "|lambda-channel -w line m cat" m'
+
+# Memory: the same for a long stream as for a short one.
+memory() { # KiB of what runs of that name
+	for stray in $(strays); do
+		[ "$(name_of "$stray")" = "$1" ] && ps -o rss= -p "$stray"
+	done | awk '{ n += $1 } END { print n + 0 }'
+}
+has_length() {
+	[ "$(length <"$tmp/copy")" -ge "$1" ]
+}
+mkfifo "$tmp/feed"
+start long sh -c 'exec lambda-call work cat <"$0/feed" >"$0/copy"' "$tmp"
+exec 5>"$tmp/feed"
+head -c 10000000 /dev/zero >&5
+until_true has_length 10000000 || fail "10 MB do not come"
+calls=$(memory lambda-call) channels=$(memory lambda-channel)
+head -c 100000000 /dev/zero >&5
+until_true has_length 110000000 || fail "100 MB do not come"
+for pair in "$calls $(memory lambda-call)" "$channels $(memory lambda-channel)"; do
+	few=${pair% *} many=${pair#* }
+	[ "$many" -le $((few + $(bound 2048))) ] || fail "$few KiB, and then $many"
+done
+exec 5>&-
+rm -f "$tmp/copy"
+
+# The host is lost in the middle: what came is written, and the reason says how
+# much.
+rm -f "$tmp/begun"
+start lost sh -c 'lambda-call work term >"$0/begun" 2>"$0/err" </dev/null
+    echo $? >"$0/status"' "$tmp"
+until_true test -s "$tmp/begun" || fail "nothing came of the program"
+kill -9 "$listener"
+until_true test -s "$tmp/status" || fail "a call outlives its host"
+same "$(cat "$tmp/status")" 111
+same "$(cat "$tmp/begun")" some
+grep -q ', after 5 bytes of output' "$tmp/err" || fail "$(cat "$tmp/err")"
