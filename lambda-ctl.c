@@ -28,11 +28,13 @@ static const struct command {
 	{ "all", ~0u, "" },
 	{ "authorities", ROLE_AUTHORITY | ROLE_BROKER | ROLE_PLB,
 	    "an authority or a broker" },
+	{ "clients", ROLE_LISTENER | ROLE_PLB, "a listener" },
 	{ "contacts", ROLE_BROKER | ROLE_PLB, "a broker" },
 	{ "drain", ROLE_AUTHORITY | ROLE_BROKER, "a broker or an authority" },
 	{ "exchanges", ROLE_AUTHORITY | ROLE_BROKER | ROLE_EXCHANGE | ROLE_PLB,
 	    "an authority, a broker or an exchange" },
 	{ "keys", ~0u, "" },
+	{ "listeners", ROLE_LISTENER | ROLE_PLB, "a listener" },
 	{ "modules", ROLE_AUTHORITY | ROLE_PLB, "an authority" },
 	{ "orders", ROLE_BROKER | ROLE_EXCHANGE | ROLE_PLB,
 	    "a broker or an exchange" },
@@ -142,8 +144,8 @@ ctl_down(void *core, int64_t now, uint32_t peer)
 
 /* Rows. */
 
-/* Keys whose value is text whatever it looks like, and those whose value goes on
- * to the end of the row. */
+/* Keys whose value is text whatever it looks like, and those whose value goes
+ * on to the end of the row. */
 static const char *const ctl_texts[] = {
 	"address", "authority", "broker", "exchange", "host", "instance",
 	"kind", "module", "node", "owner", "seller", "state", NULL
@@ -353,8 +355,9 @@ ctl_command(char **argv, int argc)
 	for (i = 0; i < NCOMMANDS; i++)
 		if (strcmp(commands[i].name, argv[0]) == 0)
 			return &commands[i];
-	die(EXIT_USAGE, "%s: no such command: give all, authorities, contacts, "
-	    "drain, exchanges, keys, modules, orders or peers", argv[0]);
+	die(EXIT_USAGE, "%s: no such command: give all, authorities, clients, "
+	    "contacts, drain, exchanges, keys, listeners, modules, orders or "
+	    "peers", argv[0]);
 	return NULL;
 }
 
