@@ -48,7 +48,8 @@ PROTOCOL =	attrs.o core.o frame.o gossip.o link.o msg.o peers.o preauth.o\
 		stream.o
 AUTHORITY =	authority.o authority_exchange.o broker.o broker_contact.o\
 		broker_order.o
-EXCHANGE =	exchange.o exchange_book.o exchange_class.o exchange_match.o
+EXCHANGE =	exchange.o exchange_book.o exchange_class.o exchange_match.o\
+		exchange_share.o
 LISTENER =	listener.o channel.o channel_pool.o channel_stream.o
 CTL =		ctl_tier.o ctl_walk.o
 PLB =		plb.o plb_order.o plb_request.o plb_upstream.o
@@ -114,11 +115,12 @@ SCRIPTS =\
 	t/split.sh t/runit.sh t/bootstrap.sh t/upgrade.sh t/joins.sh\
 	t/strangers.sh t/streams.sh t/relay.sh t/rekey.sh t/sim.sh t/account.sh t/chain.sh\
 	t/activation.sh t/broken.sh t/byhand.sh t/call.sh t/canary.sh\
-	t/compete.sh t/credit.sh t/crypto.sh t/ctl.sh t/deadends.sh t/fills.sh\
+	t/compete.sh t/credit.sh t/crowded.sh t/crypto.sh t/ctl.sh\
+	t/deadends.sh t/fills.sh\
 	t/filters.sh t/herd.sh t/hosts.sh t/inetd.sh t/inherit.sh t/install.sh\
 	t/keys.sh t/manpages.sh t/needs.sh t/pipes.sh t/script.sh t/ssh.sh\
 	t/switch.sh t/tree.sh t/twice.sh t/files.sh t/floods.sh t/moves.sh\
-	t/drain.sh t/orderlog.sh
+	t/drain.sh t/life.sh t/contain.sh t/follow.sh t/rabbit.sh t/orderlog.sh
 
 HELPERS =\
 	t/account t/activate t/diallers t/epmdtalk t/handshake t/inherit\
@@ -142,7 +144,7 @@ FIXTURES =\
 	t/text.o
 VIRTUAL =\
 	t/virtual/agent.o t/virtual/caller.o t/virtual/census.o\
-	t/virtual/check.o t/virtual/descriptor.o t/virtual/entry.o\
+	t/virtual/check.o t/virtual/contest.o t/virtual/descriptor.o t/virtual/entry.o\
 	t/virtual/event.o t/virtual/fault.o t/virtual/host.o\
 	t/virtual/ledger.o t/virtual/load.o t/virtual/loop.o t/virtual/net.o\
 	t/virtual/placing.o t/virtual/plan.o t/virtual/proc.o t/virtual/role.o\

@@ -504,6 +504,32 @@ broker_module_drop(struct broker *b, struct broker_module *m)
 	broker_module_free(m);
 }
 
+/* No exchange is linked. */
+int
+broker_tell_bare(struct broker *b, const struct broker_order *o)
+{
+	const struct gossip_peer *a = gossip_next(&b->gossip.authorities, NULL);
+	const struct broker_exchange *x = o->module->exchanges;
+	struct slice name = o->module->name;
+	char text[REASON_MAX];
+	struct msg m = { .type = MSG_OFFERS, .u.offers.order = o->id };
+
+	if (a == NULL)
+		snprintf(text, sizeof(text),
+		    "no authority answers: is lambda-authority running, and "
+		    "does the broker's input name it?");
+	else if (x == NULL)
+		snprintf(text, sizeof(text),
+		    "no exchange for %.*s yet: the authority %s was asked for "
+		    "one and has announced none", SLICE_ARG(name), a->address);
+	else
+		snprintf(text, sizeof(text),
+		    "no exchange for %.*s yet: the one that was announced, "
+		    "%s, does not answer", SLICE_ARG(name), x->address);
+	m.u.offers.reason = slice_str(text);
+	return outbox_send(&b->out, o->peer->gossip.handle, &m);
+}
+
 static void
 broker_module_note_bare(struct broker *b, int64_t now, struct broker_module *m)
 {
@@ -515,7 +541,7 @@ broker_module_note_bare(struct broker *b, int64_t now, struct broker_module *m)
 	}
 	m->noted = 1;
 	while ((o = broker_order_next(m, o)) != NULL)
-		if (o->open && !o->sell)
+		if (!o->sell && broker_order_lacking(o) > 0)
 			broker_tell_bare(b, o);
 }
 

@@ -53,6 +53,17 @@ broker_order_lacking(const struct broker_order *o)
 	return coming < o->quantity ? o->quantity - (uint32_t)coming : 0;
 }
 
+/* What it holds, and what is on its way to it. */
+static uint32_t
+broker_order_holds(const struct broker_order *o)
+{
+	uint64_t n = o->held;
+
+	if (o->passed > o->settled)
+		n += o->passed - o->settled;
+	return n < UINT32_MAX ? (uint32_t)n : UINT32_MAX;
+}
+
 /* A reservation takes up to 40 bytes, a seller in a fill no less than 31. */
 #define RESERVATION_MAX 40
 #define BACK_RATIO	2
@@ -441,21 +452,30 @@ broker_on_refuse(struct broker *b, int64_t now, struct broker_peer *from,
 	return outbox_send(&b->out, o->peer->gossip.handle, &on);
 }
 
-/* Tell the seller the most that any exchange says waits. Each exchange has all
- * orders, so that is nearest to the truth. */
+/*
+ * Tell the seller the most that any exchange says waits, and the least that one
+ * of these holds: each exchange has all orders, so that is nearest to the
+ * truth. Tell the buyer the most that an exchange asks it to keep: one that
+ * asks for more knows less of what others hold.
+ */
 static int
 broker_tell_waiting(struct broker *b, const struct broker_order *o)
 {
 	const struct broker_copy *c;
 	struct msg m = { .type = MSG_WAITING, .u.waiting.order = o->id };
+	struct msg_waiting *w = &m.u.waiting;
 	size_t i;
 
 	for (i = 0; i < o->ncopies; i++) {
 		c = &o->copies[i];
-		if (c->buyers > m.u.waiting.buyers)
-			m.u.waiting.buyers = c->buyers;
-		if (c->empty > m.u.waiting.empty)
-			m.u.waiting.empty = c->empty;
+		if (c->buyers == 0)
+			continue;
+		if (w->buyers == 0 || c->least < w->least)
+			w->least = c->least;
+		if (c->buyers > w->buyers)
+			w->buyers = c->buyers;
+		if (c->share > w->share)
+			w->share = c->share;
 	}
 	return outbox_send(&b->out, o->peer->gossip.handle, &m);
 }
@@ -464,41 +484,17 @@ int
 broker_on_waiting(struct broker *b, int64_t now, struct broker_peer *from,
     const struct msg *m)
 {
-	struct broker_order *o = broker_order_numbered(b, m->u.waiting.order);
+	const struct msg_waiting *w = &m->u.waiting;
+	struct broker_order *o = broker_order_numbered(b, w->order);
 	unsigned slot = from->exchange->slot;
 
 	(void)now;
-	if (o == NULL || !o->sell || slot >= o->ncopies)
+	if (o == NULL || slot >= o->ncopies)
 		return 0;
-	o->copies[slot].buyers = (uint32_t)m->u.waiting.buyers;
-	o->copies[slot].empty = (uint32_t)m->u.waiting.empty;
+	o->copies[slot].buyers = (uint32_t)w->buyers;
+	o->copies[slot].least = (uint32_t)w->least;
+	o->copies[slot].share = (uint32_t)w->share;
 	return broker_tell_waiting(b, o);
-}
-
-/* No exchange is linked. */
-int
-broker_tell_bare(struct broker *b, const struct broker_order *o)
-{
-	const struct gossip_peer *a = gossip_next(&b->gossip.authorities, NULL);
-	const struct broker_exchange *x = o->module->exchanges;
-	struct slice name = o->module->name;
-	char text[REASON_MAX];
-	struct msg m = { .type = MSG_OFFERS, .u.offers.order = o->id };
-
-	if (a == NULL)
-		snprintf(text, sizeof(text),
-		    "no authority answers: is lambda-authority running, and "
-		    "does the broker's input name it?");
-	else if (x == NULL)
-		snprintf(text, sizeof(text),
-		    "no exchange for %.*s yet: the authority %s was asked for "
-		    "one and has announced none", SLICE_ARG(name), a->address);
-	else
-		snprintf(text, sizeof(text),
-		    "no exchange for %.*s yet: the one that was announced, "
-		    "%s, does not answer", SLICE_ARG(name), x->address);
-	m.u.offers.reason = slice_str(text);
-	return outbox_send(&b->out, o->peer->gossip.handle, &m);
 }
 
 /* Adding and removing. */
@@ -767,6 +763,7 @@ broker_sell_send(struct broker *b, struct broker_order *o,
 		return -1;
 	if (!c->sent) {
 		m.u.sell.attrs = o->attrs;
+		m.u.sell.capacity = o->capacity;
 		if (broker_sell_contact(b, o, &m.u.sell.contact) == -1)
 			return -1;
 	}
@@ -784,7 +781,7 @@ broker_buy_is_told(const struct broker_copy *c, const struct broker_order *o,
     uint32_t lacking)
 {
 	return !c->stale && c->missing == lacking &&
-	    c->settled == c->filled && (lacking == 0 || c->held == o->held);
+	    c->settled == c->filled && c->held == broker_order_holds(o);
 }
 
 /*
@@ -798,17 +795,19 @@ broker_buy_send(struct broker *b, int64_t now, struct broker_order *o,
 {
 	struct broker_copy *c = broker_copy_at(o, x->slot);
 	uint32_t lacking = broker_order_lacking(o);
+	uint32_t held = broker_order_holds(o);
 	struct msg m = { .type = MSG_BUY };
 
 	if (c == NULL)
 		return -1;
-	if (c->sent ? broker_buy_is_told(c, o, lacking) : lacking == 0)
+	if (c->sent ? broker_buy_is_told(c, o, lacking) :
+	    lacking == 0 && held == 0)
 		return 0;
 	m.u.buy.order = o->number;
 	m.u.buy.module = o->module->name;
 	m.u.buy.missing = lacking;
 	m.u.buy.settled = c->filled;
-	m.u.buy.held = o->held;
+	m.u.buy.held = held;
 	m.u.buy.age_ms = (uint64_t)(now > o->since ? now - o->since : 0);
 	if (m.u.buy.age_ms > UINT32_MAX)
 		m.u.buy.age_ms = UINT32_MAX;
@@ -818,7 +817,7 @@ broker_buy_send(struct broker *b, int64_t now, struct broker_order *o,
 	c->sent = 1;
 	c->stale = 0;
 	c->missing = lacking;
-	c->held = o->held;
+	c->held = held;
 	c->settled = c->filled;
 	return 0;
 }
@@ -851,17 +850,31 @@ broker_order_place_everywhere(struct broker *b, int64_t now,
 	return 0;
 }
 
+/* Close it; its owner stays, and may keep what it gets from now on. */
+static int
+broker_order_rest(struct broker *b, struct broker_order *o)
+{
+	int asked = 0, r;
+	size_t i;
+
+	for (i = 0; i < o->ncopies; i++)
+		asked |= o->copies[i].buyers > 0;
+	r = broker_order_close(b, o);
+	return asked && r == 0 ? broker_tell_waiting(b, o) : r;
+}
+
 /*
- * What a buy lacks changed: say so where it stands, cancel it, or open it. One
- * that lacks nothing stays where it stands until all that it was passed is
- * settled: an exchange must still know it when a seller is released, so as not
- * to offer it that seller again at once.
+ * What a buy lacks or holds changed: say so where it stands, cancel it, or open
+ * it. One that lacks nothing stands until it holds nothing, as exchanges divide
+ * what there is among all that hold something; and until all that it was passed
+ * is settled: an exchange must still know it when a seller is released, so as
+ * not to offer it that seller again at once.
  */
 static int
 broker_order_update(struct broker *b, int64_t now, struct broker_order *o)
 {
-	if (broker_order_lacking(o) == 0 && o->settled >= o->passed)
-		return broker_order_close(b, o);
+	if (broker_order_lacking(o) == 0 && broker_order_holds(o) == 0)
+		return broker_order_rest(b, o);
 	if (broker_order_open(b, o) == -1)
 		return -1;
 	return broker_order_place_everywhere(b, now, o, slice_str(""));
@@ -875,11 +888,13 @@ broker_sell_keep(struct broker *b, struct broker_order *o,
 	struct slice old = o->contact;
 	struct slice contact = s->contact.len > 0 ? s->contact : old;
 	struct slice attrs = s->attrs.len > 0 ? s->attrs : o->attrs;
+	uint64_t capacity = s->capacity > 0 ? s->capacity : o->capacity;
 	int moved = !slice_equal(contact, old);
 	unsigned i;
 
-	if (!moved && slice_equal(attrs, o->attrs))
+	if (!moved && slice_equal(attrs, o->attrs) && capacity == o->capacity)
 		return 0;
+	o->capacity = (uint32_t)capacity;
 	if (moved)
 		broker_contact_local(b, old, 0);
 	if (broker_order_keep(o, attrs, contact) == -1)
@@ -963,7 +978,8 @@ broker_on_buy(struct broker *b, int64_t now, struct broker_peer *owner,
 	if (broker_pending_settle(b, o) == -1 ||
 	    broker_order_update(b, now, o) == -1)
 		return -1;
-	if (o->open && o->module->linked == 0 && o->module->noted)
+	if (broker_order_lacking(o) > 0 && o->module->linked == 0 &&
+	    o->module->noted)
 		return broker_tell_bare(b, o);
 	return 0;
 }

@@ -71,7 +71,7 @@ struct broker_copy {
 	int sent;
 	int stale; /* buy: its constraints are others than were sent */
 	uint32_t missing, held; /* buy: as last sent */
-	uint32_t buyers, empty; /* sell: as last told by waiting */
+	uint32_t buyers, least, share; /* as last told by waiting */
 	uint64_t settled;	/* buy: as last sent */
 	uint64_t filled;	/* buy: all that came from there */
 };
@@ -93,10 +93,10 @@ struct broker_pending {
 };
 
 /*
- * number is the order's id at the exchanges. A buy that lacks nothing and has
- * nothing pending is not open: it stands at no exchange. When it lacks
- * something again it gets a new number, so that a late fill for the old one
- * finds nothing.
+ * number is the order's id at the exchanges. A buy that lacks nothing, holds
+ * nothing and has nothing pending is not open: it stands at no exchange. When
+ * it lacks something again it gets a new number, so that a late fill for the
+ * old one finds nothing.
  */
 struct broker_order {
 	struct broker_peer *peer; /* the owner */
@@ -111,7 +111,8 @@ struct broker_order {
 	unsigned char ncopies;
 	unsigned char sell, open, npending;
 	uint32_t quantity;    /* sell: left; buy: missing */
-	uint32_t held;
+	uint32_t held;	      /* buy */
+	uint32_t capacity;    /* sell */
 	uint64_t passed, settled; /* of fills, to its owner */
 	int64_t since;		  /* buy: age counts from there */
 	struct broker_pending *pending;
@@ -181,6 +182,9 @@ struct broker_exchange *broker_exchange_at(const struct broker_module *,
 struct broker_exchange *broker_exchange_linked(const struct broker *,
     const struct id *);
 
+/* No exchange is linked: tell the buyer why nothing comes. */
+int broker_tell_bare(struct broker *, const struct broker_order *);
+
 /* broker_order.c */
 
 /* The open order of that number, or NULL. */
@@ -204,8 +208,6 @@ broker_handler broker_on_sell, broker_on_buy, broker_on_cancel;
 
 /* broker_order.c: fills */
 
-/* Tell the buyer why nothing comes. */
-int broker_tell_bare(struct broker *, const struct broker_order *);
 broker_handler broker_on_fill, broker_on_release, broker_on_offers,
     broker_on_refuse, broker_on_waiting;
 

@@ -722,9 +722,14 @@ static int
 call_message(void *core, int64_t now, uint32_t peer, const struct msg *m)
 {
 	struct call *c = core;
-	struct way *w = m->type == MSG_DRAIN ? call_way_to(c, peer) : NULL;
+	struct way *w = m->type == MSG_DRAIN || m->type == MSG_REFUSE ||
+	    m->type == MSG_DEMAND ? call_way_to(c, peer) : NULL;
 
-	if (w != NULL && !w->command)
+	if (w != NULL && m->type == MSG_REFUSE)
+		way_answered(w, m->u.refuse.reason);
+	else if (w != NULL && m->type == MSG_DEMAND)
+		way_answered(w, slice_of(NULL, 0));
+	else if (w != NULL && !w->command)
 		way_down(w, now);
 	return plb_ops.message(c->plb, now, peer, m);
 }

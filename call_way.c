@@ -51,7 +51,17 @@ way_up(struct way *w, int64_t now, uint32_t peer)
 	w->since = now;
 	w->starts = 0;
 	w->said[0] = w->ended[0] = '\0';
+	w->refused = 0;
 	w->due = NEVER;
+}
+
+void
+way_answered(struct way *w, struct slice refusal)
+{
+	if (w->command)
+		return;
+	w->refused = refusal.len > 0;
+	snprintf(w->said, sizeof(w->said), "%.*s", SLICE_ARG(refusal));
 }
 
 void
@@ -77,6 +87,7 @@ void
 way_failed(struct way *w, int64_t now, struct slice reason, int final)
 {
 	snprintf(w->said, sizeof(w->said), "%.*s", SLICE_ARG(reason));
+	w->refused = 0;
 	w->final = final;
 	if (!w->command || !w->linked)
 		return;
@@ -174,6 +185,9 @@ way_why(const struct way *w, int64_t now, char *buf, size_t size)
 {
 	if (w->command)
 		way_why_not_command(w, now, buf, size);
+	else if (w->refused)
+		snprintf(buf, size, "%s turns everybody away: %s", w->name,
+		    w->said);
 	else if (w->final)
 		snprintf(buf, size, "unable to reach %s: %s", w->name,
 		    w->said);

@@ -43,7 +43,9 @@ struct way {
 	int64_t due;	  /* way_tick() has something to do; INT64_MAX */
 	int64_t backoff_ms;
 	unsigned starts;  /* in vain, in a row */
-	char said[WAY_TEXT_MAX];  /* why there was no link */
+	char said[WAY_TEXT_MAX];  /* why there was no link, */
+	int refused; /* or, of an address, why it granted nothing before its
+			link was lost */
 	char ended[WAY_TEXT_MAX]; /* how the command ended */
 };
 
@@ -55,6 +57,9 @@ void way_up(struct way *, int64_t now, uint32_t peer);
 void way_down(struct way *, int64_t now);
 /* Its link did not come up, for this reason. */
 void way_failed(struct way *, int64_t now, struct slice reason, int final);
+/* Over its link it has refused for this reason, or (empty) granted something:
+ * that is why, where the link is lost next. */
+void way_answered(struct way *, struct slice refusal);
 /* The command has ended ("ended with status 1"); or it could not be started. */
 void way_ended(struct way *, int64_t now, const char *how);
 void way_unable(struct way *, int64_t now, const char *why);

@@ -68,6 +68,12 @@ channel_tokens(const struct channel *c)
 	return c->tokens;
 }
 
+uint64_t
+channel_cut(const struct channel *c)
+{
+	return c->cut;
+}
+
 static uint64_t
 channel_smaller(uint64_t a, uint64_t b)
 {
@@ -97,17 +103,28 @@ channel_give_back(struct channel *c, uint64_t tokens)
 		c->giveback += tokens;
 }
 
-/* Has it held more than its share for longer than its slice of time? */
+/* What a client that heeds may hold: an equal share that was rounded down, and
+ * a token more; nor does it return anything to one that holds as much. */
+static uint64_t
+channel_share(const struct channel *c)
+{
+	const struct msg_waiting *w = &c->waiting;
+
+	return 1 + (w->share > w->least ? w->share : w->least);
+}
+
+/* Has it held more than that for longer than its client needs to give it back?
+ */
 static int
 channel_is_over(struct channel *c, int64_t now)
 {
-	if (c->buyers == 0 || c->held <= c->share) {
+	if (c->waiting.buyers == 0 || c->held <= channel_share(c)) {
 		c->over = INT64_MAX;
 		return 0;
 	}
 	if (c->over == INT64_MAX)
 		c->over = now;
-	return now - c->over >= CHANNEL_SLICE_MS;
+	return now - c->over >= CHANNEL_HEED_MS;
 }
 
 /* A request's token is free: how many go to the client with its answer. */
@@ -117,10 +134,12 @@ channel_regrant(struct channel *c, int64_t now)
 	uint64_t n = 1 + c->spare, surplus = 0;
 
 	c->spare = 0;
-	if (c->client == 0 || c->draining)
+	if (c->client == 0 || c->draining) {
 		surplus = n;
-	else if (channel_is_over(c, now))
-		surplus = channel_smaller(n, c->held - c->share);
+	} else if (channel_is_over(c, now)) {
+		surplus = channel_smaller(n, c->held - channel_share(c));
+		c->cut += surplus;
+	}
 	channel_give_back(c, surplus);
 	c->tokens += n - surplus;
 	return n - surplus;
@@ -697,9 +716,7 @@ channel_on_demand(struct channel *c, const struct msg_demand *m)
 static int
 channel_tell_waiting(struct channel *c)
 {
-	struct msg m = { .type = MSG_WAITING, .u.waiting = {
-		.buyers = c->buyers, .empty = c->empty
-	} };
+	struct msg m = { .type = MSG_WAITING, .u.waiting = c->waiting };
 
 	return channel_send(c, &m);
 }
@@ -707,11 +724,11 @@ channel_tell_waiting(struct channel *c)
 static int
 channel_on_waiting(struct channel *c, int64_t now, const struct msg_waiting *m)
 {
-	int changed = c->buyers != m->buyers || c->empty != m->empty;
+	const struct msg_waiting *w = &c->waiting;
+	int changed = !w->buyers != !m->buyers || w->least != m->least ||
+	    w->share != m->share;
 
-	c->buyers = m->buyers;
-	c->empty = m->empty;
-	c->share = m->share;
+	c->waiting = *m;
 	channel_is_over(c, now);
 	return changed ? channel_tell_waiting(c) : 0;
 }
@@ -754,7 +771,7 @@ channel_client_up(struct channel *c, uint32_t peer)
 	c->served = 1;
 	if (c->draining)
 		outbox_send_drain(&c->out, peer);
-	else if (c->buyers > 0)
+	else if (c->waiting.buyers > 0)
 		channel_tell_waiting(c);
 }
 

@@ -8,8 +8,10 @@
  * with a token gets a worker at once, or fails: because workers die at once, or
  * because no worker could read it (a newline in a line). Every request gets one
  * answer: reply or fail. The token is granted again with the answer, unless the
- * channel drains, or buys stand unmet and the channel has held more than its
- * fair share for longer than CHANNEL_SLICE_MS.
+ * channel drains. To give back what is over an equal share is the client's
+ * business, which alone knows what it holds of others. Where it does not do so,
+ * and this channel alone has held more than that for CHANNEL_HEED_MS while buys
+ * stood unmet, what is over it is not granted again.
  *
  * A cast is answered when it is accepted, and some requests are answered while
  * a worker still has them. Their tokens are granted again with the first answer
@@ -26,7 +28,8 @@
 #include "core.h"
 #include "frame.h"
 
-#define CHANNEL_SLICE_MS   20
+#define CHANNEL_HEED_MS	   2000 /* for a client to return what is over its
+				   share */
 #define CHANNEL_ASKS	   16	/* connects without an answer */
 #define CHANNEL_VOID_MS	   5000 /* after drain, unspent tokens are void */
 #define CHANNEL_ABANDON_MS 5000 /* from the first signal to the second */
@@ -127,8 +130,10 @@ size_t channel_running(const struct channel *);
  * order in which they came. 0 if it has none, or more than one. */
 uint64_t channel_request_of(const struct channel *, uint32_t worker);
 
-/* Tokens: all that it holds, and those of them that the client may spend. */
+/* Tokens: all that it holds; those of them that the client may spend; and those
+ * that were ever not granted again as they were over its share. */
 uint64_t channel_held(const struct channel *);
 uint64_t channel_tokens(const struct channel *);
+uint64_t channel_cut(const struct channel *);
 
 #endif

@@ -33,8 +33,9 @@ struct channel {
 	uint64_t spare;	   /* nobody's: they go with the next answer */
 	uint64_t giveback; /* returned at the end of the turn */
 
-	uint64_t buyers, empty, share; /* as the listener said last */
+	struct msg_waiting waiting; /* as the listener said last */
 	int64_t over; /* holds more than its share since; INT64_MAX: does not */
+	uint64_t cut; /* tokens that were not granted again as they were over */
 
 	uint64_t count; /* requests that came */
 	struct inflight_table inflight;

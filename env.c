@@ -523,6 +523,16 @@ env_sibling(const char *name)
 	return env_join(name, "", "");
 }
 
+unsigned
+env_counted(long n)
+{
+	if (n >= 1)
+		return (unsigned)n;
+	log_info("the number of processors is not known here: taking 1; -c "
+	    "says otherwise");
+	return 1;
+}
+
 /* POSIX has no name for this count, though most systems have. */
 unsigned
 env_processors(void)
@@ -532,9 +542,5 @@ env_processors(void)
 #ifdef _SC_NPROCESSORS_ONLN
 	n = sysconf(_SC_NPROCESSORS_ONLN);
 #endif
-	if (n >= 1)
-		return (unsigned)n;
-	log_info("the number of processors is not known here: taking 1; -c "
-	    "says otherwise");
-	return 1;
+	return env_counted(n);
 }

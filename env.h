@@ -112,8 +112,9 @@ char *env_absolute(const char *path);
 /* Remember where argv[0] is, so that a later chdir() does no harm. */
 void env_argv0(const char *argv0);
 
-/* The number of processors; 1 where the system does not tell, which is
- * logged. */
+/* The number of processors; 1 where the system does not tell, which is logged.
+ * The other one is that of what the system tells. */
+unsigned env_counted(long);
 unsigned env_processors(void);
 
 #endif

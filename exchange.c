@@ -30,7 +30,7 @@ exchange_new(struct slice module, const struct id *own, uint64_t seed)
 	map_init(&x->peers, rng_next(&x->rng));
 	memcpy(x->module, module.p, module.len);
 	x->module_len = module.len;
-	x->orphan_at = x->retire_at = NEVER;
+	x->orphan_at = x->retire_at = x->share_again = NEVER;
 	return x;
 }
 
@@ -100,49 +100,63 @@ notice_offers(struct exchange *x, const struct exchange_buy *b, int new)
 	return outbox_send(&x->out, b->order.broker->handle, &msg);
 }
 
-/* Count the buys that stand unmet and could use this class, and those of them
- * that hold nothing. An exchange that is closed counts none. */
-static void
-notice_count(const struct exchange *x, const struct sell_class *c,
-    uint64_t *buyers, uint64_t *empty)
+/* What a class of sells is told: how many buys stand unmet that could use it,
+ * and the least that one of them holds. An exchange that is closed counts
+ * none. */
+static struct msg_waiting
+notice_count(const struct exchange *x, const struct sell_class *c)
 {
+	struct msg_waiting m = { .least = UINT64_MAX };
 	const struct buy_class *b;
+	uint64_t need;
 	unsigned i;
 
-	*buyers = *empty = 0;
-	if (x->closed)
-		return;
-	for (i = 0; i < x->classes.buys.n; i++) {
+	for (i = 0; !x->closed && i < x->classes.buys.n; i++) {
 		b = class_buy(&x->classes, i);
-		if (b->unmet > 0 && class_set_has(&b->fits, c->class.number)) {
-			*buyers += b->unmet;
-			*empty += b->empty;
-		}
+		if ((need = class_need(b)) == 0 ||
+		    !class_set_has(&b->fits, c->class.number))
+			continue;
+		m.buyers += b->unmet;
+		if (need - 1 < m.least)
+			m.least = need - 1;
 	}
+	if (m.buyers == 0)
+		m.least = 0;
+	else
+		m.share = c->share;
+	return m;
+}
+
+/* What of this is worth telling every seller when it changes: 0 if nobody
+ * waits. */
+static uint64_t
+notice_word(const struct msg_waiting *m)
+{
+	return m->buyers == 0 ? 0 : 1 + (m->share << 31) + m->least;
 }
 
 /* When what a class is told changes, its round starts over. */
 static void
-notice_stand(struct exchange *x, struct sell_class *c, unsigned need)
+notice_stand(struct exchange *x, struct sell_class *c, uint64_t word)
 {
-	if (c->standing == need)
+	if (c->standing == word)
 		return;
-	c->standing = need;
+	c->standing = word;
+	c->said = word == 0 ? 0 : c->said == UINT16_MAX ? 1 : c->said + 1;
 	c->told = 0;
 	x->round = 1;
 }
 
 static int
-notice_tell(struct exchange *x, struct exchange_sell *s, uint64_t buyers,
-    uint64_t empty)
+notice_tell(struct exchange *x, struct exchange_sell *s,
+    const struct msg_waiting *m)
 {
-	struct msg msg = { .type = MSG_WAITING,
-		.u.waiting = { .order = s->order.id, .buyers = buyers,
-		.empty = empty } };
+	struct msg msg = { .type = MSG_WAITING, .u.waiting = *m };
 
+	msg.u.waiting.order = s->order.id;
 	if (outbox_send(&x->out, s->order.broker->handle, &msg) == -1)
 		return -1;
-	s->told = (unsigned char)class_need(buyers, empty);
+	s->told = s->class->said;
 	return 0;
 }
 
@@ -151,13 +165,12 @@ notice_tell(struct exchange *x, struct exchange_sell *s, uint64_t buyers,
 static int
 notice_waiting(struct exchange *x, struct exchange_sell *s)
 {
-	uint64_t buyers, empty;
+	struct msg_waiting m = notice_count(x, s->class);
 
-	notice_count(x, s->class, &buyers, &empty);
-	if (buyers == 0 && s->told == 0)
+	if (m.buyers == 0 && s->told == 0)
 		return 0;
-	notice_stand(x, s->class, class_need(buyers, empty));
-	return notice_tell(x, s, buyers, empty);
+	notice_stand(x, s->class, notice_word(&m));
+	return notice_tell(x, s, &m);
 }
 
 /* Go on with the sells of one class; *budget of them may be told. 1 when there
@@ -165,27 +178,41 @@ notice_waiting(struct exchange *x, struct exchange_sell *s)
 static int
 notice_class(struct exchange *x, struct sell_class *c, unsigned *budget)
 {
-	uint64_t buyers, empty;
+	struct msg_waiting m = notice_count(x, c);
 	struct exchange_sell *s;
 
-	notice_count(x, c, &buyers, &empty);
-	notice_stand(x, c, class_need(buyers, empty));
+	notice_stand(x, c, notice_word(&m));
 	for (; c->told < c->class.n && *budget > 0; c->told++) {
 		s = sell_in(x, c, c->told);
-		if (s->told == c->standing)
+		if (s->told == c->said)
 			continue;
-		if (notice_tell(x, s, buyers, empty) == -1)
+		if (notice_tell(x, s, &m) == -1)
 			return -1;
 		--*budget;
 	}
 	return c->told < c->class.n;
 }
 
+/* Has what the buys of any class need changed since sellers were told? */
+static int
+notice_has_turned(const struct exchange *x)
+{
+	const struct buy_class *c;
+	unsigned i;
+
+	for (i = 0; i < x->classes.buys.n; i++) {
+		c = class_buy(&x->classes, i);
+		if (class_need(c) != c->stood)
+			return 1;
+	}
+	return 0;
+}
+
 /* Is there anything to be told by a round? */
 static int
 notice_due(const struct exchange *x)
 {
-	return x->round || x->turned > 0;
+	return x->round || x->turned;
 }
 
 /* Buys began or ceased to wait for some sells: tell the next NOTICE_BATCH of
@@ -199,8 +226,7 @@ notice_round(struct exchange *x)
 
 	for (i = 0; i < x->classes.buys.n; i++) {
 		c = class_buy(&x->classes, i);
-		c->stood = class_need(c->unmet, c->empty);
-		c->turned = 0;
+		c->stood = class_need(c);
 	}
 	x->turned = 0;
 	for (i = 0; r != -1 && i < x->classes.sells.n; i++) {
@@ -321,8 +347,9 @@ exchange_tell_contact(struct exchange *x, const struct exchange_sell *s,
 	msg.u.fill.sellers = item_list(&schema_seller, &item, x->scratch,
 	    sizeof(x->scratch));
 	while ((p = map_next(&x->peers, &pos)) != NULL) {
-		if ((o = exchange_any_buy(p)) == NULL ||
-		    (followers && p->follow == 0))
+		/* Its orders are many where sells come all the time. */
+		if ((followers && p->follow == 0) ||
+		    (o = exchange_any_buy(p)) == NULL)
 			continue;
 		msg.u.fill.order = o->id;
 		if (outbox_send(&x->out, p->handle, &msg) == -1)
@@ -362,8 +389,9 @@ exchange_tell_nodes(struct exchange *x, const struct exchange_peer *p)
 static int
 exchange_has_moved(struct exchange_order *o, struct slice contact)
 {
-	return contact.len > 0 && exchange_has_node(contact) &&
-	    (o == NULL || !slice_equal(order_sell(o)->contact, contact));
+	return contact.len > 0 &&
+	    (o == NULL || !slice_equal(order_sell(o)->contact, contact)) &&
+	    exchange_has_node(contact);
 }
 
 static int
@@ -390,6 +418,9 @@ exchange_on_sell(struct exchange *x, int64_t now, struct exchange_peer *p,
 	if (moved && exchange_tell_contact(x, s, o == NULL) == -1)
 		return -1;
 	exchange_settle(x, s, m->settled);
+	if (m->capacity > 0)
+		sell_capacity(s, (uint32_t)m->capacity);
+	x->uneven = 1;
 	sell_state(x, s, (uint32_t)m->quantity);
 	sell_freshen(x, s);
 	if (match_run(x, now) == -1)
@@ -399,14 +430,15 @@ exchange_on_sell(struct exchange *x, int64_t now, struct exchange_peer *p,
 
 /*
  * A waiting buy keeps its rank, unless its age is older than that: then it was
- * filled and went to the back of the line, but its fill was refused. That one,
- * and a buy that begins to wait, gets the rank that its age gives it.
+ * filled and went to the back of the line, but its fill was refused; or it
+ * holds less than before: what it gave back is for others. That one, and a buy
+ * that begins to wait, gets the rank that its age gives it.
  */
 static void
-exchange_place(struct exchange *x, struct exchange_buy *b, int lacked,
+exchange_place(struct exchange *x, struct exchange_buy *b, int keeps,
     int64_t born)
 {
-	if (b->lacking == 0 || (lacked && born >= b->queued.born))
+	if (b->lacking == 0 || (keeps && born >= b->queued.born))
 		return;
 	buy_dequeue(b);
 	buy_rank(x, b, born);
@@ -430,6 +462,7 @@ exchange_on_buy(struct exchange *x, int64_t now, struct exchange_peer *p,
 	const struct msg_buy *m = &msg->u.buy;
 	struct exchange_order *o;
 	struct exchange_buy *b;
+	uint32_t held;
 	int lacked;
 
 	if (!exchange_is_ours(x, m->module))
@@ -440,15 +473,19 @@ exchange_on_buy(struct exchange *x, int64_t now, struct exchange_peer *p,
 	if ((b = exchange_accept_buy(x, p, m, o)) == NULL)
 		return exchange_refuse_full(x, p, m->order);
 	lacked = b->lacking > 0;
+	held = buy_holds(b);
+	if (b->held == 0 && m->held > 0)
+		b->since = now;
 	b->missing = (uint32_t)m->missing;
 	b->settled = m->settled;
 	b->held = (uint32_t)m->held;
 	buy_account(x, b);
-	if (o == NULL && b->missing == 0) {
+	if (o == NULL && m->missing == 0 && m->held == 0) {
 		p->follow = m->order;
 		return exchange_tell_nodes(x, p);
 	}
-	exchange_place(x, b, lacked, now - (int64_t)m->age_ms);
+	exchange_place(x, b, lacked && buy_holds(b) >= held,
+	    now - (int64_t)m->age_ms);
 	if (match_buy(x, now, b) == -1)
 		return -1;
 	return b->lacking > 0 && !x->closed ?
@@ -791,6 +828,9 @@ exchange_tick(void *core, int64_t now)
 	if (x->fresh_sells != NULL || x->stuck)
 		match_run(x, now);
 	exchange_end_if_due(x, now);
+	if (now >= share_due(x))
+		share_round(x, now);
+	x->turned = notice_has_turned(x);
 	if (notice_due(x) && now >= x->waiting_at) {
 		x->waiting_at = now + NOTICE_WAITING_MS;
 		notice_round(x);
@@ -817,6 +857,7 @@ exchange_deadline(const void *core)
 		at = reservation_until(&x->reservations, r);
 	if (notice_due(x))
 		at = exchange_earlier(at, x->waiting_at);
+	at = exchange_earlier(at, share_due(x));
 	if (exchange_is_left(x))
 		at = exchange_earlier(at, x->orphan_at);
 	if (x->alone_at != 0 && !x->closed)

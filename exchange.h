@@ -11,12 +11,17 @@
  * refused with a reason. Which buy class fits which sell class is worked out
  * once a pair.
  *
- * The buys of a class wait in the order of their age. When there is capacity,
- * the oldest buy of all the classes that fit it is served first. A buy that is
- * served and lacks more goes to the back of the line. A buy that waits and is
- * sent again keeps its place. A buy that lacked nothing and lacks something
- * again gets the place of its age; so does a buy that is older than its place,
- * because what it was served has been refused.
+ * The buys of a class wait in the order of what they hold, and of equals in
+ * that of their age. When there is capacity, the buy that holds least of all
+ * the classes that fit it is served first. A buy that is served and lacks more
+ * goes to the back of the line. A buy that waits and is sent again keeps its
+ * place. A buy that lacked nothing and lacks something again gets the place of
+ * its age; so does a buy that is older than its place, because what it was
+ * served has been refused, and one that holds less than before, because it gave
+ * something back.
+ *
+ * While buys lack something, buyers that hold more than an equal share are
+ * asked to return it (exchange_share.c).
  *
  * A seller offers its stated quantity less its reservations that are not
  * settled. A fill names at most EXCHANGE_FILL_SELLERS sellers, of as many zones

@@ -543,6 +543,7 @@ sell_join(struct exchange_sell *s, struct sell_class *c)
 	s->class = c;
 	s->slot = (uint32_t)c->class.n++;
 	*fenwick_number(&c->weights, s->slot) = s->order.number;
+	c->capacity += s->capacity;
 }
 
 /* The last of the class takes its slot. */
@@ -561,6 +562,15 @@ sell_part(struct exchange *x, struct exchange_sell *s)
 	last->slot = s->slot;
 	*fenwick_number(&c->weights, last->slot) = last->order.number;
 	c->class.n--;
+	c->capacity -= s->capacity;
+}
+
+void
+sell_capacity(struct exchange_sell *s, uint32_t capacity)
+{
+	s->class->capacity += capacity;
+	s->class->capacity -= s->capacity;
+	s->capacity = capacity;
 }
 
 struct exchange_sell *
@@ -573,6 +583,7 @@ sell_new(struct exchange *x, struct exchange_peer *broker, uint64_t id,
 	if (c == NULL || (s = order_new(x, &x->sells, broker, id)) == NULL)
 		return NULL;
 	chain_init(&s->excluded);
+	s->capacity = UINT32_MAX;
 	sell_join(s, c);
 	x->totals.sells++;
 	return s;
@@ -723,26 +734,14 @@ buy_new(struct exchange *x, struct exchange_peer *broker, uint64_t id,
 		return NULL;
 	chain_init(&b->excludes);
 	queue_init(&b->queued);
+	b->keep = KEEP_ALL;
 	b->class = c;
 	c->class.n++;
 	x->totals.buys++;
 	return b;
 }
 
-/* The class's need may have changed: keep x->turned in step. */
-static void
-buy_class_turn(struct exchange *x, struct buy_class *c)
-{
-	int turned = class_need(c->unmet, c->empty) != c->stood;
-
-	if (turned && !c->turned)
-		x->turned++;
-	else if (!turned && c->turned)
-		x->turned--;
-	c->turned = turned;
-}
-
-/* Take the buy out of its class's counts of those that lack something. */
+/* Take the buy out of its class's count of those that lack something. */
 static void
 buy_uncount(struct exchange *x, struct exchange_buy *b)
 {
@@ -750,28 +749,36 @@ buy_uncount(struct exchange *x, struct exchange_buy *b)
 		return;
 	x->totals.missing -= b->lacking;
 	b->lacking = 0;
-	b->class->empty -= b->empty;
 	b->class->unmet--;
-	buy_class_turn(x, b->class);
+}
+
+/* What we have filled it with, and is not settled. */
+static uint64_t
+buy_coming(const struct exchange_buy *b)
+{
+	return b->filled > b->settled ? b->filled - b->settled : 0;
+}
+
+uint32_t
+buy_holds(const struct exchange_buy *b)
+{
+	uint64_t n = b->held + buy_coming(b);
+
+	return n < UINT32_MAX ? (uint32_t)n : UINT32_MAX;
 }
 
 void
 buy_account(struct exchange *x, struct exchange_buy *b)
 {
-	struct buy_class *c = b->class;
-	uint64_t coming = b->filled > b->settled ? b->filled - b->settled : 0;
+	uint64_t coming = buy_coming(b);
 
+	x->uneven = 1;
 	if (b->missing <= coming) {
 		buy_uncount(x, b);
 		return;
 	}
 	if (b->lacking == 0)
-		c->unmet++;
-	else
-		c->empty -= b->empty;
-	b->empty = b->held == 0;
-	c->empty += b->empty;
-	buy_class_turn(x, c);
+		b->class->unmet++;
 	x->totals.missing -= b->lacking;
 	b->lacking = (uint32_t)(b->missing - coming);
 	x->totals.missing += b->lacking;
@@ -809,6 +816,7 @@ void
 buy_enqueue(struct exchange_buy *b)
 {
 	assert(b->lacking > 0);
+	b->queued.held = buy_holds(b);
 	queue_add(&b->class->queue, &b->queued);
 }
 
@@ -826,6 +834,8 @@ buy_end(struct exchange *x, struct exchange_buy *b)
 {
 	buy_dequeue(b);
 	buy_uncount(x, b);
+	x->uneven = 1;
+	x->asked -= b->keep != KEEP_ALL;
 	while (!chain_empty(&b->excludes))
 		exclusion_end(x, CHAIN_OWNER(b->excludes.next,
 		    struct exchange_exclusion, of_buy));

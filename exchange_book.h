@@ -135,8 +135,9 @@ struct exchange_sell {
 	struct slice contact;  /* in room where it fits; else allocated */
 	struct chain excluded; /* by buys */
 	struct exchange_sell *next_fresh;
+	uint32_t capacity; /* of the seller, as last stated */
+	uint16_t told;	   /* its class's `said' at the last `waiting' */
 	unsigned char fresh; /* has capacity not yet offered to waiting buys */
-	unsigned char told;  /* class_need() of the last `waiting` */
 	unsigned char room[SELL_ROOM];
 };
 
@@ -148,12 +149,20 @@ struct exchange_buy {
 	uint64_t settled; /* likewise */
 	uint64_t filled;  /* by us, ever */
 	uint32_t held;	  /* as last stated */
-	unsigned empty : 1; /* counted as such in its class */
-	unsigned nexcludes : 31;
+	uint32_t nexcludes;
 	struct queued queued;
 	struct chain excludes;
+	int64_t since; /* its buyer has held something */
+	/* That was asked to keep no more than this, as others are to have it;
+	 * KEEP_ALL: it was not. */
+	uint64_t keep;
+	int64_t asked_at;   /* and then, when it held that: */
+	int64_t told_at;    /* the last time that it was told so */
+	uint32_t asked_held;
 	struct exchange_buy *next_passed; /* passed over in this run, a list */
 };
+
+#define KEEP_ALL UINT64_MAX
 
 /* The buy is not offered this sell until the sell is stated again. A buy
  * excludes each sell once at most. */
@@ -195,8 +204,10 @@ struct exchange {
 	uint64_t seq;  /* of arrivals */
 	int closed;    /* it retires: it makes no more fills */
 	int stuck;     /* the last run ended early: ask all again */
-	size_t turned; /* number of buy classes with turned set */
+	int turned;    /* sellers are to be told something else */
 	int round;     /* a round of `waiting` is under way */
+	int uneven;    /* what buyers hold or lack has changed */
+	size_t asked;  /* buys that were asked to give something back */
 	struct exchange_totals totals;
 
 	/* Its peers and its time. */
@@ -212,6 +223,8 @@ struct exchange {
 			       came, it retires; 0: not set yet */
 	int64_t retire_at;  /* once it retires: it ends then, at the latest */
 	int64_t waiting_at; /* no round of `waiting` before then */
+	int64_t share_at;   /* nor are shares looked at */
+	int64_t share_again; /* but then, if nothing has changed */
 	int stopped;
 
 	unsigned char scratch[BOOK_SCRATCH]; /* for the list of a message */
@@ -272,6 +285,9 @@ int sell_contact(struct exchange_sell *, struct slice contact);
 int buy_reclass(struct exchange *, struct exchange_buy *,
     struct slice constraints);
 
+/* State what the seller has in all; until then it is UINT32_MAX. */
+void sell_capacity(struct exchange_sell *, uint32_t capacity);
+
 /* Remove an order and free it. The reservations of a sell end with it. */
 void order_end(struct exchange *, struct exchange_order *);
 
@@ -321,6 +337,10 @@ void book_unreserve(struct exchange *, struct exchange_reservation *,
 /* Compute again what a buy lacks, and count it. */
 void buy_account(struct exchange *, struct exchange_buy *);
 
+/* The tokens that it holds, with those that we have filled it with and that
+ * have not been settled. */
+uint32_t buy_holds(const struct exchange_buy *);
+
 /* Set its place in line: after the buys that were born then or earlier. The buy
  * is in no queue. */
 void buy_rank(struct exchange *, struct exchange_buy *, int64_t born);
@@ -361,5 +381,15 @@ int match_run(struct exchange *, int64_t now);
 /* A buy that came or lacks more now: serve it from all that is on offer, and
  * let it wait with the rest. Likewise. */
 int match_buy(struct exchange *, int64_t now, struct exchange_buy *);
+
+/* exchange_share.c: who is to give something back. */
+
+/*
+ * Look at who holds how much: ask buyers that hold more than an equal share to
+ * return what others lack, and tell those that were asked, and need not, that
+ * they may keep all. It is time to when share_due() says so.
+ */
+void share_round(struct exchange *, int64_t now);
+int64_t share_due(const struct exchange *); /* INT64_MAX: never */
 
 #endif

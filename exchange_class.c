@@ -24,7 +24,21 @@ queue_has(const struct queued *item)
 int
 queue_before(const struct queued *a, const struct queued *b)
 {
+	if (a->held != b->held)
+		return a->held < b->held;
 	return a->born < b->born || (a->born == b->born && a->seq < b->seq);
+}
+
+/*
+ * The heap has two keys: what is held, and this. It keeps the order of birth,
+ * and, of a million that are born at once, that of arrival. No clock is more
+ * than 2^42 ms from its beginning.
+ */
+static uint64_t
+queue_rank(const struct queued *item)
+{
+	return (uint64_t)(item->born + ((int64_t)1 << 42)) << 20 |
+	    (item->seq & 0xfffff);
 }
 
 void
@@ -38,7 +52,7 @@ queue_add(struct queue *q, struct queued *item)
 		chain_append(&q->list, &item->chain);
 		return;
 	}
-	r = heap_put(&q->heap, &item->place, item->born, item->seq);
+	r = heap_put(&q->heap, &item->place, item->held, queue_rank(item));
 	assert(r == 0); /* there is room */
 	(void)r;
 }
@@ -245,12 +259,10 @@ class_of_constraints(struct classes *t, struct slice constraints)
 	return heap_reserve(&c->queue.heap, c->class.n + 1) == -1 ? NULL : c;
 }
 
-unsigned
-class_need(uint64_t buyers, uint64_t empty)
+uint64_t
+class_need(const struct buy_class *c)
 {
-	unsigned need = buyers > 0;
+	const struct queued *q = queue_first(&c->queue);
 
-	for (; buyers > 0 && empty > 0; empty >>= 1)
-		need++;
-	return need;
+	return q == NULL ? 0 : 1 + (uint64_t)q->held;
 }

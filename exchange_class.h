@@ -9,11 +9,11 @@
  * A class that has lost its last order is kept until another class needs its
  * number: orders come and go, and the comparison is costly.
  *
- * The buys of a class that lack something wait in its queue, the oldest first,
- * by (born, seq). A buy that comes last is appended to a list; one that is
- * older than the last of the list goes into a binary heap beside it. So coming
- * and going in order costs O(1), all else O(log n), and no other buy of the
- * queue is touched.
+ * The buys of a class that lack something wait in its queue, by (held, born,
+ * seq): the one that holds least first, and of equals the oldest. A buy that
+ * comes last is appended to a list; one that is before the last of the list
+ * goes into a binary heap beside it. So coming and going in order costs O(1),
+ * all else O(log n), and no other buy of the queue is touched.
  */
 
 #include <stdint.h>
@@ -28,6 +28,7 @@
 #define CLASS_WORDS (EXCHANGE_CLASSES / 64)
 
 struct queued {
+	uint32_t held; /* tokens, when it came in */
 	int64_t born; /* ms */
 	uint64_t seq; /* of those born at once, in the order of arrival */
 	size_t place;	    /* in the heap */
@@ -55,7 +56,13 @@ struct sell_class {
 	struct fenwick weights; /* what each of its class.n sells offers, by
 				   slot, and the number of the sell */
 	uint64_t fresh;		/* offered by those that are fresh */
-	unsigned standing; /* need that is being announced to this class */
+	uint64_t standing; /* what is being announced to this class */
+	uint16_t said;	   /* another number each time that it changes; 0: that
+			      nobody waits */
+	uint64_t capacity; /* of its sellers */
+	uint64_t share;	   /* an equal share of those that could use it */
+	uint64_t most;	   /* what there was for them, at most, since then: */
+	int64_t most_at;
 	size_t told;	   /* the next slot to announce it to */
 };
 
@@ -64,9 +71,7 @@ struct buy_class {
 	struct class_set fits; /* sell classes */
 	struct queue queue;    /* the buys that lack something */
 	size_t unmet;	       /* their number */
-	size_t empty;	       /* the number of those that hold nothing */
-	unsigned stood;	       /* class_need() as sellers were last told it */
-	int turned;	       /* need differs from that: they must be told */
+	uint64_t stood;	       /* class_need() as sellers were last told it */
 };
 
 struct class_table {
@@ -96,11 +101,10 @@ struct buy_class *class_of_constraints(struct classes *,
     struct slice constraints);
 
 /*
- * How many buys wait, in steps that are worth telling every seller: 0 if none
- * does; otherwise 1 plus the number of bits in the number of those that hold
- * nothing.
+ * What of the buys that wait is worth telling every seller when it changes: the
+ * least that one of them holds, plus 1; 0 if none waits.
  */
-unsigned class_need(uint64_t buyers, uint64_t empty);
+uint64_t class_need(const struct buy_class *);
 
 void class_set_put(struct class_set *, unsigned number, int in);
 int class_set_has(const struct class_set *, unsigned number);
@@ -117,10 +121,10 @@ void queue_add(struct queue *, struct queued *);
 void queue_remove(struct queue *, struct queued *);
 int queue_has(const struct queued *); /* Is it in any? */
 
-/* The oldest, or NULL. */
+/* The one that comes first, or NULL. */
 struct queued *queue_first(const struct queue *);
 
-/* Is a older than b? */
+/* Does a come before b? */
 int queue_before(const struct queued *a, const struct queued *b);
 
 #endif

@@ -1,6 +1,9 @@
 /*
- * Whose turn it is, and which sellers a buy gets: serves the oldest buy that
- * what is on offer fits, again and again, and sends the fills.
+ * Whose turn it is, and which sellers a buy gets: serves the buy that holds
+ * least of those that what is on offer fits, and of equals the oldest, again
+ * and again, and sends the fills. While others wait for the same, it gets as
+ * much at a time as makes it equal to the next one, or an even part of what
+ * there is.
  *
  * Zones share the quantity of a buy evenly, as far as each can; what cannot be
  * shared goes to zones drawn by what they offer. In a zone the offers of all
@@ -393,14 +396,14 @@ match_add(struct match *m, const struct allocation_part *p)
 
 /* 0 when all was done that can be, -1 when something could not be sent. */
 static int
-match_fill(struct match *m)
+match_fill(struct match *m, uint32_t quantity)
 {
 	struct allocation_part part[EXCHANGE_FILL_SELLERS];
 	struct allocation a;
 	unsigned i, n;
 	int r = 1;
 
-	allocation_begin(&a, m->x, m->buy->class, m->buy->lacking);
+	allocation_begin(&a, m->x, m->buy->class, quantity);
 	while (r == 1 && (n = allocation_next(&a, part)) > 0)
 		for (i = 0; r == 1 && i < n; i++)
 			r = match_add(m, &part[i]);
@@ -412,13 +415,13 @@ match_fill(struct match *m)
 /* Turns. */
 
 /*
- * Give a buy that is in no queue what it lacks, as far as there is; *served
- * says whether it got anything. If it did and lacks more, its new rank is at
- * the end of the line.
+ * Give a buy that is in no queue so much of what it lacks, as far as there is;
+ * *served says whether it got anything. If it did and lacks more, its new rank
+ * is at the end of the line.
  */
 static int
 match_serve(struct exchange *x, int64_t now, struct exchange_buy *b,
-    int *served)
+    uint32_t quantity, int *served)
 {
 	struct match m;
 	int r;
@@ -429,7 +432,7 @@ match_serve(struct exchange *x, int64_t now, struct exchange_buy *b,
 	m.n = 0;
 	m.filled = 0;
 	buy_hide_excluded(x, b);
-	r = match_fill(&m);
+	r = match_fill(&m, quantity);
 	buy_show_excluded(x, b);
 	*served = m.filled > 0;
 	if (*served) {
@@ -453,16 +456,17 @@ match_buy(struct exchange *x, int64_t now, struct exchange_buy *b)
 		buy_enqueue(b);
 		return match_run(x, now);
 	}
-	r = match_serve(x, now, b, &served);
+	r = match_serve(x, now, b, b->lacking, &served);
 	if (b->lacking > 0)
 		buy_enqueue(b);
 	book_unfreshen(x);
 	return r;
 }
 
-/* The oldest buy that fits anything in the set of sell classes. */
+/* The first in line of the buys that anything in the set of sell classes
+ * fits. */
 static struct exchange_buy *
-match_oldest(const struct exchange *x, const struct class_set *set)
+match_first(const struct exchange *x, const struct class_set *set)
 {
 	struct queued *q, *first = NULL;
 	struct buy_class *c;
@@ -479,6 +483,46 @@ match_oldest(const struct exchange *x, const struct class_set *set)
 	    CHAIN_OWNER(first, struct exchange_buy, queued);
 }
 
+/* An even part of what is on offer to the buy, among all that wait for any of
+ * it and itself. */
+static uint64_t
+match_even_part(const struct exchange *x, const struct exchange_buy *b)
+{
+	const struct buy_class *c;
+	uint64_t offered = 0, buys = 0;
+	unsigned i;
+
+	for (i = 0; i < x->classes.sells.n; i++)
+		if (class_set_has(&b->class->fits, i))
+			offered += class_sell(&x->classes, i)->weights.total;
+	for (i = 0; i < x->classes.buys.n; i++) {
+		c = class_buy(&x->classes, i);
+		if (class_set_meet(&c->fits, &b->class->fits))
+			buys += c->unmet;
+	}
+	assert(buys > 0);
+	return offered / buys;
+}
+
+/* How much the buy, which comes first and is out of its queue, gets before it
+ * is another's turn. */
+static uint32_t
+match_turn(const struct exchange *x, const struct exchange_buy *b,
+    const struct class_set *set)
+{
+	const struct exchange_buy *next;
+	uint64_t n, part;
+
+	if (b->lacking == 1 || (next = match_first(x, set)) == NULL)
+		return b->lacking;
+	n = next->queued.held > buy_holds(b) ?
+	    next->queued.held - buy_holds(b) : 1;
+	part = match_even_part(x, b);
+	if (n < part)
+		n = part;
+	return n < b->lacking ? (uint32_t)n : b->lacking;
+}
+
 /*
  * Serve one buy after the other until nothing in the set is on offer to any of
  * them. Buys that exclude all of it are passed over, and put on a list. To
@@ -493,11 +537,12 @@ match_set(struct exchange *x, int64_t now, const struct class_set *set,
 	struct exchange_buy *b;
 	int served, r = 0;
 
-	while (r == 0 && !x->stuck && (b = match_oldest(x, set)) != NULL) {
+	while (r == 0 && !x->stuck && (b = match_first(x, set)) != NULL) {
 		buy_dequeue(b);
 		served = 0;
 		if (set != &x->fresh || buy_has_fresh(x, b))
-			r = match_serve(x, now, b, &served);
+			r = match_serve(x, now, b, match_turn(x, b, set),
+			    &served);
 		if (b->lacking == 0)
 			continue;
 		if (served) {

@@ -484,7 +484,7 @@ hub_link_shaken(struct hub_link *l)
 	if (l->link.sealed)
 		conn_seal(&l->conn);
 	if (l->link.phase == LINK_FIRST)
-		preauth_good(&l->hub->preauth, l->handle);
+		hub_promising(l->hub, l->handle);
 	conn_written(&l->conn);
 	if (l->link.phase == LINK_UP && !l->up)
 		return hub_link_authenticated(l);

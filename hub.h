@@ -173,12 +173,14 @@ int hub_is_rekeyed(const struct hub_link *);
 int hub_report_keys(struct hub *, uint32_t handle, int more);
 
 /* Between hub.c and hub_accept.c: at the start and at the end; the link needs
- * no place there any more; and one that has to go at once (0: none). */
+ * no place there any more, or will keep it; and one that has to go at once (0:
+ * none). */
 void hub_init_accept(struct hub *);
 /* Lines of log were not written: the timer that tells how many. */
 void hub_await_minute(struct hub *);
 void hub_free_accept(struct hub *);
 void hub_admitted(struct hub *, uint32_t handle);
+void hub_promising(struct hub *, uint32_t handle); /* preauth_good() */
 void hub_turn_away(struct hub *, uint32_t handle);
 
 #endif

@@ -53,6 +53,14 @@ hub_admitted(struct hub *h, uint32_t handle)
 		hub_admit(h);
 }
 
+/* It goes for no other any more, so that there may be no place left. */
+void
+hub_promising(struct hub *h, uint32_t handle)
+{
+	preauth_good(&h->preauth, handle);
+	hub_admit(h);
+}
+
 static void
 hub_on_accepted(void *arg, int fd, const struct addr *from)
 {

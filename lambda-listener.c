@@ -238,6 +238,8 @@ listener_main_on_bound(void *arg)
 	struct program *p = arg;
 	int64_t now = loop_now(p->daemon.loop);
 
+	if (listener_is_drained(p->listener))
+		return;
 	switch (p->ending) {
 	case DRAINING:
 		log_info("what runs has not ended in time: ending it");

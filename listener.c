@@ -21,8 +21,7 @@ struct listener_channel {
 	uint64_t held;	/* granted and not returned */
 	int old;	/* it drains: it was started before the newest publish,
 			   or when there was more capacity */
-	int waiting;	/* it was told so, with these: */
-	uint64_t buyers, empty, share;
+	struct msg_waiting told; /* of buyers that wait */
 	char client[ADDRESS_MAX + 1]; /* the address of its PLB; or empty */
 };
 
@@ -33,16 +32,15 @@ struct listener {
 	struct slice attrs;	 /* likewise */
 	unsigned char contact[CONTACT_MAX];
 	size_t contact_len;
-	uint64_t capacity;
+	uint64_t capacity, told_capacity; /* now; as the last sell said */
 	uint64_t held;		 /* of all channels */
-	size_t holders;		 /* channels that hold something */
 	struct map tags, peers;	 /* of channels */
 	uint32_t broker;	 /* 0: none */
 	int sell;		 /* to be sent at the end of the turn */
 	int whole;		 /* and with attributes and contact */
 	int64_t sell_due;
 	struct buf settled;	 /* since the last sell: an encoded list */
-	uint64_t buyers, empty;	 /* that stand unmet */
+	struct msg_waiting waiting; /* buys stand unmet */
 	int64_t waiting_until;
 	int tell;		 /* waiting may have changed for channels */
 	struct outbox_once refused; /* on this link */
@@ -168,19 +166,16 @@ listener_send_drain(struct listener *l, const struct listener_channel *c)
 	return c->peer == 0 ? 0 : outbox_send(&l->out, c->peer, &m);
 }
 
-/* What a channel holds has changed: the sell order and the fair shares must be
- * sent again. */
+/* What a channel holds has changed: the sell order must be sent again. */
 static void
 listener_set_held(struct listener *l, struct listener_channel *c, uint64_t held)
 {
 	int more = held > c->held;
 
-	l->holders += (held > 0) - (c->held > 0);
 	l->held = l->held - c->held + held;
 	c->held = held;
 	assert(!more || l->held <= l->capacity);
 	l->sell = 1;
-	l->tell = 1;
 }
 
 void
@@ -275,8 +270,8 @@ listener_broker_down(struct listener *l)
 {
 	l->broker = 0;
 	buf_free(&l->settled);
-	l->tell = l->tell || l->buyers != 0;
-	l->buyers = l->empty = 0;
+	l->tell = 1;
+	memset(&l->waiting, 0, sizeof(l->waiting));
 }
 
 static void
@@ -293,7 +288,7 @@ listener_down(void *core, int64_t now, uint32_t peer)
 	/* What it holds stays taken until its last worker is gone. */
 	map_del(&l->peers, listener_key(&c->peer));
 	c->peer = 0;
-	c->waiting = 0;
+	memset(&c->told, 0, sizeof(c->told));
 }
 
 /* The sell order. */
@@ -311,9 +306,12 @@ listener_send_sell(struct listener *l, int64_t now)
 		m.u.sell.attrs = l->attrs;
 		m.u.sell.contact = slice_of(l->contact, l->contact_len);
 	}
+	if (l->whole || l->told_capacity != l->capacity)
+		m.u.sell.capacity = l->capacity;
 	if (outbox_send(&l->out, l->broker, &m) == -1)
 		return -1;
 	buf_free(&l->settled);
+	l->told_capacity = l->capacity;
 	l->sell = l->whole = 0;
 	l->sell_due = now + LISTENER_SELL_MS;
 	return 0;
@@ -340,60 +338,43 @@ listener_settle(struct listener *l, int64_t now, const struct msg_connect *c)
 	return 0;
 }
 
-/* Buyers that wait, and what they mean for the channels. */
+/* Buyers that wait. */
 
 static int
 listener_on_waiting(struct listener *l, int64_t now,
     const struct msg_waiting *m)
 {
-	l->buyers = m->buyers;
-	l->empty = m->empty < m->buyers ? m->empty : m->buyers;
+	l->waiting = *m;
+	l->waiting.order = 0;
 	l->waiting_until = now + LISTENER_WAITING_MS;
 	l->tell = 1;
 	return 0;
 }
 
-static uint64_t
-listener_fair_share(const struct listener *l)
-{
-	uint64_t n = l->holders + l->empty;
-
-	return n > 0 ? l->capacity / n : l->capacity;
-}
-
 /* Tell a channel how things stand, where it does not know. */
 static int
-listener_tell_channel(struct listener *l, struct listener_channel *c,
-    uint64_t share)
+listener_tell_channel(struct listener *l, struct listener_channel *c)
 {
-	struct msg m = { .type = MSG_WAITING, .u.waiting = {
-		.buyers = l->buyers, .empty = l->empty,
-		.share = l->buyers == 0 ? 0 : share
-	} };
+	const struct msg_waiting *w = &l->waiting, *told = &c->told;
+	struct msg m = { .type = MSG_WAITING, .u.waiting = *w };
 
-	if (c->peer == 0 || (!c->waiting && l->buyers == 0))
-		return 0;
-	if (c->waiting && c->buyers == l->buyers && c->empty == l->empty &&
-	    c->share == share)
+	if (c->peer == 0 || (!w->buyers == !told->buyers &&
+	    w->least == told->least && w->share == told->share))
 		return 0;
 	if (outbox_send(&l->out, c->peer, &m) == -1)
 		return -1;
-	c->waiting = l->buyers != 0;
-	c->buyers = l->buyers;
-	c->empty = l->empty;
-	c->share = share;
+	c->told = *w;
 	return 0;
 }
 
 static int
 listener_tell_waiting(struct listener *l)
 {
-	uint64_t share = listener_fair_share(l);
 	struct listener_channel *c;
 	size_t pos = 0;
 
 	while ((c = map_next(&l->peers, &pos)) != NULL)
-		if (listener_tell_channel(l, c, share) == -1)
+		if (listener_tell_channel(l, c) == -1)
 			return -1;
 	l->tell = 0;
 	return 0;
@@ -606,8 +587,8 @@ listener_tick(void *core, int64_t now)
 	struct listener *l = core;
 	int64_t due = listener_sell_due(l);
 
-	if (l->buyers != 0 && now >= l->waiting_until) {
-		l->buyers = l->empty = 0;
+	if (l->waiting.buyers != 0 && now >= l->waiting_until) {
+		memset(&l->waiting, 0, sizeof(l->waiting));
 		l->tell = 1;
 	}
 	if (due != INT64_MAX && (l->sell || now >= due))
@@ -626,7 +607,7 @@ static int64_t
 listener_deadline(const void *core)
 {
 	const struct listener *l = core;
-	int64_t due = l->buyers != 0 ? l->waiting_until : INT64_MAX;
+	int64_t due = l->waiting.buyers != 0 ? l->waiting_until : INT64_MAX;
 
 	if (l->stopping && !l->stopped && l->tell_left < due)
 		due = l->tell_left;
@@ -669,7 +650,7 @@ int
 listener_capacity(struct listener *l, uint64_t capacity)
 {
 	l->capacity = listener_smaller(capacity, QUANTITY_MAX);
-	l->sell = l->tell = 1;
+	l->sell = 1;
 	return l->held > l->capacity ? listener_leave_channels(l) : 0;
 }
 
@@ -698,6 +679,12 @@ listener_expire(struct listener *l)
 	l->over = 1;
 	while ((c = map_next(&l->tags, &pos)) != NULL)
 		listener_send_drain(l, c);
+}
+
+int
+listener_is_drained(const struct listener *l)
+{
+	return l->stopped;
 }
 
 void

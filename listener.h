@@ -12,9 +12,8 @@
  * when the channel returns it, or when the channel and all of its workers are
  * gone (listener_gone()); the loss of the link alone does not bring it back.
  *
- * While buys stand unmet, `waiting` tells the channels their fair share:
- * capacity / (channels that hold something + buyers that hold nothing), rounded
- * down.
+ * While buys stand unmet, `waiting` tells the channels so as the broker does:
+ * the least that one of them holds, and an equal share.
  */
 
 #include "core.h"
@@ -74,6 +73,8 @@ void listener_gone(struct listener *, uint32_t tag);
  * listener_leave() was called, too. The log says how many requests are left. */
 void listener_stop(struct listener *);
 void listener_leave(struct listener *);
+
+int listener_is_drained(const struct listener *); /* nothing is left */
 
 /* The time for that is over: channels end and fail what they have running. */
 void listener_expire(struct listener *);

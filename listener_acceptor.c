@@ -344,8 +344,10 @@ session_look(void *arg)
 	struct loop *loop = s->all->hub->loop;
 	int r = listener_door_look(s->door, s->watch.fd, loop_now(loop));
 
-	if (s->door->link.phase == LINK_FIRST)
+	if (s->door->link.phase == LINK_FIRST) {
 		preauth_good(&s->all->preauth, s->tag);
+		listener_acceptor_admit(s->all);
+	}
 	if (r == 1 && s->door->link.role == ROLE_CTL)
 		session_hand_over(s);
 	else if (r == 1)
@@ -396,7 +398,7 @@ listener_acceptor_on_accepted(void *arg, int fd, const struct addr *from)
 	struct session *s = calloc(1, sizeof(*s));
 	struct listener_door *door = malloc(sizeof(*door));
 	int64_t now = loop_now(a->hub->loop);
-	uint32_t victim;
+	uint32_t tag, victim;
 
 	if (s == NULL || door == NULL) {
 		free(s);
@@ -405,7 +407,7 @@ listener_acceptor_on_accepted(void *arg, int fd, const struct addr *from)
 		return;
 	}
 	s->all = a;
-	s->tag = listener_acceptor_next_tag(a);
+	s->tag = tag = listener_acceptor_next_tag(a);
 	s->door = door;
 	listener_door_open(door, &a->hub->self, now);
 	s->addr = *from;
@@ -419,10 +421,10 @@ listener_acceptor_on_accepted(void *arg, int fd, const struct addr *from)
 	s->end.fn = session_on_end;
 	s->watch.arg = s->again.arg = s->end.arg = s;
 	chain_append(&a->sessions, &s->link);
-	victim = preauth_enter(&a->preauth, now, s->tag, s->host);
+	victim = preauth_enter(&a->preauth, now, tag, s->host);
 	listener_acceptor_turn_away(a, victim);
 	listener_acceptor_admit(a);
-	if (victim != s->tag)
+	if (victim != tag) /* or else it is gone */
 		session_look(s);
 }
 

@@ -442,6 +442,7 @@ static const struct field sell_fields[] = {
 	GROUP(msg_sell, 8, contact, 0, &schema_contact),
 	IDENT(msg_sell, 10, seller, 0),
 	LIST(msg_sell, 12, settled, 0, LIST_MAX, &schema_reservation),
+	UINT(msg_sell, 13, capacity, 0, COUNT_MAX),
 };
 static const struct field buy_fields[] = {
 	UINT(msg_buy, 2, order, REQUIRED, UINT_ANY),
@@ -473,7 +474,7 @@ static const struct field offers_fields[] = {
 static const struct field waiting_fields[] = {
 	UINT(msg_waiting, 1, order, 0, UINT_ANY),
 	UINT(msg_waiting, 3, buyers, 0, COUNT_MAX),
-	UINT(msg_waiting, 5, empty, 0, COUNT_MAX),
+	UINT(msg_waiting, 5, least, 0, COUNT_MAX),
 	UINT(msg_waiting, 7, share, 0, COUNT_MAX),
 };
 static const struct field connect_fields[] = {
@@ -579,7 +580,8 @@ static const struct msg_path fill_paths[] = {
 static const struct msg_path offers_paths[] = {
     { EXCHANGE, BROKER }, { BROKER, CLIENT }, { PLB, CALLER }, END };
 static const struct msg_path waiting_paths[] = {
-    { EXCHANGE, BROKER }, { BROKER, LISTENER }, { LISTENER, CHANNEL },
+    { EXCHANGE, BROKER }, { BROKER, LISTENER | CLIENT },
+    { LISTENER, CHANNEL },
     { CHANNEL, CLIENT }, END };
 static const struct msg_path connect_paths[] = {
     { CLIENT, SERVER }, { CHANNEL, LISTENER }, END };

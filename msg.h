@@ -124,6 +124,7 @@ struct msg_sell {
 	struct slice contact; /* a struct contact, likewise */
 	struct id seller;    /* set by the broker: the listener's instance */
 	struct slice settled; /* list of struct reservation */
+	uint64_t capacity;   /* all that the seller has; 0: as it was */
 };
 
 struct msg_buy {
@@ -158,10 +159,12 @@ struct msg_offers {
 };
 
 struct msg_waiting {
-	uint64_t order;	 /* the sell; 0 from listener to channel to plb */
+	uint64_t order;	 /* the sell, or the buy; 0 from listener to channel to
+			    plb */
 	uint64_t buyers; /* whose buys stand unmet; 0: no longer any */
-	uint64_t empty;	 /* those of them that hold nothing */
-	uint64_t share;	 /* listener to channel: its fair share, in tokens */
+	uint64_t least;	 /* the fewest tokens that one of them holds */
+	uint64_t share;	 /* of a sell: the tokens of an equal share, rounded
+			    down; of a buy: how many its buyer may keep */
 };
 
 struct msg_connect {

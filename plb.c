@@ -98,6 +98,7 @@ plb_new(uint64_t seed, const struct plb_config *config)
 	p->capacity = config->capacity;
 	p->wanted = config->wanted < p->capacity ? config->wanted :
 						   p->capacity;
+	p->keep = KEEP_ALL;
 	p->order.short_since = p->order.restart_at = NEVER;
 	p->expire_at = p->switch_at = NEVER;
 	request_pool_init(&p->requests);
@@ -546,8 +547,10 @@ plb_down(void *core, int64_t now, uint32_t peer)
 	struct plb *p = core;
 	struct plb_peer *at = plb_peer(p, peer);
 
-	if (peer == p->broker)
+	if (peer == p->broker) {
 		p->broker = 0;
+		p->keep = KEEP_ALL;
+	}
 	if (at == NULL)
 		return;
 	if (at->upstream != NULL)
@@ -781,6 +784,7 @@ plb_tick(void *core, int64_t now)
 	struct plb *p = core;
 
 	request_expire(p, now);
+	upstream_share(p, now);
 	request_dispatch(p, now);
 	if (p->stopping)
 		plb_wind_down(p, now);

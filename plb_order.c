@@ -104,6 +104,18 @@ plb_is_avoided(struct plb *p, int64_t now, const struct id *seller)
 	return 0;
 }
 
+/*
+ * It was asked to give tokens back, and is offered some instead: there is
+ * nobody else who could use these, or the exchange does not know who. It gives
+ * none back for a while, or the same one would come and go without end.
+ */
+static void
+plb_take_while_asked(struct plb *p, int64_t now)
+{
+	if (p->keep != KEEP_ALL)
+		p->keep_at = now + PLB_IDLE_MS;
+}
+
 /* One seller of a fill: connect to it, or give its reservation back. */
 static void
 plb_take_seller(struct plb *p, const struct upstream_connect *connect,
@@ -131,10 +143,12 @@ plb_on_fill(struct plb *p, int64_t now, uint32_t peer, const struct msg *m)
 	while (item_next(&schema_seller, &list, &s) == 1) {
 		connect.quantity = s.quantity;
 		connect.counter = s.counter;
-		if (connect.order == p->order.id)
+		if (connect.order == p->order.id) {
+			plb_take_while_asked(p, now);
 			plb_take_seller(p, &connect, &s);
-		else /* it crossed our cancel */
+		} else { /* it crossed our cancel */
 			plb_send_release(p, &connect);
+		}
 	}
 	return 0;
 }
@@ -170,6 +184,7 @@ plb_send_buy(struct plb *p, int64_t now, uint64_t lacks)
 	o->sent = 1;
 	o->told_missing = lacks;
 	o->told_settled = o->settled;
+	o->told_held = held;
 	o->told_at = now;
 	outbox_send(&p->out, p->broker, &m);
 }
@@ -195,7 +210,8 @@ plb_order_tick(struct plb *p, int64_t now)
 		o->short_since = now;
 	if (p->broker == 0)
 		return;
-	news = lacks != o->told_missing || o->settled != o->told_settled;
+	news = lacks != o->told_missing || o->settled != o->told_settled ||
+	    plb_held(p) != o->told_held;
 	if (news || (lacks > 0 && now - o->told_at >= PLB_REFRESH_MS))
 		plb_send_buy(p, now, lacks);
 }
@@ -222,8 +238,9 @@ plb_order_anew(struct plb *p)
 	o->sent = 0;
 	o->restart_at = NEVER;
 	o->before = p->connecting;
+	p->keep = KEEP_ALL;
 	o->settled = 0;
-	o->told_missing = o->told_settled = 0;
+	o->told_missing = o->told_settled = o->told_held = 0;
 }
 
 int64_t

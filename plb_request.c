@@ -421,7 +421,6 @@ plb_on_reply(struct plb *p, int64_t now, uint32_t peer, const struct msg *m)
 	struct request *r = request_answered(p, peer, m->u.reply.id);
 	struct upstream *u;
 
-	(void)now;
 	if (r == NULL)
 		return -1;
 	u = r->upstream;
@@ -430,6 +429,7 @@ plb_on_reply(struct plb *p, int64_t now, uint32_t peer, const struct msg *m)
 	else
 		request_fail(p, r, 1, "no memory for the reply in the PLB");
 	upstream_grant(p, u, m->u.reply.demand);
+	upstream_share(p, now);
 	return 0;
 }
 
@@ -466,6 +466,7 @@ plb_on_fail(struct plb *p, int64_t now, uint32_t peer, const struct msg *m)
 	else
 		request_fail_as(p, r, &m->u.fail);
 	upstream_grant(p, u, m->u.fail.demand);
+	upstream_share(p, now);
 	return 0;
 }
 

@@ -16,6 +16,7 @@
 
 #define NEVER		  INT64_MAX
 #define REQUESTS_MAX	  (1u << 20) /* at a time */
+#define KEEP_ALL	  UINT64_MAX
 #define UPSTREAM_CONNECTS 4  /* without an answer, an upstream */
 #define PLB_AVOIDED	  64 /* sellers remembered as such, at most */
 
@@ -110,7 +111,11 @@ struct upstream {
 			     whose answers may still come */
 	unsigned refused; /* connects, since it granted one */
 	char *refusal;	 /* why, of a seller that has granted none; or NULL */
-	int waiting;	 /* buys stand unmet there */
+	int waiting;	 /* buys stand unmet there, and the fewest tokens that
+			    one of them holds: */
+	uint64_t least;
+	uint64_t before; /* tokens held there before some were asked back */
+	uint64_t back;	 /* tokens on their way back, to be said at once */
 	int old;	 /* not of a version that is bought now */
 	int64_t empty_since; /* it holds nothing; INT64_MAX: it does */
 };
@@ -184,7 +189,7 @@ struct plb_order {
 	uint64_t settled; /* of what it was filled with */
 	uint64_t before;  /* quantity of connects that earlier orders were
 			     filled with, and that have no answer yet */
-	uint64_t told_missing, told_settled;
+	uint64_t told_missing, told_settled, told_held;
 	int64_t told_at;
 	int64_t short_since; /* something is missing; NEVER: nothing is */
 	int64_t restart_at;  /* it starts over, as a seller that answers was
@@ -222,6 +227,13 @@ struct plb {
 	uint64_t connecting; /* quantity of all connects without an answer */
 	size_t drained;	    /* upstreams to be closed: nothing is in flight */
 	uint32_t last_tag;  /* of an upstream that was dialled */
+	uint64_t keep;	    /* it is asked to hold no more, as others lack it;
+			       KEEP_ALL: it is not */
+	int64_t keep_at;    /* it heeds that from then on */
+	uint64_t shared;    /* tokens ever given back so */
+	uint64_t given;	    /* of these, since the last look ... */
+	uint64_t peak, most; /* ... and the most since then that was in use or
+				asked for, and that was held */
 	int64_t look_at;    /* for idle tokens, next */
 	uint64_t connects;  /* ever sent */
 	uint64_t refusals;  /* of these: refused, or not answered in time */
@@ -372,6 +384,10 @@ int plb_on_demand(struct plb *, int64_t, uint32_t, const struct msg *);
 int plb_on_refuse(struct plb *, int64_t, uint32_t, const struct msg *);
 int plb_on_waiting(struct plb *, int64_t, uint32_t, const struct msg *);
 int plb_on_drain(struct plb *, int64_t, uint32_t, const struct msg *);
+/* Give back what others are to have, as far as it is not in use. */
+void upstream_share(struct plb *, int64_t now);
+/* It is asked to keep that much, or KEEP_ALL. */
+void upstream_keep(struct plb *, int64_t now, uint64_t keep);
 /* Once a second: what is idle, empty, or never answered. */
 void upstream_look(struct plb *, int64_t now);
 /* Hold no more than is wanted, close what has drained, and ask the given

@@ -147,6 +147,8 @@ upstream_grant(struct plb *p, struct upstream *u, uint64_t tokens)
 	if (tokens > UINT32_MAX - u->tokens)
 		tokens = UINT32_MAX - u->tokens;
 	upstream_set_tokens(p, u, u->tokens + tokens);
+	if (u->before < u->tokens + u->in_flight)
+		u->before = u->tokens + u->in_flight;
 }
 
 /* Return n of the tokens. */
@@ -161,6 +163,18 @@ upstream_give_back(struct plb *p, struct upstream *u, uint64_t n)
 	outbox_send(&p->out, u->peer, &m);
 }
 
+/* What is in use and held now, for the next look. */
+static void
+upstream_note_use(struct plb *p)
+{
+	uint64_t used = p->in_flight + p->queued;
+
+	if (used > p->peak)
+		p->peak = used;
+	if (plb_held(p) > p->most)
+		p->most = plb_held(p);
+}
+
 void
 upstream_sent(struct plb *p, struct upstream *u, struct request *r)
 {
@@ -169,6 +183,7 @@ upstream_sent(struct plb *p, struct upstream *u, struct request *r)
 	u->in_flight++;
 	p->in_flight++;
 	r->upstream = u;
+	upstream_note_use(p);
 }
 
 void
@@ -444,16 +459,24 @@ plb_on_refuse(struct plb *p, int64_t now, uint32_t peer, const struct msg *m)
 	return outbox_send(&p->out, 0, m);
 }
 
+/* The broker says what to keep; a channel, that others could use what is held
+ * of it. */
 int
 plb_on_waiting(struct plb *p, int64_t now, uint32_t peer, const struct msg *m)
 {
 	struct upstream *u = upstream_of_peer(p, peer);
+	const struct msg_waiting *w = &m->u.waiting;
 
-	(void)now;
-	if (u != NULL)
-		u->waiting = m->u.waiting.buyers > 0;
-	else if (!upstream_turned_away(p, peer))
-		return fail(EPROTO);
+	if (peer == p->broker) {
+		if (w->order == p->order.id)
+			upstream_keep(p, now, w->buyers > 0 ? w->share :
+			    KEEP_ALL);
+		return 0;
+	}
+	if (u == NULL)
+		return upstream_turned_away(p, peer) ? 0 : fail(EPROTO);
+	u->waiting = w->buyers > 0;
+	u->least = w->least;
 	return 0;
 }
 
@@ -481,6 +504,105 @@ plb_on_drain(struct plb *p, int64_t now, uint32_t peer, const struct msg *m)
 	return plb_dial_fixed(p, u->fixed);
 }
 
+/*
+ * Equal shares. A PLB that is asked to give tokens back returns them to
+ * channels for which buys wait that hold less, those that lie idle first,
+ * others as their requests end. Of each channel it keeps the part that it had
+ * of all, so that zones and canaries keep their proportion: the next token to
+ * go is the one that would be the last to be given by the method of
+ * Sainte-Lague, if all that is held were divided by what was held before.
+ */
+
+/* What is held of it. */
+static uint64_t
+upstream_held(const struct upstream *u)
+{
+	return u->tokens + u->in_flight;
+}
+
+/* Would a token help a buy that holds less? Where there are more buyers than
+ * tokens, one that holds nothing has the last one in its turn. */
+static int
+upstream_is_wished(const struct plb *p, const struct upstream *u)
+{
+	return u->waiting && upstream_usable(u) && upstream_held(u) > 0 &&
+	    plb_held(p) > u->least + (p->keep > 0);
+}
+
+/* Has the first more to give than the other, for what it had? */
+static int
+upstream_is_fuller(const struct upstream *u, const struct upstream *other)
+{
+	uint64_t a = (2 * upstream_held(u) - 1) * other->before;
+	uint64_t b = (2 * upstream_held(other) - 1) * u->before;
+
+	return a > b || (a == b && upstream_held(u) > upstream_held(other));
+}
+
+/* The one that a token is to be returned to, or NULL: that one has all its
+ * tokens in use, and what others have is wanted by requests that wait. */
+static struct upstream *
+upstream_fullest(const struct plb *p)
+{
+	struct upstream *u, *all = NULL, *idle = NULL;
+	size_t i = 0;
+
+	while ((u = upstream_next(p, &i)) != NULL) {
+		if (!upstream_is_wished(p, u))
+			continue;
+		if (all == NULL || upstream_is_fuller(u, all))
+			all = u;
+		if (u->tokens > 0 &&
+		    (idle == NULL || upstream_is_fuller(u, idle)))
+			idle = u;
+	}
+	return idle == all || p->queued < p->tokens ? idle : NULL;
+}
+
+void
+upstream_share(struct plb *p, int64_t now)
+{
+	struct msg m = { .type = MSG_RETURN };
+	struct upstream *u;
+	size_t i = 0;
+
+	if (p->keep == KEEP_ALL || now < p->keep_at)
+		return;
+	while (plb_held(p) > p->keep && p->tokens > 0 &&
+	    (u = upstream_fullest(p)) != NULL) {
+		upstream_spend(p, u, 1);
+		u->back++;
+		p->shared++;
+		p->given++;
+	}
+	while ((u = upstream_next(p, &i)) != NULL) {
+		if (u->back == 0)
+			continue;
+		m.u.giveback.tokens = u->back;
+		u->back = 0;
+		/* To the back of the line with the rest. */
+		p->order.short_since = now;
+		outbox_send(&p->out, u->peer, &m);
+	}
+	/* To an exchange it holds what it is connecting for, too. What comes
+	 * later is its own. */
+	if (plb_held(p) + p->connecting <= p->keep)
+		p->keep = KEEP_ALL;
+}
+
+void
+upstream_keep(struct plb *p, int64_t now, uint64_t keep)
+{
+	int holds = p->keep == KEEP_ALL;
+	struct upstream *u;
+	size_t i = 0;
+
+	p->keep = keep;
+	while (holds && (u = upstream_next(p, &i)) != NULL)
+		u->before = upstream_held(u);
+	upstream_share(p, now);
+}
+
 /* Time. */
 
 static int
@@ -505,23 +627,41 @@ upstream_look_for_answers(struct plb *p, int64_t now, struct upstream *u)
 		upstream_close(p, u);
 }
 
+/* There is too much: no more is wanted than that, or requests ask for. */
+static void
+upstream_want_less(struct plb *p, uint64_t n)
+{
+	uint64_t need = p->in_flight + p->queued;
+
+	if (p->wanted > n)
+		p->wanted = n;
+	if (p->wanted < need)
+		p->wanted = need;
+	if (p->wanted > p->capacity)
+		p->wanted = p->capacity;
+}
+
 /* What lay idle while others waited goes back, and is not wanted again before a
  * request asks for it; nor is anything else, as there was too much. */
 static void
 upstream_look_for_idle(struct plb *p, struct upstream *u)
 {
-	uint64_t need = p->in_flight + p->queued;
-
 	if (u->waiting && u->idle > 0 && upstream_usable(u)) {
 		upstream_give_back(p, u, u->idle);
-		if (p->wanted > plb_held(p))
-			p->wanted = plb_held(p);
-		if (p->wanted < need)
-			p->wanted = need;
-		if (p->wanted > p->capacity)
-			p->wanted = p->capacity;
+		upstream_want_less(p, plb_held(p));
 	}
 	u->idle = u->tokens;
+}
+
+/* What was given to others, and would have lain idle, is not wanted again,
+ * either. */
+static void
+upstream_look_for_unused(struct plb *p)
+{
+	upstream_note_use(p);
+	if (p->given > 0 && p->peak < p->most)
+		upstream_want_less(p, p->peak);
+	p->given = p->peak = p->most = 0;
 }
 
 static void
@@ -544,6 +684,7 @@ upstream_look(struct plb *p, int64_t now)
 	if (now < p->look_at)
 		return;
 	p->look_at = now + PLB_IDLE_MS;
+	upstream_look_for_unused(p);
 	while ((u = upstream_next(p, &i)) != NULL) {
 		if (u->state != UPSTREAM_DIALLING) {
 			upstream_look_for_answers(p, now, u);
@@ -628,6 +769,7 @@ upstream_ask_fixed(struct plb *p, int64_t now)
 void
 upstream_adjust(struct plb *p, int64_t now)
 {
+	upstream_note_use(p);
 	upstream_trim(p);
 	upstream_close_drained(p);
 	upstream_ask_fixed(p, now);

@@ -15,7 +15,7 @@
 #define CORE_DISCOVERY_SECONDS 4000 /* the time of day when now is 0 */
 
 struct discovery_args {
-	uint64_t client, clients, local, relaxed, gone, number;
+	uint64_t client, clients, local, relaxed, gone, number, seconds;
 	struct slice host, bytes, line;
 };
 
@@ -28,7 +28,8 @@ static const struct field core_discovery_fields[] = {
 	HARNESS_BYTES(discovery_args, bytes),
 	HARNESS_UINT(discovery_args, gone),
 	HARNESS_BYTES(discovery_args, line),
-	HARNESS_UINT(discovery_args, number)
+	HARNESS_UINT(discovery_args, number),
+	HARNESS_UINT(discovery_args, seconds)
 };
 static const struct schema core_discovery_args =
     HARNESS_ARGS(discovery_args, core_discovery_fields);
@@ -50,7 +51,8 @@ core_discovery_begin(const struct id *own, uint64_t seed, const void *args)
 	(void)own;
 	assert(c != NULL && a->clients < CORE_DISCOVERY_CLIENTS);
 	config.seed = seed;
-	config.seconds = CORE_DISCOVERY_SECONDS;
+	config.seconds = a->seconds != 0 ? (uint32_t)a->seconds :
+	    CORE_DISCOVERY_SECONDS;
 	config.port = 4369;
 	config.relaxed = (int)a->relaxed;
 	config.clients = (unsigned)a->clients;

@@ -22,9 +22,7 @@ plant 'capacity of a channel that is gone is not sold again' \
     '/^listener_gone/,/^}/s/listener_set_held(l, c, 0)/(void)c/'
 plant 'capacity of a lost link is sold while its workers run' \
     'capacity - out()' listener.c \
-    '/^listener_down/,/^}/s/c->waiting = 0/listener_set_held(l, c, 0)/'
-plant 'a fair share is one too many' 'share' listener.c \
-    's/l->capacity . n : l->capacity/(l->capacity + 1) \/ n : l->capacity/'
+    '/^listener_down/,/^}/s/memset(.c->told.*;/listener_set_held(l, c, 0);/'
 plant 'no connect settles its reservation' 'all_back' listener.c \
     '/^listener_settle(/,/^}/s/l->broker == 0/1/'
 
@@ -39,8 +37,6 @@ plant 'tokens of a client that is gone are kept' 'spare' channel.c \
     '/^channel_client_down/,/^}/s/channel_give_back(c, c->tokens)/(void)0/'
 plant 'tokens that are void come back twice' 'spare' channel.c \
     '/^channel_on_return/,/^}/s/(c, channel_smaller(.*));/(c, m->tokens);/'
-plant 'one more than the share is granted again' 'over' channel.c \
-    '/^channel_is_over/,/^}/s/c->held <= c->share/c->held <= c->share + 1/'
 plant 'a request that is abandoned frees its token twice' 'demand' \
     channel.c '/^channel_abandon(/,/^}/s/r->abandoned = 1;/&c->spare++;/'
 plant 'a cast that is accepted has its token granted again' 'demand == 0' \

@@ -41,7 +41,8 @@ struct account {
 				  their worker was done: in earlier turns, in
 				  this one */
 	int64_t owed;	       /* to the listener, at the end of the turn */
-	int64_t buyers, share; /* as the channel heard */
+	int64_t buyers, share; /* as the channel heard: what it may hold, at
+				  the least */
 	int64_t over_at;       /* since when it holds more, and knows; NEVER */
 };
 
@@ -141,17 +142,6 @@ out(void)
 	for (i = 0; i < CHANNELS; i++)
 		sum += accounts[i].granted;
 	return sum;
-}
-
-static int64_t
-holders(void)
-{
-	int64_t n = 0;
-	unsigned i;
-
-	for (i = 0; i < CHANNELS; i++)
-		n += accounts[i].granted > 0;
-	return n;
 }
 
 static int64_t
@@ -266,7 +256,7 @@ regranted(struct account *a, int64_t now, const struct flight *one,
 		CHECK(demand >= least - smaller(least, over));
 		CHECK(demand <= most);
 		if (a->over_at != NEVER &&
-		    now - a->over_at >= CHANNEL_SLICE_MS)
+		    now - a->over_at >= CHANNEL_HEED_MS)
 			CHECK(demand <= most - smaller(most, over));
 	}
 	a->owed += demand < least ? least - demand : 0;
@@ -347,7 +337,9 @@ channel_hears(struct account *a, int64_t now, const struct msg *m)
 		books_drains((unsigned)(a - accounts), now);
 	} else if (m->type == MSG_WAITING) {
 		a->buyers = (int64_t)m->u.waiting.buyers;
-		a->share = (int64_t)m->u.waiting.share;
+		a->share = 1 + (int64_t)(m->u.waiting.share >
+		    m->u.waiting.least ? m->u.waiting.share :
+		    m->u.waiting.least);
 		if (a->buyers == 0 || a->held <= a->share)
 			a->over_at = NEVER;
 		else if (a->over_at == NEVER)
@@ -373,10 +365,6 @@ listener_says(struct account *a, int64_t now, const struct msg *m)
 		a->wanted = 0;
 	} else if (m->type == MSG_DRAIN) {
 		a->old = 1;
-	} else if (m->type == MSG_WAITING && m->u.waiting.buyers > 0) {
-		n = holders() + (int64_t)m->u.waiting.empty;
-		CHECK((int64_t)m->u.waiting.share ==
-		    (n == 0 ? capacity : capacity / n));
 	}
 }
 

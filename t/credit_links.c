@@ -481,10 +481,14 @@ links_fill(unsigned plb, uint64_t quantity)
 void
 links_news(void)
 {
+	unsigned i;
 	struct msg m;
 
 	fake_broker_news(&m);
 	broker_says(SELL, &m);
+	for (i = 0; i < PLBS; i++)
+		if (links_is_open(BUY + i) && fake_broker_keep(i, &m))
+			broker_says(BUY + i, &m);
 }
 
 /* Dials. */

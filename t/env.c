@@ -594,6 +594,23 @@ test_sibling(void **state)
 }
 
 static void
+print_counted(const char *arg)
+{
+	printf("%u", env_counted(atol(arg)));
+}
+
+/* Where the number of processors is not to be had, the default is logged. */
+static void
+test_processors(void **state)
+{
+	(void)state;
+	assert_int_equal(status_of(print_counted, "3"), 0);
+	assert_string_equal(said, "3");
+	assert_int_equal(status_of(print_counted, "-1"), 0);
+	assert_non_null(strstr(said, "is not known here: taking 1"));
+}
+
+static void
 test_random(void **state)
 {
 	unsigned char a[64], b[64];
@@ -626,7 +643,8 @@ main(void)
 		TEST(test_key_of_another),
 		TEST(test_key_allows),
 		TEST(test_sibling),
-		TEST(test_random)
+		TEST(test_random),
+		TEST(test_processors)
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

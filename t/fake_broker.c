@@ -11,7 +11,7 @@ static struct {
 	struct id seller;
 	uint64_t quantity, most; /* offered now, and at any time */
 	uint64_t count;		 /* of sells */
-	uint64_t buyers, empty;	 /* as it was told ... */
+	uint64_t buyers, least;	 /* as it was told ... */
 	int told;		 /* ... since its last sell */
 	unsigned char attrs[ATTRS], contact[ATTRS];
 	size_t nattrs, ncontact;
@@ -239,36 +239,64 @@ fake_broker_is_clear(void)
 /* Who waits. */
 
 static uint64_t
-count(uint64_t *empty)
+count(uint64_t *least)
 {
 	uint64_t n = 0;
 	unsigned i;
 
-	*empty = 0;
+	*least = 0;
 	for (i = 0; i < PLBS; i++) {
-		n += lacking(i) > 0;
-		*empty += lacking(i) > 0 && buys[i].held == 0;
+		if (lacking(i) == 0)
+			continue;
+		if (n++ == 0 || buys[i].held < *least)
+			*least = buys[i].held;
 	}
 	return n;
+}
+
+/* An equal share, rounded down. */
+static uint64_t
+share(void)
+{
+	uint64_t n = 0;
+	unsigned i;
+
+	for (i = 0; i < PLBS; i++)
+		n += lacking(i) > 0 || buys[i].held > 0;
+	return n == 0 ? sell.most : sell.most / n;
 }
 
 int
 fake_broker_has_news(void)
 {
-	uint64_t empty, n = count(&empty);
+	uint64_t least, n = count(&least);
 
 	return sell.up && sell.count > 0 && (n != sell.buyers ||
-	    empty != sell.empty || (n > 0 && !sell.told));
+	    least != sell.least || (n > 0 && !sell.told));
 }
 
 void
 fake_broker_news(struct msg *m)
 {
-	sell.buyers = count(&sell.empty);
+	sell.buyers = count(&sell.least);
 	sell.told = 1;
 	memset(m, 0, sizeof(*m));
 	m->type = MSG_WAITING;
 	m->u.waiting.order = 1;
 	m->u.waiting.buyers = sell.buyers;
-	m->u.waiting.empty = sell.empty;
+	m->u.waiting.least = sell.least;
+	m->u.waiting.share = sell.buyers == 0 ? 0 : share();
+}
+
+int
+fake_broker_keep(unsigned plb, struct msg *m)
+{
+	memset(m, 0, sizeof(*m));
+	m->type = MSG_WAITING;
+	m->u.waiting.order = buys[plb].order;
+	if (sell.buyers > 0 && buys[plb].held > share()) {
+		m->u.waiting.buyers = 1;
+		m->u.waiting.share = share();
+	}
+	return buys[plb].up && buys[plb].order != 0;
 }

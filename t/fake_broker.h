@@ -37,6 +37,8 @@ int fake_broker_is_clear(void);
 /* Is the listener to be told of who waits? The message. */
 int fake_broker_has_news(void);
 void fake_broker_news(struct msg *);
+/* And is the PLB to be told what it may keep? */
+int fake_broker_keep(unsigned plb, struct msg *);
 
 /* In all. */
 extern uint64_t fake_broker_fills;

@@ -4,7 +4,7 @@
 # stopped so that what is on its way waits in their sockets, and killed then;
 # where no program can be made to do what it must not, a puppet does it. Then
 # the books must be right: every exchange shows what every listener has left,
-# nothing is reserved, no buy stands, and each token that was filled is
+# nothing is reserved, no buy lacks anything, and each token that was filled is
 # accounted for. There are 2 exchanges for each module, or $1.
 . "$(dirname "$0")/lib.sh"
 
@@ -133,7 +133,7 @@ right() {
 		    cmp -s - "$tmp/sold" || return 1
 		awk '$1 == "exchange" {
 			for (i = 3; i < NF; i++) v[$i] = $(i + 1)
-			exit v["reserved"] || v["buys"] || v["filled"] != \
+			exit v["reserved"] || v["missing"] || v["filled"] != \
 			    v["settled"] + v["released"] + v["lost"] + \
 			    v["expired"] }' "$tmp/shown" || return 1
 	done <"$tmp/$1.at"

@@ -9,9 +9,15 @@
  *	open		descriptor 9 is a file of its own, which is not to be
  *			passed on
  *	nowhere		the working directory has been removed
+ *	crowded		its user has as many processes as it may
+ *	nobody		it is a user of whom there is no other process; for root
  *	plain		nothing
  */
 
+/* POSIX has no limit on processes; where there is one, it has this name. */
+#define _DEFAULT_SOURCE
+
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include <errno.h>
@@ -22,7 +28,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#define HELD 9
+#define HELD   9
+#define NOBODY 54321
 
 static void
 fail_at(const char *what)
@@ -90,6 +97,22 @@ state_nowhere(void)
 }
 
 static void
+state_crowded(void)
+{
+	struct rlimit none = { 0, 0 };
+
+	if (setrlimit(RLIMIT_NPROC, &none) == -1)
+		fail_at("limit processes");
+}
+
+static void
+state_nobody(void)
+{
+	if (setgid(NOBODY) == -1 || setuid(NOBODY) == -1)
+		fail_at("become another user");
+}
+
+static void
 state_plain(void)
 {
 }
@@ -104,6 +127,8 @@ static const struct {
 	{ "closed", state_closed },
 	{ "open", state_open },
 	{ "nowhere", state_nowhere },
+	{ "crowded", state_crowded },
+	{ "nobody", state_nobody },
 	{ "plain", state_plain },
 };
 

@@ -103,12 +103,18 @@ offer(const struct sell *s)
 	return s->quantity - s->reserved;
 }
 
+/* What it was filled with, and has not settled. */
+static uint64_t
+holds(const struct buy *b)
+{
+	return b->filled > b->settled ? b->filled - b->settled : 0;
+}
+
 static uint64_t
 lacking(const struct buy *b)
 {
-	uint64_t coming;
+	uint64_t coming = holds(b);
 
-	coming = b->filled > b->settled ? b->filled - b->settled : 0;
 	return b->present && b->missing > coming ? b->missing - coming : 0;
 }
 
@@ -132,6 +138,18 @@ offered(const struct buy *b)
 	return sum;
 }
 
+/* The same with what it excludes. */
+static uint64_t
+offered_at_all(const struct buy *b)
+{
+	uint64_t sum = 0;
+	unsigned i;
+
+	for (i = 0; i < SELLS; i++)
+		sum += fits(b, &sells[i]) ? offer(&sells[i]) : 0;
+	return sum;
+}
+
 static void
 rank(struct buy *b, int64_t born)
 {
@@ -139,9 +157,12 @@ rank(struct buy *b, int64_t born)
 	b->seq = ++seq;
 }
 
+/* Who holds less comes first, and of equals the older. */
 static int
-older(const struct buy *a, const struct buy *b)
+before(const struct buy *a, const struct buy *b)
 {
+	if (holds(a) != holds(b))
+		return holds(a) < holds(b);
 	return a->born < b->born || (a->born == b->born && a->seq < b->seq);
 }
 
@@ -193,6 +214,30 @@ check_shares(const struct buy *b, const uint64_t taken[SELLS])
 	}
 }
 
+/* It was first of those that could have had it. It gets all, or as much as one
+ * of the others holds, or an even part. */
+static void
+check_turn(const struct buy *b, uint64_t sum, uint64_t all)
+{
+	uint64_t others = 0, rivals = 0, most = 0;
+	unsigned i;
+
+	for (i = 0; i < BUYS; i++) {
+		if (&buys[i] == b || lacking(&buys[i]) == 0 ||
+		    offered_at_all(&buys[i]) == 0)
+			continue;
+		CHECK(offered(&buys[i]) == 0 || !before(&buys[i], b));
+		rivals += offered(&buys[i]) > 0;
+		others++;
+		if (holds(&buys[i]) > most)
+			most = holds(&buys[i]);
+	}
+	CHECK(sum <= all);
+	CHECK(sum == all || others > 0);
+	CHECK(rivals == 0 || sum == 1 || holds(b) + sum <= most ||
+	    sum <= offered_at_all(b) / (rivals + 1));
+}
+
 /* Exchange and model agree that this fill is right; the model follows. */
 static void
 see_fill(uint32_t peer, const struct msg_fill *m)
@@ -227,10 +272,8 @@ see_fill(uint32_t peer, const struct msg_fill *m)
 		r->quantity = item.quantity;
 		r->until = now + EXCHANGE_RESERVE_MS;
 	}
-	CHECK(sum > 0 && sum == (lacked < offered(b) ? lacked : offered(b)));
-	for (i = 0; i < BUYS; i++)
-		if (lacking(&buys[i]) > 0 && older(&buys[i], b))
-			CHECK(offered(&buys[i]) == 0);
+	CHECK(sum > 0);
+	check_turn(b, sum, lacked < offered(b) ? lacked : offered(b));
 	check_shares(b, taken);
 	for (i = 0; i < SELLS; i++)
 		sells[i].reserved += taken[i];
@@ -243,15 +286,27 @@ static void
 see_waiting(uint32_t peer, const struct msg_waiting *m)
 {
 	const struct sell *s;
-	uint64_t buyers = 0;
+	uint64_t buyers = 0, least = UINT64_MAX;
 	unsigned i;
 
+	if (m->order >= BUY_ID) { /* it is asked to give something back */
+		CHECK(m->order < BUY_ID + BUYS);
+		CHECK(m->buyers == 0 ||
+		    m->share < holds(&buys[m->order - BUY_ID]));
+		return;
+	}
 	CHECK(m->order >= 1 && m->order <= SELLS);
 	s = &sells[m->order - 1];
 	CHECK(s->present && s->broker == peer);
-	for (i = 0; i < BUYS; i++)
-		buyers += lacking(&buys[i]) > 0 && fits(&buys[i], s);
-	CHECK(m->buyers == buyers && m->empty == buyers);
+	for (i = 0; i < BUYS; i++) {
+		if (lacking(&buys[i]) == 0 || !fits(&buys[i], s))
+			continue;
+		buyers++;
+		if (holds(&buys[i]) < least)
+			least = holds(&buys[i]);
+	}
+	CHECK(m->buyers == buyers);
+	CHECK(m->least == (buyers == 0 ? 0 : least));
 }
 
 /* Take the outbox out. */
@@ -402,7 +457,7 @@ static void
 do_buy(const struct op *op)
 {
 	struct buy *b = &buys[op->n];
-	uint64_t lacked = lacking(b);
+	uint64_t lacked = lacking(b), held = holds(b);
 	int64_t born;
 	struct msg m;
 	unsigned i;
@@ -410,7 +465,7 @@ do_buy(const struct op *op)
 	if (!b->present) {
 		b->present = 1;
 		b->broker = 1 + (op->n + 1) % BROKERS;
-		b->filled = b->settled = 0;
+		b->filled = b->settled = held = 0;
 		for (i = 0; i < SELLS; i++)
 			b->excluded[i] = 0;
 	}
@@ -427,7 +482,8 @@ do_buy(const struct op *op)
 	m.u.buy.age_ms = op->what == REFUSED ? 5 : 0;
 	m.u.buy.constraints = buf_slice(&buy_variants[op->variant].bytes);
 	born = now - (int64_t)m.u.buy.age_ms;
-	if (lacking(b) > 0 && (lacked == 0 || born < b->born))
+	if (lacking(b) > 0 && (lacked == 0 || holds(b) < held ||
+	    born < b->born))
 		rank(b, born);
 	send(b->broker, &m);
 }

@@ -6,8 +6,9 @@
  * the same operations. After each step, whatever the exchange chose at random:
  *
  * - a seller's offer is never oversold, and fits who gets it;
- * - the oldest whom anything fits is served first, with all that there is for
- *   it, and then goes to the end of the line;
+ * - of those whom anything fits, the one that holds least is served first, and
+ *   of equals the oldest, with all that there is for it, or a part where others
+ *   could use that; and then goes to the end of the line;
  * - zones share evenly, sellers of a zone in proportion;
  * - nobody lacks what is on offer and fits;
  * - quantities, reservations and counts are what the model has.

@@ -56,7 +56,7 @@ plant 'an address is handed on without its port' 'does not take what' gossip.c \
 plant 'a buy is never cancelled' 'a buy of nobody' broker_order.c \
     '/^broker_order_close/,/^}/s/x != NULL &&/o->sell \&\& x != NULL \&\&/'
 plant 'a cast is accepted and not run' 'and never ran' channel.c \
-    '/^channel_on_request/,/^}/s/if (channel_assign(/if (r->cast \&\& '\
+    '/^channel_begin/,/^}/s/if (channel_assign(/if (r->cast \&\& '\
 'channel_accept_cast(c, r) == 0) return channel_drop(c, r); &/'
 
 # In the caller: each record has a result or a line, and runs as often as it may.
@@ -72,6 +72,8 @@ plant 'a record whose time is up is not told' 'has 0 results and 0 lines' \
 plant 'a request that is run again has as many retries as before' \
     'runs [0-9]* times, with' plb_request.c \
     '/^request_run_again/,/^}/s/r->retries--;//'
+plant 'a command that has ended is taken for one that runs' 'has not ended' \
+    call.c '/^call_command_ended/,/^}/s/way_ended(/if (how == NULL) &/'
 
 # In the driver: the hub and its connections.
 PLANT_SEEDS=${PLANT_SEEDS:-200}

@@ -1,13 +1,14 @@
 /*
  * Somebody between two peers, without the key:
  *
- *	t/relay MODE LISTEN TARGET [FILE]
+ *	t/relay MODE LISTEN TARGET [FILE [ENOUGH]]
  *
  * It accepts connections at LISTEN, connects to TARGET for each (@FILE: an
  * address that stands there by then), and passes on what comes, message by
- * message of the handshake and record by record. Of one connection it changes
- * what the dialler sends, and of one what the acceptor sends: it does once what
- * its mode says with a record:
+ * message of the handshake and record by record. Until there is a file ENOUGH
+ * it changes what the dialler sends of one connection, what the acceptor sends
+ * of the next, and so on, each time at another record: it does once what its
+ * mode says with that:
  *
  *	pass		nothing
  *	flip		a bit of it is another
@@ -44,7 +45,9 @@
 #include "log.h"
 #include "net.h"
 
-#define RECORD_AT 2 /* message 1 or 2, another record, and then this */
+/* Message 1 or 2, another record, and then one of these. */
+#define RECORD_AT     2
+#define RECORD_SPREAD 3
 
 static const char *mode;
 
@@ -58,7 +61,7 @@ struct way {
 
 static struct way ways[2];
 static int acted;
-static int done[2]; /* of the dialler's records, of the acceptor's */
+static int record_at;
 
 static void
 parse(struct addr *a, const char *text)
@@ -157,7 +160,7 @@ pass(struct way *w, size_t n)
 {
 	/* A record that is held has another behind it before it is missed: the
 	 * one after a connect is a request, and a heartbeat follows. */
-	int at = RECORD_AT + (strcmp(mode, "reorder") == 0);
+	int at = record_at + (strcmp(mode, "reorder") == 0);
 
 	if (w->seen++ == at) {
 		act(w, n);
@@ -236,21 +239,20 @@ relay(int from, int to, int way, const char *file, size_t number)
 	}
 	if (acted)
 		say("closed", number);
-	_exit(acted ? 1 + way : 0);
+	_exit(0);
 }
 
 /* What is to be acted on in the next connection. */
 static int
-next_way(size_t number)
+next_way(size_t number, const char *enough)
 {
-	int status, way = (int)(number % 2);
-
-	while (waitpid(-1, &status, WNOHANG) > 0)
-		if (WIFEXITED(status) && WEXITSTATUS(status) > 0)
-			done[(WEXITSTATUS(status) - 1) & 1] = 1;
-	if (strcmp(mode, "pass") == 0)
+	while (waitpid(-1, NULL, WNOHANG) > 0)
+		;
+	record_at = RECORD_AT + (int)(number / 2 % RECORD_SPREAD);
+	if (strcmp(mode, "pass") == 0 ||
+	    (enough != NULL && access(enough, F_OK) == 0))
 		return 2;
-	return !done[way] ? way : !done[!way] ? !way : 2;
+	return (int)(number % 2);
 }
 
 /* The file: its first message, and the rest when the other end has said
@@ -281,7 +283,8 @@ play(int fd, const char *file)
 }
 
 static void
-serve(const char *at, const char *target, const char *file)
+serve(const char *at, const char *target, const char *file,
+    const char *enough)
 {
 	struct addr a, bound;
 	char text[ADDR_TEXT_MAX];
@@ -294,7 +297,7 @@ serve(const char *at, const char *target, const char *file)
 	log_info("listening on %s", addr_print(&bound, text));
 	for (number = 0;; number++) {
 		await(s, POLLIN);
-		way = next_way(number);
+		way = next_way(number, enough);
 		if ((fd = net_accept(s, &a)) == -1 || fork() > 0) {
 			if (fd != -1)
 				close(fd);
@@ -318,10 +321,11 @@ main(int argc, char **argv)
 
 	die_name(argv[0]);
 	if (argc < 4)
-		die_usage("MODE LISTEN TARGET [FILE]");
+		die_usage("MODE LISTEN TARGET [FILE [ENOUGH]]");
 	mode = argv[1];
 	if (strcmp(mode, "dial") != 0)
-		serve(argv[2], argv[3], argv[4]);
+		serve(argv[2], argv[3], argv[4],
+		    argc > 5 ? argv[5] : NULL);
 	find(&target, argv[3]);
 	if ((fd = net_connect(&target)) == -1)
 		die_errno(EXIT_TEMPORARY, "unable to connect");

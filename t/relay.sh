@@ -6,17 +6,21 @@
 . "$(dirname "$0")/lib.sh"
 
 helper relay
+helper rows
 helper listen
 helper activate
 relay=$top/t/relay
 listen=$top/t/listen
 activate=$top/t/activate
 
-# It notes each of its runs, and answers.
+# It notes each of its runs, and answers; what is to be held, when it may go.
 cat >"$tmp/worker" <<EOF2
 #!/bin/sh
 read -r body
 echo "\$body" >>"\$RUNS"
+case \$body in
+hold*) until [ -e "\$RUNS.go" ]; do sleep 0.1; done ;;
+esac
 echo "answer to \$body"
 EOF2
 chmod +x "$tmp/worker"
@@ -24,7 +28,7 @@ chmod +x "$tmp/worker"
 # between NAME: a relay in front of what will be at \$dir/NAME.at
 between() {
 	start "$mode-r$1" "$relay" "$mode" 127.0.0.1:0 "@$dir/$1.at" \
-	    "$dir/seen-$1"
+	    "$dir/seen-$1" "$dir/enough-$1"
 	address "$mode-r$1" >"$dir/r$1.at"
 }
 
@@ -35,27 +39,30 @@ tier_between() {
 	LAMBDA_RUN=$dir
 	RUNS=$dir/runs
 	export LAMBDA_RUN RUNS
-	for name in exchange one two listener; do
+	for name in exchange broker one two listener; do
 		between "$name"
 	done
-	start "$mode-exchange" "$listen" 127.0.0.1:0 lambda-exchange secretly
+	ln -s one.at "$dir/broker.at" # what is in front of it for the broker
+	start "$mode-exchange" "$listen" 127.0.0.1:0 lambda-exchange -v -v secretly
 	address "$mode-exchange" >"$dir/exchange.at"
-	start "$mode-one" lambda-authority -l 127.0.0.1:0 \
+	start "$mode-one" lambda-authority -v -v -l 127.0.0.1:0 \
 	    -a "$(cat "$dir/rone.at")" -x "secretly=$(cat "$dir/rexchange.at")"
 	address "$mode-one" >"$dir/one.at"
-	start "$mode-two" sh -c 'exec lambda-authority -l 127.0.0.1:0 \
+	start "$mode-two" sh -c 'exec lambda-authority -v -v -l 127.0.0.1:0 \
 	    -a "$0" <"$1"' "$(cat "$dir/rtwo.at")" "$dir/rone.at"
 	address "$mode-two" >"$dir/two.at"
-	start "$mode-broker" sh -c 'exec lambda-broker -n hidden@node \
-	    -l 127.0.0.1:0 <"$0"' "$dir/rone.at"
+	start "$mode-broker" sh -c 'exec lambda-broker -v -v -n hidden@node \
+	    -l 127.0.0.1:0 <"$0"' "$dir/rbroker.at"
 	until_true test -S "$LAMBDA_RUN/broker" || fail "no broker"
 	# What it says is where the relay is.
 	start "$mode-listener" "$activate" listen:=127.0.0.1:0 lambda-listener \
-	    -c 4 -a "$(cat "$dir/rlistener.at")" -t zone=buried -n hidden@node \
+	    -v -v -c 4 -a "$(cat "$dir/rlistener.at")" -t zone=buried -n hidden@node \
 	    secretly "$tmp/worker"
+	echo "$pid" >"$dir/listener.pid"
 	logged "$mode-listener" '^listening *127'
 	sed -n 's/^listening *//p' "$tmp/$mode-listener.log" >"$dir/listener.at"
-	start "$mode-plb" lambda-plb -c 2 secretly
+	start "$mode-plb" lambda-plb -v -v -c 2 secretly
+	echo "$pid" >"$dir/plb.pid"
 	logged "$mode-plb" 'serving on'
 }
 
@@ -77,28 +84,34 @@ ask() {
 	return "$status"
 }
 
-# It has changed what the dialler and what the acceptor says, and both times the
-# link was closed. (Of the two authorities either may dial, so that the second one's
-# relay may have one connection alone.)
-acted() {
-	for name in exchange one listener; do
-		[ "$(grep -c '^closed' "$tmp/$mode-r$name.log")" -ge 2 ] ||
-		    return 1
+# Between each two that speak with each other it has changed what the one and what
+# the other says, and both have closed such a link: then it is enough there.
+closed() { # WHO ROLE WHO ROLE RELAY...: each has closed its link to that role
+	grep -q "closed $2 .*:.*: " "$tmp/$mode-$1.log" &&
+	    grep -q "closed $4 .*:.*: " "$tmp/$mode-$3.log" || return
+	shift 4
+	for name; do
+		: >"$dir/enough-$name"
 	done
-	grep -q '^closed' "$tmp/$mode-rtwo.log"
 }
 act() {
+	closed one authority two authority one two
+	closed broker authority one broker broker
+	closed broker exchange exchange broker exchange
 	ask 10
-	acted
+	closed plb channel listener plb listener
+	for name in one broker exchange listener; do
+		[ -e "$dir/enough-$name" ] || return
+	done
 }
 
-modes='flip drop reorder repeat insert truncate short'
+modes=${*:-flip drop reorder repeat insert truncate short}
 for mode in $modes; do
 	tier_between
 done
 for mode in $modes; do
 	dir=$tmp/$mode
-	until_true act || fail "$mode: not all of it closes a link"
+	until_true act || fail "$mode: not all of it closes a link:" "$dir"/enough*
 done
 
 # All heals, and nothing has run that was not asked for, or twice.
@@ -162,4 +175,65 @@ start late sh -c 'exec lambda-broker -l 127.0.0.1:0 <"$0"' \
 logged late 'unable to link to .*: its answer is not made with our key'
 tells 111 'its answer is not made with our key' lambda-call -T "$hang" \
     -x "$(cat "$tmp/answer-listener.at")" secretly whisper
+# Each type of message passes a relay, as those say who dial one.
+mode=flip
+dir=$tmp/flip
+LAMBDA_RUN=$dir
+RUNS=$dir/runs
+relays=$(cat "$dir"/r*.at | tr '\n' '|' | sed 's/|$//')
+types() {
+	cat "$tmp/$mode"-*.log | tr -d '[]' | sed -n -E \
+	    "s/.* (to|from) [a-z]+ ($relays): ([a-z]*)\$/\3/p" | sort -u
+}
+passes() {
+	types | grep -qx "$1"
+}
+call() { # OPTION...
+	lambda-call -v -v "$@" >>"$dir/said" \
+	    2>>"$tmp/$mode-call.log"
+}
+until_passes() { # TYPE COMMAND...
+	type=$1
+	shift
+	until_true sh_passes "$@" || fail "no $type passes: $(types)"
+}
+sh_passes() {
+	"$@"
+	passes "$type"
+}
+lambda-ctl -v -v -A "$(cat "$dir/rone.at")" all >"$dir/said" \
+    2>>"$tmp/$mode-ctl.log"
+until_passes report true
+# Nobody sells what is asked for.
+call -b "$dir/broker" -T 4 -V 9 secretly </dev/null
+until_passes offers true
+# All is taken, and more is asked for.
+printf 'hold1\nhold2\nhold3\nhold4\nhold5\nhold6\n' >"$dir/held"
+start "$mode-held" sh -c 'exec lambda-call -v -v -b "$0/broker" -c 6 -L \
+    secretly <"$0/held"' "$dir"
+held=$pid
+until_passes return true
+until_passes waiting true
+until_passes refuse call -T 1 -x "$(cat "$dir/rlistener.at")" secretly
+: >"$RUNS.go"
+wait "$held" || fail "what was held: $?"
+rm "$RUNS.go"
+# Who has asked is gone; or its time is up.
+echo hold7 >"$dir/held"
+start "$mode-gone" sh -c 'exec lambda-call -s "$0/secretly.plb" secretly \
+    <"$0/held"' "$dir"
+until_true grep -q hold7 "$RUNS" || fail "hold7 does not run"
+stop "$pid" KILL
+until_passes abandon true
+until_passes fail call -b "$dir/broker" -T 1 secretly <"$dir/held"
+until_passes release call -b "$dir/broker" secretly </dev/null
+# The end of it.
+kill "$(cat "$dir/listener.pid")"
+until_passes drain true
+kill "$(cat "$dir/plb.pid")"
+until_passes unsubscribe true
+# All but what links begin with, and what passes where there is nothing to say.
+"$top/t/rows" | sed -n 's/^message [0-9]* //p' | grep -vx 'hello\|alive' |
+    sort >"$tmp/all"
+same "$(types | comm -13 - "$tmp/all" | tr '\n' ' ')" ''
 echo passed

@@ -33,6 +33,7 @@ nc		netcat-openbsd	netcat-openbsd	nmap-ncat	-
 ps		procps		procps		procps-ng	-
 qemu-i386	qemu-user	qemu-i386	qemu-user	qemu
 qemu-s390x	qemu-user	qemu-s390x	qemu-user	qemu
+rabbitmq-server	rabbitmq-server	-		-		rabbitmq
 runsv		runit		runit		-		runit
 s390x-linux-gnu-gcc gcc-s390x-linux-gnu	-	-		-
 s6-svscan	s6		s6		-		s6

@@ -205,6 +205,12 @@ static struct tally {
 	{ "sellers were deaf", 0 },
 	{ "links were turned away, or waited for a place", 0 },
 	{ "records of filters were accounted for", 0 },
+	{ "filters found a PLB", 0 },
+	{ "of them lost it, and took the broker", 0 },
+	{ "commands of filters were started", 0 },
+	{ "of them again", 0 },
+	{ "changes among buyers that compete", 0 },
+	{ "tokens were given back for them", 0 },
 };
 
 static void
@@ -217,7 +223,9 @@ count(const struct world *w)
 		w->net.unlit, w->did[FAULT_CONTROL], w->did[FAULT_CRASH],
 		w->did[FAULT_TERM], w->did[FAULT_SLOW], w->did[FAULT_STALL],
 		w->did[FAULT_WORKER], w->did[FAULT_SPAWN],
-		w->did[FAULT_DEAF], w->turned_away, w->accounted };
+		w->did[FAULT_DEAF], w->turned_away, w->accounted,
+		w->found, w->fallbacks, w->commands, w->restarted,
+		w->contested, w->shared };
 	size_t i;
 
 	for (i = 0; i < sizeof(n) / sizeof(n[0]); i++)

@@ -12,8 +12,8 @@
  * A fuzz target without a fuzzer: runs it on the files and directories that are
  * named, or on its corpus. With FUZZ_FIRST defined there is a fuzzer, libFuzzer
  * (run.sh), and this is how it changes inputs: as always, but that FUZZ_FIRST
- * of the environment, if it is there, is the first byte of each. So what that
- * byte chooses is fuzzed alone.
+ * of the environment, if it is there, has the numbers that the first byte of
+ * each may be, a space before every one. What these choose is fuzzed alone.
  */
 
 #ifdef FUZZ_FIRST
@@ -24,12 +24,17 @@ size_t LLVMFuzzerCustomMutator(uint8_t *, size_t, size_t, unsigned);
 size_t
 LLVMFuzzerCustomMutator(uint8_t *p, size_t n, size_t max, unsigned seed)
 {
-	const char *first = getenv("FUZZ_FIRST");
+	const char *first = getenv("FUZZ_FIRST"), *at;
+	unsigned numbers = 0;
 
-	(void)seed;
 	n = LLVMFuzzerMutate(p, n, max);
-	if (first != NULL && first[0] != '\0' && n > 0)
-		p[0] = (uint8_t)atoi(first);
+	if (first == NULL || first[0] == '\0' || n == 0)
+		return n;
+	for (at = first; *at != '\0'; at++)
+		numbers += *at == ' ';
+	for (at = first, seed %= numbers; seed > 0; seed--)
+		at = strchr(at + 1, ' ');
+	p[0] = (uint8_t)atoi(at);
 	return n;
 }
 

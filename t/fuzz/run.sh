@@ -28,28 +28,30 @@ parts() { # target
 		;;
 	start) echo key activation lines ;;
 	core)
-		echo authority authority-anywhere broker exchange listener \
-		    channel channel-granted plb plb-fixed channel-pool \
-		    channel-mux bootstrap bootstrap-once discovery call \
-		    call-filter call-command
+		echo authority authority broker exchange listener channel \
+		    channel plb plb channel channel bootstrap bootstrap \
+		    discovery call call call
 		;;
 	esac
 }
 
-# The number of the part.
-first_byte() { # target part
-	number=0
+# The numbers of the part, in $numbers.
+first_bytes() { # target part
+	numbers='' number=0
 	for part in $(parts "$1"); do
-		[ "$part" != "$2" ] || return 0
+		[ "$part" != "$2" ] || numbers="$numbers $number"
 		number=$((number + 1))
 	done
-	return 1
+	[ -n "$numbers" ]
 }
 
 all_parts() { # target
 	all=
 	for part in $(parts "$1"); do
-		all="$all $1/$part"
+		case "$all " in
+		*" $1/$part "*) ;;
+		*) all="$all $1/$part" ;;
+		esac
 	done
 	echo "${all:-$1}"
 }
@@ -117,8 +119,8 @@ run() { # target part
 	fi
 	FUZZ_FIRST=
 	if [ -n "$2" ]; then
-		first_byte "$1" "$2" || usage
-		FUZZ_FIRST=$number
+		first_bytes "$1" "$2" || usage
+		FUZZ_FIRST=$numbers
 	fi
 	export FUZZ_FIRST
 	# shellcheck disable=SC2086

@@ -1,14 +1,16 @@
 /*
  * Callers: lambda-call as a filter, fed at times, read at times, told to end,
- * or with a standard output that breaks. Whatever ends one, each record that it
- * was given has a result that was written, or a line, and not both.
+ * or with a standard output that breaks. It has a PLB of its own, one that it
+ * finds on its host, as long as that is there, or commands of -x. Whatever ends
+ * one, each record that it was given has a result that was written, or a line,
+ * and not both.
  */
 
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "call.h"
+#include "call_state.h"
 #include "exit.h"
 #include "t/virtual/census.h"
 #include "t/virtual/sim.h"
@@ -16,11 +18,31 @@
 #define STEP_MS	    40	/* between looks at its input and output */
 #define RECORDS_MAX 60
 #define LATE_MS	    180000 /* in quiet it has ended by then */
+#define LOSS_MS	    1500   /* that which it uses is killed within */
+#define COMMANDS    2
+#define KILL_MS	    1000 /* from SIGTERM to SIGKILL of a command */
 
-enum caller_fate { CALLER_LIVES, CALLER_SIGNAL, CALLER_BROKEN, CALLER_FATES };
+enum caller_fate {
+	CALLER_LIVES,
+	CALLER_SIGNAL,
+	CALLER_BROKEN,
+	CALLER_LOSES, /* the PLB that it found, or a command */
+	CALLER_FATES
+};
+
+/* A command of -x; what is to be heard of it. */
+struct command {
+	uint32_t proc; /* number; 0: it does not run */
+	uint64_t capacity;
+	unsigned starts;
+	const char *ended;
+};
 
 struct caller {
 	struct post *post;
+	struct call_given ways[COMMANDS];
+	struct command command[COMMANDS];
+	const struct post *plb; /* that it found; NULL */
 	struct buf in, out, taken; /* taken: of out, and not a whole frame */
 	struct frame_reader reader;
 	struct filter_config records;
@@ -167,8 +189,80 @@ caller_over(struct proc *p)
 	if (c->over)
 		return;
 	c->over = 1;
+	p->world->fallbacks += ((const struct call *)p->core)->buying != 0;
 	caller_judge(p);
 	proc_stop(p, 0);
+}
+
+static void
+command_start(struct proc *p, uint32_t tag)
+{
+	struct caller *c = p->role;
+	struct command *x = &c->command[tag - PLB_FIXED_TAG];
+	struct world *w = p->world;
+	struct sock *pair[2];
+	uint32_t handle;
+
+	if (w->plan.faults[FAULT_SPAWN] && !w->healed && chance(w, 10)) {
+		w->did[FAULT_SPAWN]++;
+		call_command_unable(p->core, proc_now(p), tag, "no process");
+		proc_deliver(p);
+		return;
+	}
+	w->commands++;
+	w->restarted += x->starts++ > 0;
+	sock_pair(&w->net, p->host, pair);
+	handle = proc_adopt(p, descriptor_open(pair[0]), 1, tag);
+	hub_wait(&p->hub, handle);
+	x->proc = channel_command(p, tag, x->capacity,
+	    descriptor_open(pair[1]));
+}
+
+/* SIGTERM, and SIGKILL. */
+static void
+command_stop(struct proc *p, uint32_t tag)
+{
+	const struct caller *c = p->role;
+	struct proc *x = proc_find(p->world,
+	    c->command[tag - PLB_FIXED_TAG].proc);
+	struct clock *clock = &p->world->clock;
+
+	if (x == NULL)
+		return;
+	proc_term(x);
+	if (!event_is_on(&x->stopping))
+		event_at(clock, &x->stopping, clock->now + KILL_MS);
+}
+
+void
+caller_lost(struct world *w, uint32_t caller, uint32_t tag, int killed)
+{
+	struct proc *p = proc_find(w, caller);
+	struct command *x;
+
+	if (p == NULL)
+		return;
+	x = &((struct caller *)p->role)->command[tag - PLB_FIXED_TAG];
+	x->proc = 0;
+	x->ended = killed ? "was killed by signal 9" : "ended with status 0";
+	proc_wake(p);
+}
+
+/* What has ended since the last turn. */
+static void
+caller_hear(struct proc *p)
+{
+	struct caller *c = p->role;
+	unsigned i;
+
+	for (i = 0; i < COMMANDS; i++) {
+		if (c->command[i].ended == NULL)
+			continue;
+		call_command_ended(p->core, proc_now(p), PLB_FIXED_TAG + i,
+		    c->command[i].ended);
+		c->command[i].ended = NULL;
+		proc_deliver(p);
+	}
 }
 
 static void
@@ -191,6 +285,12 @@ caller_act(struct proc *p, const struct act *a)
 		break;
 	case CALL_QUIT:
 		caller_over(p);
+		break;
+	case CALL_START:
+		command_start(p, a->peer);
+		break;
+	case CALL_STOP:
+		command_stop(p, a->peer);
 		break;
 	case CALL_WRITE:
 	case CALL_PROGRESS:
@@ -225,6 +325,21 @@ caller_feed(struct proc *p)
 	}
 }
 
+/* What it uses is killed, where such things happen. */
+static void
+caller_lose(struct proc *p)
+{
+	const struct caller *c = p->role;
+	struct world *w = p->world;
+	struct proc *x = proc_find(w, c->plb != NULL ? c->plb->proc :
+	    c->command[0].proc);
+
+	if (x == NULL || w->healed || !w->plan.faults[FAULT_CRASH])
+		return;
+	note(w, "%s is killed for %s", x->name, p->name);
+	proc_kill(x, END_RESET);
+}
+
 static void
 caller_meet_fate(struct proc *p)
 {
@@ -233,6 +348,11 @@ caller_meet_fate(struct proc *p)
 
 	if (c->fate == CALLER_LIVES || p->world->clock.now < c->fate_at)
 		return;
+	if (c->fate == CALLER_LOSES) {
+		c->fate = CALLER_LIVES;
+		caller_lose(p);
+		return;
+	}
 	note(p->world, "%s %s", p->name, c->fate == CALLER_SIGNAL ?
 	    "is told to end" : "has nobody to read it");
 	if (c->fate == CALLER_SIGNAL)
@@ -250,6 +370,7 @@ caller_work(struct proc *p)
 {
 	struct caller *c = p->role;
 
+	caller_hear(p);
 	if (!c->look)
 		return;
 	c->look = 0;
@@ -306,7 +427,8 @@ caller_init(struct caller *c, struct proc *p, struct post *s,
 	c->records.ordered = (int)rng_below(&p->rng, 2);
 	c->records.status = (int)rng_below(&p->rng, 2);
 	c->fate = (enum caller_fate)rng_below(&p->rng, CALLER_FATES);
-	c->fate_at = w->clock.now + (int64_t)rng_below(&p->rng, 20000);
+	c->fate_at = w->clock.now + (int64_t)rng_below(&p->rng,
+	    c->fate == CALLER_LOSES ? LOSS_MS : 20000);
 	config->filter = 1;
 	config->records = c->records;
 	config->retries = rng_below(&p->rng, 3);
@@ -315,6 +437,46 @@ caller_init(struct caller *c, struct proc *p, struct post *s,
 	for (i = 0; i < c->n; i++) {
 		c->end[i] = caller_record(w, c);
 		w->calls[c->first + i].retries = (unsigned)config->retries;
+	}
+}
+
+/* A PLB of the module that runs on the host, or NULL. */
+static const struct post *
+caller_find_plb(const struct post *s)
+{
+	const struct world *w = s->world;
+	const struct post *plb;
+
+	for (plb = w->posts; plb < w->posts + w->nposts; plb++)
+		if (plb->kind == PROC_PLB && plb->host == s->host &&
+		    plb->module == s->module && post_proc(plb) != NULL)
+			return plb;
+	return NULL;
+}
+
+/* How the module is reached. */
+static void
+caller_find_way(struct caller *c, struct proc *p, struct call_config *config)
+{
+	const struct post *plb = caller_find_plb(c->post);
+	unsigned i, way = (unsigned)rng_below(&p->rng, 3);
+
+	config->broker = "/broker";
+	config->given = c->ways;
+	if (way == 0 && plb != NULL) {
+		c->plb = plb;
+		c->ways[0].name = plb->socket;
+		config->ngiven = 1;
+		config->plb.fallback = 1;
+		p->world->found++;
+	} else if (way == 1) {
+		config->ngiven = 1 + rng_below(&p->rng, COMMANDS);
+		config->broker = NULL;
+	}
+	for (i = 0; config->broker == NULL && i < config->ngiven; i++) {
+		c->ways[i].name = "a command";
+		c->ways[i].command = 1;
+		c->command[i].capacity = 1 + rng_below(&p->rng, 4);
 	}
 }
 
@@ -337,7 +499,7 @@ caller_start(struct post *s)
 	config.module = module_name(s->module, c->module);
 	config.plb.module = slice_str(config.module);
 	config.plb.capacity = config.plb.wanted = s->capacity;
-	config.broker = "/broker";
+	caller_find_way(c, p, &config);
 	p->module = s->module;
 	p->role = c;
 	core = call_new(proc_now(p), rng_next(&p->rng), &config, &c->out);

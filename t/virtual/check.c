@@ -210,7 +210,10 @@ queue_max(const struct linked *l)
 		    (channel_capacity(p) + 1) * one;
 	if (p->kind == PROC_PLB && l->role == ROLE_CHANNEL)
 		return (((const struct plb *)p->core)->capacity + 1) * one;
-	if (p->kind == PROC_CALLER && l->role == ROLE_CHANNEL)
+	if (p->kind == PROC_PLB && l->role == ROLE_CALLER)
+		return p->world->plan.mark + (size_t)(CALLER_CAPACITY + 1 +
+		    ((const struct plb *)p->core)->capacity) * one;
+	if (p->kind == PROC_CALLER && (l->role & (ROLE_CHANNEL | ROLE_PLB)))
 		return (CALLER_CAPACITY + 1) * one;
 	return CONTROL_MAX;
 }

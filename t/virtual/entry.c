@@ -160,9 +160,11 @@ look(struct guest *g)
 
 	int r = listener_door_look(&g->door, g->watch.fd, loop_now(loop));
 
-	if (g->door.link.phase == LINK_FIRST)
+	if (g->door.link.phase == LINK_FIRST) {
 		preauth_good(&((struct entry *)g->listener->role)->preauth,
 		    g->tag);
+		watch_gate(g->listener);
+	}
 	switch (r) {
 	case 1:
 		start(g);
@@ -201,7 +203,7 @@ on_accepted(void *arg, int fd, const struct addr *from)
 	struct proc *p = arg;
 	struct entry *e = p->role;
 	struct guest *g = calloc(1, sizeof(*g));
-	uint32_t victim;
+	uint32_t tag, victim;
 
 	assert(g != NULL);
 	g->listener = p;
@@ -210,17 +212,18 @@ on_accepted(void *arg, int fd, const struct addr *from)
 	g->watch.fn = on_connection;
 	g->again.fn = on_again;
 	g->watch.arg = g->again.arg = g;
-	g->tag = ++e->tag;
+	g->tag = tag = ++e->tag;
 	g->next = e->guests;
 	e->guests = g;
 	listener_door_open(&g->door, &p->hub.self, proc_now(p));
-	victim = preauth_enter(&e->preauth, proc_now(p), g->tag,
+	victim = preauth_enter(&e->preauth, proc_now(p), tag,
 	    addr_host(from));
+	/* Nobody is accepted where there is no place. */
+	assert(victim != tag);
 	if (victim != 0)
 		expel(p, victim);
 	watch_gate(p);
-	if (victim != g->tag)
-		look(g);
+	look(g);
 }
 
 void
@@ -279,7 +282,7 @@ listener_post(const struct proc *p)
 	return ((const struct entry *)p->role)->post;
 }
 
-static struct quota *
+struct quota *
 quota_new(const struct proc *p, uint64_t capacity)
 {
 	struct quota *q = calloc(1, sizeof(*q));

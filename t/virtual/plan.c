@@ -11,6 +11,7 @@
 #define BROKER_PORT    4371
 #define LARGE	       50    /* hosts; beyond it they are alike */
 #define CROWD	       9     /* sellers of one module, at the least */
+#define CONTEST	       9     /* sellers and buyers that compete, at the most */
 #define BODY_MAX       100000
 #define DESCRIPTORS    1024
 #define DESERT_MS      90000 /* an exchange that nobody uses is there for */
@@ -173,6 +174,8 @@ place_plb(struct world *w, unsigned module, const struct post *sells)
 	struct post *s = post_new(w, PROC_PLB, between(w, 1, w->plan.hosts));
 
 	s->module = module;
+	snprintf(s->socket, sizeof(s->socket), "/plb%u",
+	    (unsigned)(s - w->posts));
 	s->capacity = between(w, 1, chance(w, 30) ? 4 : 20);
 	s->wanted = chance(w, 50) ? s->capacity : draw(w, 3);
 	s->version = chance(w, 20) ? sells->version : 0;
@@ -208,6 +211,20 @@ place_users(struct world *w)
 	}
 }
 
+/* A caller that may find a PLB. */
+static void
+place_at_plb(struct world *w, struct post *s)
+{
+	const struct post *plb;
+	unsigned n = 0;
+
+	for (plb = w->posts; plb < s; plb++)
+		if (plb->kind == PROC_PLB && draw(w, ++n) == 0) {
+			s->host = plb->host;
+			s->module = plb->module;
+		}
+}
+
 static void
 place_callers(struct world *w)
 {
@@ -218,7 +235,44 @@ place_callers(struct world *w)
 		s = post_new(w, PROC_CALLER, between(w, 1, w->plan.hosts));
 		s->module = draw(w, w->plan.modules);
 		s->capacity = between(w, 1, CALLER_CAPACITY);
+		if (chance(w, 50))
+			place_at_plb(w, s);
 		s->deserted = s->module + 1 == w->plan.deserted;
+	}
+}
+
+/* A module whose buyers always want more than there is; one of them comes
+ * later. */
+static void
+place_contest(struct world *w)
+{
+	unsigned i, n = between(w, 1, 4), zones = chance(w, 40);
+	unsigned first = (unsigned)w->nposts, sellers = n;
+	struct post *s = NULL;
+
+	w->plan.contest = ++w->plan.modules;
+	w->plan.service_ms = between(w, 40, 80);
+	for (i = 0; i < n; i++) {
+		place_listener(w, w->plan.modules - 1);
+		s = &w->posts[w->nposts - 1];
+		s->capacity = between(w, 1, 5);
+		if (!zones)
+			s->zone = 0;
+	}
+	n = between(w, 3, 5);
+	for (i = 0; i < n; i++) {
+		place_plb(w, w->plan.modules - 1, s);
+		s = &w->posts[w->nposts - 1];
+		s->hungry = 1;
+		s->deserted = i + 1 == n;
+		s->capacity = s->wanted = between(w, 1, 12);
+		s->at_once = 2 * (unsigned)s->capacity + 4;
+		s->burst = s->at_once;
+		s->pace_ms = 400;
+		s->version = 0;
+		s->zone = zones && chance(w, 50) ?
+		    w->posts[first + draw(w, sellers)].zone : 0;
+		s->cast_percent = s->limit_percent = s->abandon_percent = 0;
 	}
 }
 
@@ -370,7 +424,7 @@ plan_draw(struct world *w)
 	w->net.latency_min_ms = p->latency_min_ms;
 	w->net.latency_max_ms = p->latency_max_ms;
 	w->posts = calloc(p->authorities + 2 * p->modules + 4 * p->hosts +
-	    CROWD + p->orders + 8, sizeof(*w->posts));
+	    CROWD + CONTEST + p->orders + 8, sizeof(*w->posts));
 	assert(w->posts != NULL);
 	place_authorities(w);
 	place_brokers(w);
@@ -381,4 +435,6 @@ plan_draw(struct world *w)
 	/* Other seeds mean what they meant before there were any. */
 	if (p->orders == 0 && w->seed % 3 == 0)
 		place_callers(w);
+	if (p->orders == 0 && w->seed % 8 == 5)
+		place_contest(w);
 }

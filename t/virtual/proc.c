@@ -155,7 +155,7 @@ proc_dial(struct proc *p, const char *address)
 	assert(r == 0);
 }
 
-void
+uint32_t
 proc_adopt(struct proc *p, int fd, int dialler, uint32_t tag)
 {
 	struct proc *before;
@@ -166,6 +166,7 @@ proc_adopt(struct proc *p, int fd, int dialler, uint32_t tag)
 	handle = hub_adopt(&p->hub, fd, fd, dialler, tag);
 	assert(handle != 0);
 	proc_as(before);
+	return handle;
 }
 
 void

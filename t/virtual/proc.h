@@ -126,8 +126,8 @@ void proc_wake(struct proc *);
 /* After a call of the program's own into the core. */
 void proc_deliver(struct proc *);
 void proc_dial(struct proc *, const char *address);
-/* The descriptor becomes the process's. */
-void proc_adopt(struct proc *, int fd, int dialler, uint32_t tag);
+/* The descriptor becomes the process's. Returns the link's handle. */
+uint32_t proc_adopt(struct proc *, int fd, int dialler, uint32_t tag);
 /* The same for one of which another process has shaken hands. */
 void proc_resume(struct proc *, int fd, const unsigned char *session,
     uint32_t tag);

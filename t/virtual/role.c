@@ -296,7 +296,10 @@ new_plb(struct post *s)
 static void
 start_plb(struct post *s)
 {
-	s->proc = new_plb(s)->number;
+	struct proc *p = new_plb(s);
+
+	s->proc = p->number;
+	proc_listen(p, s->socket);
 	load_start(s);
 }
 
@@ -315,6 +318,9 @@ take_over(struct post *s)
 	event_off(&w->clock, &s->start);
 	event_off(&w->clock, &s->ask);
 	load_start(s);
+	if (old != NULL)
+		proc_unlisten(old);
+	proc_listen(post_proc(s), s->socket);
 	if (old == NULL)
 		return;
 	s->leaving = old->number;
@@ -404,6 +410,7 @@ proc_term(struct proc *p)
 		channel_drain(p->core, now);
 		break;
 	case PROC_PLB:
+		proc_unlisten(p);
 		plb_stop(p->core, now);
 		break;
 	default:

@@ -22,6 +22,7 @@
  *	fault.c	  what goes wrong
  *	check.c	  what must hold at any time
  *	trade.c	  the same at exchanges: what is reserved, whose turn it is
+ *	contest.c and among buyers that compete: equal shares
  *	agent.c	  and at brokers: fills, and which exchanges they leave
  *	placing.c and at authorities: when exchanges start and retire
  *	census.c  who there is, sorted
@@ -89,8 +90,11 @@ struct post {
 	struct event ask;
 	unsigned pace_ms, burst, at_once; /* requests outstanding at most */
 	unsigned retry_percent, cast_percent, limit_percent, abandon_percent;
+	int hungry; /* after healing it always wants more */
+	uint64_t held, shared; /* as contest.c saw it last */
 	size_t outstanding;
 	int64_t progress; /* of what is outstanding: the last answer */
+	char socket[16];  /* where it serves lambda-call */
 };
 
 /* What one request has come to. */
@@ -118,6 +122,7 @@ struct plan {
 	unsigned descriptors; /* that a process is told it may have: of links
 				 that came in and have not proven themselves
 				 it has a quarter as many */
+	unsigned contest;  /* the module whose buyers compete, from 1 */
 	unsigned cursed;   /* the module whose exchanges die at once, from 1 */
 	unsigned deserted; /* the module that loses all its users, from 1 */
 	unsigned latency_min_ms, latency_max_ms;
@@ -154,9 +159,12 @@ struct world {
 	int64_t died_at;     /* an authority or exchange did */
 	int64_t answered_at; /* the last answer was given */
 	int64_t rest_at;     /* all was as it must be */
+	int64_t changed_at; /* buyers that compete have changed */
+	int settled;	    /* and were seen to hold their shares since */
 	unsigned steps; /* in this millisecond */
 	uint64_t messages, replies, fails, injected;
 	uint64_t accounted; /* records of callers */
+	uint64_t found, fallbacks, commands, restarted; /* of callers */
 	size_t queued_max;
 	uint64_t of_type[MSG_TYPES], of_type_bytes[MSG_TYPES];
 
@@ -164,7 +172,7 @@ struct world {
 	uint64_t did[FAULT_KINDS]; /* a fault of that kind had an effect */
 	uint64_t throttled, takeovers, switches, jumps, refusals, retired,
 	    idle_retired, expired, new_runs, old_runs, choices, restarts,
-	    turned_away;
+	    turned_away, contested, shared;
 };
 
 /* sim.c */
@@ -208,12 +216,17 @@ void listener_deaf(struct proc *, int deaf);
 /* Could the buyer use what it sells? */
 int listener_fits(const struct proc *, const struct post *buyer);
 const struct post *listener_post(const struct proc *);
+/* What it has, counted at the workers. */
+struct quota *quota_new(const struct proc *, uint64_t capacity);
 /* A channel and all its workers are gone. */
 void listener_lost(struct world *, uint32_t listener, uint32_t tag);
 
 /* staff.c: the channel's number. */
 uint32_t channel_start(struct proc *listener, uint32_t tag, struct quota *,
     int client, const unsigned char *session, int control);
+/* One that a caller has started as a command, with that link to it. */
+uint32_t channel_command(struct proc *caller, uint32_t tag, uint64_t capacity,
+    int client);
 void channel_count(struct proc *);
 uint64_t channel_capacity(const struct proc *); /* its listener's */
 
@@ -231,6 +244,8 @@ uint64_t load_call(struct world *, struct slice body);
 
 /* caller.c */
 void caller_start(struct post *);
+/* A command of its has ended. */
+void caller_lost(struct world *, uint32_t caller, uint32_t tag, int killed);
 /* Has each ended? NULL, or one that has not; and when they must have, or 0. */
 const char *caller_look(const struct census *);
 int64_t caller_due(const struct world *);
@@ -267,6 +282,9 @@ int64_t check_lasts(struct proc *, const struct id *who, uint64_t what,
 /* trade.c */
 void trade_step(struct proc *exchange);
 void trade_watch(const struct census *);
+
+/* contest.c */
+void contest_watch(struct world *);
 
 /* agent.c */
 /* The broker leaves an exchange. */

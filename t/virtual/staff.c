@@ -15,6 +15,7 @@
 #define ORPHAN_STEP_MS 20
 #define SIGNAL_MS 20 /* a worker that heeds its signal ends within */
 #define BORN_MS	  20
+#define LOGIN_MS  2000 /* until a command of -x speaks */
 
 struct life {
 	struct world *world;
@@ -24,6 +25,7 @@ struct life {
 	enum channel_mode mode;
 	unsigned version, first_version; /* of the code */
 	uint64_t held;	   /* as last counted */
+	int command;	   /* of a caller, and not a listener's */
 	int orphaned;
 	struct hand *hands;
 	struct said *said, **said_tail;
@@ -87,7 +89,8 @@ life_release(struct life *l)
 
 	if (--l->holders > 0)
 		return;
-	listener_lost(l->world, l->listener, l->tag);
+	if (!l->command)
+		listener_lost(l->world, l->listener, l->tag);
 	l->quota->held -= l->held;
 	while ((s = l->said) != NULL) {
 		l->said = s->next;
@@ -407,6 +410,8 @@ channel_over(struct proc *p)
 
 	channel_free(p->core);
 	l->channel = 0;
+	if (l->command)
+		caller_lost(l->world, l->listener, l->tag, !p->hub.stop);
 	for (h = l->hands; h != NULL; h = next) {
 		next = h->next;
 		if (l->orphaned || l->world->net.off[p->host])
@@ -418,54 +423,82 @@ channel_over(struct proc *p)
 }
 
 static struct life *
-life_new(struct proc *listener, uint32_t tag, struct quota *quota)
+life_new(struct proc *parent, uint32_t tag, struct quota *quota)
 {
 	struct life *l = calloc(1, sizeof(*l));
 
 	assert(l != NULL);
-	l->world = listener->world;
+	l->world = parent->world;
 	l->holders = 1;
-	l->listener = listener->number;
+	l->listener = parent->number;
 	l->tag = tag;
 	l->quota = quota;
-	l->mode = listener_post(listener)->mode;
-	l->version = listener_post(listener)->version;
-	l->first_version = listener_post(listener)->first_version;
 	l->said_tail = &l->said;
 	return l;
+}
+
+static struct proc *
+channel_new_proc(struct proc *parent, struct life *l, uint64_t capacity,
+    const unsigned char *session)
+{
+	struct proc *p = proc_new(parent->world, PROC_CHANNEL, parent->host,
+	    ROLE_CHANNEL, "channel");
+	struct channel_config config;
+	struct channel *c;
+	char name[16];
+
+	if (session != NULL)
+		hub_become(&p->hub, session);
+	memset(&config, 0, sizeof(config));
+	config.module = slice_str(module_name(parent->module, name));
+	config.mode = l->mode;
+	config.kind = frame_of(l->mode);
+	config.capacity = capacity;
+	c = channel_new(&p->hub.self.instance, rng_next(&p->rng), &config);
+	assert(c != NULL);
+	l->channel = p->number;
+	p->parent = parent->number;
+	p->child_tag = l->tag;
+	p->role = l;
+	p->act = channel_act;
+	p->work = channel_work;
+	p->ended = channel_over;
+	p->hub.serves = ROLE_PLB | ROLE_CALLER;
+	proc_core(p, &channel_ops, c, channel_out(c));
+	return p;
 }
 
 uint32_t
 channel_start(struct proc *listener, uint32_t tag, struct quota *quota,
     int client, const unsigned char *session, int control)
 {
+	const struct post *s = listener_post(listener);
 	struct world *w = listener->world;
-	struct proc *p = proc_new(w, PROC_CHANNEL, listener->host,
-	    ROLE_CHANNEL, "channel");
 	struct life *l = life_new(listener, tag, quota);
-	struct channel_config config;
-	struct channel *c;
-	char name[16];
+	struct proc *p;
 
-	hub_become(&p->hub, session);
-	memset(&config, 0, sizeof(config));
-	config.module = slice_str(module_name(
-	    listener_post(listener)->module, name));
-	config.mode = l->mode;
-	config.kind = frame_of(l->mode);
-	c = channel_new(&p->hub.self.instance, rng_next(&p->rng), &config);
-	assert(c != NULL);
-	l->channel = p->number;
-	p->parent = listener->number;
-	p->child_tag = tag;
-	p->role = l;
-	p->act = channel_act;
-	p->work = channel_work;
-	p->ended = channel_over;
-	p->hub.serves = ROLE_PLB | ROLE_CALLER;
+	l->mode = s->mode;
+	l->version = s->version;
+	l->first_version = s->first_version;
+	p = channel_new_proc(listener, l, 0, session);
 	p->asleep_until = w->clock.now + draw(w, BORN_MS);
-	proc_core(p, &channel_ops, c, channel_out(c));
 	proc_adopt(p, control, 1, CHANNEL_LISTENER_TAG);
 	proc_resume(p, client, session, CHANNEL_CLIENT_TAG);
+	return p->number;
+}
+
+uint32_t
+channel_command(struct proc *caller, uint32_t tag, uint64_t capacity,
+    int client)
+{
+	struct world *w = caller->world;
+	struct life *l = life_new(caller, tag, quota_new(caller, capacity));
+	struct proc *p;
+
+	l->command = 1;
+	l->mode = (enum channel_mode)draw(w, 3);
+	p = channel_new_proc(caller, l, capacity, NULL);
+	p->asleep_until = w->clock.now + draw(w, LOGIN_MS);
+	proc_adopt(p, client, 0, CHANNEL_CLIENT_TAG);
 	return p->number;
 }

@@ -80,6 +80,7 @@ on_watch(void *arg)
 	if (w->plan.orders > 0)
 		return;
 	placing_watch(w);
+	contest_watch(w);
 	census_take(&c, w);
 	trade_watch(&c);
 	census_free(&c);

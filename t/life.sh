@@ -1,0 +1,228 @@
+#!/bin/sh
+# A host's life, as lambda(7) tells it: each step is the command that stands there,
+# run as it is written, under runsv, while a filter on another host goes on. No
+# call fails, and no record is lost; jobs are as long as the test wants them to be.
+. "$(dirname "$0")/lib.sh"
+
+need runsv
+for program in runsvdir sv; do
+	command -v "$program" >/dev/null || skip "runit without $program"
+done
+hosts authority host caller
+PATH=$PATH:/usr/sbin:/sbin
+etc=$tmp/etc
+sv=$tmp/sv
+SVDIR=$tmp/service
+SVWAIT=$hang
+export SVDIR SVWAIT
+mkdir "$etc" "$sv" "$SVDIR" "$tmp/lib" "$tmp/up" "$tmp/go"
+(umask 077 && head -c 32 /dev/urandom >"$etc/key")
+LAMBDA_KEY=$etc/key
+export LAMBDA_KEY
+n=0
+for host in authority host caller; do
+	n=$((n + 1))
+	ip -n "$net$host" addr add "192.0.2.$n/24" dev eth0
+	ip -n "$net$host" addr del "10.77.0.$n/24" dev eth0
+done
+echo 192.0.2.1:4370 >"$etc/authorities"
+
+logs_too() {
+	status=$?
+	cat "$sv"/*/log >"$tmp/services.log" 2>/dev/null
+	return "$status"
+}
+trap 'logs_too; clean_up' EXIT
+
+# block WORDS [PAGE]: that of the page which has these words, in $block, and each
+# is taken once. Changed are only names of files.
+awk -v out="$tmp/block" '
+/^\.Sh/ { on = $0 ~ /HOST.S LIFE/ }
+on && /^\.Bd -literal/ { file = out "." ++n; next }
+/^\.Ed/ { if (file != "") close(file); file = "" }
+file != "" { gsub(/\\e/, "\\"); print >file }' "$top/man/lambda.7"
+block() {
+	found=$(grep -lF -e "$1" "$tmp"/block.* | grep -v used)
+	[ "$(echo "$found" | grep -c .)" -eq 1 ] ||
+	    fail "not one block with '$1', but: $found"
+	block=$found.used
+	sed "s,/etc/lambda,$etc,g; s,/etc/sv,$sv,g; s,/etc/service,$SVDIR,g
+		s,/usr/local/libexec,$tmp/lib,g" "$found" >"$block"
+	rm "$found"
+}
+# does WORDS: the block is done on the host, and ends well
+does() {
+	block "$1"
+	(cd "$tmp" && on host timeout "$hang" sh -e "$block") >"$tmp/did" 2>&1 ||
+	    fail "$(cat "$block"): status $?: $(cat "$tmp/did")"
+}
+# begins WORDS: the same, in the background, as $pid
+begins() {
+	block "$1"
+	start did on host timeout "$hang" sh -e "$block"
+}
+
+# The module answers at once, or where it is told to hold waits for a file; it says
+# which of the twins has run it, and its version.
+program() { # VERSION
+	cat >"$tmp/calc.new" <<E2
+#!/bin/sh
+read -r n
+case \$n in
+hold*)	: >"$tmp/up/\$n"
+	until [ -e "$tmp/go/\$n" ]; do sleep 0.05; done ;;
+esac
+echo "\$n \${PWD##*/} $1"
+E2
+	chmod +x "$tmp/calc.new"
+}
+answers() { # NAME PATTERN: an answer of that kind comes
+	until_true grep -q -e "$2" "$tmp/$1" || fail "no answer: $2"
+}
+goes_on() {
+	[ "$(wc -l <"$tmp/$filter.out")" -gt $((was + 10)) ]
+}
+calls_go_on() {
+	was=$(wc -l <"$tmp/$filter.out")
+	until_true goes_on || fail "$1: the filter stands still"
+}
+filter() { # NAME OPTION...: one that goes on until there is a file of its name
+	filter=$1
+	shift
+	start "$filter" on caller sh "$tmp/filter.sh" "$tmp" "$filter" "$@"
+	filter_pid=$pid
+}
+cat >"$tmp/filter.sh" <<'E2'
+d=$1 name=$2
+shift 2
+i=0
+while [ ! -e "$d/$name.enough" ]; do
+	i=$((i + 1))
+	echo "$i"
+	sleep 0.02
+done | lambda-call -L "$@" calc >"$d/$name.out"
+E2
+ends_well() { # all that was read has an answer, in order
+	: >"$tmp/$filter.enough"
+	wait "$filter_pid" || fail "$filter ends with $?"
+	awk '$1 != NR { exit 1 }' "$tmp/$filter.out" ||
+	    fail "$filter: not all answers, in order"
+	! grep 'line [0-9]*:' "$tmp/$filter.log" || fail "$filter lost records"
+	echo "$filter: $(wc -l <"$tmp/$filter.out") answers"
+}
+call() { # NAME: one call, in the background
+	# shellcheck disable=SC2016
+	start "call.$1" on caller sh -c 'echo "$0" | lambda-call -L calc
+	    echo "status $?"' "$1"
+}
+
+start authority on authority lambda-authority -l 192.0.2.1:4370
+logged authority ready
+# shellcheck disable=SC2016
+start caller on caller sh -c 'exec lambda-broker <"$0"' "$etc/authorities"
+logged caller 'linked to authority'
+
+# Start.
+mkdir "$sv/broker" "$sv/calc.a"
+printf '#!/bin/sh\nexec 2>>log\nexec lambda-broker -k %s <%s >/dev/null\n' \
+    "$etc/key" "$etc/authorities" >"$sv/broker/run"
+block 'exec lambda-listener'
+sed 's,^exec 2>&1,exec 2>>log >\&2,' "$block" >"$sv/calc.a/run"
+chmod +x "$sv"/*/run
+echo 2 >"$etc/calc.capacity"
+echo 1.0 >"$etc/calc.version"
+program 1.0
+mv "$tmp/calc.new" "$tmp/lib/calc"
+supervised runsvdir on host runsvdir "$SVDIR"
+runsvdir=$pid
+does 'ln -s'
+filter first
+answers first.out 'calc.a 1.0'
+
+# Change.
+does 'calc.capacity; sv hup'
+until_true grep -q 'the capacity is 8 now' "$sv/calc.a/log" ||
+    fail "the capacity is not 8"
+calls_go_on 'with another capacity'
+program 1.1
+does 'mv calc.new'
+answers first.out 'calc.a 1.1'
+calls_go_on 'after the change'
+
+# Upgrade, with a job that runs.
+call hold1
+until_true test -e "$tmp/up/hold1" || fail "hold1 does not run"
+begins 'sv up calc.b'
+upgrade=$pid
+answers first.out 'calc.b 1.1'
+until_true grep -q 'draining: ' "$sv/calc.a/log" || fail "calc.a does not drain"
+calls_go_on 'while the old one drains'
+grep . "$tmp/call.hold1.log" && fail "hold1 has ended"
+touch "$tmp/go/hold1"
+logged call.hold1 'hold1 calc.a 1.1'
+logged call.hold1 'status 0'
+wait "$upgrade" || fail "the upgrade ends with $?: $(cat "$tmp/did.log")"
+sv status calc.a | grep -q '^down: ' || fail "calc.a is not down"
+does 'sv restart broker'
+calls_go_on 'after the broker was restarted'
+ends_well
+
+# A PLB, on the host of the caller, whose filter is the next one.
+plbs=$tmp/plbs
+for name in plb.a plb.b; do
+	mkdir -p "$plbs/$name"
+	printf '#!/bin/sh\nexec 2>>log\nexec lambda-plb -k %s -g 0 calc\n' \
+	    "$etc/key" >"$plbs/$name/run"
+	chmod +x "$plbs/$name/run"
+done
+touch "$plbs/plb.b/down"
+supervised plbs on caller runsvdir "$plbs"
+until_true test -S "$tmp/run.caller/calc.plb" || fail "no PLB"
+filter second -R 100
+answers second.out 'calc.b 1.1'
+call hold2
+until_true test -e "$tmp/up/hold2" || fail "hold2 does not run"
+block 'sv once plb.a'
+SVDIR=$plbs on caller timeout "$hang" sh -e "$block" >"$tmp/did" 2>&1 ||
+    fail "$(cat "$block" "$tmp/did")"
+until_true grep -q 'another PLB serves' "$plbs/plb.a/log" ||
+    fail "no PLB takes over"
+calls_go_on 'by another PLB'
+touch "$tmp/go/hold2"
+logged call.hold2 'hold2 calc.b'
+plb_is_down() {
+	SVDIR=$plbs sv status plb.a | grep -q '^down: '
+}
+until_true plb_is_down || fail "plb.a is there again"
+same "$(grep -c serving "$plbs/plb.a/log" "$plbs/plb.b/log" |
+    sed 's/.*://' | tr '\n' ' ')" '1 1 '
+
+# Move.
+does 'ip addr add'
+calls_go_on 'at the other address'
+
+# Drain, and back again.
+call hold3
+until_true test -e "$tmp/up/hold3" || fail "hold3 does not run"
+does 'lambda-ctl drain calc'
+touch "$tmp/go/hold3"
+logged call.hold3 'hold3 calc.b 1.1'
+until_true grep -q 'drained: staying' "$sv/calc.b/log" || fail "not drained"
+does 'restart calc.b'
+calls_go_on 'back again'
+
+# End: there is another host.
+start other on caller lambda-listener -l 192.0.2.3:0 -c 2 calc "$tmp/lib/calc"
+call hold4
+until_true test -e "$tmp/up/hold4" || fail "hold4 does not run"
+begins '/etc/service/calc.b /etc'
+end=$pid
+touch "$tmp/go/hold4"
+wait "$end" || fail "the end: $?: $(cat "$tmp/did.log")"
+calls_go_on 'elsewhere'
+ends_well
+stop "$runsvdir" HUP
+# shellcheck disable=SC2016
+until_true sh -c 'test -z "$(ip netns pids "$0")"' "${net}host" ||
+    fail "left: $(ip netns pids "${net}host" | xargs ps -o args= -p)"
+echo passed

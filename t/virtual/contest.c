@@ -1,0 +1,342 @@
+/*
+ * A module whose buyers always want more than there is: do they hold equal
+ * shares? Some of these worlds have such a module of its own. Once all is
+ * healed its buyers come, go and want something else, one change after the
+ * other. Some time after each, what is held is compared with an allocation that
+ * is max-min fair, worked out here, and what was given back with what had to
+ * be.
+ *
+ * Where all constraints are alike each buyer must be within one token of its
+ * share. Where they are not, it may also be as far off as no single move can
+ * help: no buyer holds two more than another that lacks something and could use
+ * one of these.
+ */
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "listener.h"
+#include "plb_state.h"
+#include "t/virtual/census.h"
+
+#define BUYERS	   8 /* at most, and sellers */
+#define CALM_MS	   15000 /* from healing to the first change */
+#define CHANGE_MS  9000	 /* from one to the next */
+#define SETTLE_MS  2500	 /* promised: 2 s, and the longest request ... */
+#define LONGEST	   20	 /* ... of so many times the average */
+#define SLACK	   2	 /* tokens that move beside those that had to */
+
+struct contest_buyer {
+	struct post *post;
+	const struct plb *plb;
+	uint64_t held, wanted;
+	uint64_t due;		  /* its share, max-min fair */
+	unsigned from[BUYERS];	  /* of it, by seller */
+	int full;
+};
+
+struct contest_seller {
+	const struct proc *proc;
+	uint64_t left;
+};
+
+struct contest_view {
+	struct contest_buyer buyer[BUYERS];
+	struct contest_seller seller[BUYERS];
+	unsigned buyers, sellers;
+	int alike; /* all constraints are */
+	uint64_t capacity;
+};
+
+static int
+contest_fits(const struct contest_view *v, unsigned buyer, unsigned seller)
+{
+	return listener_fits(v->seller[seller].proc, v->buyer[buyer].post);
+}
+
+/* Who takes part now: 0 when one of them is not there. */
+static int
+contest_look(struct world *w, struct contest_view *v)
+{
+	struct contest_buyer *b;
+	struct post *s;
+	struct proc *p;
+
+	memset(v, 0, sizeof(*v));
+	v->alike = 1;
+	for (s = w->posts; s < w->posts + w->nposts; s++) {
+		if (s->module + 1 != w->plan.contest || s->deserted ||
+		    (s->kind != PROC_LISTENER && s->kind != PROC_PLB))
+			continue;
+		p = post_proc(s);
+		if (p == NULL || s->coming != 0 || s->leaving != 0)
+			return 0;
+		assert(v->sellers < BUYERS && v->buyers < BUYERS);
+		if (s->kind == PROC_LISTENER) {
+			v->seller[v->sellers].proc = p;
+			v->seller[v->sellers++].left = s->capacity;
+			v->capacity += s->capacity;
+			continue;
+		}
+		b = &v->buyer[v->buyers++];
+		b->post = s;
+		b->plb = p->core;
+		b->held = plb_held(b->plb);
+		b->wanted = b->plb->wanted;
+		v->alike &= s->zone == 0;
+	}
+	return v->buyers > 0 && v->sellers > 0;
+}
+
+/* Find one more token for the buyer, where another may have to go over to
+ * another seller for it. */
+static int
+contest_augment(struct contest_view *v, unsigned buyer, unsigned *seen)
+{
+	unsigned i, j;
+
+	for (j = 0; j < v->sellers; j++) {
+		if ((*seen >> j & 1) || !contest_fits(v, buyer, j))
+			continue;
+		*seen |= 1u << j;
+		if (v->seller[j].left > 0) {
+			v->seller[j].left--;
+			v->buyer[buyer].from[j]++;
+			return 1;
+		}
+		for (i = 0; i < v->buyers; i++) {
+			if (v->buyer[i].from[j] == 0 ||
+			    !contest_augment(v, i, seen))
+				continue;
+			v->buyer[i].from[j]--;
+			v->buyer[buyer].from[j]++;
+			return 1;
+		}
+	}
+	return 0;
+}
+
+/* The one with the least gets one more, again and again: this is max-min fair,
+ * as no token that another has is ever taken from it. */
+static void
+contest_divide(struct contest_view *v)
+{
+	struct contest_buyer *least;
+	unsigned i, seen;
+
+	for (;;) {
+		least = NULL;
+		for (i = 0; i < v->buyers; i++)
+			if (!v->buyer[i].full &&
+			    v->buyer[i].due < v->buyer[i].wanted &&
+			    (least == NULL || v->buyer[i].due < least->due))
+				least = &v->buyer[i];
+		if (least == NULL)
+			return;
+		seen = 0;
+		if (contest_augment(v, (unsigned)(least - v->buyer), &seen))
+			least->due++;
+		else
+			least->full = 1;
+	}
+}
+
+/* Could a single token go from the one to the other, and both be better off? */
+static int
+contest_can_move(const struct contest_view *v, unsigned from, unsigned to)
+{
+	const struct contest_buyer *a = &v->buyer[from], *b = &v->buyer[to];
+	const struct upstream *u;
+	unsigned j;
+	size_t i = 0;
+
+	if (b->held >= b->wanted || a->held < b->held + 2)
+		return 0;
+	while ((u = upstream_next(a->plb, &i)) != NULL)
+		for (j = 0; j < v->sellers; j++)
+			if (u->tokens + u->in_flight > 0 &&
+			    upstream_usable(u) && contest_fits(v, to, j) &&
+			    id_equal(&u->seller,
+				&v->seller[j].proc->hub.self.instance))
+				return 1;
+	return 0;
+}
+
+static int
+contest_any_move(const struct contest_view *v)
+{
+	unsigned i, j;
+
+	for (i = 0; i < v->buyers; i++)
+		for (j = 0; j < v->buyers; j++)
+			if (i != j && contest_can_move(v, i, j))
+				return 1;
+	return 0;
+}
+
+static void
+contest_check_shares(struct world *w, struct contest_view *v)
+{
+	const struct contest_buyer *b;
+
+	contest_divide(v);
+	for (b = v->buyer; b < v->buyer + v->buyers; b++)
+		note(w, "%s holds %llu, wants %llu, is due %llu, zone %u",
+		    post_proc(b->post)->name, (unsigned long long)b->held,
+		    (unsigned long long)b->wanted, (unsigned long long)b->due,
+		    b->post->zone);
+	for (b = v->buyer; b < v->buyer + v->buyers; b++) {
+		if (b->held <= b->due + 1 && b->due <= b->held + 1)
+			continue;
+		if (!v->alike && !contest_any_move(v))
+			continue;
+		world_fail(w, 11, "%s holds %llu of the %llu that it wants, "
+		    "and its share is %llu", post_proc(b->post)->name,
+		    (unsigned long long)b->held,
+		    (unsigned long long)b->wanted,
+		    (unsigned long long)b->due);
+	}
+}
+
+/* What buyers have given back since the change, and what of it had to be. */
+static void
+contest_check_moves(struct world *w, const struct contest_view *v)
+{
+	const struct contest_buyer *b;
+	uint64_t moved = 0, had_to = 0;
+
+	for (b = v->buyer; b < v->buyer + v->buyers; b++) {
+		moved += b->plb->shared - b->post->shared;
+		if (b->post->held > b->held)
+			had_to += b->post->held - b->held;
+	}
+	w->shared += moved;
+	if (v->alike && v->capacity >= v->buyers &&
+	    moved > 2 * had_to + SLACK)
+		world_fail(w, 11, "%llu tokens were given back, and %llu had "
+		    "to be", (unsigned long long)moved,
+		    (unsigned long long)had_to);
+}
+
+/* All is settled: from here on nothing moves. */
+static void
+contest_note(const struct contest_view *v)
+{
+	const struct contest_buyer *b;
+
+	for (b = v->buyer; b < v->buyer + v->buyers; b++) {
+		b->post->held = b->held;
+		b->post->shared = b->plb->shared;
+	}
+}
+
+static void
+contest_check_still(struct world *w, const struct contest_view *v)
+{
+	const struct contest_buyer *b;
+
+	if (!v->alike || v->capacity < v->buyers)
+		return;
+	for (b = v->buyer; b < v->buyer + v->buyers; b++)
+		if (b->plb->shared != b->post->shared)
+			world_fail(w, 11, "%s gives back %llu, and all was "
+			    "settled", post_proc(b->post)->name,
+			    (unsigned long long)(b->plb->shared -
+				b->post->shared));
+}
+
+/* Change. */
+
+/* A buyer leaves, and its requests with it. */
+static void
+contest_leave(struct post *s)
+{
+	note(s->world, "%s leaves", post_proc(s)->name);
+	s->deserted = 1;
+	event_off(&s->world->clock, &s->start);
+	proc_kill(post_proc(s), END_ORDERLY);
+}
+
+static void
+contest_come(struct world *w)
+{
+	struct post *s;
+
+	for (s = w->posts; s < w->posts + w->nposts; s++)
+		if (s->module + 1 == w->plan.contest && s->deserted &&
+		    s->kind == PROC_PLB)
+			break;
+	if (s == w->posts + w->nposts)
+		return;
+	note(w, "a buyer of %llu comes", (unsigned long long)s->capacity);
+	s->deserted = 0;
+	s->held = s->shared = 0;
+	post_start(s);
+}
+
+/* No less than it has in use. */
+static void
+contest_want(struct post *s)
+{
+	struct proc *p = post_proc(s);
+	const struct plb *plb = p->core;
+	unsigned n = between(s->world, 1 + (unsigned)plb->in_flight, 13);
+
+	note(s->world, "%s wants %u", p->name, n);
+	s->capacity = s->wanted = n;
+	s->at_once = 2 * n + 4;
+	plb_capacity(p->core, n);
+	proc_deliver(p);
+}
+
+static void
+contest_change(struct world *w, const struct contest_view *v)
+{
+	struct post *s = v->buyer[draw(w, v->buyers)].post;
+
+	w->contested++;
+	switch (draw(w, 3)) {
+	case 0:
+		if (v->buyers > 2) {
+			contest_leave(s);
+			break;
+		}
+		/* FALLTHROUGH */
+	case 1:
+		contest_come(w);
+		break;
+	default:
+		contest_want(s);
+	}
+}
+
+/* Once a second. */
+void
+contest_watch(struct world *w)
+{
+	int64_t now = w->clock.now;
+	struct contest_view v;
+
+	if (w->plan.contest == 0 || w->quiet ||
+	    now < w->plan.heal_at + CALM_MS || !contest_look(w, &v))
+		return;
+	if (w->changed_at == 0) {
+		w->changed_at = now;
+		return;
+	}
+	if (now - w->changed_at <
+	    SETTLE_MS + LONGEST * (int64_t)w->plan.service_ms)
+		return;
+	contest_check_shares(w, &v);
+	if (!w->settled && w->contested > 0)
+		contest_check_moves(w, &v);
+	if (w->settled)
+		contest_check_still(w, &v);
+	w->settled = 1;
+	contest_note(&v);
+	if (now - w->changed_at < CHANGE_MS)
+		return;
+	w->settled = 0;
+	w->changed_at = now;
+	contest_change(w, &v);
+}
