@@ -145,7 +145,8 @@ FIXTURES =\
 VIRTUAL =\
 	t/virtual/agent.o t/virtual/caller.o t/virtual/census.o\
 	t/virtual/check.o t/virtual/contest.o t/virtual/descriptor.o t/virtual/entry.o\
-	t/virtual/event.o t/virtual/fault.o t/virtual/host.o\
+	t/virtual/event.o t/virtual/fault.o t/virtual/flow.o\
+	t/virtual/host.o\
 	t/virtual/ledger.o t/virtual/load.o t/virtual/loop.o t/virtual/net.o\
 	t/virtual/placing.o t/virtual/plan.o t/virtual/proc.o t/virtual/role.o\
 	t/virtual/settle.o t/virtual/staff.o t/virtual/trade.o\

@@ -23,11 +23,15 @@ call_earlier(int64_t a, int64_t b)
 /* Ending, and what is said. */
 
 static void
-call_show_progress(struct call *c)
+call_show_progress(struct call *c, int64_t now)
 {
 	char line[160];
 	struct plb_view v;
 
+	if (!c->config.filter) {
+		call_stream_progress(c, now);
+		return;
+	}
 	plb_look(c->plb, &v);
 	snprintf(line, sizeof(line), "%llu done, %llu failed, %llu in flight, "
 	    "%zu channels", (unsigned long long)c->filter.done,
@@ -40,7 +44,7 @@ void
 call_end(struct call *c, enum call_act how, int status)
 {
 	if (c->config.progress)
-		call_show_progress(c);
+		call_show_progress(c, c->now);
 	if (c->status == 0)
 		c->status = status;
 	c->over = outbox_act(plb_out(c->plb), how, 0, (uint64_t)c->status,
@@ -77,7 +81,7 @@ call_give_up(struct call *c, int status, const char *why)
 }
 
 /* Of a record of the input, or of several that follow each other. */
-static void
+void
 call_say_lines(struct call *c, uint64_t first, uint64_t last, const char *why)
 {
 	char line[SAY_MAX + 64];
@@ -388,10 +392,12 @@ call_readable(struct call *c)
 void
 call_input(struct call *c, int64_t now, struct slice bytes)
 {
-	c->waits_at = now;
-	if (!c->config.filter)
+	if (!c->config.filter) {
 		call_stream_input(c, now, bytes);
-	else if (buf_append(&c->in, bytes.p, bytes.len) == -1)
+		return;
+	}
+	c->waits_at = now;
+	if (buf_append(&c->in, bytes.p, bytes.len) == -1)
 		call_give_up(c, EXIT_TEMPORARY, "unable to keep the input: "
 		    "out of memory");
 }
@@ -528,12 +534,13 @@ call_lose_result(struct call *c)
 static void
 call_on_result(struct call *c, const struct msg_reply *r)
 {
-	char why[REASON_MAX];
+	char why[REASON_MAX + 2 * SAID_MAX], where[2 * SAID_MAX];
 	const char *unfit;
 
 	if (r->status != 0 && !c->config.records.status) {
-		snprintf(why, sizeof(why), "exit status %llu",
-		    (unsigned long long)r->status);
+		snprintf(why, sizeof(why), "exit status %llu%s",
+		    (unsigned long long)r->status, call_error_where(r->host,
+		    r->said, where, sizeof(where)));
 		call_fail_record(c, r->id, why);
 	} else if (filter_result(&c->filter, r->id, (unsigned)r->status,
 	    r->body, &unfit) == -1) {
@@ -551,12 +558,13 @@ call_on_result(struct call *c, const struct msg_reply *r)
 static void
 call_on_fail(struct call *c, int64_t now, const struct msg_fail *f)
 {
-	char why[SAY_MAX];
+	char why[SAY_MAX], where[2 * SAID_MAX];
 
 	if (f->late && !f->ran)
 		call_no_capacity(c, now, why, sizeof(why));
 	else
-		snprintf(why, sizeof(why), "%.*s", SLICE_ARG(f->reason));
+		snprintf(why, sizeof(why), "%.*s%s", SLICE_ARG(f->reason),
+		    call_error_where(f->host, f->said, where, sizeof(where)));
 	if (c->config.filter)
 		call_fail_record(c, f->id, why);
 	else
@@ -570,6 +578,7 @@ call_on_answer(struct call *c, int64_t now, const struct msg *m)
 {
 	uint64_t id = m->type == MSG_REPLY ? m->u.reply.id : m->u.fail.id;
 
+	call_error_end(c, id);
 	if (c->config.filter && !filter_is_running(&c->filter, id))
 		return;
 	if (m->type == MSG_FAIL)
@@ -603,6 +612,8 @@ call_take(struct call *c, int64_t now, const struct act *a)
 		call_on_refuse(c, now, &m.u.refuse);
 	else if (m.type == MSG_REPLY || m.type == MSG_FAIL)
 		call_on_answer(c, now, &m);
+	else if (m.type == MSG_DATA && m.u.data.part == STREAM_ERROR)
+		call_error_take(c, now, &m.u.data);
 	else if (!c->config.filter)
 		call_stream_take(c, now, &m);
 }
@@ -759,7 +770,7 @@ call_tick_notices(struct call *c, int64_t now)
 	if (now >= c->notice_at)
 		call_on_notice(c, now);
 	if (now >= c->progress_at) {
-		call_show_progress(c);
+		call_show_progress(c, now);
 		c->progress_at = now + PROGRESS_MS;
 	}
 }
@@ -781,6 +792,7 @@ call_tick(void *core, int64_t now)
 {
 	struct call *c = core;
 
+	c->now = now;
 	if (!c->over && !c->ending.begun) {
 		call_look_at_limit(c, now);
 		if (c->config.filter)
@@ -886,6 +898,7 @@ call_new(int64_t now, uint64_t seed, const struct call_config *config,
 	    STREAM_HEAD);
 	c->stream.send_at = config->filter ? NEVER : now + CALL_WAIT_MS;
 	c->stream.last = -1;
+	c->stream.shown_at = c->now = now;
 	c->unknown_at = c->asked_at = c->waits_at = c->flush_at = NEVER;
 	c->hope_at = NEVER;
 	c->progress_at = config->progress ? now + PROGRESS_MS : NEVER;
@@ -902,6 +915,7 @@ call_new(int64_t now, uint64_t seed, const struct call_config *config,
 	c->request.u.request.args = config->args;
 	c->request.u.request.left_ms = (uint64_t)config->limit_ms;
 	c->request.u.request.retries = config->retries;
+	c->request.u.request.errors = config->errors ? STREAM_FIRST : 0;
 	if (!config->filter)
 		c->request.u.request.window = stream_begin(&c->stream.output,
 		    1);
@@ -911,6 +925,8 @@ call_new(int64_t now, uint64_t seed, const struct call_config *config,
 void
 call_free(struct call *c)
 {
+	while (c->errors != NULL)
+		call_error_end(c, c->errors->number);
 	plb_free(c->plb);
 	free(c->way);
 	filter_free(&c->filter);

@@ -30,6 +30,7 @@
 enum call_act {
 	CALL_LINE = PLB_ROOM + 1, /* bytes: a line for standard error */
 	CALL_PROGRESS, /* bytes: the same, in place of the last such */
+	CALL_ERROR,  /* bytes: for standard error, as they are */
 	CALL_INPUT,  /* value: 1, wait for input; 0, let it wait */
 	CALL_START,  /* peer: a tag: start that command, and take its link */
 	CALL_STOP,   /* peer: a tag: end that command, or close its link */
@@ -57,6 +58,7 @@ struct call_config {
 	size_t nargs;	      /* in it */
 	int filter;	      /* a request a record, else one in all */
 	struct filter_config records;
+	int errors;	      /* show the standard error of what runs */
 	int progress;	      /* show it, each second and at the end */
 	int terminal;	      /* results are for a person to read */
 	uint64_t retries;

@@ -32,6 +32,17 @@ struct call_stream {
 	uint64_t read;	   /* bytes of input, in all */
 	struct stream output; /* in pieces */
 	int last;	   /* byte of the output; -1: none came */
+	uint64_t wrote;	   /* bytes of output, in all */
+	uint64_t shown;	   /* bytes of both ways at the last look, */
+	int64_t shown_at;  /* and when that was */
+};
+
+/* The standard error of a request that has written some. */
+struct call_error {
+	struct call_error *next;
+	uint64_t number; /* of the record, or 1 */
+	struct stream stream;
+	struct buf line; /* of a filter: the line that is not whole */
 };
 
 struct call {
@@ -51,6 +62,8 @@ struct call {
 	int status;
 	struct call_ending ending;
 	struct call_stream stream;
+	struct call_error *errors;
+	int64_t now; /* of the last tick */
 
 	/* Why nothing comes. */
 	int64_t notice_at, unknown_at, progress_at; /* or NEVER */
@@ -79,7 +92,18 @@ void call_lose_result(struct call *);
 void call_submit(struct call *, int64_t now, uint64_t number,
     struct slice body);
 
+/* Of a record of the input, or of several that follow each other: a line. */
+void call_say_lines(struct call *, uint64_t first, uint64_t last,
+    const char *why);
+
 /* call_stream.c */
+
+/* What the request has written to standard error; and its end. */
+void call_error_take(struct call *, int64_t now, const struct msg_data *);
+void call_error_end(struct call *, uint64_t number);
+/* " on HOST: LINE", as far as it is known, to buf; returns it. */
+const char *call_error_where(struct slice host, struct slice said, char *buf,
+    size_t size);
 
 int call_stream_wants(const struct call *);
 size_t call_stream_room(const struct call *);
@@ -92,6 +116,8 @@ void call_stream_finish(struct call *, const struct msg_reply *);
 /* Nobody reads the output: who writes it is told. */
 void call_stream_break(struct call *, int64_t now);
 void call_stream_tick(struct call *, int64_t now);
+/* Bytes in, out, and the rate of both since the last look. */
+void call_stream_progress(struct call *, int64_t now);
 
 /* call_why.c */
 

@@ -1,3 +1,5 @@
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "call_state.h"
@@ -90,6 +92,121 @@ call_peer(const struct call *c)
 	return plb_channel_of(c->plb, CALL_ID);
 }
 
+/* Standard error. */
+
+#define LINE_MOST 1024 /* bytes of a line that is not cut */
+
+static struct call_error **
+call_error_find(struct call *c, uint64_t number)
+{
+	struct call_error **at = &c->errors;
+
+	while (*at != NULL && (*at)->number != number)
+		at = &(*at)->next;
+	return at;
+}
+
+static struct call_error *
+call_error_add(struct call *c, uint64_t number)
+{
+	struct call_error *e = calloc(1, sizeof(*e));
+
+	if (e == NULL)
+		return NULL;
+	e->number = number;
+	stream_begin(&e->stream, 1);
+	buf_init(&e->line, LINE_MOST + MSG_PIECE_MAX);
+	e->next = c->errors;
+	c->errors = e;
+	return e;
+}
+
+/* The lines that are whole; all: what is left, too. */
+static void
+call_error_say(struct call *c, struct call_error *e, int all)
+{
+	char text[LINE_MOST + 1];
+	const unsigned char *end;
+	struct slice s;
+	size_t len;
+
+	while ((s = buf_slice(&e->line)).len > 0) {
+		end = memchr(s.p, '\n', s.len);
+		if (end == NULL && s.len < LINE_MOST && !all)
+			return;
+		len = end == NULL ? s.len : (size_t)(end - s.p);
+		if (len > LINE_MOST)
+			len = LINE_MOST;
+		snprintf(text, sizeof(text), "%.*s", (int)len,
+		    (const char *)s.p);
+		call_say_lines(c, e->number, e->number, text);
+		buf_consume(&e->line, end == s.p + len ? len + 1 : len);
+	}
+}
+
+/* A request that is run again begins to count anew. */
+static uint64_t
+call_error_count(struct call_error *e, int64_t now, size_t n)
+{
+	if (stream_came(&e->stream, now, n) == -1) {
+		stream_begin(&e->stream, 1);
+		stream_came(&e->stream, now, n);
+	}
+	return stream_consumed(&e->stream, now, n, 1);
+}
+
+void
+call_error_take(struct call *c, int64_t now, const struct msg_data *m)
+{
+	struct call_error *e = *call_error_find(c, m->id);
+	struct msg window = { .type = MSG_WINDOW, .u.window = {
+		.id = m->id, .part = STREAM_ERROR
+	} };
+
+	if (e == NULL && (e = call_error_add(c, m->id)) == NULL)
+		return;
+	window.u.window.bytes = call_error_count(e, now, m->bytes.len);
+	if (!c->config.filter) {
+		outbox_act(plb_out(c->plb), CALL_ERROR, 0, 0, m->bytes);
+	} else if (buf_append(&e->line, m->bytes.p, m->bytes.len) == 0) {
+		call_error_say(c, e, 0);
+	}
+	if (window.u.window.bytes > 0)
+		plb_ops.message(c->plb, now, 0, &window);
+}
+
+void
+call_error_end(struct call *c, uint64_t number)
+{
+	struct call_error **at = call_error_find(c, number), *e = *at;
+
+	if (e == NULL)
+		return;
+	call_error_say(c, e, 1);
+	*at = e->next;
+	buf_free(&e->line);
+	free(e);
+}
+
+const char *
+call_error_where(struct slice host, struct slice said, char *buf, size_t size)
+{
+	const char *p = (const char *)said.p, *end = p + said.len;
+	char line[SAID_MAX], name[SAID_MAX];
+	size_t n = 0, len = 0;
+
+	for (; p < end && n < sizeof(line) - 1; p++)
+		line[n++] = *p >= ' ' || *p < 0 ? *p : '?';
+	line[n] = '\0';
+	p = (const char *)host.p;
+	for (end = p + host.len; p < end && len < sizeof(name) - 1; p++)
+		name[len++] = *p > ' ' && *p < 127 ? *p : '?';
+	name[len] = '\0';
+	snprintf(buf, size, "%s%s%s%s", len > 0 ? " on " : "", name,
+	    n > 0 ? ": " : "", line);
+	return buf;
+}
+
 /* The output. */
 
 static void
@@ -98,6 +215,7 @@ call_stream_put(struct call *c, struct slice bytes)
 	if (bytes.len == 0)
 		return;
 	c->stream.last = bytes.p[bytes.len - 1];
+	c->stream.wrote += bytes.len;
 	if (buf_append(c->out, bytes.p, bytes.len) == -1)
 		call_lose_result(c);
 	else
@@ -110,7 +228,13 @@ void
 call_stream_finish(struct call *c, const struct msg_reply *r)
 {
 	struct slice newline = slice_str("\n");
+	char where[2 * SAID_MAX];
 
+	if (r->status != 0 && r->host.len > 0)
+		outbox_log(plb_out(c->plb), LOG_ERROR,
+		    "%s: exit status %llu%s", c->config.module,
+		    (unsigned long long)r->status, call_error_where(r->host,
+		    r->said, where, sizeof(where)));
 	call_stream_put(c, r->body);
 	if (c->config.terminal && c->stream.last != -1 &&
 	    c->stream.last != '\n')
@@ -155,6 +279,22 @@ call_stream_break(struct call *c, int64_t now)
 
 	if (c->stream.sent && !c->over)
 		plb_ops.message(c->plb, now, 0, &m);
+}
+
+void
+call_stream_progress(struct call *c, int64_t now)
+{
+	struct call_stream *s = &c->stream;
+	uint64_t both = s->read + s->wrote;
+	int64_t ms = now - s->shown_at;
+	char line[160];
+
+	snprintf(line, sizeof(line), "%llu bytes in, %llu out, %.1f MB/s",
+	    (unsigned long long)s->read, (unsigned long long)s->wrote,
+	    ms > 0 ? (double)(both - s->shown) / 1000 / (double)ms : 0.0);
+	s->shown = both;
+	s->shown_at = now;
+	outbox_act(plb_out(c->plb), CALL_PROGRESS, 0, 0, slice_str(line));
 }
 
 /* Time, and what was written of the output: as much more may come. */

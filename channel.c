@@ -20,6 +20,10 @@ channel_new(const struct id *own, uint64_t seed,
 	assert(config->module.len <= sizeof(c->module_bytes));
 	memcpy(c->module_bytes, config->module.p, config->module.len);
 	c->module = slice_of(c->module_bytes, config->module.len);
+	assert(config->host.len <= sizeof(c->host_bytes));
+	if (config->host.len > 0)
+		memcpy(c->host_bytes, config->host.p, config->host.len);
+	c->host = slice_of(c->host_bytes, config->host.len);
 	c->own = *own;
 	c->mode = config->mode;
 	c->kind = config->kind;
@@ -161,8 +165,10 @@ channel_grant(struct channel *c, uint64_t tokens)
 static int
 channel_answer(struct channel *c, struct inflight *r, const struct msg *m)
 {
+	int sent = channel_send(c, m);
+
 	inflight_del(&c->inflight, r);
-	return channel_send(c, m);
+	return sent;
 }
 
 /* There is no answer for its token to go with. */
@@ -183,6 +189,10 @@ channel_answer_reply(struct channel *c, int64_t now, struct inflight *r,
 	} };
 
 	m.u.reply.demand = channel_regrant(c, now);
+	if (status != 0 && body.len == 0 && channel_stream_is_silent(c, r)) {
+		m.u.reply.said = buf_slice(&r->said);
+		m.u.reply.host = c->host;
+	}
 	return channel_answer(c, r, &m);
 }
 
@@ -220,6 +230,10 @@ channel_answer_fail(struct channel *c, int64_t now, struct inflight *r, int ran,
 	}
 	m = channel_failure(r, ran, reason);
 	m.u.fail.demand = channel_regrant(c, now);
+	if (ran && channel_stream_is_silent(c, r)) {
+		m.u.fail.said = buf_slice(&r->said);
+		m.u.fail.host = c->host;
+	}
 	return channel_answer(c, r, &m);
 }
 

@@ -70,6 +70,7 @@ struct channel_config {
 	enum channel_mode mode;
 	enum frame_kind kind; /* but for CHANNEL_EXEC */
 	uint64_t capacity; /* without a listener; 0: ask the listener */
+	struct slice host; /* what it is called in the reason of a failure */
 };
 
 struct channel *channel_new(const struct id *own, uint64_t seed,
@@ -122,6 +123,12 @@ int channel_output(struct channel *, uint32_t worker, unsigned part,
     struct slice bytes);
 int channel_fed(struct channel *, int64_t now, uint32_t worker, size_t n);
 int channel_deaf(struct channel *, uint32_t worker);
+
+/* A line that a worker of CHANNEL_EXEC has written to standard error: the last
+ * one goes with an answer that has nothing else to say. channel_errors(): the
+ * client wants all of it, as STREAM_ERROR. */
+void channel_said(struct channel *, uint32_t worker, struct slice line);
+int channel_errors(const struct channel *, uint32_t worker);
 
 /* Requests accepted and not answered, or casts not finished. */
 size_t channel_running(const struct channel *);

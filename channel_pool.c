@@ -179,6 +179,7 @@ inflight_free(struct inflight_table *t)
 
 	for (i = 0; i < t->n; i++) {
 		buf_free(&t->slot[i]->kept);
+		buf_free(&t->slot[i]->said);
 		free(t->slot[i]);
 	}
 	free(t->slot);
@@ -276,6 +277,7 @@ inflight_del(struct inflight_table *t, struct inflight *r)
 
 	assert(r->used);
 	buf_free(&r->kept);
+	buf_free(&r->said);
 	inflight_answered(t, r);
 	while (*at != r)
 		at = &(*at)->next;

@@ -97,6 +97,8 @@ struct inflight {
 	unsigned abandoned : 1; /* the client wants none */
 	unsigned late : 1;	/* its time was up */
 	unsigned streams : 1;	/* its output may be sent in pieces */
+	unsigned errors : 1;	/* its standard error may, too */
+	unsigned wrote : 1;	/* some of its output is sent */
 	unsigned more : 1;	/* more of its body is to come */
 	unsigned whole : 1;	/* which is kept until all of it is there */
 	unsigned deaf : 1;	/* its program reads no more of it */
@@ -104,6 +106,7 @@ struct inflight {
 	struct stream body;	/* what of it came in pieces */
 	uint64_t left[2];	/* of output and standard error: what may be
 				   sent */
+	struct buf said;	/* its last line of standard error */
 	struct buf kept;	/* whole: function, arguments, and the body as
 				   far as it is there */
 	size_t function_len, args_len;

@@ -15,7 +15,7 @@
 #include "fail.h"
 #include "log.h"
 
-#define SAID_MAX 1000 /* lines of standard error that are logged in a window */
+#define LINES_SAID 1000 /* lines of standard error logged in a window */
 #define SAID_MS	 10000
 #define PRESSURE_MS  10 /* how often it is looked whether it is over */
 #define WORKER_OVER  "a reply over 16 MiB"
@@ -40,6 +40,7 @@ struct worker {
 	struct timer first;  /* when it will be */
 	size_t head;	     /* bytes of input that are not counted: they came
 				with the request */
+	int muted;	     /* its standard error has to wait */
 	struct chain full;   /* of those whose output has to wait */
 	struct chain link;   /* of those that have ended */
 };
@@ -349,7 +350,9 @@ worker_tell_exec(const struct worker *w)
 	int64_t now = loop_now(all->hub->loop);
 	char reason[REASON_BYTES];
 
-	if (c->over || buf_len(&c->kept) > FRAME_MAX)
+	if (c->memory)
+		channel_ended(all->channel, now, w->number, CHILD_NO_MEMORY);
+	else if (c->over || buf_len(&c->kept) > FRAME_MAX)
 		channel_ended(all->channel, now, w->number,
 		    "a reply over 16 MiB: a call by itself, without -L, -0, "
 		    "-4 or -N, has no such limit");
@@ -375,7 +378,8 @@ worker_tell_pool(const struct worker *w)
 		channel_reply(all->channel, now, w->number, 0, 0,
 		    buf_slice(&c->kept));
 	snprintf(reason, sizeof(reason), "the worker ended: %s",
-	    w->bad != NULL ? w->bad : c->over ? WORKER_OVER :
+	    w->bad != NULL ? w->bad : c->memory ? CHILD_NO_MEMORY :
+	    c->over ? WORKER_OVER :
 	    child_status(c, how, sizeof(how)));
 	channel_ended(all->channel, now, w->number, reason);
 }
@@ -451,7 +455,7 @@ workers_on_window(void *arg)
 
 	if (all->unsaid > 0)
 		log_error("%zu more lines of standard error were not logged: "
-		    "%d in %d s are", all->unsaid, SAID_MAX, SAID_MS / 1000);
+		    "%d in %d s are", all->unsaid, LINES_SAID, SAID_MS / 1000);
 	all->said = all->unsaid = 0;
 }
 
@@ -463,7 +467,7 @@ workers_may_say(struct workers *all)
 
 	if (all->window.slot == 0)
 		loop_timer(loop, &all->window, loop_now(loop) + SAID_MS);
-	if (all->said == SAID_MAX) {
+	if (all->said == LINES_SAID) {
 		all->unsaid++;
 		return 0;
 	}
@@ -471,26 +475,45 @@ workers_may_say(struct workers *all)
 	return 1;
 }
 
+/* What -q leaves out is ours, and not what programs say. */
 static void
 worker_on_line(struct child *c, struct slice line)
 {
 	const struct worker *w = c->arg;
 	uint64_t request = w->request;
 
+	channel_said(w->all->channel, w->number, line);
 	if (line.len == 0 || !workers_may_say(w->all))
 		return;
 	if (w->all->config.mode == CHANNEL_EXEC) {
-		log_info("request %llu: %.*s", (unsigned long long)request,
+		log_error("request %llu: %.*s", (unsigned long long)request,
 		    SLICE_ARG(line));
 		return;
 	}
 	request = channel_request_of(w->all->channel, w->number);
 	if (request == 0)
-		log_info("worker %u: %.*s", (unsigned)w->number,
+		log_error("worker %u: %.*s", (unsigned)w->number,
 		    SLICE_ARG(line));
 	else
-		log_info("worker %u (request %llu): %.*s", (unsigned)w->number,
+		log_error("worker %u (request %llu): %.*s", (unsigned)w->number,
 		    (unsigned long long)request, SLICE_ARG(line));
+}
+
+/* What its client wants of its standard error: may there be more? */
+static int
+worker_on_error(struct child *c, struct slice bytes)
+{
+	struct worker *w = c->arg;
+	struct channel *channel = w->all->channel;
+
+	if (!channel_errors(channel, w->number))
+		return 1;
+	if (channel_may_send(channel, w->number, STREAM_ERROR) >= bytes.len)
+		channel_output(channel, w->number, STREAM_ERROR, bytes);
+	hub_deliver(w->all->hub);
+	w->muted = c->pid != 0 &&
+	    channel_may_send(channel, w->number, STREAM_ERROR) < CHILD_LINE_MAX;
+	return !w->muted;
 }
 
 static ssize_t
@@ -610,7 +633,7 @@ static void
 worker_start_exec(struct worker *w, const struct act *a)
 {
 	static const struct child_ops ops = { worker_on_piece, worker_on_line,
-		worker_on_ended, worker_on_fed };
+		worker_on_ended, worker_on_fed, worker_on_error };
 	struct workers *all = w->all;
 	struct program_start start = all->start;
 	unsigned pipes = CHILD_OUTPUT | CHILD_ERROR;
@@ -639,7 +662,7 @@ static void
 worker_start_pool(struct worker *w)
 {
 	static const struct child_ops ops = { worker_on_output, worker_on_line,
-		worker_on_ended, NULL };
+		worker_on_ended, NULL, NULL };
 
 	w->child.ops = &ops;
 	if (child_start(&w->child, w->all->hub->loop, &w->all->start,
@@ -721,13 +744,16 @@ workers_act(struct workers *all, const struct act *a)
 		workers_start(all, a);
 		return;
 	}
-	if (a->kind == CHANNEL_ROOM) {
+	if (a->kind == CHANNEL_ROOM)
 		workers_on_room(all);
-		return;
-	}
 	if ((w = workers_find(all, a->peer)) == NULL)
 		return;
 	switch (a->kind) {
+	case CHANNEL_ROOM:
+		if (w->muted)
+			child_resume_error(&w->child);
+		w->muted = 0;
+		break;
 	case CHANNEL_MORE:
 		worker_take_more(w, a);
 		break;

@@ -16,6 +16,9 @@ struct channel {
 	struct id own;
 	unsigned char module_bytes[NAME_BYTES_MAX];
 	struct slice module;
+	unsigned char host_bytes[NAME_BYTES_MAX];
+	struct slice host;
+	int told; /* that no worker's standard error is sent */
 	enum channel_mode mode;
 	enum frame_kind kind;
 	uint64_t capacity; /* alone: the grant; 0 under a listener */
@@ -73,6 +76,8 @@ int channel_stream_begin(struct channel *, struct inflight *,
     const struct msg_request *);
 /* The client may send its body. */
 int channel_stream_invite(struct channel *, struct inflight *);
+/* Has it sent no output, and nothing else that says why it fails? */
+int channel_stream_is_silent(const struct channel *, const struct inflight *);
 /* Requests whose bodies are not whole fail. */
 void channel_stream_expire(struct channel *, int64_t now);
 int channel_on_data(struct channel *, const struct msg_data *, int64_t now);

@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <stdint.h>
 
 #include "channel_state.h"
@@ -46,9 +47,11 @@ channel_stream_add(struct channel *c, int64_t now, struct inflight *r,
 {
 	size_t words = r->function_len + r->args_len;
 
-	if (bytes.len > STREAM_WHOLE - (buf_len(&r->kept) - words) ||
-	    buf_append(&r->kept, bytes.p, bytes.len) == -1)
+	if (bytes.len > STREAM_WHOLE - (buf_len(&r->kept) - words))
 		return channel_answer_fail(c, now, r, 0, too_long);
+	if (buf_append(&r->kept, bytes.p, bytes.len) == -1)
+		return channel_answer_fail(c, now, r, 0, errno == ENOMEM ?
+		    "out of memory for the body" : too_long);
 	return stream_send_window(&c->out, c->client, r->id, STREAM_BODY,
 	    stream_consumed(&r->body, now, bytes.len, c->inflight.used));
 }
@@ -66,6 +69,19 @@ channel_stream_expire(struct channel *c, int64_t now)
 
 /* What comes. */
 
+/* Once: whose standard error is not sent. */
+static int
+channel_stream_no_errors(struct channel *c, const struct inflight *r)
+{
+	struct slice line = slice_str("the standard error of a cast, or of a "
+	    "worker that stays, goes to the log of the listener\n");
+
+	if (c->told || r->left[1] < line.len || c->client == 0)
+		return 0;
+	c->told = 1;
+	return stream_send(&c->out, c->client, r->id, STREAM_ERROR, line);
+}
+
 int
 channel_stream_begin(struct channel *c, struct inflight *r,
     const struct msg_request *q)
@@ -74,8 +90,11 @@ channel_stream_begin(struct channel *c, struct inflight *r,
 	if (stream_allow(&r->left[0], q->window) == -1 ||
 	    stream_allow(&r->left[1], q->errors) == -1)
 		return -1;
+	r->errors = q->errors > 0 && !r->cast && c->mode == CHANNEL_EXEC;
 	r->more = q->more != 0;
 	r->whole = r->more && (r->cast || c->mode != CHANNEL_EXEC);
+	if (q->errors > 0 && !r->errors && channel_stream_no_errors(c, r) == -1)
+		return -1;
 	return r->whole ? channel_stream_keep(r, q) : 0;
 }
 
@@ -134,7 +153,7 @@ channel_on_window(struct channel *c, const struct msg_window *m)
 
 	if (m->part == STREAM_BODY)
 		return fail(EPROTO);
-	if (r == NULL || !r->streams)
+	if (r == NULL || !(m->part == STREAM_ERROR ? r->errors : r->streams))
 		return 0;
 	if (stream_allow(&r->left[m->part - 1], m->bytes) == -1)
 		return -1;
@@ -178,8 +197,37 @@ channel_output(struct channel *c, uint32_t worker, unsigned part,
 		return 0;
 	if (stream_spend(&r->left[part - 1], bytes.len) == -1)
 		return -1;
+	r->wrote |= part == STREAM_OUTPUT;
 	return stream_send(&c->out, c->client, r->id, (enum stream_part)part,
 	    bytes);
+}
+
+int
+channel_stream_is_silent(const struct channel *c, const struct inflight *r)
+{
+	return c->mode == CHANNEL_EXEC && !r->wrote && !r->errors;
+}
+
+int
+channel_errors(const struct channel *c, uint32_t worker)
+{
+	const struct inflight *r = channel_request(c, worker, 0);
+
+	return r != NULL && r->errors;
+}
+
+void
+channel_said(struct channel *c, uint32_t worker, struct slice line)
+{
+	struct inflight *r = channel_request(c, worker, 0);
+
+	if (r == NULL || r->errors || r->cast || line.len == 0)
+		return;
+	buf_free(&r->said);
+	buf_init(&r->said, SAID_MAX);
+	if (line.len > SAID_MAX)
+		line.len = SAID_MAX;
+	(void)buf_append(&r->said, line.p, line.len);
 }
 
 int

@@ -134,7 +134,8 @@ child_keep(struct child *c, const unsigned char *p, size_t n)
 	if (buf_append(&c->kept, p, n) == 0)
 		return;
 	c->over = 1;
-	c->fault = "it wrote more than was taken";
+	c->memory = errno == ENOMEM;
+	c->fault = c->memory ? CHILD_NO_MEMORY : "it wrote more than was taken";
 	buf_free(&c->kept);
 	child_shut(c, &c->out);
 	child_kill(c, CHILD_KILL_MS);
@@ -261,7 +262,19 @@ child_read_error(struct child *c)
 	if (n <= 0 || buf_append(&c->line, text, (size_t)n) == -1)
 		return -1;
 	child_say_lines(c, 0);
+	if (c->ops->error != NULL &&
+	    !c->ops->error(c, slice_of(text, (size_t)n))) {
+		loop_unwatch(c->loop, &c->err);
+		return 0;
+	}
 	return n == sizeof(text);
+}
+
+void
+child_resume_error(struct child *c)
+{
+	if (c->err.fd != -1)
+		loop_watch(c->loop, &c->err);
 }
 
 static void
@@ -467,7 +480,8 @@ child_init(struct child *c, struct loop *loop)
 	c->counted = 0;
 	c->grace_ms = 0;
 	c->fault = NULL;
-	c->group = c->eof = c->over = c->paused = c->signalled = 0;
+	c->group = c->eof = c->over = c->memory = 0;
+	c->paused = c->signalled = 0;
 	child_init_watch(c, &c->in, POLLOUT, child_on_writable);
 	child_init_watch(c, &c->out, POLLIN, child_on_output);
 	child_init_watch(c, &c->err, POLLIN, child_on_error);

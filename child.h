@@ -27,6 +27,7 @@
 #define CHILD_RETIRE_MS 1000 /* from end of file to the first signal */
 #define CHILD_KILL_MS	5000 /* and to the second */
 #define CHILD_REST_MS	1000 /* for a group that was killed to be gone */
+#define CHILD_NO_MEMORY "out of memory for what it wrote"
 #define CHILD_KEPT_MAX	(MSG_MAX + 64) /* bytes of output, not taken */
 
 /* Which of its descriptors are pipes. */
@@ -54,6 +55,10 @@ struct child_ops {
 	 * more, and what is written from now on is dropped. NULL: a child that
 	 * reads no more, and was to be given more, is ended. */
 	void (*fed)(struct child *, size_t n);
+	/* It wrote these bytes to standard error, CHILD_LINE_MAX at most:
+	 * returns whether more may be shown; if not, child_resume_error()
+	 * goes on. Or NULL. */
+	int (*error)(struct child *, struct slice);
 };
 
 struct child {
@@ -78,7 +83,8 @@ struct child {
 			      NULL */
 	unsigned group : 1;
 	unsigned eof : 1;  /* its standard input ends after what is in input */
-	unsigned over : 1; /* it wrote too much */
+	unsigned over : 1; /* it wrote too much, */
+	unsigned memory : 1; /* or there was no memory for what it wrote */
 	unsigned paused : 1;
 	unsigned signalled : 1;
 };
@@ -99,6 +105,9 @@ int child_write(struct child *, struct slice);
 
 /* Stop showing output, or go on: then what was kept is shown at once. */
 void child_pause(struct child *, int paused);
+
+/* Go on with its standard error. */
+void child_resume_error(struct child *);
 
 /* Its standard input ends after what was written for it. */
 void child_end_input(struct child *);

@@ -155,7 +155,7 @@ static int
 authority_process_run(struct authority_process *x, int fd)
 {
 	static const struct child_ops ops = { NULL, NULL,
-		authority_process_ended, NULL };
+		authority_process_ended, NULL, NULL };
 	struct program *p = x->program;
 	struct program_start s;
 
@@ -191,7 +191,7 @@ authority_process_start(struct program *p, uint32_t tag, struct slice module,
 		chain_append(&p->exchanges, &x->link);
 	} else {
 		log_error("unable to start an exchange for %.*s: %s",
-		    SLICE_ARG(module), strerror(errno));
+		    SLICE_ARG(module), program_limit(errno));
 		free(x);
 	}
 	if (fd != -1)

@@ -271,7 +271,7 @@ static int
 job_start(struct printer *p, int number)
 {
 	static const struct child_ops ops = { job_output, NULL, job_ended,
-		NULL };
+		NULL, NULL };
 	enum bootstrap_kind kind = bootstrap_kind(p->core, number);
 	struct job *j = &p->job[number];
 	struct program_start s;

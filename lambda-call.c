@@ -30,7 +30,7 @@
 #define OUT_MAX	   ((size_t)-1 / 4) /* what is under way bounds them */
 #define ONE_WAY	   "-b, -s and -x (a proxy is -s): give one of them"
 #define SYNOPSIS \
-	"[-04LNPSquv] [-b socket | -s socket | -x channel ...]\n" \
+	"[-04LNPSequv] [-b socket | -s socket | -x channel ...]\n" \
 	"[-c capacity] [-k keyfile ...] [-R retries] [-T seconds]\n" \
 	"[-t label=value ...] [-V version]\n" \
 	"module [function [argument ...]]"
@@ -149,6 +149,7 @@ caller_options(struct caller_options *o, int argc, char **argv)
 {
 	const struct opt options[] = {
 		{ 'P', OPT_FLAG, &o->call.progress, 0, 0 },
+		{ 'e', OPT_FLAG, &o->call.errors, 0, 0 },
 		{ 'S', OPT_FLAG, &o->call.records.status, 0, 0 },
 		{ 'u', OPT_FLAG, &o->unordered, 0, 0 },
 		{ 'b', OPT_TEXT, &o->broker, 0, 0 },
@@ -163,7 +164,7 @@ caller_options(struct caller_options *o, int argc, char **argv)
 	};
 	int letter;
 
-	while ((letter = getopt(argc, argv, "+04LNPSquvb:s:x:c:k:R:T:t:V:")) !=
+	while ((letter = getopt(argc, argv, "+04LNPSequvb:s:x:c:k:R:T:t:V:")) !=
 	    -1)
 		if (strchr("04LN", letter) != NULL)
 			caller_framing(o, letter);
@@ -180,9 +181,8 @@ caller_parse(struct caller_options *o, int argc, char **argv)
 	caller_options(o, argc, argv);
 	if (optind == argc)
 		die_usage(SYNOPSIS);
-	if (!o->call.filter && (o->unordered || o->call.progress ||
-	    o->call.records.status))
-		die(EXIT_USAGE, "-u, -P and -S go with -L, -0, -4 or -N");
+	if (!o->call.filter && (o->unordered || o->call.records.status))
+		die(EXIT_USAGE, "-u and -S go with -L, -0, -4 or -N");
 	o->call.records.ordered = !o->unordered;
 	if (o->capacity == 0)
 		o->capacity = o->call.filter ? CAPACITY : 1;
@@ -380,7 +380,7 @@ command_start(struct command *x, const char *line)
 	}
 	if (r == -1) {
 		call_command_unable(c->call, loop_now(c->hub.loop), x->tag,
-		    strerror(errno));
+		    program_limit(errno));
 		return;
 	}
 	x->handle = hub_adopt(&c->hub, from[0], to[1], 1, x->tag);
@@ -560,6 +560,9 @@ caller_on_act(void *arg, const struct act *a)
 	switch (a->kind) {
 	case CALL_LINE:
 		fprintf(stderr, "%.*s\n", SLICE_ARG(a->bytes));
+		break;
+	case CALL_ERROR:
+		fwrite(a->bytes.p, 1, a->bytes.len, stderr);
 		break;
 	case CALL_PROGRESS:
 		fprintf(stderr, isatty(STDERR_FILENO) ? "\r%.*s\033[K" :

@@ -387,6 +387,17 @@ channel_main_link(struct program *p, struct slice module)
 	workers_client(p->workers, client);
 }
 
+/* Whose reason a failure is. */
+static const char *
+channel_main_host(void)
+{
+	static char name[NAME_BYTES_MAX + 1];
+
+	if (gethostname(name, sizeof(name) - 1) == -1)
+		name[0] = '\0';
+	return name;
+}
+
 static void
 channel_main_start(struct program *p, struct options *o)
 {
@@ -401,6 +412,7 @@ channel_main_start(struct program *p, struct options *o)
 	if (p->control == -1)
 		o->channel.capacity = o->capacity > 0 ? o->capacity :
 							env_processors();
+	o->channel.host = slice_str(channel_main_host());
 	p->channel = channel_new(&p->hub.self.instance, seed, &o->channel);
 	if (p->channel == NULL)
 		die_errno(EXIT_TEMPORARY, "unable to start");

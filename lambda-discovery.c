@@ -311,6 +311,15 @@ responder_write_hosts(struct responder *r)
 	return failed;
 }
 
+/* What is mounted by itself keeps its place: whoever has a container mounts the
+ * file so, and cannot have it replaced. */
+static const char *
+responder_hosts_why(int error)
+{
+	return error == EBUSY ? "it is mounted by itself, and no other file "
+	    "can take its place: mount its directory" : strerror(error);
+}
+
 static void
 responder_on_write(void *arg)
 {
@@ -325,7 +334,8 @@ responder_on_write(void *arg)
 		return;
 	}
 	if (errno != r->error)
-		log_error("unable to write %s: %s", r->hosts, strerror(errno));
+		log_error("unable to write %s: %s; trying again", r->hosts,
+		    responder_hosts_why(errno));
 	r->error = errno;
 	loop_timer(r->loop, &r->write, now + HOSTS_AGAIN_MS);
 }
@@ -645,9 +655,8 @@ responder_start(struct responder *r)
 			die_errno(EXIT_TEMPORARY, "unable to listen");
 	}
 	atomicfile_init(&r->file, r->hosts);
-	if (r->hosts != NULL && responder_write_hosts(r) == -1)
-		die_errno(EXIT_TEMPORARY, "unable to write %s", r->hosts);
-	r->written = loop_now(r->loop) + HOSTS_MS;
+	if (r->hosts != NULL)
+		responder_on_write(r);
 	lines_init(&r->input, r->loop, 0, responder_on_line, r);
 	r->input.end = responder_on_lines_end;
 	loop_signals(r->loop, responder_on_term, responder_on_hup, r);

@@ -108,8 +108,16 @@ solo_make_dir(void)
 {
 	const char *tmp = getenv("TMPDIR");
 
+	struct addr longest;
+	char path[sizeof(dir) + sizeof("/broker")];
+	const char *why;
+
 	snprintf(dir, sizeof(dir), "%s/lambda-solo.XXXXXX",
 	    tmp == NULL || *tmp != '/' ? "/tmp" : tmp);
+	snprintf(path, sizeof(path), "%s/broker", dir);
+	if (addr_parse(&longest, path, strlen(path), 0, &why) == -1)
+		die(EXIT_USAGE, "%s: %s: set TMPDIR to a shorter one", path,
+		    why);
 	if (mkdtemp(dir) == NULL)
 		die_errno(EXIT_TEMPORARY, "unable to make %s (TMPDIR names "
 		    "another place)", dir);

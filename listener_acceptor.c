@@ -201,7 +201,7 @@ static int
 session_run_channel(struct session *s, const struct tether *t)
 {
 	static const struct child_ops ops = { NULL, NULL,
-		session_on_channel_ended, NULL };
+		session_on_channel_ended, NULL, NULL };
 	struct listener_acceptor *a = s->all;
 
 	if (listener_spawned(a->listener, s->tag, slice_str(s->from)) == -1)

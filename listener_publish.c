@@ -241,7 +241,7 @@ preflight_start(struct loop *loop, const struct program_start *start,
     preflight_fn *fn, void *arg)
 {
 	static const struct child_ops ops = { preflight_on_output,
-		preflight_on_line, preflight_on_ended, NULL };
+		preflight_on_line, preflight_on_ended, NULL, NULL };
 	struct preflight *p = calloc(1, sizeof(*p));
 	int error;
 

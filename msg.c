@@ -510,6 +510,8 @@ static const struct field reply_fields[] = {
 	UINT(msg_reply, 4, status, 0, STATUS_MAX),
 	BYTES(msg_reply, 6, body, 0, MSG_MAX),
 	UINT(msg_reply, 8, demand, 0, COUNT_MAX),
+	BYTES(msg_reply, 9, said, 0, SAID_MAX),
+	BYTES(msg_reply, 11, host, 0, NAME_BYTES_MAX),
 };
 static const struct field fail_fields[] = {
 	UINT(msg_fail, 2, id, REQUIRED, UINT_ANY),
@@ -518,6 +520,8 @@ static const struct field fail_fields[] = {
 	UINT(msg_fail, 8, demand, 0, COUNT_MAX),
 	UINT(msg_fail, 9, late, 0, FLAG),
 	UINT(msg_fail, 11, final, 0, FLAG),
+	BYTES(msg_fail, 13, said, 0, SAID_MAX),
+	BYTES(msg_fail, 15, host, 0, NAME_BYTES_MAX),
 };
 static const struct field abandon_fields[] = {
 	UINT(msg_abandon, 2, id, REQUIRED, UINT_ANY),

@@ -27,6 +27,7 @@
 #define NAME_BYTES_MAX  255 /* bytes of a module's, node's or function's name */
 #define ADDRESS_MAX 127
 #define REASON_MAX  1024
+#define SAID_MAX    512 /* bytes of a line of standard error in an answer */
 #define ORDER_NONE  UINT64_MAX /* release: of an order that is no longer known,
 				  or that may be offered the same again */
 #define OFFERS_MAX  16 /* sets of attributes in offers */
@@ -206,6 +207,9 @@ struct msg_reply {
 	uint64_t status; /* exit status, 0 to 255 */
 	struct slice body;
 	uint64_t demand; /* tokens granted with it */
+	struct slice said; /* the last line of standard error, where it wrote
+			      nothing else and its status is not 0 */
+	struct slice host; /* that ran it, likewise */
 };
 
 struct msg_fail {
@@ -215,6 +219,8 @@ struct msg_fail {
 	uint64_t demand;
 	uint64_t late;	/* 1: its time was up */
 	uint64_t final; /* 1: asking again will not help */
+	struct slice said; /* as of a reply */
+	struct slice host;
 };
 
 struct msg_abandon {

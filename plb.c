@@ -10,6 +10,7 @@
 #include "fail.h"
 #include "plb_state.h"
 #include "core.h"
+#include "stream.h"
 
 #define PLB_BLAME_MS 16000 /* what a seller had on offer is kept for it so long
 			      at an exchange, though it does not grant it */
@@ -600,11 +601,30 @@ plb_failed(void *core, int64_t now, uint32_t tag, struct slice reason,
 
 /* Messages. */
 
-static int
-plb_on_inspect(struct plb *p, int64_t now, uint32_t peer, const struct msg *m)
+/* A channel, and the streams there. */
+static void
+plb_report_channel(struct report *r, const struct upstream *u)
 {
 	static const char *const states[] = { "dialling", "up", "draining",
 		"closing" };
+	const struct request *q = NULL;
+
+	report_row(r, "channel %s tokens %llu in_flight %zu state %s",
+	    u->address[0] ? u->address : "-", (unsigned long long)u->tokens,
+	    u->in_flight, states[u->state]);
+	while ((q = request_next(&u->requests, q)) != NULL)
+		if (q->begun)
+			report_row(r, "stream %llu channel %s in %llu out %llu "
+			    "errors %llu", (unsigned long long)q->id,
+			    u->address[0] ? u->address : "-",
+			    (unsigned long long)q->bytes[STREAM_BODY],
+			    (unsigned long long)q->bytes[STREAM_OUTPUT],
+			    (unsigned long long)q->bytes[STREAM_ERROR]);
+}
+
+static int
+plb_on_inspect(struct plb *p, int64_t now, uint32_t peer, const struct msg *m)
+{
 	const struct upstream *u;
 	struct report r;
 	size_t i = 0;
@@ -620,10 +640,7 @@ plb_on_inspect(struct plb *p, int64_t now, uint32_t peer, const struct msg *m)
 	    (unsigned long long)p->connects,
 	    (unsigned long long)p->refusals);
 	while ((u = upstream_next(p, &i)) != NULL)
-		report_row(&r, "channel %s tokens %llu in_flight %zu state %s",
-		    u->address[0] ? u->address : "-",
-		    (unsigned long long)u->tokens, u->in_flight,
-		    states[u->state]);
+		plb_report_channel(&r, u);
 	return report_end(&r);
 }
 

@@ -203,6 +203,9 @@ request_send(struct plb *p, int64_t now, struct request *r,
 	sent.u.request.retries = 0;
 	sent.u.request.cast |= (uint64_t)cast;
 	sent.u.request.more = (uint64_t)r->more;
+	r->left[STREAM_BODY] = 0;
+	r->left[STREAM_OUTPUT] = m->u.request.window;
+	r->left[STREAM_ERROR] = m->u.request.errors;
 	sent.u.request.left_ms = 0;
 	if (r->deadline != 0)
 		sent.u.request.left_ms =
@@ -318,8 +321,6 @@ request_new(struct plb *p, int64_t now, struct plb_client *c,
 	if (r == NULL)
 		return NULL;
 	r->more = q->more != 0;
-	r->left[STREAM_OUTPUT] = q->window;
-	r->left[STREAM_ERROR] = q->errors;
 	r->bytes[STREAM_BODY] = q->body.len;
 	if (c->peer != 0)
 		c->tokens--;
@@ -547,7 +548,7 @@ plb_on_data(struct plb *p, int64_t now, uint32_t peer, const struct msg *m)
 	if ((up && !r->more) ||
 	    stream_spend(&r->left[d->part], d->bytes.len) == -1)
 		return fail(EPROTO);
-	r->begun = 1;
+	r->begun |= d->part != STREAM_ERROR;
 	r->bytes[d->part] += d->bytes.len;
 	return request_pass_on(p, r, m, up);
 }
@@ -589,7 +590,7 @@ plb_on_window(struct plb *p, int64_t now, uint32_t peer, const struct msg *m)
 		return fail(EPROTO); /* there is no output yet */
 	if (stream_allow(&r->left[w->part], w->bytes) == -1)
 		return -1;
-	r->begun = 1;
+	r->begun |= w->part == STREAM_BODY;
 	return request_pass_on(p, r, m, up);
 }
 

@@ -323,6 +323,19 @@ program_find(const char *program)
 	return NULL;
 }
 
+const char *
+program_limit(int error)
+{
+	static char why[256];
+
+	snprintf(why, sizeof(why), "%s%s", strerror(error), error == EAGAIN ?
+	    ": its user, or its container, has as many processes as it may: "
+	    "raise that limit, or run less at once" :
+	    error == EMFILE || error == ENFILE ? ": raise the limit of "
+	    "descriptors (ulimit -n), or run less at once" : "");
+	return why;
+}
+
 void
 program_unable(const char *program, int error, char *why, size_t size)
 {
@@ -334,14 +347,8 @@ program_unable(const char *program, int error, char *why, size_t size)
 			 "there";
 	else if (error == ENOENT && strchr(program, '/') == NULL)
 		advice = ": look at PATH where it is published";
-	else if (error == EAGAIN)
-		advice = ": its user, or its container, has as many processes "
-			 "as it may: raise that limit, or lower -c";
-	else if (error == EMFILE || error == ENFILE)
-		advice = ": raise the limit of descriptors (ulimit -n), or "
-			 "lower -c";
-	snprintf(why, size, "unable to run %s: %s%s", program, strerror(error),
-	    advice);
+	snprintf(why, size, "unable to run %s: %s%s", program,
+	    program_limit(error), advice);
 	free(path);
 }
 

@@ -71,6 +71,10 @@ char **program_environ(enum program_whom, char *const *extra);
  */
 char *program_find(const char *program);
 
+/* Why no process, or nothing with a descriptor, can be made: strerror(), with
+ * what to do. Static. */
+const char *program_limit(int error);
+
 /* Why program_start() could not run it: a sentence with what to do. */
 void program_unable(const char *program, int error, char *why, size_t size);
 

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Every record that a filter reads has a result or a line, and is run once, or as
 # often as was asked for: whatever its framing is, whatever workers do, and
-# whoever is killed, stopped or started again meanwhile. $ACCOUNT_ROUNDS (16)
+# whoever is killed, stopped, ended or started again meanwhile. $ACCOUNT_ROUNDS (16)
 # rounds, each drawn from $ACCOUNT_SEED and its number.
 . "$(dirname "$0")/lib.sh"
 
@@ -36,9 +36,9 @@ up() {
 		;;
 	broker) start broker sh -c 'exec lambda-broker -l 127.0.0.1:0 <"$0"' \
 	    "$tmp/authorities" ;;
-	listener) start listener lambda-listener -q -c 6 -w netstring m \
+	listener) start listener lambda-listener -q -c 6 -g 0.3 -w netstring m \
 	    "$account" worker "$tmp/ran" ;;
-	plb) start plb lambda-plb -q -c 4 -s "$plb" m ;;
+	plb) start plb lambda-plb -q -c 4 -g 0.3 -s "$plb" m ;;
 	esac
 	echo "$pid" >"$tmp/pid.$1"
 }
@@ -47,7 +47,7 @@ up() {
 strike() {
 	one listener channel plb broker exchange authority command command none
 	who=$one
-	one kill stop
+	one kill stop end
 	case $who in
 	none) return ;;
 	channel) victim=$(children "$(cat "$tmp/pid.listener")" lambda-channel |
@@ -68,8 +68,9 @@ strike() {
 		sleep 0.7
 		kill -CONT "$victim" 2>/dev/null
 		;;
-	kill)
-		kill -9 "$victim" 2>/dev/null
+	kill | end)
+		[ "$one" != end ] || kill "$victim" 2>/dev/null
+		[ "$one" != kill ] || kill -9 "$victim" 2>/dev/null
 		case $who in
 		listener | plb | broker | authority)
 			wait "$victim" 2>/dev/null

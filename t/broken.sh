@@ -353,6 +353,6 @@ sleeps 1000.8 || fail "it did not wait for what runs"
 kill "$stay"
 wait "$stay"
 same $? 0
-logged stay 'channels have not ended in time: ending them'
+logged stay 'what runs has not ended in time: ending it'
 ends 1000.8 "it outlives the listener that ended it"
 echo passed

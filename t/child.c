@@ -61,7 +61,7 @@ on_ended(struct child *w)
 }
 
 static const struct child_ops whole_ops = { NULL, on_line, on_ended,
-	NULL };
+	NULL, NULL };
 /* It has come so far. */
 static ssize_t
 on_begun(struct child *w, const unsigned char *p, size_t n)
@@ -72,9 +72,9 @@ on_begun(struct child *w, const unsigned char *p, size_t n)
 }
 
 static const struct child_ops killed_ops = { on_begun, on_line, on_ended,
-	NULL };
+	NULL, NULL };
 static const struct child_ops shown_ops = { on_input, on_line, on_ended,
-	NULL };
+	NULL, NULL };
 
 static int
 begin(void **state)

@@ -5,7 +5,7 @@
 
 struct channel_args {
 	uint64_t capacity, worker, name, status, part, bytes;
-	struct slice module, mode, reason, body;
+	struct slice module, mode, reason, body, host;
 };
 
 static const struct field core_channel_fields[] = {
@@ -15,7 +15,7 @@ static const struct field core_channel_fields[] = {
 	HARNESS_UINT(channel_args, worker), HARNESS_UINT(channel_args, name),
 	HARNESS_UINT(channel_args, status), HARNESS_BYTES(channel_args, reason),
 	HARNESS_BYTES(channel_args, body), HARNESS_UINT(channel_args, part),
-	HARNESS_UINT(channel_args, bytes)
+	HARNESS_UINT(channel_args, bytes), HARNESS_BYTES(channel_args, host)
 };
 static const struct schema core_channel_args =
     HARNESS_ARGS(channel_args, core_channel_fields);
@@ -38,6 +38,7 @@ core_channel_begin(const struct id *own, uint64_t seed, const void *args)
 		return NULL;
 	config.kind = config.mode == CHANNEL_MUX ? FRAME_MUX : FRAME_LINE;
 	config.capacity = a->capacity;
+	config.host = a->host;
 	return channel_new(own, seed, &config);
 }
 
@@ -98,6 +99,16 @@ core_channel_writes(void *core, int64_t now, const void *args)
 }
 
 static int
+core_channel_says(void *core, int64_t now, const void *args)
+{
+	const struct channel_args *a = args;
+
+	(void)now;
+	channel_said(core, (uint32_t)a->worker, a->body);
+	return 0;
+}
+
+static int
 core_channel_reads(void *core, int64_t now, const void *args)
 {
 	const struct channel_args *a = args;
@@ -115,6 +126,7 @@ core_channel_expire(void *core, int64_t now, const void *args)
 
 static const struct harness_input core_channel_inputs[] = {
 	{ "writes", core_channel_writes }, { "reads", core_channel_reads },
+	{ "says", core_channel_says },
 	{ "answers", core_channel_answers }, { "ended", core_channel_ended },
 	{ "unable", core_channel_unable }, { "drain", core_channel_drain },
 	{ "expire", core_channel_expire }, { NULL, NULL }

@@ -24,7 +24,7 @@ $crowded sh -c 'true & wait "$!"' 2>/dev/null &&
     skip "there is no limit on processes here"
 
 # A channel and its program.
-no='Resource temporarily unavailable: .*raise that limit'
+no='Resource temporarily unavailable: .*raise that limit, or run less'
 : >"$tmp/nothing"
 for worker in exec line mux; do
 	command="$crowded $bin/lambda-channel -w $worker cat cat"

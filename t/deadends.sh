@@ -26,6 +26,14 @@ met() { # STATUS: all of them have ended with it, and said what was expected
 	later=
 }
 
+long=$tmp/$(printf '%0100d' 0)
+mkdir -m 700 "$long"
+tells 100 'too long for a Unix socket.s name: set TMPDIR to a shorter one' \
+    env TMPDIR="$long" lambda-solo true
+same "$(ls "$long")" ''
+tells 100 'too long for a Unix socket.s name: set LAMBDA_RUN to a shorter one' \
+    env LAMBDA_RUN="$long" lambda-call m
+
 expect nobroker 'no broker answers at .*/none/broker: start lambda-broker' \
     env LAMBDA_RUN="$tmp/none" lambda-call -T @ calc
 mkdir -m 700 "$tmp/alone"

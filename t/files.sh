@@ -61,3 +61,18 @@ for kind in $kinds; do
 	stop "$plb"
 	same "$ended" 0
 done
+
+# A hosts file that cannot be written is tried again from the start on, and what
+# would help is said of one that a container has mounted by itself.
+start hosts lambda-discovery -p 0 -H "$tmp/later/hosts"
+logged hosts "unable to write $tmp/later/hosts: No such file .*; trying again"
+mkdir "$tmp/later"
+logged hosts "writing $tmp/later/hosts again"
+mount=unshare\ -m
+[ "$(id -u)" -eq 0 ] || mount='unshare -Urm'
+if $mount mount --bind "$tmp/later/hosts" "$tmp/later/hosts" 2>/dev/null; then
+	# shellcheck disable=SC2016,SC2086
+	start mounted $mount sh -c 'mount --bind "$0" "$0" &&
+	    exec lambda-discovery -p 0 -H "$0"' "$tmp/later/hosts"
+	logged mounted "mounted by itself.*: mount its directory; trying again"
+fi

@@ -557,6 +557,30 @@ UNIT(test_named)
 	assert_int_equal(hub.peers.targets.n, 0);
 }
 
+/* Of addresses that peers name, and where nobody is, each has a line as far as
+ * the limit allows. The others are counted, and a minute later it is said how
+ * many they are. */
+UNIT(test_named_lines)
+{
+	char address[32], line[96];
+	int i, lines = 0, more;
+
+	for (i = 1; i <= 2 * LOGLIMIT_LINES; i++) {
+		snprintf(address, sizeof(address), "127.1.1.%d:9", 100 + i);
+		outbox_act(&out, ACT_DIAL, 0, DIAL_HOUR, slice_str(address));
+	}
+	hub_deliver(&hub);
+	for (i = 0; i < 50; i++)
+		still_pass(20);
+	lines = count(log_said(), "unable to link to 127.1.1.");
+	assert_int_equal(lines, LOGLIMIT_LINES);
+	still_pass(LOGLIMIT_MS);
+	more = 2 * LOGLIMIT_LINES - lines;
+	snprintf(line, sizeof(line), "%d more times unable to link to "
+	    "addresses that peers named\n", more);
+	assert_int_equal(count(log_said(), line), 1);
+}
+
 int
 main(void)
 {
@@ -574,6 +598,7 @@ main(void)
 		TEST(test_ourselves),
 		TEST(test_not_to_be_dialled),
 		TEST(test_named),
+		TEST(test_named_lines),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -97,7 +97,7 @@ discover() { # HOST IP OPTION...: a broker, and lambda-discovery after it
 	# tee shows in the log what the broker prints.
 	start "discovery.$host" on "$host" sh -c '
 		in=$0; ip=$1; shift
-		lambda-broker -l "$ip:4371" <"$in" | tee -a /dev/stderr |
+		lambda-broker -m twice -l "$ip:4371" <"$in" | tee -a /dev/stderr |
 		    lambda-discovery "$@"' "$tmp/authorities" "$ip" "$@"
 	eval "pipe_$host=\$pid"
 	until_true test -S "$tmp/run.$host/broker" || fail "broker on $host"

@@ -205,6 +205,7 @@ static struct tally {
 	{ "sellers were deaf", 0 },
 	{ "links were turned away, or waited for a place", 0 },
 	{ "records of filters were accounted for", 0 },
+	{ "calls had streams", 0 },
 	{ "filters found a PLB", 0 },
 	{ "of them lost it, and took the broker", 0 },
 	{ "commands of filters were started", 0 },
@@ -224,6 +225,7 @@ count(const struct world *w)
 		w->did[FAULT_TERM], w->did[FAULT_SLOW], w->did[FAULT_STALL],
 		w->did[FAULT_WORKER], w->did[FAULT_SPAWN],
 		w->did[FAULT_DEAF], w->turned_away, w->accounted,
+		w->flows,
 		w->found, w->fallbacks, w->commands, w->restarted,
 		w->contested, w->shared };
 	size_t i;

@@ -16,6 +16,8 @@ cut) exec head -c "$1" ;;
 zeros) exec head -c "$1" /dev/zero ;;
 some) echo some; exec sleep 1000.5 ;;
 fails) head -c "$1" /dev/zero; kill -9 $$ ;;
+errors) echo first >&2; until [ -e "$TMPDIR/go2" ]; do sleep 0.1; done
+    printf last >&2; exit 3 ;;
 deaf) exec <&-; until [ -e "$TMPDIR/go" ]; do sleep 0.1; done; echo deaf ;;
 piped) trap : TERM
     sh -c 'while :; do echo y; done' 2>/dev/null
@@ -45,6 +47,10 @@ same "$(lambda-call work cat <"$tmp/counted" | cksum)" "$sum"
 same "$(lambda-call -x "|lambda-channel work $tmp/work" work cat <"$tmp/counted" |
     cksum)" "$sum"
 same "$(lambda-call work zeros 20000001 </dev/null | length)" 20000001
+
+# How it goes.
+printf abc | lambda-call -P work cat >"$tmp/got" 2>"$tmp/err"
+grep -q '^3 bytes in, 3 out, [0-9.]* MB/s$' "$tmp/err" || fail "$(cat "$tmp/err")"
 
 # The program is fed as it reads, and its output comes as it writes: what goes
 # in comes out before more goes in.
@@ -97,6 +103,35 @@ lambda-call -R 3 work fails 1000000 </dev/null 2>"$tmp/err" >"$tmp/got"
 same $? 111
 same "$(length <"$tmp/got")" 1000000
 grep -q 'signal 9.*, after 1000000 bytes of output' "$tmp/err" || fail "$(cat "$tmp/err")"
+
+# Standard error: with -e as it is written, else the last line of it and the host.
+mkfifo "$tmp/errors"
+start errors sh -c 'exec lambda-call -e work errors </dev/null 2>"$0/errors"' "$tmp"
+read -r got <"$tmp/errors"
+same "$got" first
+: >"$tmp/go2"
+host=$(hostname 2>/dev/null || uname -n)
+lambda-call work errors </dev/null 2>"$tmp/err"
+same $? 3
+same "$(cat "$tmp/err")" "lambda-call: work: exit status 3 on $host: last"
+printf 'a\nb\n' | lambda-call -e -L work errors 2>"$tmp/err"
+same $? 111
+same "$(sort "$tmp/err")" 'line 1: exit status 3
+line 1: first
+line 1: last
+line 2: exit status 3
+line 2: first
+line 2: last'
+printf 'a\n' | lambda-call -L work errors 2>"$tmp/err"
+same "$(cat "$tmp/err")" "line 1: exit status 3 on $host: last"
+echo x | lambda-call -e -L -x "|lambda-channel -q -w line m cat" m >"$tmp/got" 2>"$tmp/err"
+same "$(cat "$tmp/got")" x
+grep -q '^line 1: the standard error of .* goes to the log of the listener$' "$tmp/err" ||
+    fail "$(cat "$tmp/err")"
+# It is in the log of a listener that says nothing else, too.
+start quiet lambda-listener -q -c 1 quiet "$tmp/work"
+until_true sh -c 'lambda-call -T 2 quiet errors </dev/null >"$0/got" 2>&1; [ $? = 3 ]' "$tmp"
+logged quiet 'request [0-9]*: last$'
 
 # What takes its body whole has a bound, and says what to do.
 tells 111 'the body is over 16 MiB: .*publish the program with -w exec' \

@@ -63,21 +63,12 @@ struct caller {
 static size_t
 caller_record(struct world *w, struct caller *c)
 {
-	struct asked *call;
+	uint64_t call = load_add(w, c->post);
 	const char *why;
 	int r;
 
-	if (w->ncalls == w->capcalls) {
-		w->capcalls = w->capcalls == 0 ? 256 : 2 * w->capcalls;
-		w->calls = realloc(w->calls, w->capcalls * sizeof(*call));
-		assert(w->calls != NULL);
-	}
-	call = &w->calls[w->ncalls++];
-	memset(call, 0, sizeof(*call));
-	call->post = (uint32_t)(c->post - w->posts);
-	call->at = w->clock.now;
-	r = frame_put_body(&c->in, FRAME_PACKET4,
-	    load_body(w, w->ncalls - 1), &why);
+	w->calls[call].proc = 0;
+	r = frame_put_body(&c->in, FRAME_PACKET4, load_body(w, call), &why);
 	assert(r == 0);
 	return buf_len(&c->in);
 }
@@ -491,6 +482,10 @@ caller_start(struct post *s)
 
 	if (w->quiet)
 		return;
+	if (chance(w, 40)) {
+		flow_start(s);
+		return;
+	}
 	p = proc_new(w, PROC_CALLER, s->host, ROLE_CALLER, "caller");
 	if ((c = calloc(1, sizeof(*c))) == NULL)
 		assert(!"memory");

@@ -203,7 +203,7 @@ static size_t
 queue_max(const struct linked *l)
 {
 	const struct proc *p = l->proc;
-	size_t one = p->world->plan.body_max + HEAD_MAX;
+	size_t one = p->world->plan.body_max + FLOW_MAX + HEAD_MAX;
 
 	if (p->kind == PROC_CHANNEL && (l->role & (ROLE_PLB | ROLE_CALLER)))
 		return p->world->plan.mark +

@@ -38,10 +38,10 @@ load_call(struct world *w, struct slice body)
 	return call;
 }
 
-static struct asked *
-load_new(struct post *s)
+/* One more call that somebody asks for: its number. */
+uint64_t
+load_add(struct world *w, const struct post *s)
 {
-	struct world *w = s->world;
 	struct asked *c;
 
 	if (w->ncalls == w->capcalls) {
@@ -54,6 +54,16 @@ load_new(struct post *s)
 	c->post = (uint32_t)(s - w->posts);
 	c->proc = s->proc;
 	c->at = w->clock.now;
+	return w->ncalls - 1;
+}
+
+static struct asked *
+load_new(struct post *s)
+{
+	struct world *w = s->world;
+	uint64_t call = load_add(w, s);
+	struct asked *c = &w->calls[call];
+
 	c->retries = chance(w, s->retry_percent) ? 1 + draw(w, 3) : 0;
 	c->cast = chance(w, s->cast_percent);
 	c->limited = chance(w, s->limit_percent);

@@ -18,6 +18,7 @@
  *	staff.c	  the workers of a channel
  *	load.c	  requests and their answers
  *	caller.c  lambda-call as a filter, and an account of its records
+ *	flow.c    lambda-call as it calls once: bodies that are streams
  *	plan.c	  what a seed draws
  *	fault.c	  what goes wrong
  *	check.c	  what must hold at any time
@@ -104,6 +105,7 @@ struct asked {
 	unsigned retries, runs, answers;
 	int cast, limited, abandoned, accepted;
 	int certain; /* it was said that it surely did not run */
+	size_t flow; /* bytes of its body, which is a stream; 0: it is none */
 };
 
 /* A listener's capacity, as counted at the workers of all its channels. */
@@ -164,6 +166,7 @@ struct world {
 	unsigned steps; /* in this millisecond */
 	uint64_t messages, replies, fails, injected;
 	uint64_t accounted; /* records of callers */
+	uint64_t flows; /* streams that ended */
 	uint64_t found, fallbacks, commands, restarted; /* of callers */
 	size_t queued_max;
 	uint64_t of_type[MSG_TYPES], of_type_bytes[MSG_TYPES];
@@ -239,8 +242,19 @@ void load_check(struct world *);
 /* A worker begins with that request. */
 void load_ran(struct world *, uint64_t call);
 /* What a request carries, and its reply: good until the next call. */
+uint64_t load_add(struct world *, const struct post *);
 struct slice load_body(struct world *, uint64_t call);
 uint64_t load_call(struct world *, struct slice body);
+
+/* flow.c */
+#define FLOW_MAX 400000 /* bytes of a stream */
+void flow_start(struct post *);
+size_t flow_size(const struct world *, uint64_t call);
+/* How much of its input its program reads and writes. */
+size_t flow_part(const struct world *, uint64_t call);
+void flow_fill(uint64_t call, size_t from, unsigned char *, size_t n);
+void flow_check(struct world *, uint64_t call, size_t from, struct slice);
+int64_t flow_call(const struct world *, struct slice body);
 
 /* caller.c */
 void caller_start(struct post *);

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "stream.h"
 #include "t/virtual/sim.h"
 
 #define ORPHAN_MS 1000
@@ -48,10 +49,15 @@ struct job {
 	uint64_t call; /* what it was fed, and will say */
 	int running;
 	struct event done;
+	/* Of a stream: */
+	int flows;	   /* its output goes in pieces */
+	int ended;	   /* all of its input is given */
+	size_t head;	   /* bytes that came with the request */
+	size_t given, read, out;
 };
 
 /* What the channel is to hear of a worker. */
-enum saying { SAID_REPLY, SAID_ENDED, SAID_UNABLE };
+enum saying { SAID_REPLY, SAID_ENDED, SAID_UNABLE, SAID_FLOW };
 
 struct said {
 	struct said *next;
@@ -183,6 +189,12 @@ on_done(void *arg)
 		die(h);
 		return;
 	}
+	if (j->flows) {
+		say(l, SAID_FLOW, h->number, j);
+		if (l->channel == 0)
+			die(h);
+		return;
+	}
 	say(l, SAID_REPLY, h->number, j);
 	job_free(j);
 	if (l->mode == CHANNEL_EXEC)
@@ -193,22 +205,7 @@ on_done(void *arg)
 		end_if_idle(h);
 }
 
-/* The body of a request's message, which a process of its own is given. */
-static struct slice
-message_body(struct slice frame)
-{
-	struct tlv t;
-	struct msg m;
-	int r;
-
-	r = tlv_next(&frame, &t);
-	assert(r == 1);
-	r = msg_decode(&m, t.type, t.value);
-	assert(r == 1);
-	return m.u.request.body;
-}
-
-/* And what other workers read. */
+/* What workers read that stay. */
 static enum frame_kind
 frame_of(enum channel_mode mode)
 {
@@ -228,6 +225,18 @@ frame_body(enum channel_mode mode, const struct act *a)
 	return f.body;
 }
 
+/* What its body says that it is of. A stream has its beginning there. */
+static uint64_t
+job_call(struct world *w, struct slice body)
+{
+	int64_t flow = flow_call(w, body);
+
+	if (flow == -1)
+		return load_call(w, body);
+	flow_check(w, (uint64_t)flow, 0, body);
+	return (uint64_t)flow;
+}
+
 static void
 job_new(struct hand *h, uint64_t name, struct slice body)
 {
@@ -236,7 +245,8 @@ job_new(struct hand *h, uint64_t name, struct slice body)
 	assert(j != NULL);
 	j->hand = h;
 	j->name = name;
-	j->call = load_call(h->life->world, body);
+	j->call = job_call(h->life->world, body);
+	j->head = j->given = body.len;
 	event_init(&j->done, on_done, j);
 	*h->jobs_tail = j;
 	h->jobs_tail = &j->next;
@@ -263,6 +273,29 @@ find(const struct life *l, uint32_t number)
 }
 
 static void
+start_exec(struct hand *h, const struct act *a)
+{
+	struct msg m;
+	int r = act_message(a, &m);
+
+	assert(r == 1);
+	job_new(h, a->value, m.u.request.body);
+	h->jobs->flows = m.u.request.window > 0 && !m.u.request.cast;
+	h->jobs->ended = !m.u.request.more;
+}
+
+static void
+more(struct hand *h, const struct act *a)
+{
+	struct job *j = h->jobs;
+
+	if (a->value != 0)
+		j->ended = 1;
+	flow_check(h->life->world, j->call, j->given, a->bytes);
+	j->given += a->bytes.len;
+}
+
+static void
 start(struct life *l, const struct act *a)
 {
 	struct world *w = l->world;
@@ -282,7 +315,7 @@ start(struct life *l, const struct act *a)
 	l->hands = h;
 	l->holders++;
 	if (l->mode == CHANNEL_EXEC)
-		job_new(h, a->value, message_body(a->bytes));
+		start_exec(h, a);
 	else if (w->plan.faults[FAULT_WORKER] && !w->healed && chance(w, 5))
 		event_at(&w->clock, &h->death,
 		    w->clock.now + draw(w, BORN_MS));
@@ -331,6 +364,14 @@ channel_act(struct proc *p, const struct act *a)
 		if (h != NULL)
 			signal_hand(h, (int64_t)a->value);
 		break;
+	case CHANNEL_MORE:
+		if (h != NULL)
+			more(h, a);
+		break;
+	case CHANNEL_UNWANTED:
+		if (h != NULL)
+			signal_hand(h, CHANNEL_LATE_MS);
+		break;
 	case CHANNEL_RETIRE:
 		if (h == NULL)
 			break;
@@ -346,14 +387,102 @@ channel_act(struct proc *p, const struct act *a)
 /* The channel. */
 
 static void
+reply(struct proc *p, const struct said *s)
+{
+	struct world *w = p->world;
+	size_t n = flow_size(w, s->call) > 0 ? flow_part(w, s->call) : 0;
+	unsigned char *bytes;
+
+	if (n == 0) {
+		channel_reply(p->core, proc_now(p), s->number, s->name, 0,
+		    load_body(w, s->call));
+		return;
+	}
+	bytes = malloc(n);
+	assert(bytes != NULL);
+	flow_fill(s->call, 0, bytes, n);
+	channel_reply(p->core, proc_now(p), s->number, s->name, 0,
+	    slice_of(bytes, n));
+	free(bytes);
+}
+
+/* It reads some of its input: the channel hears of what came in pieces. */
+static void
+flow_read(struct proc *p, struct job *j)
+{
+	struct world *w = p->world;
+	size_t part = flow_part(w, j->call);
+	size_t n = j->given - j->read, most = 1 + draw(w, 60000);
+	size_t head = j->read < j->head ? j->head - j->read : 0;
+
+	if (j->read >= part) {
+		if (!j->ended)
+			channel_deaf(p->core, j->hand->number);
+		return;
+	}
+	n = n < most ? n : most;
+	n = n < part - j->read ? n : part - j->read;
+	j->read += n;
+	if (n > head)
+		channel_fed(p->core, proc_now(p), j->hand->number, n - head);
+}
+
+/* And writes some of what it has read. */
+static size_t
+flow_copy(struct proc *p, struct job *j, int last)
+{
+	static unsigned char bytes[STREAM_HEAD];
+	struct world *w = p->world;
+	uint32_t number = j->hand->number;
+	size_t n = j->read - j->out, most = 1 + draw(w, sizeof(bytes));
+	size_t may = channel_may_send(p->core, number, STREAM_OUTPUT);
+
+	n = n < most ? n : most;
+	n = n < may || last ? n : may;
+	flow_fill(j->call, j->out, bytes, n);
+	if (!last)
+		channel_output(p->core, number, STREAM_OUTPUT,
+		    slice_of(bytes, n));
+	else
+		channel_reply(p->core, proc_now(p), number, 0, 0,
+		    slice_of(bytes, n));
+	j->out += n;
+	return n;
+}
+
+static void
+flow_go_on(struct proc *p, uint32_t number)
+{
+	struct hand *h = find(p->role, number);
+	struct world *w = p->world;
+	struct job *j;
+
+	if (h == NULL || (j = h->jobs) == NULL)
+		return;
+	flow_read(p, j);
+	if (j->read - j->out > 0 && chance(w, 70))
+		flow_copy(p, j, 0);
+	if ((j->ended || j->read == flow_part(w, j->call)) &&
+	    (j->read == j->given || j->read == flow_part(w, j->call)) &&
+	    j->out == j->read) {
+		flow_copy(p, j, 1);
+		hand_end(h);
+		return;
+	}
+	event_at(&w->clock, &j->done, w->clock.now + 1 + draw(w, 20));
+}
+
+static void
 hear(struct proc *p, const struct said *s)
 {
 	int64_t now = proc_now(p);
 
 	switch (s->what) {
+	case SAID_FLOW:
+		flow_go_on(p, s->number);
+		break;
 	case SAID_REPLY:
-		channel_reply(p->core, now, s->number, s->name, 0,
-		    load_body(p->world, s->call));
+		reply(p, s);
 		break;
 	case SAID_ENDED:
 		channel_ended(p->core, now, s->number, "killed by signal 9");
