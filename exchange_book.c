@@ -304,15 +304,22 @@ order_at(const struct exchange *x, uint32_t order)
 	return slab_at(order % 2 == 1 ? &x->sells : &x->buys, order / 2);
 }
 
+/* Orders come one after the other, so the last hash is often the next. */
 static uint32_t
-order_tag(const struct exchange *x, uint32_t handle, uint64_t id)
+order_tag(struct orders *t, uint32_t handle, uint64_t id)
 {
+	uint64_t line = id / ORDER_LINE;
 	unsigned char key[12];
 
-	put32le(put32le(put32le(key, handle), (uint32_t)(id / ORDER_LINE)),
-	    (uint32_t)(id / ORDER_LINE >> 32));
-	return (uint32_t)map_hash(x->orders.seed, slice_of(key, sizeof(key))) /
-	    ORDER_LINE * ORDER_LINE + (uint32_t)(id % ORDER_LINE);
+	if (t->line != line || t->handle != handle) {
+		put32le(put32le(put32le(key, handle), (uint32_t)line),
+		    (uint32_t)(line >> 32));
+		t->hash = (uint32_t)map_hash(t->seed,
+		    slice_of(key, sizeof(key)));
+		t->line = line;
+		t->handle = handle; /* 0, which none is, until now */
+	}
+	return t->hash / ORDER_LINE * ORDER_LINE + (uint32_t)(id % ORDER_LINE);
 }
 
 /* The slot of the order, or the free one where it belongs. There always is
@@ -337,15 +344,14 @@ order_slot(const struct exchange *x, uint32_t tag, uint32_t handle, uint64_t id)
 }
 
 struct exchange_order *
-order_find(const struct exchange *x, const struct exchange_peer *broker,
-    uint64_t id)
+order_find(struct exchange *x, const struct exchange_peer *broker, uint64_t id)
 {
 	uint32_t order;
 
 	if (x->orders.n == 0)
 		return NULL;
-	order = x->orders.slots[order_slot(x, order_tag(x, broker->handle, id),
-	    broker->handle, id)].order;
+	order = x->orders.slots[order_slot(x, order_tag(&x->orders,
+	    broker->handle, id), broker->handle, id)].order;
 	return order == 0 ? NULL : order_at(x, order);
 }
 
@@ -393,7 +399,7 @@ order_grow(struct orders *t)
 static void
 order_enter(struct exchange *x, const struct exchange_order *o)
 {
-	uint32_t tag = order_tag(x, o->handle, o->id);
+	uint32_t tag = order_tag(&x->orders, o->handle, o->id);
 	struct order_slot *s =
 	    &x->orders.slots[order_slot(x, tag, o->handle, o->id)];
 
@@ -409,7 +415,7 @@ static void
 order_leave(struct exchange *x, const struct exchange_order *o)
 {
 	struct orders *t = &x->orders;
-	size_t i = order_slot(x, order_tag(x, o->handle, o->id), o->handle,
+	size_t i = order_slot(x, order_tag(t, o->handle, o->id), o->handle,
 	    o->id), j, mask = t->cap - 1;
 
 	for (j = (i + 1) & mask; t->slots[j].order != 0; j = (j + 1) & mask) {

@@ -120,6 +120,8 @@ struct orders {
 	} *slots;
 	size_t n, cap; /* cap is a power of two, or 0; half of it is used */
 	uint64_t seed;
+	uint64_t line; /* whose hash was computed last: of this peer */
+	uint32_t handle, hash;
 };
 
 #define SELL_ROOM CACHE_LINE
@@ -248,7 +250,7 @@ void book_init(struct exchange *, const struct id *own, uint64_t seed);
 void book_free(struct exchange *);
 
 /* The order of that peer and id, or NULL. */
-struct exchange_order *order_find(const struct exchange *,
+struct exchange_order *order_find(struct exchange *,
     const struct exchange_peer *, uint64_t id);
 
 /* Walk, while no order is made or ends: start with *pos = 0. Returns all sells,

@@ -1,8 +1,8 @@
 #!/bin/sh
 # What takes long: $SOAK_SEEDS new worlds (20,000) on as many processors as
 # there are, a few large worlds, those whose size is looked at, t/plant.sh,
-# sequences an action longer than `make check' goes through, and the
-# cryptography of links at length.
+# sequences an action longer than `make check' goes through, the cryptography of
+# links at length, and make check as another user and as process 1.
 # A world of 10,000 hosts takes about 12 GB of memory and ten minutes;
 # $SOAK_HOSTS is the list of sizes.
 cd "$(dirname "$0")/.." || exit 1
@@ -39,4 +39,8 @@ CRYPTO_COUNT=1000000 sh t/crypto.sh || status=1
 	echo "X25519 iterated a million times is not what RFC 7748 says"
 	status=1
 }
+if [ "$(id -u)" -eq 0 ]; then
+	sh t/as.sh user || status=1
+	sh t/as.sh first || status=1
+fi
 exit "$status"

@@ -32,6 +32,7 @@ l	sealed links: records and handshakes
 m	the same echo beside a build that seals nothing ($BENCH_PLAIN)
 n	calls beside a thousand connections a second of strangers
 o	ten thousand diallers at once
+p	streams
 '
 
 # shellcheck disable=SC2317 # parts are called by name
@@ -496,6 +497,17 @@ part_k() {
 		echo '(k) mesh' >>"$tmp/missing"
 	}
 	rows "$tmp/mesh"
+}
+
+# (p) Streams.
+
+part_p() {
+	title "(p) streams: the same bytes through cat(1), one way after the other"
+	sh "$bench/streams.sh" >"$tmp/streams" 2>"$tmp/streams.err" || {
+		tail -n 5 "$tmp/streams.err"
+		echo '(p) streams' >>"$tmp/missing"
+	}
+	rows "$tmp/streams"
 }
 
 # (l) Sealed links: one end, in processor time.
