@@ -131,6 +131,8 @@ solo lambda-ctl.1 'left' 'calc left 4'
 if partner jq; then
 	solo lambda-ctl.1 'jq -r' 'calc has 4'
 fi
+solo lambda-ctl.1 'users slow' 'slow 2 1 1
+slow held 1'
 take lambda-exchange.8 'orders.log'
 start recorded lambda-exchange -o orders.log -l 127.0.0.1:0 calc
 recorded=$pid
@@ -444,7 +446,9 @@ if partner runsv; then
 	take lambda-exchange.8 'exec 2>&1'
 	service exchange one
 	logged exchange 'listening on 192.0.2.1:4400 for calc'
-	take lambda-ctl.1 '-A 192.0.2.1:4370'
+	take lambda-ctl.1 'why calc'
+	runs on three sh "$block"
+	take lambda-ctl.1 '4370 exchanges'
 	gives 1 on three sh -c '. "$0" |
 	    grep -c "^exchange 192.0.2.1:[0-9]* module calc .* state linked"' \
 	    "$block"
