@@ -117,7 +117,7 @@ SCRIPTS =\
 	t/compete.sh t/credit.sh t/crowded.sh t/crypto.sh t/ctl.sh\
 	t/deadends.sh t/fills.sh\
 	t/filters.sh t/herd.sh t/hosts.sh t/inetd.sh t/inherit.sh t/install.sh\
-	t/keys.sh t/manpages.sh t/needs.sh t/pipes.sh t/script.sh t/ssh.sh\
+	t/keys.sh t/manpages.sh t/needs.sh t/pipes.sh t/script.sh t/shares.sh t/ssh.sh\
 	t/switch.sh t/tree.sh t/twice.sh t/files.sh t/floods.sh t/moves.sh\
 	t/drain.sh t/life.sh t/contain.sh t/follow.sh t/rabbit.sh t/orderlog.sh
 

@@ -137,6 +137,51 @@ labels_match(struct slice want, struct slice have)
 	return 1;
 }
 
+/* Is "label~value" among the labels? */
+static int
+label_is_there(struct slice near, struct slice labels)
+{
+	struct slice item;
+	size_t i;
+
+	for (i = 0; i < near.len && near.p[i] != '~'; i++)
+		continue;
+	while (i < near.len && list_next(&labels, &item) == 1)
+		if (item.len == near.len && item.p[i] == '=' &&
+		    memcmp(item.p, near.p, i) == 0 &&
+		    memcmp(item.p + i + 1, near.p + i + 1,
+			near.len - i - 1) == 0)
+			return 1;
+	return 0;
+}
+
+/* Where the '~' of a preferred label is, "label~value": NULL where it is a
+ * label that must be. */
+static const char *
+label_tilde(const char *word)
+{
+	return strchr(word, '=') != NULL ? NULL : strchr(word, '~');
+}
+
+int
+constraints_near(struct slice constraints, struct slice attrs)
+{
+	struct constraints c;
+	struct slice item;
+	struct attrs a;
+	int any = 0;
+
+	if (group_decode(&schema_constraints, constraints, &c) == -1 ||
+	    group_decode(&schema_attrs, attrs, &a) == -1)
+		return 0;
+	while (list_next(&c.near, &item) == 1) {
+		any = 1;
+		if (!label_is_there(item, a.labels))
+			return 0;
+	}
+	return any;
+}
+
 struct slice
 attrs_label(struct slice attrs, const char *label)
 {
@@ -436,23 +481,58 @@ attrs_build(struct buf *out, const char *version, const unsigned char *digest,
 	return r;
 }
 
+/* The preferred ones of the words as a list, checked: 0, or -1 with ENOMEM or
+ * EINVAL. The others are left, *n of them. */
+static unsigned char *
+attrs_take_near(struct complaint c, char **words, size_t *n,
+    struct slice *list)
+{
+	char *near[LABELS_MAX];
+	size_t i, kept = 0, taken = 0;
+	const char *tilde;
+
+	for (i = 0; i < *n; i++) {
+		if ((tilde = label_tilde(words[i])) == NULL) {
+			words[kept++] = words[i];
+			continue;
+		}
+		if (!attrs_is_name(slice_of(words[i],
+		    (size_t)(tilde - words[i]))) ||
+		    !attrs_is_name(slice_str(tilde + 1))) {
+			attrs_invalid(c, "a preferred label is label~value, "
+			    "such as zone~a", words[i]);
+			return NULL;
+		}
+		near[taken++] = words[i];
+	}
+	*n = kept;
+	return attrs_list_of(near, taken, list);
+}
+
 int
 constraints_build(struct buf *out, const char *version, const char *export,
     char *const *labels, size_t nlabels, const char **why, const char **which)
 {
 	struct complaint c = { why, which };
+	char *words[LABELS_MAX];
 	struct constraints want;
-	unsigned char *l;
-	int r;
+	unsigned char *l = NULL, *near;
+	int r = -1;
 
 	if (version_check(c, version, 1) == -1)
 		return -1;
+	if (nlabels > LABELS_MAX)
+		return attrs_invalid(c, "too many labels", labels[LABELS_MAX]);
+	if (nlabels > 0)
+		memcpy(words, labels, nlabels * sizeof(*words));
 	want.version = slice_str(version);
 	want.export = slice_str(export);
-	l = attrs_list_of_labels(c, labels, nlabels, &want.labels);
-	if (l == NULL)
-		return -1;
-	r = attrs_append_group(c, out, &schema_constraints, &want);
+	near = attrs_take_near(c, words, &nlabels, &want.near);
+	if (near != NULL)
+		l = attrs_list_of_labels(c, words, nlabels, &want.labels);
+	if (l != NULL)
+		r = attrs_append_group(c, out, &schema_constraints, &want);
+	free(near);
 	free(l);
 	return r;
 }
@@ -539,13 +619,16 @@ constraints_print(struct slice constraints, char *buf, size_t size)
 {
 	struct printer o = { buf, size, 0 };
 	struct constraints c;
+	struct slice item;
 
 	if (group_decode(&schema_constraints, constraints, &c) == 0)
 		attrs_put_version(&o, c.version, c.labels);
 	else
-		c.export = slice_of(NULL, 0);
+		c.export = c.near = slice_of(NULL, 0);
 	if (c.export.len > 0)
 		attrs_put_item(&o, "export ", c.export);
+	while (list_next(&c.near, &item) == 1)
+		attrs_put_item(&o, "", item);
 	if (!o.any)
 		attrs_put(&o, slice_str("no constraints"));
 	return buf;

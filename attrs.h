@@ -26,6 +26,9 @@ int version_valid(struct slice); /* dotted decimals */
 /* Do these attributes satisfy these constraints? Both as encoded groups. */
 int constraints_match(struct slice constraints, struct slice attrs);
 
+/* Does the buyer prefer any labels, and does the seller have all of these? */
+int constraints_near(struct slice constraints, struct slice attrs);
+
 /* The value of a label in encoded attributes: empty when it has none. */
 struct slice attrs_label(struct slice attrs, const char *label);
 
@@ -53,7 +56,8 @@ void label_split(struct slice item, struct slice *label, struct slice *value);
  * Build encoded groups from words of the command line, and append them to out.
  * version may be NULL (in constraints it is "2.1" or "2.1+"); digest is NULL or
  * 32 bytes; exports are "name/arity" or "name/arity:cast"; labels are
- * "label=value"; export, the function that is called, is "name/arity" or NULL.
+ * "label=value", and in constraints "label~value", which is preferred; export,
+ * the function that is called, is "name/arity" or NULL.
  * 0, or -1 with ENOMEM, or with EINVAL: then *which is the word that is wrong,
  * and *why a static sentence about it.
  */

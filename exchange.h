@@ -20,6 +20,9 @@
  * served has been refused, and one that holds less than before, because it gave
  * something back.
  *
+ * Where a buy prefers labels, it is filled from the classes that have them
+ * first, and from the others after them.
+ *
  * While buys lack something, buyers that hold more than an equal share are
  * asked to return it (exchange_share.c).
  *

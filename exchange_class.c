@@ -219,6 +219,18 @@ class_zone(const struct classes *t, const struct sell_class *c)
 	return i;
 }
 
+/* Does what is sold fit who buys, and come first? */
+static void
+class_compare(struct buy_class *b, const struct sell_class *c)
+{
+	int fits = constraints_match(b->class.key, c->class.key);
+	int near = fits && constraints_near(b->class.key, c->class.key);
+
+	class_set_put(&b->fits, c->class.number, fits);
+	class_set_put(&b->near, c->class.number, near);
+	b->prefers |= near;
+}
+
 struct sell_class *
 class_of_attrs(struct classes *t, struct slice attrs)
 {
@@ -233,8 +245,7 @@ class_of_attrs(struct classes *t, struct slice attrs)
 		c->zone = class_zone(t, c);
 		for (i = 0; i < t->buys.n; i++) {
 			b = class_buy(t, i);
-			class_set_put(&b->fits, c->class.number,
-			    constraints_match(b->class.key, attrs));
+			class_compare(b, c);
 		}
 	}
 	return fenwick_grow(&c->weights, c->class.n + 1) == -1 ? NULL : c;
@@ -253,8 +264,7 @@ class_of_constraints(struct classes *t, struct slice constraints)
 			return NULL;
 		chain_init(&c->queue.list);
 		for (i = 0; i < t->sells.n; i++)
-			class_set_put(&c->fits, i, constraints_match(
-			    constraints, class_sell(t, i)->class.key));
+			class_compare(c, class_sell(t, i));
 	}
 	return heap_reserve(&c->queue.heap, c->class.n + 1) == -1 ? NULL : c;
 }

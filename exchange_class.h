@@ -69,6 +69,8 @@ struct sell_class {
 struct buy_class {
 	struct class class;
 	struct class_set fits; /* sell classes */
+	struct class_set near; /* those of them that come first, if any do */
+	int prefers;	       /* any does */
 	struct queue queue;    /* the buys that lack something */
 	size_t unmet;	       /* their number */
 	uint64_t stood;	       /* class_need() as sellers were last told it */

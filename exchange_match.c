@@ -97,9 +97,10 @@ allocation_lowest_bit(uint64_t w)
 	return n;
 }
 
-/* All classes that fit the buy and offer something. */
+/* All of these classes that offer something. */
 static void
-allocation_gather(struct allocation *a, const struct buy_class *b, int one)
+allocation_gather(struct allocation *a, const struct class_set *classes,
+    int one)
 {
 	unsigned i, index[EXCHANGE_CLASSES];
 	struct class_set seen;
@@ -108,7 +109,7 @@ allocation_gather(struct allocation *a, const struct buy_class *b, int one)
 	memset(&seen, 0, sizeof(seen));
 	a->n = 0;
 	for (i = 0; i < CLASS_WORDS; i++)
-		for (w = b->fits.w[i] & a->x->open.w[i]; w != 0; w &= w - 1)
+		for (w = classes->w[i] & a->x->open.w[i]; w != 0; w &= w - 1)
 			allocation_add_class(a, &seen, index,
 			    64 * i + allocation_lowest_bit(w), one);
 }
@@ -187,17 +188,17 @@ allocation_share(struct allocation *a, uint64_t quantity)
 	    EXCHANGE_FILL_SELLERS / serving;
 }
 
-/* Begin to allocate up to quantity (at least 1) to a buy of the class. */
+/* Begin to allocate up to quantity (at least 1) of these classes of sells. */
 static void
 allocation_begin(struct allocation *a, struct exchange *x,
-    const struct buy_class *b, uint32_t quantity)
+    const struct class_set *classes, uint32_t quantity)
 {
 	struct allocation_zone *z = &a->zone[0];
 
 	assert(quantity > 0);
 	a->x = x;
 	a->at = 0;
-	allocation_gather(a, b, quantity == 1);
+	allocation_gather(a, classes, quantity == 1);
 	if (a->n == 1) {
 		z->share = quantity < z->offer ? quantity : z->offer;
 		a->points = EXCHANGE_FILL_SELLERS;
@@ -394,20 +395,35 @@ match_add(struct match *m, const struct allocation_part *p)
 	return 1;
 }
 
-/* 0 when all was done that can be, -1 when something could not be sent. */
+/* Up to *left of these classes, which is less by what was found: 0 when all was
+ * done that can be, -1 when something could not be sent. */
 static int
-match_fill(struct match *m, uint32_t quantity)
+match_fill_from(struct match *m, const struct class_set *classes,
+    uint32_t *left)
 {
 	struct allocation_part part[EXCHANGE_FILL_SELLERS];
 	struct allocation a;
 	unsigned i, n;
 	int r = 1;
 
-	allocation_begin(&a, m->x, m->buy->class, quantity);
+	allocation_begin(&a, m->x, classes, *left);
 	while (r == 1 && (n = allocation_next(&a, part)) > 0)
 		for (i = 0; r == 1 && i < n; i++)
-			r = match_add(m, &part[i]);
-	if (r == -1)
+			if ((r = match_add(m, &part[i])) == 1)
+				*left -= part[i].quantity;
+	return r == -1 ? -1 : 0;
+}
+
+/* What the buyer prefers comes first; the rest is of whatever fits. */
+static int
+match_fill(struct match *m, uint32_t quantity)
+{
+	const struct buy_class *c = m->buy->class;
+
+	if (c->prefers && class_set_meet(&c->near, &m->x->open) &&
+	    match_fill_from(m, &c->near, &quantity) == -1)
+		return -1;
+	if (quantity > 0 && match_fill_from(m, &c->fits, &quantity) == -1)
 		return -1;
 	return m->n > 0 ? match_send(m) : 0;
 }

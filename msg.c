@@ -401,6 +401,7 @@ static const struct field constraints_fields[] = {
 	BYTES(constraints, 2, version, 0, NAME_BYTES_MAX),
 	LIST(constraints, 4, labels, 0, LIST_MAX, NULL),
 	BYTES(constraints, 5, export, 0, NAME_BYTES_MAX + 4),
+	LIST(constraints, 7, near, 0, LIST_MAX, NULL),
 };
 const struct schema schema_constraints =
     SCHEMA("constraints", constraints_fields, constraints);

@@ -321,6 +321,8 @@ struct constraints {
 	struct slice version; /* "2.1", or "2.1+" for at least; empty: any */
 	struct slice labels;  /* list of "label=value" */
 	struct slice export;  /* "name/arity" that it must export; empty: any */
+	struct slice near;    /* list of "label~value": sellers with these
+				 labels come first */
 };
 
 struct seller { /* of a fill */

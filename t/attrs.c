@@ -89,6 +89,38 @@ version_fits(const char *want, const char *have)
 	return r;
 }
 
+/* A preference keeps no seller away. */
+UNIT(test_near)
+{
+	char a[] = "zone=a", b[] = "zone=b", near[] = "zone~a";
+	char ssd[] = "disk=ssd", bad[] = "zone~";
+	char *at_a[] = { a, ssd }, *at_b[] = { b };
+	char *want[] = { ssd, near }, *only[] = { near }, *wrong[] = { bad };
+	struct buf ba, bb, bc, bn, bx;
+	struct slice sa = attrs(&ba, NULL, NULL, 0, at_a, 2);
+	struct slice sb = attrs(&bb, NULL, NULL, 0, at_b, 1);
+	struct slice c = constraints(&bc, NULL, want, 2);
+	struct slice n = constraints(&bn, NULL, only, 1);
+	char text[64];
+
+	assert_true(constraints_match(c, sa) && constraints_near(c, sa));
+	assert_false(constraints_match(c, sb));
+	assert_true(constraints_match(n, sb));
+	assert_false(constraints_near(n, sb));
+	assert_true(constraints_near(n, sa));
+	assert_false(constraints_near(slice_of(NULL, 0), sa));
+	assert_string_equal(constraints_print(n, text, sizeof(text)),
+	    "zone~a");
+	buf_init(&bx, LIST_MAX);
+	assert_int_equal(constraints_build(&bx, NULL, NULL, wrong, 1, &why,
+	    &which), -1);
+	assert_string_equal(which, "zone~");
+	buf_free(&ba);
+	buf_free(&bb);
+	buf_free(&bc);
+	buf_free(&bn);
+}
+
 UNIT(test_match_version)
 {
 	assert_true(version_fits(NULL, NULL));
@@ -474,6 +506,7 @@ main(void)
 		cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_digest),
 		cmocka_unit_test(test_print),
+		cmocka_unit_test(test_near),
 		cmocka_unit_test(test_bad_bytes)
 	};
 

@@ -59,6 +59,20 @@ plant 'a cast is accepted and not run' 'and never ran' channel.c \
     '/^channel_begin/,/^}/s/if (channel_assign(/if (r->cast \&\& '\
 'channel_accept_cast(c, r) == 0) return channel_drop(c, r); &/'
 
+# Among buyers that compete.
+plant 'a share is never returned' 'and its share is\|has waited' plb_upstream.c \
+    '/^upstream_share/,/^}/s/now < p->keep_at/1/'
+plant 'a channel hears of no buyer that holds less than the first' \
+    'and its share is\|has waited' plb_upstream.c \
+    '/^plb_on_waiting/,/^}/s/u->least = w->least/if (u->least < w->least) &/'
+plant 'a newcomer is passed over' \
+    'and its share is\|has waited\|is granted less' \
+    exchange_class.c '/^queue_before/,/^}/s/a->held < b->held/a->held > b->held/'
+plant 'who holds its share is granted less' 'is granted less' channel.c \
+    '/^channel_share/,/^}/s/return 1 + (.*/return 1;/'
+plant 'each exchange asks another buyer' 'had to be\|was settled' \
+    exchange_share.c '/^share_ask(/,/^}/s/item->keep = keep/item->keep = keep \/ 2/'
+
 # In the caller: each record has a result or a line, and runs as often as it may.
 plant 'a filter that is told to end forgets what is in flight' \
     'has 0 results and 0 lines' call.c \

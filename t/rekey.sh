@@ -197,7 +197,10 @@ same "$(at b lambda-ctl keys | grep -c 'state dials')" 1
 cp "$tmp/old" "$tmp/solo.key"
 cat >"$tmp/solo.sh" <<'EOF2'
 trap : HUP
-at=$(lambda-ctl authorities | sed -n 's/^authority \([^ ]*\) .*/\1/p')
+until at=$(lambda-ctl authorities | sed -n 's/^authority \([^ ]*\) .*/\1/p') &&
+    [ -n "$at" ]; do
+	sleep 0.1
+done
 while [ ! -e "$1/solo.end" ]; do
 	{ lambda-ctl keys; lambda-ctl -A "$at" keys; } >"$1/solo.part" 2>&1
 	mv "$1/solo.part" "$1/solo.keys"

@@ -218,6 +218,11 @@ until_passes refuse call -T 1 -x "$(cat "$dir/rlistener.at")" secretly
 : >"$RUNS.go"
 wait "$held" || fail "what was held: $?"
 rm "$RUNS.go"
+# More than a message has.
+head -c 300000 /dev/zero | tr '\0' x >"$dir/large"
+until_passes data call -b "$dir/broker" secretly <"$dir/large"
+until_passes end true
+until_passes window true
 # Who has asked is gone; or its time is up.
 echo hold7 >"$dir/held"
 start "$mode-gone" sh -c 'exec lambda-call -s "$0/secretly.plb" secretly \

@@ -33,8 +33,8 @@ draw_walk(void)
 
 	for (k = 0; k < WALKS; k++) {
 		point = rng_below(&rng, f.total);
-		for (i = 0; point >= f.weight[i]; i++)
-			point -= f.weight[i];
+		for (i = 0; point >= fenwick_get(&f, i); i++)
+			point -= fenwick_get(&f, i);
 		sink = i;
 	}
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "bytes.h"
+#include "channel_state.h"
 #include "plb_state.h"
 #include "t/virtual/sim.h"
 
@@ -18,6 +19,7 @@
 #define DIALS	    40
 #define DIALS_EACH  8
 #define SILENT_MS   (LINK_DEAD_MS + 3 * LINK_LATE_MS)
+#define CALM_MS	    15000 /* after healing: what went wrong is over */
 #define WATCH_MS    1500 /* looks are no further apart */
 
 /* A PLB has no more in flight than its capacity. */
@@ -32,11 +34,36 @@ check_plb(const struct proc *p)
 		    (unsigned long long)plb->capacity);
 }
 
+/* A channel does not grant again what is over a share: its PLB holds more than
+ * that, and has not given it back. While things go wrong the two may count
+ * otherwise, and a PLB does not count casts that run. */
 static void
-check_channel(const struct proc *p)
+check_cut(struct proc *p)
+{
+	const struct msg_waiting *m = &((struct channel *)p->core)->waiting;
+	uint64_t share = 1 + (m->share > m->least ? m->share : m->least);
+	const struct proc *q;
+
+	if (channel_cut(p->core) == p->cut)
+		return;
+	p->cut = channel_cut(p->core);
+	for (q = p->world->procs; q != NULL; q = q->next)
+		if (q->kind == PROC_PLB && proc_linked(p, q) &&
+		    q->module + 1 == p->world->plan.contest &&
+		    p->world->clock.now > p->world->plan.heal_at + CALM_MS &&
+		    plb_held(q->core) <= share)
+			world_fail(p->world, 11, "%s is granted less by %s, "
+			    "and holds %llu of a share of %llu", q->name,
+			    p->name, (unsigned long long)plb_held(q->core),
+			    (unsigned long long)share);
+}
+
+static void
+check_channel(struct proc *p)
 {
 	uint64_t held, running;
 
+	check_cut(p);
 	held = channel_held(p->core);
 	running = channel_running(p->core);
 	if (running + channel_tokens(p->core) > held)

@@ -96,6 +96,7 @@ struct proc {
 	int64_t lost_at;     /* of a broker: a link to an exchange, then */
 	int64_t dials_at;    /* of a PLB: since then ... */
 	unsigned dials;	     /* ... so many */
+	uint64_t cut;	     /* of a channel: tokens not granted again */
 	int due;	     /* in a census */
 	unsigned runs;
 	uint64_t sum;
