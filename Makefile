@@ -120,7 +120,8 @@ SCRIPTS =\
 	t/filters.sh t/herd.sh t/hosts.sh t/inetd.sh t/inherit.sh t/install.sh\
 	t/keys.sh t/manpages.sh t/needs.sh t/pipes.sh t/script.sh t/shares.sh t/ssh.sh\
 	t/switch.sh t/tree.sh t/twice.sh t/files.sh t/floods.sh t/moves.sh\
-	t/drain.sh t/life.sh t/contain.sh t/follow.sh t/rabbit.sh t/orderlog.sh
+	t/drain.sh t/life.sh t/contain.sh t/follow.sh t/rabbit.sh t/orderlog.sh\
+	t/walk.sh
 
 HELPERS =\
 	t/account t/activate t/diallers t/epmdtalk t/handshake t/inherit\
