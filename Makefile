@@ -51,12 +51,13 @@ AUTHORITY =	authority.o authority_exchange.o broker.o broker_contact.o\
 EXCHANGE =	exchange.o exchange_book.o exchange_class.o exchange_match.o\
 		exchange_share.o
 LISTENER =	listener.o channel.o channel_pool.o channel_stream.o
+CTL =		ctl_tier.o ctl_walk.o
 PLB =		plb.o plb_order.o plb_request.o plb_upstream.o
 OTHER =		bootstrap.o bootstrap_dns.o call.o call_filter.o call_stream.o\
 		call_way.o call_why.o discovery.o discovery_contacts.o epmd.o
 
 CORES =		$(BYTES) $(PROTOCOL) $(AUTHORITY) $(EXCHANGE)\
-		$(LISTENER) $(PLB) $(OTHER)
+		$(LISTENER) $(PLB) $(CTL) $(OTHER)
 
 CORES_H =\
 	array.h buf.h bytes.h chain.h crypto.h exit.h fail.h heap.h map.h\
@@ -66,7 +67,7 @@ CORES_H =\
 	broker.h broker_state.h exchange.h exchange_book.h exchange_class.h\
 	listener.h channel.h channel_pool.h channel_state.h plb.h plb_state.h bootstrap.h\
 	bootstrap_dns.h call.h call_filter.h call_state.h call_way.h\
-	discovery.h discovery_contacts.h
+	discovery.h discovery_contacts.h ctl_tier.h ctl_walk.h
 
 # Shells: what has a descriptor, a clock, a child or a log.
 
@@ -119,7 +120,8 @@ SCRIPTS =\
 	t/filters.sh t/herd.sh t/hosts.sh t/inetd.sh t/inherit.sh t/install.sh\
 	t/keys.sh t/manpages.sh t/needs.sh t/pipes.sh t/script.sh t/shares.sh t/ssh.sh\
 	t/switch.sh t/tree.sh t/twice.sh t/files.sh t/floods.sh t/moves.sh\
-	t/drain.sh t/life.sh t/contain.sh t/follow.sh t/rabbit.sh t/orderlog.sh
+	t/drain.sh t/life.sh t/contain.sh t/follow.sh t/rabbit.sh t/orderlog.sh\
+	t/walk.sh
 
 HELPERS =\
 	t/account t/activate t/diallers t/epmdtalk t/handshake t/inherit\

@@ -368,6 +368,29 @@ authority_review_all(struct authority *a, int64_t now)
 
 /* Peers. */
 
+/* Remember the broker, in the place of the one that has been gone longest. */
+static void
+authority_remember(struct authority *a, int64_t now,
+    const struct gossip_peer *p)
+{
+	struct authority_gone *g = &a->gone[a->ngone++ % AUTHORITY_GONE];
+
+	g->instance = p->instance;
+	memcpy(g->address, p->address, sizeof(g->address));
+	g->since = now;
+}
+
+/* It is back, or was linked anew. */
+static void
+authority_unremember(struct authority *a, const struct id *instance)
+{
+	size_t i;
+
+	for (i = 0; i < AUTHORITY_GONE; i++)
+		if (id_equal(&a->gone[i].instance, instance))
+			memset(&a->gone[i], 0, sizeof(a->gone[i]));
+}
+
 static void
 authority_peer_up(void *core, int64_t now, uint32_t handle,
     const struct peer_info *info)
@@ -382,6 +405,8 @@ authority_peer_up(void *core, int64_t now, uint32_t handle,
 		return;
 	}
 	chain_init(&p->subscriptions);
+	p->since = now;
+	authority_unremember(a, &info->instance);
 	if (info->role == ROLE_EXCHANGE)
 		authority_exchange_up(a, now, p, info->tag);
 	if (info->role != ROLE_AUTHORITY)
@@ -432,6 +457,8 @@ authority_peer_down(void *core, int64_t now, uint32_t handle)
 		authority_exchange_down(a, now, p);
 	if (p->gossip.role == ROLE_AUTHORITY)
 		authority_lost(a, now, p);
+	else if (p->gossip.role == ROLE_BROKER)
+		authority_remember(a, now, &p->gossip);
 	gossip_down(&a->gossip, &p->gossip);
 }
 
@@ -454,16 +481,33 @@ authority_report_authorities(const struct authority *a, struct report *r)
 		    id_print(&p->instance, id));
 }
 
-/* broker ADDRESS instance ID */
+/* broker ADDRESS instance ID state linked|gone for_s SECONDS */
 static void
-authority_report_brokers(const struct authority *a, struct report *r)
+authority_report_broker(struct report *r, const char *address,
+    const struct id *instance, const char *state, int64_t for_ms)
 {
-	const struct gossip_peer *p = NULL;
 	char id[ID_TEXT];
 
+	report_row(r, "broker %s instance %s state %s for_s %lld",
+	    address[0] == '\0' ? "-" : address, id_print(instance, id),
+	    state, (long long)for_ms / 1000);
+}
+
+static void
+authority_report_brokers(const struct authority *a, int64_t now,
+    struct report *r)
+{
+	const struct authority_gone *g = a->gone;
+	const struct gossip_peer *p = NULL;
+
 	while ((p = gossip_next(&a->gossip.brokers, p)) != NULL)
-		report_row(r, "broker %s instance %s", p->address,
-		    id_print(&p->instance, id));
+		authority_report_broker(r, p->address, &p->instance, "linked",
+		    now - ((const struct authority_peer *)p)->since);
+	for (; g < a->gone + AUTHORITY_GONE; g++)
+		if (!id_is_zero(&g->instance) &&
+		    now - g->since <= AUTHORITY_GONE_MS)
+			authority_report_broker(r, g->address, &g->instance,
+			    "gone", now - g->since);
 }
 
 /* exchange ADDRESS module NAME instance ID authority ID
@@ -518,7 +562,7 @@ authority_on_inspect(struct authority *a, int64_t now, struct authority_peer *p,
 	if (report_wants(what, "authorities"))
 		authority_report_authorities(a, &r);
 	if (report_wants(what, "peers"))
-		authority_report_brokers(a, &r);
+		authority_report_brokers(a, now, &r);
 	if (report_wants(what, "exchanges"))
 		while ((m = authority_module_next(a, m)) != NULL)
 			authority_report_exchanges(a, m, &r);

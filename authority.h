@@ -24,6 +24,9 @@
 #define AUTHORITY_START_MS   5000  /* for a started exchange to be linked */
 #define AUTHORITY_STARTING   32	   /* of these at a time; the others wait */
 
+#define AUTHORITY_GONE	  64	       /* brokers that it remembers when they */
+#define AUTHORITY_GONE_MS (3600 * 1000) /* are gone, and for how long */
+
 struct authority;
 
 extern const struct core_ops authority_ops;

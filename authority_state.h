@@ -22,6 +22,7 @@
 struct authority_peer {
 	struct gossip_peer gossip;
 	struct chain subscriptions;	    /* a broker's */
+	int64_t since;			    /* it is linked */
 	struct authority_exchange *exchange; /* an exchange's, or NULL */
 };
 
@@ -74,10 +75,19 @@ struct authority_module {
 	struct slice name; /* ours; in modules */
 };
 
+/* A broker that is no longer linked. */
+struct authority_gone {
+	struct id instance;
+	char address[ADDRESS_MAX + 1];
+	int64_t since;
+};
+
 struct authority {
 	struct outbox out;
 	struct gossip gossip; /* peers, and who we are */
 	unsigned redundancy;
+	struct authority_gone gone[AUTHORITY_GONE]; /* the latest ones */
+	size_t ngone; /* ever, less those that came back at once */
 	struct map modules;	  /* by name */
 	struct map subscriptions; /* by peer and module */
 	struct map exchanges;	  /* ours, by tag */

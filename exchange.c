@@ -710,17 +710,21 @@ exchange_report(const struct exchange *x, struct report *r)
 }
 
 /* sell SELLER broker ID order NUMBER quantity STATED reserved OF-IT
- * attributes TEXT */
+ * address ADDRESS node NODE attributes TEXT */
 static void
 exchange_report_sell(struct report *r, const struct exchange_sell *s)
 {
 	char id[ID_TEXT], broker[ID_TEXT], text[REPORT_TEXT];
+	struct contact c;
 
+	if (group_decode(&schema_contact, s->contact, &c) == -1)
+		memset(&c, 0, sizeof(c));
 	report_row(r, "sell %s broker %s order %llu quantity %u reserved %llu "
-	    "attributes %s", id_print(&s->seller, id),
+	    "address %.*s node %.*s attributes %s", id_print(&s->seller, id),
 	    id_print(&s->order.broker->instance, broker),
 	    (unsigned long long)s->order.id, (unsigned)s->quantity,
-	    (unsigned long long)s->reserved,
+	    (unsigned long long)s->reserved, SLICE_ARG(c.address),
+	    SLICE_ARG(c.node.len > 0 ? c.node : slice_str("-")),
 	    attrs_print(s->class->class.key, text, sizeof(text)));
 }
 

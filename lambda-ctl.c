@@ -8,36 +8,57 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "ctl_tier.h"
 #include "hub.h"
 #include "program.h"
 #include "log.h"
 #include "opt.h"
 
-#define ANSWER_MS 5000
+#define ANSWER_MS     5000
+#define AUDIT_TIMES   4
+#define AUDIT_PAUSE_S 2
+#define AUDIT_DIFFERS 1 /* exit status */
 #define SYNOPSIS \
-	"[-qv] [-A address | -b socket] [-k keyfile ...] command [argument]"
+	"[-Jqv] [-A address | -b socket] [-k keyfile ...] command [argument]"
 
-/* What can be asked of whom; a PLB shows all that it has, whatever is asked. */
+/* What can be asked of whom; a PLB shows all that it has, whatever is asked.
+ * Then those for which the tier is walked. */
 static const struct command {
 	const char *name;
 	unsigned roles;
 	const char *whom;
+	void (*tier)(struct tier *, const char *module);
+	int listeners; /* are asked too */
 } commands[] = {
-	{ "all", ~0u, "" },
-	{ "authorities", ROLE_AUTHORITY | ROLE_BROKER | ROLE_PLB,
-	    "an authority or a broker" },
-	{ "contacts", ROLE_BROKER | ROLE_PLB, "a broker" },
-	{ "drain", ROLE_AUTHORITY | ROLE_BROKER, "a broker or an authority" },
-	{ "exchanges", ROLE_AUTHORITY | ROLE_BROKER | ROLE_EXCHANGE | ROLE_PLB,
-	    "an authority, a broker or an exchange" },
-	{ "keys", ~0u, "" },
-	{ "modules", ROLE_AUTHORITY | ROLE_PLB, "an authority" },
-	{ "orders", ROLE_BROKER | ROLE_EXCHANGE | ROLE_PLB,
-	    "a broker or an exchange" },
-	{ "peers", ROLE_AUTHORITY | ROLE_BROKER | ROLE_PLB,
-	    "an authority or a broker" },
+	{ .name = "all", .roles = ~0u, .whom = "" },
+	{ .name = "authorities", .whom = "an authority or a broker",
+	    .roles = ROLE_AUTHORITY | ROLE_BROKER | ROLE_PLB },
+	{ .name = "clients", .whom = "a listener",
+	    .roles = ROLE_LISTENER | ROLE_PLB },
+	{ .name = "contacts", .whom = "a broker",
+	    .roles = ROLE_BROKER | ROLE_PLB },
+	{ .name = "drain", .whom = "a broker or an authority",
+	    .roles = ROLE_AUTHORITY | ROLE_BROKER },
+	{ .name = "exchanges", .whom = "an authority, a broker or an exchange",
+	    .roles = ROLE_AUTHORITY | ROLE_BROKER | ROLE_EXCHANGE | ROLE_PLB },
+	{ .name = "keys", .roles = ~0u, .whom = "" },
+	{ .name = "listeners", .whom = "a listener",
+	    .roles = ROLE_LISTENER | ROLE_PLB },
+	{ .name = "modules", .whom = "an authority",
+	    .roles = ROLE_AUTHORITY | ROLE_PLB },
+	{ .name = "orders", .whom = "a broker or an exchange",
+	    .roles = ROLE_BROKER | ROLE_EXCHANGE | ROLE_PLB },
+	{ .name = "peers", .whom = "an authority or a broker",
+	    .roles = ROLE_AUTHORITY | ROLE_BROKER | ROLE_PLB },
+	{ .name = "audit", .tier = tier_audit, .listeners = 1 },
+	{ .name = "capacity", .tier = tier_capacity, .listeners = 1 },
+	{ .name = "dot", .tier = tier_dot, .listeners = 1 },
+	{ .name = "hosts", .tier = tier_hosts, .listeners = 1 },
+	{ .name = "users", .tier = tier_users, .listeners = 1 },
+	{ .name = "why", .tier = tier_why }
 };
 #define NCOMMANDS (sizeof(commands) / sizeof(commands[0]))
 
@@ -50,6 +71,7 @@ struct ctl {
 	unsigned role; /* of whoever is asked, once linked */
 	int rows; /* it has shown some */
 	int done;
+	int json; /* -J */
 };
 
 static void
@@ -139,9 +161,26 @@ ctl_down(void *core, int64_t now, uint32_t peer)
 	ctl_stop(c, EXIT_TEMPORARY);
 }
 
+/* Rows. */
+
+/* Keys whose value is text whatever it looks like. */
+static const char *const ctl_texts[] = {
+	"address", "authority", "broker", "exchange", "host", "instance",
+	"kind", "module", "node", "owner", "seller", "state", NULL
+};
+
+static int
+ctl_is_among(struct slice word, const char *const *words)
+{
+	for (; *words != NULL; words++)
+		if (slice_is(word, *words))
+			return 1;
+	return 0;
+}
+
 /* Whatever a peer may call a row, it is one line. */
 static void
-ctl_print(struct slice row)
+ctl_print_text(struct slice row)
 {
 	char line[REPORT_ROW_MAX], *text = (char *)slice_dup(row);
 	const char *p = text, *end;
@@ -161,6 +200,88 @@ ctl_print(struct slice row)
 	free(text);
 }
 
+/* A string of JSON. A byte that belongs to no character comes out as \xHH, as
+ * it does in a row. */
+static void
+ctl_put_string(struct slice s)
+{
+	char c[5] = "";
+	size_t i, n;
+
+	putchar('"');
+	for (i = 0; i < s.len; i += n) {
+		n = s.len - i < 4 ? s.len - i : 4;
+		memset(c, 0, sizeof(c));
+		memcpy(c, s.p + i, n);
+		n = (unsigned char)c[0] < 0x80 ? 1 : utf8_len(c);
+		if (n == 0)
+			printf("\\\\x%02x", s.p[i]);
+		else if (n == 1 && (s.p[i] < ' ' || s.p[i] == 0x7f))
+			printf("\\u%04x", s.p[i]);
+		else if (c[0] == '"' || c[0] == '\\')
+			printf("\\%c", c[0]);
+		else
+			fwrite(s.p + i, 1, n, stdout);
+		n = n == 0 ? 1 : n;
+	}
+	putchar('"');
+}
+
+/* Can it be a number of JSON, which every reader has exactly? */
+static int
+ctl_is_number(struct slice s)
+{
+	size_t i;
+
+	for (i = 0; i < s.len && s.p[i] >= '0' && s.p[i] <= '9'; i++)
+		;
+	return i > 0 && i == s.len && i <= 15 && (i == 1 || s.p[0] != '0');
+}
+
+static void
+ctl_put_value(struct slice key, struct slice value)
+{
+	if (value.len == 0 || slice_is(value, "-"))
+		fputs("null", stdout);
+	else if (ctl_is_number(value) && !ctl_is_among(key, ctl_texts) &&
+	    !row_is_last(key))
+		printf("%.*s", SLICE_ARG(value));
+	else
+		ctl_put_string(value);
+}
+
+static void
+ctl_print_json(struct slice rest)
+{
+	struct slice key;
+
+	fputs("{\"row\":", stdout);
+	ctl_put_string(row_cut(&rest));
+	fputs(",\"name\":", stdout);
+	ctl_put_value(slice_str("node"), row_cut(&rest));
+	while (rest.len > 0) {
+		key = row_cut(&rest);
+		putchar(',');
+		ctl_put_string(key);
+		putchar(':');
+		if (row_is_last(key)) {
+			ctl_put_value(key, rest);
+			break;
+		}
+		ctl_put_value(key, row_cut(&rest));
+	}
+	fputs("}\n", stdout);
+}
+
+static void
+ctl_print(int json, struct slice row)
+{
+	if (json)
+		ctl_print_json(row);
+	else
+		ctl_print_text(row);
+}
+
 static int
 ctl_message(void *core, int64_t now, uint32_t peer, const struct msg *m)
 {
@@ -172,7 +293,7 @@ ctl_message(void *core, int64_t now, uint32_t peer, const struct msg *m)
 	if (m->type != MSG_REPORT)
 		return 0;
 	for (; list_next(&rows, &row) == 1; c->rows = 1)
-		ctl_print(row);
+		ctl_print(c->json, row);
 	if (m->u.report.more)
 		return 0;
 	if (ctl_is_drain(c) && !c->rows)
@@ -223,20 +344,173 @@ ctl_on_late(void *arg)
 	    ANSWER_MS / 1000);
 }
 
+/* The tier. */
+
+struct ctl_tier {
+	int json;
+	size_t rows;
+	struct buf seen; /* of this audit, in lines */
+	const struct buf *before; /* of the one before; or NULL */
+};
+
+static void
+ctl_on_tier_row(void *arg, struct slice row)
+{
+	struct ctl_tier *c = arg;
+
+	c->rows++;
+	ctl_print(c->json, row);
+}
+
+/* Does the text have this line? */
+static int
+ctl_has_line(struct slice text, struct slice line)
+{
+	while (text.len > 0)
+		if (slice_equal(slice_line(&text), line))
+			return 1;
+	return 0;
+}
+
+/* A difference that was there before too. */
+static void
+ctl_on_audit_row(void *arg, struct slice row)
+{
+	struct ctl_tier *c = arg;
+
+	if (c->before != NULL && !ctl_has_line(buf_slice(c->before), row))
+		return;
+	c->rows++;
+	if (buf_append(&c->seen, row.p, row.len) == -1 ||
+	    buf_append(&c->seen, "\n", 1) == -1)
+		die_errno(EXIT_TEMPORARY, "unable to keep what differs");
+}
+
+/* Ask them all. */
+static void
+ctl_walk_once(struct walk *w, struct hub *hub, const struct key *key,
+    const char *where, int listeners)
+{
+	uint64_t seed;
+
+	env_random(&seed, sizeof(seed));
+	memset(hub, 0, sizeof(*hub));
+	hub_init(hub, loop_new(), ROLE_CTL, key);
+	if (walk_begin(w, loop_now(hub->loop), seed, slice_str(where),
+	    listeners) == -1)
+		die_errno(EXIT_TEMPORARY, "unable to walk the tier");
+	hub_dial(hub, slice_str(where), DIAL_ONCE, 1);
+	hub_core(hub, &walk_ops, w, &w->out);
+	loop_run(hub->loop);
+	hub_free(hub);
+	loop_free(hub->loop);
+}
+
+/* Who did not answer, and how many they are. */
+static size_t
+ctl_tell_silent(const struct walk *w)
+{
+	size_t i, silent = w->left_out;
+
+	for (i = 0; i < w->n; i++) {
+		if (w->at[i]->state != WALK_FAILED)
+			continue;
+		silent++;
+		if (w->at[i]->role == 0)
+			log_error("no answer from %.*s: %s",
+			    SLICE_ARG(w->at[i]->address), w->at[i]->why);
+		else
+			log_error("no answer from the %s at %.*s: %s",
+			    role_name(w->at[i]->role),
+			    SLICE_ARG(w->at[i]->address), w->at[i]->why);
+	}
+	if (w->left_out > 0)
+		log_error("%zu processes were not asked: there are more than "
+		    "%d", w->left_out, WALK_NODES_MAX);
+	return silent;
+}
+
+/* The rows of the command. Differences are looked at again, up to
+ * AUDIT_TIMES, since what is on its way makes some that are none. */
+static int
+ctl_walk_tier(const struct command *what, const char *module, int json,
+    const struct key *key, const char *where)
+{
+	static const struct timespec pause = { AUDIT_PAUSE_S, 0 };
+	static struct hub hub;
+	static struct walk w;
+	static struct tier t;
+	struct ctl_tier c = { .json = json };
+	struct buf before;
+	int audit = what->tier == tier_audit, times = 1;
+	size_t silent;
+	struct slice rows;
+
+	buf_init(&before, WALK_ROWS_MAX);
+	for (;; times++) {
+		buf_init(&c.seen, WALK_ROWS_MAX);
+		c.rows = 0;
+		ctl_walk_once(&w, &hub, key, where, what->listeners);
+		t.row = audit ? ctl_on_audit_row : ctl_on_tier_row;
+		t.arg = &c;
+		if (tier_read(&t, &w, 1) == -1)
+			die_errno(EXIT_TEMPORARY, "unable to read the answers");
+		what->tier(&t, module);
+		tier_free(&t);
+		if (!audit || c.rows == 0 || times == AUDIT_TIMES)
+			break;
+		walk_free(&w);
+		buf_free(&before);
+		before = c.seen;
+		c.before = &before;
+		nanosleep(&pause, NULL);
+	}
+	silent = ctl_tell_silent(&w);
+	walk_free(&w);
+	for (rows = buf_slice(&c.seen); rows.len > 0;)
+		ctl_print(json, slice_line(&rows));
+	buf_free(&c.seen);
+	buf_free(&before);
+	return audit && c.rows > 0 ? AUDIT_DIFFERS :
+	    silent > 0 ? EXIT_TEMPORARY : 0;
+}
+
+/* Does the command take that many arguments? */
+static int
+ctl_takes(const struct command *c, int n)
+{
+	int least = strcmp(c->name, "why") == 0;
+	int most = strcmp(c->name, "drain") == 0 || (c->tier != NULL &&
+	    c->tier != tier_dot && c->tier != tier_hosts);
+
+	if (n < least || n > most)
+		die_usage(SYNOPSIS);
+	return 1;
+}
+
 static const struct command *
 ctl_command(char **argv, int argc)
 {
 	size_t i;
 
-	if (argc < 1 || argc > 2 ||
-	    (argc == 2 && strcmp(argv[0], "drain") != 0))
+	if (argc < 1 || argc > 2)
 		die_usage(SYNOPSIS);
 	for (i = 0; i < NCOMMANDS; i++)
-		if (strcmp(commands[i].name, argv[0]) == 0)
+		if (strcmp(commands[i].name, argv[0]) == 0 &&
+		    ctl_takes(&commands[i], argc - 1))
 			return &commands[i];
-	die(EXIT_USAGE, "%s: no such command: give all, authorities, contacts, "
-	    "drain, exchanges, keys, modules, orders or peers", argv[0]);
+	die(EXIT_USAGE, "%s: no such command: give all, audit, authorities, "
+	    "capacity, clients, contacts, dot, drain, exchanges, hosts, keys, "
+	    "listeners, modules, orders, peers, users or why", argv[0]);
 	return NULL;
+}
+
+static int
+ctl_end(int status)
+{
+	if (fflush(stdout) == EOF)
+		die_errno(EXIT_TEMPORARY, "unable to write standard output");
+	return status;
 }
 
 int
@@ -249,6 +523,7 @@ main(int argc, char **argv)
 	const char *address = NULL, *broker = NULL;
 	const struct opt options[] = {
 		{ 'A', OPT_TEXT, &address, 0, 0 },
+		{ 'J', OPT_FLAG, &core.json, 0, 0 },
 		{ 'b', OPT_TEXT, &broker, 0, 0 },
 		{ 'k', OPT_KEY, &keys, 0, 0 },
 		{ 0, OPT_END, NULL, 0, 0 }
@@ -259,12 +534,15 @@ main(int argc, char **argv)
 	int letter;
 
 	program_begin(argv, PROGRAM_PRINTS);
-	while ((letter = getopt(argc, argv, "qvA:b:k:")) != -1)
+	while ((letter = getopt(argc, argv, "JqvA:b:k:")) != -1)
 		opt_take(options, letter, optarg, SYNOPSIS);
 	if (address != NULL && broker != NULL)
 		die(EXIT_USAGE, "-A and -b: give one of them");
 	core.what = ctl_command(argv + optind, argc - optind);
 	core.argument = argv[optind + 1];
+	if (core.json && core.what->tier == tier_dot)
+		die(EXIT_USAGE, "-J and dot: a graph is no rows, so give one "
+		    "of them");
 	if (address != NULL)
 		opt_address('A', address, 0, &a);
 	else
@@ -273,6 +551,12 @@ main(int argc, char **argv)
 	env_key(&key, &keys);
 	if (address != NULL)
 		env_key_need(&key, 'A', &a);
+	if (core.what->tier != NULL) {
+		hub.status = ctl_walk_tier(core.what, core.argument == NULL ?
+		    NULL : opt_name("module", core.argument), core.json, &key,
+		    text);
+		return ctl_end(hub.status);
+	}
 	hub_init(&hub, loop_new(), ROLE_CTL, &key);
 	outbox_init(&core.out);
 	hub_dial(&hub, slice_str(text), DIAL_ONCE, 1);
@@ -281,7 +565,5 @@ main(int argc, char **argv)
 	late.arg = text;
 	loop_timer(hub.loop, &late, loop_now(hub.loop) + ANSWER_MS);
 	loop_run(hub.loop);
-	if (fflush(stdout) == EOF)
-		die_errno(EXIT_TEMPORARY, "unable to write standard output");
-	return hub.status;
+	return ctl_end(hub.status);
 }

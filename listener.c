@@ -22,6 +22,7 @@ struct listener_channel {
 	int old;	/* it drains: it was started before the newest publish,
 			   or when there was more capacity */
 	struct msg_waiting told; /* of buyers that wait */
+	char client[ADDRESS_MAX + 1]; /* the address of its PLB; or empty */
 };
 
 struct listener {
@@ -194,15 +195,17 @@ listener_dist(struct listener *l, struct slice dist)
 /* Life of a channel. */
 
 int
-listener_spawned(struct listener *l, uint32_t tag)
+listener_spawned(struct listener *l, uint32_t tag, struct slice client)
 {
 	struct listener_channel *c;
 
 	assert(tag != 0 && listener_by_tag(l, tag) == NULL);
+	assert(client.len <= ADDRESS_MAX);
 	c = calloc(1, sizeof(*c));
 	if (c == NULL)
 		return -1;
 	c->tag = tag;
+	snprintf(c->client, sizeof(c->client), "%.*s", SLICE_ARG(client));
 	if (map_put(&l->tags, listener_key(&c->tag), c) == -1) {
 		free(c);
 		return -1;
@@ -482,13 +485,50 @@ listener_broker_message(struct listener *l, int64_t now, const struct msg *m)
 	}
 }
 
-/* It has no rows but those of its driver. */
-static int
-listener_on_inspect(struct listener *l, uint32_t peer)
+/* listener ADDRESS module NAME instance ID state publishing|draining|drained
+ * capacity COUNT held COUNT left COUNT channels COUNT attributes TEXT */
+static void
+listener_report(const struct listener *l, struct report *r)
 {
+	char id[ID_TEXT], text[REPORT_ROW_MAX / 2];
+	struct contact c;
+
+	group_decode(&schema_contact, slice_of(l->contact, l->contact_len),
+	    &c);
+	report_row(r, "listener %.*s module %.*s instance %s state %s "
+	    "capacity %llu held %llu left %llu channels %zu attributes %s",
+	    SLICE_ARG(c.address), SLICE_ARG(l->module),
+	    id_print(&l->own, id), l->stopped ? "drained" :
+	    l->stopping ? "draining" : "publishing",
+	    (unsigned long long)l->capacity, (unsigned long long)l->held,
+	    (unsigned long long)(l->stopping ? 0 : listener_left(l)),
+	    l->tags.n, attrs_print(l->attrs, text, sizeof(text)));
+}
+
+/* client ADDRESS held COUNT state starting|up|draining|ending */
+static void
+listener_report_client(const struct listener_channel *c, struct report *r)
+{
+	report_row(r, "client %s held %llu state %s",
+	    c->client[0] == '\0' ? "-" : c->client,
+	    (unsigned long long)c->held, c->peer == 0 ? (c->held > 0 ?
+	    "ending" : "starting") : c->old ? "draining" : "up");
+}
+
+static int
+listener_on_inspect(struct listener *l, uint32_t peer,
+    const struct msg_inspect *m)
+{
+	const struct listener_channel *c;
 	struct report r;
+	size_t pos = 0;
 
 	report_begin(&r, &l->out, peer);
+	if (report_wants(m->what, "listeners"))
+		listener_report(l, &r);
+	if (report_wants(m->what, "clients"))
+		while ((c = map_next(&l->tags, &pos)) != NULL)
+			listener_report_client(c, &r);
 	return report_end(&r);
 }
 
@@ -503,7 +543,7 @@ listener_message(void *core, int64_t now, uint32_t peer, const struct msg *m)
 	if (peer == l->broker)
 		return listener_broker_message(l, now, m);
 	if (m->type == MSG_INSPECT)
-		return listener_on_inspect(l, peer);
+		return listener_on_inspect(l, peer, &m->u.inspect);
 	return 0; /* a channel's link outlives it by a moment */
 }
 

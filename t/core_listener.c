@@ -5,7 +5,7 @@
 
 struct listener_args {
 	uint64_t capacity, tag;
-	struct slice module, attrs, node, address, dist;
+	struct slice module, attrs, node, address, dist, client;
 };
 
 static const struct field core_listener_fields[] = {
@@ -14,7 +14,8 @@ static const struct field core_listener_fields[] = {
 	HARNESS_GROUP(listener_args, attrs, &schema_attrs),
 	HARNESS_BYTES(listener_args, node),
 	HARNESS_BYTES(listener_args, address),
-	HARNESS_BYTES(listener_args, dist), HARNESS_UINT(listener_args, tag)
+	HARNESS_BYTES(listener_args, dist), HARNESS_UINT(listener_args, tag),
+	HARNESS_BYTES(listener_args, client)
 };
 static const struct schema core_listener_args =
     HARNESS_ARGS(listener_args, core_listener_fields);
@@ -67,7 +68,8 @@ core_listener_spawned(void *core, int64_t now, const void *args)
 {
 	(void)now;
 	return listener_spawned(core,
-	    (uint32_t)((const struct listener_args *)args)->tag);
+	    (uint32_t)((const struct listener_args *)args)->tag,
+	    ((const struct listener_args *)args)->client);
 }
 
 static int

@@ -68,6 +68,48 @@ tells 100 'usage: lambda-ctl' lambda-ctl orders calc
 same "$(lambda-ctl contacts; echo $?)" 0
 lambda-ctl all | grep -q '^order ' || fail "all is not all"
 
+# JSON: the same rows, with numbers where numbers are, and null for what is not
+# known. A name that looks like a number is none.
+json() { # FILTER: of what is shown of the broker and the exchange
+	{ lambda-ctl -J all && lambda-ctl -J -A "$(exchange)" all; } |
+	    jq -s -r "$1"
+}
+if sh "$top/t/setup.sh" jq; then
+	rows=$({ lambda-ctl all && lambda-ctl -A "$(exchange)" all; } | grep -c .)
+	same "$(json length)" "$rows"
+	same "$(json '[.[] | has("row") and has("name")] | all')" true
+	same "$(json '[.[] | select(.kind == "sell") | .version] | sort | .[]')" \
+	    "$(printf 'null\n1.2')"
+	same "$(json '.[] | select(.state == "standing") | .name, .sells, .module')" \
+	    "$(printf 'null\n2\ncalc')"
+	same "$(json '.[] | select(.self == 1) | .node')" host-seven
+
+	# Whatever a peer may say.
+	helper puppet
+	mkfifo "$tmp/says"
+	start puppet sh -c 'exec "$0/t/puppet" broker listen "$1" <>"$2" >"$3"' \
+	    "$top" "$tmp/puppet" "$tmp/says" "$tmp/heard"
+	until_true test -S "$tmp/puppet" || fail "no puppet"
+	start asks sh -c 'exec lambda-ctl -J -b "$0" peers >"$1"' "$tmp/puppet" \
+	    "$tmp/json"
+	until_true grep inspect "$tmp/heard" || fail "the puppet was not asked"
+	printf '%s\n' '1 report rows [ "x \"q\" a \\\\ b \x01\n\0 c \xc3\xa9 d \xff\xe2\x80\xa8" "y 7 n 12 m 007 big 12345678901234567890 node 12 version 2 x 3 reason" "z" "" "u 1 key" "v - attributes a=b, \"c\"" "w  x  y" ]' \
+	    >"$tmp/says"
+	until_true test -s "$tmp/json" || fail "it prints nothing"
+	cat >"$tmp/expected" <<'END'
+["x","\"q\"",["a","b","c","d"],["\\\\","\u0001\n\u0000","é","\\xff\\xe2\\x80\\xa8"]]
+["y","7",["n","m","big","node","version"],[12,"007","12345678901234567890","12","2 x 3 reason"]]
+["z",null,[],[]]
+["",null,[],[]]
+["u","1",["key"],[null]]
+["v",null,["attributes"],["a=b, \"c\""]]
+["w",null,["x","y"],[null,null]]
+END
+	jq -c '[.row, .name, (del(.row, .name) | keys_unsorted, [.[]])]' \
+	    "$tmp/json" >"$tmp/shown" || fail "no JSON: $(cat "$tmp/json")"
+	diff "$tmp/expected" "$tmp/shown" || fail "JSON is something else"
+fi
+
 # Another key; nobody (port 1 is no program's that is not asked for); one that is
 # stopped.
 (umask 77 && head -c 32 /dev/urandom >"$tmp/other")

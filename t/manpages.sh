@@ -90,7 +90,9 @@ done
 
 # The rows of lambda-ctl(1) are those that the programs report: values, and what
 # stands for them in the page, are %.
-tr '\n\t' '  ' <"$tmp/sources" | grep -o 'report_row(&\{0,1\}r, "[^"]*"' |
+tr '\n\t' '  ' <"$tmp/sources" >"$tmp/line"
+{ grep -o 'report_row(&\{0,1\}r, "[^"]*"' "$tmp/line"
+  grep -o 'tier_row(t, "[a-z]* %[^"]*"' "$tmp/line"; } |
     sed 's/.*"\(.*\)"/\1/; s/%[^ ]*/%/g
 	s/ self [01]/ self %/; s/ state announced/ state %/' |
     sort -u >"$tmp/rows"

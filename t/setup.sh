@@ -26,6 +26,7 @@ envdir		daemontools	daemontools-encore -	daemontools
 i686-linux-gnu-gcc gcc-i686-linux-gnu	-	-		-
 inetd		openbsd-inetd	busybox-extras	-		-
 ip		iproute2	iproute2	iproute		-
+jq		jq		jq		jq		jq
 mandoc		mandoc		mandoc		mandoc		-
 musl-gcc	musl-tools	musl-dev	musl-gcc	-
 nc		netcat-openbsd	netcat-openbsd	nmap-ncat	-

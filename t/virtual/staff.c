@@ -462,9 +462,9 @@ flow_go_on(struct proc *p, uint32_t number)
 	flow_read(p, j);
 	if (j->read - j->out > 0 && chance(w, 70))
 		flow_copy(p, j, 0);
-	if ((j->ended || j->read == flow_part(w, j->call)) &&
-	    (j->read == j->given || j->read == flow_part(w, j->call)) &&
-	    j->out == j->read) {
+	/* One that reads all of it waits for its end, too. */
+	if (j->read == flow_part(w, j->call) && j->out == j->read &&
+	    (j->ended || j->read < flow_size(w, j->call))) {
 		flow_copy(p, j, 1);
 		hand_end(h);
 		return;

@@ -1,0 +1,77 @@
+#ifndef CTL_WALK_H
+#define CTL_WALK_H
+
+/*
+ * A core of lambda-ctl that walks the tier. It asks one process for all its
+ * rows, then the processes that these name, and so on: the authorities, their
+ * exchanges, the brokers that a broker dials, and, if wanted, the listeners
+ * whose sells stand at an exchange. Many are asked at once. One that does not
+ * answer in WALK_NODE_MS is left behind, and the walk ends after WALK_MS with
+ * what it has. A process that has several addresses counts once.
+ */
+
+#include "core.h"
+#include "map.h"
+
+#define WALK_NODES_MAX 4096
+#define WALK_AT_ONCE   64
+#define WALK_NODE_MS   3000
+#define WALK_MS	       15000
+#define WALK_ROWS_MAX  (16u * 1024 * 1024) /* bytes, of one process */
+
+enum walk_state {
+	WALK_NEW,     /* to be asked when it is its turn */
+	WALK_DIALLED,
+	WALK_ASKED,
+	WALK_DONE,
+	WALK_SAME,    /* it is one that was asked at another address */
+	WALK_FAILED
+};
+
+struct walk_node {
+	struct slice address; /* its key */
+	uint32_t tag;
+	uint32_t peer;	      /* 0: not linked */
+	unsigned role;	      /* as who named it says, then as it says */
+	struct id instance;
+	enum walk_state state;
+	int64_t late;	      /* when it is left behind */
+	struct buf rows;      /* lines, each with its newline */
+	char why[256];	      /* of WALK_FAILED */
+};
+
+struct walk {
+	struct outbox out;
+	struct map nodes;	/* by address, the first one first */
+	struct walk_node *at[WALK_NODES_MAX]; /* likewise, by tag less one */
+	size_t n, next, active;
+	size_t left_out;	/* for which there was no place */
+	int listeners;		/* are asked too */
+	int64_t until;
+	int done;
+};
+
+extern const struct core_ops walk_ops;
+
+/* The driver dials the first one, with tag 1. -1 with ENOMEM. */
+int walk_begin(struct walk *, int64_t now, uint64_t seed, struct slice first,
+    int listeners);
+void walk_free(struct walk *);
+
+/* A row: its word, its name, then keys and values. row_next() takes the next
+ * line of the text: 1, or 0 at the end. row_get() is the value of the key,
+ * empty where it is not there. What has spaces goes on to the end. */
+struct row {
+	struct slice word, name, rest;
+};
+/* row_cut() takes what stands before the next space, which goes too. */
+struct slice row_cut(struct slice *rest);
+int row_next(struct slice *text, struct row *);
+struct slice row_get(const struct row *, const char *key);
+uint64_t row_number(const struct row *, const char *key); /* or 0 */
+int row_is(const struct row *, const char *key, const char *value);
+
+/* Does the value of the key go on to the end of the row? */
+int row_is_last(struct slice key);
+
+#endif

@@ -1,0 +1,168 @@
+#!/bin/sh
+# lambda-ctl walks the tier: five hosts, three authorities and four modules, under
+# load; then an authority is stopped, a host is cut off, a listener is killed, and
+# one says something else than what an exchange believes.
+. "$(dirname "$0")/lib.sh"
+
+hosts a b c d e
+key=$tmp/key
+(umask 77 && head -c 32 /dev/urandom >"$key")
+LAMBDA_KEY=$key
+export LAMBDA_KEY
+for n in 1 2 3; do
+	echo "10.77.0.$n:4370"
+done >"$tmp/authorities"
+n=0
+for host in a b c d e; do
+	n=$((n + 1))
+	[ "$n" -gt 3 ] || start "authority.$host" on "$host" sh -c \
+	    'exec lambda-authority -l "$0" <"$1"' "10.77.0.$n:4370" \
+	    "$tmp/authorities"
+	[ "$host" != b ] || stopped=$pid
+	start "broker.$host" on "$host" sh -c \
+	    'exec lambda-broker -n "host-$0" -l "$1" <"$2"' "$host" \
+	    "10.77.0.$n:4371" "$tmp/authorities"
+	until_true test -S "$tmp/run.$host/broker" || fail "no broker at $host"
+done
+cat >"$tmp/slow" <<'END'
+#!/bin/sh
+while read -r line; do
+	until [ -e "$0.go" ]; do sleep 0.1; done
+	echo "$line"
+done
+END
+chmod +x "$tmp/slow"
+listener() { # MODULE HOST
+	start "$1.$2" on "$2" lambda-listener -l 0.0.0.0:0 -c 4 -V 1.2 \
+	    -t "zone=$2" -w line "$1" "$tmp/slow"
+	logged "$1.$2" "publishing $1"
+}
+for module in calc sum conv draw; do
+	listener "$module" a
+	listener "$module" b
+done
+listener calc c
+killed=$pid
+calls() { # NAME HOST CAPACITY ARGUMENT...
+	name=$1 host=$2 capacity=$3
+	shift 3
+	start "$name" on "$host" sh -c 'seq 1 30 | lambda-call -L -c "$@"' sh \
+	    "$capacity" "$@"
+}
+calls one d 6 calc
+calls two e 20 calc
+calls three e 2 -V 9+ conv
+calls four c 3 sum
+
+# ask [-A ADDRESS] COMMAND...: of host d; its rows are in $tmp/rows
+ask() {
+	on d lambda-ctl "$@" >"$tmp/rows" 2>"$tmp/why"
+	asked=$?
+}
+shows() { # STATUS PATTERN COMMAND...: until it does
+	status=$1
+	pattern=$2
+	shift 2
+	shown_once() {
+		ask "$@"
+		[ "$asked" -eq "$status" ] && grep -q -e "$pattern" "$tmp/rows"
+	}
+	until_true shown_once "$@" ||
+	    fail "$*: status $asked, no '$pattern': $(cat "$tmp/rows" "$tmp/why")"
+}
+
+# What is there and how much of it, from any broker or authority.
+shows 0 '^capacity calc total 12 used 12 free 0 waiting 14 .* sellers 3 answers 3 least_pct 100 median_pct 100 most_pct 100$' \
+    capacity
+shows 0 '^capacity sum total 8 used 3 free 5 waiting 0 ' capacity sum
+same "$(grep -c '^seller 10.77.0.[12]:[0-9]* module sum node - total 4 used ' \
+    "$tmp/rows")" 2
+same "$(grep -c . "$tmp/rows")" 3
+shows 0 '^capacity conv total 8 used 0 free 8 waiting 2 ' \
+    -A 10.77.0.3:4370 capacity conv
+same "$(on d lambda-ctl -J capacity calc | head -n 1 | jq -c \
+    '[.row, .name, .total, .waiting]')" '["capacity","calc",12,14]'
+
+# Whose it is: 12 of calc by d and e, 3 of sum by c.
+ask users
+holds() { # IP MODULE
+	awk -v ip="$1:" -v m="$2" 'index($2, ip) == 1 && $4 == m { n += $8 }
+	    END { print n + 0 }' "$tmp/rows"
+}
+same "$(holds 10.77.0.3 sum)" 3
+same $(($(holds 10.77.0.4 calc) + $(holds 10.77.0.5 calc))) 12
+same "$(holds 10.77.0.5 conv)" 0
+ask users sum
+! grep -q 'module calc' "$tmp/rows" || fail "not only sum: $(cat "$tmp/rows")"
+
+# Why a buy waits.
+shows 0 '^why calc host 10.77.0.5 .* reason all capacity is taken$' why calc
+same "$(grep -c '^offer calc sellers 1 free 0 attributes version 1.2, zone=' \
+    "$tmp/rows")" 3
+shows 0 '^why conv host 10.77.0.5 .* missing 2 held 0 .* reason nothing on offer satisfies what is asked for: version 9+$' \
+    why conv
+shows 0 '^why sum reason no buy waits$' why sum
+shows 0 '^why nosuch reason no buy waits, and nobody publishes it$' why nosuch
+
+# Hosts, each once, though three authorities know each of them.
+shows 0 '^host 10.77.0.4 .* node host-d state linked for_s [0-9]* sells - buys calc$' \
+    hosts
+same "$(grep -c '^host ' "$tmp/rows")" 5
+grep -q '^host 10.77.0.3 .* sells calc buys sum$' "$tmp/rows" ||
+    fail "c sells calc and buys sum: $(cat "$tmp/rows")"
+
+# A graph has them all, and is one to Graphviz, where that is here.
+ask dot
+same "$asked" 0
+same "$(grep -c 'label="authority.n10' "$tmp/rows")" 3
+same "$(grep -c 'shape=ellipse' "$tmp/rows")" 4
+same "$(grep -c 'label="10.77.0.[1-5]' "$tmp/rows")" 5
+! command -v dot >/dev/null || dot -Tsvg "$tmp/rows" >"$tmp/svg" ||
+    fail "dot does not read it"
+tells 100 'a graph is no rows' on d lambda-ctl -J dot
+tells 100 'usage: lambda-ctl' on d lambda-ctl why
+tells 100 'usage: lambda-ctl' on d lambda-ctl hosts calc
+tells 111 'no answer from 10.77.0.4:1: Connection refused' \
+    on d lambda-ctl -A 10.77.0.4:1 hosts
+
+# Exchanges are right about the listeners.
+right() {
+	ask audit
+	[ "$asked" -eq 0 ] && [ ! -s "$tmp/rows" ]
+}
+until_true right || fail "audit: $asked: $(cat "$tmp/rows" "$tmp/why")"
+
+# An exchange that is stopped knows nothing of what has happened since.
+exchange=$(on d lambda-ctl exchanges |
+    sed -n 's/^exchange \([^ ]*\) module draw .*state linked.*/\1/p' | head -n 1)
+stray=$(running 'lambda-exchange.* draw')
+[ -n "$stray" ] || fail "no exchange of draw: $exchange"
+# shellcheck disable=SC2086
+kill -STOP $stray
+ask audit draw
+same "$asked" 111
+grep -q 'no answer from the exchange at .*: no answer in time' "$tmp/why" ||
+    fail "silence is not told: $(cat "$tmp/why")"
+# shellcheck disable=SC2086
+kill -CONT $stray
+
+# A listener that was killed is forgotten, and its capacity with it.
+stop "$killed" KILL
+shows 0 '^capacity calc total 8 ' capacity calc
+
+# An authority that is stopped is named, and all the rest is there.
+# shellcheck disable=SC2046
+kill -STOP $(children "$stopped" lambda-authority) "$stopped"
+ask hosts
+same "$asked" 111
+grep -q 'no answer from the authority at 10.77.0.2:4370: no answer in time' \
+    "$tmp/why" || fail "silence is not told: $(cat "$tmp/why")"
+same "$(grep -c '^host .* state linked' "$tmp/rows")" 5
+# shellcheck disable=SC2046
+kill -CONT $(children "$stopped" lambda-authority) "$stopped"
+
+# A host that is cut off is gone, and remembered.
+ip -n "$net" link set v5 down
+shows 0 '^host 10.77.0.5 .* state gone for_s [0-9]* ' hosts
+: >"$tmp/slow.go"
+echo passed
