@@ -83,9 +83,9 @@ contest_look(struct world *w, struct contest_view *v)
 		b->plb = p->core;
 		b->held = plb_held(b->plb);
 		b->wanted = b->plb->wanted;
-		v->alike &= s->zone == 0 && s->version == 0;
-		/* It stays with what it holds of another version. */
-		if (b->plb->switch_at != NEVER)
+		v->alike &= s->zone == 0;
+		/* It was told to go over to a version, and may hold another. */
+		if (s->version != 0)
 			return 0;
 	}
 	return v->buyers > 0 && v->sellers > 0;
