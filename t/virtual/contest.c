@@ -180,6 +180,8 @@ contest_any_move(const struct contest_view *v)
 static void
 contest_check_shares(struct world *w, struct contest_view *v)
 {
+	/* Of tokens that go round one may have two for a request's time. */
+	uint64_t near = v->capacity < v->buyers ? 2 : 1;
 	const struct contest_buyer *b;
 
 	contest_divide(v);
@@ -189,7 +191,7 @@ contest_check_shares(struct world *w, struct contest_view *v)
 		    (unsigned long long)b->wanted, (unsigned long long)b->due,
 		    b->post->zone);
 	for (b = v->buyer; b < v->buyer + v->buyers; b++) {
-		if (b->held <= b->due + 1 && b->due <= b->held + 1)
+		if (b->held <= b->due + near && b->due <= b->held + near)
 			continue;
 		if (!v->alike && !contest_any_move(v))
 			continue;
