@@ -50,6 +50,12 @@ struct class {
 	size_t n;	  /* orders of it */
 };
 
+/* What there was for buys that compete, at most, since a time. */
+struct class_most {
+	uint64_t n;
+	int64_t at;
+};
+
 struct sell_class {
 	struct class class;
 	unsigned zone; /* a number for the value of that label */
@@ -61,8 +67,7 @@ struct sell_class {
 			      nobody waits */
 	uint64_t capacity; /* of its sellers */
 	uint64_t share;	   /* an equal share of those that could use it */
-	uint64_t most;	   /* what there was for them, at most, since then: */
-	int64_t most_at;
+	struct class_most most; /* there was for these */
 	size_t told;	   /* the next slot to announce it to */
 };
 
@@ -74,6 +79,7 @@ struct buy_class {
 	struct queue queue;    /* the buys that lack something */
 	size_t unmet;	       /* their number */
 	uint64_t stood;	       /* class_need() as sellers were last told it */
+	struct class_most most; /* there was for buys with no more choice */
 };
 
 struct class_table {

@@ -10,6 +10,10 @@
  * most keep what is left when it does not divide, so that no more tokens move
  * than must.
  *
+ * Buys that have less choice than the others, as all that fits them fits those,
+ * too, are such a set as well: what the others have elsewhere is of no use to
+ * them, so their share of the little that fits them may be smaller.
+ *
  * Where there are more buyers than tokens the share is 0. Then, for each buyer
  * that holds nothing, one that holds a token is asked for it: the one that has
  * held it for longest, and not before its slice of time is over.
@@ -42,10 +46,14 @@ struct share_item {
 	uint64_t grant; /* its share, in the set that is looked at */
 };
 
-/* All buys; and those that compete for a class of sells. */
+/* All buys; and those that compete for the same sells. */
 struct share {
 	struct exchange *x;
 	int64_t now;
+	struct class_set sells; /* the classes that have any */
+	struct class_set unmet; /* the classes of buys that lack something */
+	struct class_set users[EXCHANGE_CLASSES]; /* the classes of buys that
+						     each of sells fits */
 	struct share_item *items, **set;
 	size_t n, nset;
 	uint64_t level; /* an equal share of the set, rounded down */
@@ -103,6 +111,25 @@ share_sort(struct share *h, int (*by)(const void *, const void *))
 	qsort(h->set, h->nset, sizeof(*h->set), by);
 }
 
+/* Who could use what. */
+static void
+share_classes(struct share *h)
+{
+	const struct classes *t = &h->x->classes;
+	const struct buy_class *b;
+	unsigned i, j;
+
+	for (i = 0; i < t->sells.n; i++)
+		class_set_put(&h->sells, i, class_sell(t, i)->class.n > 0);
+	for (i = 0; i < t->buys.n; i++) {
+		b = class_buy(t, i);
+		class_set_put(&h->unmet, i, b->unmet > 0);
+		for (j = 0; b->class.n > 0 && j < t->sells.n; j++)
+			class_set_put(&h->users[j], i,
+			    class_set_has(&b->fits, j));
+	}
+}
+
 /* All buys that matter: 0, or -1 without memory. */
 static int
 share_gather(struct share *h)
@@ -117,6 +144,7 @@ share_gather(struct share *h)
 	h->set = calloc(n, sizeof(*h->set));
 	if (h->items == NULL || h->set == NULL)
 		return -1;
+	share_classes(h);
 	while ((o = order_next(x, &pos)) != NULL) {
 		if (o->selling)
 			continue;
@@ -143,12 +171,32 @@ share_is_stuck(const struct share *h, const struct share_item *item)
 	    h->now - b->asked_at >= h->stuck_ms;
 }
 
+/* Does all that fits a fit b? Of what there is. */
+static int
+share_is_within(const struct share *h, const struct buy_class *a,
+    const struct buy_class *b)
+{
+	uint64_t other = 0;
+	unsigned i;
+
+	for (i = 0; i < CLASS_WORDS; i++)
+		other |= a->fits.w[i] & h->sells.w[i] & ~b->fits.w[i];
+	return other == 0;
+}
+
+static int
+share_is_like(const struct share *h, const struct buy_class *a,
+    const struct buy_class *b)
+{
+	return a == b || (share_is_within(h, a, b) && share_is_within(h, b, a));
+}
+
 /* The set is those of the classes of buys. */
 static void
 share_choose(struct share *h, const struct class_set *classes, int stuck)
 {
 	struct share_item *item;
-	const struct exchange_buy *first = NULL;
+	const struct buy_class *first = NULL;
 
 	h->nset = 0;
 	h->stuck_ms = SHARE_STUCK_MS;
@@ -156,8 +204,8 @@ share_choose(struct share *h, const struct class_set *classes, int stuck)
 		if (!class_set_has(classes, item->buy->class->class.number))
 			continue;
 		if (first == NULL)
-			first = item->buy;
-		else if (item->buy->class != first->class)
+			first = item->buy->class;
+		else if (!share_is_like(h, item->buy->class, first))
 			h->stuck_ms = SHARE_OTHER_MS;
 	}
 	for (item = h->items; item < h->items + h->n; item++)
@@ -166,25 +214,15 @@ share_choose(struct share *h, const struct class_set *classes, int stuck)
 			h->set[h->nset++] = item;
 }
 
-/* The classes of buys that fit this class of sells: does one of these buys lack
- * anything? */
 static int
-share_classes(const struct exchange *x, const struct sell_class *c,
-    struct class_set *classes)
+share_has_all(const struct class_set *set, const struct class_set *of)
 {
-	const struct buy_class *b;
-	int lack = 0;
+	uint64_t other = 0;
 	unsigned i;
 
-	memset(classes, 0, sizeof(*classes));
-	for (i = 0; i < x->classes.buys.n; i++) {
-		b = class_buy(&x->classes, i);
-		if (!class_set_has(&b->fits, c->class.number))
-			continue;
-		class_set_put(classes, i, 1);
-		lack |= b->unmet > 0;
-	}
-	return lack;
+	for (i = 0; i < CLASS_WORDS; i++)
+		other |= of->w[i] & ~set->w[i];
+	return other == 0;
 }
 
 static int
@@ -194,18 +232,51 @@ share_are_same(const struct class_set *a, const struct class_set *b)
 }
 
 /*
+ * The classes of buys that have no more choice than this one: 1 when others
+ * compete with them, that have more. Of classes that are alike the first that
+ * lacks something counts.
+ */
+static int
+share_bound_classes(const struct share *h, const struct buy_class *b,
+    struct class_set *classes)
+{
+	const struct classes *t = &h->x->classes;
+	const struct buy_class *other;
+	struct class_set fits;
+	int others = 0;
+	unsigned i;
+
+	memset(classes, 0, sizeof(*classes));
+	for (i = 0; i < CLASS_WORDS; i++)
+		fits.w[i] = b->fits.w[i] & h->sells.w[i];
+	for (i = 0; i < t->buys.n; i++) {
+		other = class_buy(t, i);
+		if (other->class.n == 0 || !class_set_meet(&other->fits, &fits))
+			continue;
+		if (!share_is_within(h, other, b)) {
+			others = 1;
+			continue;
+		}
+		if (i < b->class.number && other->unmet > 0 &&
+		    share_is_within(h, b, other))
+			return 0;
+		class_set_put(classes, i, 1);
+	}
+	return others;
+}
+
+/*
  * What there is for the buyers of these classes: what they hold, and what is on
  * offer to all of them. A token that was returned is neither for a moment, so
  * the largest sum of the last second counts; and a token that was granted is
  * both, so this is not more than all capacity.
  */
 static uint64_t
-share_capacity(const struct share *h, struct sell_class *c,
+share_capacity(const struct share *h, struct class_most *most,
     const struct class_set *classes, uint64_t *offered)
 {
 	const struct classes *t = &h->x->classes;
 	const struct sell_class *s;
-	struct class_set others;
 	uint64_t sum = 0, all = 0;
 	unsigned i;
 	size_t j;
@@ -213,20 +284,19 @@ share_capacity(const struct share *h, struct sell_class *c,
 	*offered = 0;
 	for (i = 0; i < t->sells.n; i++) {
 		s = class_sell(t, i);
-		share_classes(h->x, s, &others);
-		if (share_are_same(&others, classes))
+		if (share_has_all(&h->users[i], classes))
 			*offered += s->weights.total;
-		if (class_set_meet(&others, classes))
+		if (class_set_meet(&h->users[i], classes))
 			all += s->capacity;
 	}
 	for (j = 0; j < h->nset; j++)
 		sum += h->set[j]->held;
 	sum += *offered;
-	if (sum >= c->most || h->now - c->most_at >= SHARE_KEPT_MS) {
-		c->most = sum;
-		c->most_at = h->now;
+	if (sum >= most->n || h->now - most->at >= SHARE_KEPT_MS) {
+		most->n = sum;
+		most->at = h->now;
 	}
-	return c->most < all ? c->most : all;
+	return most->n < all ? most->n : all;
 }
 
 /* Divide that much among the set. */
@@ -300,18 +370,19 @@ share_rotate(struct share *h, uint64_t n)
 	}
 }
 
-/* Look at the buyers that could use what a class of sells has. */
-static void
-share_class(struct share *h, struct sell_class *c,
+/* Look at the buyers of these classes. Returns an equal share of what there is
+ * for them. */
+static uint64_t
+share_set(struct share *h, struct class_most *most,
     const struct class_set *classes)
 {
-	uint64_t capacity, offered, empty;
+	uint64_t capacity, offered, empty, level;
 	size_t i, n;
 
 	share_choose(h, classes, 1);
-	capacity = share_capacity(h, c, classes, &offered);
+	capacity = share_capacity(h, most, classes, &offered);
 	share_divide(h, capacity);
-	c->share = h->level < UINT32_MAX ? h->level : UINT32_MAX;
+	level = h->level;
 	empty = share_ask_all(h, offered);
 	if (h->level == 0)
 		share_rotate(h, empty);
@@ -325,11 +396,27 @@ share_class(struct share *h, struct sell_class *c,
 	n = h->nset;
 	share_choose(h, classes, 0);
 	if (h->nset == n)
-		return;
+		return level;
 	share_divide(h, capacity);
 	empty = share_ask_all(h, offered);
 	if (h->level == 0)
 		share_rotate(h, empty);
+	return level;
+}
+
+/* Look at each class of buys that wait and have less choice than others. */
+static void
+share_look_bound(struct share *h)
+{
+	struct class_set classes;
+	struct buy_class *b;
+	unsigned i;
+
+	for (i = 0; i < h->x->classes.buys.n; i++) {
+		b = class_buy(&h->x->classes, i);
+		if (b->unmet > 0 && share_bound_classes(h, b, &classes))
+			share_set(h, &b->most, &classes);
+	}
 }
 
 /* Look at each class of sells for which buys wait. Those that the same buys
@@ -337,22 +424,22 @@ share_class(struct share *h, struct sell_class *c,
 static void
 share_look(struct share *h)
 {
-	struct class_set classes, last;
 	const struct sell_class *before = NULL;
 	struct sell_class *c;
-	uint64_t was;
+	uint64_t was, level;
 	unsigned i;
 
 	for (i = 0; i < h->x->classes.sells.n; i++) {
 		c = class_sell(&h->x->classes, i);
-		if (c->class.n == 0 || !share_classes(h->x, c, &classes))
+		if (c->class.n == 0 || !class_set_meet(&h->users[i], &h->unmet))
 			continue;
 		was = c->share;
-		if (before != NULL && share_are_same(&classes, &last)) {
+		if (before != NULL && share_are_same(&h->users[i],
+			&h->users[before->class.number])) {
 			c->share = before->share;
 		} else {
-			share_class(h, c, &classes);
-			last = classes;
+			level = share_set(h, &c->most, &h->users[i]);
+			c->share = level < UINT32_MAX ? level : UINT32_MAX;
 			before = c;
 		}
 		h->x->round |= c->share != was;
@@ -405,8 +492,10 @@ share_round(struct exchange *x, int64_t now)
 
 	x->uneven = 0;
 	if (share_gather(&h) == 0) {
-		if (!x->closed && x->totals.missing > 0)
+		if (!x->closed && x->totals.missing > 0) {
+			share_look_bound(&h);
 			share_look(&h);
+		}
 		for (i = 0; i < h.n && share_tell(&h, &h.items[i]) == 0; i++)
 			continue;
 	}
