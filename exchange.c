@@ -474,7 +474,7 @@ exchange_on_buy(struct exchange *x, int64_t now, struct exchange_peer *p,
 		return exchange_refuse_full(x, p, m->order);
 	lacked = b->lacking > 0;
 	held = buy_holds(b);
-	if (b->held == 0 && m->held > 0)
+	if (o == NULL || (b->held > 0) != (m->held > 0))
 		b->since = now;
 	b->missing = (uint32_t)m->missing;
 	b->settled = m->settled;

@@ -154,11 +154,12 @@ struct exchange_buy {
 	uint32_t nexcludes;
 	struct queued queued;
 	struct chain excludes;
-	int64_t since; /* its buyer has held something */
+	int64_t since; /* its buyer has held something, or nothing */
 	/* That was asked to keep no more than this, as others are to have it;
 	 * KEEP_ALL: it was not. */
 	uint64_t keep;
-	int64_t asked_at;   /* and then, when it held that: */
+	int64_t asked_since;
+	int64_t asked_at;   /* the same, when it held that: */
 	int64_t told_at;    /* the last time that it was told so */
 	uint32_t asked_held;
 	struct exchange_buy *next_passed; /* passed over in this run, a list */

@@ -21,6 +21,8 @@
  * A buyer returns a token when the request that uses it has ended. While it is
  * not seen to do so, others are asked as if it was not there, too: its requests
  * may take long, or what it holds may be of no use to those who lack something.
+ * The same holds of one that returns something, and gets as much again, while
+ * another has had nothing for a second.
  */
 
 #include <stdlib.h>
@@ -58,6 +60,7 @@ struct share {
 	size_t n, nset;
 	uint64_t level; /* an equal share of the set, rounded down */
 	int64_t stuck_ms;
+	int starves;	/* one of the set has had nothing for long */
 	int rotates;	/* tokens go round, as there are more buyers */
 };
 
@@ -161,14 +164,26 @@ share_gather(struct share *h)
 	return 0;
 }
 
-/* The buyer was asked, and has not been seen to give anything. */
+/* The buyer was asked, and has not been seen to give anything; or all that it
+ * gives is of no use to one that still has nothing. */
 static int
 share_is_stuck(const struct share *h, const struct share_item *item)
 {
 	const struct exchange_buy *b = item->buy;
 
-	return b->keep != KEEP_ALL && item->held == b->asked_held &&
-	    h->now - b->asked_at >= h->stuck_ms;
+	if (b->keep == KEEP_ALL)
+		return 0;
+	return (item->held == b->asked_held &&
+	    h->now - b->asked_at >= h->stuck_ms) ||
+	    (h->starves && h->now - b->asked_since >= h->stuck_ms);
+}
+
+/* Has it lacked all for longer than others take to return something? */
+static int
+share_starves(const struct share *h, const struct share_item *item)
+{
+	return item->held == 0 && item->wanted > 0 &&
+	    h->now - item->buy->since >= SHARE_STUCK_MS;
 }
 
 /* Does all that fits a fit b? Of what there is. */
@@ -382,6 +397,9 @@ share_set(struct share *h, struct class_most *most,
 	share_choose(h, classes, 1);
 	capacity = share_capacity(h, most, classes, &offered);
 	share_divide(h, capacity);
+	h->starves = 0;
+	for (i = 0; i < h->nset; i++)
+		h->starves |= share_starves(h, h->set[i]);
 	level = h->level;
 	empty = share_ask_all(h, offered);
 	if (h->level == 0)
@@ -459,6 +477,8 @@ share_tell(struct share *h, const struct share_item *item)
 	    (b->asked_held == item->held &&
 	    h->now - b->told_at < SHARE_TELL_MS)))
 		return 0;
+	if (b->keep == KEEP_ALL)
+		b->asked_since = h->now;
 	if (b->keep == KEEP_ALL || b->asked_held != item->held) {
 		b->asked_at = h->now;
 		b->asked_held = (uint32_t)item->held;
