@@ -165,7 +165,7 @@ bad '-V and -t choose among' lambda-call -x 127.0.0.1:1 -t zone=a calc
 bad 'there is no such proxy' lambda-call ./nosuch
 bad 'another module is served here' \
     lambda-call -T "$hang" -x '|lambda-channel calc cat' other
-bad '-u, -P and -S go with' lambda-call -u calc
+bad '-u and -S go with' lambda-call -u calc
 bad '-w foo: give exec, line, netstring, packet4' lambda-listener -w foo a cat
 bad 'an export is name/arity' lambda-listener -f pi calc cat
 bad 'a label is label=value, such as zone=a' lambda-listener -t zone calc cat
