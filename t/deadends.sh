@@ -95,7 +95,7 @@ expect taken 'all capacity is taken\|others hold it all, or no exchange' \
 # Its time is up while it runs, and it is not left running.
 start slow lambda-listener -c 2 slow env
 same "$(lambda-call slow echo ready </dev/null)" ready
-expect late 'slow: its time was up$' lambda-call -T @ slow sleep 1000.5
+expect late 'slow: its time was up on [^ ]*$' lambda-call -T @ slow sleep 1000.5
 
 # Meanwhile, what is told at once. A wrong function, with what there is:
 tells 100 'calc: nofunc/0 is not exported; on offer: .*exports pi/1 add/2' \
