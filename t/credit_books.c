@@ -1,6 +1,8 @@
 #include "t/credit_books.h"
 
 #include "channel.h"
+#include "listener.h"
+#include "plb.h"
 #include "t/credit_calls.h"
 
 #define NEVER	INT64_MAX
@@ -41,16 +43,32 @@ struct account {
 				  their worker was done: in earlier turns, in
 				  this one */
 	int64_t owed;	       /* to the listener, at the end of the turn */
-	int64_t buyers, share; /* as the channel heard: what it may hold, at
-				  the least */
-	int64_t over_at;       /* since when it holds more, and knows; NEVER */
+	int64_t over_at;       /* since when it holds more than its share, and
+				  knows; NEVER */
+
+	/* Who waits, as it was told of it by its listener, as it heard, as it
+	 * told its client, and as that heard. */
+	struct msg_waiting told, heard, passed, known;
+	int listener_up;
+	int64_t idle_at; /* since when the client has tokens, knows that others
+			    wait, and has returned none; NEVER */
+};
+
+/* What a PLB may keep, as its broker says. */
+struct keep {
+	uint64_t order;	 /* that the broker knows of; 0: none */
+	int64_t tokens;	 /* NEVER: all */
+	int64_t from_at; /* it heeds that from then on */
 };
 
 static struct account accounts[ACCOUNTS];
 static struct id listener;
-static int64_t capacity, plb_capacity; /* of the listener, of a PLB */
+static int64_t capacity, of_each; /* of the listener, of a PLB */
 static int stopping, published;	       /* the listener is; has new code */
 static int switched[PLBS];	       /* to that alone */
+static struct keep keeps[PLBS];
+static struct msg_waiting news; /* of who waits, as the listener heard */
+static int64_t news_until;
 
 static int64_t
 smaller(int64_t a, int64_t b)
@@ -58,14 +76,28 @@ smaller(int64_t a, int64_t b)
 	return a < b ? a : b;
 }
 
+/* It has no order, or one that was asked for nothing. */
+static void
+keep_all(unsigned plb)
+{
+	keeps[plb].order = 0;
+	keeps[plb].tokens = NEVER;
+	keeps[plb].from_at = 0;
+}
+
 void
 books_begin(uint64_t of_listener, uint64_t of_plb)
 {
+	unsigned i;
+
 	memset(accounts, 0, sizeof(accounts));
 	capacity = (int64_t)of_listener;
-	plb_capacity = (int64_t)of_plb;
+	of_each = (int64_t)of_plb;
 	published = 0;
 	memset(switched, 0, sizeof(switched));
+	memset(&news, 0, sizeof(news));
+	for (i = 0; i < PLBS; i++)
+		keep_all(i);
 	calls_begin();
 }
 
@@ -160,7 +192,7 @@ tokens_of(unsigned plb)
 static int64_t
 most(unsigned plb)
 {
-	return switched[plb] ? 2 * plb_capacity : plb_capacity;
+	return switched[plb] ? 2 * of_each : of_each;
 }
 
 static int64_t
@@ -175,6 +207,45 @@ in_flight(unsigned plb)
 	return sum;
 }
 
+static int64_t
+held_by(unsigned plb)
+{
+	return tokens_of(plb) + in_flight(plb);
+}
+
+/* Who waits. */
+
+static int
+is_same(const struct msg_waiting *a, const struct msg_waiting *b)
+{
+	return !a->buyers == !b->buyers && a->least == b->least &&
+	    a->share == b->share;
+}
+
+/* What a channel may hold that has been told of a share. */
+static int64_t
+share_of(const struct account *a)
+{
+	const struct msg_waiting *w = &a->heard;
+
+	return 1 + (int64_t)(w->share > w->least ? w->share : w->least);
+}
+
+/* The client has more tokens now, or fewer. One that holds no more than it is
+ * asked to keep has done as it was asked. */
+static void
+client_has(struct account *a, int64_t now, int returns)
+{
+	struct keep *k = &keeps[a->client];
+
+	if (a->known.buyers == 0 || a->at_client == 0)
+		a->idle_at = NEVER;
+	else if (a->idle_at == NEVER || returns)
+		a->idle_at = now;
+	if (k->tokens != NEVER && held_by(a->client) <= k->tokens)
+		k->tokens = NEVER;
+}
+
 /* A client and its server. */
 
 void
@@ -184,7 +255,7 @@ books_open(unsigned n, unsigned client)
 
 	memset(a, 0, sizeof(*a));
 	a->client = client;
-	a->drain_at = a->over_at = NEVER;
+	a->drain_at = a->over_at = a->idle_at = NEVER;
 }
 
 static void
@@ -192,18 +263,18 @@ client_says(struct account *a, int64_t now, const struct msg *m)
 {
 	struct flight one;
 
-	(void)now;
 	CHECK(a->client_up);
 	if (m->type == MSG_REQUEST) {
 		one = flight_of(&m->u.request);
 		CHECK(a->at_client > 0); /* no token, no request */
 		a->at_client--;
 		put(&a->sent, &one);
-		CHECK(in_flight(a->client) <= plb_capacity);
+		CHECK(in_flight(a->client) <= of_each);
 	} else if (m->type == MSG_RETURN) {
 		a->at_client -= (int64_t)m->u.giveback.tokens;
 		CHECK(a->at_client >= 0);
 	}
+	client_has(a, now, m->type == MSG_RETURN);
 }
 
 static void
@@ -217,7 +288,6 @@ client_gets(struct account *a, uint64_t demand)
 static void
 client_hears(struct account *a, int64_t now, const struct msg *m)
 {
-	(void)now;
 	if (m->type == MSG_DEMAND) {
 		client_gets(a, m->u.demand.tokens);
 	} else if (m->type == MSG_REPLY) {
@@ -228,7 +298,10 @@ client_hears(struct account *a, int64_t now, const struct msg *m)
 		client_gets(a, m->u.fail.demand);
 	} else if (m->type == MSG_DRAIN) {
 		a->drained = 1;
+	} else if (m->type == MSG_WAITING) {
+		a->known = m->u.waiting;
 	}
+	client_has(a, now, 0);
 }
 
 /*
@@ -246,7 +319,7 @@ regranted(struct account *a, int64_t now, const struct flight *one,
 		CHECK(demand == 0); /* it has none, or that is in use */
 		return;
 	}
-	over = a->buyers == 0 ? 0 : a->held - a->owed - a->share;
+	over = a->heard.buyers == 0 ? 0 : a->held - a->owed - share_of(a);
 	if (a->drain_at != NEVER) {
 		CHECK(demand == 0);
 	} else if (over <= 0) {
@@ -285,6 +358,8 @@ server_says(struct account *a, int64_t now, const struct msg *m)
 		server_answers(a, now, m->u.reply.id, m->u.reply.demand);
 	} else if (m->type == MSG_FAIL) {
 		server_answers(a, now, m->u.fail.id, m->u.fail.demand);
+	} else if (m->type == MSG_WAITING) {
+		a->passed = m->u.waiting;
 	}
 }
 
@@ -336,11 +411,8 @@ channel_hears(struct account *a, int64_t now, const struct msg *m)
 	} else if (m->type == MSG_DRAIN) {
 		books_drains((unsigned)(a - accounts), now);
 	} else if (m->type == MSG_WAITING) {
-		a->buyers = (int64_t)m->u.waiting.buyers;
-		a->share = 1 + (int64_t)(m->u.waiting.share >
-		    m->u.waiting.least ? m->u.waiting.share :
-		    m->u.waiting.least);
-		if (a->buyers == 0 || a->held <= a->share)
+		a->heard = m->u.waiting;
+		if (a->heard.buyers == 0 || a->held <= share_of(a))
 			a->over_at = NEVER;
 		else if (a->over_at == NEVER)
 			a->over_at = now;
@@ -365,6 +437,8 @@ listener_says(struct account *a, int64_t now, const struct msg *m)
 		a->wanted = 0;
 	} else if (m->type == MSG_DRAIN) {
 		a->old = 1;
+	} else if (m->type == MSG_WAITING) {
+		a->told = m->u.waiting;
 	}
 }
 
@@ -388,12 +462,41 @@ listener_hears(struct account *a, int64_t now, const struct msg *m)
 /* Orders. */
 
 static void
-buy_says(unsigned plb, const struct msg_buy *m)
+buy_says(unsigned plb, const struct msg *m)
 {
-	int64_t held = tokens_of(plb) + in_flight(plb);
+	const struct msg_buy *b = &m->u.buy;
+	int64_t held = held_by(plb);
 
-	CHECK((int64_t)m->held == held);
-	CHECK(m->missing == 0 || (int64_t)m->missing + held <= most(plb));
+	if (m->type == MSG_CANCEL)
+		keep_all(plb);
+	if (m->type != MSG_BUY)
+		return;
+	keeps[plb].order = b->order;
+	CHECK((int64_t)b->held == held);
+	CHECK(b->missing == 0 || (int64_t)b->missing + held <= most(plb));
+}
+
+/* What it is filled with while it is asked is its own for a while. */
+static void
+buy_hears(unsigned plb, int64_t now, const struct msg *m)
+{
+	const struct msg_waiting *w = &m->u.waiting;
+	struct keep *k = &keeps[plb];
+
+	if (m->type == MSG_FILL)
+		k->from_at = now + PLB_IDLE_MS;
+	else if (m->type == MSG_WAITING && w->order == k->order)
+		k->tokens = w->buyers > 0 && held_by(plb) > (int64_t)w->share ?
+		    (int64_t)w->share : NEVER;
+}
+
+static void
+sell_hears(int64_t now, const struct msg *m)
+{
+	if (m->type != MSG_WAITING)
+		return;
+	news = m->u.waiting;
+	news_until = now + LISTENER_WAITING_MS;
 }
 
 /* Whoever speaks. */
@@ -407,8 +510,8 @@ books_says(enum side side, unsigned n, int64_t now, const struct msg *m)
 
 	if (side < SELL_SIDE)
 		says[side](&accounts[n], now, m);
-	else if (m->type == MSG_BUY)
-		buy_says(n, &m->u.buy);
+	else if (side == BUY_SIDE)
+		buy_says(n, m);
 	else if (m->type == MSG_SELL)
 		CHECK((int64_t)m->u.sell.quantity == capacity - out());
 }
@@ -422,6 +525,10 @@ books_hears(enum side side, unsigned n, int64_t now, const struct msg *m)
 
 	if (side < SELL_SIDE)
 		hears[side](&accounts[n], now, m);
+	else if (side == BUY_SIDE)
+		buy_hears(n, now, m);
+	else
+		sell_hears(now, m);
 }
 
 void
@@ -431,6 +538,8 @@ books_up(enum side side, unsigned n)
 		accounts[n].client_up = 1;
 	else if (side == SERVER_SIDE)
 		accounts[n].server_up = 1;
+	else if (side == LISTENER_SIDE)
+		accounts[n].listener_up = 1;
 }
 
 void
@@ -442,10 +551,18 @@ books_down(enum side side, unsigned n)
 		a->client_up = 0;
 		a->at_client = 0;
 		a->sent.n = 0;
+		memset(&a->known, 0, sizeof(a->known));
+		client_has(a, 0, 0);
 	} else if (side == SERVER_SIDE) {
 		a->server_up = 0;
 		a->at_server = 0;
 		a->taken.n = 0;
+	} else if (side == LISTENER_SIDE) {
+		a->listener_up = 0;
+	} else if (side == BUY_SIDE) {
+		keep_all(n);
+	} else if (side == SELL_SIDE) {
+		memset(&news, 0, sizeof(news));
 	}
 }
 
@@ -471,6 +588,8 @@ books_channel_turn(unsigned n, int64_t now)
 		CHECK(spare == 0);
 	for (i = 0; i < a->taken.n; i++)
 		CHECK(has(&a->jobs, a->taken.at[i].plb, a->taken.at[i].call));
+	if (a->server_up && a->drain_at == NEVER)
+		CHECK(is_same(&a->passed, &a->heard));
 	a->spare = spare;
 	a->fresh = a->owed = 0;
 }
@@ -488,8 +607,37 @@ waits(unsigned plb, unsigned asker, uint64_t call)
 	return 1;
 }
 
+/* What nobody has told it again for long is over. */
 void
-books_plb_turn(unsigned plb)
+books_listener_turn(int64_t now)
+{
+	unsigned i;
+
+	if (news.buyers > 0 && now >= news_until)
+		memset(&news, 0, sizeof(news));
+	for (i = 0; i < CHANNELS; i++)
+		if (accounts[i].listener_up && !accounts[i].gone)
+			CHECK(is_same(&accounts[i].told, &news));
+}
+
+/* What others lack, and it has: an account's tokens that lie idle; those that
+ * it is asked for, where they help a buy that holds less. */
+static void
+check_kept(const struct account *a, int64_t now)
+{
+	const struct keep *k = &keeps[a->client];
+	int64_t least = (int64_t)a->known.least + (k->tokens > 0);
+
+	if (a->known.buyers == 0 || a->at_client == 0)
+		return;
+	CHECK(now - a->idle_at < 2 * PLB_IDLE_MS);
+	if (k->tokens == NEVER || now < k->from_at)
+		return;
+	CHECK(held_by(a->client) <= (k->tokens > least ? k->tokens : least));
+}
+
+void
+books_plb_turn(unsigned plb, int64_t now)
 {
 	const struct flights *f = &accounts[CALL].taken;
 	int64_t tokens = tokens_of(plb), flying = in_flight(plb);
@@ -500,11 +648,14 @@ books_plb_turn(unsigned plb)
 		waiting |= calls_is_pending(plb, i) && waits(plb, plb, i);
 	for (i = 0; plb == 0 && i < f->n; i++)
 		waiting |= waits(plb, f->at[i].plb, f->at[i].call);
-	CHECK(!waiting || tokens == 0 || flying >= plb_capacity);
+	CHECK(!waiting || tokens == 0 || flying >= of_each);
 	CHECK(tokens == 0 || tokens + flying <= most(plb));
-	for (i = 0; i < ACCOUNTS; i++)
-		CHECK(accounts[i].client != plb || !accounts[i].drained ||
-		    accounts[i].at_client == 0);
+	for (i = 0; i < ACCOUNTS; i++) {
+		if (accounts[i].client != plb)
+			continue;
+		CHECK(!accounts[i].drained || accounts[i].at_client == 0);
+		check_kept(&accounts[i], now);
+	}
 }
 
 /* Workers. */
@@ -548,6 +699,7 @@ books_listener(const struct id *id)
 	CHECK(out() == 0);
 	listener = *id;
 	stopping = published = 0;
+	memset(&news, 0, sizeof(news));
 }
 
 void

@@ -7,15 +7,17 @@
  * core's own count. Whenever something is said, heard or done:
  *
  * - a listener never has more out than its capacity, each sell says just what
- *   is left, each grant is the smaller of what was asked for and that, each
- *   refusal is of nothing left, and the share that it tells is the fair one;
+ *   is left, each grant is the smaller of what was asked for and that, and each
+ *   refusal is of nothing left;
+ * - who waits is known to each channel, and to its client, as the broker says;
  * - at workers run no more requests than the capacity, and of one channel no
  *   more than that holds;
  * - what a channel holds is its client's tokens and what runs; it grants one
  *   again with each answer, but when it drains or holds more than its share;
  * - a client sends no request and returns no token that it has not; it keeps
- *   none while a request waits, nor more than its capacity; each buy says what
- *   it holds.
+ *   none while a request waits, nor more than its capacity, nor, while others
+ *   wait, any that lies idle, or that it was asked for and that helps them;
+ *   each buy says what it holds.
  *
  * The first that is not so ends the test through check_broken().
  */
@@ -47,9 +49,10 @@ void books_hears(enum side, unsigned n, int64_t now, const struct msg *);
 void books_up(enum side, unsigned n);
 void books_down(enum side, unsigned n);
 
-/* The turn of a channel, of a PLB is over. */
+/* The turn of a channel, of a PLB, of the listener is over. */
 void books_channel_turn(unsigned account, int64_t now);
-void books_plb_turn(unsigned plb);
+void books_plb_turn(unsigned plb, int64_t now);
+void books_listener_turn(int64_t now);
 
 /* A worker begins a request of the PLB's, numbered so; is done with it. */
 void books_runs(unsigned account, unsigned plb, uint64_t call);

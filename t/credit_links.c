@@ -373,7 +373,9 @@ links_turn(unsigned node)
 	if (node >= CHANNEL)
 		books_channel_turn(node - CHANNEL, links_now);
 	else if (node >= PLB)
-		books_plb_turn(node - PLB);
+		books_plb_turn(node - PLB, links_now);
+	else
+		books_listener_turn(links_now);
 	if (n->stops)
 		links_kill(node);
 }

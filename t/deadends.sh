@@ -95,7 +95,7 @@ expect taken 'all capacity is taken\|others hold it all, or no exchange' \
 # Its time is up while it runs, and it is not left running.
 start slow lambda-listener -c 2 slow env
 same "$(lambda-call slow echo ready </dev/null)" ready
-expect late 'slow: its time was up$' lambda-call -T @ slow sleep 1000.5
+expect late 'slow: its time was up on [^ ]*$' lambda-call -T @ slow sleep 1000.5
 
 # Meanwhile, what is told at once. A wrong function, with what there is:
 tells 100 'calc: nofunc/0 is not exported; on offer: .*exports pi/1 add/2' \
@@ -165,7 +165,7 @@ bad '-V and -t choose among' lambda-call -x 127.0.0.1:1 -t zone=a calc
 bad 'there is no such proxy' lambda-call ./nosuch
 bad 'another module is served here' \
     lambda-call -T "$hang" -x '|lambda-channel calc cat' other
-bad '-u, -P and -S go with' lambda-call -u calc
+bad '-u and -S go with' lambda-call -u calc
 bad '-w foo: give exec, line, netstring, packet4' lambda-listener -w foo a cat
 bad 'an export is name/arity' lambda-listener -f pi calc cat
 bad 'a label is label=value, such as zone=a' lambda-listener -t zone calc cat

@@ -152,7 +152,7 @@ linked() {
 }
 
 # Orders: a line each, "module broker number sell left" or "module broker number
-# buy missing". One that is filled stands at no exchange.
+# buy lacking". A buy stands while it lacks or holds something.
 
 # orders: what the brokers have of their listeners and PLBs
 orders() {
@@ -161,10 +161,13 @@ orders() {
 	ask "$1" peers >"$tmp/brokers"
 	for h in 1 2 3 4 5 6; do
 		id=$(awk -v a="10.77.0.1$h:" \
-		    'index($2, a) == 1 { print $4 }' "$tmp/brokers")
+		    'index($2, a) == 1 && $6 == "linked" { print $4 }' \
+		    "$tmp/brokers")
 		on "h$h" lambda-ctl orders | awk -v id="$id" '
 			$4 == "sell" { print $6, id, $2, "sell", $10 }
-			$4 == "buy" && $14 > 0 { print $6, id, $2, "buy", $14 }'
+			$4 == "buy" && ($12 > 0 || $14 > 0) {
+				print $6, id, $2, "buy", $14
+			}'
 	done | sort
 }
 

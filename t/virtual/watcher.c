@@ -147,7 +147,8 @@ leave(struct linked *l)
 	p->slots[SLOT(l->handle)] = NULL;
 	if (map_get(&p->linked, id_slice(&l->instance)) == l)
 		map_del(&p->linked, id_slice(&l->instance));
-	if (l->role == ROLE_EXCHANGE)
+	if (l->role == ROLE_EXCHANGE ||
+	    (l->role == ROLE_AUTHORITY && p->kind == PROC_AUTHORITY))
 		p->lost_at = p->world->clock.now;
 	trace(p, "down %s %x", role_name(l->role), (unsigned)l->handle);
 	chain_remove(&l->spoken);
