@@ -70,8 +70,6 @@ plant 'a newcomer is passed over' \
     exchange_class.c '/^queue_before/,/^}/s/a->held < b->held/a->held > b->held/'
 plant 'who holds its share is granted less' 'is granted less' channel.c \
     '/^channel_share/,/^}/s/return 1 + (.*/return 1;/'
-plant 'each exchange asks another buyer' 'had to be\|was settled' \
-    exchange_share.c '/^share_ask(/,/^}/s/item->keep = keep/item->keep = keep \/ 2/'
 
 # In the caller: each record has a result or a line, and runs as often as it may.
 plant 'a filter that is told to end forgets what is in flight' \

@@ -5,6 +5,9 @@
 . "$(dirname "$0")/lib.sh"
 
 need ps
+# What a sanitizer keeps of what was freed is not looked at.
+ASAN_OPTIONS=${ASAN_OPTIONS:-}:quarantine_size_mb=1
+export ASAN_OPTIONS
 
 cat >"$tmp/work" <<'EOF'
 #!/bin/sh
@@ -137,7 +140,9 @@ logged quiet 'request [0-9]*: last$'
 tells 111 'the body is over 16 MiB: .*publish the program with -w exec' \
     sh -c 'head -c 20000000 /dev/zero | lambda-call -x "|lambda-channel -w line m cat" m'
 
-# Memory: the same for a long stream as for a short one.
+# Memory: that of a long stream has the same bound as that of a short one. On a busy
+# machine the way is taken for a long one, and windows may grow to 4 MiB each: what
+# they take on a quiet one is in the benchmarks.
 memory() { # KiB of what runs of that name
 	for stray in $(strays); do
 		[ "$(name_of "$stray")" = "$1" ] && ps -o rss= -p "$stray"
@@ -156,7 +161,7 @@ head -c 100000000 /dev/zero >&5
 until_true has_length 110000000 || fail "100 MB do not come"
 for pair in "$calls $(memory lambda-call)" "$channels $(memory lambda-channel)"; do
 	few=${pair% *} many=${pair#* }
-	[ "$many" -le $((few + $(bound 2048))) ] || fail "$few KiB, and then $many"
+	[ "$many" -le $((few + $(bound 16384))) ] || fail "$few KiB, and then $many"
 done
 exec 5>&-
 rm -f "$tmp/copy"
