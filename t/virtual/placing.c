@@ -76,8 +76,8 @@ check_successors(struct proc *x, const struct proc *p)
 		w->idle_retired++;
 		return;
 	}
-	/* It was retired by what its authority saw then: it may have lost a link
-	 * to another one since. */
+	/* It was retired by what its authority saw then: it may have lost a
+	 * link to another one since. */
 	if (!check_clear(w, CLEAR_MS) || now <= w->died_at + UNREST_MS +
 	    2 * (int64_t)w->plan.latency_max_ms ||
 	    (p->lost_at != 0 && now <= p->lost_at + w->plan.latency_max_ms) ||
