@@ -100,13 +100,14 @@ no_zombies() {
 	    grep .
 }
 gone_sleeps() {
-	! ps -A -o ppid= -o args= | awk -v p="$one" '$1 == p' | grep 'sleep 0.1'
+	! ps -A -o ppid= -o args= |
+	    awk -v p="$one" '$1 == p && $2 == "sleep"' | grep .
 }
 until_true gone_sleeps || fail "what lost its parent stays"
 until_true no_zombies || fail "process 1 does not wait for others"
 start call.long on caller sh -c 'lambda-call hold long; echo "status $?"'
-until_true sh -c 'ip netns pids "$0" | xargs ps -o args= -p | grep "sleep 1000"' \
-    "${net}pod" || fail "the job does not run"
+until_true sh -c 'ip netns pids "$0" | xargs ps -o args= -p |
+    grep "^sleep 1000"' "${net}pod" || fail "the job does not run"
 kill -TERM "$one"
 logged call.long 'its host was drained'
 logged call.long 'status 111'
