@@ -360,6 +360,9 @@ test_refused(void **state)
 	assert_int_equal(rmdir("p"), 0);
 	assert_int_equal(status_of("p", "/s"), 0);
 	assert_int_equal(status_of("p", "/a b"), EXIT_USAGE);
+	/* What these processes have left goes. */
+	start("p", "/s");
+	proxies_remove(&proxies);
 }
 
 static int
