@@ -191,16 +191,16 @@ call_error_end(struct call *c, uint64_t number)
 const char *
 call_error_where(struct slice host, struct slice said, char *buf, size_t size)
 {
-	const char *p = (const char *)said.p, *end = p + said.len;
+	const unsigned char *p = said.p, *end = p + said.len;
 	char line[SAID_MAX], name[SAID_MAX];
 	size_t n = 0, len = 0;
 
 	for (; p < end && n < sizeof(line) - 1; p++)
-		line[n++] = *p >= ' ' || *p < 0 ? *p : '?';
+		line[n++] = *p < ' ' || *p == 127 ? '?' : (char)*p;
 	line[n] = '\0';
-	p = (const char *)host.p;
+	p = host.p;
 	for (end = p + host.len; p < end && len < sizeof(name) - 1; p++)
-		name[len++] = *p > ' ' && *p < 127 ? *p : '?';
+		name[len++] = *p > ' ' && *p < 127 ? (char)*p : '?';
 	name[len] = '\0';
 	snprintf(buf, size, "%s%s%s%s", len > 0 ? " on " : "", name,
 	    n > 0 ? ": " : "", line);
