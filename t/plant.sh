@@ -24,7 +24,8 @@ plant 'the age of an order is lost when it is sent again' \
     'has its place behind all' broker_order.c \
     's/now > o->since ? now - o->since : 0/0/'
 plant 'an order is not sent again to a new exchange' \
-    'has waited\|has it\|lacks the sell' broker_order.c \
+    'has waited\|has it\|lacks the sell\|wait for what is on offer' \
+    broker_order.c \
     '/^broker_copy_clear/,/^}/s/memset(c, 0, sizeof(\*c))/c->buyers = 0/'
 plant 'capacity that comes back is not offered to who waits' \
     'wait for what is on offer' exchange_book.c \

@@ -416,7 +416,7 @@ flow_read(struct proc *p, struct job *j)
 	size_t head = j->read < j->head ? j->head - j->read : 0;
 
 	if (j->read >= part) {
-		if (!j->ended)
+		if (!j->ended && part < flow_size(w, j->call))
 			channel_deaf(p->core, j->hand->number);
 		return;
 	}
