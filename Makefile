@@ -34,8 +34,7 @@ CMOCKA =	-lcmocka
 C99 =		-std=c99 -pedantic -D_POSIX_C_SOURCE=200809L -UNDEBUG -I.\
 		-D_FILE_OFFSET_BITS=64 -D_TIME_BITS=64
 
-PROGS =\
-	lambda-authority lambda-bootstrap lambda-broker lambda-call\
+PROGS =		lambda-authority lambda-bootstrap lambda-broker lambda-call\
 	lambda-channel lambda-ctl lambda-discovery lambda-exchange\
 	lambda-listener lambda-plb lambda-solo
 
@@ -51,23 +50,22 @@ AUTHORITY =	authority.o authority_exchange.o broker.o broker_contact.o\
 EXCHANGE =	exchange.o exchange_book.o exchange_class.o exchange_match.o\
 		exchange_share.o
 LISTENER =	listener.o channel.o channel_pool.o channel_stream.o
-CTL =		ctl_tier.o ctl_walk.o
 PLB =		plb.o plb_order.o plb_request.o plb_upstream.o
 OTHER =		bootstrap.o bootstrap_dns.o call.o call_filter.o call_stream.o\
-		call_way.o call_why.o discovery.o discovery_contacts.o epmd.o
+		call_way.o call_why.o ctl_tier.o ctl_walk.o discovery.o\
+		discovery_contacts.o epmd.o
 
-CORES =		$(BYTES) $(PROTOCOL) $(AUTHORITY) $(EXCHANGE)\
-		$(LISTENER) $(PLB) $(CTL) $(OTHER)
+CORES =		$(BYTES) $(PROTOCOL) $(AUTHORITY) $(EXCHANGE) $(LISTENER)\
+		$(PLB) $(OTHER)
 
-CORES_H =\
-	array.h buf.h bytes.h chain.h crypto.h exit.h fail.h heap.h map.h\
-	noise.h rng.h slice.h tlv.h addr.h attrs.h core.h epmd.h frame.h\
+CORES_H =	array.h buf.h bytes.h chain.h crypto.h exit.h fail.h heap.h\
+	map.h noise.h rng.h slice.h tlv.h addr.h attrs.h core.h epmd.h frame.h\
 	gossip.h link.h msg.h peers.h preauth.h stream.h authority.h\
-	authority_state.h\
-	broker.h broker_state.h exchange.h exchange_book.h exchange_class.h\
-	listener.h channel.h channel_pool.h channel_state.h plb.h plb_state.h bootstrap.h\
-	bootstrap_dns.h call.h call_filter.h call_state.h call_way.h\
-	discovery.h discovery_contacts.h ctl_tier.h ctl_walk.h
+	authority_state.h broker.h broker_state.h exchange.h exchange_book.h\
+	exchange_class.h listener.h channel.h channel_pool.h channel_state.h\
+	plb.h plb_state.h bootstrap.h bootstrap_dns.h call.h call_filter.h\
+	call_state.h call_way.h discovery.h discovery_contacts.h ctl_tier.h\
+	ctl_walk.h
 
 # Shells: what has a descriptor, a clock, a child or a log.
 
@@ -78,82 +76,73 @@ SHELLS =	$(KIT) bootstrap_resolve.o channel_process.o channel_tether.o\
 		listener_acceptor.o listener_door.o listener_publish.o\
 		plb_proxies.o
 
-SHELLS_H =\
-	acceptor.h atomicfile.h child.h conn.h daemon.h env.h epmd_client.h\
-	hub.h lines.h log.h loop.h net.h opt.h program.h bootstrap_resolve.h\
-	channel_process.h channel_tether.h listener_acceptor.h listener_door.h\
-	listener_publish.h plb_proxies.h
+SHELLS_H =	acceptor.h atomicfile.h child.h conn.h daemon.h env.h\
+	epmd_client.h hub.h lines.h log.h loop.h net.h opt.h program.h\
+	bootstrap_resolve.h channel_process.h channel_tether.h\
+	listener_acceptor.h listener_door.h listener_publish.h plb_proxies.h
 
 # Tests
 
-CORE_TESTS =\
-	t/addr.test t/attrs.test t/bootstrap_dns.test t/buf.test t/call.test\
-	t/call_filter.test t/credit.test t/crypto.test t/epmd.test\
+CORE_TESTS =	t/addr.test t/attrs.test t/bootstrap_dns.test t/buf.test\
+	t/call.test t/call_filter.test t/credit.test t/crypto.test t/epmd.test\
 	t/exchange.test t/fenwick.test t/frame.test t/gossip.test t/heap.test\
 	t/hostport.test t/link.test t/link_frame.test t/link_record.test\
 	t/link_time.test t/listener.test t/loglimit.test t/map.test\
 	t/model.test t/msg.test t/outbox.test t/peers.test t/peers_link.test\
 	t/plb_balance.test t/preauth.test t/rendezvous.test t/report.test\
 	t/rng.test t/sha256.test t/stream.test t/tlv.test t/wire.test
-CORE_SCRIPTS =\
-	t/core/authority t/core/bootstrap t/core/broker t/core/channel\
+CORE_SCRIPTS =	t/core/authority t/core/bootstrap t/core/broker t/core/channel\
 	t/core/discovery t/core/exchange t/core/listener t/core/plb
-SHELL_TESTS =\
-	t/acceptor.shell t/atomicfile.shell t/channel_tether.shell\
+SHELL_TESTS =	t/acceptor.shell t/atomicfile.shell t/channel_tether.shell\
 	t/child.shell t/conn.shell t/conn_end.shell t/env.shell t/hub.shell\
 	t/latest.shell t/lines.shell t/listener_preflight.shell\
 	t/listener_publish.shell t/log.shell t/loop.shell t/loop_watch.shell\
 	t/net.shell t/net_start.shell t/plb_proxies.shell t/program.shell\
 	t/sink.shell
-FUZZ_TESTS =	t/fuzz/core.fuzz t/fuzz/dns.fuzz t/fuzz/link.fuzz t/fuzz/msg.fuzz\
-		t/fuzz/parse.fuzz t/fuzz/start.fuzz
+FUZZ_TESTS =	t/fuzz/core.fuzz t/fuzz/dns.fuzz t/fuzz/link.fuzz\
+		t/fuzz/msg.fuzz t/fuzz/parse.fuzz t/fuzz/start.fuzz
 TESTS =		$(CORE_TESTS) $(SHELL_TESTS) $(FUZZ_TESTS)
 
 # The longest first: several run at a time (t/check.sh).
-SCRIPTS =\
-	t/discovery.sh t/nodes.sh t/examples.sh t/names.sh t/mesh.sh\
+SCRIPTS =	t/discovery.sh t/nodes.sh t/examples.sh t/names.sh t/mesh.sh\
 	t/split.sh t/runit.sh t/bootstrap.sh t/upgrade.sh t/joins.sh\
-	t/strangers.sh t/streams.sh t/relay.sh t/rekey.sh t/sim.sh t/account.sh t/chain.sh\
-	t/activation.sh t/broken.sh t/byhand.sh t/call.sh t/canary.sh\
-	t/compete.sh t/credit.sh t/crowded.sh t/crypto.sh t/ctl.sh\
-	t/deadends.sh t/fills.sh\
-	t/filters.sh t/herd.sh t/hosts.sh t/inetd.sh t/inherit.sh t/install.sh\
-	t/keys.sh t/manpages.sh t/needs.sh t/pipes.sh t/script.sh t/shares.sh t/ssh.sh\
+	t/strangers.sh t/streams.sh t/relay.sh t/rekey.sh t/sim.sh\
+	t/account.sh t/chain.sh t/activation.sh t/broken.sh t/byhand.sh\
+	t/call.sh t/canary.sh t/compete.sh t/credit.sh t/crowded.sh\
+	t/crypto.sh t/ctl.sh t/deadends.sh t/fills.sh t/filters.sh t/herd.sh\
+	t/hosts.sh t/inetd.sh t/inherit.sh t/install.sh t/keys.sh\
+	t/manpages.sh t/needs.sh t/pipes.sh t/script.sh t/shares.sh t/ssh.sh\
 	t/switch.sh t/tree.sh t/twice.sh t/files.sh t/floods.sh t/moves.sh\
-	t/drain.sh t/life.sh t/contain.sh t/follow.sh t/rabbit.sh t/orderlog.sh\
-	t/walk.sh
+	t/drain.sh t/life.sh t/contain.sh t/follow.sh t/rabbit.sh\
+	t/orderlog.sh t/walk.sh
 
-HELPERS =\
-	t/account t/activate t/diallers t/epmdtalk t/handshake t/inherit\
-	t/listen t/puppet t/relay t/rows t/script t/sim t/sim_sealed t/slot t/stranger
-BENCHES =\
-	t/bench/codec.bench t/bench/discovery.bench t/bench/exchange.bench\
-	t/bench/first.bench t/bench/links.bench t/bench/load.bench\
-	t/bench/loop.bench t/bench/machine.bench t/bench/plb.bench\
-	t/bench/regain.bench t/bench/relay.bench t/bench/sampler.bench\
-	t/bench/seal.bench t/bench/spawn.bench t/bench/stamp.bench
+HELPERS =	t/account t/activate t/diallers t/epmdtalk t/handshake\
+	t/inherit t/listen t/puppet t/relay t/rows t/script t/sim t/sim_sealed\
+	t/slot t/stranger
+BENCHES =	t/bench/codec.bench t/bench/discovery.bench\
+	t/bench/exchange.bench t/bench/first.bench t/bench/links.bench\
+	t/bench/load.bench t/bench/loop.bench t/bench/machine.bench\
+	t/bench/plb.bench t/bench/regain.bench t/bench/relay.bench\
+	t/bench/sampler.bench t/bench/seal.bench t/bench/spawn.bench\
+	t/bench/stamp.bench
 
 # What tests stand on. A core test that reached a shell by way of it would not
 # link.
-FIXTURES =\
-	t/conn_owner.o t/core_authority.o t/core_bootstrap.o t/core_broker.o\
-	t/core_call.o t/core_channel.o t/core_discovery.o t/core_exchange.o\
-	t/core_listener.o t/core_plb.o t/credit_action.o t/credit_books.o\
-	t/credit_calls.o t/credit_links.o t/credit_nodes.o t/fake_broker.o\
-	t/fake_workers.o t/harness.o t/hex.o t/link_ends.o t/loop_turns.o\
-	t/model_exchange.o t/msg_sample.o t/peers_book.o t/still.o t/talk.o\
-	t/text.o
-VIRTUAL =\
-	t/virtual/agent.o t/virtual/caller.o t/virtual/census.o\
-	t/virtual/check.o t/virtual/contest.o t/virtual/descriptor.o t/virtual/entry.o\
-	t/virtual/event.o t/virtual/fault.o t/virtual/flow.o\
-	t/virtual/host.o\
-	t/virtual/ledger.o t/virtual/load.o t/virtual/loop.o t/virtual/net.o\
-	t/virtual/placing.o t/virtual/plan.o t/virtual/proc.o t/virtual/role.o\
-	t/virtual/settle.o t/virtual/staff.o t/virtual/trade.o\
-	t/virtual/watcher.o t/virtual/world.o
-TESTS_H =\
-	t/bench/bench.h t/check.h t/conn_owner.h t/credit_action.h\
+FIXTURES =	t/conn_owner.o t/core_authority.o t/core_bootstrap.o\
+	t/core_broker.o t/core_call.o t/core_channel.o t/core_discovery.o\
+	t/core_exchange.o t/core_listener.o t/core_plb.o t/credit_action.o\
+	t/credit_books.o t/credit_calls.o t/credit_links.o t/credit_nodes.o\
+	t/fake_broker.o t/fake_workers.o t/harness.o t/hex.o t/link_ends.o\
+	t/loop_turns.o t/model_exchange.o t/msg_sample.o t/peers_book.o\
+	t/still.o t/talk.o t/text.o
+VIRTUAL =	t/virtual/agent.o t/virtual/caller.o t/virtual/census.o\
+	t/virtual/check.o t/virtual/contest.o t/virtual/descriptor.o\
+	t/virtual/entry.o t/virtual/event.o t/virtual/fault.o t/virtual/flow.o\
+	t/virtual/host.o t/virtual/ledger.o t/virtual/load.o t/virtual/loop.o\
+	t/virtual/net.o t/virtual/placing.o t/virtual/plan.o t/virtual/proc.o\
+	t/virtual/role.o t/virtual/settle.o t/virtual/staff.o\
+	t/virtual/trade.o t/virtual/watcher.o t/virtual/world.o
+TESTS_H =	t/bench/bench.h t/check.h t/conn_owner.h t/credit_action.h\
 	t/credit_books.h t/credit_calls.h t/credit_links.h t/credit_nodes.h\
 	t/fake_broker.h t/fake_workers.h t/fuzz/fuzz.h t/hang.h t/harness.h\
 	t/hex.h t/still.h t/talk.h t/link_ends.h t/loop_turns.h\
