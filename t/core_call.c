@@ -232,9 +232,9 @@ static const struct harness_input core_call_inputs[] = {
 static int
 core_call_print(void *core, const struct act *act, struct buf *b)
 {
-	static const char *const names[] = { "line", "progress", "input",
-		"start command", "stop command", "write", "halt", "finish",
-		"quit" };
+	static const char *const names[] = { "line", "progress", "error",
+		"input", "start command", "stop command", "deaf", "write",
+		"halt", "finish", "quit" };
 	struct core_call *c = core;
 	unsigned kind = act->kind - CALL_LINE;
 

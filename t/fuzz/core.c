@@ -341,7 +341,8 @@ tell(const struct config *c, struct input *in)
 		else if (*p == '&')
 			text_put(&line, "%u", take(in) % FEW);
 		else if (*p == '@')
-			text_put(&line, "%u", 256 * take(in) + take(in));
+			text_put(&line, "%u", 1 + (256 * take(in) + take(in)) %
+			    65535);
 		else if (*p == '*')
 			put_bytes(in, &line);
 		else
