@@ -31,7 +31,8 @@ static const struct command {
 	unsigned roles;
 	const char *whom;
 	void (*tier)(struct tier *, const char *module);
-	int listeners; /* are asked too */
+	int listeners;   /* are asked too */
+	int least, most; /* arguments */
 } commands[] = {
 	{ .name = "all", .roles = ~0u, .whom = "" },
 	{ .name = "authorities", .whom = "an authority or a broker",
@@ -41,7 +42,7 @@ static const struct command {
 	{ .name = "contacts", .whom = "a broker",
 	    .roles = ROLE_BROKER | ROLE_PLB },
 	{ .name = "drain", .whom = "a broker or an authority",
-	    .roles = ROLE_AUTHORITY | ROLE_BROKER },
+	    .roles = ROLE_AUTHORITY | ROLE_BROKER, .most = 1 },
 	{ .name = "exchanges", .whom = "an authority, a broker or an exchange",
 	    .roles = ROLE_AUTHORITY | ROLE_BROKER | ROLE_EXCHANGE | ROLE_PLB },
 	{ .name = "keys", .roles = ~0u, .whom = "" },
@@ -53,12 +54,13 @@ static const struct command {
 	    .roles = ROLE_BROKER | ROLE_EXCHANGE | ROLE_PLB },
 	{ .name = "peers", .whom = "an authority or a broker",
 	    .roles = ROLE_AUTHORITY | ROLE_BROKER | ROLE_PLB },
-	{ .name = "audit", .tier = tier_audit, .listeners = 1 },
-	{ .name = "capacity", .tier = tier_capacity, .listeners = 1 },
+	{ .name = "audit", .tier = tier_audit, .listeners = 1, .most = 1 },
+	{ .name = "capacity", .tier = tier_capacity, .listeners = 1,
+	    .most = 1 },
 	{ .name = "dot", .tier = tier_dot, .listeners = 1 },
 	{ .name = "hosts", .tier = tier_hosts, .listeners = 1 },
-	{ .name = "users", .tier = tier_users, .listeners = 1 },
-	{ .name = "why", .tier = tier_why }
+	{ .name = "users", .tier = tier_users, .listeners = 1, .most = 1 },
+	{ .name = "why", .tier = tier_why, .least = 1, .most = 1 }
 };
 #define NCOMMANDS (sizeof(commands) / sizeof(commands[0]))
 
@@ -456,6 +458,8 @@ ctl_walk_tier(const struct command *what, const char *module, int json,
 		if (tier_read(&t, &w, 1) == -1)
 			die_errno(EXIT_TEMPORARY, "unable to read the answers");
 		what->tier(&t, module);
+		if (t.failed)
+			die_errno(EXIT_TEMPORARY, "unable to compare them");
 		tier_free(&t);
 		if (!audit || c.rows == 0 || times == AUDIT_TIMES)
 			break;
@@ -475,30 +479,20 @@ ctl_walk_tier(const struct command *what, const char *module, int json,
 	    silent > 0 ? EXIT_TEMPORARY : 0;
 }
 
-/* Does the command take that many arguments? */
-static int
-ctl_takes(const struct command *c, int n)
-{
-	int least = strcmp(c->name, "why") == 0;
-	int most = strcmp(c->name, "drain") == 0 || (c->tier != NULL &&
-	    c->tier != tier_dot && c->tier != tier_hosts);
-
-	if (n < least || n > most)
-		die_usage(SYNOPSIS);
-	return 1;
-}
-
 static const struct command *
 ctl_command(char **argv, int argc)
 {
-	size_t i;
+	const struct command *c;
 
-	if (argc < 1 || argc > 2)
+	if (argc < 1)
 		die_usage(SYNOPSIS);
-	for (i = 0; i < NCOMMANDS; i++)
-		if (strcmp(commands[i].name, argv[0]) == 0 &&
-		    ctl_takes(&commands[i], argc - 1))
-			return &commands[i];
+	for (c = commands; c < commands + NCOMMANDS; c++) {
+		if (strcmp(c->name, argv[0]) != 0)
+			continue;
+		if (argc - 1 < c->least || argc - 1 > c->most)
+			die_usage(SYNOPSIS);
+		return c;
+	}
 	die(EXIT_USAGE, "%s: no such command: give all, audit, authorities, "
 	    "capacity, clients, contacts, dot, drain, exchanges, hosts, keys, "
 	    "listeners, modules, orders, peers, users or why", argv[0]);
