@@ -412,7 +412,7 @@ tier_read(struct tier *t, const struct walk *w, uint64_t seed)
 		&t->buys };
 	size_t i;
 
-	t->walk = w;
+	t->seed = seed;
 	t->failed = 0;
 	for (i = 0; i < sizeof(maps) / sizeof(maps[0]); i++)
 		map_init(maps[i], seed);
@@ -892,7 +892,7 @@ tier_audit_exchange(struct tier *t, const struct tier_exchange *x)
 	struct map here;
 	size_t pos = 0;
 
-	map_init(&here, 1);
+	map_init(&here, t->seed);
 	tier_audit_sells(t, x, &here);
 	while ((l = map_next(&t->listeners, &pos)) != NULL)
 		if (slice_equal(l->module, x->module) && l->left > 0 &&

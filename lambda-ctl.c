@@ -349,6 +349,7 @@ ctl_on_late(void *arg)
 /* The tier. */
 
 struct ctl_tier {
+	struct walk walk;
 	int json;
 	size_t rows;
 	struct buf seen; /* of this audit, in lines */
@@ -388,24 +389,22 @@ ctl_on_audit_row(void *arg, struct slice row)
 		die_errno(EXIT_TEMPORARY, "unable to keep what differs");
 }
 
-/* Ask them all. */
 static void
-ctl_walk_once(struct walk *w, struct hub *hub, const struct key *key,
+ctl_walk_once(struct walk *w, uint64_t seed, const struct key *key,
     const char *where, int listeners)
 {
-	uint64_t seed;
+	static struct hub hub;
 
-	env_random(&seed, sizeof(seed));
-	memset(hub, 0, sizeof(*hub));
-	hub_init(hub, loop_new(), ROLE_CTL, key);
-	if (walk_begin(w, loop_now(hub->loop), seed, slice_str(where),
+	memset(&hub, 0, sizeof(hub));
+	hub_init(&hub, loop_new(), ROLE_CTL, key);
+	if (walk_begin(w, loop_now(hub.loop), seed, slice_str(where),
 	    listeners) == -1)
 		die_errno(EXIT_TEMPORARY, "unable to walk the tier");
-	hub_dial(hub, slice_str(where), DIAL_ONCE, 1);
-	hub_core(hub, &walk_ops, w, &w->out);
-	loop_run(hub->loop);
-	hub_free(hub);
-	loop_free(hub->loop);
+	hub_dial(&hub, slice_str(where), DIAL_ONCE, 1);
+	hub_core(&hub, &walk_ops, w, &w->out);
+	loop_run(hub.loop);
+	hub_free(&hub);
+	loop_free(hub.loop);
 }
 
 /* Who did not answer, and how many they are. */
@@ -432,6 +431,29 @@ ctl_tell_silent(const struct walk *w)
 	return silent;
 }
 
+/* Ask them all, and have the command make its rows of what they answer. */
+static void
+ctl_tier_once(struct ctl_tier *c, const struct command *what,
+    const char *module, const struct key *key, const char *where)
+{
+	static struct tier t;
+	uint64_t seed;
+
+	env_random(&seed, sizeof(seed));
+	buf_init(&c->seen, WALK_ROWS_MAX);
+	c->rows = 0;
+	ctl_walk_once(&c->walk, seed, key, where, what->listeners);
+	t.row = what->tier == tier_audit ? ctl_on_audit_row : ctl_on_tier_row;
+	t.arg = c;
+	if (tier_read(&t, &c->walk, seed) == -1)
+		die_errno(EXIT_TEMPORARY, "unable to read the answers");
+	what->tier(&t, module);
+	if (t.failed)
+		die(EXIT_TEMPORARY, "unable to compare the answers: out of "
+		    "memory");
+	tier_free(&t);
+}
+
 /* The rows of the command. Differences are looked at again, up to
  * AUDIT_TIMES, since what is on its way makes some that are none. */
 static int
@@ -439,38 +461,26 @@ ctl_walk_tier(const struct command *what, const char *module, int json,
     const struct key *key, const char *where)
 {
 	static const struct timespec pause = { AUDIT_PAUSE_S, 0 };
-	static struct hub hub;
-	static struct walk w;
-	static struct tier t;
-	struct ctl_tier c = { .json = json };
+	static struct ctl_tier c;
 	struct buf before;
 	int audit = what->tier == tier_audit, times = 1;
 	size_t silent;
 	struct slice rows;
 
+	c.json = json;
 	buf_init(&before, WALK_ROWS_MAX);
 	for (;; times++) {
-		buf_init(&c.seen, WALK_ROWS_MAX);
-		c.rows = 0;
-		ctl_walk_once(&w, &hub, key, where, what->listeners);
-		t.row = audit ? ctl_on_audit_row : ctl_on_tier_row;
-		t.arg = &c;
-		if (tier_read(&t, &w, 1) == -1)
-			die_errno(EXIT_TEMPORARY, "unable to read the answers");
-		what->tier(&t, module);
-		if (t.failed)
-			die_errno(EXIT_TEMPORARY, "unable to compare them");
-		tier_free(&t);
+		ctl_tier_once(&c, what, module, key, where);
 		if (!audit || c.rows == 0 || times == AUDIT_TIMES)
 			break;
-		walk_free(&w);
+		walk_free(&c.walk);
 		buf_free(&before);
 		before = c.seen;
 		c.before = &before;
 		nanosleep(&pause, NULL);
 	}
-	silent = ctl_tell_silent(&w);
-	walk_free(&w);
+	silent = ctl_tell_silent(&c.walk);
+	walk_free(&c.walk);
 	for (rows = buf_slice(&c.seen); rows.len > 0;)
 		ctl_print(json, slice_line(&rows));
 	buf_free(&c.seen);
