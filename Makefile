@@ -73,12 +73,12 @@ KIT =		acceptor.o atomicfile.o child.o conn.o daemon.o env.o\
 		epmd_client.o hub.o hub_accept.o hub_keys.o lines.o log.o\
 		loop.o net.o opt.o program.o
 SHELLS =	$(KIT) bootstrap_resolve.o channel_process.o channel_tether.o\
-		listener_acceptor.o listener_door.o listener_publish.o\
-		plb_proxies.o
+		exchange_log.o listener_acceptor.o listener_door.o\
+		listener_publish.o plb_proxies.o
 
 SHELLS_H =	acceptor.h atomicfile.h child.h conn.h daemon.h env.h\
 	epmd_client.h hub.h lines.h log.h loop.h net.h opt.h program.h\
-	bootstrap_resolve.h channel_process.h channel_tether.h\
+	bootstrap_resolve.h channel_process.h channel_tether.h exchange_log.h\
 	listener_acceptor.h listener_door.h listener_publish.h plb_proxies.h
 
 # Tests
@@ -138,17 +138,17 @@ FIXTURES =	t/conn_owner.o t/core_authority.o t/core_bootstrap.o\
 VIRTUAL =	t/virtual/agent.o t/virtual/caller.o t/virtual/census.o\
 	t/virtual/check.o t/virtual/contest.o t/virtual/descriptor.o\
 	t/virtual/entry.o t/virtual/event.o t/virtual/fault.o t/virtual/flow.o\
-	t/virtual/host.o t/virtual/ledger.o t/virtual/load.o t/virtual/loop.o\
-	t/virtual/net.o t/virtual/placing.o t/virtual/plan.o t/virtual/proc.o\
-	t/virtual/role.o t/virtual/settle.o t/virtual/staff.o\
+	t/virtual/front.o t/virtual/host.o t/virtual/ledger.o t/virtual/load.o\
+	t/virtual/loop.o t/virtual/net.o t/virtual/placing.o t/virtual/plan.o\
+	t/virtual/proc.o t/virtual/role.o t/virtual/settle.o t/virtual/staff.o\
 	t/virtual/trade.o t/virtual/watcher.o t/virtual/world.o
 TESTS_H =	t/bench/bench.h t/check.h t/conn_owner.h t/credit_action.h\
 	t/credit_books.h t/credit_calls.h t/credit_links.h t/credit_nodes.h\
 	t/fake_broker.h t/fake_workers.h t/fuzz/fuzz.h t/hang.h t/harness.h\
 	t/hex.h t/still.h t/talk.h t/link_ends.h t/loop_turns.h\
 	t/model_exchange.h t/msg_sample.h t/peers_book.h t/text.h\
-	t/virtual/census.h t/virtual/event.h t/virtual/net.h t/virtual/proc.h\
-	t/virtual/sim.h
+	t/virtual/census.h t/virtual/event.h t/virtual/front.h t/virtual/net.h\
+	t/virtual/proc.h t/virtual/sim.h
 
 all: $(PROGS)
 

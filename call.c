@@ -80,7 +80,6 @@ call_give_up(struct call *c, int status, const char *why)
 	snprintf(c->ending.why, sizeof(c->ending.why), "%s", why);
 }
 
-/* Of a record of the input, or of several that follow each other. */
 void
 call_say_lines(struct call *c, uint64_t first, uint64_t last, const char *why)
 {
@@ -324,7 +323,7 @@ call_send_record(struct call *c, int64_t now)
 	if (r != 1)
 		return r != 0;
 	number = filter_add(&c->filter, now, record.body.len);
-	if (record.body.len > CALL_BODY_MAX)
+	if (record.body.len > STREAM_WHOLE)
 		call_fail_record(c, number, "the record is over 16646144 "
 		    "bytes: a call by itself has no such limit");
 	else

@@ -21,8 +21,6 @@
 			       second later, and says itself that time was up */
 #define CALL_FLUSH_MS  2000 /* told to end: to write what it has */
 #define CALL_READ_MAX  (64 * 1024) /* bytes of input at a time */
-#define CALL_BODY_MAX  (MSG_MAX - 128 * 1024) /* bytes of a record: arguments
-						 fit beside it */
 #define CALL_WAIT_MS   20 /* for the end of a short input: a call whose body is
 			     there by then takes one message */
 #define CALL_LATE      99 /* exit status: time is up */

@@ -5,11 +5,10 @@
  * What ties a channel to its listener: a control link; the link to its client,
  * with which the listener has shaken hands, as bytes that the channel reads
  * from a pipe, since its keys belong into no argument and no environment; a
- * liveness pipe, which
- * closes when nothing of the channel is left; and the process groups that it
- * has running, one for each worker, in a file without a name that the listener
- * opened. When the channel is killed, the listener reads there what it must
- * end.
+ * liveness pipe, which closes when nothing of the channel is left; and the
+ * process groups that it has running, one for each worker, in a file without a
+ * name that the listener opened. When the channel is killed, the listener reads
+ * there what it must end.
  *
  * A group stays listed when its worker has ended, as long as something else is
  * in it. What has left its group is not listed, nor is what was started and not
@@ -39,8 +38,8 @@ int tether_open(struct tether *, const void *session, size_t len);
 void tether_passed(struct tether *);
 void tether_cut(struct tether *);
 
-/* "LAMBDA_CONTROL=N,N,N", for the channel's environment: the control link, the
- * session and the file of groups. */
+/* "LAMBDA_CONTROL=N,N,N,N", for the channel's environment: the control link,
+ * the session, the liveness pipe, and the file of groups where there is one. */
 void tether_text(const struct tether *, char text[TETHER_TEXT_MAX]);
 
 /* A file for the groups of one channel, close-on-exec, or -1 with errno. */

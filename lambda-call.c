@@ -16,12 +16,12 @@
 
 #include "call.h"
 #include "hub.h"
+#include "lines.h"
 #include "log.h"
 #include "net.h"
 #include "opt.h"
 #include "plb_proxies.h"
 #include "program.h"
-#include "lines.h"
 #include "stream.h"
 
 #define CAPACITY   64 /* of a filter, by default */

@@ -7,9 +7,9 @@
 
 #include "array.h"
 #include "attrs.h"
+#include "core.h"
 #include "fail.h"
 #include "plb_state.h"
-#include "core.h"
 #include "stream.h"
 
 #define PLB_BLAME_MS 16000 /* what a seller had on offer is kept for it so long

@@ -75,8 +75,8 @@ struct outbox *plb_out(struct plb *);
  * The program's own requests. It calls plb_ops.message() with peer 0 and a
  * request, abandon, data, end or window; it gets ACT_SEND to peer 0 with reply,
  * fail, data, end, window, offers or refuse (an order was refused; or, final, a
- * given channel turns us away). It
- * chooses the ids: they are not 0, and each is in use once at a time.
+ * given channel turns us away). It chooses the ids: they are not 0, and each is
+ * in use once at a time.
  */
 
 /* How many requests would be sent at once: the tokens less what is queued. */

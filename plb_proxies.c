@@ -9,12 +9,12 @@
 #include <unistd.h>
 
 #include "attrs.h"
-#include "fail.h"
-#include "program.h"
-#include "log.h"
-#include "plb_proxies.h"
 #include "env.h"
+#include "fail.h"
+#include "log.h"
 #include "net.h"
+#include "plb_proxies.h"
+#include "program.h"
 
 #define PROXY_MODE 0755
 #define TAKEN_MAX  16   /* names that others may have */

@@ -37,7 +37,8 @@
 #define STREAM_TURN  (64u * 1024) /* bytes queued to a connection before the
 				     next stream's turn */
 #define STREAM_WHOLE (MSG_MAX - 128u * 1024) /* of a body that must be whole
-				     before it is of use */
+				     before it is of use: arguments fit beside
+				     it */
 
 /* Of what a piece is; of end and window, too. */
 enum stream_part { STREAM_BODY, STREAM_OUTPUT, STREAM_ERROR };

@@ -121,6 +121,12 @@ if partner jq; then
 fi
 solo lambda-ctl.1 'users slow' 'slow 2 1 1
 slow held 1'
+if partner dot; then
+	solo lambda-ctl.1 tier.svg 'host linked sells calc
+exchanges are right'
+	grep -q '<title>module calc</title>' tier.svg ||
+	    fail "no picture: $(cat "$block")"
+fi
 take lambda-exchange.8 'orders.log'
 start recorded lambda-exchange -o orders.log -l 127.0.0.1:0 calc
 recorded=$pid

@@ -100,6 +100,18 @@ name_of() {
 		END { sub(/.*\//, "", name); print name }'
 }
 
+# memory NAME: KiB of what runs of the program of that name
+memory() {
+	for stray in $(strays); do
+		[ "$(name_of "$stray")" = "$1" ] && ps -o rss= -p "$stray"
+	done | awk '{ n += $1 } END { print n + 0 }'
+}
+
+# copied BYTES: so many have come to $tmp/copy
+copied() {
+	[ "$(wc -c <"$tmp/copy")" -ge "$1" ]
+}
+
 # tell_why: what was logged, the latest at the end, and then what failed
 tell_why() {
 	# shellcheck disable=SC2045 # their names are plain

@@ -28,14 +28,6 @@ rate() {
 	awk -v a="$begun" -v b="$(uptime_s)" -v n="$bytes" \
 	    'BEGIN { printf "%.0f\n", n / 1e6 / (b > a ? b - a : 0.01) }'
 }
-memory() { # NAME: KiB of what runs of it
-	for stray in $(strays); do
-		[ "$(name_of "$stray")" = "$1" ] && ps -o rss= -p "$stray"
-	done | awk '{ n += $1 } END { print n + 0 }'
-}
-has_length() {
-	[ "$(wc -c <"$tmp/copy")" -ge "$1" ]
-}
 
 tier
 start listener lambda-listener -c 4 work cat
@@ -51,10 +43,10 @@ mkfifo "$tmp/feed"
 start long sh -c 'exec lambda-call work <"$0/feed" >"$0/copy"' "$tmp"
 exec 5>"$tmp/feed"
 head -c 1000000 /dev/zero >&5
-until_true has_length 1000000 || fail "1 MB does not come"
+until_true copied 1000000 || fail "1 MB does not come"
 calls=$(memory lambda-call) channels=$(memory lambda-channel)
 head -c 100000000 /dev/zero >&5
-until_true has_length 101000000 || fail "100 MB do not come"
+until_true copied 101000000 || fail "100 MB do not come"
 row stream_caller_grows $(($(memory lambda-call) - calls)) KiB 1024
 row stream_channel_grows $(($(memory lambda-channel) - channels)) KiB 1024
 exec 5>&-

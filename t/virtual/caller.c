@@ -13,7 +13,7 @@
 #include "call_state.h"
 #include "exit.h"
 #include "t/virtual/census.h"
-#include "t/virtual/sim.h"
+#include "t/virtual/front.h"
 
 #define STEP_MS	    40	/* between looks at its input and output */
 #define RECORDS_MAX 60
@@ -39,23 +39,20 @@ struct command {
 };
 
 struct caller {
-	struct post *post;
+	struct front front;
 	struct call_given ways[COMMANDS];
 	struct command command[COMMANDS];
 	const struct post *plb; /* that it found; NULL */
-	struct buf in, out, taken; /* taken: of out, and not a whole frame */
+	struct buf in, taken; /* taken: of the output, and not a whole frame */
 	struct frame_reader reader;
 	struct filter_config records;
 	size_t first, n;    /* its records among the world's calls */
 	size_t end[RECORDS_MAX]; /* of each, in the input */
 	size_t given;	    /* bytes of it */
 	unsigned results[RECORDS_MAX], lines[RECORDS_MAX];
-	int wants, closed;  /* input; its end was given */
-	int look, finishing, halted, over;
+	int halted;
 	enum caller_fate fate;
 	int64_t fate_at;    /* world time */
-	struct event step;
-	char module[16];
 };
 
 /* Its records. */
@@ -63,7 +60,7 @@ struct caller {
 static size_t
 caller_record(struct world *w, struct caller *c)
 {
-	uint64_t call = load_add(w, c->post);
+	uint64_t call = load_add(w, c->front.post);
 	const char *why;
 	int r;
 
@@ -113,7 +110,7 @@ static void
 caller_write(struct proc *p, size_t n)
 {
 	struct caller *c = p->role;
-	struct slice s = buf_slice(&c->out);
+	struct slice s = buf_slice(&c->front.out);
 	struct frame f;
 	ssize_t r;
 
@@ -121,7 +118,7 @@ caller_write(struct proc *p, size_t n)
 		s.len = n;
 	if (buf_append(&c->taken, s.p, s.len) == -1)
 		assert(!"memory");
-	buf_consume(&c->out, s.len);
+	buf_consume(&c->front.out, s.len);
 	for (;;) {
 		s = buf_slice(&c->taken);
 		r = frame_next(&c->reader, s.p, s.len, &f);
@@ -177,9 +174,9 @@ caller_over(struct proc *p)
 {
 	struct caller *c = p->role;
 
-	if (c->over)
+	if (c->front.over)
 		return;
-	c->over = 1;
+	c->front.over = 1;
 	p->world->fallbacks += ((const struct call *)p->core)->buying != 0;
 	caller_judge(p);
 	proc_stop(p, 0);
@@ -266,13 +263,13 @@ caller_act(struct proc *p, const struct act *a)
 		caller_line(p, a->bytes);
 		break;
 	case CALL_INPUT:
-		c->wants = a->value != 0;
+		c->front.wants = a->value != 0;
 		break;
 	case CALL_HALT:
 		c->halted = 1;
 		break;
 	case CALL_FINISH:
-		c->finishing = 1;
+		c->front.finishing = 1;
 		break;
 	case CALL_QUIT:
 		caller_over(p);
@@ -301,7 +298,8 @@ caller_feed(struct proc *p)
 	size_t n = 1 + rng_below(&p->rng, rng_below(&p->rng, 3) == 0 ? 5000 :
 	    60);
 
-	if (!c->wants || c->closed || c->over || !call_readable(p->core))
+	if (!c->front.wants || c->front.closed || c->front.over ||
+	    !call_readable(p->core))
 		return;
 	s.p += c->given;
 	s.len -= c->given;
@@ -311,7 +309,7 @@ caller_feed(struct proc *p)
 	if (s.len > 0)
 		call_input(p->core, now, s);
 	else {
-		c->closed = 1;
+		c->front.closed = 1;
 		call_input_end(p->core, now, NULL);
 	}
 }
@@ -335,7 +333,6 @@ static void
 caller_meet_fate(struct proc *p)
 {
 	struct caller *c = p->role;
-	size_t lost = buf_len(&c->out);
 
 	if (c->fate == CALLER_LIVES || p->world->clock.now < c->fate_at)
 		return;
@@ -344,15 +341,11 @@ caller_meet_fate(struct proc *p)
 		caller_lose(p);
 		return;
 	}
-	note(p->world, "%s %s", p->name, c->fate == CALLER_SIGNAL ?
-	    "is told to end" : "has nobody to read it");
+	c->halted |= c->fate == CALLER_BROKEN;
 	if (c->fate == CALLER_SIGNAL)
-		call_interrupt(p->core, proc_now(p), "SIGTERM");
-	else {
-		c->halted = 1;
-		buf_consume(&c->out, lost);
-		call_broken(p->core, proc_now(p), lost, "Broken pipe");
-	}
+		front_end(p);
+	else
+		front_break(p);
 	c->fate = CALLER_LIVES;
 }
 
@@ -362,28 +355,16 @@ caller_work(struct proc *p)
 	struct caller *c = p->role;
 
 	caller_hear(p);
-	if (!c->look)
+	if (!c->front.look)
 		return;
-	c->look = 0;
+	c->front.look = 0;
 	caller_meet_fate(p);
 	caller_feed(p);
-	if (!c->halted && !c->over && rng_below(&p->rng, 3) > 0)
+	if (!c->halted && !c->front.over && rng_below(&p->rng, 3) > 0)
 		caller_write(p, 1 + rng_below(&p->rng, 4000));
-	if (c->finishing && !c->halted && buf_len(&c->out) == 0)
+	if (c->front.finishing && !c->halted && buf_len(&c->front.out) == 0)
 		caller_over(p);
 	proc_deliver(p);
-}
-
-static void
-caller_on_step(void *arg)
-{
-	struct proc *p = arg;
-	struct caller *c = p->role;
-
-	c->look = 1;
-	event_at(&p->world->clock, &c->step, p->world->clock.now + 1 +
-	    (int64_t)rng_below(&p->rng, STEP_MS));
-	proc_wake(p);
 }
 
 static void
@@ -391,13 +372,9 @@ caller_ended(struct proc *p)
 {
 	struct caller *c = p->role;
 
-	event_off(&p->world->clock, &c->step);
-	call_free(p->core);
 	buf_free(&c->in);
-	buf_free(&c->out);
 	buf_free(&c->taken);
-	free(c);
-	post_ended(p);
+	front_ended(p);
 }
 
 static void
@@ -407,10 +384,9 @@ caller_init(struct caller *c, struct proc *p, struct post *s,
 	struct world *w = s->world;
 	size_t i;
 
-	c->post = s;
+	front_init(&c->front, s, STEP_MS);
 	c->reader.kind = FRAME_PACKET4;
 	buf_init(&c->in, (size_t)-1 / 4);
-	buf_init(&c->out, (size_t)-1 / 4);
 	buf_init(&c->taken, (size_t)-1 / 4);
 	c->first = w->ncalls;
 	c->n = 1 + rng_below(&p->rng, RECORDS_MAX);
@@ -422,9 +398,7 @@ caller_init(struct caller *c, struct proc *p, struct post *s,
 	    c->fate == CALLER_LOSES ? LOSS_MS : 20000);
 	config->filter = 1;
 	config->records = c->records;
-	config->retries = rng_below(&p->rng, 3);
-	config->limit_ms = rng_below(&p->rng, 2) == 0 ? 0 :
-	    (int64_t)(500 + rng_below(&p->rng, 4000));
+	front_limit(p, config, 4000);
 	for (i = 0; i < c->n; i++) {
 		c->end[i] = caller_record(w, c);
 		w->calls[c->first + i].retries = (unsigned)config->retries;
@@ -449,7 +423,7 @@ caller_find_plb(const struct post *s)
 static void
 caller_find_way(struct caller *c, struct proc *p, struct call_config *config)
 {
-	const struct post *plb = caller_find_plb(c->post);
+	const struct post *plb = caller_find_plb(c->front.post);
 	unsigned i, way = (unsigned)rng_below(&p->rng, 3);
 
 	config->broker = "/broker";
@@ -477,7 +451,6 @@ caller_start(struct post *s)
 	struct world *w = s->world;
 	struct call_config config;
 	struct caller *c;
-	void *core;
 	struct proc *p;
 
 	if (w->quiet)
@@ -491,21 +464,12 @@ caller_start(struct post *s)
 		assert(!"memory");
 	memset(&config, 0, sizeof(config));
 	caller_init(c, p, s, &config);
-	config.module = module_name(s->module, c->module);
-	config.plb.module = slice_str(config.module);
-	config.plb.capacity = config.plb.wanted = s->capacity;
 	caller_find_way(c, p, &config);
-	p->module = s->module;
 	p->role = c;
-	core = call_new(proc_now(p), rng_next(&p->rng), &config, &c->out);
-	assert(core != NULL);
 	p->act = caller_act;
 	p->work = caller_work;
 	p->ended = caller_ended;
-	s->proc = p->number;
-	event_init(&c->step, caller_on_step, p);
-	event_at(&w->clock, &c->step, w->clock.now + 1);
-	proc_core(p, &call_ops, core, call_out(core));
+	front_run(p, &config, s->capacity);
 }
 
 const char *

@@ -10,8 +10,7 @@
 #include <stdlib.h>
 
 #include "bytes.h"
-#include "call.h"
-#include "t/virtual/sim.h"
+#include "t/virtual/front.h"
 
 #define FLOW_STEP_MS 20
 #define FLOW_HEAD    8 /* bytes that are the call's number */
@@ -19,16 +18,12 @@
 enum flow_fate { FLOW_LIVES, FLOW_SIGNAL, FLOW_BROKEN, FLOW_FATES };
 
 struct flow {
-	struct post *post;
+	struct front front;
 	uint64_t call;
-	struct buf out;
 	size_t given, written; /* bytes of its input, and of its output */
-	int wants, closed, look, finishing, over;
 	unsigned status;
 	enum flow_fate fate;
 	int64_t fate_at;
-	struct event step;
-	char module[16];
 };
 
 static uint64_t
@@ -103,10 +98,10 @@ flow_over(struct proc *p)
 	struct flow *f = p->role;
 	struct world *w = p->world;
 
-	if (f->over)
+	if (f->front.over)
 		return;
-	f->over = 1;
-	if (f->finishing && f->status == 0 &&
+	f->front.over = 1;
+	if (f->front.finishing && f->status == 0 &&
 	    f->written != flow_part(w, f->call))
 		world_fail(w, 10, "%s ends well with %zu bytes of %zu", p->name,
 		    f->written, flow_part(w, f->call));
@@ -122,13 +117,13 @@ flow_act(struct proc *p, const struct act *a)
 
 	switch (a->kind) {
 	case CALL_INPUT:
-		f->wants = a->value != 0;
+		f->front.wants = a->value != 0;
 		break;
 	case CALL_DEAF:
-		f->closed = 1;
+		f->front.closed = 1;
 		break;
 	case CALL_FINISH:
-		f->finishing = 1;
+		f->front.finishing = 1;
 		f->status = (unsigned)a->value;
 		break;
 	case CALL_QUIT:
@@ -154,13 +149,13 @@ flow_feed(struct proc *p)
 	unsigned char bytes[4096];
 	size_t room, n = 1 + rng_below(&p->rng, sizeof(bytes));
 
-	while (f->wants && !f->closed && !f->over && !f->finishing &&
-	    (room = call_readable(p->core)) > 0) {
+	while (f->front.wants && !f->front.closed && !f->front.over &&
+	    !f->front.finishing && (room = call_readable(p->core)) > 0) {
 		n = n < room ? n : room;
 		if (n > flow_size(w, f->call) - f->given)
 			n = flow_size(w, f->call) - f->given;
 		if (n == 0) {
-			f->closed = 1;
+			f->front.closed = 1;
 			call_input_end(p->core, proc_now(p), NULL);
 			return;
 		}
@@ -176,32 +171,27 @@ static void
 flow_write(struct proc *p)
 {
 	struct flow *f = p->role;
-	struct slice s = buf_slice(&f->out);
+	struct slice s = buf_slice(&f->front.out);
 	size_t n = 1 + rng_below(&p->rng, 100000);
 
 	if (s.len > n)
 		s.len = n;
 	flow_check(p->world, f->call, f->written, s);
 	f->written += s.len;
-	buf_consume(&f->out, s.len);
+	buf_consume(&f->front.out, s.len);
 }
 
 static void
 flow_meet_fate(struct proc *p)
 {
 	struct flow *f = p->role;
-	size_t lost = buf_len(&f->out);
 
 	if (f->fate == FLOW_LIVES || p->world->clock.now < f->fate_at)
 		return;
-	note(p->world, "%s %s", p->name, f->fate == FLOW_SIGNAL ?
-	    "is told to end" : "has nobody to read it");
 	if (f->fate == FLOW_SIGNAL)
-		call_interrupt(p->core, proc_now(p), "SIGTERM");
-	else {
-		buf_consume(&f->out, lost);
-		call_broken(p->core, proc_now(p), lost, "Broken pipe");
-	}
+		front_end(p);
+	else
+		front_break(p);
 	f->fate = FLOW_LIVES;
 }
 
@@ -210,41 +200,17 @@ flow_work(struct proc *p)
 {
 	struct flow *f = p->role;
 
-	if (!f->look)
+	if (!f->front.look)
 		return;
-	f->look = 0;
-	if (!f->finishing)
+	f->front.look = 0;
+	if (!f->front.finishing)
 		flow_meet_fate(p);
 	flow_feed(p);
-	if (!f->over && rng_below(&p->rng, 3) > 0)
+	if (!f->front.over && rng_below(&p->rng, 3) > 0)
 		flow_write(p);
-	if (f->finishing && buf_len(&f->out) == 0)
+	if (f->front.finishing && buf_len(&f->front.out) == 0)
 		flow_over(p);
 	proc_deliver(p);
-}
-
-static void
-flow_on_step(void *arg)
-{
-	struct proc *p = arg;
-	struct flow *f = p->role;
-
-	f->look = 1;
-	event_at(&p->world->clock, &f->step, p->world->clock.now + 1 +
-	    (int64_t)rng_below(&p->rng, FLOW_STEP_MS));
-	proc_wake(p);
-}
-
-static void
-flow_ended(struct proc *p)
-{
-	struct flow *f = p->role;
-
-	event_off(&p->world->clock, &f->step);
-	call_free(p->core);
-	buf_free(&f->out);
-	free(f);
-	post_ended(p);
 }
 
 static void
@@ -254,16 +220,13 @@ flow_init(struct flow *f, struct proc *p, struct post *s,
 	struct world *w = s->world;
 	struct asked *asked;
 
-	f->post = s;
-	buf_init(&f->out, (size_t)-1 / 4);
+	front_init(&f->front, s, FLOW_STEP_MS);
 	f->call = load_add(w, s);
 	f->fate = (enum flow_fate)rng_below(&p->rng, 2 * FLOW_FATES);
 	if (f->fate >= FLOW_FATES)
 		f->fate = FLOW_LIVES;
 	f->fate_at = w->clock.now + (int64_t)rng_below(&p->rng, 8000);
-	config->retries = rng_below(&p->rng, 3);
-	config->limit_ms = rng_below(&p->rng, 2) == 0 ? 0 :
-	    (int64_t)(500 + rng_below(&p->rng, 8000));
+	front_limit(p, config, 8000);
 	asked = &w->calls[f->call];
 	asked->retries = (unsigned)config->retries;
 	asked->flow = FLOW_HEAD + rng_below(&p->rng,
@@ -273,29 +236,18 @@ flow_init(struct flow *f, struct proc *p, struct post *s,
 void
 flow_start(struct post *s)
 {
-	struct world *w = s->world;
-	struct proc *p = proc_new(w, PROC_CALLER, s->host, ROLE_CALLER,
+	struct proc *p = proc_new(s->world, PROC_CALLER, s->host, ROLE_CALLER,
 	    "stream");
 	struct flow *f = calloc(1, sizeof(*f));
 	struct call_config config;
-	void *core;
 
 	assert(f != NULL);
 	memset(&config, 0, sizeof(config));
 	flow_init(f, p, s, &config);
-	config.module = module_name(s->module, f->module);
-	config.plb.module = slice_str(config.module);
-	config.plb.capacity = config.plb.wanted = 1;
 	config.broker = "/broker";
-	p->module = s->module;
 	p->role = f;
-	core = call_new(proc_now(p), rng_next(&p->rng), &config, &f->out);
-	assert(core != NULL);
 	p->act = flow_act;
 	p->work = flow_work;
-	p->ended = flow_ended;
-	s->proc = p->number;
-	event_init(&f->step, flow_on_step, p);
-	event_at(&w->clock, &f->step, w->clock.now + 1);
-	proc_core(p, &call_ops, core, call_out(core));
+	p->ended = front_ended;
+	front_run(p, &config, 1);
 }
