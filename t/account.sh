@@ -126,6 +126,10 @@ while [ "$round" -lt "$rounds" ]; do
 	esac
 	[ "$one" = 0 ] || set -- "$@" -k "$one"
 	pick 5
+	case $round in # by whom it drains
+	1 | 3) picked=2 ;;
+	2) picked=1 ;;
+	esac
 	case $picked in
 	0) way="-b $LAMBDA_RUN/broker" ;;
 	1) way="-s $plb" ;;
