@@ -73,12 +73,12 @@ KIT =		acceptor.o atomicfile.o child.o conn.o daemon.o env.o\
 		epmd_client.o hub.o hub_accept.o hub_keys.o lines.o log.o\
 		loop.o net.o opt.o program.o
 SHELLS =	$(KIT) bootstrap_resolve.o channel_process.o channel_tether.o\
-		listener_acceptor.o listener_door.o listener_publish.o\
-		plb_proxies.o
+		exchange_log.o listener_acceptor.o listener_door.o\
+		listener_publish.o plb_proxies.o
 
 SHELLS_H =	acceptor.h atomicfile.h child.h conn.h daemon.h env.h\
 	epmd_client.h hub.h lines.h log.h loop.h net.h opt.h program.h\
-	bootstrap_resolve.h channel_process.h channel_tether.h\
+	bootstrap_resolve.h channel_process.h channel_tether.h exchange_log.h\
 	listener_acceptor.h listener_door.h listener_publish.h plb_proxies.h
 
 # Tests

@@ -9,9 +9,11 @@
 #include "ctl_tier.h"
 #include "fail.h"
 
-#define NAMES_MAX 256 /* bytes of a list of modules */
-#define CLASSES	  OFFERS_MAX
+#define NAMES_MAX    256 /* bytes of a list of modules */
+#define CLASSES	     OFFERS_MAX
 #define TIER_EXPORTS 256 /* of a text, which is no longer */
+
+/* What the tables hold. Each begins with its key (tier_entry()). */
 
 /* A broker. */
 struct tier_host {
@@ -60,20 +62,21 @@ struct tier_module {
 /* Reading. */
 
 /* The entry of the key, which is new where there is none; NULL without
- * memory, and for a key that is empty or not known. *own: as it is kept. */
+ * memory, and for a key that is empty or not known. A new one is all zero, but
+ * for its key, which stands first in it. */
 static void *
-tier_entry(struct tier *t, struct map *map, struct slice key, size_t size,
-    struct slice *own)
+tier_entry(struct tier *t, struct map *map, struct slice key, size_t size)
 {
-	void *value;
+	struct slice *value;
 
 	if (key.len == 0 || slice_is(key, "-"))
 		return NULL;
-	*own = key;
 	if ((value = map_get(map, key)) != NULL)
 		return value;
-	if ((value = map_alloc(map, size, own)) == NULL)
+	if ((value = map_alloc(map, size, &key)) == NULL)
 		t->failed = 1;
+	else
+		*value = key;
 	return value;
 }
 
@@ -106,39 +109,27 @@ tier_ip(struct slice address)
 static struct tier_host *
 tier_host(struct tier *t, struct slice id)
 {
-	struct slice own;
-	struct tier_host *h = tier_entry(t, &t->hosts, id, sizeof(*h), &own);
+	struct tier_host *h = tier_entry(t, &t->hosts, id, sizeof(*h));
 
-	if (h != NULL && h->id.len == 0) {
-		h->id = own;
+	if (h != NULL && h->state == NULL)
 		h->state = "linked";
-	}
 	return h;
 }
 
 static struct tier_module *
 tier_module(struct tier *t, struct slice name)
 {
-	struct slice own;
-	struct tier_module *m = tier_entry(t, &t->modules, name, sizeof(*m),
-	    &own);
-
-	if (m != NULL && m->name.len == 0)
-		m->name = own;
-	return m;
+	return tier_entry(t, &t->modules, name, sizeof(struct tier_module));
 }
 
 static struct tier_exchange *
 tier_exchange(struct tier *t, struct slice id, struct slice module)
 {
-	struct slice own;
-	struct tier_exchange *x = tier_entry(t, &t->exchanges, id, sizeof(*x),
-	    &own);
+	struct tier_exchange *x = tier_entry(t, &t->exchanges, id, sizeof(*x));
 	struct tier_module *m;
 
-	if (x == NULL || x->id.len > 0)
+	if (x == NULL || x->module.p != NULL)
 		return x;
-	x->id = own;
 	x->module = module;
 	if ((m = tier_module(t, module)) != NULL)
 		m->exchanges++;
@@ -165,14 +156,10 @@ tier_list(char list[NAMES_MAX], struct slice name)
 static void
 tier_read_authority(struct tier *t, struct slice id, struct slice address)
 {
-	struct slice own;
 	struct tier_authority *a = tier_entry(t, &t->authorities, id,
-	    sizeof(*a), &own);
+	    sizeof(*a));
 
-	if (a == NULL)
-		return;
-	a->id = own;
-	if (a->address.len == 0)
+	if (a != NULL && a->address.len == 0)
 		a->address = tier_known(address);
 }
 
@@ -237,9 +224,8 @@ tier_row_broker(struct tier *t, const struct row *r)
 static void
 tier_read_sell(struct tier *t, const struct row *r, struct slice module)
 {
-	struct slice own;
-	struct tier_seller *s = tier_entry(t, &t->sellers, r->name, sizeof(*s),
-	    &own);
+	struct tier_seller *s = tier_entry(t, &t->sellers, r->name,
+	    sizeof(*s));
 	struct tier_host *h = tier_host(t, row_get(r, "broker"));
 
 	if (h != NULL) {
@@ -249,8 +235,7 @@ tier_read_sell(struct tier *t, const struct row *r, struct slice module)
 	}
 	if (s == NULL)
 		return;
-	if (s->id.len == 0) {
-		s->id = own;
+	if (s->module.p == NULL) {
 		s->module = module;
 		s->address = row_get(r, "address");
 		s->node = row_get(r, "node");
@@ -266,7 +251,6 @@ static void
 tier_read_buy(struct tier *t, const struct row *r, struct slice module)
 {
 	struct tier_host *h = tier_host(t, row_get(r, "broker"));
-	struct slice own;
 	struct tier_buy *b;
 	char key[256];
 	int n = snprintf(key, sizeof(key), "%.*s %.*s",
@@ -276,10 +260,9 @@ tier_read_buy(struct tier *t, const struct row *r, struct slice module)
 		tier_list(h->buys, module);
 	if (n < 0 || (size_t)n >= sizeof(key))
 		return;
-	b = tier_entry(t, &t->buys, slice_str(key), sizeof(*b), &own);
+	b = tier_entry(t, &t->buys, slice_str(key), sizeof(*b));
 	if (b == NULL)
 		return;
-	b->key = own;
 	b->module = module;
 	b->broker = row_get(r, "broker");
 	b->order = r->name;
@@ -315,16 +298,13 @@ static void
 tier_row_listener(struct tier *t, const struct row *r,
     const struct walk_node *from)
 {
-	struct slice own;
 	struct tier_listener *l;
 
 	if (!slice_is(r->word, "listener"))
 		return;
-	l = tier_entry(t, &t->listeners, row_get(r, "instance"), sizeof(*l),
-	    &own);
+	l = tier_entry(t, &t->listeners, row_get(r, "instance"), sizeof(*l));
 	if (l == NULL)
 		return;
-	l->id = own;
 	l->module = row_get(r, "module");
 	l->address = from->address;
 	l->attrs = row_get(r, "attributes");
@@ -432,7 +412,7 @@ tier_read(struct tier *t, const struct walk *w, uint64_t seed)
 		&t->buys };
 	size_t i;
 
-	t->walk = w;
+	t->seed = seed;
 	t->failed = 0;
 	for (i = 0; i < sizeof(maps) / sizeof(maps[0]); i++)
 		map_init(maps[i], seed);
@@ -912,7 +892,7 @@ tier_audit_exchange(struct tier *t, const struct tier_exchange *x)
 	struct map here;
 	size_t pos = 0;
 
-	map_init(&here, 1);
+	map_init(&here, t->seed);
 	tier_audit_sells(t, x, &here);
 	while ((l = map_next(&t->listeners, &pos)) != NULL)
 		if (slice_equal(l->module, x->module) && l->left > 0 &&

@@ -10,7 +10,7 @@
 #include "ctl_walk.h"
 
 struct tier {
-	const struct walk *walk;
+	uint64_t seed;
 	struct map hosts;      /* brokers, by instance */
 	struct map authorities; /* by instance */
 	struct map exchanges;  /* by instance */
@@ -18,7 +18,7 @@ struct tier {
 	struct map sellers;    /* by instance */
 	struct map listeners;  /* by instance */
 	struct map buys;       /* by broker and order */
-	int failed;	       /* memory ran out */
+	int failed;	       /* memory ran out: what was printed is not all */
 	/* A row, without its newline. */
 	void (*row)(void *arg, struct slice);
 	void *arg;

@@ -31,7 +31,8 @@ static const struct command {
 	unsigned roles;
 	const char *whom;
 	void (*tier)(struct tier *, const char *module);
-	int listeners; /* are asked too */
+	int listeners;   /* are asked too */
+	int least, most; /* arguments */
 } commands[] = {
 	{ .name = "all", .roles = ~0u, .whom = "" },
 	{ .name = "authorities", .whom = "an authority or a broker",
@@ -41,7 +42,7 @@ static const struct command {
 	{ .name = "contacts", .whom = "a broker",
 	    .roles = ROLE_BROKER | ROLE_PLB },
 	{ .name = "drain", .whom = "a broker or an authority",
-	    .roles = ROLE_AUTHORITY | ROLE_BROKER },
+	    .roles = ROLE_AUTHORITY | ROLE_BROKER, .most = 1 },
 	{ .name = "exchanges", .whom = "an authority, a broker or an exchange",
 	    .roles = ROLE_AUTHORITY | ROLE_BROKER | ROLE_EXCHANGE | ROLE_PLB },
 	{ .name = "keys", .roles = ~0u, .whom = "" },
@@ -53,12 +54,13 @@ static const struct command {
 	    .roles = ROLE_BROKER | ROLE_EXCHANGE | ROLE_PLB },
 	{ .name = "peers", .whom = "an authority or a broker",
 	    .roles = ROLE_AUTHORITY | ROLE_BROKER | ROLE_PLB },
-	{ .name = "audit", .tier = tier_audit, .listeners = 1 },
-	{ .name = "capacity", .tier = tier_capacity, .listeners = 1 },
+	{ .name = "audit", .tier = tier_audit, .listeners = 1, .most = 1 },
+	{ .name = "capacity", .tier = tier_capacity, .listeners = 1,
+	    .most = 1 },
 	{ .name = "dot", .tier = tier_dot, .listeners = 1 },
 	{ .name = "hosts", .tier = tier_hosts, .listeners = 1 },
-	{ .name = "users", .tier = tier_users, .listeners = 1 },
-	{ .name = "why", .tier = tier_why }
+	{ .name = "users", .tier = tier_users, .listeners = 1, .most = 1 },
+	{ .name = "why", .tier = tier_why, .least = 1, .most = 1 }
 };
 #define NCOMMANDS (sizeof(commands) / sizeof(commands[0]))
 
@@ -347,6 +349,7 @@ ctl_on_late(void *arg)
 /* The tier. */
 
 struct ctl_tier {
+	struct walk walk;
 	int json;
 	size_t rows;
 	struct buf seen; /* of this audit, in lines */
@@ -386,24 +389,22 @@ ctl_on_audit_row(void *arg, struct slice row)
 		die_errno(EXIT_TEMPORARY, "unable to keep what differs");
 }
 
-/* Ask them all. */
 static void
-ctl_walk_once(struct walk *w, struct hub *hub, const struct key *key,
+ctl_walk_once(struct walk *w, uint64_t seed, const struct key *key,
     const char *where, int listeners)
 {
-	uint64_t seed;
+	static struct hub hub;
 
-	env_random(&seed, sizeof(seed));
-	memset(hub, 0, sizeof(*hub));
-	hub_init(hub, loop_new(), ROLE_CTL, key);
-	if (walk_begin(w, loop_now(hub->loop), seed, slice_str(where),
+	memset(&hub, 0, sizeof(hub));
+	hub_init(&hub, loop_new(), ROLE_CTL, key);
+	if (walk_begin(w, loop_now(hub.loop), seed, slice_str(where),
 	    listeners) == -1)
 		die_errno(EXIT_TEMPORARY, "unable to walk the tier");
-	hub_dial(hub, slice_str(where), DIAL_ONCE, 1);
-	hub_core(hub, &walk_ops, w, &w->out);
-	loop_run(hub->loop);
-	hub_free(hub);
-	loop_free(hub->loop);
+	hub_dial(&hub, slice_str(where), DIAL_ONCE, 1);
+	hub_core(&hub, &walk_ops, w, &w->out);
+	loop_run(hub.loop);
+	hub_free(&hub);
+	loop_free(hub.loop);
 }
 
 /* Who did not answer, and how many they are. */
@@ -430,6 +431,29 @@ ctl_tell_silent(const struct walk *w)
 	return silent;
 }
 
+/* Ask them all, and have the command make its rows of what they answer. */
+static void
+ctl_tier_once(struct ctl_tier *c, const struct command *what,
+    const char *module, const struct key *key, const char *where)
+{
+	static struct tier t;
+	uint64_t seed;
+
+	env_random(&seed, sizeof(seed));
+	buf_init(&c->seen, WALK_ROWS_MAX);
+	c->rows = 0;
+	ctl_walk_once(&c->walk, seed, key, where, what->listeners);
+	t.row = what->tier == tier_audit ? ctl_on_audit_row : ctl_on_tier_row;
+	t.arg = c;
+	if (tier_read(&t, &c->walk, seed) == -1)
+		die_errno(EXIT_TEMPORARY, "unable to read the answers");
+	what->tier(&t, module);
+	if (t.failed)
+		die(EXIT_TEMPORARY, "unable to compare the answers: out of "
+		    "memory");
+	tier_free(&t);
+}
+
 /* The rows of the command. Differences are looked at again, up to
  * AUDIT_TIMES, since what is on its way makes some that are none. */
 static int
@@ -437,36 +461,26 @@ ctl_walk_tier(const struct command *what, const char *module, int json,
     const struct key *key, const char *where)
 {
 	static const struct timespec pause = { AUDIT_PAUSE_S, 0 };
-	static struct hub hub;
-	static struct walk w;
-	static struct tier t;
-	struct ctl_tier c = { .json = json };
+	static struct ctl_tier c;
 	struct buf before;
 	int audit = what->tier == tier_audit, times = 1;
 	size_t silent;
 	struct slice rows;
 
+	c.json = json;
 	buf_init(&before, WALK_ROWS_MAX);
 	for (;; times++) {
-		buf_init(&c.seen, WALK_ROWS_MAX);
-		c.rows = 0;
-		ctl_walk_once(&w, &hub, key, where, what->listeners);
-		t.row = audit ? ctl_on_audit_row : ctl_on_tier_row;
-		t.arg = &c;
-		if (tier_read(&t, &w, 1) == -1)
-			die_errno(EXIT_TEMPORARY, "unable to read the answers");
-		what->tier(&t, module);
-		tier_free(&t);
+		ctl_tier_once(&c, what, module, key, where);
 		if (!audit || c.rows == 0 || times == AUDIT_TIMES)
 			break;
-		walk_free(&w);
+		walk_free(&c.walk);
 		buf_free(&before);
 		before = c.seen;
 		c.before = &before;
 		nanosleep(&pause, NULL);
 	}
-	silent = ctl_tell_silent(&w);
-	walk_free(&w);
+	silent = ctl_tell_silent(&c.walk);
+	walk_free(&c.walk);
 	for (rows = buf_slice(&c.seen); rows.len > 0;)
 		ctl_print(json, slice_line(&rows));
 	buf_free(&c.seen);
@@ -475,30 +489,20 @@ ctl_walk_tier(const struct command *what, const char *module, int json,
 	    silent > 0 ? EXIT_TEMPORARY : 0;
 }
 
-/* Does the command take that many arguments? */
-static int
-ctl_takes(const struct command *c, int n)
-{
-	int least = strcmp(c->name, "why") == 0;
-	int most = strcmp(c->name, "drain") == 0 || (c->tier != NULL &&
-	    c->tier != tier_dot && c->tier != tier_hosts);
-
-	if (n < least || n > most)
-		die_usage(SYNOPSIS);
-	return 1;
-}
-
 static const struct command *
 ctl_command(char **argv, int argc)
 {
-	size_t i;
+	const struct command *c;
 
-	if (argc < 1 || argc > 2)
+	if (argc < 1)
 		die_usage(SYNOPSIS);
-	for (i = 0; i < NCOMMANDS; i++)
-		if (strcmp(commands[i].name, argv[0]) == 0 &&
-		    ctl_takes(&commands[i], argc - 1))
-			return &commands[i];
+	for (c = commands; c < commands + NCOMMANDS; c++) {
+		if (strcmp(c->name, argv[0]) != 0)
+			continue;
+		if (argc - 1 < c->least || argc - 1 > c->most)
+			die_usage(SYNOPSIS);
+		return c;
+	}
 	die(EXIT_USAGE, "%s: no such command: give all, audit, authorities, "
 	    "capacity, clients, contacts, dot, drain, exchanges, hosts, keys, "
 	    "listeners, modules, orders, peers, users or why", argv[0]);

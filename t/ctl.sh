@@ -110,6 +110,53 @@ END
 	diff "$tmp/expected" "$tmp/shown" || fail "JSON is something else"
 fi
 
+# Audit, of a puppet that is an exchange: it believes something else of listener
+# one, sells for nobody, and has not heard of two, whom only an order names. What
+# is gone when audit looks again is no difference.
+listener() { # NAME KEY: of its own row
+	lambda-ctl -A "$(cat "$tmp/$1.at")" listeners |
+	    sed -n "s/.* $2 \\([^ ]*\\).*/\\1/p"
+}
+nobody=00112233445566778899aabbccddeeff
+left=$(listener one left)
+says() { # QUANTITY ROW...: a report, with a sell of one's, and these rows
+	quantity=$1
+	shift
+	printf ' "%s"' "exchange - module calc instance $nobody state standing" \
+	    "sell $(listener one instance) broker $nobody quantity $quantity reserved 0 address $(cat "$tmp/one.at")" \
+	    "$@" | sed 's/.*/report rows [&  ]/'
+}
+exchange_of() { # NAME FIRST THEN: a puppet at $tmp/NAME, and what it reports
+	mkfifo "$tmp/$1.says"
+	printf '%s\n' "$2" "$3" >"$tmp/$1.reports"
+	# shellcheck disable=SC2016
+	start "$1" sh -c '"$0/t/puppet" exchange listen "$1" <>"$1.says" |
+		tee "$1.heard" | while read -r peer what rest; do
+			[ "$what" != inspect ] || echo "$peer $(sed -n \
+			    "$((peer > 1 ? 2 : 1))p" "$1.reports")" >"$1.says"
+		done' "$top" "$tmp/$1"
+	until_true test -S "$tmp/$1" || fail "no puppet"
+}
+helper puppet
+right=$(says "$left")
+wrong=$(says $((left + 7)) \
+    "order 1 kind sell module calc address $(cat "$tmp/two.at")" \
+    "sell $nobody broker $nobody quantity 3 reserved 0 address -")
+exchange_of differs "$wrong" "$wrong"
+lambda-ctl -A "$tmp/differs" audit >"$tmp/rows" 2>"$tmp/why"
+same "$?" 1
+same "$(cat "$tmp/why")" ""
+cat >"$tmp/expected" <<END
+differs $(listener one instance) module calc address $(cat "$tmp/one.at") exchange $tmp/differs says $((left + 7)) listener $left
+unknown $nobody module calc address - exchange $tmp/differs says 3 listener -
+missing $(listener two instance) module calc address $(cat "$tmp/two.at") exchange $tmp/differs says - listener $(listener two left)
+END
+diff "$tmp/expected" "$tmp/rows" || fail "audit shows something else"
+same "$(lambda-ctl -A "$tmp/differs" audit other; echo $?)" 0
+exchange_of passing "$wrong" "$right"
+same "$(lambda-ctl -A "$tmp/passing" audit; echo $?)" 0
+grep -q '^2 inspect' "$tmp/passing.heard" || fail "it did not look again"
+
 # Another key; nobody (port 1 is no program's that is not asked for); one that is
 # stopped.
 (umask 77 && head -c 32 /dev/urandom >"$tmp/other")

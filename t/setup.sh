@@ -19,6 +19,7 @@ bc		bc		bc		bc		-
 bmake		bmake		bmake		bmake		-
 clang		clang		clang		clang		llvm
 dnsmasq		dnsmasq-base	dnsmasq		dnsmasq		dnsmasq
+dot		graphviz	graphviz	graphviz	graphviz
 epmd		erlang-base	erlang		erlang-erts	erlang
 erl		erlang-base	erlang		erlang-erts	erlang
 escript		erlang-base	erlang		erlang-erts	erlang

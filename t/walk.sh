@@ -111,14 +111,15 @@ same "$(grep -c '^host ' "$tmp/rows")" 5
 grep -q '^host 10.77.0.3 .* sells calc buys sum$' "$tmp/rows" ||
     fail "c sells calc and buys sum: $(cat "$tmp/rows")"
 
-# A graph has them all, and is one to Graphviz, where that is here.
+# A graph has them all, and is one to Graphviz.
 ask dot
 same "$asked" 0
 same "$(grep -c 'label="authority.n10' "$tmp/rows")" 3
 same "$(grep -c 'shape=ellipse' "$tmp/rows")" 4
 same "$(grep -c 'label="10.77.0.[1-5]' "$tmp/rows")" 5
-! command -v dot >/dev/null || dot -Tsvg "$tmp/rows" >"$tmp/svg" ||
-    fail "dot does not read it"
+if sh "$top/t/setup.sh" dot; then
+	dot -Tsvg "$tmp/rows" >"$tmp/svg" || fail "dot does not read it"
+fi
 tells 100 'a graph is no rows' on d lambda-ctl -J dot
 tells 100 'usage: lambda-ctl' on d lambda-ctl why
 tells 100 'usage: lambda-ctl' on d lambda-ctl hosts calc
@@ -132,11 +133,9 @@ right() {
 }
 until_true right || fail "audit: $asked: $(cat "$tmp/rows" "$tmp/why")"
 
-# An exchange that is stopped knows nothing of what has happened since.
-exchange=$(on d lambda-ctl exchanges |
-    sed -n 's/^exchange \([^ ]*\) module draw .*state linked.*/\1/p' | head -n 1)
+# An exchange that is stopped does not answer.
 stray=$(running 'lambda-exchange.* draw')
-[ -n "$stray" ] || fail "no exchange of draw: $exchange"
+[ -n "$stray" ] || fail "no exchange of draw"
 # shellcheck disable=SC2086
 kill -STOP $stray
 ask audit draw

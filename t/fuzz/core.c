@@ -150,6 +150,15 @@ take(struct input *in)
 	return *in->p++;
 }
 
+/* Two bytes, the higher one first. */
+static unsigned
+take_two(struct input *in)
+{
+	unsigned high = take(in);
+
+	return 256 * high + take(in);
+}
+
 static int
 feed(const char *line)
 {
@@ -341,8 +350,7 @@ tell(const struct config *c, struct input *in)
 		else if (*p == '&')
 			text_put(&line, "%u", take(in) % FEW);
 		else if (*p == '@')
-			text_put(&line, "%u", 1 + (256 * take(in) + take(in)) %
-			    65535);
+			text_put(&line, "%u", 1 + take_two(in) % 65535);
 		else if (*p == '*')
 			put_bytes(in, &line);
 		else

@@ -42,57 +42,33 @@ say(const char *fmt, va_list ap)
 	said++;
 }
 
-void
-log_error(const char *fmt, ...)
-{
-	va_list ap;
+#define LOG_FUNCTION(name)                           \
+	void name(const char *fmt, ...)              \
+	{                                            \
+		va_list ap;                          \
+                                                     \
+		va_start(ap, fmt);                   \
+		say(fmt, ap);                        \
+		va_end(ap);                          \
+	}
 
-	va_start(ap, fmt);
-	say(fmt, ap);
-	va_end(ap);
-}
+LOG_FUNCTION(log_error)
+LOG_FUNCTION(log_info)
+LOG_FUNCTION(log_debug)
 
-void
-log_info(const char *fmt, ...)
-{
-	va_list ap;
+#define DIE_FUNCTION(name)                           \
+	void name(int code, const char *fmt, ...)    \
+	{                                            \
+		va_list ap;                          \
+                                                     \
+		va_start(ap, fmt);                   \
+		vfprintf(stderr, fmt, ap);           \
+		va_end(ap);                          \
+		exit(code);                          \
+	}
 
-	va_start(ap, fmt);
-	say(fmt, ap);
-	va_end(ap);
-}
-
-void
-log_debug(const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	say(fmt, ap);
-	va_end(ap);
-}
-
-void
-die(int code, const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	vfprintf(stderr, fmt, ap);
-	va_end(ap);
-	exit(code);
-}
-
-void
-die_errno(int code, const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	vfprintf(stderr, fmt, ap);
-	va_end(ap);
-	exit(code);
-}
+DIE_FUNCTION(die)
+DIE_FUNCTION(die_errno)
 
 void
 die_name(const char *argv0)
