@@ -47,7 +47,7 @@ channel_stream_add(struct channel *c, int64_t now, struct inflight *r,
 {
 	size_t words = r->function_len + r->args_len;
 
-	if (bytes.len > STREAM_WHOLE - (buf_len(&r->kept) - words))
+	if (buf_len(&r->kept) - words + bytes.len > STREAM_WHOLE)
 		return channel_answer_fail(c, now, r, 0, too_long);
 	if (buf_append(&r->kept, bytes.p, bytes.len) == -1)
 		return channel_answer_fail(c, now, r, 0, errno == ENOMEM ?
@@ -178,7 +178,8 @@ channel_stream_drops(const struct channel *c, const struct inflight *r)
 }
 
 size_t
-channel_may_send(const struct channel *c, uint32_t worker, unsigned part)
+channel_may_send(const struct channel *c, uint32_t worker,
+    enum stream_part part)
 {
 	const struct inflight *r = channel_request(c, worker, 0);
 
@@ -188,7 +189,7 @@ channel_may_send(const struct channel *c, uint32_t worker, unsigned part)
 }
 
 int
-channel_output(struct channel *c, uint32_t worker, unsigned part,
+channel_output(struct channel *c, uint32_t worker, enum stream_part part,
     struct slice bytes)
 {
 	struct inflight *r = channel_request(c, worker, 0);
@@ -198,8 +199,7 @@ channel_output(struct channel *c, uint32_t worker, unsigned part,
 	if (stream_spend(&r->left[part], bytes.len) == -1)
 		return -1;
 	r->wrote |= part == STREAM_OUTPUT;
-	return stream_send(&c->out, c->client, r->id, (enum stream_part)part,
-	    bytes);
+	return stream_send(&c->out, c->client, r->id, part, bytes);
 }
 
 int
