@@ -481,8 +481,7 @@ attrs_build(struct buf *out, const char *version, const unsigned char *digest,
 	return r;
 }
 
-/* The preferred ones of the words as a list, checked: 0, or -1 with ENOMEM or
- * EINVAL. The others are left, *n of them. */
+/* Take the preferred ones out of the words, of which *n are left; likewise. */
 static unsigned char *
 attrs_take_near(struct complaint c, char **words, size_t *n,
     struct slice *list)

@@ -4,9 +4,9 @@
 
 #include "addr.h"
 #include "authority_state.h"
+#include "core.h"
 #include "fail.h"
 #include "gossip.h"
-#include "core.h"
 
 /* Life. */
 
@@ -464,7 +464,7 @@ authority_peer_down(void *core, int64_t now, uint32_t handle)
 
 /* Inspect. */
 
-/* authority ADDRESS instance ID: first ourselves. */
+/* authority ADDRESS instance ID self 1: ourselves; then the others, self 0 */
 static void
 authority_report_authorities(const struct authority *a, struct report *r)
 {

@@ -8,8 +8,6 @@
 #include "core.h"
 #include "fail.h"
 
-/* Exchanges. */
-
 #define BROKER_TAG_EXCHANGE (GOSSIP_TAG + 1) /* of exchanges that are dialled */
 
 /* Subscribing. */

@@ -20,8 +20,8 @@
  * second fill is withheld until the first is settled, and then released: so the
  * same capacity is not sold to another buyer meanwhile.
  *
- * An order that lacks nothing is cancelled at every exchange, once all of its
- * fills are settled.
+ * A buy that lacks nothing and holds nothing is cancelled at every exchange,
+ * once all of its fills are settled.
  *
  * A broker or authority that links for the first time is told all authorities
  * that this broker knows.

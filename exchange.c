@@ -3,9 +3,9 @@
 #include <string.h>
 
 #include "attrs.h"
+#include "core.h"
 #include "exchange_book.h"
 #include "fail.h"
-#include "core.h"
 
 #define NEVER INT64_MAX
 
@@ -429,10 +429,10 @@ exchange_on_sell(struct exchange *x, int64_t now, struct exchange_peer *p,
 }
 
 /*
- * A waiting buy keeps its rank, unless its age is older than that: then it was
- * filled and went to the back of the line, but its fill was refused; or it
- * holds less than before: what it gave back is for others. That one, and a buy
- * that begins to wait, gets the rank that its age gives it.
+ * A buy that waits and is sent again keeps its rank, but in two cases. Its age
+ * is older than its rank: it was filled and went to the back of the line, and
+ * then its fill was refused. Or it holds less than before: what it gave back is
+ * for others. In both, and when a buy begins to wait, its age gives its rank.
  */
 static void
 exchange_place(struct exchange *x, struct exchange_buy *b, int keeps,

@@ -154,14 +154,13 @@ struct exchange_buy {
 	uint32_t nexcludes;
 	struct queued queued;
 	struct chain excludes;
-	int64_t since; /* its buyer has held something, or nothing */
-	/* That was asked to keep no more than this, as others are to have it;
-	 * KEEP_ALL: it was not. */
-	uint64_t keep;
-	int64_t asked_since;
-	int64_t asked_at;   /* the same, when it held that: */
-	int64_t told_at;    /* the last time that it was told so */
+	int64_t since; /* its buyer has held something, or nothing, since */
+	uint64_t keep; /* its buyer was asked to keep no more, so that others
+			  get the rest; KEEP_ALL: it was not asked */
+	int64_t asked_since; /* when it was first asked */
+	int64_t asked_at;    /* when it was first asked with what it held: */
 	uint32_t asked_held;
+	int64_t told_at;     /* when it was last told what to keep */
 	struct exchange_buy *next_passed; /* passed over in this run, a list */
 };
 

@@ -20,9 +20,9 @@
 
 #include "chain.h"
 #include "exchange.h"
-#include "rng.h"
 #include "heap.h"
 #include "map.h"
+#include "rng.h"
 #include "slice.h"
 
 #define CLASS_WORDS (EXCHANGE_CLASSES / 64)

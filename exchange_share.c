@@ -186,17 +186,37 @@ share_starves(const struct share *h, const struct share_item *item)
 	    h->now - item->buy->since >= SHARE_STUCK_MS;
 }
 
-/* Does all that fits a fit b? Of what there is. */
 static int
-share_is_within(const struct share *h, const struct buy_class *a,
-    const struct buy_class *b)
+share_has_all(const struct class_set *set, const struct class_set *of)
 {
 	uint64_t other = 0;
 	unsigned i;
 
 	for (i = 0; i < CLASS_WORDS; i++)
-		other |= a->fits.w[i] & h->sells.w[i] & ~b->fits.w[i];
+		other |= of->w[i] & ~set->w[i];
 	return other == 0;
+}
+
+/* What there is that fits b. */
+static struct class_set
+share_fits(const struct share *h, const struct buy_class *b)
+{
+	struct class_set fits;
+	unsigned i;
+
+	for (i = 0; i < CLASS_WORDS; i++)
+		fits.w[i] = b->fits.w[i] & h->sells.w[i];
+	return fits;
+}
+
+/* Does all that fits a fit b? Of what there is. */
+static int
+share_is_within(const struct share *h, const struct buy_class *a,
+    const struct buy_class *b)
+{
+	struct class_set fits = share_fits(h, a);
+
+	return share_has_all(&b->fits, &fits);
 }
 
 static int
@@ -230,17 +250,6 @@ share_choose(struct share *h, const struct class_set *classes, int stuck)
 }
 
 static int
-share_has_all(const struct class_set *set, const struct class_set *of)
-{
-	uint64_t other = 0;
-	unsigned i;
-
-	for (i = 0; i < CLASS_WORDS; i++)
-		other |= of->w[i] & ~set->w[i];
-	return other == 0;
-}
-
-static int
 share_are_same(const struct class_set *a, const struct class_set *b)
 {
 	return memcmp(a, b, sizeof(*a)) == 0;
@@ -256,14 +265,12 @@ share_bound_classes(const struct share *h, const struct buy_class *b,
     struct class_set *classes)
 {
 	const struct classes *t = &h->x->classes;
+	struct class_set fits = share_fits(h, b);
 	const struct buy_class *other;
-	struct class_set fits;
 	int others = 0;
 	unsigned i;
 
 	memset(classes, 0, sizeof(*classes));
-	for (i = 0; i < CLASS_WORDS; i++)
-		fits.w[i] = b->fits.w[i] & h->sells.w[i];
 	for (i = 0; i < t->buys.n; i++) {
 		other = class_buy(t, i);
 		if (other->class.n == 0 || !class_set_meet(&other->fits, &fits))
@@ -385,25 +392,34 @@ share_rotate(struct share *h, uint64_t n)
 	}
 }
 
+/* Divide so much among the set, some of which is on offer, and ask for it. */
+static void
+share_out(struct share *h, uint64_t capacity, uint64_t offered)
+{
+	uint64_t empty;
+
+	share_divide(h, capacity);
+	empty = share_ask_all(h, offered);
+	if (h->level == 0)
+		share_rotate(h, empty);
+}
+
 /* Look at the buyers of these classes. Returns an equal share of what there is
  * for them. */
 static uint64_t
 share_set(struct share *h, struct class_most *most,
     const struct class_set *classes)
 {
-	uint64_t capacity, offered, empty, level;
+	uint64_t capacity, offered, level;
 	size_t i, n;
 
 	share_choose(h, classes, 1);
 	capacity = share_capacity(h, most, classes, &offered);
-	share_divide(h, capacity);
 	h->starves = 0;
 	for (i = 0; i < h->nset; i++)
 		h->starves |= share_starves(h, h->set[i]);
+	share_out(h, capacity, offered);
 	level = h->level;
-	empty = share_ask_all(h, offered);
-	if (h->level == 0)
-		share_rotate(h, empty);
 	for (i = 0; i < h->nset; i++) {
 		if (!share_is_stuck(h, h->set[i]))
 			continue;
@@ -413,12 +429,8 @@ share_set(struct share *h, struct class_most *most,
 	}
 	n = h->nset;
 	share_choose(h, classes, 0);
-	if (h->nset == n)
-		return level;
-	share_divide(h, capacity);
-	empty = share_ask_all(h, offered);
-	if (h->level == 0)
-		share_rotate(h, empty);
+	if (h->nset != n)
+		share_out(h, capacity, offered);
 	return level;
 }
 

@@ -330,11 +330,7 @@ item_list(const struct schema *s, const void *item, unsigned char *bytes,
 	return slice_of(bytes, (size_t)(w.p - bytes));
 }
 
-/* What each message holds. */
-
-/*
- * The messages' table: their fields, who may send them to whom, their names.
- */
+/* The messages' table: their fields, who may send them to whom, their names. */
 
 #define LEN(a)	     (sizeof(a) / sizeof((a)[0]))
 #define UINT_ANY     UINT64_MAX

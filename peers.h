@@ -25,10 +25,10 @@
 
 #include <stdint.h>
 
+#include "core.h"
 #include "heap.h"
 #include "map.h"
 #include "msg.h"
-#include "core.h"
 #include "rng.h"
 
 #define PEERS_BACKOFF_MIN_MS 100

@@ -43,11 +43,17 @@ up() {
 	echo "$pid" >"$tmp/pid.$1"
 }
 
-# strike: something befalls one of those that the filter needs
+# strike: something befalls one of those that the filter needs: whom it would be
+# is drawn, but in the first rounds it is a drain
 strike() {
 	one listener channel plb broker exchange authority command command none
 	who=$one
 	one kill stop end
+	case $round in
+	1) who=listener one=end ;;
+	2) who=plb one=end ;;
+	3) who=channel one=end ;;
+	esac
 	case $who in
 	none) return ;;
 	channel) victim=$(children "$(cat "$tmp/pid.listener")" lambda-channel |
@@ -120,6 +126,10 @@ while [ "$round" -lt "$rounds" ]; do
 	esac
 	[ "$one" = 0 ] || set -- "$@" -k "$one"
 	pick 5
+	case $round in # by whom it drains
+	1 | 3) picked=2 ;;
+	2) picked=1 ;;
+	esac
 	case $picked in
 	0) way="-b $LAMBDA_RUN/broker" ;;
 	1) way="-s $plb" ;;

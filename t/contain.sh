@@ -6,6 +6,7 @@
 . "$(dirname "$0")/lib.sh"
 
 need bc ps
+network=192.0.2
 hosts authority pod caller
 unshare -mpf --mount-proc true 2>/dev/null || skip "unshare -mpf is not to be had"
 etc=$tmp/etc
@@ -13,29 +14,9 @@ mkdir -p "$etc/secrets" "$tmp/pod"
 chmod 777 "$tmp/pod"
 (umask 077 && head -c 32 /dev/urandom >"$etc/secrets/key")
 chmod 400 "$etc/secrets/key"
-n=0
-for host in authority pod caller; do
-	n=$((n + 1))
-	ip -n "$net$host" addr add "192.0.2.$n/24" dev eth0
-	ip -n "$net$host" addr del "10.77.0.$n/24" dev eth0
-done
-
-# block WORDS: that of the page which has these words, in $block, and each is taken
-# once. Changed are only names of files.
-awk -v out="$tmp/block" '
-/^\.Sh/ { on = $2 == "CONTAINERS" }
-on && /^\.Bd -literal/ { file = out "." ++n; next }
-/^\.Ed/ { if (file != "") close(file); file = "" }
-file != "" { gsub(/\\e/, "\\"); print >file }' "$top/man/lambda.7"
-block() {
-	found=$(grep -lF -e "$1" "$tmp"/block.* | grep -v used)
-	[ "$(echo "$found" | grep -c .)" -eq 1 ] ||
-	    fail "not one block with '$1', but: $found"
-	block=$found.used
-	sed "s,/etc/lambda,$etc,g; s,/run/pod,$tmp/pod,g" "$found" >"$block"
-	rm "$found"
-}
-block 'exec unshare'
+literals CONTAINERS "$top/man/lambda.7"
+changed="s,/etc/lambda,$etc,g; s,/run/pod,$tmp/pod,g"
+take lambda.7 'exec unshare'
 mv "$block" "$tmp/bin/contained"
 chmod +x "$tmp/bin/contained"
 in_pod() { # COMMAND...: as process 1, with what the pod exports
@@ -50,9 +31,11 @@ ones() { # NAME: the processes 1 of that name
 	done
 }
 one() { # NAME: the one that there is, in $one
-	until_true sh -c "test -n \"\$1\"" sh "$(ones "$1")" ||
-	    fail "$1 is not process 1"
+	until_true has_one "$1" || fail "$1 is not process 1"
+}
+has_one() {
 	one=$(ones "$1")
+	[ -n "$one" ]
 }
 
 LAMBDA_KEY=$etc/secrets/key
@@ -63,7 +46,7 @@ start caller on caller sh -c 'echo 192.0.2.1:4370 | lambda-broker'
 logged caller 'linked to authority'
 
 # The pod: it is ready when the probe says so, and then it is called.
-block 'contained lambda-broker'
+take lambda.7 'contained lambda-broker'
 sed -i 's/ &$/ \& all="$all $!"/' "$block"
 echo 'for job in $all; do wait "$job"; echo "ended $?"; done' >>"$block"
 start pod on pod sh "$block"
@@ -122,7 +105,7 @@ wait "$broker" || fail "the broker ends with $?"
 
 # Solo: the command's status is the container's, by itself and at SIGTERM; nothing
 # is left of its run directory.
-block 'contained lambda-solo'
+take lambda.7 'contained lambda-solo'
 same "$(on pod sh "$block")" 42
 start solo in_pod env "TMPDIR=$tmp/pod" lambda-solo sh -c '
 	trap "exit 3" TERM
@@ -143,7 +126,5 @@ tells 100 'the key /mnt/key can be read by others' in_pod lambda-broker
 chmod 400 "$etc/secrets/key"
 chmod 777 "$tmp/pod/lambda"
 tells 100 'is open to others' in_pod lambda-broker
-for left in "$tmp"/block.*; do
-	[ "${left%.used}" != "$left" ] || fail "nothing runs $(cat "$left")"
-done
+none_left
 echo passed

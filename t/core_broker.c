@@ -48,14 +48,7 @@ core_broker_contacts(void *core, int64_t now, const void *args)
 	return broker_contacts(core);
 }
 
-static int
-core_broker_stop(void *core, int64_t now, const void *args)
-{
-	(void)now;
-	(void)args;
-	broker_stop(core);
-	return 0;
-}
+HARNESS_CALL(core_broker_stop, broker_stop)
 
 static int
 core_broker_follow(void *core, int64_t now, const void *args)

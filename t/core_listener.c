@@ -82,32 +82,9 @@ core_listener_gone(void *core, int64_t now, const void *args)
 	return 0;
 }
 
-static int
-core_listener_stop(void *core, int64_t now, const void *args)
-{
-	(void)now;
-	(void)args;
-	listener_stop(core);
-	return 0;
-}
-
-static int
-core_listener_expire(void *core, int64_t now, const void *args)
-{
-	(void)now;
-	(void)args;
-	listener_expire(core);
-	return 0;
-}
-
-static int
-core_listener_leave(void *core, int64_t now, const void *args)
-{
-	(void)now;
-	(void)args;
-	listener_leave(core);
-	return 0;
-}
+HARNESS_CALL(core_listener_stop, listener_stop)
+HARNESS_CALL(core_listener_expire, listener_expire)
+HARNESS_CALL(core_listener_leave, listener_leave)
 
 static int
 core_listener_capacity(void *core, int64_t now, const void *args)

@@ -74,6 +74,15 @@ good(void)
 	one("unused names", text('d', ""));
 }
 
+/* What has had its answer says more. */
+static void
+further(const char *what, int fd)
+{
+	send_to(fd, slice_str("x"));
+	printf("%d %s: %s\n", ++count, what, hear_all(fd) ? "closed" : "open");
+	close(fd);
+}
+
 static void
 with_nodes(void)
 {
@@ -91,13 +100,11 @@ with_nodes(void)
 	one("dump", text('d', ""));
 	one("a name that is taken", node("alpha", 6));
 	one("the same, old", node("alpha", 5));
+	further("surplus after a refusal", stay("alpha", 6, &creation));
 	one("kill with nodes", text('k', ""));
 	one("stop", text('s', "alpha"));
-	send_to(a, slice_str("x"));
-	hear(a);
-	printf("%d surplus later: closed\n", ++count);
+	further("surplus later", a);
 	one("names then", text('n', ""));
-	close(a);
 	close(b);
 	settle(4);
 }

@@ -70,9 +70,10 @@ mkdir "$tmp/later"
 logged hosts "writing $tmp/later/hosts again"
 mount=unshare\ -m
 [ "$(id -u)" -eq 0 ] || mount='unshare -Urm'
-if $mount mount --bind "$tmp/later/hosts" "$tmp/later/hosts" 2>/dev/null; then
-	# shellcheck disable=SC2016,SC2086
-	start mounted $mount sh -c 'mount --bind "$0" "$0" &&
-	    exec lambda-discovery -p 0 -H "$0"' "$tmp/later/hosts"
-	logged mounted "mounted by itself.*: mount its directory; trying again"
-fi
+$mount mount --bind "$tmp/later/hosts" "$tmp/later/hosts" 2>/dev/null ||
+    skip "unshare -m is not to be had; the rest passed"
+# shellcheck disable=SC2016,SC2086
+start mounted $mount sh -c 'mount --bind "$0" "$0" &&
+    exec lambda-discovery -p 0 -H "$0"' "$tmp/later/hosts"
+logged mounted "mounted by itself.*: mount its directory; trying again"
+echo passed

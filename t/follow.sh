@@ -8,21 +8,12 @@
 
 need erl epmd
 hosts a b c
-unset ERL_EPMD_PORT ERL_EPMD_ADDRESS ERL_EPMD_RELAXED_COMMAND_CHECK
-HOME=$tmp
-ERL_FLAGS='+S 1:1 +sbwt none'
-export HOME ERL_FLAGS
+erlang
 helper activate
 activate=$top/t/activate
 (umask 077 && head -c 32 /dev/urandom >"$tmp/key")
 LAMBDA_KEY=$tmp/key
 export LAMBDA_KEY
-cat >"$tmp/bin/node" <<'END'
-#!/bin/sh
-exec erl -noshell -noinput -setcookie c -kernel net_setuptime 120 "$@"
-END
-chmod +x "$tmp/bin/node"
-stays='io:format("up~n"), receive never -> ok end.'
 epmds() { # the real ones that run on HOST
 	for p in $(ip netns pids "$net$1"); do
 		[ "$(name_of "$p")" != epmd ] || echo "$p"
@@ -30,13 +21,6 @@ epmds() { # the real ones that run on HOST
 }
 named() { # HOST NAME: it is registered there
 	on "$1" epmd -names | grep -q "^name $2 at port"
-}
-idle() { # HOST
-	for p in $(ip netns pids "$net$1"); do
-		kill "$p" 2>/dev/null
-	done
-	until_true sh -c 'test -z "$(ip netns pids "$0")"' "$net$1" ||
-	    fail "$1: $(ip netns pids "$net$1" | xargs ps -o args= -p) stays"
 }
 
 # c follows; b has the node, at first one of its listeners, and then another.
@@ -76,7 +60,14 @@ until_true pong || fail "no pong from a host that calls nothing"
 stop "$server" KILL
 server 9106
 until_true pong || fail "no pong after it moved"
-# Another exchange in place of the one that is gone tells it anew.
+# An exchange in place of one that was killed tells it anew.
+killed=0
+for p in $(ip netns pids "${net}a"); do
+	[ "$(name_of "$p")" = lambda-exchange ] || continue
+	kill -KILL "$p"
+	killed=$((killed + 1))
+done
+[ "$killed" -gt 0 ] || fail "there is no exchange"
 start other on b lambda-listener -n other@b -l 10.77.0.2:0 -w line twice cat
 start node.other on b node -sname other@b -kernel inet_dist_listen_min 9107 \
     inet_dist_listen_max 9107 -eval "$stays"
@@ -85,9 +76,7 @@ on c lambda-ctl orders | grep . && fail "a host that calls nothing has orders"
 same "$(on c lambda-ctl contacts | awk '{ print $2, $6 }' | sort)" "$(printf \
     'other@b 9107\nserver@b 9106')"
 tells 100 "module name 'a b'" lambda-broker -m 'a b'
-for host in a b c; do
-	idle "$host"
-done
+idle a b c
 
 # From a real epmd that has nodes: epmd -kill is refused; ending it by its process
 # id is not, and the nodes register again.
@@ -101,9 +90,10 @@ tells 111 'is an epmd running? kill its process: nodes register again' \
 for p in $(epmds a); do
 	kill "$p"
 done
-until_true sh -c 'test -z "$1"' sh "$(epmds a)"
-until_true sh -c '! ip netns pids "$0" | xargs ps -o comm= -p | grep epmd' "${net}a" ||
-    fail "epmd stays"
+no_epmd() {
+	[ -z "$(epmds a)" ]
+}
+until_true no_epmd || fail "epmd stays"
 start takes on a lambda-discovery
 until_true named a first || fail "the node does not register again"
 idle a
@@ -134,20 +124,20 @@ waits() { # somebody, in the backlog
 	on a ss -Hltn sport = :4369 | awk '$2 > 0 { some = 1 } END { exit !some }'
 }
 until_true waits || fail "nobody waits"
-[ -z "$(epmds a)" ] || fail "there is an epmd"
+no_epmd || fail "there is an epmd"
 touch "$tmp/keeper.again"
 logged late '^up$'
 for name in early late; do
 	until_true named a "$name" || fail "$name is not registered"
 done
-[ -z "$(epmds a)" ] || fail "there is an epmd"
+no_epmd || fail "there is an epmd"
 idle a
 
 # Without that: -start_epmd false starts none; the node ends, and has to be started
 # again.
 on a timeout "$hang" node -start_epmd false -sname none@localhost \
     -eval "$stays" >"$tmp/none.log" 2>&1 && fail "it starts without epmd"
-[ -z "$(epmds a)" ] || fail "there is an epmd"
+no_epmd || fail "there is an epmd"
 start sole on a lambda-discovery
 logged sole 'listening on 127.0.0.1:4369'
 start with on a node -start_epmd false -sname with@localhost -eval "$stays"

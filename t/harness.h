@@ -73,6 +73,17 @@ struct harness_input {
 	int (*feed)(void *core, int64_t now, const void *args);
 };
 
+/* The feed() of one that is the call of a function of the core alone. */
+#define HARNESS_CALL(feed, call) \
+	static int \
+	feed(void *core, int64_t now, const void *args) \
+	{ \
+		(void)now; \
+		(void)args; \
+		call(core); \
+		return 0; \
+	}
+
 /* A kind of core: all that the harness knows of it. */
 struct harness_core {
 	const char *name;

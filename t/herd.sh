@@ -1,7 +1,8 @@
 #!/bin/sh
 # A herd: 300 callers of one host, 50 at a time, against a capacity of 8. Each
-# has its answer. And 500 brokers that dial an authority at once all get in. Who needs more than 200 ms to prove himself where others wait may
-# be turned away, and comes again: how many do is measured by t/bench/mesh.sh.
+# has its answer. Who needs more than 200 ms to prove himself where others wait may
+# be turned away, and comes again: how many do is measured by t/bench/mesh.sh. And
+# 500 brokers that dial an authority at once all get in.
 . "$(dirname "$0")/lib.sh"
 
 tier

@@ -344,8 +344,9 @@ space() {
 }
 
 # hosts NAME...: network namespaces, all on one link. The first has the address
-# 10.77.0.1 and fd77::1, the second 10.77.0.2 and fd77::2, and so on. The
+# $network.1 and fd77::1, the second $network.2 and fd77::2, and so on. The
 # command `on' runs something on one of them, with a run directory of its own.
+network=10.77.0
 hosts() {
 	namespaces
 	ip -n "$net" link add br0 type bridge
@@ -353,7 +354,7 @@ hosts() {
 	n=0
 	for host; do
 		n=$((n + 1))
-		space "$host" br0 "v$n" "10.77.0.$n/24"
+		space "$host" br0 "v$n" "$network.$n/24"
 		ip -n "$net$host" addr add "fd77::$n/64" dev eth0 nodad
 		mkdir -m 700 "$tmp/run.$host"
 	done
@@ -366,4 +367,66 @@ shift
 LAMBDA_RUN=$tmp/run.\$host exec ip netns exec $net\$host "\$@"
 EOF
 	chmod +x "$tmp/bin/on"
+}
+
+# idle HOST...: all that runs there is ended
+idle() {
+	for host; do
+		for p in $(ip netns pids "$net$host"); do
+			kill "$p" 2>/dev/null
+		done
+		until_true deserted "$host" || fail "$host: $(ip netns pids \
+		    "$net$host" | xargs ps -o args= -p) does not end"
+	done
+}
+deserted() { # HOST: nothing runs there
+	[ -z "$(ip netns pids "$net$1")" ]
+}
+
+# erlang: the command `node' runs an Erlang node that has nothing from outside the
+# test; one scheduler, which does not spin, is enough for each.
+erlang() {
+	unset ERL_EPMD_PORT ERL_EPMD_ADDRESS ERL_EPMD_RELAXED_COMMAND_CHECK
+	HOME=$tmp
+	ERL_FLAGS='+S 1:1 +sbwt none'
+	export HOME ERL_FLAGS
+	mkdir -p "$tmp/bin"
+	cat >"$tmp/bin/node" <<'EOF'
+#!/bin/sh
+exec erl -noshell -noinput -setcookie c -kernel net_setuptime 120 "$@"
+EOF
+	chmod +x "$tmp/bin/node"
+}
+# What a node evaluates that stays: it says so when it is registered.
+stays='io:format("up~n"), receive never -> ok end.'
+
+# literals SECTIONS PAGE: the literal blocks of a manual page, as mdoc(7) shows
+# them, of the sections whose headings match: files in $blocks, named PAGE.1 and
+# so on
+blocks=$tmp/blocks
+literals() {
+	mkdir -p "$blocks"
+	awk -v sections="$1" -v out="$blocks/${2##*/}" '
+	/^\.Sh/ { on = $0 ~ sections }
+	on && /^\.Bd -literal/ { file = out "." ++n; next }
+	/^\.Ed/ { if (file != "") close(file); file = "" }
+	file != "" { gsub(/\\e/, "\\"); gsub(/\\[&]/, ""); print >file }' "$2"
+}
+
+# take PAGE WORDS: the block of the page that has these words, in $block; each is
+# taken once. What is changed in it, $changed, is for sed.
+changed=
+take() {
+	found=$(grep -lF -e "$2" "$blocks/$1".* 2>/dev/null)
+	[ "$(echo "$found" | grep -c .)" -eq 1 ] ||
+	    fail "$1: not one block with '$2', but: $found"
+	block=$tmp/block.${found##*/}
+	sed -e "$changed" "$found" >"$block"
+	rm "$found"
+}
+none_left() { # of the blocks
+	for left in "$blocks"/*; do
+		[ ! -e "$left" ] ||
+		    fail "nothing runs this of ${left##*/}: $(cat "$left")"
+	done
 }

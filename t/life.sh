@@ -8,6 +8,7 @@ need runsv
 for program in runsvdir sv; do
 	command -v "$program" >/dev/null || skip "runit without $program"
 done
+network=192.0.2
 hosts authority host caller
 PATH=$PATH:/usr/sbin:/sbin
 etc=$tmp/etc
@@ -19,12 +20,6 @@ mkdir "$etc" "$sv" "$SVDIR" "$tmp/lib" "$tmp/up" "$tmp/go"
 (umask 077 && head -c 32 /dev/urandom >"$etc/key")
 LAMBDA_KEY=$etc/key
 export LAMBDA_KEY
-n=0
-for host in authority host caller; do
-	n=$((n + 1))
-	ip -n "$net$host" addr add "192.0.2.$n/24" dev eth0
-	ip -n "$net$host" addr del "10.77.0.$n/24" dev eth0
-done
 echo 192.0.2.1:4370 >"$etc/authorities"
 
 logs_too() {
@@ -34,31 +29,18 @@ logs_too() {
 }
 trap 'logs_too; clean_up' EXIT
 
-# block WORDS [PAGE]: that of the page which has these words, in $block, and each
-# is taken once. Changed are only names of files.
-awk -v out="$tmp/block" '
-/^\.Sh/ { on = $0 ~ /HOST.S LIFE/ }
-on && /^\.Bd -literal/ { file = out "." ++n; next }
-/^\.Ed/ { if (file != "") close(file); file = "" }
-file != "" { gsub(/\\e/, "\\"); print >file }' "$top/man/lambda.7"
-block() {
-	found=$(grep -lF -e "$1" "$tmp"/block.* | grep -v used)
-	[ "$(echo "$found" | grep -c .)" -eq 1 ] ||
-	    fail "not one block with '$1', but: $found"
-	block=$found.used
-	sed "s,/etc/lambda,$etc,g; s,/etc/sv,$sv,g; s,/etc/service,$SVDIR,g
-		s,/usr/local/libexec,$tmp/lib,g" "$found" >"$block"
-	rm "$found"
-}
+literals "HOST'S LIFE" "$top/man/lambda.7"
+changed="s,/etc/lambda,$etc,g; s,/etc/sv,$sv,g; s,/etc/service,$SVDIR,g
+    s,/usr/local/libexec,$tmp/lib,g"
 # does WORDS: the block is done on the host, and ends well
 does() {
-	block "$1"
+	take lambda.7 "$1"
 	(cd "$tmp" && on host timeout "$hang" sh -e "$block") >"$tmp/did" 2>&1 ||
 	    fail "$(cat "$block"): status $?: $(cat "$tmp/did")"
 }
 # begins WORDS: the same, in the background, as $pid
 begins() {
-	block "$1"
+	take lambda.7 "$1"
 	start did on host timeout "$hang" sh -e "$block"
 }
 
@@ -126,7 +108,7 @@ logged caller 'linked to authority'
 mkdir "$sv/broker" "$sv/calc.a"
 printf '#!/bin/sh\nexec 2>>log\nexec lambda-broker -k %s <%s >/dev/null\n' \
     "$etc/key" "$etc/authorities" >"$sv/broker/run"
-block 'exec lambda-listener'
+take lambda.7 'exec lambda-listener'
 sed 's,^exec 2>&1,exec 2>>log >\&2,' "$block" >"$sv/calc.a/run"
 chmod +x "$sv"/*/run
 echo 2 >"$etc/calc.capacity"
@@ -182,7 +164,7 @@ filter second -R 100
 answers second.out 'calc.b 1.1'
 call hold2
 until_true test -e "$tmp/up/hold2" || fail "hold2 does not run"
-block 'sv once plb.a'
+take lambda.7 'sv once plb.a'
 SVDIR=$plbs on caller timeout "$hang" sh -e "$block" >"$tmp/did" 2>&1 ||
     fail "$(cat "$block" "$tmp/did")"
 until_true grep -q 'another PLB serves' "$plbs/plb.a/log" ||
@@ -217,12 +199,17 @@ call hold4
 until_true test -e "$tmp/up/hold4" || fail "hold4 does not run"
 begins '/etc/service/calc.b /etc'
 end=$pid
+told_to_end() {
+	sv status "$SVDIR/calc.b" | grep -q 'want down'
+}
+until_true told_to_end || fail "calc.b is not told to end"
 touch "$tmp/go/hold4"
+logged call.hold4 'status 0'
 wait "$end" || fail "the end: $?: $(cat "$tmp/did.log")"
 calls_go_on 'elsewhere'
 ends_well
 stop "$runsvdir" HUP
-# shellcheck disable=SC2016
-until_true sh -c 'test -z "$(ip netns pids "$0")"' "${net}host" ||
+until_true deserted host ||
     fail "left: $(ip netns pids "${net}host" | xargs ps -o args= -p)"
+none_left
 echo passed

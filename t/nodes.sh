@@ -6,20 +6,9 @@
 
 need erl epmd
 hosts a b c
-unset ERL_EPMD_PORT ERL_EPMD_ADDRESS ERL_EPMD_RELAXED_COMMAND_CHECK
-HOME=$tmp
-# One scheduler, which does not spin, is enough for each.
-ERL_FLAGS='+S 1:1 +sbwt none'
-export HOME ERL_FLAGS
+erlang
 helper epmdtalk
 epmdtalk=$top/t/epmdtalk
-cat >"$tmp/bin/node" <<'END'
-#!/bin/sh
-exec erl -noshell -noinput -setcookie c -kernel net_setuptime 120 "$@"
-END
-chmod +x "$tmp/bin/node"
-# A node that stays says so when it is registered.
-stays='io:format("up~n"), receive never -> ok end.'
 mkdir "$tmp/rel"
 lambda-discovery -E >"$tmp/rel/lambda_epmd.erl"
 (cd "$tmp/rel" && erlc -Werror lambda_epmd.erl) || fail "-E does not compile"
@@ -52,19 +41,12 @@ own() { # WAY IP OPTION...: a node finds another one of its own host
 own debian 127.0.1.1
 tells 0 '"own"' stock "$tmp/etc.hosts" node -sname "ask$$" -eval \
     'io:format("~p~n", [net_adm:names()]), halt().'
-ends_own() {
-	for pid in $(ip netns pids "${net}a"); do
-		kill "$pid"
-	done
-	until_true sh -c 'test -z "$(ip netns pids "$0")"' "${net}a" ||
-	    fail "$(ip netns pids "${net}a" | xargs ps -o args= -p) stays"
-}
-ends_own
+idle a
 own elsewhere 10.77.0.1 -pa "$tmp/rel" -epmd_module lambda_epmd \
     -kernel inet_dist_use_interface '{10,77,0,1}'
-ends_own
+idle a
 own six fd77::1 -pa "$tmp/rel" -epmd_module lambda_epmd -proto_dist inet6_tcp
-ends_own
+idle a
 echo "on its own host: by its name on 127.0.1.1, on another interface, IPv6"
 head -c 32 /dev/urandom >"$tmp/key"
 chmod 600 "$tmp/key"

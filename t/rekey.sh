@@ -113,7 +113,8 @@ awk '$2 == key { n += $4 } END { exit n < 6 }' key="$old" "$tmp/listeners" ||
 # they have read them
 says() {
 	cat "$tmp"/authority?.log "$tmp"/broker?.log "$tmp"/listener?.log \
-	    "$tmp/plb.log" | grep -c 'reading the keys again'
+	    "$tmp/plb.log" |
+	    grep -c '^lambda-\(authority\|broker\|listener\|plb\): reading the keys'
 }
 all_said() {
 	[ "$(says)" -ge "$1" ]
@@ -191,7 +192,8 @@ same "$said" 0
 # shellcheck disable=SC2086
 kill -HUP $daemons
 logged brokera 'other can be read by others: chmod 600 it.*going on with the keys'
-same "$(at b lambda-ctl keys | grep -c 'state dials')" 1
+same "$(LAMBDA_KEY=$tmp/new on a lambda-ctl keys |
+    grep -c "^key $new .*state dials")" 1
 
 # The tier of lambda-solo reads them when that is told to.
 cp "$tmp/old" "$tmp/solo.key"

@@ -88,7 +88,7 @@ ratio() {
 
 # inside PART: run it with an authority and a broker
 inside() {
-	"$top/lambda-solo" sh "$0" "in-$1"
+	"$top/lambda-solo" sh "$0" "in-$1" || echo "($1)" >>"$tmp/missing"
 }
 
 # until_true COMMAND ...: tried again and again, for 10 seconds
@@ -460,9 +460,10 @@ in_h() {
 part_i() {
 	title "(i) PLB core: a request and its reply, decoded already," \
 	    "by channels and functions"
-	"$bench/plb.bench" | while read -r _ channels _ functions _ ns _; do
+	"$bench/plb.bench" >"$tmp/plb" || echo '(i) PLB core' >>"$tmp/missing"
+	while read -r _ channels _ functions _ ns _; do
 		row "$channels channels, $functions functions" "$ns" ns
-	done
+	done <"$tmp/plb"
 }
 
 # (j) Discovery: lookups beside the real epmd's, by nodes registered.
@@ -497,17 +498,6 @@ part_k() {
 		echo '(k) mesh' >>"$tmp/missing"
 	}
 	rows "$tmp/mesh"
-}
-
-# (p) Streams.
-
-part_p() {
-	title "(p) streams: the same bytes through cat(1), one way after the other"
-	sh "$bench/streams.sh" >"$tmp/streams" 2>"$tmp/streams.err" || {
-		tail -n 5 "$tmp/streams.err"
-		echo '(p) streams' >>"$tmp/missing"
-	}
-	rows "$tmp/streams"
 }
 
 # (l) Sealed links: one end, in processor time.
@@ -653,6 +643,17 @@ in_o() {
 	    "$(ratio "$(get "$out" dials)" "$1")" dials '<' 1.1
 	kill "$authority"
 	wait "$authority"
+}
+
+# (p) Streams.
+
+part_p() {
+	title "(p) streams: the same bytes through cat(1), one way after the other"
+	sh "$bench/streams.sh" >"$tmp/streams" 2>"$tmp/streams.err" || {
+		tail -n 5 "$tmp/streams.err"
+		echo '(p) streams' >>"$tmp/missing"
+	}
+	rows "$tmp/streams"
 }
 
 case ${1:-} in

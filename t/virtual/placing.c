@@ -76,11 +76,11 @@ check_successors(struct proc *x, const struct proc *p)
 		w->idle_retired++;
 		return;
 	}
-	/* It was retired by what its authority saw then: it may have lost a
-	 * link to another one since. */
+	/* It was retired by what its authority saw then. If one of the first
+	 * for the module was lost since, another is one of them now. */
 	if (!check_clear(w, CLEAR_MS) || now <= w->died_at + UNREST_MS +
 	    2 * (int64_t)w->plan.latency_max_ms ||
-	    (p->lost_at != 0 && now <= p->lost_at + w->plan.latency_max_ms) ||
+	    (x->lost_at != 0 && now <= x->lost_at + w->plan.latency_max_ms) ||
 	    (x->surplus_at != 0 && now >= x->surplus_at + SUCCESSOR_MS))
 		return;
 	while ((peer = gossip_next(&a->gossip.authorities, peer)) != NULL) {
@@ -92,6 +92,20 @@ check_successors(struct proc *x, const struct proc *p)
 		world_fail(w, 3, "%s retires, and %s runs none yet", x->name,
 		    q->name);
 	}
+}
+
+void
+placing_lost(struct proc *p, const struct id *other)
+{
+	struct world *w = p->world;
+	struct proc *x;
+	char buf[16];
+
+	for (x = w->procs; x != NULL; x = x->next)
+		if (x->kind == PROC_EXCHANGE && x->parent == p->number &&
+		    is_first(p->core, other, slice_str(module_name(x->module,
+			buf)), w->plan.redundancy))
+			x->lost_at = w->clock.now;
 }
 
 /* Whoever is to run one instead does, or was waited for. */

@@ -94,7 +94,8 @@ struct proc {
 	int64_t retired_at;  /* of an authority: the last time that one of its
 				exchanges did, 0: never */
 	int64_t lost_at;     /* of a broker: a link to an exchange, then; of an
-				authority: one to another */
+				exchange: its authority, one to another that
+				was to run one, too */
 	int64_t dials_at;    /* of a PLB: since then ... */
 	unsigned dials;	     /* ... so many */
 	uint64_t cut;	     /* of a channel: tokens not granted again */

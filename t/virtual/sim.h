@@ -315,6 +315,8 @@ int agent_owner(const struct proc *broker, uint64_t number, struct id *owner,
 
 /* placing.c */
 void placing_retired(struct proc *exchange);
+/* An authority loses its link to another one. */
+void placing_lost(struct proc *authority, const struct id *other);
 void placing_watch(struct world *);
 
 /* settle.c, ledger.c: NULL, or what is not (yet) as it must be. */

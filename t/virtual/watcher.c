@@ -147,9 +147,10 @@ leave(struct linked *l)
 	p->slots[SLOT(l->handle)] = NULL;
 	if (map_get(&p->linked, id_slice(&l->instance)) == l)
 		map_del(&p->linked, id_slice(&l->instance));
-	if (l->role == ROLE_EXCHANGE ||
-	    (l->role == ROLE_AUTHORITY && p->kind == PROC_AUTHORITY))
+	if (l->role == ROLE_EXCHANGE)
 		p->lost_at = p->world->clock.now;
+	else if (l->role == ROLE_AUTHORITY && p->kind == PROC_AUTHORITY)
+		placing_lost(p, &l->instance);
 	trace(p, "down %s %x", role_name(l->role), (unsigned)l->handle);
 	chain_remove(&l->spoken);
 	free(l);
