@@ -99,9 +99,8 @@ int channel_unable(struct channel *, int64_t now, uint32_t worker,
 int channel_drain(struct channel *, int64_t now);
 
 /* The time for that is over: it takes no request, and what fails from now on
- * fails as CHANNEL_DRAINED says. The same as the listener's drain with over. 0,
- * or -1 as above. */
-#define CHANNEL_DRAINED "its host was drained"
+ * fails as CORE_DRAINED says. The same as the listener's drain with over. 0, or
+ * -1 as above. */
 int channel_expire(struct channel *, int64_t now);
 
 /*
