@@ -41,6 +41,8 @@ static const struct command {
 	    .roles = ROLE_LISTENER | ROLE_PLB },
 	{ .name = "contacts", .whom = "a broker",
 	    .roles = ROLE_BROKER | ROLE_PLB },
+	{ .name = "counts", .whom = "a listener",
+	    .roles = ROLE_LISTENER | ROLE_PLB },
 	{ .name = "drain", .whom = "a broker or an authority",
 	    .roles = ROLE_AUTHORITY | ROLE_BROKER, .most = 1 },
 	{ .name = "exchanges", .whom = "an authority, a broker or an exchange",
@@ -504,8 +506,8 @@ ctl_command(char **argv, int argc)
 		return c;
 	}
 	die(EXIT_USAGE, "%s: no such command: give all, audit, authorities, "
-	    "capacity, clients, contacts, dot, drain, exchanges, hosts, keys, "
-	    "listeners, modules, orders, peers, users or why", argv[0]);
+	    "capacity, clients, contacts, counts, dot, drain, exchanges, "
+	    "hosts, keys, listeners, modules, orders, peers, users or why", argv[0]);
 	return NULL;
 }
 
