@@ -164,8 +164,9 @@ channel_answer_reply(struct channel *c, int64_t now, struct inflight *r,
 		.id = r->id, .status = status, .body = body
 	} };
 
-	channel_count_end(c, now, r, status == 0 ? STAT_DONE : STAT_STATUS);
+	c->stats.n[STAT_DONE + (status != 0)]++;
 	c->stats.n[STAT_OUT] += body.len;
+	stats_ran(&c->stats, outbox_ns(&c->out, now) - r->at);
 	m.u.reply.demand = channel_regrant(c, now);
 	if (status != 0 && body.len == 0 && channel_stream_is_silent(c, r)) {
 		m.u.reply.said = buf_slice(&r->said);
@@ -445,7 +446,7 @@ static int
 channel_finish_cast(struct channel *c, int64_t now, struct inflight *r,
     unsigned status)
 {
-	channel_count_end(c, now, r, status == 0 ? STAT_DONE : STAT_STATUS);
+	channel_count_end(c, now, r, STAT_DONE + (status != 0));
 	if (r->cast && status != 0)
 		outbox_log(&c->out, LOG_INFO,
 		    "request %llu, a cast: exit status %u",

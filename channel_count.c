@@ -1,32 +1,12 @@
 #include "channel_state.h"
 
 void
-channel_count_begun(struct channel *c, int64_t now, struct inflight *r,
-    const struct msg_request *q)
-{
-	r->at = outbox_us(&c->out, now);
-	c->stats.n[STAT_BEGUN]++;
-	c->stats.n[STAT_IN] += q->function.len + q->args.len + q->body.len;
-}
-
-void
 channel_count_whole(struct channel *c, int64_t now, struct inflight *r)
 {
-	int64_t us = outbox_us(&c->out, now);
+	int64_t ns = outbox_ns(&c->out, now);
 
-	stats_queued(&c->stats, us - r->at);
-	r->at = us;
-}
-
-void
-channel_count_end(struct channel *c, int64_t now, struct inflight *r,
-    enum counter how)
-{
-	if (r->ended)
-		return;
-	r->ended = 1;
-	c->stats.n[how]++;
-	stats_ran(&c->stats, outbox_us(&c->out, now) - r->at);
+	stats_queued(&c->stats, ns - r->at);
+	r->at = ns;
 }
 
 const char *

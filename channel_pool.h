@@ -91,7 +91,7 @@ struct inflight {
 			    that a late reply finds nothing */
 	uint32_t worker; /* that runs it */
 	int64_t due;	 /* when its time is up; INT64_MAX: never */
-	int64_t at;	 /* when it came, or went to its worker, in us */
+	int64_t at;	 /* when it came, or went to its worker, in ns */
 	unsigned used : 1;
 	unsigned cast : 1;
 	unsigned answered : 1;	/* the client has its one answer */

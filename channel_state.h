@@ -3,8 +3,8 @@
 
 /*
  * The channel core's state, shared by the files that make it up and by nobody
- * else: channel.c (grants, requests, answers), channel_count.c (what is counted)
- * and channel_stream.c (bodies and output in pieces).
+ * else: channel.c (grants, requests, answers), channel_count.c (what is
+ * counted) and channel_stream.c (bodies and output in pieces).
  */
 
 #include "channel.h"
@@ -74,11 +74,28 @@ int channel_answer_fail(struct channel *, int64_t now, struct inflight *,
 
 /* The request came; its body is whole, which it waited for; it has ended, which
  * counts once. */
-void channel_count_begun(struct channel *, int64_t now, struct inflight *,
-    const struct msg_request *);
+static inline void
+channel_count_begun(struct channel *c, int64_t now, struct inflight *r,
+    const struct msg_request *q)
+{
+	r->at = outbox_ns(&c->out, now);
+	c->stats.n[STAT_BEGUN]++;
+	c->stats.n[STAT_IN] += q->function.len + q->args.len + q->body.len;
+}
+
 void channel_count_whole(struct channel *, int64_t now, struct inflight *);
-void channel_count_end(struct channel *, int64_t now, struct inflight *,
-    enum counter how);
+
+static inline void
+channel_count_end(struct channel *c, int64_t now, struct inflight *r,
+    enum counter how)
+{
+	if (r->ended)
+		return;
+	r->ended = 1;
+	c->stats.n[how]++;
+	stats_ran(&c->stats, outbox_ns(&c->out, now) - r->at);
+}
+
 /* The same, by a failure. Returns the reason that its client is told. */
 const char *channel_count_failed(struct channel *, int64_t now,
     struct inflight *, const char *reason);

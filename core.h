@@ -112,12 +112,12 @@ struct outbox {
 void outbox_init(struct outbox *);
 void outbox_free(struct outbox *);
 
-/* The time in microseconds, to measure with and for nothing else: now, in ms,
- * as far as the driver knows no better. */
+/* The time in nanoseconds, to measure with and for nothing else: now, in ms, as
+ * far as the driver knows no better. */
 static inline int64_t
-outbox_us(const struct outbox *o, int64_t now)
+outbox_ns(const struct outbox *o, int64_t now)
 {
-	return o->clock == NULL ? now * 1000 : *o->clock / 1000;
+	return o->clock == NULL ? now * 1000000 : *o->clock;
 }
 
 /*

@@ -507,7 +507,8 @@ ctl_command(char **argv, int argc)
 	}
 	die(EXIT_USAGE, "%s: no such command: give all, audit, authorities, "
 	    "capacity, clients, contacts, counts, dot, drain, exchanges, "
-	    "hosts, keys, listeners, modules, orders, peers, users or why", argv[0]);
+	    "hosts, keys, listeners, modules, orders, peers, users or "
+	    "why", argv[0]);
 	return NULL;
 }
 

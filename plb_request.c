@@ -123,7 +123,7 @@ static void
 request_count_begun(struct plb *p, int64_t now, struct request *r,
     const struct msg_request *q)
 {
-	r->at = outbox_us(&p->out, now);
+	r->at = outbox_ns(&p->out, now);
 	p->stats.n[STAT_BEGUN]++;
 	p->stats.n[STAT_IN] += q->function.len + q->args.len + q->body.len;
 }
@@ -131,10 +131,10 @@ request_count_begun(struct plb *p, int64_t now, struct request *r,
 static void
 request_count_sent(struct plb *p, int64_t now, struct request *r)
 {
-	int64_t us = outbox_us(&p->out, now);
+	int64_t ns = outbox_ns(&p->out, now);
 
-	stats_queued(&p->stats, us - r->at);
-	r->at = us;
+	stats_queued(&p->stats, ns - r->at);
+	r->at = ns;
 }
 
 static void
@@ -143,7 +143,7 @@ request_count_reply(struct plb *p, int64_t now, const struct request *r,
 {
 	if (r->client == NULL)
 		return;
-	stats_ran(&p->stats, outbox_us(&p->out, now) - r->at);
+	stats_ran(&p->stats, outbox_ns(&p->out, now) - r->at);
 	p->stats.n[m->status == 0 ? STAT_DONE : STAT_STATUS]++;
 	p->stats.n[STAT_OUT] += m->body.len;
 }
@@ -497,7 +497,7 @@ static void
 request_run_again(struct plb *p, int64_t now, struct request *r, int ran)
 {
 	p->stats.n[STAT_AGAIN]++;
-	r->at = outbox_us(&p->out, now);
+	r->at = outbox_ns(&p->out, now);
 	r->ran |= ran;
 	r->retries--;
 	upstream_back(p, r);

@@ -134,7 +134,7 @@ struct request {
 	struct plb_client *client; /* NULL: it wants no answer now */
 	struct upstream *upstream; /* NULL: queued */
 	int64_t deadline;   /* ms; 0: none */
-	int64_t at;	    /* when it came, or was sent, in us */
+	int64_t at;	    /* when it came, or was sent, in ns */
 	uint32_t slot;
 	unsigned retries;   /* how often it may be run again */
 	int cast;

@@ -5,59 +5,77 @@
 #include "stats.h"
 
 #define STATS_SPLIT   2 /* buckets of a power of two, as a power of two */
+#define STATS_PARTS   (1u << STATS_SPLIT)
+#define STATS_LAST    ((uint64_t)7 << 34) /* where the last bucket begins */
 #define STATS_ITEM    32 /* bytes of a number in a message, at most */
 #define STATS_TEXT    640 /* bytes of the buckets in a row */
 
 /* Buckets. */
 
+/* Three of its bits say which: the first that is set, and the two after it. */
+static inline unsigned
+stats_bucket_of(uint64_t us)
+{
+	static const unsigned char top[16] = { 0, 0, 1, 1, 2, 2, 2, 2,
+		3, 3, 3, 3, 3, 3, 3, 3 };
+	uint64_t v = us >> STATS_SPLIT;
+	unsigned e = 0;
+
+	if (v == 0)
+		return (unsigned)us;
+	if (v >> 8 != 0) {
+		if (us >= STATS_LAST)
+			return STATS_BUCKETS - 1;
+		for (; v >> 16 != 0; v >>= 8)
+			e += 8;
+		v >>= 8;
+		e += 8;
+	}
+	if (v >> 4 != 0) {
+		v >>= 4;
+		e += 4;
+	}
+	e += top[v];
+	return (e << STATS_SPLIT) + (unsigned)(us >> e);
+}
+
 unsigned
 stats_bucket(uint64_t us)
 {
-	unsigned e = 0, n;
-	uint64_t v;
-
-	if (us < 1u << STATS_SPLIT)
-		return (unsigned)us;
-	for (v = us >> STATS_SPLIT; v > 15; v >>= 4)
-		e += 4;
-	for (; v > 1; v >>= 1)
-		e++;
-	n = ((e + 1) << STATS_SPLIT) +
-	    (unsigned)(us >> e & ((1u << STATS_SPLIT) - 1));
-	return n < STATS_BUCKETS ? n : STATS_BUCKETS - 1;
+	return stats_bucket_of(us);
 }
 
 uint64_t
 stats_first(unsigned bucket)
 {
 	unsigned e = bucket >> STATS_SPLIT;
-	uint64_t part = bucket & ((1u << STATS_SPLIT) - 1);
+	uint64_t part = bucket % STATS_PARTS;
 
 	if (bucket >= STATS_BUCKETS)
 		return UINT64_MAX;
-	return e == 0 ? part : (part | 1u << STATS_SPLIT) << (e - 1);
+	return e == 0 ? part : (part + STATS_PARTS) << (e - 1);
 }
 
-/* A clock that went back has not. */
-static void
-stats_count_time(struct stats *s, enum counter sum, enum counter first, int64_t us)
+static inline void
+stats_count_time(struct stats *s, enum counter sum, enum counter first,
+    int64_t ns)
 {
-	uint64_t t = us < 0 ? 0 : (uint64_t)us;
+	uint64_t t = (uint64_t)ns / 1000;
 
 	s->n[sum] += t;
-	s->n[first + stats_bucket(t)]++;
+	s->n[first + stats_bucket_of(t)]++;
 }
 
 void
-stats_queued(struct stats *s, int64_t us)
+stats_queued(struct stats *s, int64_t ns)
 {
-	stats_count_time(s, STAT_QUEUE_US, STAT_QUEUE, us);
+	stats_count_time(s, STAT_QUEUE_US, STAT_QUEUE, ns);
 }
 
 void
-stats_ran(struct stats *s, int64_t us)
+stats_ran(struct stats *s, int64_t ns)
 {
-	stats_count_time(s, STAT_RUN_US, STAT_RUN, us);
+	stats_count_time(s, STAT_RUN_US, STAT_RUN, ns);
 }
 
 uint64_t

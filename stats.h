@@ -5,7 +5,7 @@
  * What a process has counted of requests since it started: how they ended,
  * bytes, and how long they waited and ran. It is a row of numbers of fixed
  * size. To count takes no lock, no memory and no clock: the time comes from the
- * caller, in microseconds (outbox_us()).
+ * caller (outbox_ns()).
  *
  * A channel tells its listener what it has counted since it told it last, so
  * each number passes once, and the listener only adds. In between nothing is
@@ -24,7 +24,7 @@ enum counter {
 	STAT_BEGUN,	/* requests that were taken */
 	/* How they ended, one of these for each: */
 	STAT_DONE,	/* exit status 0, or a reply of a worker that stays */
-	STAT_STATUS,	/* another exit status */
+	STAT_STATUS,	/* another exit status; it is the next number */
 	STAT_FAILED,	/* otherwise than by one of the following */
 	STAT_LATE,	/* its time was up */
 	STAT_ABANDONED, /* its client wanted no answer any longer */
@@ -48,8 +48,8 @@ struct stats {
 	uint64_t n[STATS];
 };
 
-void stats_queued(struct stats *, int64_t us);
-void stats_ran(struct stats *, int64_t us);
+void stats_queued(struct stats *, int64_t ns);
+void stats_ran(struct stats *, int64_t ns);
 
 /* Of those that begun, how many have ended. */
 uint64_t stats_ended(const struct stats *);
