@@ -76,8 +76,8 @@ int opt_capacity_again(const char *given, uint64_t max, uint64_t *n);
  * before opening anything that could get that number. */
 int opt_fd(int letter, const char *arg);
 
-/* Bytes, from min to max: a whole number, which stands for KiB with a `k' at its
- * end, and for MiB with an `m'. */
+/* Bytes, from min to max: a whole number; with a `k' at its end KiB, with an `m'
+ * MiB. */
 size_t opt_bytes(int letter, const char *arg, size_t min, size_t max);
 
 /* Seconds, with a fraction ("0.5"), as milliseconds, from min_ms to max_ms. */
