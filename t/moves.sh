@@ -1,8 +1,9 @@
 #!/bin/sh
 # The address of a host changes while its module is in use from another host. The
 # broker says where the host is now, and calls go there. A filter with retries
-# has an answer to every record, in order. It happens twice: once the new address
-# is there before the old one goes, once after it.
+# has an answer to every record, in order. It happens three times: once the new
+# address is there before the old one goes, once after it, and once a link from
+# another address survives.
 . "$(dirname "$0")/lib.sh"
 
 hosts authority seller caller
@@ -34,10 +35,14 @@ start filter on caller sh -c 'sh "$1/count" "$1/enough" |
 filter=$pid
 
 there() { # ADDRESS: an exchange has the seller there
-	exchange=$(on authority lambda-ctl -A 10.77.0.1:4370 exchanges |
-	    awk 'NR == 1 { print $2 }')
-	on authority lambda-ctl -A "$exchange" orders | grep -q '^sell ' &&
-	    on seller lambda-ctl orders | grep -q "address $1:"
+	on seller lambda-ctl orders | grep -q "address $1:" || return
+	on authority lambda-ctl -A 10.77.0.1:4370 exchanges |
+	    awk '{ print $2 }' >"$tmp/exchanges"
+	while read -r exchange; do
+		on authority lambda-ctl -A "$exchange" orders </dev/null |
+		    grep -q '^sell ' && return
+	done <"$tmp/exchanges"
+	return 1
 }
 goes_on() { # more answers than there were
 	[ "$(wc -l <"$tmp/out")" -gt $((before + 10)) ]
@@ -66,6 +71,22 @@ ip -n "${net}seller" addr del 10.77.0.12/24 dev eth0
 sleep 1
 ip -n "${net}seller" addr add 10.77.0.22/24 dev eth0
 moved 10.77.0.22
+
+# Of two networks, with an authority in each, the one goes.
+n=0
+for host in authority seller caller; do
+	n=$((n + 1))
+	ip -n "$net$host" addr add "10.78.0.$n/24" dev eth0
+done
+# shellcheck disable=SC2016
+start second on authority sh -c \
+    'echo 10.77.0.1 | lambda-authority -l 10.78.0.1:4370'
+for host in seller caller; do
+	logged "$host" 'linked to authority 10.78.0.1:4370'
+done
+there 10.77.0.22 || fail "it moves while its first address stands"
+ip -n "${net}seller" addr del 10.77.0.22/24 dev eth0
+moved 10.78.0.2
 
 : >"$tmp/enough"
 wait "$filter" || fail "the filter ends with $?"
