@@ -298,6 +298,18 @@ addr_covers(const struct addr *a, const struct addr *b)
 }
 
 int
+addr_is_covered(const struct addr *all, size_t n, size_t which)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		if (i != which && addr_covers(&all[i], &all[which]) &&
+		    (i < which || !addr_equal(&all[i], &all[which])))
+			return 1;
+	return 0;
+}
+
+int
 addr_port(const struct addr *a)
 {
 	switch (a->u.sa.sa_family) {

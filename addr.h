@@ -55,6 +55,9 @@ int addr_is_loopback(const struct addr *); /* 127/8, ::1 or a Unix socket */
 int addr_is_any(const struct addr *);	   /* 0.0.0.0 or :: */
 /* Is a equal to b, or all addresses of b's family on b's port? */
 int addr_covers(const struct addr *a, const struct addr *b);
+/* Of n addresses to listen on: does another one cover that of this index? Of
+ * equal ones the first covers the rest. */
+int addr_is_covered(const struct addr *all, size_t n, size_t which);
 int addr_port(const struct addr *);	   /* 0 for a Unix socket */
 void addr_set_port(struct addr *, int port);
 

@@ -21,10 +21,10 @@ broker_host(const struct broker *b)
  * first one stays.
  */
 static int
-broker_local_better(const struct broker *b, const char *local)
+broker_local_better(const char *than, const char *local)
 {
-	return b->nlocal == 0 || (hostport_loopback(slice_str(b->local)) &&
-	    !hostport_loopback(slice_str(local)));
+	return hostport_loopback(slice_str(than)) &&
+	    !hostport_loopback(slice_str(local));
 }
 
 static void
@@ -53,7 +53,7 @@ broker_local_up(struct broker *b, int64_t now, struct broker_peer *p,
 	hostport_copy(p->local, host);
 	if (strcmp(b->local, p->local) == 0) {
 		b->nlocal++;
-	} else if (broker_local_better(b, p->local)) {
+	} else if (b->nlocal == 0 || broker_local_better(b->local, p->local)) {
 		b->nlocal = 1;
 		broker_local_set(b, now, p->local);
 	}
@@ -68,8 +68,7 @@ broker_local_choose(struct broker *b, int64_t now)
 
 	while ((p = map_next(&b->gossip.peers, &pos)) != NULL)
 		if (p->local[0] != '\0' && (best == NULL ||
-		    (hostport_loopback(slice_str(best->local)) &&
-		    !hostport_loopback(slice_str(p->local)))))
+		    broker_local_better(best->local, p->local)))
 			best = p;
 	if (best == NULL)
 		return;

@@ -42,6 +42,20 @@ buf_emptied(struct buf *b)
 		b->start = b->end = 0;
 }
 
+size_t
+buf_line(const struct buf *b, size_t most, int all, struct slice *line)
+{
+	struct slice s = buf_slice(b);
+	const unsigned char *end = s.len == 0 ? NULL :
+	    memchr(s.p, '\n', s.len);
+	size_t len = end == NULL ? s.len : (size_t)(end - s.p);
+
+	if (end == NULL && len < most && !all)
+		return 0;
+	*line = slice_of(s.p, len < most ? len : most);
+	return end != NULL && len <= most ? len + 1 : line->len;
+}
+
 /*
  * The next capacity that holds need bytes. Beyond max it is one step, to twice
  * that: then whenever the end is reached at least half is free at the front,

@@ -51,6 +51,13 @@ buf_slice(const struct buf *b)
 }
 
 /*
+ * The line at the front, without its newline, or most bytes of one that is
+ * longer: how many bytes to consume with it, or 0 when none is whole. all: what
+ * has no newline is one, too.
+ */
+size_t buf_line(const struct buf *, size_t most, int all, struct slice *line);
+
+/*
  * Room for n bytes at the end: the caller fills it and then commits it. NULL
  * with ENOBUFS (over the maximum) or ENOMEM, and then nothing has changed.
  */

@@ -51,12 +51,9 @@ call_stream_pass(struct call *c, int64_t now, struct slice bytes)
 	struct msg m = { .type = MSG_DATA, .u.data.id = CALL_ID };
 
 	stream_spend(&c->stream.left, bytes.len);
-	for (; bytes.len > 0 && !c->over; bytes.len -= m.u.data.bytes.len) {
-		m.u.data.bytes = bytes;
-		if (bytes.len > MSG_PIECE_MAX)
-			m.u.data.bytes.len = MSG_PIECE_MAX;
+	while (bytes.len > 0 && !c->over) {
+		m.u.data.bytes = stream_piece(&bytes);
 		call_stream_tell(c, now, &m);
-		bytes.p += m.u.data.bytes.len;
 	}
 }
 
@@ -126,21 +123,13 @@ static void
 call_error_say(struct call *c, struct call_error *e, int all)
 {
 	char text[LINE_MOST + 1];
-	const unsigned char *end;
-	struct slice s;
-	size_t len;
+	struct slice line;
+	size_t n;
 
-	while ((s = buf_slice(&e->line)).len > 0) {
-		end = memchr(s.p, '\n', s.len);
-		if (end == NULL && s.len < LINE_MOST && !all)
-			return;
-		len = end == NULL ? s.len : (size_t)(end - s.p);
-		if (len > LINE_MOST)
-			len = LINE_MOST;
-		snprintf(text, sizeof(text), "%.*s", (int)len,
-		    (const char *)s.p);
+	while ((n = buf_line(&e->line, LINE_MOST, all, &line)) > 0) {
+		snprintf(text, sizeof(text), "%.*s", SLICE_ARG(line));
 		call_say_lines(c, e->number, e->number, text);
-		buf_consume(&e->line, end == s.p + len ? len + 1 : len);
+		buf_consume(&e->line, n);
 	}
 }
 

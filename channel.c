@@ -220,7 +220,7 @@ channel_answer_fail(struct channel *c, int64_t now, struct inflight *r, int ran,
 	else if (r->abandoned)
 		reason = "abandoned";
 	else if (c->expired)
-		reason = CHANNEL_DRAINED;
+		reason = CORE_DRAINED;
 	if (r->answered) {
 		if (r->cast)
 			outbox_log(&c->out, LOG_INFO,
@@ -308,7 +308,7 @@ static int
 channel_too_late(struct channel *c, uint64_t id)
 {
 	struct msg m = { .type = MSG_FAIL, .u.fail = {
-		.id = id, .reason = slice_str(c->expired ? CHANNEL_DRAINED :
+		.id = id, .reason = slice_str(c->expired ? CORE_DRAINED :
 		    "the channel is ending")
 	} };
 
@@ -701,9 +701,9 @@ channel_client_message(struct channel *c, int64_t now, const struct msg *m)
 	case MSG_ABANDON:
 		return channel_on_abandon(c, now, &m->u.abandon);
 	case MSG_DATA:
-		return channel_on_data(c, &m->u.data, now);
+		return channel_on_data(c, now, &m->u.data);
 	case MSG_END:
-		return channel_on_end(c, &m->u.end, now);
+		return channel_on_end(c, now, &m->u.end);
 	case MSG_WINDOW:
 		return channel_on_window(c, &m->u.window);
 	default:

@@ -27,6 +27,7 @@
 
 #include "core.h"
 #include "frame.h"
+#include "stream.h"
 
 #define CHANNEL_HEED_MS	   2000 /* for a client to return what is over its
 				   share */
@@ -99,9 +100,8 @@ int channel_unable(struct channel *, int64_t now, uint32_t worker,
 int channel_drain(struct channel *, int64_t now);
 
 /* The time for that is over: it takes no request, and what fails from now on
- * fails as CHANNEL_DRAINED says. The same as the listener's drain with over. 0,
- * or -1 as above. */
-#define CHANNEL_DRAINED "its host was drained"
+ * fails as CORE_DRAINED says. The same as the listener's drain with over. 0, or
+ * -1 as above. */
 int channel_expire(struct channel *, int64_t now);
 
 /*
@@ -118,8 +118,8 @@ int channel_expire(struct channel *, int64_t now);
  */
 int channel_streams(const struct channel *, uint32_t worker);
 size_t channel_may_send(const struct channel *, uint32_t worker,
-    unsigned part);
-int channel_output(struct channel *, uint32_t worker, unsigned part,
+    enum stream_part);
+int channel_output(struct channel *, uint32_t worker, enum stream_part,
     struct slice bytes);
 int channel_fed(struct channel *, int64_t now, uint32_t worker, size_t n);
 int channel_deaf(struct channel *, uint32_t worker);

@@ -104,8 +104,8 @@ struct inflight {
 	unsigned deaf : 1;	/* its program reads no more of it */
 	unsigned unwanted : 1;	/* the client wants no more of its output */
 	struct stream body;	/* what of it came in pieces */
-	uint64_t left[2];	/* of output and standard error: what may be
-				   sent */
+	uint64_t left[STREAM_PARTS]; /* of output and standard error: bytes that
+					may be sent */
 	struct buf said;	/* its last line of standard error */
 	struct buf kept;	/* whole: function, arguments, and the body as
 				   far as it is there */

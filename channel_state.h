@@ -80,8 +80,8 @@ int channel_stream_invite(struct channel *, struct inflight *);
 int channel_stream_is_silent(const struct channel *, const struct inflight *);
 /* Requests whose bodies are not whole fail. */
 void channel_stream_expire(struct channel *, int64_t now);
-int channel_on_data(struct channel *, const struct msg_data *, int64_t now);
-int channel_on_end(struct channel *, const struct msg_end *, int64_t now);
+int channel_on_data(struct channel *, int64_t now, const struct msg_data *);
+int channel_on_end(struct channel *, int64_t now, const struct msg_end *);
 int channel_on_window(struct channel *, const struct msg_window *);
 
 #endif

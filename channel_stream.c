@@ -47,7 +47,7 @@ channel_stream_add(struct channel *c, int64_t now, struct inflight *r,
 {
 	size_t words = r->function_len + r->args_len;
 
-	if (bytes.len > STREAM_WHOLE - (buf_len(&r->kept) - words))
+	if (buf_len(&r->kept) - words + bytes.len > STREAM_WHOLE)
 		return channel_answer_fail(c, now, r, 0, too_long);
 	if (buf_append(&r->kept, bytes.p, bytes.len) == -1)
 		return channel_answer_fail(c, now, r, 0, errno == ENOMEM ?
@@ -76,7 +76,7 @@ channel_stream_no_errors(struct channel *c, const struct inflight *r)
 	struct slice line = slice_str("the standard error of a cast, or of a "
 	    "worker that stays, goes to the log of the listener\n");
 
-	if (c->told || r->left[1] < line.len || c->client == 0)
+	if (c->told || r->left[STREAM_ERROR] < line.len || c->client == 0)
 		return 0;
 	c->told = 1;
 	return stream_send(&c->out, c->client, r->id, STREAM_ERROR, line);
@@ -87,8 +87,8 @@ channel_stream_begin(struct channel *c, struct inflight *r,
     const struct msg_request *q)
 {
 	r->streams = q->window > 0 && !r->cast && c->mode == CHANNEL_EXEC;
-	if (stream_allow(&r->left[0], q->window) == -1 ||
-	    stream_allow(&r->left[1], q->errors) == -1)
+	if (stream_allow(&r->left[STREAM_OUTPUT], q->window) == -1 ||
+	    stream_allow(&r->left[STREAM_ERROR], q->errors) == -1)
 		return -1;
 	r->errors = q->errors > 0 && !r->cast && c->mode == CHANNEL_EXEC;
 	r->more = q->more != 0;
@@ -109,7 +109,7 @@ channel_stream_invite(struct channel *c, struct inflight *r)
 
 /* What comes for a request that has ended crossed its end. */
 int
-channel_on_data(struct channel *c, const struct msg_data *m, int64_t now)
+channel_on_data(struct channel *c, int64_t now, const struct msg_data *m)
 {
 	struct inflight *r = inflight_find(&c->inflight, m->id);
 
@@ -127,7 +127,7 @@ channel_on_data(struct channel *c, const struct msg_data *m, int64_t now)
 }
 
 int
-channel_on_end(struct channel *c, const struct msg_end *m, int64_t now)
+channel_on_end(struct channel *c, int64_t now, const struct msg_end *m)
 {
 	struct inflight *r = inflight_find(&c->inflight, m->id);
 
@@ -155,7 +155,7 @@ channel_on_window(struct channel *c, const struct msg_window *m)
 		return fail(EPROTO);
 	if (r == NULL || !(m->part == STREAM_ERROR ? r->errors : r->streams))
 		return 0;
-	if (stream_allow(&r->left[m->part - 1], m->bytes) == -1)
+	if (stream_allow(&r->left[m->part], m->bytes) == -1)
 		return -1;
 	return channel_tell(c, CHANNEL_ROOM, r->worker, 0);
 }
@@ -178,28 +178,28 @@ channel_stream_drops(const struct channel *c, const struct inflight *r)
 }
 
 size_t
-channel_may_send(const struct channel *c, uint32_t worker, unsigned part)
+channel_may_send(const struct channel *c, uint32_t worker,
+    enum stream_part part)
 {
 	const struct inflight *r = channel_request(c, worker, 0);
 
 	if (channel_stream_drops(c, r))
 		return SIZE_MAX;
-	return (size_t)r->left[part - 1];
+	return (size_t)r->left[part];
 }
 
 int
-channel_output(struct channel *c, uint32_t worker, unsigned part,
+channel_output(struct channel *c, uint32_t worker, enum stream_part part,
     struct slice bytes)
 {
 	struct inflight *r = channel_request(c, worker, 0);
 
 	if (channel_stream_drops(c, r))
 		return 0;
-	if (stream_spend(&r->left[part - 1], bytes.len) == -1)
+	if (stream_spend(&r->left[part], bytes.len) == -1)
 		return -1;
 	r->wrote |= part == STREAM_OUTPUT;
-	return stream_send(&c->out, c->client, r->id, (enum stream_part)part,
-	    bytes);
+	return stream_send(&c->out, c->client, r->id, part, bytes);
 }
 
 int

@@ -234,19 +234,12 @@ child_pause(struct child *c, int paused)
 static void
 child_say_lines(struct child *c, int all)
 {
-	struct slice s;
-	const unsigned char *end;
-	size_t len;
+	struct slice line;
+	size_t n;
 
-	while ((s = buf_slice(&c->line)).len > 0) {
-		end = memchr(s.p, '\n', s.len);
-		if (end == NULL && s.len < CHILD_LINE_MAX && !all)
-			return;
-		len = end == NULL ? s.len : (size_t)(end - s.p);
-		if (len > CHILD_LINE_MAX)
-			len = CHILD_LINE_MAX;
-		c->ops->line(c, slice_of(s.p, len));
-		buf_consume(&c->line, end == s.p + len ? len + 1 : len);
+	while ((n = buf_line(&c->line, CHILD_LINE_MAX, all, &line)) > 0) {
+		c->ops->line(c, line);
+		buf_consume(&c->line, n);
 	}
 }
 

@@ -28,6 +28,10 @@ struct peer_info {
 	struct slice local;    /* our end's address, without the port */
 };
 
+/* Why a request fails that ran for longer than its host, or its PLB, may wait
+ * when it ends. */
+#define CORE_DRAINED "its host was drained"
+
 /* What the reason of failed() begins with where the peer speaks something else
  * than the protocol: what it wrote follows, as far as it fits, on one line. */
 #define CORE_FOREIGN "wrote something that is not the protocol: "

@@ -251,15 +251,13 @@ walk_keep(struct walk_node *n, struct slice row)
 	char line[REPORT_ROW_MAX], *text = (char *)slice_dup(row);
 	const char *rest = text;
 	size_t len;
-	int r;
 
 	if (text == NULL)
 		return -1;
 	len = escape(line, sizeof(line) - 1, &rest, ESCAPE_UTF8);
 	free(text);
 	line[len] = '\n';
-	r = buf_append(&n->rows, line, len + 1);
-	return r;
+	return buf_append(&n->rows, line, len + 1);
 }
 
 static int

@@ -50,39 +50,24 @@ daemon_open(struct daemon *d, const char *where, int default_port)
 	return 0;
 }
 
-/* Is this address of -l listened on by another one? Of equal ones the first is
- * opened; those with port 0 are different sockets. */
-static int
-daemon_is_covered(const struct daemon *d, size_t which, int default_port)
-{
-	struct addr a, b;
-	size_t i;
-
-	opt_ip('l', d->where.at[which], default_port, &a);
-	for (i = 0; i < d->where.n; i++) {
-		opt_ip('l', d->where.at[i], default_port, &b);
-		if (i != which && addr_port(&a) != 0 && addr_covers(&b, &a) &&
-		    (i < which || !addr_equal(&a, &b)))
-			return 1;
-	}
-	return 0;
-}
-
 void
 daemon_open_all(struct daemon *d, const char *usual, int default_port)
 {
-	const char *where = usual;
-	size_t i = 0;
+	struct addr all[DAEMON_LISTEN_MAX];
+	char **where = d->where.at;
+	size_t i, n = d->where.n;
 
-	do {
-		if (d->where.n > 0)
-			where = d->where.at[i];
-		if (d->where.n > 0 && daemon_is_covered(d, i, default_port))
-			log_info("-l %s: another one covers it", where);
-		else if (daemon_open(d, where, default_port) == -1)
+	if (n == 0 && daemon_open(d, usual, default_port) == -1)
+		die_errno(EXIT_TEMPORARY, "unable to listen on %s", usual);
+	for (i = 0; i < n; i++)
+		opt_ip('l', where[i], default_port, &all[i]);
+	/* Each port 0 is another port. */
+	for (i = 0; i < n; i++)
+		if (addr_port(&all[i]) != 0 && addr_is_covered(all, n, i))
+			log_info("-l %s: another one covers it", where[i]);
+		else if (daemon_open(d, where[i], default_port) == -1)
 			die_errno(EXIT_TEMPORARY, "unable to listen on %s",
-			    where);
-	} while (++i < d->where.n);
+			    where[i]);
 }
 
 size_t

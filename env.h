@@ -113,8 +113,8 @@ char *env_absolute(const char *path);
 void env_argv0(const char *argv0);
 
 /* The number of processors; 1 where the system does not tell, which is logged.
- * The other one is that of what the system tells. */
-unsigned env_counted(long);
+ * env_counted() is that of what sysconf() told. */
 unsigned env_processors(void);
+unsigned env_counted(long);
 
 #endif

@@ -172,15 +172,16 @@ int hub_is_rekeyed(const struct hub_link *);
  * where there is more, 0 where there is not, -1 as report_end(). */
 int hub_report_keys(struct hub *, uint32_t handle, int more);
 
-/* Between hub.c and hub_accept.c: at the start and at the end; the link needs
- * no place there any more, or will keep it; and one that has to go at once (0:
- * none). */
+/* Between hub.c and hub_accept.c: at the start and at the end. */
 void hub_init_accept(struct hub *);
-/* Lines of log were not written: the timer that tells how many. */
-void hub_await_minute(struct hub *);
 void hub_free_accept(struct hub *);
+/* Of those that are not authenticated (preauth.h), this one needs no place any
+ * more; it goes for no other (preauth_good()); it has to go at once (0: none).
+ */
 void hub_admitted(struct hub *, uint32_t handle);
-void hub_promising(struct hub *, uint32_t handle); /* preauth_good() */
+void hub_promising(struct hub *, uint32_t handle);
 void hub_turn_away(struct hub *, uint32_t handle);
+/* Lines of log were not written: a timer tells how many. */
+void hub_await_minute(struct hub *);
 
 #endif

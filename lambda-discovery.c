@@ -180,20 +180,6 @@ responder_is_listened(const struct responder *r, const struct addr *a)
 	return 0;
 }
 
-/* Another one of -l says it: one before it, where they are equal. */
-static int
-responder_is_covered(const struct responder *r, size_t i)
-{
-	const struct addr *a = r->listen;
-	size_t j;
-
-	for (j = 0; j < r->names.n; j++)
-		if (j != i && addr_covers(&a[j], &a[i]) &&
-		    (j < i || !addr_equal(&a[j], &a[i])))
-			return 1;
-	return 0;
-}
-
 /* A host without IPv6 has no ::1; one that has it may not have our port 0 free
  * there. */
 static int
@@ -240,7 +226,7 @@ responder_listen_named(struct responder *r, int fds[])
 
 	for (i = 0; i < r->names.n; i++) {
 		a = r->listen[i];
-		if (responder_is_covered(r, i)) {
+		if (addr_is_covered(r->listen, r->names.n, i)) {
 			log_info("-l %s: another one covers it",
 			    r->names.at[i]);
 			continue;

@@ -106,11 +106,9 @@ solo_wait(pid_t pid)
 static void
 solo_make_dir(void)
 {
-	const char *tmp = getenv("TMPDIR");
-
-	struct addr longest;
+	const char *tmp = getenv("TMPDIR"), *why;
 	char path[sizeof(dir) + sizeof("/broker")];
-	const char *why;
+	struct addr longest;
 
 	snprintf(dir, sizeof(dir), "%s/lambda-solo.XXXXXX",
 	    tmp == NULL || *tmp != '/' ? "/tmp" : tmp);

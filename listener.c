@@ -654,31 +654,35 @@ listener_capacity(struct listener *l, uint64_t capacity)
 	return l->held > l->capacity ? listener_leave_channels(l) : 0;
 }
 
+/* Those that were told hear it again. */
+static void
+listener_drain_all(struct listener *l)
+{
+	const struct listener_channel *c;
+	size_t pos = 0;
+
+	while ((c = map_next(&l->tags, &pos)) != NULL)
+		listener_send_drain(l, c);
+}
+
 void
 listener_stop(struct listener *l)
 {
 	struct msg m = { .type = MSG_CANCEL, .u.cancel.order = ORDER };
-	struct listener_channel *c;
-	size_t pos = 0;
 
 	if (l->stopping)
 		return;
 	l->stopping = 1;
 	if (l->broker != 0)
 		outbox_send(&l->out, l->broker, &m);
-	while ((c = map_next(&l->tags, &pos)) != NULL)
-		listener_send_drain(l, c);
+	listener_drain_all(l);
 }
 
 void
 listener_expire(struct listener *l)
 {
-	struct listener_channel *c;
-	size_t pos = 0;
-
 	l->over = 1;
-	while ((c = map_next(&l->tags, &pos)) != NULL)
-		listener_send_drain(l, c);
+	listener_drain_all(l);
 }
 
 int

@@ -289,15 +289,8 @@ peers_init(struct peers *p, const struct id *own, uint64_t seed)
 void
 peers_free(struct peers *p)
 {
-	void *owned;
-	size_t pos = 0;
-
-	while ((owned = map_next(&p->targets, &pos)) != NULL)
-		free(owned);
-	for (pos = 0; (owned = map_next(&p->instances, &pos)) != NULL;)
-		free(owned);
-	map_free(&p->targets);
-	map_free(&p->instances);
+	map_free_values(&p->targets);
+	map_free_values(&p->instances);
 	heap_free(&p->waiting);
 }
 

@@ -10,7 +10,6 @@
 #include "core.h"
 #include "fail.h"
 #include "plb_state.h"
-#include "stream.h"
 
 #define PLB_BLAME_MS 16000 /* what a seller had on offer is kept for it so long
 			      at an exchange, though it does not grant it */
@@ -615,11 +614,14 @@ plb_report_channel(struct report *r, const struct upstream *u)
 	while ((q = request_next(&u->requests, q)) != NULL)
 		if (q->begun)
 			report_row(r, "stream %llu channel %s in %llu out %llu "
-			    "errors %llu", (unsigned long long)q->id,
+			    "errors %llu in_room %llu out_room %llu",
+			    (unsigned long long)q->id,
 			    u->address[0] ? u->address : "-",
 			    (unsigned long long)q->bytes[STREAM_BODY],
 			    (unsigned long long)q->bytes[STREAM_OUTPUT],
-			    (unsigned long long)q->bytes[STREAM_ERROR]);
+			    (unsigned long long)q->bytes[STREAM_ERROR],
+			    (unsigned long long)q->left[STREAM_BODY],
+			    (unsigned long long)q->left[STREAM_OUTPUT]);
 }
 
 static int

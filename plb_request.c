@@ -8,7 +8,6 @@
 #include "attrs.h"
 #include "fail.h"
 #include "plb_state.h"
-#include "stream.h"
 
 #define SLOT_BITS   20
 #define EXPIRE_MS   100 /* how often the queue's deadlines are looked at */
@@ -643,7 +642,7 @@ request_expel(struct plb *p, struct plb_client *c)
 			continue;
 		m.u.fail.id = r->client_id;
 		m.u.fail.ran = r->upstream != NULL || r->ran;
-		m.u.fail.reason = slice_str("its host was drained");
+		m.u.fail.reason = slice_str(CORE_DRAINED);
 		outbox_send(&p->out, c->peer, &m);
 		request_abandon(p, r);
 	}

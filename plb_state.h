@@ -13,6 +13,7 @@
 #include "msg.h"
 #include "plb.h"
 #include "rng.h"
+#include "stream.h"
 
 #define NEVER		  INT64_MAX
 #define REQUESTS_MAX	  (1u << 20) /* at a time */
@@ -139,9 +140,9 @@ struct request {
 	int more;	    /* more of its body is to come */
 	int begun;	    /* it is never run again: output of it is on its
 			       way, or its body is */
-	uint64_t left[3];   /* bytes of each part (stream.h) that may come */
-	uint64_t bytes[3];  /* and that came, those of the request's message
-			       counted */
+	uint64_t left[STREAM_PARTS];  /* bytes of each part that may come, */
+	uint64_t bytes[STREAM_PARTS]; /* and that came, those of the request's
+					 message counted */
 	unsigned char *copy; /* the request's value, when it may have to be
 				sent later or again */
 	size_t copy_len;
@@ -426,12 +427,12 @@ request_next_of(const struct chain *c, const struct request *r)
 
 int plb_on_request(struct plb *, int64_t, uint32_t, const struct msg *);
 int plb_on_abandon(struct plb *, int64_t, uint32_t, const struct msg *);
+int plb_on_reply(struct plb *, int64_t, uint32_t, const struct msg *);
+int plb_on_fail(struct plb *, int64_t, uint32_t, const struct msg *);
 /* Of bodies and output in pieces, both ways. */
 int plb_on_data(struct plb *, int64_t, uint32_t, const struct msg *);
 int plb_on_end(struct plb *, int64_t, uint32_t, const struct msg *);
 int plb_on_window(struct plb *, int64_t, uint32_t, const struct msg *);
-int plb_on_reply(struct plb *, int64_t, uint32_t, const struct msg *);
-int plb_on_fail(struct plb *, int64_t, uint32_t, const struct msg *);
 
 /* Send what the tokens allow. */
 void request_dispatch(struct plb *, int64_t now);

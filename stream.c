@@ -101,8 +101,16 @@ stream_consumed(struct stream *s, int64_t now, uint64_t n, size_t streams)
 
 /* Messages. */
 
-/* A piece and what goes with it fit one record, beside small messages. */
-#define PIECE MSG_PIECE_MAX
+struct slice
+stream_piece(struct slice *bytes)
+{
+	size_t n = bytes->len < MSG_PIECE_MAX ? bytes->len : MSG_PIECE_MAX;
+	struct slice piece = slice_of(bytes->p, n);
+
+	bytes->p += n;
+	bytes->len -= n;
+	return piece;
+}
 
 int
 stream_send(struct outbox *o, uint32_t peer, uint64_t id,
@@ -113,13 +121,9 @@ stream_send(struct outbox *o, uint32_t peer, uint64_t id,
 	} };
 
 	while (bytes.len > 0) {
-		m.u.data.bytes = bytes;
-		if (bytes.len > PIECE)
-			m.u.data.bytes.len = PIECE;
+		m.u.data.bytes = stream_piece(&bytes);
 		if (outbox_send(o, peer, &m) == -1)
 			return -1;
-		bytes.p += m.u.data.bytes.len;
-		bytes.len -= m.u.data.bytes.len;
 	}
 	return 0;
 }

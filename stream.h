@@ -41,7 +41,7 @@
 				     it */
 
 /* Of what a piece is; of end and window, too. */
-enum stream_part { STREAM_BODY, STREAM_OUTPUT, STREAM_ERROR };
+enum stream_part { STREAM_BODY, STREAM_OUTPUT, STREAM_ERROR, STREAM_PARTS };
 
 /* The sending end, and relays: *left is what may still be sent. */
 
@@ -75,6 +75,10 @@ int stream_came(struct stream *, int64_t now, size_t n);
  * as it is not worth a message. */
 uint64_t stream_consumed(struct stream *, int64_t now, uint64_t n,
     size_t streams);
+
+/* Take off what goes in one piece of them: it and what goes with it fit one
+ * record, beside small messages. */
+struct slice stream_piece(struct slice *bytes);
 
 /* Messages. The bytes go in as many pieces as they need. 0, or -1 as
  * outbox_send(). */

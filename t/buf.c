@@ -70,6 +70,36 @@ UNIT(test_maximum)
 	buf_free(&b);
 }
 
+/* This is the line at the front, and so many bytes long. */
+static void
+check_line(struct buf *b, int all, const char *text, size_t n)
+{
+	struct slice line;
+
+	assert_int_equal(buf_line(b, 4, all, &line), n);
+	if (n == 0)
+		return;
+	assert_true(slice_is(line, text));
+	buf_consume(b, n);
+}
+
+UNIT(test_lines)
+{
+	struct buf b;
+
+	buf_init(&b, 100);
+	check_line(&b, 1, "", 0);
+	assert_int_equal(buf_append(&b, "ab\n\nabcd\nabcdefghij", 19), 0);
+	check_line(&b, 0, "ab", 3);
+	check_line(&b, 0, "", 1);
+	check_line(&b, 0, "abcd", 5);
+	check_line(&b, 0, "abcd", 4);
+	check_line(&b, 0, "efgh", 4);
+	check_line(&b, 0, "", 0);
+	check_line(&b, 1, "ij", 2);
+	assert_int_equal(buf_len(&b), 0);
+}
+
 UNIT(test_reserve_commit)
 {
 	struct buf b;
@@ -198,6 +228,7 @@ main(void)
 		cmocka_unit_test(test_append_consume),
 		cmocka_unit_test(test_memory_given_back),
 		cmocka_unit_test(test_maximum),
+		cmocka_unit_test(test_lines),
 		cmocka_unit_test(test_reserve_commit),
 		cmocka_unit_test(test_stream),
 		cmocka_unit_test(test_full_queue_is_cheap),

@@ -94,8 +94,8 @@ core_channel_writes(void *core, int64_t now, const void *args)
 	const struct channel_args *a = args;
 
 	(void)now;
-	return channel_output(core, (uint32_t)a->worker, (unsigned)a->part,
-	    a->body);
+	return channel_output(core, (uint32_t)a->worker,
+	    (enum stream_part)a->part, a->body);
 }
 
 static int
@@ -196,7 +196,8 @@ core_channel_ask(void *core, struct slice what, struct slice arg,
 	else if (slice_is(what, "running"))
 		n = channel_running(core);
 	else if (slice_is(what, "may_send") && arg.len == 1)
-		n = channel_may_send(core, (uint32_t)(arg.p[0] - '0'), 1);
+		n = channel_may_send(core, (uint32_t)(arg.p[0] - '0'),
+		    STREAM_OUTPUT);
 	else if (slice_is(what, "streams") && arg.len == 1)
 		n = (uint64_t)channel_streams(core,
 		    (uint32_t)(arg.p[0] - '0'));

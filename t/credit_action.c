@@ -12,21 +12,8 @@
 #define NEW	 "\1\1" "2" /* attributes: a version */
 #define NEW_ONLY "\2\1" "2" /* constraints: that */
 
-static const char *const names[] = { "HEAR", "HEAR_ALL", "DIAL", "REPLY", "END",
-	"DIAL_FAILS", "FILL", "FILL_ONE", "NEWS", "ASK", "CAST", "ASK_AGAIN",
-	"ASK_SOON", "GIVE_UP", "WANT_NONE", "SWITCH", "STOP", "VANISH", "DIE",
-	"KILL", "RESET", "TERM", "PUBLISH", "RETIRE", "SELLER_LOST",
-	"SELLER_BACK", "BUYER_LOST", "BUYER_BACK", "WAIT" };
-
 /* What each has taken part in, and when: a hash. */
 static uint64_t told[NODES];
-
-const char *
-action_name(struct action a, char *buf, size_t size)
-{
-	snprintf(buf, size, "{ %s, %u }", names[a.what], a.on);
-	return buf;
-}
 
 struct action
 action_of(enum what what, unsigned on)
@@ -156,49 +143,6 @@ static int
 can_find_buyer(unsigned n)
 {
 	return plb(n) != NULL && !links_is_open(BUY + n);
-}
-
-int
-action_can(struct action a)
-{
-	static int (*const can[])(unsigned) = { can_hear, can_hear_all,
-		can_dial, can_reply, can_end, links_dials, can_fill,
-		can_fill_one, can_news, can_ask, can_ask, can_ask, can_ask,
-		can_give_up, can_ask, can_ask, can_ask, can_ask, can_reply,
-		can_kill, can_reset, can_kill, can_always, can_always,
-		can_lose_seller, can_find_seller, can_lose_buyer,
-		can_find_buyer, can_always };
-
-	return can[a.what](a.on);
-}
-
-static size_t
-add(struct action *list, size_t n, enum what what, unsigned on)
-{
-	CHECK(n < ACTIONS_MAX);
-	list[n] = action_of(what, on);
-	return n + (size_t)action_can(list[n]);
-}
-
-size_t
-action_list(struct action *list)
-{
-	size_t n = 0;
-	unsigned i;
-
-	for (i = 0; i < links_ends(); i++) {
-		if (!can_hear(i))
-			continue;
-		n = add(list, n, HEAR, i);
-		n = add(list, n, HEAR_ALL, i);
-	}
-	for (i = 0; i < PLBS; i++)
-		n = add(list, n, DIAL, i);
-	for (i = 0; i < 2 * links_channels(); i++)
-		n = add(list, n, REPLY, i);
-	for (i = 0; i < links_channels(); i++)
-		n = add(list, n, END, i);
-	return n;
 }
 
 /* What happens. */
@@ -354,6 +298,88 @@ do_wait(struct action a)
 	links_wait(links_now + 100 * (int64_t)a.on);
 }
 
+/* All of it. */
+
+static const struct {
+	const char *name;
+	int (*can)(unsigned);
+	void (*does)(struct action);
+} kinds[] = { /* by enum what */
+	[HEAR] = { "HEAR", can_hear, do_hear },
+	[HEAR_ALL] = { "HEAR_ALL", can_hear_all, do_hear },
+	[DIAL] = { "DIAL", can_dial, do_dial },
+	[REPLY] = { "REPLY", can_reply, do_worker },
+	[END] = { "END", can_end, do_worker },
+	[DIAL_FAILS] = { "DIAL_FAILS", links_dials, do_dial },
+	[FILL] = { "FILL", can_fill, do_fill },
+	[FILL_ONE] = { "FILL_ONE", can_fill_one, do_fill },
+	[NEWS] = { "NEWS", can_news, do_news },
+	[ASK] = { "ASK", can_ask, do_ask },
+	[CAST] = { "CAST", can_ask, do_ask },
+	[ASK_AGAIN] = { "ASK_AGAIN", can_ask, do_ask },
+	[ASK_SOON] = { "ASK_SOON", can_ask, do_ask },
+	[GIVE_UP] = { "GIVE_UP", can_give_up, do_give_up },
+	[WANT_NONE] = { "WANT_NONE", can_ask, do_plb },
+	[SWITCH] = { "SWITCH", can_ask, do_plb },
+	[STOP] = { "STOP", can_ask, do_plb },
+	[VANISH] = { "VANISH", can_ask, do_plb },
+	[DIE] = { "DIE", can_reply, do_worker },
+	[KILL] = { "KILL", can_kill, do_channel },
+	[RESET] = { "RESET", can_reset, do_channel },
+	[TERM] = { "TERM", can_kill, do_channel },
+	[PUBLISH] = { "PUBLISH", can_always, do_listener },
+	[RETIRE] = { "RETIRE", can_always, do_listener },
+	[SELLER_LOST] = { "SELLER_LOST", can_lose_seller, do_broker },
+	[SELLER_BACK] = { "SELLER_BACK", can_find_seller, do_broker },
+	[BUYER_LOST] = { "BUYER_LOST", can_lose_buyer, do_broker },
+	[BUYER_BACK] = { "BUYER_BACK", can_find_buyer, do_broker },
+	[WAIT] = { "WAIT", can_always, do_wait },
+};
+
+const char *
+action_name(struct action a, char *buf, size_t size)
+{
+	snprintf(buf, size, "{ %s, %u }", kinds[a.what].name, a.on);
+	return buf;
+}
+
+int
+action_can(struct action a)
+{
+	return kinds[a.what].can(a.on);
+}
+
+static size_t
+add(struct action *list, size_t n, enum what what, unsigned on)
+{
+	CHECK(n < ACTIONS_MAX);
+	list[n] = action_of(what, on);
+	return n + (size_t)action_can(list[n]);
+}
+
+size_t
+action_list(struct action *list)
+{
+	size_t n = 0;
+	unsigned i;
+
+	for (i = 0; i < links_ends(); i++) {
+		if (!can_hear(i))
+			continue;
+		n = add(list, n, HEAR, i);
+		n = add(list, n, HEAR_ALL, i);
+	}
+	for (i = 0; i < PLBS; i++)
+		n = add(list, n, DIAL, i);
+	for (i = 0; i < 2 * links_channels(); i++)
+		n = add(list, n, REPLY, i);
+	for (i = 0; i < links_channels(); i++)
+		n = add(list, n, END, i);
+	return n;
+}
+
+/* What is known of a state. */
+
 /* Whom it has to do with: whoever takes part, and whoever decides whether it
  * can be, or what it will be. */
 static unsigned
@@ -426,14 +452,7 @@ action_state(struct action a)
 void
 action_happen(struct action a)
 {
-	static void (*const does[])(struct action) = { do_hear, do_hear,
-		do_dial, do_worker, do_worker, do_dial, do_fill, do_fill,
-		do_news, do_ask, do_ask, do_ask, do_ask, do_give_up, do_plb,
-		do_plb, do_plb, do_plb, do_worker, do_channel, do_channel,
-		do_channel, do_listener, do_listener, do_broker, do_broker,
-		do_broker, do_broker, do_wait };
-
-	does[a.what](a);
+	kinds[a.what].does(a);
 }
 
 void

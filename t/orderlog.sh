@@ -96,9 +96,21 @@ tells 100 'is no regular file' \
 tells 100 'No such file' \
     lambda-exchange -o "$tmp/none/orders" -l 127.0.0.1:0 calc
 
-# A disk that is full stops no order.
-if [ -c /dev/full ]; then
-	tells 100 'is no regular file' \
-	    lambda-exchange -o /dev/full -l 127.0.0.1:0 calc
-fi
+# A log that cannot be written, as on a disk that is full, stops no order.
+start full sh -c 'ulimit -f 2
+	exec lambda-exchange -o "$0" -l 127.0.0.1:0 calc' "$tmp/full.orders"
+at=$(address full) || exit 1
+stop "$authority"
+start authority lambda-authority -l "$where" -x "calc=$at"
+sells_again() {
+	lambda-ctl -A "$at" exchanges | grep ' sells 1 '
+}
+until_true sells_again || fail "the exchange has not heard of the listener"
+ended_log() { # and calls go on
+	seq 1 20 | lambda-call -L calc >"$tmp/sum" 2>"$tmp/call.log" ||
+	    fail "a call: $(cat "$tmp/call.log")"
+	grep 'unable to write .*; the order log ends here$' "$tmp/full.log"
+}
+until_true ended_log || fail "it does not say that its log has ended"
+same "$(echo '6*7' | lambda-call -L calc)" 42
 echo passed

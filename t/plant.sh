@@ -71,6 +71,10 @@ plant 'a newcomer is passed over' \
     exchange_class.c '/^queue_before/,/^}/s/a->held < b->held/a->held > b->held/'
 plant 'who holds its share is granted less' 'is granted less' channel.c \
     '/^channel_share/,/^}/s/return 1 + (.*/return 1;/'
+plant 'half is kept of what may be kept, whoever holds less' \
+    'had to be\|was settled' plb_upstream.c \
+    -e '/^upstream_keep/,/^}/s/= keep;/= keep < KEEP_ALL ? keep \/ 2 : keep;/' \
+    -e '/^upstream_is_wished/,/^}/s/u->least + (p->keep > 0)/p->keep/'
 
 # In the caller: each record has a result or a line, and runs as often as it may.
 plant 'a filter that is told to end forgets what is in flight' \
