@@ -457,7 +457,7 @@ replay_run(const char *path, const char *module)
 	exchange_free(r.core);
 	if (fflush(stdout) == EOF)
 		die_errno(EXIT_TEMPORARY, "unable to write standard output");
-	log_info("%" PRIu64 " starts, %" PRIu64 " messages, %" PRIu64
-	    " of them fills: all as they were", r.runs, r.messages, r.fills);
+	log_info("starts: %" PRIu64 ", messages: %" PRIu64 ", fills among "
+	    "them: %" PRIu64 ", all as they were", r.runs, r.messages, r.fills);
 	return 0;
 }

@@ -45,7 +45,7 @@ replay || fail "the replay of a log that is cut: $(cat "$tmp/replay.log")"
 exchange second
 stop "$exchange"
 same "$ended" 0
-tells 0 ': 2 starts, [0-9]* messages, [1-9][0-9]* of them fills: all as they were' \
+tells 0 ': starts: 2, messages: [0-9]*, fills among them: [1-9][0-9]*, all as they were' \
     lambda-exchange -O "$tmp/orders" calc
 same "$(tail -n 1 "$tmp/orders")" end
 replay && cmp -s "$tmp/fills" "$tmp/fills.first" || fail "the fills are others"
