@@ -154,7 +154,7 @@ port=$(sed -n 's/.*publishing job at .*:\([0-9]*\),.*/\1/p' "$tmp/wide.log")
 call long
 runs long
 kill -TERM "$wide"
-logged wide 'draining: 1 requests are left, or fewer'
+logged wide 'draining: requests left: 1 at most'
 listener next -l "10.77.0.1:$port" -c 9 -g 0
 touch "$tmp/go/short"
 call short
@@ -185,7 +185,7 @@ listener other -c 9 -g 0
 until_true sh -c 'test "$(on a lambda-ctl orders | grep -c "module job ")" -eq 2' ||
     fail "the other one does not publish"
 kill -TERM "$twice"
-logged twice 'draining: 1 requests are left, or fewer'
+logged twice 'draining: requests left: 1 at most'
 killed again
 kill -TERM "$twice"
 runs again
@@ -229,7 +229,7 @@ until_true sold 8 || fail "the listener does not sell"
 on b lambda-ctl -A 10.77.0.1:4371 drain job >"$tmp/told" || fail "drain: $?"
 grep -q "^drain job address 10.77.0.1:[0-9]* instance [0-9a-f]*\$" "$tmp/told" ||
     fail "$(cat "$tmp/told")"
-logged asked 'draining: 1 requests are left'
+logged asked 'draining: requests left: 1 at most'
 touch "$tmp/go/asked1"
 says asked1 'asked1 asked'
 logged asked 'drained: staying until SIGTERM'
