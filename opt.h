@@ -76,8 +76,7 @@ int opt_capacity_again(const char *given, uint64_t max, uint64_t *n);
  * before opening anything that could get that number. */
 int opt_fd(int letter, const char *arg);
 
-/* Bytes, from min to max: a whole number; with a `k' at its end KiB, with an `m'
- * MiB. */
+/* Bytes, from min to max: a number; with `k' at its end KiB, with `m' MiB. */
 size_t opt_bytes(int letter, const char *arg, size_t min, size_t max);
 
 /* Seconds, with a fraction ("0.5"), as milliseconds, from min_ms to max_ms. */
