@@ -185,9 +185,10 @@ UNIT(test_times)
 		    "instance - kind run count %llu sum_us %llu buckets %n",
 		    &count, &sum, &took), 2);
 		sums += sum;
-		for (p = text + took; *p != '\0'; p += took + (p[took] == ',')) {
+		for (p = text + took; *p != '\0'; p += *p == ',') {
 			assert_int_equal(sscanf(p, "%llu:%llu%n", &us, &n,
 			    &took), 2);
+			p += took;
 			assert_int_equal(n, UINT64_MAX / STATS_BUCKETS);
 			assert_int_equal(us, stats_first(stats_bucket(us)));
 			all += n;
