@@ -244,9 +244,8 @@ walk_failed(void *core, int64_t now, uint32_t tag, struct slice reason,
 	walk_end(w, w->at[tag - 1], WALK_FAILED, why);
 }
 
-/* A row is a line, whatever the peer says. */
-static int
-walk_keep(struct walk_node *n, struct slice row)
+int
+row_keep(struct buf *rows, struct slice row)
 {
 	char line[REPORT_ROW_MAX], *text = (char *)slice_dup(row);
 	const char *rest = text;
@@ -257,7 +256,7 @@ walk_keep(struct walk_node *n, struct slice row)
 	len = escape(line, sizeof(line) - 1, &rest, ESCAPE_UTF8);
 	free(text);
 	line[len] = '\n';
-	return buf_append(&n->rows, line, len + 1);
+	return buf_append(rows, line, len + 1);
 }
 
 static int
@@ -271,7 +270,7 @@ walk_message(void *core, int64_t now, uint32_t peer, const struct msg *m)
 	if (m->type != MSG_REPORT || n == NULL)
 		return 0;
 	while (list_next(&rows, &row) == 1) {
-		if (walk_keep(n, row) == -1) {
+		if (row_keep(&n->rows, row) == -1) {
 			walk_end(w, n, WALK_FAILED, "it has too many rows");
 			return 0;
 		}
