@@ -137,6 +137,18 @@ says plb1 'status 111'
 wait "$plb" || fail "the PLB ends with $?"
 killed plb1
 
+# Its time is over.
+start brief on b lambda-plb -g 1 job
+plb=$pid
+logged brief 'serving on'
+call plb2
+runs plb2
+kill -TERM "$plb"
+says plb2 'line 1: its host was drained'
+says plb2 'status 111'
+wait "$plb" || fail "the PLB ends with $?"
+killed plb2
+
 # While one drains another publishes the module, at the same port: no call fails.
 port=$(sed -n 's/.*publishing job at .*:\([0-9]*\),.*/\1/p' "$tmp/wide.log")
 call long
@@ -183,23 +195,31 @@ says again 'status 0'
 wait "$twice" || fail "the listener ends with $?"
 stop "$other"
 
-# A channel by itself.
-# shellcheck disable=SC2016
-start call.alone sh -c 'echo alone |
-    lambda-call -L -x "|exec lambda-channel -g 0 job $0/job $0/capacity alone" \
-	job; echo "status $?"' "$tmp"
-runs alone
-channel=
-for p in $(strays); do
-	[ "$(name_of "$p")" != lambda-channel ] || channel="$channel $p"
-done
+# A channel by itself: it is told twice, or its time is over.
+alone() { # NAME BOUND: one job, and its channel
+	# shellcheck disable=SC2016
+	start "call.$1" sh -c 'echo "$2" | lambda-call -L -x "|exec lambda-channel \
+	    -g $1 job $0/job $0/capacity alone" job; echo "status $?"' \
+	    "$tmp" "$2" "$1"
+	runs "$1"
+	channel=
+	for p in $(strays); do
+		[ "$(name_of "$p")" != lambda-channel ] || channel="$channel $p"
+	done
+}
 told_again() { # SIGTERM, until the caller has heard of the second one
 	# shellcheck disable=SC2086
 	kill -TERM $channel
 	grep 'its host was drained' "$tmp/call.alone.log"
 }
+alone alone 0
 until_true told_again || fail "the channel is not ended by SIGTERM"
 killed alone
+alone briefly 1
+# shellcheck disable=SC2086
+kill -TERM $channel
+says briefly 'its host was drained'
+killed briefly
 
 # By lambda-ctl, from another host: it stays, and ends when it is told so.
 listener asked -c 9 -g 0
