@@ -271,8 +271,8 @@ env_key_read(struct key_file *key, const char *path, char *why, size_t size)
 	int fd = env_open(path, &st), r;
 
 	if (fd == -1 && errno == ENOENT)
-		snprintf(why, size, "there is no key %s: make one with " MAKE_KEY
-		    ", and copy it to every host", path, path);
+		snprintf(why, size, "there is no key %s: make one with "
+		    MAKE_KEY ", and copy it to every host", path, path);
 	else if (fd == -1)
 		snprintf(why, size, "unable to open the key %s: %s", path,
 		    env_open_why(errno));
