@@ -126,11 +126,11 @@ request_unkeep(struct request *r)
 static void
 request_rank(struct plb *p, struct plb_client *c)
 {
-	if (c->queued == 0)
-		heap_remove(&p->turns, &c->turn);
-	else /* there is room: it was reserved */
+	if (c->queued > 0) /* there is room: it was reserved */
 		heap_put(&p->turns, &c->turn, (int64_t)(c->open - c->queued),
 		    ++p->turn);
+	else if (c->turn != 0)
+		heap_remove(&p->turns, &c->turn);
 }
 
 /* It waits for a token, behind the others of its client or before them. */
@@ -152,6 +152,8 @@ request_queue(struct plb *p, struct request *r, int first)
 static void
 request_unqueue(struct plb *p, struct request *r)
 {
+	if (chain_empty(&r->place))
+		return;
 	chain_remove(&r->place);
 	p->queued--;
 	if (--r->client->queued == 0)
@@ -335,7 +337,8 @@ request_want(struct plb *p, int64_t now, const struct request *r)
 	plb_want(p, p->in_flight + p->queued);
 }
 
-/* Keep a request of the client, which has to wait. Without memory it fails. */
+/* Keep a request of the client, which has to wait, at the end of its queue.
+ * Without memory it fails. */
 static int
 request_put_off(struct plb *p, int64_t now, struct plb_client *c,
     struct request *r, const struct msg *m)
@@ -344,11 +347,12 @@ request_put_off(struct plb *p, int64_t now, struct plb_client *c,
 		request_fail(p, r, 0, "out of memory in the PLB");
 		return 0;
 	}
+	request_queue(p, r, 0);
 	request_want(p, now, r);
 	return c->open == 1 ? plb_trouble_tell(p, c) : 0;
 }
 
-/* Note the client's request: at the end of its queue. NULL with errno. */
+/* Note the client's request, which waits for nothing yet. NULL with errno. */
 static struct request *
 request_new(struct plb *p, int64_t now, struct plb_client *c,
     const struct msg_request *q)
@@ -367,7 +371,6 @@ request_new(struct plb *p, int64_t now, struct plb_client *c,
 	r->deadline = q->left_ms == 0 ? 0 : now + (int64_t)q->left_ms;
 	chain_append(&c->requests, &r->of_client);
 	c->open++;
-	request_queue(p, r, 0);
 	return r;
 }
 
@@ -393,7 +396,7 @@ plb_on_request(struct plb *p, int64_t now, uint32_t peer, const struct msg *m)
 		return -1;
 	if (request_too_long(&m->u.request))
 		request_fail(p, r, 0, "the request is over 16 MiB");
-	else if (p->queued > 1 || !request_try(p, now, r, m))
+	else if (p->queued > 0 || !request_try(p, now, r, m))
 		return request_put_off(p, now, c, r, m);
 	return 0;
 }

@@ -52,6 +52,9 @@ filter() {
 }
 end() { # NAME...
 	for name; do
+		eval "kill \$of_$name"
+	done
+	for name; do
 		eval "stop \$of_$name"
 	done
 }
@@ -103,20 +106,27 @@ work() {
 total() {
 	awk '{ n += $1 } END { print n }' "$tmp/jobs"
 }
-# done_by FIGURE ALONE [AIM]: how far one is from the mean at the most, and what
-# is lost
-done_by() {
-	row "${1}_jobs_off_the_mean" "$(awk '
-		{ job[NR] = $1; n += $1 }
-		END {
-			for (i in job) {
-				off = job[i] * NR / n - 1
-				off = off < 0 ? -off : off
-				most = off > most ? off : most
-			}
-			print most + 0
-		}' "$tmp/jobs")" of_it ${3:-}
+# lost FIGURE ALONE: part of what one filter alone does
+lost() {
 	row "${1}_jobs_lost" "$(calc "1 - $(total) / $2")" of_all 0.03
+}
+# most: how far one of them is from the mean, at the most
+most() {
+	awk '{ job[NR] = $1; n += $1 }
+	END {
+		for (i in job) {
+			off = job[i] * NR / n - 1
+			off = off < 0 ? -off : off
+			most = off > most ? off : most
+		}
+		print most + 0
+	}' "$tmp/jobs"
+}
+# slots: for how many slots one does more jobs than another, at the most
+slots() {
+	sort -n "$tmp/jobs" | awk -v job="$job" '
+		NR == 1 { least = $1 }
+		END { print ($1 - least) * job }'
 }
 
 tier
@@ -133,7 +143,8 @@ filter second wide -c 64
 watch 8 2
 told a_second
 work 10 alone second
-done_by two_filters "$alone"
+row two_filters_jobs_apart "$(slots)" slots 1.5
+lost two_filters "$alone"
 end second alone
 
 module narrow 2
@@ -149,7 +160,8 @@ done
 watch 8 3
 told three_at_once_on_8
 work 15 a b c
-done_by three_filters "$few"
+row three_filters_jobs_apart "$(slots)" slots 1.5
+lost three_filters "$few"
 end a b c
 
 # A single call, over and over, beside filters that hold all.
@@ -170,16 +182,17 @@ end a b
 
 # Through one PLB, a caller of 1 and a filter of 64.
 start plb lambda-plb -q -c 64 -s "$tmp/plb" wide
+plb=$pid
 until_true test -S "$tmp/plb" || fail "no PLB"
 filter of_64 wide -s "$tmp/plb" -c 64
 filter of_1 wide -s "$tmp/plb" -c 1
 sleep 3
 work 10 of_64 of_1
-done_by through_a_plb "$alone"
-row through_a_plb_a_caller_of_1 "$(calc "$(tail -n 1 "$tmp/jobs") * $job")" \
-    of_a_slot
+lost through_a_plb "$alone"
+row a_caller_of_1_beside_a_filter_of_64_there_lacks \
+    "$(calc "1 - $(tail -n 1 "$tmp/jobs") * $job")" slots 0.1
 end of_64 of_1
-stop "$pid"
+stop "$plb"
 
 # More buyers than tokens.
 many=
@@ -192,6 +205,9 @@ started() {
 	[ "$(held | wc -l)" -eq 100 ]
 }
 until_true started
+# shellcheck disable=SC2086 # names
 work 30 $many
-done_by 100_of_1_on_32 "$alone" 0.25
+row 100_filters_of_1_on_32_off_the_mean "$(most)" of_it 0.25
+lost 100_filters_of_1_on_32 "$alone"
+# shellcheck disable=SC2086
 end $many
