@@ -101,7 +101,7 @@ struct act {
 };
 
 #define OUTBOX_MAX  (64u * 1024 * 1024)
-#define OUTBOX_KEEP (64 * 1024) /* of memory, from one use to the next */
+#define OUTBOX_KEEP (256 * 1024) /* of memory, from one use to the next */
 
 struct outbox {
 	struct buf buf;
