@@ -183,8 +183,8 @@ caller_options(struct caller_options *o, int argc, char **argv)
 	};
 	int letter;
 
-	while ((letter = getopt(argc, argv, "+04LNPSehquvb:s:x:c:k:R:T:t:V:")) !=
-	    -1)
+	while ((letter = getopt(argc, argv,
+	    "+04LNPSehquvb:s:x:c:k:R:T:t:V:")) != -1)
 		if (strchr("04LN", letter) != NULL)
 			caller_framing(o, letter);
 		else if (letter == 'x')
