@@ -232,7 +232,7 @@ plb_client_down(struct plb *p, struct plb_client *c)
 	struct request *r;
 
 	while ((r = request_next_of(&c->requests, NULL)) != NULL)
-		request_abandon(p, r);
+		request_abandon(p, r, STAT_ABANDONED);
 	chain_remove(&c->link);
 	free(c);
 }
@@ -628,6 +628,9 @@ static int
 plb_on_inspect(struct plb *p, int64_t now, uint32_t peer, const struct msg *m)
 {
 	const struct upstream *u;
+	struct stats_owner owner = { .address = slice_str("-"),
+		.module = slice_str(p->module), .role = "plb",
+		.instance = "-" };
 	struct report r;
 	size_t i = 0;
 
@@ -643,6 +646,7 @@ plb_on_inspect(struct plb *p, int64_t now, uint32_t peer, const struct msg *m)
 	    (unsigned long long)p->refusals);
 	while ((u = upstream_next(p, &i)) != NULL)
 		plb_report_channel(&r, u);
+	stats_report(&p->stats, &r, &owner);
 	return report_end(&r);
 }
 
