@@ -29,7 +29,7 @@
 #define EXTERNAL_MAX   256
 #define LEAVE_MS       2000 /* for exchanges to hand over to their successors */
 #define SYNOPSIS \
-	"[-qv] [-a address] [-d fd] [-k keyfile ...] [-l address ...]\n" \
+	"[-hqv] [-a address] [-d fd] [-k keyfile ...] [-l address ...]\n" \
 	"[-n name] [-r redundancy] [-x module=address ...]"
 
 struct program {
@@ -72,7 +72,7 @@ authority_main_parse(struct program *p, int argc, char **argv)
 	p->external.max = EXTERNAL_MAX;
 	p->external.what = "exchanges";
 	p->redundancy = AUTHORITY_REDUNDANCY;
-	while ((letter = getopt(argc, argv, "a:d:k:l:n:qr:vx:")) != -1)
+	while ((letter = getopt(argc, argv, "a:d:k:l:n:hqr:vx:")) != -1)
 		opt_take(options, letter, optarg, SYNOPSIS);
 	if (optind != argc)
 		die_usage(SYNOPSIS);

@@ -473,6 +473,7 @@ static const struct field offers_fields[] = {
 	UINT(msg_offers, 2, order, 0, UINT_ANY),
 	LIST(msg_offers, 3, sets, 0, MSG_MAX, &schema_attrs),
 	BYTES(msg_offers, 5, reason, 0, REASON_MAX),
+	UINT(msg_offers, 6, complete, 0, 1),
 };
 static const struct field waiting_fields[] = {
 	UINT(msg_waiting, 1, order, 0, UINT_ANY),
