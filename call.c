@@ -299,8 +299,10 @@ call_wants_input(struct call *c)
 		return 0;
 	if (!c->config.filter)
 		return call_stream_wants(c);
-	return call_may_send(c) || c->forced ||
-	    (call_is_done(c) && call_is_open(c)) || (!c->ready && call_is_open(c) && buf_len(&c->in) == 0);
+	if (!call_is_open(c))
+		return c->forced;
+	return plb_room(c->plb) > 0 || c->forced || call_is_done(c) ||
+	    (!c->ready && buf_len(&c->in) == 0);
 }
 
 static void

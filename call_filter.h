@@ -29,7 +29,7 @@
 
 struct filter_slot {
 	struct buf result; /* its answer, framed, that waits for its turn */
-	struct buf line;   /* of the job log, until the result is in the queue */
+	struct buf line;   /* of the job log, until the result is queued */
 	size_t asked;	   /* bytes of the record */
 	uint64_t first;	   /* of a block: its records, */
 	uint64_t last;	   /* by their own numbers */

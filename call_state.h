@@ -4,8 +4,8 @@
 /*
  * The state of lambda-call's core, shared by the files that make it up and by
  * nobody else: call.c (requests, answers, the end), call_input.c (what a
- * filter's input is cut into), call_job.c (the job log), call_stream.c (the body
- * and the output of the one call) and call_why.c (why nothing comes).
+ * filter's input is cut into), call_job.c (the job log), call_stream.c (the
+ * body and the output of the one call) and call_why.c (why nothing comes).
  */
 
 #include "call.h"

@@ -32,8 +32,8 @@
 #define ONE_WAY	   "-b, -s and -x (a proxy is -s): give one of them"
 #define SYNOPSIS \
 	"[-04LNPSequv] [-B bytes] [-b socket | -s socket | -x channel ...]\n" \
-	"[-c capacity] [-j joblog] [-k keyfile ...] [-R retries] [-T seconds]\n" \
-	"[-t label=value ...] [-V version]\n" \
+	"[-c capacity] [-j joblog] [-k keyfile ...] [-R retries]\n" \
+	"[-T seconds] [-t label=value ...] [-V version]\n" \
 	"module [function [argument ...]]"
 
 struct caller_options {

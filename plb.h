@@ -65,7 +65,7 @@ struct plb_config {
 					PLB_FIXED_TAG, the next with one more,
 					and so on */
 	int fallback;		  /* the broker, while none of them answers */
-	int tells;		  /* the program is told what is sent, and when */
+	int tells;		  /* the program is told when one is sent */
 };
 #define PLB_FIXED_TAG 1u
 #define PLB_FIXED_MAX 256

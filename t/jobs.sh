@@ -33,8 +33,8 @@ tells 100 'leave out -B' lambda-call -SB 1k run cat
 
 # A job log has a line for each record, and says how it ended.
 work='read -r n; echo "$n" >>"$TMPDIR/ran"; echo "did $n"; test "$n" != 3'
-call() { # OPTION...: with that log, and its output at the end of a file
-	lambda-call -L -j "$tmp/log" "$@" run sh -c "$work" >>"$tmp/out" \
+call() { # with that log, and its output at the end of a file
+	lambda-call -L -j "$tmp/log" run sh -c "$work" >>"$tmp/out" \
 	    2>"$tmp/err"
 }
 rm -f "$tmp/out"
