@@ -45,6 +45,8 @@ static const struct command {
 	    .roles = ROLE_LISTENER | ROLE_PLB },
 	{ .name = "contacts", .whom = "a broker",
 	    .roles = ROLE_BROKER | ROLE_PLB },
+	{ .name = "counts", .whom = "a listener",
+	    .roles = ROLE_LISTENER | ROLE_PLB },
 	{ .name = "dot", .tier = tier_dot, .listeners = 1 },
 	{ .name = "drain", .whom = "a broker or an authority",
 	    .roles = ROLE_AUTHORITY | ROLE_BROKER, .most = 1 },
