@@ -473,6 +473,7 @@ static const struct field offers_fields[] = {
 	UINT(msg_offers, 2, order, 0, UINT_ANY),
 	LIST(msg_offers, 3, sets, 0, MSG_MAX, &schema_attrs),
 	BYTES(msg_offers, 5, reason, 0, REASON_MAX),
+	UINT(msg_offers, 6, complete, 0, 1),
 };
 static const struct field waiting_fields[] = {
 	UINT(msg_waiting, 1, order, 0, UINT_ANY),
@@ -578,7 +579,8 @@ static const struct field report_fields[] = {
 
 static const struct msg_path peers_paths[] = {
     { AUTHORITY | BROKER, AUTHORITY | BROKER }, END };
-static const struct msg_path subscribe_paths[] = { { BROKER, AUTHORITY }, END };
+static const struct msg_path subscribe_paths[] = {
+    { BROKER | AUTHORITY, AUTHORITY }, END };
 static const struct msg_path exchanges_paths[] = {
     { AUTHORITY, BROKER | AUTHORITY }, END };
 static const struct msg_path sell_paths[] = {

@@ -158,6 +158,7 @@ struct msg_offers {
 	uint64_t order;	     /* 0 from plb to caller */
 	struct slice sets;   /* list of struct attrs, 16 at most */
 	struct slice reason; /* when it is not the constraints: a sentence */
+	uint64_t complete;   /* the exchange knows all that is for sale */
 };
 
 struct msg_waiting {
