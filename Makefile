@@ -44,12 +44,13 @@ PROGS =		lambda-authority lambda-bootstrap lambda-broker lambda-call\
 
 BYTES =		addr.o buf.o crypto.o heap.o map.o noise.o rng.o tlv.o
 PROTOCOL =	attrs.o core.o frame.o gossip.o link.o msg.o peers.o preauth.o\
-		stream.o
+		stats.o stream.o
 AUTHORITY =	authority.o authority_exchange.o broker.o broker_contact.o\
-		broker_order.o
+		broker_home.o broker_order.o
 EXCHANGE =	exchange.o exchange_book.o exchange_class.o exchange_match.o\
 		exchange_share.o
-LISTENER =	listener.o channel.o channel_pool.o channel_stream.o
+LISTENER =	listener.o channel.o channel_count.o channel_pool.o\
+		channel_stream.o
 PLB =		plb.o plb_order.o plb_request.o plb_upstream.o
 OTHER =		bootstrap.o bootstrap_dns.o call.o call_filter.o call_input.o\
 		call_stream.o call_way.o call_why.o ctl_tier.o ctl_walk.o\
@@ -60,7 +61,7 @@ CORES =		$(BYTES) $(PROTOCOL) $(AUTHORITY) $(EXCHANGE) $(LISTENER)\
 
 CORES_H =	array.h buf.h bytes.h chain.h crypto.h exit.h fail.h heap.h\
 	map.h noise.h rng.h slice.h tlv.h addr.h attrs.h core.h epmd.h frame.h\
-	gossip.h link.h msg.h peers.h preauth.h stream.h authority.h\
+	gossip.h link.h msg.h peers.h preauth.h stats.h stream.h authority.h\
 	authority_state.h broker.h broker_state.h exchange.h exchange_book.h\
 	exchange_class.h listener.h channel.h channel_pool.h channel_state.h\
 	plb.h plb_state.h bootstrap.h bootstrap_dns.h call.h call_filter.h\

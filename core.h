@@ -106,10 +106,19 @@ struct act {
 struct outbox {
 	struct buf buf;
 	size_t taken; /* bytes at its front: the act that was taken last */
+	const int64_t *clock; /* the driver's, in ns; NULL: it has none */
 };
 
 void outbox_init(struct outbox *);
 void outbox_free(struct outbox *);
+
+/* The time in nanoseconds, to measure with and for nothing else: now, in ms, as
+ * far as the driver knows no better. */
+static inline int64_t
+outbox_ns(const struct outbox *o, int64_t now)
+{
+	return o->clock == NULL ? now * 1000000 : *o->clock;
+}
 
 /*
  * Append an act: 0, or -1 with ENOBUFS (over OUTBOX_MAX: nobody takes acts out)

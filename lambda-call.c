@@ -29,7 +29,7 @@
 #define OUT_MAX	   ((size_t)-1 / 4) /* what is under way bounds them */
 #define ONE_WAY	   "-b, -s and -x (a proxy is -s): give one of them"
 #define SYNOPSIS \
-	"[-04LNPSequv] [-B bytes] [-b socket | -s socket | -x channel ...]\n" \
+	"[-04LNPSehquv] [-B bytes] [-b socket | -s socket | -x channel ...]\n" \
 	"[-c capacity] [-k keyfile ...] [-R retries] [-T seconds]\n" \
 	"[-t label=value ...] [-V version]\n" \
 	"module [function [argument ...]]"
@@ -88,6 +88,30 @@ caller_framing(struct caller_options *o, int letter)
 	o->call.filter = 1;
 }
 
+/* There is no proxy at the path. Whoever writes MODULE/FUNCTION means the two
+ * words, unless MODULE is a directory of proxies. */
+static void
+caller_no_proxy(const char *path)
+{
+	const char *function = strrchr(path, '/') + 1;
+	struct slice module = { (const unsigned char *)path,
+		(size_t)(function - path) - 1 };
+	int error = errno;
+	char dir[1024]; /* one that is longer is none */
+
+	snprintf(dir, sizeof(dir), "%.*s", SLICE_ARG(module));
+	if (error == ENOENT && access(dir, X_OK) == 0)
+		die(EXIT_USAGE, "%s: there is no such proxy: the version in "
+		    "use does not export the function", path);
+	if (error == ENOENT && slice_is_name(module) &&
+	    slice_is_name(slice_str(function)))
+		die(EXIT_USAGE, "%s: there is no such proxy: for the function "
+		    "%s of the module %.*s, write lambda-call %.*s %s", path,
+		    function, SLICE_ARG(module), SLICE_ARG(module), function);
+	die(EXIT_USAGE, "%s: %s", path, error == EINVAL || error == ENOENT ?
+	    "that is neither a module's name nor a proxy" : strerror(error));
+}
+
 /* A proxy names us as its interpreter, so we are called with its path. */
 static void
 caller_proxy(struct caller_options *o, const char *path)
@@ -97,11 +121,7 @@ caller_proxy(struct caller_options *o, const char *path)
 	if (o->socket != NULL)
 		die(EXIT_USAGE, ONE_WAY);
 	if (proxy_read(path, &socket, &module, &function) == -1)
-		die(EXIT_USAGE, "%s: %s", path, errno == ENOENT ?
-		    "there is no such proxy: the version in use does not "
-		    "export the function" : errno == EINVAL ?
-		    "that is neither a module's name nor a proxy" :
-		    strerror(errno));
+		caller_no_proxy(path);
 	o->socket = socket;
 	o->call.module = opt_name("module", module);
 	o->call.function = opt_name("function", function);
@@ -165,7 +185,7 @@ caller_options(struct caller_options *o, int argc, char **argv)
 	int letter;
 
 	while ((letter = getopt(argc, argv,
-	    "+04LNPSequvB:b:s:x:c:k:R:T:t:V:")) != -1)
+	    "+04LNPSehquvB:b:s:x:c:k:R:T:t:V:")) != -1)
 		if (strchr("04LN", letter) != NULL)
 			caller_framing(o, letter);
 		else if (letter == 'x')
@@ -248,6 +268,9 @@ caller_find_channels(struct caller_options *o, const struct key *key)
 		g = &o->given[i];
 		if (g->command)
 			continue;
+		if (g->name[0] != '/' && strchr(g->name, ' ') != NULL)
+			die(EXIT_USAGE, "-x %s: a command begins with a bar: "
+			    "write -x '|%s'", g->name, g->name);
 		opt_address('x', g->name, 0, &a);
 		env_key_need(key, 'x', &a);
 		g->name = addr_print(&a, o->address[i]);

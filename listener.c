@@ -7,12 +7,16 @@
 #include "fail.h"
 #include "listener.h"
 #include "map.h"
+#include "stats.h"
 
 #define ORDER	      1	   /* the only one that a listener has */
 #define CONTACT_MAX   1024 /* bytes of an encoded contact */
 #define REASON_BYTES  128
 #define SETTLED_MAX   LIST_MAX
 #define QUANTITY_MAX  UINT32_MAX
+#define ASKERS_MAX    16   /* at a time; more get what is known */
+#define ASKED_MS      500  /* for channels to answer */
+#define VERSION_SHOWN 64   /* bytes, of a channel's */
 
 /* One channel, from its start until nothing of it is left. */
 struct listener_channel {
@@ -23,6 +27,15 @@ struct listener_channel {
 			   or when there was more capacity */
 	struct msg_waiting told; /* of buyers that wait */
 	char client[ADDRESS_MAX + 1]; /* the address of its PLB; or empty */
+	char version[VERSION_SHOWN];  /* as published when it was started */
+	uint64_t begun, ended; /* requests, as it told us */
+	int asked;	/* what it has counted, and it has not answered */
+};
+
+/* Who inspects, and waits for what channels have counted. */
+struct listener_asker {
+	uint32_t peer;
+	char what[16];
 };
 
 struct listener {
@@ -49,6 +62,11 @@ struct listener {
 	int over;		 /* the time to drain is */
 	uint64_t told_left;	 /* requests that the log said are left */
 	int64_t tell_left;	 /* when it says so again */
+	struct stats stats;	 /* of all channels that there ever were */
+	struct listener_asker asker[ASKERS_MAX];
+	size_t askers;
+	size_t asked;		 /* channels that have not answered */
+	int64_t asked_until;
 };
 
 static struct slice
@@ -192,12 +210,57 @@ listener_dist(struct listener *l, struct slice dist)
 	l->sell = l->whole = 1;
 }
 
+/* Counts. */
+
+static void
+listener_ask_channel(struct listener *l, struct listener_channel *c)
+{
+	struct msg m = { .type = MSG_COUNTS };
+
+	if (c->asked || outbox_send(&l->out, c->peer, &m) == -1)
+		return;
+	c->asked = 1;
+	l->asked++;
+}
+
+/* It answers no more, or has. */
+static void
+listener_unask_channel(struct listener *l, struct listener_channel *c)
+{
+	l->asked -= (size_t)c->asked;
+	c->asked = 0;
+}
+
+static int
+listener_on_counts(struct listener *l, struct listener_channel *c,
+    const struct msg_counts *m)
+{
+	uint64_t begun = l->stats.n[STAT_BEGUN];
+	uint64_t ended = stats_ended(&l->stats);
+
+	stats_add(&l->stats, m);
+	c->begun += l->stats.n[STAT_BEGUN] - begun;
+	c->ended += stats_ended(&l->stats) - ended;
+	listener_unask_channel(l, c);
+	return 0;
+}
+
+/* What it had when it said so last was lost with it. */
+static void
+listener_count_gone(struct listener *l, struct listener_channel *c)
+{
+	listener_unask_channel(l, c);
+	if (c->begun > c->ended)
+		l->stats.n[STAT_LOST] += c->begun - c->ended;
+}
+
 /* Life of a channel. */
 
 int
 listener_spawned(struct listener *l, uint32_t tag, struct slice client)
 {
 	struct listener_channel *c;
+	struct attrs attrs;
 
 	assert(tag != 0 && listener_by_tag(l, tag) == NULL);
 	assert(client.len <= ADDRESS_MAX);
@@ -206,6 +269,9 @@ listener_spawned(struct listener *l, uint32_t tag, struct slice client)
 		return -1;
 	c->tag = tag;
 	snprintf(c->client, sizeof(c->client), "%.*s", SLICE_ARG(client));
+	if (group_decode(&schema_attrs, l->attrs, &attrs) == 0)
+		snprintf(c->version, sizeof(c->version), "%.*s",
+		    SLICE_ARG(attrs.version));
 	if (map_put(&l->tags, listener_key(&c->tag), c) == -1) {
 		free(c);
 		return -1;
@@ -220,6 +286,7 @@ listener_gone(struct listener *l, uint32_t tag)
 
 	if (c == NULL)
 		return;
+	listener_count_gone(l, c);
 	if (c->held > 0)
 		listener_set_held(l, c, 0);
 	map_del(&l->tags, listener_key(&c->tag));
@@ -275,6 +342,16 @@ listener_broker_down(struct listener *l)
 }
 
 static void
+listener_forget_asker(struct listener *l, uint32_t peer)
+{
+	size_t i;
+
+	for (i = 0; i < l->askers; i++)
+		if (l->asker[i].peer == peer)
+			l->asker[i--] = l->asker[--l->askers];
+}
+
+static void
 listener_down(void *core, int64_t now, uint32_t peer)
 {
 	struct listener *l = core;
@@ -283,8 +360,10 @@ listener_down(void *core, int64_t now, uint32_t peer)
 	(void)now;
 	if (peer == l->broker)
 		listener_broker_down(l);
+	listener_forget_asker(l, peer);
 	if (c == NULL)
 		return;
+	listener_unask_channel(l, c);
 	/* What it holds stays taken until its last worker is gone. */
 	map_del(&l->peers, listener_key(&c->peer));
 	c->peer = 0;
@@ -463,6 +542,8 @@ listener_channel_message(struct listener *l, int64_t now,
 		return listener_on_connect(l, now, c, &m->u.connect);
 	case MSG_RETURN:
 		return listener_on_return(l, c, &m->u.giveback);
+	case MSG_COUNTS:
+		return listener_on_counts(l, c, &m->u.counts);
 	default:
 		return fail(EPROTO);
 	}
@@ -505,31 +586,90 @@ listener_report(const struct listener *l, struct report *r)
 	    l->tags.n, attrs_print(l->attrs, text, sizeof(text)));
 }
 
-/* client ADDRESS held COUNT state starting|up|draining|ending */
+/* client ADDRESS held COUNT state starting|up|draining|ending requests COUNT
+ * version TEXT */
 static void
 listener_report_client(const struct listener_channel *c, struct report *r)
 {
-	report_row(r, "client %s held %llu state %s",
+	report_row(r, "client %s held %llu state %s requests %llu version %s",
 	    c->client[0] == '\0' ? "-" : c->client,
 	    (unsigned long long)c->held, c->peer == 0 ? (c->held > 0 ?
-	    "ending" : "starting") : c->old ? "draining" : "up");
+	    "ending" : "starting") : c->old ? "draining" : "up",
+	    (unsigned long long)c->begun, c->version[0] == '\0' ? "-" :
+	    c->version);
+}
+
+static void
+listener_report_counts(const struct listener *l, struct report *r)
+{
+	char id[ID_TEXT];
+	struct stats_owner owner = { .module = l->module, .role = "listener",
+		.instance = id_print(&l->own, id), .silent = l->asked };
+	struct contact c;
+
+	group_decode(&schema_contact, slice_of(l->contact, l->contact_len),
+	    &c);
+	owner.address = c.address;
+	stats_report(&l->stats, r, &owner);
 }
 
 static int
-listener_on_inspect(struct listener *l, uint32_t peer,
-    const struct msg_inspect *m)
+listener_answer(struct listener *l, uint32_t peer, struct slice what)
 {
 	const struct listener_channel *c;
 	struct report r;
 	size_t pos = 0;
 
 	report_begin(&r, &l->out, peer);
-	if (report_wants(m->what, "listeners"))
+	if (report_wants(what, "listeners"))
 		listener_report(l, &r);
-	if (report_wants(m->what, "clients"))
+	if (report_wants(what, "clients"))
 		while ((c = map_next(&l->tags, &pos)) != NULL)
 			listener_report_client(c, &r);
+	if (report_wants(what, "counts"))
+		listener_report_counts(l, &r);
 	return report_end(&r);
+}
+
+/* Channels have counted: they are asked first, where that was wanted. One who
+ * comes while they are asked waits with the others. */
+static int
+listener_on_inspect(struct listener *l, int64_t now, uint32_t peer,
+    const struct msg_inspect *m)
+{
+	struct listener_asker *a = &l->asker[l->askers];
+	struct listener_channel *c;
+	size_t pos = 0;
+
+	if (!(report_wants(m->what, "counts") ||
+	    report_wants(m->what, "clients")) || l->askers == ASKERS_MAX)
+		return listener_answer(l, peer, m->what);
+	while (l->askers == 0 && (c = map_next(&l->peers, &pos)) != NULL)
+		listener_ask_channel(l, c);
+	if (l->asked == 0)
+		return listener_answer(l, peer, m->what);
+	if (l->askers++ == 0)
+		l->asked_until = now + ASKED_MS;
+	a->peer = peer;
+	snprintf(a->what, sizeof(a->what), "%.*s", SLICE_ARG(m->what));
+	return 0;
+}
+
+/* All have answered, or the time for it is over. */
+static void
+listener_answer_all(struct listener *l, int64_t now)
+{
+	struct listener_channel *c;
+	size_t i, pos = 0;
+
+	if (l->askers == 0 || (l->asked > 0 && now < l->asked_until))
+		return;
+	for (i = 0; i < l->askers; i++)
+		listener_answer(l, l->asker[i].peer,
+		    slice_str(l->asker[i].what));
+	l->askers = 0;
+	while ((c = map_next(&l->peers, &pos)) != NULL)
+		listener_unask_channel(l, c);
 }
 
 static int
@@ -543,7 +683,7 @@ listener_message(void *core, int64_t now, uint32_t peer, const struct msg *m)
 	if (peer == l->broker)
 		return listener_broker_message(l, now, m);
 	if (m->type == MSG_INSPECT)
-		return listener_on_inspect(l, peer, &m->u.inspect);
+		return listener_on_inspect(l, now, peer, &m->u.inspect);
 	return 0; /* a channel's link outlives it by a moment */
 }
 
@@ -595,6 +735,7 @@ listener_tick(void *core, int64_t now)
 		listener_send_sell(l, now);
 	if (l->tell)
 		listener_tell_waiting(l);
+	listener_answer_all(l, now);
 	if (!l->stopping || l->stopped)
 		return;
 	if (l->tags.n == 0)
@@ -611,6 +752,8 @@ listener_deadline(const void *core)
 
 	if (l->stopping && !l->stopped && l->tell_left < due)
 		due = l->tell_left;
+	if (l->askers > 0 && l->asked_until < due)
+		due = l->asked_until;
 	return due < listener_sell_due(l) ? due : listener_sell_due(l);
 }
 

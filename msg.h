@@ -62,7 +62,8 @@ enum msg_type {
 	MSG_REPORT = 48,
 	MSG_DATA = 50,
 	MSG_END = 52,
-	MSG_WINDOW = 54
+	MSG_WINDOW = 54,
+	MSG_COUNTS = 57
 };
 
 /* The role of a process, as its hello says. Each is a bit, for masks. */
@@ -157,6 +158,7 @@ struct msg_offers {
 	uint64_t order;	     /* 0 from plb to caller */
 	struct slice sets;   /* list of struct attrs, 16 at most */
 	struct slice reason; /* when it is not the constraints: a sentence */
+	uint64_t complete;   /* the exchange knows all that is for sale */
 };
 
 struct msg_waiting {
@@ -260,6 +262,11 @@ struct msg_report {
 	uint64_t more;	   /* 1: another report follows */
 };
 
+struct msg_counts {
+	struct slice counts; /* list of struct count; empty from a listener,
+				which asks for them */
+};
+
 struct msg {
 	enum msg_type type;
 	union {
@@ -288,6 +295,7 @@ struct msg {
 		struct msg_data data;
 		struct msg_end end;
 		struct msg_window window;
+		struct msg_counts counts;
 	} u;
 };
 
@@ -333,6 +341,11 @@ struct seller { /* of a fill */
 	uint64_t counter; /* of the reservation */
 };
 
+struct count {
+	uint64_t number; /* which: enum counter (stats.h) */
+	uint64_t n;
+};
+
 /*
  * The table. msg_row() is NULL for a type that is not a message.
  */
@@ -376,7 +389,8 @@ struct msg_row {
 };
 
 extern const struct schema schema_peer_item, schema_contact,
-    schema_reservation, schema_attrs, schema_constraints, schema_seller;
+    schema_reservation, schema_attrs, schema_constraints, schema_seller,
+    schema_count;
 
 const struct msg_row *msg_row(unsigned type);
 /* Walk all messages by type, from NULL to NULL: for tests and man pages. */

@@ -117,24 +117,109 @@ request_unkeep(struct request *r)
 	r->copy = NULL;
 }
 
-/* Ending. */
+/* Counts. */
+
+static void
+request_count_begun(struct plb *p, int64_t now, struct request *r,
+    const struct msg_request *q)
+{
+	r->at = outbox_ns(&p->out, now);
+	p->stats.n[STAT_BEGUN]++;
+	p->stats.n[STAT_IN] += q->function.len + q->args.len + q->body.len;
+}
+
+static void
+request_count_sent(struct plb *p, int64_t now, struct request *r)
+{
+	int64_t ns = outbox_ns(&p->out, now);
+
+	stats_queued(&p->stats, ns - r->at);
+	r->at = ns;
+}
+
+static void
+request_count_reply(struct plb *p, int64_t now, const struct request *r,
+    const struct msg_reply *m)
+{
+	if (r->client == NULL)
+		return;
+	stats_ran(&p->stats, outbox_ns(&p->out, now) - r->at);
+	p->stats.n[m->status == 0 ? STAT_DONE : STAT_STATUS]++;
+	p->stats.n[STAT_OUT] += m->body.len;
+}
+
+/* One whose client has gone was abandoned, which counts. */
+static void
+request_count_end(struct plb *p, const struct request *r, enum counter how)
+{
+	if (r->client != NULL)
+		p->stats.n[how]++;
+}
+
+static enum counter
+request_how(const struct msg_fail *m)
+{
+	return m->late ? STAT_LATE : slice_is(m->reason, CORE_DRAINED) ?
+	    STAT_DRAINED : STAT_FAILED;
+}
+
+/*
+ * Turns. Each client has a queue of its own, so that one that sends a lot does
+ * not hold up the others: they share what is held.
+ */
+
+/* Its queue, or how many of its requests are under way, has changed. */
+static void
+request_rank(struct plb *p, struct plb_client *c)
+{
+	if (c->queued > 0) /* there is room: it was reserved */
+		heap_put(&p->turns, &c->turn, (int64_t)(c->open - c->queued),
+		    ++p->turn);
+	else if (c->turn != 0)
+		heap_remove(&p->turns, &c->turn);
+}
+
+/* It waits for a token, behind the others of its client or before them. */
+static void
+request_queue(struct plb *p, struct request *r, int first)
+{
+	struct plb_client *c = r->client;
+
+	if (first)
+		chain_prepend(&c->queue, &r->place);
+	else
+		chain_append(&c->queue, &r->place);
+	p->queued++;
+	/* Who waits already stays where it is among its equals. */
+	if (c->queued++ == 0 || first)
+		request_rank(p, c);
+}
 
 static void
 request_unqueue(struct plb *p, struct request *r)
 {
+	if (chain_empty(&r->place))
+		return;
 	chain_remove(&r->place);
 	p->queued--;
+	if (--r->client->queued == 0)
+		request_rank(p, r->client);
 }
+
+/* Ending. */
 
 /* Its client does not wait for it from now on. */
 static void
-request_disown(struct request *r)
+request_disown(struct plb *p, struct request *r)
 {
-	if (r->client == NULL)
+	struct plb_client *c = r->client;
+
+	if (c == NULL)
 		return;
 	chain_remove(&r->of_client);
-	r->client->open--;
+	c->open--;
 	r->client = NULL;
+	request_rank(p, c);
 }
 
 /* Take the request out of everything. */
@@ -145,17 +230,19 @@ request_forget(struct plb *p, struct request *r)
 		upstream_back(p, r);
 	else
 		request_unqueue(p, r);
-	request_disown(r);
+	request_disown(p, r);
 	request_del(&p->requests, r);
 }
 
 /* Answer a request with this failure, and forget it. */
 static void
-request_fail_as(struct plb *p, struct request *r, const struct msg_fail *how)
+request_fail_as(struct plb *p, struct request *r, const struct msg_fail *how,
+    enum counter stat)
 {
 	struct plb_client *c = r->client;
 	struct msg m;
 
+	request_count_end(p, r, stat);
 	if (c != NULL) {
 		m.type = MSG_FAIL;
 		m.u.fail = *how;
@@ -173,7 +260,7 @@ request_fail(struct plb *p, struct request *r, int ran, const char *why)
 	struct msg_fail how = { .ran = (uint64_t)ran,
 		.reason = slice_str(why) };
 
-	request_fail_as(p, r, &how);
+	request_fail_as(p, r, &how, STAT_FAILED);
 }
 
 /* The client's request of that id, or NULL. */
@@ -215,7 +302,9 @@ request_send(struct plb *p, int64_t now, struct request *r,
 		return -1;
 	r->cast = sent.u.request.cast != 0;
 	request_unqueue(p, r);
+	request_count_sent(p, now, r);
 	upstream_sent(p, u, r);
+	request_rank(p, r->client);
 	if (r->retries == 0)
 		request_unkeep(r);
 	return 0;
@@ -249,7 +338,7 @@ request_not_exported(struct plb *p, struct request *r, const struct msg *m)
 	    SLICE_ARG(m->u.request.function), request_arity(m->u.request.args),
 	    has[0] == '\0' ? "nothing" : has);
 	how.reason = slice_str(why);
-	request_fail_as(p, r, &how);
+	request_fail_as(p, r, &how, STAT_FAILED);
 }
 
 /* Tokens of what was abandoned come back beside those that were bought for it,
@@ -297,7 +386,8 @@ request_want(struct plb *p, int64_t now, const struct request *r)
 	plb_want(p, p->in_flight + p->queued);
 }
 
-/* Keep a request of the client, which has to wait. Without memory it fails. */
+/* Keep a request of the client, which has to wait, at the end of its queue.
+ * Without memory it fails. */
 static int
 request_put_off(struct plb *p, int64_t now, struct plb_client *c,
     struct request *r, const struct msg *m)
@@ -306,11 +396,12 @@ request_put_off(struct plb *p, int64_t now, struct plb_client *c,
 		request_fail(p, r, 0, "out of memory in the PLB");
 		return 0;
 	}
+	request_queue(p, r, 0);
 	request_want(p, now, r);
 	return c->open == 1 ? plb_trouble_tell(p, c) : 0;
 }
 
-/* Note the client's request: at the end of the queue. NULL with errno. */
+/* Note the client's request, which waits for nothing yet. NULL with errno. */
 static struct request *
 request_new(struct plb *p, int64_t now, struct plb_client *c,
     const struct msg_request *q)
@@ -327,10 +418,9 @@ request_new(struct plb *p, int64_t now, struct plb_client *c,
 	r->client_id = q->id;
 	r->retries = (unsigned)q->retries;
 	r->deadline = q->left_ms == 0 ? 0 : now + (int64_t)q->left_ms;
+	request_count_begun(p, now, r, q);
 	chain_append(&c->requests, &r->of_client);
 	c->open++;
-	chain_append(&p->queue, &r->place);
-	p->queued++;
 	return r;
 }
 
@@ -356,30 +446,52 @@ plb_on_request(struct plb *p, int64_t now, uint32_t peer, const struct msg *m)
 		return -1;
 	if (request_too_long(&m->u.request))
 		request_fail(p, r, 0, "the request is over 16 MiB");
-	else if (p->queued > 1 || !request_try(p, now, r, m))
+	else if (p->queued > 0 || !request_try(p, now, r, m))
 		return request_put_off(p, now, c, r, m);
 	return 0;
 }
 
-/* The oldest first. One that no token fits, as its function is exported
- * elsewhere only, lets the next one pass. */
-void
-request_dispatch(struct plb *p, int64_t now)
+/* Try to send one of the client's, the oldest first. One that no token fits, as
+ * its function is exported elsewhere only, lets the next one pass. */
+static int
+request_dispatch_one(struct plb *p, int64_t now, const struct plb_client *c)
 {
-	struct request *r, *next;
+	struct request *r = NULL;
 	struct msg m;
 	int decoded;
 
-	if (p->balance.n == 0)
-		return;
-	for (r = request_next(&p->queue, NULL); r != NULL; r = next) {
-		next = request_next(&p->queue, r);
-		if (p->tokens == 0 || request_full(p))
-			break;
+	while ((r = request_next(&c->queue, r)) != NULL) {
 		decoded = msg_decode(&m, MSG_REQUEST,
 		    slice_of(r->copy, r->copy_len));
 		assert(decoded == 1);
-		request_try(p, now, r, &m);
+		if (request_try(p, now, r, &m))
+			return 1;
+	}
+	return 0;
+}
+
+void
+request_dispatch(struct plb *p, int64_t now)
+{
+	struct chain passed;
+	struct plb_client *c;
+	size_t *first;
+
+	if (p->balance.n == 0)
+		return;
+	chain_init(&passed);
+	while (p->tokens > 0 && !request_full(p) &&
+	    (first = heap_first(&p->turns)) != NULL) {
+		c = HEAP_OWNER(first, struct plb_client, turn);
+		if (request_dispatch_one(p, now, c))
+			continue;
+		heap_remove(&p->turns, &c->turn);
+		chain_append(&passed, &c->passed);
+	}
+	while ((c = CHAIN_NEXT(&passed, NULL, struct plb_client, passed)) !=
+	    NULL) {
+		chain_remove(&c->passed);
+		request_rank(p, c);
 	}
 }
 
@@ -424,10 +536,12 @@ plb_on_reply(struct plb *p, int64_t now, uint32_t peer, const struct msg *m)
 	if (r == NULL)
 		return -1;
 	u = r->upstream;
-	if (request_hand_on(p, r, m) == 0)
+	if (request_hand_on(p, r, m) == 0) {
+		request_count_reply(p, now, r, &m->u.reply);
 		request_forget(p, r);
-	else
+	} else {
 		request_fail(p, r, 1, "no memory for the reply in the PLB");
+	}
 	upstream_grant(p, u, m->u.reply.demand);
 	upstream_share(p, now);
 	return 0;
@@ -439,16 +553,17 @@ request_may_run_again(const struct request *r)
 	return r->retries > 0 && r->client != NULL && !r->begun;
 }
 
-/* Put one that was sent back at the head of the queue, to be run again; ran: it
+/* Put one that was sent back at the head of its queue, to be run again; ran: it
  * may have run there. */
 static void
 request_run_again(struct plb *p, int64_t now, struct request *r, int ran)
 {
+	p->stats.n[STAT_AGAIN]++;
+	r->at = outbox_ns(&p->out, now);
 	r->ran |= ran;
 	r->retries--;
 	upstream_back(p, r);
-	chain_prepend(&p->queue, &r->place);
-	p->queued++;
+	request_queue(p, r, 1);
 	request_want(p, now, r);
 }
 
@@ -464,7 +579,7 @@ plb_on_fail(struct plb *p, int64_t now, uint32_t peer, const struct msg *m)
 	if (request_may_run_again(r) && !m->u.fail.late)
 		request_run_again(p, now, r, m->u.fail.ran != 0);
 	else
-		request_fail_as(p, r, &m->u.fail);
+		request_fail_as(p, r, &m->u.fail, request_how(&m->u.fail));
 	upstream_grant(p, u, m->u.fail.demand);
 	upstream_share(p, now);
 	return 0;
@@ -475,12 +590,13 @@ plb_on_fail(struct plb *p, int64_t now, uint32_t peer, const struct msg *m)
 void
 request_lost(struct plb *p, int64_t now, struct upstream *u, const char *why)
 {
+	struct msg_fail how = { .ran = 1, .reason = slice_str(why) };
 	struct request *r, *next;
 
 	for (r = request_next(&u->requests, NULL); r != NULL; r = next) {
 		next = request_next(&u->requests, r);
 		if (!request_may_run_again(r))
-			request_fail(p, r, 1, why);
+			request_fail_as(p, r, &how, STAT_LOST);
 	}
 	while (!chain_empty(&u->requests))
 		request_run_again(p, now, CHAIN_OWNER(u->requests.prev,
@@ -549,6 +665,7 @@ plb_on_data(struct plb *p, int64_t now, uint32_t peer, const struct msg *m)
 		return fail(EPROTO);
 	r->begun |= d->part != STREAM_ERROR;
 	r->bytes[d->part] += d->bytes.len;
+	p->stats.n[up ? STAT_IN : STAT_OUT] += d->bytes.len;
 	return request_pass_on(p, r, m, up);
 }
 
@@ -596,15 +713,16 @@ plb_on_window(struct plb *p, int64_t now, uint32_t peer, const struct msg *m)
 /* Giving up. */
 
 void
-request_abandon(struct plb *p, struct request *r)
+request_abandon(struct plb *p, struct request *r, enum counter how)
 {
 	struct msg m = { .type = MSG_ABANDON, .u.abandon.id = r->id };
 
+	request_count_end(p, r, how);
 	if (r->upstream == NULL) {
 		request_forget(p, r);
 		return;
 	}
-	request_disown(r);
+	request_disown(p, r);
 	if (!r->cast)
 		outbox_send(&p->out, r->upstream->peer, &m);
 }
@@ -626,7 +744,7 @@ plb_on_abandon(struct plb *p, int64_t now, uint32_t peer, const struct msg *m)
 	answer.u.fail.ran = r->upstream != NULL || r->ran;
 	answer.u.fail.reason = slice_str("abandoned");
 	answer.u.fail.demand = plb_refill(p, c);
-	request_abandon(p, r);
+	request_abandon(p, r, STAT_ABANDONED);
 	return outbox_send(&p->out, peer, &answer);
 }
 
@@ -644,27 +762,38 @@ request_expel(struct plb *p, struct plb_client *c)
 		m.u.fail.ran = r->upstream != NULL || r->ran;
 		m.u.fail.reason = slice_str(CORE_DRAINED);
 		outbox_send(&p->out, c->peer, &m);
-		request_abandon(p, r);
+		request_abandon(p, r, STAT_DRAINED);
+	}
+}
+
+/* Fail those in the client's queue whose time is up. */
+static void
+request_expire_of(struct plb *p, int64_t now, const struct plb_client *c)
+{
+	struct request *r, *next;
+	struct msg_fail how = { .late = 1, .reason = slice_str("its time was "
+		"up before there was a token for it") };
+
+	for (r = request_next(&c->queue, NULL); r != NULL; r = next) {
+		next = request_next(&c->queue, r);
+		if (r->deadline == 0)
+			continue;
+		if (now >= r->deadline)
+			request_fail_as(p, r, &how, STAT_LATE);
+		else
+			p->expire_at = now + EXPIRE_MS;
 	}
 }
 
 void
 request_expire(struct plb *p, int64_t now)
 {
-	struct request *r, *next;
-	struct msg_fail how = { .late = 1, .reason = slice_str("its time was "
-		"up before there was a token for it") };
+	struct plb_client *c = NULL;
 
 	if (now < p->expire_at)
 		return;
 	p->expire_at = NEVER;
-	for (r = request_next(&p->queue, NULL); r != NULL; r = next) {
-		next = request_next(&p->queue, r);
-		if (r->deadline == 0)
-			continue;
-		if (now >= r->deadline)
-			request_fail_as(p, r, &how);
-		else
-			p->expire_at = now + EXPIRE_MS;
-	}
+	request_expire_of(p, now, &p->own);
+	while ((c = plb_client_next(p, c)) != NULL)
+		request_expire_of(p, now, c);
 }
