@@ -337,8 +337,8 @@ metrics_histogram(const struct metrics *p, const char *name,
 	    (unsigned long long)n);
 }
 
-/* Of each process that has a row of requests, all its rows of times, which stand
- * after it. */
+/* Of each process that has a row of requests, all its rows of times, which
+ * stand after it. */
 static void
 metrics_print_times(const struct metrics *p, const char *name,
     enum counter sum, enum counter first)

@@ -588,11 +588,12 @@ main(int argc, char **argv)
 		die(EXIT_USAGE, "-A and -b: give one of them");
 	core.what = ctl_command(argv + optind, argc - optind);
 	core.argument = argv[optind + 1];
-	if (core.json && (core.what->format != NULL ||
-	    core.what->tier == tier_dot))
-		die(EXIT_USAGE, "-J and %s: %s no rows, so give one of them",
-		    core.what->name, core.what->format != NULL ?
-		    "metrics are" : "a graph is");
+	if (core.json && core.what->format != NULL)
+		die(EXIT_USAGE, "-J and metrics: metrics are no rows, so give "
+		    "one of them");
+	if (core.json && core.what->tier == tier_dot)
+		die(EXIT_USAGE, "-J and dot: a graph is no rows, so give one "
+		    "of them");
 	if (address != NULL)
 		opt_address('A', address, 0, &a);
 	else

@@ -30,8 +30,8 @@ struct listener_channel {
 	char version[VERSION_SHOWN];  /* as published when it was started */
 	uint64_t begun, ended; /* requests, as it told us */
 	int asked;	/* what it has counted, and it has not answered */
-	int gone;	/* all of it, but for what its link has yet to bring: its
-			   last word, lambda-protocol(7) */
+	int gone;	/* all of it, but for its last word, which its link has
+			   yet to bring */
 };
 
 /* Who inspects, and waits for what channels have counted. */

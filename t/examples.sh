@@ -576,7 +576,7 @@ if partner inetd; then
 	    >>"$tmp/inetd.conf"
 	start inetd on one inetd -d "$tmp/inetd.conf"
 	until_true on one sh -c 'nc -N 127.0.0.1 9469 <"$0" |
-	    grep -q "^lambda_key_links{"' "$tmp/get" || fail "no metrics by inetd"
+	    grep -q "^HTTP/1.0 200 OK"' "$tmp/get" || fail "no metrics by inetd"
 	take lambda-channel.8 '-x 192.0.2.1:4401'
 	until_true on three sh -c 'test "$(sh "$0")" = 42' "$block" ||
 	    fail "no channel by inetd"

@@ -44,7 +44,7 @@ done
 lambda-call work bad >"$tmp/out"
 same "$?" 3
 tells 111 'signal 9' lambda-call work die
-counts running 0 begun 7 done 5 status 1 failed 1 bytes_out 25 started 7 died 1
+counts running 0 begun 7 'done' 5 status 1 failed 1 bytes_out 25 started 7 died 1
 same "$(awk '$1 == "times" && $10 == "run" { n += $12 } END { print n }' \
     "$tmp/rows")" 7
 
@@ -60,7 +60,7 @@ counts running 2 abandoned 1
 tells_late 99 'its time was up' lambda-call -T 1 work wait 4
 counts running 2 begun 11 late 1
 : >"$tmp/work.go"
-counts running 0 begun 11 done 7 status 1 failed 1 late 1 abandoned 1
+counts running 0 begun 11 'done' 7 status 1 failed 1 late 1 abandoned 1
 
 # A channel that says nothing is silent, and holds up nobody for long; what it had
 # when it is killed is lost.
@@ -92,12 +92,12 @@ done
 # shellcheck disable=SC2154
 wait "$load1" "$load2" "$load3" || fail "a call of many has failed"
 at=$(sed -n 's/.*publishing calc at \([^,]*\).*/\1/p' "$tmp/lines.log")
-counts running 0 begun 1200 done 1200 bytes_in 3276 bytes_out 3276 died 0
+counts running 0 begun 1200 'done' 1200 bytes_in 3276 bytes_out 3276 died 0
 lambda-ctl -A "$at" clients >"$tmp/clients"
 grep -q '^client .* state up requests 1200 version 1$' "$tmp/clients" ||
     fail "no client with 1200 requests: $(cat "$tmp/clients")"
 at=$LAMBDA_RUN/calc.plb
-counts running 0 begun 1200 done 1200 bytes_in 3276 bytes_out 3276
+counts running 0 begun 1200 'done' 1200 bytes_in 3276 bytes_out 3276
 for kind in queue run; do
 	same "$(awk -v kind="$kind" '$1 == "times" && $10 == kind { n += $12 }
 	    END { print n }' "$tmp/rows")" 1200
@@ -146,5 +146,5 @@ tells 100 'metrics are no rows' lambda-ctl -J metrics
 kill -HUP "$lines"
 until_true sh -c 'lambda-ctl -A "$0" clients | grep -v draining |
     grep -q "state up"' "$at" || fail "no new channel"
-counts begun 1200 done 1200
+counts begun 1200 'done' 1200
 echo passed
