@@ -53,7 +53,7 @@ LISTENER =	listener.o channel.o channel_count.o channel_pool.o\
 		channel_stream.o
 PLB =		plb.o plb_order.o plb_request.o plb_upstream.o
 OTHER =		bootstrap.o bootstrap_dns.o call.o call_filter.o call_input.o\
-		call_stream.o call_way.o call_why.o ctl_tier.o ctl_walk.o\
+		call_job.o call_stream.o call_way.o call_why.o ctl_tier.o ctl_walk.o\
 		discovery.o discovery_contacts.o epmd.o
 
 CORES =		$(BYTES) $(PROTOCOL) $(AUTHORITY) $(EXCHANGE) $(LISTENER)\
@@ -74,13 +74,14 @@ KIT =		acceptor.o atomicfile.o child.o conn.o daemon.o env.o\
 		epmd_client.o hub.o hub_accept.o hub_keys.o lines.o log.o\
 		loop.o net.o opt.o program.o
 SHELLS =	$(KIT) bootstrap_resolve.o channel_process.o channel_tether.o\
-		exchange_log.o listener_acceptor.o listener_door.o\
-		listener_publish.o plb_proxies.o
+		call_joblog.o exchange_log.o listener_acceptor.o\
+		listener_door.o listener_publish.o plb_proxies.o
 
 SHELLS_H =	acceptor.h atomicfile.h child.h conn.h daemon.h env.h\
 	epmd_client.h hub.h lines.h log.h loop.h net.h opt.h program.h\
-	bootstrap_resolve.h channel_process.h channel_tether.h exchange_log.h\
-	listener_acceptor.h listener_door.h listener_publish.h plb_proxies.h
+	bootstrap_resolve.h call_joblog.h channel_process.h channel_tether.h\
+	exchange_log.h listener_acceptor.h listener_door.h listener_publish.h\
+	plb_proxies.h
 
 # Tests
 
@@ -116,7 +117,7 @@ SCRIPTS =	t/discovery.sh t/nodes.sh t/examples.sh t/names.sh t/mesh.sh\
 	t/manpages.sh t/needs.sh t/pipes.sh t/script.sh t/shares.sh t/ssh.sh\
 	t/switch.sh t/tree.sh t/twice.sh t/files.sh t/floods.sh t/moves.sh\
 	t/drain.sh t/life.sh t/contain.sh t/follow.sh t/rabbit.sh\
-	t/orderlog.sh t/walk.sh t/jobs.sh
+	t/orderlog.sh t/told.sh t/walk.sh t/jobs.sh
 
 HELPERS =	t/account t/activate t/diallers t/epmdtalk t/handshake\
 	t/inherit t/listen t/puppet t/relay t/rows t/script t/sim t/sim_sealed\

@@ -508,6 +508,8 @@ static const struct field request_fields[] = {
 	UINT(msg_request, 15, window, 0, COUNT_MAX),
 	UINT(msg_request, 16, more, 0, FLAG),
 	UINT(msg_request, 17, errors, 0, COUNT_MAX),
+	UINT(msg_request, 19, named, 0, FLAG),
+	UINT(msg_request, 21, again, 0, FLAG),
 };
 static const struct field reply_fields[] = {
 	UINT(msg_reply, 2, id, REQUIRED, UINT_ANY),

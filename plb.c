@@ -89,6 +89,7 @@ plb_new(uint64_t seed, const struct plb_config *config)
 	outbox_init(&p->out);
 	rng_seed(&p->rng, seed);
 	p->fallback = config->fallback;
+	p->tells = config->tells;
 	p->last_tag = PLB_FIXED_TAG + (uint32_t)config->fixed;
 	p->blamed_at = -PLB_BLAME_MS;
 	p->capacity = config->capacity;
