@@ -452,14 +452,15 @@ broker_drain_authority(struct broker *b, struct slice address,
 
 static int
 broker_on_ctl_drain(struct broker *b, const struct broker_peer *peer,
-    const struct msg_drain *m)
+    const struct msg *msg)
 {
+	const struct msg_drain *m = &msg->u.drain;
 	const struct broker_module *module = map_get(&b->modules, m->module);
 	const struct broker_order *o = NULL;
 	struct report r;
 	int failed = 0;
 
-	report_begin(&r, &b->out, peer->gossip.handle);
+	report_begin(&r, &b->out, peer->gossip.handle, msg);
 	while (module != NULL && (o = broker_order_next(module, o)) != NULL)
 		if (o->sell && broker_drain_sell(b, o, &r) == -1)
 			failed = -1;
@@ -474,7 +475,7 @@ broker_on_drain(struct broker *b, int64_t now, struct broker_peer *peer,
     const struct msg *m)
 {
 	if (peer->gossip.role == ROLE_CTL)
-		return broker_on_ctl_drain(b, peer, &m->u.drain);
+		return broker_on_ctl_drain(b, peer, m);
 	if (peer->exchange->leaving)
 		return 0;
 	peer->exchange->draining = 1;
@@ -583,6 +584,7 @@ broker_new(const struct id *own, uint64_t seed, struct slice address,
 	outbox_init(&b->out);
 	gossip_init(&b->gossip, own, seed, ROLE_BROKER, slice_str(""),
 	    sizeof(struct broker_peer), &b->out);
+	gather_init(&b->gather, &b->out, seed + 7, GATHER_HOST_MS);
 	b->node = node;
 	hostport_split(address, &host, &port);
 	if (!hostport_any(host))
@@ -616,6 +618,7 @@ broker_free(struct broker *b)
 		free(p->unsettled);
 	while ((m = broker_module_next(b, NULL)) != NULL)
 		broker_module_free(m);
+	gather_free(&b->gather);
 	gossip_free(&b->gossip);
 	map_free(&b->modules);
 	map_free(&b->exchanges);
@@ -690,6 +693,7 @@ broker_down(void *core, int64_t now, uint32_t handle)
 
 	if (p == NULL)
 		return;
+	gather_down(&b->gather, handle);
 	if (p->gossip.role == ROLE_AUTHORITY)
 		broker_authority_down(b, now, p);
 	if (p->exchange != NULL)
@@ -819,15 +823,50 @@ broker_report_contacts(const struct broker *b, struct report *r)
 		    SLICE_ARG(c->node), c->host, c->port, c->local);
 }
 
+/* Who of the host may have what is asked for. */
+static unsigned
+broker_whom(struct slice what)
+{
+	static const char *const ours[] = { "authorities", "contacts",
+		"exchanges", "modules", "orders", "peers" };
+	size_t i;
+
+	for (i = 0; i < sizeof(ours) / sizeof(ours[0]); i++)
+		if (slice_is(what, ours[i]))
+			return 0;
+	if (slice_is(what, "listeners") || slice_is(what, "clients"))
+		return ROLE_LISTENER;
+	if (slice_is(what, "plbs"))
+		return ROLE_PLB | ROLE_CALLER;
+	return ROLE_LISTENER | ROLE_PLB | ROLE_CALLER;
+}
+
+/* A broker answers for its host. */
+static void
+broker_ask_host(struct broker *b, struct gather_question *q,
+    const struct msg *m)
+{
+	unsigned whom = broker_whom(m->u.inspect.what);
+	const struct broker_peer *p;
+	size_t pos = 0;
+
+	while (whom != 0 && (p = map_next(&b->gossip.peers, &pos)) != NULL)
+		if (p->gossip.role & whom)
+			gather_ask(&b->gather, q, p->gossip.handle,
+			    p->gossip.role, &p->gossip.instance, m);
+	gather_go(&b->gather, q);
+}
+
 static int
 broker_on_inspect(struct broker *b, int64_t now, struct broker_peer *peer,
     const struct msg *msg)
 {
 	struct slice what = msg->u.inspect.what;
 	const struct broker_module *m = NULL;
+	struct gather_question *q = NULL;
 	struct report r;
 
-	report_begin(&r, &b->out, peer->gossip.handle);
+	report_begin(&r, &b->out, peer->gossip.handle, msg);
 	if (report_wants(what, "authorities"))
 		broker_report_authorities(b, &r);
 	if (report_wants(what, "peers"))
@@ -840,7 +879,22 @@ broker_on_inspect(struct broker *b, int64_t now, struct broker_peer *peer,
 			broker_report_orders(b, m, now, &r);
 	if (report_wants(what, "contacts"))
 		broker_report_contacts(b, &r);
-	return report_end(&r);
+	if (msg->u.inspect.all)
+		q = gather_open(&b->gather, now, &r, msg);
+	if (q == NULL)
+		return report_end(&r);
+	if (report_pause(&r) == -1)
+		return -1;
+	broker_ask_host(b, q, msg);
+	return 0;
+}
+
+static int
+broker_on_answer(struct broker *b, int64_t now, struct broker_peer *peer,
+    const struct msg *msg)
+{
+	(void)now;
+	return gather_answer(&b->gather, peer->gossip.handle, &msg->u.report);
 }
 
 /* Messages. */
@@ -865,6 +919,8 @@ static broker_handler *const broker_handlers[] = {
 	[MSG_REFUSE] = broker_on_refuse,
 	[MSG_DRAIN] = broker_on_drain,
 	[MSG_INSPECT] = broker_on_inspect,
+	[MSG_ASK] = broker_on_inspect,
+	[MSG_ANSWER] = broker_on_answer,
 };
 
 static int
@@ -899,6 +955,7 @@ broker_tick(void *core, int64_t now)
 	struct broker *b = core;
 
 	gossip_tick(&b->gossip, now);
+	gather_tick(&b->gather, now);
 	if (now < b->due)
 		return;
 	b->due = INT64_MAX;
@@ -909,9 +966,11 @@ static int64_t
 broker_deadline(const void *core)
 {
 	const struct broker *b = core;
-	int64_t tell = gossip_deadline(&b->gossip);
+	int64_t at = gossip_deadline(&b->gossip);
 
-	return tell < b->due ? tell : b->due;
+	if (gather_deadline(&b->gather) < at)
+		at = gather_deadline(&b->gather);
+	return at < b->due ? at : b->due;
 }
 
 const struct core_ops broker_ops = {

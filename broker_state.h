@@ -12,6 +12,7 @@
  */
 
 #include "broker.h"
+#include "gather.h"
 #include "gossip.h"
 
 #define BROKER_EXCHANGES_MAX  64    /* announced for a module */
@@ -129,6 +130,7 @@ struct broker_contact {
 struct broker {
 	struct outbox out;
 	struct gossip gossip; /* peers, and who we are */
+	struct gather gather; /* what was asked for all of the host */
 	const char *node;     /* -n; or NULL */
 	char host[ADDRESS_MAX + 1];  /* -a; may be empty */
 	char local[ADDRESS_MAX + 1]; /* else: our end of a link, once known */

@@ -5,6 +5,7 @@
 
 #include "attrs.h"
 #include "fail.h"
+#include "gather.h"
 #include "listener.h"
 #include "map.h"
 
@@ -23,6 +24,8 @@ struct listener_channel {
 			   or when there was more capacity */
 	struct msg_waiting told; /* of buyers that wait */
 	char client[ADDRESS_MAX + 1]; /* the address of its PLB; or empty */
+	struct id plb, instance; /* of that, and its own; zero: not known */
+	char *version;	/* that was published when it was started */
 };
 
 struct listener {
@@ -47,6 +50,7 @@ struct listener {
 	int stopping, stopped;
 	int stays;		 /* when it has drained it does not end */
 	int over;		 /* the time to drain is */
+	struct gather gather;	 /* what its channels were asked */
 	uint64_t told_left;	 /* requests that the log said are left */
 	int64_t tell_left;	 /* when it says so again */
 };
@@ -95,6 +99,7 @@ listener_new(const struct id *own, uint64_t seed,
 	outbox_init(&l->out);
 	map_init(&l->tags, seed);
 	map_init(&l->peers, seed);
+	gather_init(&l->gather, &l->out, seed, GATHER_INNER_MS);
 	buf_init(&l->settled, SETTLED_MAX);
 	l->own = *own;
 	l->capacity = listener_smaller(config->capacity, QUANTITY_MAX);
@@ -108,6 +113,13 @@ listener_new(const struct id *own, uint64_t seed,
 	return l;
 }
 
+static void
+listener_channel_free(struct listener_channel *c)
+{
+	free(c->version);
+	free(c);
+}
+
 void
 listener_free(struct listener *l)
 {
@@ -117,9 +129,10 @@ listener_free(struct listener *l)
 	if (l == NULL)
 		return;
 	while ((c = map_next(&l->tags, &pos)) != NULL)
-		free(c);
+		listener_channel_free(c);
 	map_free(&l->tags);
 	map_free(&l->peers);
+	gather_free(&l->gather);
 	buf_free(&l->settled);
 	outbox_free(&l->out);
 	free((void *)(uintptr_t)l->module.p);
@@ -195,9 +208,11 @@ listener_dist(struct listener *l, struct slice dist)
 /* Life of a channel. */
 
 int
-listener_spawned(struct listener *l, uint32_t tag, struct slice client)
+listener_spawned(struct listener *l, uint32_t tag, struct slice client,
+    const struct id *plb)
 {
 	struct listener_channel *c;
+	struct attrs a;
 
 	assert(tag != 0 && listener_by_tag(l, tag) == NULL);
 	assert(client.len <= ADDRESS_MAX);
@@ -206,8 +221,12 @@ listener_spawned(struct listener *l, uint32_t tag, struct slice client)
 		return -1;
 	c->tag = tag;
 	snprintf(c->client, sizeof(c->client), "%.*s", SLICE_ARG(client));
+	if (plb != NULL)
+		c->plb = *plb;
+	if (group_decode(&schema_attrs, l->attrs, &a) == 0)
+		c->version = (char *)slice_dup(a.version);
 	if (map_put(&l->tags, listener_key(&c->tag), c) == -1) {
-		free(c);
+		listener_channel_free(c);
 		return -1;
 	}
 	return 0;
@@ -225,18 +244,20 @@ listener_gone(struct listener *l, uint32_t tag)
 	map_del(&l->tags, listener_key(&c->tag));
 	if (c->peer != 0)
 		map_del(&l->peers, listener_key(&c->peer));
-	free(c);
+	listener_channel_free(c);
 }
 
 static int
-listener_channel_up(struct listener *l, uint32_t peer, uint32_t tag)
+listener_channel_up(struct listener *l, uint32_t peer,
+    const struct peer_info *info)
 {
-	struct listener_channel *c = listener_by_tag(l, tag);
+	struct listener_channel *c = listener_by_tag(l, info->tag);
 
 	if (c == NULL || c->peer != 0) /* it was ended meanwhile */
 		return outbox_act(&l->out, ACT_CLOSE, peer, 0,
 		    slice_of(NULL, 0));
 	c->peer = peer;
+	c->instance = info->instance;
 	if (map_put(&l->peers, listener_key(&c->peer), c) == -1) {
 		c->peer = 0;
 		return outbox_act(&l->out, ACT_CLOSE, peer, 0,
@@ -254,7 +275,7 @@ listener_up(void *core, int64_t now, uint32_t peer,
 
 	(void)now;
 	if (info->role == ROLE_CHANNEL) {
-		listener_channel_up(l, peer, info->tag);
+		listener_channel_up(l, peer, info);
 	} else if (info->role == ROLE_BROKER) {
 		l->broker = peer;
 		l->sell = l->whole = 1;
@@ -281,6 +302,7 @@ listener_down(void *core, int64_t now, uint32_t peer)
 	struct listener_channel *c = listener_by_peer(l, peer);
 
 	(void)now;
+	gather_down(&l->gather, peer);
 	if (peer == l->broker)
 		listener_broker_down(l);
 	if (c == NULL)
@@ -443,48 +465,6 @@ listener_on_return(struct listener *l, struct listener_channel *c,
 	return 0;
 }
 
-/* Messages from the broker. */
-
-/* The next sell is whole again: whoever refused it has kept nothing of it. */
-static int
-listener_on_refuse(struct listener *l, const struct msg_refuse *m)
-{
-	l->whole = 1;
-	return outbox_log_once(&l->out, &l->refused, LOG_ERROR,
-	    "the sell order was refused: %.*s", SLICE_ARG(m->reason));
-}
-
-static int
-listener_channel_message(struct listener *l, int64_t now,
-    struct listener_channel *c, const struct msg *m)
-{
-	switch (m->type) {
-	case MSG_CONNECT:
-		return listener_on_connect(l, now, c, &m->u.connect);
-	case MSG_RETURN:
-		return listener_on_return(l, c, &m->u.giveback);
-	default:
-		return fail(EPROTO);
-	}
-}
-
-static int
-listener_broker_message(struct listener *l, int64_t now, const struct msg *m)
-{
-	switch (m->type) {
-	case MSG_WAITING:
-		return listener_on_waiting(l, now, &m->u.waiting);
-	case MSG_REFUSE:
-		return listener_on_refuse(l, &m->u.refuse);
-	case MSG_DRAIN:
-		l->stays = !l->stopping || l->stays;
-		return outbox_act(&l->out, LISTENER_DRAIN, 0, 0,
-		    slice_of(NULL, 0));
-	default:
-		return fail(EPROTO);
-	}
-}
-
 /* listener ADDRESS module NAME instance ID state publishing|draining|drained
  * capacity COUNT held COUNT left COUNT channels COUNT attributes TEXT */
 static void
@@ -505,31 +485,108 @@ listener_report(const struct listener *l, struct report *r)
 	    l->tags.n, attrs_print(l->attrs, text, sizeof(text)));
 }
 
-/* client ADDRESS held COUNT state starting|up|draining|ending */
+/* client ADDRESS instance ID held COUNT state starting|up|draining|ending
+ * version TEXT: of the PLB, and of what it is served with */
 static void
-listener_report_client(const struct listener_channel *c, struct report *r)
+listener_report_client(const struct listener *l,
+    const struct listener_channel *c, struct report *r)
 {
-	report_row(r, "client %s held %llu state %s",
+	int known = c->version != NULL && c->version[0] != '\0';
+	char id[ID_TEXT];
+
+	report_row(r, "client %s instance %s held %llu state %s version %s",
 	    c->client[0] == '\0' ? "-" : c->client,
+	    id_is_zero(&c->plb) ? "-" : id_print(&c->plb, id),
 	    (unsigned long long)c->held, c->peer == 0 ? (c->held > 0 ?
-	    "ending" : "starting") : c->old ? "draining" : "up");
+	    "ending" : "starting") : c->old || l->stopping ? "draining" :
+	    "up", known ? c->version : "-");
+}
+
+/* Channels have something to say of nothing but themselves. */
+static void
+listener_ask_channels(struct listener *l, struct gather_question *q,
+    const struct msg *m)
+{
+	const struct listener_channel *c;
+	size_t pos = 0;
+
+	while ((c = map_next(&l->peers, &pos)) != NULL)
+		gather_ask(&l->gather, q, c->peer, ROLE_CHANNEL, &c->instance,
+		    m);
+	gather_go(&l->gather, q);
 }
 
 static int
-listener_on_inspect(struct listener *l, uint32_t peer,
-    const struct msg_inspect *m)
+listener_on_inspect(struct listener *l, int64_t now, uint32_t peer,
+    const struct msg *m)
 {
+	struct slice what = m->u.inspect.what;
+	struct gather_question *q = NULL;
 	const struct listener_channel *c;
 	struct report r;
 	size_t pos = 0;
 
-	report_begin(&r, &l->out, peer);
-	if (report_wants(m->what, "listeners"))
+	report_begin(&r, &l->out, peer, m);
+	if (report_wants(what, "listeners"))
 		listener_report(l, &r);
-	if (report_wants(m->what, "clients"))
+	if (report_wants(what, "clients"))
 		while ((c = map_next(&l->tags, &pos)) != NULL)
-			listener_report_client(c, &r);
-	return report_end(&r);
+			listener_report_client(l, c, &r);
+	if (m->u.inspect.all && report_wants(what, "channels"))
+		q = gather_open(&l->gather, now, &r, m);
+	if (q == NULL)
+		return report_end(&r);
+	if (report_pause(&r) == -1)
+		return -1;
+	listener_ask_channels(l, q, m);
+	return 0;
+}
+
+
+/* Messages from the broker. */
+
+/* The next sell is whole again: whoever refused it has kept nothing of it. */
+static int
+listener_on_refuse(struct listener *l, const struct msg_refuse *m)
+{
+	l->whole = 1;
+	return outbox_log_once(&l->out, &l->refused, LOG_ERROR,
+	    "the sell order was refused: %.*s", SLICE_ARG(m->reason));
+}
+
+static int
+listener_channel_message(struct listener *l, int64_t now,
+    struct listener_channel *c, const struct msg *m)
+{
+	switch (m->type) {
+	case MSG_CONNECT:
+		return listener_on_connect(l, now, c, &m->u.connect);
+	case MSG_RETURN:
+		return listener_on_return(l, c, &m->u.giveback);
+	case MSG_ANSWER:
+		return gather_answer(&l->gather, c->peer, &m->u.report);
+	default:
+		return fail(EPROTO);
+	}
+}
+
+static int
+listener_broker_message(struct listener *l, int64_t now, const struct msg *m)
+{
+	switch (m->type) {
+	case MSG_WAITING:
+		return listener_on_waiting(l, now, &m->u.waiting);
+	case MSG_REFUSE:
+		return listener_on_refuse(l, &m->u.refuse);
+	case MSG_DRAIN:
+		l->stays = !l->stopping || l->stays;
+		return outbox_act(&l->out, LISTENER_DRAIN, 0, 0,
+		    slice_of(NULL, 0));
+	case MSG_ASK:
+		return listener_on_inspect(l, now, l->broker, m);
+	default:
+		return fail(EPROTO);
+	}
 }
 
 static int
@@ -543,7 +600,7 @@ listener_message(void *core, int64_t now, uint32_t peer, const struct msg *m)
 	if (peer == l->broker)
 		return listener_broker_message(l, now, m);
 	if (m->type == MSG_INSPECT)
-		return listener_on_inspect(l, peer, &m->u.inspect);
+		return listener_on_inspect(l, now, peer, m);
 	return 0; /* a channel's link outlives it by a moment */
 }
 
@@ -595,6 +652,7 @@ listener_tick(void *core, int64_t now)
 		listener_send_sell(l, now);
 	if (l->tell)
 		listener_tell_waiting(l);
+	gather_tick(&l->gather, now);
 	if (!l->stopping || l->stopped)
 		return;
 	if (l->tags.n == 0)
@@ -611,6 +669,8 @@ listener_deadline(const void *core)
 
 	if (l->stopping && !l->stopped && l->tell_left < due)
 		due = l->tell_left;
+	if (gather_deadline(&l->gather) < due)
+		due = gather_deadline(&l->gather);
 	return due < listener_sell_due(l) ? due : listener_sell_due(l);
 }
 

@@ -632,11 +632,14 @@ plb_on_inspect(struct plb *p, int64_t now, uint32_t peer, const struct msg *m)
 	size_t i = 0;
 
 	(void)now;
-	(void)m;
-	report_begin(&r, &p->out, peer);
-	report_row(&r, "plb wanted %llu tokens %llu in_flight %llu queued %zu "
-	    "connecting %llu connects %llu refused %llu",
-	    (unsigned long long)p->wanted, (unsigned long long)p->tokens,
+	report_begin(&r, &p->out, peer, m);
+	/* Whoever asks a PLB by itself is shown all that it has. */
+	if (m->type == MSG_ASK && !report_wants(m->u.inspect.what, "plbs"))
+		return report_end(&r);
+	report_row(&r, "plb %s wanted %llu tokens %llu in_flight %llu "
+	    "queued %zu connecting %llu connects %llu refused %llu",
+	    p->module, (unsigned long long)p->wanted,
+	    (unsigned long long)p->tokens,
 	    (unsigned long long)p->in_flight, p->queued,
 	    (unsigned long long)p->connecting,
 	    (unsigned long long)p->connects,
@@ -663,6 +666,7 @@ static plb_message_fn *const plb_handlers[] = {
 	[MSG_ABANDON] = plb_on_abandon,
 	[MSG_DRAIN] = plb_on_drain,
 	[MSG_INSPECT] = plb_on_inspect,
+	[MSG_ASK] = plb_on_inspect,
 	[MSG_DATA] = plb_on_data,
 	[MSG_END] = plb_on_end,
 	[MSG_WINDOW] = plb_on_window,
