@@ -34,9 +34,10 @@ call_show_progress(struct call *c, int64_t now)
 	}
 	plb_look(c->plb, &v);
 	snprintf(line, sizeof(line), "%llu done, %llu failed, %llu in flight, "
-	    "%zu channels", (unsigned long long)c->filter.done,
+	    "%zu channel%s", (unsigned long long)c->filter.done,
 	    (unsigned long long)c->filter.failed,
-	    (unsigned long long)v.in_flight, v.channels);
+	    (unsigned long long)v.in_flight, v.channels,
+	    v.channels == 1 ? "" : "s");
 	outbox_act(plb_out(c->plb), CALL_PROGRESS, 0, 0, slice_str(line));
 }
 

@@ -454,7 +454,7 @@ workers_on_window(void *arg)
 	struct workers *all = arg;
 
 	if (all->unsaid > 0)
-		log_error("%zu more lines of standard error were not logged: "
+		log_error("more lines of standard error not logged: %zu; "
 		    "%d in %d s are", all->unsaid, LINES_SAID, SAID_MS / 1000);
 	all->said = all->unsaid = 0;
 }

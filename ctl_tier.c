@@ -670,8 +670,8 @@ tier_reason(const struct tier *t, const struct tier_buy *b, char *why,
 	else if (left == 0)
 		snprintf(why, size, OFFERS_TAKEN);
 	else
-		snprintf(why, size, "it is being connected, or was refused: "
-		    "%llu are on offer", (unsigned long long)left);
+		snprintf(why, size, "it is being connected, or was refused; "
+		    "on offer: %llu", (unsigned long long)left);
 }
 
 /* Those of equal attributes are one row. */
@@ -757,7 +757,7 @@ tier_dot_modules(struct tier *t)
 
 	while ((m = map_next(&t->modules, &pos)) != NULL)
 		tier_row(t, "    \"module %s\" [shape=ellipse, style=filled, "
-		    "fillcolor=\"#e0ecff\", label=\"%s\\n%zu exchanges\\n"
+		    "fillcolor=\"#e0ecff\", label=\"%s\\nexchanges: %zu\\n"
 		    "%llu free, %llu wanted\"];",
 		    tier_quote(m->name, name, sizeof(name)), name,
 		    m->exchanges, (unsigned long long)m->free,

@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -9,9 +10,8 @@
 #include "exchange_log.h"
 #include "log.h"
 
-#define RECORD_LINE_MAX (1024 * 1024)		  /* bytes of a line */
-#define RECORD_MAX	(1024L * 1024 * 1024) /* bytes of an order log */
-#define REPLAY_DIFFERS	1			  /* exit status */
+#define RECORD_MAX     (1024L * 1024 * 1024) /* bytes of an order log */
+#define REPLAY_DIFFERS 1		     /* exit status */
 
 /* Recording. */
 
@@ -199,13 +199,6 @@ record_end(struct record *r)
 
 /* Doing it again. */
 
-struct replay {
-	const char *path, *module;
-	struct exchange *core; /* NULL before the first start */
-	uint64_t line, runs, messages, fills;
-	unsigned char frame[RECORD_LINE_MAX / 2];
-};
-
 static void
 replay_bad(const struct replay *r, const char *why)
 {
@@ -335,19 +328,34 @@ replay_start(struct replay *r, struct slice *rest)
 		replay_bad(r, "it is the log of another module");
 	own = replay_id(r, slice_word(rest));
 	seed = replay_number(r, slice_word(rest), UINT64_MAX);
+	map_free_values(&r->peers);
+	map_init(&r->peers, seed);
 	exchange_free(r->core);
 	r->core = exchange_new(module, &own, seed);
 	if (r->core == NULL)
 		die_errno(EXIT_TEMPORARY, "unable to start");
+	r->now = 0;
 	r->runs++;
+}
+
+/* The role of a peer that is up. */
+static unsigned
+replay_role(const struct replay *r, uint32_t peer)
+{
+	unsigned *role = map_get(&r->peers, slice_of(&peer, sizeof(peer)));
+
+	if (role == NULL)
+		replay_bad(r, "that peer is not up");
+	return *role;
 }
 
 static void
 replay_up(struct replay *r, int64_t now, uint32_t peer, struct slice *rest)
 {
 	struct peer_info info;
+	struct slice key = slice_of(&peer, sizeof(peer));
 	struct slice role = slice_word(rest);
-	unsigned i;
+	unsigned *known, i;
 
 	memset(&info, 0, sizeof(info));
 	for (i = 0; i < ROLE_COUNT; i++)
@@ -355,9 +363,22 @@ replay_up(struct replay *r, int64_t now, uint32_t peer, struct slice *rest)
 			info.role = 1u << i;
 	if (info.role == 0)
 		replay_bad(r, "it names no role");
+	if (map_get(&r->peers, key) != NULL)
+		replay_bad(r, "that peer is up already");
+	if ((known = map_alloc(&r->peers, sizeof(*known), &key)) == NULL)
+		die_errno(EXIT_TEMPORARY, "unable to go on");
+	*known = info.role;
 	info.instance = replay_id(r, slice_word(rest));
 	info.address = slice_word(rest);
 	exchange_ops.up(r->core, now, peer, &info);
+}
+
+static void
+replay_down(struct replay *r, int64_t now, uint32_t peer)
+{
+	(void)replay_role(r, peer);
+	free(map_del(&r->peers, slice_of(&peer, sizeof(peer))));
+	exchange_ops.down(r->core, now, peer);
 }
 
 static void
@@ -375,6 +396,8 @@ replay_message(struct replay *r, int64_t now, uint32_t peer, int in,
 		replay_out(r, now, peer, a.bytes);
 	else if (act_message(&a, &m) != 1)
 		replay_bad(r, "its frame is no message");
+	else if (!msg_allowed(m.type, replay_role(r, peer), ROLE_EXCHANGE))
+		replay_bad(r, "a peer of that role does not send this");
 	else
 		exchange_ops.message(r->core, now, peer, &m);
 }
@@ -383,12 +406,15 @@ replay_message(struct replay *r, int64_t now, uint32_t peer, int in,
 static void
 replay_call(struct replay *r, struct slice first, struct slice *rest)
 {
-	int64_t now = (int64_t)replay_number(r, first, INT64_MAX);
+	int64_t now = (int64_t)replay_number(r, first, INT64_MAX / 2);
 	struct slice what = slice_word(rest);
 	uint32_t peer;
 
 	if (r->core == NULL)
 		replay_bad(r, "no line that says start is before it");
+	if (now < r->now)
+		replay_bad(r, "its time is before that of the line above");
+	r->now = now;
 	if (!slice_is(what, "out"))
 		replay_settle(r);
 	if (slice_is(what, "tick")) {
@@ -399,7 +425,7 @@ replay_call(struct replay *r, struct slice first, struct slice *rest)
 	if (slice_is(what, "up"))
 		replay_up(r, now, peer, rest);
 	else if (slice_is(what, "down"))
-		exchange_ops.down(r->core, now, peer);
+		replay_down(r, now, peer);
 	else if (slice_is(what, "in") || slice_is(what, "out"))
 		replay_message(r, now, peer, slice_is(what, "in"), rest);
 	else
@@ -430,34 +456,56 @@ replay_is_cut(struct slice line)
 	    (line.len >= n && memcmp(line.p + line.len - n, cut, n) == 0);
 }
 
+void
+replay_init(struct replay *r, FILE *file, const char *path, const char *module)
+{
+	r->file = file;
+	r->path = path;
+	r->module = module;
+	r->core = NULL;
+	map_init(&r->peers, 0);
+	r->line = r->runs = r->messages = r->fills = 0;
+}
+
+void
+replay_read(struct replay *r)
+{
+	while (fgets(r->text, sizeof(r->text), r->file) != NULL) {
+		r->line++;
+		if (strlen(r->text) == sizeof(r->text) - 1)
+			replay_bad(r, "it is too long");
+		if (!replay_is_cut(slice_str(r->text)))
+			replay_line(r, slice_str(r->text));
+	}
+	if (ferror(r->file))
+		die_errno(EXIT_TEMPORARY, "unable to read %s", r->path);
+	if (r->runs == 0)
+		die(EXIT_USAGE, "-O %s: it is no order log: give a file that "
+		    "-o has written", r->path);
+}
+
+void
+replay_free(struct replay *r)
+{
+	map_free_values(&r->peers);
+	exchange_free(r->core);
+	fclose(r->file);
+}
+
 int
 replay_run(const char *path, const char *module)
 {
 	static struct replay r;
-	static char line[RECORD_LINE_MAX];
-	FILE *f = fopen(path, "r");
+	FILE *file = fopen(path, "r");
 
-	r.path = path;
-	r.module = module;
-	if (f == NULL)
+	if (file == NULL)
 		die_errno(EXIT_USAGE, "-O %s", path);
-	while (fgets(line, sizeof(line), f) != NULL) {
-		r.line++;
-		if (strlen(line) == sizeof(line) - 1)
-			replay_bad(&r, "it is too long");
-		if (!replay_is_cut(slice_str(line)))
-			replay_line(&r, slice_str(line));
-	}
-	if (ferror(f))
-		die_errno(EXIT_TEMPORARY, "unable to read %s", path);
-	fclose(f);
-	if (r.runs == 0)
-		die(EXIT_USAGE, "-O %s: it is no order log: give a file that "
-		    "-o has written", path);
-	exchange_free(r.core);
+	replay_init(&r, file, path, module);
+	replay_read(&r);
+	replay_free(&r);
 	if (fflush(stdout) == EOF)
 		die_errno(EXIT_TEMPORARY, "unable to write standard output");
-	log_info("%" PRIu64 " starts, %" PRIu64 " messages, %" PRIu64
-	    " of them fills: all as they were", r.runs, r.messages, r.fills);
+	log_info("starts: %" PRIu64 ", messages: %" PRIu64 ", fills among "
+	    "them: %" PRIu64 ", all as they were", r.runs, r.messages, r.fills);
 	return 0;
 }

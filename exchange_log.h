@@ -26,6 +26,9 @@
 #include <stdio.h>
 
 #include "exchange.h"
+#include "map.h"
+
+#define RECORD_LINE_MAX (1024 * 1024) /* bytes of a line */
 
 struct record {
 	FILE *file; /* NULL: nothing is recorded */
@@ -48,9 +51,27 @@ extern const struct core_ops record_ops;
 /* Close it. Nothing is done with a zeroed one, which was never opened. */
 void record_end(struct record *);
 
-/* Have a core do again what the log of this module says: a row on standard
- * output for each seller of a fill. The exit status: 0; what differs or is no
- * order log ends the program. */
+struct replay {
+	FILE *file;
+	const char *path, *module;
+	struct exchange *core; /* NULL before the first start */
+	struct map peers;      /* roles of those that are up, by handle */
+	int64_t now;	       /* of the last line that has a time */
+	uint64_t line, runs, messages, fills;
+	unsigned char frame[RECORD_LINE_MAX / 2];
+	char text[RECORD_LINE_MAX];
+};
+
+/* Have a core do again what the log of this module says, which is read from the
+ * file: a row on standard output for each seller of a fill. path is its name in
+ * messages. What differs or is no order log ends the program. */
+void replay_init(struct replay *, FILE *, const char *path,
+    const char *module);
+void replay_read(struct replay *);
+/* The file is closed. */
+void replay_free(struct replay *);
+
+/* All of this for the file of that name. The exit status: 0. */
 int replay_run(const char *path, const char *module);
 
 #endif

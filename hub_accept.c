@@ -122,10 +122,10 @@ hub_on_minute(void *arg)
 	unsigned long dials = loglimit_more(&h->dials, now);
 
 	if (strangers > 0)
-		log_info("%lu more strangers closed", strangers);
+		log_info("more strangers closed: %lu", strangers);
 	if (dials > 0)
-		log_info("%lu more times unable to link to addresses that "
-		    "peers named", dials);
+		log_info("more times unable to link to addresses that "
+		    "peers named: %lu", dials);
 	hub_await_minute(h);
 }
 

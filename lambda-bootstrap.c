@@ -229,7 +229,7 @@ job_reason(const struct job *j, char *text, size_t size)
 	if (j->bad != NULL)
 		return j->bad;
 	if (j->child.signalled)
-		snprintf(text, size, "not done in %ld seconds: ended",
+		snprintf(text, size, "not done in %ld s: ended",
 		    (long)(job_ways[bootstrap_kind(j->printer->core,
 		    j->number)].limit_ms / 1000));
 	else if (WIFSIGNALED(status))

@@ -3,6 +3,7 @@
  * the answer, a row a line.
  */
 
+#include <assert.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -25,7 +26,7 @@
 	"[-Jqv] [-A address | -b socket] [-k keyfile ...] command [argument]"
 
 /* What can be asked of whom; a PLB shows all that it has, whatever is asked.
- * Then those for which the tier is walked. */
+ * For those with a function the tier is walked. */
 static const struct command {
 	const char *name;
 	unsigned roles;
@@ -36,18 +37,23 @@ static const struct command {
 	int least, most; /* arguments */
 } commands[] = {
 	{ .name = "all", .roles = ~0u, .whom = "", .host = 1 },
+	{ .name = "audit", .tier = tier_audit, .listeners = 1, .most = 1 },
 	{ .name = "authorities", .whom = "an authority or a broker",
 	    .roles = ROLE_AUTHORITY | ROLE_BROKER | ROLE_PLB },
+	{ .name = "capacity", .tier = tier_capacity, .listeners = 1,
+	    .most = 1 },
 	{ .name = "channels", .whom = "a broker or a listener",
 	    .roles = ROLE_BROKER | ROLE_LISTENER, .host = 1 },
 	{ .name = "clients", .whom = "a broker or a listener",
 	    .roles = ROLE_BROKER | ROLE_LISTENER | ROLE_PLB, .host = 1 },
 	{ .name = "contacts", .whom = "a broker",
 	    .roles = ROLE_BROKER | ROLE_PLB },
+	{ .name = "dot", .tier = tier_dot, .listeners = 1 },
 	{ .name = "drain", .whom = "a broker or an authority",
 	    .roles = ROLE_AUTHORITY | ROLE_BROKER, .most = 1 },
 	{ .name = "exchanges", .whom = "an authority, a broker or an exchange",
 	    .roles = ROLE_AUTHORITY | ROLE_BROKER | ROLE_EXCHANGE | ROLE_PLB },
+	{ .name = "hosts", .tier = tier_hosts, .listeners = 1 },
 	{ .name = "keys", .roles = ~0u, .whom = "", .host = 1 },
 	{ .name = "listeners", .whom = "a broker or a listener",
 	    .roles = ROLE_BROKER | ROLE_LISTENER | ROLE_PLB, .host = 1 },
@@ -60,11 +66,6 @@ static const struct command {
 	{ .name = "plbs", .whom = "a broker or a PLB",
 	    .roles = ROLE_BROKER | ROLE_PLB, .host = 1 },
 	{ .name = "process", .roles = ~0u, .whom = "", .host = 1 },
-	{ .name = "audit", .tier = tier_audit, .listeners = 1, .most = 1 },
-	{ .name = "capacity", .tier = tier_capacity, .listeners = 1,
-	    .most = 1 },
-	{ .name = "dot", .tier = tier_dot, .listeners = 1 },
-	{ .name = "hosts", .tier = tier_hosts, .listeners = 1 },
 	{ .name = "users", .tier = tier_users, .listeners = 1, .most = 1 },
 	{ .name = "why", .tier = tier_why, .least = 1, .most = 1 }
 };
@@ -434,8 +435,8 @@ ctl_tell_silent(const struct walk *w)
 			    SLICE_ARG(w->at[i]->address), w->at[i]->why);
 	}
 	if (w->left_out > 0)
-		log_error("%zu processes were not asked: there are more than "
-		    "%d", w->left_out, WALK_NODES_MAX);
+		log_error("processes not asked: %zu; %d at most "
+		    "are", w->left_out, WALK_NODES_MAX);
 	return silent;
 }
 
@@ -497,6 +498,22 @@ ctl_walk_tier(const struct command *what, const char *module, int json,
 	    silent > 0 ? EXIT_TEMPORARY : 0;
 }
 
+/* There is none of that name: say which there are. */
+static void
+ctl_no_command(const char *name)
+{
+	char all[512];
+	size_t i, n = 0;
+
+	for (i = 0; i < NCOMMANDS; i++) {
+		n += (size_t)snprintf(all + n, sizeof(all) - n, "%s%s",
+		    i == 0 ? "" : i < NCOMMANDS - 1 ? ", " : " or ",
+		    commands[i].name);
+		assert(n < sizeof(all));
+	}
+	die(EXIT_USAGE, "%s: no such command: give %s", name, all);
+}
+
 static const struct command *
 ctl_command(char **argv, int argc)
 {
@@ -511,10 +528,7 @@ ctl_command(char **argv, int argc)
 			die_usage(SYNOPSIS);
 		return c;
 	}
-	die(EXIT_USAGE, "%s: no such command: give all, audit, authorities, "
-	    "capacity, channels, clients, contacts, dot, drain, exchanges, "
-	    "hosts, keys, listeners, modules, orders, peers, plbs, process, "
-	    "users or why", argv[0]);
+	ctl_no_command(argv[0]);
 	return NULL;
 }
 

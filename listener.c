@@ -420,7 +420,7 @@ listener_refusal(const struct listener *l, const struct listener_channel *c,
 	if (listener_left(l) > 0)
 		return NULL;
 	snprintf(buf, REASON_BYTES,
-	    "no capacity left: %llu of %llu are in use",
+	    "no capacity left: %llu of %llu in use",
 	    (unsigned long long)l->held, (unsigned long long)l->capacity);
 	return buf;
 }
@@ -622,8 +622,8 @@ listener_tell_left(struct listener *l, int64_t now)
 	if (l->held == l->told_left)
 		return;
 	l->told_left = l->held;
-	outbox_log(&l->out, LOG_INFO, "draining: %llu requests are left, or "
-	    "fewer", (unsigned long long)l->held);
+	outbox_log(&l->out, LOG_INFO, "draining: requests left: %llu at "
+	    "most", (unsigned long long)l->held);
 }
 
 /* Nothing is left of any channel. */

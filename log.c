@@ -91,7 +91,7 @@ log_put_lost(void)
 
 	if (lost == 0)
 		return 0;
-	snprintf(text, sizeof(text), "%lu lines of log lost", lost);
+	snprintf(text, sizeof(text), "lines of log lost: %lu", lost);
 	if (log_put(line, log_finish(line, log_begin(line), text, 0)) == -1)
 		return -1;
 	lost = 0;

@@ -70,9 +70,9 @@ wait "$hang"
 same $? 0
 same "$(grep '^10' "$tmp/hang.log" | sort | uniq -d)" ''
 # None of them has to wait until time is up for another.
-same "$(sed '/not done in 10 seconds/q' "$tmp/hang.log" |
+same "$(sed '/not done in 10 s/q' "$tmp/hang.log" |
     grep -c '^10\.2\.0\.[12367]:1$')" 5
-logged hang 'child; sleep 1000: not done in 10 seconds: ended'
+logged hang 'child; sleep 1000: not done in 10 s: ended'
 logged hang 'yes nonsense: it printed more than 1048576 bytes: ended'
 logged hang 'exit 7: exit status 7'
 logged hang 'nonexistent: exit status 127'

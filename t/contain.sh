@@ -45,25 +45,41 @@ logged authority ready
 start caller on caller sh -c 'echo 192.0.2.1:4370 | lambda-broker'
 logged caller 'linked to authority'
 
-# The pod: it is ready when the probe says so, and then it is called.
+# The pod, which is called.
 take lambda.7 'contained lambda-broker'
-sed -i 's/ &$/ \& all="$all $!"/' "$block"
-echo 'for job in $all; do wait "$job"; echo "ended $?"; done' >>"$block"
-start pod on pod sh "$block"
-pod=$pid
-logged pod '^order .* sell module calc owner listener .* address 192.0.2.2:'
+{
+	sed 's/ &$/ \& all="$all $!"/' "$block"
+	echo 'for job in $all; do wait "$job"; echo "ended $?"; done'
+} >"$tmp/pod.sh"
+pod_begins() { # it is ready when the probe says so
+	start pod on pod sh "$tmp/pod.sh"
+	pod=$pid
+	logged pod '^order .* sell module calc owner .* address 192.0.2.2:'
+}
+pod_begins
 same "$(on caller sh -c "echo 6*7 | lambda-call -L calc")" 42
 in_pod touch /mnt/key 2>/dev/null && fail "the secret can be written"
 same "$(in_pod lambda-ctl authorities | grep -c '^authority 192.0.2.1:4370 ')" 1
 
-# The end: in order, at once where nothing runs.
-one lambda-listener
-kill -TERM "$one"
-until_true sh -c '! kill -0 "$0"' "$one" || fail "the listener does not end"
-one lambda-broker
-kill -TERM "$one"
-wait "$pod"
-same "$(grep -c '^ended 0$' "$tmp/pod.log")" 2
+# The end: in order; and again, since a filter waits for another pod in its place.
+pod_ends() {
+	one lambda-listener
+	kill -TERM "$one"
+	until_true sh -c '! kill -0 "$0"' "$one" ||
+	    fail "the listener does not end"
+	one lambda-broker
+	kill -TERM "$one"
+	wait "$pod"
+	same "$(grep -c '^ended 0$' "$tmp/pod.log")" 2
+}
+flow filter on caller lambda-call -L calc
+flow_goes_on 'in the first pod'
+pod_ends
+rm "$tmp/pod.log"
+pod_begins
+flow_goes_on 'in the second pod'
+flow_ends
+pod_ends
 
 # A job that does not end has its time, and its caller hears why; what a worker has
 # left is waited for while the listener runs, and nothing of it is left at the end.

@@ -54,7 +54,8 @@ same "$(grep -c '^process [0-9a-f]* role listener reason no answer$' \
     "$tmp/rows")" 1
 same "$(grep -c '^listener ' "$tmp/rows")" 1
 kill -CONT "$two"
-start caller sh -c 'exec lambda-call -L -c 3 calc <"$0" >"$0.out"' /dev/zero
+mkfifo "$tmp/held"
+start caller sh -c 'exec lambda-call -L -c 3 calc <>"$0"' "$tmp/held"
 caller=$pid
 held() { # the caller's pid and what it holds, of two rows of a listener and a PLB
 	lambda-ctl all >"$tmp/rows"

@@ -171,7 +171,9 @@ bad 'an export is name/arity' lambda-listener -f pi calc cat
 bad 'a label is label=value, such as zone=a' lambda-listener -t zone calc cat
 bad 'a version is numbers with dots' lambda-listener -V one calc cat
 bad 'unable to read the version from' lambda-listener -V @/nosuch calc cat
-bad 'no such command: give all, ' lambda-ctl nosuch
+bad 'no such command: give all, .* or why$' lambda-ctl nosuch
+same "$(sed 's/.*: give //; s/,//g; s/ or / /' "$tmp/told" | tr ' ' '\n')" \
+    "$(sed -n 's/^\.It Cm \([a-z]*\).*/\1/p' "$top/man/lambda-ctl.1" | sort -u)"
 bad '-x foo: write module=IP:PORT' lambda-authority -l 127.0.0.1:0 -x foo
 bad 'there is something else of that name' lambda-plb -D "$tmp" calc
 bad 'give the path of its Unix socket, with a slash' lambda-call -b sock calc

@@ -137,12 +137,24 @@ says plb1 'status 111'
 wait "$plb" || fail "the PLB ends with $?"
 killed plb1
 
+# Its time is over.
+start brief on b lambda-plb -g 1 job
+plb=$pid
+logged brief 'serving on'
+call plb2
+runs plb2
+kill -TERM "$plb"
+says plb2 'line 1: its host was drained'
+says plb2 'status 111'
+wait "$plb" || fail "the PLB ends with $?"
+killed plb2
+
 # While one drains another publishes the module, at the same port: no call fails.
 port=$(sed -n 's/.*publishing job at .*:\([0-9]*\),.*/\1/p' "$tmp/wide.log")
 call long
 runs long
 kill -TERM "$wide"
-logged wide 'draining: 1 requests are left, or fewer'
+logged wide 'draining: requests left: 1 at most'
 listener next -l "10.77.0.1:$port" -c 9 -g 0
 touch "$tmp/go/short"
 call short
@@ -173,7 +185,7 @@ listener other -c 9 -g 0
 until_true sh -c 'test "$(on a lambda-ctl orders | grep -c "module job ")" -eq 2' ||
     fail "the other one does not publish"
 kill -TERM "$twice"
-logged twice 'draining: 1 requests are left, or fewer'
+logged twice 'draining: requests left: 1 at most'
 killed again
 kill -TERM "$twice"
 runs again
@@ -183,23 +195,31 @@ says again 'status 0'
 wait "$twice" || fail "the listener ends with $?"
 stop "$other"
 
-# A channel by itself.
-# shellcheck disable=SC2016
-start call.alone sh -c 'echo alone |
-    lambda-call -L -x "|exec lambda-channel -g 0 job $0/job $0/capacity alone" \
-	job; echo "status $?"' "$tmp"
-runs alone
-channel=
-for p in $(strays); do
-	[ "$(name_of "$p")" != lambda-channel ] || channel="$channel $p"
-done
+# A channel by itself: it is told twice, or its time is over.
+alone() { # NAME BOUND: one job, and its channel
+	# shellcheck disable=SC2016
+	start "call.$1" sh -c 'echo "$2" | lambda-call -L -x "|exec lambda-channel \
+	    -g $1 job $0/job $0/capacity alone" job; echo "status $?"' \
+	    "$tmp" "$2" "$1"
+	runs "$1"
+	channel=
+	for p in $(strays); do
+		[ "$(name_of "$p")" != lambda-channel ] || channel="$channel $p"
+	done
+}
 told_again() { # SIGTERM, until the caller has heard of the second one
 	# shellcheck disable=SC2086
 	kill -TERM $channel
 	grep 'its host was drained' "$tmp/call.alone.log"
 }
+alone alone 0
 until_true told_again || fail "the channel is not ended by SIGTERM"
 killed alone
+alone briefly 1
+# shellcheck disable=SC2086
+kill -TERM $channel
+says briefly 'its host was drained'
+killed briefly
 
 # By lambda-ctl, from another host: it stays, and ends when it is told so.
 listener asked -c 9 -g 0
@@ -209,7 +229,7 @@ until_true sold 8 || fail "the listener does not sell"
 on b lambda-ctl -A 10.77.0.1:4371 drain job >"$tmp/told" || fail "drain: $?"
 grep -q "^drain job address 10.77.0.1:[0-9]* instance [0-9a-f]*\$" "$tmp/told" ||
     fail "$(cat "$tmp/told")"
-logged asked 'draining: 1 requests are left'
+logged asked 'draining: requests left: 1 at most'
 touch "$tmp/go/asked1"
 says asked1 'asked1 asked'
 logged asked 'drained: staying until SIGTERM'

@@ -480,7 +480,7 @@ UNIT(test_log)
 	assert_non_null(strstr(log_said(), ": closed another\n"));
 	still_pass(LOGLIMIT_MS);
 	text = log_said();
-	assert_non_null(strstr(text, ": 299 more strangers closed\n"));
+	assert_non_null(strstr(text, ": more strangers closed: 299\n"));
 	assert_int_equal(count(text, "\n"), 1);
 	still_pass(2 * LOGLIMIT_MS);
 	assert_string_equal(log_said(), "");
@@ -576,8 +576,8 @@ UNIT(test_named_lines)
 	assert_int_equal(lines, LOGLIMIT_LINES);
 	still_pass(LOGLIMIT_MS);
 	more = 2 * LOGLIMIT_LINES - lines;
-	snprintf(line, sizeof(line), "%d more times unable to link to "
-	    "addresses that peers named\n", more);
+	snprintf(line, sizeof(line), "more times unable to link to "
+	    "addresses that peers named: %d\n", more);
 	assert_int_equal(count(log_said(), line), 1);
 }
 

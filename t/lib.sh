@@ -430,3 +430,38 @@ none_left() { # of the blocks
 		    fail "nothing runs this of ${left##*/}: $(cat "$left")"
 	done
 }
+
+# flow NAME COMMAND...: a filter in the background whose records are the numbers
+# from 1 on, until flow_ends; its answers, of which each begins with its number, are
+# in $tmp/NAME.out
+flow() {
+	flow=$1
+	shift
+	{ numbers "$tmp/$flow.enough" | "$@" >"$tmp/$flow.out"; } \
+	    2>"$tmp/$flow.log" &
+	flowing=$!
+	pids="$pids $flowing"
+}
+numbers() { # FILE: until it is there
+	i=0
+	while [ ! -e "$1" ]; do
+		i=$((i + 1))
+		echo "$i"
+		sleep 0.02
+	done
+}
+flow_goes_on() { # WHEN: more answers than there were come
+	was=$(wc -l <"$tmp/$flow.out")
+	until_true flow_grown || fail "$1: the filter stands still"
+}
+flow_grown() {
+	[ "$(wc -l <"$tmp/$flow.out")" -gt $((was + 10)) ]
+}
+flow_ends() { # well: all that was read has an answer, in order
+	: >"$tmp/$flow.enough"
+	wait "$flowing" || fail "$flow ends with $?"
+	awk '$1 != NR { exit 1 }' "$tmp/$flow.out" ||
+	    fail "$flow: not all answers, in order"
+	! grep 'line [0-9]*:' "$tmp/$flow.log" || fail "$flow lost records"
+	echo "$flow: $(wc -l <"$tmp/$flow.out") answers"
+}

@@ -61,37 +61,6 @@ E2
 answers() { # NAME PATTERN: an answer of that kind comes
 	until_true grep -q -e "$2" "$tmp/$1" || fail "no answer: $2"
 }
-goes_on() {
-	[ "$(wc -l <"$tmp/$filter.out")" -gt $((was + 10)) ]
-}
-calls_go_on() {
-	was=$(wc -l <"$tmp/$filter.out")
-	until_true goes_on || fail "$1: the filter stands still"
-}
-filter() { # NAME OPTION...: one that goes on until there is a file of its name
-	filter=$1
-	shift
-	start "$filter" on caller sh "$tmp/filter.sh" "$tmp" "$filter" "$@"
-	filter_pid=$pid
-}
-cat >"$tmp/filter.sh" <<'E2'
-d=$1 name=$2
-shift 2
-i=0
-while [ ! -e "$d/$name.enough" ]; do
-	i=$((i + 1))
-	echo "$i"
-	sleep 0.02
-done | lambda-call -L "$@" calc >"$d/$name.out"
-E2
-ends_well() { # all that was read has an answer, in order
-	: >"$tmp/$filter.enough"
-	wait "$filter_pid" || fail "$filter ends with $?"
-	awk '$1 != NR { exit 1 }' "$tmp/$filter.out" ||
-	    fail "$filter: not all answers, in order"
-	! grep 'line [0-9]*:' "$tmp/$filter.log" || fail "$filter lost records"
-	echo "$filter: $(wc -l <"$tmp/$filter.out") answers"
-}
 call() { # NAME: one call, in the background
 	# shellcheck disable=SC2016
 	start "call.$1" on caller sh -c 'echo "$0" | lambda-call -L calc
@@ -118,18 +87,18 @@ mv "$tmp/calc.new" "$tmp/lib/calc"
 supervised runsvdir on host runsvdir "$SVDIR"
 runsvdir=$pid
 does 'ln -s'
-filter first
+flow first on caller lambda-call -L calc
 answers first.out 'calc.a 1.0'
 
 # Change.
 does 'calc.capacity; sv hup'
 until_true grep -q 'the capacity is 8 now' "$sv/calc.a/log" ||
     fail "the capacity is not 8"
-calls_go_on 'with another capacity'
+flow_goes_on 'with another capacity'
 program 1.1
 does 'mv calc.new'
 answers first.out 'calc.a 1.1'
-calls_go_on 'after the change'
+flow_goes_on 'after the change'
 
 # Upgrade, with a job that runs.
 call hold1
@@ -138,7 +107,7 @@ begins 'sv up calc.b'
 upgrade=$pid
 answers first.out 'calc.b 1.1'
 until_true grep -q 'draining: ' "$sv/calc.a/log" || fail "calc.a does not drain"
-calls_go_on 'while the old one drains'
+flow_goes_on 'while the old one drains'
 grep . "$tmp/call.hold1.log" && fail "hold1 has ended"
 touch "$tmp/go/hold1"
 logged call.hold1 'hold1 calc.a 1.1'
@@ -146,8 +115,8 @@ logged call.hold1 'status 0'
 wait "$upgrade" || fail "the upgrade ends with $?: $(cat "$tmp/did.log")"
 sv status calc.a | grep -q '^down: ' || fail "calc.a is not down"
 does 'sv restart broker'
-calls_go_on 'after the broker was restarted'
-ends_well
+flow_goes_on 'after the broker was restarted'
+flow_ends
 
 # A PLB, on the host of the caller, whose filter is the next one.
 plbs=$tmp/plbs
@@ -160,7 +129,7 @@ done
 touch "$plbs/plb.b/down"
 supervised plbs on caller runsvdir "$plbs"
 until_true test -S "$tmp/run.caller/calc.plb" || fail "no PLB"
-filter second -R 100
+flow second on caller lambda-call -L -R 100 calc
 answers second.out 'calc.b 1.1'
 call hold2
 until_true test -e "$tmp/up/hold2" || fail "hold2 does not run"
@@ -169,7 +138,7 @@ SVDIR=$plbs on caller timeout "$hang" sh -e "$block" >"$tmp/did" 2>&1 ||
     fail "$(cat "$block" "$tmp/did")"
 until_true grep -q 'another PLB serves' "$plbs/plb.a/log" ||
     fail "no PLB takes over"
-calls_go_on 'by another PLB'
+flow_goes_on 'by another PLB'
 touch "$tmp/go/hold2"
 logged call.hold2 'hold2 calc.b'
 plb_is_down() {
@@ -181,7 +150,7 @@ same "$(grep -c serving "$plbs/plb.a/log" "$plbs/plb.b/log" |
 
 # Move.
 does 'ip addr add'
-calls_go_on 'at the other address'
+flow_goes_on 'at the other address'
 
 # Drain, and back again.
 call hold3
@@ -191,7 +160,7 @@ touch "$tmp/go/hold3"
 logged call.hold3 'hold3 calc.b 1.1'
 until_true grep -q 'drained: staying' "$sv/calc.b/log" || fail "not drained"
 does 'restart calc.b'
-calls_go_on 'back again'
+flow_goes_on 'back again'
 
 # End: there is another host.
 start other on caller lambda-listener -l 192.0.2.3:0 -c 2 calc "$tmp/lib/calc"
@@ -206,8 +175,8 @@ until_true told_to_end || fail "calc.b is not told to end"
 touch "$tmp/go/hold4"
 logged call.hold4 'status 0'
 wait "$end" || fail "the end: $?: $(cat "$tmp/did.log")"
-calls_go_on 'elsewhere'
-ends_well
+flow_goes_on 'elsewhere'
+flow_ends
 stop "$runsvdir" HUP
 until_true deserted host ||
     fail "left: $(ip netns pids "${net}host" | xargs ps -o args= -p)"

@@ -253,7 +253,7 @@ UNIT(test_lost)
 	assert_memory_equal(text, "prog: 00000\n", 12);
 	log_info("again");
 	snprintf(text, sizeof(text),
-	    "prog: %ld lines of log lost\nprog: again\n",
+	    "prog: lines of log lost: %ld\nprog: again\n",
 	    10000 - (long)len / 12);
 	len = (ssize_t)strlen(text);
 	n = read(fd[0], text + len + 1, TEXT_MAX - 1 - (size_t)len);
@@ -284,7 +284,7 @@ UNIT(test_closed)
 	log_info("to nothing");
 	to_stderr(fd[1]);
 	log_info("back");
-	assert_string_equal(next(fd[0]), "prog: 3 lines of log lost\n");
+	assert_string_equal(next(fd[0]), "prog: lines of log lost: 3\n");
 	assert_string_equal(next(fd[0]), "prog: back\n");
 	close(fd[0]);
 	close(fd[1]);
@@ -315,7 +315,7 @@ UNIT(test_torn)
 	assert_true(n > 0);
 	text[n] = '\0';
 	assert_string_equal(text,
-	    "prog: torn\nprog: 2 lines of log lost\nprog: whole\n");
+	    "prog: torn\nprog: lines of log lost: 2\nprog: whole\n");
 	close(fd);
 }
 

@@ -45,7 +45,7 @@ replay || fail "the replay of a log that is cut: $(cat "$tmp/replay.log")"
 exchange second
 stop "$exchange"
 same "$ended" 0
-tells 0 ': 2 starts, [0-9]* messages, [1-9][0-9]* of them fills: all as they were' \
+tells 0 ': starts: 2, messages: [0-9]*, fills among them: [1-9][0-9]*, all as they were' \
     lambda-exchange -O "$tmp/orders" calc
 same "$(tail -n 1 "$tmp/orders")" end
 replay && cmp -s "$tmp/fills" "$tmp/fills.first" || fail "the fills are others"
@@ -84,6 +84,15 @@ started '1 up 1 nobody 00' 'it names no role'
 started '1 in 1 buy 0' 'a frame or an id is cut off'
 started '1 in 1 buy 0g' 'a frame or an id is not hexadecimal'
 started '1 in 1 buy 10' 'its frame is no message'
+started '1 down 1' 'that peer is not up'
+follows() { # LINE WHY: after a peer that is up
+	printf 'start calc %032d 1\n5 up 1 plb %032d -\n%s\n' 0 1 "$1" \
+	    >"$tmp/bad"
+	tells 100 "line 3: $2" lambda-exchange -O "$tmp/bad" calc
+}
+follows "5 up 1 broker $(printf '%032d' 0) -" 'that peer is up already'
+follows '4 tick' 'its time is before that of the line above'
+follows '5 in 1 cancel 1203020101' 'a peer of that role does not send this'
 started '1 dances 1' 'it is not a line of an order log'
 : >"$tmp/bad"
 tells 100 'it is no order log' lambda-exchange -O "$tmp/bad" calc

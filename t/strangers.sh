@@ -154,7 +154,7 @@ for try in 1 2 3 4; do
 done
 all_taken() {
 	! lambda-call -T 1 -x "$at" big 2>"$tmp/said" >&2 &&
-	    grep -q '4 of 4 are in use' "$tmp/said"
+	    grep -q '4 of 4 in use' "$tmp/said"
 }
 until_true all_taken || fail "not all is taken: $(cat "$tmp/said")"
 kill -STOP "$plb"

@@ -26,8 +26,10 @@ const char *const fuzz_corpus[] = { "t/fuzz/corpus/parse", NULL };
 #define WORDS_MAX 8
 
 static void
-frames(const uint8_t *p, size_t n, enum frame_kind kind)
+frames(struct slice s, enum frame_kind kind)
 {
+	const uint8_t *p = s.p;
+	size_t n = s.len;
 	struct frame_reader r = { .kind = kind };
 	struct frame f;
 	ssize_t taken;
@@ -46,7 +48,7 @@ frames(const uint8_t *p, size_t n, enum frame_kind kind)
 
 /* The text of an address is one that is read as the same address. */
 static void
-addresses(const char *text, size_t n)
+addresses(char *text, size_t n)
 {
 	struct addr a, b;
 	char printed[ADDR_TEXT_MAX];
@@ -115,7 +117,7 @@ contacts(struct slice text)
 
 /* Words of options; what is built decodes and prints. */
 static void
-options(char *text)
+options(char *text, size_t len)
 {
 	char *word[WORDS_MAX], shown[512], *save = text;
 	const char *why, *which;
@@ -123,6 +125,7 @@ options(char *text)
 	struct buf out, want;
 	size_t n = 0, half;
 
+	(void)len;
 	while (n < WORDS_MAX && *save != '\0') {
 		word[n++] = save;
 		save += strcspn(save, "\n");
@@ -180,13 +183,14 @@ resolv(struct slice text)
 
 /* What comes out is on one line, and has no control character. */
 static void
-escaped(const char *text)
+escaped(char *text, size_t len)
 {
 	char out[64];
 	size_t i, n;
 	const char *p;
 	int what;
 
+	(void)len;
 	for (what = ESCAPE_ASCII; what <= ESCAPE_UTF8; what++) {
 		p = text;
 		do {
@@ -206,10 +210,32 @@ escaped(const char *text)
 	}
 }
 
+/* Each is for bytes, or for text that NUL ends, or it is a kind of frames. */
+static const struct part {
+	const char *name;
+	void (*bytes)(struct slice);
+	void (*text)(char *, size_t);
+	enum frame_kind kind;
+} parts[] = {
+	{ "line", NULL, NULL, FRAME_LINE },
+	{ "nul", NULL, NULL, FRAME_NUL },
+	{ "netstring", NULL, NULL, FRAME_NETSTRING },
+	{ "packet4", NULL, NULL, FRAME_PACKET4 },
+	{ "mux", NULL, NULL, FRAME_MUX },
+	{ "address", NULL, addresses, 0 },
+	{ "epmd", epmd, NULL, 0 },
+	{ "contacts", contacts, NULL, 0 },
+	{ "options", NULL, options, 0 },
+	{ "attrs", bytes_of_attrs, NULL, 0 },
+	{ "resolv", resolv, NULL, 0 },
+	{ "escape", NULL, escaped, 0 }
+};
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 {
-	unsigned what = n > 0 ? p[0] % 12 : 0;
+	const struct part *part = &parts[n > 0 ? p[0] %
+	    (sizeof(parts) / sizeof(parts[0])) : 0];
 	struct slice s = slice_of(n > 0 ? p + 1 : p, n > 0 ? n - 1 : 0);
 	char *text = malloc(s.len + 1);
 
@@ -217,22 +243,12 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	if (s.len > 0)
 		memcpy(text, s.p, s.len);
 	text[s.len] = '\0';
-	if (what <= FRAME_MUX)
-		frames(s.p, s.len, (enum frame_kind)what);
-	else if (what == 5)
-		addresses(text, s.len);
-	else if (what == 6)
-		epmd(s);
-	else if (what == 7)
-		contacts(s);
-	else if (what == 8)
-		options(text);
-	else if (what == 9)
-		bytes_of_attrs(s);
-	else if (what == 10)
-		resolv(s);
+	if (part->bytes != NULL)
+		part->bytes(s);
+	else if (part->text != NULL)
+		part->text(text, s.len);
 	else
-		escaped(text);
+		frames(s, part->kind);
 	free(text);
 	return 0;
 }

@@ -19,16 +19,9 @@ usage() {
 	exit 100
 }
 
-# What the first byte of an input chooses, from 0 on.
+# What the first byte of an input chooses, from 0 on: the target's table.
 parts() { # target
-	case $1 in
-	parse)
-		echo line nul netstring packet4 mux address epmd contacts \
-		    options attrs resolv escape
-		;;
-	start) echo key activation lines ;;
-	core) sed -n 's/^	{ "core \([a-z]*\).*/\1/p' t/fuzz/core.c ;;
-	esac
+	sed -n 's/^	{ "\(core \)\{0,1\}\([a-z0-9]*\).*/\2/p' "t/fuzz/$1.c"
 }
 
 # The numbers of the part, in $numbers.
@@ -77,7 +70,7 @@ sources() { # target
 	core) cores && echo t/text.c t/harness.c t/core_*.c ;;
 	start)
 		cores
-		echo env.c lines.c loop.c net.c program.c
+		echo env.c exchange_log.c lines.c loop.c net.c program.c
 		;;
 	*) return 1 ;;
 	esac
