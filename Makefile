@@ -43,24 +43,26 @@ PROGS =		lambda-authority lambda-bootstrap lambda-broker lambda-call\
 # reaches a socket, a clock or the log.
 
 BYTES =		addr.o buf.o crypto.o heap.o map.o noise.o rng.o tlv.o
-PROTOCOL =	attrs.o core.o frame.o gather.o gossip.o link.o msg.o peers.o preauth.o\
-		stream.o
+PROTOCOL =	attrs.o core.o frame.o gather.o gossip.o link.o msg.o peers.o\
+		preauth.o stats.o stream.o
 AUTHORITY =	authority.o authority_exchange.o broker.o broker_contact.o\
 		broker_order.o
 EXCHANGE =	exchange.o exchange_book.o exchange_class.o exchange_match.o\
 		exchange_share.o
-LISTENER =	listener.o channel.o channel_pool.o channel_stream.o
+LISTENER =	listener.o channel.o channel_count.o channel_pool.o\
+		channel_stream.o
 PLB =		plb.o plb_order.o plb_request.o plb_upstream.o
-OTHER =		bootstrap.o bootstrap_dns.o call.o call_filter.o call_stream.o\
-		call_way.o call_why.o ctl_tier.o ctl_walk.o discovery.o\
-		discovery_contacts.o epmd.o
+OTHER =		bootstrap.o bootstrap_dns.o call.o call_filter.o call_input.o\
+		call_stream.o call_way.o call_why.o ctl_tier.o ctl_walk.o\
+		discovery.o discovery_contacts.o epmd.o
 
 CORES =		$(BYTES) $(PROTOCOL) $(AUTHORITY) $(EXCHANGE) $(LISTENER)\
 		$(PLB) $(OTHER)
 
 CORES_H =	array.h buf.h bytes.h chain.h crypto.h exit.h fail.h heap.h\
 	map.h noise.h rng.h slice.h tlv.h addr.h attrs.h core.h epmd.h frame.h\
-	gather.h gossip.h link.h msg.h peers.h preauth.h stream.h authority.h\
+	gather.h gossip.h link.h msg.h peers.h preauth.h stats.h stream.h\
+	authority.h\
 	authority_state.h broker.h broker_state.h exchange.h exchange_book.h\
 	exchange_class.h listener.h channel.h channel_pool.h channel_state.h\
 	plb.h plb_state.h bootstrap.h bootstrap_dns.h call.h call_filter.h\
@@ -91,8 +93,9 @@ CORE_TESTS =	t/addr.test t/attrs.test t/bootstrap_dns.test t/buf.test\
 	t/model.test t/msg.test t/outbox.test t/peers.test t/peers_link.test\
 	t/plb_balance.test t/preauth.test t/rendezvous.test t/report.test\
 	t/rng.test t/sha256.test t/stream.test t/tlv.test t/wire.test
-CORE_SCRIPTS =	t/core/authority t/core/bootstrap t/core/broker t/core/channel\
-	t/core/discovery t/core/exchange t/core/listener t/core/plb
+CORE_SCRIPTS =	t/core/authority t/core/bootstrap t/core/broker t/core/call\
+	t/core/channel t/core/discovery t/core/exchange t/core/listener\
+	t/core/plb
 SHELL_TESTS =	t/acceptor.shell t/atomicfile.shell t/channel_tether.shell\
 	t/child.shell t/conn.shell t/conn_end.shell t/env.shell t/hub.shell\
 	t/latest.shell t/lines.shell t/listener_preflight.shell\
@@ -114,7 +117,7 @@ SCRIPTS =	t/discovery.sh t/nodes.sh t/examples.sh t/names.sh t/mesh.sh\
 	t/manpages.sh t/needs.sh t/pipes.sh t/script.sh t/shares.sh t/ssh.sh\
 	t/switch.sh t/tree.sh t/twice.sh t/files.sh t/floods.sh t/moves.sh\
 	t/drain.sh t/life.sh t/contain.sh t/follow.sh t/rabbit.sh\
-	t/orderlog.sh t/walk.sh
+	t/orderlog.sh t/walk.sh t/jobs.sh
 
 HELPERS =	t/account t/activate t/diallers t/epmdtalk t/handshake\
 	t/inherit t/listen t/puppet t/relay t/rows t/script t/sim t/sim_sealed\

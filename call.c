@@ -110,95 +110,31 @@ call_say_pending(struct call *c)
 
 /* Where standard output is gone (to head(1), say) thousands may be left. */
 static void
-call_say_merged(struct call *c, uint64_t number, int unwritten)
+call_say_merged(struct call *c, uint64_t first, uint64_t last, int unwritten)
 {
 	struct call_ending *e = &c->ending;
 
-	if (e->first != 0 && (number != e->last + 1 ||
+	if (e->first != 0 && (first != e->last + 1 ||
 	    unwritten != e->unwritten))
 		call_say_pending(c);
 	if (e->first == 0)
-		e->first = number;
-	e->last = number;
+		e->first = first;
+	e->last = last;
 	e->unwritten = unwritten;
 }
 
-static void
-call_say(struct call *c, uint64_t number, const char *why)
-{
-	if (c->ending.broken)
-		call_say_merged(c, number, 0);
-	else
-		call_say_lines(c, number, number, why);
-}
-
-/* A record that has no result: an answer with -S, else a line. */
-static void
+void
 call_fail_record(struct call *c, uint64_t number, const char *why)
 {
-	if (filter_fail(&c->filter, number, why) == -1 ||
-	    !c->filter.config.status)
-		call_say(c, number, why);
-}
+	uint64_t last, first = filter_records(&c->filter, number, &last);
 
-/* The next record of the input: 1, 0 none is whole yet, -1 no more can come,
- * and *why says why not. */
-static int
-call_next_record(struct call *c, struct frame *record, size_t *taken,
-    const char **why)
-{
-	struct slice in = buf_slice(&c->in);
-	ssize_t n = frame_next(&c->reader, in.p, in.len, record);
-
-	if (n > 0) {
-		*taken = (size_t)n;
-		return 1;
-	}
-	if (n == 0 && !(c->ended && in.len > 0))
-		return 0;
-	*taken = in.len;
-	if (n == 0 && frame_last(&c->reader, in.p, in.len, record))
-		return 1;
-	*why = n == 0 ? "the record is cut short" : errno == EMSGSIZE ?
-	    "the record is over 16 MiB" : "the record is not in the framing "
-	    "that was asked for";
-	return -1;
-}
-
-/* The rest of the input is of no use. */
-static void
-call_spoil(struct call *c, int64_t now, const char *what)
-{
-	char why[REASON_MAX];
-
-	snprintf(why, sizeof(why), "%s; the input is read no further", what);
-	call_fail_record(c, filter_add(&c->filter, now, 0), why);
-	buf_consume(&c->in, buf_len(&c->in));
-	c->ended = 1;
-	if (c->status == 0)
-		c->status = EXIT_USAGE;
-}
-
-/* Fail the next record that was read, which is not sent: 1, or 0 when there is
- * none. */
-static int
-call_drop_record(struct call *c, int64_t now, const char *why)
-{
-	struct frame record;
-	const char *bad;
-	size_t taken;
-	int r;
-
-	if (!filter_open(&c->filter) ||
-	    (r = call_next_record(c, &record, &taken, &bad)) == 0)
-		return 0;
-	if (r == -1 && !c->ending.begun) {
-		call_spoil(c, now, bad);
-		return 1;
-	}
-	call_fail_record(c, filter_add(&c->filter, now, taken), why);
-	buf_consume(&c->in, taken);
-	return 1;
+	if (filter_fail(&c->filter, number, why) == 0 &&
+	    c->filter.config.status)
+		return;
+	if (c->ending.broken)
+		call_say_merged(c, first, last, 0);
+	else
+		call_say_lines(c, first, last, why);
 }
 
 /* What standard output lost: 1, or 0 when all of it is told. */
@@ -206,14 +142,14 @@ static int
 call_tell_lost(struct call *c)
 {
 	struct call_ending *e = &c->ending;
-	uint64_t number;
+	uint64_t first, last;
 
-	number = filter_unwritten(&c->filter, &e->pos);
-	if (number == 0) {
+	first = filter_unwritten(&c->filter, &e->pos, &last);
+	if (first == 0) {
 		call_say_pending(c);
 		return 0;
 	}
-	call_say_merged(c, number, 1);
+	call_say_merged(c, first, last, 1);
 	return 1;
 }
 
@@ -307,30 +243,6 @@ static int
 call_may_send(const struct call *c)
 {
 	return plb_room(c->plb) > 0 && call_is_open(c);
-}
-
-/* Send the next record: 0 when there is none. */
-static int
-call_send_record(struct call *c, int64_t now)
-{
-	struct frame record;
-	const char *bad;
-	uint64_t number;
-	size_t taken;
-	int r = call_next_record(c, &record, &taken, &bad);
-
-	if (r == -1)
-		call_spoil(c, now, bad);
-	if (r != 1)
-		return r != 0;
-	number = filter_add(&c->filter, now, record.body.len);
-	if (record.body.len > STREAM_WHOLE)
-		call_fail_record(c, number, "the record is over 16646144 "
-		    "bytes: a call by itself has no such limit");
-	else
-		call_submit(c, now, number, record.body);
-	buf_consume(&c->in, taken);
-	return 1;
 }
 
 /* Send records while there are tokens, or want more of them. */

@@ -56,6 +56,9 @@ struct call_config {
 	size_t nargs;	      /* in it */
 	int filter;	      /* a request a record, else one in all */
 	struct filter_config records;
+	size_t block;	      /* a request a block: as many whole records as are
+				 no more bytes, or one that is; 0: a request a
+				 record */
 	int errors;	      /* show the standard error of what runs */
 	int progress;	      /* show it, each second and at the end */
 	int terminal;	      /* results are for a person to read */

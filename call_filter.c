@@ -9,7 +9,7 @@
 
 /* A record whose result is in the queue, or was. */
 struct filter_queued {
-	uint64_t number;
+	uint64_t first, last; /* of a block: its records */
 	uint64_t end; /* of its result, in all bytes that were put */
 };
 
@@ -65,7 +65,7 @@ filter_open(const struct filter *f)
 }
 
 uint64_t
-filter_add(struct filter *f, int64_t now, size_t bytes)
+filter_add(struct filter *f, int64_t now, size_t bytes, uint64_t records)
 {
 	struct filter_slot *s = filter_slot(f, f->next);
 
@@ -73,9 +73,20 @@ filter_add(struct filter *f, int64_t now, size_t bytes)
 	s->answered = 0;
 	s->asked = bytes;
 	s->at = now;
+	s->first = f->records + 1;
+	s->last = f->records += records;
 	f->asked += bytes;
 	f->running++;
 	return f->next++;
+}
+
+uint64_t
+filter_records(const struct filter *f, uint64_t number, uint64_t *last)
+{
+	const struct filter_slot *s = filter_slot(f, number);
+
+	*last = s->last;
+	return s->first;
 }
 
 int
@@ -113,7 +124,8 @@ filter_forget_written(struct filter *f, size_t queued)
 static int
 filter_note(struct filter *f, uint64_t number, size_t bytes)
 {
-	struct filter_queued q = { number, f->put + bytes };
+	const struct filter_slot *s = filter_slot(f, number);
+	struct filter_queued q = { s->first, s->last, f->put + bytes };
 
 	filter_forget_written(f, buf_len(f->out) - bytes);
 	f->put += bytes;
@@ -127,7 +139,7 @@ filter_lose(struct filter *f, size_t bytes)
 }
 
 uint64_t
-filter_unwritten(struct filter *f, size_t *pos)
+filter_unwritten(struct filter *f, size_t *pos, uint64_t *last)
 {
 	struct filter_queued q;
 	struct slice all;
@@ -139,7 +151,8 @@ filter_unwritten(struct filter *f, size_t *pos)
 		return 0;
 	memcpy(&q, all.p + *pos, sizeof(q));
 	*pos += sizeof(q);
-	return q.number;
+	*last = q.last;
+	return q.first;
 }
 
 /* Answers. */
@@ -182,11 +195,12 @@ filter_put(struct filter *f, uint64_t number, struct slice body,
 {
 	struct filter_slot *s = filter_slot(f, number);
 	int direct = !f->config.ordered || number == f->oldest;
+	struct buf *to = direct ? f->out : &s->result;
 	size_t was = buf_len(f->out);
 
 	*why = NULL;
-	if (frame_put_body(direct ? f->out : &s->result, f->config.kind, body,
-	    why) == -1)
+	if (f->config.blocks ? buf_append(to, body.p, body.len) == -1 :
+	    frame_put_body(to, f->config.kind, body, why) == -1)
 		return -1;
 	return direct ? filter_note(f, number, buf_len(f->out) - was) : 0;
 }
@@ -221,7 +235,7 @@ filter_result(struct filter *f, uint64_t number, unsigned status,
 	int r;
 
 	assert(filter_is_running(f, number));
-	if (f->config.kind == FRAME_LINE && body.len > 0 &&
+	if (f->config.kind == FRAME_LINE && !f->config.blocks && body.len > 0 &&
 	    body.p[body.len - 1] == '\n')
 		body.len--;
 	snprintf(text, sizeof(text), "%u", status);

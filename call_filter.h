@@ -8,7 +8,8 @@
  * records between the oldest without an answer and the newest, or FILTER_BYTES
  * of records without an answer, or as much of answers that wait for an older
  * one: so a filter goes beyond that by one record, or by the answers to what is
- * under way. No I/O.
+ * under way. Where requests are blocks, a number is a block's, and what is said
+ * of records below is said of blocks. No I/O.
  *
  * It also knows which records' results are in the queue for standard output
  * and not yet written, so that none of them is lost without a word: whoever
@@ -28,6 +29,8 @@
 struct filter_slot {
 	struct buf result; /* its answer, framed, that waits for its turn */
 	size_t asked;	   /* bytes of the record */
+	uint64_t first;	   /* of a block: its records, */
+	uint64_t last;	   /* by their own numbers */
 	int64_t at;	   /* when it came in, ms */
 	int answered;
 };
@@ -37,12 +40,14 @@ struct filter_config {
 	int ordered;
 	int status; /* "N STATUS " stands in front of each result, and a record
 		       that has no status has one, too: "N - REASON" */
+	int blocks; /* results go out as they are, without framing */
 };
 
 struct filter {
 	struct filter_config config;
 	struct filter_slot *slot; /* FILTER_WINDOW of them, by number */
 	uint64_t next;	    /* number of the next record in */
+	uint64_t records;   /* that came in; with blocks there are more */
 	uint64_t oldest;    /* the oldest without an answer */
 	uint64_t running;   /* records without an answer */
 	size_t asked;	    /* bytes of these */
@@ -64,9 +69,15 @@ void filter_free(struct filter *);
 /* May another record come in? */
 int filter_open(const struct filter *);
 
-/* One came in, of that many bytes: its number. Only when filter_open(). now
- * never decreases from one to the next. */
-uint64_t filter_add(struct filter *, int64_t now, size_t bytes);
+/* One came in, of that many bytes, a block of that many records: its number.
+ * Only when filter_open(). now never decreases from one to the next. */
+uint64_t filter_add(struct filter *, int64_t now, size_t bytes,
+    uint64_t records);
+
+/* The first record of that block, which has no answer, and its last. Else
+ * both are its number. */
+uint64_t filter_records(const struct filter *, uint64_t number,
+    uint64_t *last);
 
 /* Has this record no answer yet? */
 int filter_is_running(const struct filter *, uint64_t number);
@@ -92,7 +103,8 @@ int filter_fail(struct filter *, uint64_t number, const char *why);
 void filter_lose(struct filter *, size_t bytes);
 
 /* Walk the records whose results are not written, or not to their end: start
- * with *pos = 0; a number, or 0 when there are no more. */
-uint64_t filter_unwritten(struct filter *, size_t *pos);
+ * with *pos = 0; the first record and the last of a result, or 0 when there are
+ * no more. */
+uint64_t filter_unwritten(struct filter *, size_t *pos, uint64_t *last);
 
 #endif

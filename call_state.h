@@ -3,8 +3,9 @@
 
 /*
  * The state of lambda-call's core, shared by the files that make it up and by
- * nobody else: call.c (input, requests, answers, the end), call_stream.c (the
- * body and the output of the one call) and call_why.c (why nothing comes).
+ * nobody else: call.c (requests, answers, the end), call_input.c (what a
+ * filter's input is cut into), call_stream.c (the body and the output of the
+ * one call) and call_why.c (why nothing comes).
  */
 
 #include "call.h"
@@ -21,6 +22,15 @@ struct call_ending {
 	uint64_t first, last; /* to be said in one line; 0: none */
 	int unwritten;	/* they had results */
 	char why[REASON_MAX];
+};
+
+/* The part of a filter's input that is one request: a record, or a block. Of a
+ * block that is not whole yet it says what is known. */
+struct call_unit {
+	size_t taken;	  /* bytes of the input, from its beginning */
+	uint64_t records; /* in them */
+	struct slice body; /* in the input */
+	const char *why;  /* no more can come */
 };
 
 /* The one call, where it is no filter. */
@@ -53,6 +63,7 @@ struct call {
 	struct buf in; /* read, and not yet sent */
 	struct buf *out;
 	struct frame_reader reader;
+	struct call_unit unit; /* the next */
 	struct filter filter;
 	int watching; /* CALL_INPUT said so */
 	int ready; /* input is there, and waits for tokens */
@@ -95,6 +106,18 @@ void call_submit(struct call *, int64_t now, uint64_t number,
 /* Of a record of the input, or of several that follow each other: a line. */
 void call_say_lines(struct call *, uint64_t first, uint64_t last,
     const char *why);
+
+/* It has no result: an answer with -S, else a line. */
+void call_fail_record(struct call *, uint64_t number, const char *why);
+
+/* call_input.c: of blocks the same as of records */
+
+/* Send the next record, or fail it, where it cannot be: 1; 0 when there is
+ * none. */
+int call_send_record(struct call *, int64_t now);
+/* Fail the next record that was read, which is not sent: 1, or 0 when there is
+ * none. */
+int call_drop_record(struct call *, int64_t now, const char *why);
 
 /* call_stream.c */
 

@@ -124,11 +124,14 @@ call_error_say(struct call *c, struct call_error *e, int all)
 {
 	char text[LINE_MOST + 1];
 	struct slice line;
+	uint64_t first = e->number, last = first;
 	size_t n;
 
+	if (filter_is_running(&c->filter, first))
+		first = filter_records(&c->filter, first, &last);
 	while ((n = buf_line(&e->line, LINE_MOST, all, &line)) > 0) {
 		snprintf(text, sizeof(text), "%.*s", SLICE_ARG(line));
-		call_say_lines(c, e->number, e->number, text);
+		call_say_lines(c, first, last, text);
 		buf_consume(&e->line, n);
 	}
 }

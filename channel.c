@@ -54,30 +54,6 @@ channel_out(struct channel *c)
 	return &c->out;
 }
 
-size_t
-channel_running(const struct channel *c)
-{
-	return c->inflight.used;
-}
-
-uint64_t
-channel_held(const struct channel *c)
-{
-	return c->held;
-}
-
-uint64_t
-channel_tokens(const struct channel *c)
-{
-	return c->tokens;
-}
-
-uint64_t
-channel_cut(const struct channel *c)
-{
-	return c->cut;
-}
-
 static uint64_t
 channel_smaller(uint64_t a, uint64_t b)
 {
@@ -188,6 +164,9 @@ channel_answer_reply(struct channel *c, int64_t now, struct inflight *r,
 		.id = r->id, .status = status, .body = body
 	} };
 
+	c->stats.n[STAT_DONE + (status != 0)]++;
+	c->stats.n[STAT_OUT] += body.len;
+	stats_ran(&c->stats, outbox_ns(&c->out, now) - r->at);
 	m.u.reply.demand = channel_regrant(c, now);
 	if (status != 0 && body.len == 0 && channel_stream_is_silent(c, r)) {
 		m.u.reply.said = buf_slice(&r->said);
@@ -215,12 +194,7 @@ channel_answer_fail(struct channel *c, int64_t now, struct inflight *r, int ran,
 {
 	struct msg m;
 
-	if (r->late)
-		reason = "its time was up";
-	else if (r->abandoned)
-		reason = "abandoned";
-	else if (c->expired)
-		reason = CORE_DRAINED;
+	reason = channel_count_failed(c, now, r, reason);
 	if (r->answered) {
 		if (r->cast)
 			outbox_log(&c->out, LOG_INFO,
@@ -266,6 +240,7 @@ channel_feed(struct channel *c, int64_t now, struct inflight *r,
 		pool_ended(&c->pool, now, r->worker);
 		return -1;
 	}
+	c->stats.n[STAT_STARTED] += (uint64_t)start;
 	p = outbox_reserve(&c->out, CHANNEL_FEED, r->worker, r->mux, size);
 	if (p == NULL) {
 		pool_done(&c->pool, r->worker, 0);
@@ -289,6 +264,7 @@ channel_assign(struct channel *c, int64_t now, struct inflight *r,
 	m.type = MSG_REQUEST;
 	m.u.request = *q;
 	r->worker = r->number;
+	c->stats.n[STAT_STARTED]++;
 	return outbox_message(&c->out, CHANNEL_START, r->worker, r->count,
 	    &m);
 }
@@ -328,6 +304,7 @@ channel_begin(struct channel *c, int64_t now, struct inflight *r,
 		return channel_backing_off(c, now, r);
 	if (errno == EINVAL)
 		return channel_answer_fail(c, now, r, 0, why);
+	channel_count_end(c, now, r, STAT_FAILED);
 	channel_drop(c, r);
 	return -1;
 }
@@ -348,11 +325,13 @@ channel_on_request(struct channel *c, int64_t now, const struct msg_request *q)
 	if ((r = inflight_add(&c->inflight, q->id)) == NULL)
 		return fail(errno == EEXIST ? EPROTO : errno);
 	c->tokens--;
+	channel_count_begun(c, now, r, q);
 	r->count = c->count;
 	r->cast = q->cast != 0;
 	if (q->left_ms > 0)
 		inflight_limit(&c->inflight, r, now + (int64_t)q->left_ms);
 	if (channel_stream_begin(c, r, q) == -1) {
+		channel_count_end(c, now, r, STAT_FAILED);
 		channel_drop(c, r);
 		return -1;
 	}
@@ -464,8 +443,10 @@ channel_unsolicited(struct channel *c, uint32_t worker)
 
 /* Nobody else hears of its status. */
 static int
-channel_finish_cast(struct channel *c, struct inflight *r, unsigned status)
+channel_finish_cast(struct channel *c, int64_t now, struct inflight *r,
+    unsigned status)
 {
+	channel_count_end(c, now, r, STAT_DONE + (status != 0));
 	if (r->cast && status != 0)
 		outbox_log(&c->out, LOG_INFO,
 		    "request %llu, a cast: exit status %u",
@@ -487,7 +468,7 @@ channel_reply(struct channel *c, int64_t now, uint32_t worker, uint64_t name,
 	if (r->late || r->abandoned)
 		sent = channel_answer_fail(c, now, r, 1, "");
 	else if (r->answered)
-		sent = channel_finish_cast(c, r, status);
+		sent = channel_finish_cast(c, now, r, status);
 	else
 		sent = channel_answer_reply(c, now, r, status, body);
 	return channel_retire_if_done(c, worker) == 0 ? sent : -1;
@@ -518,8 +499,10 @@ static int
 channel_end_worker(struct channel *c, int64_t now, uint32_t worker, int ran,
     const char *reason)
 {
-	int result = channel_fail_worker(c, now, worker, ran, reason);
+	int result;
 
+	channel_count_died(c, worker);
+	result = channel_fail_worker(c, now, worker, ran, reason);
 	if (c->mode == CHANNEL_EXEC ||
 	    pool_ended(&c->pool, now, worker) == POOL_LEAVING)
 		return result;
@@ -581,6 +564,7 @@ channel_late(struct channel *c, int64_t now, struct inflight *r)
 		channel_tell(c, CHANNEL_KILL, r->worker, CHANNEL_LATE_MS);
 	} else if (!r->answered) {
 		m = channel_failure(r, 1, "its time was up");
+		channel_count_end(c, now, r, STAT_LATE);
 		inflight_answered(&c->inflight, r);
 		channel_send(c, &m);
 	}
@@ -788,6 +772,8 @@ channel_listener_message(struct channel *c, int64_t now, const struct msg *m)
 	case MSG_DEMAND:
 	case MSG_REFUSE:
 		return channel_on_answer(c, m);
+	case MSG_COUNTS:
+		return stats_send(&c->stats, &c->out, c->listener);
 	default:
 		return fail(EPROTO);
 	}
@@ -976,8 +962,10 @@ channel_tick(void *core, int64_t now)
 	channel_flush_giveback(c);
 	if (channel_is_drained(c))
 		c->closing = channel_tell(c, ACT_DRAIN, c->client, 0) == 0;
-	if (channel_is_done(c) && !c->stopped)
+	if (channel_is_done(c) && !c->stopped) {
+		channel_count_tell(c);
 		c->stopped = channel_tell(c, ACT_STOP, 0, 0) == 0;
+	}
 }
 
 static int64_t

@@ -91,11 +91,13 @@ struct inflight {
 			    that a late reply finds nothing */
 	uint32_t worker; /* that runs it */
 	int64_t due;	 /* when its time is up; INT64_MAX: never */
+	int64_t at;	 /* when it came, or went to its worker, in ns */
 	unsigned used : 1;
 	unsigned cast : 1;
 	unsigned answered : 1;	/* the client has its one answer */
 	unsigned abandoned : 1; /* the client wants none */
 	unsigned late : 1;	/* its time was up */
+	unsigned ended : 1;	/* it counts as such */
 	unsigned streams : 1;	/* its output may be sent in pieces */
 	unsigned errors : 1;	/* its standard error may, too */
 	unsigned wrote : 1;	/* some of its output is sent */

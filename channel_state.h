@@ -3,12 +3,13 @@
 
 /*
  * The channel core's state, shared by the files that make it up and by nobody
- * else: channel.c (grants, requests, answers) and channel_stream.c (bodies and
- * output in pieces).
+ * else: channel.c (grants, requests, answers), channel_count.c (what is
+ * counted) and channel_stream.c (bodies and output in pieces).
  */
 
 #include "channel.h"
 #include "channel_pool.h"
+#include "stats.h"
 
 /* held = tokens + spare + requests in flight. */
 struct channel {
@@ -41,6 +42,7 @@ struct channel {
 	uint64_t cut; /* tokens that were not granted again as they were over */
 
 	uint64_t count; /* requests that came */
+	struct stats stats; /* since the listener was told last */
 	struct inflight_table inflight;
 	struct pool pool; /* of CHANNEL_POOL and CHANNEL_MUX */
 	char died[128];	  /* how the last worker did */
@@ -67,6 +69,40 @@ int channel_begin(struct channel *, int64_t now, struct inflight *,
     const struct msg_request *);
 int channel_answer_fail(struct channel *, int64_t now, struct inflight *,
     int ran, const char *reason);
+
+/* channel_count.c */
+
+/* The request came; its body is whole, which it waited for; it has ended, which
+ * counts once. */
+static inline void
+channel_count_begun(struct channel *c, int64_t now, struct inflight *r,
+    const struct msg_request *q)
+{
+	r->at = outbox_ns(&c->out, now);
+	c->stats.n[STAT_BEGUN]++;
+	c->stats.n[STAT_IN] += q->function.len + q->args.len + q->body.len;
+}
+
+void channel_count_whole(struct channel *, int64_t now, struct inflight *);
+
+static inline void
+channel_count_end(struct channel *c, int64_t now, struct inflight *r,
+    enum counter how)
+{
+	if (r->ended)
+		return;
+	r->ended = 1;
+	c->stats.n[how]++;
+	stats_ran(&c->stats, outbox_ns(&c->out, now) - r->at);
+}
+
+/* The same, by a failure. Returns the reason that its client is told. */
+const char *channel_count_failed(struct channel *, int64_t now,
+    struct inflight *, const char *reason);
+/* A worker is about to be forgotten: has it died? */
+void channel_count_died(struct channel *, uint32_t worker);
+/* The last word to the listener. */
+void channel_count_tell(struct channel *);
 
 /* channel_stream.c */
 

@@ -34,6 +34,7 @@ channel_stream_whole(struct channel *c, int64_t now, struct inflight *r)
 	q.args = slice_of(s.p + r->function_len, r->args_len);
 	q.body = slice_of(q.args.p + r->args_len, s.len - r->function_len -
 	    r->args_len);
+	channel_count_whole(c, now, r);
 	buf_init(&r->kept, MSG_MAX); /* it may be gone after this */
 	r->whole = 0;
 	result = channel_begin(c, now, r, &q);
@@ -119,6 +120,7 @@ channel_on_data(struct channel *c, int64_t now, const struct msg_data *m)
 		return 0;
 	if (!r->more || stream_came(&r->body, now, m->bytes.len) == -1)
 		return fail(EPROTO);
+	c->stats.n[STAT_IN] += m->bytes.len;
 	if (r->deaf || r->late || r->abandoned)
 		return 0;
 	if (r->whole)
@@ -199,6 +201,7 @@ channel_output(struct channel *c, uint32_t worker, enum stream_part part,
 	if (stream_spend(&r->left[part], bytes.len) == -1)
 		return -1;
 	r->wrote |= part == STREAM_OUTPUT;
+	c->stats.n[STAT_OUT] += bytes.len;
 	return stream_send(&c->out, c->client, r->id, part, bytes);
 }
 

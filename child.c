@@ -14,7 +14,7 @@
 #define READ_SIZE  (64 * 1024)
 #define READ_TURN  (4 * READ_SIZE) /* bytes of one child a turn */
 #define LINE_QUEUE (2 * CHILD_LINE_MAX)
-#define INPUT_KEEP (16 * 1024) /* of memory for input, while more follows */
+#define INPUT_KEEP (256 * 1024) /* of memory for input, while more follows */
 
 /* All are read through this; what is not taken is kept in the child. */
 static unsigned char child_chunk[READ_SIZE];

@@ -28,7 +28,7 @@
 
 #define CONN_READ_MAX (256 * 1024)
 #define CONN_DRAINED  (256 * 1024)
-#define CONN_KEEP     4096 /* of each queue, from one use to the next */
+#define CONN_KEEP     (256 * 1024) /* of each queue, until conn_trim() */
 
 struct conn;
 

@@ -27,6 +27,7 @@ outbox_init(struct outbox *o)
 	buf_init(&o->buf, OUTBOX_MAX);
 	o->buf.keep = OUTBOX_KEEP;
 	o->taken = 0;
+	o->clock = NULL;
 }
 
 void

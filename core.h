@@ -101,15 +101,24 @@ struct act {
 };
 
 #define OUTBOX_MAX  (64u * 1024 * 1024)
-#define OUTBOX_KEEP (64 * 1024) /* of memory, from one use to the next */
+#define OUTBOX_KEEP (256 * 1024) /* of memory, from one use to the next */
 
 struct outbox {
 	struct buf buf;
 	size_t taken; /* bytes at its front: the act that was taken last */
+	const int64_t *clock; /* the driver's, in ns; NULL: it has none */
 };
 
 void outbox_init(struct outbox *);
 void outbox_free(struct outbox *);
+
+/* The time in nanoseconds, to measure with and for nothing else: now, in ms, as
+ * far as the driver knows no better. */
+static inline int64_t
+outbox_ns(const struct outbox *o, int64_t now)
+{
+	return o->clock == NULL ? now * 1000000 : *o->clock;
+}
 
 /*
  * Append an act: 0, or -1 with ENOBUFS (over OUTBOX_MAX: nobody takes acts out)

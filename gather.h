@@ -27,7 +27,7 @@
 #define GATHER_BYTES	 (16u * 1024 * 1024) /* of rows, for one of them, */
 #define GATHER_PEER	 (4u * 1024 * 1024)  /* and of one peer */
 #define GATHER_HOST_MS	 1000 /* that a broker waits for its host */
-#define GATHER_INNER_MS	 500  /* and a listener for its channels */
+#define GATHER_INNER_MS	 400  /* and a listener for its channels */
 #define GATHER_OUTER_MS	 2000 /* and an authority for a broker */
 
 struct gather {

@@ -319,7 +319,6 @@ hub_act_close(struct hub *h, const struct act *a)
 		conn_close(&l->conn);
 }
 
-/* What the core wants dialled and cannot be, it hears of. */
 /* Only our own options name what is dialled for ever, and so may name a path.
  * What a peer names is an IP address. */
 static int
@@ -846,6 +845,7 @@ hub_core(struct hub *h, const struct core_ops *ops, void *core,
 	h->ops = ops;
 	h->core = core;
 	h->out = out;
+	out->clock = loop_clock(h->loop);
 	hub_deliver(h);
 }
 

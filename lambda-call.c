@@ -29,7 +29,7 @@
 #define OUT_MAX	   ((size_t)-1 / 4) /* what is under way bounds them */
 #define ONE_WAY	   "-b, -s and -x (a proxy is -s): give one of them"
 #define SYNOPSIS \
-	"[-04LNPSequv] [-b socket | -s socket | -x channel ...]\n" \
+	"[-04LNPSequv] [-B bytes] [-b socket | -s socket | -x channel ...]\n" \
 	"[-c capacity] [-k keyfile ...] [-R retries] [-T seconds]\n" \
 	"[-t label=value ...] [-V version]\n" \
 	"module [function [argument ...]]"
@@ -151,6 +151,7 @@ caller_options(struct caller_options *o, int argc, char **argv)
 		{ 'e', OPT_FLAG, &o->call.errors, 0, 0 },
 		{ 'S', OPT_FLAG, &o->call.records.status, 0, 0 },
 		{ 'u', OPT_FLAG, &o->unordered, 0, 0 },
+		{ 'B', OPT_BYTES, &o->call.block, 1, STREAM_WHOLE },
 		{ 'b', OPT_TEXT, &o->broker, 0, 0 },
 		{ 's', OPT_TEXT, &o->socket, 0, 0 },
 		{ 'c', OPT_NUMBER, &o->capacity, 1, PLB_WINDOW * 16 },
@@ -163,14 +164,27 @@ caller_options(struct caller_options *o, int argc, char **argv)
 	};
 	int letter;
 
-	while ((letter = getopt(argc, argv, "+04LNPSequvb:s:x:c:k:R:T:t:V:")) !=
-	    -1)
+	while ((letter = getopt(argc, argv,
+	    "+04LNPSequvB:b:s:x:c:k:R:T:t:V:")) != -1)
 		if (strchr("04LN", letter) != NULL)
 			caller_framing(o, letter);
 		else if (letter == 'x')
 			caller_channel(o, optarg);
 		else
 			opt_take(options, letter, optarg, SYNOPSIS);
+}
+
+/* Of -B alone records are lines. */
+static void
+caller_records(struct caller_options *o)
+{
+	o->call.records.blocks = o->call.block > 0;
+	o->call.filter |= o->call.records.blocks;
+	if (!o->call.filter && (o->unordered || o->call.records.status))
+		die(EXIT_USAGE, "-u and -S go with -L, -0, -4 or -N");
+	if (o->call.records.blocks && o->call.records.status)
+		die(EXIT_USAGE, "-S says what became of each record: leave "
+		    "out -B");
 }
 
 static void
@@ -180,8 +194,7 @@ caller_parse(struct caller_options *o, int argc, char **argv)
 	caller_options(o, argc, argv);
 	if (optind == argc)
 		die_usage(SYNOPSIS);
-	if (!o->call.filter && (o->unordered || o->call.records.status))
-		die(EXIT_USAGE, "-u and -S go with -L, -0, -4 or -N");
+	caller_records(o);
 	o->call.records.ordered = !o->unordered;
 	if (o->capacity == 0)
 		o->capacity = o->call.filter ? CAPACITY : 1;

@@ -48,6 +48,8 @@ static const struct command {
 	    .roles = ROLE_BROKER | ROLE_LISTENER | ROLE_PLB, .host = 1 },
 	{ .name = "contacts", .whom = "a broker",
 	    .roles = ROLE_BROKER | ROLE_PLB },
+	{ .name = "counts", .whom = "a broker, a listener or a PLB",
+	    .roles = ROLE_BROKER | ROLE_LISTENER | ROLE_PLB, .host = 1 },
 	{ .name = "dot", .tier = tier_dot, .listeners = 1 },
 	{ .name = "drain", .whom = "a broker or an authority",
 	    .roles = ROLE_AUTHORITY | ROLE_BROKER, .most = 1 },

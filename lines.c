@@ -2,8 +2,10 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -153,7 +155,7 @@ lines_address(const char *p, size_t len, unsigned long number,
 #ifndef PIPE_BUF
 #define PIPE_BUF _POSIX_PIPE_BUF
 #endif
-#define FILE_CHUNK (64 * 1024)
+#define LARGE_CHUNK (64 * 1024)
 #define SINK_TURN  (256 * 1024) /* bytes written in a turn, at most */
 
 /* All is written, or what is left never will be. */
@@ -168,8 +170,8 @@ sink_end(struct sink *s)
 		s->drained(s->arg);
 }
 
-/* Does the descriptor take a chunk without blocking? Poll() has said so of the
- * first. */
+/* Does a shared descriptor take a chunk without blocking? Poll() has said so of
+ * the first. */
 static int
 sink_is_ready(const struct sink *s)
 {
@@ -203,7 +205,8 @@ sink_on_writable(void *arg, short revents)
 	size_t before = buf_len(&s->queue), left = SINK_TURN / s->chunk;
 
 	(void)revents;
-	while (sink_write_chunk(s) && --left > 0 && sink_is_ready(s))
+	while (sink_write_chunk(s) && --left > 0 &&
+	    (s->own != -1 || sink_is_ready(s)))
 		;
 	if (s->wrote != NULL && buf_len(&s->queue) < before)
 		s->wrote(s->arg);
@@ -225,6 +228,34 @@ sink_start(void *arg)
 		sink_end(s);
 }
 
+/*
+ * The pipe once more, non-blocking, by a description that nobody shares: its
+ * descriptor, or -1. Linux opens one; elsewhere what /dev/fd opens, if
+ * anything, is the description that is shared.
+ */
+static int
+sink_open_own(int fd, const struct stat *pipe)
+{
+	char path[32];
+	struct stat st;
+	int own, shared = fcntl(fd, F_GETFL), flags;
+
+	if (shared == -1 || (shared & O_NONBLOCK))
+		return -1;
+	snprintf(path, sizeof(path), "/dev/fd/%d", fd);
+	own = open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+	if (own == -1)
+		return -1;
+	flags = fcntl(own, F_GETFL);
+	shared = fcntl(fd, F_GETFL);
+	if (flags != -1 && (flags & O_NONBLOCK) && shared != -1 &&
+	    !(shared & O_NONBLOCK) && fstat(own, &st) == 0 &&
+	    st.st_dev == pipe->st_dev && st.st_ino == pipe->st_ino)
+		return own;
+	close(own);
+	return -1;
+}
+
 void
 sink_init(struct sink *s, struct loop *loop, int fd, size_t max,
     void (*drained)(void *arg), void *arg)
@@ -233,6 +264,7 @@ sink_init(struct sink *s, struct loop *loop, int fd, size_t max,
 
 	memset(s, 0, sizeof(*s));
 	s->loop = loop;
+	s->own = -1;
 	s->watch.fd = fd;
 	s->watch.fn = sink_on_writable;
 	s->watch.arg = s;
@@ -241,8 +273,12 @@ sink_init(struct sink *s, struct loop *loop, int fd, size_t max,
 	s->drained = drained;
 	s->arg = arg;
 	s->chunk = PIPE_BUF;
-	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
-		s->chunk = FILE_CHUNK;
+	if (fstat(fd, &st) == -1)
+		st.st_mode = 0;
+	if (S_ISFIFO(st.st_mode) && (s->own = sink_open_own(fd, &st)) != -1)
+		s->watch.fd = s->own;
+	if (S_ISREG(st.st_mode) || s->own != -1)
+		s->chunk = LARGE_CHUNK;
 	buf_init(&s->queue, max);
 	s->queue.keep = SINK_KEEP;
 }
@@ -253,6 +289,8 @@ sink_free(struct sink *s)
 	loop_unwatch(s->loop, &s->watch);
 	loop_unlater(s->loop, &s->flush);
 	buf_free(&s->queue);
+	if (s->own != -1)
+		close(s->own);
 }
 
 void

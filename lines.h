@@ -54,16 +54,18 @@ int lines_address(const char *, size_t len, unsigned long number,
  * Bytes out: a queue to standard output, or to another descriptor that programs
  * share. It does not make the descriptor non-blocking, since that would change
  * it for the others. It writes when poll() says that the descriptor is
- * writable, and no more than a pipe takes then without blocking.
+ * writable, and no more than a pipe takes then without blocking; or as much as
+ * is taken, where the system lets it open the pipe once more for itself.
  */
 
-#define SINK_KEEP (64 * 1024) /* of the queue, from one use to the next */
+#define SINK_KEEP (512 * 1024) /* of the queue, from one use to the next */
 
 struct sink {
 	struct loop *loop;
 	struct watch watch;
 	struct later flush;
 	struct buf queue;
+	int own;      /* the pipe, open once more; or -1 */
 	size_t chunk; /* bytes a write */
 	int error;    /* errno of what ended it, or 0 */
 	size_t lost;  /* bytes that were queued then */

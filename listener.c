@@ -8,12 +8,16 @@
 #include "gather.h"
 #include "listener.h"
 #include "map.h"
+#include "stats.h"
 
 #define ORDER	      1	   /* the only one that a listener has */
 #define CONTACT_MAX   1024 /* bytes of an encoded contact */
 #define REASON_BYTES  128
 #define SETTLED_MAX   LIST_MAX
 #define QUANTITY_MAX  UINT32_MAX
+#define ASKERS_MAX    16   /* at a time; more get what is known */
+#define ASKED_MS      400  /* for channels to answer */
+#define VERSION_SHOWN 64   /* bytes, of a channel's */
 
 /* One channel, from its start until nothing of it is left. */
 struct listener_channel {
@@ -25,7 +29,16 @@ struct listener_channel {
 	struct msg_waiting told; /* of buyers that wait */
 	char client[ADDRESS_MAX + 1]; /* the address of its PLB; or empty */
 	struct id plb, instance; /* of that, and its own; zero: not known */
-	char *version;	/* that was published when it was started */
+	char version[VERSION_SHOWN];  /* as published when it was started */
+	uint64_t begun, ended; /* requests, as it told us */
+	int asked;	/* what it has counted, and it has not answered */
+};
+
+/* Who inspects, and waits for what channels have counted. */
+struct listener_asker {
+	uint32_t peer;
+	struct msg asked; /* what stands there instead of in the message */
+	char what[16];
 };
 
 struct listener {
@@ -53,6 +66,11 @@ struct listener {
 	struct gather gather;	 /* what its channels were asked */
 	uint64_t told_left;	 /* requests that the log said are left */
 	int64_t tell_left;	 /* when it says so again */
+	struct stats stats;	 /* of all channels that there ever were */
+	struct listener_asker asker[ASKERS_MAX];
+	size_t askers;
+	size_t asked;		 /* channels that have not answered */
+	int64_t asked_until;
 };
 
 static struct slice
@@ -113,13 +131,6 @@ listener_new(const struct id *own, uint64_t seed,
 	return l;
 }
 
-static void
-listener_channel_free(struct listener_channel *c)
-{
-	free(c->version);
-	free(c);
-}
-
 void
 listener_free(struct listener *l)
 {
@@ -129,7 +140,7 @@ listener_free(struct listener *l)
 	if (l == NULL)
 		return;
 	while ((c = map_next(&l->tags, &pos)) != NULL)
-		listener_channel_free(c);
+		free(c);
 	map_free(&l->tags);
 	map_free(&l->peers);
 	gather_free(&l->gather);
@@ -205,6 +216,50 @@ listener_dist(struct listener *l, struct slice dist)
 	l->sell = l->whole = 1;
 }
 
+/* Counts. */
+
+static void
+listener_ask_channel(struct listener *l, struct listener_channel *c)
+{
+	struct msg m = { .type = MSG_COUNTS };
+
+	if (c->asked || outbox_send(&l->out, c->peer, &m) == -1)
+		return;
+	c->asked = 1;
+	l->asked++;
+}
+
+/* It answers no more, or has. */
+static void
+listener_unask_channel(struct listener *l, struct listener_channel *c)
+{
+	l->asked -= (size_t)c->asked;
+	c->asked = 0;
+}
+
+static int
+listener_on_counts(struct listener *l, struct listener_channel *c,
+    const struct msg_counts *m)
+{
+	uint64_t begun = l->stats.n[STAT_BEGUN];
+	uint64_t ended = stats_ended(&l->stats);
+
+	stats_add(&l->stats, m);
+	c->begun += l->stats.n[STAT_BEGUN] - begun;
+	c->ended += stats_ended(&l->stats) - ended;
+	listener_unask_channel(l, c);
+	return 0;
+}
+
+/* What it had when it said so last was lost with it. */
+static void
+listener_count_gone(struct listener *l, struct listener_channel *c)
+{
+	listener_unask_channel(l, c);
+	if (c->begun > c->ended)
+		l->stats.n[STAT_LOST] += c->begun - c->ended;
+}
+
 /* Life of a channel. */
 
 int
@@ -212,7 +267,7 @@ listener_spawned(struct listener *l, uint32_t tag, struct slice client,
     const struct id *plb)
 {
 	struct listener_channel *c;
-	struct attrs a;
+	struct attrs attrs;
 
 	assert(tag != 0 && listener_by_tag(l, tag) == NULL);
 	assert(client.len <= ADDRESS_MAX);
@@ -223,10 +278,11 @@ listener_spawned(struct listener *l, uint32_t tag, struct slice client,
 	snprintf(c->client, sizeof(c->client), "%.*s", SLICE_ARG(client));
 	if (plb != NULL)
 		c->plb = *plb;
-	if (group_decode(&schema_attrs, l->attrs, &a) == 0)
-		c->version = (char *)slice_dup(a.version);
+	if (group_decode(&schema_attrs, l->attrs, &attrs) == 0)
+		snprintf(c->version, sizeof(c->version), "%.*s",
+		    SLICE_ARG(attrs.version));
 	if (map_put(&l->tags, listener_key(&c->tag), c) == -1) {
-		listener_channel_free(c);
+		free(c);
 		return -1;
 	}
 	return 0;
@@ -239,12 +295,13 @@ listener_gone(struct listener *l, uint32_t tag)
 
 	if (c == NULL)
 		return;
+	listener_count_gone(l, c);
 	if (c->held > 0)
 		listener_set_held(l, c, 0);
 	map_del(&l->tags, listener_key(&c->tag));
 	if (c->peer != 0)
 		map_del(&l->peers, listener_key(&c->peer));
-	listener_channel_free(c);
+	free(c);
 }
 
 static int
@@ -296,6 +353,16 @@ listener_broker_down(struct listener *l)
 }
 
 static void
+listener_forget_asker(struct listener *l, uint32_t peer)
+{
+	size_t i;
+
+	for (i = 0; i < l->askers; i++)
+		if (l->asker[i].peer == peer)
+			l->asker[i--] = l->asker[--l->askers];
+}
+
+static void
 listener_down(void *core, int64_t now, uint32_t peer)
 {
 	struct listener *l = core;
@@ -305,8 +372,10 @@ listener_down(void *core, int64_t now, uint32_t peer)
 	gather_down(&l->gather, peer);
 	if (peer == l->broker)
 		listener_broker_down(l);
+	listener_forget_asker(l, peer);
 	if (c == NULL)
 		return;
+	listener_unask_channel(l, c);
 	/* What it holds stays taken until its last worker is gone. */
 	map_del(&l->peers, listener_key(&c->peer));
 	c->peer = 0;
@@ -486,25 +555,39 @@ listener_report(const struct listener *l, struct report *r)
 }
 
 /* client ADDRESS instance ID held COUNT state starting|up|draining|ending
- * version TEXT: of the PLB, and of what it is served with */
+ * requests COUNT version TEXT: of the PLB, and of what it is served with */
 static void
 listener_report_client(const struct listener *l,
     const struct listener_channel *c, struct report *r)
 {
-	int known = c->version != NULL && c->version[0] != '\0';
 	char id[ID_TEXT];
 
-	report_row(r, "client %s instance %s held %llu state %s version %s",
-	    c->client[0] == '\0' ? "-" : c->client,
+	report_row(r, "client %s instance %s held %llu state %s requests %llu "
+	    "version %s", c->client[0] == '\0' ? "-" : c->client,
 	    id_is_zero(&c->plb) ? "-" : id_print(&c->plb, id),
 	    (unsigned long long)c->held, c->peer == 0 ? (c->held > 0 ?
 	    "ending" : "starting") : c->old || l->stopping ? "draining" :
-	    "up", known ? c->version : "-");
+	    "up", (unsigned long long)c->begun,
+	    c->version[0] == '\0' ? "-" : c->version);
+}
+
+static void
+listener_report_counts(const struct listener *l, struct report *r)
+{
+	char id[ID_TEXT];
+	struct stats_owner owner = { .module = l->module, .role = "listener",
+		.instance = id_print(&l->own, id), .silent = l->asked };
+	struct contact c;
+
+	group_decode(&schema_contact, slice_of(l->contact, l->contact_len),
+	    &c);
+	owner.address = c.address;
+	stats_report(&l->stats, r, &owner);
 }
 
 /* Channels have something to say of nothing but themselves. */
 static void
-listener_ask_channels(struct listener *l, struct gather_question *q,
+listener_gather(struct listener *l, struct gather_question *q,
     const struct msg *m)
 {
 	const struct listener_channel *c;
@@ -517,7 +600,7 @@ listener_ask_channels(struct listener *l, struct gather_question *q,
 }
 
 static int
-listener_on_inspect(struct listener *l, int64_t now, uint32_t peer,
+listener_answer(struct listener *l, int64_t now, uint32_t peer,
     const struct msg *m)
 {
 	struct slice what = m->u.inspect.what;
@@ -532,16 +615,62 @@ listener_on_inspect(struct listener *l, int64_t now, uint32_t peer,
 	if (report_wants(what, "clients"))
 		while ((c = map_next(&l->tags, &pos)) != NULL)
 			listener_report_client(l, c, &r);
+	if (report_wants(what, "counts"))
+		listener_report_counts(l, &r);
 	if (m->u.inspect.all && report_wants(what, "channels"))
 		q = gather_open(&l->gather, now, &r, m);
 	if (q == NULL)
 		return report_end(&r);
 	if (report_pause(&r) == -1)
 		return -1;
-	listener_ask_channels(l, q, m);
+	listener_gather(l, q, m);
 	return 0;
 }
 
+/* Channels have counted: they are asked first, where that was wanted. One who
+ * comes while they are asked waits with the others. */
+static int
+listener_on_inspect(struct listener *l, int64_t now, uint32_t peer,
+    const struct msg *m)
+{
+	struct listener_asker *a = &l->asker[l->askers];
+	struct slice what = m->u.inspect.what;
+	struct listener_channel *c;
+	size_t pos = 0;
+
+	if (!(report_wants(what, "counts") || report_wants(what, "clients")) ||
+	    l->askers == ASKERS_MAX)
+		return listener_answer(l, now, peer, m);
+	while (l->askers == 0 && (c = map_next(&l->peers, &pos)) != NULL)
+		listener_ask_channel(l, c);
+	if (l->asked == 0)
+		return listener_answer(l, now, peer, m);
+	if (l->askers++ == 0)
+		l->asked_until = now + ASKED_MS;
+	a->peer = peer;
+	a->asked = *m;
+	snprintf(a->what, sizeof(a->what), "%.*s", SLICE_ARG(what));
+	return 0;
+}
+
+/* All have answered, or the time for it is over. */
+static void
+listener_answer_all(struct listener *l, int64_t now)
+{
+	struct listener_channel *c;
+	struct listener_asker *a;
+	size_t pos = 0;
+
+	if (l->askers == 0 || (l->asked > 0 && now < l->asked_until))
+		return;
+	for (a = l->asker; a < l->asker + l->askers; a++) {
+		a->asked.u.inspect.what = slice_str(a->what);
+		listener_answer(l, now, a->peer, &a->asked);
+	}
+	l->askers = 0;
+	while ((c = map_next(&l->peers, &pos)) != NULL)
+		listener_unask_channel(l, c);
+}
 
 /* Messages from the broker. */
 
@@ -563,6 +692,8 @@ listener_channel_message(struct listener *l, int64_t now,
 		return listener_on_connect(l, now, c, &m->u.connect);
 	case MSG_RETURN:
 		return listener_on_return(l, c, &m->u.giveback);
+	case MSG_COUNTS:
+		return listener_on_counts(l, c, &m->u.counts);
 	case MSG_ANSWER:
 		return gather_answer(&l->gather, c->peer, &m->u.report);
 	default:
@@ -653,6 +784,7 @@ listener_tick(void *core, int64_t now)
 	if (l->tell)
 		listener_tell_waiting(l);
 	gather_tick(&l->gather, now);
+	listener_answer_all(l, now);
 	if (!l->stopping || l->stopped)
 		return;
 	if (l->tags.n == 0)
@@ -671,6 +803,8 @@ listener_deadline(const void *core)
 		due = l->tell_left;
 	if (gather_deadline(&l->gather) < due)
 		due = gather_deadline(&l->gather);
+	if (l->askers > 0 && l->asked_until < due)
+		due = l->asked_until;
 	return due < listener_sell_due(l) ? due : listener_sell_due(l);
 }
 

@@ -81,6 +81,12 @@ loop_now(const struct loop *l)
 	return l->now / NS_A_MS;
 }
 
+const int64_t *
+loop_clock(const struct loop *l)
+{
+	return &l->now;
+}
+
 /* Timers, and work put off. */
 
 int

@@ -50,6 +50,9 @@ void loop_free(struct loop *);
 /* The time on the monotonic clock in ms, as of the start of this turn or the
  * end of its poll(), whichever was later. */
 int64_t loop_now(const struct loop *);
+/* The same in ns, where it will stand as long as the loop is there; NULL where
+ * nothing finer is known. */
+const int64_t *loop_clock(const struct loop *);
 
 /* Run until loop_stop(): returns at the end of that turn. */
 void loop_run(struct loop *);

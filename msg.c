@@ -411,6 +411,12 @@ static const struct field seller_fields[] = {
 };
 const struct schema schema_seller = SCHEMA("seller", seller_fields, seller);
 
+static const struct field count_fields[] = {
+	UINT(count, 1, number, 0, UINT_ANY),
+	UINT(count, 3, n, 0, UINT_ANY),
+};
+const struct schema schema_count = SCHEMA("count", count_fields, count);
+
 /* For messages without fields: a place to point at, as NULL has no end. */
 static const struct field no_fields[1];
 
@@ -537,6 +543,9 @@ static const struct field window_fields[] = {
 	UINT(msg_window, 4, part, 0, PART_MAX),
 	UINT(msg_window, 6, bytes, REQUIRED, COUNT_MAX),
 };
+static const struct field counts_fields[] = {
+	LIST(msg_counts, 1, counts, 0, LIST_MAX, &schema_count),
+};
 static const struct field drain_fields[] = {
 	UINT(msg_drain, 1, over, 0, FLAG),
 	NAME(msg_drain, 3, module, 0),
@@ -605,6 +614,8 @@ static const struct msg_path drain_paths[] = {
     { BROKER, LISTENER | AUTHORITY }, END };
 static const struct msg_path inspect_paths[] = {
     { CTL, AUTHORITY | BROKER | EXCHANGE | LISTENER | PLB }, END };
+static const struct msg_path counts_paths[] = {
+    { LISTENER, CHANNEL }, { CHANNEL, LISTENER }, END };
 static const struct msg_path report_paths[] = {
     { AUTHORITY | BROKER | EXCHANGE | LISTENER | PLB, CTL }, END };
 static const struct msg_path ask_paths[] = {
@@ -661,6 +672,8 @@ static const struct msg_row rows[] = { /* by type; no name: no message */
 	MESSAGE(MSG_END, "end", end_fields, msg_end, stream_paths),
 	MESSAGE(MSG_WINDOW, "window", window_fields, msg_window,
 	    stream_paths),
+	MESSAGE(MSG_COUNTS, "counts", counts_fields, msg_counts,
+	    counts_paths),
 };
 
 const struct msg_row *

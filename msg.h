@@ -64,7 +64,8 @@ enum msg_type {
 	MSG_REPORT = 48,
 	MSG_DATA = 50,
 	MSG_END = 52,
-	MSG_WINDOW = 54
+	MSG_WINDOW = 54,
+	MSG_COUNTS = 57
 };
 
 /* The role of a process, as its hello says. Each is a bit, for masks. */
@@ -267,6 +268,11 @@ struct msg_report { /* and answer, to an ask */
 	uint64_t serial;   /* of the inspect or the ask */
 };
 
+struct msg_counts {
+	struct slice counts; /* list of struct count; empty from a listener,
+				which asks for them */
+};
+
 struct msg {
 	enum msg_type type;
 	union {
@@ -295,6 +301,7 @@ struct msg {
 		struct msg_data data;
 		struct msg_end end;
 		struct msg_window window;
+		struct msg_counts counts;
 	} u;
 };
 
@@ -340,6 +347,11 @@ struct seller { /* of a fill */
 	uint64_t counter; /* of the reservation */
 };
 
+struct count {
+	uint64_t number; /* which: enum counter (stats.h) */
+	uint64_t n;
+};
+
 /*
  * The table. msg_row() is NULL for a type that is not a message.
  */
@@ -383,7 +395,8 @@ struct msg_row {
 };
 
 extern const struct schema schema_peer_item, schema_contact,
-    schema_reservation, schema_attrs, schema_constraints, schema_seller;
+    schema_reservation, schema_attrs, schema_constraints, schema_seller,
+    schema_count;
 
 const struct msg_row *msg_row(unsigned type);
 /* Walk all messages by type, from NULL to NULL: for tests and man pages. */

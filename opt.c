@@ -68,6 +68,10 @@ opt_take(const struct opt *o, int letter, char *arg, const char *synopsis)
 		*(uint64_t *)o->value = opt_number(letter, arg,
 		    (uint64_t)o->min, (uint64_t)o->max);
 		break;
+	case OPT_BYTES:
+		*(size_t *)o->value = opt_bytes(letter, arg, (size_t)o->min,
+		    (size_t)o->max);
+		break;
 	case OPT_SECONDS:
 		*(int64_t *)o->value = opt_seconds(letter, arg, o->min,
 		    o->max);
@@ -127,6 +131,24 @@ opt_number(int letter, const char *arg, uint64_t min, uint64_t max)
 		    letter, arg, (unsigned long long)min,
 		    (unsigned long long)max);
 	return n;
+}
+
+size_t
+opt_bytes(int letter, const char *arg, size_t min, size_t max)
+{
+	char digits[24] = "";
+	size_t len = strlen(arg);
+	unsigned shift = len == 0 ? 0 : strchr("kK", arg[len - 1]) != NULL ?
+	    10 : strchr("mM", arg[len - 1]) != NULL ? 20 : 0;
+	uint64_t n = 0;
+
+	len -= shift > 0;
+	if (len < sizeof(digits))
+		memcpy(digits, arg, len);
+	if (opt_whole(digits, 0, max >> shift, &n) == -1 || n << shift < min)
+		die(EXIT_USAGE, "-%c %s: give a number of bytes from %zu to "
+		    "%zu, such as 64k or 1m", letter, arg, min, max);
+	return (size_t)(n << shift);
 }
 
 int

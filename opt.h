@@ -19,6 +19,7 @@ enum opt_kind {
 	OPT_FLAG,    /* int: 1 */
 	OPT_TEXT,    /* const char *: as it was given last */
 	OPT_NUMBER,  /* uint64_t, from min to max: opt_number() */
+	OPT_BYTES,   /* size_t, from min to max: opt_bytes() */
 	OPT_SECONDS, /* int64_t, in ms, from min to max: opt_seconds() */
 	OPT_FD,	     /* int: opt_fd() */
 	OPT_NODE,    /* const char *: opt_name() of a node */
@@ -74,6 +75,9 @@ int opt_capacity_again(const char *given, uint64_t max, uint64_t *n);
  * since those below have other uses. -1 if nobody passed it; so call this
  * before opening anything that could get that number. */
 int opt_fd(int letter, const char *arg);
+
+/* Bytes, from min to max: a number; with `k' at its end KiB, with `m' MiB. */
+size_t opt_bytes(int letter, const char *arg, size_t min, size_t max);
 
 /* Seconds, with a fraction ("0.5"), as milliseconds, from min_ms to max_ms. */
 int64_t opt_seconds(int letter, const char *arg, int64_t min_ms,

@@ -232,7 +232,7 @@ plb_client_down(struct plb *p, struct plb_client *c)
 	struct request *r;
 
 	while ((r = request_next_of(&c->requests, NULL)) != NULL)
-		request_abandon(p, r);
+		request_abandon(p, r, STAT_ABANDONED);
 	chain_remove(&c->link);
 	free(c);
 }
@@ -624,19 +624,10 @@ plb_report_channel(struct report *r, const struct upstream *u)
 			    (unsigned long long)q->left[STREAM_OUTPUT]);
 }
 
-static int
-plb_on_inspect(struct plb *p, int64_t now, uint32_t peer, const struct msg *m)
+static void
+plb_report(const struct plb *p, struct report *r)
 {
-	const struct upstream *u;
-	struct report r;
-	size_t i = 0;
-
-	(void)now;
-	report_begin(&r, &p->out, peer, m);
-	/* Whoever asks a PLB by itself is shown all that it has. */
-	if (m->type == MSG_ASK && !report_wants(m->u.inspect.what, "plbs"))
-		return report_end(&r);
-	report_row(&r, "plb %s wanted %llu tokens %llu in_flight %llu "
+	report_row(r, "plb %s wanted %llu tokens %llu in_flight %llu "
 	    "queued %zu connecting %llu connects %llu refused %llu",
 	    p->module, (unsigned long long)p->wanted,
 	    (unsigned long long)p->tokens,
@@ -644,8 +635,29 @@ plb_on_inspect(struct plb *p, int64_t now, uint32_t peer, const struct msg *m)
 	    (unsigned long long)p->connecting,
 	    (unsigned long long)p->connects,
 	    (unsigned long long)p->refusals);
-	while ((u = upstream_next(p, &i)) != NULL)
-		plb_report_channel(&r, u);
+}
+
+static int
+plb_on_inspect(struct plb *p, int64_t now, uint32_t peer, const struct msg *m)
+{
+	const struct upstream *u;
+	struct stats_owner owner = { .address = slice_str("-"),
+		.module = slice_str(p->module), .role = "plb",
+		.instance = "-" };
+	struct slice what = m->u.inspect.what;
+	struct report r;
+	size_t i = 0;
+
+	(void)now;
+	report_begin(&r, &p->out, peer, m);
+	/* Whoever asks a PLB by itself is shown all that it has. */
+	if (m->type == MSG_INSPECT || report_wants(what, "plbs")) {
+		plb_report(p, &r);
+		while ((u = upstream_next(p, &i)) != NULL)
+			plb_report_channel(&r, u);
+	}
+	if (m->type == MSG_INSPECT || report_wants(what, "counts"))
+		stats_report(&p->stats, &r, &owner);
 	return report_end(&r);
 }
 

@@ -117,6 +117,52 @@ request_unkeep(struct request *r)
 	r->copy = NULL;
 }
 
+/* Counts. */
+
+static void
+request_count_begun(struct plb *p, int64_t now, struct request *r,
+    const struct msg_request *q)
+{
+	r->at = outbox_ns(&p->out, now);
+	p->stats.n[STAT_BEGUN]++;
+	p->stats.n[STAT_IN] += q->function.len + q->args.len + q->body.len;
+}
+
+static void
+request_count_sent(struct plb *p, int64_t now, struct request *r)
+{
+	int64_t ns = outbox_ns(&p->out, now);
+
+	stats_queued(&p->stats, ns - r->at);
+	r->at = ns;
+}
+
+static void
+request_count_reply(struct plb *p, int64_t now, const struct request *r,
+    const struct msg_reply *m)
+{
+	if (r->client == NULL)
+		return;
+	stats_ran(&p->stats, outbox_ns(&p->out, now) - r->at);
+	p->stats.n[m->status == 0 ? STAT_DONE : STAT_STATUS]++;
+	p->stats.n[STAT_OUT] += m->body.len;
+}
+
+/* One whose client has gone was abandoned, which counts. */
+static void
+request_count_end(struct plb *p, const struct request *r, enum counter how)
+{
+	if (r->client != NULL)
+		p->stats.n[how]++;
+}
+
+static enum counter
+request_how(const struct msg_fail *m)
+{
+	return m->late ? STAT_LATE : slice_is(m->reason, CORE_DRAINED) ?
+	    STAT_DRAINED : STAT_FAILED;
+}
+
 /* Ending. */
 
 static void
@@ -151,11 +197,13 @@ request_forget(struct plb *p, struct request *r)
 
 /* Answer a request with this failure, and forget it. */
 static void
-request_fail_as(struct plb *p, struct request *r, const struct msg_fail *how)
+request_fail_as(struct plb *p, struct request *r, const struct msg_fail *how,
+    enum counter stat)
 {
 	struct plb_client *c = r->client;
 	struct msg m;
 
+	request_count_end(p, r, stat);
 	if (c != NULL) {
 		m.type = MSG_FAIL;
 		m.u.fail = *how;
@@ -173,7 +221,7 @@ request_fail(struct plb *p, struct request *r, int ran, const char *why)
 	struct msg_fail how = { .ran = (uint64_t)ran,
 		.reason = slice_str(why) };
 
-	request_fail_as(p, r, &how);
+	request_fail_as(p, r, &how, STAT_FAILED);
 }
 
 /* The client's request of that id, or NULL. */
@@ -215,6 +263,7 @@ request_send(struct plb *p, int64_t now, struct request *r,
 		return -1;
 	r->cast = sent.u.request.cast != 0;
 	request_unqueue(p, r);
+	request_count_sent(p, now, r);
 	upstream_sent(p, u, r);
 	if (r->retries == 0)
 		request_unkeep(r);
@@ -249,7 +298,7 @@ request_not_exported(struct plb *p, struct request *r, const struct msg *m)
 	    SLICE_ARG(m->u.request.function), request_arity(m->u.request.args),
 	    has[0] == '\0' ? "nothing" : has);
 	how.reason = slice_str(why);
-	request_fail_as(p, r, &how);
+	request_fail_as(p, r, &how, STAT_FAILED);
 }
 
 /* Tokens of what was abandoned come back beside those that were bought for it,
@@ -327,6 +376,7 @@ request_new(struct plb *p, int64_t now, struct plb_client *c,
 	r->client_id = q->id;
 	r->retries = (unsigned)q->retries;
 	r->deadline = q->left_ms == 0 ? 0 : now + (int64_t)q->left_ms;
+	request_count_begun(p, now, r, q);
 	chain_append(&c->requests, &r->of_client);
 	c->open++;
 	chain_append(&p->queue, &r->place);
@@ -424,10 +474,12 @@ plb_on_reply(struct plb *p, int64_t now, uint32_t peer, const struct msg *m)
 	if (r == NULL)
 		return -1;
 	u = r->upstream;
-	if (request_hand_on(p, r, m) == 0)
+	if (request_hand_on(p, r, m) == 0) {
+		request_count_reply(p, now, r, &m->u.reply);
 		request_forget(p, r);
-	else
+	} else {
 		request_fail(p, r, 1, "no memory for the reply in the PLB");
+	}
 	upstream_grant(p, u, m->u.reply.demand);
 	upstream_share(p, now);
 	return 0;
@@ -444,6 +496,8 @@ request_may_run_again(const struct request *r)
 static void
 request_run_again(struct plb *p, int64_t now, struct request *r, int ran)
 {
+	p->stats.n[STAT_AGAIN]++;
+	r->at = outbox_ns(&p->out, now);
 	r->ran |= ran;
 	r->retries--;
 	upstream_back(p, r);
@@ -464,7 +518,7 @@ plb_on_fail(struct plb *p, int64_t now, uint32_t peer, const struct msg *m)
 	if (request_may_run_again(r) && !m->u.fail.late)
 		request_run_again(p, now, r, m->u.fail.ran != 0);
 	else
-		request_fail_as(p, r, &m->u.fail);
+		request_fail_as(p, r, &m->u.fail, request_how(&m->u.fail));
 	upstream_grant(p, u, m->u.fail.demand);
 	upstream_share(p, now);
 	return 0;
@@ -475,12 +529,13 @@ plb_on_fail(struct plb *p, int64_t now, uint32_t peer, const struct msg *m)
 void
 request_lost(struct plb *p, int64_t now, struct upstream *u, const char *why)
 {
+	struct msg_fail how = { .ran = 1, .reason = slice_str(why) };
 	struct request *r, *next;
 
 	for (r = request_next(&u->requests, NULL); r != NULL; r = next) {
 		next = request_next(&u->requests, r);
 		if (!request_may_run_again(r))
-			request_fail(p, r, 1, why);
+			request_fail_as(p, r, &how, STAT_LOST);
 	}
 	while (!chain_empty(&u->requests))
 		request_run_again(p, now, CHAIN_OWNER(u->requests.prev,
@@ -549,6 +604,7 @@ plb_on_data(struct plb *p, int64_t now, uint32_t peer, const struct msg *m)
 		return fail(EPROTO);
 	r->begun |= d->part != STREAM_ERROR;
 	r->bytes[d->part] += d->bytes.len;
+	p->stats.n[up ? STAT_IN : STAT_OUT] += d->bytes.len;
 	return request_pass_on(p, r, m, up);
 }
 
@@ -596,10 +652,11 @@ plb_on_window(struct plb *p, int64_t now, uint32_t peer, const struct msg *m)
 /* Giving up. */
 
 void
-request_abandon(struct plb *p, struct request *r)
+request_abandon(struct plb *p, struct request *r, enum counter how)
 {
 	struct msg m = { .type = MSG_ABANDON, .u.abandon.id = r->id };
 
+	request_count_end(p, r, how);
 	if (r->upstream == NULL) {
 		request_forget(p, r);
 		return;
@@ -626,7 +683,7 @@ plb_on_abandon(struct plb *p, int64_t now, uint32_t peer, const struct msg *m)
 	answer.u.fail.ran = r->upstream != NULL || r->ran;
 	answer.u.fail.reason = slice_str("abandoned");
 	answer.u.fail.demand = plb_refill(p, c);
-	request_abandon(p, r);
+	request_abandon(p, r, STAT_ABANDONED);
 	return outbox_send(&p->out, peer, &answer);
 }
 
@@ -644,7 +701,7 @@ request_expel(struct plb *p, struct plb_client *c)
 		m.u.fail.ran = r->upstream != NULL || r->ran;
 		m.u.fail.reason = slice_str(CORE_DRAINED);
 		outbox_send(&p->out, c->peer, &m);
-		request_abandon(p, r);
+		request_abandon(p, r, STAT_DRAINED);
 	}
 }
 
@@ -663,7 +720,7 @@ request_expire(struct plb *p, int64_t now)
 		if (r->deadline == 0)
 			continue;
 		if (now >= r->deadline)
-			request_fail_as(p, r, &how);
+			request_fail_as(p, r, &how, STAT_LATE);
 		else
 			p->expire_at = now + EXPIRE_MS;
 	}

@@ -13,6 +13,7 @@
 #include "msg.h"
 #include "plb.h"
 #include "rng.h"
+#include "stats.h"
 #include "stream.h"
 
 #define NEVER		  INT64_MAX
@@ -133,6 +134,7 @@ struct request {
 	struct plb_client *client; /* NULL: it wants no answer now */
 	struct upstream *upstream; /* NULL: queued */
 	int64_t deadline;   /* ms; 0: none */
+	int64_t at;	    /* when it came, or was sent, in ns */
 	uint32_t slot;
 	unsigned retries;   /* how often it may be run again */
 	int cast;
@@ -239,6 +241,7 @@ struct plb {
 	uint64_t connects;  /* ever sent */
 	uint64_t refusals;  /* of these: refused, or not answered in time */
 
+	struct stats stats; /* since the start */
 	struct request_pool requests;
 	struct chain queue; /* of requests */
 	size_t queued;	    /* of these */
@@ -436,9 +439,9 @@ int plb_on_window(struct plb *, int64_t, uint32_t, const struct msg *);
 
 /* Send what the tokens allow. */
 void request_dispatch(struct plb *, int64_t now);
-/* Its client wants no answer: remove it from the queue, or abandon it where it
- * runs. */
-void request_abandon(struct plb *, struct request *);
+/* Its client wants no answer, or has had another: remove it from the queue, or
+ * abandon it where it runs. It counts as ended like that. */
+void request_abandon(struct plb *, struct request *, enum counter how);
 /* The upstream is gone: run again or fail what was in flight there. */
 void request_lost(struct plb *, int64_t now, struct upstream *,
     const char *why);

@@ -15,7 +15,7 @@
 
 struct call_args {
 	uint64_t filter, kind, ordered, status, progress, retries, limit_ms,
-	    capacity, tag, value, command;
+	    capacity, tag, value, command, block;
 	struct slice module, function, address, bytes, reason;
 };
 
@@ -25,7 +25,8 @@ static const struct field core_call_fields[] = {
 	HARNESS_UINT(call_args, progress), HARNESS_UINT(call_args, retries),
 	HARNESS_UINT(call_args, limit_ms), HARNESS_UINT(call_args, capacity),
 	HARNESS_UINT(call_args, tag), HARNESS_UINT(call_args, value),
-	HARNESS_UINT(call_args, command), HARNESS_BYTES(call_args, module),
+	HARNESS_UINT(call_args, command), HARNESS_UINT(call_args, block),
+	HARNESS_BYTES(call_args, module),
 	HARNESS_BYTES(call_args, function), HARNESS_BYTES(call_args, address),
 	HARNESS_BYTES(call_args, bytes), HARNESS_BYTES(call_args, reason)
 };
@@ -78,6 +79,8 @@ core_call_begin(const struct id *own, uint64_t seed, const void *args)
 	config.records.kind = (enum frame_kind)a->kind;
 	config.records.ordered = a->ordered != 0;
 	config.records.status = a->status != 0;
+	config.block = (size_t)a->block;
+	config.records.blocks = a->block > 0;
 	config.progress = a->progress != 0;
 	config.retries = a->retries;
 	config.limit_ms = (int64_t)a->limit_ms;

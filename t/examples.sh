@@ -100,9 +100,10 @@ line() {
 # Scripts.
 
 solo lambda-call.1 world 'hello world'
-solo lambda-call.1 'seq 1 1000' 1000000
+solo lambda-call.1 'tail -n 1' 1000000
 solo lambda-call.1 'ls a b' "$(printf 'one\n' >a; printf 'two\n' >b
 	cksum a b | sort)"
+solo lambda-call.1 'gzip' 100000
 take lambda-call.1 truth
 runs lambda-solo sh "$block"
 same "$out" 'status 1'

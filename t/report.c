@@ -1,6 +1,7 @@
 #include <stdio.h>
 
 #include "core.h"
+#include "stats.h"
 #include "t/check.h"
 
 static struct outbox out;
@@ -136,6 +137,70 @@ UNIT(test_wants)
 	assert_false(report_wants(slice_str("orders"), "order"));
 }
 
+/* Buckets cover all times, one after the other, and none differs by more than a
+ * quarter from end to end. */
+UNIT(test_buckets)
+{
+	unsigned i;
+	uint64_t first, next;
+
+	for (i = 0; i < STATS_BUCKETS; i++) {
+		first = stats_first(i);
+		next = stats_first(i + 1);
+		assert_true(first < next);
+		assert_int_equal(stats_bucket(first), i);
+		assert_int_equal(stats_bucket(next - 1), i);
+		if (i >= 4 && i + 1 < STATS_BUCKETS)
+			assert_true((next - first) * 4 <= first);
+	}
+	assert_int_equal(stats_first(0), 0);
+	assert_int_equal(stats_bucket(UINT64_MAX), STATS_BUCKETS - 1);
+}
+
+/* Times that have more buckets than fit into a row go on in others, and none is
+ * lost or cut. */
+UNIT(test_times)
+{
+	struct stats_owner owner = { .address = slice_str("-"),
+		.module = slice_str("m"), .role = "r", .instance = "-" };
+	static struct stats s;
+	char text[REPORT_ROW_MAX];
+	unsigned long long count, sum, all = 0, sums = 0, n, us;
+	struct report r;
+	struct slice rows, row;
+	uint64_t more;
+	const char *p;
+	int took;
+
+	for (us = 0; us < STATS_BUCKETS; us++)
+		s.n[STAT_RUN + us] = UINT64_MAX / STATS_BUCKETS;
+	s.n[STAT_RUN_US] = 77;
+	report_begin(&r, &out, 7, &asked);
+	stats_report(&s, &r, &owner);
+	assert_int_equal(report_end(&r), 0);
+	rows = next(&more);
+	assert_int_equal(list_next(&rows, &row), 1);
+	while (list_next(&rows, &row) == 1) {
+		snprintf(text, sizeof(text), "%.*s", SLICE_ARG(row));
+		assert_int_equal(sscanf(text, "times - module m role r "
+		    "instance - kind run count %llu sum_us %llu buckets %n",
+		    &count, &sum, &took), 2);
+		sums += sum;
+		for (p = text + took; *p != '\0'; p += *p == ',') {
+			assert_int_equal(sscanf(p, "%llu:%llu%n", &us, &n,
+			    &took), 2);
+			p += took;
+			assert_int_equal(n, UINT64_MAX / STATS_BUCKETS);
+			assert_int_equal(us, stats_first(stats_bucket(us)));
+			all += n;
+			count -= n;
+		}
+		assert_int_equal(count, 0);
+	}
+	assert_int_equal(all, UINT64_MAX / STATS_BUCKETS * STATS_BUCKETS);
+	assert_int_equal(sums, 77);
+}
+
 int
 main(void)
 {
@@ -145,6 +210,8 @@ main(void)
 		TEST(test_cut),
 		TEST(test_many),
 		TEST(test_wants),
+		TEST(test_buckets),
+		TEST(test_times),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -60,6 +60,13 @@ loop_now(const struct loop *l)
 	return proc_now(l->proc);
 }
 
+const int64_t *
+loop_clock(const struct loop *l)
+{
+	(void)l;
+	return NULL;
+}
+
 void
 loop_stop(struct loop *l)
 {

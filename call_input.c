@@ -1,0 +1,148 @@
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "call_state.h"
+#include "exit.h"
+
+/* Why frame_next() takes no more of the input. */
+static const char *
+call_unfit(ssize_t n)
+{
+	return n == 0 ? "the record is cut short" : errno == EMSGSIZE ?
+	    "the record is over 16 MiB" : "the record is not in the framing "
+	    "that was asked for";
+}
+
+static int
+call_next_record(struct call *c, struct call_unit *u)
+{
+	struct slice in = buf_slice(&c->in);
+	struct frame record;
+	ssize_t n = frame_next(&c->reader, in.p, in.len, &record);
+
+	if (n == 0 && !(c->ended && in.len > 0))
+		return 0;
+	u->records = 1;
+	u->taken = n > 0 ? (size_t)n : in.len;
+	if (n <= 0 && !(n == 0 && frame_last(&c->reader, in.p, in.len,
+	    &record))) {
+		u->why = call_unfit(n);
+		return -1;
+	}
+	u->body = record.body;
+	return 1;
+}
+
+/*
+ * Where blocks end depends on the input alone, and not on when it came: a block
+ * has its number again when the filter is run again. So a block waits until the
+ * next record does not fit, or the input ends.
+ */
+static int
+call_next_block(struct call *c, struct call_unit *u)
+{
+	struct slice in = buf_slice(&c->in), rest;
+	struct frame record;
+	ssize_t n;
+
+	for (;;) {
+		rest = in.len == u->taken ? slice_of(NULL, 0) :
+		    slice_of(in.p + u->taken, in.len - u->taken);
+		n = frame_next(&c->reader, rest.p, rest.len, &record);
+		if (n == 0 && c->ended && rest.len > 0 &&
+		    frame_last(&c->reader, rest.p, rest.len, &record))
+			n = (ssize_t)rest.len;
+		if (n <= 0 || (u->records > 0 &&
+		    (size_t)n > c->config.block - u->taken))
+			break;
+		u->taken += (size_t)n;
+		u->records++;
+		if (u->taken >= c->config.block)
+			break;
+	}
+	if (n == 0 && !c->ended && in.len <= c->config.block)
+		return 0;
+	if (u->records > 0) {
+		u->body = slice_of(in.p, u->taken);
+		return 1;
+	}
+	if (n == 0 && (!c->ended || in.len == 0))
+		return 0;
+	u->taken = in.len;
+	u->records = 1;
+	u->why = call_unfit(n);
+	return -1;
+}
+
+/* The next record of the input, or the next block: 1; 0 none is whole yet; -1
+ * no more can come, and why says why not. */
+static int
+call_next_unit(struct call *c, struct call_unit **u)
+{
+	*u = &c->unit;
+	if (c->config.block > 0)
+		return call_next_block(c, *u);
+	return call_next_record(c, *u);
+}
+
+/* It has become a request, or has failed. */
+static void
+call_consume_unit(struct call *c)
+{
+	buf_consume(&c->in, c->unit.taken);
+	memset(&c->unit, 0, sizeof(c->unit));
+}
+
+/* The rest of the input is of no use. */
+static void
+call_spoil(struct call *c, int64_t now, const char *what)
+{
+	char why[REASON_MAX];
+
+	snprintf(why, sizeof(why), "%s; the input is read no further", what);
+	call_fail_record(c, filter_add(&c->filter, now, 0, 1), why);
+	call_consume_unit(c);
+	c->ended = 1;
+	if (c->status == 0)
+		c->status = EXIT_USAGE;
+}
+
+int
+call_drop_record(struct call *c, int64_t now, const char *why)
+{
+	struct call_unit *u;
+	int r;
+
+	if (!filter_open(&c->filter) || (r = call_next_unit(c, &u)) == 0)
+		return 0;
+	if (r == -1 && !c->ending.begun) {
+		call_spoil(c, now, u->why);
+		return 1;
+	}
+	call_fail_record(c, filter_add(&c->filter, now, u->taken, u->records),
+	    why);
+	call_consume_unit(c);
+	return 1;
+}
+
+int
+call_send_record(struct call *c, int64_t now)
+{
+	struct call_unit *u;
+	uint64_t number;
+	int r = call_next_unit(c, &u);
+
+	if (r == -1)
+		call_spoil(c, now, u->why);
+	if (r != 1)
+		return r != 0;
+	number = filter_add(&c->filter, now, u->body.len, u->records);
+	if (u->body.len > STREAM_WHOLE)
+		call_fail_record(c, number, "the record is over 16646144 "
+		    "bytes: a call by itself has no such limit");
+	else
+		call_submit(c, now, number, u->body);
+	call_consume_unit(c);
+	return 1;
+}

@@ -1,0 +1,76 @@
+#include "channel_state.h"
+
+void
+channel_count_whole(struct channel *c, int64_t now, struct inflight *r)
+{
+	int64_t ns = outbox_ns(&c->out, now);
+
+	stats_queued(&c->stats, ns - r->at);
+	r->at = ns;
+}
+
+const char *
+channel_count_failed(struct channel *c, int64_t now, struct inflight *r,
+    const char *reason)
+{
+	enum counter how = STAT_FAILED;
+
+	if (r->late) {
+		how = STAT_LATE;
+		reason = "its time was up";
+	} else if (r->abandoned) {
+		how = STAT_ABANDONED;
+		reason = "abandoned";
+	} else if (c->expired) {
+		how = STAT_DRAINED;
+		reason = CORE_DRAINED;
+	}
+	channel_count_end(c, now, r, how);
+	return reason;
+}
+
+/* One that we have told to end has not. */
+void
+channel_count_died(struct channel *c, uint32_t worker)
+{
+	const struct pool_worker *w = pool_worker(&c->pool, worker);
+	const struct inflight *r = channel_request(c, worker, 0);
+
+	if (c->mode == CHANNEL_EXEC ?
+	    r != NULL && !r->late && !r->abandoned && !c->expired :
+	    w != NULL && w->state != POOL_LEAVING)
+		c->stats.n[STAT_DIED]++;
+}
+
+void
+channel_count_tell(struct channel *c)
+{
+	if (c->listener != 0 && c->count > 0)
+		stats_send(&c->stats, &c->out, c->listener);
+}
+
+/* What others want to know. */
+
+size_t
+channel_running(const struct channel *c)
+{
+	return c->inflight.used;
+}
+
+uint64_t
+channel_held(const struct channel *c)
+{
+	return c->held;
+}
+
+uint64_t
+channel_tokens(const struct channel *c)
+{
+	return c->tokens;
+}
+
+uint64_t
+channel_cut(const struct channel *c)
+{
+	return c->cut;
+}

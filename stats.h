@@ -1,0 +1,81 @@
+#ifndef STATS_H
+#define STATS_H
+
+/*
+ * What a process has counted of requests since it started: how they ended,
+ * bytes, and how long they waited and ran. It is a row of numbers of fixed
+ * size. To count takes no lock, no memory and no clock: the time comes from the
+ * caller (outbox_ns()).
+ *
+ * A channel tells its listener what it has counted since it told it last, so
+ * each number passes once, and the listener only adds. In between nothing is
+ * ever set back.
+ *
+ * A time falls into one of STATS_BUCKETS: four to each power of two, so a
+ * bucket's ends differ by a quarter at most. What is over the last one's begin
+ * (38 hours) is in the last one.
+ */
+
+#include "core.h"
+
+#define STATS_BUCKETS 144
+
+enum counter {
+	STAT_BEGUN,	/* requests that were taken */
+	/* How they ended, one of these for each: */
+	STAT_DONE,	/* exit status 0, or a reply of a worker that stays */
+	STAT_STATUS,	/* another exit status; it is the next number */
+	STAT_FAILED,	/* otherwise than by one of the following */
+	STAT_LATE,	/* its time was up */
+	STAT_ABANDONED, /* its client wanted no answer any longer */
+	STAT_DRAINED,	/* its host, or its PLB, ended before it */
+	STAT_LOST,	/* with the channel that had it */
+	STAT_AGAIN,	/* runs that failed, and were followed by another */
+	STAT_IN,	/* bytes of functions, arguments and bodies */
+	STAT_OUT,	/* bytes of output and standard error */
+	STAT_STARTED,	/* workers */
+	STAT_DIED,	/* of these: nobody told them to end */
+	STAT_QUEUE_US,	/* sum of what is in STAT_QUEUE */
+	STAT_RUN_US,	/* likewise */
+	STAT_NAMES,	/* those before it are shown by name */
+	STAT_QUEUE = 16, /* STATS_BUCKETS: before they were given to a worker,
+			    or to a channel */
+	STAT_RUN = STAT_QUEUE + STATS_BUCKETS, /* as many: after that */
+	STATS = STAT_RUN + STATS_BUCKETS
+};
+
+struct stats {
+	uint64_t n[STATS];
+};
+
+void stats_queued(struct stats *, int64_t ns);
+void stats_ran(struct stats *, int64_t ns);
+
+/* Of those that begun, how many have ended. */
+uint64_t stats_ended(const struct stats *);
+
+/* The bucket of a time in microseconds, and the first time of a bucket; that of
+ * STATS_BUCKETS is UINT64_MAX. */
+unsigned stats_bucket(uint64_t us);
+uint64_t stats_first(unsigned bucket);
+
+/* Send them to the peer, and begin with 0 again: 0, or -1 as outbox_send(), and
+ * nothing has changed. */
+int stats_send(struct stats *, struct outbox *, uint32_t peer);
+
+/* Add what another process has sent so. Numbers that are not known here are
+ * ignored. */
+void stats_add(struct stats *, const struct msg_counts *);
+
+/* Whose they are, for rows. */
+struct stats_owner {
+	struct slice address, module;
+	const char *role, *instance;
+	size_t silent; /* channels that it has not heard of */
+};
+
+/* Rows: one of the numbers, and those of times, lambda-ctl(1). */
+void stats_report(const struct stats *, struct report *,
+    const struct stats_owner *);
+
+#endif
