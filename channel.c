@@ -172,6 +172,8 @@ channel_answer_reply(struct channel *c, int64_t now, struct inflight *r,
 		m.u.reply.said = buf_slice(&r->said);
 		m.u.reply.host = c->host;
 	}
+	if (r->named)
+		m.u.reply.host = c->host;
 	return channel_answer(c, r, &m);
 }
 
@@ -208,6 +210,8 @@ channel_answer_fail(struct channel *c, int64_t now, struct inflight *r, int ran,
 		m.u.fail.said = buf_slice(&r->said);
 		m.u.fail.host = c->host;
 	}
+	if (ran && r->named)
+		m.u.fail.host = c->host;
 	return channel_answer(c, r, &m);
 }
 
@@ -328,6 +332,7 @@ channel_on_request(struct channel *c, int64_t now, const struct msg_request *q)
 	channel_count_begun(c, now, r, q);
 	r->count = c->count;
 	r->cast = q->cast != 0;
+	r->named = q->named != 0;
 	if (q->left_ms > 0)
 		inflight_limit(&c->inflight, r, now + (int64_t)q->left_ms);
 	if (channel_stream_begin(c, r, q) == -1) {

@@ -23,7 +23,7 @@
 #define AUDIT_PAUSE_S 2
 #define AUDIT_DIFFERS 1 /* exit status */
 #define SYNOPSIS \
-	"[-Jqv] [-A address | -b socket] [-k keyfile ...] command [argument]"
+	"[-Jhqv] [-A address | -b socket] [-k keyfile ...] command [argument]"
 
 /* What can be asked of whom; a PLB shows all that it has, whatever is asked.
  * For those with a function the tier is walked. */
@@ -563,7 +563,7 @@ main(int argc, char **argv)
 	int letter;
 
 	program_begin(argv, PROGRAM_PRINTS);
-	while ((letter = getopt(argc, argv, "JqvA:b:k:")) != -1)
+	while ((letter = getopt(argc, argv, "JhqvA:b:k:")) != -1)
 		opt_take(options, letter, optarg, SYNOPSIS);
 	if (address != NULL && broker != NULL)
 		die(EXIT_USAGE, "-A and -b: give one of them");

@@ -5,7 +5,7 @@
 #include "fail.h"
 #include "link.h"
 
-#define LINK_KEEP (64 * 1024) /* bytes kept of what was opened, until link_trim() */
+#define LINK_KEEP (64 * 1024) /* bytes kept of what was opened: link_trim() */
 #define NO_KEY	  "a key is required: give both ends the same (-k)"
 #define OTHER_KEY "it has another key: give both ends the same (-k)"
 

@@ -473,6 +473,7 @@ static const struct field offers_fields[] = {
 	UINT(msg_offers, 2, order, 0, UINT_ANY),
 	LIST(msg_offers, 3, sets, 0, MSG_MAX, &schema_attrs),
 	BYTES(msg_offers, 5, reason, 0, REASON_MAX),
+	UINT(msg_offers, 6, complete, 0, 1),
 };
 static const struct field waiting_fields[] = {
 	UINT(msg_waiting, 1, order, 0, UINT_ANY),
@@ -507,6 +508,8 @@ static const struct field request_fields[] = {
 	UINT(msg_request, 15, window, 0, COUNT_MAX),
 	UINT(msg_request, 16, more, 0, FLAG),
 	UINT(msg_request, 17, errors, 0, COUNT_MAX),
+	UINT(msg_request, 19, named, 0, FLAG),
+	UINT(msg_request, 21, again, 0, FLAG),
 };
 static const struct field reply_fields[] = {
 	UINT(msg_reply, 2, id, REQUIRED, UINT_ANY),
@@ -580,7 +583,8 @@ static const struct field report_fields[] = {
 
 static const struct msg_path peers_paths[] = {
     { AUTHORITY | BROKER, AUTHORITY | BROKER }, END };
-static const struct msg_path subscribe_paths[] = { { BROKER, AUTHORITY }, END };
+static const struct msg_path subscribe_paths[] = {
+    { BROKER | AUTHORITY, AUTHORITY }, END };
 static const struct msg_path exchanges_paths[] = {
     { AUTHORITY, BROKER | AUTHORITY }, END };
 static const struct msg_path sell_paths[] = {

@@ -160,6 +160,7 @@ struct msg_offers {
 	uint64_t order;	     /* 0 from plb to caller */
 	struct slice sets;   /* list of struct attrs, 16 at most */
 	struct slice reason; /* when it is not the constraints: a sentence */
+	uint64_t complete;   /* the exchange knows all that is for sale */
 };
 
 struct msg_waiting {
@@ -203,6 +204,9 @@ struct msg_request {
 	uint64_t more;	  /* 1: the rest of the body comes in data */
 	uint64_t errors;  /* bytes of standard error that may come in data; 0:
 			     none is wanted */
+	uint64_t named;	  /* 1: the answer names its host, whatever it is */
+	uint64_t again;	  /* caller to plb, 1: retries are for replies with a
+			     status other than 0, too */
 };
 
 struct msg_reply {

@@ -14,12 +14,6 @@
 #define PLB_BLAME_MS 16000 /* what a seller had on offer is kept for it so long
 			      at an exchange, though it does not grant it */
 
-static struct plb_client *
-plb_client_next(const struct plb *p, const struct plb_client *c)
-{
-	return CHAIN_NEXT(&p->clients, c, struct plb_client, link);
-}
-
 static void
 plb_client_init(struct plb_client *c, uint32_t peer, unsigned role)
 {
@@ -28,6 +22,8 @@ plb_client_init(struct plb_client *c, uint32_t peer, unsigned role)
 	c->role = role;
 	chain_init(&c->link);
 	chain_init(&c->requests);
+	chain_init(&c->queue);
+	chain_init(&c->passed);
 }
 
 /* Given channels. */
@@ -93,6 +89,7 @@ plb_new(uint64_t seed, const struct plb_config *config)
 	outbox_init(&p->out);
 	rng_seed(&p->rng, seed);
 	p->fallback = config->fallback;
+	p->tells = config->tells;
 	p->last_tag = PLB_FIXED_TAG + (uint32_t)config->fixed;
 	p->blamed_at = -PLB_BLAME_MS;
 	p->capacity = config->capacity;
@@ -102,13 +99,12 @@ plb_new(uint64_t seed, const struct plb_config *config)
 	p->order.short_since = p->order.restart_at = NEVER;
 	p->expire_at = p->switch_at = NEVER;
 	request_pool_init(&p->requests);
-	chain_init(&p->queue);
 	chain_init(&p->clients);
 	plb_client_init(&p->own, 0, 0);
 	buf_init(&p->trouble, MSG_MAX);
 	buf_init(&p->constraints, LIST_MAX);
 	p->module = (char *)slice_dup(config->module);
-	if (p->module == NULL ||
+	if (p->module == NULL || heap_reserve(&p->turns, 1) == -1 ||
 	    buf_append(&p->constraints, config->constraints.p,
 		config->constraints.len) == -1 ||
 	    plb_take_fixed(p, config) == -1) {
@@ -133,6 +129,7 @@ plb_free(struct plb *p)
 	outbox_free(&p->out);
 	upstream_free_all(p);
 	request_pool_free(&p->requests);
+	heap_free(&p->turns);
 	buf_free(&p->trouble);
 	buf_free(&p->constraints);
 	free(p->peer);
@@ -214,6 +211,7 @@ plb_client_up(struct plb *p, uint32_t peer, unsigned role)
 		return;
 	}
 	if ((c = malloc(sizeof(*c))) == NULL ||
+	    heap_reserve(&p->turns, p->nclients + 2) == -1 ||
 	    (at = plb_peer_add(p, peer)) == NULL) {
 		free(c);
 		plb_turn_away(p, peer, "out of memory");
@@ -222,6 +220,7 @@ plb_client_up(struct plb *p, uint32_t peer, unsigned role)
 	at->client = c;
 	plb_client_init(c, peer, role);
 	chain_append(&p->clients, &c->link);
+	p->nclients++;
 	if (p->stopping)
 		outbox_send_drain(&p->out, peer);
 }
@@ -234,6 +233,7 @@ plb_client_down(struct plb *p, struct plb_client *c)
 	while ((r = request_next_of(&c->requests, NULL)) != NULL)
 		request_abandon(p, r, STAT_ABANDONED);
 	chain_remove(&c->link);
+	p->nclients--;
 	free(c);
 }
 
@@ -353,18 +353,6 @@ plb_trouble_tell(struct plb *p, const struct plb_client *c)
 	    buf_slice(&p->trouble));
 }
 
-/* Has the client sent something that has no token yet? */
-static int
-plb_client_waits(const struct plb_client *c)
-{
-	const struct request *r = NULL;
-
-	do
-		r = request_next_of(&c->requests, r);
-	while (r != NULL && r->upstream != NULL);
-	return r != NULL;
-}
-
 /* Why nothing comes: to every caller that waits for something, and to the
  * program itself. It is kept for those that begin to wait. */
 static int
@@ -377,7 +365,7 @@ plb_trouble(struct plb *p, const struct msg_offers *offers)
 	m.u.offers = *offers;
 	m.u.offers.order = 0;
 	while ((c = plb_client_next(p, c)) != NULL)
-		if (c->role == ROLE_CALLER && plb_client_waits(c) &&
+		if (c->role == ROLE_CALLER && c->queued > 0 &&
 		    outbox_send(&p->out, c->peer, &m) == -1)
 			return -1;
 	plb_trouble_keep(p, &m);

@@ -163,24 +163,63 @@ request_how(const struct msg_fail *m)
 	    STAT_DRAINED : STAT_FAILED;
 }
 
-/* Ending. */
+/*
+ * Turns. Each client has a queue of its own, so that one that sends a lot does
+ * not hold up the others: they share what is held.
+ */
+
+/* Its queue, or how many of its requests are under way, has changed. */
+static void
+request_rank(struct plb *p, struct plb_client *c)
+{
+	if (c->queued > 0) /* there is room: it was reserved */
+		heap_put(&p->turns, &c->turn, (int64_t)(c->open - c->queued),
+		    ++p->turn);
+	else if (c->turn != 0)
+		heap_remove(&p->turns, &c->turn);
+}
+
+/* It waits for a token, behind the others of its client or before them. */
+static void
+request_queue(struct plb *p, struct request *r, int first)
+{
+	struct plb_client *c = r->client;
+
+	if (first)
+		chain_prepend(&c->queue, &r->place);
+	else
+		chain_append(&c->queue, &r->place);
+	p->queued++;
+	/* Who waits already stays where it is among its equals. */
+	if (c->queued++ == 0 || first)
+		request_rank(p, c);
+}
 
 static void
 request_unqueue(struct plb *p, struct request *r)
 {
+	if (chain_empty(&r->place))
+		return;
 	chain_remove(&r->place);
 	p->queued--;
+	if (--r->client->queued == 0)
+		request_rank(p, r->client);
 }
+
+/* Ending. */
 
 /* Its client does not wait for it from now on. */
 static void
-request_disown(struct request *r)
+request_disown(struct plb *p, struct request *r)
 {
-	if (r->client == NULL)
+	struct plb_client *c = r->client;
+
+	if (c == NULL)
 		return;
 	chain_remove(&r->of_client);
-	r->client->open--;
+	c->open--;
 	r->client = NULL;
+	request_rank(p, c);
 }
 
 /* Take the request out of everything. */
@@ -191,7 +230,7 @@ request_forget(struct plb *p, struct request *r)
 		upstream_back(p, r);
 	else
 		request_unqueue(p, r);
-	request_disown(r);
+	request_disown(p, r);
 	request_del(&p->requests, r);
 }
 
@@ -265,6 +304,10 @@ request_send(struct plb *p, int64_t now, struct request *r,
 	request_unqueue(p, r);
 	request_count_sent(p, now, r);
 	upstream_sent(p, u, r);
+	request_rank(p, r->client);
+	if (p->tells && r->client == &p->own)
+		outbox_act(&p->out, PLB_SENT, 0, r->client_id,
+		    slice_of(NULL, 0));
 	if (r->retries == 0)
 		request_unkeep(r);
 	return 0;
@@ -346,7 +389,8 @@ request_want(struct plb *p, int64_t now, const struct request *r)
 	plb_want(p, p->in_flight + p->queued);
 }
 
-/* Keep a request of the client, which has to wait. Without memory it fails. */
+/* Keep a request of the client, which has to wait, at the end of its queue.
+ * Without memory it fails. */
 static int
 request_put_off(struct plb *p, int64_t now, struct plb_client *c,
     struct request *r, const struct msg *m)
@@ -355,11 +399,12 @@ request_put_off(struct plb *p, int64_t now, struct plb_client *c,
 		request_fail(p, r, 0, "out of memory in the PLB");
 		return 0;
 	}
+	request_queue(p, r, 0);
 	request_want(p, now, r);
 	return c->open == 1 ? plb_trouble_tell(p, c) : 0;
 }
 
-/* Note the client's request: at the end of the queue. NULL with errno. */
+/* Note the client's request, which waits for nothing yet. NULL with errno. */
 static struct request *
 request_new(struct plb *p, int64_t now, struct plb_client *c,
     const struct msg_request *q)
@@ -379,8 +424,6 @@ request_new(struct plb *p, int64_t now, struct plb_client *c,
 	request_count_begun(p, now, r, q);
 	chain_append(&c->requests, &r->of_client);
 	c->open++;
-	chain_append(&p->queue, &r->place);
-	p->queued++;
 	return r;
 }
 
@@ -406,30 +449,52 @@ plb_on_request(struct plb *p, int64_t now, uint32_t peer, const struct msg *m)
 		return -1;
 	if (request_too_long(&m->u.request))
 		request_fail(p, r, 0, "the request is over 16 MiB");
-	else if (p->queued > 1 || !request_try(p, now, r, m))
+	else if (p->queued > 0 || !request_try(p, now, r, m))
 		return request_put_off(p, now, c, r, m);
 	return 0;
 }
 
-/* The oldest first. One that no token fits, as its function is exported
- * elsewhere only, lets the next one pass. */
-void
-request_dispatch(struct plb *p, int64_t now)
+/* Try to send one of the client's, the oldest first. One that no token fits, as
+ * its function is exported elsewhere only, lets the next one pass. */
+static int
+request_dispatch_one(struct plb *p, int64_t now, const struct plb_client *c)
 {
-	struct request *r, *next;
+	struct request *r = NULL;
 	struct msg m;
 	int decoded;
 
-	if (p->balance.n == 0)
-		return;
-	for (r = request_next(&p->queue, NULL); r != NULL; r = next) {
-		next = request_next(&p->queue, r);
-		if (p->tokens == 0 || request_full(p))
-			break;
+	while ((r = request_next(&c->queue, r)) != NULL) {
 		decoded = msg_decode(&m, MSG_REQUEST,
 		    slice_of(r->copy, r->copy_len));
 		assert(decoded == 1);
-		request_try(p, now, r, &m);
+		if (request_try(p, now, r, &m))
+			return 1;
+	}
+	return 0;
+}
+
+void
+request_dispatch(struct plb *p, int64_t now)
+{
+	struct chain passed;
+	struct plb_client *c;
+	size_t *first;
+
+	if (p->balance.n == 0)
+		return;
+	chain_init(&passed);
+	while (p->tokens > 0 && !request_full(p) &&
+	    (first = heap_first(&p->turns)) != NULL) {
+		c = HEAP_OWNER(first, struct plb_client, turn);
+		if (request_dispatch_one(p, now, c))
+			continue;
+		heap_remove(&p->turns, &c->turn);
+		chain_append(&passed, &c->passed);
+	}
+	while ((c = CHAIN_NEXT(&passed, NULL, struct plb_client, passed)) !=
+	    NULL) {
+		chain_remove(&c->passed);
+		request_rank(p, c);
 	}
 }
 
@@ -491,7 +556,7 @@ request_may_run_again(const struct request *r)
 	return r->retries > 0 && r->client != NULL && !r->begun;
 }
 
-/* Put one that was sent back at the head of the queue, to be run again; ran: it
+/* Put one that was sent back at the head of its queue, to be run again; ran: it
  * may have run there. */
 static void
 request_run_again(struct plb *p, int64_t now, struct request *r, int ran)
@@ -501,8 +566,7 @@ request_run_again(struct plb *p, int64_t now, struct request *r, int ran)
 	r->ran |= ran;
 	r->retries--;
 	upstream_back(p, r);
-	chain_prepend(&p->queue, &r->place);
-	p->queued++;
+	request_queue(p, r, 1);
 	request_want(p, now, r);
 }
 
@@ -661,7 +725,7 @@ request_abandon(struct plb *p, struct request *r, enum counter how)
 		request_forget(p, r);
 		return;
 	}
-	request_disown(r);
+	request_disown(p, r);
 	if (!r->cast)
 		outbox_send(&p->out, r->upstream->peer, &m);
 }
@@ -705,18 +769,16 @@ request_expel(struct plb *p, struct plb_client *c)
 	}
 }
 
-void
-request_expire(struct plb *p, int64_t now)
+/* Fail those in the client's queue whose time is up. */
+static void
+request_expire_of(struct plb *p, int64_t now, const struct plb_client *c)
 {
 	struct request *r, *next;
 	struct msg_fail how = { .late = 1, .reason = slice_str("its time was "
 		"up before there was a token for it") };
 
-	if (now < p->expire_at)
-		return;
-	p->expire_at = NEVER;
-	for (r = request_next(&p->queue, NULL); r != NULL; r = next) {
-		next = request_next(&p->queue, r);
+	for (r = request_next(&c->queue, NULL); r != NULL; r = next) {
+		next = request_next(&c->queue, r);
 		if (r->deadline == 0)
 			continue;
 		if (now >= r->deadline)
@@ -724,4 +786,17 @@ request_expire(struct plb *p, int64_t now)
 		else
 			p->expire_at = now + EXPIRE_MS;
 	}
+}
+
+void
+request_expire(struct plb *p, int64_t now)
+{
+	struct plb_client *c = NULL;
+
+	if (now < p->expire_at)
+		return;
+	p->expire_at = NEVER;
+	request_expire_of(p, now, &p->own);
+	while ((c = plb_client_next(p, c)) != NULL)
+		request_expire_of(p, now, c);
 }

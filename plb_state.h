@@ -10,6 +10,7 @@
  */
 
 #include "chain.h"
+#include "heap.h"
 #include "msg.h"
 #include "plb.h"
 #include "rng.h"
@@ -73,6 +74,10 @@ struct plb_client {
 	int left;	   /* its connection is to end */
 	struct chain requests; /* that it waits for */
 	size_t open;	   /* of these */
+	struct chain queue;    /* of these, that wait for a token */
+	size_t queued;	   /* of these */
+	size_t turn;	   /* its place in plb.turns */
+	struct chain passed; /* it has the next turn, and no token fits */
 };
 
 /* A connect that waits for demand or refuse. */
@@ -123,8 +128,8 @@ struct upstream {
 };
 
 /*
- * A request that has no answer yet. It is in two chains: the queue or the
- * requests of its upstream, and the requests of its client while the client
+ * A request that has no answer yet. It is in two chains: its client's queue or
+ * the requests of its upstream, and the requests of its client while the client
  * waits for the answer. Slots are used again. An id consists of slot and serial
  * number, so a late answer finds nothing.
  */
@@ -208,6 +213,7 @@ struct plb {
 	struct plb_fixed *fixed;
 	size_t nfixed; /* 0: it buys through the broker, and nothing else */
 	int fallback;  /* it may */
+	int tells;     /* the program what of its own is sent */
 	int fallen;    /* it does, as nothing that was given answers */
 	int stopping;
 	int stopped;	  /* ACT_STOP is out */
@@ -243,12 +249,16 @@ struct plb {
 
 	struct stats stats; /* since the start */
 	struct request_pool requests;
-	struct chain queue; /* of requests */
-	size_t queued;	    /* of these */
-	int64_t expire_at;  /* deadlines of the queue are looked at */
+	struct heap turns;  /* of clients that have a queue: the one with the
+			       fewest requests under way comes first, and of
+			       equals the one that has been so for longest */
+	uint64_t turn;	    /* the last one's number */
+	size_t queued;	    /* requests in all queues */
+	int64_t expire_at;  /* deadlines of the queues are looked at */
 
 	struct plb_client own; /* the program itself */
 	struct chain clients;
+	size_t nclients;
 	uint64_t window;    /* as clients were last granted by */
 	struct buf trouble; /* why nothing comes: the frame of an offers, kept
 			       while no token is held */
@@ -291,6 +301,13 @@ uint64_t plb_short(const struct plb *);
 struct plb_peer *plb_peer(const struct plb *, uint32_t handle);
 /* Of a new peer, which is neither yet; NULL with ENOMEM. */
 struct plb_peer *plb_peer_add(struct plb *, uint32_t handle);
+/* Walk the clients, the program itself not among them, from NULL to NULL. */
+static inline struct plb_client *
+plb_client_next(const struct plb *p, const struct plb_client *c)
+{
+	return CHAIN_NEXT(&p->clients, c, struct plb_client, link);
+}
+
 /* The client of that peer, or NULL; 0 is the program itself. */
 struct plb_client *plb_client(struct plb *, uint32_t peer);
 /* Grant the client a token with the answer to a request that still counts, if

@@ -61,7 +61,7 @@ plant 'a token is spent twice' 'at_client\|held' plb_upstream.c \
 plant 'a token granted with a failure is lost' 'held' plb_request.c \
     '/^plb_on_fail/,/^}/s/upstream_grant(p, u, m->u.fail.demand)/(void)u/'
 plant 'a cancelled request gives its token back at once' 'at_client\|held' \
-    plb_request.c '/^request_abandon(/,/^}/s/request_disown(r);/& \
+    plb_request.c '/^request_abandon(/,/^}/s/request_disown(p, r);/& \
 upstream_grant(p, r->upstream, 1);/'
 plant 'a cancelled request is answered twice' 'pending' plb_request.c \
     '/^request_disown/,/^}/s/r->client = NULL;//'

@@ -156,6 +156,12 @@ for source in lambda-*.c; do
 	    sed -n '/^SYNOPSIS/,/^DESCRIPTION/p' | sed '1d;$d' | words)
 	[ "$usage" = "$synopsis" ] ||
 	    wrong "$program: usage is '$usage', SYNOPSIS '$synopsis'"
+	"$program" -h >"$tmp/help" 2>"$tmp/usage" </dev/null ||
+	    wrong "$program -h: exit status is not 0"
+	[ -s "$tmp/usage" ] && wrong "$program -h: $(cat "$tmp/usage")"
+	help=$(sed '1s/^usage: //; /^"man /,$d' "$tmp/help" | words)
+	[ "$help" = "$synopsis" ] ||
+	    wrong "$program: -h says '$help', SYNOPSIS '$synopsis'"
 done
 
 [ "$status" -eq 0 ] && echo passed

@@ -33,6 +33,7 @@ m	the same echo beside a build that seals nothing ($BENCH_PLAIN)
 n	calls beside a thousand connections a second of strangers
 o	ten thousand diallers at once
 p	streams
+q	buyers that share a tier
 '
 
 # shellcheck disable=SC2317 # parts are called by name
@@ -116,10 +117,10 @@ machine() {
 }
 
 # rows FILE: what another script measured, a line each: FIGURE VALUE UNIT [AIM].
-# The value is to be less than the aim.
+# The value is to be less than the aim, or more than one that begins with >.
 rows() {
 	awk '
-	function is_number(s) { return s ~ /^[0-9]+(\.[0-9]+)?$/ }
+	function is_number(s) { return s ~ /^>?[0-9]+(\.[0-9]+)?$/ }
 	{
 		aim = is_number($NF) ? $NF : "-"
 		last = NF - (aim != "-")
@@ -131,6 +132,7 @@ rows() {
 	while IFS='	' read -r value unit aim figure; do
 		case $aim in
 		-) row "$figure" "$value" "$unit" ;;
+		'>'*) row "$figure" "$value" "$unit" '>' "${aim#>}" ;;
 		*) row "$figure" "$value" "$unit" '<' "$aim" ;;
 		esac
 	done <"$tmp/rows"
@@ -654,6 +656,17 @@ part_p() {
 		echo '(p) streams' >>"$tmp/missing"
 	}
 	rows "$tmp/streams"
+}
+
+# (q) Buyers that share a tier: real processes, and jobs that sleep.
+
+part_q() {
+	title "(q) buyers that want more than there is: jobs that sleep for 0.3 s"
+	sh "$bench/shares.sh" >"$tmp/shares" 2>"$tmp/shares.err" || {
+		tail -n 5 "$tmp/shares.err"
+		echo '(q) shares' >>"$tmp/missing"
+	}
+	rows "$tmp/shares"
 }
 
 case ${1:-} in
