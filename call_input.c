@@ -94,6 +94,16 @@ call_consume_unit(struct call *c)
 	memset(&c->unit, 0, sizeof(c->unit));
 }
 
+/* It is taken in: its number. */
+static uint64_t
+call_add_unit(struct call *c, int64_t now, size_t bytes)
+{
+	uint64_t number = filter_add(&c->filter, now, bytes, c->unit.records);
+
+	call_job_begin(c, number, bytes);
+	return number;
+}
+
 /* The rest of the input is of no use. */
 static void
 call_spoil(struct call *c, int64_t now, const char *what)
@@ -101,11 +111,26 @@ call_spoil(struct call *c, int64_t now, const char *what)
 	char why[REASON_MAX];
 
 	snprintf(why, sizeof(why), "%s; the input is read no further", what);
-	call_fail_record(c, filter_add(&c->filter, now, 0, 1), why);
+	c->unit.records = 1;
+	call_fail_record(c, call_add_unit(c, now, 0), why);
 	call_consume_unit(c);
 	c->ended = 1;
 	if (c->status == 0)
 		c->status = EXIT_USAGE;
+}
+
+int
+call_skip_record(struct call *c)
+{
+	struct call_unit *u;
+
+	if (!call_is_done(c) || !filter_open(&c->filter) ||
+	    call_next_unit(c, &u) != 1)
+		return 0;
+	if (filter_skip(&c->filter, u->records) == -1)
+		call_lose_result(c);
+	call_consume_unit(c);
+	return 1;
 }
 
 int
@@ -114,14 +139,15 @@ call_drop_record(struct call *c, int64_t now, const char *why)
 	struct call_unit *u;
 	int r;
 
+	if (call_skip_record(c))
+		return 1;
 	if (!filter_open(&c->filter) || (r = call_next_unit(c, &u)) == 0)
 		return 0;
 	if (r == -1 && !c->ending.begun) {
 		call_spoil(c, now, u->why);
 		return 1;
 	}
-	call_fail_record(c, filter_add(&c->filter, now, u->taken, u->records),
-	    why);
+	call_fail_record(c, call_add_unit(c, now, u->taken), why);
 	call_consume_unit(c);
 	return 1;
 }
@@ -137,7 +163,7 @@ call_send_record(struct call *c, int64_t now)
 		call_spoil(c, now, u->why);
 	if (r != 1)
 		return r != 0;
-	number = filter_add(&c->filter, now, u->body.len, u->records);
+	number = call_add_unit(c, now, u->body.len);
 	if (u->body.len > STREAM_WHOLE)
 		call_fail_record(c, number, "the record is over 16646144 "
 		    "bytes: a call by itself has no such limit");

@@ -4,8 +4,8 @@
 /*
  * The state of lambda-call's core, shared by the files that make it up and by
  * nobody else: call.c (requests, answers, the end), call_input.c (what a
- * filter's input is cut into), call_stream.c (the body and the output of the
- * one call) and call_why.c (why nothing comes).
+ * filter's input is cut into), call_job.c (the job log), call_stream.c (the
+ * body and the output of the one call) and call_why.c (why nothing comes).
  */
 
 #include "call.h"
@@ -31,6 +31,13 @@ struct call_unit {
 	uint64_t records; /* in them */
 	struct slice body; /* in the input */
 	const char *why;  /* no more can come */
+};
+
+/* What the job log is to say of a record that has no answer. */
+struct call_job {
+	int64_t came; /* when it was read, */
+	int64_t sent; /* and sent to a host last; NEVER: it was not */
+	uint64_t bytes;
 };
 
 /* The one call, where it is no filter. */
@@ -64,6 +71,11 @@ struct call {
 	struct buf *out;
 	struct frame_reader reader;
 	struct call_unit unit; /* the next */
+	int64_t came_at;       /* input did last */
+	struct call_job *jobs; /* FILTER_WINDOW of them, by number, or NULL */
+	size_t done;	       /* ranges of these that are behind us */
+	struct slice host;     /* that has answered, while that is looked at */
+	struct buf answer;     /* scratch: one that is kept while we speak */
 	struct filter filter;
 	int watching; /* CALL_INPUT said so */
 	int ready; /* input is there, and waits for tokens */
@@ -115,9 +127,27 @@ void call_fail_record(struct call *, uint64_t number, const char *why);
 /* Send the next record, or fail it, where it cannot be: 1; 0 when there is
  * none. */
 int call_send_record(struct call *, int64_t now);
+/* Pass over the next record, where it has had its answer before: 1, or 0. */
+int call_skip_record(struct call *);
 /* Fail the next record that was read, which is not sent: 1, or 0 when there is
  * none. */
 int call_drop_record(struct call *, int64_t now, const char *why);
+
+/* call_job.c: the job log, where there is one */
+
+/* 0, or -1 with ENOMEM. */
+int call_job_new(struct call *);
+/* A record of so many bytes has this number. */
+void call_job_begin(struct call *, uint64_t number, size_t bytes);
+void call_job_sent(struct call *, int64_t now, uint64_t number);
+/* Its answer, which comes next, has so many bytes, and is a status or a
+ * reason. */
+void call_job_end(struct call *, uint64_t number, size_t bytes,
+    const char *how);
+/* The shell, of what is written by now. */
+void call_job_tell(struct call *);
+/* Has the next record had its answer in an earlier run? */
+int call_is_done(struct call *);
 
 /* call_stream.c */
 

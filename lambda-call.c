@@ -11,9 +11,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "call.h"
+#include "call_joblog.h"
 #include "hub.h"
 #include "lines.h"
 #include "log.h"
@@ -30,8 +32,8 @@
 #define ONE_WAY	   "-b, -s and -x (a proxy is -s): give one of them"
 #define SYNOPSIS \
 	"[-04LNPSehquv] [-B bytes] [-b socket | -s socket | -x channel ...]\n" \
-	"[-c capacity] [-k keyfile ...] [-R retries] [-T seconds]\n" \
-	"[-t label=value ...] [-V version]\n" \
+	"[-c capacity] [-j joblog] [-k keyfile ...] [-R retries]\n" \
+	"[-T seconds] [-t label=value ...] [-V version]\n" \
 	"module [function [argument ...]]"
 
 struct caller_options {
@@ -44,6 +46,7 @@ struct caller_options {
 	struct opt_want want;
 	uint64_t capacity;
 	int unordered;
+	const char *joblog; /* NULL: none */
 	char export[NAME_BYTES_MAX + sizeof("/255")]; /* what is called */
 };
 
@@ -67,6 +70,7 @@ struct caller {
 	int wants;     /* the input is wanted, */
 	int full;      /* and waits for what is queued to its channel */
 	struct sink sink; /* standard output */
+	struct joblog joblog;
 	struct command command[PLB_FIXED_MAX]; /* as options.given */
 	int finishing; /* ends once the output is written */
 	int broken;    /* the output takes no more */
@@ -175,6 +179,7 @@ caller_options(struct caller_options *o, int argc, char **argv)
 		{ 'b', OPT_TEXT, &o->broker, 0, 0 },
 		{ 's', OPT_TEXT, &o->socket, 0, 0 },
 		{ 'c', OPT_NUMBER, &o->capacity, 1, PLB_WINDOW * 16 },
+		{ 'j', OPT_TEXT, &o->joblog, 0, 0 },
 		{ 'k', OPT_KEY, &o->keys, 0, 0 },
 		{ 'R', OPT_NUMBER, &o->call.retries, 0, 255 },
 		{ 'T', OPT_SECONDS, &o->call.limit_ms, 1, UINT32_MAX },
@@ -185,7 +190,7 @@ caller_options(struct caller_options *o, int argc, char **argv)
 	int letter;
 
 	while ((letter = getopt(argc, argv,
-	    "+04LNPSehquvB:b:s:x:c:k:R:T:t:V:")) != -1)
+	    "+04LNPSehquvB:b:s:x:c:j:k:R:T:t:V:")) != -1)
 		if (strchr("04LN", letter) != NULL)
 			caller_framing(o, letter);
 		else if (letter == 'x')
@@ -202,6 +207,8 @@ caller_records(struct caller_options *o)
 	o->call.filter |= o->call.records.blocks;
 	if (!o->call.filter && (o->unordered || o->call.records.status))
 		die(EXIT_USAGE, "-u and -S go with -L, -0, -4 or -N");
+	if (!o->call.filter && o->joblog != NULL)
+		die(EXIT_USAGE, "-j goes with -L, -0, -4, -N or -B");
 	if (o->call.records.blocks && o->call.records.status)
 		die(EXIT_USAGE, "-S says what became of each record: leave "
 		    "out -B");
@@ -465,6 +472,25 @@ caller_end_commands(const struct caller *c)
 
 /* Input and output. */
 
+/* What is written of the output gets its line in the job log. */
+static void
+caller_log_jobs(struct caller *c)
+{
+	char why[REASON_MAX];
+	int error;
+
+	if (c->joblog.path == NULL || joblog_write(&c->joblog,
+	    call_jobs(c->call)) == 0)
+		return;
+	error = errno;
+	log_error("unable to write %s: %s", c->joblog.path, strerror(error));
+	snprintf(why, sizeof(why), "the job log takes no more: %s",
+	    strerror(error));
+	c->status = EXIT_TEMPORARY;
+	call_stop(c->call, loop_now(c->hub.loop), why);
+	hub_deliver(&c->hub);
+}
+
 static void
 caller_quit(struct caller *c, int status)
 {
@@ -619,6 +645,9 @@ caller_on_act(void *arg, const struct act *a)
 	case CALL_WRITE:
 		sink_filled(&c->sink);
 		break;
+	case CALL_JOBS:
+		caller_log_jobs(c);
+		break;
 	case CALL_HALT:
 		c->broken = 1;
 		loop_unwatch(c->hub.loop, &c->sink.watch);
@@ -660,6 +689,23 @@ caller_on_signal(void *arg, int signo)
 
 /* Life. */
 
+static void
+caller_open_joblog(struct caller *c, struct caller_options *o)
+{
+	char *command = joblog_command(&o->call);
+	struct timespec now;
+
+	if (command == NULL || clock_gettime(CLOCK_REALTIME, &now) == -1)
+		die_errno(EXIT_TEMPORARY, "unable to start");
+	joblog_open(&c->joblog, o->joblog, command);
+	free(command);
+	o->call.joblog = 1;
+	o->call.epoch_ms = (int64_t)now.tv_sec * 1000 +
+	    now.tv_nsec / 1000000 - loop_now(c->hub.loop);
+	o->call.done = c->joblog.done;
+	o->call.ndone = c->joblog.ndone;
+}
+
 static struct call *
 caller_new_call(struct caller *c, struct caller_options *o)
 {
@@ -674,6 +720,8 @@ caller_new_call(struct caller *c, struct caller_options *o)
 	o->call.plb.constraints = buf_slice(&constraints);
 	o->call.plb.capacity = o->call.plb.wanted = o->capacity;
 	o->call.terminal = isatty(STDOUT_FILENO);
+	if (o->joblog != NULL)
+		caller_open_joblog(c, o);
 	env_random(&seed, sizeof(seed));
 	call = call_new(loop_now(c->hub.loop), seed, &o->call, &c->sink.queue);
 	if (call == NULL)
@@ -729,6 +777,10 @@ caller_end(struct caller *c, const struct caller_options *o)
 	if (o->call.progress && isatty(STDERR_FILENO))
 		fputc('\n', stderr);
 	caller_end_commands(c);
+	caller_log_jobs(c);
+	if (joblog_close(&c->joblog) == -1)
+		die_errno(EXIT_TEMPORARY, "unable to write %s",
+		    c->joblog.path);
 	if (c->signo != 0) {
 		signal(c->signo, SIG_DFL);
 		raise(c->signo);

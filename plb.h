@@ -48,7 +48,10 @@ enum plb_act {
 	 * newest version at hand. */
 	PLB_EXPORTS = ACT_OWN,
 	/* Tokens came by demand: plb_room() may have grown. */
-	PLB_ROOM
+	PLB_ROOM,
+	/* The program's own request of id value was sent to a channel, where it
+	 * asked for that. */
+	PLB_SENT
 };
 
 struct plb_config {
@@ -62,6 +65,7 @@ struct plb_config {
 					PLB_FIXED_TAG, the next with one more,
 					and so on */
 	int fallback;		  /* the broker, while none of them answers */
+	int tells;		  /* the program is told when one is sent */
 };
 #define PLB_FIXED_TAG 1u
 #define PLB_FIXED_MAX 256

@@ -305,6 +305,9 @@ request_send(struct plb *p, int64_t now, struct request *r,
 	request_count_sent(p, now, r);
 	upstream_sent(p, u, r);
 	request_rank(p, r->client);
+	if (p->tells && r->client == &p->own)
+		outbox_act(&p->out, PLB_SENT, 0, r->client_id,
+		    slice_of(NULL, 0));
 	if (r->retries == 0)
 		request_unkeep(r);
 	return 0;

@@ -213,6 +213,7 @@ struct plb {
 	struct plb_fixed *fixed;
 	size_t nfixed; /* 0: it buys through the broker, and nothing else */
 	int fallback;  /* it may */
+	int tells;     /* the program what of its own is sent */
 	int fallen;    /* it does, as nothing that was given answers */
 	int stopping;
 	int stopped;	  /* ACT_STOP is out */
