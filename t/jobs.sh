@@ -1,5 +1,6 @@
 #!/bin/sh
-# What a filter is given beside its records: blocks, and a job log.
+# What a filter is given beside its records: blocks, a job log, and
+# what becomes of records that fail.
 . "$(dirname "$0")/lib.sh"
 
 tier
@@ -58,7 +59,7 @@ tells 100 'it is the log of another command: -L run sh' \
 tells 100 'it is no job log' lambda-call -L -j "$tmp/lines" run cat </dev/null
 mkfifo "$tmp/fifo"
 tells 100 'it is no regular file' lambda-call -L -j "$tmp/fifo" run cat </dev/null
-tells 100 '-j goes with' lambda-call -j "$tmp/log" run cat
+tells 100 '-j and -F go with' lambda-call -j "$tmp/log" run cat
 
 # A torn line is cut, and its record is run again; so is a torn header.
 printf '8\t17' >>"$tmp/log"
@@ -85,6 +86,35 @@ done >"$tmp/out"
 seq 1 1000 | cmp - "$tmp/out"
 same "$(tail -n +2 "$tmp/blocks" | awk '{ n += $6 } END { print NR, n }')" \
     "10 $(seq 1 1000 | wc -c)"
+
+# Records in arguments, whatever is in them.
+printf '%s\0' 'a b' "it's" '$(x) {}' '' | lambda-call -0I run printf '<%s>\n' '{}{}' |
+    tr '\0' ',' >"$tmp/out"
+same "$(cat "$tmp/out")" "<a ba b>
+,<it'sit's>
+,<\$(x) {}\$(x) {}>
+,<>
+,"
+tells 100 'no argument after the function has {}' lambda-call -I run echo
+tells 100 'leave out -B' lambda-call -B 9 -I run echo '{}'
+
+# After two failures no more is read; the log shows the rest as not run.
+rm -f "$tmp/log"
+yes | head -n 100000 | lambda-call -c 1 -F 2 -L -j "$tmp/log" run false \
+    2>"$tmp/err" && fail 'failures do not tell'
+grep -q '^lines 3-[0-9]*: not run: 2 have failed; the input is read no further$' \
+    "$tmp/err" || fail "-F: $(cat "$tmp/err")"
+same "$(awk -F '\t' '$8 == 1' "$tmp/log" | wc -l)" 2
+
+# What ends with a status is run again, where that was asked for, and on the
+# other host.
+cat >"$tmp/once" <<'END'
+echo "$0" >>"$TMPDIR/once.ran"
+[ "$(wc -l <"$TMPDIR/once.ran")" -ge 3 ]
+END
+same "$(lambda-call -R 3+ run sh "$tmp/once"; echo "$?"; wc -l <"$tmp/once.ran")" '0
+3'
+tells 100 '-R 3x: give a whole number' lambda-call -R 3x run true
 
 # Killed at any point, and resumed: nothing that has a line is run again, and at
 # most what had none and was begun is run twice.
