@@ -69,11 +69,26 @@ awk -F '\t' 'NR > 1 && NF != 9 { exit 1 }' "$tmp/log" || fail 'a line is torn'
 printf 'number\tsta' >"$tmp/torn"
 echo 1 | lambda-call -L -j "$tmp/torn" run cat >"$tmp/out" || fail 'a torn header'
 same "$(wc -l <"$tmp/torn")" 2
+# A line that somebody has spoilt is not believed; a log is one filter's.
+printf '%s\n' 'x	0' '2	0	0	0	h	1	1	0' >>"$tmp/torn"
+seq 2 | lambda-call -L -j "$tmp/torn" run cat >"$tmp/out" 2>"$tmp/err"
+same "$(cat "$tmp/out")" 2
+grep -q ': 2 lines are no lines of a job log: their records run again' \
+    "$tmp/err" || fail "not the lines: $(cat "$tmp/err")"
+mkfifo "$tmp/hold"
+start holder sh -c 'lambda-call -L -j "$0/held" run cat <"$0/hold"' "$tmp"
+holder=$pid
+exec 9>"$tmp/hold"
+until_true test -s "$tmp/held" || fail 'no log'
+tells 111 'another lambda-call writes it' lambda-call -L -j "$tmp/held" run cat \
+    </dev/null
+exec 9>&-
+wait "$holder"
 # What cannot be written ends the filter, and is not there.
 rm "$tmp/torn"
 seq 1000 | (trap '' XFSZ; ulimit -f 1; exec lambda-call -L -j "$tmp/torn" run \
     cat 2>"$tmp/err" | wc -l >"$tmp/count")
-grep -q 'takes no more: ' "$tmp/err" || fail "a full log: $(cat "$tmp/err")"
+grep -q 'the job log takes no more: ' "$tmp/err" || fail "a full log: $(cat "$tmp/err")"
 [ -z "$(tail -c 1 "$tmp/torn" | tr -d '\n')" ] || fail 'a full log has a torn line'
 seq 1000 | lambda-call -L -j "$tmp/torn" run cat >"$tmp/out"
 same "$(tail -n +2 "$tmp/torn" | cut -f 1,8 | sort -un | awk '$2 == 0' | wc -l)" \
@@ -96,6 +111,10 @@ same "$(cat "$tmp/out")" "<a ba b>
 ,<>
 ,"
 tells 100 'no argument after the function has {}' lambda-call -I run echo
+awk 'BEGIN { while (i++ < 70000) printf "x"; print "" }' |
+    lambda-call -I run echo '{}' 2>"$tmp/err" && fail 'an argument of 70000 bytes'
+grep -q '^line 1: the arguments with this record are over 65536 bytes' \
+    "$tmp/err" || fail "-I: $(cat "$tmp/err")"
 tells 100 'leave out -B' lambda-call -B 9 -I run echo '{}'
 
 # After two failures no more is read; the log shows the rest as not run.
