@@ -239,8 +239,8 @@ metrics_next(struct slice *rows, struct row *r, struct metrics_context *c)
 	return 1;
 }
 
-/* module, role and process, as far as they are known: of the same row they are
- * the same each time. */
+/* module, role and process, as far as they are known. Who has not said who it is
+ * may say so in the row. */
 static void
 metrics_labels(char *out, size_t size, const struct row *r,
     const struct metrics_context *c)
@@ -253,7 +253,7 @@ metrics_labels(char *out, size_t size, const struct row *r,
 	metrics_label(out, size, "module", plb ? r->name : module);
 	metrics_label(out, size, "role", role.len > 0 ? role : c->role);
 	metrics_label(out, size, "process",
-	    id.len == 0 || slice_is(id, "-") ? c->process : id);
+	    c->process.len > 0 ? c->process : id);
 }
 
 /* An exchange as others see it has counted nothing that they know. */
