@@ -46,7 +46,7 @@ BYTES =		addr.o buf.o crypto.o heap.o map.o noise.o rng.o tlv.o
 PROTOCOL =	attrs.o core.o frame.o gossip.o link.o msg.o peers.o preauth.o\
 		stats.o stream.o
 AUTHORITY =	authority.o authority_exchange.o broker.o broker_contact.o\
-		broker_order.o
+		broker_home.o broker_order.o
 EXCHANGE =	exchange.o exchange_book.o exchange_class.o exchange_match.o\
 		exchange_share.o
 LISTENER =	listener.o channel.o channel_count.o channel_pool.o\

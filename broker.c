@@ -21,6 +21,7 @@ broker_subscribe(struct broker *b, uint32_t authority,
 	return outbox_send(&b->out, authority, &m);
 }
 
+/* At all homes, and where it has not left yet. */
 static void
 broker_subscribe_everywhere(struct broker *b, const struct broker_module *m,
     enum msg_type type)
@@ -28,7 +29,17 @@ broker_subscribe_everywhere(struct broker *b, const struct broker_module *m,
 	const struct gossip_peer *a = NULL;
 
 	while ((a = gossip_next(&b->gossip.authorities, a)) != NULL)
-		broker_subscribe(b, a->handle, m, type);
+		if (((const struct broker_peer *)a)->subscribed)
+			broker_subscribe(b, a->handle, m, type);
+}
+
+void
+broker_subscribe_all(struct broker *b, const struct broker_peer *authority)
+{
+	const struct broker_module *m = NULL;
+
+	while ((m = broker_module_next(b, m)) != NULL)
+		broker_subscribe(b, authority->gossip.handle, m, MSG_SUBSCRIBE);
 }
 
 /* Modules. */
@@ -62,6 +73,7 @@ broker_module_free(struct broker_module *m)
 
 	while ((x = m->exchanges) != NULL) {
 		m->exchanges = x->next;
+		free(x->announcer);
 		free(x);
 	}
 	chain_remove(&m->chain);
@@ -152,6 +164,7 @@ broker_exchange_free(struct broker *b, struct broker_exchange *x)
 	*link = x->next;
 	x->module->nexchanges--;
 	map_del(&b->exchanges, id_slice(&x->instance));
+	free(x->announcer);
 	free(x);
 }
 
@@ -241,6 +254,22 @@ announcer_remove(struct broker_module *m, uint32_t authority)
 			x->announcer[i] = x->announcer[--x->nannouncers];
 }
 
+/* 0, or -1 with ENOMEM. */
+static int
+announcer_enter(struct broker_exchange *x, uint32_t authority)
+{
+	uint32_t *grown;
+
+	if (announcer_find(x, authority) < x->nannouncers)
+		return 0;
+	grown = realloc(x->announcer, (x->nannouncers + 1) * sizeof(*grown));
+	if (grown == NULL)
+		return -1;
+	x->announcer = grown;
+	x->announcer[x->nannouncers++] = authority;
+	return 0;
+}
+
 static int
 announcer_add(struct broker *b, struct broker_module *m,
     const struct gossip_peer *authority, const struct peer_item *item)
@@ -261,10 +290,7 @@ announcer_add(struct broker *b, struct broker_module *m,
 		if (x == NULL)
 			return -1;
 	}
-	if (x->module == m && x->nannouncers < BROKER_ANNOUNCERS_MAX &&
-	    announcer_find(x, authority->handle) == x->nannouncers)
-		x->announcer[x->nannouncers++] = authority->handle;
-	return 0;
+	return x->module == m ? announcer_enter(x, authority->handle) : 0;
 }
 
 static void
@@ -305,14 +331,12 @@ broker_on_exchanges(struct broker *b, int64_t now,
 }
 
 static void
-broker_authority_up(struct broker *b, struct broker_peer *authority)
+broker_authority_up(struct broker *b, int64_t now,
+    struct broker_peer *authority)
 {
-	const struct broker_module *m = NULL;
-
 	outbox_log(&b->out, LOG_INFO, "linked to authority %s",
 	    authority->gossip.address);
-	while ((m = broker_module_next(b, m)) != NULL)
-		broker_subscribe(b, authority->gossip.handle, m, MSG_SUBSCRIBE);
+	broker_home_up(b, now, authority);
 }
 
 static void
@@ -321,7 +345,8 @@ broker_authority_down(struct broker *b, int64_t now,
 {
 	struct broker_module *m = NULL;
 
-	if (!b->stopping)
+	broker_home_down(b, now, authority);
+	if (!b->stopping && !authority->leaving)
 		outbox_log(&b->out, LOG_INFO, "lost authority %s",
 		    authority->gossip.address);
 	while ((m = broker_module_next(b, m)) != NULL) {
@@ -594,6 +619,9 @@ broker_new(const struct id *own, uint64_t seed, struct slice address,
 	map_init(&b->open, seed + 4);
 	map_init(&b->orders, seed + 5);
 	map_init(&b->contacts, seed + 6);
+	map_init(&b->places, seed + 7);
+	b->width = GOSSIP_HOMES;
+	b->widen_at = b->rest_at = INT64_MAX;
 	scratch_init(&b->list);
 	scratch_init(&b->back);
 	b->due = INT64_MAX;
@@ -612,8 +640,10 @@ broker_free(struct broker *b)
 		return;
 	for (pos = 0; (o = map_next(&b->orders, &pos)) != NULL;)
 		broker_order_free(o);
-	for (pos = 0; (p = map_next(&b->gossip.peers, &pos)) != NULL;)
+	for (pos = 0; (p = map_next(&b->gossip.peers, &pos)) != NULL;) {
 		free(p->unsettled);
+		free(p->bytes);
+	}
 	while ((m = broker_module_next(b, NULL)) != NULL)
 		broker_module_free(m);
 	gossip_free(&b->gossip);
@@ -623,6 +653,7 @@ broker_free(struct broker *b)
 	map_free(&b->open);
 	map_free(&b->orders);
 	map_free_values(&b->contacts);
+	map_free_values(&b->places);
 	scratch_free(&b->list);
 	scratch_free(&b->back);
 	outbox_free(&b->out);
@@ -633,12 +664,6 @@ struct outbox *
 broker_out(struct broker *b)
 {
 	return &b->out;
-}
-
-int
-broker_bootstrap(struct broker *b, struct slice address)
-{
-	return outbox_act(&b->out, ACT_DIAL, GOSSIP_TAG, DIAL_FOREVER, address);
 }
 
 int
@@ -677,7 +702,9 @@ broker_up(void *core, int64_t now, uint32_t handle,
 	if (info->role & (ROLE_AUTHORITY | ROLE_EXCHANGE))
 		broker_local_up(b, now, p, info->local);
 	if (info->role == ROLE_AUTHORITY)
-		broker_authority_up(b, p);
+		broker_authority_up(b, now, p);
+	else if (info->role == ROLE_BROKER)
+		broker_home_tell(b, p);
 	else if (info->role == ROLE_EXCHANGE)
 		broker_exchange_up(b, now, p);
 }
@@ -696,7 +723,8 @@ broker_down(void *core, int64_t now, uint32_t handle)
 		broker_exchange_down(b, now, p);
 	broker_owner_down(b, now, p);
 	broker_local_down(b, now, p);
-	gossip_down(&b->gossip, &p->gossip);
+	b->homes_changed |= p->gossip.role == ROLE_BROKER;
+	gossip_down(&b->gossip, now, &p->gossip);
 }
 
 /* Inspect. */
@@ -849,6 +877,7 @@ static int
 broker_on_peers(struct broker *b, int64_t now, struct broker_peer *p,
     const struct msg *m)
 {
+	broker_home_hear(b, now, p, m->u.peers.peers);
 	return gossip_hear(&b->gossip, now, &p->gossip, &m->u.peers);
 }
 
@@ -898,6 +927,7 @@ broker_tick(void *core, int64_t now)
 {
 	struct broker *b = core;
 
+	broker_home_tick(b, now);
 	gossip_tick(&b->gossip, now);
 	if (now < b->due)
 		return;
@@ -910,7 +940,10 @@ broker_deadline(const void *core)
 {
 	const struct broker *b = core;
 	int64_t tell = gossip_deadline(&b->gossip);
+	int64_t home = broker_home_deadline(b);
 
+	if (home < tell)
+		tell = home;
 	return tell < b->due ? tell : b->due;
 }
 

@@ -577,7 +577,8 @@ static const struct field report_fields[] = {
 
 static const struct msg_path peers_paths[] = {
     { AUTHORITY | BROKER, AUTHORITY | BROKER }, END };
-static const struct msg_path subscribe_paths[] = { { BROKER, AUTHORITY }, END };
+static const struct msg_path subscribe_paths[] = {
+    { BROKER | AUTHORITY, AUTHORITY }, END };
 static const struct msg_path exchanges_paths[] = {
     { AUTHORITY, BROKER | AUTHORITY }, END };
 static const struct msg_path sell_paths[] = {

@@ -378,7 +378,11 @@ draw_sizes(struct world *w)
 {
 	struct plan *p = &w->plan;
 
-	p->authorities = wanted(w->want_authorities, between(w, 1, 4));
+	p->authorities = between(w, 1, 4);
+	/* Some have so many that brokers are not linked to all of them. */
+	if (w->seed % 4 == 3)
+		p->authorities = 4 + (unsigned)(w->seed / 4 % 9);
+	p->authorities = wanted(w->want_authorities, p->authorities);
 	p->hosts = wanted(w->want_hosts, between(w, 1, 6));
 	p->modules = wanted(w->want_modules, between(w, 1, 3));
 	p->redundancy = chance(w, 60) ? 2 : between(w, 1, 3);
