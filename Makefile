@@ -273,13 +273,13 @@ lint:
 	@sh t/lint.sh
 
 install: all
-	mkdir -p '$(DESTDIR)$(PREFIX)/bin'
+	umask 022; mkdir -p '$(DESTDIR)$(PREFIX)/bin'
 	@for f in $(PROGS); do \
 		echo "install $(DESTDIR)$(PREFIX)/bin/$$f"; \
 		cp -f "$$f" '$(DESTDIR)$(PREFIX)/bin' || exit 1; \
 		chmod 755 "$(DESTDIR)$(PREFIX)/bin/$$f" || exit 1; \
 	done
-	@for f in man/*.[1-9]; do \
+	@umask 022; for f in man/*.[1-9]; do \
 		d="$(DESTDIR)$(MANDIR)/man$${f##*.}"; \
 		echo "install $$d/$${f##*/}"; \
 		mkdir -p "$$d" && cp -f "$$f" "$$d" || exit 1; \
