@@ -43,10 +43,10 @@ PROGS =		lambda-authority lambda-bootstrap lambda-broker lambda-call\
 # reaches a socket, a clock or the log.
 
 BYTES =		addr.o buf.o crypto.o heap.o map.o noise.o rng.o tlv.o
-PROTOCOL =	attrs.o core.o frame.o gossip.o link.o msg.o peers.o preauth.o\
-		stats.o stream.o
+PROTOCOL =	attrs.o core.o frame.o gather.o gossip.o link.o msg.o peers.o\
+		preauth.o stats.o stream.o
 AUTHORITY =	authority.o authority_exchange.o broker.o broker_contact.o\
-		broker_home.o broker_order.o
+		broker_home.o broker_order.o broker_report.o
 EXCHANGE =	exchange.o exchange_book.o exchange_class.o exchange_match.o\
 		exchange_share.o
 LISTENER =	listener.o channel.o channel_count.o channel_pool.o\
@@ -61,7 +61,8 @@ CORES =		$(BYTES) $(PROTOCOL) $(AUTHORITY) $(EXCHANGE) $(LISTENER)\
 
 CORES_H =	array.h buf.h bytes.h chain.h crypto.h exit.h fail.h heap.h\
 	map.h noise.h rng.h slice.h tlv.h addr.h attrs.h core.h epmd.h frame.h\
-	gossip.h link.h msg.h peers.h preauth.h stats.h stream.h authority.h\
+	gather.h gossip.h link.h msg.h peers.h preauth.h stats.h stream.h\
+	authority.h\
 	authority_state.h broker.h broker_state.h exchange.h exchange_book.h\
 	exchange_class.h listener.h channel.h channel_pool.h channel_state.h\
 	plb.h plb_state.h bootstrap.h bootstrap_dns.h call.h call_filter.h\

@@ -23,6 +23,7 @@ authority_new(const struct id *own, uint64_t seed, struct slice address,
 	outbox_init(&a->out);
 	gossip_init(&a->gossip, own, seed, ROLE_AUTHORITY, address,
 	    sizeof(struct authority_peer), &a->out);
+	gather_init(&a->gather, &a->out, seed + 4, GATHER_OUTER_MS);
 	a->redundancy = redundancy;
 	chain_init(&a->all);
 	chain_init(&a->turns);
@@ -67,6 +68,7 @@ authority_free(struct authority *a)
 		return;
 	while ((m = authority_module_next(a, NULL)) != NULL)
 		authority_module_free(m);
+	gather_free(&a->gather);
 	gossip_free(&a->gossip);
 	map_free(&a->modules);
 	map_free_values(&a->subscriptions);
@@ -719,6 +721,7 @@ authority_peer_down(void *core, int64_t now, uint32_t handle)
 		if (p->gossip.role == ROLE_BROKER && m->nbrokers == 0)
 			authority_module_ask(a, m);
 	}
+	gather_down(&a->gather, handle);
 	if (p->exchange != NULL)
 		authority_exchange_down(a, now, p);
 	if (p->gossip.role == ROLE_AUTHORITY)
@@ -816,6 +819,41 @@ authority_report_module(const struct authority *a,
 	    authority_is_responsible(a, m));
 }
 
+/* To a broker that is linked, and its rows back. */
+static int
+authority_pass_on(struct authority *a, int64_t now, struct report *r,
+    const struct msg *msg)
+{
+	const struct id *to = &msg->u.inspect.to;
+	const struct gossip_peer *p = NULL;
+	struct gather_question *q;
+	char id[ID_TEXT];
+
+	while ((p = gossip_next(&a->gossip.brokers, p)) != NULL &&
+	    !id_equal(&p->instance, to))
+		;
+	if (p == NULL) {
+		gather_silent(r, id_print(to, id), role_name(ROLE_BROKER),
+		    "it is not linked");
+		return report_end(r);
+	}
+	if ((q = gather_open(&a->gather, now, r, msg)) == NULL)
+		return report_end(r);
+	if (report_pause(r) == -1)
+		return -1;
+	gather_ask(&a->gather, q, p->handle, ROLE_BROKER, to, msg);
+	gather_go(&a->gather, q);
+	return 0;
+}
+
+static int
+authority_on_answer(struct authority *a, int64_t now, struct authority_peer *p,
+    const struct msg *msg)
+{
+	(void)now;
+	return gather_answer(&a->gather, p->gossip.handle, &msg->u.report);
+}
+
 static int
 authority_on_inspect(struct authority *a, int64_t now, struct authority_peer *p,
     const struct msg *msg)
@@ -824,8 +862,9 @@ authority_on_inspect(struct authority *a, int64_t now, struct authority_peer *p,
 	const struct authority_module *m = NULL;
 	struct report r;
 
-	(void)now;
-	report_begin(&r, &a->out, p->gossip.handle);
+	report_begin(&r, &a->out, p->gossip.handle, msg);
+	if (!id_is_zero(&msg->u.inspect.to))
+		return authority_pass_on(a, now, &r, msg);
 	if (report_wants(what, "authorities"))
 		authority_report_authorities(a, &r);
 	if (report_wants(what, "peers"))
@@ -853,7 +892,7 @@ authority_on_drain(struct authority *a, int64_t now, struct authority_peer *p,
 	(void)now;
 	(void)msg;
 	if (p->gossip.role == ROLE_CTL) {
-		report_begin(&r, &a->out, p->gossip.handle);
+		report_begin(&r, &a->out, p->gossip.handle, msg);
 		report_row(&r, "drain - address %s instance %s",
 		    a->gossip.address[0] == '\0' ? "-" : a->gossip.address,
 		    id_print(&a->gossip.own, id));
@@ -880,6 +919,7 @@ static authority_handler *const authority_handlers[] = {
 	[MSG_EXCHANGES] = authority_on_exchanges,
 	[MSG_DRAIN] = authority_on_drain,
 	[MSG_INSPECT] = authority_on_inspect,
+	[MSG_ANSWER] = authority_on_answer,
 };
 
 static int
@@ -912,6 +952,7 @@ authority_tick(void *core, int64_t now)
 	struct authority *a = core;
 
 	gossip_tick(&a->gossip, now);
+	gather_tick(&a->gather, now);
 	authority_tell(a, now);
 	if (now >= a->due) {
 		a->due = INT64_MAX;
@@ -930,6 +971,8 @@ authority_deadline(const void *core)
 		return 0;
 	if (at < tell)
 		tell = at;
+	if (gather_deadline(&a->gather) < tell)
+		tell = gather_deadline(&a->gather);
 	return tell < a->due ? tell : a->due;
 }
 

@@ -10,6 +10,7 @@
  */
 
 #include "authority.h"
+#include "gather.h"
 #include "gossip.h"
 
 #define AUTHORITY_BACKOFF_MIN_MS 100
@@ -95,6 +96,7 @@ struct authority_gone {
 struct authority {
 	struct outbox out;
 	struct gossip gossip; /* peers, and who we are */
+	struct gather gather; /* what brokers were asked */
 	unsigned redundancy;
 	struct authority_gone gone[AUTHORITY_GONE]; /* the latest ones */
 	size_t ngone; /* ever, less those that came back at once */

@@ -477,14 +477,15 @@ broker_drain_authority(struct broker *b, struct slice address,
 
 static int
 broker_on_ctl_drain(struct broker *b, const struct broker_peer *peer,
-    const struct msg_drain *m)
+    const struct msg *msg)
 {
+	const struct msg_drain *m = &msg->u.drain;
 	const struct broker_module *module = map_get(&b->modules, m->module);
 	const struct broker_order *o = NULL;
 	struct report r;
 	int failed = 0;
 
-	report_begin(&r, &b->out, peer->gossip.handle);
+	report_begin(&r, &b->out, peer->gossip.handle, msg);
 	while (module != NULL && (o = broker_order_next(module, o)) != NULL)
 		if (o->sell && broker_drain_sell(b, o, &r) == -1)
 			failed = -1;
@@ -499,7 +500,7 @@ broker_on_drain(struct broker *b, int64_t now, struct broker_peer *peer,
     const struct msg *m)
 {
 	if (peer->gossip.role == ROLE_CTL)
-		return broker_on_ctl_drain(b, peer, &m->u.drain);
+		return broker_on_ctl_drain(b, peer, m);
 	if (peer->exchange->leaving)
 		return 0;
 	peer->exchange->draining = 1;
@@ -608,6 +609,7 @@ broker_new(const struct id *own, uint64_t seed, struct slice address,
 	outbox_init(&b->out);
 	gossip_init(&b->gossip, own, seed, ROLE_BROKER, slice_str(""),
 	    sizeof(struct broker_peer), &b->out);
+	gather_init(&b->gather, &b->out, seed + 7, GATHER_HOST_MS);
 	b->node = node;
 	hostport_split(address, &host, &port);
 	if (!hostport_any(host))
@@ -646,6 +648,7 @@ broker_free(struct broker *b)
 	}
 	while ((m = broker_module_next(b, NULL)) != NULL)
 		broker_module_free(m);
+	gather_free(&b->gather);
 	gossip_free(&b->gossip);
 	map_free(&b->modules);
 	map_free(&b->exchanges);
@@ -717,6 +720,7 @@ broker_down(void *core, int64_t now, uint32_t handle)
 
 	if (p == NULL)
 		return;
+	gather_down(&b->gather, handle);
 	if (p->gossip.role == ROLE_AUTHORITY)
 		broker_authority_down(b, now, p);
 	if (p->exchange != NULL)
@@ -725,150 +729,6 @@ broker_down(void *core, int64_t now, uint32_t handle)
 	broker_local_down(b, now, p);
 	b->homes_changed |= p->gossip.role == ROLE_BROKER;
 	gossip_down(&b->gossip, now, &p->gossip);
-}
-
-/* Inspect. */
-
-/* authority ADDRESS instance ID */
-static void
-broker_report_authorities(const struct broker *b, struct report *r)
-{
-	const struct gossip_peer *a = NULL;
-	char id[ID_TEXT];
-
-	while ((a = gossip_next(&b->gossip.authorities, a)) != NULL)
-		report_row(r, "authority %s instance %s", a->address,
-		    id_print(&a->instance, id));
-}
-
-/* broker HOST instance ID self 1 node NAME: ourselves; then
- * broker ADDRESS instance ID self 0 dialled 0|1 */
-static void
-broker_report_brokers(const struct broker *b, struct report *r)
-{
-	const struct gossip_peer *p = NULL;
-	struct slice host = broker_host(b);
-	char id[ID_TEXT];
-
-	report_row(r, "broker %.*s instance %s self 1 node %s",
-	    SLICE_ARG(host.len > 0 ? host : slice_str("-")),
-	    id_print(&b->gossip.own, id), b->node == NULL ? "-" : b->node);
-	while ((p = gossip_next(&b->gossip.brokers, p)) != NULL)
-		report_row(r, "broker %s instance %s self 0 dialled %d",
-		    p->address, id_print(&p->instance, id), p->dialled);
-}
-
-static const char *
-broker_exchange_state(const struct broker_exchange *x)
-{
-	if (x->leaving)
-		return "left";
-	if (x->peer == NULL)
-		return "dialling";
-	return x->draining ? "draining" : "linked";
-}
-
-/* exchange ADDRESS module NAME instance ID
- * state dialling|linked|draining|left announced COUNT */
-static void
-broker_report_exchanges(const struct broker_module *m, struct report *r)
-{
-	const struct broker_exchange *x;
-	char id[ID_TEXT];
-
-	for (x = m->exchanges; x != NULL; x = x->next)
-		report_row(r, "exchange %s module %.*s instance %s state %s "
-		    "announced %u", x->address,
-		    SLICE_ARG(m->name),
-		    id_print(&x->instance, id), broker_exchange_state(x),
-		    x->nannouncers);
-}
-
-/* order NUMBER kind sell module NAME owner ROLE quantity LEFT
- * address ADDRESS version VERSION: its host may be ours to fill in */
-static void
-broker_report_sell(const struct broker *b, const struct broker_order *o,
-    struct report *r)
-{
-	struct slice address = slice_str(""), version = slice_str("");
-	char buf[ADDRESS_MAX + 1];
-	struct contact c;
-	struct attrs a;
-
-	if (group_decode(&schema_contact, o->contact, &c) == 0)
-		address = hostport_fill(c.address, broker_host(b), buf);
-	if (group_decode(&schema_attrs, o->attrs, &a) == 0)
-		version = a.version;
-	report_row(r, "order %llu kind sell module %.*s owner %s quantity %u "
-	    "address %.*s version %.*s", (unsigned long long)o->number,
-	    SLICE_ARG(o->module->name),
-	    role_name(o->peer->gossip.role), (unsigned)o->quantity,
-	    SLICE_ARG(address.len > 0 ? address : slice_str("-")),
-	    SLICE_ARG(version.len > 0 ? version : slice_str("-")));
-}
-
-/* order NUMBER kind buy module NAME owner ROLE missing N held N lacking N
- * passed N settled N age_ms N */
-static void
-broker_report_buy(const struct broker_order *o, int64_t now, struct report *r)
-{
-	report_row(r, "order %llu kind buy module %.*s owner %s missing %u "
-	    "held %u lacking %u passed %llu settled %llu age_ms %lld",
-	    (unsigned long long)o->number,
-	    SLICE_ARG(o->module->name),
-	    role_name(o->peer->gossip.role), (unsigned)o->quantity,
-	    (unsigned)o->held, (unsigned)broker_order_lacking(o),
-	    (unsigned long long)o->passed, (unsigned long long)o->settled,
-	    (long long)(now - o->since));
-}
-
-static void
-broker_report_orders(const struct broker *b, const struct broker_module *m,
-    int64_t now, struct report *r)
-{
-	const struct broker_order *o = NULL;
-
-	while ((o = broker_order_next(m, o)) != NULL)
-		if (o->sell)
-			broker_report_sell(b, o, r);
-		else
-			broker_report_buy(o, now, r);
-}
-
-/* contact NODE host IP port PORT local COUNT */
-static void
-broker_report_contacts(const struct broker *b, struct report *r)
-{
-	const struct broker_contact *c;
-	size_t pos = 0;
-
-	while ((c = map_next(&b->contacts, &pos)) != NULL)
-		report_row(r, "contact %.*s host %s port %s local %u",
-		    SLICE_ARG(c->node), c->host, c->port, c->local);
-}
-
-static int
-broker_on_inspect(struct broker *b, int64_t now, struct broker_peer *peer,
-    const struct msg *msg)
-{
-	struct slice what = msg->u.inspect.what;
-	const struct broker_module *m = NULL;
-	struct report r;
-
-	report_begin(&r, &b->out, peer->gossip.handle);
-	if (report_wants(what, "authorities"))
-		broker_report_authorities(b, &r);
-	if (report_wants(what, "peers"))
-		broker_report_brokers(b, &r);
-	if (report_wants(what, "exchanges"))
-		while ((m = broker_module_next(b, m)) != NULL)
-			broker_report_exchanges(m, &r);
-	if (report_wants(what, "orders"))
-		while ((m = broker_module_next(b, m)) != NULL)
-			broker_report_orders(b, m, now, &r);
-	if (report_wants(what, "contacts"))
-		broker_report_contacts(b, &r);
-	return report_end(&r);
 }
 
 /* Messages. */
@@ -894,6 +754,8 @@ static broker_handler *const broker_handlers[] = {
 	[MSG_REFUSE] = broker_on_refuse,
 	[MSG_DRAIN] = broker_on_drain,
 	[MSG_INSPECT] = broker_on_inspect,
+	[MSG_ASK] = broker_on_inspect,
+	[MSG_ANSWER] = broker_on_answer,
 };
 
 static int
@@ -929,6 +791,7 @@ broker_tick(void *core, int64_t now)
 
 	broker_home_tick(b, now);
 	gossip_tick(&b->gossip, now);
+	gather_tick(&b->gather, now);
 	if (now < b->due)
 		return;
 	b->due = INT64_MAX;
@@ -944,6 +807,8 @@ broker_deadline(const void *core)
 
 	if (home < tell)
 		tell = home;
+	if (gather_deadline(&b->gather) < tell)
+		tell = gather_deadline(&b->gather);
 	return tell < b->due ? tell : b->due;
 }
 

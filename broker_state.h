@@ -4,15 +4,17 @@
 /*
  * What the files of the broker core share:
  *
- *	broker.c	peers, the clock, inspect; modules:
+ *	broker.c	peers, the clock; modules:
  *			subscribing, which exchanges there are
  *	broker_order.c	orders, from their owners to the exchanges, and what
  *			exchanges answer
  *	broker_contact.c where this host and its Erlang nodes are
  *	broker_home.c	which authorities it is linked to
+ *	broker_report.c	inspect, for itself and for its host
  */
 
 #include "broker.h"
+#include "gather.h"
 #include "gossip.h"
 
 #define BROKER_EXCHANGES_MAX  64    /* announced for a module */
@@ -148,6 +150,7 @@ struct broker_contact {
 struct broker {
 	struct outbox out;
 	struct gossip gossip; /* peers, and who we are */
+	struct gather gather; /* what was asked for all of the host */
 	const char *node;     /* -n; or NULL */
 	char host[ADDRESS_MAX + 1];  /* -a; may be empty */
 	char local[ADDRESS_MAX + 1]; /* else: our end of a link, once known */
@@ -258,5 +261,9 @@ broker_handler broker_on_sell, broker_on_buy, broker_on_cancel;
 
 broker_handler broker_on_fill, broker_on_release, broker_on_offers,
     broker_on_refuse, broker_on_waiting;
+
+/* broker_report.c */
+
+broker_handler broker_on_inspect, broker_on_answer;
 
 #endif

@@ -885,7 +885,7 @@ call_new(int64_t now, uint64_t seed, const struct call_config *config,
 	c->request.u.request.errors = config->errors ? STREAM_FIRST : 0;
 	if (!config->filter)
 		c->request.u.request.window = stream_begin(&c->stream.output,
-		    1);
+		    call_stream_sharers(c));
 	return c;
 }
 

@@ -169,6 +169,9 @@ void call_stream_finish(struct call *, const struct msg_reply *);
 /* Nobody reads the output: who writes it is told. */
 void call_stream_break(struct call *, int64_t now);
 void call_stream_tick(struct call *, int64_t now);
+/* How many streams may share a connection with its output: more than one where
+ * it goes by a PLB that serves others, too. */
+size_t call_stream_sharers(const struct call *);
 /* Bytes in, out, and the rate of both since the last look. */
 void call_stream_progress(struct call *, int64_t now);
 

@@ -748,10 +748,27 @@ channel_on_answer(struct channel *c, const struct msg *m)
 	return channel_send(c, m);
 }
 
+/* serving MODULE tokens N in_flight N requests N state up|draining: what its
+ * listener passes on */
+static int
+channel_on_ask(struct channel *c, const struct msg *m)
+{
+	struct report r;
+
+	report_begin(&r, &c->out, c->listener, m);
+	report_row(&r, "serving %.*s tokens %llu in_flight %zu requests %llu "
+	    "state %s", SLICE_ARG(c->module), (unsigned long long)c->tokens,
+	    c->inflight.used, (unsigned long long)c->count,
+	    c->draining ? "draining" : "up");
+	return report_end(&r);
+}
+
 static int
 channel_listener_message(struct channel *c, int64_t now, const struct msg *m)
 {
 	switch (m->type) {
+	case MSG_ASK:
+		return channel_on_ask(c, m);
 	case MSG_WAITING:
 		return channel_on_waiting(c, now, &m->u.waiting);
 	case MSG_DRAIN:

@@ -759,7 +759,7 @@ exchange_on_inspect(struct exchange *x, int64_t now, struct exchange_peer *p,
 	struct report r;
 	size_t pos = 0;
 
-	report_begin(&r, &x->out, p->handle);
+	report_begin(&r, &x->out, p->handle, msg);
 	if (report_wants(what, "exchanges"))
 		exchange_report(x, &r);
 	while (report_wants(what, "orders") &&

@@ -33,35 +33,41 @@ static const struct command {
 	const char *whom;
 	void (*tier)(struct tier *, const char *module);
 	int listeners;   /* are asked too */
+	int host;	 /* a broker asks its host, a listener its channels */
 	int least, most; /* arguments */
 } commands[] = {
-	{ .name = "all", .roles = ~0u, .whom = "" },
+	{ .name = "all", .roles = ~0u, .whom = "", .host = 1 },
 	{ .name = "audit", .tier = tier_audit, .listeners = 1, .most = 1 },
 	{ .name = "authorities", .whom = "an authority or a broker",
 	    .roles = ROLE_AUTHORITY | ROLE_BROKER | ROLE_PLB },
 	{ .name = "capacity", .tier = tier_capacity, .listeners = 1,
 	    .most = 1 },
-	{ .name = "clients", .whom = "a listener",
-	    .roles = ROLE_LISTENER | ROLE_PLB },
+	{ .name = "channels", .whom = "a broker or a listener",
+	    .roles = ROLE_BROKER | ROLE_LISTENER, .host = 1 },
+	{ .name = "clients", .whom = "a broker or a listener",
+	    .roles = ROLE_BROKER | ROLE_LISTENER | ROLE_PLB, .host = 1 },
 	{ .name = "contacts", .whom = "a broker",
 	    .roles = ROLE_BROKER | ROLE_PLB },
-	{ .name = "counts", .whom = "a listener",
-	    .roles = ROLE_LISTENER | ROLE_PLB },
+	{ .name = "counts", .whom = "a broker, a listener or a PLB",
+	    .roles = ROLE_BROKER | ROLE_LISTENER | ROLE_PLB, .host = 1 },
 	{ .name = "dot", .tier = tier_dot, .listeners = 1 },
 	{ .name = "drain", .whom = "a broker or an authority",
 	    .roles = ROLE_AUTHORITY | ROLE_BROKER, .most = 1 },
 	{ .name = "exchanges", .whom = "an authority, a broker or an exchange",
 	    .roles = ROLE_AUTHORITY | ROLE_BROKER | ROLE_EXCHANGE | ROLE_PLB },
 	{ .name = "hosts", .tier = tier_hosts, .listeners = 1 },
-	{ .name = "keys", .roles = ~0u, .whom = "" },
-	{ .name = "listeners", .whom = "a listener",
-	    .roles = ROLE_LISTENER | ROLE_PLB },
+	{ .name = "keys", .roles = ~0u, .whom = "", .host = 1 },
+	{ .name = "listeners", .whom = "a broker or a listener",
+	    .roles = ROLE_BROKER | ROLE_LISTENER | ROLE_PLB, .host = 1 },
 	{ .name = "modules", .whom = "an authority",
 	    .roles = ROLE_AUTHORITY | ROLE_PLB },
 	{ .name = "orders", .whom = "a broker or an exchange",
 	    .roles = ROLE_BROKER | ROLE_EXCHANGE | ROLE_PLB },
 	{ .name = "peers", .whom = "an authority or a broker",
 	    .roles = ROLE_AUTHORITY | ROLE_BROKER | ROLE_PLB },
+	{ .name = "plbs", .whom = "a broker or a PLB",
+	    .roles = ROLE_BROKER | ROLE_PLB, .host = 1 },
+	{ .name = "process", .roles = ~0u, .whom = "", .host = 1 },
 	{ .name = "users", .tier = tier_users, .listeners = 1, .most = 1 },
 	{ .name = "why", .tier = tier_why, .least = 1, .most = 1 }
 };
@@ -125,6 +131,8 @@ ctl_make_inspect(const struct ctl *c, struct msg *m)
 	m->type = MSG_INSPECT;
 	m->u.inspect.what = slice_str(c->what == commands ? "" :
 	    c->what->name);
+	m->u.inspect.all = c->what->host &&
+	    (c->role & (ROLE_BROKER | ROLE_LISTENER)) != 0;
 }
 
 static void

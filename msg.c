@@ -556,10 +556,14 @@ static const struct field drain_fields[] = {
 };
 static const struct field inspect_fields[] = {
 	BYTES(msg_inspect, 2, what, 0, NAME_BYTES_MAX),
+	UINT(msg_inspect, 3, serial, 0, UINT_ANY),
+	IDENT(msg_inspect, 5, to, 0),
+	UINT(msg_inspect, 7, all, 0, FLAG),
 };
 static const struct field report_fields[] = {
 	LIST(msg_report, 2, rows, 0, MSG_MAX, NULL),
 	UINT(msg_report, 3, more, 0, FLAG),
+	UINT(msg_report, 5, serial, 0, UINT_ANY),
 };
 
 #define AUTHORITY ROLE_AUTHORITY
@@ -618,6 +622,12 @@ static const struct msg_path counts_paths[] = {
     { LISTENER, CHANNEL }, { CHANNEL, LISTENER }, END };
 static const struct msg_path report_paths[] = {
     { AUTHORITY | BROKER | EXCHANGE | LISTENER | PLB, CTL }, END };
+static const struct msg_path ask_paths[] = {
+    { AUTHORITY, BROKER }, { BROKER, LISTENER | CLIENT },
+    { LISTENER, CHANNEL }, END };
+static const struct msg_path answer_paths[] = {
+    { BROKER, AUTHORITY }, { LISTENER | CLIENT, BROKER },
+    { CHANNEL, LISTENER }, END };
 
 /* A row is a message's type, name, fields, struct, and paths. */
 #define MESSAGE(type, name, fields, s, paths) \
@@ -655,8 +665,11 @@ static const struct msg_row rows[] = { /* by type; no name: no message */
 	MESSAGE(MSG_ABANDON, "abandon", abandon_fields, msg_abandon,
 	    request_paths),
 	MESSAGE(MSG_DRAIN, "drain", drain_fields, msg_drain, drain_paths),
+	MESSAGE(MSG_ASK, "ask", inspect_fields, msg_inspect, ask_paths),
 	MESSAGE(MSG_INSPECT, "inspect", inspect_fields, msg_inspect,
 	    inspect_paths),
+	MESSAGE(MSG_ANSWER, "answer", report_fields, msg_report,
+	    answer_paths),
 	MESSAGE(MSG_REPORT, "report", report_fields, msg_report,
 	    report_paths),
 	MESSAGE(MSG_DATA, "data", data_fields, msg_data, stream_paths),

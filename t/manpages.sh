@@ -173,7 +173,7 @@ done <"$tmp/provoked"
 tr '\n\t' '  ' <"$tmp/sources" >"$tmp/line"
 { grep -o 'report_row(&\{0,1\}r, "[^"]*"' "$tmp/line"
   grep -o 'tier_row(t, "[a-z]* %[^"]*"' "$tmp/line"; } |
-    sed 's/.*"\(.*\)"/\1/; s/%[^ ]*/%/g
+    sed 's/.*"\(.*\)"/\1/; s/%[^ ]*/%/g; /^%$/d
 	s/ self [01]/ self %/; s/ state announced/ state %/' |
     sort -u >"$tmp/rows"
 awk '/^\.Bd -literal -compact/ { on = 1; next }
