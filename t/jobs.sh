@@ -68,6 +68,19 @@ awk -F '\t' 'NR > 1 && NF != 9 { exit 1 }' "$tmp/log" || fail 'a line is torn'
 printf 'number\tsta' >"$tmp/torn"
 echo 1 | lambda-call -L -j "$tmp/torn" run cat >"$tmp/out" || fail 'a torn header'
 same "$(wc -l <"$tmp/torn")" 2
+# One that another filter writes is left alone; of a line that is none it is told.
+mkfifo "$tmp/held.in"
+start held sh -c 'exec lambda-call -L -j "$0/torn" run cat <>"$0/held.in"' "$tmp"
+held=$pid
+locked() {
+	! lambda-call -L -j "$tmp/torn" run cat </dev/null 2>"$tmp/err" &&
+	    grep -q 'torn: another lambda-call writes it$' "$tmp/err"
+}
+until_true locked || fail "two write one log: $(cat "$tmp/err")"
+stop "$held"
+echo 'what is this' >>"$tmp/torn"
+tells 0 'torn: lines that are none of a job log: 1; their records run again' \
+    lambda-call -L -j "$tmp/torn" run cat </dev/null
 # What cannot be written ends the filter, and is not there.
 rm "$tmp/torn"
 seq 1000 | (trap '' XFSZ; ulimit -f 1; exec lambda-call -L -j "$tmp/torn" run \
