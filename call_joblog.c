@@ -55,6 +55,8 @@ joblog_command(const struct call_config *c)
 		joblog_put_word(&b, slice_str("-B"));
 		joblog_put_word(&b, slice_str(block));
 	}
+	if (c->replace)
+		joblog_put_word(&b, slice_str("-I"));
 	joblog_put_word(&b, slice_str(c->module));
 	joblog_put_word(&b, slice_str(c->function));
 	while (list_next(&args, &arg) == 1)
