@@ -105,7 +105,6 @@ closed ROLE ADDRESS: REASON|keys.sh|closed peer .fd77
 line N: REASON|call.sh|line 1: the worker ended
 line N: TEXT: REASON|deadends.sh|line 1: localhost
 line N: give NODE|core/discovery/contacts.script|line 4: give NODE IP PORT
-line N: the job log takes no more|jobs.sh|takes no more: 
 publishing new code of|broken.sh|publishing new code
 refused: REASON|deadends.sh|another module is served here
 request N: TEXT|broken.sh|request 1: says 4
