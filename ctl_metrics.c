@@ -239,8 +239,8 @@ metrics_next(struct slice *rows, struct row *r, struct metrics_context *c)
 	return 1;
 }
 
-/* module, role and process, as far as they are known. Who has not said who it is
- * may say so in the row. */
+/* module, role and process, as far as they are known. Who has not said who it
+ * is may say so in the row. */
 static void
 metrics_labels(char *out, size_t size, const struct row *r,
     const struct metrics_context *c)
