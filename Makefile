@@ -43,30 +43,31 @@ PROGS =		lambda-authority lambda-bootstrap lambda-broker lambda-call\
 # reaches a socket, a clock or the log.
 
 BYTES =		addr.o buf.o crypto.o heap.o map.o noise.o rng.o tlv.o
-PROTOCOL =	attrs.o core.o frame.o gossip.o link.o msg.o peers.o preauth.o\
-		stats.o stream.o
+PROTOCOL =	attrs.o core.o frame.o gather.o gossip.o link.o msg.o peers.o\
+		preauth.o stats.o stream.o
 AUTHORITY =	authority.o authority_exchange.o broker.o broker_contact.o\
-		broker_order.o
+		broker_home.o broker_order.o broker_report.o
 EXCHANGE =	exchange.o exchange_book.o exchange_class.o exchange_match.o\
 		exchange_share.o
 LISTENER =	listener.o channel.o channel_count.o channel_pool.o\
 		channel_stream.o
 PLB =		plb.o plb_order.o plb_request.o plb_upstream.o
 OTHER =		bootstrap.o bootstrap_dns.o call.o call_filter.o call_input.o\
-		call_stream.o call_way.o call_why.o ctl_tier.o ctl_walk.o\
-		discovery.o discovery_contacts.o epmd.o
+		call_job.o call_stream.o call_way.o call_why.o ctl_rows.o ctl_tier.o\
+		ctl_walk.o discovery.o discovery_contacts.o epmd.o
 
 CORES =		$(BYTES) $(PROTOCOL) $(AUTHORITY) $(EXCHANGE) $(LISTENER)\
 		$(PLB) $(OTHER)
 
 CORES_H =	array.h buf.h bytes.h chain.h crypto.h exit.h fail.h heap.h\
 	map.h noise.h rng.h slice.h tlv.h addr.h attrs.h core.h epmd.h frame.h\
-	gossip.h link.h msg.h peers.h preauth.h stats.h stream.h authority.h\
+	gather.h gossip.h link.h msg.h peers.h preauth.h stats.h stream.h\
+	authority.h\
 	authority_state.h broker.h broker_state.h exchange.h exchange_book.h\
 	exchange_class.h listener.h channel.h channel_pool.h channel_state.h\
 	plb.h plb_state.h bootstrap.h bootstrap_dns.h call.h call_filter.h\
-	call_state.h call_way.h discovery.h discovery_contacts.h ctl_tier.h\
-	ctl_walk.h
+	call_state.h call_way.h discovery.h discovery_contacts.h ctl_state.h\
+	ctl_tier.h ctl_walk.h
 
 # Shells: what has a descriptor, a clock, a child or a log.
 
@@ -74,13 +75,14 @@ KIT =		acceptor.o atomicfile.o child.o conn.o daemon.o env.o\
 		epmd_client.o hub.o hub_accept.o hub_keys.o lines.o log.o\
 		loop.o net.o opt.o program.o
 SHELLS =	$(KIT) bootstrap_resolve.o channel_process.o channel_tether.o\
-		exchange_log.o listener_acceptor.o listener_door.o\
-		listener_publish.o plb_proxies.o
+		call_joblog.o exchange_log.o listener_acceptor.o\
+		listener_door.o listener_publish.o plb_proxies.o
 
 SHELLS_H =	acceptor.h atomicfile.h child.h conn.h daemon.h env.h\
 	epmd_client.h hub.h lines.h log.h loop.h net.h opt.h program.h\
-	bootstrap_resolve.h channel_process.h channel_tether.h exchange_log.h\
-	listener_acceptor.h listener_door.h listener_publish.h plb_proxies.h
+	bootstrap_resolve.h call_joblog.h channel_process.h channel_tether.h\
+	exchange_log.h listener_acceptor.h listener_door.h listener_publish.h\
+	plb_proxies.h
 
 # Tests
 
@@ -116,7 +118,7 @@ SCRIPTS =	t/discovery.sh t/nodes.sh t/examples.sh t/names.sh t/mesh.sh\
 	t/manpages.sh t/needs.sh t/pipes.sh t/script.sh t/shares.sh t/ssh.sh\
 	t/switch.sh t/tree.sh t/twice.sh t/files.sh t/floods.sh t/moves.sh\
 	t/drain.sh t/life.sh t/contain.sh t/follow.sh t/rabbit.sh\
-	t/orderlog.sh t/walk.sh t/jobs.sh
+	t/orderlog.sh t/told.sh t/walk.sh t/jobs.sh
 
 HELPERS =	t/account t/activate t/diallers t/epmdtalk t/handshake\
 	t/inherit t/listen t/puppet t/relay t/rows t/script t/sim t/sim_sealed\

@@ -157,6 +157,20 @@ addr_done(const char *wrong, const char **why)
 	return fail(EINVAL);
 }
 
+/* What to write in place of a host's name. */
+static const char *
+addr_named(int default_port, int paths)
+{
+	if (default_port > 0)
+		return paths ? "host names are not looked up here: write an IP "
+			       "address, or a path with a slash" :
+		    "host names are not looked up here: write an IP address";
+	return paths ? "host names are not looked up here: write ADDRESS:PORT, "
+		       "ADDRESS an IP address, or a path with a slash" :
+	    "host names are not looked up here: write ADDRESS:PORT, ADDRESS an "
+	    "IP address";
+}
+
 /* paths: may it be a Unix socket's? */
 static int
 addr_parse_text(struct addr *a, const char *text, size_t len, int default_port,
@@ -173,10 +187,8 @@ addr_parse_text(struct addr *a, const char *text, size_t len, int default_port,
 		wrong = paths ? addr_parse_unix(a, text, len) :
 		    "that is a path: write an IP address";
 	else
-		wrong = addr_parse_host(a, text, len, default_port, paths ?
-		    "host names are not looked up here: write an IP address, "
-		    "or a path with a slash" :
-		    "host names are not looked up here: write an IP address");
+		wrong = addr_parse_host(a, text, len, default_port,
+		    addr_named(default_port, paths));
 	return addr_done(wrong, why);
 }
 

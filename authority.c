@@ -1,3 +1,4 @@
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,14 +17,18 @@ authority_new(const struct id *own, uint64_t seed, struct slice address,
 {
 	struct authority *a = calloc(1, sizeof(*a));
 
+	assert(redundancy >= 1 && redundancy <= AUTHORITY_REDUNDANCY_MAX);
 	if (a == NULL)
 		return NULL;
 	outbox_init(&a->out);
 	gossip_init(&a->gossip, own, seed, ROLE_AUTHORITY, address,
 	    sizeof(struct authority_peer), &a->out);
+	gather_init(&a->gather, &a->out, seed + 4, GATHER_OUTER_MS);
 	a->redundancy = redundancy;
 	chain_init(&a->all);
 	chain_init(&a->turns);
+	chain_init(&a->untold);
+	a->told_at = -AUTHORITY_TELL_MS;
 	map_init(&a->modules, seed + 1);
 	map_init(&a->subscriptions, seed + 2);
 	map_init(&a->exchanges, seed + 3);
@@ -49,6 +54,8 @@ authority_module_free(struct authority_module *m)
 	}
 	chain_remove(&m->chain);
 	chain_remove(&m->turn);
+	chain_remove(&m->untold);
+	free(m->asked);
 	free(m);
 }
 
@@ -61,6 +68,7 @@ authority_free(struct authority *a)
 		return;
 	while ((m = authority_module_next(a, NULL)) != NULL)
 		authority_module_free(m);
+	gather_free(&a->gather);
 	gossip_free(&a->gossip);
 	map_free(&a->modules);
 	map_free_values(&a->subscriptions);
@@ -101,6 +109,7 @@ authority_module_get(struct authority *a, int64_t now, struct slice name)
 	m->wanted_until = m->start_at = now;
 	chain_init(&m->subscriptions);
 	chain_init(&m->turn);
+	chain_init(&m->untold);
 	chain_append(&a->all, &m->chain);
 	return m;
 }
@@ -110,44 +119,6 @@ authority_module_next(const struct authority *a,
     const struct authority_module *m)
 {
 	return CHAIN_NEXT(&a->all, m, struct authority_module, chain);
-}
-
-/* What we announce. */
-
-static int
-authority_send_exchanges(struct authority *a, uint32_t to,
-    const struct authority_module *mod)
-{
-	char address[ADDRESS_MAX + 1];
-	const struct authority_exchange *x;
-	struct peer_item item;
-	struct msg m = { .type = MSG_EXCHANGES };
-
-	if (scratch_begin(&a->list, LIST_MAX) == -1)
-		return -1;
-	for (x = mod->exchanges; x != NULL; x = x->next) {
-		if (x->state != EXCHANGE_LINKED)
-			continue;
-		item.instance = x->peer->gossip.instance;
-		item.address = authority_exchange_address(a, x, address);
-		scratch_item(&a->list, &schema_peer_item, &item);
-	}
-	m.u.exchanges.module = mod->name;
-	m.u.exchanges.exchanges = scratch_slice(&a->list);
-	return outbox_send(&a->out, to, &m);
-}
-
-void
-authority_module_announce(struct authority *a, const struct authority_module *m)
-{
-	const struct authority_subscription *s = NULL;
-	const struct gossip_peer *p = NULL;
-
-	while ((s = CHAIN_NEXT(&m->subscriptions, s,
-	    struct authority_subscription, of_module)) != NULL)
-		authority_send_exchanges(a, s->peer, m);
-	while ((p = gossip_next(&a->gossip.authorities, p)) != NULL)
-		authority_send_exchanges(a, p->handle, m);
 }
 
 /* Subscriptions. */
@@ -160,6 +131,15 @@ subscription_key(uint64_t key[2], uint32_t peer,
 	key[0] = peer;
 	key[1] = (uint64_t)(uintptr_t)m;
 	return slice_of(key, 2 * sizeof(key[0]));
+}
+
+static struct authority_subscription *
+subscription_find(const struct authority *a, uint32_t peer,
+    const struct authority_module *m)
+{
+	uint64_t key[2];
+
+	return map_get(&a->subscriptions, subscription_key(key, peer, m));
 }
 
 static int
@@ -175,15 +155,17 @@ subscription_add(struct authority *a, struct authority_peer *p,
 	s = map_alloc(&a->subscriptions, sizeof(*s), &key);
 	if (s == NULL)
 		return -1;
-	s->peer = p->gossip.handle;
+	s->peer = p;
 	s->module = m;
 	chain_append(&m->subscriptions, &s->of_module);
-	chain_append(&p->subscriptions, &s->of_broker);
+	chain_append(&p->subscriptions, &s->of_peer);
 	m->nsubscriptions++;
+	m->nbrokers += p->gossip.role == ROLE_BROKER;
 	m->wanted_until = INT64_MAX;
 	return 0;
 }
 
+/* What follows from it is the caller's to have reviewed. */
 static void
 subscription_end(struct authority *a, int64_t now,
     struct authority_subscription *s)
@@ -192,13 +174,126 @@ subscription_end(struct authority *a, int64_t now,
 	uint64_t key[2];
 
 	chain_remove(&s->of_module);
-	chain_remove(&s->of_broker);
-	map_del(&a->subscriptions, subscription_key(key, s->peer, m));
+	chain_remove(&s->of_peer);
+	map_del(&a->subscriptions, subscription_key(key,
+	    s->peer->gossip.handle, m));
+	m->nbrokers -= s->peer->gossip.role == ROLE_BROKER;
 	free(s);
 	if (--m->nsubscriptions > 0)
 		return;
 	m->wanted_until = now + AUTHORITY_IDLE_MS;
 	authority_due(a, m->wanted_until);
+}
+
+/* What we announce. */
+
+/* It goes to all authorities, whether they subscribe or not. */
+static int
+authority_module_any_external(const struct authority_module *m)
+{
+	const struct authority_exchange *x;
+
+	for (x = m->exchanges; x != NULL; x = x->next)
+		if (x->external)
+			return 1;
+	return 0;
+}
+
+/*
+ * A broker is told of all exchanges that we know of. Another authority is told
+ * of ours: if it does not subscribe, only of those that something else runs.
+ *
+ * One that was seen over loopback is on this host, so to others it is where
+ * they see us.
+ */
+static int
+authority_send_exchanges(struct authority *a, const struct authority_peer *to,
+    const struct authority_module *mod)
+{
+	char address[ADDRESS_MAX + 1];
+	int all = subscription_find(a, to->gossip.handle, mod) != NULL;
+	const struct authority_exchange *x;
+	const struct authority_foreign *f = mod->foreign;
+	struct peer_item item;
+	struct msg m = { .type = MSG_EXCHANGES };
+
+	if (scratch_begin(&a->list, LIST_MAX) == -1)
+		return -1;
+	for (x = mod->exchanges; x != NULL; x = x->next) {
+		if (x->state != EXCHANGE_LINKED || !(all || x->external))
+			continue;
+		item.instance = x->peer->gossip.instance;
+		item.address = authority_exchange_address(a, x, address);
+		scratch_item(&a->list, &schema_peer_item, &item);
+	}
+	for (; to->gossip.role == ROLE_BROKER && f != NULL; f = f->next) {
+		item.instance = f->instance;
+		item.address = slice_str(f->told);
+		scratch_item(&a->list, &schema_peer_item, &item);
+	}
+	m.u.exchanges.module = mod->name;
+	m.u.exchanges.exchanges = scratch_slice(&a->list);
+	return outbox_send(&a->out, to->gossip.handle, &m);
+}
+
+/* Tell the subscribers of the module; brokers alone, or authorities too. */
+static void
+authority_module_tell(struct authority *a, const struct authority_module *m,
+    int brokers_alone)
+{
+	const struct authority_subscription *s = NULL;
+
+	while ((s = CHAIN_NEXT(&m->subscriptions, s,
+	    struct authority_subscription, of_module)) != NULL)
+		if (!brokers_alone || s->peer->gossip.role == ROLE_BROKER)
+			authority_send_exchanges(a, s->peer, m);
+}
+
+void
+authority_module_announce(struct authority *a, struct authority_module *m)
+{
+	const struct gossip_peer *p = NULL;
+
+	chain_remove(&m->untold);
+	authority_module_tell(a, m, 0);
+	if (!authority_module_any_external(m))
+		return;
+	while ((p = gossip_next(&a->gossip.authorities, p)) != NULL)
+		if (subscription_find(a, p->handle, m) == NULL)
+			authority_send_exchanges(a,
+			    (const struct authority_peer *)p, m);
+}
+
+/* Another authority announces other exchanges than before. Brokers hear of it
+ * with the next tick, and where it comes in a burst, of all of it at once. */
+static void
+authority_module_pass_on(struct authority *a, struct authority_module *m)
+{
+	if (m->nbrokers > 0 && chain_empty(&m->untold))
+		chain_append(&a->untold, &m->untold);
+}
+
+/* When brokers are told next. */
+static int64_t
+authority_tell_at(const struct authority *a)
+{
+	return chain_empty(&a->untold) ? INT64_MAX :
+	    a->told_at + AUTHORITY_TELL_MS;
+}
+
+static void
+authority_tell(struct authority *a, int64_t now)
+{
+	struct authority_module *m;
+
+	if (now < authority_tell_at(a))
+		return;
+	a->told_at = now;
+	while ((m = CHAIN_NEXT(&a->untold, NULL, struct authority_module,
+	    untold)) != NULL) {
+		chain_remove(&m->untold);
+		authority_module_tell(a, m, 1);
+	}
 }
 
 static int
@@ -219,24 +314,30 @@ authority_on_subscribe(struct authority *a, int64_t now,
 	if (m == NULL)
 		return -1;
 	if (subscription_add(a, p, m) == -1 ||
-	    authority_send_exchanges(a, p->gossip.handle, m) == -1)
+	    authority_send_exchanges(a, p, m) == -1)
 		return -1;
 	authority_module_review(a, now, m);
 	return 0;
 }
 
+/* An authority gets a last answer, since what we announced before may be on its
+ * way: from then on it is told of those that something else runs. */
 static int
 authority_on_unsubscribe(struct authority *a, int64_t now,
     struct authority_peer *p, const struct msg *msg)
 {
 	struct authority_module *m =
 	    map_get(&a->modules, msg->u.unsubscribe.module);
-	struct authority_subscription *s;
-	uint64_t key[2];
+	struct authority_subscription *s = m == NULL ? NULL :
+	    subscription_find(a, p->gossip.handle, m);
 
-	if (m != NULL && (s = map_get(&a->subscriptions,
-	    subscription_key(key, p->gossip.handle, m))) != NULL)
-		subscription_end(a, now, s);
+	if (s == NULL)
+		return 0;
+	subscription_end(a, now, s);
+	if (p->gossip.role == ROLE_AUTHORITY &&
+	    authority_send_exchanges(a, p, m) == -1)
+		return -1;
+	authority_module_review(a, now, m);
 	return 0;
 }
 
@@ -262,6 +363,7 @@ foreign_add(struct authority_module *m, const struct authority_peer *p,
     const struct peer_item *item)
 {
 	char buf[ADDRESS_MAX + 1];
+	struct slice host, port;
 	struct authority_foreign *f = calloc(1, sizeof(*f));
 
 	if (f == NULL)
@@ -270,9 +372,36 @@ foreign_add(struct authority_module *m, const struct authority_peer *p,
 	f->instance = item->instance;
 	hostport_copy(f->address,
 	    gossip_resolve(&p->gossip, item->address, buf));
+	hostport_split(slice_str(f->address), &host, &port);
+	hostport_copy(f->told, hostport_loopback(host) ? item->address :
+	    slice_str(f->address));
 	f->next = m->foreign;
 	m->foreign = f;
 	return 0;
+}
+
+/* Does the peer announce the same as before? */
+static int
+foreign_is_same(const struct authority_module *m,
+    const struct authority_peer *p, struct slice list)
+{
+	char buf[ADDRESS_MAX + 1];
+	const struct authority_foreign *f;
+	struct peer_item item;
+	unsigned had = 0, n = 0;
+
+	for (f = m->foreign; f != NULL; f = f->next)
+		had += f->peer == p;
+	while (item_next(&schema_peer_item, &list, &item) == 1) {
+		for (f = m->foreign; f != NULL && (f->peer != p ||
+		    !id_equal(&f->instance, &item.instance)); f = f->next)
+			;
+		if (f == NULL || !slice_equal(slice_str(f->address),
+		    gossip_resolve(&p->gossip, item.address, buf)))
+			return 0;
+		n++;
+	}
+	return n == had;
 }
 
 static int
@@ -287,10 +416,14 @@ authority_on_exchanges(struct authority *a, int64_t now,
 
 	if (m == NULL)
 		return errno == ENOBUFS ? 0 : -1;
+	if (foreign_is_same(m, p, list))
+		goto out;
 	foreign_drop(m, p);
+	authority_module_pass_on(a, m);
 	while (r == 0 && n++ < AUTHORITY_FOREIGN_MAX &&
 	    item_next(&schema_peer_item, &list, &item) == 1)
 		r = foreign_add(m, p, &item);
+out:
 	authority_module_review(a, now, m);
 	return r;
 }
@@ -308,33 +441,156 @@ foreign_any(const struct authority_module *m, const struct gossip_peer *p)
 
 /* Which authorities run an exchange. */
 
-/* Is it among the first for the module, of us and the authorities that we are
- * linked to? */
+/* The first for the module, of us (NULL) and the authorities that we are linked
+ * to: how many, the redundancy at most. */
+static unsigned
+authority_first(const struct authority *a, const struct authority_module *m,
+    const struct gossip_peer *first[AUTHORITY_REDUNDANCY_MAX])
+{
+	const struct id *id[AUTHORITY_REDUNDANCY_MAX + 1];
+	uint64_t weight[AUTHORITY_REDUNDANCY_MAX + 1], w;
+	const struct gossip_peer *p = NULL;
+	unsigned n = 0, i;
+
+	do {
+		const struct id *own = p == NULL ? &a->gossip.own :
+		    &p->instance;
+
+		w = rendezvous_weight(own, m->name);
+		for (i = n; i > 0 && (weight[i - 1] < w || (weight[i - 1] ==
+		    w && id_compare(own, id[i - 1]) < 0)); i--) {
+			if (i == a->redundancy)
+				continue;
+			weight[i] = weight[i - 1];
+			id[i] = id[i - 1];
+			first[i] = first[i - 1];
+		}
+		if (i < a->redundancy) {
+			weight[i] = w;
+			id[i] = own;
+			first[i] = p;
+			n += n < a->redundancy;
+		}
+	} while ((p = gossip_next(&a->gossip.authorities, p)) != NULL);
+	return n;
+}
+
 static int
-authority_is_responsible(const struct authority *a, const struct id *id,
+authority_is_responsible(const struct authority *a,
     const struct authority_module *m)
 {
-	struct slice name = m->name;
-	const struct gossip_peer *p = NULL;
-	unsigned before = (unsigned)rendezvous_before(&a->gossip.own, id, name);
+	const struct gossip_peer *first[AUTHORITY_REDUNDANCY_MAX];
+	unsigned i, n = authority_first(a, m, first);
 
-	while (before < a->redundancy &&
-	    (p = gossip_next(&a->gossip.authorities, p)) != NULL)
-		before += (unsigned)rendezvous_before(&p->instance, id, name);
-	return before < a->redundancy;
+	for (i = 0; i < n; i++)
+		if (first[i] == NULL)
+			return 1;
+	return 0;
 }
 
 int
 authority_module_succeeded(const struct authority *a,
     const struct authority_module *m)
 {
-	const struct gossip_peer *p = NULL;
+	const struct gossip_peer *first[AUTHORITY_REDUNDANCY_MAX];
+	unsigned i, n = authority_first(a, m, first);
 
-	while ((p = gossip_next(&a->gossip.authorities, p)) != NULL)
-		if (authority_is_responsible(a, &p->instance, m) &&
-		    !foreign_any(m, p))
+	for (i = 0; i < n; i++)
+		if (first[i] != NULL && !foreign_any(m, first[i]))
 			return 0;
 	return 1;
+}
+
+/* Asking the others. */
+
+static int
+authority_ask(struct authority *a, const struct authority_module *mod,
+    const struct authority_peer *to, enum msg_type type)
+{
+	struct msg m = { .type = type, .u.subscribe.module = mod->name };
+
+	return outbox_send(&a->out, to->gossip.handle, &m);
+}
+
+/*
+ * Whom must we hear of the module's exchanges from? For our brokers, from all
+ * who are responsible. One that is not responsible and runs an exchange must
+ * know when the others do, so that it may retire. A responsible one without
+ * brokers needs nobody: if it asked the others, they would keep each other
+ * awake.
+ */
+static int
+authority_module_must_ask(const struct authority_module *m, int responsible)
+{
+	return m->nbrokers > 0 || (!responsible &&
+	    authority_exchange_is_run(m));
+}
+
+static int
+authority_among(const struct gossip_peer *const *list, unsigned n,
+    const struct gossip_peer *p)
+{
+	while (n > 0)
+		if (list[--n] == p)
+			return 1;
+	return 0;
+}
+
+/* Is that one asked of which we need not know any longer? One that is not
+ * responsible any longer tells of its exchange until others have one. */
+static int
+authority_module_may_forget(const struct authority *a,
+    const struct authority_module *m, const struct authority_peer *p)
+{
+	return m->nasked >= AUTHORITY_ASKED_MAX - AUTHORITY_REDUNDANCY_MAX ||
+	    !foreign_any(m, &p->gossip) || authority_module_succeeded(a, m);
+}
+
+static void
+authority_module_ask(struct authority *a, struct authority_module *m)
+{
+	const struct gossip_peer *first[AUTHORITY_REDUNDANCY_MAX];
+	const struct authority_peer *p;
+	unsigned i, k, n = authority_first(a, m, first);
+
+	if (!authority_module_must_ask(m, authority_among(first, n, NULL)))
+		n = 0;
+	for (i = 0; i < m->nasked;) {
+		p = m->asked[i];
+		if (authority_among(first, n, &p->gossip) ||
+		    (n > 0 && !authority_module_may_forget(a, m, p))) {
+			i++;
+			continue;
+		}
+		authority_ask(a, m, p, MSG_UNSUBSCRIBE);
+		m->asked[i] = m->asked[--m->nasked];
+	}
+	if (n > 0 && m->asked == NULL && (m->asked =
+	    calloc(AUTHORITY_ASKED_MAX, sizeof(*m->asked))) == NULL)
+		return;
+	for (k = 0; k < n; k++) {
+		p = (const struct authority_peer *)first[k];
+		for (i = 0; i < m->nasked && m->asked[i] != p; i++)
+			;
+		if (p == NULL || i < m->nasked)
+			continue;
+		m->asked[m->nasked++] = p;
+		authority_ask(a, m, p, MSG_SUBSCRIBE);
+	}
+}
+
+/* The link to it is lost. */
+static void
+authority_module_unask(struct authority_module *m,
+    const struct authority_peer *p)
+{
+	unsigned i;
+
+	for (i = 0; i < m->nasked; i++)
+		if (m->asked[i] == p) {
+			m->asked[i] = m->asked[--m->nasked];
+			break;
+		}
 }
 
 void
@@ -348,7 +604,8 @@ authority_module_review(struct authority *a, int64_t now,
 	if (wanted && m->wanted_until != INT64_MAX)
 		authority_due(a, m->wanted_until);
 	authority_exchange_review(a, now, m, wanted,
-	    authority_is_responsible(a, &a->gossip.own, m));
+	    authority_is_responsible(a, m));
+	authority_module_ask(a, m);
 	if (wanted || m->exchanges != NULL || m->foreign != NULL)
 		return;
 	map_del(&a->modules, m->name);
@@ -368,7 +625,8 @@ authority_review_all(struct authority *a, int64_t now)
 
 /* Peers. */
 
-/* Remember the broker, in the place of the one that has been gone longest. */
+/* Remember the broker, in the place of the one that has been gone longest. One
+ * that we are no home of has gone to its homes. */
 static void
 authority_remember(struct authority *a, int64_t now,
     const struct gossip_peer *p)
@@ -376,7 +634,7 @@ authority_remember(struct authority *a, int64_t now,
 	struct authority_gone *g = &a->gone[a->ngone++ % AUTHORITY_GONE];
 
 	g->instance = p->instance;
-	memcpy(g->address, p->address, sizeof(g->address));
+	hostport_copy(g->address, slice_str(p->address));
 	g->since = now;
 }
 
@@ -414,8 +672,8 @@ authority_peer_up(void *core, int64_t now, uint32_t handle,
 	outbox_log(&a->out, LOG_INFO, "linked to authority %s",
 	    p->gossip.address);
 	while ((m = authority_module_next(a, m)) != NULL)
-		if (m->exchanges != NULL)
-			authority_send_exchanges(a, handle, m);
+		if (authority_module_any_external(m))
+			authority_send_exchanges(a, p, m);
 	authority_review_all(a, now);
 }
 
@@ -436,8 +694,13 @@ authority_lost(struct authority *a, int64_t now, struct authority_peer *p)
 		    p->gossip.address);
 	if (!p->gossip.dialled && address.len > 0)
 		outbox_act(&a->out, ACT_DIAL, GOSSIP_TAG, DIAL_HOUR, address);
-	while ((m = authority_module_next(a, m)) != NULL)
+	while ((m = authority_module_next(a, m)) != NULL) {
+		authority_module_unask(m, p);
+		if (!foreign_any(m, &p->gossip))
+			continue;
 		foreign_drop(m, p);
+		authority_module_pass_on(a, m);
+	}
 	authority_due(a, now);
 }
 
@@ -447,19 +710,26 @@ authority_peer_down(void *core, int64_t now, uint32_t handle)
 	struct authority *a = core;
 	struct authority_peer *p = gossip_find(&a->gossip, handle);
 	struct authority_subscription *s;
+	struct authority_module *m;
 
 	if (p == NULL)
 		return;
 	while ((s = CHAIN_NEXT(&p->subscriptions, NULL,
-	    struct authority_subscription, of_broker)) != NULL)
+	    struct authority_subscription, of_peer)) != NULL) {
+		m = s->module;
 		subscription_end(a, now, s);
+		if (p->gossip.role == ROLE_BROKER && m->nbrokers == 0)
+			authority_module_ask(a, m);
+	}
+	gather_down(&a->gather, handle);
 	if (p->exchange != NULL)
 		authority_exchange_down(a, now, p);
 	if (p->gossip.role == ROLE_AUTHORITY)
 		authority_lost(a, now, p);
-	else if (p->gossip.role == ROLE_BROKER)
+	else if (p->gossip.role == ROLE_BROKER &&
+	    gossip_is_home(&a->gossip, &p->gossip.instance))
 		authority_remember(a, now, &p->gossip);
-	gossip_down(&a->gossip, &p->gossip);
+	gossip_down(&a->gossip, now, &p->gossip);
 }
 
 /* Inspect. */
@@ -546,7 +816,42 @@ authority_report_module(const struct authority *a,
 {
 	report_row(r, "module %.*s subscribers %zu responsible %d",
 	    SLICE_ARG(m->name), m->nsubscriptions,
-	    authority_is_responsible(a, &a->gossip.own, m));
+	    authority_is_responsible(a, m));
+}
+
+/* To a broker that is linked, and its rows back. */
+static int
+authority_pass_on(struct authority *a, int64_t now, struct report *r,
+    const struct msg *msg)
+{
+	const struct id *to = &msg->u.inspect.to;
+	const struct gossip_peer *p = NULL;
+	struct gather_question *q;
+	char id[ID_TEXT];
+
+	while ((p = gossip_next(&a->gossip.brokers, p)) != NULL &&
+	    !id_equal(&p->instance, to))
+		;
+	if (p == NULL) {
+		gather_silent(r, id_print(to, id), role_name(ROLE_BROKER),
+		    "it is not linked");
+		return report_end(r);
+	}
+	if ((q = gather_open(&a->gather, now, r, msg)) == NULL)
+		return report_end(r);
+	if (report_pause(r) == -1)
+		return -1;
+	gather_ask(&a->gather, q, p->handle, ROLE_BROKER, to, msg);
+	gather_go(&a->gather, q);
+	return 0;
+}
+
+static int
+authority_on_answer(struct authority *a, int64_t now, struct authority_peer *p,
+    const struct msg *msg)
+{
+	(void)now;
+	return gather_answer(&a->gather, p->gossip.handle, &msg->u.report);
 }
 
 static int
@@ -557,8 +862,9 @@ authority_on_inspect(struct authority *a, int64_t now, struct authority_peer *p,
 	const struct authority_module *m = NULL;
 	struct report r;
 
-	(void)now;
-	report_begin(&r, &a->out, p->gossip.handle);
+	report_begin(&r, &a->out, p->gossip.handle, msg);
+	if (!id_is_zero(&msg->u.inspect.to))
+		return authority_pass_on(a, now, &r, msg);
 	if (report_wants(what, "authorities"))
 		authority_report_authorities(a, &r);
 	if (report_wants(what, "peers"))
@@ -586,7 +892,7 @@ authority_on_drain(struct authority *a, int64_t now, struct authority_peer *p,
 	(void)now;
 	(void)msg;
 	if (p->gossip.role == ROLE_CTL) {
-		report_begin(&r, &a->out, p->gossip.handle);
+		report_begin(&r, &a->out, p->gossip.handle, msg);
 		report_row(&r, "drain - address %s instance %s",
 		    a->gossip.address[0] == '\0' ? "-" : a->gossip.address,
 		    id_print(&a->gossip.own, id));
@@ -613,6 +919,7 @@ static authority_handler *const authority_handlers[] = {
 	[MSG_EXCHANGES] = authority_on_exchanges,
 	[MSG_DRAIN] = authority_on_drain,
 	[MSG_INSPECT] = authority_on_inspect,
+	[MSG_ANSWER] = authority_on_answer,
 };
 
 static int
@@ -645,6 +952,8 @@ authority_tick(void *core, int64_t now)
 	struct authority *a = core;
 
 	gossip_tick(&a->gossip, now);
+	gather_tick(&a->gather, now);
+	authority_tell(a, now);
 	if (now >= a->due) {
 		a->due = INT64_MAX;
 		authority_review_all(a, now);
@@ -656,10 +965,14 @@ static int64_t
 authority_deadline(const void *core)
 {
 	const struct authority *a = core;
-	int64_t tell = gossip_deadline(&a->gossip);
+	int64_t tell = gossip_deadline(&a->gossip), at = authority_tell_at(a);
 
 	if (authority_exchange_may_start(a))
 		return 0;
+	if (at < tell)
+		tell = at;
+	if (gather_deadline(&a->gather) < tell)
+		tell = gather_deadline(&a->gather);
 	return tell < a->due ? tell : a->due;
 }
 

@@ -2,14 +2,18 @@
 #define AUTHORITY_H
 
 /*
- * The authority core. It is linked to every other authority and keeps the list
- * of all exchanges. It decides which exchanges it runs, has them started,
- * announces them to brokers and authorities, and retires those that it need not
- * run any longer.
+ * The authority core. It is linked to every other authority. It decides which
+ * exchanges it runs, has them started, announces them to those who subscribe,
+ * and retires those that it need not run any longer.
  *
  * The exchanges of a module are run by the first R authorities in the order of
  * the rendezvous hash of (instance, module), among the live ones (gossip.h).
  * These are the authority itself and those that it is linked to.
+ *
+ * Brokers subscribe to a module at any authority. It subscribes for them at the
+ * R that are responsible, and tells its brokers all exchanges that it hears of.
+ * So a host costs an authority as much as its own brokers have orders for,
+ * however many authorities there are.
  *
  * An exchange is a process with an address. The authority has started it, or -x
  * announces it. Either way there is a link to it: its hello says its instance,
@@ -19,6 +23,7 @@
 #include "core.h"
 
 #define AUTHORITY_REDUNDANCY 2
+#define AUTHORITY_REDUNDANCY_MAX 16
 #define AUTHORITY_MODULES_MAX 10000
 #define AUTHORITY_IDLE_MS    60000 /* without a subscriber, until it retires */
 #define AUTHORITY_START_MS   5000  /* for a started exchange to be linked */
@@ -42,7 +47,7 @@ enum authority_act {
 };
 
 /* address is where others reach this authority ("IP:PORT"); it tells them in
- * peers. NULL with ENOMEM. */
+ * peers. redundancy is 1 to AUTHORITY_REDUNDANCY_MAX. NULL with ENOMEM. */
 struct authority *authority_new(const struct id *own, uint64_t seed,
     struct slice address, unsigned redundancy);
 void authority_free(struct authority *);

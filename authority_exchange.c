@@ -335,6 +335,17 @@ authority_exchange_any_external(const struct authority_module *m)
 	return 0;
 }
 
+int
+authority_exchange_is_run(const struct authority_module *m)
+{
+	const struct authority_exchange *x;
+
+	for (x = m->exchanges; x != NULL; x = x->next)
+		if (!x->external && x->state != EXCHANGE_RETIRING)
+			return 1;
+	return 0;
+}
+
 void
 authority_exchange_review(struct authority *a, int64_t now,
     struct authority_module *m, int wanted, int responsible)

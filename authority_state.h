@@ -4,12 +4,13 @@
 /*
  * What the files of the authority core share:
  *
- *	authority.c	     peers, modules, which authority runs an exchange;
- *			     the clock, inspect
+ *	authority.c	     peers, modules, which authority runs an exchange,
+ *			     what is asked of the others; the clock, inspect
  *	authority_exchange.c the exchanges that we run or announce
  */
 
 #include "authority.h"
+#include "gather.h"
 #include "gossip.h"
 
 #define AUTHORITY_BACKOFF_MIN_MS 100
@@ -18,19 +19,24 @@
 #define AUTHORITY_SUCCESSOR_MS	 15000 /* waited for before retiring */
 #define AUTHORITY_GRACE_MS	 5000  /* to end after EXCHANGE_RETIRE_MS */
 #define AUTHORITY_FOREIGN_MAX	 64    /* exchanges of a module, an authority */
+#define AUTHORITY_TELL_MS	 100   /* brokers are told what others announce,
+					  and not again sooner */
+/* Authorities that are asked for a module: the responsible ones, and as many
+ * that were. */
+#define AUTHORITY_ASKED_MAX	 (2 * AUTHORITY_REDUNDANCY_MAX)
 
 struct authority_peer {
 	struct gossip_peer gossip;
-	struct chain subscriptions;	    /* a broker's */
+	struct chain subscriptions;	    /* a broker's, or an authority's */
 	int64_t since;			    /* it is linked */
 	struct authority_exchange *exchange; /* an exchange's, or NULL */
 };
 
-/* A broker has orders for a module. */
+/* A broker has orders for a module, or another authority is to know of it. */
 struct authority_subscription {
-	uint32_t peer; /* handle */
+	const struct authority_peer *peer;
 	struct authority_module *module;
-	struct chain of_module, of_broker;
+	struct chain of_module, of_peer;
 };
 
 /* An exchange that another authority announces. */
@@ -39,6 +45,7 @@ struct authority_foreign {
 	const struct authority_peer *peer;
 	struct id instance;
 	char address[ADDRESS_MAX + 1];
+	char told[ADDRESS_MAX + 1]; /* to brokers */
 };
 
 enum authority_exchange_state {
@@ -66,9 +73,13 @@ struct authority_module {
 	struct chain chain; /* of the authority */
 	struct chain subscriptions;
 	size_t nsubscriptions;
-	int64_t wanted_until; /* INT64_MAX while a broker subscribes */
+	size_t nbrokers;      /* of them */
+	int64_t wanted_until; /* INT64_MAX while somebody subscribes */
 	struct authority_exchange *exchanges;
 	struct authority_foreign *foreign;
+	const struct authority_peer **asked; /* others that we subscribe at */
+	unsigned nasked;
+	struct chain untold; /* of untold: brokers are to hear of foreign */
 	struct chain turn; /* of turns: it waits for others to start */
 	int64_t start_at;  /* not before: back-off */
 	int64_t backoff_ms;
@@ -85,6 +96,7 @@ struct authority_gone {
 struct authority {
 	struct outbox out;
 	struct gossip gossip; /* peers, and who we are */
+	struct gather gather; /* what brokers were asked */
 	unsigned redundancy;
 	struct authority_gone gone[AUTHORITY_GONE]; /* the latest ones */
 	size_t ngone; /* ever, less those that came back at once */
@@ -93,6 +105,8 @@ struct authority {
 	struct map exchanges;	  /* ours, by tag */
 	struct chain all;	  /* modules */
 	struct chain turns;	  /* modules that wait to have one started */
+	struct chain untold;	  /* modules that brokers are to be told of */
+	int64_t told_at;	  /* the last time that they were */
 	size_t starting;	  /* exchanges that are not linked yet */
 	uint32_t last_tag;
 	int64_t due; /* nothing to do before then */
@@ -111,9 +125,9 @@ struct authority_module *authority_module_get(struct authority *, int64_t now,
 /* Walk, from NULL to NULL. */
 struct authority_module *authority_module_next(const struct authority *,
     const struct authority_module *);
-/* The module's exchanges changed: tell all authorities and its subscribers. */
-void authority_module_announce(struct authority *,
-    const struct authority_module *);
+/* The module's exchanges of ours changed: tell its subscribers, and where
+ * something else runs one, all authorities. */
+void authority_module_announce(struct authority *, struct authority_module *);
 /* Has every other authority that must run an exchange announced one? */
 int authority_module_succeeded(const struct authority *,
     const struct authority_module *);
@@ -135,6 +149,8 @@ void authority_exchange_down(struct authority *, int64_t now,
  * one that something else runs serves as well. */
 void authority_exchange_review(struct authority *, int64_t now,
     struct authority_module *, int wanted, int responsible);
+/* Do we run an exchange, or start one, that nothing has told to retire? */
+int authority_exchange_is_run(const struct authority_module *);
 /* Is there room to start one of those that wait for their turn? Start those. */
 int authority_exchange_may_start(const struct authority *);
 void authority_exchange_take_turns(struct authority *, int64_t now);

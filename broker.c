@@ -21,6 +21,7 @@ broker_subscribe(struct broker *b, uint32_t authority,
 	return outbox_send(&b->out, authority, &m);
 }
 
+/* At all homes, and where it has not left yet. */
 static void
 broker_subscribe_everywhere(struct broker *b, const struct broker_module *m,
     enum msg_type type)
@@ -28,7 +29,17 @@ broker_subscribe_everywhere(struct broker *b, const struct broker_module *m,
 	const struct gossip_peer *a = NULL;
 
 	while ((a = gossip_next(&b->gossip.authorities, a)) != NULL)
-		broker_subscribe(b, a->handle, m, type);
+		if (((const struct broker_peer *)a)->subscribed)
+			broker_subscribe(b, a->handle, m, type);
+}
+
+void
+broker_subscribe_all(struct broker *b, const struct broker_peer *authority)
+{
+	const struct broker_module *m = NULL;
+
+	while ((m = broker_module_next(b, m)) != NULL)
+		broker_subscribe(b, authority->gossip.handle, m, MSG_SUBSCRIBE);
 }
 
 /* Modules. */
@@ -62,6 +73,7 @@ broker_module_free(struct broker_module *m)
 
 	while ((x = m->exchanges) != NULL) {
 		m->exchanges = x->next;
+		free(x->announcer);
 		free(x);
 	}
 	chain_remove(&m->chain);
@@ -152,6 +164,7 @@ broker_exchange_free(struct broker *b, struct broker_exchange *x)
 	*link = x->next;
 	x->module->nexchanges--;
 	map_del(&b->exchanges, id_slice(&x->instance));
+	free(x->announcer);
 	free(x);
 }
 
@@ -241,6 +254,22 @@ announcer_remove(struct broker_module *m, uint32_t authority)
 			x->announcer[i] = x->announcer[--x->nannouncers];
 }
 
+/* 0, or -1 with ENOMEM. */
+static int
+announcer_enter(struct broker_exchange *x, uint32_t authority)
+{
+	uint32_t *grown;
+
+	if (announcer_find(x, authority) < x->nannouncers)
+		return 0;
+	grown = realloc(x->announcer, (x->nannouncers + 1) * sizeof(*grown));
+	if (grown == NULL)
+		return -1;
+	x->announcer = grown;
+	x->announcer[x->nannouncers++] = authority;
+	return 0;
+}
+
 static int
 announcer_add(struct broker *b, struct broker_module *m,
     const struct gossip_peer *authority, const struct peer_item *item)
@@ -261,10 +290,7 @@ announcer_add(struct broker *b, struct broker_module *m,
 		if (x == NULL)
 			return -1;
 	}
-	if (x->module == m && x->nannouncers < BROKER_ANNOUNCERS_MAX &&
-	    announcer_find(x, authority->handle) == x->nannouncers)
-		x->announcer[x->nannouncers++] = authority->handle;
-	return 0;
+	return x->module == m ? announcer_enter(x, authority->handle) : 0;
 }
 
 static void
@@ -305,14 +331,12 @@ broker_on_exchanges(struct broker *b, int64_t now,
 }
 
 static void
-broker_authority_up(struct broker *b, struct broker_peer *authority)
+broker_authority_up(struct broker *b, int64_t now,
+    struct broker_peer *authority)
 {
-	const struct broker_module *m = NULL;
-
 	outbox_log(&b->out, LOG_INFO, "linked to authority %s",
 	    authority->gossip.address);
-	while ((m = broker_module_next(b, m)) != NULL)
-		broker_subscribe(b, authority->gossip.handle, m, MSG_SUBSCRIBE);
+	broker_home_up(b, now, authority);
 }
 
 static void
@@ -321,7 +345,8 @@ broker_authority_down(struct broker *b, int64_t now,
 {
 	struct broker_module *m = NULL;
 
-	if (!b->stopping)
+	broker_home_down(b, now, authority);
+	if (!b->stopping && !authority->leaving)
 		outbox_log(&b->out, LOG_INFO, "lost authority %s",
 		    authority->gossip.address);
 	while ((m = broker_module_next(b, m)) != NULL) {
@@ -452,14 +477,15 @@ broker_drain_authority(struct broker *b, struct slice address,
 
 static int
 broker_on_ctl_drain(struct broker *b, const struct broker_peer *peer,
-    const struct msg_drain *m)
+    const struct msg *msg)
 {
+	const struct msg_drain *m = &msg->u.drain;
 	const struct broker_module *module = map_get(&b->modules, m->module);
 	const struct broker_order *o = NULL;
 	struct report r;
 	int failed = 0;
 
-	report_begin(&r, &b->out, peer->gossip.handle);
+	report_begin(&r, &b->out, peer->gossip.handle, msg);
 	while (module != NULL && (o = broker_order_next(module, o)) != NULL)
 		if (o->sell && broker_drain_sell(b, o, &r) == -1)
 			failed = -1;
@@ -474,7 +500,7 @@ broker_on_drain(struct broker *b, int64_t now, struct broker_peer *peer,
     const struct msg *m)
 {
 	if (peer->gossip.role == ROLE_CTL)
-		return broker_on_ctl_drain(b, peer, &m->u.drain);
+		return broker_on_ctl_drain(b, peer, m);
 	if (peer->exchange->leaving)
 		return 0;
 	peer->exchange->draining = 1;
@@ -583,6 +609,7 @@ broker_new(const struct id *own, uint64_t seed, struct slice address,
 	outbox_init(&b->out);
 	gossip_init(&b->gossip, own, seed, ROLE_BROKER, slice_str(""),
 	    sizeof(struct broker_peer), &b->out);
+	gather_init(&b->gather, &b->out, seed + 7, GATHER_HOST_MS);
 	b->node = node;
 	hostport_split(address, &host, &port);
 	if (!hostport_any(host))
@@ -594,6 +621,9 @@ broker_new(const struct id *own, uint64_t seed, struct slice address,
 	map_init(&b->open, seed + 4);
 	map_init(&b->orders, seed + 5);
 	map_init(&b->contacts, seed + 6);
+	map_init(&b->places, seed + 7);
+	b->width = GOSSIP_HOMES;
+	b->widen_at = b->rest_at = INT64_MAX;
 	scratch_init(&b->list);
 	scratch_init(&b->back);
 	b->due = INT64_MAX;
@@ -612,10 +642,13 @@ broker_free(struct broker *b)
 		return;
 	for (pos = 0; (o = map_next(&b->orders, &pos)) != NULL;)
 		broker_order_free(o);
-	for (pos = 0; (p = map_next(&b->gossip.peers, &pos)) != NULL;)
+	for (pos = 0; (p = map_next(&b->gossip.peers, &pos)) != NULL;) {
 		free(p->unsettled);
+		free(p->bytes);
+	}
 	while ((m = broker_module_next(b, NULL)) != NULL)
 		broker_module_free(m);
+	gather_free(&b->gather);
 	gossip_free(&b->gossip);
 	map_free(&b->modules);
 	map_free(&b->exchanges);
@@ -623,6 +656,7 @@ broker_free(struct broker *b)
 	map_free(&b->open);
 	map_free(&b->orders);
 	map_free_values(&b->contacts);
+	map_free_values(&b->places);
 	scratch_free(&b->list);
 	scratch_free(&b->back);
 	outbox_free(&b->out);
@@ -633,12 +667,6 @@ struct outbox *
 broker_out(struct broker *b)
 {
 	return &b->out;
-}
-
-int
-broker_bootstrap(struct broker *b, struct slice address)
-{
-	return outbox_act(&b->out, ACT_DIAL, GOSSIP_TAG, DIAL_FOREVER, address);
 }
 
 int
@@ -677,7 +705,9 @@ broker_up(void *core, int64_t now, uint32_t handle,
 	if (info->role & (ROLE_AUTHORITY | ROLE_EXCHANGE))
 		broker_local_up(b, now, p, info->local);
 	if (info->role == ROLE_AUTHORITY)
-		broker_authority_up(b, p);
+		broker_authority_up(b, now, p);
+	else if (info->role == ROLE_BROKER)
+		broker_home_tell(b, p);
 	else if (info->role == ROLE_EXCHANGE)
 		broker_exchange_up(b, now, p);
 }
@@ -690,157 +720,15 @@ broker_down(void *core, int64_t now, uint32_t handle)
 
 	if (p == NULL)
 		return;
+	gather_down(&b->gather, handle);
 	if (p->gossip.role == ROLE_AUTHORITY)
 		broker_authority_down(b, now, p);
 	if (p->exchange != NULL)
 		broker_exchange_down(b, now, p);
 	broker_owner_down(b, now, p);
 	broker_local_down(b, now, p);
-	gossip_down(&b->gossip, &p->gossip);
-}
-
-/* Inspect. */
-
-/* authority ADDRESS instance ID */
-static void
-broker_report_authorities(const struct broker *b, struct report *r)
-{
-	const struct gossip_peer *a = NULL;
-	char id[ID_TEXT];
-
-	while ((a = gossip_next(&b->gossip.authorities, a)) != NULL)
-		report_row(r, "authority %s instance %s", a->address,
-		    id_print(&a->instance, id));
-}
-
-/* broker HOST instance ID self 1 node NAME: ourselves; then
- * broker ADDRESS instance ID self 0 dialled 0|1 */
-static void
-broker_report_brokers(const struct broker *b, struct report *r)
-{
-	const struct gossip_peer *p = NULL;
-	struct slice host = broker_host(b);
-	char id[ID_TEXT];
-
-	report_row(r, "broker %.*s instance %s self 1 node %s",
-	    SLICE_ARG(host.len > 0 ? host : slice_str("-")),
-	    id_print(&b->gossip.own, id), b->node == NULL ? "-" : b->node);
-	while ((p = gossip_next(&b->gossip.brokers, p)) != NULL)
-		report_row(r, "broker %s instance %s self 0 dialled %d",
-		    p->address, id_print(&p->instance, id), p->dialled);
-}
-
-static const char *
-broker_exchange_state(const struct broker_exchange *x)
-{
-	if (x->leaving)
-		return "left";
-	if (x->peer == NULL)
-		return "dialling";
-	return x->draining ? "draining" : "linked";
-}
-
-/* exchange ADDRESS module NAME instance ID
- * state dialling|linked|draining|left announced COUNT */
-static void
-broker_report_exchanges(const struct broker_module *m, struct report *r)
-{
-	const struct broker_exchange *x;
-	char id[ID_TEXT];
-
-	for (x = m->exchanges; x != NULL; x = x->next)
-		report_row(r, "exchange %s module %.*s instance %s state %s "
-		    "announced %u", x->address,
-		    SLICE_ARG(m->name),
-		    id_print(&x->instance, id), broker_exchange_state(x),
-		    x->nannouncers);
-}
-
-/* order NUMBER kind sell module NAME owner ROLE quantity LEFT
- * address ADDRESS version VERSION: its host may be ours to fill in */
-static void
-broker_report_sell(const struct broker *b, const struct broker_order *o,
-    struct report *r)
-{
-	struct slice address = slice_str(""), version = slice_str("");
-	char buf[ADDRESS_MAX + 1];
-	struct contact c;
-	struct attrs a;
-
-	if (group_decode(&schema_contact, o->contact, &c) == 0)
-		address = hostport_fill(c.address, broker_host(b), buf);
-	if (group_decode(&schema_attrs, o->attrs, &a) == 0)
-		version = a.version;
-	report_row(r, "order %llu kind sell module %.*s owner %s quantity %u "
-	    "address %.*s version %.*s", (unsigned long long)o->number,
-	    SLICE_ARG(o->module->name),
-	    role_name(o->peer->gossip.role), (unsigned)o->quantity,
-	    SLICE_ARG(address.len > 0 ? address : slice_str("-")),
-	    SLICE_ARG(version.len > 0 ? version : slice_str("-")));
-}
-
-/* order NUMBER kind buy module NAME owner ROLE missing N held N lacking N
- * passed N settled N age_ms N */
-static void
-broker_report_buy(const struct broker_order *o, int64_t now, struct report *r)
-{
-	report_row(r, "order %llu kind buy module %.*s owner %s missing %u "
-	    "held %u lacking %u passed %llu settled %llu age_ms %lld",
-	    (unsigned long long)o->number,
-	    SLICE_ARG(o->module->name),
-	    role_name(o->peer->gossip.role), (unsigned)o->quantity,
-	    (unsigned)o->held, (unsigned)broker_order_lacking(o),
-	    (unsigned long long)o->passed, (unsigned long long)o->settled,
-	    (long long)(now - o->since));
-}
-
-static void
-broker_report_orders(const struct broker *b, const struct broker_module *m,
-    int64_t now, struct report *r)
-{
-	const struct broker_order *o = NULL;
-
-	while ((o = broker_order_next(m, o)) != NULL)
-		if (o->sell)
-			broker_report_sell(b, o, r);
-		else
-			broker_report_buy(o, now, r);
-}
-
-/* contact NODE host IP port PORT local COUNT */
-static void
-broker_report_contacts(const struct broker *b, struct report *r)
-{
-	const struct broker_contact *c;
-	size_t pos = 0;
-
-	while ((c = map_next(&b->contacts, &pos)) != NULL)
-		report_row(r, "contact %.*s host %s port %s local %u",
-		    SLICE_ARG(c->node), c->host, c->port, c->local);
-}
-
-static int
-broker_on_inspect(struct broker *b, int64_t now, struct broker_peer *peer,
-    const struct msg *msg)
-{
-	struct slice what = msg->u.inspect.what;
-	const struct broker_module *m = NULL;
-	struct report r;
-
-	report_begin(&r, &b->out, peer->gossip.handle);
-	if (report_wants(what, "authorities"))
-		broker_report_authorities(b, &r);
-	if (report_wants(what, "peers"))
-		broker_report_brokers(b, &r);
-	if (report_wants(what, "exchanges"))
-		while ((m = broker_module_next(b, m)) != NULL)
-			broker_report_exchanges(m, &r);
-	if (report_wants(what, "orders"))
-		while ((m = broker_module_next(b, m)) != NULL)
-			broker_report_orders(b, m, now, &r);
-	if (report_wants(what, "contacts"))
-		broker_report_contacts(b, &r);
-	return report_end(&r);
+	b->homes_changed |= p->gossip.role == ROLE_BROKER;
+	gossip_down(&b->gossip, now, &p->gossip);
 }
 
 /* Messages. */
@@ -849,6 +737,7 @@ static int
 broker_on_peers(struct broker *b, int64_t now, struct broker_peer *p,
     const struct msg *m)
 {
+	broker_home_hear(b, now, p, m->u.peers.peers);
 	return gossip_hear(&b->gossip, now, &p->gossip, &m->u.peers);
 }
 
@@ -865,6 +754,8 @@ static broker_handler *const broker_handlers[] = {
 	[MSG_REFUSE] = broker_on_refuse,
 	[MSG_DRAIN] = broker_on_drain,
 	[MSG_INSPECT] = broker_on_inspect,
+	[MSG_ASK] = broker_on_inspect,
+	[MSG_ANSWER] = broker_on_answer,
 };
 
 static int
@@ -898,7 +789,9 @@ broker_tick(void *core, int64_t now)
 {
 	struct broker *b = core;
 
+	broker_home_tick(b, now);
 	gossip_tick(&b->gossip, now);
+	gather_tick(&b->gather, now);
 	if (now < b->due)
 		return;
 	b->due = INT64_MAX;
@@ -910,7 +803,12 @@ broker_deadline(const void *core)
 {
 	const struct broker *b = core;
 	int64_t tell = gossip_deadline(&b->gossip);
+	int64_t home = broker_home_deadline(b);
 
+	if (home < tell)
+		tell = home;
+	if (gather_deadline(&b->gather) < tell)
+		tell = gather_deadline(&b->gather);
 	return tell < b->due ? tell : b->due;
 }
 

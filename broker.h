@@ -3,10 +3,14 @@
 
 /*
  * The broker core; a host has one broker. Local peers (listeners, PLBs,
- * callers) give it orders. It links to every authority that it hears of,
- * subscribes to the modules that it has orders for, links to all exchanges of
- * these, sends each of them every order of the module, and deduplicates the
- * fills that come back.
+ * callers) give it orders. It subscribes to their modules at its homes, links
+ * to all exchanges of these, sends each of them every order of the module, and
+ * deduplicates the fills that come back.
+ *
+ * Its homes are three authorities, or all if there are no more than three:
+ * the first for this broker of all that are live (gossip.h). It learns from
+ * each authority which these are, dials them, and leaves others when three
+ * homes have stood for a while.
  *
  * Nobody names fills one by one to say how much an order lacks. The buyer says
  * what is missing, and how much of all that was filled is settled (granted,
@@ -52,7 +56,8 @@ struct broker *broker_new(const struct id *own, uint64_t seed,
 void broker_free(struct broker *);
 struct outbox *broker_out(struct broker *);
 
-/* An address of the input: dial it for ever. 0, or -1 as outbox_act(). */
+/* An address of the input: dial it for ever, but for the time that there are
+ * homes enough. 0, or -1 as outbox_act(). */
 int broker_bootstrap(struct broker *, struct slice address);
 
 /* Follow the module, for the contacts of its Erlang nodes alone: 0, or -1 with

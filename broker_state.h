@@ -4,19 +4,21 @@
 /*
  * What the files of the broker core share:
  *
- *	broker.c	peers, the clock, inspect; modules:
+ *	broker.c	peers, the clock; modules:
  *			subscribing, which exchanges there are
  *	broker_order.c	orders, from their owners to the exchanges, and what
  *			exchanges answer
  *	broker_contact.c where this host and its Erlang nodes are
+ *	broker_home.c	which authorities it is linked to
+ *	broker_report.c	inspect, for itself and for its host
  */
 
 #include "broker.h"
+#include "gather.h"
 #include "gossip.h"
 
 #define BROKER_EXCHANGES_MAX  64    /* announced for a module */
 #define BROKER_SLOTS	      32    /* of them linked at a time */
-#define BROKER_ANNOUNCERS_MAX 8	    /* authorities that announce one exchange */
 #define BROKER_UNANNOUNCED_MS 5000  /* by none, until it is left */
 #define BROKER_LINGER_MS      10000 /* subscribed after the last order */
 #define BROKER_PENDING_MAX    64    /* fills of an order not settled */
@@ -30,6 +32,25 @@ struct broker_peer {
 					     the last ones first */
 	unsigned nunsettled;
 	char local[ADDRESS_MAX + 1]; /* our end of the link, or empty */
+	/* Of an authority: */
+	uint64_t weight;	     /* for us: the highest are homes */
+	unsigned char subscribed, leaving;
+	struct slice named;	     /* peer items: it named them last, */
+	unsigned char *bytes;	     /* which are these */
+};
+
+/* An address where an authority is, or was: it was named to us, or dialled, or
+ * is bootstrap's. */
+struct broker_place {
+	struct id instance; /* that was there last; zero: none is known */
+	uint64_t weight;    /* of that, for us */
+	int64_t heard_at;   /* the last time */
+	int64_t dialled_at;
+	unsigned char boot; /* a bootstrap named it */
+	unsigned char named; /* a linked authority names it */
+	unsigned char dialled;
+	unsigned char candidate; /* to be a home; no link stands to it */
+	struct slice address; /* ours; in places */
 };
 
 /* An exchange that was announced, or is linked. */
@@ -44,7 +65,7 @@ struct broker_exchange {
 				   authority announces it; 0: one does */
 	int leaving;   /* nothing is sent there any longer */
 	int shares;    /* another exchange has had this address */
-	uint32_t announcer[BROKER_ANNOUNCERS_MAX]; /* authorities */
+	uint32_t *announcer; /* authorities */
 	unsigned nannouncers;
 	char address[ADDRESS_MAX + 1]; /* in dials */
 };
@@ -129,6 +150,7 @@ struct broker_contact {
 struct broker {
 	struct outbox out;
 	struct gossip gossip; /* peers, and who we are */
+	struct gather gather; /* what was asked for all of the host */
 	const char *node;     /* -n; or NULL */
 	char host[ADDRESS_MAX + 1];  /* -a; may be empty */
 	char local[ADDRESS_MAX + 1]; /* else: our end of a link, once known */
@@ -142,6 +164,16 @@ struct broker {
 	struct chain all;     /* modules */
 	uint64_t last_number; /* of an order */
 	int64_t due; /* nothing to do before then */
+	struct map places;    /* by address */
+	size_t nboots;	      /* of them, that bootstrap named */
+	int homes_changed;    /* what is known of authorities has */
+	int booted;	      /* a bootstrap's address has come */
+	uint32_t homes[GOSSIP_HOMES]; /* the first of those that are linked */
+	unsigned nhomes;
+	int64_t homes_since;  /* they are these */
+	unsigned width;	      /* the first places that are dialled */
+	int64_t widen_at;     /* that is one more */
+	int64_t rest_at;      /* others are left */
 	int contacts_full;
 	int stopping;
 	struct scratch list, back; /* back: what goes back to an exchange */
@@ -167,7 +199,26 @@ void broker_contact_local(struct broker *, struct slice contact, int came);
 /* A fill or a local sell names this contact. */
 void broker_contact_learn(struct broker *, struct slice contact);
 
+/* broker_home.c */
+
+/* An authority has linked; or is lost, and its struct still there. */
+void broker_home_up(struct broker *, int64_t now, struct broker_peer *);
+void broker_home_down(struct broker *, int64_t now, struct broker_peer *);
+/* The peer names these authorities. What an authority names replaces what it
+ * named before. */
+void broker_home_hear(struct broker *, int64_t now, struct broker_peer *,
+    struct slice items);
+/* Tell a broker about authorities that are named to us, and not linked. 0, or
+ * -1 as outbox_send(). */
+int broker_home_tell(struct broker *, const struct broker_peer *);
+/* Dial those that are missing, subscribe at homes, leave others. */
+void broker_home_tick(struct broker *, int64_t now);
+int64_t broker_home_deadline(const struct broker *);
+
 /* broker.c: modules and exchanges */
+
+/* Subscribe to all modules at the authority. */
+void broker_subscribe_all(struct broker *, const struct broker_peer *);
 
 /* Find or add; NULL with ENOMEM or ENOBUFS (BROKER_MODULES_MAX). */
 struct broker_module *broker_module_get(struct broker *, int64_t now,
@@ -210,5 +261,9 @@ broker_handler broker_on_sell, broker_on_buy, broker_on_cancel;
 
 broker_handler broker_on_fill, broker_on_release, broker_on_offers,
     broker_on_refuse, broker_on_waiting;
+
+/* broker_report.c */
+
+broker_handler broker_on_inspect, broker_on_answer;
 
 #endif

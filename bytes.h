@@ -52,6 +52,18 @@ put32le(unsigned char *p, uint32_t n)
 	return p;
 }
 
+static inline uint64_t
+get64le(const unsigned char *p)
+{
+	return get32le(p) | (uint64_t)get32le(p + 4) << 32;
+}
+
+static inline unsigned char *
+put64le(unsigned char *p, uint64_t n)
+{
+	return put32le(put32le(p, (uint32_t)n), (uint32_t)(n >> 32));
+}
+
 /* Rotated by n bits, from 1 to 31 or 63. */
 static inline uint32_t
 rotl32(uint32_t x, int n)

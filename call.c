@@ -95,7 +95,7 @@ call_say_lines(struct call *c, uint64_t first, uint64_t last, const char *why)
 	outbox_act(plb_out(c->plb), CALL_LINE, 0, 0, slice_str(line));
 }
 
-static void
+void
 call_say_pending(struct call *c)
 {
 	struct call_ending *e = &c->ending;
@@ -123,18 +123,26 @@ call_say_merged(struct call *c, uint64_t first, uint64_t last, int unwritten)
 	e->unwritten = unwritten;
 }
 
-void
-call_fail_record(struct call *c, uint64_t number, const char *why)
+/* A record has no result: an answer with -S, else a line. */
+static void
+call_say_record(struct call *c, uint64_t number, const char *why)
 {
 	uint64_t last, first = filter_records(&c->filter, number, &last);
 
 	if (filter_fail(&c->filter, number, why) == 0 &&
 	    c->filter.config.status)
 		return;
-	if (c->ending.broken)
+	if (c->ending.broken || c->dropping)
 		call_say_merged(c, first, last, 0);
 	else
 		call_say_lines(c, first, last, why);
+}
+
+void
+call_fail_record(struct call *c, uint64_t number, const char *why)
+{
+	call_job_end(c, number, 0, why);
+	call_say_record(c, number, why);
 }
 
 /* What standard output lost: 1, or 0 when all of it is told. */
@@ -178,7 +186,7 @@ call_end_step(struct call *c, int64_t now)
 }
 
 void
-call_interrupt(struct call *c, int64_t now, const char *signal)
+call_stop(struct call *c, int64_t now, const char *why)
 {
 	struct call_ending *e = &c->ending;
 
@@ -189,10 +197,19 @@ call_interrupt(struct call *c, int64_t now, const char *signal)
 	if (!e->begun) {
 		e->begun = 1;
 		c->ended = 1;
-		snprintf(e->why, sizeof(e->why), "ended by %s", signal);
+		snprintf(e->why, sizeof(e->why), "%s", why);
 	}
 	if (c->flush_at == NEVER)
 		c->flush_at = now + CALL_FLUSH_MS;
+}
+
+void
+call_interrupt(struct call *c, int64_t now, const char *signal)
+{
+	char why[REASON_MAX];
+
+	snprintf(why, sizeof(why), "ended by %s", signal);
+	call_stop(c, now, why);
 }
 
 void
@@ -251,9 +268,16 @@ call_pump(struct call *c, int64_t now)
 {
 	struct plb_view v;
 
-	while (!c->ending.begun && call_may_send(c) &&
-	    call_send_record(c, now))
+	if (c->config.failures > 0 && c->filter.failed >= c->config.failures &&
+	    !c->ending.begun)
+		call_drop_rest(c, now);
+	while (!c->ending.begun && !c->stopped) {
+		if (call_skip_record(c))
+			continue;
+		if (!call_may_send(c) || !call_send_record(c, now))
+			break;
 		c->forced = 0;
+	}
 	plb_look(c->plb, &v);
 	if ((buf_len(&c->in) > 0 || c->ready) && plb_room(c->plb) == 0)
 		plb_want(c->plb, 2 * v.in_flight + 1);
@@ -272,14 +296,16 @@ call_pump(struct call *c, int64_t now)
  * something has come at all, so that a token is wanted.
  */
 static int
-call_wants_input(const struct call *c)
+call_wants_input(struct call *c)
 {
 	if (c->over || c->ended)
 		return 0;
 	if (!c->config.filter)
 		return call_stream_wants(c);
-	return call_may_send(c) || c->forced ||
-	    (!c->ready && call_is_open(c) && buf_len(&c->in) == 0);
+	if (!call_is_open(c))
+		return c->forced;
+	return plb_room(c->plb) > 0 || c->forced || call_is_done(c) ||
+	    (!c->ready && buf_len(&c->in) == 0);
 }
 
 static void
@@ -297,7 +323,7 @@ call_readable(struct call *c)
 {
 	if (!c->config.filter)
 		return c->ended ? 0 : call_stream_room(c);
-	c->ready = plb_room(c->plb) == 0 && !c->forced;
+	c->ready = plb_room(c->plb) == 0 && !c->forced && !call_is_done(c);
 	return !c->ready && !c->ended ? CALL_READ_MAX : 0;
 }
 
@@ -308,7 +334,7 @@ call_input(struct call *c, int64_t now, struct slice bytes)
 		call_stream_input(c, now, bytes);
 		return;
 	}
-	c->waits_at = now;
+	c->waits_at = c->came_at = now;
 	if (buf_append(&c->in, bytes.p, bytes.len) == -1)
 		call_give_up(c, EXIT_TEMPORARY, "unable to keep the input: "
 		    "out of memory");
@@ -447,13 +473,16 @@ static void
 call_on_result(struct call *c, const struct msg_reply *r)
 {
 	char why[REASON_MAX + 2 * SAID_MAX], where[2 * SAID_MAX];
+	char status[16];
 	const char *unfit;
 
+	snprintf(status, sizeof(status), "%u", (unsigned)r->status);
+	call_job_end(c, r->id, r->body.len, status);
 	if (r->status != 0 && !c->config.records.status) {
 		snprintf(why, sizeof(why), "exit status %llu%s",
 		    (unsigned long long)r->status, call_error_where(r->host,
 		    r->said, where, sizeof(where)));
-		call_fail_record(c, r->id, why);
+		call_say_record(c, r->id, why);
 	} else if (filter_result(&c->filter, r->id, (unsigned)r->status,
 	    r->body, &unfit) == -1) {
 		if (unfit == NULL) {
@@ -490,6 +519,7 @@ call_on_answer(struct call *c, int64_t now, const struct msg *m)
 {
 	uint64_t id = m->type == MSG_REPLY ? m->u.reply.id : m->u.fail.id;
 
+	c->host = m->type == MSG_REPLY ? m->u.reply.host : m->u.fail.host;
 	call_error_end(c, id);
 	if (c->config.filter && !filter_is_running(&c->filter, id))
 		return;
@@ -499,11 +529,32 @@ call_on_answer(struct call *c, int64_t now, const struct msg *m)
 		call_on_result(c, &m->u.reply);
 	else
 		call_stream_finish(c, &m->u.reply);
+	c->host = slice_of(NULL, 0);
 	call_forget_trouble(c);
 }
 
-/* The act's bytes stand in the outbox: nothing reads them after something was
- * appended there. */
+/*
+ * The act's bytes stand in the outbox: nothing reads them after something was
+ * appended there. The standard error of a request may be, before its answer is
+ * read: where there is some, the answer is copied. 1; or 0 where it is no
+ * message, or there is no memory.
+ */
+static int
+call_take_message(struct call *c, const struct act *a, struct msg *m)
+{
+	struct act copy = *a;
+
+	if (c->errors == NULL)
+		return act_message(a, m) == 1;
+	buf_consume(&c->answer, buf_len(&c->answer));
+	if (buf_append(&c->answer, a->bytes.p, a->bytes.len) == -1) {
+		call_lose_result(c);
+		return 0;
+	}
+	copy.bytes = buf_slice(&c->answer);
+	return act_message(&copy, m) == 1;
+}
+
 void
 call_take(struct call *c, int64_t now, const struct act *a)
 {
@@ -511,12 +562,15 @@ call_take(struct call *c, int64_t now, const struct act *a)
 
 	if (c->over || c->ending.begun)
 		return;
+	c->now = now;
 	if (a->kind == PLB_ROOM) {
 		call_forget_trouble(c);
 		call_arm_notice(c, now);
 		return;
 	}
-	if (a->kind != ACT_SEND || act_message(a, &m) != 1)
+	if (a->kind == PLB_SENT)
+		call_job_sent(c, now, a->value);
+	if (a->kind != ACT_SEND || !call_take_message(c, a, &m))
 		return;
 	if (m.type == MSG_OFFERS)
 		call_on_offers(c, now, &m.u.offers);
@@ -721,6 +775,7 @@ call_tick(void *core, int64_t now)
 	    outbox_act(plb_out(c->plb), CALL_WRITE, 0, 0,
 		slice_of(NULL, 0)) == 0)
 		c->shown = c->filter.put;
+	call_job_tell(c);
 	call_watch(c);
 	plb_ops.tick(c->plb, now);
 }
@@ -773,6 +828,7 @@ call_new_plb(struct call *c, uint64_t seed)
 		    slice_str(c->config.given[i].name);
 	config.fixed = c->config.ngiven;
 	config.address = address;
+	config.tells = c->config.joblog;
 	c->plb = plb_new(seed, &config);
 	return c->plb == NULL ? -1 : 0;
 }
@@ -808,6 +864,8 @@ call_new(int64_t now, uint64_t seed, const struct call_config *config,
 	c->reader.kind = config->records.kind;
 	buf_init(&c->in, config->filter ? MSG_MAX + CALL_READ_MAX :
 	    STREAM_HEAD);
+	buf_init(&c->word, CALL_ARGS_MAX);
+	buf_init(&c->answer, MSG_MAX + MSG_HEAD_MAX);
 	c->stream.send_at = config->filter ? NEVER : now + CALL_WAIT_MS;
 	c->stream.last = -1;
 	c->stream.shown_at = c->now = now;
@@ -816,9 +874,10 @@ call_new(int64_t now, uint64_t seed, const struct call_config *config,
 	c->progress_at = config->progress ? now + PROGRESS_MS : NEVER;
 	c->trouble_at = now;
 	call_arm_notice(c, now);
-	if (call_new_plb(c, seed) == -1 || call_new_ways(c, now) == -1 ||
+	if ((config->replace && (c->args = malloc(CALL_ARGS_MAX)) == NULL) ||
+	    call_new_plb(c, seed) == -1 || call_new_ways(c, now) == -1 ||
 	    (config->filter && filter_init(&c->filter, &config->records,
-		out) == -1)) {
+		out) == -1) || call_job_new(c) == -1) {
 		call_free(c);
 		return NULL;
 	}
@@ -827,10 +886,12 @@ call_new(int64_t now, uint64_t seed, const struct call_config *config,
 	c->request.u.request.args = config->args;
 	c->request.u.request.left_ms = (uint64_t)config->limit_ms;
 	c->request.u.request.retries = config->retries;
+	c->request.u.request.again = config->again != 0;
+	c->request.u.request.named = config->joblog != 0;
 	c->request.u.request.errors = config->errors ? STREAM_FIRST : 0;
 	if (!config->filter)
 		c->request.u.request.window = stream_begin(&c->stream.output,
-		    1);
+		    call_stream_sharers(c));
 	return c;
 }
 
@@ -842,6 +903,10 @@ call_free(struct call *c)
 	plb_free(c->plb);
 	free(c->way);
 	filter_free(&c->filter);
+	free(c->jobs);
+	free(c->args);
+	buf_free(&c->word);
+	buf_free(&c->answer);
 	buf_free(&c->in);
 	free(c);
 }

@@ -23,10 +23,11 @@
 #define CALL_READ_MAX  (64 * 1024) /* bytes of input at a time */
 #define CALL_WAIT_MS   20 /* for the end of a short input: a call whose body is
 			     there by then takes one message */
+#define CALL_ARGS_MAX (64 * 1024) /* bytes of arguments, as a list */
 #define CALL_LATE      99 /* exit status: time is up */
 
 enum call_act {
-	CALL_LINE = PLB_ROOM + 1, /* bytes: a line for standard error */
+	CALL_LINE = PLB_SENT + 1, /* bytes: a line for standard error */
 	CALL_PROGRESS, /* bytes: the same, in place of the last such */
 	CALL_ERROR,  /* bytes: for standard error, as they are */
 	CALL_INPUT,  /* value: 1, wait for input; 0, let it wait */
@@ -34,6 +35,7 @@ enum call_act {
 	CALL_STOP,   /* peer: a tag: end that command, or close its link */
 	CALL_DEAF,   /* read no more input: nobody wants it */
 	CALL_WRITE,  /* there are more results in the queue */
+	CALL_JOBS,   /* there are lines for the job log: call_jobs() */
 	CALL_HALT,   /* write no more of them */
 	CALL_FINISH, /* end with status value, once the results are written */
 	CALL_QUIT    /* end with status value */
@@ -42,6 +44,11 @@ enum call_act {
 struct call_given {
 	const char *name; /* a channel's or PLB's address, or a command */
 	int command;
+};
+
+/* Numbers of records, or of blocks. */
+struct call_range {
+	uint64_t first, last;
 };
 
 struct call_config {
@@ -59,10 +66,18 @@ struct call_config {
 	size_t block;	      /* a request a block: as many whole records as are
 				 no more bytes, or one that is; 0: a request a
 				 record */
+	int joblog;	      /* of a filter: one is kept */
+	int64_t epoch_ms;     /* what makes now the time since the epoch */
+	const struct call_range *done; /* by the job log; in order, and apart */
+	size_t ndone;
 	int errors;	      /* show the standard error of what runs */
 	int progress;	      /* show it, each second and at the end */
 	int terminal;	      /* results are for a person to read */
 	uint64_t retries;
+	int again;	   /* for a status other than 0, too */
+	int replace;	   /* of a filter: each {} in the arguments is the
+			      record, and the body is empty */
+	uint64_t failures; /* of a filter: it stops reading then; 0: never */
 	int64_t limit_ms;  /* -T; 0: none */
 };
 
@@ -94,6 +109,10 @@ void call_input_end(struct call *, int64_t now, const char *why);
  * input looks at how much is queued there. */
 uint32_t call_peer(const struct call *);
 
+/* Lines for the job log, whole ones: what they tell of is written. The shell
+ * takes them out, at CALL_JOBS and when all is over. */
+struct buf *call_jobs(struct call *);
+
 /* The command with that tag has ended ("ended with status 1"), or it could not
  * be started. */
 void call_command_ended(struct call *, int64_t now, uint32_t tag,
@@ -104,6 +123,8 @@ void call_command_unable(struct call *, int64_t now, uint32_t tag,
 /* Told to end by a signal of that name: what has no answer gets its line, and
  * CALL_FINISH or CALL_QUIT follows. */
 void call_interrupt(struct call *, int64_t now, const char *signal);
+/* The same, for this reason. */
+void call_stop(struct call *, int64_t now, const char *why);
 /* Standard output takes no more, for that reason, and so many bytes of results
  * that were in the queue are lost. CALL_HALT and CALL_QUIT follow. */
 void call_broken(struct call *, int64_t now, size_t lost, const char *why);

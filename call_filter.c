@@ -6,11 +6,15 @@
 #include "call_filter.h"
 
 #define STATUS_MAX 48 /* bytes of a number and a status */
+#define LINE_KEEP  256 /* bytes of a slot's memory for a line */
 
-/* A record whose result is in the queue, or was. */
+/* A record whose result is in the queue, or was; the line of the job log
+ * follows. */
 struct filter_queued {
 	uint64_t first, last; /* of a block: its records */
 	uint64_t end; /* of its result, in all bytes that were put */
+	size_t bytes; /* of the result, and of the line */
+	size_t line;
 };
 
 static struct filter_slot *
@@ -31,12 +35,16 @@ filter_init(struct filter *f, const struct filter_config *config,
 	for (i = 0; i < FILTER_WINDOW; i++) {
 		buf_init(&f->slot[i].result, MSG_MAX + MSG_HEAD_MAX);
 		f->slot[i].result.keep = FILTER_KEEP;
+		buf_init(&f->slot[i].line, FILTER_LINE);
+		f->slot[i].line.keep = LINE_KEEP;
 	}
 	f->config = *config;
 	f->next = f->oldest = 1;
 	f->out = out;
 	buf_init(&f->queued, (size_t)-1 / 4);
 	f->queued.keep = FILTER_KEEP;
+	buf_init(&f->lines, (size_t)-1 / 4);
+	f->lines.keep = FILTER_KEEP;
 	buf_init(&f->scratch, MSG_MAX + STATUS_MAX);
 	f->scratch.keep = FILTER_KEEP;
 	return 0;
@@ -49,11 +57,14 @@ filter_free(struct filter *f)
 
 	if (f->slot == NULL)
 		return;
-	for (i = 0; i < FILTER_WINDOW; i++)
+	for (i = 0; i < FILTER_WINDOW; i++) {
 		buf_free(&f->slot[i].result);
+		buf_free(&f->slot[i].line);
+	}
 	free(f->slot);
 	f->slot = NULL;
 	buf_free(&f->queued);
+	buf_free(&f->lines);
 	buf_free(&f->scratch);
 }
 
@@ -61,7 +72,8 @@ int
 filter_open(const struct filter *f)
 {
 	return f->next - f->oldest < FILTER_WINDOW &&
-	    f->asked < FILTER_BYTES && f->kept < FILTER_BYTES;
+	    f->asked < FILTER_BYTES && f->kept < FILTER_BYTES &&
+	    buf_len(&f->queued) < FILTER_BYTES;
 }
 
 uint64_t
@@ -104,7 +116,8 @@ filter_since(const struct filter *f)
 
 /* The queue for standard output. */
 
-/* What is written by now is forgotten. */
+/* What is written by now is forgotten, but for its lines. A line that there is
+ * no memory for is lost: its record runs again, when the filter does. */
 static void
 filter_forget_written(struct filter *f, size_t queued)
 {
@@ -115,8 +128,16 @@ filter_forget_written(struct filter *f, size_t queued)
 		memcpy(&q, buf_slice(&f->queued).p, sizeof(q));
 		if (q.end > written)
 			break;
-		buf_consume(&f->queued, sizeof(q));
+		(void)buf_append(&f->lines, buf_slice(&f->queued).p +
+		    sizeof(q), q.line);
+		buf_consume(&f->queued, sizeof(q) + q.line);
 	}
+}
+
+void
+filter_written(struct filter *f)
+{
+	filter_forget_written(f, buf_len(f->out));
 }
 
 /* That many bytes of the record's are at the end of the queue: 0, or -1 with
@@ -124,12 +145,20 @@ filter_forget_written(struct filter *f, size_t queued)
 static int
 filter_note(struct filter *f, uint64_t number, size_t bytes)
 {
-	const struct filter_slot *s = filter_slot(f, number);
-	struct filter_queued q = { s->first, s->last, f->put + bytes };
+	struct filter_slot *s = filter_slot(f, number);
+	struct slice line = buf_slice(&s->line);
+	struct filter_queued q = { s->first, s->last, f->put + bytes, bytes,
+		line.len };
+	int r;
 
 	filter_forget_written(f, buf_len(f->out) - bytes);
 	f->put += bytes;
-	return bytes == 0 ? 0 : buf_append(&f->queued, &q, sizeof(q));
+	if (bytes == 0 && line.len == 0)
+		return 0;
+	r = buf_append(&f->queued, &q, sizeof(q)) == -1 ? -1 :
+	    buf_append(&f->queued, line.p, line.len);
+	buf_consume(&s->line, line.len);
+	return r;
 }
 
 void
@@ -147,10 +176,12 @@ filter_unwritten(struct filter *f, size_t *pos, uint64_t *last)
 	if (*pos == 0)
 		filter_forget_written(f, buf_len(f->out));
 	all = buf_slice(&f->queued);
-	if (*pos >= all.len)
-		return 0;
-	memcpy(&q, all.p + *pos, sizeof(q));
-	*pos += sizeof(q);
+	do {
+		if (*pos >= all.len)
+			return 0;
+		memcpy(&q, all.p + *pos, sizeof(q));
+		*pos += sizeof(q) + q.line;
+	} while (q.bytes == 0);
 	*last = q.last;
 	return q.first;
 }
@@ -178,13 +209,35 @@ filter_advance(struct filter *f)
 }
 
 static int
-filter_answered(struct filter *f, struct filter_slot *s)
+filter_answered(struct filter *f, uint64_t number)
 {
+	struct filter_slot *s = filter_slot(f, number);
+
 	f->kept += buf_len(&s->result);
 	f->asked -= s->asked;
 	f->running--;
 	s->answered = 1;
+	if (!f->config.ordered && buf_len(&s->line) > 0 &&
+	    filter_note(f, number, 0) == -1)
+		return -1;
 	return filter_advance(f);
+}
+
+int
+filter_log(struct filter *f, uint64_t number, struct slice line)
+{
+	struct buf *b = &filter_slot(f, number)->line;
+
+	buf_consume(b, buf_len(b));
+	return buf_append(b, line.p, line.len);
+}
+
+int
+filter_skip(struct filter *f, uint64_t records)
+{
+	uint64_t number = filter_add(f, 0, 0, records);
+
+	return filter_answered(f, number);
 }
 
 /* Put an answer where it belongs: -1 with errno, and *why where that is EINVAL.
@@ -247,7 +300,7 @@ filter_result(struct filter *f, uint64_t number, unsigned status,
 		f->done++;
 	else
 		f->failed++;
-	return filter_answered(f, filter_slot(f, number));
+	return filter_answered(f, number);
 }
 
 int
@@ -265,7 +318,7 @@ filter_fail(struct filter *f, uint64_t number, const char *why)
 		r = filter_put_status(f, number, "-", slice_of(text, len),
 		    &unfit);
 	}
-	if (filter_answered(f, filter_slot(f, number)) == -1)
+	if (filter_answered(f, number) == -1)
 		r = -1;
 	return r;
 }

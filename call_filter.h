@@ -23,11 +23,13 @@
 
 #define FILTER_WINDOW 4096		 /* records; a power of two */
 #define FILTER_BYTES  (16u * 1024 * 1024)
+#define FILTER_LINE   (8 * 1024) /* bytes of a line of the job log */
 #define FILTER_KEEP   1024 /* bytes of a slot's memory, from one use to the
 			      next */
 
 struct filter_slot {
 	struct buf result; /* its answer, framed, that waits for its turn */
+	struct buf line;   /* of the job log, until the result is queued */
 	size_t asked;	   /* bytes of the record */
 	uint64_t first;	   /* of a block: its records, */
 	uint64_t last;	   /* by their own numbers */
@@ -57,7 +59,9 @@ struct filter {
 	struct buf *out;    /* where results go */
 	uint64_t put;	    /* bytes that ever went there */
 	size_t lost;	    /* bytes of them that left the queue unwritten */
-	struct buf queued;  /* whose they are, and where each ends */
+	struct buf queued;  /* whose they are, where each ends, and the line */
+	struct buf lines;   /* whose results are written: the owner's to
+			       consume */
 	struct buf scratch; /* a result with its number and status */
 };
 
@@ -98,6 +102,18 @@ int filter_result(struct filter *, uint64_t number, unsigned status,
 /* It has none, for that reason: 0, or -1 with errno from the queue; either way
  * it is answered. */
 int filter_fail(struct filter *, uint64_t number, const char *why);
+
+/* The answer that comes next to this record, which has none, has this line in
+ * the job log: it comes to `lines' once the result is written. 0, or -1 with
+ * errno. */
+int filter_log(struct filter *, uint64_t number, struct slice line);
+
+/* Some of the queue has been written. */
+void filter_written(struct filter *);
+
+/* The next record needs no answer: it has had one before. Only when
+ * filter_open(). */
+int filter_skip(struct filter *, uint64_t records);
 
 /* The queue was emptied of that many bytes, and they were not written. */
 void filter_lose(struct filter *, size_t bytes);

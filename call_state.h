@@ -4,8 +4,8 @@
 /*
  * The state of lambda-call's core, shared by the files that make it up and by
  * nobody else: call.c (requests, answers, the end), call_input.c (what a
- * filter's input is cut into), call_stream.c (the body and the output of the
- * one call) and call_why.c (why nothing comes).
+ * filter's input is cut into), call_job.c (the job log), call_stream.c (the
+ * body and the output of the one call) and call_why.c (why nothing comes).
  */
 
 #include "call.h"
@@ -31,6 +31,13 @@ struct call_unit {
 	uint64_t records; /* in them */
 	struct slice body; /* in the input */
 	const char *why;  /* no more can come */
+};
+
+/* What the job log is to say of a record that has no answer. */
+struct call_job {
+	int64_t came; /* when it was read, */
+	int64_t sent; /* and sent to a host last; NEVER: it was not */
+	uint64_t bytes;
 };
 
 /* The one call, where it is no filter. */
@@ -64,6 +71,15 @@ struct call {
 	struct buf *out;
 	struct frame_reader reader;
 	struct call_unit unit; /* the next */
+	int64_t came_at;       /* input did last */
+	struct call_job *jobs; /* FILTER_WINDOW of them, by number, or NULL */
+	unsigned char *args;   /* CALL_ARGS_MAX bytes of them, with a record */
+	struct buf word;       /* scratch: one of them */
+	int dropping;	       /* these are told in few lines */
+	int stopped;	       /* too many have failed: no more is sent */
+	size_t done;	       /* ranges of these that are behind us */
+	struct slice host;     /* that has answered, while that is looked at */
+	struct buf answer;     /* scratch: one that is kept while we speak */
 	struct filter filter;
 	int watching; /* CALL_INPUT said so */
 	int ready; /* input is there, and waits for tokens */
@@ -103,6 +119,8 @@ void call_lose_result(struct call *);
 void call_submit(struct call *, int64_t now, uint64_t number,
     struct slice body);
 
+/* Records that follow each other may have waited, to be said in one line. */
+void call_say_pending(struct call *);
 /* Of a record of the input, or of several that follow each other: a line. */
 void call_say_lines(struct call *, uint64_t first, uint64_t last,
     const char *why);
@@ -115,9 +133,29 @@ void call_fail_record(struct call *, uint64_t number, const char *why);
 /* Send the next record, or fail it, where it cannot be: 1; 0 when there is
  * none. */
 int call_send_record(struct call *, int64_t now);
+/* Pass over the next record, where it has had its answer before: 1, or 0. */
+int call_skip_record(struct call *);
+/* Too many have failed: of what was read no more is sent. */
+void call_drop_rest(struct call *, int64_t now);
 /* Fail the next record that was read, which is not sent: 1, or 0 when there is
  * none. */
 int call_drop_record(struct call *, int64_t now, const char *why);
+
+/* call_job.c: the job log, where there is one */
+
+/* 0, or -1 with ENOMEM. */
+int call_job_new(struct call *);
+/* A record of so many bytes has this number. */
+void call_job_begin(struct call *, uint64_t number, size_t bytes);
+void call_job_sent(struct call *, int64_t now, uint64_t number);
+/* Its answer, which comes next, has so many bytes, and is a status or a
+ * reason. */
+void call_job_end(struct call *, uint64_t number, size_t bytes,
+    const char *how);
+/* The shell, of what is written by now. */
+void call_job_tell(struct call *);
+/* Has the next record had its answer in an earlier run? */
+int call_is_done(struct call *);
 
 /* call_stream.c */
 
@@ -139,6 +177,9 @@ void call_stream_finish(struct call *, const struct msg_reply *);
 /* Nobody reads the output: who writes it is told. */
 void call_stream_break(struct call *, int64_t now);
 void call_stream_tick(struct call *, int64_t now);
+/* How many streams may share a connection with its output: more than one where
+ * it goes by a PLB that serves others, too. */
+size_t call_stream_sharers(const struct call *);
 /* Bytes in, out, and the rate of both since the last look. */
 void call_stream_progress(struct call *, int64_t now);
 

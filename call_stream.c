@@ -201,6 +201,15 @@ call_error_where(struct slice host, struct slice said, char *buf, size_t size)
 
 /* The output. */
 
+size_t
+call_stream_sharers(const struct call *c)
+{
+	const struct call_given *g = c->config.given;
+	int plb = c->config.ngiven == 1 && !g->command && g->name[0] == '/';
+
+	return plb ? STREAM_FIRST / STREAM_NEAR : 1;
+}
+
 static void
 call_stream_put(struct call *c, struct slice bytes)
 {
@@ -304,7 +313,7 @@ call_stream_tick(struct call *c, int64_t now)
 	if (!s->sent || done == s->output.done || c->over)
 		return;
 	m.u.window.bytes = stream_consumed(&s->output, now,
-	    done - s->output.done, 1);
+	    done - s->output.done, call_stream_sharers(c));
 	if (m.u.window.bytes > 0)
 		call_stream_tell(c, now, &m);
 }

@@ -4,7 +4,10 @@
 #include "call_state.h"
 #include "exit.h"
 
-#define UNKNOWN_MS 1000 /* for another exchange to know of a seller */
+/* For another exchange to know of a seller that exports the function: where the
+ * one that does not know of it is new, and where it is not. */
+#define UNKNOWN_NEW_MS 1000
+#define UNKNOWN_MS     50
 
 /* The given channels, each with what is wrong. */
 static void
@@ -83,6 +86,7 @@ call_on_offers(struct call *c, int64_t now, const struct msg_offers *m)
 {
 	struct slice sets = m->sets, attrs;
 	char has[REASON_MAX / 2] = "";
+	int64_t unknown_at;
 
 	c->trouble_at = now;
 	if (!call_is_unknown(c, m->sets)) {
@@ -95,8 +99,9 @@ call_on_offers(struct call *c, int64_t now, const struct msg_offers *m)
 	snprintf(c->trouble, sizeof(c->trouble),
 	    "%s/%zu is not exported; on offer: %s", c->config.function,
 	    c->config.nargs, has);
-	if (c->unknown_at == NEVER)
-		c->unknown_at = now + UNKNOWN_MS;
+	unknown_at = now + (m->complete ? UNKNOWN_MS : UNKNOWN_NEW_MS);
+	if (unknown_at < c->unknown_at)
+		c->unknown_at = unknown_at;
 }
 
 /* One that is final ends us. Where there is no link it is the PLB core's own

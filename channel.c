@@ -172,6 +172,8 @@ channel_answer_reply(struct channel *c, int64_t now, struct inflight *r,
 		m.u.reply.said = buf_slice(&r->said);
 		m.u.reply.host = c->host;
 	}
+	if (r->named)
+		m.u.reply.host = c->host;
 	return channel_answer(c, r, &m);
 }
 
@@ -208,6 +210,8 @@ channel_answer_fail(struct channel *c, int64_t now, struct inflight *r, int ran,
 		m.u.fail.said = buf_slice(&r->said);
 		m.u.fail.host = c->host;
 	}
+	if (ran && r->named)
+		m.u.fail.host = c->host;
 	return channel_answer(c, r, &m);
 }
 
@@ -328,6 +332,7 @@ channel_on_request(struct channel *c, int64_t now, const struct msg_request *q)
 	channel_count_begun(c, now, r, q);
 	r->count = c->count;
 	r->cast = q->cast != 0;
+	r->named = q->named != 0;
 	if (q->left_ms > 0)
 		inflight_limit(&c->inflight, r, now + (int64_t)q->left_ms);
 	if (channel_stream_begin(c, r, q) == -1) {
@@ -743,10 +748,27 @@ channel_on_answer(struct channel *c, const struct msg *m)
 	return channel_send(c, m);
 }
 
+/* serving MODULE tokens N in_flight N requests N state up|draining: what its
+ * listener passes on */
+static int
+channel_on_ask(struct channel *c, const struct msg *m)
+{
+	struct report r;
+
+	report_begin(&r, &c->out, c->listener, m);
+	report_row(&r, "serving %.*s tokens %llu in_flight %zu requests %llu "
+	    "state %s", SLICE_ARG(c->module), (unsigned long long)c->tokens,
+	    c->inflight.used, (unsigned long long)c->count,
+	    c->draining ? "draining" : "up");
+	return report_end(&r);
+}
+
 static int
 channel_listener_message(struct channel *c, int64_t now, const struct msg *m)
 {
 	switch (m->type) {
+	case MSG_ASK:
+		return channel_on_ask(c, m);
 	case MSG_WAITING:
 		return channel_on_waiting(c, now, &m->u.waiting);
 	case MSG_DRAIN:

@@ -104,6 +104,7 @@ struct inflight {
 	unsigned more : 1;	/* more of its body is to come */
 	unsigned whole : 1;	/* which is kept until all of it is there */
 	unsigned deaf : 1;	/* its program reads no more of it */
+	unsigned named : 1;	/* the answer names the host */
 	unsigned unwanted : 1;	/* the client wants no more of its output */
 	struct stream body;	/* what of it came in pieces */
 	uint64_t left[STREAM_PARTS]; /* of output and standard error: bytes that

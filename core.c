@@ -246,10 +246,13 @@ act_message(const struct act *a, struct msg *m)
 /* The answer to an inspect. */
 
 void
-report_begin(struct report *r, struct outbox *out, uint32_t peer)
+report_begin(struct report *r, struct outbox *out, uint32_t peer,
+    const struct msg *asked)
 {
 	r->out = out;
 	r->peer = peer;
+	r->type = asked->type == MSG_ASK ? MSG_ANSWER : MSG_REPORT;
+	r->serial = asked->type == MSG_DRAIN ? 0 : asked->u.inspect.serial;
 	scratch_init(&r->rows);
 	r->failed = scratch_begin(&r->rows, REPORT_BYTES) == -1 ? errno : 0;
 }
@@ -260,9 +263,10 @@ report_flush(struct report *r, int more)
 	struct msg m;
 
 	memset(&m, 0, sizeof(m));
-	m.type = MSG_REPORT;
+	m.type = r->type;
 	m.u.report.rows = scratch_slice(&r->rows);
 	m.u.report.more = (uint64_t)more;
+	m.u.report.serial = r->serial;
 	if (outbox_send(r->out, r->peer, &m) == -1 ||
 	    scratch_begin(&r->rows, REPORT_BYTES) == -1)
 		r->failed = errno;

@@ -209,13 +209,17 @@ struct slice scratch_slice(const struct scratch *);
 struct report {
 	struct outbox *out;
 	uint32_t peer;
+	enum msg_type type; /* report, or answer to an ask */
+	uint64_t serial;
 	struct scratch rows;
 	int failed;
 };
 
-/* Begin an answer to the peer; add rows; end it. report_end() returns 0, or -1
- * with errno if any of these calls failed. */
-void report_begin(struct report *, struct outbox *, uint32_t peer);
+/* Begin an answer to what the peer asked, an inspect, an ask or a drain; add
+ * rows; end it. report_end() returns 0, or -1 with errno if any of these calls
+ * failed. */
+void report_begin(struct report *, struct outbox *, uint32_t peer,
+    const struct msg *asked);
 void report_row(struct report *, const char *fmt, ...);
 int report_end(struct report *);
 

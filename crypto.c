@@ -169,16 +169,29 @@ equal_constant_time(const void *a, const void *b, size_t n)
 /* ChaCha20 and Poly1305. */
 
 /*
- * ChaCha20 (RFC 8439, section 2.3), four blocks at a time: word i of block l is
- * x[i][l], so that a compiler that has vectors uses them.
+ * ChaCha20 (RFC 8439, section 2.3), some blocks at a time: word i of block l is
+ * x[i][l], so that a compiler that has vectors uses them. Where processors may
+ * have wide ones, and the compiler can be told so, it makes code for both.
  */
 #define LANES	    4
+#define LANES_WIDE  8
 #define BLOCK	    64
-#define STREAM_SIZE (LANES * BLOCK)
+#define STREAM_SIZE (LANES_WIDE * BLOCK)
+
+#if defined(__GNUC__) && defined(__x86_64__) && !defined(CRYPTO_PLAIN)
+#define HAS_WIDE    __builtin_cpu_supports("avx2")
+#define WIDE	    __attribute__((target("avx2")))
+#define INLINE	    inline __attribute__((always_inline))
+#else
+#define HAS_WIDE    0
+#define WIDE
+#define INLINE	    inline
+#endif
 
 struct stream {
 	uint32_t state[16];
-	unsigned char bytes[STREAM_SIZE]; /* of the four blocks made last */
+	unsigned char bytes[STREAM_SIZE]; /* of the blocks made last, */
+	size_t size;			  /* and how many */
 };
 
 static void
@@ -198,14 +211,14 @@ stream_init(struct stream *s, const unsigned char key[CHACHAPOLY_KEY],
 		s->state[13 + i] = get32le(nonce + 4 * i);
 }
 
-static inline void
+static INLINE void
 stream_quarter_round(uint32_t *restrict a, uint32_t *restrict b,
-    uint32_t *restrict c, uint32_t *restrict d)
+    uint32_t *restrict c, uint32_t *restrict d, const int lanes)
 {
 	uint32_t p, q, r, s;
 	int l;
 
-	for (l = 0; l < LANES; l++) {
+	for (l = 0; l < lanes; l++) {
 		p = a[l] + b[l];
 		s = rotl32(d[l] ^ p, 16);
 		r = c[l] + s;
@@ -221,48 +234,69 @@ stream_quarter_round(uint32_t *restrict a, uint32_t *restrict b,
 	}
 }
 
-/* The next four blocks. */
-static void
-stream_next(struct stream *s)
+static INLINE void
+stream_make(struct stream *s, const int lanes)
 {
-	uint32_t x[16][LANES];
+	uint32_t x[16][LANES_WIDE];
 	int i, l;
 
 	for (i = 0; i < 16; i++)
-		for (l = 0; l < LANES; l++)
+		for (l = 0; l < lanes; l++)
 			x[i][l] = s->state[i];
-	for (l = 0; l < LANES; l++)
+	for (l = 0; l < lanes; l++)
 		x[12][l] += (uint32_t)l;
 	for (i = 0; i < 10; i++) {
-		stream_quarter_round(x[0], x[4], x[8], x[12]);
-		stream_quarter_round(x[1], x[5], x[9], x[13]);
-		stream_quarter_round(x[2], x[6], x[10], x[14]);
-		stream_quarter_round(x[3], x[7], x[11], x[15]);
-		stream_quarter_round(x[0], x[5], x[10], x[15]);
-		stream_quarter_round(x[1], x[6], x[11], x[12]);
-		stream_quarter_round(x[2], x[7], x[8], x[13]);
-		stream_quarter_round(x[3], x[4], x[9], x[14]);
+		stream_quarter_round(x[0], x[4], x[8], x[12], lanes);
+		stream_quarter_round(x[1], x[5], x[9], x[13], lanes);
+		stream_quarter_round(x[2], x[6], x[10], x[14], lanes);
+		stream_quarter_round(x[3], x[7], x[11], x[15], lanes);
+		stream_quarter_round(x[0], x[5], x[10], x[15], lanes);
+		stream_quarter_round(x[1], x[6], x[11], x[12], lanes);
+		stream_quarter_round(x[2], x[7], x[8], x[13], lanes);
+		stream_quarter_round(x[3], x[4], x[9], x[14], lanes);
 	}
-	for (l = 0; l < LANES; l++)
+	for (i = 0; i < 16; i++)
+		for (l = 0; l < lanes; l++)
+			x[i][l] += s->state[i];
+	for (l = 0; l < lanes; l++)
 		x[12][l] += (uint32_t)l;
-	for (l = 0; l < LANES; l++)
-		for (i = 0; i < 16; i++)
-			put32le(s->bytes + BLOCK * l + 4 * i,
-			    x[i][l] + s->state[i]);
-	s->state[12] += LANES;
+	for (l = 0; l < lanes; l++)
+		for (i = 0; i < 16; i += 2)
+			put64le(s->bytes + BLOCK * l + 4 * i,
+			    x[i][l] | (uint64_t)x[i + 1][l] << 32);
+	s->state[12] += (uint32_t)lanes;
+	s->size = (size_t)lanes * BLOCK;
+}
+
+static WIDE void
+stream_make_wide(struct stream *s)
+{
+	stream_make(s, LANES_WIDE);
+}
+
+/* The next blocks. */
+static void
+stream_next(struct stream *s)
+{
+	if (HAS_WIDE)
+		stream_make_wide(s);
+	else
+		stream_make(s, LANES);
 }
 
 static void
 stream_xor_bytes(unsigned char *to, const unsigned char *from,
     const unsigned char *with, size_t n)
 {
-	uint64_t a, b;
+	uint64_t a[4], b[4];
+	int i;
 
 	for (; n >= sizeof(a); n -= sizeof(a)) {
-		memcpy(&a, from, sizeof(a));
-		memcpy(&b, with, sizeof(b));
-		a ^= b;
-		memcpy(to, &a, sizeof(a));
+		memcpy(a, from, sizeof(a));
+		memcpy(b, with, sizeof(b));
+		for (i = 0; i < 4; i++)
+			a[i] ^= b[i];
+		memcpy(to, a, sizeof(a));
 		to += sizeof(a);
 		from += sizeof(a);
 		with += sizeof(a);
@@ -280,11 +314,11 @@ stream_xor(struct stream *s, unsigned char *to, const unsigned char *from,
 	size_t at = BLOCK, n;
 
 	while (len > 0) {
-		if (at == STREAM_SIZE) {
+		if (at == s->size) {
 			stream_next(s);
 			at = 0;
 		}
-		n = len < STREAM_SIZE - at ? len : STREAM_SIZE - at;
+		n = len < s->size - at ? len : s->size - at;
 		stream_xor_bytes(to, from, s->bytes + at, n);
 		to += n;
 		from += n;

@@ -200,7 +200,8 @@ env_broker_socket(struct addr *a, const char *given)
 
 /* The key. */
 
-#define WHY_MAX 512
+#define WHY_MAX	 512
+#define MAKE_KEY "(umask 077; head -c 32 /dev/urandom >%s)" /* path */
 
 /* 0, or -1 with a sentence in why. */
 static int
@@ -208,17 +209,17 @@ env_key_check(const char *path, const struct stat *st, char *why, size_t size)
 {
 	if (st->st_uid != geteuid() && st->st_uid != 0)
 		snprintf(why, size, "the key %s belongs to another user: "
-		    "chown it", path);
+		    "name a copy of your own, of mode 600", path);
 	else if (st->st_mode & OTHERS)
 		snprintf(why, size, "the key %s can be read by others: chmod "
 		    "600 it, or name a copy of that mode where it cannot be "
 		    "changed, as in a mounted secret", path);
 	else if (st->st_size < KEY_MIN)
 		snprintf(why, size, "the key %s is shorter than %d bytes: make "
-		    "one with head -c 32 /dev/urandom", path, KEY_MIN);
+		    "one with " MAKE_KEY, path, KEY_MIN, path);
 	else if (st->st_size > KEY_MAX)
-		snprintf(why, size, "the key %s is longer than %d bytes", path,
-		    KEY_MAX);
+		snprintf(why, size, "the key %s is longer than %d bytes: make "
+		    "one with " MAKE_KEY, path, KEY_MAX, path);
 	else
 		return 0;
 	return -1;
@@ -254,8 +255,8 @@ env_key_fill(struct key_file *key, int fd, const char *path, char *why,
 		snprintf(why, size, "unable to read the key %s", path);
 	else if (env_different(key->bytes, key->len) < KEY_DIFFERENT)
 		snprintf(why, size, "the key %s has fewer than %d different "
-		    "bytes, and can be guessed: make one with (umask 077; head "
-		    "-c 32 /dev/urandom >%s)", path, KEY_DIFFERENT, path);
+		    "bytes, and can be guessed: make one with "
+		    MAKE_KEY, path, KEY_DIFFERENT, path);
 	else
 		return 0;
 	free(key->bytes);
@@ -270,9 +271,8 @@ env_key_read(struct key_file *key, const char *path, char *why, size_t size)
 	int fd = env_open(path, &st), r;
 
 	if (fd == -1 && errno == ENOENT)
-		snprintf(why, size, "there is no key %s: make one with (umask "
-		    "077; head -c 32 /dev/urandom >%s), and copy it to every "
-		    "host", path, path);
+		snprintf(why, size, "there is no key %s: make one with "
+		    MAKE_KEY ", and copy it to every host", path, path);
 	else if (fd == -1)
 		snprintf(why, size, "unable to open the key %s: %s", path,
 		    env_open_why(errno));

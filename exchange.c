@@ -11,6 +11,7 @@
 
 #define NOTICE_WAITING_MS 100 /* between two rounds of `waiting` */
 #define NOTICE_BATCH	  8192 /* sells told in a round */
+#define SETTLE_MS	  1000 /* for the brokers to send it what they sell */
 #define NOTICE_SETS_BYTES (16u * 1024) /* of attributes in one `offers` */
 #define EXCHANGE_NODES_MAX 10000 /* that who begins to follow is told of */
 #define REPORT_TEXT	  512 /* of attributes or constraints, printed */
@@ -87,13 +88,15 @@ notice_any_fits(const struct exchange *x, const struct buy_class *b)
 /* A buy stands unmet: what is on offer where nothing fits, else, when it is
  * not new, that all is taken. */
 static int
-notice_offers(struct exchange *x, const struct exchange_buy *b, int new)
+notice_offers(struct exchange *x, int64_t now, const struct exchange_buy *b,
+    int new)
 {
 	struct msg msg = { .type = MSG_OFFERS, .u.offers.order = b->order.id };
 
-	if (!notice_any_fits(x, b->class))
+	if (!notice_any_fits(x, b->class)) {
 		msg.u.offers.sets = notice_sets(x);
-	else if (new || b->nexcludes > 0)
+		msg.u.offers.complete = now - x->began_at >= SETTLE_MS;
+	} else if (new || b->nexcludes > 0)
 		return 0; /* what there is may be kept from it alone */
 	else
 		msg.u.offers.reason = slice_str(OFFERS_TAKEN);
@@ -489,7 +492,7 @@ exchange_on_buy(struct exchange *x, int64_t now, struct exchange_peer *p,
 	if (match_buy(x, now, b) == -1)
 		return -1;
 	return b->lacking > 0 && !x->closed ?
-	    notice_offers(x, b, o == NULL) : 0;
+	    notice_offers(x, now, b, o == NULL) : 0;
 }
 
 static int
@@ -639,7 +642,8 @@ exchange_up(void *core, int64_t now, uint32_t handle,
 {
 	struct exchange *x = core;
 
-	(void)now;
+	if (x->began_at == 0)
+		x->began_at = now;
 	if (exchange_add_peer(x, handle, info) == -1)
 		outbox_act(&x->out, ACT_CLOSE, handle, 0,
 		    slice_str("out of memory"));
@@ -755,7 +759,7 @@ exchange_on_inspect(struct exchange *x, int64_t now, struct exchange_peer *p,
 	struct report r;
 	size_t pos = 0;
 
-	report_begin(&r, &x->out, p->handle);
+	report_begin(&r, &x->out, p->handle, msg);
 	if (report_wants(what, "exchanges"))
 		exchange_report(x, &r);
 	while (report_wants(what, "orders") &&

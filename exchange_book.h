@@ -219,6 +219,7 @@ struct exchange {
 	size_t module_len;
 	size_t brokers, authorities; /* peers */
 	int orphan;	    /* it had an authority, and has none */
+	int64_t began_at;   /* its first peer came; 0: none yet */
 	int64_t orphan_at;  /* then, if it still is and has no broker, it
 			       retires */
 	int64_t alone_at;   /* then, if it has no broker and no authority ever

@@ -27,6 +27,15 @@ gossip_init(struct gossip *g, const struct id *own, uint64_t seed,
 	scratch_init(&g->list);
 }
 
+/* Free what it holds. */
+static void
+gossip_release(struct gossip_peer *p)
+{
+	map_free_values(&p->named);
+	free(p->address);
+	free(p->told);
+}
+
 void
 gossip_free(struct gossip *g)
 {
@@ -34,7 +43,7 @@ gossip_free(struct gossip *g)
 	size_t at = 0;
 
 	while ((p = map_next(&g->peers, &at)) != NULL)
-		map_free_values(&p->named);
+		gossip_release(p);
 	map_free_values(&g->peers);
 	map_free(&g->instances);
 	scratch_free(&g->list);
@@ -57,7 +66,7 @@ gossip_next(const struct chain *head, const struct gossip_peer *p)
 struct slice
 gossip_address(const struct gossip_peer *p)
 {
-	if (p->told[0] != '\0')
+	if (p->told != NULL)
 		return slice_str(p->told);
 	return slice_str(p->dialled ? p->address : "");
 }
@@ -72,14 +81,15 @@ gossip_resolve(const struct gossip_peer *p, struct slice address,
 	return hostport_fill(address, host, buf);
 }
 
-void
-gossip_down(struct gossip *g, struct gossip_peer *p)
+/* Forget it, and tell nobody. */
+static void
+gossip_drop(struct gossip *g, struct gossip_peer *p)
 {
 	map_del(&g->peers, slice_of(&p->handle, sizeof(p->handle)));
-	map_free_values(&p->named);
 	if (p->role == ROLE_AUTHORITY)
 		map_del(&g->instances, id_slice(&p->instance));
 	chain_remove(&p->chain);
+	gossip_release(p);
 	free(p);
 }
 
@@ -96,11 +106,11 @@ gossip_enter(struct gossip *g, uint32_t handle, const struct peer_info *info)
 	p->dialled = info->tag != 0;
 	p->instance = info->instance;
 	map_init(&p->named, g->peers.seed);
-	hostport_copy(p->address, info->address);
+	p->address = (char *)slice_dup(info->address);
 	chain_init(&p->chain);
-	if (p->role == ROLE_AUTHORITY &&
-	    map_put(&g->instances, id_slice(&p->instance), p) == -1) {
-		gossip_down(g, p);
+	if (p->address == NULL || (p->role == ROLE_AUTHORITY &&
+	    map_put(&g->instances, id_slice(&p->instance), p) == -1)) {
+		gossip_drop(g, p);
 		return NULL;
 	}
 	return p;
@@ -116,29 +126,83 @@ gossip_put(struct gossip *g, const struct id *instance, struct slice address)
 	scratch_item(&g->list, &schema_peer_item, &item);
 }
 
+/* Is it a broker that we tell of some authorities, and of all of these each
+ * time? */
+static int
+gossip_ranks(const struct gossip *g, const struct gossip_peer *to)
+{
+	return g->role == ROLE_AUTHORITY && to->role == ROLE_BROKER;
+}
+
+static uint64_t
+gossip_weight(const struct gossip_peer *authority, const struct gossip_peer *to)
+{
+	return rendezvous_weight(&authority->instance, id_slice(&to->instance));
+}
+
+/* The weight of the last that the broker is told of; 0: it is told of all. */
+static uint64_t
+gossip_least(const struct gossip *g, const struct gossip_peer *to)
+{
+	const struct gossip_peer *p = NULL;
+	uint64_t top[GOSSIP_NAMED], w;
+	unsigned n = 0, i;
+
+	while ((p = gossip_next(&g->authorities, p)) != NULL) {
+		if (p->news == 0)
+			continue;
+		w = gossip_weight(p, to);
+		if (n == GOSSIP_NAMED && w <= top[n - 1])
+			continue;
+		i = n < GOSSIP_NAMED ? n++ : n - 1;
+		for (; i > 0 && top[i - 1] < w; i--)
+			top[i] = top[i - 1];
+		top[i] = w;
+	}
+	return n < GOSSIP_NAMED ? 0 : top[n - 1];
+}
+
+/* Is the authority something to tell the peer? */
+static int
+gossip_is_news(const struct gossip *g, const struct gossip_peer *authority,
+    const struct gossip_peer *to)
+{
+	return authority != to && authority->news > to->heard &&
+	    (!gossip_ranks(g, to) || gossip_weight(authority, to) >= to->least);
+}
+
 /*
  * Tell what the peer has not heard: to one that has heard nothing that is all,
  * and first of all where we are ourselves: an authority that was dialled does
- * not see from the connection where the dialler listens.
+ * not see from the connection where the dialler listens. A broker is told all
+ * that it must know each time.
  */
 static int
 gossip_tell(struct gossip *g, struct gossip_peer *to)
 {
 	const struct gossip_peer *p = NULL;
 	struct msg m = { .type = MSG_PEERS };
+	int ranks = gossip_ranks(g, to);
+	uint64_t heard = to->heard;
 
 	if (scratch_begin(&g->list, LIST_MAX) == -1)
 		return -1;
+	if (ranks) {
+		to->least = gossip_least(g, to);
+		to->heard = 0;
+	}
 	if (to->heard == 0 && g->address[0] != '\0')
 		gossip_put(g, &g->own, slice_str(g->address));
 	while ((p = gossip_next(&g->authorities, p)) != NULL)
-		if (p != to && p->news > to->heard)
+		if (gossip_is_news(g, p, to))
 			gossip_put(g, &p->instance, gossip_address(p));
+	to->heard = heard;
 	m.u.peers.peers = scratch_slice(&g->list);
-	if (m.u.peers.peers.len > 0 &&
+	if ((m.u.peers.peers.len > 0 || (ranks && heard > 0)) &&
 	    outbox_send(g->out, to->handle, &m) == -1)
 		return -1;
 	to->heard = g->news;
+	to->stale = 0;
 	return 0;
 }
 
@@ -158,14 +222,42 @@ gossip_add_news(struct gossip *g, int64_t now, struct gossip_peer *authority)
 	gossip_tell_at(g, next > now ? next : now);
 }
 
-/* Tell all on the chain that have heard less than that. */
+/* Is there anything to tell the broker? */
 static int
-gossip_tell_chain(struct gossip *g, const struct chain *head, uint64_t news)
+gossip_is_due(const struct gossip *g, const struct gossip_peer *to)
+{
+	const struct gossip_peer *p = NULL;
+
+	if (to->stale || to->heard == 0 || !gossip_ranks(g, to))
+		return to->stale || to->heard < g->news;
+	while ((p = gossip_next(&g->authorities, p)) != NULL)
+		if (gossip_is_news(g, p, to))
+			return 1;
+	return 0;
+}
+
+static int
+gossip_tell_brokers(struct gossip *g)
 {
 	struct gossip_peer *p = NULL;
 	int r = 0;
 
-	while ((p = gossip_next(head, p)) != NULL)
+	while ((p = gossip_next(&g->brokers, p)) != NULL)
+		if (!gossip_is_due(g, p))
+			p->heard = g->news;
+		else if (gossip_tell(g, p) == -1)
+			r = -1;
+	return r;
+}
+
+/* Tell all authorities that have heard less than that. */
+static int
+gossip_tell_authorities(struct gossip *g, uint64_t news)
+{
+	struct gossip_peer *p = NULL;
+	int r = 0;
+
+	while ((p = gossip_next(&g->authorities, p)) != NULL)
 		if (p->heard < news && gossip_tell(g, p) == -1)
 			r = -1;
 	return r;
@@ -180,9 +272,9 @@ gossip_tick(struct gossip *g, int64_t now)
 		return;
 	g->told_at = now;
 	g->tell_at = INT64_MAX;
-	r = gossip_tell_chain(g, &g->brokers, g->news);
+	r = gossip_tell_brokers(g);
 	/* A broker tells authorities once, when they link. */
-	if (gossip_tell_chain(g, &g->authorities,
+	if (gossip_tell_authorities(g,
 	    g->role == ROLE_AUTHORITY ? g->news : 1) == -1)
 		r = -1;
 	if (r == -1)
@@ -216,6 +308,20 @@ gossip_up(struct gossip *g, int64_t now, uint32_t handle,
 	return p;
 }
 
+/* Those brokers that were told of the authority are told that it is gone. */
+void
+gossip_down(struct gossip *g, int64_t now, struct gossip_peer *p)
+{
+	struct gossip_peer *to = NULL;
+
+	while (p->news > 0 && (to = gossip_next(&g->brokers, to)) != NULL)
+		if (gossip_ranks(g, to) && gossip_weight(p, to) >= to->least) {
+			to->stale = 1;
+			gossip_tell_at(g, now + GOSSIP_MS);
+		}
+	gossip_drop(g, p);
+}
+
 /* What is heard. */
 
 /* The authority's own word of its address. */
@@ -230,7 +336,8 @@ gossip_learn(struct gossip *g, int64_t now, struct gossip_peer *p,
 	if (p->role != ROLE_AUTHORITY || address.len == 0)
 		return;
 	same = slice_equal(address, gossip_address(p));
-	hostport_copy(p->told, address);
+	free(p->told);
+	p->told = (char *)slice_dup(address);
 	if (!same)
 		gossip_add_news(g, now, p);
 }
@@ -263,6 +370,8 @@ gossip_hear(struct gossip *g, int64_t now, struct gossip_peer *p,
 			gossip_learn(g, now, p, item.address);
 			continue;
 		}
+		if (g->role != ROLE_AUTHORITY)
+			continue;
 		hostport_split(item.address, &host, &port);
 		if (hostport_any(host) || id_equal(&item.instance, &g->own) ||
 		    map_get(&g->instances, id_slice(&item.instance)) != NULL ||
@@ -277,25 +386,38 @@ gossip_hear(struct gossip *g, int64_t now, struct gossip_peer *p,
 
 /* Which authorities come first. */
 
+int
+gossip_is_home(const struct gossip *g, const struct id *broker)
+{
+	const struct gossip_peer *p = NULL;
+	unsigned before = 0;
+
+	while (before < GOSSIP_HOMES &&
+	    (p = gossip_next(&g->authorities, p)) != NULL)
+		before += (unsigned)rendezvous_before(&p->instance, &g->own,
+		    id_slice(broker));
+	return before < GOSSIP_HOMES;
+}
+
 /* No secret: all hosts must use the same seed. */
 #define SEED 0x6c616d6264610001u
 
 uint64_t
-rendezvous_weight(const struct id *authority, struct slice module)
+rendezvous_weight(const struct id *authority, struct slice name)
 {
 	unsigned char bytes[ID_SIZE + NAME_BYTES_MAX];
 
-	assert(module.len <= NAME_BYTES_MAX);
+	assert(name.len <= NAME_BYTES_MAX);
 	memcpy(bytes, authority->b, ID_SIZE);
-	memcpy(bytes + ID_SIZE, module.p, module.len);
-	return map_hash(SEED, slice_of(bytes, ID_SIZE + module.len));
+	memcpy(bytes + ID_SIZE, name.p, name.len);
+	return map_hash(SEED, slice_of(bytes, ID_SIZE + name.len));
 }
 
 int
-rendezvous_before(const struct id *a, const struct id *b, struct slice module)
+rendezvous_before(const struct id *a, const struct id *b, struct slice name)
 {
-	uint64_t wa = rendezvous_weight(a, module);
-	uint64_t wb = rendezvous_weight(b, module);
+	uint64_t wa = rendezvous_weight(a, name);
+	uint64_t wb = rendezvous_weight(b, name);
 
 	if (wa != wb)
 		return wa > wb;

@@ -3,17 +3,24 @@
 
 /*
  * The peers of an authority or a broker, and what it tells them about
- * authorities: so every authority and every broker learns of all authorities.
- * It is a part of these two cores, and like them it has no descriptor, clock or
- * log.
+ * authorities. It is a part of these two cores, and like them it has no
+ * descriptor, clock or log.
  *
- * A peer that links is told all linked authorities whose address is known.
- * After that it is told news: an authority has linked, or has said where it is.
- * News that come at about the same time go into one message, at least GOSSIP_MS
- * after the last. Losses are not told: a peer that hears of an authority dials
- * it, and finds out. An authority tells its news to all authorities and
- * brokers. A broker tells them to brokers only; otherwise all brokers would
- * tell all authorities about each authority.
+ * A peer that links is told of linked authorities whose address is known. After
+ * that it is told news: an authority has linked, or has said where it is. News
+ * that come at about the same time go into one message, at least GOSSIP_MS
+ * after the last.
+ *
+ * An authority tells its news to all authorities, so that each learns of all.
+ * Losses are not told: who hears of an authority dials it, and finds out.
+ *
+ * An authority tells a broker of itself, and of those GOSSIP_NAMED others that
+ * come first for that broker. Each message replaces the one before, and a loss
+ * among those that were told is news. From these the broker takes its homes
+ * (broker_home.c).
+ *
+ * A broker tells its news to brokers only; otherwise all brokers would tell all
+ * authorities about each authority.
  */
 
 #include "chain.h"
@@ -28,6 +35,8 @@
 				tags are above it */
 
 #define GOSSIP_NAMED_MAX 4096 /* addresses that are dialled by a peer's word */
+#define GOSSIP_NAMED	 16   /* authorities that a broker is told of */
+#define GOSSIP_HOMES	 3    /* authorities that a broker keeps a link to */
 
 /* The user's struct for a peer begins with this. */
 struct gossip_peer {
@@ -35,12 +44,15 @@ struct gossip_peer {
 	unsigned role;
 	int dialled;	 /* by us */
 	struct id instance;
-	char address[ADDRESS_MAX + 1]; /* as dialled, or the remote one */
-	char told[ADDRESS_MAX + 1];    /* an authority's own word; or empty */
+	char *address;	/* as dialled, or the remote one */
+	char *told;	/* an authority's own word; or NULL */
 	struct chain chain;	       /* authorities or brokers; or none */
 	uint64_t news;	/* an authority: the number of the news that told its
 			   address; 0: its address is not known */
 	uint64_t heard; /* the number of the last news that it was told */
+	uint64_t least; /* a broker's: the weight for it of the last authority
+			   that it is told of; 0: it is told of all */
+	int stale;	/* a broker was told of one that is lost */
 	struct map named; /* addresses that it named and we dial */
 	int over;	  /* it named more than GOSSIP_NAMED_MAX */
 };
@@ -71,7 +83,7 @@ void gossip_free(struct gossip *); /* and all peers */
 void *gossip_up(struct gossip *, int64_t now, uint32_t handle,
     const struct peer_info *);
 /* It is gone: this frees its struct. */
-void gossip_down(struct gossip *, struct gossip_peer *);
+void gossip_down(struct gossip *, int64_t now, struct gossip_peer *);
 
 void *gossip_find(const struct gossip *, uint32_t handle); /* or NULL */
 /* Walk authorities or brokers, from NULL to NULL. */
@@ -85,8 +97,11 @@ struct slice gossip_address(const struct gossip_peer *);
 struct slice gossip_resolve(const struct gossip_peer *, struct slice address,
     char buf[ADDRESS_MAX + 1]);
 
-/* A peer told us about authorities: dial those that we are not linked to. 0, or
- * -1 with errno. */
+/* Is this authority a home of the broker, as far as it knows the others? */
+int gossip_is_home(const struct gossip *, const struct id *broker);
+
+/* A peer told us about authorities, perhaps about itself. An authority dials
+ * those that it is not linked to. 0, or -1 with errno. */
 int gossip_hear(struct gossip *, int64_t now, struct gossip_peer *,
     const struct msg_peers *);
 
@@ -97,16 +112,17 @@ int64_t gossip_deadline(const struct gossip *);
 /*
  * Rendezvous hashing (Thaler and Ravishankar, "Using Name-Based Mappings to
  * Increase Hit Rates", 1998): all processes that know the same authorities
- * agree, without a message, on which of them come first for a module. When an
- * authority comes or goes, only those modules move that it is among the first
- * for.
+ * agree, without a message, on which of them come first for a module, or for a
+ * broker. When an authority comes or goes, only those modules and brokers move
+ * that it is among the first for. The name is that of the module, or the bytes
+ * of the broker's instance id.
  */
 
-/* The authority's weight for the module: the highest comes first. */
-uint64_t rendezvous_weight(const struct id *authority, struct slice module);
+/* The authority's weight for the name: the highest comes first. */
+uint64_t rendezvous_weight(const struct id *authority, struct slice name);
 
-/* Does a come before b for the module? Of equal weights, the lower id does. */
+/* Does a come before b for the name? Of equal weights, the lower id does. */
 int rendezvous_before(const struct id *a, const struct id *b,
-    struct slice module);
+    struct slice name);
 
 #endif

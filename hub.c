@@ -506,10 +506,8 @@ hub_link_deliver(struct hub_link *l, int64_t now, unsigned type,
 		return 0;
 	if (r == 1 && !msg_allowed(type, l->link.role, h->self.role))
 		r = fail(EPROTO);
-	if (r == 1 && m.type == MSG_INSPECT &&
-	    report_wants(m.u.inspect.what, "keys"))
-		r = hub_report_keys(h, l->handle,
-		    m.u.inspect.what.len == 0);
+	if (r == 1 && (m.type == MSG_INSPECT || m.type == MSG_ASK))
+		r = hub_report(h, l->handle, &m);
 	if (r == 1)
 		r = h->ops->message(h->core, now, l->handle, &m);
 	if (r == -1) {

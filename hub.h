@@ -168,9 +168,10 @@ void hub_stop(struct hub *, int64_t within_ms, int status);
 /* Between hub.c and hub_keys.c: the key that this link was dialled with is
  * refused; is another dialled with by now? */
 int hub_is_rekeyed(const struct hub_link *);
-/* Answer an inspect for keys. more: the core has something to say after that. 1
- * where there is more, 0 where there is not, -1 as report_end(). */
-int hub_report_keys(struct hub *, uint32_t handle, int more);
+/* Answer an inspect or an ask as far as it is no core's: who this process is,
+ * and its keys. 1 where the core has to go on, 0 where that was all, -1 as
+ * report_end(). */
+int hub_report(struct hub *, uint32_t handle, const struct msg *);
 
 /* Between hub.c and hub_accept.c: at the start and at the end. */
 void hub_init_accept(struct hub *);

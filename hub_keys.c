@@ -1,7 +1,9 @@
-/* The keys that links are made with, and how many are made with each. */
+/* The keys that links are made with, and how many are made with each; and who
+ * this process is. */
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "bytes.h"
 #include "hub.h"
@@ -104,14 +106,37 @@ hub_report_all_keys(const struct hub *h, struct report *r)
 	}
 }
 
-int
-hub_report_keys(struct hub *h, uint32_t handle, int more)
+/* process ID role ROLE pid PID: whoever is asked for others says whose its rows
+ * are. */
+static void
+hub_report_process(const struct hub *h, struct report *r)
 {
+	char id[ID_TEXT];
+
+	report_row(r, "process %s role %s pid %ld",
+	    id_print(&h->self.instance, id), role_name(h->self.role),
+	    (long)getpid());
+}
+
+int
+hub_report(struct hub *h, uint32_t handle, const struct msg *m)
+{
+	struct slice what = m->u.inspect.what;
+	int own = slice_is(what, "process"), keys = slice_is(what, "keys");
+	int all = m->type == MSG_ASK || m->u.inspect.all != 0;
 	struct report r;
 
-	report_begin(&r, h->out, handle);
-	hub_report_all_keys(h, &r);
-	if (more)
-		return report_pause(&r) == -1 ? -1 : 1;
-	return report_end(&r);
+	/* What is for a broker, that answers. */
+	if (!id_is_zero(&m->u.inspect.to) ||
+	    !(all || own || keys || what.len == 0))
+		return 1;
+	report_begin(&r, h->out, handle, m);
+	if (!keys || all)
+		hub_report_process(h, &r);
+	/* A channel's links are counted by its listener. */
+	if ((keys || what.len == 0) && h->self.role != ROLE_CHANNEL)
+		hub_report_all_keys(h, &r);
+	if ((own || keys) && !all)
+		return report_end(&r);
+	return report_pause(&r) == -1 ? -1 : 1;
 }

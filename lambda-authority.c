@@ -26,11 +26,10 @@
 
 #define AUTHORITY_PORT 4370
 #define DEFAULT_LISTEN "127.0.0.1:4370"
-#define REDUNDANCY_MAX 16
 #define EXTERNAL_MAX   256
 #define LEAVE_MS       2000 /* for exchanges to hand over to their successors */
 #define SYNOPSIS \
-	"[-qv] [-a address] [-d fd] [-k keyfile ...] [-l address ...]\n" \
+	"[-hqv] [-a address] [-d fd] [-k keyfile ...] [-l address ...]\n" \
 	"[-n name] [-r redundancy] [-x module=address ...]"
 
 struct program {
@@ -61,7 +60,8 @@ authority_main_parse(struct program *p, int argc, char **argv)
 		{ 'k', OPT_KEY, &p->daemon.keys, 0, 0 },
 		{ 'l', OPT_LIST, &p->daemon.where, 0, 0 },
 		{ 'n', OPT_NODE, &p->name, 0, 0 },
-		{ 'r', OPT_NUMBER, &p->redundancy, 1, REDUNDANCY_MAX },
+		{ 'r', OPT_NUMBER, &p->redundancy, 1,
+		    AUTHORITY_REDUNDANCY_MAX },
 		{ 'x', OPT_LIST, &p->external, 0, 0 },
 		{ 0, OPT_END, NULL, 0, 0 }
 	};
@@ -72,7 +72,7 @@ authority_main_parse(struct program *p, int argc, char **argv)
 	p->external.max = EXTERNAL_MAX;
 	p->external.what = "exchanges";
 	p->redundancy = AUTHORITY_REDUNDANCY;
-	while ((letter = getopt(argc, argv, "a:d:k:l:n:qr:vx:")) != -1)
+	while ((letter = getopt(argc, argv, "a:d:k:l:n:hqr:vx:")) != -1)
 		opt_take(options, letter, optarg, SYNOPSIS);
 	if (optind != argc)
 		die_usage(SYNOPSIS);

@@ -31,7 +31,7 @@
 #define OUTPUT_MAX  (1024 * 1024) /* bytes that a resolver may print */
 #define FILE_MAX    (1024 * 1024)
 #define LINES_HELD  65536 /* that the reader has not taken */
-#define SYNOPSIS    "[-1qv] [-i seconds] source ..."
+#define SYNOPSIS    "[-1hqv] [-i seconds] source ..."
 
 /* A source that is resolved takes its time, so it has a process beside the
  * loop, which leads a process group: a shell's children belong to it. */
@@ -68,7 +68,7 @@ printer_parse(struct printer *p, int argc, char **argv)
 	int letter;
 
 	p->interval_ms = INTERVAL_MS;
-	while ((letter = getopt(argc, argv, "1i:qv")) != -1)
+	while ((letter = getopt(argc, argv, "1i:hqv")) != -1)
 		opt_take(options, letter, optarg, SYNOPSIS);
 	if (optind == argc)
 		die_usage(SYNOPSIS);

@@ -23,7 +23,7 @@
 #define FOLLOW_MAX     64 /* modules */
 #define CONTACTS_MS    60000 /* all contacts again */
 #define SYNOPSIS \
-	"[-qv] [-a address] [-b socket] [-d fd] [-k keyfile ...]\n" \
+	"[-hqv] [-a address] [-b socket] [-d fd] [-k keyfile ...]\n" \
 	"[-l address ...]" \
 	"\n[-m module ...] [-n node]"
 
@@ -61,7 +61,7 @@ broker_main_parse(struct program *p, int argc, char **argv)
 	p->follow.at = p->follow_at;
 	p->follow.max = FOLLOW_MAX;
 	p->follow.what = "modules";
-	while ((letter = getopt(argc, argv, "a:b:d:k:l:m:n:qv")) != -1)
+	while ((letter = getopt(argc, argv, "a:b:d:k:l:m:n:hqv")) != -1)
 		opt_take(options, letter, optarg, SYNOPSIS);
 	if (optind != argc)
 		die_usage(SYNOPSIS);

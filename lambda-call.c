@@ -11,9 +11,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "call.h"
+#include "call_joblog.h"
 #include "hub.h"
 #include "lines.h"
 #include "log.h"
@@ -24,14 +26,14 @@
 #include "stream.h"
 
 #define CAPACITY   64 /* of a filter, by default */
-#define ARGS_BYTES (64 * 1024)
 #define KILL_MS	   5000 /* from SIGTERM to SIGKILL, of a command */
 #define OUT_MAX	   ((size_t)-1 / 4) /* what is under way bounds them */
 #define ONE_WAY	   "-b, -s and -x (a proxy is -s): give one of them"
 #define SYNOPSIS \
-	"[-04LNPSequv] [-B bytes] [-b socket | -s socket | -x channel ...]\n" \
-	"[-c capacity] [-k keyfile ...] [-R retries] [-T seconds]\n" \
-	"[-t label=value ...] [-V version]\n" \
+	"[-04ILNPSehquv] [-B bytes]\n" \
+	"[-b socket | -s socket | -x channel ...]\n" \
+	"[-c capacity] [-F failures] [-j joblog] [-k keyfile ...]\n" \
+	"[-R retries] [-T seconds] [-t label=value ...] [-V version]\n" \
 	"module [function [argument ...]]"
 
 struct caller_options {
@@ -44,6 +46,7 @@ struct caller_options {
 	struct opt_want want;
 	uint64_t capacity;
 	int unordered;
+	const char *joblog; /* NULL: none */
 	char export[NAME_BYTES_MAX + sizeof("/255")]; /* what is called */
 };
 
@@ -67,6 +70,7 @@ struct caller {
 	int wants;     /* the input is wanted, */
 	int full;      /* and waits for what is queued to its channel */
 	struct sink sink; /* standard output */
+	struct joblog joblog;
 	struct command command[PLB_FIXED_MAX]; /* as options.given */
 	int finishing; /* ends once the output is written */
 	int broken;    /* the output takes no more */
@@ -88,6 +92,30 @@ caller_framing(struct caller_options *o, int letter)
 	o->call.filter = 1;
 }
 
+/* There is no proxy at the path. Whoever writes MODULE/FUNCTION means the two
+ * words, unless MODULE is a directory of proxies. */
+static void
+caller_no_proxy(const char *path)
+{
+	const char *function = strrchr(path, '/') + 1;
+	struct slice module = { (const unsigned char *)path,
+		(size_t)(function - path) - 1 };
+	int error = errno;
+	char dir[1024]; /* one that is longer is none */
+
+	snprintf(dir, sizeof(dir), "%.*s", SLICE_ARG(module));
+	if (error == ENOENT && access(dir, X_OK) == 0)
+		die(EXIT_USAGE, "%s: there is no such proxy: the version in "
+		    "use does not export the function", path);
+	if (error == ENOENT && slice_is_name(module) &&
+	    slice_is_name(slice_str(function)))
+		die(EXIT_USAGE, "%s: there is no such proxy: for the function "
+		    "%s of the module %.*s, write lambda-call %.*s %s", path,
+		    function, SLICE_ARG(module), SLICE_ARG(module), function);
+	die(EXIT_USAGE, "%s: %s", path, error == EINVAL || error == ENOENT ?
+	    "that is neither a module's name nor a proxy" : strerror(error));
+}
+
 /* A proxy names us as its interpreter, so we are called with its path. */
 static void
 caller_proxy(struct caller_options *o, const char *path)
@@ -97,11 +125,7 @@ caller_proxy(struct caller_options *o, const char *path)
 	if (o->socket != NULL)
 		die(EXIT_USAGE, ONE_WAY);
 	if (proxy_read(path, &socket, &module, &function) == -1)
-		die(EXIT_USAGE, "%s: %s", path, errno == ENOENT ?
-		    "there is no such proxy: the version in use does not "
-		    "export the function" : errno == EINVAL ?
-		    "that is neither a module's name nor a proxy" :
-		    strerror(errno));
+		caller_no_proxy(path);
 	o->socket = socket;
 	o->call.module = opt_name("module", module);
 	o->call.function = opt_name("function", function);
@@ -110,7 +134,7 @@ caller_proxy(struct caller_options *o, const char *path)
 static void
 caller_arguments(struct caller_options *o, char **args, size_t n)
 {
-	static unsigned char list[ARGS_BYTES];
+	static unsigned char list[CALL_ARGS_MAX];
 	struct tlv_writer w;
 	size_t i;
 
@@ -119,9 +143,14 @@ caller_arguments(struct caller_options *o, char **args, size_t n)
 		list_put(&w, slice_str(args[i]));
 	if (w.failed)
 		die(EXIT_USAGE, "the arguments are over %d bytes: pass what "
-		    "is long on standard input", ARGS_BYTES);
+		    "is long on standard input", CALL_ARGS_MAX);
 	o->call.args = slice_of(list, (size_t)(w.p - list));
 	o->call.nargs = n;
+	while (n > 0 && strstr(args[n - 1], "{}") == NULL)
+		n--;
+	if (n == 0 && o->call.replace)
+		die(EXIT_USAGE, "-I: no argument after the function has {} in "
+		    "it, where the record is to stand");
 }
 
 static int
@@ -143,10 +172,30 @@ caller_channel(struct caller_options *o, const char *channel)
 	o->call.ngiven++;
 }
 
+/* A + at its end: for statuses, too. */
+static void
+caller_retries(struct caller_options *o, const char *arg)
+{
+	char digits[8];
+	size_t len = strlen(arg);
+
+	o->call.again = len > 1 && arg[len - 1] == '+';
+	len -= (size_t)o->call.again;
+	snprintf(digits, sizeof(digits), "%.*s",
+	    len < sizeof(digits) ? (int)len : 0, arg);
+	if (digits[0] == '\0' || digits[strspn(digits, "0123456789")] != '\0' ||
+	    strtoul(digits, NULL, 10) > 255)
+		die(EXIT_USAGE, "-R %s: give a whole number from 0 to 255, "
+		    "and + after it to run again what ends with a status, too",
+		    arg);
+	o->call.retries = strtoul(digits, NULL, 10);
+}
+
 static void
 caller_options(struct caller_options *o, int argc, char **argv)
 {
 	const struct opt options[] = {
+		{ 'I', OPT_FLAG, &o->call.replace, 0, 0 },
 		{ 'P', OPT_FLAG, &o->call.progress, 0, 0 },
 		{ 'e', OPT_FLAG, &o->call.errors, 0, 0 },
 		{ 'S', OPT_FLAG, &o->call.records.status, 0, 0 },
@@ -155,8 +204,9 @@ caller_options(struct caller_options *o, int argc, char **argv)
 		{ 'b', OPT_TEXT, &o->broker, 0, 0 },
 		{ 's', OPT_TEXT, &o->socket, 0, 0 },
 		{ 'c', OPT_NUMBER, &o->capacity, 1, PLB_WINDOW * 16 },
+		{ 'F', OPT_NUMBER, &o->call.failures, 1, UINT32_MAX },
+		{ 'j', OPT_TEXT, &o->joblog, 0, 0 },
 		{ 'k', OPT_KEY, &o->keys, 0, 0 },
-		{ 'R', OPT_NUMBER, &o->call.retries, 0, 255 },
 		{ 'T', OPT_SECONDS, &o->call.limit_ms, 1, UINT32_MAX },
 		{ 't', OPT_LABEL, &o->want, 0, 0 },
 		{ 'V', OPT_TEXT, &o->want.version, 0, 0 },
@@ -165,9 +215,11 @@ caller_options(struct caller_options *o, int argc, char **argv)
 	int letter;
 
 	while ((letter = getopt(argc, argv,
-	    "+04LNPSequvB:b:s:x:c:k:R:T:t:V:")) != -1)
+	    "+04ILNPSehquvB:b:s:x:c:F:j:k:R:T:t:V:")) != -1)
 		if (strchr("04LN", letter) != NULL)
 			caller_framing(o, letter);
+		else if (letter == 'R')
+			caller_retries(o, optarg);
 		else if (letter == 'x')
 			caller_channel(o, optarg);
 		else
@@ -179,9 +231,14 @@ static void
 caller_records(struct caller_options *o)
 {
 	o->call.records.blocks = o->call.block > 0;
-	o->call.filter |= o->call.records.blocks;
+	o->call.filter |= o->call.records.blocks || o->call.replace;
 	if (!o->call.filter && (o->unordered || o->call.records.status))
 		die(EXIT_USAGE, "-u and -S go with -L, -0, -4 or -N");
+	if (!o->call.filter && (o->joblog != NULL || o->call.failures > 0))
+		die(EXIT_USAGE, "-j and -F go with -L, -0, -4, -N, -B or -I");
+	if (o->call.records.blocks && o->call.replace)
+		die(EXIT_USAGE, "-I puts each record into the arguments: leave "
+		    "out -B");
 	if (o->call.records.blocks && o->call.records.status)
 		die(EXIT_USAGE, "-S says what became of each record: leave "
 		    "out -B");
@@ -248,6 +305,9 @@ caller_find_channels(struct caller_options *o, const struct key *key)
 		g = &o->given[i];
 		if (g->command)
 			continue;
+		if (g->name[0] != '/' && strchr(g->name, ' ') != NULL)
+			die(EXIT_USAGE, "-x %s: a command begins with a bar: "
+			    "write -x '|%s'", g->name, g->name);
 		opt_address('x', g->name, 0, &a);
 		env_key_need(key, 'x', &a);
 		g->name = addr_print(&a, o->address[i]);
@@ -442,6 +502,25 @@ caller_end_commands(const struct caller *c)
 
 /* Input and output. */
 
+/* What is written of the output gets its line in the job log. */
+static void
+caller_log_jobs(struct caller *c)
+{
+	char why[REASON_MAX];
+	int error;
+
+	if (c->joblog.path == NULL || joblog_write(&c->joblog,
+	    call_jobs(c->call)) == 0)
+		return;
+	error = errno;
+	log_error("unable to write %s: %s", c->joblog.path, strerror(error));
+	snprintf(why, sizeof(why), "the job log takes no more: %s",
+	    strerror(error));
+	c->status = EXIT_TEMPORARY;
+	call_stop(c->call, loop_now(c->hub.loop), why);
+	hub_deliver(&c->hub);
+}
+
 static void
 caller_quit(struct caller *c, int status)
 {
@@ -596,6 +675,9 @@ caller_on_act(void *arg, const struct act *a)
 	case CALL_WRITE:
 		sink_filled(&c->sink);
 		break;
+	case CALL_JOBS:
+		caller_log_jobs(c);
+		break;
 	case CALL_HALT:
 		c->broken = 1;
 		loop_unwatch(c->hub.loop, &c->sink.watch);
@@ -637,6 +719,23 @@ caller_on_signal(void *arg, int signo)
 
 /* Life. */
 
+static void
+caller_open_joblog(struct caller *c, struct caller_options *o)
+{
+	char *command = joblog_command(&o->call);
+	struct timespec now;
+
+	if (command == NULL || clock_gettime(CLOCK_REALTIME, &now) == -1)
+		die_errno(EXIT_TEMPORARY, "unable to start");
+	joblog_open(&c->joblog, o->joblog, command);
+	free(command);
+	o->call.joblog = 1;
+	o->call.epoch_ms = (int64_t)now.tv_sec * 1000 +
+	    now.tv_nsec / 1000000 - loop_now(c->hub.loop);
+	o->call.done = c->joblog.done;
+	o->call.ndone = c->joblog.ndone;
+}
+
 static struct call *
 caller_new_call(struct caller *c, struct caller_options *o)
 {
@@ -651,6 +750,8 @@ caller_new_call(struct caller *c, struct caller_options *o)
 	o->call.plb.constraints = buf_slice(&constraints);
 	o->call.plb.capacity = o->call.plb.wanted = o->capacity;
 	o->call.terminal = isatty(STDOUT_FILENO);
+	if (o->joblog != NULL)
+		caller_open_joblog(c, o);
 	env_random(&seed, sizeof(seed));
 	call = call_new(loop_now(c->hub.loop), seed, &o->call, &c->sink.queue);
 	if (call == NULL)
@@ -706,6 +807,10 @@ caller_end(struct caller *c, const struct caller_options *o)
 	if (o->call.progress && isatty(STDERR_FILENO))
 		fputc('\n', stderr);
 	caller_end_commands(c);
+	caller_log_jobs(c);
+	if (joblog_close(&c->joblog) == -1)
+		die_errno(EXIT_TEMPORARY, "unable to write %s",
+		    c->joblog.path);
 	if (c->signo != 0) {
 		signal(c->signo, SIG_DFL);
 		raise(c->signo);

@@ -24,7 +24,7 @@
 #include "program.h"
 
 #define SYNOPSIS \
-	"[-qv] [-c capacity] [-g seconds] [-k keyfile ...] [-w protocol]\n" \
+	"[-hqv] [-c capacity] [-g seconds] [-k keyfile ...] [-w protocol]\n" \
 	"module program [argument ...]"
 #define FIRST_FREE    3	    /* descriptor above the standard ones */
 #define ORPHAN_MS     1000  /* from SIGTERM to SIGKILL of what runs */
@@ -197,8 +197,9 @@ channel_main_protocol(struct options *o, const char *name)
 	o->channel.mode = kind == FRAME_MUX ? CHANNEL_MUX : CHANNEL_POOL;
 }
 
+/* out is what was standard output, for -h. */
 static void
-channel_main_parse(struct options *o, int argc, char **argv)
+channel_main_parse(struct options *o, int argc, char **argv, int out)
 {
 	const char *protocol = "exec";
 	const struct opt options[] = {
@@ -212,8 +213,11 @@ channel_main_parse(struct options *o, int argc, char **argv)
 
 	memset(o, 0, sizeof(*o));
 	o->grace_ms = GRACE_MS;
-	while ((letter = getopt(argc, argv, "+c:g:k:qvw:")) != -1)
+	while ((letter = getopt(argc, argv, "+c:g:k:hqvw:")) != -1) {
+		if (letter == 'h')
+			dup2(out, STDOUT_FILENO);
 		opt_take(options, letter, optarg, SYNOPSIS);
+	}
 	channel_main_protocol(o, protocol);
 	if (argc - optind < 2)
 		die_usage(SYNOPSIS);
@@ -440,7 +444,7 @@ main(int argc, char **argv)
 
 	program_begin(argv, 0);
 	connection_take(&p);
-	channel_main_parse(&o, argc, argv);
+	channel_main_parse(&o, argc, argv, p.out);
 	connection_check(&p);
 	tether_take(&p.control, &o.workers.groups, p.session,
 	    sizeof(p.session));

@@ -23,7 +23,7 @@
 #define AUDIT_PAUSE_S 2
 #define AUDIT_DIFFERS 1 /* exit status */
 #define SYNOPSIS \
-	"[-Jqv] [-A address | -b socket] [-k keyfile ...] command [argument]"
+	"[-Jhqv] [-A address | -b socket] [-k keyfile ...] command [argument]"
 
 /* What can be asked of whom; a PLB shows all that it has, whatever is asked.
  * For those with a function the tier is walked. */
@@ -33,35 +33,41 @@ static const struct command {
 	const char *whom;
 	void (*tier)(struct tier *, const char *module);
 	int listeners;   /* are asked too */
+	int host;	 /* a broker asks its host, a listener its channels */
 	int least, most; /* arguments */
 } commands[] = {
-	{ .name = "all", .roles = ~0u, .whom = "" },
+	{ .name = "all", .roles = ~0u, .whom = "", .host = 1 },
 	{ .name = "audit", .tier = tier_audit, .listeners = 1, .most = 1 },
 	{ .name = "authorities", .whom = "an authority or a broker",
 	    .roles = ROLE_AUTHORITY | ROLE_BROKER | ROLE_PLB },
 	{ .name = "capacity", .tier = tier_capacity, .listeners = 1,
 	    .most = 1 },
-	{ .name = "clients", .whom = "a listener",
-	    .roles = ROLE_LISTENER | ROLE_PLB },
+	{ .name = "channels", .whom = "a broker or a listener",
+	    .roles = ROLE_BROKER | ROLE_LISTENER, .host = 1 },
+	{ .name = "clients", .whom = "a broker or a listener",
+	    .roles = ROLE_BROKER | ROLE_LISTENER | ROLE_PLB, .host = 1 },
 	{ .name = "contacts", .whom = "a broker",
 	    .roles = ROLE_BROKER | ROLE_PLB },
-	{ .name = "counts", .whom = "a listener",
-	    .roles = ROLE_LISTENER | ROLE_PLB },
+	{ .name = "counts", .whom = "a broker, a listener or a PLB",
+	    .roles = ROLE_BROKER | ROLE_LISTENER | ROLE_PLB, .host = 1 },
 	{ .name = "dot", .tier = tier_dot, .listeners = 1 },
 	{ .name = "drain", .whom = "a broker or an authority",
 	    .roles = ROLE_AUTHORITY | ROLE_BROKER, .most = 1 },
 	{ .name = "exchanges", .whom = "an authority, a broker or an exchange",
 	    .roles = ROLE_AUTHORITY | ROLE_BROKER | ROLE_EXCHANGE | ROLE_PLB },
 	{ .name = "hosts", .tier = tier_hosts, .listeners = 1 },
-	{ .name = "keys", .roles = ~0u, .whom = "" },
-	{ .name = "listeners", .whom = "a listener",
-	    .roles = ROLE_LISTENER | ROLE_PLB },
+	{ .name = "keys", .roles = ~0u, .whom = "", .host = 1 },
+	{ .name = "listeners", .whom = "a broker or a listener",
+	    .roles = ROLE_BROKER | ROLE_LISTENER | ROLE_PLB, .host = 1 },
 	{ .name = "modules", .whom = "an authority",
 	    .roles = ROLE_AUTHORITY | ROLE_PLB },
 	{ .name = "orders", .whom = "a broker or an exchange",
 	    .roles = ROLE_BROKER | ROLE_EXCHANGE | ROLE_PLB },
 	{ .name = "peers", .whom = "an authority or a broker",
 	    .roles = ROLE_AUTHORITY | ROLE_BROKER | ROLE_PLB },
+	{ .name = "plbs", .whom = "a broker or a PLB",
+	    .roles = ROLE_BROKER | ROLE_PLB, .host = 1 },
+	{ .name = "process", .roles = ~0u, .whom = "", .host = 1 },
 	{ .name = "users", .tier = tier_users, .listeners = 1, .most = 1 },
 	{ .name = "why", .tier = tier_why, .least = 1, .most = 1 }
 };
@@ -125,6 +131,8 @@ ctl_make_inspect(const struct ctl *c, struct msg *m)
 	m->type = MSG_INSPECT;
 	m->u.inspect.what = slice_str(c->what == commands ? "" :
 	    c->what->name);
+	m->u.inspect.all = c->what->host &&
+	    (c->role & (ROLE_BROKER | ROLE_LISTENER)) != 0;
 }
 
 static void
@@ -410,6 +418,29 @@ ctl_walk_once(struct walk *w, uint64_t seed, const struct key *key,
 	loop_free(hub.loop);
 }
 
+/* Those of its host that did not answer it. */
+static size_t
+ctl_tell_silent_of(const struct walk_node *n)
+{
+	struct slice rows = buf_slice(&n->rows), reason, role;
+	size_t silent = 0;
+	struct row r;
+
+	while (row_next(&rows, &r)) {
+		if (!slice_is(r.word, "process"))
+			continue;
+		reason = row_get(&r, "reason");
+		role = row_get(&r, "role");
+		if (reason.len == 0)
+			continue;
+		silent++;
+		log_error("no answer from the %.*s %.*s on the host of %s: "
+		    "%.*s", SLICE_ARG(role), SLICE_ARG(r.name), n->shown,
+		    SLICE_ARG(reason));
+	}
+	return silent;
+}
+
 /* Who did not answer, and how many they are. */
 static size_t
 ctl_tell_silent(const struct walk *w)
@@ -417,16 +448,17 @@ ctl_tell_silent(const struct walk *w)
 	size_t i, silent = w->left_out;
 
 	for (i = 0; i < w->n; i++) {
+		silent += ctl_tell_silent_of(w->at[i]);
 		if (w->at[i]->state != WALK_FAILED)
 			continue;
 		silent++;
 		if (w->at[i]->role == 0)
-			log_error("no answer from %.*s: %s",
-			    SLICE_ARG(w->at[i]->address), w->at[i]->why);
+			log_error("no answer from %s: %s", w->at[i]->shown,
+			    w->at[i]->why);
 		else
-			log_error("no answer from the %s at %.*s: %s",
-			    role_name(w->at[i]->role),
-			    SLICE_ARG(w->at[i]->address), w->at[i]->why);
+			log_error("no answer from the %s at %s: %s",
+			    role_name(w->at[i]->role), w->at[i]->shown,
+			    w->at[i]->why);
 	}
 	if (w->left_out > 0)
 		log_error("processes not asked: %zu; %d at most "
@@ -555,7 +587,7 @@ main(int argc, char **argv)
 	int letter;
 
 	program_begin(argv, PROGRAM_PRINTS);
-	while ((letter = getopt(argc, argv, "JqvA:b:k:")) != -1)
+	while ((letter = getopt(argc, argv, "JhqvA:b:k:")) != -1)
 		opt_take(options, letter, optarg, SYNOPSIS);
 	if (address != NULL && broker != NULL)
 		die(EXIT_USAGE, "-A and -b: give one of them");

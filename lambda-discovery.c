@@ -30,7 +30,7 @@
 #include "opt.h"
 #include "program.h"
 
-#define SYNOPSIS      "[-Eqv] [-d fd] [-H hostsfile] [-l address] [-p port]"
+#define SYNOPSIS      "[-Ehqv] [-d fd] [-H hostsfile] [-l address] [-p port]"
 #define FILES_OWN     64   /* descriptors for what are not clients */
 #define ADDRESSES_MAX 16   /* of -l */
 #define SOCKETS_MAX   32
@@ -135,7 +135,7 @@ responder_parse(struct responder *r, int argc, char **argv)
 	r->names.at = r->names_at;
 	r->names.max = ADDRESSES_MAX;
 	r->names.what = "addresses";
-	while ((letter = getopt(argc, argv, "d:EH:l:p:qv")) != -1)
+	while ((letter = getopt(argc, argv, "d:EH:l:p:hqv")) != -1)
 		opt_take(options, letter, optarg, SYNOPSIS);
 	if (optind != argc)
 		die_usage(SYNOPSIS);
@@ -303,7 +303,8 @@ static const char *
 responder_hosts_why(int error)
 {
 	return error == EBUSY ? "it is mounted by itself, and no other file "
-	    "can take its place: mount its directory" : strerror(error);
+	    "can take its place: mount its directory" :
+	    error == EEXIST ? "it is no regular file" : strerror(error);
 }
 
 static void

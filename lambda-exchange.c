@@ -14,7 +14,7 @@
 
 #define STOP_MS	 1000
 #define SYNOPSIS \
-	"[-qv] [-d fd] [-k keyfile ...] [-l address] [-o file | -O file]\n" \
+	"[-hqv] [-d fd] [-k keyfile ...] [-l address] [-o file | -O file]\n" \
 	"module"
 
 struct program {
@@ -38,7 +38,7 @@ exchange_main_parse(struct program *p, int argc, char **argv)
 	int letter;
 
 	daemon_init(&p->daemon);
-	while ((letter = getopt(argc, argv, "O:d:k:l:o:qv")) != -1)
+	while ((letter = getopt(argc, argv, "O:d:k:l:o:hqv")) != -1)
 		opt_take(options, letter, optarg, SYNOPSIS);
 	if (optind != argc - 1)
 		die_usage(SYNOPSIS);

@@ -20,7 +20,7 @@
 #include "log.h"
 
 #define SYNOPSIS \
-	"[-qvW] [-a address] [-b socket] [-c capacity] [-d fd]\n" \
+	"[-hqvW] [-a address] [-b socket] [-c capacity] [-d fd]\n" \
 	"[-f function ...] [-g seconds] [-k keyfile ...] [-l address]\n" \
 	"[-n node] [-t label=value ...] [-V version] [-w protocol]\n" \
 	"module program [argument ...]"
@@ -86,7 +86,7 @@ listener_main_take_options(struct program *p, int argc, char **argv)
 	int letter;
 
 	while ((letter = getopt(argc, argv,
-	    "+a:b:c:d:f:g:k:l:n:qt:V:vWw:")) != -1)
+	    "+a:b:c:d:f:g:k:l:n:hqt:V:vWw:")) != -1)
 		opt_take(options, letter, optarg, SYNOPSIS);
 	o->publish.nfunctions = functions.n;
 	o->publish.nlabels = labels.n;

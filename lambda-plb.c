@@ -23,7 +23,7 @@
 #define LOOK_MS	     250   /* how often the name is looked at */
 #define GRACE_MS     30000 /* -g: for what is in flight at SIGTERM */
 #define SYNOPSIS \
-	"[-qv] [-b socket] [-c capacity] [-D directory] [-d fd]\n" \
+	"[-hqv] [-b socket] [-c capacity] [-D directory] [-d fd]\n" \
 	"[-g seconds] [-k keyfile ...]" \
 	"\n[-s socket] [-t label=value ...] [-V version] [-x channel] module"
 
@@ -75,12 +75,15 @@ server_parse(struct server *s, int argc, char **argv)
 	daemon_init(&s->daemon);
 	o->capacity = CAPACITY;
 	o->grace_ms = GRACE_MS;
-	while ((letter = getopt(argc, argv, "qvb:c:D:d:g:k:s:t:V:x:")) != -1)
+	while ((letter = getopt(argc, argv, "hqvb:c:D:d:g:k:s:t:V:x:")) != -1)
 		opt_take(options, letter, optarg, SYNOPSIS);
 	if (argc - optind != 1)
 		die_usage(SYNOPSIS);
 	if (o->broker != NULL && o->channel != NULL)
 		die(EXIT_USAGE, "-b and -x: give one of them");
+	if (o->channel != NULL && o->channel[0] == '|')
+		die(EXIT_USAGE, "-x %s: give the address of a channel: only "
+		    "lambda-call runs a command", o->channel);
 	o->module = opt_name("module", argv[optind]);
 	if (o->given_capacity != NULL)
 		o->capacity = opt_capacity_now(o->given_capacity, CAPACITY_MAX);

@@ -28,7 +28,7 @@
 #define READY_FD    4 /* in the authority and the broker */
 #define EXIT_NOEXEC 126
 #define EXIT_ABSENT 127
-#define SYNOPSIS    "[-k keyfile ...] command [argument ...]"
+#define SYNOPSIS    "[-h] [-k keyfile ...] command [argument ...]"
 
 static char dir[512];
 static volatile sig_atomic_t authority, broker, command_pid;
@@ -346,11 +346,8 @@ main(int argc, char **argv)
 	int letter, status;
 
 	program_begin(argv, PROGRAM_PASS);
-	while ((letter = getopt(argc, argv, "+k:")) != -1) {
-		if (letter != 'k')
-			die_usage(SYNOPSIS);
+	while ((letter = getopt(argc, argv, "+hk:")) != -1)
 		opt_take(options, letter, optarg, SYNOPSIS);
-	}
 	if (optind == argc)
 		die_usage(SYNOPSIS);
 	/* What is wrong with it is told here, once. */

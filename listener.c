@@ -5,6 +5,7 @@
 
 #include "attrs.h"
 #include "fail.h"
+#include "gather.h"
 #include "listener.h"
 #include "map.h"
 #include "stats.h"
@@ -15,7 +16,7 @@
 #define SETTLED_MAX   LIST_MAX
 #define QUANTITY_MAX  UINT32_MAX
 #define ASKERS_MAX    16   /* at a time; more get what is known */
-#define ASKED_MS      500  /* for channels to answer */
+#define ASKED_MS      400  /* for channels to answer */
 #define VERSION_SHOWN 64   /* bytes, of a channel's */
 
 /* One channel, from its start until nothing of it is left. */
@@ -27,6 +28,7 @@ struct listener_channel {
 			   or when there was more capacity */
 	struct msg_waiting told; /* of buyers that wait */
 	char client[ADDRESS_MAX + 1]; /* the address of its PLB; or empty */
+	struct id plb, instance; /* of that, and its own; zero: not known */
 	char version[VERSION_SHOWN];  /* as published when it was started */
 	uint64_t begun, ended; /* requests, as it told us */
 	int asked;	/* what it has counted, and it has not answered */
@@ -35,6 +37,7 @@ struct listener_channel {
 /* Who inspects, and waits for what channels have counted. */
 struct listener_asker {
 	uint32_t peer;
+	struct msg asked; /* what stands there instead of in the message */
 	char what[16];
 };
 
@@ -60,6 +63,7 @@ struct listener {
 	int stopping, stopped;
 	int stays;		 /* when it has drained it does not end */
 	int over;		 /* the time to drain is */
+	struct gather gather;	 /* what its channels were asked */
 	uint64_t told_left;	 /* requests that the log said are left */
 	int64_t tell_left;	 /* when it says so again */
 	struct stats stats;	 /* of all channels that there ever were */
@@ -113,6 +117,7 @@ listener_new(const struct id *own, uint64_t seed,
 	outbox_init(&l->out);
 	map_init(&l->tags, seed);
 	map_init(&l->peers, seed);
+	gather_init(&l->gather, &l->out, seed, GATHER_INNER_MS);
 	buf_init(&l->settled, SETTLED_MAX);
 	l->own = *own;
 	l->capacity = listener_smaller(config->capacity, QUANTITY_MAX);
@@ -138,6 +143,7 @@ listener_free(struct listener *l)
 		free(c);
 	map_free(&l->tags);
 	map_free(&l->peers);
+	gather_free(&l->gather);
 	buf_free(&l->settled);
 	outbox_free(&l->out);
 	free((void *)(uintptr_t)l->module.p);
@@ -257,7 +263,8 @@ listener_count_gone(struct listener *l, struct listener_channel *c)
 /* Life of a channel. */
 
 int
-listener_spawned(struct listener *l, uint32_t tag, struct slice client)
+listener_spawned(struct listener *l, uint32_t tag, struct slice client,
+    const struct id *plb)
 {
 	struct listener_channel *c;
 	struct attrs attrs;
@@ -269,6 +276,8 @@ listener_spawned(struct listener *l, uint32_t tag, struct slice client)
 		return -1;
 	c->tag = tag;
 	snprintf(c->client, sizeof(c->client), "%.*s", SLICE_ARG(client));
+	if (plb != NULL)
+		c->plb = *plb;
 	if (group_decode(&schema_attrs, l->attrs, &attrs) == 0)
 		snprintf(c->version, sizeof(c->version), "%.*s",
 		    SLICE_ARG(attrs.version));
@@ -296,14 +305,16 @@ listener_gone(struct listener *l, uint32_t tag)
 }
 
 static int
-listener_channel_up(struct listener *l, uint32_t peer, uint32_t tag)
+listener_channel_up(struct listener *l, uint32_t peer,
+    const struct peer_info *info)
 {
-	struct listener_channel *c = listener_by_tag(l, tag);
+	struct listener_channel *c = listener_by_tag(l, info->tag);
 
 	if (c == NULL || c->peer != 0) /* it was ended meanwhile */
 		return outbox_act(&l->out, ACT_CLOSE, peer, 0,
 		    slice_of(NULL, 0));
 	c->peer = peer;
+	c->instance = info->instance;
 	if (map_put(&l->peers, listener_key(&c->peer), c) == -1) {
 		c->peer = 0;
 		return outbox_act(&l->out, ACT_CLOSE, peer, 0,
@@ -321,7 +332,7 @@ listener_up(void *core, int64_t now, uint32_t peer,
 
 	(void)now;
 	if (info->role == ROLE_CHANNEL) {
-		listener_channel_up(l, peer, info->tag);
+		listener_channel_up(l, peer, info);
 	} else if (info->role == ROLE_BROKER) {
 		l->broker = peer;
 		l->sell = l->whole = 1;
@@ -358,6 +369,7 @@ listener_down(void *core, int64_t now, uint32_t peer)
 	struct listener_channel *c = listener_by_peer(l, peer);
 
 	(void)now;
+	gather_down(&l->gather, peer);
 	if (peer == l->broker)
 		listener_broker_down(l);
 	listener_forget_asker(l, peer);
@@ -522,6 +534,144 @@ listener_on_return(struct listener *l, struct listener_channel *c,
 	return 0;
 }
 
+/* listener ADDRESS module NAME instance ID state publishing|draining|drained
+ * capacity COUNT held COUNT left COUNT channels COUNT attributes TEXT */
+static void
+listener_report(const struct listener *l, struct report *r)
+{
+	char id[ID_TEXT], text[REPORT_ROW_MAX / 2];
+	struct contact c;
+
+	group_decode(&schema_contact, slice_of(l->contact, l->contact_len),
+	    &c);
+	report_row(r, "listener %.*s module %.*s instance %s state %s "
+	    "capacity %llu held %llu left %llu channels %zu attributes %s",
+	    SLICE_ARG(c.address), SLICE_ARG(l->module),
+	    id_print(&l->own, id), l->stopped ? "drained" :
+	    l->stopping ? "draining" : "publishing",
+	    (unsigned long long)l->capacity, (unsigned long long)l->held,
+	    (unsigned long long)(l->stopping ? 0 : listener_left(l)),
+	    l->tags.n, attrs_print(l->attrs, text, sizeof(text)));
+}
+
+/* client ADDRESS instance ID held COUNT state starting|up|draining|ending
+ * requests COUNT version TEXT: of the PLB, and of what it is served with */
+static void
+listener_report_client(const struct listener *l,
+    const struct listener_channel *c, struct report *r)
+{
+	char id[ID_TEXT];
+
+	report_row(r, "client %s instance %s held %llu state %s requests %llu "
+	    "version %s", c->client[0] == '\0' ? "-" : c->client,
+	    id_is_zero(&c->plb) ? "-" : id_print(&c->plb, id),
+	    (unsigned long long)c->held, c->peer == 0 ? (c->held > 0 ?
+	    "ending" : "starting") : c->old || l->stopping ? "draining" :
+	    "up", (unsigned long long)c->begun,
+	    c->version[0] == '\0' ? "-" : c->version);
+}
+
+static void
+listener_report_counts(const struct listener *l, struct report *r)
+{
+	char id[ID_TEXT];
+	struct stats_owner owner = { .module = l->module, .role = "listener",
+		.instance = id_print(&l->own, id), .silent = l->asked };
+	struct contact c;
+
+	group_decode(&schema_contact, slice_of(l->contact, l->contact_len),
+	    &c);
+	owner.address = c.address;
+	stats_report(&l->stats, r, &owner);
+}
+
+/* Channels have something to say of nothing but themselves. */
+static void
+listener_gather(struct listener *l, struct gather_question *q,
+    const struct msg *m)
+{
+	const struct listener_channel *c;
+	size_t pos = 0;
+
+	while ((c = map_next(&l->peers, &pos)) != NULL)
+		gather_ask(&l->gather, q, c->peer, ROLE_CHANNEL, &c->instance,
+		    m);
+	gather_go(&l->gather, q);
+}
+
+static int
+listener_answer(struct listener *l, int64_t now, uint32_t peer,
+    const struct msg *m)
+{
+	struct slice what = m->u.inspect.what;
+	struct gather_question *q = NULL;
+	const struct listener_channel *c;
+	struct report r;
+	size_t pos = 0;
+
+	report_begin(&r, &l->out, peer, m);
+	if (report_wants(what, "listeners"))
+		listener_report(l, &r);
+	if (report_wants(what, "clients"))
+		while ((c = map_next(&l->tags, &pos)) != NULL)
+			listener_report_client(l, c, &r);
+	if (report_wants(what, "counts"))
+		listener_report_counts(l, &r);
+	if (m->u.inspect.all && report_wants(what, "channels"))
+		q = gather_open(&l->gather, now, &r, m);
+	if (q == NULL)
+		return report_end(&r);
+	if (report_pause(&r) == -1)
+		return -1;
+	listener_gather(l, q, m);
+	return 0;
+}
+
+/* Channels have counted: they are asked first, where that was wanted. One who
+ * comes while they are asked waits with the others. */
+static int
+listener_on_inspect(struct listener *l, int64_t now, uint32_t peer,
+    const struct msg *m)
+{
+	struct listener_asker *a = &l->asker[l->askers];
+	struct slice what = m->u.inspect.what;
+	struct listener_channel *c;
+	size_t pos = 0;
+
+	if (!(report_wants(what, "counts") || report_wants(what, "clients")) ||
+	    l->askers == ASKERS_MAX)
+		return listener_answer(l, now, peer, m);
+	while (l->askers == 0 && (c = map_next(&l->peers, &pos)) != NULL)
+		listener_ask_channel(l, c);
+	if (l->asked == 0)
+		return listener_answer(l, now, peer, m);
+	if (l->askers++ == 0)
+		l->asked_until = now + ASKED_MS;
+	a->peer = peer;
+	a->asked = *m;
+	snprintf(a->what, sizeof(a->what), "%.*s", SLICE_ARG(what));
+	return 0;
+}
+
+/* All have answered, or the time for it is over. */
+static void
+listener_answer_all(struct listener *l, int64_t now)
+{
+	struct listener_channel *c;
+	struct listener_asker *a;
+	size_t pos = 0;
+
+	if (l->askers == 0 || (l->asked > 0 && now < l->asked_until))
+		return;
+	for (a = l->asker; a < l->asker + l->askers; a++) {
+		a->asked.u.inspect.what = slice_str(a->what);
+		listener_answer(l, now, a->peer, &a->asked);
+	}
+	l->askers = 0;
+	while ((c = map_next(&l->peers, &pos)) != NULL)
+		listener_unask_channel(l, c);
+}
+
 /* Messages from the broker. */
 
 /* The next sell is whole again: whoever refused it has kept nothing of it. */
@@ -544,6 +694,8 @@ listener_channel_message(struct listener *l, int64_t now,
 		return listener_on_return(l, c, &m->u.giveback);
 	case MSG_COUNTS:
 		return listener_on_counts(l, c, &m->u.counts);
+	case MSG_ANSWER:
+		return gather_answer(&l->gather, c->peer, &m->u.report);
 	default:
 		return fail(EPROTO);
 	}
@@ -561,115 +713,11 @@ listener_broker_message(struct listener *l, int64_t now, const struct msg *m)
 		l->stays = !l->stopping || l->stays;
 		return outbox_act(&l->out, LISTENER_DRAIN, 0, 0,
 		    slice_of(NULL, 0));
+	case MSG_ASK:
+		return listener_on_inspect(l, now, l->broker, m);
 	default:
 		return fail(EPROTO);
 	}
-}
-
-/* listener ADDRESS module NAME instance ID state publishing|draining|drained
- * capacity COUNT held COUNT left COUNT channels COUNT attributes TEXT */
-static void
-listener_report(const struct listener *l, struct report *r)
-{
-	char id[ID_TEXT], text[REPORT_ROW_MAX / 2];
-	struct contact c;
-
-	group_decode(&schema_contact, slice_of(l->contact, l->contact_len),
-	    &c);
-	report_row(r, "listener %.*s module %.*s instance %s state %s "
-	    "capacity %llu held %llu left %llu channels %zu attributes %s",
-	    SLICE_ARG(c.address), SLICE_ARG(l->module),
-	    id_print(&l->own, id), l->stopped ? "drained" :
-	    l->stopping ? "draining" : "publishing",
-	    (unsigned long long)l->capacity, (unsigned long long)l->held,
-	    (unsigned long long)(l->stopping ? 0 : listener_left(l)),
-	    l->tags.n, attrs_print(l->attrs, text, sizeof(text)));
-}
-
-/* client ADDRESS held COUNT state starting|up|draining|ending requests COUNT
- * version TEXT */
-static void
-listener_report_client(const struct listener_channel *c, struct report *r)
-{
-	report_row(r, "client %s held %llu state %s requests %llu version %s",
-	    c->client[0] == '\0' ? "-" : c->client,
-	    (unsigned long long)c->held, c->peer == 0 ? (c->held > 0 ?
-	    "ending" : "starting") : c->old ? "draining" : "up",
-	    (unsigned long long)c->begun, c->version[0] == '\0' ? "-" :
-	    c->version);
-}
-
-static void
-listener_report_counts(const struct listener *l, struct report *r)
-{
-	char id[ID_TEXT];
-	struct stats_owner owner = { .module = l->module, .role = "listener",
-		.instance = id_print(&l->own, id), .silent = l->asked };
-	struct contact c;
-
-	group_decode(&schema_contact, slice_of(l->contact, l->contact_len),
-	    &c);
-	owner.address = c.address;
-	stats_report(&l->stats, r, &owner);
-}
-
-static int
-listener_answer(struct listener *l, uint32_t peer, struct slice what)
-{
-	const struct listener_channel *c;
-	struct report r;
-	size_t pos = 0;
-
-	report_begin(&r, &l->out, peer);
-	if (report_wants(what, "listeners"))
-		listener_report(l, &r);
-	if (report_wants(what, "clients"))
-		while ((c = map_next(&l->tags, &pos)) != NULL)
-			listener_report_client(c, &r);
-	if (report_wants(what, "counts"))
-		listener_report_counts(l, &r);
-	return report_end(&r);
-}
-
-/* Channels have counted: they are asked first, where that was wanted. One who
- * comes while they are asked waits with the others. */
-static int
-listener_on_inspect(struct listener *l, int64_t now, uint32_t peer,
-    const struct msg_inspect *m)
-{
-	struct listener_asker *a = &l->asker[l->askers];
-	struct listener_channel *c;
-	size_t pos = 0;
-
-	if (!(report_wants(m->what, "counts") ||
-	    report_wants(m->what, "clients")) || l->askers == ASKERS_MAX)
-		return listener_answer(l, peer, m->what);
-	while (l->askers == 0 && (c = map_next(&l->peers, &pos)) != NULL)
-		listener_ask_channel(l, c);
-	if (l->asked == 0)
-		return listener_answer(l, peer, m->what);
-	if (l->askers++ == 0)
-		l->asked_until = now + ASKED_MS;
-	a->peer = peer;
-	snprintf(a->what, sizeof(a->what), "%.*s", SLICE_ARG(m->what));
-	return 0;
-}
-
-/* All have answered, or the time for it is over. */
-static void
-listener_answer_all(struct listener *l, int64_t now)
-{
-	struct listener_channel *c;
-	size_t i, pos = 0;
-
-	if (l->askers == 0 || (l->asked > 0 && now < l->asked_until))
-		return;
-	for (i = 0; i < l->askers; i++)
-		listener_answer(l, l->asker[i].peer,
-		    slice_str(l->asker[i].what));
-	l->askers = 0;
-	while ((c = map_next(&l->peers, &pos)) != NULL)
-		listener_unask_channel(l, c);
 }
 
 static int
@@ -683,7 +731,7 @@ listener_message(void *core, int64_t now, uint32_t peer, const struct msg *m)
 	if (peer == l->broker)
 		return listener_broker_message(l, now, m);
 	if (m->type == MSG_INSPECT)
-		return listener_on_inspect(l, now, peer, &m->u.inspect);
+		return listener_on_inspect(l, now, peer, m);
 	return 0; /* a channel's link outlives it by a moment */
 }
 
@@ -735,6 +783,7 @@ listener_tick(void *core, int64_t now)
 		listener_send_sell(l, now);
 	if (l->tell)
 		listener_tell_waiting(l);
+	gather_tick(&l->gather, now);
 	listener_answer_all(l, now);
 	if (!l->stopping || l->stopped)
 		return;
@@ -752,6 +801,8 @@ listener_deadline(const void *core)
 
 	if (l->stopping && !l->stopped && l->tell_left < due)
 		due = l->tell_left;
+	if (gather_deadline(&l->gather) < due)
+		due = gather_deadline(&l->gather);
 	if (l->askers > 0 && l->asked_until < due)
 		due = l->asked_until;
 	return due < listener_sell_due(l) ? due : listener_sell_due(l);

@@ -60,9 +60,10 @@ int listener_capacity(struct listener *, uint64_t capacity);
 void listener_dist(struct listener *, struct slice dist);
 
 /* A channel was started for the client at this address (at most ADDRESS_MAX
- * bytes, for those who inspect); its control link will come up with this tag
- * (not 0). -1 with ENOMEM. */
-int listener_spawned(struct listener *, uint32_t tag, struct slice client);
+ * bytes) and of this instance (or NULL), which are for those who inspect; its
+ * control link will come up with this tag (not 0). -1 with ENOMEM. */
+int listener_spawned(struct listener *, uint32_t tag, struct slice client,
+    const struct id *plb);
 
 /* The channel's liveness pipe has closed: the channel and its workers are
  * gone. */

@@ -204,7 +204,8 @@ session_run_channel(struct session *s, const struct tether *t)
 		session_on_channel_ended, NULL, NULL };
 	struct listener_acceptor *a = s->all;
 
-	if (listener_spawned(a->listener, s->tag, slice_str(s->from)) == -1)
+	if (listener_spawned(a->listener, s->tag, slice_str(s->from),
+	    &s->door->link.instance) == -1)
 		return -1;
 	a->start.in = a->start.out = s->watch.fd;
 	a->start.keep[0] = t->control[1];

@@ -68,6 +68,9 @@ release_say_missing(const char *program, char *why, size_t size)
 	if (strchr(program, '/') != NULL && access(program, F_OK) == -1)
 		snprintf(why, size, "unable to find %s: %s", program,
 		    strerror(errno));
+	else if (error == EISDIR)
+		snprintf(why, size, "%s is a directory: give the path of a "
+		    "program in it", program);
 	else if (error == EACCES)
 		snprintf(why, size, "%s is not executable: chmod +x it, or "
 		    "give another program", program);

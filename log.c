@@ -215,17 +215,33 @@ die_errno(int code, const char *fmt, ...)
 	va_end(ap);
 }
 
-void
-die_usage(const char *synopsis)
+static void
+die_synopsis(FILE *f, const char *synopsis)
 {
-	int indent = fprintf(stderr, "usage: %s ", progname);
+	int indent = fprintf(f, "usage: %s ", progname);
 	const char *end;
 
 	while ((end = strchr(synopsis, '\n')) != NULL) {
-		fprintf(stderr, "%.*s\n%*s", (int)(end - synopsis), synopsis,
+		fprintf(f, "%.*s\n%*s", (int)(end - synopsis), synopsis,
 		    indent, "");
 		synopsis = end + 1;
 	}
-	fprintf(stderr, "%s\n", synopsis);
+	fprintf(f, "%s\n", synopsis);
+}
+
+void
+die_usage(const char *synopsis)
+{
+	die_synopsis(stderr, synopsis);
 	exit(EXIT_USAGE);
+}
+
+void
+die_help(const char *synopsis)
+{
+	die_synopsis(stdout, synopsis);
+	printf("\"man %s\" says what each does.\n", progname);
+	if (fflush(stdout) == EOF)
+		die_errno(EXIT_TEMPORARY, "unable to write standard output");
+	exit(0);
 }

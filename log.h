@@ -56,4 +56,8 @@ void die_errno(int code, const char *fmt, ...);
  * the man page's, without the name; a newline in it starts an indented line. */
 void die_usage(const char *synopsis);
 
+/* For -h: write the same to standard output, and where to read more, and
+ * exit(0); 111 if it cannot be written. */
+void die_help(const char *synopsis);
+
 #endif

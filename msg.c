@@ -473,6 +473,7 @@ static const struct field offers_fields[] = {
 	UINT(msg_offers, 2, order, 0, UINT_ANY),
 	LIST(msg_offers, 3, sets, 0, MSG_MAX, &schema_attrs),
 	BYTES(msg_offers, 5, reason, 0, REASON_MAX),
+	UINT(msg_offers, 6, complete, 0, 1),
 };
 static const struct field waiting_fields[] = {
 	UINT(msg_waiting, 1, order, 0, UINT_ANY),
@@ -507,6 +508,8 @@ static const struct field request_fields[] = {
 	UINT(msg_request, 15, window, 0, COUNT_MAX),
 	UINT(msg_request, 16, more, 0, FLAG),
 	UINT(msg_request, 17, errors, 0, COUNT_MAX),
+	UINT(msg_request, 19, named, 0, FLAG),
+	UINT(msg_request, 21, again, 0, FLAG),
 };
 static const struct field reply_fields[] = {
 	UINT(msg_reply, 2, id, REQUIRED, UINT_ANY),
@@ -553,10 +556,14 @@ static const struct field drain_fields[] = {
 };
 static const struct field inspect_fields[] = {
 	BYTES(msg_inspect, 2, what, 0, NAME_BYTES_MAX),
+	UINT(msg_inspect, 3, serial, 0, UINT_ANY),
+	IDENT(msg_inspect, 5, to, 0),
+	UINT(msg_inspect, 7, all, 0, FLAG),
 };
 static const struct field report_fields[] = {
 	LIST(msg_report, 2, rows, 0, MSG_MAX, NULL),
 	UINT(msg_report, 3, more, 0, FLAG),
+	UINT(msg_report, 5, serial, 0, UINT_ANY),
 };
 
 #define AUTHORITY ROLE_AUTHORITY
@@ -576,7 +583,8 @@ static const struct field report_fields[] = {
 
 static const struct msg_path peers_paths[] = {
     { AUTHORITY | BROKER, AUTHORITY | BROKER }, END };
-static const struct msg_path subscribe_paths[] = { { BROKER, AUTHORITY }, END };
+static const struct msg_path subscribe_paths[] = {
+    { BROKER | AUTHORITY, AUTHORITY }, END };
 static const struct msg_path exchanges_paths[] = {
     { AUTHORITY, BROKER | AUTHORITY }, END };
 static const struct msg_path sell_paths[] = {
@@ -614,6 +622,12 @@ static const struct msg_path counts_paths[] = {
     { LISTENER, CHANNEL }, { CHANNEL, LISTENER }, END };
 static const struct msg_path report_paths[] = {
     { AUTHORITY | BROKER | EXCHANGE | LISTENER | PLB, CTL }, END };
+static const struct msg_path ask_paths[] = {
+    { AUTHORITY, BROKER }, { BROKER, LISTENER | CLIENT },
+    { LISTENER, CHANNEL }, END };
+static const struct msg_path answer_paths[] = {
+    { BROKER, AUTHORITY }, { LISTENER | CLIENT, BROKER },
+    { CHANNEL, LISTENER }, END };
 
 /* A row is a message's type, name, fields, struct, and paths. */
 #define MESSAGE(type, name, fields, s, paths) \
@@ -651,8 +665,11 @@ static const struct msg_row rows[] = { /* by type; no name: no message */
 	MESSAGE(MSG_ABANDON, "abandon", abandon_fields, msg_abandon,
 	    request_paths),
 	MESSAGE(MSG_DRAIN, "drain", drain_fields, msg_drain, drain_paths),
+	MESSAGE(MSG_ASK, "ask", inspect_fields, msg_inspect, ask_paths),
 	MESSAGE(MSG_INSPECT, "inspect", inspect_fields, msg_inspect,
 	    inspect_paths),
+	MESSAGE(MSG_ANSWER, "answer", report_fields, msg_report,
+	    answer_paths),
 	MESSAGE(MSG_REPORT, "report", report_fields, msg_report,
 	    report_paths),
 	MESSAGE(MSG_DATA, "data", data_fields, msg_data, stream_paths),

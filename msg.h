@@ -58,7 +58,9 @@ enum msg_type {
 	MSG_FAIL = 40,
 	MSG_ABANDON = 42,
 	MSG_DRAIN = 44,
+	MSG_ASK = 45,
 	MSG_INSPECT = 46,
+	MSG_ANSWER = 47,
 	MSG_REPORT = 48,
 	MSG_DATA = 50,
 	MSG_END = 52,
@@ -158,6 +160,7 @@ struct msg_offers {
 	uint64_t order;	     /* 0 from plb to caller */
 	struct slice sets;   /* list of struct attrs, 16 at most */
 	struct slice reason; /* when it is not the constraints: a sentence */
+	uint64_t complete;   /* the exchange knows all that is for sale */
 };
 
 struct msg_waiting {
@@ -201,6 +204,9 @@ struct msg_request {
 	uint64_t more;	  /* 1: the rest of the body comes in data */
 	uint64_t errors;  /* bytes of standard error that may come in data; 0:
 			     none is wanted */
+	uint64_t named;	  /* 1: the answer names its host, whatever it is */
+	uint64_t again;	  /* caller to plb, 1: retries are for replies with a
+			     status other than 0, too */
 };
 
 struct msg_reply {
@@ -252,13 +258,18 @@ struct msg_drain {
 	struct slice address; /* or the authority that is there */
 };
 
-struct msg_inspect {
+struct msg_inspect { /* and ask, which is an inspect that was passed on */
 	struct slice what;
+	uint64_t serial; /* comes back with the rows; 0: none */
+	struct id to;	 /* inspect: pass it on to the broker that this is */
+	uint64_t all;	 /* inspect, 1: pass it on to everybody on the host;
+			    ask, 1: likewise */
 };
 
-struct msg_report {
+struct msg_report { /* and answer, to an ask */
 	struct slice rows; /* list of byte strings, a line each */
-	uint64_t more;	   /* 1: another report follows */
+	uint64_t more;	   /* 1: another one follows */
+	uint64_t serial;   /* of the inspect or the ask */
 };
 
 struct msg_counts {
@@ -289,8 +300,8 @@ struct msg {
 		struct msg_fail fail;
 		struct msg_abandon abandon;
 		struct msg_drain drain;
-		struct msg_inspect inspect;
-		struct msg_report report;
+		struct msg_inspect inspect; /* and ask */
+		struct msg_report report; /* and answer */
 		struct msg_data data;
 		struct msg_end end;
 		struct msg_window window;

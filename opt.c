@@ -52,6 +52,8 @@ opt_take(const struct opt *o, int letter, char *arg, const char *synopsis)
 		log_more();
 		return;
 	}
+	if (letter == 'h')
+		die_help(synopsis);
 	while (o->kind != OPT_END && o->letter != letter)
 		o++;
 	switch (o->kind) {

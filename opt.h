@@ -44,7 +44,8 @@ struct opt {
 };
 
 /* Take a letter that getopt(3) returned, with its argument: an option of the
- * table, or -q or -v. For any other this calls die_usage(). */
+ * table, or -h, -q or -v. For -h this calls die_help(), for any other
+ * die_usage(). */
 void opt_take(const struct opt *table, int letter, char *arg,
     const char *synopsis);
 

@@ -89,6 +89,7 @@ plb_new(uint64_t seed, const struct plb_config *config)
 	outbox_init(&p->out);
 	rng_seed(&p->rng, seed);
 	p->fallback = config->fallback;
+	p->tells = config->tells;
 	p->last_tag = PLB_FIXED_TAG + (uint32_t)config->fixed;
 	p->blamed_at = -PLB_BLAME_MS;
 	p->capacity = config->capacity;
@@ -611,6 +612,19 @@ plb_report_channel(struct report *r, const struct upstream *u)
 			    (unsigned long long)q->left[STREAM_OUTPUT]);
 }
 
+static void
+plb_report(const struct plb *p, struct report *r)
+{
+	report_row(r, "plb %s wanted %llu tokens %llu in_flight %llu "
+	    "queued %zu connecting %llu connects %llu refused %llu",
+	    p->module, (unsigned long long)p->wanted,
+	    (unsigned long long)p->tokens,
+	    (unsigned long long)p->in_flight, p->queued,
+	    (unsigned long long)p->connecting,
+	    (unsigned long long)p->connects,
+	    (unsigned long long)p->refusals);
+}
+
 static int
 plb_on_inspect(struct plb *p, int64_t now, uint32_t peer, const struct msg *m)
 {
@@ -618,22 +632,20 @@ plb_on_inspect(struct plb *p, int64_t now, uint32_t peer, const struct msg *m)
 	struct stats_owner owner = { .address = slice_str("-"),
 		.module = slice_str(p->module), .role = "plb",
 		.instance = "-" };
+	struct slice what = m->u.inspect.what;
 	struct report r;
 	size_t i = 0;
 
 	(void)now;
-	(void)m;
-	report_begin(&r, &p->out, peer);
-	report_row(&r, "plb wanted %llu tokens %llu in_flight %llu queued %zu "
-	    "connecting %llu connects %llu refused %llu",
-	    (unsigned long long)p->wanted, (unsigned long long)p->tokens,
-	    (unsigned long long)p->in_flight, p->queued,
-	    (unsigned long long)p->connecting,
-	    (unsigned long long)p->connects,
-	    (unsigned long long)p->refusals);
-	while ((u = upstream_next(p, &i)) != NULL)
-		plb_report_channel(&r, u);
-	stats_report(&p->stats, &r, &owner);
+	report_begin(&r, &p->out, peer, m);
+	/* Whoever asks a PLB by itself is shown all that it has. */
+	if (m->type == MSG_INSPECT || report_wants(what, "plbs")) {
+		plb_report(p, &r);
+		while ((u = upstream_next(p, &i)) != NULL)
+			plb_report_channel(&r, u);
+	}
+	if (m->type == MSG_INSPECT || report_wants(what, "counts"))
+		stats_report(&p->stats, &r, &owner);
 	return report_end(&r);
 }
 
@@ -654,6 +666,7 @@ static plb_message_fn *const plb_handlers[] = {
 	[MSG_ABANDON] = plb_on_abandon,
 	[MSG_DRAIN] = plb_on_drain,
 	[MSG_INSPECT] = plb_on_inspect,
+	[MSG_ASK] = plb_on_inspect,
 	[MSG_DATA] = plb_on_data,
 	[MSG_END] = plb_on_end,
 	[MSG_WINDOW] = plb_on_window,

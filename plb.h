@@ -37,6 +37,8 @@
 #define PLB_SWITCH_MS	 5000	/* to acquire by new constraints what is held by
 				   old ones, before these are left */
 #define PLB_STAY_MS	 250	/* to the next try, when there was no other */
+#define PLB_ELSEWHERE_MS 1000	/* what is run again waits as long for another
+				   host than the one where it failed */
 #define PLB_CHANNELS_MAX 16384
 
 struct plb;
@@ -48,7 +50,10 @@ enum plb_act {
 	 * newest version at hand. */
 	PLB_EXPORTS = ACT_OWN,
 	/* Tokens came by demand: plb_room() may have grown. */
-	PLB_ROOM
+	PLB_ROOM,
+	/* The program's own request of id value was sent to a channel, where it
+	 * asked for that. */
+	PLB_SENT
 };
 
 struct plb_config {
@@ -62,6 +67,7 @@ struct plb_config {
 					PLB_FIXED_TAG, the next with one more,
 					and so on */
 	int fallback;		  /* the broker, while none of them answers */
+	int tells;		  /* the program is told when one is sent */
 };
 #define PLB_FIXED_TAG 1u
 #define PLB_FIXED_MAX 256

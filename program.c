@@ -289,12 +289,13 @@ program_is_executable(const char *path)
 		return 0;
 	if (S_ISREG(st.st_mode) && access(path, X_OK) == 0)
 		return 1;
-	errno = EACCES;
+	errno = S_ISDIR(st.st_mode) ? EISDIR : EACCES;
 	return 0;
 }
 
 /* EACCES is of a file that was found. A directory that may not be searched has
- * no program for us, and is passed over as one that is not there. */
+ * no program for us, and is passed over as one that is not there; so is a
+ * directory of the program's name. */
 char *
 program_find(const char *program)
 {
@@ -313,7 +314,7 @@ program_find(const char *program)
 			return NULL;
 		if (program_is_executable(path))
 			return path;
-		if (access(path, F_OK) == 0)
+		if (errno != EISDIR && access(path, F_OK) == 0)
 			error = EACCES;
 		free(path);
 		if (dir[len] == '\0')
@@ -342,6 +343,9 @@ program_unable(const char *program, int error, char *why, size_t size)
 	const char *advice = "";
 	char *path = error == ENOENT ? program_find(program) : NULL;
 
+	if (error == EACCES && strchr(program, '/') != NULL &&
+	    !program_is_executable(program))
+		error = errno; /* exec(2) says the same of a directory */
 	if (path != NULL)
 		advice = ": what its #! line names, or its loader, is not "
 			 "there";

@@ -79,7 +79,7 @@ const char *program_limit(int error);
 void program_unable(const char *program, int error, char *why, size_t size);
 
 /* Is it a regular file that may be executed? 1, or 0 with the errno of stat(),
- * or EACCES. */
+ * EISDIR or EACCES. */
 int program_is_executable(const char *path);
 
 /* Find the program as execvp() does, and open its file: 0 (fd is -1 if the file

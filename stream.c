@@ -36,13 +36,23 @@ stream_share(size_t streams)
 	return share > STREAM_MAX ? STREAM_MAX : share;
 }
 
+/* The largest where the other end is near. */
+static size_t
+stream_near(size_t streams)
+{
+	size_t near = STREAM_FIRST / (streams == 0 ? 1 : streams);
+	size_t share = stream_share(streams);
+
+	if (near < STREAM_NEAR)
+		near = STREAM_NEAR;
+	return near < share ? near : share;
+}
+
 size_t
 stream_begin(struct stream *s, size_t streams)
 {
-	size_t share = stream_share(streams);
-
 	memset(s, 0, sizeof(*s));
-	s->window = share < STREAM_FIRST ? share : STREAM_FIRST;
+	s->window = stream_near(streams);
 	s->limit = s->window;
 	s->granted = -1;
 	return s->window;
@@ -55,7 +65,8 @@ stream_came(struct stream *s, int64_t now, size_t n)
 		return fail(EPROTO);
 	s->came += n;
 	if (s->granted != -1 && s->came > s->before) {
-		s->far = now - s->granted >= STREAM_FAR_MS ? s->far + 1 : 0;
+		s->far++;
+		s->near |= now - s->granted < STREAM_FAR_MS;
 		s->granted = -1;
 	}
 	/* A sender that has more to send ends its last piece there. */
@@ -68,10 +79,11 @@ stream_came(struct stream *s, int64_t now, size_t n)
 static void
 stream_fit(struct stream *s, size_t streams)
 {
-	size_t share = stream_share(streams);
+	size_t share = s->near ? stream_near(streams) : stream_share(streams);
 	uint64_t queued = s->came - s->done;
 
-	if (s->hungry && queued == 0 && s->far >= STREAM_SAMPLES) {
+	if (s->hungry && queued == 0 && !s->near &&
+	    s->far >= STREAM_SAMPLES) {
 		s->window *= 2;
 		s->hungry = 0;
 		s->far = 0;

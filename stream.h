@@ -13,13 +13,16 @@
  * sent within the window: the bytes that the receiver has allowed and that have
  * not been sent. Whoever sends more breaks the protocol.
  *
- * A window starts at STREAM_FIRST, which is enough where the other end is near.
- * It doubles, up to STREAM_MAX, where the sender has run out of it while the
- * receiver had nothing left to consume, and where STREAM_SAMPLES times in a row
- * STREAM_FAR_MS at least have passed from a grant to the first byte sent by it:
- * a busy machine is not taken for a long way. It halves where the receiver does
- * not keep up. Where a process has many streams each has a smaller one, so that
- * all of them together stay below STREAM_ALL.
+ * A window starts at STREAM_FIRST, which is enough where the other end is near,
+ * or the streams of a process share that, but for STREAM_NEAR each: what waits
+ * on a connection is what a small message waits for. It doubles, up to
+ * STREAM_MAX, where the sender has run out of it while the receiver had nothing
+ * left to consume, and where STREAM_SAMPLES times STREAM_FAR_MS at least have
+ * passed from a grant to the first byte sent by it. Where less has passed once,
+ * the other end is near: what takes longer now is a queue, which a larger
+ * window would make longer still. It halves where the receiver does not keep
+ * up. Where a process has many streams each has a smaller one, so that all of
+ * them together stay below STREAM_ALL.
  */
 
 #include <stddef.h>
@@ -32,6 +35,7 @@
 #define STREAM_MAX   (4u * 1024 * 1024)
 #define STREAM_ALL   (32u * 1024 * 1024)
 #define STREAM_LEAST (16u * 1024)
+#define STREAM_NEAR  (64u * 1024)
 #define STREAM_FAR_MS  10
 #define STREAM_SAMPLES 8
 #define STREAM_TURN  (64u * 1024) /* bytes queued to a connection before the
@@ -61,7 +65,8 @@ struct stream {
 	int hungry;	 /* the sender ran out of it */
 	int64_t granted; /* when the last grant was, ms, while nothing was sent
 			    by it; -1: it was */
-	unsigned far;	 /* how often in a row the way was long */
+	unsigned far;	 /* how often the way was long, since it grew, */
+	int near;	 /* or it was short once */
 };
 
 /* Begin with what was, or is, allowed at first: where a process has so many

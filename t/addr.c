@@ -77,13 +77,14 @@ static const struct {
 	{ "1.2.3.4.5:1", 0, NULL, FOUR },
 	{ "1.2.3.4.5.6.7.8.9.10:1", 0, NULL, FOUR },
 	{ "localhost:4370", 0, NULL, "host names are not looked up here: "
-	    "write an IP address, or a path with a slash" },
-	{ "localhost", 0, NULL, "host names are not looked up here: write an "
-	    "IP address, or a path with a slash" },
+	    "write ADDRESS:PORT, ADDRESS an IP address, or a path with a "
+	    "slash" },
+	{ "localhost", 0, NULL, "host names are not looked up here: write "
+	    "ADDRESS:PORT, ADDRESS an IP address, or a path with a slash" },
 	{ "broker", 80, NULL, "host names are not looked up here: write an "
 	    "IP address, or a path with a slash" },
-	{ "1.2.3.4 :1", 0, NULL, "host names are not looked up here: write an "
-	    "IP address, or a path with a slash" }
+	{ "1.2.3.4 :1", 0, NULL, "host names are not looked up here: write "
+	    "ADDRESS:PORT, ADDRESS an IP address, or a path with a slash" }
 };
 
 static void

@@ -587,7 +587,25 @@ test_no_capacity(void **state)
 	m.u.offers.sets = slice_of(list, (size_t)(w.p - list));
 	assert_int_equal(call_ops.message(call, now, BROKER, &m), 0);
 	expect("");
-	wait_ms(1000);
+	wait_ms(999);
+	expect("");
+	m.u.offers.complete = 1;
+	assert_int_equal(call_ops.message(call, now, BROKER, &m), 0);
+	expect("");
+	wait_ms(1);
+	expect("calc: f/1 is not exported; on offer: version 1, exports g/1\n"
+	    "quit 100\n");
+
+	/* An exchange that has been up for long is believed sooner. */
+	call_free(call);
+	begin(&config);
+	expect("input 1\n");
+	call_ops.up(call, now, BROKER, &info);
+	assert_int_equal(call_ops.message(call, now, BROKER, &m), 0);
+	expect("");
+	wait_ms(49);
+	expect("input 0\n");
+	wait_ms(1);
 	expect("calc: f/1 is not exported; on offer: version 1, exports g/1\n"
 	    "quit 100\n");
 }

@@ -15,7 +15,9 @@
 
 struct call_args {
 	uint64_t filter, kind, ordered, status, progress, retries, limit_ms,
-	    capacity, tag, value, command, block;
+	    capacity, tag, value, command, block,
+	    joblog, epoch_ms, done_first, done_last, replace, failures, again;
+	struct slice args;
 	struct slice module, function, address, bytes, reason;
 };
 
@@ -26,6 +28,10 @@ static const struct field core_call_fields[] = {
 	HARNESS_UINT(call_args, limit_ms), HARNESS_UINT(call_args, capacity),
 	HARNESS_UINT(call_args, tag), HARNESS_UINT(call_args, value),
 	HARNESS_UINT(call_args, command), HARNESS_UINT(call_args, block),
+	HARNESS_UINT(call_args, joblog), HARNESS_UINT(call_args, epoch_ms),
+	HARNESS_UINT(call_args, done_first), HARNESS_UINT(call_args, done_last),
+	HARNESS_UINT(call_args, replace), HARNESS_UINT(call_args, failures),
+	HARNESS_UINT(call_args, again), HARNESS_BYTES(call_args, args),
 	HARNESS_BYTES(call_args, module),
 	HARNESS_BYTES(call_args, function), HARNESS_BYTES(call_args, address),
 	HARNESS_BYTES(call_args, bytes), HARNESS_BYTES(call_args, reason)
@@ -37,6 +43,8 @@ struct core_call {
 	struct call *call;
 	struct buf out;
 	struct call_given given;
+	struct call_range done;
+	unsigned char args[256];
 	char *module, *function, *address;
 	int64_t now;  /* when something came in last */
 	int ended;    /* the input has */
@@ -51,6 +59,22 @@ core_call_text(struct slice s)
 
 	assert(s.len == 0 || text != NULL);
 	return text;
+}
+
+/* An argument, where there is one. */
+static void
+core_call_words(struct core_call *c, struct call_config *config,
+    struct slice word)
+{
+	struct tlv_writer w;
+
+	if (word.len == 0)
+		return;
+	tlv_writer_init(&w, c->args, sizeof(c->args));
+	list_put(&w, word);
+	assert(!w.failed);
+	config->args = slice_of(c->args, (size_t)(w.p - c->args));
+	config->nargs = 1;
 }
 
 /* address: a channel's or, with a slash, a PLB's, or a command; none: it buys
@@ -81,6 +105,16 @@ core_call_begin(const struct id *own, uint64_t seed, const void *args)
 	config.records.status = a->status != 0;
 	config.block = (size_t)a->block;
 	config.records.blocks = a->block > 0;
+	config.replace = a->replace != 0;
+	config.failures = a->failures;
+	config.again = a->again != 0;
+	core_call_words(c, &config, a->args);
+	config.joblog = a->joblog != 0;
+	config.epoch_ms = (int64_t)a->epoch_ms;
+	c->done.first = a->done_first;
+	c->done.last = a->done_last;
+	config.done = &c->done;
+	config.ndone = a->done_last > 0;
 	config.progress = a->progress != 0;
 	config.retries = a->retries;
 	config.limit_ms = (int64_t)a->limit_ms;
@@ -231,13 +265,24 @@ static const struct harness_input core_call_inputs[] = {
 	{ "unable", core_call_unable }, { NULL, NULL }
 };
 
+/* Its shell writes them. */
+static void
+core_call_jobs(struct core_call *c, struct buf *b)
+{
+	struct buf *lines = call_jobs(c->call);
+
+	text_put(b, " ");
+	text_put_bytes(b, buf_slice(lines));
+	buf_consume(lines, buf_len(lines));
+}
+
 /* What is neither the driver's nor the shell's is the core's own program's. */
 static int
 core_call_print(void *core, const struct act *act, struct buf *b)
 {
 	static const char *const names[] = { "line", "progress", "error",
 		"input", "start command", "stop command", "deaf", "write",
-		"halt", "finish", "quit" };
+		"jobs", "halt", "finish", "quit" };
 	struct core_call *c = core;
 	unsigned kind = act->kind - CALL_LINE;
 
@@ -255,6 +300,8 @@ core_call_print(void *core, const struct act *act, struct buf *b)
 		text_put(b, " %.*s", SLICE_ARG(act->bytes));
 	else if (act->kind == CALL_START || act->kind == CALL_STOP)
 		text_put(b, " %u", (unsigned)act->peer);
+	else if (act->kind == CALL_JOBS)
+		core_call_jobs(c, b);
 	else if (act->kind != CALL_WRITE && act->kind != CALL_HALT)
 		text_put(b, " %u", (unsigned)act->value);
 	return 1;

@@ -69,7 +69,7 @@ core_listener_spawned(void *core, int64_t now, const void *args)
 	(void)now;
 	return listener_spawned(core,
 	    (uint32_t)((const struct listener_args *)args)->tag,
-	    ((const struct listener_args *)args)->client);
+	    ((const struct listener_args *)args)->client, NULL);
 }
 
 static int

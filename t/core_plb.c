@@ -32,6 +32,7 @@ core_plb_begin(const struct id *own, uint64_t seed, const void *args)
 	config.fixed = a->fixed;
 	config.address = address;
 	config.fallback = a->fallback != 0;
+	config.tells = 0;
 	address[0] = a->address;
 	address[1] = a->second;
 	(void)own;

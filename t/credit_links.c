@@ -523,7 +523,7 @@ links_dial(unsigned plb, int well)
 	channels++;
 	nodes_channel(c);
 	CHECK(listener_spawned(nodes[LISTENER].core, c + 1,
-	    slice_str("")) == 0);
+	    slice_str(""), NULL) == 0);
 	books_open(c, plb);
 	place(CLIENT(c), PLB + plb, CLIENT_SIDE, ROLE_PLB, CHANNEL + c,
 	    SERVER_SIDE, ROLE_CHANNEL, c);

@@ -10,14 +10,20 @@ seed=${CRYPTO_SEED:-$(date +%s)}
 echo "seed $seed"
 # Built here, by the compiler alone: valgrind runs nothing that is sanitized.
 cc=${CC:-cc}
-built() { # NAME SOURCE [LIBRARY]
-	"${cc%% *}" -std=c99 -D_POSIX_C_SOURCE=200809L -O2 -g -I. -o "$tmp/$1" \
-	    "$2" crypto.c noise.c rng.c ${3:+"$3"} >&2 ||
-	    fail "$2 does not compile"
+built() { # NAME SOURCE [FLAG ...]
+	name=$1 source=$2
+	shift 2
+	"${cc%% *}" -std=c99 -D_POSIX_C_SOURCE=200809L -O2 -g -I. -o "$tmp/$name" \
+	    "$source" crypto.c noise.c rng.c "$@" >&2 ||
+	    fail "$source does not compile"
 }
 built peer t/crypto_peer.c -lsodium
+built plain t/crypto_peer.c -DCRYPTO_PLAIN -lsodium
 built time t/crypto_time.c
-"$tmp/peer" "${CRYPTO_COUNT:-10000}" "$seed" || fail "see above"
+# With what this processor has, and as every other is served.
+for peer in peer plain; do
+	"$tmp/$peer" "${CRYPTO_COUNT:-10000}" "$seed" || fail "$peer: see above"
+done
 
 # Verdicts are public, since each ends a connection: the tag is wrong, the
 # peers share no secret.

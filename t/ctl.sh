@@ -30,6 +30,7 @@ lambda-ctl -b "$tmp/asking" peers | grep -q ' self 1 node -$' ||
 # Two listeners of one module: which order is whose.
 start one lambda-listener -V 1.2 calc env
 start two lambda-listener calc env
+two=$pid
 for name in one two; do
 	logged "$name" 'publishing calc at'
 	sed -n 's/.*publishing calc at \([^,]*\).*/\1/p' "$tmp/$name.log" \
@@ -41,6 +42,31 @@ shown() { # NAME VERSION
 }
 until_true shown one 1.2 || fail "not shown: $(lambda-ctl orders)"
 until_true shown two - || fail "not shown: $(lambda-ctl orders)"
+
+# A broker answers for its host. One that is silent is named, and holds up nobody.
+lambda-ctl listeners >"$tmp/rows"
+same "$(sed -n 's/^process [0-9a-f]* role \([^ ]*\) pid [0-9]*$/\1/p' "$tmp/rows" |
+    sort | xargs)" 'broker listener listener'
+same "$(grep -c '^listener .* state publishing ' "$tmp/rows")" 2
+kill -STOP "$two"
+lambda-ctl listeners >"$tmp/rows"
+same "$(grep -c '^process [0-9a-f]* role listener reason no answer$' \
+    "$tmp/rows")" 1
+same "$(grep -c '^listener ' "$tmp/rows")" 1
+kill -CONT "$two"
+mkfifo "$tmp/held"
+start caller sh -c 'exec lambda-call -L -c 3 calc <>"$0"' "$tmp/held"
+caller=$pid
+held() { # the caller's pid and what it holds, of two rows of a listener and a PLB
+	lambda-ctl all >"$tmp/rows"
+	id=$(sed -n "s/^process \([0-9a-f]*\) role caller pid $caller\$/\1/p" \
+	    "$tmp/rows")
+	grep -q "^client 127.0.0.1:[0-9]* instance $id held [1-9]" "$tmp/rows" &&
+	    grep -q "^plb calc wanted 3 " "$tmp/rows" &&
+	    grep -q "^serving calc tokens [0-9]* in_flight [0-9]* " "$tmp/rows"
+}
+until_true held || fail "nobody holds anything: $(cat "$tmp/rows")"
+stop "$caller" KILL
 
 # An exchange shows itself in the same shape as others show it.
 exchange() {
@@ -65,6 +91,8 @@ tells 100 "the authority at $where has no contacts: ask a broker" \
 tells 100 'the exchange at .* has no peers: ask an authority or a broker' \
     lambda-ctl -A "$(exchange)" peers
 tells 100 'usage: lambda-ctl' lambda-ctl orders calc
+tells 100 'the authority at .* has no plbs: ask a broker or a PLB' \
+    lambda-ctl -A "$where" plbs
 same "$(lambda-ctl contacts; echo $?)" 0
 lambda-ctl all | grep -q '^order ' || fail "all is not all"
 

@@ -135,6 +135,11 @@ chmod -x "$tmp/goes"
     tells 111 'unable to run .*/goes: Permission denied' lambda-call goes pi 1
 tells 111 'unable to run ./nosuch: No such file' \
     lambda-call -x '|lambda-channel calc ./nosuch' calc
+tells 111 'unable to run ./: Is a directory' \
+    lambda-call -x '|lambda-channel calc ./' calc
+tells 126 'unable to run ./: Is a directory' lambda-solo ./
+tells 100 "is a directory: give the path of a program in it" \
+    lambda-listener calc ./
 tells 111 'unable to run nosuch: No such file.*look at PATH where it is' \
     lambda-call -x '|lambda-channel calc nosuch' calc
 
@@ -162,7 +167,11 @@ bad 'give one of them' lambda-call -b ./b -s ./s calc
 bad '-L, -0, -4 and -N: give one of them' lambda-call -LN calc
 bad '-V and -t choose among' lambda-call -s ./s -V 1 calc
 bad '-V and -t choose among' lambda-call -x 127.0.0.1:1 -t zone=a calc
-bad 'there is no such proxy' lambda-call ./nosuch
+bad 'there is no such proxy: the version' lambda-call ./nosuch
+bad 'there is no such proxy: .*, write lambda-call calc pi$' lambda-call calc/pi 3
+bad "a command begins with a bar: write -x '|ssh host'" \
+    lambda-call -x 'ssh host' calc
+bad 'only lambda-call runs a command' lambda-plb -x '|ssh host' calc
 bad 'another module is served here' \
     lambda-call -T "$hang" -x '|lambda-channel calc cat' other
 bad '-u and -S go with' lambda-call -u calc
@@ -180,13 +189,14 @@ bad 'give the path of its Unix socket, with a slash' lambda-call -b sock calc
 bad 'host names are not looked up here' lambda-call -x localhost:1 calc
 bad 'here: write an IP address$' lambda-authority -l localhost
 bad 'that is a path: write an IP address' lambda-authority -l ./sock
-bad 'here: write an IP address$' lambda-listener -l localhost calc cat
+bad 'write ADDRESS:PORT, ADDRESS an IP' lambda-listener -l localhost calc cat
 bad 'that is a path: write an IP address' lambda-listener -l ./sock calc cat
 bad 'here: write an IP address$' lambda-discovery -p 0 -l localhost
 bad 'nobody can be reached at port 0' lambda-authority -l 127.0.0.1:0 \
     -x calc=127.0.0.1:0
 bad 'give the path of a Unix socket, with a slash' lambda-plb -s sock calc
 bad 'host names are not looked up here' lambda-bootstrap localhost
+bad 'here: write ADDRESS:PORT, ADDRESS an IP address' lambda-ctl -A host all
 bad 'the port is missing: write ADDRESS:PORT' lambda-ctl -A 127.0.0.1 all
 bad 'the port must be a number from 0 to 65535' lambda-broker -l 127.0.0.1:x
 tells 111 'unable to listen on .*Address already in use' \

@@ -229,6 +229,7 @@ until_true sold 8 || fail "the listener does not sell"
 on b lambda-ctl -A 10.77.0.1:4371 drain job >"$tmp/told" || fail "drain: $?"
 grep -q "^drain job address 10.77.0.1:[0-9]* instance [0-9a-f]*\$" "$tmp/told" ||
     fail "$(cat "$tmp/told")"
+logged asked 'draining, as lambda-ctl says'
 logged asked 'draining: requests left: 1 at most'
 touch "$tmp/go/asked1"
 says asked1 'asked1 asked'

@@ -104,6 +104,14 @@ solo lambda-call.1 'tail -n 1' 1000000
 solo lambda-call.1 'ls a b' "$(printf 'one\n' >a; printf 'two\n' >b
 	cksum a b | sort)"
 solo lambda-call.1 'gzip' 100000
+solo lambda-call.1 'item {}' 'item 1
+item 2
+item 3'
+solo lambda-call.1 'cut -f 1,8' 'number	status
+1	0
+2	0
+3	0
+4	0'
 take lambda-call.1 truth
 runs lambda-solo sh "$block"
 same "$out" 'status 1'

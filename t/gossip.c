@@ -1,11 +1,13 @@
-/* A peer that names authorities without end has a bound of them dialled. */
+/* A peer that names authorities without end has a bound of them dialled; and a
+ * broker is told of those that come first for it. */
 
 #include <stdio.h>
 
 #include "gossip.h"
 #include "t/check.h"
 
-#define A_MESSAGE 1500
+#define A_MESSAGE   1500
+#define AUTHORITIES 20
 
 static struct outbox out;
 static unsigned long dials, lines;
@@ -72,7 +74,107 @@ UNIT(test_names)
 	assert_int_equal(lines, 0);
 	hear(&g, other, A_MESSAGE);
 	assert_int_equal(dials, A_MESSAGE);
-	gossip_down(&g, p);
+	gossip_down(&g, 0, p);
+	gossip_free(&g);
+	outbox_free(&out);
+}
+
+/* What was sent to the broker, whose handle is 100, last: how many peers are in
+ * it; -1: nothing was sent. */
+static struct id named[AUTHORITIES + 1];
+
+static int
+told(void)
+{
+	struct peer_item item;
+	struct slice list;
+	struct msg m;
+	struct act a;
+	int n = -1;
+
+	while (outbox_take(&out, &a)) {
+		if (a.kind != ACT_SEND || a.peer != 100)
+			continue;
+		assert_int_equal(act_message(&a, &m), 1);
+		list = m.u.peers.peers;
+		for (n = 0; item_next(&schema_peer_item, &list, &item) == 1;)
+			named[n++] = item.instance;
+	}
+	return n;
+}
+
+static int
+is_told(int n, const struct id *id)
+{
+	while (n > 0)
+		if (id_equal(&named[--n], id))
+			return 1;
+	return 0;
+}
+
+static struct gossip_peer *
+authority_up(struct gossip *g, int64_t now, unsigned i)
+{
+	struct peer_info info = { .role = ROLE_AUTHORITY, .tag = GOSSIP_TAG };
+	char text[64];
+
+	info.instance.b[0] = 8;
+	info.instance.b[15] = (unsigned char)i;
+	snprintf(text, sizeof(text), "10.0.0.%u:4370", i);
+	info.address = slice_str(text);
+	return gossip_up(g, now, i, &info);
+}
+
+UNIT(test_ranks)
+{
+	const struct id own = { { 1 } };
+	struct peer_info info = { .role = ROLE_BROKER };
+	struct gossip g;
+	struct gossip_peer *p[AUTHORITIES + 1], *broker;
+	struct id lost;
+	unsigned i, k, before;
+	int n;
+
+	outbox_init(&out);
+	gossip_init(&g, &own, 7, ROLE_AUTHORITY, slice_str("10.9.9.9:1"),
+	    sizeof(struct gossip_peer), &out);
+	for (i = 1; i <= AUTHORITIES; i++)
+		p[i] = authority_up(&g, 0, i);
+	info.instance.b[0] = 5;
+	broker = gossip_up(&g, 0, 100, &info);
+	n = told();
+	assert_int_equal(n, 1 + GOSSIP_NAMED);
+	assert_true(id_equal(&named[0], &own));
+	for (i = 1; i <= AUTHORITIES; i++) {
+		for (before = 0, k = 1; k <= AUTHORITIES; k++)
+			before += k != i && rendezvous_before(&p[k]->instance,
+			    &p[i]->instance, id_slice(&broker->instance));
+		assert_int_equal(is_told(n, &p[i]->instance),
+		    before < GOSSIP_NAMED);
+	}
+	/* Of one that it was not told of, it does not hear that it is gone, nor
+	 * that it is back. */
+	for (i = 1; is_told(n, &p[i]->instance); i++)
+		;
+	gossip_down(&g, 1000, p[i]);
+	gossip_tick(&g, 2000);
+	p[i] = authority_up(&g, 2000, i);
+	gossip_tick(&g, 3000);
+	assert_int_equal(told(), -1);
+	/* One that it was told of is gone: another takes its place. */
+	for (i = 1; !is_told(n, &p[i]->instance); i++)
+		;
+	lost = p[i]->instance;
+	gossip_down(&g, 4000, p[i]);
+	gossip_tick(&g, 4000 + GOSSIP_MS);
+	n = told();
+	assert_int_equal(n, 1 + GOSSIP_NAMED);
+	assert_false(is_told(n, &lost));
+	p[i] = authority_up(&g, 5000, i);
+	gossip_tick(&g, 6000);
+	n = told();
+	assert_int_equal(n, 1 + GOSSIP_NAMED);
+	assert_true(is_told(n, &lost));
 	gossip_free(&g);
 	outbox_free(&out);
 }
@@ -80,7 +182,10 @@ UNIT(test_names)
 int
 main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_names) };
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_names),
+		cmocka_unit_test(test_ranks),
+	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

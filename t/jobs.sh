@@ -1,5 +1,6 @@
 #!/bin/sh
-# What a filter is given beside its records: blocks.
+# What a filter is given beside its records: blocks, a job log, and
+# what becomes of records that fail.
 . "$(dirname "$0")/lib.sh"
 
 tier
@@ -30,5 +31,166 @@ grep -q '^lines 3-4: exit status 1 on ' "$tmp/err" || fail "$(cat "$tmp/err")"
 tells 100 '-B 15x: give a number of bytes from 1 to 16646144' \
     lambda-call -B 15x run cat
 tells 100 'leave out -B' lambda-call -SB 1k run cat
+
+# A job log has a line for each record, and says how it ended.
+work='read -r n; echo "$n" >>"$TMPDIR/ran"; echo "did $n"; test "$n" != 3'
+call() { # with that log, and its output at the end of a file
+	lambda-call -L -j "$tmp/log" run sh -c "$work" >>"$tmp/out" \
+	    2>"$tmp/err"
+}
+rm -f "$tmp/out"
+seq 5 | call && fail 'a record that fails does not tell'
+same "$(cut -f 1,6,7,8,9 "$tmp/log" | tail -n +2)" "$(printf \
+    '%d\t1\t6\t%d\tsh\n' 1 0 2 0 3 1 4 0 5 0)"
+awk -F '\t' 'NR > 1 && !(NF == 9 && $2 > 1e9 && $3 >= 0 && $4 >= 0 &&
+    $5 == host) { exit 1 }' host="$(uname -n)" "$tmp/log" ||
+    fail "not the columns: $(cat "$tmp/log")"
+head -n 1 "$tmp/log" | grep -q "^number	start	queued	run	host	in	out	status	function	-L run sh -c read" ||
+    fail "not the header: $(head -n 1 "$tmp/log")"
+
+# The same command goes on; another one is refused, and so is what is no log.
+seq 7 | call && fail 'the record that failed is not run again'
+same "$(sort "$tmp/ran" | tr '\n' ' ')" '1 2 3 3 4 5 6 7 '
+same "$(tail -n +2 "$tmp/log" | cut -f 1 | tr '\n' ' ')" '1 2 3 4 5 3 6 7 '
+tells 100 'it is the log of another command: -L run sh' \
+    lambda-call -L -j "$tmp/log" run sh </dev/null
+tells 100 'it is the log of another command: -L run sh' \
+    lambda-call -0 -j "$tmp/log" run sh -c "$work" </dev/null
+tells 100 'it is no job log' lambda-call -L -j "$tmp/lines" run cat </dev/null
+mkfifo "$tmp/fifo"
+tells 100 'it is no regular file' lambda-call -L -j "$tmp/fifo" run cat </dev/null
+tells 100 '-j and -F go with' lambda-call -j "$tmp/log" run cat
+
+# A torn line is cut, and its record is run again; so is a torn header.
+printf '8\t17' >>"$tmp/log"
+seq 8 | call && fail 'the record that fails does not'
+tail -n 2 "$tmp/log" | cut -f 1,8 | grep -q '^8	0' || fail 'a torn line stays'
+awk -F '\t' 'NR > 1 && NF != 9 { exit 1 }' "$tmp/log" || fail 'a line is torn'
+printf 'number\tsta' >"$tmp/torn"
+echo 1 | lambda-call -L -j "$tmp/torn" run cat >"$tmp/out" || fail 'a torn header'
+same "$(wc -l <"$tmp/torn")" 2
+# A line that somebody has spoilt is not believed; a log is one filter's.
+printf '%s\n' 'x	0' '2	0	0	0	h	1	1	0' >>"$tmp/torn"
+seq 2 | lambda-call -L -j "$tmp/torn" run cat >"$tmp/out" 2>"$tmp/err"
+same "$(cat "$tmp/out")" 2
+grep -q ': lines that are none of a job log: 2; their records run again' \
+    "$tmp/err" || fail "not the lines: $(cat "$tmp/err")"
+mkfifo "$tmp/hold"
+start holder sh -c 'lambda-call -L -j "$0/held" run cat <"$0/hold"' "$tmp"
+holder=$pid
+exec 9>"$tmp/hold"
+until_true test -s "$tmp/held" || fail 'no log'
+tells 111 'another lambda-call writes it' lambda-call -L -j "$tmp/held" run cat \
+    </dev/null
+exec 9>&-
+wait "$holder"
+# What cannot be written ends the filter, and is not there.
+rm "$tmp/torn"
+seq 1000 | (trap '' XFSZ; ulimit -f 1; exec lambda-call -L -j "$tmp/torn" run \
+    cat 2>"$tmp/err" | wc -l >"$tmp/count")
+grep -q 'the job log takes no more: ' "$tmp/err" || fail "a full log: $(cat "$tmp/err")"
+[ -z "$(tail -c 1 "$tmp/torn" | tr -d '\n')" ] || fail 'a full log has a torn line'
+seq 1000 | lambda-call -L -j "$tmp/torn" run cat >"$tmp/out"
+same "$(tail -n +2 "$tmp/torn" | cut -f 1,8 | sort -un | awk '$2 == 0' | wc -l)" \
+    1000
+
+# With blocks a line is a block's.
+for _ in 1 2; do
+	seq 1 1000 | lambda-call -B 400 -j "$tmp/blocks" run cat
+done >"$tmp/out"
+seq 1 1000 | cmp - "$tmp/out"
+same "$(tail -n +2 "$tmp/blocks" | awk '{ n += $6 } END { print NR, n }')" \
+    "10 $(seq 1 1000 | wc -c)"
+
+# Records in arguments, whatever is in them.
+printf '%s\0' 'a b' "it's" '$(x) {}' '' | lambda-call -0I run printf '<%s>\n' '{}{}' |
+    tr '\0' ',' >"$tmp/out"
+same "$(cat "$tmp/out")" "<a ba b>
+,<it'sit's>
+,<\$(x) {}\$(x) {}>
+,<>
+,"
+tells 100 'no argument after the function has {}' lambda-call -I run echo
+awk 'BEGIN { while (i++ < 70000) printf "x"; print "" }' |
+    lambda-call -I run echo '{}' 2>"$tmp/err" && fail 'an argument of 70000 bytes'
+grep -q '^line 1: the arguments with this record are over 65536 bytes' \
+    "$tmp/err" || fail "-I: $(cat "$tmp/err")"
+tells 100 'leave out -B' lambda-call -B 9 -I run echo '{}'
+
+# After two failures no more is read; the log shows the rest as not run.
+rm -f "$tmp/log"
+yes | head -n 100000 | lambda-call -c 1 -F 2 -L -j "$tmp/log" run false \
+    2>"$tmp/err" && fail 'failures do not tell'
+grep -q '^lines 3-[0-9]*: not run: 2 have failed; the input is read no further$' \
+    "$tmp/err" || fail "-F: $(cat "$tmp/err")"
+same "$(awk -F '\t' '$8 == 1' "$tmp/log" | wc -l)" 2
+
+# What ends with a status is run again, where that was asked for, and on the
+# other host.
+cat >"$tmp/once" <<'END'
+echo "$0" >>"$TMPDIR/once.ran"
+[ "$(wc -l <"$TMPDIR/once.ran")" -ge 3 ]
+END
+same "$(lambda-call -R 3+ run sh "$tmp/once"; echo "$?"; wc -l <"$tmp/once.ran")" '0
+3'
+tells 100 '-R 3x: give a whole number' lambda-call -R 3x run true
+
+# Killed at any point, and resumed: nothing that has a line is run again, and at
+# most what had none and was begun is run twice.
+seed=${JOBS_SEED:-$$}
+records=300
+work='read -r n; echo "$n" >>"$TMPDIR/ran"; echo "did $n"'
+random() { # N: less than it, in $random
+	seed=$(((seed * 1103515245 + 12345) % 2147483648))
+	random=$((seed / 65536 % $1))
+}
+has_lines() {
+	[ "$(wc -l <"$tmp/log")" -ge "$1" ]
+}
+for order in -u -c4; do
+	echo "seed $seed"
+	rm -f "$tmp/log" "$tmp/out" "$tmp"/ran*
+	kills=0
+	: >"$tmp/before"
+	while [ "$kills" -lt 8 ]; do
+		seq "$records" >"$tmp/in"
+		lambda-call -L -c 4 "$order" -j "$tmp/log" run sh -c "$work" \
+		    <"$tmp/in" >>"$tmp/out" 2>"$tmp/err" &
+		pid=$!
+		random 25
+		until_true has_lines $((kills * 30 + random)) ||
+		    fail "it stands: $(cat "$tmp/err")"
+		random 10
+		sleep "0.0$random"
+		kill -9 "$pid"
+		wait "$pid" 2>/dev/null
+		kills=$((kills + 1))
+		# Now and then its last line is torn.
+		random 3
+		[ "$random" -gt 0 ] || {
+			random 40
+			head -c $(($(wc -c <"$tmp/log") - 1 - random)) "$tmp/log" >"$tmp/cut"
+			cat "$tmp/cut" >"$tmp/log"
+		}
+		head -n "$(wc -l <"$tmp/log")" "$tmp/log" |
+		    awk -F '\t' '$8 == "0" { print $1 }' | sort >"$tmp/done"
+		[ -z "$(sort "$tmp/ran" | comm -12 - "$tmp/before")" ] ||
+		    fail 'what had a line is run again'
+		cat "$tmp/ran" >>"$tmp/ran.all"
+		: >"$tmp/ran"
+		mv "$tmp/done" "$tmp/before"
+	done
+	lambda-call -L -c 4 "$order" -j "$tmp/log" run sh -c "$work" <"$tmp/in" \
+	    >>"$tmp/out" || fail "the last run: $(cat "$tmp/err")"
+	cat "$tmp/ran" >>"$tmp/ran.all"
+	same "$(tail -n +2 "$tmp/log" | awk -F '\t' 'NF == 9 && $8 == 0 {
+		print $1 }' | sort -n | uniq -c | awk '$1 == 1' | wc -l)" \
+	    "$records"
+	# Four run at a time, and as many may have ended since and begun.
+	[ "$(wc -l <"$tmp/ran.all")" -le $((records + kills * 12)) ] ||
+	    fail "$(wc -l <"$tmp/ran.all") runs of $records records"
+	seq "$records" | sed 's/^/did /' | sort >"$tmp/expected"
+	sort -u "$tmp/out" | cmp - "$tmp/expected" || fail 'not the output'
+done
 
 echo passed

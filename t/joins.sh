@@ -27,7 +27,7 @@ filter() {
 
 # channels NAME N: the filter's progress spoke of N channels (last line)
 channels() {
-	tail -n 1 "$tmp/$1.log" | grep -q " $2 channels"
+	tail -n 1 "$tmp/$1.log" | grep -q " $2 channels*\$"
 }
 
 # goes_on NAME WHAT: it answers more lines than it had in flight, while that is

@@ -249,9 +249,10 @@ each() { # pattern, key: every program says so
 }
 each "there is no key $tmp/none: make one with (umask 077; head -c 32 \
 /dev/urandom >$tmp/none), and copy it to every host" "$tmp/none"
-each 'short is shorter than 32 bytes: make one with head -c 32' "$tmp/short"
+each 'short is shorter than 32 bytes: make one with (umask 077; head -c 32' "$tmp/short"
 each 'can be read by others: chmod 600 it' "$tmp/open"
-tells 100 'long is longer than 4096 bytes' lambda-ctl -k "$tmp/long" all
+tells 100 'long is longer than 4096 bytes: make one with (umask 077; head' \
+    lambda-ctl -k "$tmp/long" all
 tells 100 'is not a regular file' lambda-ctl -k "$tmp" all
 tells 100 'there is no key' env LAMBDA_KEY="$tmp/none" lambda-ctl all
 chmod 711 "$LAMBDA_RUN"

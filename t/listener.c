@@ -40,7 +40,7 @@ UNIT(test_settled_many)
 	l = listener_new(&own, 1, &config);
 	assert_non_null(l);
 	listener_peer(l, BROKER, ROLE_BROKER, 0);
-	assert_int_equal(listener_spawned(l, 1, slice_str("client")), 0);
+	assert_int_equal(listener_spawned(l, 1, slice_str("client"), NULL), 0);
 	listener_peer(l, CHANNEL, ROLE_CHANNEL, 1);
 	memset(&m, 0, sizeof(m));
 	m.type = MSG_CONNECT;

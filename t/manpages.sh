@@ -88,12 +88,92 @@ for page in man/*.[1-9]; do
 	done <"$tmp/said"
 done
 
+# Every message under DIAGNOSTICS is provoked by a test: four words of it in a row,
+# or all where there are fewer, are in a line of a test that is no comment. Where
+# a test has them in other words, it is named here with what it has; where none
+# provokes it, there is no name, but why.
+cat >"$tmp/provoked" <<'END'
+-l ADDRESS: REASON|deadends.sh|here: write an IP address$' lambda-discovery
+LISTEN_FDS: N TCP sockets|activation.sh|LISTEN_FDS: 9 TCP sockets
+MODULE: REASON|deadends.sh|workers die at once' lambda-call dies
+SOURCE: EPMD at ADDRESS: REASON|names.sh|EPMD at 127.0.0.1:24369: Connection refused
+SOURCE: NAME: REASON|names.sh|dns:nobody.example.org:1: nobody.example.org: 
+SOURCE: REASON|deadends.sh|tells 111 'No such file' lambda-bootstrap
+SOURCE: server ADDRESS: about|names.sh|about b.example.org: Connection refused
+broker NAME|ctl.sh|logged broker 'broker host-seven'
+closed ROLE ADDRESS: REASON|keys.sh|closed peer .fd77
+line N: REASON|call.sh|line 1: the worker ended
+line N: TEXT: REASON|deadends.sh|line 1: localhost
+line N: give NODE|core/discovery/contacts.script|line 4: give NODE IP PORT
+publishing new code of|broken.sh|publishing new code
+refused: REASON|deadends.sh|another module is served here
+request N: TEXT|broken.sh|request 1: says 4
+something of a channel does not end||it takes a process that SIGKILL does not end
+source SOURCE: REASON|bootstrap.sh|source host: 
+taking SOCKET over|switch.sh|taking .* over
+the ROLE at ADDRESS: give drain|drain.sh|give drain a module
+the seller at ADDRESS does not answer ,|core/plb/buy.script|10.0.0.1:7 refuses all: no capacity
+this PLB serves MODULE, not MODULE|core/plb/client.script|this PLB serves calc, not call
+too many orders of this module||it takes a million orders
+unable to accept: REASON|acceptor.c|unable to accept: 
+unable to look for proxies||it takes a descriptor that is missing just then
+unable to serve a client: REASON||it takes memory that is missing just then
+worker N (request N): TEXT|told.sh|worker 1 (request 1): has one
+writing FILE again|files.sh|writing $tmp/later/hosts again
+END
+for test in t/*.sh t/*.c t/core/*/*.script; do
+	[ "$test" = t/manpages.sh ] || cat "$test"
+done | sed '/^[[:space:]]*#/d
+	s/\([a-z]\)\.s /\1'"'"'s /g' | tr -s '\n\t ' '[ *]' |
+    sed 's/" "//g; s/\\\././g' >"$tmp/tested"
+awk '/^\.Bl -diag/ { on = 1 } /^\.El/ { on = 0 }
+    on && sub(/^\.It /, "")' man/*.[1-9] | sort -u >"$tmp/told"
+awk -v tested="$tmp/tested" '
+BEGIN { getline all <tested }
+{
+	text = $0
+	gsub(/[A-Z][A-Z_]+(:PORT)?|\.\.\.|[( ][N0-9]+[), :]| N$|^N /, "\n", text)
+	parts = split(text, part, "\n")
+	most = 0
+	for (i = 1; i <= parts; i++) {
+		gsub(/^[^a-zA-Z]+|[^a-z]+$/, "", part[i])
+		n = split(part[i], word, " ")
+		if (n > most)
+			most = n
+	}
+	if (most > 4)
+		most = 4
+	for (i = 1; i <= parts; i++) {
+		n = split(part[i], word, " ")
+		if (n < 2 && length(part[i]) < 8)
+			continue
+		for (k = 1; most > 0 && k + most - 1 <= n; k++) {
+			run = word[k]
+			for (j = 1; j < most; j++)
+				run = run " " word[k + j]
+			if (index(all, run))
+				next
+		}
+	}
+	print
+}' "$tmp/told" >"$tmp/unproven"
+while read -r entry; do
+	row=$(awk -F '|' -v entry="$entry" 'index(entry, $1) == 1' "$tmp/provoked")
+	[ -n "$row" ] || wrong "no test provokes, or names: $entry"
+	echo "$row" >>"$tmp/rows.used"
+done <"$tmp/unproven"
+while IFS='|' read -r entry file words; do
+	grep -qF -e "$entry|" "$tmp/rows.used" || wrong "it needs no row: $entry"
+	[ -z "$file" ] || sed '/^[[:space:]]*#/d' "t/$file" |
+	    grep -qF -e "$words" || wrong "$file does not provoke: $entry"
+done <"$tmp/provoked"
+
 # The rows of lambda-ctl(1) are those that the programs report: values, and what
 # stands for them in the page, are %.
 tr '\n\t' '  ' <"$tmp/sources" >"$tmp/line"
 { grep -o 'report_row(&\{0,1\}r, "[^"]*"' "$tmp/line"
   grep -o 'tier_row(t, "[a-z]* %[^"]*"' "$tmp/line"; } |
-    sed 's/.*"\(.*\)"/\1/; s/%[^ ]*/%/g
+    sed 's/.*"\(.*\)"/\1/; s/%[^ ]*/%/g; /^%$/d
 	s/ self [01]/ self %/; s/ state announced/ state %/' |
     sort -u >"$tmp/rows"
 awk '/^\.Bd -literal -compact/ { on = 1; next }
@@ -156,6 +236,12 @@ for source in lambda-*.c; do
 	    sed -n '/^SYNOPSIS/,/^DESCRIPTION/p' | sed '1d;$d' | words)
 	[ "$usage" = "$synopsis" ] ||
 	    wrong "$program: usage is '$usage', SYNOPSIS '$synopsis'"
+	"$program" -h >"$tmp/help" 2>"$tmp/usage" </dev/null ||
+	    wrong "$program -h: exit status is not 0"
+	[ -s "$tmp/usage" ] && wrong "$program -h: $(cat "$tmp/usage")"
+	help=$(sed '1s/^usage: //; /^"man /,$d' "$tmp/help" | words)
+	[ "$help" = "$synopsis" ] ||
+	    wrong "$program: -h says '$help', SYNOPSIS '$synopsis'"
 done
 
 [ "$status" -eq 0 ] && echo passed

@@ -54,7 +54,7 @@ exchange_of() { # MODULE: the process of one; in $victim
 	return 1
 }
 instances() { # MODULE
-	ask 1 exchanges | awk -v m="$1" '$4 == m { print $6 }' | sort
+	run "$1" | awk '{ print $6 }' | sort
 }
 replaced() { # R exchanges, of which R - 1 are as before
 	instances m3 >"$tmp/after"

@@ -116,6 +116,7 @@ asked 20
 	while [ "$i" -le 40 ]; do
 		echo "host-record=long-name-of-a-host-$i.example.org,10.8.0.$i"
 		echo "srv-host=_lambda._tcp.many.org,long-name-of-a-host-$i.example.org,$i"
+		echo "srv-host=_lambda._tcp.slow.org,h$i.silent.test,$i"
 		i=$((i + 1))
 	done
 } >"$tmp/dnsmasq.conf"
@@ -297,7 +298,9 @@ echo host-record=new.example.org,10.9.0.200 >>"$tmp/dnsmasq.conf"
 stop "$server"
 serve
 until_true grep -qx 10.9.0.200:1 "$tmp/new.out" || fail "not new"
-stop "$server"
+# Meanwhile: of many hosts each has a second at least, and then there is none.
+boot slow -1 dns:slow.org
+slow=$pid
 
 # EPMD: an Erlang node, an authority, and nobody.
 
@@ -372,5 +375,13 @@ start_there http socat TCP4-LISTEN:24370,bind=127.0.0.1,fork \
 until_true here socat /dev/null TCP4:127.0.0.1:24370
 once 111 epmd:boss
 said 'it does not answer as an EPMD'
+
+wait "$slow"
+same $? 111
+logged slow 'dns:slow.org: .*no time was left for the last [0-9]* of 40 hosts'
+# And now nobody serves names.
+stop "$server"
+once 111 dns:b.example.org:99
+said 'dns:b.example.org:99: .*server 127.0.0.1:53: about b.example.org: Connection refused$'
 
 echo passed

@@ -45,6 +45,21 @@ plant 'the loss of an older link cancels the newer' 'has two links' peers.c \
     '/^peers_down/,/^}/s/ || k->handle != handle//'
 plant 'an exchange that nobody uses is never retired' 'exchanges of m' \
     authority.c '/^subscription_end/,/^}/s/now + AUTHORITY_IDLE_MS/INT64_MAX/'
+plant 'a broker leaves no authority' 'is linked to' broker_home.c \
+    '/^home_leave_others/,/^}/s/home_leave(b, a)/(void)b/'
+plant 'an authority that starts anew is taken for the one that it was' \
+    'is not linked to' broker_home.c \
+    '/^place_is_at/,/^}/s/p->weight = /if (p->weight == 0) &/'
+plant 'who is named no longer is taken for a home' 'is not linked to\|is linked to' \
+    broker_home.c '/^home_mark_named/,/^}/s/p->named = 0/(void)p/'
+plant 'an authority does not ask who runs an exchange' \
+    'has not heard of\|has waited\|is not linked to' authority.c \
+    '/^authority_module_ask/,/^}/s/authority_ask(a, m, p, MSG_SUBSCRIBE)/(void)p/'
+plant 'what another authority announces is not told to brokers' \
+    'has not heard of\|has waited\|is not linked to' authority.c \
+    '/^authority_module_pass_on/,/^}/s/m->nbrokers > 0/0/'
+plant 'two authorities keep the exchanges of nobody' 'exchanges of m' authority.c \
+    '/^authority_module_must_ask/,/^}/s/!responsible/responsible | 1/'
 plant 'a seller is passed on twice, of two exchanges' 'on twice' \
     broker_order.c '/^pending_elsewhere/,/^}/s/return 1/continue/'
 plant 'an exchange that dies at once is started again at once' \

@@ -5,6 +5,7 @@
 #include "t/check.h"
 
 static struct outbox out;
+static const struct msg asked = { .type = MSG_INSPECT };
 
 static int
 setup(void **state)
@@ -59,7 +60,7 @@ UNIT(test_escaped)
 	struct slice rows;
 	uint64_t more;
 
-	report_begin(&r, &out, 7);
+	report_begin(&r, &out, 7, &asked);
 	report_row(&r, "module %s sells %d", "a\nmodule b\x1b[2J\x7f", 1);
 	report_row(&r, "module %s", "caf\xc3\xa9");
 	/* C1 is control, as bytes and as UTF-8; so is what is no UTF-8:
@@ -93,7 +94,7 @@ UNIT(test_cut)
 
 	memset(name, '\n', sizeof(name));
 	name[sizeof(name) - 1] = '\0';
-	report_begin(&r, &out, 7);
+	report_begin(&r, &out, 7, &asked);
 	for (n = 0; n < 4; n++)
 		report_row(&r, "%.*s%s", (int)n, "xxx", name);
 	assert_int_equal(report_end(&r), 0);
@@ -115,7 +116,7 @@ UNIT(test_many)
 	int i, n = 0, reports = 0;
 	char expect[32];
 
-	report_begin(&r, &out, 7);
+	report_begin(&r, &out, 7, &asked);
 	for (i = 0; i < 5000; i++)
 		report_row(&r, "row %d and what is in it", i);
 	assert_int_equal(report_end(&r), 0);
@@ -174,7 +175,7 @@ UNIT(test_times)
 	for (us = 0; us < STATS_BUCKETS; us++)
 		s.n[STAT_RUN + us] = UINT64_MAX / STATS_BUCKETS;
 	s.n[STAT_RUN_US] = 77;
-	report_begin(&r, &out, 7);
+	report_begin(&r, &out, 7, &asked);
 	stats_report(&s, &r, &owner);
 	assert_int_equal(report_end(&r), 0);
 	rows = next(&more);

@@ -12,7 +12,11 @@ while read -r seed why; do
 	case $seed in
 	'' | '#'*) continue ;;
 	esac
-	${CHECK_UNDER:-} t/sim -s "$seed" || { status=1; echo "seed $seed: $why"; }
+	case $seed in
+	*:*) set -- -s "${seed%:*}" -a "${seed#*:}" ;;
+	*) set -- -s "$seed" ;;
+	esac
+	${CHECK_UNDER:-} t/sim "$@" || { status=1; echo "seed $seed: $why"; }
 done <t/sim.seeds
 ${CHECK_UNDER:-} t/sim -s "${SIM_SEED:-1}" -n "${SIM_WORLDS:-150}" || status=1
 ${CHECK_UNDER:-} t/sim_sealed -s "${SIM_SEED:-1}" -n "${SIM_SEALED:-30}" || status=1

@@ -64,8 +64,33 @@ test_receiver(void **state)
 	/* Many have smaller ones, and none is without. */
 	assert_int_equal(run_stream(64, STREAM_MAX, 0, 20), STREAM_ALL / 64);
 	assert_int_equal(run_stream(1u << 20, 100, 0, 20), STREAM_LEAST);
+	/* Where the other end is near they share what one has. */
+	assert_int_equal(run_stream(2, STREAM_MAX, 0, 9), STREAM_FIRST / 2);
+	assert_int_equal(run_stream(64, STREAM_MAX, 0, 9), STREAM_NEAR);
 	/* One that lags behind does not grow. */
 	assert_int_equal(run_stream(1, STREAM_FIRST, 1000, 20), STREAM_FIRST);
+}
+
+/* One that was near once is near: what takes long later is a queue. */
+static void
+test_near(void **state)
+{
+	struct stream s;
+	uint64_t left;
+	int64_t now = 0;
+	int i;
+
+	(void)state;
+	left = stream_begin(&s, 1);
+	for (i = 0; i < 1000; i++, now += i == 1 ? 9 : 100) {
+		assert_int_equal(stream_came(&s, now, (size_t)left), 0);
+		left = stream_consumed(&s, now, left, 1);
+		assert_int_equal(left, STREAM_FIRST);
+	}
+	/* More streams take their part of it. */
+	assert_int_equal(stream_came(&s, now, STREAM_FIRST), 0);
+	assert_int_equal(stream_consumed(&s, now, STREAM_FIRST, 4),
+	    STREAM_FIRST / 4);
 }
 
 static void
@@ -118,7 +143,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_sender), cmocka_unit_test(test_receiver),
-		cmocka_unit_test(test_over), cmocka_unit_test(test_pieces)
+		cmocka_unit_test(test_over), cmocka_unit_test(test_near),
+		cmocka_unit_test(test_pieces)
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,8 +2,9 @@
  * Load: a client with a PLB core of its own, as lambda-call has one, that keeps
  * so many requests in flight and times each.
  *
- *	load MODULE BODY INFLIGHT ROUNDS MS
+ *	load MODULE BODY INFLIGHT ROUNDS MS [SOCKET]
  *
+ * Through the broker, or the lambda-plb at SOCKET.
  * It holds INFLIGHT tokens first; then a round of MS to warm up, and ROUNDS
  * that count. Prints rate (requests/s, the median of the rounds), and p50 and
  * p99 (us) of all of them.
@@ -151,7 +152,7 @@ take_arguments(struct load *l, char **argv)
 }
 
 static void
-start(struct load *l, const char *module)
+start(struct load *l, const char *module, const char *socket)
 {
 	static struct key key;
 	struct plb_config config = { .capacity = 0 };
@@ -160,7 +161,8 @@ start(struct load *l, const char *module)
 
 	env_key(&key, NULL);
 	l->loop = loop_new();
-	hub_init(&l->hub, l->loop, ROLE_PLB, &key);
+	hub_init(&l->hub, l->loop, ROLE_CALLER, &key);
+	config.fixed = socket != NULL;
 	config.module = slice_str(module);
 	config.capacity = config.wanted = l->wanted;
 	if ((l->plb = plb_new(1, &config)) == NULL)
@@ -173,7 +175,8 @@ start(struct load *l, const char *module)
 	hub_core(&l->hub, &plb_ops, l->plb, plb_out(l->plb));
 	env_broker_socket(&broker, NULL);
 	addr_print(&broker, address);
-	hub_dial(&l->hub, slice_str(address), DIAL_FOREVER, 0);
+	hub_dial(&l->hub, slice_str(socket != NULL ? socket : address),
+	    DIAL_FOREVER, socket != NULL ? PLB_FIXED_TAG : 0);
 	loop_timer(l->loop, &l->limit, now(l) + GIVE_UP_MS);
 }
 
@@ -183,12 +186,12 @@ main(int argc, char **argv)
 	static struct load l;
 
 	die_name(argv[0]);
-	if (argc != 6)
-		bench_fail("load MODULE BODY INFLIGHT ROUNDS MS");
+	if (argc != 6 && argc != 7)
+		bench_fail("load MODULE BODY INFLIGHT ROUNDS MS [SOCKET]");
 	program_reserve();
 	take_arguments(&l, argv);
 	bench_times_init(&l.times, TIMES_MAX);
-	start(&l, argv[1]);
+	start(&l, argv[1], argv[6]);
 	loop_run(l.loop);
 	bench_print("rate", bench_median(l.rate + 1, l.rounds));
 	bench_times_print(&l.times, "latency");

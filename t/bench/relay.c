@@ -6,14 +6,22 @@
  *	relay SIZE INFLIGHT ROUNDS MS program [argument ...]
  *
  * Messages have SIZE bytes; what it prints is what load prints.
+ *
+ *	relay plain tcp|pipes program [argument ...]
+ *
+ * The least that a stream costs: its input, through a relay here and one at the
+ * other end of a TCP connection, or of two pipes, to the program, and what that
+ * writes all the way back to its output.
  */
 
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
@@ -84,6 +92,99 @@ relay(const int ends[2], char **argv)
 			break;
 	}
 	_exit(0);
+}
+
+/* Plain relays. */
+
+/* One direction. */
+struct way {
+	int from, to;	   /* -1: ended */
+	size_t at, len;	   /* of what was read and is not written */
+	char bytes[CHUNK];
+};
+
+static void
+way_end(struct way *w)
+{
+	if (shutdown(w->to, SHUT_WR) == -1)
+		close(w->to);
+	w->to = w->from = -1;
+}
+
+static void
+way_go_on(struct way *w)
+{
+	ssize_t n;
+
+	if (w->at < w->len) {
+		n = write(w->to, w->bytes + w->at, w->len - w->at);
+		if (n == -1 && errno != EAGAIN)
+			bench_fail("unable to write");
+		w->at += n > 0 ? (size_t)n : 0;
+		return;
+	}
+	n = read(w->from, w->bytes, sizeof(w->bytes));
+	w->at = 0;
+	w->len = n > 0 ? (size_t)n : 0;
+	if (n == 0 || (n == -1 && errno != EAGAIN))
+		way_end(w);
+}
+
+/* Both ways, until the second has ended. */
+static void
+relay_plain(int from, int to, int back, int out)
+{
+	static struct way way[2];
+	struct pollfd p[2];
+	int i;
+
+	way[0].from = from;
+	way[0].to = to;
+	way[1].from = back;
+	way[1].to = out;
+	fcntl(to, F_SETFL, O_NONBLOCK);
+	while (way[1].from != -1) {
+		for (i = 0; i < 2; i++) {
+			p[i].fd = way[i].at < way[i].len ? way[i].to :
+							   way[i].from;
+			p[i].events = way[i].at < way[i].len ? POLLOUT : POLLIN;
+		}
+		if (poll(p, 2, -1) == -1)
+			bench_fail("unable to poll");
+		for (i = 0; i < 2; i++)
+			if (p[i].fd != -1 && p[i].revents != 0)
+				way_go_on(&way[i]);
+	}
+}
+
+static void make_pair(int ends[2]);
+
+static void
+run_plain(int tcp, char **argv)
+{
+	int ends[2], to[2], from[2], in, out;
+
+	if (tcp) {
+		make_pair(ends);
+		to[0] = from[1] = ends[1];
+		to[1] = from[0] = ends[0];
+	} else if (pipe(to) == -1 || pipe(from) == -1) {
+		bench_fail("unable to open a pipe");
+	}
+	if (fork() == 0) {
+		close(to[1]);
+		if (!tcp)
+			close(from[0]);
+		start_program(argv, to[1], &in, &out);
+		relay_plain(to[0], in, out, from[1]);
+		wait(NULL);
+		_exit(0);
+	}
+	close(to[0]);
+	if (!tcp)
+		close(from[1]);
+	relay_plain(STDIN_FILENO, to[1], from[0], STDOUT_FILENO);
+	wait(NULL);
 }
 
 /* A TCP connection over loopback: the two ends. */
@@ -159,6 +260,10 @@ main(int argc, char **argv)
 	int ends[2] = { -1, -1 };
 	pid_t pid;
 
+	if (argc > 3 && strcmp(argv[1], "plain") == 0) {
+		run_plain(strcmp(argv[2], "tcp") == 0, argv + 3);
+		return 0;
+	}
 	if (argc < 6)
 		bench_fail("relay SIZE INFLIGHT ROUNDS MS program ...");
 	size = bench_number(argv[1]);

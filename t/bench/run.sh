@@ -117,10 +117,10 @@ machine() {
 }
 
 # rows FILE: what another script measured, a line each: FIGURE VALUE UNIT [AIM].
-# The value is to be less than the aim.
+# The value is to be less than the aim, or more than one that begins with >.
 rows() {
 	awk '
-	function is_number(s) { return s ~ /^[0-9]+(\.[0-9]+)?$/ }
+	function is_number(s) { return s ~ /^>?[0-9]+(\.[0-9]+)?$/ }
 	{
 		aim = is_number($NF) ? $NF : "-"
 		last = NF - (aim != "-")
@@ -132,6 +132,7 @@ rows() {
 	while IFS='	' read -r value unit aim figure; do
 		case $aim in
 		-) row "$figure" "$value" "$unit" ;;
+		'>'*) row "$figure" "$value" "$unit" '>' "${aim#>}" ;;
 		*) row "$figure" "$value" "$unit" '<' "$aim" ;;
 		esac
 	done <"$tmp/rows"

@@ -140,7 +140,7 @@ start(struct guest *g)
 		forget(g);
 		return;
 	}
-	r = listener_spawned(p->core, g->tag, slice_str(""));
+	r = listener_spawned(p->core, g->tag, slice_str(""), NULL);
 	assert(r == 0);
 	sock_pair(&w->net, p->host, pair);
 	control = descriptor_open(pair[0]);

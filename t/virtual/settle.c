@@ -3,10 +3,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "gossip.h"
+#include "broker_state.h"
 #include "t/virtual/census.h"
 
-static char why[256];
+static char why[512];
 
 static const char *
 not_linked(const struct proc *p, const struct proc *q)
@@ -45,6 +45,88 @@ mesh(const struct census *c, enum proc_kind from, enum proc_kind to)
 				return not_linked(p, q);
 		}
 	return NULL;
+}
+
+/* Each broker is linked to its homes, which are the first of all authorities,
+ * and to no other authority. */
+static const char *
+homes(const struct census *c, const struct proc *broker)
+{
+	const struct census_list *l = &c->kind[PROC_AUTHORITY];
+	struct slice name = id_slice(&broker->hub.self.instance);
+	const struct proc *p;
+	unsigned before;
+	size_t i, k;
+
+	for (i = 0; i < l->n; i++) {
+		p = l->proc[i];
+		for (before = 0, k = 0; k < l->n; k++)
+			before += k != i && rendezvous_before(
+			    &l->proc[k]->hub.self.instance,
+			    &p->hub.self.instance, name);
+		if (proc_linked(broker, p) == (before < GOSSIP_HOMES))
+			continue;
+		snprintf(why, sizeof(why), "%s is%s linked to %s, which comes "
+		    "after %u", broker->name, before < GOSSIP_HOMES ? " not" :
+		    "", p->name, before);
+		return why;
+	}
+	return NULL;
+}
+
+/* And each of these has told it of the exchange. */
+static const char *
+told(const struct proc *broker, const struct proc *exchange)
+{
+	const struct broker *b = broker->core;
+	const struct broker_exchange *x = map_get(&b->exchanges,
+	    id_slice(&exchange->hub.self.instance));
+	const struct gossip_peer *a = NULL;
+	unsigned i = 0;
+
+	while ((a = gossip_next(&b->gossip.authorities, a)) != NULL) {
+		for (i = 0; x != NULL && i < x->nannouncers &&
+		    x->announcer[i] != a->handle; i++)
+			;
+		if (x == NULL || i == x->nannouncers) {
+			snprintf(why, sizeof(why), "%s has not heard of %s "
+			    "from its home at %s", broker->name,
+			    exchange->name, a->address);
+			return why;
+		}
+	}
+	return NULL;
+}
+
+static const char *
+announced(const struct census *c, const struct proc *broker)
+{
+	const struct broker_module *m = NULL;
+	const struct census_list *x;
+	const char *r = NULL;
+	size_t i;
+
+	while ((m = broker_module_next(broker->core, m)) != NULL) {
+		x = &c->exchanges[module_number(m->name)];
+		for (i = 0; r == NULL && i < x->n; i++)
+			r = told(broker, x->proc[i]);
+	}
+	return r;
+}
+
+static const char *
+all_homes(const struct census *c)
+{
+	const struct census_list *l = &c->kind[PROC_BROKER];
+	const char *r = NULL;
+	size_t i;
+
+	for (i = 0; r == NULL && i < l->n; i++) {
+		r = homes(c, l->proc[i]);
+		if (r == NULL)
+			r = announced(c, l->proc[i]);
+	}
+	return r;
 }
 
 /* The next of those that are to run the module's exchanges, after those that
@@ -212,9 +294,9 @@ settle_look(const struct census *c)
 	if (r == NULL)
 		r = mesh(c, PROC_AUTHORITY, PROC_AUTHORITY);
 	if (r == NULL)
-		r = mesh(c, PROC_BROKER, PROC_AUTHORITY);
-	if (r == NULL)
 		r = all_exchanges(c);
+	if (r == NULL)
+		r = all_homes(c);
 	if (r == NULL)
 		r = no_orphans(c);
 	if (r == NULL)
