@@ -11,9 +11,9 @@
  * help: no buyer holds two more than another that lacks something and could use
  * one of these.
  *
- * A buyer may be one that gives nothing back. Each listener holds it to what is
- * over its share there, and the others share what it does not hold. What a buyer
- * gives back it gives of each seller in proportion.
+ * A buyer may be one that gives nothing back. Each listener grants it no more
+ * than a token over its share, and the others share what it does not hold. What
+ * a buyer gives back it gives of each seller in proportion.
  */
 
 #include <assert.h>

@@ -95,8 +95,9 @@ struct post {
 	unsigned retry_percent, cast_percent, limit_percent, abandon_percent;
 	int hungry; /* after healing it always wants more */
 	int heedless; /* it gives nothing back that it is asked for */
-	uint64_t held, shared; /* as contest.c saw it last, and of each seller */
-	uint64_t from[CONTEST_SELLERS];
+	/* As contest.c saw it last: */
+	uint64_t held, shared;
+	uint64_t from[CONTEST_SELLERS]; /* held of each seller */
 	size_t outstanding;
 	int64_t progress; /* of what is outstanding: the last answer */
 	char socket[16];  /* where it serves lambda-call */
