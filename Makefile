@@ -118,7 +118,7 @@ SCRIPTS =	t/discovery.sh t/nodes.sh t/examples.sh t/names.sh t/mesh.sh\
 	t/manpages.sh t/needs.sh t/pipes.sh t/script.sh t/shares.sh t/ssh.sh\
 	t/switch.sh t/tree.sh t/twice.sh t/files.sh t/floods.sh t/moves.sh\
 	t/drain.sh t/life.sh t/contain.sh t/follow.sh t/rabbit.sh\
-	t/orderlog.sh t/told.sh t/walk.sh t/jobs.sh
+	t/orderlog.sh t/recipes.sh t/told.sh t/walk.sh t/jobs.sh
 
 HELPERS =	t/account t/activate t/diallers t/epmdtalk t/handshake\
 	t/inherit t/listen t/puppet t/relay t/rows t/script t/sim t/sim_sealed\
@@ -275,13 +275,13 @@ lint:
 	@sh t/lint.sh
 
 install: all
-	mkdir -p '$(DESTDIR)$(PREFIX)/bin'
+	umask 022; mkdir -p '$(DESTDIR)$(PREFIX)/bin'
 	@for f in $(PROGS); do \
 		echo "install $(DESTDIR)$(PREFIX)/bin/$$f"; \
 		cp -f "$$f" '$(DESTDIR)$(PREFIX)/bin' || exit 1; \
 		chmod 755 "$(DESTDIR)$(PREFIX)/bin/$$f" || exit 1; \
 	done
-	@for f in man/*.[1-9]; do \
+	@umask 022; for f in man/*.[1-9]; do \
 		d="$(DESTDIR)$(MANDIR)/man$${f##*.}"; \
 		echo "install $$d/$${f##*/}"; \
 		mkdir -p "$$d" && cp -f "$$f" "$$d" || exit 1; \
