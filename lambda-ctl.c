@@ -14,6 +14,7 @@
 
 #include "ctl_metrics.h"
 #include "ctl_tier.h"
+#include "ctl_top.h"
 #include "hub.h"
 #include "program.h"
 #include "log.h"
@@ -22,6 +23,7 @@
 #define ANSWER_MS     5000
 #define AUDIT_TIMES   4
 #define AUDIT_PAUSE_S 2
+#define TOP_PAUSE_S   1
 #define AUDIT_DIFFERS 1 /* exit status */
 #define SYNOPSIS \
 	"[-Jhqv] [-A address | -b socket] [-k keyfile ...] command [argument]"
@@ -36,6 +38,7 @@ static const struct command {
 	/* Makes lines of all rows, which are not shown themselves. */
 	void (*format)(struct slice rows, void (*line)(void *, struct slice),
 	    void *arg);
+	int top;	 /* the tier is asked again and again */
 	int listeners;   /* are asked too */
 	int host;	 /* a broker asks its host, a listener its channels */
 	int least, most; /* arguments */
@@ -74,6 +77,7 @@ static const struct command {
 	{ .name = "plbs", .whom = "a broker or a PLB",
 	    .roles = ROLE_BROKER | ROLE_PLB, .host = 1 },
 	{ .name = "process", .roles = ~0u, .whom = "", .host = 1 },
+	{ .name = "top", .top = 1, .most = 1 },
 	{ .name = "users", .tier = tier_users, .listeners = 1, .most = 1 },
 	{ .name = "why", .tier = tier_why, .least = 1, .most = 1 }
 };
@@ -552,6 +556,55 @@ ctl_walk_tier(const struct command *what, const char *module, int json,
 }
 
 /* There is none of that name: say which there are. */
+/* A terminal is wiped; elsewhere an empty line ends the block. */
+static void
+ctl_top_screen(const struct top *t)
+{
+	int screen = isatty(STDOUT_FILENO);
+
+	if (screen)
+		fputs("\033[H\033[J", stdout);
+	top_lines(t, ctl_print_line, NULL);
+	if (!screen)
+		putchar('\n');
+}
+
+/* Once a second, until it is ended. Who does not answer is told of the first
+ * walk, and counted of the others. */
+static void
+ctl_top(const char *by, int json, const struct key *key, const char *where)
+{
+	static struct ctl_tier c;
+	static struct top t;
+	struct timespec now = { 0, 0 }, pause = { TOP_PAUSE_S, 0 };
+	uint64_t seed;
+	int first = 1;
+
+	if (by != NULL && strcmp(by, "host") != 0 && strcmp(by, "module") != 0)
+		die(EXIT_USAGE, "top %s: give host or module", by);
+	signal(SIGINT, SIG_DFL); /* a shell's background ignores it */
+	env_random(&seed, sizeof(seed));
+	top_init(&t, seed, by != NULL && strcmp(by, "host") == 0);
+	for (c.json = json;; nanosleep(&pause, NULL)) {
+		ctl_walk_once(&c.walk, seed, key, where, 1);
+		clock_gettime(CLOCK_MONOTONIC, &now);
+		if (first && ctl_tell_silent(&c.walk) == c.walk.n)
+			exit(EXIT_TEMPORARY);
+		if (top_read(&t, &c.walk, (int64_t)now.tv_sec * 1000 +
+		    now.tv_nsec / 1000000) == -1)
+			die_errno(EXIT_TEMPORARY, "unable to read the answers");
+		walk_free(&c.walk);
+		if (json)
+			top_rows(&t, ctl_on_tier_row, &c);
+		else if (!first)
+			ctl_top_screen(&t);
+		if (fflush(stdout) == EOF)
+			die_errno(EXIT_TEMPORARY, "unable to write standard "
+			    "output");
+		first = 0;
+	}
+}
+
 static void
 ctl_no_command(const char *name)
 {
@@ -634,6 +687,8 @@ main(int argc, char **argv)
 	env_key(&key, &keys);
 	if (address != NULL)
 		env_key_need(&key, 'A', &a);
+	if (core.what->top)
+		ctl_top(core.argument, core.json, &key, text);
 	if (core.what->tier != NULL) {
 		hub.status = ctl_walk_tier(core.what, core.argument == NULL ?
 		    NULL : opt_name("module", core.argument), core.json, &key,

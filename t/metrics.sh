@@ -142,9 +142,36 @@ if sh "$top/t/setup.sh" promtool; then
 fi
 tells 100 'metrics are no rows' lambda-ctl -J metrics
 
+# All of a host, by its broker: the listeners and PLBs that it asks.
+lambda-ctl metrics >"$tmp/all" || fail "metrics: $?"
+for role in listener plb; do
+	grep -q "^lambda_requests_total{module=\"calc\",role=\"$role\",process=\"[0-9a-f]*\",result=\"done\"} 1200\$" \
+	    "$tmp/all" || fail "no $role: $(cat "$tmp/all")"
+done
+
+# What goes on now: by module, by host, and in rows; until SIGINT.
+start load sh -c 'until [ -e "$0" ]; do
+	echo 1 | lambda-call -L -s "$1/calc.plb" calc >"$0.out"
+done' "$tmp/enough" "$LAMBDA_RUN"
+tops() { # NAME PATTERN ARGUMENT...
+	name=$1 pattern=$2
+	shift 2
+	start "$name" sh -c 'exec lambda-ctl "$@" >"$0"' "$tmp/$name.out" "$@"
+	until_true grep -q -e "$pattern" "$tmp/$name.out" ||
+	    fail "$name shows no load: $(cat "$tmp/$name.out")"
+	stop "$pid" INT
+}
+tops top.module '^calc  *[1-9][0-9]*\.[0-9]  *0\.0 ' top
+grep -q '^work  *0\.0 ' "$tmp/top.module.out" || fail "no module of no load"
+tops top.host '^127\.0\.0\.1  *[1-9][0-9]*\.[0-9]  *0\.0 ' top host
+tops top.rows '"name":"calc","ms":[0-9]*,"calls":[1-9][0-9]*,"failures":0,' -J top
+: >"$tmp/enough"
+tells 100 'top cows: give host or module' lambda-ctl top cows
+tells 111 'no answer from 127.0.0.1:1: ' lambda-ctl -A 127.0.0.1:1 top
+
 # New code: the old channel drains and ends, and nothing is set back.
 kill -HUP "$lines"
 until_true sh -c 'lambda-ctl -A "$0" clients | grep -v draining |
     grep -q "state up"' "$at" || fail "no new channel"
-counts begun 1200 'done' 1200
+counts lost 0
 echo passed

@@ -1,0 +1,291 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ctl_top.h"
+
+#define TOP_NAME 512  /* bytes of a row or line */
+#define TOP_KEY	 512
+
+struct top_process {
+	struct slice key;
+	struct stats stats; /* since it started, as it said last */
+	unsigned seen;	    /* in which walk */
+};
+
+/* What has changed since the walk before this one, and how it is now. */
+struct top_group {
+	struct slice key;
+	struct stats served; /* by listeners */
+	struct stats called; /* by PLBs */
+	uint64_t running, waiting;
+};
+
+/* Whose rows are read. */
+struct top_from {
+	struct slice process, host;
+	char host_text[ADDRESS_MAX + 1];
+};
+
+void
+top_init(struct top *t, uint64_t seed, int by_host)
+{
+	memset(t, 0, sizeof(*t));
+	map_init(&t->processes, seed);
+	map_init(&t->groups, seed);
+	t->by_host = by_host;
+}
+
+void
+top_free(struct top *t)
+{
+	map_free_values(&t->processes);
+	map_free_values(&t->groups);
+}
+
+/* Reading. */
+
+static void *
+top_entry(struct map *m, struct slice key, size_t size)
+{
+	void *p = map_get(m, key);
+
+	return p != NULL ? p : map_alloc(m, size, &key);
+}
+
+/* What it has counted since the walk before this one. Of a process that is seen
+ * for the first time in the first walk nothing is known. */
+static void
+top_count(struct top *t, struct top_process *p, const struct stats *now,
+    struct stats *sum)
+{
+	size_t i;
+
+	if (p->seen > 0 || t->walks > 1)
+		for (i = 0; i < STATS; i++)
+			if (now->n[i] > p->stats.n[i])
+				sum->n[i] += now->n[i] - p->stats.n[i];
+	p->stats = *now;
+	p->seen = t->walks;
+}
+
+static struct top_group *
+top_group(struct top *t, const struct top_from *from, const struct row *r)
+{
+	struct slice name = slice_is(r->word, "plb") ? r->name :
+	    row_get(r, "module");
+	struct top_group *g;
+
+	if (t->by_host)
+		name = from->host;
+	if (name.len == 0)
+		name = slice_str("-");
+	if ((g = map_get(&t->groups, name)) != NULL)
+		return g;
+	if ((g = map_alloc(&t->groups, sizeof(*g), &name)) != NULL)
+		g->key = name;
+	return g;
+}
+
+/* A row of requests, and those of times that follow it. */
+static int
+top_requests(struct top *t, const struct top_from *from, const struct row *r,
+    struct slice *rest)
+{
+	struct slice id = row_get(r, "instance");
+	int plb = row_is(r, "role", "plb");
+	struct top_group *g = top_group(t, from, r);
+	struct top_process *p;
+	struct slice next;
+	struct stats now;
+	struct row times;
+	char key[TOP_KEY];
+
+	if (from->process.len > 0)
+		id = from->process;
+	snprintf(key, sizeof(key), "%.*s %.*s", SLICE_ARG(id),
+	    SLICE_ARG(row_get(r, "module")));
+	p = top_entry(&t->processes, slice_str(key), sizeof(*p));
+	if (g == NULL || p == NULL)
+		return -1;
+	memset(&now, 0, sizeof(now));
+	metrics_add(&now, r);
+	for (next = *rest; row_next(&next, &times) &&
+	    slice_is(times.word, "times"); *rest = next)
+		metrics_add(&now, &times);
+	/* One that is seen twice in a walk has not changed since. */
+	if (p->seen != t->walks && !plb)
+		g->running += row_number(r, "running");
+	top_count(t, p, &now, plb ? &g->called : &g->served);
+	return 0;
+}
+
+static int
+top_row(struct top *t, struct top_from *from, const struct row *r,
+    struct slice *rest)
+{
+	struct top_group *g;
+
+	if (slice_is(r->word, "process")) {
+		from->process = r->name;
+	} else if (slice_is(r->word, "broker") && row_is(r, "self", "1")) {
+		from->host = r->name;
+	} else if (slice_is(r->word, "requests")) {
+		return top_requests(t, from, r, rest);
+	} else if (slice_is(r->word, "plb")) {
+		if ((g = top_group(t, from, r)) == NULL)
+			return -1;
+		g->waiting += row_number(r, "queued");
+	}
+	return 0;
+}
+
+/* The host of a process that nobody answers for is that of its address. */
+static void
+top_host(struct top_from *from, const struct walk_node *n)
+{
+	const char *colon = strrchr(n->shown, ':');
+
+	snprintf(from->host_text, sizeof(from->host_text), "%.*s",
+	    colon == NULL ? (int)strlen(n->shown) : (int)(colon - n->shown),
+	    n->shown);
+	from->host = slice_str(from->host_text);
+	from->process = slice_of("", 0);
+}
+
+static void
+top_begin(struct top *t, int64_t now)
+{
+	struct top_group *g;
+	struct slice key;
+	size_t pos = 0;
+
+	t->ms = now - t->at;
+	t->at = now;
+	t->walks++;
+	while ((g = map_next(&t->groups, &pos)) != NULL) {
+		key = g->key;
+		memset(g, 0, sizeof(*g));
+		g->key = key;
+	}
+}
+
+int
+top_read(struct top *t, const struct walk *w, int64_t now)
+{
+	struct top_process *p;
+	struct top_from from;
+	struct slice rest;
+	struct row r;
+	size_t i;
+
+	top_begin(t, now);
+	for (i = 0; i < w->n; i++) {
+		top_host(&from, w->at[i]);
+		rest = buf_slice(&w->at[i]->rows);
+		while (row_next(&rest, &r))
+			if (top_row(t, &from, &r, &rest) == -1)
+				return -1;
+	}
+	for (i = 0; (p = map_next(&t->processes, &i)) != NULL;)
+		if (t->walks - p->seen > TOP_FORGET)
+			free(map_del(&t->processes, p->key));
+	return 0;
+}
+
+/* Showing. */
+
+/* The time that so many in a hundred did not take longer than: where the bucket
+ * ends that the last of these is in. 0 where there were none. */
+static uint64_t
+top_percentile(const struct stats *s, enum counter first, unsigned percent)
+{
+	uint64_t all = 0, n = 0;
+	unsigned b;
+
+	for (b = 0; b < STATS_BUCKETS; b++)
+		all += s->n[first + b];
+	for (b = 0; b < STATS_BUCKETS && all > 0; b++)
+		if ((n += s->n[first + b]) * 100 >= all * percent)
+			return b + 1 < STATS_BUCKETS ? stats_first(b + 1) :
+			    stats_first(b);
+	return 0;
+}
+
+static uint64_t
+top_failures(const struct stats *s)
+{
+	return s->n[STAT_FAILED] + s->n[STAT_LATE] + s->n[STAT_DRAINED] +
+	    s->n[STAT_LOST];
+}
+
+/* load NAME ms COUNT calls COUNT failures COUNT running COUNT waiting COUNT
+ * queue_p50_us US queue_p99_us US run_p50_us US run_p99_us US */
+void
+top_rows(const struct top *t, void (*row)(void *arg, struct slice), void *arg)
+{
+	const struct top_group *g;
+	char text[TOP_NAME];
+	size_t pos = 0;
+
+	while (t->walks > 1 && (g = map_next(&t->groups, &pos)) != NULL) {
+		snprintf(text, sizeof(text), "load %.*s ms %lld calls %llu "
+		    "failures %llu running %llu waiting %llu queue_p50_us "
+		    "%llu queue_p99_us %llu run_p50_us %llu run_p99_us %llu",
+		    SLICE_ARG(g->key), (long long)t->ms,
+		    (unsigned long long)stats_ended(&g->served),
+		    (unsigned long long)top_failures(&g->served),
+		    (unsigned long long)g->running,
+		    (unsigned long long)g->waiting,
+		    (unsigned long long)top_percentile(&g->called, STAT_QUEUE,
+		    50),
+		    (unsigned long long)top_percentile(&g->called, STAT_QUEUE,
+		    99),
+		    (unsigned long long)top_percentile(&g->served, STAT_RUN,
+		    50),
+		    (unsigned long long)top_percentile(&g->served, STAT_RUN,
+		    99));
+		row(arg, slice_str(text));
+	}
+}
+
+static double
+top_rate(const struct top *t, uint64_t n)
+{
+	return t->ms > 0 ? (double)n * 1000 / (double)t->ms : 0;
+}
+
+static double
+top_ms(const struct stats *s, enum counter first, unsigned percent)
+{
+	return (double)top_percentile(s, first, percent) / 1000;
+}
+
+void
+top_lines(const struct top *t, void (*line)(void *arg, struct slice), void *arg)
+{
+	const struct top_group *g;
+	char text[TOP_NAME];
+	size_t pos = 0;
+
+	if (t->walks < 2)
+		return;
+	snprintf(text, sizeof(text), "%-20s %9s %7s %7s %7s  %s  %s",
+	    t->by_host ? "host" : "module", "calls/s", "fail/s", "running",
+	    "waiting", "queue p50 p99 (ms)", "run p50 p99 (ms)");
+	line(arg, slice_str(text));
+	while ((g = map_next(&t->groups, &pos)) != NULL) {
+		snprintf(text, sizeof(text),
+		    "%-20.*s %9.1f %7.1f %7llu %7llu  %8.2f %9.2f  %7.2f "
+		    "%8.2f", SLICE_ARG(g->key),
+		    top_rate(t, stats_ended(&g->served)),
+		    top_rate(t, top_failures(&g->served)),
+		    (unsigned long long)g->running,
+		    (unsigned long long)g->waiting,
+		    top_ms(&g->called, STAT_QUEUE, 50),
+		    top_ms(&g->called, STAT_QUEUE, 99),
+		    top_ms(&g->served, STAT_RUN, 50),
+		    top_ms(&g->served, STAT_RUN, 99));
+		line(arg, slice_str(text));
+	}
+}
