@@ -271,8 +271,8 @@ main(int argc, char **argv)
 	die_name(argv[0]);
 	if (argc == 4)
 		times = strtoul(argv[--argc], NULL, 10);
-	if (argc != 3 || times < 1 || (count = strtoul(argv[1], NULL, 10)) < 1 ||
-	    count > COUNT_MAX ||
+	if (argc != 3 || times < 1 ||
+	    (count = strtoul(argv[1], NULL, 10)) < 1 || count > COUNT_MAX ||
 	    addr_parse_ip(&target, argv[2], strlen(argv[2]), 0, &why) == -1)
 		die_usage("COUNT ADDRESS [TIMES]");
 	if (getrlimit(RLIMIT_NOFILE, &r) == 0) {
