@@ -31,6 +31,7 @@ jq		jq		jq		jq		jq
 mandoc		mandoc		mandoc		mandoc		-
 musl-gcc	musl-tools	musl-dev	musl-gcc	-
 nc		netcat-openbsd	netcat-openbsd	nmap-ncat	-
+parallel	parallel	parallel	parallel	parallel
 ps		procps		procps		procps-ng	-
 qemu-i386	qemu-user	qemu-i386	qemu-user	qemu
 qemu-s390x	qemu-user	qemu-s390x	qemu-user	qemu
