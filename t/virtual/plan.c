@@ -20,6 +20,7 @@
 #define SIZE_START_MS  5000
 #define SIZE_PACE_MS   10000
 #define SIZE_END_MS    600000
+#define SPLIT_MS       60000 /* where it is split */
 
 const char *
 module_name(unsigned module, char buf[16])
@@ -133,6 +134,19 @@ place_authorities(struct world *w)
 		add_bootstrap(&w->posts[0], &w->posts[1 + draw(w, n - 1)]);
 }
 
+/* A world is to be split: bootstrap names an authority of the host's side. */
+static void
+add_near(struct world *w, struct post *s, unsigned authorities)
+{
+	unsigned i = draw(w, authorities), n;
+
+	for (n = 0; n < authorities; n++, i = (i + 1) % authorities)
+		if (fault_side(w->posts[i].host, w->want_split) ==
+		    fault_side(s->host, w->want_split))
+			break;
+	add_bootstrap(s, &w->posts[i]);
+}
+
 /* Each broker knows an authority, or one of the brokers before it. */
 static void
 place_brokers(struct world *w)
@@ -150,6 +164,8 @@ place_brokers(struct world *w)
 			add_bootstrap(s, &w->posts[draw(w, first)]);
 		if (chance(w, 30))
 			add_bootstrap(s, &w->posts[draw(w, first)]);
+		if (w->want_split > 0)
+			add_near(w, s, first);
 	}
 }
 
@@ -337,7 +353,7 @@ plan_is_gentle(const struct world *w)
 		    i != FAULT_TERM && i != FAULT_PUBLISH &&
 		    i != FAULT_TAKEOVER)
 			return 0;
-	return w->plan.deserted == 0;
+	return w->plan.deserted == 0 && w->want_split == 0;
 }
 
 static void
@@ -408,6 +424,11 @@ draw_size_run(struct world *w)
 	p->heal_at = SIZE_START_MS;
 	p->quiet_at = 6 * SIZE_START_MS;
 	p->end_at = SIZE_END_MS;
+	if (w->want_split == 0)
+		return;
+	p->fault_at = 8 * SIZE_START_MS;
+	p->heal_at = p->fault_at + SPLIT_MS;
+	p->quiet_at = p->heal_at + 6 * SIZE_START_MS;
 }
 
 void

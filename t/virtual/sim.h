@@ -138,7 +138,7 @@ struct world {
 	uint64_t seed;
 	int verbose;
 	unsigned want_authorities, want_hosts, want_modules; /* 0: drawn */
-	unsigned want_orders;
+	unsigned want_orders, want_split;
 	struct clock clock;
 	struct net net;
 	struct rng rng;
@@ -267,6 +267,11 @@ int64_t caller_due(const struct world *);
 /* fault.c */
 void fault_start(struct world *);
 void fault_heal(struct world *);
+/* Is the host on the smaller side of a split of so many percent? Hosts of both
+ * sides come in turn. */
+int fault_side(unsigned host, unsigned percent);
+/* Once a second, where a world of size is to be split. */
+void fault_split(struct world *);
 
 /* check.c */
 void world_check_step(struct proc *, int idle);
