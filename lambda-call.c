@@ -735,7 +735,7 @@ caller_on_signal(void *arg, int signo)
 
 /* Life. */
 
-/* How often progress is shown, and how much of the input there is, where it is a
+/* How often progress is shown, and how much input there is, where it is a
  * file. */
 static void
 caller_size(struct caller_options *o)

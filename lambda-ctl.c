@@ -418,6 +418,29 @@ ctl_walk_once(struct walk *w, uint64_t seed, const struct key *key,
 	loop_free(hub.loop);
 }
 
+/* Those of its host that did not answer it. */
+static size_t
+ctl_tell_silent_of(const struct walk_node *n)
+{
+	struct slice rows = buf_slice(&n->rows), reason, role;
+	size_t silent = 0;
+	struct row r;
+
+	while (row_next(&rows, &r)) {
+		if (!slice_is(r.word, "process"))
+			continue;
+		reason = row_get(&r, "reason");
+		role = row_get(&r, "role");
+		if (reason.len == 0)
+			continue;
+		silent++;
+		log_error("no answer from the %.*s %.*s on the host of %s: "
+		    "%.*s", SLICE_ARG(role), SLICE_ARG(r.name), n->shown,
+		    SLICE_ARG(reason));
+	}
+	return silent;
+}
+
 /* Who did not answer, and how many they are. */
 static size_t
 ctl_tell_silent(const struct walk *w)
@@ -425,16 +448,17 @@ ctl_tell_silent(const struct walk *w)
 	size_t i, silent = w->left_out;
 
 	for (i = 0; i < w->n; i++) {
+		silent += ctl_tell_silent_of(w->at[i]);
 		if (w->at[i]->state != WALK_FAILED)
 			continue;
 		silent++;
 		if (w->at[i]->role == 0)
-			log_error("no answer from %.*s: %s",
-			    SLICE_ARG(w->at[i]->address), w->at[i]->why);
+			log_error("no answer from %s: %s", w->at[i]->shown,
+			    w->at[i]->why);
 		else
-			log_error("no answer from the %s at %.*s: %s",
-			    role_name(w->at[i]->role),
-			    SLICE_ARG(w->at[i]->address), w->at[i]->why);
+			log_error("no answer from the %s at %s: %s",
+			    role_name(w->at[i]->role), w->at[i]->shown,
+			    w->at[i]->why);
 	}
 	if (w->left_out > 0)
 		log_error("processes not asked: %zu; %d at most "

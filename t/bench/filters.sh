@@ -39,13 +39,13 @@ of() { # A B
 lambda-listener -q -c 8 run env &
 many=$!
 export PARALLEL="--will-cite --no-notice"
-seq 2000 >jobs
+seq 2000 >many
 seq 100000 >lines
-call=$(ms 3 'lambda-call -c 8 -L run true <jobs >/dev/null')
+call=$(ms 3 'lambda-call -c 8 -L run true <many >/dev/null')
 figure '2000 jobs of true(1): lambda-call -L -c 8' "$call"
-figure '2000 jobs of true(1): xargs -P8' "$(ms 3 'xargs -P8 -n1 true <jobs')"
+figure '2000 jobs of true(1): xargs -P8' "$(ms 3 'xargs -P8 -n1 true <many')"
 figure '2000 jobs of true(1): parallel -j8' \
-    "$(ms 1 'parallel -j8 true <jobs >/dev/null')"
+    "$(ms 1 'parallel -j8 true <many >/dev/null')"
 
 double='{ print $1 * 2 }'
 export double
