@@ -34,6 +34,7 @@ mandoc		mandoc		mandoc		mandoc		-
 musl-gcc	musl-tools	musl-dev	musl-gcc	-
 nc		netcat-openbsd	netcat-openbsd	nmap-ncat	-
 pamscale	netpbm		netpbm		netpbm		netpbm
+promtool	prometheus	prometheus	golang-github-prometheus prometheus
 ps		procps		procps		procps-ng	-
 qemu-i386	qemu-user	qemu-i386	qemu-user	qemu
 qemu-s390x	qemu-user	qemu-s390x	qemu-user	qemu
