@@ -170,6 +170,11 @@ part_b() {
 			eval "${how}_$n=\$value"
 		done
 	done
+	for n in 100 10000 100000; do
+		row "n = $n, of the time without, where a zone is preferred" \
+		    "$(sed -n "s,^exchange: *$n sells.* \([0-9]*\) zones.* \([0-9]*\) near.*,\1 \2,p" \
+		    "$tmp/exchange" | awk '{ print $1 / $2 }')" times '<' 1.1
+	done
 	for how in waiting arriving; do
 		eval "few=\$${how}_100 many=\$${how}_100000"
 		# shellcheck disable=SC2154
