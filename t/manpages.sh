@@ -172,7 +172,8 @@ done <"$tmp/provoked"
 # stands for them in the page, are %.
 tr '\n\t' '  ' <"$tmp/sources" >"$tmp/line"
 { grep -o 'report_row(&\{0,1\}r, "[^"]*"' "$tmp/line"
-  grep -o 'tier_row(t, "[a-z]* %[^"]*"' "$tmp/line"; } |
+  grep -o 'tier_row(t, "[a-z]* %[^"]*"' "$tmp/line"
+  grep -o 'snprintf(text, sizeof(text), "load %[^"]*"' "$tmp/line"; } |
     sed 's/.*"\(.*\)"/\1/; s/%[^ ]*/%/g; /^%$/d
 	s/ self [01]/ self %/; s/ state announced/ state %/' |
     sort -u >"$tmp/rows"
