@@ -58,8 +58,12 @@ int
 atomicfile_file(struct atomicfile *r, struct slice bytes)
 {
 	char temp[ATOMICFILE_PATH_MAX];
+	struct stat st;
 	int fd, held, n, error;
 
+	if (lstat(r->path, &st) == 0 && !S_ISREG(st.st_mode) &&
+	    !S_ISLNK(st.st_mode))
+		return fail(EEXIST);
 	n = snprintf(temp, sizeof(temp), "%s.new", r->path);
 	if (n < 0 || (size_t)n >= sizeof(temp))
 		return fail(ENAMETOOLONG);

@@ -26,7 +26,8 @@ void atomicfile_init(struct atomicfile *, const char *path);
 void atomicfile_free(struct atomicfile *);
 
 /* Write it, with mode 0644 less the umask. 0; or -1 with errno, and the old
- * file stays. */
+ * file stays. EEXIST: a device, say, or a FIFO has that name, which is never
+ * replaced; a symbolic link is. */
 int atomicfile_file(struct atomicfile *, struct slice bytes);
 
 #endif

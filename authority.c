@@ -634,7 +634,7 @@ authority_remember(struct authority *a, int64_t now,
 	struct authority_gone *g = &a->gone[a->ngone++ % AUTHORITY_GONE];
 
 	g->instance = p->instance;
-	memcpy(g->address, p->address, sizeof(g->address));
+	hostport_copy(g->address, slice_str(p->address));
 	g->since = now;
 }
 

@@ -11,6 +11,8 @@
 #include "map.h"
 
 #define NAME_LEN_MAX 253
+#define LETTERS    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+#define HEX_DIGITS "0123456789abcdefABCDEF"
 #define HOST_CHARACTERS \
 	"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._"
 
@@ -178,11 +180,19 @@ bootstrap_check_address(struct bootstrap *b, const struct bootstrap_source *s,
 	if (addr_parse_peer(&a, s->what, strlen(s->what), BOOTSTRAP_PORT,
 	    why) == 0)
 		return 0;
-	if (!bootstrap_is_named(s->what))
+	if (bootstrap_is_named(s->what))
+		snprintf(b->why, sizeof(b->why), "host names are not looked up "
+		    "here: write dns:%s%s", s->what,
+		    strchr(s->what, ':') == NULL ? ":PORT" : "");
+	else if (s->what[0] == '/' || s->what[0] == '.')
+		snprintf(b->why, sizeof(b->why), "that is a path: write "
+		    "file:%.*s", NAME_LEN_MAX, s->what);
+	else if (s->what[strspn(s->what, LETTERS)] == ':' &&
+	    strspn(s->what, HEX_DIGITS) < strcspn(s->what, ":"))
+		return bootstrap_wrong(why, "no source begins so: write dns:, "
+		    "epmd:, file: or exec: in small letters, or an IP address");
+	else
 		return -1;
-	snprintf(b->why, sizeof(b->why), "host names are not looked up here: "
-	    "write dns:%s%s", s->what,
-	    strchr(s->what, ':') == NULL ? ":PORT" : "");
 	return bootstrap_wrong(why, b->why);
 }
 

@@ -51,7 +51,7 @@ place_undial_at(struct broker *b, const char *address)
 
 	if (p != NULL)
 		p->dialled = 0;
-	if (address[0] != '\0')
+	if (address != NULL)
 		outbox_act(&b->out, ACT_UNDIAL, 0, 0, slice_str(address));
 }
 
@@ -75,7 +75,7 @@ place_is_heard(const struct broker_place *p, int64_t now)
 static int
 home_is_at(const struct gossip_peer *p, struct slice address)
 {
-	return slice_is(address, p->told) ||
+	return (p->told != NULL && slice_is(address, p->told)) ||
 	    (p->dialled && slice_is(address, p->address));
 }
 
@@ -366,7 +366,7 @@ home_leave(struct broker *b, struct broker_peer *p)
 	outbox_log(&b->out, LOG_INFO, "leaving authority %s: three others come "
 	    "before it for this host", p->gossip.address);
 	place_undial_at(b, p->gossip.address);
-	if (strcmp(p->gossip.told, p->gossip.address) != 0)
+	if (!slice_is(slice_str(p->gossip.told), p->gossip.address))
 		place_undial_at(b, p->gossip.told);
 	outbox_act(&b->out, ACT_DRAIN, p->gossip.handle, 0, slice_str(""));
 }

@@ -95,7 +95,7 @@ call_say_lines(struct call *c, uint64_t first, uint64_t last, const char *why)
 	outbox_act(plb_out(c->plb), CALL_LINE, 0, 0, slice_str(line));
 }
 
-static void
+void
 call_say_pending(struct call *c)
 {
 	struct call_ending *e = &c->ending;
@@ -132,7 +132,7 @@ call_say_record(struct call *c, uint64_t number, const char *why)
 	if (filter_fail(&c->filter, number, why) == 0 &&
 	    c->filter.config.status)
 		return;
-	if (c->ending.broken)
+	if (c->ending.broken || c->dropping)
 		call_say_merged(c, first, last, 0);
 	else
 		call_say_lines(c, first, last, why);
@@ -268,7 +268,10 @@ call_pump(struct call *c, int64_t now)
 {
 	struct plb_view v;
 
-	while (!c->ending.begun) {
+	if (c->config.failures > 0 && c->filter.failed >= c->config.failures &&
+	    !c->ending.begun)
+		call_drop_rest(c, now);
+	while (!c->ending.begun && !c->stopped) {
 		if (call_skip_record(c))
 			continue;
 		if (!call_may_send(c) || !call_send_record(c, now))
@@ -486,7 +489,12 @@ call_on_result(struct call *c, const struct msg_reply *r)
 			call_lose_result(c);
 			return;
 		}
-		snprintf(why, sizeof(why), "the reply: %s", unfit);
+		snprintf(why, sizeof(why), "%s",
+		    c->config.records.kind == FRAME_LINE ?
+		    "its reply has several lines: -N takes any bytes, -0 "
+		    "what has no NUL, and -B many records at once" :
+		    c->config.records.kind == FRAME_NUL ?
+		    "its reply has a NUL in it: -N takes any bytes" : unfit);
 		call_fail_record(c, r->id, why);
 	}
 }
@@ -861,6 +869,7 @@ call_new(int64_t now, uint64_t seed, const struct call_config *config,
 	c->reader.kind = config->records.kind;
 	buf_init(&c->in, config->filter ? MSG_MAX + CALL_READ_MAX :
 	    STREAM_HEAD);
+	buf_init(&c->word, CALL_ARGS_MAX);
 	buf_init(&c->answer, MSG_MAX + MSG_HEAD_MAX);
 	c->stream.send_at = config->filter ? NEVER : now + CALL_WAIT_MS;
 	c->stream.last = -1;
@@ -870,7 +879,8 @@ call_new(int64_t now, uint64_t seed, const struct call_config *config,
 	c->progress_at = config->progress ? now + PROGRESS_MS : NEVER;
 	c->trouble_at = now;
 	call_arm_notice(c, now);
-	if (call_new_plb(c, seed) == -1 || call_new_ways(c, now) == -1 ||
+	if ((config->replace && (c->args = malloc(CALL_ARGS_MAX)) == NULL) ||
+	    call_new_plb(c, seed) == -1 || call_new_ways(c, now) == -1 ||
 	    (config->filter && filter_init(&c->filter, &config->records,
 		out) == -1) || call_job_new(c) == -1) {
 		call_free(c);
@@ -881,6 +891,7 @@ call_new(int64_t now, uint64_t seed, const struct call_config *config,
 	c->request.u.request.args = config->args;
 	c->request.u.request.left_ms = (uint64_t)config->limit_ms;
 	c->request.u.request.retries = config->retries;
+	c->request.u.request.again = config->again != 0;
 	c->request.u.request.named = config->joblog != 0;
 	c->request.u.request.errors = config->errors ? STREAM_FIRST : 0;
 	if (!config->filter)
@@ -898,6 +909,8 @@ call_free(struct call *c)
 	free(c->way);
 	filter_free(&c->filter);
 	free(c->jobs);
+	free(c->args);
+	buf_free(&c->word);
 	buf_free(&c->answer);
 	buf_free(&c->in);
 	free(c);

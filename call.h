@@ -23,6 +23,7 @@
 #define CALL_READ_MAX  (64 * 1024) /* bytes of input at a time */
 #define CALL_WAIT_MS   20 /* for the end of a short input: a call whose body is
 			     there by then takes one message */
+#define CALL_ARGS_MAX (64 * 1024) /* bytes of arguments, as a list */
 #define CALL_LATE      99 /* exit status: time is up */
 
 enum call_act {
@@ -73,6 +74,10 @@ struct call_config {
 	int progress;	      /* show it, each second and at the end */
 	int terminal;	      /* results are for a person to read */
 	uint64_t retries;
+	int again;	   /* for a status other than 0, too */
+	int replace;	   /* of a filter: each {} in the arguments is the
+			      record, and the body is empty */
+	uint64_t failures; /* of a filter: it stops reading then; 0: never */
 	int64_t limit_ms;  /* -T; 0: none */
 };
 

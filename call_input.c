@@ -143,7 +143,7 @@ call_drop_record(struct call *c, int64_t now, const char *why)
 		return 1;
 	if (!filter_open(&c->filter) || (r = call_next_unit(c, &u)) == 0)
 		return 0;
-	if (r == -1 && !c->ending.begun) {
+	if (r == -1 && !c->ending.begun && !c->stopped) {
 		call_spoil(c, now, u->why);
 		return 1;
 	}
@@ -152,9 +152,63 @@ call_drop_record(struct call *c, int64_t now, const char *why)
 	return 1;
 }
 
+void
+call_drop_rest(struct call *c, int64_t now)
+{
+	char why[REASON_MAX];
+
+	snprintf(why, sizeof(why), "not run: %llu %s failed; the input is read "
+	    "no further", (unsigned long long)c->config.failures,
+	    c->config.failures == 1 ? "has" : "have");
+	c->stopped = c->ended = c->dropping = 1;
+	snprintf(c->ending.why, sizeof(c->ending.why), "%s", why);
+	while (call_drop_record(c, now, why))
+		;
+	call_say_pending(c);
+	c->dropping = 0;
+}
+
+/* Arguments. */
+
+/* The argument, in which each {} is the record: 0, or -1 where it is too
+ * long. */
+static int
+call_fill_word(struct buf *b, struct slice arg, struct slice record)
+{
+	size_t i, n;
+
+	buf_consume(b, buf_len(b));
+	for (i = 0; i < arg.len; i += n) {
+		n = arg.len - i > 1 && memcmp(arg.p + i, "{}", 2) == 0 ? 2 : 1;
+		if (buf_append(b, n == 2 ? record.p : arg.p + i,
+		    n == 2 ? record.len : 1) == -1)
+			return -1;
+	}
+	return 0;
+}
+
+/* The request's arguments, with this record: 0, or -1 where they are too
+ * long. */
+static int
+call_fill_args(struct call *c, struct slice record)
+{
+	struct slice args = c->config.args, arg;
+	struct tlv_writer w;
+
+	tlv_writer_init(&w, c->args, CALL_ARGS_MAX);
+	while (list_next(&args, &arg) == 1) {
+		if (call_fill_word(&c->word, arg, record) == -1)
+			return -1;
+		list_put(&w, buf_slice(&c->word));
+	}
+	c->request.u.request.args = slice_of(c->args, (size_t)(w.p - c->args));
+	return w.failed ? -1 : 0;
+}
+
 int
 call_send_record(struct call *c, int64_t now)
 {
+	struct slice none = { NULL, 0 };
 	struct call_unit *u;
 	uint64_t number;
 	int r = call_next_unit(c, &u);
@@ -167,6 +221,12 @@ call_send_record(struct call *c, int64_t now)
 	if (u->body.len > STREAM_WHOLE)
 		call_fail_record(c, number, "the record is over 16646144 "
 		    "bytes: a call by itself has no such limit");
+	else if (c->config.replace && call_fill_args(c, u->body) == -1)
+		call_fail_record(c, number, "the arguments with this record "
+		    "are over 65536 bytes: pass it on standard input, without "
+		    "-I");
+	else if (c->config.replace)
+		call_submit(c, now, number, none);
 	else
 		call_submit(c, now, number, u->body);
 	call_consume_unit(c);

@@ -55,6 +55,8 @@ joblog_command(const struct call_config *c)
 		joblog_put_word(&b, slice_str("-B"));
 		joblog_put_word(&b, slice_str(block));
 	}
+	if (c->replace)
+		joblog_put_word(&b, slice_str("-I"));
 	joblog_put_word(&b, slice_str(c->module));
 	joblog_put_word(&b, slice_str(c->function));
 	while (list_next(&args, &arg) == 1)
@@ -72,7 +74,6 @@ joblog_command(const struct call_config *c)
 
 struct joblog_reading {
 	struct joblog *log;
-	char *header; /* as it is to be, with its newline */
 	size_t lines; /* that were read */
 	unsigned long long unknown; /* of them */
 };
@@ -128,8 +129,8 @@ joblog_header(const struct joblog_reading *r, struct slice line)
 	if (line.len < fixed || memcmp(line.p, HEADER, fixed) != 0)
 		die(EXIT_USAGE, "-j %s: it is no job log: name another file",
 		    r->log->path);
-	if (line.len + 1 != strlen(r->header) ||
-	    memcmp(line.p, r->header, line.len) != 0)
+	if (line.len + 1 != strlen(r->log->header) ||
+	    memcmp(line.p, r->log->header, line.len) != 0)
 		die(EXIT_USAGE, "-j %s: it is the log of another command: "
 		    "%.*s: name another file", r->log->path,
 		    (int)(line.len - fixed > 200 ? 200 : line.len - fixed),
@@ -177,9 +178,10 @@ joblog_line(struct joblog_reading *r, struct slice line)
 
 /* Read all lines that are whole; what follows them is in *rest. */
 static void
-joblog_read_all(struct joblog_reading *r, struct buf *rest)
+joblog_read_all(struct joblog_reading *r)
 {
 	struct joblog *j = r->log;
+	struct buf *rest = &j->rest;
 	struct slice line, all;
 	const unsigned char *end;
 	unsigned char *p;
@@ -216,8 +218,8 @@ joblog_cut(const struct joblog_reading *r, struct slice rest)
 
 	if (rest.len == 0)
 		return;
-	if (r->lines == 0 && (rest.len > strlen(r->header) ||
-	    memcmp(rest.p, r->header, rest.len) != 0))
+	if (r->lines == 0 && (rest.len > strlen(j->header) ||
+	    memcmp(rest.p, j->header, rest.len) != 0))
 		die(EXIT_USAGE, "-j %s: it is no job log: name another file",
 		    j->path);
 	if (ftruncate(j->fd, j->size) == -1)
@@ -226,29 +228,35 @@ joblog_cut(const struct joblog_reading *r, struct slice rest)
 }
 
 static void
+joblog_forget(struct joblog *j)
+{
+	free(j->header);
+	j->header = NULL;
+	buf_free(&j->rest);
+}
+
+static void
 joblog_read(struct joblog *j, const char *command)
 {
 	struct joblog_reading r = { .log = j };
 	size_t len = strlen(HEADER) + strlen(command) + 2;
-	struct buf rest, header;
+	struct buf header;
 
-	if ((r.header = malloc(len)) == NULL)
+	if ((j->header = malloc(len)) == NULL)
 		die_errno(EXIT_TEMPORARY, "unable to read %s", j->path);
-	snprintf(r.header, len, "%s%s\n", HEADER, command);
-	buf_init(&rest, LINE_MOST + READ_CHUNK);
-	joblog_read_all(&r, &rest);
-	joblog_cut(&r, buf_slice(&rest));
-	buf_free(&rest);
+	snprintf(j->header, len, "%s%s\n", HEADER, command);
+	joblog_read_all(&r);
+	joblog_cut(&r, buf_slice(&j->rest));
 	joblog_sort(j);
 	if (r.unknown > 0)
-		log_error("%s: %llu lines are no lines of a job log: their "
+		log_error("%s: lines that are none of a job log: %llu; their "
 		    "records run again", j->path, r.unknown);
 	buf_init(&header, len);
-	if (j->size == 0 && (buf_append(&header, r.header, len - 1) == -1 ||
+	if (j->size == 0 && (buf_append(&header, j->header, len - 1) == -1 ||
 	    joblog_write(j, &header) == -1))
 		die_errno(EXIT_TEMPORARY, "unable to write %s", j->path);
 	buf_free(&header);
-	free(r.header);
+	joblog_forget(j);
 }
 
 /* Opening. A file that blocks, or that something happens to when it is opened,
@@ -270,6 +278,7 @@ joblog_open(struct joblog *j, const char *path, const char *command)
 {
 	struct stat st;
 
+	buf_init(&j->rest, LINE_MOST + READ_CHUNK);
 	j->path = path;
 	if (stat(path, &st) == 0 && !S_ISREG(st.st_mode))
 		die(EXIT_USAGE, "-j %s: it is no regular file", path);
@@ -315,5 +324,6 @@ int
 joblog_close(struct joblog *j)
 {
 	free(j->done);
+	joblog_forget(j);
 	return j->path == NULL ? 0 : close(j->fd);
 }

@@ -22,6 +22,9 @@ struct joblog {
 	off_t size; /* of whole lines */
 	struct call_range *done; /* in order, and apart */
 	size_t ndone, cap;
+	char *header; /* as it is to be, with its newline, and */
+	struct buf rest; /* what has been read and is no line yet: no longer
+			  * needed when it is open */
 };
 
 /* What makes two commands the same to a log: framing and blocks of the input,

@@ -73,6 +73,10 @@ struct call {
 	struct call_unit unit; /* the next */
 	int64_t came_at;       /* input did last */
 	struct call_job *jobs; /* FILTER_WINDOW of them, by number, or NULL */
+	unsigned char *args;   /* CALL_ARGS_MAX bytes of them, with a record */
+	struct buf word;       /* scratch: one of them */
+	int dropping;	       /* these are told in few lines */
+	int stopped;	       /* too many have failed: no more is sent */
 	size_t done;	       /* ranges of these that are behind us */
 	struct slice host;     /* that has answered, while that is looked at */
 	struct buf answer;     /* scratch: one that is kept while we speak */
@@ -115,6 +119,8 @@ void call_lose_result(struct call *);
 void call_submit(struct call *, int64_t now, uint64_t number,
     struct slice body);
 
+/* Records that follow each other may have waited, to be said in one line. */
+void call_say_pending(struct call *);
 /* Of a record of the input, or of several that follow each other: a line. */
 void call_say_lines(struct call *, uint64_t first, uint64_t last,
     const char *why);
@@ -129,6 +135,8 @@ void call_fail_record(struct call *, uint64_t number, const char *why);
 int call_send_record(struct call *, int64_t now);
 /* Pass over the next record, where it has had its answer before: 1, or 0. */
 int call_skip_record(struct call *);
+/* Too many have failed: of what was read no more is sent. */
+void call_drop_rest(struct call *, int64_t now);
 /* Fail the next record that was read, which is not sent: 1, or 0 when there is
  * none. */
 int call_drop_record(struct call *, int64_t now, const char *why);

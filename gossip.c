@@ -27,6 +27,15 @@ gossip_init(struct gossip *g, const struct id *own, uint64_t seed,
 	scratch_init(&g->list);
 }
 
+/* Free what it holds. */
+static void
+gossip_release(struct gossip_peer *p)
+{
+	map_free_values(&p->named);
+	free(p->address);
+	free(p->told);
+}
+
 void
 gossip_free(struct gossip *g)
 {
@@ -34,7 +43,7 @@ gossip_free(struct gossip *g)
 	size_t at = 0;
 
 	while ((p = map_next(&g->peers, &at)) != NULL)
-		map_free_values(&p->named);
+		gossip_release(p);
 	map_free_values(&g->peers);
 	map_free(&g->instances);
 	scratch_free(&g->list);
@@ -57,7 +66,7 @@ gossip_next(const struct chain *head, const struct gossip_peer *p)
 struct slice
 gossip_address(const struct gossip_peer *p)
 {
-	if (p->told[0] != '\0')
+	if (p->told != NULL)
 		return slice_str(p->told);
 	return slice_str(p->dialled ? p->address : "");
 }
@@ -77,10 +86,10 @@ static void
 gossip_drop(struct gossip *g, struct gossip_peer *p)
 {
 	map_del(&g->peers, slice_of(&p->handle, sizeof(p->handle)));
-	map_free_values(&p->named);
 	if (p->role == ROLE_AUTHORITY)
 		map_del(&g->instances, id_slice(&p->instance));
 	chain_remove(&p->chain);
+	gossip_release(p);
 	free(p);
 }
 
@@ -97,10 +106,10 @@ gossip_enter(struct gossip *g, uint32_t handle, const struct peer_info *info)
 	p->dialled = info->tag != 0;
 	p->instance = info->instance;
 	map_init(&p->named, g->peers.seed);
-	hostport_copy(p->address, info->address);
+	p->address = (char *)slice_dup(info->address);
 	chain_init(&p->chain);
-	if (p->role == ROLE_AUTHORITY &&
-	    map_put(&g->instances, id_slice(&p->instance), p) == -1) {
+	if (p->address == NULL || (p->role == ROLE_AUTHORITY &&
+	    map_put(&g->instances, id_slice(&p->instance), p) == -1)) {
 		gossip_drop(g, p);
 		return NULL;
 	}
@@ -327,7 +336,8 @@ gossip_learn(struct gossip *g, int64_t now, struct gossip_peer *p,
 	if (p->role != ROLE_AUTHORITY || address.len == 0)
 		return;
 	same = slice_equal(address, gossip_address(p));
-	hostport_copy(p->told, address);
+	free(p->told);
+	p->told = (char *)slice_dup(address);
 	if (!same)
 		gossip_add_news(g, now, p);
 }

@@ -44,8 +44,8 @@ struct gossip_peer {
 	unsigned role;
 	int dialled;	 /* by us */
 	struct id instance;
-	char address[ADDRESS_MAX + 1]; /* as dialled, or the remote one */
-	char told[ADDRESS_MAX + 1];    /* an authority's own word; or empty */
+	char *address;	/* as dialled, or the remote one */
+	char *told;	/* an authority's own word; or NULL */
 	struct chain chain;	       /* authorities or brokers; or none */
 	uint64_t news;	/* an authority: the number of the news that told its
 			   address; 0: its address is not known */

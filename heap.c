@@ -5,6 +5,8 @@
 #include "array.h"
 #include "heap.h"
 
+#define HEAP_WAYS 4 /* children of one: less deep than with two, so fewer places
+		       are written */
 #define HEAP_MAX ((size_t)-1 / 2 / sizeof(struct heap_item))
 
 static int
@@ -24,9 +26,9 @@ heap_set(struct heap *h, size_t i, struct heap_item item)
 static void
 heap_rise(struct heap *h, size_t i, struct heap_item item)
 {
-	while (i > 0 && heap_before(&item, &h->items[(i - 1) / 2])) {
-		heap_set(h, i, h->items[(i - 1) / 2]);
-		i = (i - 1) / 2;
+	while (i > 0 && heap_before(&item, &h->items[(i - 1) / HEAP_WAYS])) {
+		heap_set(h, i, h->items[(i - 1) / HEAP_WAYS]);
+		i = (i - 1) / HEAP_WAYS;
 	}
 	heap_set(h, i, item);
 }
@@ -36,12 +38,13 @@ heap_rise(struct heap *h, size_t i, struct heap_item item)
 static void
 heap_move(struct heap *h, size_t i, struct heap_item item)
 {
-	size_t child;
+	size_t child, k, end;
 
-	while ((child = 2 * i + 1) < h->n) {
-		if (child + 1 < h->n)
-			child += (size_t)heap_before(&h->items[child + 1],
-			    &h->items[child]);
+	while ((child = HEAP_WAYS * i + 1) < h->n) {
+		end = child + HEAP_WAYS < h->n ? child + HEAP_WAYS : h->n;
+		for (k = child + 1; k < end; k++)
+			if (heap_before(&h->items[k], &h->items[child]))
+				child = k;
 		if (!heap_before(&h->items[child], &item))
 			break;
 		heap_set(h, i, h->items[child]);

@@ -2,7 +2,7 @@
 #define HEAP_H
 
 /*
- * A binary heap, and on it the agenda of a loop.
+ * A heap, and on it the agenda of a loop.
  *
  * The heap: the struct with the least key comes first; of equal keys, the one
  * with the least seq. Each struct holds its own place (a size_t, zeroed before

@@ -26,14 +26,14 @@
 #include "stream.h"
 
 #define CAPACITY   64 /* of a filter, by default */
-#define ARGS_BYTES (64 * 1024)
 #define KILL_MS	   5000 /* from SIGTERM to SIGKILL, of a command */
 #define OUT_MAX	   ((size_t)-1 / 4) /* what is under way bounds them */
 #define ONE_WAY	   "-b, -s and -x (a proxy is -s): give one of them"
 #define SYNOPSIS \
-	"[-04LNPSehquv] [-B bytes] [-b socket | -s socket | -x channel ...]\n" \
-	"[-c capacity] [-j joblog] [-k keyfile ...] [-R retries]\n" \
-	"[-T seconds] [-t label=value ...] [-V version]\n" \
+	"[-04ILNPSehquv] [-B bytes]\n" \
+	"[-b socket | -s socket | -x channel ...]\n" \
+	"[-c capacity] [-F failures] [-j joblog] [-k keyfile ...]\n" \
+	"[-R retries] [-T seconds] [-t label=value ...] [-V version]\n" \
 	"module [function [argument ...]]"
 
 struct caller_options {
@@ -134,7 +134,7 @@ caller_proxy(struct caller_options *o, const char *path)
 static void
 caller_arguments(struct caller_options *o, char **args, size_t n)
 {
-	static unsigned char list[ARGS_BYTES];
+	static unsigned char list[CALL_ARGS_MAX];
 	struct tlv_writer w;
 	size_t i;
 
@@ -143,9 +143,14 @@ caller_arguments(struct caller_options *o, char **args, size_t n)
 		list_put(&w, slice_str(args[i]));
 	if (w.failed)
 		die(EXIT_USAGE, "the arguments are over %d bytes: pass what "
-		    "is long on standard input", ARGS_BYTES);
+		    "is long on standard input", CALL_ARGS_MAX);
 	o->call.args = slice_of(list, (size_t)(w.p - list));
 	o->call.nargs = n;
+	while (n > 0 && strstr(args[n - 1], "{}") == NULL)
+		n--;
+	if (n == 0 && o->call.replace)
+		die(EXIT_USAGE, "-I: no argument after the function has {} in "
+		    "it, where the record is to stand");
 }
 
 static int
@@ -167,10 +172,30 @@ caller_channel(struct caller_options *o, const char *channel)
 	o->call.ngiven++;
 }
 
+/* A + at its end: for statuses, too. */
+static void
+caller_retries(struct caller_options *o, const char *arg)
+{
+	char digits[8];
+	size_t len = strlen(arg);
+
+	o->call.again = len > 1 && arg[len - 1] == '+';
+	len -= (size_t)o->call.again;
+	snprintf(digits, sizeof(digits), "%.*s",
+	    len < sizeof(digits) ? (int)len : 0, arg);
+	if (digits[0] == '\0' || digits[strspn(digits, "0123456789")] != '\0' ||
+	    strtoul(digits, NULL, 10) > 255)
+		die(EXIT_USAGE, "-R %s: give a whole number from 0 to 255, "
+		    "and + after it to run again what ends with a status, too",
+		    arg);
+	o->call.retries = strtoul(digits, NULL, 10);
+}
+
 static void
 caller_options(struct caller_options *o, int argc, char **argv)
 {
 	const struct opt options[] = {
+		{ 'I', OPT_FLAG, &o->call.replace, 0, 0 },
 		{ 'P', OPT_FLAG, &o->call.progress, 0, 0 },
 		{ 'e', OPT_FLAG, &o->call.errors, 0, 0 },
 		{ 'S', OPT_FLAG, &o->call.records.status, 0, 0 },
@@ -179,9 +204,9 @@ caller_options(struct caller_options *o, int argc, char **argv)
 		{ 'b', OPT_TEXT, &o->broker, 0, 0 },
 		{ 's', OPT_TEXT, &o->socket, 0, 0 },
 		{ 'c', OPT_NUMBER, &o->capacity, 1, PLB_WINDOW * 16 },
+		{ 'F', OPT_NUMBER, &o->call.failures, 1, UINT32_MAX },
 		{ 'j', OPT_TEXT, &o->joblog, 0, 0 },
 		{ 'k', OPT_KEY, &o->keys, 0, 0 },
-		{ 'R', OPT_NUMBER, &o->call.retries, 0, 255 },
 		{ 'T', OPT_SECONDS, &o->call.limit_ms, 1, UINT32_MAX },
 		{ 't', OPT_LABEL, &o->want, 0, 0 },
 		{ 'V', OPT_TEXT, &o->want.version, 0, 0 },
@@ -190,9 +215,11 @@ caller_options(struct caller_options *o, int argc, char **argv)
 	int letter;
 
 	while ((letter = getopt(argc, argv,
-	    "+04LNPSehquvB:b:s:x:c:j:k:R:T:t:V:")) != -1)
+	    "+04ILNPSehquvB:b:s:x:c:F:j:k:R:T:t:V:")) != -1)
 		if (strchr("04LN", letter) != NULL)
 			caller_framing(o, letter);
+		else if (letter == 'R')
+			caller_retries(o, optarg);
 		else if (letter == 'x')
 			caller_channel(o, optarg);
 		else
@@ -204,11 +231,14 @@ static void
 caller_records(struct caller_options *o)
 {
 	o->call.records.blocks = o->call.block > 0;
-	o->call.filter |= o->call.records.blocks;
+	o->call.filter |= o->call.records.blocks || o->call.replace;
 	if (!o->call.filter && (o->unordered || o->call.records.status))
 		die(EXIT_USAGE, "-u and -S go with -L, -0, -4 or -N");
-	if (!o->call.filter && o->joblog != NULL)
-		die(EXIT_USAGE, "-j goes with -L, -0, -4, -N or -B");
+	if (!o->call.filter && (o->joblog != NULL || o->call.failures > 0))
+		die(EXIT_USAGE, "-j and -F go with -L, -0, -4, -N, -B or -I");
+	if (o->call.records.blocks && o->call.replace)
+		die(EXIT_USAGE, "-I puts each record into the arguments: leave "
+		    "out -B");
 	if (o->call.records.blocks && o->call.records.status)
 		die(EXIT_USAGE, "-S says what became of each record: leave "
 		    "out -B");

@@ -303,7 +303,8 @@ static const char *
 responder_hosts_why(int error)
 {
 	return error == EBUSY ? "it is mounted by itself, and no other file "
-	    "can take its place: mount its directory" : strerror(error);
+	    "can take its place: mount its directory" :
+	    error == EEXIST ? "it is no regular file" : strerror(error);
 }
 
 static void

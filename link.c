@@ -1,4 +1,6 @@
 #include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "bytes.h"
@@ -86,6 +88,7 @@ static int
 link_send_noise(struct link *l, int64_t now)
 {
 	unsigned char hello[LINK_HANDSHAKE_MAX - NOISE_HEAD], *p;
+	struct link_handshake *h = l->handshake;
 	struct tlv_writer w;
 	struct msg m;
 	size_t len;
@@ -101,10 +104,10 @@ link_send_noise(struct link *l, int64_t now)
 		return link_no_room(l);
 	p = put16(p, (unsigned)(NOISE_HEAD + len));
 	if (l->dialler)
-		noise_write_first(&l->noise, l->secret, hello, len, p);
+		noise_write_first(&h->noise, h->secret, hello, len, p);
 	else
-		r = noise_write_second(&l->noise, l->secret, hello, len, p);
-	noise_wipe(l->secret, sizeof(l->secret));
+		r = noise_write_second(&h->noise, h->secret, hello, len, p);
+	noise_wipe(h->secret, sizeof(h->secret));
 	if (r == -1)
 		return link_fail(l, EPROTO, "its handshake is malformed");
 	buf_commit(l->out, 2 + NOISE_HEAD + len);
@@ -130,7 +133,8 @@ static void
 link_begin_noise(struct link *l, const struct link_key *key)
 {
 	memcpy(l->print, key->print, sizeof(l->print));
-	noise_init(&l->noise, key->psk, NOISE_PROLOGUE, strlen(NOISE_PROLOGUE));
+	noise_init(&l->handshake->noise, key->psk, NOISE_PROLOGUE,
+	    strlen(NOISE_PROLOGUE));
 }
 
 static void
@@ -155,7 +159,9 @@ link_init(struct link *l, const struct link_self *self, uint64_t dialled,
 	l->dialler = dialled != 0;
 	l->dialled = dialled;
 	l->sealed = sealed != 0;
-	memcpy(l->secret, secret, sizeof(l->secret));
+	if ((l->handshake = calloc(1, sizeof(*l->handshake))) == NULL)
+		return link_fail(l, ENOMEM, "out of memory");
+	memcpy(l->handshake->secret, secret, X25519_SIZE);
 	if (!l->dialler)
 		return 0;
 	if (!sealed)
@@ -166,12 +172,22 @@ link_init(struct link *l, const struct link_self *self, uint64_t dialled,
 	return link_send_noise(l, now);
 }
 
+/* What it needed for the handshake goes. */
+static void
+link_shaken(struct link *l)
+{
+	if (l->handshake == NULL)
+		return;
+	noise_wipe(l->handshake, sizeof(*l->handshake));
+	free(l->handshake);
+	l->handshake = NULL;
+}
+
 void
 link_free(struct link *l)
 {
 	buf_free(&l->in);
-	noise_wipe(l->secret, sizeof(l->secret));
-	noise_wipe(&l->noise, sizeof(l->noise));
+	link_shaken(l);
 	noise_wipe(&l->send, sizeof(l->send));
 	noise_wipe(&l->receive, sizeof(l->receive));
 }
@@ -236,6 +252,7 @@ link_take_hello(struct link *l, int64_t now, struct slice value)
 		return -1;
 	if (link_judge_hello(l, &m.u.hello) == -1)
 		return -1;
+	link_shaken(l);
 	l->phase = LINK_UP;
 	return 1;
 }
@@ -258,9 +275,10 @@ static void
 link_split(struct link *l)
 {
 	if (l->dialler)
-		noise_split(&l->noise, &l->send, &l->receive);
+		noise_split(&l->handshake->noise, &l->send, &l->receive);
 	else
-		noise_split(&l->noise, &l->receive, &l->send);
+		noise_split(&l->handshake->noise, &l->receive, &l->send);
+	link_shaken(l);
 	l->keyed = 1;
 }
 
@@ -327,8 +345,8 @@ link_take_first(struct link *l, int64_t now, struct slice message)
 
 	for (i = 0; i < l->self->nkeys; i++) {
 		link_begin_noise(l, &l->self->keys[i]);
-		if (noise_read_first(&l->noise, message.p, message.len,
-			payload) == -1)
+		if (noise_read_first(&l->handshake->noise, message.p,
+			message.len, payload) == -1)
 			continue;
 		if (link_is_repeated(l->self->memory, message))
 			return link_fail(l, EPROTO, "its handshake is a "
@@ -348,7 +366,8 @@ link_take_second(struct link *l, struct slice message)
 	if (message.len == 0)
 		return link_fail(l, EACCES, "it refused our key (or is no "
 		    "lambda): give both ends the same (-k)");
-	if (noise_read_second(&l->noise, message.p, message.len, payload) == -1)
+	if (noise_read_second(&l->handshake->noise, message.p, message.len,
+		payload) == -1)
 		return link_fail(l, EBADMSG, "its answer is not made with our "
 		    "key");
 	if (link_carried_hello(l, &m, slice_of(payload,

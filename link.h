@@ -89,6 +89,12 @@ struct link_self {
 	size_t message_max; /* bytes of a value */
 };
 
+/* What a link needs until its handshake is done. */
+struct link_handshake {
+	unsigned char secret[X25519_SIZE]; /* ours, until message 2 */
+	struct noise noise;
+};
+
 struct link {
 	const struct link_self *self;
 	struct buf *out; /* where what is to be sent goes */
@@ -105,8 +111,7 @@ struct link {
 	int64_t heard;	/* the last byte came, or the last authentic record */
 	int64_t sent;	/* something was last queued, or stood in the queue */
 	unsigned char print[LINK_PRINT]; /* of its key, once it is keyed */
-	unsigned char secret[X25519_SIZE]; /* ours, until message 2 */
-	struct noise noise;		   /* likewise */
+	struct link_handshake *handshake; /* NULL: it is done */
 	struct noise_cipher send, receive;
 	struct buf in;	/* opened, and not a whole message yet */
 	size_t taken;	/* bytes at its front that were handed out */

@@ -37,6 +37,8 @@
 #define PLB_SWITCH_MS	 5000	/* to acquire by new constraints what is held by
 				   old ones, before these are left */
 #define PLB_STAY_MS	 250	/* to the next try, when there was no other */
+#define PLB_ELSEWHERE_MS 1000	/* what is run again waits as long for another
+				   host than the one where it failed */
 #define PLB_CHANNELS_MAX 16384
 
 struct plb;

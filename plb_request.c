@@ -10,6 +10,7 @@
 #include "plb_state.h"
 
 #define SLOT_BITS   20
+#define SHUN_DRAWS  16	/* for another host than the one where it failed */
 #define EXPIRE_MS   100 /* how often the queue's deadlines are looked at */
 #define REQUEST_MAX (MSG_MAX - 64) /* bytes of a request's words and body, so
 				      that our own fields fit beside them */
@@ -352,6 +353,60 @@ request_full(const struct plb *p)
 	return p->in_flight >= p->capacity;
 }
 
+/* The host that it is on, as a number that is not 0; two may have the same one.
+ * Each command counts as a host. */
+static uint32_t
+request_host(const struct upstream *u)
+{
+	const char *end = strrchr(u->address, ':'), *s = u->address;
+	uint32_t hash = 2166136261u ^ (s[0] == '\0' ? u->tag : 0);
+
+	for (; s != end && *s != '\0'; s++)
+		hash = (hash ^ (unsigned char)*s) * 16777619u;
+	return hash == 0 ? 1 : hash;
+}
+
+static int
+request_shuns(int64_t now, const struct request *r, const struct upstream *u)
+{
+	return r->shun != 0 && now < r->shun_until &&
+	    request_host(u) == r->shun;
+}
+
+/* Is there a host that it has not failed on just now? */
+static int
+request_has_other(const struct plb *p, int64_t now, const struct request *r)
+{
+	const struct upstream *u;
+	size_t pos = 0;
+
+	while ((u = upstream_next(p, &pos)) != NULL)
+		if (upstream_usable(u) && !request_shuns(now, r, u))
+			return 1;
+	return 0;
+}
+
+/* As balance_draw(): empty, where it is to wait for another host. */
+static enum balance_drawn
+request_draw(struct plb *p, int64_t now, const struct request *r,
+    const struct msg *m, size_t *number, int *cast)
+{
+	enum balance_drawn drawn;
+	unsigned tries = SHUN_DRAWS;
+
+	do
+		drawn = balance_draw(&p->balance, &p->rng,
+		    m->u.request.function,
+		    request_arity(m->u.request.args), number, cast);
+	while (drawn == BALANCE_FOUND && --tries > 0 &&
+	    request_shuns(now, r, p->upstream[*number]));
+	if (drawn == BALANCE_FOUND &&
+	    request_shuns(now, r, p->upstream[*number]) &&
+	    request_has_other(p, now, r))
+		return BALANCE_EMPTY;
+	return drawn;
+}
+
 /* Try to send one of the queue: 1 it is gone (sent, or failed), 0 there is no
  * token for it now. */
 static int
@@ -363,8 +418,7 @@ request_try(struct plb *p, int64_t now, struct request *r,
 
 	if (request_full(p))
 		return 0;
-	switch (balance_draw(&p->balance, &p->rng, m->u.request.function,
-		    request_arity(m->u.request.args), &number, &cast)) {
+	switch (request_draw(p, now, r, m, &number, &cast)) {
 	case BALANCE_FOUND:
 		if (request_send(p, now, r, p->upstream[number], m, cast) ==
 		    -1)
@@ -420,6 +474,7 @@ request_new(struct plb *p, int64_t now, struct plb_client *c,
 	r->client = c;
 	r->client_id = q->id;
 	r->retries = (unsigned)q->retries;
+	r->again = q->again != 0;
 	r->deadline = q->left_ms == 0 ? 0 : now + (int64_t)q->left_ms;
 	request_count_begun(p, now, r, q);
 	chain_append(&c->requests, &r->of_client);
@@ -530,26 +585,6 @@ request_hand_on(struct plb *p, const struct request *r, const struct msg *m)
 	return -1;
 }
 
-int
-plb_on_reply(struct plb *p, int64_t now, uint32_t peer, const struct msg *m)
-{
-	struct request *r = request_answered(p, peer, m->u.reply.id);
-	struct upstream *u;
-
-	if (r == NULL)
-		return -1;
-	u = r->upstream;
-	if (request_hand_on(p, r, m) == 0) {
-		request_count_reply(p, now, r, &m->u.reply);
-		request_forget(p, r);
-	} else {
-		request_fail(p, r, 1, "no memory for the reply in the PLB");
-	}
-	upstream_grant(p, u, m->u.reply.demand);
-	upstream_share(p, now);
-	return 0;
-}
-
 static int
 request_may_run_again(const struct request *r)
 {
@@ -570,6 +605,39 @@ request_run_again(struct plb *p, int64_t now, struct request *r, int ran)
 	request_want(p, now, r);
 }
 
+/* The same, where it has failed: on another host, where there is one. */
+static void
+request_run_elsewhere(struct plb *p, int64_t now, struct request *r, int ran)
+{
+	r->shun = request_host(r->upstream);
+	r->shun_until = now + PLB_ELSEWHERE_MS;
+	if (p->expire_at == NEVER)
+		p->expire_at = now + EXPIRE_MS;
+	request_run_again(p, now, r, ran);
+}
+
+int
+plb_on_reply(struct plb *p, int64_t now, uint32_t peer, const struct msg *m)
+{
+	struct request *r = request_answered(p, peer, m->u.reply.id);
+	struct upstream *u;
+
+	if (r == NULL)
+		return -1;
+	u = r->upstream;
+	if (m->u.reply.status != 0 && r->again && request_may_run_again(r)) {
+		request_run_elsewhere(p, now, r, 1);
+	} else if (request_hand_on(p, r, m) == 0) {
+		request_count_reply(p, now, r, &m->u.reply);
+		request_forget(p, r);
+	} else {
+		request_fail(p, r, 1, "no memory for the reply in the PLB");
+	}
+	upstream_grant(p, u, m->u.reply.demand);
+	upstream_share(p, now);
+	return 0;
+}
+
 int
 plb_on_fail(struct plb *p, int64_t now, uint32_t peer, const struct msg *m)
 {
@@ -580,7 +648,7 @@ plb_on_fail(struct plb *p, int64_t now, uint32_t peer, const struct msg *m)
 		return -1;
 	u = r->upstream;
 	if (request_may_run_again(r) && !m->u.fail.late)
-		request_run_again(p, now, r, m->u.fail.ran != 0);
+		request_run_elsewhere(p, now, r, m->u.fail.ran != 0);
 	else
 		request_fail_as(p, r, &m->u.fail, request_how(&m->u.fail));
 	upstream_grant(p, u, m->u.fail.demand);
@@ -779,6 +847,8 @@ request_expire_of(struct plb *p, int64_t now, const struct plb_client *c)
 
 	for (r = request_next(&c->queue, NULL); r != NULL; r = next) {
 		next = request_next(&c->queue, r);
+		if (r->shun != 0 && now < r->shun_until)
+			p->expire_at = now + EXPIRE_MS;
 		if (r->deadline == 0)
 			continue;
 		if (now >= r->deadline)

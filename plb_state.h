@@ -141,7 +141,10 @@ struct request {
 	int64_t deadline;   /* ms; 0: none */
 	int64_t at;	    /* when it came, or was sent, in ns */
 	uint32_t slot;
-	unsigned retries;   /* how often it may be run again */
+	unsigned retries;   /* how often it may be run again, */
+	int again;	    /* after a reply with another status than 0, too */
+	uint32_t shun;	    /* the host where it failed last; 0: none */
+	int64_t shun_until;
 	int cast;
 	int ran;	    /* an earlier try of it may have */
 	int more;	    /* more of its body is to come */

@@ -100,7 +100,12 @@ done
 tells 100 'source dns::1: ' lambda-bootstrap dns::1
 tells 100 'source host:1: .*write dns:host:1$' lambda-bootstrap host:1
 tells 100 'source host: .*write dns:host:PORT$' lambda-bootstrap host
-tells 100 'source /tmp/x: that is a path' lambda-bootstrap /tmp/x
+tells 100 'source /tmp/x: that is a path: write file:/tmp/x$' \
+    lambda-bootstrap /tmp/x
+for source in DNS:host:1 fil:/tmp/x exe:true ends:x; do
+	tells 100 "source $source: no source begins so: write dns:, epmd:, file:" \
+	    lambda-bootstrap "$source"
+done
 tells 100 'source 10.0.0.1:0: .* port 0' lambda-bootstrap 10.0.0.1:0
 tells 111 'line 1: /tmp/x: that is a path' lambda-bootstrap -1 \
     'exec:echo /tmp/x'

@@ -16,7 +16,8 @@
 struct call_args {
 	uint64_t filter, kind, ordered, status, progress, retries, limit_ms,
 	    capacity, tag, value, command, block,
-	    joblog, epoch_ms, done_first, done_last;
+	    joblog, epoch_ms, done_first, done_last, replace, failures, again;
+	struct slice args;
 	struct slice module, function, address, bytes, reason;
 };
 
@@ -29,6 +30,8 @@ static const struct field core_call_fields[] = {
 	HARNESS_UINT(call_args, command), HARNESS_UINT(call_args, block),
 	HARNESS_UINT(call_args, joblog), HARNESS_UINT(call_args, epoch_ms),
 	HARNESS_UINT(call_args, done_first), HARNESS_UINT(call_args, done_last),
+	HARNESS_UINT(call_args, replace), HARNESS_UINT(call_args, failures),
+	HARNESS_UINT(call_args, again), HARNESS_BYTES(call_args, args),
 	HARNESS_BYTES(call_args, module),
 	HARNESS_BYTES(call_args, function), HARNESS_BYTES(call_args, address),
 	HARNESS_BYTES(call_args, bytes), HARNESS_BYTES(call_args, reason)
@@ -41,6 +44,7 @@ struct core_call {
 	struct buf out;
 	struct call_given given;
 	struct call_range done;
+	unsigned char args[256];
 	char *module, *function, *address;
 	int64_t now;  /* when something came in last */
 	int ended;    /* the input has */
@@ -55,6 +59,22 @@ core_call_text(struct slice s)
 
 	assert(s.len == 0 || text != NULL);
 	return text;
+}
+
+/* An argument, where there is one. */
+static void
+core_call_words(struct core_call *c, struct call_config *config,
+    struct slice word)
+{
+	struct tlv_writer w;
+
+	if (word.len == 0)
+		return;
+	tlv_writer_init(&w, c->args, sizeof(c->args));
+	list_put(&w, word);
+	assert(!w.failed);
+	config->args = slice_of(c->args, (size_t)(w.p - c->args));
+	config->nargs = 1;
 }
 
 /* address: a channel's or, with a slash, a PLB's, or a command; none: it buys
@@ -85,6 +105,10 @@ core_call_begin(const struct id *own, uint64_t seed, const void *args)
 	config.records.status = a->status != 0;
 	config.block = (size_t)a->block;
 	config.records.blocks = a->block > 0;
+	config.replace = a->replace != 0;
+	config.failures = a->failures;
+	config.again = a->again != 0;
+	core_call_words(c, &config, a->args);
 	config.joblog = a->joblog != 0;
 	config.epoch_ms = (int64_t)a->epoch_ms;
 	c->done.first = a->done_first;

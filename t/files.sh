@@ -68,6 +68,12 @@ start hosts lambda-discovery -p 0 -H "$tmp/later/hosts"
 logged hosts "unable to write $tmp/later/hosts: No such file .*; trying again"
 mkdir "$tmp/later"
 logged hosts "writing $tmp/later/hosts again"
+mkfifo "$tmp/fifo.hosts"
+start kind lambda-discovery -p 0 -H "$tmp/fifo.hosts"
+logged kind "unable to write $tmp/fifo.hosts: it is no regular file; trying again"
+[ -p "$tmp/fifo.hosts" ] || fail "a FIFO was replaced"
+rm "$tmp/fifo.hosts"
+logged kind "writing $tmp/fifo.hosts again"
 mount=unshare\ -m
 [ "$(id -u)" -eq 0 ] || mount='unshare -Urm'
 $mount mount --bind "$tmp/later/hosts" "$tmp/later/hosts" 2>/dev/null ||

@@ -88,6 +88,18 @@ if [ "$1" = first ]; then
 	alone plb -s "$tmp/plb" work
 	until_true test -S "$tmp/plb"
 	over TERM 0
+	alone broker -b "$tmp/alone.broker" -l 127.0.0.1:0
+	until_true test -S "$tmp/alone.broker"
+	over INT 0
+	alone exchange -l 127.0.0.1:0 alone
+	logged exchange 'listening on'
+	over TERM 0
+	kill -STOP "$broker"
+	alone ctl all
+	over TERM 143
+	kill -CONT "$broker"
+	same "$(echo yes | lambda-call \
+	    -x "|$unshare $bin/lambda-channel work $tmp/worker" work)" yes
 	alone discovery -p 0
 	logged discovery 'listening on'
 	over INT 0

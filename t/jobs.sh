@@ -1,5 +1,6 @@
 #!/bin/sh
-# What a filter is given beside its records: blocks, and a job log.
+# What a filter is given beside its records: blocks, a job log, and
+# what becomes of records that fail.
 . "$(dirname "$0")/lib.sh"
 
 tier
@@ -58,7 +59,7 @@ tells 100 'it is the log of another command: -L run sh' \
 tells 100 'it is no job log' lambda-call -L -j "$tmp/lines" run cat </dev/null
 mkfifo "$tmp/fifo"
 tells 100 'it is no regular file' lambda-call -L -j "$tmp/fifo" run cat </dev/null
-tells 100 '-j goes with' lambda-call -j "$tmp/log" run cat
+tells 100 '-j and -F go with' lambda-call -j "$tmp/log" run cat
 
 # A torn line is cut, and its record is run again; so is a torn header.
 printf '8\t17' >>"$tmp/log"
@@ -68,11 +69,26 @@ awk -F '\t' 'NR > 1 && NF != 9 { exit 1 }' "$tmp/log" || fail 'a line is torn'
 printf 'number\tsta' >"$tmp/torn"
 echo 1 | lambda-call -L -j "$tmp/torn" run cat >"$tmp/out" || fail 'a torn header'
 same "$(wc -l <"$tmp/torn")" 2
+# A line that somebody has spoilt is not believed; a log is one filter's.
+printf '%s\n' 'x	0' '2	0	0	0	h	1	1	0' >>"$tmp/torn"
+seq 2 | lambda-call -L -j "$tmp/torn" run cat >"$tmp/out" 2>"$tmp/err"
+same "$(cat "$tmp/out")" 2
+grep -q ': lines that are none of a job log: 2; their records run again' \
+    "$tmp/err" || fail "not the lines: $(cat "$tmp/err")"
+mkfifo "$tmp/hold"
+start holder sh -c 'lambda-call -L -j "$0/held" run cat <"$0/hold"' "$tmp"
+holder=$pid
+exec 9>"$tmp/hold"
+until_true test -s "$tmp/held" || fail 'no log'
+tells 111 'another lambda-call writes it' lambda-call -L -j "$tmp/held" run cat \
+    </dev/null
+exec 9>&-
+wait "$holder"
 # What cannot be written ends the filter, and is not there.
 rm "$tmp/torn"
 seq 1000 | (trap '' XFSZ; ulimit -f 1; exec lambda-call -L -j "$tmp/torn" run \
     cat 2>"$tmp/err" | wc -l >"$tmp/count")
-grep -q 'takes no more: ' "$tmp/err" || fail "a full log: $(cat "$tmp/err")"
+grep -q 'the job log takes no more: ' "$tmp/err" || fail "a full log: $(cat "$tmp/err")"
 [ -z "$(tail -c 1 "$tmp/torn" | tr -d '\n')" ] || fail 'a full log has a torn line'
 seq 1000 | lambda-call -L -j "$tmp/torn" run cat >"$tmp/out"
 same "$(tail -n +2 "$tmp/torn" | cut -f 1,8 | sort -un | awk '$2 == 0' | wc -l)" \
@@ -85,6 +101,39 @@ done >"$tmp/out"
 seq 1 1000 | cmp - "$tmp/out"
 same "$(tail -n +2 "$tmp/blocks" | awk '{ n += $6 } END { print NR, n }')" \
     "10 $(seq 1 1000 | wc -c)"
+
+# Records in arguments, whatever is in them.
+printf '%s\0' 'a b' "it's" '$(x) {}' '' | lambda-call -0I run printf '<%s>\n' '{}{}' |
+    tr '\0' ',' >"$tmp/out"
+same "$(cat "$tmp/out")" "<a ba b>
+,<it'sit's>
+,<\$(x) {}\$(x) {}>
+,<>
+,"
+tells 100 'no argument after the function has {}' lambda-call -I run echo
+awk 'BEGIN { while (i++ < 70000) printf "x"; print "" }' |
+    lambda-call -I run echo '{}' 2>"$tmp/err" && fail 'an argument of 70000 bytes'
+grep -q '^line 1: the arguments with this record are over 65536 bytes' \
+    "$tmp/err" || fail "-I: $(cat "$tmp/err")"
+tells 100 'leave out -B' lambda-call -B 9 -I run echo '{}'
+
+# After two failures no more is read; the log shows the rest as not run.
+rm -f "$tmp/log"
+yes | head -n 100000 | lambda-call -c 1 -F 2 -L -j "$tmp/log" run false \
+    2>"$tmp/err" && fail 'failures do not tell'
+grep -q '^lines 3-[0-9]*: not run: 2 have failed; the input is read no further$' \
+    "$tmp/err" || fail "-F: $(cat "$tmp/err")"
+same "$(awk -F '\t' '$8 == 1' "$tmp/log" | wc -l)" 2
+
+# What ends with a status is run again, where that was asked for, and on the
+# other host.
+cat >"$tmp/once" <<'END'
+echo "$0" >>"$TMPDIR/once.ran"
+[ "$(wc -l <"$TMPDIR/once.ran")" -ge 3 ]
+END
+same "$(lambda-call -R 3+ run sh "$tmp/once"; echo "$?"; wc -l <"$tmp/once.ran")" '0
+3'
+tells 100 '-R 3x: give a whole number' lambda-call -R 3x run true
 
 # Killed at any point, and resumed: nothing that has a line is run again, and at
 # most what had none and was begun is run twice.

@@ -3,7 +3,7 @@
  * virtual network and clock, from one seed:
  *
  *	t/sim [-v] [-s seed] [-n runs] [-a authorities] [-b hosts] [-m modules]
- *	    [-o orders]
+ *	    [-o orders [-p percent]]
  *
  * It runs the worlds of seed, seed + 1 and so on; each draws its own sizes and
  * what goes wrong in it, where the options do not say. What goes wrong does so
@@ -12,8 +12,10 @@
  * status 1. Where there are many worlds, each kind of thing that is to be
  * looked at must have happened in some. -o: a world of that many orders in
  * which nothing goes wrong, for its size; what looks at all of it does so at
- * the end. -v: all that happens. The digest is of every byte that was sent, and
- * when: what changes nothing leaves it the same.
+ * the end. -p: so many of its hosts are cut off from the others for a minute,
+ * and once a second it is told how many brokers on each side have no link to an
+ * authority of that side. -v: all that happens. The digest is of every byte
+ * that was sent, and when: what changes nothing leaves it the same.
  */
 
 #include <sys/resource.h>
@@ -212,6 +214,8 @@ static struct tally {
 	{ "of them again", 0 },
 	{ "changes among buyers that compete", 0 },
 	{ "tokens were given back for them", 0 },
+	{ "channels were held to a share", 0 },
+	{ "buyers were seen to give back in proportion", 0 },
 };
 
 static void
@@ -227,7 +231,7 @@ count(const struct world *w)
 		w->did[FAULT_DEAF], w->turned_away, w->accounted,
 		w->flows,
 		w->found, w->fallbacks, w->commands, w->restarted,
-		w->contested, w->shared };
+		w->contested, w->shared, w->heedless, w->in_part };
 	size_t i;
 
 	for (i = 0; i < sizeof(n) / sizeof(n[0]); i++)
@@ -278,6 +282,9 @@ take_option(struct world *w, uint64_t *runs, int letter)
 	case 'm':
 		w->want_modules = (unsigned)number(optarg);
 		break;
+	case 'p':
+		w->want_split = (unsigned)number(optarg);
+		break;
 	case 'n':
 		*runs = number(optarg);
 		break;
@@ -293,7 +300,7 @@ take_option(struct world *w, uint64_t *runs, int letter)
 	default:
 		fprintf(stderr, "usage: sim [-v] [-s seed] [-n runs] "
 		    "[-a authorities] [-b hosts] [-m modules] "
-		    "[-o orders]\n");
+		    "[-o orders [-p percent]]\n");
 		exit(100);
 	}
 }
@@ -307,7 +314,7 @@ main(int argc, char **argv)
 	int letter;
 
 	asked.seed = (uint64_t)time(NULL) * 1000;
-	while ((letter = getopt(argc, argv, "a:b:m:n:o:s:v")) != -1)
+	while ((letter = getopt(argc, argv, "a:b:m:n:o:p:s:v")) != -1)
 		take_option(&asked, &runs, letter);
 	printf("seed %llu\n", (unsigned long long)asked.seed);
 	fflush(stdout);

@@ -22,13 +22,18 @@ LogLevel QUIET
 PidFile none
 ForceCommand $tmp/shell
 EOF
-# What a user's shell would do: it may greet, and it notes the session's sshd.
+# What a user's shell would do: it may greet, and it notes the session's sshd,
+# which some shells are in between.
 cat >"$tmp/shell" <<EOF
 #!/bin/sh
 PATH=$PATH TMPDIR=$tmp LAMBDA_RUN=$LAMBDA_RUN
 export PATH TMPDIR LAMBDA_RUN
 [ ! -e $tmp/greeting ] || cat $tmp/greeting
-echo \$PPID >>$tmp/sessions
+pid=\$PPID
+until ps -o comm= -p "\$pid" | grep -q sshd; do
+	pid=\$(ps -o ppid= -p "\$pid" | tr -d ' ') && [ -n "\$pid" ] || exit 1
+done
+echo "\$pid" >>$tmp/sessions
 exec sh -c "\$SSH_ORIGINAL_COMMAND"
 EOF
 # It lets nobody in before the door is open.

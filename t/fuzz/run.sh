@@ -70,7 +70,7 @@ sources() { # target
 	core) cores && echo t/text.c t/harness.c t/core_*.c ;;
 	start)
 		cores
-		echo env.c exchange_log.c lines.c loop.c net.c program.c
+		echo call_joblog.c env.c exchange_log.c lines.c loop.c net.c program.c
 		;;
 	*) return 1 ;;
 	esac

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "call_joblog.h"
 #include "env.h"
 #include "exchange_log.h"
 #include "lines.h"
@@ -17,9 +18,9 @@
 
 /*
  * What a program finds when it starts. The first byte chooses: a key file, the
- * variables of socket activation, lines of addresses on standard input, or an
- * exchange's order log. The rest is what stands there. (Of UCSPI no program
- * reads a variable.)
+ * variables of socket activation, lines of addresses on standard input, an
+ * exchange's order log, or the job log of a filter. The rest is what stands
+ * there. (Of UCSPI no program reads a variable.)
  */
 
 const char *const fuzz_corpus[] = { "t/fuzz/corpus/start", NULL };
@@ -265,6 +266,34 @@ orders(struct slice s)
 	replay_free(&r);
 }
 
+/* It is gone on with, or refused. What is done is in order, and apart; what is
+ * opened again is as it was. */
+static void
+joblog(struct slice s)
+{
+	static const struct joblog none = { .fd = -1 };
+	static struct joblog j;
+	off_t size;
+	size_t i;
+
+	fill_file(s);
+	j = none;
+	may_end = 1;
+	if (setjmp(ended) == 0) {
+		joblog_open(&j, path, "-L calc");
+		for (i = 0; i < j.ndone; i++)
+			assert(j.done[i].first <= j.done[i].last && (i == 0 ||
+			    j.done[i].first > j.done[i - 1].last + 1));
+		size = j.size;
+		joblog_close(&j);
+		j = none;
+		joblog_open(&j, path, "-L calc");
+		assert(j.size == size);
+	}
+	may_end = 0;
+	joblog_close(&j);
+}
+
 static const struct part {
 	const char *name;
 	void (*fn)(struct slice);
@@ -272,7 +301,8 @@ static const struct part {
 	{ "key", key },
 	{ "activation", activation },
 	{ "lines", lines },
-	{ "orders", orders }
+	{ "orders", orders },
+	{ "joblog", joblog }
 };
 
 int

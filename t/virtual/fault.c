@@ -1,6 +1,7 @@
 /* What goes wrong, one thing after the other, until all is healed. */
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "listener.h"
@@ -178,7 +179,9 @@ constrain(struct world *w)
 	for (s = w->posts; p != NULL && s < w->posts + w->nposts; s++)
 		if (s->proc == p->number)
 			buyer = s;
-	if (buyer == NULL || p->asleep_until > w->clock.now)
+	/* Who is about to take its place is not told. */
+	if (buyer == NULL || buyer->coming != 0 ||
+	    p->asleep_until > w->clock.now)
 		return;
 	for (s = w->posts; s < w->posts + w->nposts; s++)
 		if (s->kind == PROC_LISTENER && s->module == buyer->module &&
@@ -334,6 +337,48 @@ fault_start(struct world *w)
 	for (i = 0; i < FAULT_KINDS; i++)
 		if (w->plan.faults[i])
 			event_at(&w->clock, &w->fault, w->plan.fault_at);
+}
+
+/* A world of size is split. */
+
+int
+fault_side(unsigned host, unsigned percent)
+{
+	return host * percent / 100 != (host - 1) * percent / 100;
+}
+
+/* Is the broker linked to an authority on its own side? */
+static int
+has_authority(const struct world *w, const struct proc *broker)
+{
+	const struct proc *p;
+
+	for (p = w->procs; p != NULL; p = p->next)
+		if (p->kind == PROC_AUTHORITY && w->net.side[p->host] ==
+		    w->net.side[broker->host] && proc_linked(broker, p))
+			return 1;
+	return 0;
+}
+
+void
+fault_split(struct world *w)
+{
+	unsigned all[2] = { 0, 0 }, without[2] = { 0, 0 }, i;
+	const struct proc *p;
+
+	if (w->clock.now < w->plan.fault_at || w->healed)
+		return;
+	for (i = 1; i <= w->net.hosts; i++)
+		w->net.side[i] = fault_side(i, w->want_split) != 0;
+	for (p = w->procs; p != NULL; p = p->next)
+		if (p->kind == PROC_BROKER) {
+			i = w->net.side[p->host];
+			all[i]++;
+			without[i] += !has_authority(w, p);
+		}
+	printf("split for %lld s: %u of %u and %u of %u brokers have no "
+	    "authority\n", (long long)(w->clock.now - w->plan.fault_at) / 1000,
+	    without[1], all[1], without[0], all[0]);
 }
 
 /* Nobody uses a module any more. */

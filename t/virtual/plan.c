@@ -20,6 +20,7 @@
 #define SIZE_START_MS  5000
 #define SIZE_PACE_MS   10000
 #define SIZE_END_MS    600000
+#define SPLIT_MS       60000 /* where it is split */
 
 const char *
 module_name(unsigned module, char buf[16])
@@ -133,6 +134,19 @@ place_authorities(struct world *w)
 		add_bootstrap(&w->posts[0], &w->posts[1 + draw(w, n - 1)]);
 }
 
+/* A world is to be split: bootstrap names an authority of the host's side. */
+static void
+add_near(struct world *w, struct post *s, unsigned authorities)
+{
+	unsigned i = draw(w, authorities), n;
+
+	for (n = 0; n < authorities; n++, i = (i + 1) % authorities)
+		if (fault_side(w->posts[i].host, w->want_split) ==
+		    fault_side(s->host, w->want_split))
+			break;
+	add_bootstrap(s, &w->posts[i]);
+}
+
 /* Each broker knows an authority, or one of the brokers before it. */
 static void
 place_brokers(struct world *w)
@@ -150,6 +164,8 @@ place_brokers(struct world *w)
 			add_bootstrap(s, &w->posts[draw(w, first)]);
 		if (chance(w, 30))
 			add_bootstrap(s, &w->posts[draw(w, first)]);
+		if (w->want_split > 0)
+			add_near(w, s, first);
 	}
 }
 
@@ -241,37 +257,50 @@ place_callers(struct world *w)
 	}
 }
 
-/* A module whose buyers always want more than there is; one of them comes
- * later. */
+/* One seller may have nearly all, which leaves the others what a canary has. */
 static void
-place_contest(struct world *w)
+place_contest_sellers(struct world *w, unsigned n, int zones, int large)
 {
-	unsigned i, n = between(w, 1, 4), zones = chance(w, 40);
-	unsigned first = (unsigned)w->nposts, sellers = n;
-	struct post *s = NULL;
+	struct post *s;
+	unsigned i;
 
-	w->plan.contest = ++w->plan.modules;
-	w->plan.service_ms = between(w, 40, 80);
 	for (i = 0; i < n; i++) {
 		place_listener(w, w->plan.modules - 1);
 		s = &w->posts[w->nposts - 1];
-		s->capacity = between(w, 1, 5);
+		s->capacity = !large ? between(w, 1, 5) :
+		    i == 0 ? between(w, 12, 20) : between(w, 1, 3);
 		if (!zones)
 			s->zone = 0;
 	}
+}
+
+/* A module whose buyers always want more than there is; one of them comes
+ * later, and one may keep what it has. */
+static void
+place_contest(struct world *w)
+{
+	unsigned i, n, sellers = between(w, 1, CONTEST_SELLERS);
+	int zones = chance(w, 40), large = chance(w, 30);
+	const struct post *first = &w->posts[w->nposts];
+	struct post *s;
+
+	w->plan.contest = ++w->plan.modules;
+	w->plan.service_ms = between(w, 40, 80);
+	place_contest_sellers(w, sellers, zones, large);
 	n = between(w, 3, 5);
 	for (i = 0; i < n; i++) {
-		place_plb(w, w->plan.modules - 1, s);
+		place_plb(w, w->plan.modules - 1, first);
 		s = &w->posts[w->nposts - 1];
 		s->hungry = 1;
+		s->heedless = i == 0 && large && !zones && chance(w, 40);
 		s->deserted = i + 1 == n;
-		s->capacity = s->wanted = between(w, 1, 12);
+		s->capacity = s->wanted = between(w, 1, large ? 20 : 12);
 		s->at_once = 2 * (unsigned)s->capacity + 4;
 		s->burst = s->at_once;
 		s->pace_ms = 400;
 		s->version = 0;
 		s->zone = zones && chance(w, 50) ?
-		    w->posts[first + draw(w, sellers)].zone : 0;
+		    first[draw(w, sellers)].zone : 0;
 		s->cast_percent = s->limit_percent = s->abandon_percent = 0;
 	}
 }
@@ -337,7 +366,7 @@ plan_is_gentle(const struct world *w)
 		    i != FAULT_TERM && i != FAULT_PUBLISH &&
 		    i != FAULT_TAKEOVER)
 			return 0;
-	return w->plan.deserted == 0;
+	return w->plan.deserted == 0 && w->want_split == 0;
 }
 
 static void
@@ -408,6 +437,11 @@ draw_size_run(struct world *w)
 	p->heal_at = SIZE_START_MS;
 	p->quiet_at = 6 * SIZE_START_MS;
 	p->end_at = SIZE_END_MS;
+	if (w->want_split == 0)
+		return;
+	p->fault_at = 8 * SIZE_START_MS;
+	p->heal_at = p->fault_at + SPLIT_MS;
+	p->quiet_at = p->heal_at + 6 * SIZE_START_MS;
 }
 
 void
@@ -439,6 +473,6 @@ plan_draw(struct world *w)
 	/* Other seeds mean what they meant before there were any. */
 	if (p->orders == 0 && w->seed % 3 == 0)
 		place_callers(w);
-	if (p->orders == 0 && w->seed % 8 == 5)
+	if (p->orders == 0 && w->seed % 2 == 1)
 		place_contest(w);
 }

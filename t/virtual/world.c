@@ -73,6 +73,8 @@ on_watch(void *arg)
 	event_at(&w->clock, &w->watch, now + WATCH_MS);
 	if (!w->healed && now >= w->plan.heal_at)
 		fault_heal(w);
+	if (w->want_split > 0)
+		fault_split(w);
 	check_progress(w);
 	check_links(w);
 	if (now >= w->plan.quiet_at)
