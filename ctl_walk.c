@@ -389,23 +389,28 @@ walk_failed(void *core, int64_t now, uint32_t tag, struct slice reason,
 	walk_end(w, w->at[tag - 1], WALK_FAILED, why);
 }
 
-/* A row is a line, whatever the peer says. */
-static int
-walk_keep(struct walk *w, struct walk_node *n, struct slice row)
+int
+row_keep(struct buf *rows, struct slice row)
 {
 	char line[REPORT_ROW_MAX], *text = (char *)slice_dup(row);
 	const char *rest = text;
 	size_t len;
 
-	if (text == NULL || w->bytes + row.len > WALK_ALL_MAX) {
-		free(text);
+	if (text == NULL)
 		return -1;
-	}
 	len = escape(line, sizeof(line) - 1, &rest, ESCAPE_UTF8);
 	free(text);
 	line[len] = '\n';
-	w->bytes += len + 1;
-	return buf_append(&n->rows, line, len + 1);
+	return buf_append(rows, line, len + 1);
+}
+
+static int
+walk_keep(struct walk *w, struct walk_node *n, struct slice row)
+{
+	if (w->bytes + row.len > WALK_ALL_MAX)
+		return -1;
+	w->bytes += row.len + 1;
+	return row_keep(&n->rows, row);
 }
 
 /* An authority says that the broker does not answer it, or is not linked any

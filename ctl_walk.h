@@ -84,6 +84,10 @@ struct slice row_get(const struct row *, const char *key);
 uint64_t row_number(const struct row *, const char *key); /* or 0 */
 int row_is(const struct row *, const char *key, const char *value);
 
+/* Append a row to what row_next() reads: it is a line, whatever its peer says.
+ * 0, or -1 as buf_append(). */
+int row_keep(struct buf *, struct slice row);
+
 /* Does the value of the key go on to the end of the row? */
 int row_is_last(struct slice key);
 

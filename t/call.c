@@ -266,7 +266,7 @@ static void
 test_filter(void **state)
 {
 	struct call_config config = { .filter = 1, .records.kind = FRAME_LINE,
-		.progress = 1, GIVEN };
+		.progress_ms = 1000, GIVEN };
 
 	(void)state;
 	begin(&config);
@@ -290,7 +290,7 @@ test_filter(void **state)
 	reply(3, "", 7);
 	expect("line 4: exit status 7\n");
 	reply(2, "C", 0);
-	expect("3 done, 1 failed, 0 in flight, 0 channels\nfinish 111\n");
+	expect("3 done, 1 failed, 0 in flight, 4000.0/s\nfinish 111\n");
 	written("A\nB\nC\n");
 }
 
@@ -651,8 +651,8 @@ test_record_fails(void **state)
 	say(&m);
 	reply(1, "two\nlines", 0);
 	expect("line 1: killed by signal 9\n"
-	    "line 2: the reply: a newline inside the body does not fit the "
-	    "protocol `line'\n");
+	    "line 2: its reply has several lines: -N takes any bytes, -0 what "
+	    "has no NUL, and -B many records at once\n");
 	reply(2, "C", 0);
 	expect("finish 111\n");
 	written("C\n");
