@@ -34,6 +34,7 @@ n	calls beside a thousand connections a second of strangers
 o	ten thousand diallers at once
 p	streams
 q	buyers that share a tier
+r	filters, beside xargs, GNU parallel and awk
 '
 
 # shellcheck disable=SC2317 # parts are called by name
@@ -672,6 +673,18 @@ part_q() {
 		echo '(q) shares' >>"$tmp/missing"
 	}
 	rows "$tmp/shares"
+}
+
+# (r) Filters.
+
+part_r() {
+	title "(r) filters, beside xargs(1), GNU parallel and one awk(1)"
+	lambda-solo sh "$bench/filters.sh" >"$tmp/filters" \
+	    2>"$tmp/filters.err" || {
+		tail -n 5 "$tmp/filters.err"
+		echo '(r) filters' >>"$tmp/missing"
+	}
+	rows "$tmp/filters"
 }
 
 case ${1:-} in
