@@ -121,9 +121,8 @@ plant 'a channel sends more than it may' 'for bad' channel_stream.c \
 plant 'a PLB does not hand on that a body has ended' 'has not ended' plb_request.c \
     '/^plb_on_end/,/^}/s/return request_pass_on(p, r, m, up)/return 0/'
 plant 'the last standard error of a program is lost' 'of standard error' \
-    channel_stream.c \
-    -e '/^channel_output/,/^}/s/stream_spend/part == STREAM_ERROR \&\& bytes.len < 8 ? 0 : &/' \
-    -e '/^channel_output/,/^}/s/return stream_send/return part == STREAM_ERROR \&\& 8 > bytes.len ? 0 : &/'
+    channel_stream.c '/^channel_output/,/^}/s/if (stream_spend/'\
+'if (part == STREAM_ERROR \&\& bytes.len < 8) return 0; &/'
 plant 'a channel forgets that a body has ended' 'has not ended' \
     channel_stream.c '/^channel_on_end/,/^}/s/channel_tell(c, CHANNEL_MORE, r->worker, 1)/0/'
 
