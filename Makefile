@@ -53,8 +53,9 @@ LISTENER =	listener.o channel.o channel_count.o channel_pool.o\
 		channel_stream.o
 PLB =		plb.o plb_order.o plb_request.o plb_upstream.o
 OTHER =		bootstrap.o bootstrap_dns.o call.o call_filter.o call_input.o\
-		call_job.o call_stream.o call_way.o call_why.o ctl_tier.o ctl_walk.o\
-		discovery.o discovery_contacts.o epmd.o
+		call_job.o call_stream.o call_way.o call_why.o ctl_metrics.o\
+		ctl_rows.o ctl_tier.o ctl_walk.o discovery.o\
+		discovery_contacts.o epmd.o
 
 CORES =		$(BYTES) $(PROTOCOL) $(AUTHORITY) $(EXCHANGE) $(LISTENER)\
 		$(PLB) $(OTHER)
@@ -66,8 +67,9 @@ CORES_H =	array.h buf.h bytes.h chain.h crypto.h exit.h fail.h heap.h\
 	authority_state.h broker.h broker_state.h exchange.h exchange_book.h\
 	exchange_class.h listener.h channel.h channel_pool.h channel_state.h\
 	plb.h plb_state.h bootstrap.h bootstrap_dns.h call.h call_filter.h\
-	call_state.h call_way.h discovery.h discovery_contacts.h ctl_tier.h\
-	ctl_walk.h
+	call_state.h call_way.h discovery.h discovery_contacts.h ctl_metrics.h\
+	ctl_state.h\
+	ctl_tier.h ctl_walk.h
 
 # Shells: what has a descriptor, a clock, a child or a log.
 
@@ -118,7 +120,7 @@ SCRIPTS =	t/discovery.sh t/nodes.sh t/examples.sh t/names.sh t/mesh.sh\
 	t/manpages.sh t/needs.sh t/pipes.sh t/script.sh t/shares.sh t/ssh.sh\
 	t/switch.sh t/tree.sh t/twice.sh t/files.sh t/floods.sh t/moves.sh\
 	t/drain.sh t/life.sh t/contain.sh t/follow.sh t/rabbit.sh\
-	t/orderlog.sh t/told.sh t/walk.sh t/jobs.sh
+	t/metrics.sh t/orderlog.sh t/recipes.sh t/told.sh t/walk.sh t/jobs.sh
 
 HELPERS =	t/account t/activate t/diallers t/epmdtalk t/handshake\
 	t/inherit t/listen t/puppet t/relay t/rows t/script t/sim t/sim_sealed\
@@ -275,13 +277,13 @@ lint:
 	@sh t/lint.sh
 
 install: all
-	mkdir -p '$(DESTDIR)$(PREFIX)/bin'
+	umask 022; mkdir -p '$(DESTDIR)$(PREFIX)/bin'
 	@for f in $(PROGS); do \
 		echo "install $(DESTDIR)$(PREFIX)/bin/$$f"; \
 		cp -f "$$f" '$(DESTDIR)$(PREFIX)/bin' || exit 1; \
 		chmod 755 "$(DESTDIR)$(PREFIX)/bin/$$f" || exit 1; \
 	done
-	@for f in man/*.[1-9]; do \
+	@umask 022; for f in man/*.[1-9]; do \
 		d="$(DESTDIR)$(MANDIR)/man$${f##*.}"; \
 		echo "install $$d/$${f##*/}"; \
 		mkdir -p "$$d" && cp -f "$$f" "$$d" || exit 1; \

@@ -18,6 +18,7 @@ struct tier {
 	struct map sellers;    /* by instance */
 	struct map listeners;  /* by instance */
 	struct map buys;       /* by broker and order */
+	struct map plbs;       /* by instance */
 	int failed;	       /* memory ran out: what was printed is not all */
 	/* A row, without its newline. */
 	void (*row)(void *arg, struct slice);

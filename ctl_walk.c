@@ -80,29 +80,105 @@ row_is(const struct row *r, const char *key, const char *value)
 
 /* Who is there to ask. */
 
+/* One that is asked if nobody else answers for it. */
+struct walk_later {
+	struct slice address;
+	struct slice instance; /* or empty */
+	unsigned role;
+};
+
+static struct walk_node *
+walk_new(struct walk *w, struct slice key, unsigned role, struct slice shown)
+{
+	struct walk_node *n;
+
+	if (w->n == WALK_NODES_MAX || (n = map_alloc(&w->nodes, sizeof(*n),
+	    &key)) == NULL) {
+		w->left_out++;
+		return NULL;
+	}
+	n->address = key;
+	n->role = role;
+	hostport_copy(n->shown, shown);
+	buf_init(&n->rows, WALK_ROWS_MAX);
+	w->at[w->n++] = n;
+	n->tag = (uint32_t)w->n;
+	return n;
+}
+
 /* Another one is named; what is no address of TCP cannot be dialled. */
 static void
 walk_add(struct walk *w, struct slice address, unsigned role)
 {
-	struct slice key = address;
-	struct walk_node *n;
 	struct addr a;
 
 	if (w->n > 0 && (addr_parse_ip(&a, (const char *)address.p,
 	    address.len, 0, NULL) == -1 || addr_port(&a) == 0))
 		return;
-	if (map_get(&w->nodes, address) != NULL)
+	if (map_get(&w->nodes, address) == NULL)
+		walk_new(w, address, role, address);
+}
+
+static unsigned
+walk_digit(unsigned char c)
+{
+	return (c >= '0' && c <= '9' ? (unsigned)c - '0' :
+	    (unsigned)c - 'a' + 10) & 15;
+}
+
+static void
+walk_read_id(struct slice text, struct id *id)
+{
+	size_t i;
+
+	for (i = 0; i < ID_SIZE; i++)
+		id->b[i] = (unsigned char)(walk_digit(text.p[2 * i]) << 4 |
+		    walk_digit(text.p[2 * i + 1]));
+}
+
+/* A broker that is linked to this authority. */
+static void
+walk_add_broker(struct walk *w, struct walk_node *home, const struct row *r)
+{
+	struct slice id = row_get(r, "instance");
+	struct walk_node *n = map_get(&w->nodes, id);
+
+	if (id.len != ID_TEXT - 1)
 		return;
-	if (w->n == WALK_NODES_MAX || (n = map_alloc(&w->nodes, sizeof(*n),
-	    &key)) == NULL) {
-		w->left_out++;
+	if (n == NULL && (n = walk_new(w, id, ROLE_BROKER, r->name)) == NULL)
 		return;
+	walk_read_id(id, &n->instance);
+	if (n->homes < WALK_HOMES)
+		n->home[n->homes++] = home;
+}
+
+/* For the second round. */
+static void
+walk_add_later(struct walk *w, struct slice address, struct slice instance,
+    unsigned role)
+{
+	struct slice key = address;
+	struct walk_later *later;
+
+	if (address.len == 0 || map_get(&w->later, address) != NULL ||
+	    w->later.n >= WALK_NODES_MAX)
+		return;
+	if ((later = map_alloc(&w->later, sizeof(*later) + ID_TEXT, &key)) ==
+	    NULL)
+		return;
+	later->address = key;
+	later->role = role;
+	if (instance.len == ID_TEXT - 1) {
+		memcpy(later + 1, instance.p, instance.len);
+		later->instance = slice_of(later + 1, instance.len);
 	}
-	n->address = key;
-	n->role = role;
-	buf_init(&n->rows, WALK_ROWS_MAX);
-	w->at[w->n++] = n;
-	n->tag = (uint32_t)w->n;
+}
+
+static void
+walk_see(struct walk *w, struct slice instance)
+{
+	if (map_get(&w->seen, instance) == NULL)
+		map_alloc(&w->seen, 1, &instance);
 }
 
 int
@@ -112,6 +188,8 @@ walk_begin(struct walk *w, int64_t now, uint64_t seed, struct slice first,
 	memset(w, 0, sizeof(*w));
 	outbox_init(&w->out);
 	map_init(&w->nodes, seed);
+	map_init(&w->seen, seed + 1);
+	map_init(&w->later, seed + 2);
 	w->listeners = listeners;
 	w->until = now + WALK_MS;
 	walk_add(w, first, 0);
@@ -131,27 +209,50 @@ walk_free(struct walk *w)
 	for (i = 0; i < w->n; i++)
 		buf_free(&w->at[i]->rows);
 	map_free_values(&w->nodes);
+	map_free_values(&w->seen);
+	map_free_values(&w->later);
 	outbox_free(&w->out);
 }
 
 /* Whom a row names that is to be asked, too. */
 static void
-walk_follow(struct walk *w, unsigned role, struct slice line)
+walk_follow(struct walk *w, struct walk_node *n, struct slice line)
 {
 	struct row r;
 
 	if (!row_next(&line, &r))
 		return;
-	if (slice_is(r.word, "authority") && !row_is(&r, "self", "1"))
+	if (slice_is(r.word, "process"))
+		walk_see(w, r.name);
+	else if (slice_is(r.word, "authority") && !row_is(&r, "self", "1"))
 		walk_add(w, r.name, ROLE_AUTHORITY);
 	else if (slice_is(r.word, "exchange"))
 		walk_add(w, r.name, ROLE_EXCHANGE);
-	else if (slice_is(r.word, "broker") && role == ROLE_BROKER &&
+	else if (slice_is(r.word, "broker") && n->role == ROLE_AUTHORITY &&
+	    row_is(&r, "state", "linked"))
+		walk_add_broker(w, n, &r);
+	else if (slice_is(r.word, "broker") && n->role == ROLE_BROKER &&
 	    row_is(&r, "dialled", "1"))
-		walk_add(w, r.name, ROLE_BROKER);
+		walk_add_later(w, r.name, row_get(&r, "instance"),
+		    ROLE_BROKER);
 	else if (w->listeners && (slice_is(r.word, "sell") ||
-	    (slice_is(r.word, "order") && row_is(&r, "kind", "sell"))))
-		walk_add(w, row_get(&r, "address"), ROLE_LISTENER);
+	    (slice_is(r.word, "order") && n->role != ROLE_BROKER &&
+	    row_is(&r, "kind", "sell"))))
+		walk_add_later(w, row_get(&r, "address"), r.name,
+		    ROLE_LISTENER);
+}
+
+/* Nobody else is left: those of whom nothing was heard. */
+static void
+walk_second_round(struct walk *w)
+{
+	const struct walk_later *later;
+	size_t pos = 0;
+
+	while ((later = map_next(&w->later, &pos)) != NULL)
+		if (later->instance.len == 0 ||
+		    map_get(&w->seen, later->instance) == NULL)
+			walk_add(w, later->address, later->role);
 }
 
 /* Asking. */
@@ -162,7 +263,8 @@ walk_end(struct walk *w, struct walk_node *n, enum walk_state state,
 {
 	n->state = state;
 	snprintf(n->why, sizeof(n->why), "%s", why);
-	if (n->peer != 0)
+	/* Brokers are asked through an authority later. */
+	if (n->peer != 0 && (state != WALK_DONE || n->role != ROLE_AUTHORITY))
 		outbox_act(&w->out, ACT_CLOSE, n->peer, 0, slice_of(NULL, 0));
 	w->active--;
 }
@@ -173,9 +275,41 @@ walk_by_peer(struct walk *w, uint32_t peer)
 	size_t i;
 
 	for (i = 0; i < w->n; i++)
-		if (w->at[i]->peer == peer && w->at[i]->state == WALK_ASKED)
+		if (w->at[i]->peer == peer)
 			return w->at[i];
 	return NULL;
+}
+
+/* Whose rows these are. */
+static struct walk_node *
+walk_whose(struct walk *w, uint32_t peer, uint64_t serial)
+{
+	struct walk_node *n = serial == 0 ? walk_by_peer(w, peer) :
+	    serial <= w->n ? w->at[serial - 1] : NULL;
+
+	if (n == NULL || n->state != WALK_ASKED || (serial != 0 &&
+	    (n->tried == 0 || n->home[n->tried - 1]->peer != peer)))
+		return NULL;
+	return n;
+}
+
+/* Ask the broker through the next of its homes that is linked. */
+static void
+walk_ask_broker(struct walk *w, struct walk_node *n, const char *why)
+{
+	struct msg m = { .type = MSG_INSPECT, .u.inspect = { .serial = n->tag,
+		.to = n->instance, .all = 1 } };
+	struct walk_node *home;
+
+	while (n->tried < n->homes) {
+		home = n->home[n->tried++];
+		if (home->peer == 0)
+			continue;
+		n->state = WALK_ASKED;
+		outbox_send(&w->out, home->peer, &m);
+		return;
+	}
+	walk_end(w, n, WALK_FAILED, why);
 }
 
 /* Has it been asked at another address? */
@@ -196,7 +330,7 @@ static void
 walk_up(void *core, int64_t now, uint32_t peer, const struct peer_info *info)
 {
 	struct walk *w = core;
-	struct msg m = { .type = MSG_INSPECT };
+	struct msg m = { .type = MSG_INSPECT, .u.inspect.all = 1 };
 	struct walk_node *n;
 
 	(void)now;
@@ -219,14 +353,23 @@ walk_up(void *core, int64_t now, uint32_t peer, const struct peer_info *info)
 static void
 walk_down(void *core, int64_t now, uint32_t peer)
 {
+	static const char gone[] = "it has gone without an answer";
 	struct walk *w = core;
-	struct walk_node *n = walk_by_peer(w, peer);
+	struct walk_node *n = walk_by_peer(w, peer), *b;
+	size_t i;
 
 	(void)now;
 	if (n == NULL)
 		return;
 	n->peer = 0;
-	walk_end(w, n, WALK_FAILED, "it has gone without an answer");
+	if (n->state == WALK_ASKED)
+		walk_end(w, n, WALK_FAILED, gone);
+	for (i = 0; i < w->n; i++) {
+		b = w->at[i];
+		if (b->state == WALK_ASKED && b->tried > 0 &&
+		    b->home[b->tried - 1] == n)
+			walk_ask_broker(w, b, gone);
+	}
 }
 
 static void
@@ -244,9 +387,8 @@ walk_failed(void *core, int64_t now, uint32_t tag, struct slice reason,
 	walk_end(w, w->at[tag - 1], WALK_FAILED, why);
 }
 
-/* A row is a line, whatever the peer says. */
-static int
-walk_keep(struct walk_node *n, struct slice row)
+int
+row_keep(struct buf *rows, struct slice row)
 {
 	char line[REPORT_ROW_MAX], *text = (char *)slice_dup(row);
 	const char *rest = text;
@@ -257,29 +399,80 @@ walk_keep(struct walk_node *n, struct slice row)
 	len = escape(line, sizeof(line) - 1, &rest, ESCAPE_UTF8);
 	free(text);
 	line[len] = '\n';
-	return buf_append(&n->rows, line, len + 1);
+	return buf_append(rows, line, len + 1);
+}
+
+static int
+walk_keep(struct walk *w, struct walk_node *n, struct slice row)
+{
+	if (w->bytes + row.len > WALK_ALL_MAX)
+		return -1;
+	w->bytes += row.len + 1;
+	return row_keep(&n->rows, row);
+}
+
+/* An authority says that the broker does not answer it, or is not linked any
+ * more: then another may know it. 1, or 0 where the row says something else. */
+static int
+walk_is_silent(struct walk *w, struct walk_node *n, struct slice line)
+{
+	char why[sizeof(n->why)];
+	struct slice reason;
+	struct row r;
+
+	if (n->homes == 0 || !row_next(&line, &r) ||
+	    !slice_is(r.word, "process") || !slice_equal(r.name, n->address))
+		return 0;
+	reason = row_get(&r, "reason");
+	if (reason.len == 0)
+		return 0;
+	snprintf(why, sizeof(why), "%.*s", SLICE_ARG(reason));
+	if (slice_is(reason, "no answer"))
+		walk_end(w, n, WALK_FAILED, why);
+	else
+		walk_ask_broker(w, n, why);
+	return 1;
 }
 
 static int
 walk_message(void *core, int64_t now, uint32_t peer, const struct msg *m)
 {
 	struct walk *w = core;
-	struct walk_node *n = walk_by_peer(w, peer);
+	struct walk_node *n = walk_whose(w, peer, m->u.report.serial);
 	struct slice rows = m->u.report.rows, row;
 
 	(void)now;
 	if (m->type != MSG_REPORT || n == NULL)
 		return 0;
 	while (list_next(&rows, &row) == 1) {
-		if (walk_keep(n, row) == -1) {
+		if (walk_is_silent(w, n, row))
+			return 0;
+		if (walk_keep(w, n, row) == -1) {
 			walk_end(w, n, WALK_FAILED, "it has too many rows");
 			return 0;
 		}
-		walk_follow(w, n->role, row);
+		walk_follow(w, n, row);
 	}
 	if (!m->u.report.more)
 		walk_end(w, n, WALK_DONE, "");
 	return 0;
+}
+
+/* It is its turn. */
+static void
+walk_start(struct walk *w, int64_t now, struct walk_node *n)
+{
+	w->active++;
+	n->state = WALK_DIALLED;
+	n->late = now + WALK_NODE_MS;
+	if (now >= w->until)
+		walk_end(w, n, WALK_FAILED, "no time was left for it");
+	else if (n->homes == 0)
+		outbox_act(&w->out, ACT_DIAL, n->tag, DIAL_ONCE, n->address);
+	else if (map_get(&w->seen, n->address) != NULL)
+		walk_end(w, n, WALK_SAME, "");
+	else
+		walk_ask_broker(w, n, "its authorities do not answer");
 }
 
 static void
@@ -295,18 +488,13 @@ walk_tick(void *core, int64_t now)
 		    (now >= n->late || now >= w->until))
 			walk_end(w, n, WALK_FAILED, "no answer in time");
 	}
-	for (; w->next < w->n && w->active < WALK_AT_ONCE; w->next++) {
-		n = w->at[w->next];
-		w->active++;
-		n->state = WALK_DIALLED;
-		n->late = now + WALK_NODE_MS;
-		if (now >= w->until)
-			walk_end(w, n, WALK_FAILED, "no time was left for it");
-		else
-			outbox_act(&w->out, ACT_DIAL, n->tag, DIAL_ONCE,
-			    n->address);
+	if (w->active == 0 && w->next == w->n && !w->second) {
+		w->second = 1;
+		walk_second_round(w);
 	}
-	if (w->active == 0 && w->next == w->n && !w->done) {
+	while (w->next < w->n && w->active < WALK_AT_ONCE)
+		walk_start(w, now, w->at[w->next++]);
+	if (w->active == 0 && w->next == w->n && w->second && !w->done) {
 		w->done = 1;
 		outbox_act(&w->out, ACT_STOP, 0, 0, slice_of(NULL, 0));
 	}

@@ -4,10 +4,12 @@
 /*
  * A core of lambda-ctl that walks the tier. It asks one process for all its
  * rows, then the processes that these name, and so on: the authorities, their
- * exchanges, the brokers that a broker dials, and, if wanted, the listeners
- * whose sells stand at an exchange. Many are asked at once. One that does not
- * answer in WALK_NODE_MS is left behind, and the walk ends after WALK_MS with
- * what it has. A process that has several addresses counts once.
+ * exchanges, and through authorities the brokers that are linked there, which
+ * answer for their hosts. Last come brokers that a broker has dialled and, if
+ * wanted, the listeners whose sells stand at an exchange, as far as nobody has
+ * answered for them. Many are asked at once. One that does not answer in
+ * WALK_NODE_MS is left behind, and the walk ends after WALK_MS with what it
+ * has. A process that has several addresses, or homes, counts once.
  */
 
 #include "core.h"
@@ -18,6 +20,8 @@
 #define WALK_NODE_MS   3000
 #define WALK_MS	       15000
 #define WALK_ROWS_MAX  (16u * 1024 * 1024) /* bytes, of one process */
+#define WALK_ALL_MAX   (256u * 1024 * 1024) /* and of all */
+#define WALK_HOMES     3
 
 enum walk_state {
 	WALK_NEW,     /* to be asked when it is its turn */
@@ -29,7 +33,11 @@ enum walk_state {
 };
 
 struct walk_node {
-	struct slice address; /* its key */
+	struct slice address; /* its key; of one that is asked through an
+				 authority its instance */
+	char shown[ADDRESS_MAX + 1]; /* its address, for people */
+	struct walk_node *home[WALK_HOMES]; /* authorities to ask through */
+	unsigned homes, tried;
 	uint32_t tag;
 	uint32_t peer;	      /* 0: not linked */
 	unsigned role;	      /* as who named it says, then as it says */
@@ -46,8 +54,13 @@ struct walk {
 	struct walk_node *at[WALK_NODES_MAX]; /* likewise, by tag less one */
 	size_t n, next, active;
 	size_t left_out;	/* for which there was no place */
+	size_t bytes;		/* of all rows */
+	struct map seen;	/* instances that rows came from, or that were
+				   silent in them */
+	struct map later;	/* whom to ask if nobody answers for them */
 	int listeners;		/* are asked too */
 	int64_t until;
+	int second;		/* they are asked of whom nothing was heard */
 	int done;
 };
 
@@ -70,6 +83,10 @@ int row_next(struct slice *text, struct row *);
 struct slice row_get(const struct row *, const char *key);
 uint64_t row_number(const struct row *, const char *key); /* or 0 */
 int row_is(const struct row *, const char *key, const char *value);
+
+/* Append a row to what row_next() reads: it is a line, whatever its peer says.
+ * 0, or -1 as buf_append(). */
+int row_keep(struct buf *, struct slice row);
 
 /* Does the value of the key go on to the end of the row? */
 int row_is_last(struct slice key);

@@ -404,6 +404,22 @@ share_out(struct share *h, uint64_t capacity, uint64_t offered)
 		share_rotate(h, empty);
 }
 
+/* Does one of the set hold less than its share, or nothing? */
+static int
+share_is_short(const struct share *h)
+{
+	const struct share_item *item;
+	size_t i;
+
+	for (i = 0; i < h->nset; i++) {
+		item = h->set[i];
+		if (item->held < item->grant ||
+		    (item->held == 0 && item->wanted > 0))
+			return 1;
+	}
+	return 0;
+}
+
 /* Look at the buyers of these classes. Returns an equal share of what there is
  * for them. */
 static uint64_t
@@ -420,6 +436,9 @@ share_set(struct share *h, struct class_most *most,
 		h->starves |= share_starves(h, h->set[i]);
 	share_out(h, capacity, offered);
 	level = h->level;
+	/* Who was asked in vain need not give anything, either, by now. */
+	if (!share_is_short(h))
+		return level;
 	for (i = 0; i < h->nset; i++) {
 		if (!share_is_stuck(h, h->set[i]))
 			continue;

@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "ctl_metrics.h"
 #include "ctl_tier.h"
 #include "hub.h"
 #include "program.h"
@@ -32,6 +33,9 @@ static const struct command {
 	unsigned roles;
 	const char *whom;
 	void (*tier)(struct tier *, const char *module);
+	/* Makes lines of all rows, which are not shown themselves. */
+	void (*format)(struct slice rows, void (*line)(void *, struct slice),
+	    void *arg);
 	int listeners;   /* are asked too */
 	int host;	 /* a broker asks its host, a listener its channels */
 	int least, most; /* arguments */
@@ -59,6 +63,8 @@ static const struct command {
 	{ .name = "keys", .roles = ~0u, .whom = "", .host = 1 },
 	{ .name = "listeners", .whom = "a broker or a listener",
 	    .roles = ROLE_BROKER | ROLE_LISTENER | ROLE_PLB, .host = 1 },
+	{ .name = "metrics", .roles = ~0u, .whom = "",
+	    .format = metrics_print, .host = 1 },
 	{ .name = "modules", .whom = "an authority",
 	    .roles = ROLE_AUTHORITY | ROLE_PLB },
 	{ .name = "orders", .whom = "a broker or an exchange",
@@ -81,6 +87,7 @@ struct ctl {
 	const char *where;
 	unsigned role; /* of whoever is asked, once linked */
 	int rows; /* it has shown some */
+	struct buf kept; /* of a command with a format: all of them */
 	int done;
 	int json; /* -J */
 };
@@ -129,8 +136,8 @@ static void
 ctl_make_inspect(const struct ctl *c, struct msg *m)
 {
 	m->type = MSG_INSPECT;
-	m->u.inspect.what = slice_str(c->what == commands ? "" :
-	    c->what->name);
+	m->u.inspect.what = slice_str(c->what == commands ||
+	    c->what->format != NULL ? "" : c->what->name);
 	m->u.inspect.all = c->what->host &&
 	    (c->role & (ROLE_BROKER | ROLE_LISTENER)) != 0;
 }
@@ -295,6 +302,24 @@ ctl_print(int json, struct slice row)
 		ctl_print_text(row);
 }
 
+static void
+ctl_print_line(void *arg, struct slice line)
+{
+	(void)arg;
+	fwrite(line.p, 1, line.len, stdout);
+	putchar('\n');
+}
+
+static void
+ctl_take(struct ctl *c, struct slice row)
+{
+	c->rows = 1;
+	if (c->what->format == NULL)
+		ctl_print(c->json, row);
+	else if (row_keep(&c->kept, row) == -1)
+		die_errno(EXIT_TEMPORARY, "unable to keep the answer");
+}
+
 static int
 ctl_message(void *core, int64_t now, uint32_t peer, const struct msg *m)
 {
@@ -305,10 +330,12 @@ ctl_message(void *core, int64_t now, uint32_t peer, const struct msg *m)
 	(void)peer;
 	if (m->type != MSG_REPORT)
 		return 0;
-	for (; list_next(&rows, &row) == 1; c->rows = 1)
-		ctl_print(c->json, row);
+	while (list_next(&rows, &row) == 1)
+		ctl_take(c, row);
 	if (m->u.report.more)
 		return 0;
+	if (c->what->format != NULL)
+		c->what->format(buf_slice(&c->kept), ctl_print_line, NULL);
 	if (ctl_is_drain(c) && !c->rows)
 		log_error("the broker at %s has no listener of %s, and is "
 		    "linked to no authority there", c->where, c->argument);
@@ -418,6 +445,29 @@ ctl_walk_once(struct walk *w, uint64_t seed, const struct key *key,
 	loop_free(hub.loop);
 }
 
+/* Those of its host that did not answer it. */
+static size_t
+ctl_tell_silent_of(const struct walk_node *n)
+{
+	struct slice rows = buf_slice(&n->rows), reason, role;
+	size_t silent = 0;
+	struct row r;
+
+	while (row_next(&rows, &r)) {
+		if (!slice_is(r.word, "process"))
+			continue;
+		reason = row_get(&r, "reason");
+		role = row_get(&r, "role");
+		if (reason.len == 0)
+			continue;
+		silent++;
+		log_error("no answer from the %.*s %.*s on the host of %s: "
+		    "%.*s", SLICE_ARG(role), SLICE_ARG(r.name), n->shown,
+		    SLICE_ARG(reason));
+	}
+	return silent;
+}
+
 /* Who did not answer, and how many they are. */
 static size_t
 ctl_tell_silent(const struct walk *w)
@@ -425,16 +475,17 @@ ctl_tell_silent(const struct walk *w)
 	size_t i, silent = w->left_out;
 
 	for (i = 0; i < w->n; i++) {
+		silent += ctl_tell_silent_of(w->at[i]);
 		if (w->at[i]->state != WALK_FAILED)
 			continue;
 		silent++;
 		if (w->at[i]->role == 0)
-			log_error("no answer from %.*s: %s",
-			    SLICE_ARG(w->at[i]->address), w->at[i]->why);
+			log_error("no answer from %s: %s", w->at[i]->shown,
+			    w->at[i]->why);
 		else
-			log_error("no answer from the %s at %.*s: %s",
-			    role_name(w->at[i]->role),
-			    SLICE_ARG(w->at[i]->address), w->at[i]->why);
+			log_error("no answer from the %s at %s: %s",
+			    role_name(w->at[i]->role), w->at[i]->shown,
+			    w->at[i]->why);
 	}
 	if (w->left_out > 0)
 		log_error("processes not asked: %zu; %d at most "
@@ -569,6 +620,9 @@ main(int argc, char **argv)
 		die(EXIT_USAGE, "-A and -b: give one of them");
 	core.what = ctl_command(argv + optind, argc - optind);
 	core.argument = argv[optind + 1];
+	if (core.json && core.what->format != NULL)
+		die(EXIT_USAGE, "-J and metrics: metrics are no rows, so give "
+		    "one of them");
 	if (core.json && core.what->tier == tier_dot)
 		die(EXIT_USAGE, "-J and dot: a graph is no rows, so give one "
 		    "of them");
@@ -588,6 +642,7 @@ main(int argc, char **argv)
 	}
 	hub_init(&hub, loop_new(), ROLE_CTL, &key);
 	outbox_init(&core.out);
+	buf_init(&core.kept, WALK_ROWS_MAX);
 	hub_dial(&hub, slice_str(text), DIAL_ONCE, 1);
 	hub_core(&hub, &ctl_ops, &core, &core.out);
 	late.fn = ctl_on_late;

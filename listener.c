@@ -32,6 +32,8 @@ struct listener_channel {
 	char version[VERSION_SHOWN];  /* as published when it was started */
 	uint64_t begun, ended; /* requests, as it told us */
 	int asked;	/* what it has counted, and it has not answered */
+	int gone;	/* all of it, but for its last word, which its link has
+			   yet to bring */
 };
 
 /* Who inspects, and waits for what channels have counted. */
@@ -140,6 +142,9 @@ listener_free(struct listener *l)
 	if (l == NULL)
 		return;
 	while ((c = map_next(&l->tags, &pos)) != NULL)
+		if (c->peer == 0)
+			free(c);
+	for (pos = 0; (c = map_next(&l->peers, &pos)) != NULL;)
 		free(c);
 	map_free(&l->tags);
 	map_free(&l->peers);
@@ -223,7 +228,7 @@ listener_ask_channel(struct listener *l, struct listener_channel *c)
 {
 	struct msg m = { .type = MSG_COUNTS };
 
-	if (c->asked || outbox_send(&l->out, c->peer, &m) == -1)
+	if (c->gone || c->asked || outbox_send(&l->out, c->peer, &m) == -1)
 		return;
 	c->asked = 1;
 	l->asked++;
@@ -251,13 +256,14 @@ listener_on_counts(struct listener *l, struct listener_channel *c,
 	return 0;
 }
 
-/* What it had when it said so last was lost with it. */
+/* There is nothing to hear of it now. What it had when it said so last was lost
+ * with it. */
 static void
-listener_count_gone(struct listener *l, struct listener_channel *c)
+listener_forget(struct listener *l, struct listener_channel *c)
 {
-	listener_unask_channel(l, c);
 	if (c->begun > c->ended)
 		l->stats.n[STAT_LOST] += c->begun - c->ended;
+	free(c);
 }
 
 /* Life of a channel. */
@@ -295,13 +301,12 @@ listener_gone(struct listener *l, uint32_t tag)
 
 	if (c == NULL)
 		return;
-	listener_count_gone(l, c);
 	if (c->held > 0)
 		listener_set_held(l, c, 0);
 	map_del(&l->tags, listener_key(&c->tag));
-	if (c->peer != 0)
-		map_del(&l->peers, listener_key(&c->peer));
-	free(c);
+	c->gone = 1;
+	if (c->peer == 0)
+		listener_forget(l, c);
 }
 
 static int
@@ -380,6 +385,8 @@ listener_down(void *core, int64_t now, uint32_t peer)
 	map_del(&l->peers, listener_key(&c->peer));
 	c->peer = 0;
 	memset(&c->told, 0, sizeof(c->told));
+	if (c->gone)
+		listener_forget(l, c);
 }
 
 /* The sell order. */
@@ -449,7 +456,7 @@ listener_tell_channel(struct listener *l, struct listener_channel *c)
 	const struct msg_waiting *w = &l->waiting, *told = &c->told;
 	struct msg m = { .type = MSG_WAITING, .u.waiting = *w };
 
-	if (c->peer == 0 || (!w->buyers == !told->buyers &&
+	if (c->peer == 0 || c->gone || (!w->buyers == !told->buyers &&
 	    w->least == told->least && w->share == told->share))
 		return 0;
 	if (outbox_send(&l->out, c->peer, &m) == -1)
@@ -687,6 +694,8 @@ static int
 listener_channel_message(struct listener *l, int64_t now,
     struct listener_channel *c, const struct msg *m)
 {
+	if (c->gone && m->type != MSG_COUNTS)
+		return 0; /* its link outlives it by a moment */
 	switch (m->type) {
 	case MSG_CONNECT:
 		return listener_on_connect(l, now, c, &m->u.connect);
@@ -732,7 +741,7 @@ listener_message(void *core, int64_t now, uint32_t peer, const struct msg *m)
 		return listener_broker_message(l, now, m);
 	if (m->type == MSG_INSPECT)
 		return listener_on_inspect(l, now, peer, m);
-	return 0; /* a channel's link outlives it by a moment */
+	return 0; /* a channel that was turned away */
 }
 
 /* The end of a turn. */

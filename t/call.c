@@ -651,8 +651,8 @@ test_record_fails(void **state)
 	say(&m);
 	reply(1, "two\nlines", 0);
 	expect("line 1: killed by signal 9\n"
-	    "line 2: the reply: a newline inside the body does not fit the "
-	    "protocol `line'\n");
+	    "line 2: its reply has several lines: -N takes any bytes, -0 what "
+	    "has no NUL, and -B many records at once\n");
 	reply(2, "C", 0);
 	expect("finish 111\n");
 	written("C\n");

@@ -130,6 +130,17 @@ if partner jq; then
 fi
 solo lambda-ctl.1 'users slow' 'slow 2 1 1
 slow held 1'
+take lambda-ctl.1 node-exporter
+sed "s/^\* \* \* \* \* //; s,/var/lib/node-exporter,$dir," "$block" >"$tmp/minute"
+runs lambda-solo sh "$tmp/minute"
+grep -q '^lambda_key_links{' lambda.prom || fail "no metrics: $(cat lambda.prom)"
+take lambda-ctl.1 'exec lambda-ctl metrics'
+cp "$block" "$tmp/lambda-metrics"
+chmod +x "$tmp/lambda-metrics"
+printf 'GET /metrics HTTP/1.1\r\nHost: here\r\n\r\n' >"$tmp/get"
+runs lambda-solo sh -c '"$0" <"$1"' "$tmp/lambda-metrics" "$tmp/get"
+echo "$out" | head -n 1 | grep -q '^HTTP/1.0 200 OK' || fail "no HTTP: $out"
+echo "$out" | grep -q '^lambda_key_links{' || fail "no metrics: $out"
 if partner dot; then
 	solo lambda-ctl.1 tier.svg 'host linked sells calc
 exchanges are right'
@@ -563,7 +574,12 @@ if partner inetd; then
 	cat "$block" >"$tmp/inetd.conf"
 	take lambda-exchange.8 '4400 stream'
 	cat "$block" >>"$tmp/inetd.conf"
+	take lambda-ctl.1 '9469 stream'
+	sed "s,$bin/lambda-metrics,$tmp/lambda-metrics," "$block" \
+	    >>"$tmp/inetd.conf"
 	start inetd on one inetd -d "$tmp/inetd.conf"
+	until_true on one sh -c 'nc -N 127.0.0.1 9469 <"$0" |
+	    grep -q "^HTTP/1.0 200 OK"' "$tmp/get" || fail "no metrics by inetd"
 	take lambda-channel.8 '-x 192.0.2.1:4401'
 	until_true on three sh -c 'test "$(sh "$0")" = 42' "$block" ||
 	    fail "no channel by inetd"

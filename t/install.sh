@@ -14,14 +14,14 @@ files() { # DIRECTORY
 installed() {
 	same "$(files "$1")" "$( { echo "$programs" | sed "s,^,$2/,"
 		echo "$pages" | sed "s,^,$3/,"; } | sort)"
-	same "$(find "$1/$2" -type f ! -perm 755)$(find "$1/$3" -type f \
-	    ! -perm 644)" ''
+	same "$(find "$1" -type d ! -perm 755 && find "$1/$2" -type f \
+	    ! -perm 755 && find "$1/$3" -type f ! -perm 644)" ''
 }
 put() { # TARGET VARIABLE...
 	make "$@" >"$tmp/make.log" 2>&1 || fail "$*: $(cat "$tmp/make.log")"
 }
 
-put install DESTDIR="$tmp/a" PREFIX=/usr
+(umask 077 && put install DESTDIR="$tmp/a" PREFIX=/usr) || exit 1
 installed "$tmp/a" usr/bin usr/share/man
 put uninstall DESTDIR="$tmp/a" PREFIX=/usr
 same "$(files "$tmp/a")" ''
@@ -56,4 +56,11 @@ mkdir "$tmp/copy"
 same "$(cd "$tmp/copy" && find . -type f \( -name '*.[ao]' -o -name '*.test' -o -name '*.shell' -o -name '*.fuzz' -o \
     -name '*.bench' -o -perm -100 ! -name '*.sh' \))" ''
 [ ! -e "$tmp/copy/t/log" ] || fail "t/log stays"
+
+# A packager's flags, as README says.
+(cd "$tmp/copy" && CFLAGS=-Dmine LDFLAGS=-Lmine make -e -n lambda-solo) \
+    >"$tmp/make.log" 2>&1
+grep -q ' -Dmine .*lambda-solo\.c' "$tmp/make.log" &&
+    grep -q ' -Lmine .*-o lambda-solo ' "$tmp/make.log" ||
+    fail "the flags of the environment: $(cat "$tmp/make.log")"
 echo passed

@@ -17,6 +17,7 @@ libsodium	libsodium-dev	libsodium-dev	libsodium-devel	libsodium
 libfuzzer	libclang-rt-dev	compiler-rt	compiler-rt	llvm
 bc		bc		bc		bc		-
 bmake		bmake		bmake		bmake		-
+busybox		busybox		busybox		busybox		busybox
 clang		clang		clang		clang		llvm
 dnsmasq		dnsmasq-base	dnsmasq		dnsmasq		dnsmasq
 dot		graphviz	graphviz	graphviz	graphviz
@@ -24,6 +25,7 @@ epmd		erlang-base	erlang		erlang-erts	erlang
 erl		erlang-base	erlang		erlang-erts	erlang
 escript		erlang-base	erlang		erlang-erts	erlang
 envdir		daemontools	daemontools-encore -	daemontools
+gawk		gawk		gawk		gawk		gawk
 i686-linux-gnu-gcc gcc-i686-linux-gnu	-	-		-
 inetd		openbsd-inetd	busybox-extras	-		-
 ip		iproute2	iproute2	iproute		-
@@ -31,6 +33,8 @@ jq		jq		jq		jq		jq
 mandoc		mandoc		mandoc		mandoc		-
 musl-gcc	musl-tools	musl-dev	musl-gcc	-
 nc		netcat-openbsd	netcat-openbsd	nmap-ncat	-
+pamscale	netpbm		netpbm		netpbm		netpbm
+promtool	prometheus	prometheus	golang-github-prometheus prometheus
 ps		procps		procps		procps-ng	-
 qemu-i386	qemu-user	qemu-i386	qemu-user	qemu
 qemu-s390x	qemu-user	qemu-s390x	qemu-user	qemu
@@ -43,6 +47,7 @@ shellcheck	shellcheck	shellcheck	ShellCheck	hs-ShellCheck
 socat		socat		socat		socat		socat
 ssh		openssh-client	openssh-client	openssh-clients	-
 sshd		openssh-server	openssh-server	openssh-server	-
+tcc		tcc		-		tcc		tcc
 tcpserver	ucspi-tcp	ucspi-tcp6	-		ucspi-tcp
 unixserver	ucspi-unix	-		-		-
 valgrind	valgrind	valgrind	valgrind	valgrind

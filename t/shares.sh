@@ -2,8 +2,9 @@
 # Equal shares over the whole tier: buyers that want more than there is hold as
 # much as each other, to within a token, wherever the capacity is. Late ones get
 # theirs as requests of the others end; who leaves leaves it; a single call beside
-# filters that hold all is answered; a PLB shares with them as one buyer; and where
-# there are more buyers than tokens these go round.
+# filters that hold all is answered; a PLB shares with them as one buyer; where
+# there are more buyers than tokens these go round; and who gives nothing back is
+# granted less, so that the others share the rest.
 # shellcheck disable=SC2034 # of_NAME is used by its name
 . "$(dirname "$0")/lib.sh"
 
@@ -18,13 +19,14 @@ done
 EOF
 chmod +x "$tmp/work"
 
-# filter NAME CAPACITY [OPTION...]: one that never ends
+module=work
+# filter NAME CAPACITY [OPTION...]: one of $module that never ends
 filter() {
 	name=$1
 	capacity=$2
 	shift 2
-	start "$name" sh -c 'yes | exec lambda-call -c "$0" "$@" -L work \
-	    >/dev/null' "$capacity" "$@"
+	start "$name" sh -c 'yes | exec lambda-call -c "$0" -L "$@" >/dev/null' \
+	    "$capacity" "$@" "$module"
 }
 # end NAME: what it reads from is gone, and so it is
 end() {
@@ -35,7 +37,8 @@ end() {
 
 # held: what each buyer holds as the exchanges see it, the least first
 held() {
-	lambda-ctl exchanges | awk '$4 == "work" { print $2 }' | head -n 1 >"$tmp/at"
+	lambda-ctl exchanges | awk -v m="$module" '$4 == m { print $2 }' |
+	    head -n 1 >"$tmp/at"
 	lambda-ctl -A "$(cat "$tmp/at")" orders | awk '$1 == "buy" {
 		for (i = 3; i < NF; i++) if ($i == "held") print $(i + 1) }' |
 	    sort -n | tr '\n' ' '
@@ -113,4 +116,34 @@ done
 for i in 1 2 3 4 5; do
 	end "turn$i"
 done
+
+# One that goes to a listener by itself is asked by no broker, and keeps all. The
+# listener leaves it one more than those who wait have, and these share the rest.
+module=kept
+at_kept() {
+	lambda-ctl orders | sed -n 's/.* module kept .* address \([^ ]*\) .*/\1/p'
+}
+start kept lambda-listener -c 8 -w line kept "$tmp/work"
+until_true eval '[ -n "$(at_kept)" ]' || fail "kept is not on offer"
+filter keeps 8 -x "$(at_kept)"
+of_keeps=$pid
+all_kept() {
+	lambda-ctl orders | grep -q 'kind sell module kept .* quantity 0 '
+}
+until_true all_kept || fail "it has not all: $(lambda-ctl orders)"
+share_rest() { # N SUM: buyers, to within a token, that hold so much or more
+	held | tr ' ' '\n' | awk -v n="$1" -v least="$2" '
+		NF > 0 { seen++; sum += $1; last = $1 }
+		seen == 1 { first = $1 }
+		END { exit !(seen == n && sum >= least && last <= first + 1) }'
+}
+filter heeds 64
+of_heeds=$pid
+until_true share_rest 1 4 || fail "beside one that keeps all: $(held)"
+filter other 64
+of_other=$pid
+until_true share_rest 2 5 || fail "two beside it: $(held)"
+end other
+end heeds
+end keeps
 echo passed

@@ -214,6 +214,8 @@ static struct tally {
 	{ "of them again", 0 },
 	{ "changes among buyers that compete", 0 },
 	{ "tokens were given back for them", 0 },
+	{ "channels were held to a share", 0 },
+	{ "buyers were seen to give back in proportion", 0 },
 };
 
 static void
@@ -229,7 +231,7 @@ count(const struct world *w)
 		w->did[FAULT_DEAF], w->turned_away, w->accounted,
 		w->flows,
 		w->found, w->fallbacks, w->commands, w->restarted,
-		w->contested, w->shared };
+		w->contested, w->shared, w->heedless, w->in_part };
 	size_t i;
 
 	for (i = 0; i < sizeof(n) / sizeof(n[0]); i++)

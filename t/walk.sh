@@ -22,6 +22,7 @@ for host in a b c d e; do
 	start "broker.$host" on "$host" sh -c \
 	    'exec lambda-broker -n "host-$0" -l "$1" <"$2"' "$host" \
 	    "10.77.0.$n:4371" "$tmp/authorities"
+	[ "$host" != d ] || broker_d=$pid
 	until_true test -S "$tmp/run.$host/broker" || fail "no broker at $host"
 done
 cat >"$tmp/slow" <<'END'
@@ -39,6 +40,7 @@ listener() { # MODULE HOST
 }
 for module in calc sum conv draw; do
 	listener "$module" a
+	[ "$module" != sum ] || one=$pid
 	listener "$module" b
 done
 listener calc c
@@ -75,7 +77,7 @@ shows() { # STATUS PATTERN COMMAND...: until it does
 shows 0 '^capacity calc total 12 used 12 free 0 waiting 14 .* sellers 3 answers 3 least_pct 100 median_pct 100 most_pct 100$' \
     capacity
 shows 0 '^capacity sum total 8 used 3 free 5 waiting 0 ' capacity sum
-same "$(grep -c '^seller 10.77.0.[12]:[0-9]* module sum node - total 4 used ' \
+same "$(grep -c '^seller 10.77.0.[12]:[0-9]* module sum node host-[ab] total 4 used ' \
     "$tmp/rows")" 2
 same "$(grep -c . "$tmp/rows")" 3
 shows 0 '^capacity conv total 8 used 0 free 8 waiting 2 ' \
@@ -92,6 +94,11 @@ holds() { # IP MODULE
 same "$(holds 10.77.0.3 sum)" 3
 same $(($(holds 10.77.0.4 calc) + $(holds 10.77.0.5 calc))) 12
 same "$(holds 10.77.0.5 conv)" 0
+# Who that is: its process, its host, and whose code it runs.
+user=$(sed -n "s/^user 10.77.0.3:.* module sum .* pid \\([0-9]*\\) node host-c seller_node host-[ab] version 1.2\$/\\1/p" \
+    "$tmp/rows" | sort -u)
+same "$(echo "$user" | wc -w)" 1
+[ "$(cat "/proc/$user/comm")" = lambda-call ] || fail "$user is no lambda-call"
 ask users sum
 ! grep -q 'module calc' "$tmp/rows" || fail "not only sum: $(cat "$tmp/rows")"
 
@@ -159,6 +166,19 @@ grep -q 'no answer from the authority at 10.77.0.2:4370: no answer in time' \
 same "$(grep -c '^host .* state linked' "$tmp/rows")" 5
 # shellcheck disable=SC2046
 kill -CONT $(children "$stopped" lambda-authority) "$stopped"
+
+# A broker that is stopped, and a listener of another host.
+kill -STOP "$broker_d"
+ask -A 10.77.0.1:4370 users
+same "$asked" 111
+grep -q 'no answer from the broker at 10.77.0.4:[0-9]*: no answer$' "$tmp/why" ||
+    fail "silence is not told: $(cat "$tmp/why")"
+kill -CONT "$broker_d"
+kill -STOP "$one"
+shows 111 '^capacity sum total 4 .* sellers 2 answers 1 ' capacity sum
+grep -q 'no answer from the listener [0-9a-f]* on the host of 10.77.0.1:[0-9]*: no answer$' \
+    "$tmp/why" || fail "silence is not told: $(cat "$tmp/why")"
+kill -CONT "$one"
 
 # A host that is cut off is gone, and remembered.
 ip -n "$net" link set v5 down

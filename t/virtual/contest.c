@@ -10,28 +10,37 @@
  * share. Where they are not, it may also be as far off as no single move can
  * help: no buyer holds two more than another that lacks something and could use
  * one of these.
+ *
+ * A buyer may be one that gives nothing back. Each listener grants it no more
+ * than a token over its share, and the others share what it does not hold. What
+ * a buyer gives back it gives of each seller in proportion.
  */
 
 #include <assert.h>
 #include <stdlib.h>
 
+#include "channel_state.h"
 #include "listener.h"
 #include "plb_state.h"
 #include "t/virtual/census.h"
 
-#define BUYERS	   8 /* at most, and sellers */
+#define BUYERS	   8 /* at most */
 #define CALM_MS	   15000 /* from healing to the first change */
 #define CHANGE_MS  9000	 /* from one to the next */
 #define SETTLE_MS  2500	 /* promised: 2 s, and the longest request ... */
 #define LONGEST	   20	 /* ... of so many times the average */
-#define SLACK	   2	 /* tokens that move beside those that had to */
+#define HEEDLESS_MS 3000 /* and who does not heed is cut first */
+#define SLACK	   2	 /* tokens that move beside those that had to ... */
+#define SLOW_MS	   50	 /* ... and more where messages take so long, as */
+#define SLOW_SLACK 6	 /* exchanges know late what a buyer has by then */
 
 struct contest_buyer {
 	struct post *post;
 	const struct plb *plb;
 	uint64_t held, wanted;
 	uint64_t due;		  /* its share, max-min fair */
-	unsigned from[BUYERS];	  /* of it, by seller */
+	unsigned from[CONTEST_SELLERS]; /* of it, by seller */
+	uint64_t has[CONTEST_SELLERS];	/* of what is held, by seller */
 	int full;
 };
 
@@ -42,7 +51,8 @@ struct contest_seller {
 
 struct contest_view {
 	struct contest_buyer buyer[BUYERS];
-	struct contest_seller seller[BUYERS];
+	struct contest_seller seller[CONTEST_SELLERS];
+	const struct proc *heedless; /* or NULL */
 	unsigned buyers, sellers;
 	int alike; /* all constraints are */
 	uint64_t capacity;
@@ -54,11 +64,69 @@ contest_fits(const struct contest_view *v, unsigned buyer, unsigned seller)
 	return listener_fits(v->seller[seller].proc, v->buyer[buyer].post);
 }
 
-/* Who takes part now: 0 when one of them is not there. */
-static int
-contest_look(struct world *w, struct contest_view *v)
+/* What it holds of each seller. */
+static void
+contest_count(const struct contest_view *v, const struct plb *plb,
+    uint64_t has[CONTEST_SELLERS])
 {
-	struct contest_buyer *b;
+	const struct upstream *u;
+	unsigned j;
+	size_t i = 0;
+
+	memset(has, 0, CONTEST_SELLERS * sizeof(*has));
+	while ((u = upstream_next(plb, &i)) != NULL)
+		for (j = 0; j < v->sellers; j++)
+			if (upstream_usable(u) && id_equal(&u->seller,
+				&v->seller[j].proc->hub.self.instance))
+				has[j] += u->tokens + u->in_flight;
+}
+
+static void
+contest_add_seller(struct contest_view *v, const struct post *s,
+    const struct proc *p)
+{
+	assert(v->sellers < CONTEST_SELLERS);
+	v->seller[v->sellers].proc = p;
+	v->seller[v->sellers++].left = s->capacity;
+	v->capacity += s->capacity;
+}
+
+static void
+contest_add_buyer(struct contest_view *v, struct post *s, const struct proc *p)
+{
+	struct contest_buyer *b = &v->buyer[v->buyers++];
+
+	assert(v->buyers <= BUYERS);
+	b->post = s;
+	b->plb = p->core;
+	b->held = plb_held(b->plb);
+	b->wanted = b->plb->wanted;
+	contest_count(v, b->plb, b->has);
+	v->alike &= s->zone == 0;
+}
+
+/* What it holds is not there for the others. */
+static void
+contest_add_heedless(struct contest_view *v, const struct proc *p)
+{
+	uint64_t has[CONTEST_SELLERS];
+	unsigned j;
+
+	v->heedless = p;
+	contest_count(v, p->core, has);
+	for (j = 0; j < v->sellers; j++) {
+		has[j] = has[j] < v->seller[j].left ? has[j] :
+		    v->seller[j].left;
+		v->seller[j].left -= has[j];
+		v->capacity -= has[j];
+	}
+}
+
+/* Who takes part now, sellers first: 0 when one of them is not there. all: who
+ * does not heed is one of the buyers. */
+static int
+contest_look(struct world *w, struct contest_view *v, int all)
+{
 	struct post *s;
 	struct proc *p;
 
@@ -71,22 +139,14 @@ contest_look(struct world *w, struct contest_view *v)
 		p = post_proc(s);
 		if (p == NULL || s->coming != 0 || s->leaving != 0)
 			return 0;
-		assert(v->sellers < BUYERS && v->buyers < BUYERS);
-		if (s->kind == PROC_LISTENER) {
-			v->seller[v->sellers].proc = p;
-			v->seller[v->sellers++].left = s->capacity;
-			v->capacity += s->capacity;
-			continue;
-		}
-		b = &v->buyer[v->buyers++];
-		b->post = s;
-		b->plb = p->core;
-		b->held = plb_held(b->plb);
-		b->wanted = b->plb->wanted;
-		v->alike &= s->zone == 0;
-		/* It was told to go over to a version, and may hold another. */
-		if (s->version != 0)
-			return 0;
+		if (s->kind == PROC_LISTENER)
+			contest_add_seller(v, s, p);
+		else if (s->version != 0)
+			return 0; /* it goes over to it, and may hold another */
+		else if (s->heedless && !all)
+			contest_add_heedless(v, p);
+		else
+			contest_add_buyer(v, s, p);
 	}
 	return v->buyers > 0 && v->sellers > 0;
 }
@@ -149,19 +209,13 @@ static int
 contest_can_move(const struct contest_view *v, unsigned from, unsigned to)
 {
 	const struct contest_buyer *a = &v->buyer[from], *b = &v->buyer[to];
-	const struct upstream *u;
 	unsigned j;
-	size_t i = 0;
 
 	if (b->held >= b->wanted || a->held < b->held + 2)
 		return 0;
-	while ((u = upstream_next(a->plb, &i)) != NULL)
-		for (j = 0; j < v->sellers; j++)
-			if (u->tokens + u->in_flight > 0 &&
-			    upstream_usable(u) && contest_fits(v, to, j) &&
-			    id_equal(&u->seller,
-				&v->seller[j].proc->hub.self.instance))
-				return 1;
+	for (j = 0; j < v->sellers; j++)
+		if (a->has[j] > 0 && contest_fits(v, to, j))
+			return 1;
 	return 0;
 }
 
@@ -203,12 +257,49 @@ contest_check_shares(struct world *w, struct contest_view *v)
 	}
 }
 
-/* What buyers have given back since the change, and what of it had to be. */
+/* A listener's channel to who does not heed holds what is over its share no
+ * longer: neither by what the listener was told, nor by what is so. */
+static void
+contest_check_heedless(struct world *w, const struct proc *heedless)
+{
+	const struct channel *c;
+	const struct proc *p;
+	struct contest_view v;
+	uint64_t due = 0, most;
+	unsigned i, unmet = 0;
+
+	if (!contest_look(w, &v, 1))
+		return;
+	contest_divide(&v);
+	for (i = 0; i < v.buyers; i++) {
+		if (v.buyer[i].plb == heedless->core)
+			due = v.buyer[i].due;
+		else
+			unmet |= v.buyer[i].held < v.buyer[i].wanted;
+	}
+	for (p = w->procs; unmet && p != NULL; p = p->next) {
+		if (p->kind != PROC_CHANNEL || !proc_linked(p, heedless))
+			continue;
+		c = p->core;
+		most = c->waiting.share > c->waiting.least ?
+		    c->waiting.share : c->waiting.least;
+		w->heedless++;
+		if (c->held > most + 1 || c->held > due + 2)
+			world_fail(w, 11, "%s does not heed, and holds %llu "
+			    "of %s; its share is %llu", heedless->name,
+			    (unsigned long long)c->held, p->name,
+			    (unsigned long long)due);
+	}
+}
+
+/* What buyers have given back since the change, and what of it had to be. What
+ * is taken from who does not heed comes late, and shares are others by then. */
 static void
 contest_check_moves(struct world *w, const struct contest_view *v)
 {
 	const struct contest_buyer *b;
 	uint64_t moved = 0, had_to = 0;
+	uint64_t slack = w->plan.latency_max_ms < SLOW_MS ? SLACK : SLOW_SLACK;
 
 	for (b = v->buyer; b < v->buyer + v->buyers; b++) {
 		moved += b->plb->shared - b->post->shared;
@@ -216,11 +307,43 @@ contest_check_moves(struct world *w, const struct contest_view *v)
 			had_to += b->post->held - b->held;
 	}
 	w->shared += moved;
-	if (v->alike && v->capacity >= v->buyers &&
-	    moved > 2 * had_to + SLACK)
+	if (v->alike && v->heedless == NULL && v->capacity >= v->buyers &&
+	    moved > 2 * had_to + slack)
 		world_fail(w, 11, "%llu tokens were given back, and %llu had "
 		    "to be", (unsigned long long)moved,
 		    (unsigned long long)had_to);
+}
+
+/* Of each seller it has kept the part that it had, to within a token, where all
+ * that has changed is what it gave back. */
+static void
+contest_check_parts(struct world *w, const struct contest_view *v)
+{
+	const struct contest_buyer *b;
+	uint64_t had, has;
+	unsigned j;
+
+	for (b = v->buyer; v->alike && b < v->buyer + v->buyers; b++) {
+		if (b->plb->shared == b->post->shared ||
+		    b->held + b->plb->shared - b->post->shared != b->post->held)
+			continue;
+		w->in_part++;
+		for (j = 0; j < v->sellers; j++) {
+			had = b->post->from[j] * b->held;
+			has = b->has[j] * b->post->held;
+			if (has <= had + b->post->held &&
+			    had <= has + b->post->held)
+				continue;
+			world_fail(w, 11, "%s has kept %llu of %llu, and of "
+			    "those of %s %llu of %llu",
+			    post_proc(b->post)->name,
+			    (unsigned long long)b->held,
+			    (unsigned long long)b->post->held,
+			    v->seller[j].proc->name,
+			    (unsigned long long)b->has[j],
+			    (unsigned long long)b->post->from[j]);
+		}
+	}
 }
 
 /* All is settled: from here on nothing moves. */
@@ -232,6 +355,7 @@ contest_note(const struct contest_view *v)
 	for (b = v->buyer; b < v->buyer + v->buyers; b++) {
 		b->post->held = b->held;
 		b->post->shared = b->plb->shared;
+		memcpy(b->post->from, b->has, sizeof(b->has));
 	}
 }
 
@@ -276,6 +400,7 @@ contest_come(struct world *w)
 	note(w, "a buyer of %llu comes", (unsigned long long)s->capacity);
 	s->deserted = 0;
 	s->held = s->shared = 0;
+	memset(s->from, 0, sizeof(s->from));
 	post_start(s);
 }
 
@@ -285,7 +410,8 @@ contest_want(struct post *s)
 {
 	struct proc *p = post_proc(s);
 	const struct plb *plb = p->core;
-	unsigned n = between(s->world, 1 + (unsigned)plb->in_flight, 13);
+	unsigned used = (unsigned)plb->in_flight;
+	unsigned n = between(s->world, 1 + used, used < 12 ? 13 : 1 + used);
 
 	note(s->world, "%s wants %u", p->name, n);
 	s->capacity = s->wanted = n;
@@ -323,18 +449,22 @@ contest_watch(struct world *w)
 	struct contest_view v;
 
 	if (w->plan.contest == 0 || w->quiet ||
-	    now < w->plan.heal_at + CALM_MS || !contest_look(w, &v))
+	    now < w->plan.heal_at + CALM_MS || !contest_look(w, &v, 0))
 		return;
 	if (w->changed_at == 0) {
 		w->changed_at = now;
 		return;
 	}
-	if (now - w->changed_at <
-	    SETTLE_MS + LONGEST * (int64_t)w->plan.service_ms)
+	if (now - w->changed_at < SETTLE_MS + LONGEST *
+	    (int64_t)w->plan.service_ms + (v.heedless ? HEEDLESS_MS : 0))
 		return;
+	if (v.heedless)
+		contest_check_heedless(w, v.heedless);
 	contest_check_shares(w, &v);
-	if (!w->settled && w->contested > 0)
+	if (!w->settled && w->contested > 0) {
 		contest_check_moves(w, &v);
+		contest_check_parts(w, &v);
+	}
 	if (w->settled)
 		contest_check_still(w, &v);
 	w->settled = 1;

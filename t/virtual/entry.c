@@ -319,6 +319,20 @@ listen_no_more(struct proc *p)
 	proc_as(before);
 }
 
+/* Another listener has this address, though it may be deaf now. */
+static int
+is_taken(const struct world *w, const struct post *s)
+{
+	const struct post *other;
+
+	for (other = w->posts; other < w->posts + w->nposts; other++)
+		if (other != s && other->kind == PROC_LISTENER &&
+		    post_proc(other) != NULL &&
+		    strcmp(other->address, s->address) == 0)
+			return 1;
+	return 0;
+}
+
 static void
 listen_there(struct proc *p, struct post *s)
 {
@@ -332,7 +346,7 @@ listen_there(struct proc *p, struct post *s)
 	}
 	do
 		net_address(s->host, ANY_PORT + draw(w, 1000), s->address);
-	while (listen_on(p, s->address) == -1);
+	while (is_taken(w, s) || listen_on(p, s->address) == -1);
 }
 
 /* One that names no address leaves it to its broker. */

@@ -179,7 +179,9 @@ constrain(struct world *w)
 	for (s = w->posts; p != NULL && s < w->posts + w->nposts; s++)
 		if (s->proc == p->number)
 			buyer = s;
-	if (buyer == NULL || p->asleep_until > w->clock.now)
+	/* Who is about to take its place is not told. */
+	if (buyer == NULL || buyer->coming != 0 ||
+	    p->asleep_until > w->clock.now)
 		return;
 	for (s = w->posts; s < w->posts + w->nposts; s++)
 		if (s->kind == PROC_LISTENER && s->module == buyer->module &&

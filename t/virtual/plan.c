@@ -257,37 +257,50 @@ place_callers(struct world *w)
 	}
 }
 
-/* A module whose buyers always want more than there is; one of them comes
- * later. */
+/* One seller may have nearly all, which leaves the others what a canary has. */
 static void
-place_contest(struct world *w)
+place_contest_sellers(struct world *w, unsigned n, int zones, int large)
 {
-	unsigned i, n = between(w, 1, 4), zones = chance(w, 40);
-	unsigned first = (unsigned)w->nposts, sellers = n;
-	struct post *s = NULL;
+	struct post *s;
+	unsigned i;
 
-	w->plan.contest = ++w->plan.modules;
-	w->plan.service_ms = between(w, 40, 80);
 	for (i = 0; i < n; i++) {
 		place_listener(w, w->plan.modules - 1);
 		s = &w->posts[w->nposts - 1];
-		s->capacity = between(w, 1, 5);
+		s->capacity = !large ? between(w, 1, 5) :
+		    i == 0 ? between(w, 12, 20) : between(w, 1, 3);
 		if (!zones)
 			s->zone = 0;
 	}
+}
+
+/* A module whose buyers always want more than there is; one of them comes
+ * later, and one may keep what it has. */
+static void
+place_contest(struct world *w)
+{
+	unsigned i, n, sellers = between(w, 1, CONTEST_SELLERS);
+	int zones = chance(w, 40), large = chance(w, 30);
+	const struct post *first = &w->posts[w->nposts];
+	struct post *s;
+
+	w->plan.contest = ++w->plan.modules;
+	w->plan.service_ms = between(w, 40, 80);
+	place_contest_sellers(w, sellers, zones, large);
 	n = between(w, 3, 5);
 	for (i = 0; i < n; i++) {
-		place_plb(w, w->plan.modules - 1, s);
+		place_plb(w, w->plan.modules - 1, first);
 		s = &w->posts[w->nposts - 1];
 		s->hungry = 1;
+		s->heedless = i == 0 && large && !zones && chance(w, 40);
 		s->deserted = i + 1 == n;
-		s->capacity = s->wanted = between(w, 1, 12);
+		s->capacity = s->wanted = between(w, 1, large ? 20 : 12);
 		s->at_once = 2 * (unsigned)s->capacity + 4;
 		s->burst = s->at_once;
 		s->pace_ms = 400;
 		s->version = 0;
 		s->zone = zones && chance(w, 50) ?
-		    w->posts[first + draw(w, sellers)].zone : 0;
+		    first[draw(w, sellers)].zone : 0;
 		s->cast_percent = s->limit_percent = s->abandon_percent = 0;
 	}
 }
@@ -460,6 +473,6 @@ plan_draw(struct world *w)
 	/* Other seeds mean what they meant before there were any. */
 	if (p->orders == 0 && w->seed % 3 == 0)
 		place_callers(w);
-	if (p->orders == 0 && w->seed % 8 == 5)
+	if (p->orders == 0 && w->seed % 2 == 1)
 		place_contest(w);
 }

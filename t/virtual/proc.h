@@ -99,6 +99,7 @@ struct proc {
 	int64_t dials_at;    /* of a PLB: since then ... */
 	unsigned dials;	     /* ... so many */
 	uint64_t cut;	     /* of a channel: tokens not granted again */
+	int heedless;	     /* a PLB: it does not hear what it may keep */
 	int due;	     /* in a census */
 	unsigned runs;
 	uint64_t sum;

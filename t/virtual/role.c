@@ -275,6 +275,7 @@ new_plb(struct post *s)
 	struct plb *plb;
 
 	p->module = s->module;
+	p->heedless = s->heedless;
 	memset(&config, 0, sizeof(config));
 	config.module = slice_str(module_name(s->module, name));
 	config.capacity = s->capacity;

@@ -64,6 +64,8 @@ enum fault {
 };
 
 /* Something that a supervisor keeps running on a host. */
+#define CONTEST_SELLERS 4 /* at most */
+
 struct post {
 	struct world *world;
 	enum proc_kind kind;
@@ -92,7 +94,10 @@ struct post {
 	unsigned pace_ms, burst, at_once; /* requests outstanding at most */
 	unsigned retry_percent, cast_percent, limit_percent, abandon_percent;
 	int hungry; /* after healing it always wants more */
-	uint64_t held, shared; /* as contest.c saw it last */
+	int heedless; /* it gives nothing back that it is asked for */
+	/* As contest.c saw it last: */
+	uint64_t held, shared;
+	uint64_t from[CONTEST_SELLERS]; /* held of each seller */
 	size_t outstanding;
 	int64_t progress; /* of what is outstanding: the last answer */
 	char socket[16];  /* where it serves lambda-call */
@@ -175,7 +180,7 @@ struct world {
 	uint64_t did[FAULT_KINDS]; /* a fault of that kind had an effect */
 	uint64_t throttled, takeovers, switches, jumps, refusals, retired,
 	    idle_retired, expired, new_runs, old_runs, choices, restarts,
-	    turned_away, contested, shared;
+	    turned_away, contested, shared, heedless, in_part;
 };
 
 /* sim.c */

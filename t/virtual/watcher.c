@@ -183,6 +183,8 @@ on_message(void *core, int64_t now, uint32_t handle, const struct msg *m)
 		l->drained_at = w->clock.now;
 	if (p->kind == PROC_BROKER && w->plan.orders == 0)
 		agent_hears(p, l, m);
+	if (p->heedless && m->type == MSG_WAITING)
+		return 0;
 	r = p->ops->message(p->core, now, handle, m);
 	if (r == -1)
 		world_fail(w, 7, "%s takes a %s from a %s for bad: %s",

@@ -1,0 +1,150 @@
+#!/bin/sh
+# What is counted, on real processes under load: lambda-ctl counts and metrics. Each
+# request counts once, by its end, also when the channel that ran it has gone; what
+# is printed is what Prometheus reads.
+. "$(dirname "$0")/lib.sh"
+
+start authority lambda-authority -l 127.0.0.1:0
+address authority >"$tmp/authorities" || exit 1
+start broker sh -c 'exec lambda-broker -l 127.0.0.1:0 <"$0"' "$tmp/authorities"
+cat >"$tmp/work" <<'END'
+#!/bin/sh
+case $1 in
+ok) echo done ;;
+bad) exit 3 ;;
+die) kill -9 $$ ;;
+wait) : >"$0.$2"; until [ -e "$0.go" ]; do sleep 0.1; done ;;
+esac
+END
+chmod +x "$tmp/work"
+start listener lambda-listener -c 4 -w exec work "$tmp/work"
+listener=$pid
+logged listener 'publishing work'
+at=$(sed -n 's/.*publishing work at \([^,]*\).*/\1/p' "$tmp/listener.log")
+
+# counted KEY VALUE ...: what the listener says
+counted() {
+	lambda-ctl -A "$at" counts >"$tmp/rows" || return 1
+	row=$(grep '^requests ' "$tmp/rows")
+	while [ $# -gt 0 ]; do
+		case "$row " in
+		*" $1 $2 "*) shift 2 ;;
+		*) return 1 ;;
+		esac
+	done
+}
+counts() {
+	until_true counted "$@" || fail "not $*: $(cat "$tmp/rows")"
+}
+
+counts running 0 begun 0
+for i in 1 2 3 4 5; do
+	lambda-call work ok >"$tmp/out" || fail "ok: $?"
+done
+lambda-call work bad >"$tmp/out"
+same "$?" 3
+tells 111 'signal 9' lambda-call work die
+counts running 0 begun 7 'done' 5 status 1 failed 1 bytes_out 25 started 7 died 1
+same "$(awk '$1 == "times" && $10 == "run" { n += $12 } END { print n }' \
+    "$tmp/rows")" 7
+
+# What runs is in flight; one whose time is up, one whose caller has gone.
+for n in 1 2 3; do
+	start "call.$n" lambda-call work wait "$n"
+	until_true test -e "$tmp/work.$n" || fail "$n does not run"
+	caller=$pid
+done
+counts running 3 begun 10
+stop "$caller" KILL
+counts running 2 abandoned 1
+tells_late 99 'its time was up' lambda-call -T 1 work wait 4
+counts running 2 begun 11 late 1
+: >"$tmp/work.go"
+counts running 0 begun 11 'done' 7 status 1 failed 1 late 1 abandoned 1
+
+# A channel that says nothing is silent, and holds up nobody for long; what it had
+# when it is killed is lost.
+rm "$tmp/work.go"
+start call.5 lambda-call work wait 5
+until_true test -e "$tmp/work.5" || fail "5 does not run"
+counts running 1 begun 12
+channel=$(children "$listener" lambda-channel)
+# shellcheck disable=SC2086
+kill -STOP $channel
+counts silent "$(echo "$channel" | wc -w | tr -d ' ')" running 1
+# shellcheck disable=SC2086
+kill -KILL $channel
+counts silent 0 running 0 lost 1
+: >"$tmp/work.go"
+
+# Many at once, by a PLB, for several callers: both count the same.
+start lines lambda-listener -c 4 -w line -V 1 calc cat
+lines=$pid
+logged lines 'publishing calc'
+start plb lambda-plb -c 4 calc
+until_true test -S "$LAMBDA_RUN/calc.plb" || fail "no PLB"
+for n in 1 2 3; do
+	start "load.$n" sh -c 'seq 1 400 |
+	    lambda-call -s "$0/calc.plb" -c 4 -L calc >"$1"' "$LAMBDA_RUN" \
+	    "$tmp/load.$n"
+	eval "load$n=\$pid"
+done
+# shellcheck disable=SC2154
+wait "$load1" "$load2" "$load3" || fail "a call of many has failed"
+at=$(sed -n 's/.*publishing calc at \([^,]*\).*/\1/p' "$tmp/lines.log")
+counts running 0 begun 1200 'done' 1200 bytes_in 3276 bytes_out 3276 died 0
+lambda-ctl -A "$at" clients >"$tmp/clients"
+grep -q '^client .* state up requests 1200 version 1$' "$tmp/clients" ||
+    fail "no client with 1200 requests: $(cat "$tmp/clients")"
+at=$LAMBDA_RUN/calc.plb
+counts running 0 begun 1200 'done' 1200 bytes_in 3276 bytes_out 3276
+for kind in queue run; do
+	same "$(awk -v kind="$kind" '$1 == "times" && $10 == kind { n += $12 }
+	    END { print n }' "$tmp/rows")" 1200
+done
+
+# What Prometheus reads. Buckets add up, whoever checks the rest.
+at=$(sed -n 's/.*publishing calc at \([^,]*\).*/\1/p' "$tmp/lines.log")
+lambda-ctl -A "$at" metrics >"$tmp/metrics" || fail "metrics: $?"
+grep -q '^lambda_requests_total{module="calc",role="listener",process="[0-9a-f]*",result="done"} 1200$' \
+    "$tmp/metrics" || fail "no 1200 done: $(cat "$tmp/metrics")"
+awk '
+/^# TYPE / { if (type[$3] != "") bad("twice: " $0); type[$3] = $4; next }
+/^# HELP / { next }
+{
+	name = $1
+	sub(/{.*/, "", name)
+	if ($1 in seen) bad("twice: " $0)
+	seen[$1] = 1
+	base = name
+	if (sub(/_(bucket|sum|count)$/, "", base) && type[base] == "histogram") {
+		if (name == base "_bucket" && $1 ~ /le="0.000064"/) last = 0
+		if (name == base "_bucket" && $2 + 0 < last) bad("less: " $0)
+		if (name == base "_count" && $2 != last) bad("count: " $0)
+		if (name == base "_bucket") last = $2 + 0
+	} else if (type[name] == "")
+		bad("no type: " $0)
+	else if ((type[name] == "counter") != (name ~ /_total$/))
+		bad("its name: " $0)
+	lines++
+}
+function bad(why) { print why; failed = 1 }
+END { exit failed || lines < 40 }' "$tmp/metrics" >"$tmp/bad" ||
+    fail "no metrics: $(cat "$tmp/bad" "$tmp/metrics")"
+if sh "$top/t/setup.sh" promtool; then
+	lambda-ctl -A "$LAMBDA_RUN/calc.plb" metrics >"$tmp/plb.metrics"
+	lambda-ctl metrics >"$tmp/broker.metrics"
+	for of in metrics plb.metrics broker.metrics; do
+		promtool check metrics <"$tmp/$of" >"$tmp/said" 2>&1 ||
+		    fail "promtool: $of: $(cat "$tmp/said")"
+		same "$(cat "$tmp/said")" ''
+	done
+fi
+tells 100 'metrics are no rows' lambda-ctl -J metrics
+
+# New code: the old channel drains and ends, and nothing is set back.
+kill -HUP "$lines"
+until_true sh -c 'lambda-ctl -A "$0" clients | grep -v draining |
+    grep -q "state up"' "$at" || fail "no new channel"
+counts begun 1200 'done' 1200
+echo passed
