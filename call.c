@@ -11,7 +11,7 @@
 
 #define OUT_MARK    (1024 * 1024) /* of results not yet written */
 #define STEP_MARK   (1024 * 1024) /* of the outbox, at the end of a filter */
-#define PROGRESS_MS 1000
+#define LEFT_MOST   (1000 * 3600) /* s: more is not told */
 #define SAY_MAX	    (2 * REASON_MAX)
 
 static int64_t
@@ -22,29 +22,51 @@ call_earlier(int64_t a, int64_t b)
 
 /* Ending, and what is said. */
 
+/* ", H:MM:SS left", by the bytes of input that were answered in that time, or
+ * nothing. */
+static const char *
+call_left(const struct call *c, int64_t ms, char *buf, size_t size)
+{
+	uint64_t answered = c->taken - c->skipped - c->filter.asked;
+	uint64_t left = c->config.size - c->taken + c->filter.asked;
+	uint64_t s;
+
+	buf[0] = '\0';
+	if (c->config.size < c->taken || answered == 0)
+		return buf;
+	s = (uint64_t)((double)left * (double)ms / (double)answered / 1000);
+	if (s < LEFT_MOST)
+		snprintf(buf, size, ", %llu:%02u:%02u left",
+		    (unsigned long long)s / 3600, (unsigned)(s / 60 % 60),
+		    (unsigned)(s % 60));
+	return buf;
+}
+
 static void
 call_show_progress(struct call *c, int64_t now)
 {
-	char line[160];
-	struct plb_view v;
+	const struct filter *f = &c->filter;
+	int64_t ms = now - c->began_at;
+	char line[200], left[64];
 
 	if (!c->config.filter) {
 		call_stream_progress(c, now);
 		return;
 	}
-	plb_look(c->plb, &v);
+	if (c->began_at == NEVER || ms <= 0)
+		ms = 1;
 	snprintf(line, sizeof(line), "%llu done, %llu failed, %llu in flight, "
-	    "%zu channel%s", (unsigned long long)c->filter.done,
-	    (unsigned long long)c->filter.failed,
-	    (unsigned long long)v.in_flight, v.channels,
-	    v.channels == 1 ? "" : "s");
+	    "%.1f/s%s", (unsigned long long)f->done,
+	    (unsigned long long)f->failed, (unsigned long long)f->running,
+	    (double)(f->done + f->failed) * 1000 / (double)ms,
+	    call_left(c, ms, left, sizeof(left)));
 	outbox_act(plb_out(c->plb), CALL_PROGRESS, 0, 0, slice_str(line));
 }
 
 void
 call_end(struct call *c, enum call_act how, int status)
 {
-	if (c->config.progress)
+	if (c->config.progress_ms > 0)
 		call_show_progress(c, c->now);
 	if (c->status == 0)
 		c->status = status;
@@ -742,7 +764,7 @@ call_tick_notices(struct call *c, int64_t now)
 		call_on_notice(c, now);
 	if (now >= c->progress_at) {
 		call_show_progress(c, now);
-		c->progress_at = now + PROGRESS_MS;
+		c->progress_at = now + c->config.progress_ms;
 	}
 }
 
@@ -876,7 +898,9 @@ call_new(int64_t now, uint64_t seed, const struct call_config *config,
 	c->stream.shown_at = c->now = now;
 	c->unknown_at = c->asked_at = c->waits_at = c->flush_at = NEVER;
 	c->hope_at = NEVER;
-	c->progress_at = config->progress ? now + PROGRESS_MS : NEVER;
+	c->began_at = NEVER;
+	c->progress_at = config->progress_ms > 0 ?
+	    now + config->progress_ms : NEVER;
 	c->trouble_at = now;
 	call_arm_notice(c, now);
 	if ((config->replace && (c->args = malloc(CALL_ARGS_MAX)) == NULL) ||

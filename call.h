@@ -71,7 +71,8 @@ struct call_config {
 	const struct call_range *done; /* by the job log; in order, and apart */
 	size_t ndone;
 	int errors;	      /* show the standard error of what runs */
-	int progress;	      /* show it, each second and at the end */
+	int64_t progress_ms;  /* show it, so often and at the end; 0: not */
+	uint64_t size;	      /* bytes of a filter's input; 0: not known */
 	int terminal;	      /* results are for a person to read */
 	uint64_t retries;
 	int again;	   /* for a status other than 0, too */

@@ -91,6 +91,7 @@ static void
 call_consume_unit(struct call *c)
 {
 	buf_consume(&c->in, c->unit.taken);
+	c->taken += c->unit.taken;
 	memset(&c->unit, 0, sizeof(c->unit));
 }
 
@@ -100,6 +101,8 @@ call_add_unit(struct call *c, int64_t now, size_t bytes)
 {
 	uint64_t number = filter_add(&c->filter, now, bytes, c->unit.records);
 
+	if (c->began_at == NEVER)
+		c->began_at = now;
 	call_job_begin(c, number, bytes);
 	return number;
 }
@@ -129,6 +132,7 @@ call_skip_record(struct call *c)
 		return 0;
 	if (filter_skip(&c->filter, u->records) == -1)
 		call_lose_result(c);
+	c->skipped += u->taken;
 	call_consume_unit(c);
 	return 1;
 }

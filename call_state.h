@@ -72,6 +72,9 @@ struct call {
 	struct frame_reader reader;
 	struct call_unit unit; /* the next */
 	int64_t came_at;       /* input did last */
+	int64_t began_at;      /* the first was sent, or failed; NEVER */
+	uint64_t taken;	       /* bytes of input that have become records, */
+	uint64_t skipped;      /* and of these passed over */
 	struct call_job *jobs; /* FILTER_WINDOW of them, by number, or NULL */
 	unsigned char *args;   /* CALL_ARGS_MAX bytes of them, with a record */
 	struct buf word;       /* scratch: one of them */

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -26,6 +27,8 @@
 #include "stream.h"
 
 #define CAPACITY   64 /* of a filter, by default */
+#define TERMINAL_MS 1000  /* from one look at progress to the next, */
+#define FILE_MS	    10000 /* where each is a line */
 #define KILL_MS	   5000 /* from SIGTERM to SIGKILL, of a command */
 #define OUT_MAX	   ((size_t)-1 / 4) /* what is under way bounds them */
 #define ONE_WAY	   "-b, -s and -x (a proxy is -s): give one of them"
@@ -46,6 +49,7 @@ struct caller_options {
 	struct opt_want want;
 	uint64_t capacity;
 	int unordered;
+	int progress;
 	const char *joblog; /* NULL: none */
 	char export[NAME_BYTES_MAX + sizeof("/255")]; /* what is called */
 };
@@ -74,6 +78,7 @@ struct caller {
 	struct command command[PLB_FIXED_MAX]; /* as options.given */
 	int finishing; /* ends once the output is written */
 	int broken;    /* the output takes no more */
+	int shown;     /* progress stands on the terminal's last line */
 	int signo;     /* that it is to end by; 0: none */
 	int status;
 };
@@ -196,7 +201,7 @@ caller_options(struct caller_options *o, int argc, char **argv)
 {
 	const struct opt options[] = {
 		{ 'I', OPT_FLAG, &o->call.replace, 0, 0 },
-		{ 'P', OPT_FLAG, &o->call.progress, 0, 0 },
+		{ 'P', OPT_FLAG, &o->progress, 0, 0 },
 		{ 'e', OPT_FLAG, &o->call.errors, 0, 0 },
 		{ 'S', OPT_FLAG, &o->call.records.status, 0, 0 },
 		{ 'u', OPT_FLAG, &o->unordered, 0, 0 },
@@ -642,6 +647,15 @@ caller_finish(struct caller *c, int status)
 		sink_filled(&c->sink);
 }
 
+/* What is written next to the terminal begins a line. */
+static void
+caller_end_progress(struct caller *c, const char *how)
+{
+	if (c->shown)
+		fputs(how, stderr);
+	c->shown = 0;
+}
+
 static void
 caller_on_act(void *arg, const struct act *a)
 {
@@ -650,14 +664,16 @@ caller_on_act(void *arg, const struct act *a)
 
 	switch (a->kind) {
 	case CALL_LINE:
+		caller_end_progress(c, "\r\033[K");
 		fprintf(stderr, "%.*s\n", SLICE_ARG(a->bytes));
 		break;
 	case CALL_ERROR:
 		fwrite(a->bytes.p, 1, a->bytes.len, stderr);
 		break;
 	case CALL_PROGRESS:
-		fprintf(stderr, isatty(STDERR_FILENO) ? "\r%.*s\033[K" :
-		    "%.*s\n", SLICE_ARG(a->bytes));
+		c->shown = isatty(STDERR_FILENO);
+		fprintf(stderr, c->shown ? "\r%.*s\033[K" : "%.*s\n",
+		    SLICE_ARG(a->bytes));
 		break;
 	case CALL_INPUT:
 		caller_watch(c, a->value != 0);
@@ -719,6 +735,20 @@ caller_on_signal(void *arg, int signo)
 
 /* Life. */
 
+/* How often progress is shown, and how much input there is, where it is a
+ * file. */
+static void
+caller_size(struct caller_options *o)
+{
+	struct stat st;
+	off_t at = lseek(STDIN_FILENO, 0, SEEK_CUR);
+
+	o->call.progress_ms = isatty(STDERR_FILENO) ? TERMINAL_MS : FILE_MS;
+	if (at != -1 && fstat(STDIN_FILENO, &st) == 0 && S_ISREG(st.st_mode) &&
+	    st.st_size > at)
+		o->call.size = (uint64_t)(st.st_size - at);
+}
+
 static void
 caller_open_joblog(struct caller *c, struct caller_options *o)
 {
@@ -750,6 +780,8 @@ caller_new_call(struct caller *c, struct caller_options *o)
 	o->call.plb.constraints = buf_slice(&constraints);
 	o->call.plb.capacity = o->call.plb.wanted = o->capacity;
 	o->call.terminal = isatty(STDOUT_FILENO);
+	if (o->progress)
+		caller_size(o);
 	if (o->joblog != NULL)
 		caller_open_joblog(c, o);
 	env_random(&seed, sizeof(seed));
@@ -802,10 +834,9 @@ caller_start(struct caller *c, struct caller_options *o)
 }
 
 static int
-caller_end(struct caller *c, const struct caller_options *o)
+caller_end(struct caller *c)
 {
-	if (o->call.progress && isatty(STDERR_FILENO))
-		fputc('\n', stderr);
+	caller_end_progress(c, "\n");
 	caller_end_commands(c);
 	caller_log_jobs(c);
 	if (joblog_close(&c->joblog) == -1)
@@ -834,5 +865,5 @@ main(int argc, char **argv)
 	hub_init(&c.hub, loop_new(), ROLE_CALLER, &c.key);
 	caller_start(&c, &o);
 	loop_run(c.hub.loop);
-	return caller_end(&c, &o);
+	return caller_end(&c);
 }

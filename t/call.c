@@ -266,7 +266,7 @@ static void
 test_filter(void **state)
 {
 	struct call_config config = { .filter = 1, .records.kind = FRAME_LINE,
-		.progress = 1, GIVEN };
+		.progress_ms = 1000, GIVEN };
 
 	(void)state;
 	begin(&config);
@@ -290,7 +290,7 @@ test_filter(void **state)
 	reply(3, "", 7);
 	expect("line 4: exit status 7\n");
 	reply(2, "C", 0);
-	expect("3 done, 1 failed, 0 in flight, 0 channels\nfinish 111\n");
+	expect("3 done, 1 failed, 0 in flight, 4000.0/s\nfinish 111\n");
 	written("A\nB\nC\n");
 }
 

@@ -16,7 +16,8 @@
 struct call_args {
 	uint64_t filter, kind, ordered, status, progress, retries, limit_ms,
 	    capacity, tag, value, command, block,
-	    joblog, epoch_ms, done_first, done_last, replace, failures, again;
+	    joblog, epoch_ms, done_first, done_last, replace, failures, again,
+	    size;
 	struct slice args;
 	struct slice module, function, address, bytes, reason;
 };
@@ -31,7 +32,8 @@ static const struct field core_call_fields[] = {
 	HARNESS_UINT(call_args, joblog), HARNESS_UINT(call_args, epoch_ms),
 	HARNESS_UINT(call_args, done_first), HARNESS_UINT(call_args, done_last),
 	HARNESS_UINT(call_args, replace), HARNESS_UINT(call_args, failures),
-	HARNESS_UINT(call_args, again), HARNESS_BYTES(call_args, args),
+	HARNESS_UINT(call_args, again), HARNESS_UINT(call_args, size),
+	HARNESS_BYTES(call_args, args),
 	HARNESS_BYTES(call_args, module),
 	HARNESS_BYTES(call_args, function), HARNESS_BYTES(call_args, address),
 	HARNESS_BYTES(call_args, bytes), HARNESS_BYTES(call_args, reason)
@@ -115,7 +117,8 @@ core_call_begin(const struct id *own, uint64_t seed, const void *args)
 	c->done.last = a->done_last;
 	config.done = &c->done;
 	config.ndone = a->done_last > 0;
-	config.progress = a->progress != 0;
+	config.progress_ms = (int64_t)a->progress;
+	config.size = a->size;
 	config.retries = a->retries;
 	config.limit_ms = (int64_t)a->limit_ms;
 	config.plb.module = slice_str(c->module);

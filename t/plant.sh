@@ -1,6 +1,6 @@
 #!/bin/sh
 # Does the simulator find bugs? Each of these must be found within $PLANT_SEEDS
-# worlds (500), and by the checker that is there for it.
+# worlds (500), and by the checker that is there for it; the last, by scripts.
 target=t/sim
 . "$(dirname "$0")/plantlib.sh"
 seed=${SIM_SEED:-1}
@@ -50,8 +50,6 @@ plant 'a broker leaves no authority' 'is linked to' broker_home.c \
 plant 'an authority that starts anew is taken for the one that it was' \
     'is not linked to' broker_home.c \
     '/^place_is_at/,/^}/s/p->weight = /if (p->weight == 0) &/'
-plant 'who is named no longer is taken for a home' 'is not linked to\|is linked to' \
-    broker_home.c '/^home_mark_named/,/^}/s/p->named = 0/(void)p/'
 plant 'an authority does not ask who runs an exchange' \
     'has not heard of\|has waited\|is not linked to' authority.c \
     '/^authority_module_ask/,/^}/s/authority_ask(a, m, p, MSG_SUBSCRIBE)/(void)p/'
@@ -139,4 +137,23 @@ plant 'a connection is written to after it is closed' 'which it has closed' \
     conn.c '/^conn_on_sweep/,/^}/s/if (!c->connecting/net_close(c->in.fd);&/'
 plant 'a throttle is never lifted' 'does not read from' hub.c \
     '/^hub_link_on_drained/,/^}/s/hub_link_hold(l, 0/hub_link_hold(l, 1/'
+
+# In what a filter is given beside its records. The scripts of the cores find
+# these.
+target=t/script
+look() {
+	t/script t/core/call/*.script t/core/plb/again.script >log 2>&1
+	set -- $?
+	head -n 1 log
+	return "$1"
+}
+
+plant 'a line of the job log does not wait for the output' 'A line waits' \
+    call_filter.c '/^filter_forget_written/,/^}/s/q.end > written/0/'
+plant 'what the job log shows as done runs again' 'What is done' call_input.c \
+    '/^call_skip_record/,/^}/s/!call_is_done(c)/1/'
+plant 'a block ends where the input pauses' 'A block holds' call_input.c \
+    '/^call_next_block/,/^}/s/in.len <= c->config.block/u->records == 0/'
+plant 'what failed runs again where it failed' 'on another host' \
+    plb_request.c '/^request_shuns/,/^}/s/return r->shun != 0/return 0/'
 exit "$status"

@@ -12,7 +12,7 @@ trap 'rm -rf "$tmp"' EXIT
 trap 'exit 1' HUP INT TERM
 
 cp ./*.c ./*.h Makefile "$tmp" && mkdir "$tmp/t" && cp t/*.c t/*.h "$tmp/t" &&
-    cp -R t/bench t/fuzz t/virtual "$tmp/t" && cd "$tmp" || exit 1
+    cp -R t/bench t/core t/fuzz t/virtual "$tmp/t" && cd "$tmp" || exit 1
 find . -name '*.o' -exec rm -f {} +
 make -s "$target" || exit 1
 status=0

@@ -33,6 +33,7 @@ jq		jq		jq		jq		jq
 mandoc		mandoc		mandoc		mandoc		-
 musl-gcc	musl-tools	musl-dev	musl-gcc	-
 nc		netcat-openbsd	netcat-openbsd	nmap-ncat	-
+parallel	parallel	parallel	parallel	parallel
 pamscale	netpbm		netpbm		netpbm		netpbm
 promtool	prometheus	prometheus	golang-github-prometheus prometheus
 ps		procps		procps		procps-ng	-

@@ -11,12 +11,15 @@
  *		  from all of them. (Settling is not counted.)
  *	round	  a whole one of the former: each buyer also says that it got
  *		  what it wanted, and wants one more.
+ *	zones	  arriving, and the sells are in two zones.
+ *	near	  the same, and the buys prefer one of them.
  */
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
+#include "attrs.h"
 #include "exchange.h"
 
 #define BROKER	1
@@ -28,6 +31,7 @@
 static struct exchange *x;
 static struct id own, *sellers;
 static struct slice module, contact;
+static struct buf zone[2], preference; /* attributes, constraints; empty */
 static uint64_t fills;
 static size_t stands, queued;
 static unsigned char fill[CHUNK][FILL_MAX]; /* the last, as sent */
@@ -92,6 +96,7 @@ sell(size_t i, uint64_t quantity, uint64_t settled)
 	m.u.sell.quantity = quantity;
 	m.u.sell.seller = sellers[i];
 	m.u.sell.contact = contact;
+	m.u.sell.attrs = buf_slice(&zone[i % 2]);
 	tlv_writer_init(&w, list, sizeof(list));
 	if (settled != 0) {
 		r.exchange = own;
@@ -114,6 +119,7 @@ buy(size_t j, uint64_t settled)
 	m.u.buy.module = module;
 	m.u.buy.missing = 1;
 	m.u.buy.settled = settled;
+	m.u.buy.constraints = buf_slice(&preference);
 	message(&m);
 }
 
@@ -233,6 +239,38 @@ make_contact(void)
 	return slice_of(bytes, (size_t)(w.p - bytes));
 }
 
+static void
+make_label(struct buf *buf, const char *text, int wanted)
+{
+	char label[16], *all = label;
+	const char *why, *which;
+	int r;
+
+	snprintf(label, sizeof(label), "%s", text);
+	buf_init(buf, LIST_MAX);
+	r = wanted ? constraints_build(buf, NULL, NULL, &all, 1, &why, &which) :
+	    attrs_build(buf, NULL, NULL, NULL, 0, &all, 1, &why, &which);
+	if (r == -1)
+		fail(why);
+}
+
+/* Of sells in two zones, without a preference and then with one. */
+static void
+zones(size_t n)
+{
+	double any, near;
+
+	make_label(&zone[0], "zone=a", 0);
+	make_label(&zone[1], "zone=b", 0);
+	any = arriving(n);
+	make_label(&preference, "zone~a", 1);
+	near = arriving(n);
+	printf(", %8.0f zones, %8.0f near\n", any, near);
+	buf_free(&preference);
+	buf_free(&zone[0]);
+	buf_free(&zone[1]);
+}
+
 int
 main(void)
 {
@@ -241,12 +279,16 @@ main(void)
 
 	module = slice_str("bench");
 	contact = make_contact();
+	buf_init(&preference, LIST_MAX);
+	buf_init(&zone[0], LIST_MAX);
+	buf_init(&zone[1], LIST_MAX);
 	memset(&own, 7, sizeof(own));
 	for (i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
 		n = sizes[i];
 		printf("exchange: %6zu sells, %6zu buys: matches/s: %8.0f"
-		    " waiting, %8.0f arriving, %8.0f round\n", n, n,
+		    " waiting, %8.0f arriving, %8.0f round", n, n,
 		    waiting(n, 0), arriving(n), waiting(n, 1));
+		zones(n);
 	}
 	return 0;
 }

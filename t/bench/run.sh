@@ -34,6 +34,7 @@ n	calls beside a thousand connections a second of strangers
 o	ten thousand diallers at once
 p	streams
 q	buyers that share a tier
+r	filters, beside xargs, GNU parallel and awk
 '
 
 # shellcheck disable=SC2317 # parts are called by name
@@ -168,6 +169,11 @@ part_b() {
 			row "n = $n, buys $how" "$value" /s '>' 2000000
 			eval "${how}_$n=\$value"
 		done
+	done
+	for n in 100 10000 100000; do
+		row "n = $n, of the time without, where a zone is preferred" \
+		    "$(sed -n "s,^exchange: *$n sells.* \([0-9]*\) zones.* \([0-9]*\) near.*,\1 \2,p" \
+		    "$tmp/exchange" | awk '{ print $1 / $2 }')" times '<' 1.1
 	done
 	for how in waiting arriving; do
 		eval "few=\$${how}_100 many=\$${how}_100000"
@@ -667,6 +673,18 @@ part_q() {
 		echo '(q) shares' >>"$tmp/missing"
 	}
 	rows "$tmp/shares"
+}
+
+# (r) Filters.
+
+part_r() {
+	title "(r) filters, beside xargs(1), GNU parallel and one awk(1)"
+	lambda-solo sh "$bench/filters.sh" >"$tmp/filters" \
+	    2>"$tmp/filters.err" || {
+		tail -n 5 "$tmp/filters.err"
+		echo '(r) filters' >>"$tmp/missing"
+	}
+	rows "$tmp/filters"
 }
 
 case ${1:-} in
