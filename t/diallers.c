@@ -2,12 +2,14 @@
  * Many honest diallers, in one process: each has an address of its own in
  * 127.0.0.0/8, an instance of its own, and the key.
  *
- *	t/diallers COUNT ADDRESS
+ *	t/diallers COUNT ADDRESS [TIMES]
  *
  * All dial at once, shake hands, and dial again after a failure as peers.h
- * says. It ends when all of them are linked at the same time, and prints how
- * many they were, how many connections they made in all, and how long it took.
- * What does not fit in the listen queue is no connection yet.
+ * says. When all of them are linked at the same time it prints how many they
+ * are, how many connections they made in all, and how long it took from the
+ * first of these on. What does not fit in the listen queue is no connection
+ * yet. Then it ends; or it waits until all are lost, and does the same as often
+ * as it is told to.
  */
 
 #include <sys/resource.h>
@@ -86,6 +88,8 @@ fail(struct dialler *d, int64_t now)
 	unsigned i;
 
 	up -= (size_t)d->up;
+	if (d->up)
+		d->failed = 0;
 	d->up = 0;
 	for (i = 0; i < d->failed && bound < PEERS_BACKOFF_MAX_MS; i++)
 		bound *= 2;
@@ -233,21 +237,44 @@ init(struct dialler *d, size_t i)
 	prepare(d);
 }
 
+/* Until all are linked, or, if they are to be lost, until none is. */
+static void
+until(int lost)
+{
+	int64_t began = now_ms(), now, looked = 0;
+
+	dials = 0;
+	while (up != (lost ? 0 : count)) {
+		now = now_ms();
+		if (dials == 0)
+			began = now;
+		turn(now, lost || now - looked >= LOOK_MS);
+		if (now - looked >= LOOK_MS)
+			looked = now;
+	}
+	if (!lost)
+		printf("diallers %zu\ndials %lu\nms %lld\n", count, dials,
+		    (long long)(now_ms() - began));
+	fflush(stdout);
+}
+
 int
 main(int argc, char **argv)
 {
 	struct rlimit r;
 	const char *why = "give COUNT";
-	int64_t began, now, looked = 0;
+	unsigned long times = 1;
 	uint64_t seed;
 	size_t i;
 
 	hang_guard();
 	die_name(argv[0]);
-	if (argc != 3 || (count = strtoul(argv[1], NULL, 10)) < 1 ||
-	    count > COUNT_MAX ||
+	if (argc == 4)
+		times = strtoul(argv[--argc], NULL, 10);
+	if (argc != 3 || times < 1 ||
+	    (count = strtoul(argv[1], NULL, 10)) < 1 || count > COUNT_MAX ||
 	    addr_parse_ip(&target, argv[2], strlen(argv[2]), 0, &why) == -1)
-		die_usage("COUNT ADDRESS");
+		die_usage("COUNT ADDRESS [TIMES]");
 	if (getrlimit(RLIMIT_NOFILE, &r) == 0) {
 		r.rlim_cur = r.rlim_max;
 		setrlimit(RLIMIT_NOFILE, &r);
@@ -261,12 +288,10 @@ main(int argc, char **argv)
 		die_errno(EXIT_TEMPORARY, "unable to begin");
 	for (i = 0; i < count; i++)
 		init(&all[i], i);
-	for (began = now = now_ms(); up < count; now = now_ms()) {
-		turn(now, now - looked >= LOOK_MS);
-		if (now - looked >= LOOK_MS)
-			looked = now;
+	until(0);
+	while (--times > 0) {
+		until(1);
+		until(0);
 	}
-	printf("diallers %zu\ndials %lu\nms %lld\n", count, dials,
-	    (long long)(now - began));
 	return 0;
 }

@@ -50,8 +50,6 @@ plant 'a broker leaves no authority' 'is linked to' broker_home.c \
 plant 'an authority that starts anew is taken for the one that it was' \
     'is not linked to' broker_home.c \
     '/^place_is_at/,/^}/s/p->weight = /if (p->weight == 0) &/'
-plant 'who is named no longer is taken for a home' 'is not linked to\|is linked to' \
-    broker_home.c '/^home_mark_named/,/^}/s/p->named = 0/(void)p/'
 plant 'an authority does not ask who runs an exchange' \
     'has not heard of\|has waited\|is not linked to' authority.c \
     '/^authority_module_ask/,/^}/s/authority_ask(a, m, p, MSG_SUBSCRIBE)/(void)p/'

@@ -20,12 +20,12 @@ plb() {
 	eval "client_$2=$pid"
 	begin "$1" "$2.watch" sh -c 'while [ ! -e "$0/watched" ]; do
 		lambda-ctl -A "$1" all | awk "\$1 == \"plb\" {
-		    print \$5 + \$7 + \$11, \$3 }" >>"$2"; sleep 0.1
+		    print \$6 + \$8 + \$12, \$4 }" >>"$2"; sleep 0.1
 	    done; echo "status 0"' "$tmp" "$tmp/$1/$2.plb" "$tmp/$2.seen"
 }
 has() { # HOST MODULE N: what that PLB holds, and what it is about to get
 	[ "$(on "$1" lambda-ctl -A "$tmp/$1/$2.plb" all |
-	    awk '$1 == "plb" { print $5 + $7 + $11 }')" = "$3" ]
+	    awk '$1 == "plb" { print $6 + $8 + $12 }')" = "$3" ]
 }
 passed() { # HOST MODULE: what was passed on to it of fills, ever
 	on "$1" lambda-ctl orders |
