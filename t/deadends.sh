@@ -148,7 +148,7 @@ for name in authority bootstrap broker call channel ctl exchange listener plb \
     solo; do
 	tells 100 "^usage: lambda-$name " "lambda-$name" -Z
 	case $name in
-	authority | broker) ;;
+	authority | broker | ctl) ;;
 	*) tells 100 "^usage: lambda-$name " "lambda-$name" ;;
 	esac
 done
