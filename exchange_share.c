@@ -22,7 +22,8 @@
  * not seen to do so, others are asked as if it was not there, too: its requests
  * may take long, or what it holds may be of no use to those who lack something.
  * The same holds of one that returns something, and gets as much again, while
- * another has had nothing for a second.
+ * another has had nothing for a second. Once nobody holds less than its share,
+ * nobody is asked.
  */
 
 #include <stdlib.h>
@@ -436,7 +437,7 @@ share_set(struct share *h, struct class_most *most,
 		h->starves |= share_starves(h, h->set[i]);
 	share_out(h, capacity, offered);
 	level = h->level;
-	/* Who was asked in vain need not give anything, either, by now. */
+	/* By now who was asked in vain need not give anything, either. */
 	if (!share_is_short(h))
 		return level;
 	for (i = 0; i < h->nset; i++) {
