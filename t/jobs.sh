@@ -28,6 +28,14 @@ same "$(cat "$tmp/out")" 'a
 b
 d'
 grep -q '^lines 3-4: exit status 1 on ' "$tmp/err" || fail "$(cat "$tmp/err")"
+# A line that is too long ends the input, after what came before it.
+{ echo a; head -c 17000000 /dev/zero | tr '\0' x; } >"$tmp/long"
+for how in -L -B1m; do
+	lambda-call "$how" run cat <"$tmp/long" >"$tmp/out" 2>"$tmp/err"
+	same "$?" 100
+	same "$(cat "$tmp/out" "$tmp/err")" "a
+line 2: the record is over 16 MiB; the input is read no further"
+done
 tells 100 '-B 15x: give a number of bytes from 1 to 16646144' \
     lambda-call -B 15x run cat
 tells 100 'leave out -B' lambda-call -SB 1k run cat
