@@ -147,7 +147,7 @@ tells 100 '-R 3x: give a whole number' lambda-call -R 3x run true
 # most what had none and was begun is run twice.
 seed=${JOBS_SEED:-$$}
 records=300
-work='read -r n; echo "$n" >>"$TMPDIR/ran"; echo "did $n"'
+work='read -r n; echo "$n" >>"$TMPDIR/ran"; sleep 0.02; echo "did $n"'
 random() { # N: less than it, in $random
 	seed=$(((seed * 1103515245 + 12345) % 2147483648))
 	random=$((seed / 65536 % $1))
@@ -170,7 +170,7 @@ for order in -u -c4; do
 		    fail "it stands: $(cat "$tmp/err")"
 		random 10
 		sleep "0.0$random"
-		kill -9 "$pid"
+		kill -9 "$pid" || fail "it ends too soon to be killed"
 		wait "$pid" 2>/dev/null
 		kills=$((kills + 1))
 		# Now and then its last line is torn.

@@ -120,7 +120,8 @@ plant 'a channel sends more than it may' 'for bad' channel_stream.c \
     -e '/^channel_output/,/^}/s/stream_spend(&r->left\[part\], bytes.len) == -1/0/'
 plant 'a PLB does not hand on that a body has ended' 'has not ended' plb_request.c \
     '/^plb_on_end/,/^}/s/return request_pass_on(p, r, m, up)/return 0/'
-plant 'the last standard error of a program is lost' 'of standard error' \
+plant 'the last standard error of a program is lost' \
+    'of standard error\|have changed at' \
     channel_stream.c '/^channel_output/,/^}/s/if (stream_spend/'\
 'if (part == STREAM_ERROR \&\& bytes.len < 8) return 0; &/'
 plant 'a channel forgets that a body has ended' 'has not ended' \
