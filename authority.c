@@ -688,9 +688,9 @@ authority_lost(struct authority *a, int64_t now, struct authority_peer *p)
 	struct slice address = gossip_address(&p->gossip);
 	struct authority_module *m = NULL;
 
+	/* By the same name as when it was linked. */
 	if (!a->stopping)
 		outbox_log(&a->out, LOG_INFO, "lost authority %s",
-		    address.len > 0 ? (const char *)address.p :
 		    p->gossip.address);
 	if (!p->gossip.dialled && address.len > 0)
 		outbox_act(&a->out, ACT_DIAL, GOSSIP_TAG, DIAL_HOUR, address);

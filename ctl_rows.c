@@ -5,6 +5,8 @@
 
 #include "ctl_state.h"
 
+#define SUMMARY_ROWS 10 /* listeners, and PLBs */
+
 /* Printing. */
 
 static void
@@ -173,6 +175,75 @@ tier_users(struct tier *t, const char *module)
 		while (tier_next_client(l, &rows, &whose, &r))
 			tier_users_row(t, l, &r);
 	}
+}
+
+/* Keys. */
+
+void
+tier_keyuse(struct tier *t, const char *module)
+{
+	const struct tier_key *k;
+	size_t pos = 0;
+
+	(void)module;
+	while ((k = map_next(&t->keys, &pos)) != NULL)
+		tier_row(t, "keyuse %.*s links %llu dials %llu accepted %llu "
+		    "dropped %llu", SLICE_ARG(k->print),
+		    (unsigned long long)k->links, (unsigned long long)k->dials,
+		    (unsigned long long)k->accepted,
+		    (unsigned long long)k->dropped);
+}
+
+/* The host. What does not fit on a screen is counted. */
+
+static void
+tier_summary_host(struct tier *t)
+{
+	const struct tier_host *h;
+	size_t pos = 0;
+
+	while ((h = map_next(&t->hosts, &pos)) != NULL)
+		if (h->self)
+			tier_row(t, "summary %.*s node %.*s authorities %zu "
+			    "exchanges %zu listeners %zu plbs %zu",
+			    SLICE_ARG(tier_ip(h->address)),
+			    SLICE_ARG(tier_or_dash(h->node)),
+			    t->authorities.n, t->exchanges.n, t->listeners.n,
+			    t->plbs.n);
+}
+
+static void
+tier_summary_buyer(struct tier *t, const struct tier_plb *p)
+{
+	tier_row(t, "buyer %.*s pid %.*s wanted %llu tokens %llu "
+	    "in_flight %llu queued %llu", SLICE_ARG(p->module),
+	    SLICE_ARG(tier_or_dash(p->pid)), (unsigned long long)p->wanted,
+	    (unsigned long long)p->tokens, (unsigned long long)p->in_flight,
+	    (unsigned long long)p->queued);
+}
+
+void
+tier_summary(struct tier *t, const char *module)
+{
+	const struct tier_listener *l;
+	const struct tier_plb *p;
+	size_t pos = 0, n = 0;
+
+	(void)module;
+	tier_summary_host(t);
+	while ((l = map_next(&t->listeners, &pos)) != NULL)
+		if (n++ < SUMMARY_ROWS)
+			tier_capacity_seller(t, NULL, l);
+	if (n > SUMMARY_ROWS)
+		tier_row(t, "more %s not_shown %zu", "listeners",
+		    n - SUMMARY_ROWS);
+	n = 0;
+	for (pos = 0; (p = map_next(&t->plbs, &pos)) != NULL;)
+		if (n++ < SUMMARY_ROWS)
+			tier_summary_buyer(t, p);
+	if (n > SUMMARY_ROWS)
+		tier_row(t, "more %s not_shown %zu", "plbs",
+		    n - SUMMARY_ROWS);
 }
 
 /* Why. */

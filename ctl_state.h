@@ -19,6 +19,7 @@
 struct tier_host {
 	struct slice id, address, node; /* empty: not known */
 	const char *state;
+	int self; /* it was asked itself */
 	uint64_t for_s;
 	char sells[NAMES_MAX], buys[NAMES_MAX];
 };
@@ -50,6 +51,13 @@ struct tier_listener {
 /* A PLB, or a caller that has one. */
 struct tier_plb {
 	struct slice id, pid, broker, module;
+	uint64_t wanted, tokens, in_flight, queued;
+};
+
+/* A key that links are made with. */
+struct tier_key {
+	struct slice print;
+	uint64_t links, dials, accepted, dropped; /* processes in each state */
 };
 
 struct tier_buy {

@@ -158,6 +158,7 @@ tier_row_broker(struct tier *t, const struct row *r)
 	if (slice_is(r->word, "broker") && row_is(r, "self", "1")) {
 		if ((h = tier_host(t, row_get(r, "instance"))) == NULL)
 			return;
+		h->self = 1;
 		if (tier_known(r->name).len > 0)
 			h->address = r->name;
 		h->node = tier_known(row_get(r, "node"));
@@ -292,6 +293,23 @@ tier_row_plb(struct tier *t, const struct row *r, const struct tier_from *from)
 	p->pid = from->pid;
 	p->broker = from->broker;
 	p->module = r->name;
+	p->wanted = row_number(r, "wanted");
+	p->tokens = row_number(r, "tokens");
+	p->in_flight = row_number(r, "in_flight");
+	p->queued = row_number(r, "queued");
+}
+
+static void
+tier_row_key(struct tier *t, const struct row *r)
+{
+	struct tier_key *k = tier_entry(t, &t->keys, r->name, sizeof(*k));
+
+	if (k == NULL)
+		return;
+	k->links += row_number(r, "links");
+	k->dials += (uint64_t)row_is(r, "state", "dials");
+	k->accepted += (uint64_t)row_is(r, "state", "accepted");
+	k->dropped += (uint64_t)row_is(r, "state", "dropped");
 }
 
 /* The rows that follow are of this process. */
@@ -337,6 +355,8 @@ tier_read_node(struct tier *t, const struct walk_node *n)
 	while (row_next(&from.rest, &r))
 		if (slice_is(r.word, "process"))
 			tier_row_process(&from, &r);
+		else if (slice_is(r.word, "key"))
+			tier_row_key(t, &r);
 		else if (from.role == ROLE_AUTHORITY)
 			tier_row_authority(t, &r);
 		else if (from.role == ROLE_BROKER)
@@ -428,7 +448,7 @@ tier_read(struct tier *t, const struct walk *w, uint64_t seed)
 {
 	struct map *const maps[] = { &t->hosts, &t->authorities,
 		&t->exchanges, &t->modules, &t->sellers, &t->listeners,
-		&t->buys, &t->plbs };
+		&t->buys, &t->plbs, &t->keys };
 	size_t i;
 
 	t->seed = seed;
@@ -458,5 +478,6 @@ tier_free(struct tier *t)
 	map_free_values(&t->listeners);
 	map_free_values(&t->buys);
 	map_free_values(&t->plbs);
+	map_free_values(&t->keys);
 }
 

@@ -19,6 +19,7 @@ struct tier {
 	struct map listeners;  /* by instance */
 	struct map buys;       /* by broker and order */
 	struct map plbs;       /* by instance */
+	struct map keys;       /* by fingerprint */
 	int failed;	       /* memory ran out: what was printed is not all */
 	/* A row, without its newline. */
 	void (*row)(void *arg, struct slice);
@@ -35,6 +36,8 @@ void tier_capacity(struct tier *, const char *module);
 void tier_users(struct tier *, const char *module);
 void tier_why(struct tier *, const char *module);
 void tier_dot(struct tier *, const char *module);
+void tier_keyuse(struct tier *, const char *module);
+void tier_summary(struct tier *, const char *module);
 void tier_audit(struct tier *, const char *module);
 
 #endif

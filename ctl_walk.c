@@ -183,14 +183,14 @@ walk_see(struct walk *w, struct slice instance)
 
 int
 walk_begin(struct walk *w, int64_t now, uint64_t seed, struct slice first,
-    int listeners)
+    int alone)
 {
 	memset(w, 0, sizeof(*w));
 	outbox_init(&w->out);
 	map_init(&w->nodes, seed);
 	map_init(&w->seen, seed + 1);
 	map_init(&w->later, seed + 2);
-	w->listeners = listeners;
+	w->alone = alone;
 	w->until = now + WALK_MS;
 	walk_add(w, first, 0);
 	if (w->n == 0)
@@ -224,6 +224,8 @@ walk_follow(struct walk *w, struct walk_node *n, struct slice line)
 		return;
 	if (slice_is(r.word, "process"))
 		walk_see(w, r.name);
+	else if (w->alone)
+		return;
 	else if (slice_is(r.word, "authority") && !row_is(&r, "self", "1"))
 		walk_add(w, r.name, ROLE_AUTHORITY);
 	else if (slice_is(r.word, "exchange"))
@@ -235,9 +237,9 @@ walk_follow(struct walk *w, struct walk_node *n, struct slice line)
 	    row_is(&r, "dialled", "1"))
 		walk_add_later(w, r.name, row_get(&r, "instance"),
 		    ROLE_BROKER);
-	else if (w->listeners && (slice_is(r.word, "sell") ||
+	else if (slice_is(r.word, "sell") ||
 	    (slice_is(r.word, "order") && n->role != ROLE_BROKER &&
-	    row_is(&r, "kind", "sell"))))
+	    row_is(&r, "kind", "sell")))
 		walk_add_later(w, row_get(&r, "address"), r.name,
 		    ROLE_LISTENER);
 }

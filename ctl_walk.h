@@ -5,9 +5,9 @@
  * A core of lambda-ctl that walks the tier. It asks one process for all its
  * rows, then the processes that these name, and so on: the authorities, their
  * exchanges, and through authorities the brokers that are linked there, which
- * answer for their hosts. Last come brokers that a broker has dialled and, if
- * wanted, the listeners whose sells stand at an exchange, as far as nobody has
- * answered for them. Many are asked at once. One that does not answer in
+ * answer for their hosts. Last come brokers that a broker has dialled and
+ * listeners whose sells stand at an exchange, as far as nobody has answered for
+ * them. Many are asked at once. One that does not answer in
  * WALK_NODE_MS is left behind, and the walk ends after WALK_MS with what it
  * has. A process that has several addresses, or homes, counts once.
  */
@@ -58,7 +58,7 @@ struct walk {
 	struct map seen;	/* instances that rows came from, or that were
 				   silent in them */
 	struct map later;	/* whom to ask if nobody answers for them */
-	int listeners;		/* are asked too */
+	int alone;		/* only the first one is asked */
 	int64_t until;
 	int second;		/* they are asked of whom nothing was heard */
 	int done;
@@ -68,7 +68,7 @@ extern const struct core_ops walk_ops;
 
 /* The driver dials the first one, with tag 1. -1 with ENOMEM. */
 int walk_begin(struct walk *, int64_t now, uint64_t seed, struct slice first,
-    int listeners);
+    int alone);
 void walk_free(struct walk *);
 
 /* A row: its word, its name, then keys and values. row_next() takes the next

@@ -51,6 +51,15 @@ daemon_open(struct daemon *d, const char *where, int default_port)
 }
 
 void
+daemon_unlistened(const char *where)
+{
+	if (errno == EEXIST)
+		die(EXIT_USAGE, "%s: there is something else of that name: "
+		    "remove it, or name another", where);
+	die_errno(EXIT_TEMPORARY, "unable to listen on %s", where);
+}
+
+void
 daemon_open_all(struct daemon *d, const char *usual, int default_port)
 {
 	struct addr all[DAEMON_LISTEN_MAX];
@@ -58,7 +67,7 @@ daemon_open_all(struct daemon *d, const char *usual, int default_port)
 	size_t i, n = d->where.n;
 
 	if (n == 0 && daemon_open(d, usual, default_port) == -1)
-		die_errno(EXIT_TEMPORARY, "unable to listen on %s", usual);
+		daemon_unlistened(usual);
 	for (i = 0; i < n; i++)
 		opt_ip('l', where[i], default_port, &all[i]);
 	/* Each port 0 is another port. */
@@ -66,8 +75,7 @@ daemon_open_all(struct daemon *d, const char *usual, int default_port)
 		if (addr_port(&all[i]) != 0 && addr_is_covered(all, n, i))
 			log_info("-l %s: another one covers it", where[i]);
 		else if (daemon_open(d, where[i], default_port) == -1)
-			die_errno(EXIT_TEMPORARY, "unable to listen on %s",
-			    where[i]);
+			daemon_unlistened(where[i]);
 }
 
 size_t

@@ -53,6 +53,10 @@ void daemon_hub(struct daemon *, unsigned role);
  * not allow it. */
 int daemon_open(struct daemon *, const char *where, int default_port);
 
+/* Die, since that could not be listened on; errno says why: 100 where what has
+ * a Unix socket's name is something else (EEXIST), else 111. */
+void daemon_unlistened(const char *where);
+
 /* Open those of -l, or usual where -l is not given: dies (111) where one cannot
  * be opened. */
 void daemon_open_all(struct daemon *, const char *usual, int default_port);

@@ -282,11 +282,8 @@ hub_dial_failed(struct hub *h, struct slice address, uint32_t tag, int error,
 		news = 0;
 		hub_await_minute(h);
 	}
-	if (news)
-		log_info("unable to link to %.*s: %s", SLICE_ARG(address), why);
-	else
-		log_debug("unable to link to %.*s: %s", SLICE_ARG(address),
-		    why);
+	(news ? log_info : log_debug)("%s %.*s: %s", error == ELOOP ?
+	    "no link to" : "unable to link to", SLICE_ARG(address), why);
 }
 
 /* Acts out. */

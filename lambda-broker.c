@@ -87,7 +87,7 @@ broker_main_open_unix(struct program *p)
 	if (fd == -1 && errno == EADDRINUSE)
 		die(EXIT_TEMPORARY, "a broker answers on %s already", text);
 	if (fd == -1)
-		die_errno(EXIT_TEMPORARY, "unable to listen on %s", text);
+		daemon_unlistened(text);
 	p->bound = stat(p->unix_address.u.un.sun_path, &p->unix_stat) == 0;
 	return fd;
 }

@@ -24,7 +24,8 @@
 #define AUDIT_PAUSE_S 2
 #define AUDIT_DIFFERS 1 /* exit status */
 #define SYNOPSIS \
-	"[-Jhqv] [-A address | -b socket] [-k keyfile ...] command [argument]"
+	"[-Jhqv] [-A address | -b socket] [-k keyfile ...]\n" \
+	"[command [argument]]"
 
 /* What can be asked of whom; a PLB shows all that it has, whatever is asked.
  * For those with a function the tier is walked. */
@@ -33,19 +34,18 @@ static const struct command {
 	unsigned roles;
 	const char *whom;
 	void (*tier)(struct tier *, const char *module);
+	int alone;	 /* nobody else is asked but the host */
 	/* Makes lines of all rows, which are not shown themselves. */
 	void (*format)(struct slice rows, void (*line)(void *, struct slice),
 	    void *arg);
-	int listeners;   /* are asked too */
 	int host;	 /* a broker asks its host, a listener its channels */
 	int least, most; /* arguments */
 } commands[] = {
 	{ .name = "all", .roles = ~0u, .whom = "", .host = 1 },
-	{ .name = "audit", .tier = tier_audit, .listeners = 1, .most = 1 },
+	{ .name = "audit", .tier = tier_audit, .most = 1 },
 	{ .name = "authorities", .whom = "an authority or a broker",
 	    .roles = ROLE_AUTHORITY | ROLE_BROKER | ROLE_PLB },
-	{ .name = "capacity", .tier = tier_capacity, .listeners = 1,
-	    .most = 1 },
+	{ .name = "capacity", .tier = tier_capacity, .most = 1 },
 	{ .name = "channels", .whom = "a broker or a listener",
 	    .roles = ROLE_BROKER | ROLE_LISTENER, .host = 1 },
 	{ .name = "clients", .whom = "a broker or a listener",
@@ -54,13 +54,14 @@ static const struct command {
 	    .roles = ROLE_BROKER | ROLE_PLB },
 	{ .name = "counts", .whom = "a broker, a listener or a PLB",
 	    .roles = ROLE_BROKER | ROLE_LISTENER | ROLE_PLB, .host = 1 },
-	{ .name = "dot", .tier = tier_dot, .listeners = 1 },
+	{ .name = "dot", .tier = tier_dot },
 	{ .name = "drain", .whom = "a broker or an authority",
 	    .roles = ROLE_AUTHORITY | ROLE_BROKER, .most = 1 },
 	{ .name = "exchanges", .whom = "an authority, a broker or an exchange",
 	    .roles = ROLE_AUTHORITY | ROLE_BROKER | ROLE_EXCHANGE | ROLE_PLB },
-	{ .name = "hosts", .tier = tier_hosts, .listeners = 1 },
+	{ .name = "hosts", .tier = tier_hosts },
 	{ .name = "keys", .roles = ~0u, .whom = "", .host = 1 },
+	{ .name = "keyuse", .tier = tier_keyuse },
 	{ .name = "listeners", .whom = "a broker or a listener",
 	    .roles = ROLE_BROKER | ROLE_LISTENER | ROLE_PLB, .host = 1 },
 	{ .name = "metrics", .roles = ~0u, .whom = "",
@@ -74,7 +75,8 @@ static const struct command {
 	{ .name = "plbs", .whom = "a broker or a PLB",
 	    .roles = ROLE_BROKER | ROLE_PLB, .host = 1 },
 	{ .name = "process", .roles = ~0u, .whom = "", .host = 1 },
-	{ .name = "users", .tier = tier_users, .listeners = 1, .most = 1 },
+	{ .name = "summary", .tier = tier_summary, .alone = 1 },
+	{ .name = "users", .tier = tier_users, .most = 1 },
 	{ .name = "why", .tier = tier_why, .least = 1, .most = 1 }
 };
 #define NCOMMANDS (sizeof(commands) / sizeof(commands[0]))
@@ -429,14 +431,14 @@ ctl_on_audit_row(void *arg, struct slice row)
 
 static void
 ctl_walk_once(struct walk *w, uint64_t seed, const struct key *key,
-    const char *where, int listeners)
+    const char *where, int alone)
 {
 	static struct hub hub;
 
 	memset(&hub, 0, sizeof(hub));
 	hub_init(&hub, loop_new(), ROLE_CTL, key);
 	if (walk_begin(w, loop_now(hub.loop), seed, slice_str(where),
-	    listeners) == -1)
+	    alone) == -1)
 		die_errno(EXIT_TEMPORARY, "unable to walk the tier");
 	hub_dial(&hub, slice_str(where), DIAL_ONCE, 1);
 	hub_core(&hub, &walk_ops, w, &w->out);
@@ -504,7 +506,7 @@ ctl_tier_once(struct ctl_tier *c, const struct command *what,
 	env_random(&seed, sizeof(seed));
 	buf_init(&c->seen, WALK_ROWS_MAX);
 	c->rows = 0;
-	ctl_walk_once(&c->walk, seed, key, where, what->listeners);
+	ctl_walk_once(&c->walk, seed, key, where, what->alone);
 	t.row = what->tier == tier_audit ? ctl_on_audit_row : ctl_on_tier_row;
 	t.arg = c;
 	if (tier_read(&t, &c->walk, seed) == -1)
@@ -570,10 +572,13 @@ ctl_no_command(const char *name)
 static const struct command *
 ctl_command(char **argv, int argc)
 {
+	static char *const summary[] = { "summary" };
 	const struct command *c;
 
-	if (argc < 1)
-		die_usage(SYNOPSIS);
+	if (argc < 1) {
+		argv = (char **)(uintptr_t)summary;
+		argc = 1;
+	}
 	for (c = commands; c < commands + NCOMMANDS; c++) {
 		if (strcmp(c->name, argv[0]) != 0)
 			continue;
@@ -619,7 +624,7 @@ main(int argc, char **argv)
 	if (address != NULL && broker != NULL)
 		die(EXIT_USAGE, "-A and -b: give one of them");
 	core.what = ctl_command(argv + optind, argc - optind);
-	core.argument = argv[optind + 1];
+	core.argument = optind < argc ? argv[optind + 1] : NULL;
 	if (core.json && core.what->format != NULL)
 		die(EXIT_USAGE, "-J and metrics: metrics are no rows, so give "
 		    "one of them");

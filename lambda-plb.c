@@ -107,8 +107,7 @@ static void
 server_serve(struct server *s, int fd)
 {
 	if (fd == -1 || server_find(s, &s->dev, &s->ino) == -1)
-		die_errno(EXIT_TEMPORARY, "unable to listen on %s",
-		    s->name.u.un.sun_path);
+		daemon_unlistened(s->name.u.un.sun_path);
 	s->listen = hub_listen(&s->daemon.hub, fd);
 	log_info("serving on %s", s->name.u.un.sun_path);
 	if (buf_len(&s->exports) > 0)
@@ -301,8 +300,7 @@ server_start(struct server *s)
 		    s->name.u.un.sun_path);
 		s->since = loop_now(loop);
 	} else
-		die_errno(EXIT_TEMPORARY, "unable to listen on %s",
-		    s->name.u.un.sun_path);
+		daemon_unlistened(s->name.u.un.sun_path);
 	loop_timer(loop, &s->look, loop_now(loop) + LOOK_MS);
 	loop_signals(loop, server_on_term, server_on_hup, s);
 }

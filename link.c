@@ -226,7 +226,7 @@ static int
 link_judge_hello(struct link *l, const struct msg_hello *h)
 {
 	if (id_equal(&h->instance, &l->self->instance))
-		return link_fail(l, ELOOP, "it is ourselves");
+		return link_fail(l, ELOOP, "it is this process itself");
 	if (h->low > MSG_VERSION || h->high < MSG_VERSION)
 		return link_fail(l, EPROTONOSUPPORT,
 		    "no protocol version in common");

@@ -66,6 +66,20 @@ held() { # the caller's pid and what it holds, of two rows of a listener and a P
 	    grep -q "^serving calc tokens [0-9]* in_flight [0-9]* " "$tmp/rows"
 }
 until_true held || fail "nobody holds anything: $(cat "$tmp/rows")"
+# No command is a summary: what the host is linked to, sells and buys; nobody else
+# is asked. Its links are all of the same key.
+lambda-ctl >"$tmp/rows"
+grep -q '^summary 127.0.0.1 node host-seven authorities 1 exchanges 1 listeners 2 plbs 1$' \
+    "$tmp/rows" || fail "no summary: $(cat "$tmp/rows")"
+same "$(grep -c '^seller 127.0.0.1:[0-9]* module calc node host-seven total ' \
+    "$tmp/rows")" 2
+grep -q "^buyer calc pid $caller wanted 3 " "$tmp/rows" ||
+    fail "nobody buys: $(cat "$tmp/rows")"
+same "$(grep -c . "$tmp/rows")" 4
+lambda-ctl keyuse >"$tmp/rows"
+same "$(grep -c . "$tmp/rows")" 1
+grep -q '^keyuse [0-9a-f]* links [1-9][0-9]* dials [1-9][0-9]* accepted 0 dropped 0$' \
+    "$tmp/rows" || fail "no key is in use: $(cat "$tmp/rows")"
 stop "$caller" KILL
 
 # An exchange shows itself in the same shape as others show it.

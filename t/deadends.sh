@@ -148,7 +148,7 @@ for name in authority bootstrap broker call channel ctl exchange listener plb \
     solo; do
 	tells 100 "^usage: lambda-$name " "lambda-$name" -Z
 	case $name in
-	authority | broker) ;;
+	authority | broker | ctl) ;;
 	*) tells 100 "^usage: lambda-$name " "lambda-$name" ;;
 	esac
 done
@@ -185,6 +185,10 @@ same "$(sed 's/.*: give //; s/,//g; s/ or / /' "$tmp/told" | tr ' ' '\n')" \
     "$(sed -n 's/^\.It Cm \([a-z]*\).*/\1/p' "$top/man/lambda-ctl.1" | sort -u)"
 bad '-x foo: write module=IP:PORT' lambda-authority -l 127.0.0.1:0 -x foo
 bad 'there is something else of that name' lambda-plb -D "$tmp" calc
+bad "^lambda-plb: fatal: $tmp/nobody: there is something else of that name: remove" \
+    lambda-plb -s "$tmp/nobody" calc
+bad "fatal: $tmp/nobody: there is something else of that name: remove" \
+    lambda-broker -b "$tmp/nobody" -l 127.0.0.1:0
 bad 'give the path of its Unix socket, with a slash' lambda-call -b sock calc
 bad 'host names are not looked up here' lambda-call -x localhost:1 calc
 bad 'here: write an IP address$' lambda-authority -l localhost

@@ -505,9 +505,9 @@ UNIT(test_ourselves)
 	}
 	assert_int_equal(ups, 0);
 	assert_true(hub.generation > 2 * 50); /* links, both ends of each */
-	assert_int_equal(count(log_said(), "it is ourselves"), 1);
+	assert_int_equal(count(log_said(), "it is this process itself"), 1);
 	assert_int_equal(count(said, "\n"), 1);
-	assert_non_null(strstr(said, "unable to link to 127.0.0.1:"));
+	assert_non_null(strstr(said, "no link to 127.0.0.1:"));
 }
 
 /* What cannot be dialled at all the core hears like what does not answer, and

@@ -28,6 +28,14 @@ same "$(cat "$tmp/out")" 'a
 b
 d'
 grep -q '^lines 3-4: exit status 1 on ' "$tmp/err" || fail "$(cat "$tmp/err")"
+# A line that is too long ends the input, after what came before it.
+{ echo a; head -c 17000000 /dev/zero | tr '\0' x; } >"$tmp/long"
+for how in -L -B1m; do
+	lambda-call "$how" run cat <"$tmp/long" >"$tmp/out" 2>"$tmp/err"
+	same "$?" 100
+	same "$(cat "$tmp/out" "$tmp/err")" "a
+line 2: the record is over 16 MiB; the input is read no further"
+done
 tells 100 '-B 15x: give a number of bytes from 1 to 16646144' \
     lambda-call -B 15x run cat
 tells 100 'leave out -B' lambda-call -SB 1k run cat
@@ -139,7 +147,7 @@ tells 100 '-R 3x: give a whole number' lambda-call -R 3x run true
 # most what had none and was begun is run twice.
 seed=${JOBS_SEED:-$$}
 records=300
-work='read -r n; echo "$n" >>"$TMPDIR/ran"; echo "did $n"'
+work='read -r n; echo "$n" >>"$TMPDIR/ran"; sleep 0.02; echo "did $n"'
 random() { # N: less than it, in $random
 	seed=$(((seed * 1103515245 + 12345) % 2147483648))
 	random=$((seed / 65536 % $1))
@@ -162,7 +170,7 @@ for order in -u -c4; do
 		    fail "it stands: $(cat "$tmp/err")"
 		random 10
 		sleep "0.0$random"
-		kill -9 "$pid"
+		kill -9 "$pid" || fail "it ends too soon to be killed"
 		wait "$pid" 2>/dev/null
 		kills=$((kills + 1))
 		# Now and then its last line is torn.

@@ -113,6 +113,17 @@ plant 'a command that has ended is taken for one that runs' 'has not ended' \
 # windows, and each ends.
 plant 'no more of a stream may come than at first' 'has not ended' \
     stream.c '/^stream_consumed/,/^}/s/if (room < s->window \/ 2)/if (1)/'
+plant 'a part of what may come is never said' 'has not ended' \
+    stream.c '/^stream_consumed/,/^}/s/return room;/return room \/ 8;/'
+plant 'a channel sends more than it may' 'for bad' channel_stream.c \
+    -e '/^channel_may_send/,/^}/s/(size_t)r->left\[part\]/SIZE_MAX \/ 2/' \
+    -e '/^channel_output/,/^}/s/stream_spend(&r->left\[part\], bytes.len) == -1/0/'
+plant 'a PLB does not hand on that a body has ended' 'has not ended' plb_request.c \
+    '/^plb_on_end/,/^}/s/return request_pass_on(p, r, m, up)/return 0/'
+plant 'the last standard error of a program is lost' \
+    'of standard error\|have changed at' \
+    channel_stream.c '/^channel_output/,/^}/s/if (stream_spend/'\
+'if (part == STREAM_ERROR \&\& bytes.len < 8) return 0; &/'
 plant 'a channel forgets that a body has ended' 'has not ended' \
     channel_stream.c '/^channel_on_end/,/^}/s/channel_tell(c, CHANNEL_MORE, r->worker, 1)/0/'
 

@@ -29,6 +29,8 @@ for hosts in ${SOAK_HOSTS:-1000 10000}; do
 	    status=1
 done
 sh t/plant.sh || status=1
+# A stream of 10 GB, compared by checksum: some minutes.
+STREAMS_LONG=10000000000 sh t/streams.sh || status=1
 # Filters on real processes: about an hour.
 ACCOUNT_ROUNDS=${SOAK_ROUNDS:-4000} sh t/account.sh || status=1
 make -s t/credit.test && MODEL_LENGTH=6 t/credit.test || status=1

@@ -28,9 +28,9 @@ stop "$early"
 stop "$late"
 start self sh -c 'exec lambda-authority -l "$0" <"$1"' "$where" \
     "$tmp/authorities"
-logged self "unable to link to $where: it is ourselves"
+logged self "no link to $where: it is this process itself"
 same "$(lambda-ctl -A "$where" authorities | grep -c '^authority')" 1
-same "$(grep -c 'ourselves' "$tmp/self.log")" 1
+same "$(grep -c 'this process itself' "$tmp/self.log")" 1
 stop "$pid"
 
 # With few descriptors, strangers take a quarter of them, and the Unix socket

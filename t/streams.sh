@@ -4,7 +4,7 @@
 # memory; and what happens when one end goes away in the middle.
 . "$(dirname "$0")/lib.sh"
 
-need ps
+need ps tcpserver
 # What a sanitizer keeps of what was freed is not looked at.
 ASAN_OPTIONS=${ASAN_OPTIONS:-}:quarantine_size_mb=1
 export ASAN_OPTIONS
@@ -42,13 +42,18 @@ length() {
 	wc -c | tr -d ' '
 }
 
-# Four ways, one result: bytes that tell where they are.
+# Five ways, one result: bytes that tell where they are.
 awk 'BEGIN { for (i = 0; i < 3000000; i++) printf "%07d\n", i }' >"$tmp/counted"
 sum=$(cksum <"$tmp/counted")
 same "$(lambda-call -b "$LAMBDA_RUN/broker" work cat <"$tmp/counted" | cksum)" "$sum"
 same "$(lambda-call work cat <"$tmp/counted" | cksum)" "$sum"
 same "$(lambda-call -x "|lambda-channel work $tmp/work" work cat <"$tmp/counted" |
     cksum)" "$sum"
+start alone tcpserver -1 -HRl0 127.0.0.1 0 lambda-channel -k "$LAMBDA_RUN/key" \
+    work "$tmp/work"
+until_true test -s "$tmp/alone.log" || fail "no server"
+same "$(lambda-call -x "127.0.0.1:$(head -n 1 "$tmp/alone.log")" work cat \
+    <"$tmp/counted" | cksum)" "$sum"
 same "$(lambda-call work zeros 20000001 </dev/null | length)" 20000001
 
 # How it goes.
@@ -176,6 +181,50 @@ until_true fits lambda-channel in_room "$channels" ||
     fail "$channels KiB, and then $(memory lambda-channel), of channels"
 exec 5>&-
 rm -f "$tmp/copy"
+
+# One of $STREAMS_LONG bytes (none): what comes is what was sent, and takes no more
+# memory after all of it than after a part.
+gigabytes() { # BYTES
+	yes 'a line of 32 bytes, but no zeros' | head -c "$1"
+}
+has_passed() { # BYTES
+	lambda-ctl -b "$LAMBDA_RUN/work.plb" all |
+	    awk -v n="$1" '$1 == "stream" && $8 + 0 >= n { found = 1 }
+		END { exit !found }'
+}
+wait_for() { # BYTES
+	until has_passed "$1"; do
+		kill -0 "$longest" 2>/dev/null || fail "it ends before $1 bytes"
+		sleep 1
+	done
+}
+taken() {
+	for program in lambda-call lambda-plb lambda-channel; do
+		memory "$program"
+	done | awk '{ n += $1 } END { print n }'
+}
+if [ "${STREAMS_LONG:-0}" -gt 0 ]; then
+	mkfifo "$tmp/feed2"
+	before=$(taken)
+	start longest sh -c \
+	    'lambda-call work cat <"$0/feed2" | cksum >"$0/sum"; : >"$0/summed"' "$tmp"
+	longest=$pid
+	exec 5>"$tmp/feed2"
+	part=$((STREAMS_LONG / 100))
+	{ gigabytes "$part" && gigabytes $((STREAMS_LONG - part)); } >&5 &
+	pids="$pids $!"
+	wait_for "$part"
+	early=$(taken)
+	wait_for "$STREAMS_LONG"
+	late=$(taken)
+	exec 5>&-
+	until_true test -e "$tmp/summed" || fail "it does not end"
+	echo "KiB before it $before, after $part bytes $early, after all of it $late"
+	same "$(cat "$tmp/sum")" "$({ gigabytes "$part" &&
+	    gigabytes $((STREAMS_LONG - part)); } | cksum)"
+	[ "$late" -le $((early + $(bound 1024))) ] ||
+	    fail "$early KiB, and then $late, of all that carry it"
+fi
 
 # The host is lost in the middle: what came is written, and the reason says how
 # much.

@@ -72,7 +72,7 @@ idle=$(sockets "$one")
 cat "$tmp/one" >"$tmp/all"
 kill -HUP "$one"
 itself() {
-	[ "$(grep -c 'it is ourselves' "$tmp/one.log")" -eq "$places" ]
+	[ "$(grep -c 'it is this process itself' "$tmp/one.log")" -eq "$places" ]
 }
 until_true itself || fail "it does not see that it is itself"
 until_true has "$one" "$idle" || fail "it is linked to itself"

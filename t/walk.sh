@@ -118,6 +118,34 @@ same "$(grep -c '^host ' "$tmp/rows")" 5
 grep -q '^host 10.77.0.3 .* sells calc buys sum$' "$tmp/rows" ||
     fail "c sells calc and buys sum: $(cat "$tmp/rows")"
 
+# Operating a tier, as lambda(7) has it: each question's command, on a host of it.
+literals 'OPERATING A TIER' "$top/man/lambda.7"
+answers() { # WORDS PATTERN [STATUS]: the block with these words shows that
+	take lambda.7 "$1"
+	shown_so() {
+		(cd "$tmp" && on d sh "$block") >"$tmp/rows" 2>"$tmp/why"
+		[ "$?" -eq "$2" ] &&
+		    { [ -z "$1" ] || grep -q -e "$1" "$tmp/rows"; }
+	}
+	until_true shown_so "$2" "${3:-0}" ||
+	    fail "$(cat "$block"): no '$2': $(cat "$tmp/rows" "$tmp/why")"
+}
+answers 'users calc' '^host-[de] [0-9]* holds [1-9][0-9]* of host-[abc]$'
+answers 'capacity |' '^calc 12 100 100 100$'
+answers 'capacity calc' '^10.77.0.1:[0-9]* host-a publishing zone=a$'
+answers 'print $2, $8' '^10.77.0.3 linked [0-9]* sells calc buys sum$'
+answers 'hosts >' ''
+answers 'why calc' '^why calc host 10.77.0.5 .* reason all capacity is taken$'
+answers counts '^calc [1-9][0-9]* 0$'
+answers keyuse '^keyuse [0-9a-f]* links [0-9]* dials [0-9]* accepted 0 dropped 0$'
+answers audit ''
+if sh "$top/t/setup.sh" dot; then
+	answers tier.svg ''
+	grep -q '<svg' "$tmp/tier.svg" || fail "no picture"
+fi
+answers lambda-ctl '^summary 10.77.0.4 node host-d authorities 3 '
+none_left
+
 # A graph has them all, and is one to Graphviz.
 ask dot
 same "$asked" 0

@@ -21,6 +21,7 @@ struct flow {
 	struct front front;
 	uint64_t call;
 	size_t given, written; /* bytes of its input, and of its output */
+	size_t errors;	       /* and of standard error, of the last run */
 	unsigned status;
 	enum flow_fate fate;
 	int64_t fate_at;
@@ -61,21 +62,29 @@ flow_fill(uint64_t call, size_t from, unsigned char *p, size_t n)
 		    (unsigned char)(i * 7 + (i >> 8) + call);
 }
 
-void
-flow_check(struct world *w, uint64_t call, size_t from, struct slice s)
+int
+flow_is(uint64_t call, size_t from, struct slice s)
 {
 	unsigned char *p = malloc(s.len + 1);
+	int same;
 
 	assert(p != NULL);
 	flow_fill(call, from, p, s.len);
-	if (s.len > 0 && memcmp(p, s.p, s.len) != 0)
+	same = s.len == 0 || memcmp(p, s.p, s.len) == 0;
+	free(p);
+	return same;
+}
+
+void
+flow_check(struct world *w, uint64_t call, size_t from, struct slice s)
+{
+	if (!flow_is(call, from, s))
 		world_fail(w, 10, "%zu bytes of stream %llu have changed at "
 		    "%zu", s.len, (unsigned long long)call + 1, from);
 	if (from + s.len > flow_size(w, call))
 		world_fail(w, 10, "stream %llu has %zu bytes, of %zu",
 		    (unsigned long long)call + 1, from + s.len,
 		    flow_size(w, call));
-	free(p);
 }
 
 /* The call whose stream begins so; -1: it is none. */
@@ -105,9 +114,28 @@ flow_over(struct proc *p)
 	    f->written != flow_part(w, f->call))
 		world_fail(w, 10, "%s ends well with %zu bytes of %zu", p->name,
 		    f->written, flow_part(w, f->call));
+	if (f->front.finishing && f->status == 0 &&
+	    f->errors != w->calls[f->call].errors)
+		world_fail(w, 10, "%s ends well with %zu bytes of standard "
+		    "error, of %zu", p->name, f->errors,
+		    w->calls[f->call].errors);
 	w->flows++;
 	w->answered_at = w->clock.now;
 	proc_stop(p, 0);
+}
+
+/* Standard error, which begins anew where the request is run again. */
+static void
+flow_hear(struct proc *p, struct slice bytes)
+{
+	struct flow *f = p->role;
+
+	if (f->errors == 0 && bytes.len > 0 && bytes.p[0] != 0)
+		return; /* it is said that a pool's goes to the log */
+	if (!flow_is(f->call, f->errors, bytes))
+		f->errors = 0;
+	flow_check(p->world, f->call, f->errors, bytes);
+	f->errors += bytes.len;
 }
 
 static void
@@ -129,10 +157,12 @@ flow_act(struct proc *p, const struct act *a)
 	case CALL_QUIT:
 		flow_over(p);
 		break;
+	case CALL_ERROR:
+		flow_hear(p, a->bytes);
+		break;
 	case CALL_LINE:
 	case CALL_WRITE:
 	case CALL_HALT:
-	case CALL_ERROR:
 	case CALL_PROGRESS:
 		break;
 	default:
@@ -227,6 +257,7 @@ flow_init(struct flow *f, struct proc *p, struct post *s,
 		f->fate = FLOW_LIVES;
 	f->fate_at = w->clock.now + (int64_t)rng_below(&p->rng, 8000);
 	front_limit(p, config, 8000);
+	config->errors = rng_below(&p->rng, 2) == 0;
 	asked = &w->calls[f->call];
 	asked->retries = (unsigned)config->retries;
 	asked->flow = FLOW_HEAD + rng_below(&p->rng,

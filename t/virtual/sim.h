@@ -111,6 +111,8 @@ struct asked {
 	int cast, limited, abandoned, accepted;
 	int certain; /* it was said that it surely did not run */
 	size_t flow; /* bytes of its body, which is a stream; 0: it is none */
+	size_t errors; /* bytes of standard error that the run which replied
+			  to a stream has written */
 };
 
 /* A listener's capacity, as counted at the workers of all its channels. */
@@ -258,6 +260,7 @@ size_t flow_size(const struct world *, uint64_t call);
 /* How much of its input its program reads and writes. */
 size_t flow_part(const struct world *, uint64_t call);
 void flow_fill(uint64_t call, size_t from, unsigned char *, size_t n);
+int flow_is(uint64_t call, size_t from, struct slice);
 void flow_check(struct world *, uint64_t call, size_t from, struct slice);
 int64_t flow_call(const struct world *, struct slice body);
 

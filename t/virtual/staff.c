@@ -54,6 +54,7 @@ struct job {
 	int ended;	   /* all of its input is given */
 	size_t head;	   /* bytes that came with the request */
 	size_t given, read, out;
+	size_t errors;	   /* bytes of its standard error */
 };
 
 /* What the channel is to hear of a worker. */
@@ -450,6 +451,35 @@ flow_copy(struct proc *p, struct job *j, int last)
 	return n;
 }
 
+/* Its standard error, where somebody wants it, says the same. */
+static void
+flow_complain(struct proc *p, struct job *j)
+{
+	unsigned char bytes[512];
+	uint32_t number = j->hand->number;
+	size_t n = 1 + draw(p->world, sizeof(bytes));
+	size_t left = flow_size(p->world, j->call) - j->errors;
+
+	if (!channel_errors(p->core, number) ||
+	    channel_may_send(p->core, number, STREAM_ERROR) < n)
+		return;
+	n = n < left ? n : left;
+	flow_fill(j->call, j->errors, bytes, n);
+	channel_output(p->core, number, STREAM_ERROR, slice_of(bytes, n));
+	j->errors += n;
+}
+
+static void
+flow_finish(struct proc *p, struct job *j)
+{
+	uint32_t number = j->hand->number;
+
+	if (channel_may_send(p->core, number, STREAM_ERROR) != SIZE_MAX)
+		p->world->calls[j->call].errors = j->errors;
+	flow_copy(p, j, 1);
+	hand_end(j->hand);
+}
+
 static void
 flow_go_on(struct proc *p, uint32_t number)
 {
@@ -462,11 +492,12 @@ flow_go_on(struct proc *p, uint32_t number)
 	flow_read(p, j);
 	if (j->read - j->out > 0 && chance(w, 70))
 		flow_copy(p, j, 0);
+	if (chance(w, 30))
+		flow_complain(p, j);
 	/* One that reads all of it waits for its end, too. */
 	if (j->read == flow_part(w, j->call) && j->out == j->read &&
 	    (j->ended || j->read < flow_size(w, j->call))) {
-		flow_copy(p, j, 1);
-		hand_end(h);
+		flow_finish(p, j);
 		return;
 	}
 	event_at(&w->clock, &j->done, w->clock.now + 1 + draw(w, 20));
