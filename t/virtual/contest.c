@@ -314,9 +314,9 @@ contest_check_moves(struct world *w, const struct contest_view *v)
 		    (unsigned long long)had_to);
 }
 
-/* Of each seller it has kept the part that it had, where all that has changed is
- * what it gave back: to within a token and a half, as it may have been asked more
- * than once, and each time that is rounded. */
+/* Of each seller it has kept the part that it had, where all that has changed
+ * is what it gave back: to within a token and a half, as it may have been asked
+ * more than once, and each time that is rounded. */
 static void
 contest_check_parts(struct world *w, const struct contest_view *v)
 {
