@@ -84,7 +84,7 @@ value() {
 }
 # plb NAME KEY: of a PLB; holds NAME KEY VALUE: it is that
 plb() {
-	lambda-ctl -A "$tmp/$1" all | grep '^plb ' | value "$2"
+	lambda-ctl -A "$tmp/$1" all | sed -n 's/^plb [^ ]* /plb /p' | value "$2"
 }
 holds() {
 	[ "$(plb "$1" "$2")" = "$3" ]
