@@ -51,10 +51,6 @@ calls() { # NAME HOST CAPACITY ARGUMENT...
 	start "$name" on "$host" sh -c 'seq 1 30 | lambda-call -L -c "$@"' sh \
 	    "$capacity" "$@"
 }
-calls one d 6 calc
-calls two e 20 calc
-calls three e 2 -V 9+ conv
-calls four c 3 sum
 
 # ask [-A ADDRESS] COMMAND...: of host d; its rows are in $tmp/rows
 ask() {
@@ -72,6 +68,14 @@ shows() { # STATUS PATTERN COMMAND...: until it does
 	until_true shown_once "$@" ||
 	    fail "$*: status $asked, no '$pattern': $(cat "$tmp/rows" "$tmp/why")"
 }
+
+# What runs does not end before the test wants it to, so that whoever comes first
+# keeps what it has.
+calls one d 6 calc
+shows 0 '^capacity calc total 12 used 6 ' capacity calc
+calls two e 20 calc
+calls three e 2 -V 9+ conv
+calls four c 3 sum
 
 # What is there and how much of it, from any broker or authority.
 shows 0 '^capacity calc total 12 used 12 free 0 waiting 14 .* sellers 3 answers 3 least_pct 100 median_pct 100 most_pct 100$' \
