@@ -153,6 +153,7 @@ UNIT(test_no_key)
 	assert_string_equal(acceptor.link.why, NO_KEY);
 	assert_int_equal(recorded(&acceptor).n, 2);
 	end_key(&dialler, NULL);
+	link_free(&dialler.link);
 	errno = 0;
 	assert_int_equal(link_init(&dialler.link, &dialler.self, 1, 1,
 	    dialler.secret, &dialler.out, 0), -1);

@@ -39,6 +39,7 @@ end_free(struct end *e)
 void
 end_start(struct end *e, int sealed, int64_t now)
 {
+	link_free(&e->link); /* the one before it */
 	assert_int_equal(link_init(&e->link, &e->self, e == &dialler ? 7 : 0,
 	    sealed, e->secret, &e->out, now), 0);
 }
