@@ -85,21 +85,23 @@ ask() {
 }
 
 # Between each two that speak with each other it has changed what the one and what
-# the other says, and both have closed such a link: then it is enough there.
-closed() { # WHO ROLE WHO ROLE RELAY...: each has closed its link to that role
+# the other says, and both have closed such a link: then it is enough there. A broker
+# dials the authorities where the one that it was told of says that they are, too.
+closed() { # WHO ROLE WHO ROLE: each has closed its link to that role
 	grep -q "closed $2 .*:.*: " "$tmp/$mode-$1.log" &&
-	    grep -q "closed $4 .*:.*: " "$tmp/$mode-$3.log" || return
-	shift 4
+	    grep -q "closed $4 .*:.*: " "$tmp/$mode-$3.log"
+}
+enough() { # RELAY...
 	for name; do
 		: >"$dir/enough-$name"
 	done
 }
 act() {
-	closed one authority two authority one two
-	closed broker authority one broker broker
-	closed broker exchange exchange broker exchange
+	closed one authority two authority &&
+	    closed broker authority one broker && enough one two broker
+	closed broker exchange exchange broker && enough exchange
 	ask 10
-	closed plb channel listener plb listener
+	closed plb channel listener plb && enough listener
 	for name in one broker exchange listener; do
 		[ -e "$dir/enough-$name" ] || return
 	done
