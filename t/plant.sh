@@ -48,7 +48,7 @@ plant 'an exchange that nobody uses is never retired' 'exchanges of m' \
 plant 'a broker leaves no authority' 'is linked to' broker_home.c \
     '/^home_leave_others/,/^}/s/home_leave(b, a)/(void)b/'
 plant 'an authority that starts anew is taken for the one that it was' \
-    'is not linked to' broker_home.c \
+    'is not linked to\|time stands still' broker_home.c \
     '/^place_is_at/,/^}/s/p->weight = /if (p->weight == 0) &/'
 plant 'an authority does not ask who runs an exchange' \
     'has not heard of\|has waited\|is not linked to' authority.c \
