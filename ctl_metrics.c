@@ -185,6 +185,11 @@ static const struct metric metrics[] = {
 };
 #define METRICS (sizeof(metrics) / sizeof(metrics[0]))
 
+/* Whose row it is: a row `process' says so for those after it. */
+struct metrics_context {
+	struct slice process, role; /* empty: nobody has said */
+};
+
 struct metrics {
 	struct slice rows;
 	void (*line)(void *, struct slice);

@@ -9,11 +9,6 @@
 #include "ctl_walk.h"
 #include "stats.h"
 
-/* Whose row it is: a row `process' says so for those after it. */
-struct metrics_context {
-	struct slice process, role; /* empty: nobody has said */
-};
-
 /* Add what a row of requests or times says: 1, or 0 if it is no such row. */
 int metrics_add(struct stats *, const struct row *);
 

@@ -32,7 +32,7 @@ tier_ip_of(const struct tier *t, struct slice broker)
 {
 	const struct tier_host *h = map_get(&t->hosts, broker);
 
-	return h == NULL ? slice_str("-") : tier_ip(h->address);
+	return h == NULL ? slice_str("-") : row_ip(h->address);
 }
 
 void
@@ -45,8 +45,8 @@ tier_hosts(struct tier *t, const char *module)
 	while ((h = map_next(&t->hosts, &pos)) != NULL)
 		tier_row(t, "host %.*s broker %.*s node %.*s state %s "
 		    "for_s %llu sells %s buys %s",
-		    SLICE_ARG(tier_ip(h->address)), SLICE_ARG(h->id),
-		    SLICE_ARG(tier_or_dash(h->node)),
+		    SLICE_ARG(row_ip(h->address)), SLICE_ARG(h->id),
+		    SLICE_ARG(row_or_dash(h->node)),
 		    h->state, (unsigned long long)h->for_s,
 		    h->sells[0] == '\0' ? "-" : h->sells,
 		    h->buys[0] == '\0' ? "-" : h->buys);
@@ -95,7 +95,7 @@ tier_node_of(const struct tier *t, struct slice broker)
 {
 	const struct tier_host *h = map_get(&t->hosts, broker);
 
-	return h == NULL ? slice_str("-") : tier_or_dash(h->node);
+	return h == NULL ? slice_str("-") : row_or_dash(h->node);
 }
 
 /* As exchanges know it, as it says itself, or both. */
@@ -153,10 +153,10 @@ tier_users_row(struct tier *t, const struct tier_listener *l,
 	    SLICE_ARG(r->name), SLICE_ARG(l->module), SLICE_ARG(l->address),
 	    (unsigned long long)row_number(r, "held"),
 	    SLICE_ARG(row_get(r, "state")),
-	    SLICE_ARG(p == NULL ? slice_str("-") : tier_or_dash(p->pid)),
+	    SLICE_ARG(p == NULL ? slice_str("-") : row_or_dash(p->pid)),
 	    SLICE_ARG(p == NULL ? slice_str("-") :
 	    tier_node_of(t, p->broker)), SLICE_ARG(tier_node_of(t, l->broker)),
-	    SLICE_ARG(tier_or_dash(row_get(r, "version"))));
+	    SLICE_ARG(row_or_dash(row_get(r, "version"))));
 }
 
 void
@@ -206,8 +206,8 @@ tier_summary_host(struct tier *t)
 		if (h->self)
 			tier_row(t, "summary %.*s node %.*s authorities %zu "
 			    "exchanges %zu listeners %zu plbs %zu",
-			    SLICE_ARG(tier_ip(h->address)),
-			    SLICE_ARG(tier_or_dash(h->node)),
+			    SLICE_ARG(row_ip(h->address)),
+			    SLICE_ARG(row_or_dash(h->node)),
 			    t->authorities.n, t->exchanges.n, t->listeners.n,
 			    t->plbs.n);
 }
@@ -217,7 +217,7 @@ tier_summary_buyer(struct tier *t, const struct tier_plb *p)
 {
 	tier_row(t, "buyer %.*s pid %.*s wanted %llu tokens %llu "
 	    "in_flight %llu queued %llu", SLICE_ARG(p->module),
-	    SLICE_ARG(tier_or_dash(p->pid)), (unsigned long long)p->wanted,
+	    SLICE_ARG(row_or_dash(p->pid)), (unsigned long long)p->wanted,
 	    (unsigned long long)p->tokens, (unsigned long long)p->in_flight,
 	    (unsigned long long)p->queued);
 }
@@ -451,7 +451,7 @@ tier_dot_authorities(struct tier *t)
 		tier_row(t, "    \"%.*s\" [shape=box, "
 		    "style=\"rounded,filled\", fillcolor=\"#fff0d0\", "
 		    "label=\"authority\\n%.*s\"];",
-		    SLICE_ARG(a->id), SLICE_ARG(tier_or_dash(a->address)));
+		    SLICE_ARG(a->id), SLICE_ARG(row_or_dash(a->address)));
 		if (last != NULL)
 			tier_row(t, "    { rank=same; \"%.*s\" -> \"%.*s\" "
 			    "[dir=none, penwidth=2]; }", SLICE_ARG(last->id),
@@ -498,7 +498,7 @@ tier_dot_hosts(struct tier *t)
 
 	while ((h = map_next(&t->hosts, &pos)) != NULL) {
 		tier_row(t, "    \"%.*s\" [shape=box, label=\"%.*s%s%s\"%s];",
-		    SLICE_ARG(h->id), SLICE_ARG(tier_ip(h->address)),
+		    SLICE_ARG(h->id), SLICE_ARG(row_ip(h->address)),
 		    h->node.len > 0 ? "\\n" : "",
 		    tier_quote(h->node, node, sizeof(node)),
 		    strcmp(h->state, "gone") == 0 ?

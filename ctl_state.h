@@ -74,9 +74,6 @@ struct tier_module {
 };
 
 struct slice tier_known(struct slice); /* "-" is empty */
-struct slice tier_or_dash(struct slice); /* and empty is "-" */
-/* The address without its port; or "-". */
-struct slice tier_ip(struct slice address);
 /* The next client of the listener. Before the first, *rows are its rows, and
  * *whose its id. 1, or 0 at the end. */
 int tier_next_client(const struct tier_listener *, struct slice *rows,

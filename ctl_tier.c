@@ -9,22 +9,17 @@
 
 /* Reading. */
 
-/* The entry of the key, which is new where there is none; NULL without
- * memory, and for a key that is empty or not known. A new one is all zero, but
- * for its key, which stands first in it. */
+/* The entry of the key, as of map_enter(); NULL without memory, and for a key
+ * that is empty or not known. */
 static void *
 tier_entry(struct tier *t, struct map *map, struct slice key, size_t size)
 {
-	struct slice *value;
+	void *value;
 
 	if (key.len == 0 || slice_is(key, "-"))
 		return NULL;
-	if ((value = map_get(map, key)) != NULL)
-		return value;
-	if ((value = map_alloc(map, size, &key)) == NULL)
+	if ((value = map_enter(map, key, size)) == NULL)
 		t->failed = 1;
-	else
-		*value = key;
 	return value;
 }
 
@@ -32,26 +27,6 @@ struct slice
 tier_known(struct slice s)
 {
 	return slice_is(s, "-") ? slice_of("", 0) : s;
-}
-
-struct slice
-tier_or_dash(struct slice s)
-{
-	return s.len > 0 ? s : slice_str("-");
-}
-
-/* The address without its port. */
-struct slice
-tier_ip(struct slice address)
-{
-	size_t n = address.len;
-
-	while (n > 0 && address.p[n - 1] != ':')
-		n--;
-	if (n > 0 && n < address.len && (address.p[0] == '[' ||
-	    memchr(address.p, ':', n - 1) == NULL))
-		address.len = n - 1;
-	return tier_or_dash(address);
 }
 
 static struct tier_host *
@@ -393,12 +368,12 @@ tier_add_use(struct tier *t, struct tier_module *m,
 static void
 tier_add_buyer(struct tier *t, struct slice client, struct slice module)
 {
-	struct slice ip = tier_ip(client);
+	struct slice ip = row_ip(client);
 	struct tier_host *h;
 	size_t pos = 0;
 
 	while ((h = map_next(&t->hosts, &pos)) != NULL)
-		if (slice_equal(tier_ip(h->address), ip) &&
+		if (slice_equal(row_ip(h->address), ip) &&
 		    strcmp(h->state, "gone") != 0)
 			tier_list(h->buys, module);
 }
@@ -480,4 +455,3 @@ tier_free(struct tier *t)
 	map_free_values(&t->plbs);
 	map_free_values(&t->keys);
 }
-

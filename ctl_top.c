@@ -7,15 +7,20 @@
 #define TOP_NAME 512  /* bytes of a row or line */
 #define TOP_KEY	 512
 
-struct top_process {
+/* What each value of both maps begins with. */
+struct top_head {
 	struct slice key;
+	unsigned seen; /* in which walk */
+};
+
+struct top_process {
+	struct top_head head;
 	struct stats stats; /* since it started, as it said last */
-	unsigned seen;	    /* in which walk */
 };
 
 /* What has changed since the walk before this one, and how it is now. */
 struct top_group {
-	struct slice key;
+	struct top_head head;
 	struct stats served; /* by listeners */
 	struct stats called; /* by PLBs */
 	uint64_t running, waiting;
@@ -24,7 +29,6 @@ struct top_group {
 /* Whose rows are read. */
 struct top_from {
 	struct slice process, host;
-	char host_text[ADDRESS_MAX + 1];
 };
 
 void
@@ -45,14 +49,6 @@ top_free(struct top *t)
 
 /* Reading. */
 
-static void *
-top_entry(struct map *m, struct slice key, size_t size)
-{
-	void *p = map_get(m, key);
-
-	return p != NULL ? p : map_alloc(m, size, &key);
-}
-
 /* What it has counted since the walk before this one. Of a process that is seen
  * for the first time in the first walk nothing is known. */
 static void
@@ -61,12 +57,12 @@ top_count(struct top *t, struct top_process *p, const struct stats *now,
 {
 	size_t i;
 
-	if (p->seen > 0 || t->walks > 1)
+	if (p->head.seen > 0 || t->walks > 1)
 		for (i = 0; i < STATS; i++)
 			if (now->n[i] > p->stats.n[i])
 				sum->n[i] += now->n[i] - p->stats.n[i];
 	p->stats = *now;
-	p->seen = t->walks;
+	p->head.seen = t->walks;
 }
 
 static struct top_group *
@@ -78,12 +74,9 @@ top_group(struct top *t, const struct top_from *from, const struct row *r)
 
 	if (t->by_host)
 		name = from->host;
-	if (name.len == 0)
-		name = slice_str("-");
-	if ((g = map_get(&t->groups, name)) != NULL)
-		return g;
-	if ((g = map_alloc(&t->groups, sizeof(*g), &name)) != NULL)
-		g->key = name;
+	g = map_enter(&t->groups, row_or_dash(name), sizeof(*g));
+	if (g != NULL)
+		g->head.seen = t->walks;
 	return g;
 }
 
@@ -105,7 +98,7 @@ top_requests(struct top *t, const struct top_from *from, const struct row *r,
 		id = from->process;
 	snprintf(key, sizeof(key), "%.*s %.*s", SLICE_ARG(id),
 	    SLICE_ARG(row_get(r, "module")));
-	p = top_entry(&t->processes, slice_str(key), sizeof(*p));
+	p = map_enter(&t->processes, slice_str(key), sizeof(*p));
 	if (g == NULL || p == NULL)
 		return -1;
 	memset(&now, 0, sizeof(now));
@@ -114,7 +107,7 @@ top_requests(struct top *t, const struct top_from *from, const struct row *r,
 	    slice_is(times.word, "times"); *rest = next)
 		metrics_add(&now, &times);
 	/* One that is seen twice in a walk has not changed since. */
-	if (p->seen != t->walks && !plb)
+	if (p->head.seen != t->walks && !plb)
 		g->running += row_number(r, "running");
 	top_count(t, p, &now, plb ? &g->called : &g->served);
 	return 0;
@@ -140,56 +133,59 @@ top_row(struct top *t, struct top_from *from, const struct row *r,
 	return 0;
 }
 
-/* The host of a process that nobody answers for is that of its address. */
-static void
-top_host(struct top_from *from, const struct walk_node *n)
-{
-	const char *colon = strrchr(n->shown, ':');
-
-	snprintf(from->host_text, sizeof(from->host_text), "%.*s",
-	    colon == NULL ? (int)strlen(n->shown) : (int)(colon - n->shown),
-	    n->shown);
-	from->host = slice_str(from->host_text);
-	from->process = slice_of("", 0);
-}
-
 static void
 top_begin(struct top *t, int64_t now)
 {
 	struct top_group *g;
-	struct slice key;
+	struct top_head head;
 	size_t pos = 0;
 
 	t->ms = now - t->at;
 	t->at = now;
 	t->walks++;
 	while ((g = map_next(&t->groups, &pos)) != NULL) {
-		key = g->key;
+		head = g->head;
 		memset(g, 0, sizeof(*g));
-		g->key = key;
+		g->head = head;
 	}
+}
+
+/* Those that have not been seen for long. */
+static void
+top_forget(const struct top *t, struct map *m)
+{
+	struct top_head *head;
+	size_t pos;
+
+	do {
+		for (pos = 0; (head = map_next(m, &pos)) != NULL &&
+		    t->walks - head->seen <= TOP_FORGET;)
+			;
+		if (head != NULL)
+			free(map_del(m, head->key));
+	} while (head != NULL);
 }
 
 int
 top_read(struct top *t, const struct walk *w, int64_t now)
 {
-	struct top_process *p;
-	struct top_from from;
+	struct top_from from = { .process = slice_of("", 0) };
 	struct slice rest;
 	struct row r;
 	size_t i;
 
 	top_begin(t, now);
 	for (i = 0; i < w->n; i++) {
-		top_host(&from, w->at[i]);
+		/* Of one that nobody answers for, the address says it. */
+		from.host = row_ip(slice_str(w->at[i]->shown));
+		from.process = slice_of("", 0);
 		rest = buf_slice(&w->at[i]->rows);
 		while (row_next(&rest, &r))
 			if (top_row(t, &from, &r, &rest) == -1)
 				return -1;
 	}
-	for (i = 0; (p = map_next(&t->processes, &i)) != NULL;)
-		if (t->walks - p->seen > TOP_FORGET)
-			free(map_del(&t->processes, p->key));
+	top_forget(t, &t->processes);
+	top_forget(t, &t->groups);
 	return 0;
 }
 
@@ -232,7 +228,7 @@ top_rows(const struct top *t, void (*row)(void *arg, struct slice), void *arg)
 		snprintf(text, sizeof(text), "load %.*s ms %lld calls %llu "
 		    "failures %llu running %llu waiting %llu queue_p50_us "
 		    "%llu queue_p99_us %llu run_p50_us %llu run_p99_us %llu",
-		    SLICE_ARG(g->key), (long long)t->ms,
+		    SLICE_ARG(g->head.key), (long long)t->ms,
 		    (unsigned long long)stats_ended(&g->served),
 		    (unsigned long long)top_failures(&g->served),
 		    (unsigned long long)g->running,
@@ -277,7 +273,7 @@ top_lines(const struct top *t, void (*line)(void *arg, struct slice), void *arg)
 	while ((g = map_next(&t->groups, &pos)) != NULL) {
 		snprintf(text, sizeof(text),
 		    "%-20.*s %9.1f %7.1f %7llu %7llu  %8.2f %9.2f  %7.2f "
-		    "%8.2f", SLICE_ARG(g->key),
+		    "%8.2f", SLICE_ARG(g->head.key),
 		    top_rate(t, stats_ended(&g->served)),
 		    top_rate(t, top_failures(&g->served)),
 		    (unsigned long long)g->running,

@@ -8,7 +8,8 @@
 
 #include "ctl_metrics.h"
 
-#define TOP_FORGET 10 /* walks that a process may miss before it is forgotten */
+#define TOP_FORGET 10 /* walks that a process or group may miss before it is
+			 forgotten */
 
 struct top {
 	struct map processes; /* by instance and module: as they were last */

@@ -78,6 +78,25 @@ row_is(const struct row *r, const char *key, const char *value)
 	return slice_is(row_get(r, key), value);
 }
 
+struct slice
+row_or_dash(struct slice s)
+{
+	return s.len > 0 ? s : slice_str("-");
+}
+
+struct slice
+row_ip(struct slice address)
+{
+	size_t n = address.len;
+
+	while (n > 0 && address.p[n - 1] != ':')
+		n--;
+	if (n > 0 && n < address.len && (address.p[0] == '[' ||
+	    memchr(address.p, ':', n - 1) == NULL))
+		address.len = n - 1;
+	return row_or_dash(address);
+}
+
 /* Who is there to ask. */
 
 /* One that is asked if nobody else answers for it. */
@@ -407,10 +426,13 @@ row_keep(struct buf *rows, struct slice row)
 static int
 walk_keep(struct walk *w, struct walk_node *n, struct slice row)
 {
-	if (w->bytes + row.len > WALK_ALL_MAX)
+	size_t before = buf_len(&n->rows);
+
+	if (w->bytes + REPORT_ROW_MAX > WALK_ALL_MAX ||
+	    row_keep(&n->rows, row) == -1)
 		return -1;
-	w->bytes += row.len + 1;
-	return row_keep(&n->rows, row);
+	w->bytes += buf_len(&n->rows) - before;
+	return 0;
 }
 
 /* An authority says that the broker does not answer it, or is not linked any

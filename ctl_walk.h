@@ -84,6 +84,9 @@ struct slice row_get(const struct row *, const char *key);
 uint64_t row_number(const struct row *, const char *key); /* or 0 */
 int row_is(const struct row *, const char *key, const char *value);
 
+struct slice row_or_dash(struct slice); /* what is empty is "-" */
+struct slice row_ip(struct slice address); /* without its port; or "-" */
+
 /* Append a row to what row_next() reads: it is a line, whatever its peer says.
  * 0, or -1 as buf_append(). */
 int row_keep(struct buf *, struct slice row);

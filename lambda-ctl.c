@@ -189,19 +189,22 @@ ctl_down(void *core, int64_t now, uint32_t peer)
 
 /* Rows. */
 
-/* Keys whose value is text whatever it looks like. */
-static const char *const ctl_texts[] = {
-	"address", "authority", "broker", "exchange", "host", "instance",
-	"kind", "module", "node", "owner", "seller", "state", NULL
-};
-
+/* Is the value of this key text, whatever it looks like? */
 static int
-ctl_is_among(struct slice word, const char *const *words)
+ctl_is_text(struct slice word, struct slice key)
 {
-	for (; *words != NULL; words++)
-		if (slice_is(word, *words))
+	static const char *const texts[] = { "address", "authority", "broker",
+		"exchange", "host", "instance", "kind", "module", "node",
+		"owner", "seller", "seller_node", "state" };
+	size_t i;
+
+	for (i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+		if (slice_is(key, texts[i]))
 			return 1;
-	return 0;
+	/* Names of modules, which elsewhere are counted. */
+	if (slice_is(word, "host"))
+		return slice_is(key, "sells") || slice_is(key, "buys");
+	return row_is_last(key);
 }
 
 /* Whatever a peer may call a row, it is one line. */
@@ -265,12 +268,11 @@ ctl_is_number(struct slice s)
 }
 
 static void
-ctl_put_value(struct slice key, struct slice value)
+ctl_put_value(struct slice value, int is_text)
 {
 	if (value.len == 0 || slice_is(value, "-"))
 		fputs("null", stdout);
-	else if (ctl_is_number(value) && !ctl_is_among(key, ctl_texts) &&
-	    !row_is_last(key))
+	else if (!is_text && ctl_is_number(value))
 		printf("%.*s", SLICE_ARG(value));
 	else
 		ctl_put_string(value);
@@ -279,22 +281,21 @@ ctl_put_value(struct slice key, struct slice value)
 static void
 ctl_print_json(struct slice rest)
 {
-	struct slice key;
+	struct slice word = row_cut(&rest), key, value;
 
 	fputs("{\"row\":", stdout);
-	ctl_put_string(row_cut(&rest));
+	ctl_put_string(word);
 	fputs(",\"name\":", stdout);
-	ctl_put_value(slice_str("node"), row_cut(&rest));
+	ctl_put_value(row_cut(&rest), 1);
 	while (rest.len > 0) {
 		key = row_cut(&rest);
 		putchar(',');
 		ctl_put_string(key);
 		putchar(':');
-		if (row_is_last(key)) {
-			ctl_put_value(key, rest);
+		value = row_is_last(key) ? rest : row_cut(&rest);
+		ctl_put_value(value, ctl_is_text(word, key));
+		if (row_is_last(key))
 			break;
-		}
-		ctl_put_value(key, row_cut(&rest));
 	}
 	fputs("}\n", stdout);
 }
@@ -557,7 +558,17 @@ ctl_walk_tier(const struct command *what, const char *module, int json,
 	    silent > 0 ? EXIT_TEMPORARY : 0;
 }
 
-/* There is none of that name: say which there are. */
+static int
+ctl_has_answer(const struct walk *w)
+{
+	size_t i;
+
+	for (i = 0; i < w->n; i++)
+		if (w->at[i]->state == WALK_DONE)
+			return 1;
+	return 0;
+}
+
 /* A terminal is wiped; elsewhere an empty line ends the block. */
 static void
 ctl_top_screen(const struct top *t)
@@ -590,7 +601,9 @@ ctl_top(const char *by, int json, const struct key *key, const char *where)
 	for (c.json = json;; nanosleep(&pause, NULL)) {
 		ctl_walk_once(&c.walk, seed, key, where, 0);
 		clock_gettime(CLOCK_MONOTONIC, &now);
-		if (first && ctl_tell_silent(&c.walk) == c.walk.n)
+		if (first)
+			ctl_tell_silent(&c.walk);
+		if (first && !ctl_has_answer(&c.walk))
 			exit(EXIT_TEMPORARY);
 		if (top_read(&t, &c.walk, (int64_t)now.tv_sec * 1000 +
 		    now.tv_nsec / 1000000) == -1)
@@ -607,6 +620,7 @@ ctl_top(const char *by, int json, const struct key *key, const char *where)
 	}
 }
 
+/* There is none of that name: say which there are. */
 static void
 ctl_no_command(const char *name)
 {

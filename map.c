@@ -222,6 +222,16 @@ map_alloc(struct map *m, size_t size, struct slice *key)
 	return value;
 }
 
+void *
+map_enter(struct map *m, struct slice key, size_t size)
+{
+	struct slice *value = map_get(m, key);
+
+	if (value == NULL && (value = map_alloc(m, size, &key)) != NULL)
+		*value = key;
+	return value;
+}
+
 /*
  * Close the gap at slot i: each one after it, up to the next free one, moves
  * there unless that would put it before the slot where its search begins.

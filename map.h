@@ -48,6 +48,10 @@ int map_put(struct map *, struct slice key, void *value);
  */
 void *map_alloc(struct map *, size_t size, struct slice *key);
 
+/* The value of the key; where there is none, a new one as of map_alloc(), which
+ * begins with a struct slice: its key. NULL with ENOMEM. */
+void *map_enter(struct map *, struct slice key, size_t size);
+
 /* Remove the key. Returns its value, or NULL if it was not there. */
 void *map_del(struct map *, struct slice key);
 

@@ -135,7 +135,7 @@ if sh "$top/t/setup.sh" jq; then
 	start asks sh -c 'exec lambda-ctl -J -b "$0" peers >"$1"' "$tmp/puppet" \
 	    "$tmp/json"
 	until_true grep inspect "$tmp/heard" || fail "the puppet was not asked"
-	printf '%s\n' '1 report rows [ "x \"q\" a \\\\ b \x01\n\0 c \xc3\xa9 d \xff\xe2\x80\xa8" "y 7 n 12 m 007 big 12345678901234567890 node 12 version 2 x 3 reason" "z" "" "u 1 key" "v - attributes a=b, \"c\"" "w  x  y" ]' \
+	printf '%s\n' '1 report rows [ "x \"q\" a \\\\ b \x01\n\0 c \xc3\xa9 d \xff\xe2\x80\xa8" "y 7 n 12 m 007 big 12345678901234567890 node 12 version 2 x 3 reason" "z" "" "u 1 key" "v - attributes a=b, \"c\"" "w  x  y" "host - sells 7 buys 8 for_s 9" "exchange - sells 7" "user 4 seller_node 5" ]' \
 	    >"$tmp/says"
 	until_true test -s "$tmp/json" || fail "it prints nothing"
 	cat >"$tmp/expected" <<'END'
@@ -146,6 +146,9 @@ if sh "$top/t/setup.sh" jq; then
 ["u","1",["key"],[null]]
 ["v",null,["attributes"],["a=b, \"c\""]]
 ["w",null,["x","y"],[null,null]]
+["host",null,["sells","buys","for_s"],["7","8",9]]
+["exchange",null,["sells"],[7]]
+["user","4",["seller_node"],["5"]]
 END
 	jq -c '[.row, .name, (del(.row, .name) | keys_unsorted, [.[]])]' \
 	    "$tmp/json" >"$tmp/shown" || fail "no JSON: $(cat "$tmp/json")"

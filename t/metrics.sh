@@ -37,6 +37,15 @@ counts() {
 	until_true counted "$@" || fail "not $*: $(cat "$tmp/rows")"
 }
 
+tops() { # NAME PATTERN ARGUMENT...
+	name=$1 pattern=$2
+	shift 2
+	start "$name" sh -c 'exec lambda-ctl "$@" >"$0"' "$tmp/$name.out" "$@"
+	until_true grep -q -e "$pattern" "$tmp/$name.out" ||
+	    fail "$name shows no load: $(cat "$tmp/$name.out")"
+	stop "$pid" INT
+}
+
 counts running 0 begun 0
 for i in 1 2 3 4 5; do
 	lambda-call work ok >"$tmp/out" || fail "ok: $?"
@@ -72,6 +81,7 @@ channel=$(children "$listener" lambda-channel)
 # shellcheck disable=SC2086
 kill -STOP $channel
 counts silent "$(echo "$channel" | wc -w | tr -d ' ')" running 1
+tops top.silent '"name":"work","ms":[0-9]*,"calls":0,' -J -A "$at" top
 # shellcheck disable=SC2086
 kill -KILL $channel
 counts silent 0 running 0 lost 1
@@ -153,14 +163,6 @@ done
 start load sh -c 'until [ -e "$0" ]; do
 	echo 1 | lambda-call -L -s "$1/calc.plb" calc >"$0.out"
 done' "$tmp/enough" "$LAMBDA_RUN"
-tops() { # NAME PATTERN ARGUMENT...
-	name=$1 pattern=$2
-	shift 2
-	start "$name" sh -c 'exec lambda-ctl "$@" >"$0"' "$tmp/$name.out" "$@"
-	until_true grep -q -e "$pattern" "$tmp/$name.out" ||
-	    fail "$name shows no load: $(cat "$tmp/$name.out")"
-	stop "$pid" INT
-}
 tops top.module '^calc  *[1-9][0-9]*\.[0-9]  *0\.0 ' top
 grep -q '^work  *0\.0 ' "$tmp/top.module.out" || fail "no module of no load"
 tops top.host '^127\.0\.0\.1  *[1-9][0-9]*\.[0-9]  *0\.0 ' top host

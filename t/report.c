@@ -1,6 +1,7 @@
 #include <stdio.h>
 
 #include "core.h"
+#include "ctl_top.h"
 #include "stats.h"
 #include "t/check.h"
 
@@ -44,7 +45,7 @@ next(uint64_t *more)
 }
 
 static void
-row_is(struct slice *rows, const char *expect)
+next_row_is(struct slice *rows, const char *expect)
 {
 	struct slice row;
 
@@ -73,12 +74,12 @@ UNIT(test_escaped)
 	assert_int_equal(report_end(&r), 0);
 	rows = next(&more);
 	assert_int_equal(more, 0);
-	row_is(&rows, "module a\\x0amodule b\\x1b[2J\\x7f sells 1");
-	row_is(&rows, "module caf\xc3\xa9");
-	row_is(&rows, "a \\x9b2J \\xc2\\x9b2J \xc2\xa0 \\xe2\\x80\\xa8");
-	row_is(&rows, "b \\xc0\\xaf \\xe0\\x80\\xaf \\xed\\xa0\\x80 "
+	next_row_is(&rows, "module a\\x0amodule b\\x1b[2J\\x7f sells 1");
+	next_row_is(&rows, "module caf\xc3\xa9");
+	next_row_is(&rows, "a \\x9b2J \\xc2\\x9b2J \xc2\xa0 \\xe2\\x80\\xa8");
+	next_row_is(&rows, "b \\xc0\\xaf \\xe0\\x80\\xaf \\xed\\xa0\\x80 "
 	    "\\xf5\\x80\\x80\\x80 \\xf0\\x9f");
-	row_is(&rows, "c \xe2\x82\xac \xf0\x9f\x90\x91 \xf4\x8f\xbf\xbf "
+	next_row_is(&rows, "c \xe2\x82\xac \xf0\x9f\x90\x91 \xf4\x8f\xbf\xbf "
 	    "\\xf4\\x90\\x80\\x80");
 	assert_int_equal(rows.len, 0);
 }
@@ -201,6 +202,43 @@ UNIT(test_times)
 	assert_int_equal(sums, 77);
 }
 
+static void
+top_walk(struct top *t, const char *rows)
+{
+	static struct walk w;
+
+	assert_int_equal(walk_begin(&w, 0, 1, slice_str("1.2.3.4:5"), 0), 0);
+	assert_int_equal(row_keep(&w.at[0]->rows, slice_str(rows)), 0);
+	assert_int_equal(top_read(t, &w, (int64_t)t->walks * 1000), 0);
+	walk_free(&w);
+}
+
+/* Who is not seen any longer is forgotten, with its module, so that top may go
+ * on for long; and who is seen again in time has not begun anew. */
+UNIT(test_top_forgets)
+{
+	struct top t;
+	char row[64];
+	int i;
+
+	top_init(&t, 1, 0);
+	for (i = 0; i < 40; i++) {
+		snprintf(row, sizeof(row), "requests - module m%d instance %d",
+		    i, i);
+		top_walk(&t, row);
+		assert_true(t.processes.n <= TOP_FORGET + 1);
+		assert_true(t.groups.n <= TOP_FORGET + 1);
+	}
+	assert_int_equal(t.processes.n, TOP_FORGET + 1);
+	assert_int_equal(t.groups.n, TOP_FORGET + 1);
+	for (i = 0; i < TOP_FORGET - 1; i++)
+		top_walk(&t, "requests - module a instance b");
+	top_walk(&t, "requests - module m39 instance 39");
+	assert_int_equal(t.processes.n, 2);
+	assert_int_equal(t.groups.n, 2);
+	top_free(&t);
+}
+
 int
 main(void)
 {
@@ -212,6 +250,7 @@ main(void)
 		TEST(test_wants),
 		TEST(test_buckets),
 		TEST(test_times),
+		TEST(test_top_forgets),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
