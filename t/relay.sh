@@ -203,11 +203,13 @@ sh_passes() {
 	"$@"
 	passes "$type"
 }
-lambda-ctl -v -v -A "$(cat "$dir/rone.at")" all >"$dir/said" \
-    2>>"$tmp/$mode-ctl.log"
-until_passes report true
-# An authority asks a broker for its host.
-until_passes ask lambda-ctl -A "$(cat "$dir/rone.at")" users >"$dir/said"
+# For a command of the tier the authority asks the broker.
+ctl() { # COMMAND
+	lambda-ctl -v -v -A "$(cat "$dir/rone.at")" "$@" >>"$dir/said" \
+	    2>>"$tmp/$mode-ctl.log"
+}
+until_passes report ctl all
+until_passes ask ctl hosts
 until_passes answer true
 # Nobody sells what is asked for.
 call -b "$dir/broker" -T 4 -V 9 secretly </dev/null
@@ -243,7 +245,7 @@ until_passes drain true
 kill "$(cat "$dir/plb.pid")"
 until_passes unsubscribe true
 # All but what links begin with, what passes where there is nothing to say, and what
-# passes within a host alone, over the pipe of a channel.
+# a listener and its channels say to each other, which is within a host.
 "$top/t/rows" | sed -n 's/^message [0-9]* //p' |
     grep -vx 'hello\|alive\|counts' | sort >"$tmp/all"
 same "$(types | comm -13 - "$tmp/all" | tr '\n' ' ')" ''
