@@ -240,8 +240,8 @@ UNIT(test_top_forgets)
 	top_free(&t);
 }
 
-/* How many answers of that size are passed on until one is not, and the row that
- * says why; *more: others are waited for. */
+/* How many answers with these rows are passed on until one is not, and the row
+ * that says why; *more: others are waited for. */
 static unsigned
 passed_on(struct gather *g, uint32_t peer, struct slice rows, char *why,
     uint64_t *more)
