@@ -838,9 +838,7 @@ authority_pass_on(struct authority *a, int64_t now, struct report *r,
 		return report_end(r);
 	}
 	if ((q = gather_open(&a->gather, now, r, msg)) == NULL)
-		return report_end(r);
-	if (report_pause(r) == -1)
-		return -1;
+		return 0;
 	gather_ask(&a->gather, q, p->handle, ROLE_BROKER, to, msg);
 	gather_go(&a->gather, q);
 	return 0;

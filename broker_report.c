@@ -164,7 +164,7 @@ broker_on_inspect(struct broker *b, int64_t now, struct broker_peer *peer,
 {
 	struct slice what = msg->u.inspect.what;
 	const struct broker_module *m = NULL;
-	struct gather_question *q = NULL;
+	struct gather_question *q;
 	struct report r;
 
 	report_begin(&r, &b->out, peer->gossip.handle, msg);
@@ -180,13 +180,10 @@ broker_on_inspect(struct broker *b, int64_t now, struct broker_peer *peer,
 			broker_report_orders(b, m, now, &r);
 	if (report_wants(what, "contacts"))
 		broker_report_contacts(b, &r);
-	if (msg->u.inspect.all)
-		q = gather_open(&b->gather, now, &r, msg);
-	if (q == NULL)
+	if (!msg->u.inspect.all)
 		return report_end(&r);
-	if (report_pause(&r) == -1)
-		return -1;
-	broker_ask_host(b, q, msg);
+	if ((q = gather_open(&b->gather, now, &r, msg)) != NULL)
+		broker_ask_host(b, q, msg);
 	return 0;
 }
 

@@ -21,51 +21,60 @@
 
 /* The command. */
 
-/* A word of it: what would end one, or is hard to see, is \xHH. */
-static void
+/* A word of it: what would end one, or is hard to see, is \xHH. 0, or -1 with
+ * errno. */
+static int
 joblog_put_word(struct buf *b, struct slice word)
 {
 	char text[8];
 	size_t i;
 
-	if (buf_len(b) > 0)
-		buf_append(b, " ", 1);
+	if (buf_len(b) > 0 && buf_append(b, " ", 1) == -1)
+		return -1;
 	if (word.len == 0)
-		buf_append(b, "''", 2);
+		return buf_append(b, "''", 2);
 	for (i = 0; i < word.len; i++) {
 		snprintf(text, sizeof(text), word.p[i] > ' ' &&
 		    word.p[i] != '\\' && word.p[i] != '\'' &&
 		    word.p[i] != 0x7f ? "%c" : "\\x%02x", word.p[i]);
-		buf_append(b, text, strlen(text));
+		if (buf_append(b, text, strlen(text)) == -1)
+			return -1;
 	}
+	return 0;
+}
+
+static int
+joblog_put_command(struct buf *b, const struct call_config *c)
+{
+	static const char *const framing[] = { "-L", "-0", "-N", "-4" };
+	struct slice args = c->args, arg;
+	char block[24];
+
+	if (joblog_put_word(b, slice_str(framing[c->records.kind])) == -1)
+		return -1;
+	snprintf(block, sizeof(block), "%zu", c->block);
+	if (c->block > 0 && (joblog_put_word(b, slice_str("-B")) == -1 ||
+	    joblog_put_word(b, slice_str(block)) == -1))
+		return -1;
+	if ((c->replace && joblog_put_word(b, slice_str("-I")) == -1) ||
+	    joblog_put_word(b, slice_str(c->module)) == -1 ||
+	    joblog_put_word(b, slice_str(c->function)) == -1)
+		return -1;
+	while (list_next(&args, &arg) == 1)
+		if (joblog_put_word(b, arg) == -1)
+			return -1;
+	return 0;
 }
 
 char *
 joblog_command(const struct call_config *c)
 {
-	static const char *const framing[] = { "-L", "-0", "-N", "-4" };
-	struct slice args = c->args, arg, all;
-	char block[24], *text;
+	char *text = NULL;
 	struct buf b;
 
 	buf_init(&b, LINE_MOST);
-	joblog_put_word(&b, slice_str(framing[c->records.kind]));
-	if (c->block > 0) {
-		snprintf(block, sizeof(block), "%zu", c->block);
-		joblog_put_word(&b, slice_str("-B"));
-		joblog_put_word(&b, slice_str(block));
-	}
-	if (c->replace)
-		joblog_put_word(&b, slice_str("-I"));
-	joblog_put_word(&b, slice_str(c->module));
-	joblog_put_word(&b, slice_str(c->function));
-	while (list_next(&args, &arg) == 1)
-		joblog_put_word(&b, arg);
-	all = buf_slice(&b);
-	if ((text = malloc(all.len + 1)) != NULL) {
-		memcpy(text, all.p, all.len);
-		text[all.len] = '\0';
-	}
+	if (joblog_put_command(&b, c) == 0)
+		text = (char *)slice_dup(buf_slice(&b));
 	buf_free(&b);
 	return text;
 }

@@ -22,7 +22,7 @@ struct gather_question {
 	int64_t until;
 	struct map asked;      /* those that have not answered, by peer */
 	size_t bytes;	       /* of rows passed on */
-	uint32_t last;	       /* of whom rows were passed on last */
+	uint32_t last;	       /* of whom rows were passed on last; 0: none */
 	size_t left_out;       /* peers that were not asked */
 };
 
@@ -75,6 +75,21 @@ gather_silent(struct report *r, const char *id, const char *role,
 	report_row(r, "process %s role %s reason %s", id, role, why);
 }
 
+/* The asker is told no more: what it has is not all. */
+static void
+gather_close(struct gather *g, uint32_t asker)
+{
+	outbox_act(g->out, ACT_CLOSE, asker, 0,
+	    slice_str("unable to answer it"));
+}
+
+static void
+gather_fail(struct gather *g, struct gather_question *q)
+{
+	gather_close(g, q->asker);
+	gather_forget(g, q);
+}
+
 /* Asking. */
 
 struct gather_question *
@@ -88,6 +103,8 @@ gather_open(struct gather *g, int64_t now, struct report *r,
 	if (q == NULL) {
 		gather_silent(r, "-", "-", g->n < GATHER_QUESTIONS ?
 		    "out of memory" : "too many ask at once, so ask again");
+		if (report_end(r) == -1)
+			gather_close(g, r->peer);
 		return NULL;
 	}
 	q->asker_says.type = m->type;
@@ -98,7 +115,10 @@ gather_open(struct gather *g, int64_t now, struct report *r,
 	map_init(&q->asked, g->seed);
 	chain_append(&g->questions, &q->chain);
 	g->n++;
-	return q;
+	if (report_pause(r) == 0)
+		return q;
+	gather_fail(g, q);
+	return NULL;
 }
 
 void
@@ -145,15 +165,6 @@ gather_is_process(struct slice row)
 
 	return row.len >= sizeof(word) &&
 	    memcmp(row.p, word, sizeof(word) - 1) == 0;
-}
-
-/* The asker is told no more: what it has is not all. */
-static void
-gather_fail(struct gather *g, struct gather_question *q)
-{
-	outbox_act(g->out, ACT_CLOSE, q->asker, 0,
-	    slice_str("unable to answer it"));
-	gather_forget(g, q);
 }
 
 /* The answer ends, and whoever is missing is named. */
@@ -222,7 +233,8 @@ gather_done(struct gather *g, struct gather_question *q,
 	gather_go(g, q);
 }
 
-/* Nothing more of this one is passed on, and that is said. */
+/* Nothing more of this one is passed on, and that is said. The rows after that
+ * are another one's. */
 static void
 gather_drop(struct gather *g, struct gather_question *q,
     struct gather_asked *a, const char *why)
@@ -231,6 +243,7 @@ gather_drop(struct gather *g, struct gather_question *q,
 
 	report_begin(&r, g->out, q->asker, &q->asker_says);
 	gather_row(&r, a, why);
+	q->last = 0;
 	if (report_pause(&r) == -1)
 		gather_fail(g, q);
 	else

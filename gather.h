@@ -47,11 +47,10 @@ void gather_init(struct gather *, struct outbox *, uint64_t seed,
 void gather_free(struct gather *);
 
 /*
- * Begin to answer the peer that sent the inspect or the ask. Rows that the core
- * has itself stand in the report before. NULL, and a row of the report says
- * why, where GATHER_QUESTIONS are open or memory runs out: then the core ends
- * the report. Else it pauses the report, asks whom it wants, and calls
- * gather_go().
+ * Go on with a report, to the peer that sent the inspect or the ask, whose rows
+ * so far are the core's own. It is paused: the core asks whom it wants, and
+ * calls gather_go(). NULL: GATHER_QUESTIONS are open, or memory ran out. Then
+ * the report says so and has ended, or the link to who asked is closed.
  */
 struct gather_question *gather_open(struct gather *, int64_t now,
     struct report *, const struct msg *);

@@ -427,17 +427,18 @@ command_run(struct command *x, const char *line, int in, int out)
 	start.in = in;
 	start.out = out;
 	x->pid = program_start(&start);
-	error = errno;
-	free(env);
-	if (x->pid == -1 || loop_child(c->hub.loop, x->pid, command_on_ended,
-	    x) == -1) {
-		if (x->pid > 0)
-			kill(x->pid, SIGKILL);
-		x->pid = 0;
-		errno = error;
-		return -1;
+	if (x->pid != -1 && loop_child(c->hub.loop, x->pid, command_on_ended,
+	    x) == 0) {
+		free(env);
+		return 0;
 	}
-	return 0;
+	error = errno;
+	if (x->pid > 0)
+		kill(x->pid, SIGKILL);
+	x->pid = 0;
+	free(env);
+	errno = error;
+	return -1;
 }
 
 static void

@@ -616,7 +616,7 @@ listener_answer(struct listener *l, int64_t now, uint32_t peer,
     const struct msg *m)
 {
 	struct slice what = m->u.inspect.what;
-	struct gather_question *q = NULL;
+	struct gather_question *q;
 	const struct listener_channel *c;
 	struct report r;
 	size_t pos = 0;
@@ -629,13 +629,10 @@ listener_answer(struct listener *l, int64_t now, uint32_t peer,
 			listener_report_client(l, c, &r);
 	if (report_wants(what, "counts"))
 		listener_report_counts(l, &r);
-	if (m->u.inspect.all && report_wants(what, "channels"))
-		q = gather_open(&l->gather, now, &r, m);
-	if (q == NULL)
+	if (!m->u.inspect.all || !report_wants(what, "channels"))
 		return report_end(&r);
-	if (report_pause(&r) == -1)
-		return -1;
-	listener_gather(l, q, m);
+	if ((q = gather_open(&l->gather, now, &r, m)) != NULL)
+		listener_gather(l, q, m);
 	return 0;
 }
 

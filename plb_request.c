@@ -616,42 +616,49 @@ request_run_elsewhere(struct plb *p, int64_t now, struct request *r, int ran)
 	request_run_again(p, now, r, ran);
 }
 
-int
-plb_on_reply(struct plb *p, int64_t now, uint32_t peer, const struct msg *m)
+static void
+request_on_reply(struct plb *p, int64_t now, struct request *r,
+    const struct msg *m)
 {
-	struct request *r = request_answered(p, peer, m->u.reply.id);
-	struct upstream *u;
+	const struct msg_reply *reply = &m->u.reply;
 
-	if (r == NULL)
-		return -1;
-	u = r->upstream;
-	if (m->u.reply.status != 0 && r->again && request_may_run_again(r)) {
+	if (reply->status != 0 && r->again && request_may_run_again(r)) {
 		request_run_elsewhere(p, now, r, 1);
 	} else if (request_hand_on(p, r, m) == 0) {
-		request_count_reply(p, now, r, &m->u.reply);
+		request_count_reply(p, now, r, reply);
 		request_forget(p, r);
 	} else {
 		request_fail(p, r, 1, "no memory for the reply in the PLB");
 	}
-	upstream_grant(p, u, m->u.reply.demand);
-	upstream_share(p, now);
-	return 0;
+}
+
+static void
+request_on_fail(struct plb *p, int64_t now, struct request *r,
+    const struct msg_fail *m)
+{
+	if (request_may_run_again(r) && !m->late)
+		request_run_elsewhere(p, now, r, m->ran != 0);
+	else
+		request_fail_as(p, r, m, request_how(m));
 }
 
 int
-plb_on_fail(struct plb *p, int64_t now, uint32_t peer, const struct msg *m)
+plb_on_answer(struct plb *p, int64_t now, uint32_t peer, const struct msg *m)
 {
-	struct request *r = request_answered(p, peer, m->u.fail.id);
+	int replied = m->type == MSG_REPLY;
+	struct request *r = request_answered(p, peer,
+	    replied ? m->u.reply.id : m->u.fail.id);
 	struct upstream *u;
 
 	if (r == NULL)
 		return -1;
 	u = r->upstream;
-	if (request_may_run_again(r) && !m->u.fail.late)
-		request_run_elsewhere(p, now, r, m->u.fail.ran != 0);
+	if (replied)
+		request_on_reply(p, now, r, m);
 	else
-		request_fail_as(p, r, &m->u.fail, request_how(&m->u.fail));
-	upstream_grant(p, u, m->u.fail.demand);
+		request_on_fail(p, now, r, &m->u.fail);
+	upstream_grant(p, u,
+	    replied ? m->u.reply.demand : m->u.fail.demand);
 	upstream_share(p, now);
 	return 0;
 }

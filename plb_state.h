@@ -450,8 +450,8 @@ request_next_of(const struct chain *c, const struct request *r)
 
 int plb_on_request(struct plb *, int64_t, uint32_t, const struct msg *);
 int plb_on_abandon(struct plb *, int64_t, uint32_t, const struct msg *);
-int plb_on_reply(struct plb *, int64_t, uint32_t, const struct msg *);
-int plb_on_fail(struct plb *, int64_t, uint32_t, const struct msg *);
+/* A reply, or a failure. */
+int plb_on_answer(struct plb *, int64_t, uint32_t, const struct msg *);
 /* Of bodies and output in pieces, both ways. */
 int plb_on_data(struct plb *, int64_t, uint32_t, const struct msg *);
 int plb_on_end(struct plb *, int64_t, uint32_t, const struct msg *);

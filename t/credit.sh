@@ -59,7 +59,7 @@ plant "a finished cast's token is lost" 'spare' channel.c \
 plant 'a token is spent twice' 'at_client\|held' plb_upstream.c \
     '/^upstream_sent/,/^}/s/upstream_spend(p, u, 1)/upstream_spend(p, u, 0)/'
 plant 'a token granted with a failure is lost' 'held' plb_request.c \
-    '/^plb_on_fail/,/^}/s/upstream_grant(p, u, m->u.fail.demand)/(void)u/'
+    '/^plb_on_answer/,/^}/s/m->u.fail.demand)/0)/'
 plant 'a cancelled request gives its token back at once' 'at_client\|held' \
     plb_request.c '/^request_abandon(/,/^}/s/request_disown(p, r);/& \
 upstream_grant(p, r->upstream, 1);/'
