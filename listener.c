@@ -575,14 +575,15 @@ static void
 listener_report_client(const struct listener *l,
     const struct listener_channel *c, struct report *r)
 {
+	const char *state = c->old || l->stopping ? "draining" : "up";
 	char id[ID_TEXT];
 
+	if (c->peer == 0)
+		state = id_is_zero(&c->instance) ? "starting" : "ending";
 	report_row(r, "client %s instance %s held %llu state %s requests %llu "
 	    "version %s", c->client[0] == '\0' ? "-" : c->client,
 	    id_is_zero(&c->plb) ? "-" : id_print(&c->plb, id),
-	    (unsigned long long)c->held, c->peer == 0 ?
-	    (id_is_zero(&c->instance) ? "starting" : "ending") : c->old || l->stopping ? "draining" :
-	    "up", (unsigned long long)c->begun,
+	    (unsigned long long)c->held, state, (unsigned long long)c->begun,
 	    c->version[0] == '\0' ? "-" : c->version);
 }
 
