@@ -609,7 +609,7 @@ broker_new(const struct id *own, uint64_t seed, struct slice address,
 	outbox_init(&b->out);
 	gossip_init(&b->gossip, own, seed, ROLE_BROKER, slice_str(""),
 	    sizeof(struct broker_peer), &b->out);
-	gather_init(&b->gather, &b->out, seed + 7, GATHER_HOST_MS);
+	gather_init(&b->gather, &b->out, seed + 8, GATHER_HOST_MS);
 	b->node = node;
 	hostport_split(address, &host, &port);
 	if (!hostport_any(host))

@@ -44,15 +44,15 @@ place_undial(struct broker *b, struct broker_place *p)
 	p->dialled = 0;
 }
 
+/* It is dialled, whether there is a place for it or not. */
 static void
-place_undial_at(struct broker *b, const char *address)
+place_undial_at(struct broker *b, struct slice address)
 {
-	struct broker_place *p = map_get(&b->places, slice_str(address));
+	struct broker_place *p = map_get(&b->places, address);
 
 	if (p != NULL)
 		p->dialled = 0;
-	if (address != NULL)
-		outbox_act(&b->out, ACT_UNDIAL, 0, 0, slice_str(address));
+	outbox_act(&b->out, ACT_UNDIAL, 0, 0, address);
 }
 
 static void
@@ -362,12 +362,14 @@ place_may_rest(const struct broker *b, const struct broker_place *p)
 static void
 home_leave(struct broker *b, struct broker_peer *p)
 {
+	struct slice told = gossip_address(&p->gossip);
+
 	p->leaving = 1;
 	outbox_log(&b->out, LOG_INFO, "leaving authority %s: three others come "
 	    "before it for this host", p->gossip.address);
-	place_undial_at(b, p->gossip.address);
-	if (!slice_is(slice_str(p->gossip.told), p->gossip.address))
-		place_undial_at(b, p->gossip.told);
+	place_undial_at(b, slice_str(p->gossip.address));
+	if (!slice_is(told, p->gossip.address))
+		place_undial_at(b, told);
 	outbox_act(&b->out, ACT_DRAIN, p->gossip.handle, 0, slice_str(""));
 }
 

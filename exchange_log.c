@@ -134,6 +134,8 @@ record_tick(void *core, int64_t now)
 	record_move(r, now);
 	if (r->file != NULL && fflush(r->file) == EOF)
 		record_give_up(r, strerror(errno));
+	if (r->file != NULL && ferror(r->file))
+		record_give_up(r, "some of it could not be written");
 	if (r->file != NULL && ftell(r->file) > RECORD_MAX)
 		record_give_up(r, "it has reached its greatest length");
 }

@@ -2,6 +2,7 @@
 
 #include "core.h"
 #include "ctl_top.h"
+#include "gather.h"
 #include "stats.h"
 #include "t/check.h"
 
@@ -243,6 +244,73 @@ UNIT(test_top_forgets)
 	top_free(&t);
 }
 
+/* How many answers with these rows are passed on until one is not, and the row
+ * that says why; *more: others are waited for. */
+static unsigned
+passed_on(struct gather *g, uint32_t peer, struct slice rows, char *why,
+    uint64_t *more)
+{
+	struct msg_report m = { .serial = 1, .more = 1, .rows = rows };
+	struct slice said, row;
+	unsigned n = 0;
+
+	for (;; n++) {
+		assert_int_equal(gather_answer(g, peer, &m), 0);
+		do {
+			said = next(more);
+			while (list_next(&said, &row) == 1)
+				snprintf(why, 128, "%.*s", SLICE_ARG(row));
+		} while (!outbox_empty(&out));
+		if (strstr(why, " reason ") != NULL)
+			return n;
+	}
+}
+
+/* Of one peer 4 MiB of rows are passed on, and of all together 16. */
+UNIT(test_gathered)
+{
+	static const struct msg all = { .type = MSG_INSPECT,
+		.u.inspect.all = 1 };
+	static const struct id id = { { 9 } };
+	static const char bytes[1000] = { 'x', ' ' };
+	struct scratch rows;
+	struct gather g;
+	struct gather_question *q;
+	struct report r;
+	struct act a;
+	char why[128];
+	uint64_t more;
+	uint32_t i;
+
+	gather_init(&g, &out, 1, GATHER_HOST_MS);
+	scratch_init(&rows);
+	assert_int_equal(scratch_begin(&rows, REPORT_BYTES), 0);
+	while (scratch_bytes(&rows, slice_of(bytes, sizeof(bytes))))
+		continue;
+	report_begin(&r, &out, 7, &all);
+	q = gather_open(&g, 0, &r, &all);
+	assert_non_null(q);
+	for (i = 11; i <= 15; i++)
+		gather_ask(&g, q, i, ROLE_LISTENER, &id, &all);
+	gather_go(&g, q);
+	while (outbox_take(&out, &a))
+		continue;
+	for (i = 11; i <= 13; i++) {
+		assert_int_equal(passed_on(&g, i, scratch_slice(&rows), why,
+		    &more), GATHER_PEER / scratch_slice(&rows).len);
+		assert_non_null(strstr(why, "reason it has too many rows"));
+		assert_int_equal(more, 1);
+	}
+	assert_true(passed_on(&g, 14, scratch_slice(&rows), why, &more) <
+	    GATHER_PEER / scratch_slice(&rows).len);
+	assert_non_null(strstr(why, "reason there are too many rows"));
+	assert_int_equal(more, 0);
+	assert_int_equal(g.n, 0);
+	assert_int_equal(g.asked, 0);
+	gather_free(&g);
+	scratch_free(&rows);
+}
+
 int
 main(void)
 {
@@ -252,6 +320,7 @@ main(void)
 		TEST(test_cut),
 		TEST(test_many),
 		TEST(test_wants),
+		TEST(test_gathered),
 		TEST(test_buckets),
 		TEST(test_times),
 		TEST(test_top_forgets),

@@ -24,7 +24,6 @@
 #include "plb_state.h"
 #include "t/virtual/census.h"
 
-#define BUYERS	   8 /* at most */
 #define CALM_MS	   15000 /* from healing to the first change */
 #define CHANGE_MS  9000	 /* from one to the next */
 #define SETTLE_MS  2500	 /* promised: 2 s, and the longest request ... */
@@ -50,7 +49,7 @@ struct contest_seller {
 };
 
 struct contest_view {
-	struct contest_buyer buyer[BUYERS];
+	struct contest_buyer buyer[CONTEST_BUYERS];
 	struct contest_seller seller[CONTEST_SELLERS];
 	const struct proc *heedless; /* or NULL */
 	unsigned buyers, sellers;
@@ -96,7 +95,7 @@ contest_add_buyer(struct contest_view *v, struct post *s, const struct proc *p)
 {
 	struct contest_buyer *b = &v->buyer[v->buyers++];
 
-	assert(v->buyers <= BUYERS);
+	assert(v->buyers <= CONTEST_BUYERS);
 	b->post = s;
 	b->plb = p->core;
 	b->held = plb_held(b->plb);

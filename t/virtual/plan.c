@@ -11,7 +11,6 @@
 #define BROKER_PORT    4371
 #define LARGE	       50    /* hosts; beyond it they are alike */
 #define CROWD	       9     /* sellers of one module, at the least */
-#define CONTEST	       9     /* sellers and buyers that compete, at the most */
 #define BODY_MAX       100000
 #define DESCRIPTORS    1024
 #define DESERT_MS      90000 /* an exchange that nobody uses is there for */
@@ -287,7 +286,7 @@ place_contest(struct world *w)
 	w->plan.contest = ++w->plan.modules;
 	w->plan.service_ms = between(w, 40, 80);
 	place_contest_sellers(w, sellers, zones, large);
-	n = between(w, 3, 5);
+	n = between(w, 3, CONTEST_BUYERS);
 	for (i = 0; i < n; i++) {
 		place_plb(w, w->plan.modules - 1, first);
 		s = &w->posts[w->nposts - 1];
@@ -462,7 +461,8 @@ plan_draw(struct world *w)
 	w->net.latency_min_ms = p->latency_min_ms;
 	w->net.latency_max_ms = p->latency_max_ms;
 	w->posts = calloc(p->authorities + 2 * p->modules + 4 * p->hosts +
-	    CROWD + CONTEST + p->orders + 8, sizeof(*w->posts));
+	    CROWD + CONTEST_SELLERS + CONTEST_BUYERS + p->orders + 8,
+	    sizeof(*w->posts));
 	assert(w->posts != NULL);
 	place_authorities(w);
 	place_brokers(w);

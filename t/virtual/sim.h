@@ -63,9 +63,10 @@ enum fault {
 	FAULT_KINDS
 };
 
-/* Something that a supervisor keeps running on a host. */
-#define CONTEST_SELLERS 4 /* at most */
+#define CONTEST_SELLERS 4 /* that compete, at most */
+#define CONTEST_BUYERS	5
 
+/* Something that a supervisor keeps running on a host. */
 struct post {
 	struct world *world;
 	enum proc_kind kind;
