@@ -121,7 +121,8 @@ struct upstream {
 	int waiting;	 /* buys stand unmet there, and the fewest tokens that
 			    one of them holds: */
 	uint64_t least;
-	uint64_t before; /* tokens held there before some were asked back */
+	uint64_t before; /* tokens held there when some were asked back first,
+			    since a channel granted any */
 	uint64_t back;	 /* tokens on their way back, to be said at once */
 	int old;	 /* not of a version that is bought now */
 	int64_t empty_since; /* it holds nothing; INT64_MAX: it does */
@@ -242,6 +243,7 @@ struct plb {
 	uint64_t keep;	    /* it is asked to hold no more, as others lack it;
 			       KEEP_ALL: it is not */
 	int64_t keep_at;    /* it heeds that from then on */
+	int grew;	    /* channels granted some since they were counted */
 	uint64_t shared;    /* tokens ever given back so */
 	uint64_t given;	    /* of these, since the last look ... */
 	uint64_t peak, most; /* ... and the most since then that was in use or

@@ -431,6 +431,7 @@ plb_on_demand(struct plb *p, int64_t now, uint32_t peer, const struct msg *m)
 	if (!upstream_usable(u))
 		return 0;
 	upstream_grant(p, u, m->u.demand.tokens);
+	p->grew = 1;
 	buf_free(&p->trouble); /* it is over */
 	/* Served: to the back of the line with the rest. */
 	p->order.short_since = now;
@@ -510,7 +511,9 @@ plb_on_drain(struct plb *p, int64_t now, uint32_t peer, const struct msg *m)
  * others as their requests end. Of each channel it keeps the part that it had
  * of all, so that zones and canaries keep their proportion: the next token to
  * go is the one that would be the last to be given by the method of
- * Sainte-Lague, if all that is held were divided by what was held before.
+ * Sainte-Lague, if all that is held were divided by what was held before. That
+ * is counted again only when a channel has granted some: what is asked back in
+ * two steps is what it would be in one.
  */
 
 /* What is held of it. */
@@ -593,12 +596,14 @@ upstream_share(struct plb *p, int64_t now)
 void
 upstream_keep(struct plb *p, int64_t now, uint64_t keep)
 {
-	int holds = p->keep == KEEP_ALL;
+	int counts = p->keep == KEEP_ALL && p->grew;
 	struct upstream *u;
 	size_t i = 0;
 
 	p->keep = keep;
-	while (holds && (u = upstream_next(p, &i)) != NULL)
+	if (counts)
+		p->grew = 0;
+	while (counts && (u = upstream_next(p, &i)) != NULL)
 		u->before = upstream_held(u);
 	upstream_share(p, now);
 }
