@@ -153,7 +153,8 @@ call_drop_record(struct call *c, int64_t now, const char *why)
 		call_spoil(c, now, u->why);
 		return 1;
 	}
-	call_fail_record(c, call_add_unit(c, now, u->taken), why);
+	call_fail_record(c, call_add_unit(c, now,
+	    r == 1 ? u->body.len : u->taken), why);
 	call_consume_unit(c);
 	return 1;
 }

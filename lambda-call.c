@@ -181,19 +181,17 @@ caller_channel(struct caller_options *o, const char *channel)
 static void
 caller_retries(struct caller_options *o, const char *arg)
 {
-	char digits[8];
+	char digits[8] = "";
 	size_t len = strlen(arg);
 
 	o->call.again = len > 1 && arg[len - 1] == '+';
 	len -= (size_t)o->call.again;
-	snprintf(digits, sizeof(digits), "%.*s",
-	    len < sizeof(digits) ? (int)len : 0, arg);
-	if (digits[0] == '\0' || digits[strspn(digits, "0123456789")] != '\0' ||
-	    strtoul(digits, NULL, 10) > 255)
+	if (len < sizeof(digits))
+		memcpy(digits, arg, len);
+	if (opt_whole(digits, 0, 255, &o->call.retries) == -1)
 		die(EXIT_USAGE, "-R %s: give a whole number from 0 to 255, "
 		    "and + after it to run again what ends with a status, too",
 		    arg);
-	o->call.retries = strtoul(digits, NULL, 10);
 }
 
 static void
@@ -237,10 +235,10 @@ caller_records(struct caller_options *o)
 {
 	o->call.records.blocks = o->call.block > 0;
 	o->call.filter |= o->call.records.blocks || o->call.replace;
-	if (!o->call.filter && (o->unordered || o->call.records.status))
-		die(EXIT_USAGE, "-u and -S go with -L, -0, -4 or -N");
-	if (!o->call.filter && (o->joblog != NULL || o->call.failures > 0))
-		die(EXIT_USAGE, "-j and -F go with -L, -0, -4, -N, -B or -I");
+	if (!o->call.filter && (o->unordered || o->call.records.status ||
+	    o->joblog != NULL || o->call.failures > 0))
+		die(EXIT_USAGE, "-F, -j, -S and -u are a filter's: give -L, "
+		    "-0, -4, -N, -B or -I");
 	if (o->call.records.blocks && o->call.replace)
 		die(EXIT_USAGE, "-I puts each record into the arguments: leave "
 		    "out -B");

@@ -107,8 +107,7 @@ opt_loud(char *argv[OPT_LOUD_MAX])
 	return n;
 }
 
-/* 0, or -1 where it is no whole number from min to max. */
-static int
+int
 opt_whole(const char *arg, uint64_t min, uint64_t max, uint64_t *value)
 {
 	unsigned long long n;

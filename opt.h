@@ -54,7 +54,10 @@ void opt_take(const struct opt *table, int letter, char *arg,
 #define OPT_LOUD_MAX 2
 size_t opt_loud(char *argv[OPT_LOUD_MAX]);
 
-/* A whole number from min to max. */
+/* 0 with *value; or -1 where the text is no whole number from min to max. */
+int opt_whole(const char *text, uint64_t min, uint64_t max, uint64_t *value);
+
+/* The same of an option's argument; dies. */
 uint64_t opt_number(int letter, const char *arg, uint64_t min, uint64_t max);
 
 /*

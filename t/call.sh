@@ -156,7 +156,7 @@ printf '3:abc,0:,' | lambda-call -NS calc status 7 >"$tmp/out" 2>"$tmp/err"
 same "$? $(cat "$tmp/out" "$tmp/err")" '111 4:1 7 ,4:2 7 ,'
 same "$(printf 'a\0b' | lambda-call -0S -c 1 odd signal | tr '\0' '|' | sed 's/ on [^|]*//g')" \
     '1 - killed by signal 9 (Killed)|2 - killed by signal 9 (Killed)|'
-tells 100 '-u and -S go with -L, -0, -4 or -N' lambda-call -S calc
+tells 100 '-F, -j, -S and -u are a filter.s: give -L' lambda-call -S calc
 
 # A line that fails costs itself alone, and the exit status is 111.
 printf '1\n0\n2\n' | lambda-call -L calc status >"$tmp/out" 2>"$tmp/err"

@@ -174,7 +174,7 @@ bad "a command begins with a bar: write -x '|ssh host'" \
 bad 'only lambda-call runs a command' lambda-plb -x '|ssh host' calc
 bad 'another module is served here' \
     lambda-call -T "$hang" -x '|lambda-channel calc cat' other
-bad '-u and -S go with' lambda-call -u calc
+bad 'are a filter.s: give -L, -0, -4, -N, -B or -I' lambda-call -u calc
 bad '-w foo: give exec, line, netstring, packet4' lambda-listener -w foo a cat
 bad 'an export is name/arity' lambda-listener -f pi calc cat
 bad 'a label is label=value, such as zone=a' lambda-listener -t zone calc cat
@@ -263,7 +263,8 @@ outlived() {
 until_true eval '! outlived' || fail "a program outlived its time"
 
 # A disk that is full, under the log of all of them: they go on.
-if test -c /dev/full && test -x "$top/t/listen"; then
+if test -c /dev/full; then
+	helper listen
 	mkdir -m 700 "$tmp/full"
 	LAMBDA_RUN=$tmp/full
 	start fullauthority "$top/t/listen" 127.0.0.1:0 sh -c '

@@ -67,7 +67,7 @@ tells 100 'it is the log of another command: -L run sh' \
 tells 100 'it is no job log' lambda-call -L -j "$tmp/lines" run cat </dev/null
 mkfifo "$tmp/fifo"
 tells 100 'it is no regular file' lambda-call -L -j "$tmp/fifo" run cat </dev/null
-tells 100 '-j and -F go with' lambda-call -j "$tmp/log" run cat
+tells 100 '-F, -j, -S and -u are a filter.s: give -L' lambda-call -j "$tmp/log" run cat
 
 # A torn line is cut, and its record is run again; so is a torn header.
 printf '8\t17' >>"$tmp/log"
