@@ -286,6 +286,7 @@ plb_on_connect(struct plb *p, int64_t now, uint32_t peer, const struct msg *m)
 	char why[REASON_MAX];
 	int granted;
 
+	(void)now;
 	if (c == NULL)
 		return fail(EPROTO);
 	if (!slice_is(m->u.connect.module, p->module)) {
