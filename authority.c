@@ -404,6 +404,22 @@ foreign_is_same(const struct authority_module *m,
 	return n == had;
 }
 
+/* These take the place of what the peer announced before: 0, or -1 with
+ * ENOMEM. */
+static int
+foreign_replace(struct authority_module *m, const struct authority_peer *p,
+    struct slice list)
+{
+	struct peer_item item;
+	int n = 0, r = 0;
+
+	foreign_drop(m, p);
+	while (r == 0 && n++ < AUTHORITY_FOREIGN_MAX &&
+	    item_next(&schema_peer_item, &list, &item) == 1)
+		r = foreign_add(m, p, &item);
+	return r;
+}
+
 static int
 authority_on_exchanges(struct authority *a, int64_t now,
     struct authority_peer *p, const struct msg *msg)
@@ -411,19 +427,14 @@ authority_on_exchanges(struct authority *a, int64_t now,
 	struct authority_module *m =
 	    authority_module_get(a, now, msg->u.exchanges.module);
 	struct slice list = msg->u.exchanges.exchanges;
-	struct peer_item item;
-	int n = 0, r = 0;
+	int r = 0;
 
 	if (m == NULL)
 		return errno == ENOBUFS ? 0 : -1;
-	if (foreign_is_same(m, p, list))
-		goto out;
-	foreign_drop(m, p);
-	authority_module_pass_on(a, m);
-	while (r == 0 && n++ < AUTHORITY_FOREIGN_MAX &&
-	    item_next(&schema_peer_item, &list, &item) == 1)
-		r = foreign_add(m, p, &item);
-out:
+	if (!foreign_is_same(m, p, list)) {
+		authority_module_pass_on(a, m);
+		r = foreign_replace(m, p, list);
+	}
 	authority_module_review(a, now, m);
 	return r;
 }
@@ -888,7 +899,6 @@ authority_on_drain(struct authority *a, int64_t now, struct authority_peer *p,
 	struct report r;
 
 	(void)now;
-	(void)msg;
 	if (p->gossip.role == ROLE_CTL) {
 		report_begin(&r, &a->out, p->gossip.handle, msg);
 		report_row(&r, "drain - address %s instance %s",

@@ -29,7 +29,7 @@ channel_count_failed(struct channel *c, int64_t now, struct inflight *r,
 	return reason;
 }
 
-/* One that we have told to end has not. */
+/* What we have told to end has not died. */
 void
 channel_count_died(struct channel *c, uint32_t worker)
 {

@@ -12,20 +12,6 @@
 
 /* What a row says of requests. */
 
-static const struct {
-	const char *key;
-	enum counter number;
-} metrics_counts[] = {
-	{ "begun", STAT_BEGUN }, { "done", STAT_DONE },
-	{ "status", STAT_STATUS }, { "failed", STAT_FAILED },
-	{ "late", STAT_LATE }, { "abandoned", STAT_ABANDONED },
-	{ "drained", STAT_DRAINED }, { "lost", STAT_LOST },
-	{ "again", STAT_AGAIN }, { "bytes_in", STAT_IN },
-	{ "bytes_out", STAT_OUT }, { "started", STAT_STARTED },
-	{ "died", STAT_DIED }
-};
-#define METRICS_COUNTS (sizeof(metrics_counts) / sizeof(metrics_counts[0]))
-
 static uint64_t
 metrics_number(struct slice *text)
 {
@@ -74,9 +60,8 @@ metrics_add(struct stats *s, const struct row *r)
 	}
 	if (!slice_is(r->word, "requests"))
 		return 0;
-	for (i = 0; i < METRICS_COUNTS; i++)
-		s->n[metrics_counts[i].number] += row_number(r,
-		    metrics_counts[i].key);
+	for (i = 0; i < STAT_NAMED; i++)
+		s->n[i] += row_number(r, stats_names[i]);
 	return 1;
 }
 

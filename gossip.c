@@ -162,12 +162,12 @@ gossip_least(const struct gossip *g, const struct gossip_peer *to)
 	return n < GOSSIP_NAMED ? 0 : top[n - 1];
 }
 
-/* Is the authority something to tell the peer? */
+/* Is the authority something to tell the peer, which has heard so much? */
 static int
 gossip_is_news(const struct gossip *g, const struct gossip_peer *authority,
-    const struct gossip_peer *to)
+    const struct gossip_peer *to, uint64_t heard)
 {
-	return authority != to && authority->news > to->heard &&
+	return authority != to && authority->news > heard &&
 	    (!gossip_ranks(g, to) || gossip_weight(authority, to) >= to->least);
 }
 
@@ -183,22 +183,19 @@ gossip_tell(struct gossip *g, struct gossip_peer *to)
 	const struct gossip_peer *p = NULL;
 	struct msg m = { .type = MSG_PEERS };
 	int ranks = gossip_ranks(g, to);
-	uint64_t heard = to->heard;
+	uint64_t heard = ranks ? 0 : to->heard;
 
 	if (scratch_begin(&g->list, LIST_MAX) == -1)
 		return -1;
-	if (ranks) {
+	if (ranks)
 		to->least = gossip_least(g, to);
-		to->heard = 0;
-	}
-	if (to->heard == 0 && g->address[0] != '\0')
+	if (heard == 0 && g->address[0] != '\0')
 		gossip_put(g, &g->own, slice_str(g->address));
 	while ((p = gossip_next(&g->authorities, p)) != NULL)
-		if (gossip_is_news(g, p, to))
+		if (gossip_is_news(g, p, to, heard))
 			gossip_put(g, &p->instance, gossip_address(p));
-	to->heard = heard;
 	m.u.peers.peers = scratch_slice(&g->list);
-	if ((m.u.peers.peers.len > 0 || (ranks && heard > 0)) &&
+	if ((m.u.peers.peers.len > 0 || (ranks && to->heard > 0)) &&
 	    outbox_send(g->out, to->handle, &m) == -1)
 		return -1;
 	to->heard = g->news;
@@ -231,7 +228,7 @@ gossip_is_due(const struct gossip *g, const struct gossip_peer *to)
 	if (to->stale || to->heard == 0 || !gossip_ranks(g, to))
 		return to->stale || to->heard < g->news;
 	while ((p = gossip_next(&g->authorities, p)) != NULL)
-		if (gossip_is_news(g, p, to))
+		if (gossip_is_news(g, p, to, to->heard))
 			return 1;
 	return 0;
 }

@@ -541,19 +541,27 @@ listener_on_return(struct listener *l, struct listener_channel *c,
 	return 0;
 }
 
+static struct slice
+listener_address(const struct listener *l)
+{
+	struct contact c;
+
+	group_decode(&schema_contact, slice_of(l->contact, l->contact_len),
+	    &c);
+	return c.address;
+}
+
 /* listener ADDRESS module NAME instance ID state publishing|draining|drained
  * capacity COUNT held COUNT left COUNT channels COUNT attributes TEXT */
 static void
 listener_report(const struct listener *l, struct report *r)
 {
 	char id[ID_TEXT], text[REPORT_ROW_MAX / 2];
-	struct contact c;
+	struct slice address = listener_address(l);
 
-	group_decode(&schema_contact, slice_of(l->contact, l->contact_len),
-	    &c);
 	report_row(r, "listener %.*s module %.*s instance %s state %s "
 	    "capacity %llu held %llu left %llu channels %zu attributes %s",
-	    SLICE_ARG(c.address), SLICE_ARG(l->module),
+	    SLICE_ARG(address), SLICE_ARG(l->module),
 	    id_print(&l->own, id), l->stopped ? "drained" :
 	    l->stopping ? "draining" : "publishing",
 	    (unsigned long long)l->capacity, (unsigned long long)l->held,
@@ -567,14 +575,15 @@ static void
 listener_report_client(const struct listener *l,
     const struct listener_channel *c, struct report *r)
 {
+	const char *state = c->old || l->stopping ? "draining" : "up";
 	char id[ID_TEXT];
 
+	if (c->peer == 0)
+		state = id_is_zero(&c->instance) ? "starting" : "ending";
 	report_row(r, "client %s instance %s held %llu state %s requests %llu "
 	    "version %s", c->client[0] == '\0' ? "-" : c->client,
 	    id_is_zero(&c->plb) ? "-" : id_print(&c->plb, id),
-	    (unsigned long long)c->held, c->peer == 0 ? (c->held > 0 ?
-	    "ending" : "starting") : c->old || l->stopping ? "draining" :
-	    "up", (unsigned long long)c->begun,
+	    (unsigned long long)c->held, state, (unsigned long long)c->begun,
 	    c->version[0] == '\0' ? "-" : c->version);
 }
 
@@ -582,13 +591,10 @@ static void
 listener_report_counts(const struct listener *l, struct report *r)
 {
 	char id[ID_TEXT];
-	struct stats_owner owner = { .module = l->module, .role = "listener",
+	struct stats_owner owner = { .address = listener_address(l),
+		.module = l->module, .role = "listener",
 		.instance = id_print(&l->own, id), .silent = l->asked };
-	struct contact c;
 
-	group_decode(&schema_contact, slice_of(l->contact, l->contact_len),
-	    &c);
-	owner.address = c.address;
 	stats_report(&l->stats, r, &owner);
 }
 

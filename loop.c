@@ -512,16 +512,18 @@ loop_signals_open(void)
 	loop_set_action(SIGCHLD, loop_on_signal);
 }
 
-/* Back to the default actions; only SIGPIPE stays ignored. The handlers go
- * before the pipe that they write to. */
+/* The program is about to end: what was handled is ignored, as no signal is to
+ * change the status that it ends with. The handlers go before the pipe that
+ * they write to. */
 static void
 loop_signals_close(void)
 {
 	int signo;
 
 	for (signo = 1; signo <= SIGNO_MAX; signo++) {
-		if (actions[signo].changed && signo != SIGPIPE)
-			loop_set_action(signo, SIG_DFL);
+		if (actions[signo].changed)
+			loop_set_action(signo, signo == SIGCHLD ? SIG_DFL :
+			    SIG_IGN);
 		actions[signo].fn = NULL;
 		raised[signo] = 0;
 	}

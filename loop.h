@@ -45,6 +45,7 @@ typedef void child_fn(void *arg, pid_t, int status);
 /* Allocate the loop, ignore SIGPIPE, and open the self-pipe; dies (111) if it
  * cannot. A process has one loop. */
 struct loop *loop_new(void);
+/* Signals that were handled, but for SIGCHLD, are ignored from here on. */
 void loop_free(struct loop *);
 
 /* The time on the monotonic clock in ms, as of the start of this turn or the

@@ -8,7 +8,12 @@
 #define STATS_PARTS   (1u << STATS_SPLIT)
 #define STATS_LAST    ((uint64_t)7 << 34) /* where the last bucket begins */
 #define STATS_ITEM    32 /* bytes of a number in a message, at most */
-#define STATS_TEXT    640 /* bytes of the buckets in a row */
+#define STATS_TEXT    512 /* bytes of the buckets in a row, beside the longest
+			     names */
+
+const char *const stats_names[STAT_NAMED] = { "begun", "done", "status",
+	"failed", "late", "abandoned", "drained", "lost", "again", "bytes_in",
+	"bytes_out", "started", "died" };
 
 /* Buckets. */
 
@@ -160,27 +165,17 @@ void
 stats_report(const struct stats *s, struct report *r,
     const struct stats_owner *o)
 {
-	const uint64_t *n = s->n;
+	char text[STAT_NAMED * STATS_ITEM] = "";
+	size_t len = 0;
+	unsigned i;
 
+	for (i = 0; i < STAT_NAMED; i++)
+		len += (size_t)snprintf(text + len, sizeof(text) - len,
+		    " %s %llu", stats_names[i], (unsigned long long)s->n[i]);
 	report_row(r, "requests %.*s module %.*s role %s instance %s "
-	    "silent %zu running %llu begun %llu done %llu status %llu "
-	    "failed %llu late %llu abandoned %llu drained %llu lost %llu "
-	    "again %llu bytes_in %llu bytes_out %llu started %llu died %llu",
-	    SLICE_ARG(o->address), SLICE_ARG(o->module), o->role, o->instance,
-	    o->silent,
-	    (unsigned long long)(n[STAT_BEGUN] - stats_ended(s)),
-	    (unsigned long long)n[STAT_BEGUN],
-	    (unsigned long long)n[STAT_DONE],
-	    (unsigned long long)n[STAT_STATUS],
-	    (unsigned long long)n[STAT_FAILED],
-	    (unsigned long long)n[STAT_LATE],
-	    (unsigned long long)n[STAT_ABANDONED],
-	    (unsigned long long)n[STAT_DRAINED],
-	    (unsigned long long)n[STAT_LOST],
-	    (unsigned long long)n[STAT_AGAIN], (unsigned long long)n[STAT_IN],
-	    (unsigned long long)n[STAT_OUT],
-	    (unsigned long long)n[STAT_STARTED],
-	    (unsigned long long)n[STAT_DIED]);
+	    "silent %zu running %llu%s", SLICE_ARG(o->address),
+	    SLICE_ARG(o->module), o->role, o->instance, o->silent,
+	    (unsigned long long)(s->n[STAT_BEGUN] - stats_ended(s)), text);
 	stats_report_times(s, r, o, STAT_QUEUE_US, STAT_QUEUE);
 	stats_report_times(s, r, o, STAT_RUN_US, STAT_RUN);
 }

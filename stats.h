@@ -37,7 +37,7 @@ enum counter {
 	STAT_DIED,	/* of these: nobody told them to end */
 	STAT_QUEUE_US,	/* sum of what is in STAT_QUEUE */
 	STAT_RUN_US,	/* likewise */
-	STAT_NAMES,	/* those before it are shown by name */
+	STAT_NAMED = STAT_QUEUE_US, /* those before it are in stats_names */
 	STAT_QUEUE = 16, /* STATS_BUCKETS: before they were given to a worker,
 			    or to a channel */
 	STAT_RUN = STAT_QUEUE + STATS_BUCKETS, /* as many: after that */
@@ -47,6 +47,9 @@ enum counter {
 struct stats {
 	uint64_t n[STATS];
 };
+
+/* The keys of a row of requests, for each of these numbers. */
+extern const char *const stats_names[STAT_NAMED];
 
 void stats_queued(struct stats *, int64_t ns);
 void stats_ran(struct stats *, int64_t ns);

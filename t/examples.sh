@@ -142,7 +142,7 @@ runs lambda-solo sh -c '"$0" <"$1"' "$tmp/lambda-metrics" "$tmp/get"
 echo "$out" | head -n 1 | grep -q '^HTTP/1.0 200 OK' || fail "no HTTP: $out"
 echo "$out" | grep -q '^lambda_key_links{' || fail "no metrics: $out"
 if partner dot; then
-	solo lambda-ctl.1 tier.svg 'host linked sells calc
+	solo lambda-ctl.1 tier.svg '127.0.0.1 linked sells calc
 exchanges are right'
 	grep -q '<title>module calc</title>' tier.svg ||
 	    fail "no picture: $(cat "$block")"

@@ -426,6 +426,22 @@ UNIT(test_sigpipe)
 	close(fd[1]);
 }
 
+/* What is handled does not end a program that ends by itself. */
+UNIT(test_signal_late)
+{
+	int status;
+	pid_t pid;
+
+	loop_signal(loop, SIGUSR1, on_sig, "1");
+	if ((pid = fork()) == 0) {
+		loop_free(loop);
+		raise(SIGUSR1);
+		_exit(0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, turns_teardown)
 
 int
@@ -444,7 +460,8 @@ main(void)
 		TEST(test_signal_wakes),
 		TEST(test_children),
 		TEST(test_forked),
-		TEST(test_sigpipe)
+		TEST(test_sigpipe),
+		TEST(test_signal_late)
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

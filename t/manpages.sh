@@ -169,12 +169,14 @@ while IFS='|' read -r entry file words; do
 done <"$tmp/provoked"
 
 # The rows of lambda-ctl(1) are those that the programs report: values, and what
-# stands for them in the page, are %.
+# stands for them in the page, are %. Those of requests end in keys of a table.
 tr '\n\t' '  ' <"$tmp/sources" >"$tmp/line"
+names=$(grep -o 'stats_names\[STAT_NAMED\] = {[^}]*}' "$tmp/line" |
+    grep -o '"[a-z_]*"' | sed 's/"\(.*\)"/ \1 %/' | tr -d '\n')
 { grep -o 'report_row(&\{0,1\}r, "[^"]*"' "$tmp/line"
   grep -o 'tier_row(t, "[a-z]* %[^"]*"' "$tmp/line"
   grep -o 'snprintf(text, sizeof(text), "load %[^"]*"' "$tmp/line"; } |
-    sed 's/.*"\(.*\)"/\1/; s/%[^ ]*/%/g; /^%$/d
+    sed 's/.*"\(.*\)"/\1/; s/%llu%s$/%'"$names"'/; s/%[^ ]*/%/g; /^%$/d
 	s/ self [01]/ self %/; s/ state announced/ state %/' |
     sort -u >"$tmp/rows"
 awk '/^\.Bd -literal -compact/ { on = 1; next }
