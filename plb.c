@@ -638,13 +638,14 @@ plb_on_inspect(struct plb *p, int64_t now, uint32_t peer, const struct msg *m)
 
 	(void)now;
 	report_begin(&r, &p->out, peer, m);
-	/* Whoever asks a PLB by itself is shown all that it has. */
-	if (m->type == MSG_INSPECT || report_wants(what, "plbs")) {
+	if (m->type == MSG_INSPECT) /* who asks a PLB by itself is shown all */
+		what.len = 0;
+	if (report_wants(what, "plbs")) {
 		plb_report(p, &r);
 		while ((u = upstream_next(p, &i)) != NULL)
 			plb_report_channel(&r, u);
 	}
-	if (m->type == MSG_INSPECT || report_wants(what, "counts"))
+	if (report_wants(what, "counts"))
 		stats_report(&p->stats, &r, &owner);
 	return report_end(&r);
 }
