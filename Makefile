@@ -52,9 +52,9 @@ LISTENER =	listener.o channel.o channel_count.o channel_pool.o\
 		channel_stream.o
 PLB =		plb.o plb_order.o plb_request.o plb_upstream.o
 OTHER =		bootstrap.o bootstrap_dns.o call.o call_filter.o call_input.o\
-		call_job.o call_stream.o call_way.o call_why.o ctl_metrics.o\
-		ctl_rows.o ctl_tier.o ctl_top.o ctl_walk.o discovery.o\
-		discovery_contacts.o epmd.o
+		call_job.o call_stream.o call_way.o call_why.o ctl_commands.o\
+		ctl_metrics.o ctl_row.o ctl_tier.o ctl_top.o ctl_walk.o\
+		discovery.o discovery_contacts.o epmd.o
 
 CORES =		$(BYTES) $(PROTOCOL) $(AUTHORITY) $(EXCHANGE) $(LISTENER)\
 		$(PLB) $(OTHER)
@@ -66,7 +66,7 @@ CORES_H =	array.h buf.h bytes.h chain.h crypto.h exit.h fail.h heap.h\
 	exchange_book.h exchange_class.h listener.h channel.h channel_pool.h\
 	channel_state.h plb.h plb_state.h bootstrap.h bootstrap_dns.h call.h\
 	call_filter.h call_state.h call_way.h discovery.h discovery_contacts.h\
-	ctl_metrics.h ctl_state.h ctl_tier.h ctl_top.h ctl_walk.h
+	ctl_metrics.h ctl_row.h ctl_state.h ctl_tier.h ctl_top.h ctl_walk.h
 
 # Shells: what has a descriptor, a clock, a child or a log.
 

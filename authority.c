@@ -899,7 +899,6 @@ authority_on_drain(struct authority *a, int64_t now, struct authority_peer *p,
 	struct report r;
 
 	(void)now;
-	(void)msg;
 	if (p->gossip.role == ROLE_CTL) {
 		report_begin(&r, &a->out, p->gossip.handle, msg);
 		report_row(&r, "drain - address %s instance %s",

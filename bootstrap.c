@@ -13,8 +13,7 @@
 #define NAME_LEN_MAX 253
 #define LETTERS    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 #define HEX_DIGITS "0123456789abcdefABCDEF"
-#define HOST_CHARACTERS \
-	"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._"
+#define HOST_CHARACTERS LETTERS "0123456789-._"
 
 /* An address, and how many sources give it at present. */
 struct bootstrap_entry {

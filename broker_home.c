@@ -101,17 +101,17 @@ home_is_linked(const struct broker *b, const struct broker_place *at)
 static int
 place_make_room(struct broker *b, int64_t now, uint64_t weight)
 {
+	enum { GONE, HEARD, NAMED, LINKED } use, least = GONE;
 	struct broker_place *p, *worst = NULL;
 	size_t at = 0;
-	int use, least = 0;
 
 	if (b->places.n - b->nboots < HOME_PLACES_MAX)
 		return 0;
 	while ((p = map_next(&b->places, &at)) != NULL) {
 		if (p->boot)
 			continue;
-		use = home_is_linked(b, p) ? 4 : p->named ? 3 :
-		    place_is_heard(p, now) ? 2 : 1;
+		use = home_is_linked(b, p) ? LINKED : p->named ? NAMED :
+		    place_is_heard(p, now) ? HEARD : GONE;
 		if (worst == NULL || use < least ||
 		    (use == least && p->weight < worst->weight)) {
 			worst = p;
@@ -119,7 +119,7 @@ place_make_room(struct broker *b, int64_t now, uint64_t weight)
 		}
 	}
 	assert(worst != NULL);
-	if (least == 4 || (least == 3 && worst->weight >= weight))
+	if (least == LINKED || (least == NAMED && worst->weight >= weight))
 		return -1;
 	place_free(b, worst);
 	return 0;

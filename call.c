@@ -561,10 +561,10 @@ call_on_answer(struct call *c, int64_t now, const struct msg *m)
 }
 
 /*
- * The act's bytes stand in the outbox: nothing reads them after something was
- * appended there. The standard error of a request may be, before its answer is
- * read: where there is some, the answer is copied. 1; or 0 where it is no
- * message, or there is no memory.
+ * The act's bytes stand in the outbox, and are not read after something was
+ * appended there. Before an answer is read, what is left of the request's
+ * standard error is said, which appends: so where some is kept, the message is
+ * copied. 1; or 0 where it is no message, or there is no memory.
  */
 static int
 call_take_message(struct call *c, const struct act *a, struct msg *m)

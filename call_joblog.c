@@ -271,6 +271,7 @@ joblog_read(struct joblog *j, const char *command)
 /* Opening. A file that blocks, or that something happens to when it is opened,
  * is not opened. */
 
+/* Where the file system has no locks, nobody is kept out. */
 static void
 joblog_lock(const struct joblog *j)
 {

@@ -2,7 +2,6 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -488,21 +487,13 @@ child_init(struct child *c, struct loop *loop)
 	buf_init(&c->line, LINE_QUEUE);
 }
 
-/* A pipe whose end fd[ours] is the watch's, and does not block; the child's end
- * goes to *theirs. What there is of it is closed with the child. */
+/* A pipe whose one end is the watch's, as of program_pipe(). It is closed with
+ * the child. */
 static int
 child_open_pipe(struct watch *w, int ours, int *theirs)
 {
-	int fd[2];
-
-	if (pipe(fd) == -1)
-		return -1;
-	w->fd = fd[ours];
-	*theirs = fd[!ours];
-	if (fcntl(fd[0], F_SETFD, FD_CLOEXEC) == -1 ||
-	    fcntl(fd[1], F_SETFD, FD_CLOEXEC) == -1)
-		return -1;
-	return fcntl(w->fd, F_SETFL, O_NONBLOCK);
+	w->fd = program_pipe(ours, theirs);
+	return w->fd == -1 ? -1 : 0;
 }
 
 /* The pipe is empty, so usually the whole body fits at once. */

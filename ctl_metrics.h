@@ -6,7 +6,7 @@
  * what a process has counted, for top. It has no I/O: lines go to the caller.
  */
 
-#include "ctl_walk.h"
+#include "ctl_row.h"
 #include "stats.h"
 
 /* Add what a row of requests or times says: 1, or 0 if it is no such row. */

@@ -2,8 +2,8 @@
 #define CTL_STATE_H
 
 /*
- * The tables of struct tier: ctl_tier.c reads rows into them, and ctl_rows.c
- * prints rows of them.
+ * The tables of struct tier: ctl_tier.c reads rows into them, and
+ * ctl_commands.c prints rows of them.
  */
 
 #include "attrs.h"

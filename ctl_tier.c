@@ -59,21 +59,26 @@ tier_exchange(struct tier *t, struct slice id, struct slice module)
 	return x;
 }
 
-/* Add a name to a list with commas, where it is not there and there is room. */
+/* Add a name to a list with commas, where it is not there. The first one that
+ * has no room is "...", and the last. */
 static void
 tier_list(char list[NAMES_MAX], struct slice name)
 {
-	size_t len = strlen(list), n;
-	const char *p = list;
+	const struct slice more = slice_str("...");
+	struct slice rest = slice_str(list), one;
+	size_t len = rest.len, n;
 
-	for (; *p != '\0'; p += n + (p[n] == ',')) {
-		n = strcspn(p, ",");
-		if (n == name.len && memcmp(p, name.p, n) == 0)
+	for (; rest.len > 0; rest = slice_of(rest.p + n, rest.len - n)) {
+		n = strcspn((const char *)rest.p, ",");
+		one = slice_of(rest.p, n);
+		if (slice_equal(one, name) || slice_equal(one, more))
 			return;
+		n += n < rest.len;
 	}
-	if (len + name.len + 2 < NAMES_MAX)
-		snprintf(list + len, NAMES_MAX - len, "%s%.*s",
-		    len == 0 ? "" : ",", SLICE_ARG(name));
+	if (len + 1 + name.len + 1 + more.len >= NAMES_MAX)
+		name = more;
+	snprintf(list + len, NAMES_MAX - len, "%s%.*s", len == 0 ? "" : ",",
+	    SLICE_ARG(name));
 }
 
 static void

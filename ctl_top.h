@@ -7,6 +7,7 @@
  */
 
 #include "ctl_metrics.h"
+#include "ctl_walk.h"
 
 #define TOP_FORGET 10 /* walks that a process or group may miss before it is
 			 forgotten */

@@ -12,7 +12,7 @@
  * has. A process that has several addresses, or homes, counts once.
  */
 
-#include "core.h"
+#include "ctl_row.h"
 #include "map.h"
 
 #define WALK_NODES_MAX 4096
@@ -70,28 +70,5 @@ extern const struct core_ops walk_ops;
 int walk_begin(struct walk *, int64_t now, uint64_t seed, struct slice first,
     int alone);
 void walk_free(struct walk *);
-
-/* A row: its word, its name, then keys and values. row_next() takes the next
- * line of the text: 1, or 0 at the end. row_get() is the value of the key,
- * empty where it is not there. What has spaces goes on to the end. */
-struct row {
-	struct slice word, name, rest;
-};
-/* row_cut() takes what stands before the next space, which goes too. */
-struct slice row_cut(struct slice *rest);
-int row_next(struct slice *text, struct row *);
-struct slice row_get(const struct row *, const char *key);
-uint64_t row_number(const struct row *, const char *key); /* or 0 */
-int row_is(const struct row *, const char *key, const char *value);
-
-struct slice row_or_dash(struct slice); /* what is empty is "-" */
-struct slice row_ip(struct slice address); /* without its port; or "-" */
-
-/* Append a row to what row_next() reads: it is a line, whatever its peer says.
- * 0, or -1 as buf_append(). */
-int row_keep(struct buf *, struct slice row);
-
-/* Does the value of the key go on to the end of the row? */
-int row_is_last(struct slice key);
 
 #endif

@@ -126,7 +126,7 @@ hub_report(struct hub *h, uint32_t handle, const struct msg *m)
 	int all = m->type == MSG_ASK || m->u.inspect.all != 0;
 	struct report r;
 
-	/* What is for a broker, that answers. */
+	/* One that names a broker is answered by that broker. */
 	if (!id_is_zero(&m->u.inspect.to) ||
 	    !(all || own || keys || what.len == 0))
 		return 1;

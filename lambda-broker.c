@@ -24,8 +24,8 @@
 #define CONTACTS_MS    60000 /* all contacts again */
 #define SYNOPSIS \
 	"[-hqv] [-a address] [-b socket] [-d fd] [-k keyfile ...]\n" \
-	"[-l address ...]" \
-	"\n[-m module ...] [-n node]"
+	"[-l address ...]\n" \
+	"[-m module ...] [-n node]"
 
 struct program {
 	struct daemon daemon;

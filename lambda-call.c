@@ -5,7 +5,6 @@
  */
 
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -377,35 +376,6 @@ command_on_ended(void *arg, pid_t pid, int status)
 	hub_deliver(&c->hub);
 }
 
-/* Two pipes, of which to[1] and from[0] are ours: 0, or -1 with errno and none
- * of them open. */
-static int
-command_pipes(int to[2], int from[2])
-{
-	int error;
-
-	if (pipe(to) == -1)
-		return -1;
-	if (pipe(from) == -1) {
-		error = errno;
-		close(to[0]);
-		close(to[1]);
-		errno = error;
-		return -1;
-	}
-	if (net_adopt(to[1]) == 0 && net_adopt(from[0]) == 0 &&
-	    fcntl(to[0], F_SETFD, FD_CLOEXEC) == 0 &&
-	    fcntl(from[1], F_SETFD, FD_CLOEXEC) == 0)
-		return 0;
-	error = errno;
-	close(to[0]);
-	close(to[1]);
-	close(from[0]);
-	close(from[1]);
-	errno = error;
-	return -1;
-}
-
 /* Run it, its standard input and output the pipes: 0, or -1 with errno. */
 static int
 command_run(struct command *x, const char *line, int in, int out)
@@ -440,26 +410,32 @@ command_run(struct command *x, const char *line, int in, int out)
 }
 
 static void
+command_close(int fd)
+{
+	if (fd != -1)
+		close(fd);
+}
+
+static void
 command_start(struct command *x, const char *line)
 {
 	struct caller *c = x->caller;
-	int to[2], from[2], r;
+	int in = -1, out = -1, to, from = -1, error = 0;
 
-	if ((r = command_pipes(to, from)) == 0) {
-		r = command_run(x, line, to[0], from[1]);
-		close(to[0]);
-		close(from[1]);
-		if (r == -1) {
-			close(to[1]);
-			close(from[0]);
-		}
-	}
-	if (r == -1) {
+	if ((to = program_pipe(1, &in)) == -1 ||
+	    (from = program_pipe(0, &out)) == -1 ||
+	    command_run(x, line, in, out) == -1)
+		error = errno;
+	command_close(in);
+	command_close(out);
+	if (error != 0) {
+		command_close(to);
+		command_close(from);
 		call_command_unable(c->call, loop_now(c->hub.loop), x->tag,
-		    program_limit(errno));
+		    program_limit(error));
 		return;
 	}
-	x->handle = hub_adopt(&c->hub, from[0], to[1], 1, x->tag);
+	x->handle = hub_adopt(&c->hub, from, to, 1, x->tag);
 	hub_wait(&c->hub, x->handle);
 }
 

@@ -106,9 +106,9 @@ ctl_stop(struct ctl *c, int status)
 }
 
 static int
-ctl_is_drain(const struct ctl *c)
+ctl_is(const struct ctl *c, const char *command)
 {
-	return strcmp(c->what->name, "drain") == 0;
+	return strcmp(c->what->name, command) == 0;
 }
 
 /* Who is to drain: of a broker's host the listeners of a module, or an
@@ -142,7 +142,7 @@ static void
 ctl_make_inspect(const struct ctl *c, struct msg *m)
 {
 	m->type = MSG_INSPECT;
-	m->u.inspect.what = slice_str(c->what == commands ||
+	m->u.inspect.what = slice_str(ctl_is(c, "all") ||
 	    c->what->format != NULL ? "" : c->what->name);
 	m->u.inspect.all = c->what->host &&
 	    (c->role & (ROLE_BROKER | ROLE_LISTENER)) != 0;
@@ -163,7 +163,7 @@ ctl_up(void *core, int64_t now, uint32_t peer, const struct peer_info *info)
 		return;
 	}
 	memset(&m, 0, sizeof(m));
-	if (!ctl_is_drain(c)) {
+	if (!ctl_is(c, "drain")) {
 		ctl_make_inspect(c, &m);
 	} else if (ctl_make_drain(c, &m) == -1) {
 		ctl_stop(c, EXIT_USAGE);
@@ -343,10 +343,10 @@ ctl_message(void *core, int64_t now, uint32_t peer, const struct msg *m)
 		return 0;
 	if (c->what->format != NULL)
 		c->what->format(buf_slice(&c->kept), ctl_print_line, NULL);
-	if (ctl_is_drain(c) && !c->rows)
+	if (ctl_is(c, "drain") && !c->rows)
 		log_error("the broker at %s has no listener of %s, and is "
 		    "linked to no authority there", c->where, c->argument);
-	ctl_stop(c, ctl_is_drain(c) && !c->rows ? EXIT_TEMPORARY : 0);
+	ctl_stop(c, ctl_is(c, "drain") && !c->rows ? EXIT_TEMPORARY : 0);
 	return 0;
 }
 

@@ -478,6 +478,26 @@ program_null(void)
 	return fd;
 }
 
+int
+program_pipe(int ours, int *theirs)
+{
+	int fd[2], error;
+
+	if (pipe(fd) == -1)
+		return -1;
+	if (fcntl(fd[0], F_SETFD, FD_CLOEXEC) == 0 &&
+	    fcntl(fd[1], F_SETFD, FD_CLOEXEC) == 0 &&
+	    fcntl(fd[ours], F_SETFL, O_NONBLOCK) == 0) {
+		*theirs = fd[!ours];
+		return fd[ours];
+	}
+	error = errno;
+	close(fd[0]);
+	close(fd[1]);
+	errno = error;
+	return -1;
+}
+
 void
 program_reserve(void)
 {

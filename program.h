@@ -106,6 +106,11 @@ void program_file_take(struct program_file *);
  * stays open. -1 with errno. */
 int program_null(void);
 
+/* A pipe to a program: ours is 0 for its reading end, 1 for its writing end.
+ * That one does not block, and is returned; the other goes to *theirs. Both are
+ * close-on-exec, and the caller's to close. -1 with errno, and none is open. */
+int program_pipe(int ours, int *theirs);
+
 /* Open /dev/null on each of the descriptors 0, 1 and 2 that is closed, so that
  * nothing else gets these numbers. Dies (111) if it cannot. */
 void program_reserve(void);

@@ -65,6 +65,30 @@ test_run(void **state)
 	free(env);
 }
 
+/* Our end does not block, whichever it is, and the program's does. */
+static void
+test_pipe(void **state)
+{
+	int ours, fd, theirs;
+	char c;
+
+	(void)state;
+	for (ours = 0; ours < 2; ours++) {
+		theirs = -1;
+		fd = program_pipe(ours, &theirs);
+		assert_true(fd > 2);
+		assert_true(theirs > 2);
+		assert_true(fcntl(fd, F_GETFL) & O_NONBLOCK);
+		assert_false(fcntl(theirs, F_GETFL) & O_NONBLOCK);
+		assert_true(fcntl(fd, F_GETFD) & FD_CLOEXEC);
+		assert_true(fcntl(theirs, F_GETFD) & FD_CLOEXEC);
+		assert_int_equal(write(ours ? fd : theirs, "x", 1), 1);
+		assert_int_equal(read(ours ? theirs : fd, &c, 1), 1);
+		close(fd);
+		close(theirs);
+	}
+}
+
 /* Only what is to be kept is passed on, and is ours alone again then. */
 static void
 test_keep(void **state)
@@ -378,6 +402,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_run),
+		cmocka_unit_test(test_pipe),
 		cmocka_unit_test(test_keep),
 		cmocka_unit_test(test_missing),
 		cmocka_unit_test(test_signals),

@@ -1,6 +1,7 @@
 #include <stdio.h>
 
 #include "core.h"
+#include "ctl_tier.h"
 #include "ctl_top.h"
 #include "gather.h"
 #include "stats.h"
@@ -244,6 +245,39 @@ UNIT(test_top_forgets)
 	top_free(&t);
 }
 
+static void
+hosts_row(void *arg, struct slice row)
+{
+	snprintf(arg, REPORT_ROW_MAX, "%.*s", SLICE_ARG(row));
+}
+
+/* Modules of a host that have no room in its row are told to be there. */
+UNIT(test_many_modules)
+{
+	static struct walk w;
+	static struct tier t;
+	char row[REPORT_ROW_MAX];
+	int i;
+
+	assert_int_equal(walk_begin(&w, 0, 1, slice_str("1.2.3.4:5"), 0), 0);
+	w.at[0]->state = WALK_DONE;
+	row_keep(&w.at[0]->rows, slice_str("process b role broker pid 1"));
+	row_keep(&w.at[0]->rows, slice_str("process l role listener pid 2"));
+	for (i = 0; i < 100; i++) {
+		snprintf(row, sizeof(row), "listener - module m%d instance %d",
+		    i % 80, i);
+		row_keep(&w.at[0]->rows, slice_str(row));
+	}
+	t.row = hosts_row;
+	t.arg = row;
+	assert_int_equal(tier_read(&t, &w, 1), 0);
+	tier_hosts(&t, NULL);
+	assert_non_null(strstr(row, " sells m0,m1,m2,"));
+	assert_non_null(strstr(row, ",m64,... buys -"));
+	tier_free(&t);
+	walk_free(&w);
+}
+
 /* How many answers with these rows are passed on until one is not, and the row
  * that says why; *more: others are waited for. */
 static unsigned
@@ -324,6 +358,7 @@ main(void)
 		TEST(test_buckets),
 		TEST(test_times),
 		TEST(test_top_forgets),
+		TEST(test_many_modules),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -30,20 +30,17 @@ all_run(const struct world *w)
 	return NULL;
 }
 
-/* Everybody of one kind to everybody of another. */
+/* Every authority to every other. */
 static const char *
-mesh(const struct census *c, enum proc_kind from, enum proc_kind to)
+mesh(const struct census *c)
 {
-	const struct proc *p, *q;
+	const struct census_list *l = &c->kind[PROC_AUTHORITY];
 	size_t i, k;
 
-	for (i = 0; i < c->kind[from].n; i++)
-		for (k = 0; k < c->kind[to].n; k++) {
-			p = c->kind[from].proc[i];
-			q = c->kind[to].proc[k];
-			if (p != q && !proc_linked(p, q))
-				return not_linked(p, q);
-		}
+	for (i = 0; i < l->n; i++)
+		for (k = 0; k < l->n; k++)
+			if (k != i && !proc_linked(l->proc[i], l->proc[k]))
+				return not_linked(l->proc[i], l->proc[k]);
 	return NULL;
 }
 
@@ -292,7 +289,7 @@ settle_look(const struct census *c)
 	const char *r = all_run(c->world);
 
 	if (r == NULL)
-		r = mesh(c, PROC_AUTHORITY, PROC_AUTHORITY);
+		r = mesh(c);
 	if (r == NULL)
 		r = all_exchanges(c);
 	if (r == NULL)

@@ -1,0 +1,107 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "ctl_row.h"
+
+struct slice
+row_cut(struct slice *rest)
+{
+	const unsigned char *space = rest->len == 0 ? NULL :
+	    memchr(rest->p, ' ', rest->len);
+	struct slice word = *rest;
+
+	if (space != NULL)
+		word.len = (size_t)(space - rest->p);
+	*rest = slice_of(rest->p + word.len + (space != NULL),
+	    rest->len - word.len - (space != NULL));
+	return word;
+}
+
+int
+row_next(struct slice *text, struct row *r)
+{
+	if (text->len == 0)
+		return 0;
+	r->rest = slice_line(text);
+	r->word = row_cut(&r->rest);
+	r->name = row_cut(&r->rest);
+	return 1;
+}
+
+int
+row_is_last(struct slice key)
+{
+	return slice_is(key, "attributes") || slice_is(key, "constraints") ||
+	    slice_is(key, "reason") || slice_is(key, "version");
+}
+
+struct slice
+row_get(const struct row *r, const char *key)
+{
+	struct slice rest = r->rest, word, value;
+
+	while (rest.len > 0) {
+		word = row_cut(&rest);
+		value = row_is_last(word) ? rest : row_cut(&rest);
+		if (slice_is(word, key))
+			return value;
+		if (row_is_last(word))
+			break;
+	}
+	return slice_of("", 0);
+}
+
+uint64_t
+row_number(const struct row *r, const char *key)
+{
+	struct slice value = row_get(r, key);
+	uint64_t n = 0;
+	size_t i;
+
+	for (i = 0; i < value.len && i < 18; i++) {
+		if (value.p[i] < '0' || value.p[i] > '9')
+			return 0;
+		n = n * 10 + (uint64_t)(value.p[i] - '0');
+	}
+	return n;
+}
+
+int
+row_is(const struct row *r, const char *key, const char *value)
+{
+	return slice_is(row_get(r, key), value);
+}
+
+struct slice
+row_or_dash(struct slice s)
+{
+	return s.len > 0 ? s : slice_str("-");
+}
+
+struct slice
+row_ip(struct slice address)
+{
+	size_t n = address.len;
+
+	while (n > 0 && address.p[n - 1] != ':')
+		n--;
+	if (n > 0 && n < address.len && (address.p[0] == '[' ||
+	    memchr(address.p, ':', n - 1) == NULL))
+		address.len = n - 1;
+	return row_or_dash(address);
+}
+
+int
+row_keep(struct buf *rows, struct slice row)
+{
+	char line[REPORT_ROW_MAX], *text = (char *)slice_dup(row);
+	const char *rest = text;
+	size_t len;
+
+	if (text == NULL)
+		return -1;
+	len = escape(line, sizeof(line) - 1, &rest, ESCAPE_UTF8);
+	free(text);
+	line[len] = '\n';
+	return buf_append(rows, line, len + 1);
+}
