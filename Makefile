@@ -13,8 +13,7 @@
 # To add a file: its object and its header in the list of its room below. To
 # add a test of what a core says and does: a .script in t/core (t/script.c). To
 # add a test t/x.c: t/x.test in CORE_TESTS, which link the cores and nothing
-# else, or t/x.shell in SHELL_TESTS; a script: its name in SCRIPTS; a program:
-# its name in PROGS.
+# else, or t/x.shell in SHELL_TESTS; a script: in SCRIPTS; a program: in PROGS.
 
 .POSIX:
 
@@ -63,12 +62,11 @@ CORES =		$(BYTES) $(PROTOCOL) $(AUTHORITY) $(EXCHANGE) $(LISTENER)\
 CORES_H =	array.h buf.h bytes.h chain.h crypto.h exit.h fail.h heap.h\
 	map.h noise.h rng.h slice.h tlv.h addr.h attrs.h core.h epmd.h frame.h\
 	gather.h gossip.h link.h msg.h peers.h preauth.h stats.h stream.h\
-	authority.h\
-	authority_state.h broker.h broker_state.h exchange.h exchange_book.h\
-	exchange_class.h listener.h channel.h channel_pool.h channel_state.h\
-	plb.h plb_state.h bootstrap.h bootstrap_dns.h call.h call_filter.h\
-	call_state.h call_way.h discovery.h discovery_contacts.h ctl_metrics.h\
-	ctl_row.h ctl_state.h ctl_tier.h ctl_top.h ctl_walk.h
+	authority.h authority_state.h broker.h broker_state.h exchange.h\
+	exchange_book.h exchange_class.h listener.h channel.h channel_pool.h\
+	channel_state.h plb.h plb_state.h bootstrap.h bootstrap_dns.h call.h\
+	call_filter.h call_state.h call_way.h discovery.h discovery_contacts.h\
+	ctl_metrics.h ctl_row.h ctl_state.h ctl_tier.h ctl_top.h ctl_walk.h
 
 # Shells: what has a descriptor, a clock, a child or a log.
 
@@ -187,13 +185,12 @@ $(CORE_TESTS): t/fixtures.a cores.a
 $(FUZZ_TESTS): t/fuzz/main.o t/fixtures.a cores.a
 $(SHELL_TESTS): t/fixtures.a $(ALL)
 $(BENCHES): t/bench/bench.o $(ALL)
-t/account t/activate t/diallers t/inherit t/listen t/relay t/rows t/slot t/stranger: $(ALL)
+t/account t/activate t/diallers t/handshake t/inherit t/listen t/relay t/rows\
+t/slot t/stranger: $(ALL)
 t/epmdtalk: t/epmdtalk.o t/talk.o $(ALL)
 	$(CC) $(LDFLAGS) -o $@ t/epmdtalk.o t/talk.o $(ALL) $(LDLIBS)
 t/puppet: t/puppet.o t/text.o $(ALL)
 	$(CC) $(LDFLAGS) -o $@ t/puppet.o t/text.o $(ALL) $(LDLIBS)
-t/handshake: t/handshake.o cores.a
-	$(CC) $(LDFLAGS) -o $@ t/handshake.o cores.a $(LDLIBS)
 t/script: t/script.o t/fixtures.a cores.a
 	$(CC) $(LDFLAGS) -o $@ t/script.o t/fixtures.a cores.a $(LDLIBS)
 # The driver itself, over a loop, a network and a log of the simulator's own. Links
@@ -261,13 +258,11 @@ valgrind: all
 	    sh t/check.sh $(CORE_SCRIPTS) $(TESTS) $(SCRIPTS)
 
 tests: $(TESTS) $(HELPERS)
-
 helpers: $(HELPERS)
+benches: $(BENCHES)
 
 soak: all
 	@sh t/soak.sh
-
-benches: $(BENCHES)
 
 bench: all benches
 	@sh t/bench/run.sh

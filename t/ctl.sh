@@ -44,15 +44,17 @@ until_true shown one 1.2 || fail "not shown: $(lambda-ctl orders)"
 until_true shown two - || fail "not shown: $(lambda-ctl orders)"
 
 # A broker answers for its host. One that is silent is named, and holds up nobody.
-lambda-ctl listeners >"$tmp/rows"
-same "$(sed -n 's/^process [0-9a-f]* role \([^ ]*\) pid [0-9]*$/\1/p' "$tmp/rows" |
-    sort | xargs)" 'broker listener listener'
-same "$(grep -c '^listener .* state publishing ' "$tmp/rows")" 2
+of_host() { # ROLES LISTENERS SILENT: who answers, and how many do not
+	lambda-ctl listeners >"$tmp/rows"
+	[ "$(sed -n 's/^process [0-9a-f]* role \([^ ]*\) pid [0-9]*$/\1/p' \
+	    "$tmp/rows" | sort | xargs)" = "$1" ] &&
+	    [ "$(grep -c '^listener .* state publishing ' "$tmp/rows")" -eq "$2" ] &&
+	    [ "$(grep -c '^process [0-9a-f]* role listener reason no answer$' \
+	    "$tmp/rows")" -eq "$3" ]
+}
+until_true of_host 'broker listener listener' 2 0 || fail "$(cat "$tmp/rows")"
 kill -STOP "$two"
-lambda-ctl listeners >"$tmp/rows"
-same "$(grep -c '^process [0-9a-f]* role listener reason no answer$' \
-    "$tmp/rows")" 1
-same "$(grep -c '^listener ' "$tmp/rows")" 1
+until_true of_host 'broker listener' 1 1 || fail "$(cat "$tmp/rows")"
 kill -CONT "$two"
 mkfifo "$tmp/held"
 start caller sh -c 'exec lambda-call -L -c 3 calc <>"$0"' "$tmp/held"

@@ -5,11 +5,19 @@ target=t/sim
 . "$(dirname "$0")/plantlib.sh"
 seed=${SIM_SEED:-1}
 
+# What another checker finds is passed over: these worlds are no test of it.
 look() {
-	t/sim -s "$seed" -n "${PLANT_SEEDS:-500}" >log 2>&1
-	set -- $?
+	at=$seed
+	end=$((seed + ${PLANT_SEEDS:-500}))
+	until t/sim -s "$at" -n $((end - at)) >log 2>&1; do
+		at=$(sed -n '$s/^seed \([0-9]*\).*/\1/p' log)
+		at=$((${at:-$end} + 1))
+		if grep -q "$says" log || [ "$at" -ge "$end" ]; then
+			tail -n 1 log
+			return 1
+		fi
+	done
 	tail -n 1 log
-	return "$1"
 }
 
 plant 'an exchange retires before its successor is up' 'runs none yet' \
@@ -48,13 +56,13 @@ plant 'an exchange that nobody uses is never retired' 'exchanges of m' \
 plant 'a broker leaves no authority' 'is linked to' broker_home.c \
     '/^home_leave_others/,/^}/s/home_leave(b, a)/(void)b/'
 plant 'an authority that starts anew is taken for the one that it was' \
-    'is not linked to\|time stands still' broker_home.c \
+    'is not linked to' broker_home.c \
     '/^place_is_at/,/^}/s/p->weight = /if (p->weight == 0) &/'
 plant 'an authority does not ask who runs an exchange' \
-    'has not heard of\|has waited\|is not linked to' authority.c \
+    'has not heard of' authority.c \
     '/^authority_module_ask/,/^}/s/authority_ask(a, m, p, MSG_SUBSCRIBE)/(void)p/'
 plant 'what another authority announces is not told to brokers' \
-    'has not heard of\|has waited\|is not linked to' authority.c \
+    'has not heard of' authority.c \
     '/^authority_module_pass_on/,/^}/s/m->nbrokers > 0/0/'
 plant 'two authorities keep the exchanges of nobody' 'exchanges of m' authority.c \
     '/^authority_module_must_ask/,/^}/s/!responsible/responsible | 1/'
@@ -121,8 +129,8 @@ plant 'a channel sends more than it may' 'for bad' channel_stream.c \
 plant 'a PLB does not hand on that a body has ended' 'has not ended' plb_request.c \
     '/^plb_on_end/,/^}/s/return request_pass_on(p, r, m, up)/return 0/'
 plant 'the last standard error of a program is lost' \
-    'of standard error\|have changed at' \
-    channel_stream.c '/^channel_output/,/^}/s/if (stream_spend/'\
+    'of standard error' channel_stream.c \
+    '/^channel_output/,/^}/s/if (stream_spend/'\
 'if (part == STREAM_ERROR \&\& bytes.len < 8) return 0; &/'
 plant 'a channel forgets that a body has ended' 'has not ended' \
     channel_stream.c '/^channel_on_end/,/^}/s/channel_tell(c, CHANNEL_MORE, r->worker, 1)/0/'
