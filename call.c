@@ -201,7 +201,7 @@ call_end_record(struct call *c, int64_t now)
 static void
 call_end_step(struct call *c, int64_t now)
 {
-	while (!c->over && buf_len(&plb_out(c->plb)->buf) < STEP_MARK)
+	while (!c->over && outbox_len(plb_out(c->plb)) < STEP_MARK)
 		if (!call_end_record(c, now))
 			call_end(c, c->ending.broken ? CALL_QUIT : CALL_FINISH,
 			    EXIT_TEMPORARY);
@@ -560,28 +560,6 @@ call_on_answer(struct call *c, int64_t now, const struct msg *m)
 	call_forget_trouble(c);
 }
 
-/*
- * The act's bytes stand in the outbox, and are not read after something was
- * appended there. Before an answer is read, what is left of the request's
- * standard error is said, which appends: so where some is kept, the message is
- * copied. 1; or 0 where it is no message, or there is no memory.
- */
-static int
-call_take_message(struct call *c, const struct act *a, struct msg *m)
-{
-	struct act copy = *a;
-
-	if (c->errors == NULL)
-		return act_message(a, m) == 1;
-	buf_consume(&c->answer, buf_len(&c->answer));
-	if (buf_append(&c->answer, a->bytes.p, a->bytes.len) == -1) {
-		call_lose_result(c);
-		return 0;
-	}
-	copy.bytes = buf_slice(&c->answer);
-	return act_message(&copy, m) == 1;
-}
-
 void
 call_take(struct call *c, int64_t now, const struct act *a)
 {
@@ -597,7 +575,7 @@ call_take(struct call *c, int64_t now, const struct act *a)
 	}
 	if (a->kind == PLB_SENT)
 		call_job_sent(c, now, a->value);
-	if (a->kind != ACT_SEND || !call_take_message(c, a, &m))
+	if (a->kind != ACT_SEND || act_message(a, &m) != 1)
 		return;
 	if (m.type == MSG_OFFERS)
 		call_on_offers(c, now, &m.u.offers);
@@ -892,7 +870,6 @@ call_new(int64_t now, uint64_t seed, const struct call_config *config,
 	buf_init(&c->in, config->filter ? MSG_MAX + CALL_READ_MAX :
 	    STREAM_HEAD);
 	buf_init(&c->word, CALL_ARGS_MAX);
-	buf_init(&c->answer, MSG_MAX + MSG_HEAD_MAX);
 	c->stream.send_at = config->filter ? NEVER : now + CALL_WAIT_MS;
 	c->stream.last = -1;
 	c->stream.shown_at = c->now = now;
@@ -935,7 +912,6 @@ call_free(struct call *c)
 	free(c->jobs);
 	free(c->args);
 	buf_free(&c->word);
-	buf_free(&c->answer);
 	buf_free(&c->in);
 	free(c);
 }

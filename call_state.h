@@ -82,7 +82,6 @@ struct call {
 	int stopped;	       /* too many have failed: no more is sent */
 	size_t done;	       /* ranges of these that are behind us */
 	struct slice host;     /* that has answered, while that is looked at */
-	struct buf answer;     /* scratch: one that is kept while we speak */
 	struct filter filter;
 	int watching; /* CALL_INPUT said so */
 	int ready; /* input is there, and waits for tokens */

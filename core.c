@@ -26,6 +26,7 @@ outbox_init(struct outbox *o)
 {
 	buf_init(&o->buf, OUTBOX_MAX);
 	o->buf.keep = OUTBOX_KEEP;
+	o->out = o->buf;
 	o->taken = 0;
 	o->clock = NULL;
 }
@@ -34,17 +35,7 @@ void
 outbox_free(struct outbox *o)
 {
 	buf_free(&o->buf);
-	o->taken = 0;
-}
-
-/* The act that was shown last goes once the outbox is used again, as its bytes
- * stand in the buffer until then. */
-static void
-outbox_drop_taken(struct outbox *o)
-{
-	if (o->taken == 0)
-		return;
-	buf_consume(&o->buf, o->taken);
+	buf_free(&o->out);
 	o->taken = 0;
 }
 
@@ -55,7 +46,6 @@ outbox_reserve(struct outbox *o, unsigned kind, uint32_t peer, uint64_t value,
 	struct head head;
 	unsigned char *p;
 
-	outbox_drop_taken(o);
 	if (len > OUTBOX_MAX - sizeof(head)) {
 		errno = ENOBUFS;
 		return NULL;
@@ -204,14 +194,30 @@ outbox_log_once(struct outbox *o, struct outbox_once *once, int level,
 	return outbox_act(o, ACT_LOG, 0, (uint64_t)level, slice_str(line));
 }
 
+/* The act that was taken last goes now, as its bytes stood there until now. */
+static void
+outbox_turn(struct outbox *o)
+{
+	struct buf out;
+
+	if (o->taken > 0)
+		buf_consume(&o->out, o->taken);
+	o->taken = 0;
+	if (buf_len(&o->out) > 0)
+		return;
+	out = o->out;
+	o->out = o->buf;
+	o->buf = out;
+}
+
 int
 outbox_take(struct outbox *o, struct act *act)
 {
 	struct slice queued;
 	struct head head;
 
-	outbox_drop_taken(o);
-	queued = buf_slice(&o->buf);
+	outbox_turn(o);
+	queued = buf_slice(&o->out);
 	if (queued.len == 0)
 		return 0;
 	assert(queued.len >= sizeof(head));
@@ -225,10 +231,16 @@ outbox_take(struct outbox *o, struct act *act)
 	return 1;
 }
 
+size_t
+outbox_len(const struct outbox *o)
+{
+	return buf_len(&o->buf) + buf_len(&o->out) - o->taken;
+}
+
 int
 outbox_empty(const struct outbox *o)
 {
-	return buf_len(&o->buf) == o->taken;
+	return outbox_len(o) == 0;
 }
 
 int

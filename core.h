@@ -97,15 +97,18 @@ struct act {
 	unsigned kind;
 	uint32_t peer;
 	uint64_t value;
-	struct slice bytes; /* good until the outbox changes */
+	struct slice bytes; /* good until the next act is taken */
 };
 
 #define OUTBOX_MAX  (64u * 1024 * 1024)
 #define OUTBOX_KEEP (256 * 1024) /* of memory, from one use to the next */
 
+/* What is appended never moves what is being carried out: that stands in memory
+ * of its own, and the two change places when it has run empty. */
 struct outbox {
-	struct buf buf;
-	size_t taken; /* bytes at its front: the act that was taken last */
+	struct buf buf;	/* appended, and not yet looked at */
+	struct buf out;	/* being carried out */
+	size_t taken;	/* bytes at its front: the act that was taken last */
 	const int64_t *clock; /* the driver's, in ns; NULL: it has none */
 };
 
@@ -160,10 +163,13 @@ int outbox_log_once(struct outbox *, struct outbox_once *, int level,
     const char *fmt, ...);
 
 /*
- * Take the oldest act: 1, or 0 when there is none (and then memory is freed).
- * act->bytes is good until the next call that takes or appends.
+ * Take the oldest act: 1, or 0 when there is none (and then memory is freed
+ * that is over OUTBOX_KEEP). act->bytes is good until the next call that takes.
  */
 int outbox_take(struct outbox *, struct act *);
+
+/* Bytes of acts that wait to be taken. */
+size_t outbox_len(const struct outbox *);
 int outbox_empty(const struct outbox *);
 
 /* Decode the message in the act's frame; returns as msg_decode(). */

@@ -512,7 +512,7 @@ hub_link_deliver(struct hub_link *l, int64_t now, unsigned type,
 		conn_fail(&l->conn, errno);
 		return -1;
 	}
-	if (buf_len(&h->out->buf) > OUTBOX_MARK)
+	if (outbox_len(h->out) > OUTBOX_MARK)
 		hub_flush(h);
 	return 0;
 }
