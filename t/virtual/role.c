@@ -13,6 +13,7 @@
 #define BROKER_SOCKET "/broker"
 #define PORTS	      40000
 #define PORTS_SPREAD  24 /* few, so that they are used again */
+#define PORTS_TRIES   256 /* until one more may be used */
 #define START_MS      30
 #define STOP_MS	      1000
 #define LEAVE_MS      2000
@@ -96,11 +97,15 @@ child_ended(struct proc *child)
 	proc_wake(p);
 }
 
+/* The ports are few, so that one is soon used again by somebody else. A host of
+ * many authorities needs more of them. */
 static void
 listen_anywhere(struct proc *p, char address[NET_ADDRESS])
 {
+	unsigned tries = 0;
+
 	do
-		net_address(p->host, PORTS +
+		net_address(p->host, PORTS + tries++ / PORTS_TRIES +
 		    draw(p->world, PORTS_SPREAD) +
 		    draw(p->world, 1 + p->world->plan.modules), address);
 	while (proc_listen(p, address) == -1);
