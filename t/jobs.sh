@@ -146,8 +146,11 @@ tells 100 '-R 3x: give a whole number' lambda-call -R 3x run true
 # Killed at any point, and resumed: nothing that has a line is run again, and at
 # most what had none and was begun is run twice.
 seed=${JOBS_SEED:-$$}
+# The last of them wait, so that none ends before it is killed.
 records=300
-work='read -r n; echo "$n" >>"$TMPDIR/ran"; sleep 0.02; echo "did $n"'
+work='read -r n; echo "$n" >>"$TMPDIR/ran"
+	until [ "$n" -le 290 ] || [ -e "$TMPDIR/go" ]; do sleep 0.05; done
+	sleep 0.02; echo "did $n"'
 random() { # N: less than it, in $random
 	seed=$(((seed * 1103515245 + 12345) % 2147483648))
 	random=$((seed / 65536 % $1))
@@ -157,7 +160,7 @@ has_lines() {
 }
 for order in -u -c4; do
 	echo "seed $seed"
-	rm -f "$tmp/log" "$tmp/out" "$tmp"/ran*
+	rm -f "$tmp/log" "$tmp/out" "$tmp/go" "$tmp"/ran*
 	kills=0
 	: >"$tmp/before"
 	while [ "$kills" -lt 8 ]; do
@@ -170,7 +173,7 @@ for order in -u -c4; do
 		    fail "it stands: $(cat "$tmp/err")"
 		random 10
 		sleep "0.0$random"
-		kill -9 "$pid" || fail "it ends too soon to be killed"
+		kill -9 "$pid" || fail "it has ended: $(cat "$tmp/err")"
 		wait "$pid" 2>/dev/null
 		kills=$((kills + 1))
 		# Now and then its last line is torn.
@@ -188,6 +191,7 @@ for order in -u -c4; do
 		: >"$tmp/ran"
 		mv "$tmp/done" "$tmp/before"
 	done
+	: >"$tmp/go"
 	lambda-call -L -c 4 "$order" -j "$tmp/log" run sh -c "$work" <"$tmp/in" \
 	    >>"$tmp/out" || fail "the last run: $(cat "$tmp/err")"
 	cat "$tmp/ran" >>"$tmp/ran.all"
