@@ -708,12 +708,10 @@ main(int argc, char **argv)
 		env_key_need(&key, 'A', &a);
 	if (core.what->top)
 		ctl_top(core.argument, core.json, &key, text);
-	if (core.what->tier != NULL) {
-		hub.status = ctl_walk_tier(core.what, core.argument == NULL ?
+	if (core.what->tier != NULL)
+		return ctl_end(ctl_walk_tier(core.what, core.argument == NULL ?
 		    NULL : opt_name("module", core.argument), core.json, &key,
-		    text);
-		return ctl_end(hub.status);
-	}
+		    text));
 	hub_init(&hub, loop_new(), ROLE_CTL, &key);
 	outbox_init(&core.out);
 	buf_init(&core.kept, WALK_ROWS_MAX);
