@@ -84,6 +84,12 @@ for name in plbs own; do
 	until_true grown "$name" 100 || fail "$name does not run"
 done
 
+# And one that does nothing, and has a channel of a's for all of the time.
+mkfifo "$tmp/idle"
+port=$(sed -n 's/.*publishing calc at .*:\([0-9]*\),.*/\1/p' "$tmp/listenera.log")
+LAMBDA_KEY=$tmp/run.c/key:$tmp/run.c/other start idle on c sh -c \
+    'exec lambda-call -L -x "10.77.0.1:$0" calc <>"$1"' "$port" "$tmp/idle"
+
 print_of() { # KEY: its fingerprint
 	mkdir -m 700 "$tmp/print$1"
 	cp "$tmp/$1" "$tmp/print$1/key"
@@ -148,7 +154,33 @@ for key in old new; do
 	[ -n "$(LAMBDA_KEY=$tmp/$key on c lambda-ctl -A "$(head -n 1 \
 	    "$tmp/authorities")" authorities)" ] || fail "$key is not accepted"
 done
+# Nobody closes what is dialled with, and that is told.
+at b lambda-ctl keyclose "$new" >"$tmp/rows" || fail "keyclose: $?"
+same "$(sed 's/.* state \([^ ]*\) role .*/\1/' "$tmp/rows" | sort -u)" dials
+tells 100 'it is no fingerprint of a key' at b lambda-ctl keyclose cows
+tells 111 'nobody who answers has a key 0123456789abcdef' \
+    at b lambda-ctl keyclose 0123456789abcdef
 step new new "$new"
+
+# Links that were made with the old key stay, until all are told to close them. They
+# are made again, with the new one, and no line fails meanwhile.
+at a lambda-ctl keys >"$tmp/keys"
+grep -q "^key $old links [1-9][0-9]* state dropped\$" "$tmp/keys" ||
+    fail "no link is of the old key: $(cat "$tmp/keys")"
+at b lambda-ctl keyclose "$old" >"$tmp/rows" || fail "keyclose: $?"
+for role in authority broker exchange listener; do
+	grep -q "^closes $old links [1-9][0-9]* state dropped role $role process [0-9a-f]* host [0-9.]*\$" \
+	    "$tmp/rows" || fail "no $role closes it: $(cat "$tmp/rows")"
+done
+unused() {
+	at b lambda-ctl keyuse >"$tmp/rows" && grep -q "^keyuse $new " "$tmp/rows" &&
+	    ! grep -q "$old" "$tmp/rows"
+}
+until_true unused || fail "the old key is in use: $(cat "$tmp/rows")"
+for name in plbs own; do
+	at=$(wc -l <"$tmp/$name.out")
+	until_true grown "$name" "$((at + 50))" || fail "$name has stopped"
+done
 
 : >"$tmp/stop"
 # shellcheck disable=SC2086
@@ -162,10 +194,7 @@ for name in plbs own; do
 	echo "$name: $(cat "$tmp/$name.asked") lines"
 done
 
-# Links that were made with the old key stay, and it is of no use now.
-at a lambda-ctl keys >"$tmp/keys"
-grep -q "^key $old links [1-9][0-9]* state dropped\$" "$tmp/keys" ||
-    fail "no link is of the old key: $(cat "$tmp/keys")"
+# The old key is of no use now.
 while read -r at; do
 	tells 100 'it refused our key' env LAMBDA_KEY="$tmp/old" on c \
 	    lambda-ctl -A "$at" authorities
