@@ -84,12 +84,6 @@ for name in plbs own; do
 	until_true grown "$name" 100 || fail "$name does not run"
 done
 
-# And one that does nothing, and has a channel of a's for all of the time.
-mkfifo "$tmp/idle"
-port=$(sed -n 's/.*publishing calc at .*:\([0-9]*\),.*/\1/p' "$tmp/listenera.log")
-LAMBDA_KEY=$tmp/run.c/key:$tmp/run.c/other start idle on c sh -c \
-    'exec lambda-call -L -x "10.77.0.1:$0" calc <>"$1"' "$port" "$tmp/idle"
-
 print_of() { # KEY: its fingerprint
 	mkdir -m 700 "$tmp/print$1"
 	cp "$tmp/$1" "$tmp/print$1/key"
@@ -168,7 +162,7 @@ at a lambda-ctl keys >"$tmp/keys"
 grep -q "^key $old links [1-9][0-9]* state dropped\$" "$tmp/keys" ||
     fail "no link is of the old key: $(cat "$tmp/keys")"
 at b lambda-ctl keyclose "$old" >"$tmp/rows" || fail "keyclose: $?"
-for role in authority broker exchange listener; do
+for role in authority broker exchange; do
 	grep -q "^closes $old links [1-9][0-9]* state dropped role $role process [0-9a-f]* host [0-9.]*\$" \
 	    "$tmp/rows" || fail "no $role closes it: $(cat "$tmp/rows")"
 done
@@ -213,6 +207,33 @@ while read -r at; do
 	[ -n "$(LAMBDA_KEY=$tmp/new on c lambda-ctl -A "$at" exchanges)" ] ||
 	    fail "an exchange refuses the new key"
 done <"$tmp/exchanges"
+
+# A channel drains, and its PLB connects again: one that dials with the old key, at a
+# listener that takes both.
+LAMBDA_KEY=$tmp/new:$tmp/old start both on a lambda-listener -l 0.0.0.0:0 -w line \
+    both cat
+logged both 'publishing both at'
+port=$(sed -n 's/.*publishing both at .*:\([0-9]*\),.*/\1/p' "$tmp/both.log")
+mkfifo "$tmp/idle"
+LAMBDA_KEY=$tmp/old start idle on c sh -c \
+    'exec lambda-call -L -x "10.77.0.1:$0" both <>"$1"' "$port" "$tmp/idle"
+from() { # the address that it has a channel from
+	LAMBDA_KEY=$tmp/new on c lambda-ctl -A "10.77.0.1:$port" clients |
+	    awk '$8 == "up" { print $2 }'
+}
+begun() {
+	before=$(from)
+	[ -n "$before" ]
+}
+until_true begun || fail "it has no channel"
+at b lambda-ctl keyclose "$old" >"$tmp/rows" || fail "keyclose: $?"
+same "$(sed 's/process.*//' "$tmp/rows")" \
+    "closes $old links 1 state accepted role listener "
+another() {
+	now=$(from)
+	[ -n "$now" ] && [ "$now" != "$before" ]
+}
+until_true another || fail "it has the channel that it had: $before"
 
 # A file that is no key: it is said, and all goes on as it was.
 chmod 644 "$tmp/run.a/other"
