@@ -73,6 +73,8 @@ plant 'an exchange that dies at once is started again at once' \
     '/^authority_exchange_back_off/,/^}/s/now + m->backoff_ms/now/'
 plant 'a peer that is silent is never given up' 'silent since' link.c \
     '/^link_judge_silence/,/^}/s/if (!late)/if (!late \&\& l->phase != LINK_UP)/'
+plant 'of a slow beat one end knows nothing' 'that beats' link.c \
+    '/^link_hear_beat/,/^}/s/l->dialler ? l->self->role == ROLE_BROKER/l->dialler ? 0/'
 plant 'an address is handed on without its port' 'does not take what' gossip.c \
     '/^gossip_resolve/,/^}/s/return hostport_fill.*/return host;/'
 plant 'a buy is never cancelled' 'a buy of nobody' broker_order.c \

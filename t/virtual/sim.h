@@ -301,6 +301,8 @@ void check_queue(const struct linked *, size_t bytes);
  * other. */
 void check_choice(struct proc *, struct sock *chosen, const struct sock *other,
     unsigned role);
+/* It closes a link: of a peer that beats it is not said that it is silent. */
+void check_given_up(const struct proc *, const struct hub_link *);
 /* A PLB dials: not without end. */
 void check_dial(struct proc *);
 /* Has nothing been silent or late for ms? */
