@@ -130,6 +130,7 @@ conn_reads(struct conn *c)
 			return;
 		}
 		total += (size_t)n;
+		c->bytes_in += (uint64_t)n;
 		conn_show(c, p, (size_t)n);
 		if (n < SCRATCH && !c->broken)
 			return;
@@ -195,6 +196,7 @@ conn_write_out(struct conn *c)
 		if (n == -1)
 			return errno == EAGAIN ? 0 : -1;
 		buf_consume(queue, (size_t)n);
+		c->bytes_out += (uint64_t)n;
 		c->wrote = loop_now(c->loop);
 		loop_watch(c->loop, &c->in); /* an answer may be near */
 		if ((size_t)n < bytes.len)

@@ -1,6 +1,7 @@
-/* The keys that links are made with, and how many are made with each; and who
- * this process is. */
+/* The keys that links are made with, and how many are made with each; what is
+ * counted of links; and who this process is. */
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -106,6 +107,46 @@ hub_report_all_keys(const struct hub *h, struct report *r)
 	}
 }
 
+/* Counts. */
+
+void
+hub_count_closed(struct hub_link *l, int error)
+{
+	struct hub_counts *n = &l->hub->counts;
+	int fault = error != 0 && error != ECONNRESET && error != EPIPE;
+
+	n->bytes_in += l->conn.bytes_in;
+	n->bytes_out += l->conn.bytes_out;
+	n->faults += (uint64_t)(l->up && fault);
+	n->refused += (uint64_t)(!l->link.dialler &&
+	    l->link.phase != LINK_UP);
+}
+
+/* links ID role ROLE up COUNT, and then the numbers of struct hub_counts. */
+static void
+hub_report_links(const struct hub *h, struct report *r)
+{
+	struct hub_counts n = h->counts;
+	char id[ID_TEXT];
+	size_t i, up = 0;
+
+	for (i = 0; i < h->nlinks; i++) {
+		if (h->links[i] == NULL)
+			continue;
+		up += (size_t)h->links[i]->up;
+		n.bytes_in += h->links[i]->conn.bytes_in;
+		n.bytes_out += h->links[i]->conn.bytes_out;
+	}
+	report_row(r, "links %s role %s up %zu made %llu faults %llu "
+	    "refused %llu failed %llu messages_in %llu messages_out %llu "
+	    "bytes_in %llu bytes_out %llu", id_print(&h->self.instance, id),
+	    role_name(h->self.role), up, (unsigned long long)n.made,
+	    (unsigned long long)n.faults, (unsigned long long)n.refused,
+	    (unsigned long long)n.failed, (unsigned long long)n.messages_in,
+	    (unsigned long long)n.messages_out,
+	    (unsigned long long)n.bytes_in, (unsigned long long)n.bytes_out);
+}
+
 /* process ID role ROLE pid PID: whoever is asked for others says whose its rows
  * are. */
 static void
@@ -123,12 +164,13 @@ hub_report(struct hub *h, uint32_t handle, const struct msg *m)
 {
 	struct slice what = m->u.inspect.what;
 	int own = slice_is(what, "process"), keys = slice_is(what, "keys");
+	int counts = slice_is(what, "counts");
 	int all = m->type == MSG_ASK || m->u.inspect.all != 0;
 	struct report r;
 
 	/* One that names a broker is answered by that broker. */
 	if (!id_is_zero(&m->u.inspect.to) ||
-	    !(all || own || keys || what.len == 0))
+	    !(all || own || keys || counts || what.len == 0))
 		return 1;
 	report_begin(&r, h->out, handle, m);
 	if (!keys || all)
@@ -136,6 +178,8 @@ hub_report(struct hub *h, uint32_t handle, const struct msg *m)
 	/* A channel's links are counted by its listener. */
 	if ((keys || what.len == 0) && h->self.role != ROLE_CHANNEL)
 		hub_report_all_keys(h, &r);
+	if (counts || what.len == 0)
+		hub_report_links(h, &r);
 	if ((own || keys) && !all)
 		return report_end(&r);
 	return report_pause(&r) == -1 ? -1 : 1;

@@ -426,6 +426,7 @@ static const struct field hello_fields[] = {
 	UINT(msg_hello, 6, role, 0, ROLE_MAX),
 	IDENT(msg_hello, 10, instance, REQUIRED),
 	UINT(msg_hello, 13, dialled, 0, UINT_ANY),
+	UINT(msg_hello, 15, beat, 0, UINT_ANY),
 };
 static const struct field peers_fields[] = {
 	LIST(msg_peers, 2, peers, 0, LIST_MAX, &schema_peer_item),

@@ -105,6 +105,8 @@ struct msg_hello {
 	struct id instance;
 	uint64_t dialled;   /* by its process, with this one; 0: it was not the
 			       one to dial */
+	uint64_t beat;	    /* s: as far apart its heartbeats may be, and those
+			       that it wants to hear; 0: it does not say */
 };
 
 struct msg_peers {
