@@ -323,7 +323,7 @@ channel_main_on_act(void *arg, const struct act *a)
 	} else if (a->kind == CHANNEL_EXPIRED) {
 		p->expired = 1;
 		channel_main_end_all(p,
-		    "what runs has not ended in time: ending it");
+		    "requests have not finished in time: ending them");
 	} else
 		workers_act(p->workers, a);
 }

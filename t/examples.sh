@@ -33,7 +33,7 @@ missing=
 lines=0
 
 for page in "$top"/man/*.[1-9]; do
-	literals '^.Sh (EXAMPLES|SECURITY)$' "$page"
+	literals '^.Sh (EXAMPLES|SECURITY|FIRST STEPS)$' "$page"
 done
 # The README's: what is indented by four, one after another.
 awk -v out="$blocks/README" '

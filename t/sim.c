@@ -216,6 +216,7 @@ static struct tally {
 	{ "of them lost it, and took the broker", 0 },
 	{ "commands of filters were started", 0 },
 	{ "of them again", 0 },
+	{ "blocks of several records were run", 0 },
 	{ "changes among buyers that compete", 0 },
 	{ "tokens were given back for them", 0 },
 	{ "channels were held to a share", 0 },
@@ -234,7 +235,7 @@ count(const struct world *w)
 		w->did[FAULT_WORKER], w->did[FAULT_SPAWN],
 		w->did[FAULT_DEAF], w->turned_away, w->accounted,
 		w->flows,
-		w->found, w->fallbacks, w->commands, w->restarted,
+		w->found, w->fallbacks, w->commands, w->restarted, w->blocks,
 		w->contested, w->shared, w->heedless, w->in_part };
 	size_t i;
 
