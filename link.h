@@ -46,7 +46,9 @@
 #define LINK_HANDSHAKE_MAX 255	 /* bytes of message 1 or 2, beside its length:
 				    so a first byte of 0 tells message 1 from a
 				    plain hello */
-#define LINK_SEAL_MAX	   (4 * (LINK_RECORD_MAX + LINK_RECORD_HEAD))
+#define LINK_SEAL_RECORDS  5 /* sealed at a time: a read of 64 KiB, in pieces */
+#define LINK_SEAL_MAX	   (LINK_SEAL_RECORDS *\
+			       (LINK_RECORD_MAX + LINK_RECORD_HEAD))
 #define LINK_KEYS_MAX	   4
 #define LINK_SESSION	   (1 + 2 * ID_SIZE + 8 + 2 * CHACHAPOLY_KEY)
 

@@ -81,7 +81,7 @@ same "$(wc -l <"$tmp/torn")" 2
 printf '%s\n' 'x	0' '2	0	0	0	h	1	1	0' >>"$tmp/torn"
 seq 2 | lambda-call -L -j "$tmp/torn" run cat >"$tmp/out" 2>"$tmp/err"
 same "$(cat "$tmp/out")" 2
-grep -q ': lines that are none of a job log: 2; their records run again' \
+grep -q ': lines that are not of a job log: 2; their records run again' \
     "$tmp/err" || fail "not the lines: $(cat "$tmp/err")"
 printf '3\t1\t0\t0\th\t1\t1\t0\tca' >>"$tmp/torn"
 seq 3 | lambda-call -L -j "$tmp/torn" run cat >"$tmp/out"
