@@ -228,7 +228,7 @@ static void
 walk_ask_broker(struct walk *w, struct walk_node *n, const char *why)
 {
 	struct msg m = { .type = MSG_INSPECT, .u.inspect = { .serial = n->tag,
-		.to = n->instance, .all = 1 } };
+		.to = n->instance, .all = 1, .close = w->close } };
 	struct walk_node *home;
 
 	while (n->tried < n->homes) {
@@ -260,7 +260,8 @@ static void
 walk_up(void *core, int64_t now, uint32_t peer, const struct peer_info *info)
 {
 	struct walk *w = core;
-	struct msg m = { .type = MSG_INSPECT, .u.inspect.all = 1 };
+	struct msg m = { .type = MSG_INSPECT, .u.inspect = { .all = 1,
+		.close = w->close } };
 	struct walk_node *n;
 
 	(void)now;

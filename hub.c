@@ -733,21 +733,6 @@ no_memory:
 
 /* Dialling. */
 
-/* Why an address may not be dialled, or NULL. */
-static const char *
-hub_dial_refused(const struct hub *h, struct slice address, struct addr *a)
-{
-	const char *why;
-
-	if (addr_parse(a, (const char *)address.p, address.len, 0, &why) == -1)
-		return why;
-	if (!addr_is_unix(a) &&
-	    (h->key == NULL || env_key_allows(h->key, a) == -1))
-		return "it is not on loopback, so both sides need a key of "
-		       "yours: give -k keyfile";
-	return NULL;
-}
-
 /* where is peers.c's, and goes with the target. */
 static void
 hub_dial_one(struct hub *h, struct slice where, uint32_t tag)
@@ -858,6 +843,7 @@ hub_free(struct hub *h)
 
 	loop_untimer(h->loop, &h->timer);
 	loop_untimer(h->loop, &h->stopping);
+	loop_untimer(h->loop, &h->closing);
 	hub_free_accept(h);
 	loop_unlater(h->loop, &h->deliver);
 	for (i = 0; i < h->nlinks; i++)

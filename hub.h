@@ -28,6 +28,8 @@
 #define HUB_STUCK_MS	  15000 /* with bytes to write and none taken, by a
 				   peer that is not read from for it, or whose
 				   link is to end */
+#define HUB_CLOSE_MS	  16000 /* after the word to close links of a key:
+				   lambda-ctl has heard from everybody */
 
 /* One connection: its I/O, its protocol, its life as the core is told it. For
  * hub.c alone; programs know a link by its handle. */
@@ -108,6 +110,8 @@ struct hub {
 	struct loglimit dials;	 /* of addresses that peers named */
 	struct timer minute;	 /* when either tells how many had no line */
 	uint64_t dialled;	 /* connections, ever */
+	struct timer closing;	 /* links of this key: hub_report() */
+	unsigned char closes[LINK_PRINT];
 	struct hub_counts counts;
 	int stop;		 /* hub_stop() was called */
 	int status;		 /* exit code, once loop_run() returned */
@@ -181,6 +185,9 @@ void hub_stop(struct hub *, int64_t within_ms, int status);
 /* Between hub.c and hub_keys.c: the key that this link was dialled with is
  * refused; is another dialled with by now? */
 int hub_is_rekeyed(const struct hub_link *);
+/* Why an address, which is parsed into *, may not be dialled; or NULL. */
+const char *hub_dial_refused(const struct hub *, struct slice address,
+    struct addr *);
 /* The link ends, with that errno or 0: what it adds to the counts. */
 void hub_count_closed(struct hub_link *, int error);
 /* Answer an inspect or an ask as far as it is no core's: who this process is,

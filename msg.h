@@ -266,6 +266,7 @@ struct msg_inspect { /* and ask, which is an inspect that was passed on */
 	struct id to;	 /* inspect: pass it on to the broker that this is */
 	uint64_t all;	 /* inspect, 1: pass it on to everybody on the host;
 			    ask, 1: likewise */
+	struct slice close; /* links of the key of this fingerprint */
 };
 
 struct msg_report { /* and answer, to an ask */
