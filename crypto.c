@@ -179,29 +179,65 @@ equal_constant_time(const void *a, const void *b, size_t n)
 #define STREAM_SIZE (LANES_WIDE * BLOCK)
 
 #if defined(__GNUC__) && defined(__x86_64__) && !defined(CRYPTO_PLAIN)
+#include <cpuid.h>
 #include <immintrin.h>
 #define CRYPTO_WIDE
-#define HAS_WIDE    __builtin_cpu_supports("avx2")
 #define WIDE	    __attribute__((target("avx2")))
 #define INLINE	    inline __attribute__((always_inline))
 #else
-#define HAS_WIDE    0
 #define WIDE
 #define INLINE	    inline
 #endif
 
+/*
+ * Are so many bytes worth wide vectors, and are there any? To ask the processor
+ * takes some of the time of a start, most of all where it is a virtual
+ * one; what the compiler has for that asks at each start. So it is asked once,
+ * where there is much to do.
+ */
+#define WIDE_LEAST  256
+
+static int
+wide_is_good(size_t len)
+{
+#ifdef CRYPTO_WIDE
+	static int asked, found;
+	unsigned a, b, c, d, most;
+
+	if (len < WIDE_LEAST || asked)
+		return len >= WIDE_LEAST && found;
+	asked = 1;
+	__cpuid(0, most, b, c, d);
+	__cpuid(1, a, b, c, d);
+	if (most < 7 || (c & bit_OSXSAVE) == 0)
+		return 0;
+	__asm__("xgetbv" : "=a"(a), "=d"(d) : "c"(0));
+	if ((a & 6) != 6) /* the system saves no such registers */
+		return 0;
+	__cpuid_count(7, 0, a, b, c, d);
+	found = (b & bit_AVX2) != 0;
+	return found;
+#else
+	(void)len;
+	return 0;
+#endif
+}
+
 struct stream {
 	uint32_t state[16];
+	int wide;
 	unsigned char bytes[STREAM_SIZE]; /* of the blocks made last, */
 	size_t size;			  /* and how many */
 };
 
+/* For a text of len bytes. */
 static void
 stream_init(struct stream *s, const unsigned char key[CHACHAPOLY_KEY],
-    const unsigned char nonce[CHACHAPOLY_NONCE])
+    const unsigned char nonce[CHACHAPOLY_NONCE], size_t len)
 {
 	int i;
 
+	s->wide = wide_is_good(len);
 	s->state[0] = 0x61707865; /* "expand 32-byte k" */
 	s->state[1] = 0x3320646e;
 	s->state[2] = 0x79622d32;
@@ -280,7 +316,7 @@ stream_make_wide(struct stream *s)
 static void
 stream_next(struct stream *s)
 {
-	if (HAS_WIDE)
+	if (s->wide)
 		stream_make_wide(s);
 	else
 		stream_make(s, LANES);
@@ -334,8 +370,7 @@ stream_xor(struct stream *s, unsigned char *to, const unsigned char *from,
  * five limbs of 26 bits. 2^130 is 5, so a product that counts past the last
  * limb counts five times, five limbs lower.
  */
-#define LIMB	  0x3ffffffu
-#define POLY_WIDE 16 /* blocks from which powers of r are worth making */
+#define LIMB 0x3ffffffu
 
 struct poly {
 	uint32_t r[5], h[5];
@@ -516,7 +551,7 @@ poly_blocks(struct poly *p, const unsigned char *m, size_t blocks)
 {
 	uint64_t h[5];
 #ifdef CRYPTO_WIDE
-	size_t wide = blocks < POLY_WIDE || !HAS_WIDE ? 0 : blocks / 4 * 4;
+	size_t wide = wide_is_good(16 * blocks) ? blocks / 4 * 4 : 0;
 
 	if (wide > 0)
 		poly_blocks_wide(p, m, wide);
@@ -613,7 +648,7 @@ chachapoly_seal(const unsigned char key[CHACHAPOLY_KEY],
 	unsigned char poly_key[32];
 	struct stream s;
 
-	stream_init(&s, key, nonce);
+	stream_init(&s, key, nonce, len);
 	stream_next(&s);
 	memcpy(poly_key, s.bytes, sizeof(poly_key));
 	stream_xor(&s, sealed, text, len);
@@ -631,7 +666,7 @@ chachapoly_open(const unsigned char key[CHACHAPOLY_KEY],
 	if (len < CHACHAPOLY_TAG)
 		return -1;
 	len -= CHACHAPOLY_TAG;
-	stream_init(&s, key, nonce);
+	stream_init(&s, key, nonce, len);
 	stream_next(&s);
 	poly_make_tag(tag, s.bytes, ad, ad_len, sealed, len);
 	if (!equal_constant_time(tag, sealed + len, CHACHAPOLY_TAG))
