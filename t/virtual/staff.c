@@ -55,6 +55,7 @@ struct job {
 	size_t head;	   /* bytes that came with the request */
 	size_t given, read, out;
 	size_t errors;	   /* bytes of its standard error */
+	unsigned run;	   /* of its call, from 1 */
 };
 
 /* What the channel is to hear of a worker. */
@@ -158,6 +159,7 @@ job_run(struct job *j)
 	else
 		w->old_runs++;
 	load_ran(w, j->call);
+	j->run = w->calls[j->call].runs;
 	event_at(&w->clock, &j->done, w->clock.now + 1 +
 	    draw(w, chance(w, 5) ? 20 * mean : 2 * mean));
 }
@@ -474,7 +476,8 @@ flow_finish(struct proc *p, struct job *j)
 {
 	uint32_t number = j->hand->number;
 
-	if (channel_may_send(p->core, number, STREAM_ERROR) != SIZE_MAX)
+	if (channel_may_send(p->core, number, STREAM_ERROR) != SIZE_MAX &&
+	    p->world->calls[j->call].runs == j->run)
 		p->world->calls[j->call].errors = j->errors;
 	flow_copy(p, j, 1);
 	hand_end(j->hand);
