@@ -372,8 +372,8 @@ contest_check_parts(struct world *w, const struct contest_view *v)
 /*
  * A turn of a buyer's: what does it hold, and what did it hold when it was last
  * granted some? From there it gives back, until it is granted some again. What
- * it was granted while it was asked to give back, or lost otherwise, says
- * nothing of parts.
+ * it was granted while it was asked to give back, or lost otherwise, or gave
+ * before all was calm, says nothing of parts.
  */
 static void
 contest_look_at(struct post *s, const struct plb *plb,
@@ -391,7 +391,7 @@ contest_look_at(struct post *s, const struct plb *plb,
 		s->grew = 1;
 	else if (plb->shared != s->given)
 		s->grew = 0;
-	if (s->grew || gone != 0)
+	if (s->grew || gone != 0 || s->world->changed_at == 0)
 		s->based = s->grew && plb->keep == KEEP_ALL;
 	if (s->grew)
 		memcpy(s->base, has, sizeof(s->base));
