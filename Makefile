@@ -1,19 +1,29 @@
 # lambda: POSIX make; GNU make and bmake do the same with it.
 #
 #	make			build the programs
+#	make install		to PREFIX (/usr/local), MANDIR and DESTDIR
 #	make check		what a change must pass
-#	make unit		its unit tests alone
+#	make unit		its unit tests alone, which need cmocka
 #	make sanitize		the same as check, with ASan and UBSan
-#	make valgrind		the same as check, under valgrind
+#	make valgrind		the same as check, under valgrind: an hour
 #	make soak		what takes long
 #	make bench		what is measured
 #	make lint		manual pages and scripts
-#	make install		to DESTDIR, PREFIX and MANDIR
 #
-# To add a file: its object and its header in the list of its room below. To
-# add a test of what a core says and does: a .script in t/core (t/script.c). To
-# add a test t/x.c: t/x.test in CORE_TESTS, which link the cores and nothing
-# else, or t/x.shell in SHELL_TESTS; a script: in SCRIPTS; a program: in PROGS.
+# The compiler is CC: make CC=clang, or make CC=musl-gcc LDFLAGS=-static. A
+# packager's CFLAGS and LDFLAGS may come from the environment: make -e. Installed
+# files get modes 755 and 644 whatever the umask is. The programs find each other
+# in their own directory, installed or not.
+#
+# make check installs what the tests need where it can, and says what before it
+# begins. A test that cannot run is skipped and says why. Without cmocka only the
+# scripts run.
+#
+# To add a file: put its object and its header into the list of its room below.
+# To add a test of what a core says and does: write a .script in t/core
+# (t/script.c). To add a test t/x.c: put t/x.test into CORE_TESTS, which link the
+# cores and nothing else, or t/x.shell into SHELL_TESTS. A shell script goes into
+# SCRIPTS, a program into PROGS.
 
 .POSIX:
 

@@ -348,6 +348,7 @@ fill_divide(struct broker *b, int64_t now, struct broker_order *o,
 	broker_contact_learn(b, s->contact);
 	if (s->quantity == 0)
 		return; /* it came for that alone */
+	b->filled += s->quantity;
 	r.exchange = x->instance;
 	r.counter = s->counter;
 	r.quantity = 0;
@@ -366,6 +367,7 @@ fill_divide(struct broker *b, int64_t now, struct broker_order *o,
 		return;
 	s->quantity = taken;
 	o->passed += taken;
+	b->passed += taken;
 	pending_add(b, o, now, &s->seller, &r);
 	scratch_item(&b->list, &schema_seller, s);
 }
@@ -445,6 +447,7 @@ broker_on_refuse(struct broker *b, int64_t now, struct broker_peer *from,
 	struct msg on = *m;
 
 	(void)now;
+	b->refused++;
 	if (o == NULL)
 		return 0;
 	broker_copy_clear(b, o, from->exchange->slot);

@@ -112,6 +112,27 @@ broker_report_orders(const struct broker *b, const struct broker_module *m,
 			broker_report_buy(o, now, r);
 }
 
+/* fills - sells N buys N lacking N filled N passed N refused N: what its orders
+ * lack together, and what it has counted of fills for them */
+static void
+broker_report_fills(const struct broker *b, struct report *r)
+{
+	unsigned long long sells = 0, buys = 0, lacking = 0;
+	const struct broker_module *m = NULL;
+	const struct broker_order *o = NULL;
+
+	while ((m = broker_module_next(b, m)) != NULL)
+		while ((o = broker_order_next(m, o)) != NULL) {
+			sells += o->sell != 0;
+			buys += o->sell == 0;
+			lacking += o->sell ? 0 : broker_order_lacking(o);
+		}
+	report_row(r, "fills - sells %llu buys %llu lacking %llu filled %llu "
+	    "passed %llu refused %llu", sells, buys, lacking,
+	    (unsigned long long)b->filled, (unsigned long long)b->passed,
+	    (unsigned long long)b->refused);
+}
+
 /* contact NODE host IP port PORT local COUNT */
 static void
 broker_report_contacts(const struct broker *b, struct report *r)
@@ -178,6 +199,8 @@ broker_on_inspect(struct broker *b, int64_t now, struct broker_peer *peer,
 	if (report_wants(what, "orders"))
 		while ((m = broker_module_next(b, m)) != NULL)
 			broker_report_orders(b, m, now, &r);
+	if (report_wants(what, "counts"))
+		broker_report_fills(b, &r);
 	if (report_wants(what, "contacts"))
 		broker_report_contacts(b, &r);
 	if (!msg->u.inspect.all)

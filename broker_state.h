@@ -163,6 +163,8 @@ struct broker {
 	struct map contacts;  /* by node */
 	struct chain all;     /* modules */
 	uint64_t last_number; /* of an order */
+	uint64_t filled, passed; /* quantity, by exchanges and to owners */
+	uint64_t refused;     /* times that an exchange took no order */
 	int64_t due; /* nothing to do before then */
 	struct map places;    /* by address */
 	size_t nboots;	      /* of them, that bootstrap named */

@@ -16,7 +16,7 @@
 #include "call_way.h"
 #include "plb.h"
 
-#define CALL_NOTICE_MS 3000 /* without a seller: says so */
+#define CALL_NOTICE_MS 3000 /* without a seller: says so; or half of a limit */
 #define CALL_GRACE_MS  1500 /* beyond -T: a channel sends TERM, and KILL a
 			       second later, and says itself that time was up */
 #define CALL_FLUSH_MS  2000 /* told to end: to write what it has */

@@ -258,7 +258,7 @@ joblog_read(struct joblog *j, const char *command)
 	joblog_cut(&r, buf_slice(&j->rest));
 	joblog_sort(j);
 	if (r.unknown > 0)
-		log_error("%s: lines that are none of a job log: %llu; their "
+		log_error("%s: lines that are not of a job log: %llu; their "
 		    "records run again", j->path, r.unknown);
 	buf_init(&header, len);
 	if (j->size == 0 && (buf_append(&header, j->header, len - 1) == -1 ||

@@ -50,10 +50,14 @@ call_why_not(const struct call *c, int64_t now, char *why, size_t size)
 	return why;
 }
 
+/* In time to be read before the time of the call or record is up. */
 void
 call_arm_notice(struct call *c, int64_t now)
 {
-	c->notice_at = now + CALL_NOTICE_MS;
+	int64_t half = (c->config.limit_ms + 1) / 2;
+
+	c->notice_at = now + (half > 0 && half < CALL_NOTICE_MS ? half :
+	    CALL_NOTICE_MS);
 }
 
 void

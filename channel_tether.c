@@ -43,9 +43,9 @@ tether_open_groups(void)
 	int fd = groups_open();
 
 	if (fd == -1 && !said) {
-		log_error("unable to make a file in the directory for "
-		    "temporary ones: %s; what a killed channel leaves may run "
-		    "on", strerror(errno));
+		log_error("unable to make a file in the temporary "
+		    "directory: %s; workers of a killed channel may run on",
+		    strerror(errno));
 		said = 1;
 	}
 	return fd;

@@ -8,6 +8,7 @@
 
 #define SCRATCH	 (64 * 1024)
 #define WIRE_MAX (128 * 1024) /* bytes of one seal() */
+#define KEPT_MUCH 4096	      /* more than what is no bulk is cut into */
 
 /* Reads of all connections go through it. */
 static unsigned char scratch[SCRATCH];
@@ -62,15 +63,36 @@ conn_show_kept(struct conn *c)
 		buf_consume(&c->inq, conn_offer(c, kept.p, kept.len));
 }
 
+/* Too much is kept, or there is no memory. */
+static void
+conn_no_room(struct conn *c)
+{
+	conn_fail(c, errno == ENOBUFS ? EMSGSIZE : errno);
+}
+
+/* Where to read SCRATCH bytes to. After what is kept, where that is much, as it
+ * is while bulk comes: so they are not copied there. NULL with errno. */
+static unsigned char *
+conn_where_to_read(struct conn *c)
+{
+	if (buf_len(&c->inq) < KEPT_MUCH)
+		return scratch;
+	return buf_reserve(&c->inq, SCRATCH);
+}
+
 /* Show what was read, after what was kept; what is not taken is kept. */
 static void
 conn_show(struct conn *c, const unsigned char *p, size_t n)
 {
-	int fresh = buf_len(&c->inq) == 0;
+	int fresh = buf_len(&c->inq) == 0, failed = 0;
 	size_t taken = fresh ? conn_offer(c, p, n) : 0;
 
-	if (buf_append(&c->inq, p + taken, n - taken) == -1)
-		conn_fail(c, errno == ENOBUFS ? EMSGSIZE : errno);
+	if (p != scratch)
+		buf_commit(&c->inq, n);
+	else
+		failed = buf_append(&c->inq, p + taken, n - taken);
+	if (failed)
+		conn_no_room(c);
 	else if (!fresh)
 		conn_show_kept(c);
 }
@@ -91,20 +113,26 @@ conn_read_ended(struct conn *c, ssize_t n)
 static void
 conn_reads(struct conn *c)
 {
+	unsigned char *p;
 	size_t total = 0;
 	ssize_t n;
 
 	if (c->reshow && !c->paused && !c->closing)
 		conn_show_kept(c);
 	while (total < CONN_READ_MAX && !c->paused && !c->closing) {
-		n = net_read(c->in.fd, scratch, sizeof(scratch));
+		if ((p = conn_where_to_read(c)) == NULL) {
+			conn_no_room(c);
+			return;
+		}
+		n = net_read(c->in.fd, p, SCRATCH);
 		if (n <= 0) {
 			conn_read_ended(c, n);
 			return;
 		}
 		total += (size_t)n;
-		conn_show(c, scratch, (size_t)n);
-		if ((size_t)n < sizeof(scratch) && !c->broken)
+		c->bytes_in += (uint64_t)n;
+		conn_show(c, p, (size_t)n);
+		if (n < SCRATCH && !c->broken)
 			return;
 	}
 }
@@ -168,6 +196,7 @@ conn_write_out(struct conn *c)
 		if (n == -1)
 			return errno == EAGAIN ? 0 : -1;
 		buf_consume(queue, (size_t)n);
+		c->bytes_out += (uint64_t)n;
 		c->wrote = loop_now(c->loop);
 		loop_watch(c->loop, &c->in); /* an answer may be near */
 		if ((size_t)n < bytes.len)

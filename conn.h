@@ -65,6 +65,7 @@ struct conn {
 	size_t drained;		 /* CONN_DRAINED, or what the owner sets */
 	int64_t wrote;		 /* when the descriptor last took bytes (loop
 				    time, ms); 0: never yet */
+	uint64_t bytes_in, bytes_out; /* that the descriptor gave and took */
 	unsigned connecting : 1; /* connect() still undecided */
 	unsigned paused : 1;	 /* not reading: conn_pause() */
 	unsigned closing : 1;	 /* closed() is on its way */

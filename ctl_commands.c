@@ -194,6 +194,24 @@ tier_keyuse(struct tier *t, const char *module)
 		    (unsigned long long)k->dropped);
 }
 
+/* Who closes links of a key in a while, and who still dials with it. */
+void
+tier_keyclose(struct tier *t, const char *print)
+{
+	const struct tier_closes *c;
+	struct slice ip;
+	size_t pos = 0;
+
+	while ((c = map_next(&t->closes, &pos)) != NULL) {
+		ip = c->broker.len > 0 ? tier_ip_of(t, c->broker) :
+		    row_ip(slice_str(c->node->shown));
+		tier_row(t, "closes %s links %llu state %.*s role %s "
+		    "process %.*s host %.*s", print,
+		    (unsigned long long)c->links, SLICE_ARG(c->state),
+		    role_name(c->role), SLICE_ARG(c->id), SLICE_ARG(ip));
+	}
+}
+
 /* The host. What does not fit on a screen is counted. */
 
 static void

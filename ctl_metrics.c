@@ -163,6 +163,46 @@ static const struct metric metrics[] = {
 	METRIC("lambda_exchange_expired_total", "counter",
 	    "Capacity filled that nothing was heard of.", "exchange",
 	    "expired"),
+	METRIC("lambda_broker_sells", "gauge",
+	    "Sell orders of the host.", "fills", "sells"),
+	METRIC("lambda_broker_buys", "gauge",
+	    "Buy orders of the host.", "fills", "buys"),
+	METRIC("lambda_broker_lacking", "gauge",
+	    "Capacity that its buys want and nothing is on its way for.",
+	    "fills", "lacking"),
+	METRIC("lambda_broker_filled_total", "counter",
+	    "Capacity that exchanges have filled its buys with.", "fills",
+	    "filled"),
+	METRIC("lambda_broker_passed_total", "counter",
+	    "Capacity of that which its PLBs were told of.", "fills",
+	    "passed"),
+	METRIC("lambda_broker_refusals_total", "counter",
+	    "Times that an exchange has taken no order of it.", "fills",
+	    "refused"),
+	METRIC("lambda_links", "gauge", "Links that are up.", "links", "up"),
+	METRIC("lambda_links_made_total", "counter",
+	    "Links that have come up.", "links", "made"),
+	METRIC("lambda_links_faults_total", "counter",
+	    "Those of them that were closed for a fault of the peer.",
+	    "links", "faults"),
+	METRIC("lambda_handshakes_refused_total", "counter",
+	    "Connections taken that ended before they were links.", "links",
+	    "refused"),
+	METRIC("lambda_dials_failed_total", "counter",
+	    "Times that an address that was dialled gave no link.", "links",
+	    "failed"),
+	METRIC("lambda_messages_received_total", "counter",
+	    "Messages of peers, without heartbeats.", "links",
+	    "messages_in"),
+	METRIC("lambda_messages_sent_total", "counter",
+	    "Messages to peers, without heartbeats.", "links",
+	    "messages_out"),
+	METRIC("lambda_links_received_bytes_total", "counter",
+	    "Bytes that connections have brought, as they are on the wire.",
+	    "links", "bytes_in"),
+	METRIC("lambda_links_sent_bytes_total", "counter",
+	    "Bytes that connections have taken, as they are on the wire.",
+	    "links", "bytes_out"),
 	{ "lambda_key_links", "gauge", "Links that were made with the key.",
 	    "key", "links", "key", NULL },
 	{ "lambda_authority_linked", "gauge", "1 for each that it is linked "
@@ -246,12 +286,15 @@ metrics_labels(char *out, size_t size, const struct row *r,
 	    c->process.len > 0 ? c->process : id);
 }
 
-/* An exchange as others see it has counted nothing that they know. */
+/* An exchange as others see it has counted nothing that they know. The links of
+ * a channel are its PLB's, too, and it does not live long enough to be a
+ * process here. */
 static int
 metrics_has(const struct metric *m, const struct row *r)
 {
-	return slice_is(r->word, m->word) && (m->key == NULL ||
-	    m->key[0] == '\0' || row_get(r, m->key).len > 0);
+	return slice_is(r->word, m->word) && !row_is(r, "role", "channel") &&
+	    (m->key == NULL || m->key[0] == '\0' ||
+	    row_get(r, m->key).len > 0);
 }
 
 static void

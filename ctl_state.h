@@ -60,6 +60,14 @@ struct tier_key {
 	uint64_t links, dials, accepted, dropped; /* processes in each state */
 };
 
+/* A process that closes links of a key, or says why it does not. */
+struct tier_closes {
+	struct slice id, state, broker;
+	uint64_t links;
+	unsigned role;
+	const struct walk_node *node;
+};
+
 struct tier_buy {
 	struct slice key, module, broker, order, constraints;
 	uint64_t missing, held, age_ms;

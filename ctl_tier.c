@@ -292,6 +292,22 @@ tier_row_key(struct tier *t, const struct row *r)
 	k->dropped += (uint64_t)row_is(r, "state", "dropped");
 }
 
+static void
+tier_row_closes(struct tier *t, const struct row *r,
+    const struct tier_from *from)
+{
+	struct tier_closes *c = tier_entry(t, &t->closes, from->id,
+	    sizeof(*c));
+
+	if (c == NULL)
+		return;
+	c->links = row_number(r, "links");
+	c->state = row_get(r, "state");
+	c->role = from->role;
+	c->broker = from->broker;
+	c->node = from->node;
+}
+
 /* The rows that follow are of this process. */
 static void
 tier_row_process(struct tier_from *from, const struct row *r)
@@ -337,6 +353,8 @@ tier_read_node(struct tier *t, const struct walk_node *n)
 			tier_row_process(&from, &r);
 		else if (slice_is(r.word, "key"))
 			tier_row_key(t, &r);
+		else if (slice_is(r.word, "closes"))
+			tier_row_closes(t, &r, &from);
 		else if (from.role == ROLE_AUTHORITY)
 			tier_row_authority(t, &r);
 		else if (from.role == ROLE_BROKER)
@@ -428,7 +446,7 @@ tier_read(struct tier *t, const struct walk *w, uint64_t seed)
 {
 	struct map *const maps[] = { &t->hosts, &t->authorities,
 		&t->exchanges, &t->modules, &t->sellers, &t->listeners,
-		&t->buys, &t->plbs, &t->keys };
+		&t->buys, &t->plbs, &t->keys, &t->closes };
 	size_t i;
 
 	t->seed = seed;
@@ -459,4 +477,5 @@ tier_free(struct tier *t)
 	map_free_values(&t->buys);
 	map_free_values(&t->plbs);
 	map_free_values(&t->keys);
+	map_free_values(&t->closes);
 }

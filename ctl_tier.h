@@ -20,6 +20,7 @@ struct tier {
 	struct map buys;       /* by broker and order */
 	struct map plbs;       /* by instance */
 	struct map keys;       /* by fingerprint */
+	struct map closes;     /* who closes links, by instance */
 	int failed;	       /* memory ran out: what was printed is not all */
 	/* A row, without its newline. */
 	void (*row)(void *arg, struct slice);
@@ -37,6 +38,7 @@ void tier_users(struct tier *, const char *module);
 void tier_why(struct tier *, const char *module);
 void tier_dot(struct tier *, const char *module);
 void tier_keyuse(struct tier *, const char *module);
+void tier_keyclose(struct tier *, const char *print);
 void tier_summary(struct tier *, const char *module);
 void tier_audit(struct tier *, const char *module);
 

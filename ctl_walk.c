@@ -228,7 +228,7 @@ static void
 walk_ask_broker(struct walk *w, struct walk_node *n, const char *why)
 {
 	struct msg m = { .type = MSG_INSPECT, .u.inspect = { .serial = n->tag,
-		.to = n->instance, .all = 1 } };
+		.to = n->instance, .all = 1, .close = w->close } };
 	struct walk_node *home;
 
 	while (n->tried < n->homes) {
@@ -260,7 +260,8 @@ static void
 walk_up(void *core, int64_t now, uint32_t peer, const struct peer_info *info)
 {
 	struct walk *w = core;
-	struct msg m = { .type = MSG_INSPECT, .u.inspect.all = 1 };
+	struct msg m = { .type = MSG_INSPECT, .u.inspect = { .all = 1,
+		.close = w->close } };
 	struct walk_node *n;
 
 	(void)now;
@@ -330,7 +331,9 @@ walk_keep(struct walk *w, struct walk_node *n, struct slice row)
 }
 
 /* An authority says that the broker does not answer it, or is not linked any
- * more: then another may know it. 1, or 0 where the row says something else. */
+ * more, or that it could not ask: then another may know it. 1, or 0 where the
+ * row says something else. What an authority says of itself has no name, and
+ * stands before all that a broker says. */
 static int
 walk_is_silent(struct walk *w, struct walk_node *n, struct slice line)
 {
@@ -339,7 +342,8 @@ walk_is_silent(struct walk *w, struct walk_node *n, struct slice line)
 	struct row r;
 
 	if (n->homes == 0 || !row_next(&line, &r) ||
-	    !slice_is(r.word, "process") || !slice_equal(r.name, n->address))
+	    !slice_is(r.word, "process") || !(slice_equal(r.name, n->address) ||
+	    (slice_is(r.name, "-") && buf_len(&n->rows) == 0)))
 		return 0;
 	reason = row_get(&r, "reason");
 	if (reason.len == 0)

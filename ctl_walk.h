@@ -59,6 +59,8 @@ struct walk {
 				   silent in them */
 	struct map later;	/* whom to ask if nobody answers for them */
 	int alone;		/* only the first one is asked */
+	struct slice close;	/* all close links of the key of this
+				   fingerprint; or empty */
 	int64_t until;
 	int second;		/* they are asked of whom nothing was heard */
 	int done;

@@ -252,8 +252,8 @@ discovery_make_room(struct discovery *d, int64_t now)
 
 	if (discovery_is_crowded(d) && !d->crowded) {
 		d->crowded = 1;
-		outbox_log(&d->out, LOG_ERROR, "%u connections: those that are "
-		    "silent longest are closed", d->n);
+		outbox_log(&d->out, LOG_ERROR, "%u connections: closing those "
+		    "that have been silent longest", d->n);
 	}
 	while (discovery_is_crowded(d) &&
 	    (c = discovery_most_silent(d)) != NULL && !c->closing &&

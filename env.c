@@ -528,8 +528,8 @@ env_counted(long n)
 {
 	if (n >= 1)
 		return (unsigned)n;
-	log_info("the number of processors is not known here: taking 1; -c "
-	    "says otherwise");
+	log_info("unable to tell the number of processors: using 1; set it "
+	    "with -c");
 	return 1;
 }
 

@@ -760,7 +760,7 @@ exchange_on_inspect(struct exchange *x, int64_t now, struct exchange_peer *p,
 	size_t pos = 0;
 
 	report_begin(&r, &x->out, p->handle, msg);
-	if (report_wants(what, "exchanges"))
+	if (report_wants(what, "exchanges") || report_wants(what, "counts"))
 		exchange_report(x, &r);
 	while (report_wants(what, "orders") &&
 	    (o = order_next(x, &pos)) != NULL)

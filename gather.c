@@ -127,7 +127,7 @@ gather_ask(struct gather *g, struct gather_question *q, uint32_t peer,
 {
 	struct msg ask = { .type = MSG_ASK, .u.inspect = {
 		.what = m->u.inspect.what, .serial = q->serial,
-		.all = m->u.inspect.all } };
+		.all = m->u.inspect.all, .close = m->u.inspect.close } };
 	struct slice key = gather_key(&peer);
 	struct gather_asked *a = NULL;
 

@@ -229,6 +229,7 @@ hub_link_send(struct hub_link *l, struct slice frame)
 	if (!l->up || l->conn.closing)
 		return;
 	hub_link_trace(l, "to", frame.p[0]);
+	l->hub->counts.messages_out++;
 	if (conn_write(&l->conn, frame.p, frame.len) == -1) {
 		l->why = "it does not read what it is sent";
 		conn_fail(&l->conn, errno);
@@ -273,6 +274,7 @@ hub_dial_failed(struct hub *h, struct slice address, uint32_t tag, int error,
 {
 	int news = peers_failed(&h->peers, loop_now(h->loop), address, error);
 
+	h->counts.failed++;
 	if (hub_tell_failed(h, tag, error, why))
 		return;
 	/* One that peers named has its line as far as the limit allows; the
@@ -434,6 +436,7 @@ hub_link_tell_up(struct hub_link *l)
 		    (size_t)(strrchr(text, ':') - text));
 	}
 	l->up = 1;
+	h->counts.made++;
 	h->ops->up(h->core, loop_now(h->loop), l->handle, &info);
 	hub_deliver(h);
 }
@@ -499,6 +502,7 @@ hub_link_deliver(struct hub_link *l, int64_t now, unsigned type,
 	int r;
 
 	hub_link_trace(l, "from", type);
+	h->counts.messages_in++;
 	if ((r = msg_decode(&m, type, value)) == 0)
 		return 0;
 	if (r == 1 && !msg_allowed(type, l->link.role, h->self.role))
@@ -617,6 +621,7 @@ hub_link_on_closed(void *arg, int error)
 		why = "it refused our key, which was another by then";
 	}
 	loop_untimer(h->loop, &l->timer);
+	hub_count_closed(l, error);
 	hub_admitted(h, l->handle);
 	if (!l->link.dialler || l->up)
 		hub_link_log_closed(l, why, error);
@@ -728,21 +733,6 @@ no_memory:
 
 /* Dialling. */
 
-/* Why an address may not be dialled, or NULL. */
-static const char *
-hub_dial_refused(const struct hub *h, struct slice address, struct addr *a)
-{
-	const char *why;
-
-	if (addr_parse(a, (const char *)address.p, address.len, 0, &why) == -1)
-		return why;
-	if (!addr_is_unix(a) &&
-	    (h->key == NULL || env_key_allows(h->key, a) == -1))
-		return "it is not on loopback, so both sides need a key of "
-		       "yours: give -k keyfile";
-	return NULL;
-}
-
 /* where is peers.c's, and goes with the target. */
 static void
 hub_dial_one(struct hub *h, struct slice where, uint32_t tag)
@@ -853,6 +843,7 @@ hub_free(struct hub *h)
 
 	loop_untimer(h->loop, &h->timer);
 	loop_untimer(h->loop, &h->stopping);
+	loop_untimer(h->loop, &h->closing);
 	hub_free_accept(h);
 	loop_unlater(h->loop, &h->deliver);
 	for (i = 0; i < h->nlinks; i++)

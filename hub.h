@@ -28,6 +28,8 @@
 #define HUB_STUCK_MS	  15000 /* with bytes to write and none taken, by a
 				   peer that is not read from for it, or whose
 				   link is to end */
+#define HUB_CLOSE_MS	  16000 /* after the word to close links of a key:
+				   lambda-ctl has heard from everybody */
 
 /* One connection: its I/O, its protocol, its life as the core is told it. For
  * hub.c alone; programs know a link by its handle. */
@@ -54,6 +56,18 @@ struct hub_link {
 };
 
 struct hub_listen;
+
+/* What it has counted of links since the process started. */
+struct hub_counts {
+	uint64_t made;	  /* links that came up */
+	uint64_t faults;  /* those of them that were closed for a fault: their
+			     peer broke the protocol, was silent, or did not
+			     read */
+	uint64_t refused; /* connections taken that never came up */
+	uint64_t failed;  /* times that an address did not come up */
+	uint64_t messages_in, messages_out; /* without heartbeats */
+	uint64_t bytes_in, bytes_out; /* of connections that have ended */
+};
 
 /* What the log says of a message that does not decode, or makes no sense: its
  * connection closes. */
@@ -96,6 +110,9 @@ struct hub {
 	struct loglimit dials;	 /* of addresses that peers named */
 	struct timer minute;	 /* when either tells how many had no line */
 	uint64_t dialled;	 /* connections, ever */
+	struct timer closing;	 /* links of this key: hub_report() */
+	unsigned char closes[LINK_PRINT];
+	struct hub_counts counts;
 	int stop;		 /* hub_stop() was called */
 	int status;		 /* exit code, once loop_run() returned */
 };
@@ -168,9 +185,14 @@ void hub_stop(struct hub *, int64_t within_ms, int status);
 /* Between hub.c and hub_keys.c: the key that this link was dialled with is
  * refused; is another dialled with by now? */
 int hub_is_rekeyed(const struct hub_link *);
+/* Why an address, which is parsed into *, may not be dialled; or NULL. */
+const char *hub_dial_refused(const struct hub *, struct slice address,
+    struct addr *);
+/* The link ends, with that errno or 0: what it adds to the counts. */
+void hub_count_closed(struct hub_link *, int error);
 /* Answer an inspect or an ask as far as it is no core's: who this process is,
- * and its keys. 1 where the core has to go on, 0 where that was all, -1 as
- * report_end(). */
+ * its keys, and what is counted of its links. 1 where the core has to go on,
+ * 0 where that was all, -1 as report_end(). */
 int hub_report(struct hub *, uint32_t handle, const struct msg *);
 
 /* Between hub.c and hub_accept.c: at the start and at the end. */

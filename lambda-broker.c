@@ -172,7 +172,7 @@ broker_main_on_output(void *arg)
 	struct program *p = arg;
 
 	if (p->output.error != 0)
-		log_debug("whoever read the contacts is gone: %s",
+		log_debug("the reader of the contacts is gone: %s",
 		    strerror(p->output.error));
 }
 

@@ -323,7 +323,7 @@ channel_main_on_act(void *arg, const struct act *a)
 	} else if (a->kind == CHANNEL_EXPIRED) {
 		p->expired = 1;
 		channel_main_end_all(p,
-		    "what runs has not ended in time: ending it");
+		    "requests have not finished in time: ending them");
 	} else
 		workers_act(p->workers, a);
 }
@@ -365,6 +365,8 @@ channel_main_name_log(const struct program *p, struct slice module,
 	snprintf(about, sizeof(about), "%.*s%s%s", SLICE_ARG(module),
 	    peer == NULL ? "" : " ", peer == NULL ? "" : peer);
 	log_about(about);
+	if (log_level >= LOG_DEBUG)
+		channel_log_requests(p->channel, peer == NULL ? "-" : peer);
 }
 
 static void

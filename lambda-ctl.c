@@ -55,14 +55,14 @@ static const struct command {
 	    .roles = ROLE_BROKER | ROLE_LISTENER | ROLE_PLB, .host = 1 },
 	{ .name = "contacts", .whom = "a broker",
 	    .roles = ROLE_BROKER | ROLE_PLB },
-	{ .name = "counts", .whom = "a broker, a listener or a PLB",
-	    .roles = ROLE_BROKER | ROLE_LISTENER | ROLE_PLB, .host = 1 },
+	{ .name = "counts", .roles = ~0u, .whom = "", .host = 1 },
 	{ .name = "dot", .tier = tier_dot },
 	{ .name = "drain", .whom = "a broker or an authority",
 	    .roles = ROLE_AUTHORITY | ROLE_BROKER, .most = 1 },
 	{ .name = "exchanges", .whom = "an authority, a broker or an exchange",
 	    .roles = ROLE_AUTHORITY | ROLE_BROKER | ROLE_EXCHANGE | ROLE_PLB },
 	{ .name = "hosts", .tier = tier_hosts },
+	{ .name = "keyclose", .tier = tier_keyclose, .least = 1, .most = 1 },
 	{ .name = "keys", .roles = ~0u, .whom = "", .host = 1 },
 	{ .name = "keyuse", .tier = tier_keyuse },
 	{ .name = "listeners", .whom = "a broker or a listener",
@@ -218,7 +218,7 @@ ctl_print_text(struct slice row)
 	if (text == NULL)
 		die_errno(EXIT_TEMPORARY, "unable to print the answer");
 	for (end = text + row.len; p < end;) {
-		len = escape(line, sizeof(line), &p, ESCAPE_UTF8);
+		len = escape(line, sizeof(line), &p);
 		fwrite(line, 1, len, stdout);
 		if (*p == '\0' && p < end) {
 			fputs("\\x00", stdout);
@@ -434,9 +434,15 @@ ctl_on_audit_row(void *arg, struct slice row)
 		die_errno(EXIT_TEMPORARY, "unable to keep what differs");
 }
 
+static int
+ctl_closes(const struct command *what)
+{
+	return what->tier == tier_keyclose;
+}
+
 static void
 ctl_walk_once(struct walk *w, uint64_t seed, const struct key *key,
-    const char *where, int alone)
+    const char *where, int alone, struct slice close)
 {
 	static struct hub hub;
 
@@ -445,6 +451,7 @@ ctl_walk_once(struct walk *w, uint64_t seed, const struct key *key,
 	if (walk_begin(w, loop_now(hub.loop), seed, slice_str(where),
 	    alone) == -1)
 		die_errno(EXIT_TEMPORARY, "unable to walk the tier");
+	w->close = close;
 	hub_dial(&hub, slice_str(where), DIAL_ONCE, 1);
 	hub_core(&hub, &walk_ops, w, &w->out);
 	loop_run(hub.loop);
@@ -511,7 +518,8 @@ ctl_tier_once(struct ctl_tier *c, const struct command *what,
 	env_random(&seed, sizeof(seed));
 	buf_init(&c->seen, WALK_ROWS_MAX);
 	c->rows = 0;
-	ctl_walk_once(&c->walk, seed, key, where, what->alone);
+	ctl_walk_once(&c->walk, seed, key, where, what->alone,
+	    slice_str(ctl_closes(what) ? module : ""));
 	t.row = what->tier == tier_audit ? ctl_on_audit_row : ctl_on_tier_row;
 	t.arg = c;
 	if (tier_read(&t, &c->walk, seed) == -1)
@@ -550,6 +558,11 @@ ctl_walk_tier(const struct command *what, const char *module, int json,
 	}
 	silent = ctl_tell_silent(&c.walk);
 	walk_free(&c.walk);
+	if (ctl_closes(what) && c.rows == 0) {
+		log_error("nobody who answers has a key %s: keyuse shows "
+		    "which there are", module);
+		silent++;
+	}
 	for (rows = buf_slice(&c.seen); rows.len > 0;)
 		ctl_print(json, slice_line(&rows));
 	buf_free(&c.seen);
@@ -599,7 +612,7 @@ ctl_top(const char *by, int json, const struct key *key, const char *where)
 	env_random(&seed, sizeof(seed));
 	top_init(&t, seed, by != NULL && strcmp(by, "host") == 0);
 	for (c.json = json;; nanosleep(&pause, NULL)) {
-		ctl_walk_once(&c.walk, seed, key, where, 0);
+		ctl_walk_once(&c.walk, seed, key, where, 0, slice_str(""));
 		clock_gettime(CLOCK_MONOTONIC, &now);
 		if (first)
 			ctl_tell_silent(&c.walk);
@@ -618,6 +631,19 @@ ctl_top(const char *by, int json, const struct key *key, const char *where)
 			    "output");
 		first = 0;
 	}
+}
+
+/* What a command of the tier is given: a module, or a fingerprint. */
+static const char *
+ctl_argument(const struct command *what, const char *text)
+{
+	if (text == NULL || !ctl_closes(what))
+		return text == NULL ? NULL : opt_name("module", text);
+	if (strlen(text) != 2 * LINK_PRINT ||
+	    strspn(text, "0123456789abcdef") != 2 * LINK_PRINT)
+		die(EXIT_USAGE, "keyclose %s: it is no fingerprint of a key: "
+		    "keyuse shows them", text);
+	return text;
 }
 
 /* There is none of that name: say which there are. */
@@ -709,8 +735,8 @@ main(int argc, char **argv)
 	if (core.what->top)
 		ctl_top(core.argument, core.json, &key, text);
 	if (core.what->tier != NULL)
-		return ctl_end(ctl_walk_tier(core.what, core.argument == NULL ?
-		    NULL : opt_name("module", core.argument), core.json, &key,
+		return ctl_end(ctl_walk_tier(core.what,
+		    ctl_argument(core.what, core.argument), core.json, &key,
 		    text));
 	hub_init(&hub, loop_new(), ROLE_CTL, &key);
 	outbox_init(&core.out);

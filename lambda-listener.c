@@ -223,7 +223,7 @@ listener_main_on_moved(void *arg, unsigned port)
 		snprintf(dist, sizeof(dist), "0.0.0.0:%u", port);
 		log_info("node %s is at port %u", p->options.node, port);
 	} else {
-		log_info("node %s is not there any more", p->options.node);
+		log_info("node %s is gone", p->options.node);
 	}
 	listener_dist(p->listener, slice_str(dist));
 	hub_deliver(&p->daemon.hub);
@@ -242,7 +242,7 @@ listener_main_on_bound(void *arg)
 		return;
 	switch (p->ending) {
 	case DRAINING:
-		log_info("what runs has not ended in time: ending it");
+		log_info("requests have not finished in time: ending them");
 		listener_expire(p->listener);
 		hub_deliver(&p->daemon.hub);
 		listener_acceptor_end_rest(p->acceptor);
@@ -255,7 +255,7 @@ listener_main_on_bound(void *arg)
 		loop_timer(p->daemon.loop, &p->bound, now + KILLED_MS);
 		break;
 	default:
-		log_error("something of a channel does not end: leaving it");
+		log_error("processes of a channel survived SIGKILL: exiting");
 		hub_stop(&p->daemon.hub, 0, EXIT_TEMPORARY);
 	}
 }

@@ -174,7 +174,7 @@ server_on_bound(void *arg)
 {
 	struct server *s = arg;
 
-	log_error("clients have not ended in time: leaving them");
+	log_error("clients have not ended in time: ending what they wait for");
 	plb_expire(s->plb);
 	hub_deliver(&s->daemon.hub);
 }

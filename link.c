@@ -60,6 +60,32 @@ link_role_number(unsigned role)
 	return 0;
 }
 
+/*
+ * How far apart heartbeats may be, in seconds; 0 stands for LINK_ALIVE_MS. A
+ * broker that dials says what it would like, as it does not know yet what the
+ * other end is, and an authority answers with what it takes.
+ */
+static uint64_t
+link_say_beat(const struct link *l)
+{
+	if (l->dialler)
+		return l->self->role == ROLE_BROKER ? LINK_SLOW_MS / 1000 : 0;
+	return l->beat > LINK_ALIVE_MS ? (uint64_t)l->beat / 1000 : 0;
+}
+
+/* Both ends come to the same. */
+static void
+link_hear_beat(struct link *l, const struct msg_hello *h)
+{
+	int slow = l->dialler ? l->self->role == ROLE_BROKER :
+	    l->self->role == ROLE_AUTHORITY && 1u << h->role == ROLE_BROKER;
+
+	if (!slow || h->beat <= LINK_ALIVE_MS / 1000)
+		return;
+	l->beat = h->beat < LINK_SLOW_MS / 1000 ? (int64_t)h->beat * 1000 :
+	    LINK_SLOW_MS;
+}
+
 static void
 link_make_hello(const struct link *l, struct msg *m)
 {
@@ -72,6 +98,7 @@ link_make_hello(const struct link *l, struct msg *m)
 	    l->self->role);
 	m->u.hello.instance = l->self->instance;
 	m->u.hello.dialled = l->dialler ? l->dialled : 0;
+	m->u.hello.beat = link_say_beat(l);
 }
 
 static int
@@ -147,6 +174,7 @@ link_set_up(struct link *l, const struct link_self *self, struct buf *out,
 	l->phase = LINK_HELLO;
 	l->since = l->heard = l->sent = now;
 	l->time = LINK_HANDSHAKE_MS;
+	l->beat = LINK_ALIVE_MS;
 	buf_init(&l->in, self->message_max + MSG_HEAD_MAX + LINK_RECORD_MAX);
 	l->in.keep = LINK_KEEP;
 }
@@ -217,8 +245,11 @@ link_decode_hello(struct link *l, struct msg *m, struct slice value)
 
 	if (r != -1 && (h->low > h->high || id_is_zero(&h->instance)))
 		r = fail(EPROTO);
-	return r == -1 ? link_fail(l, errno, "its hello is malformed, or it "
-	    "speaks protocol 1") : 0;
+	if (r == -1)
+		return link_fail(l, errno, "its hello is malformed, or it "
+		    "speaks protocol 1");
+	link_hear_beat(l, h);
+	return 0;
 }
 
 /* A well-formed hello: can there be a link to its sender? */
@@ -628,18 +659,24 @@ link_sent(struct link *l, int64_t now)
 	l->sent = now;
 }
 
+int64_t
+link_silence(const struct link *l)
+{
+	return LINK_DEAD_BEATS * l->beat;
+}
+
 /* When the peer is given up, if nothing comes. */
 static int64_t
 link_dead_at(const struct link *l)
 {
-	return l->phase == LINK_UP ? l->heard + LINK_DEAD_MS :
+	return l->phase == LINK_UP ? l->heard + link_silence(l) :
 	    l->since + l->time;
 }
 
 int64_t
 link_deadline(const struct link *l)
 {
-	int64_t dead = link_dead_at(l), alive = l->sent + LINK_ALIVE_MS;
+	int64_t dead = link_dead_at(l), alive = l->sent + l->beat;
 
 	if (l->phase == LINK_DOWN)
 		return INT64_MAX;
@@ -658,7 +695,7 @@ link_judge_silence(struct link *l, int64_t now, int late)
 	if (!late)
 		return link_fail(l, ETIMEDOUT, l->phase == LINK_UP ?
 		    "it is silent" : "no handshake in time");
-	l->heard = now + LINK_LATE_MS - LINK_DEAD_MS;
+	l->heard = now + LINK_LATE_MS - link_silence(l);
 	l->since = now + LINK_LATE_MS - l->time;
 	return 0;
 }
@@ -670,7 +707,7 @@ link_beat(struct link *l, int64_t now)
 {
 	struct msg m;
 
-	if (l->phase != LINK_UP || now < l->sent + LINK_ALIVE_MS)
+	if (l->phase != LINK_UP || now < l->sent + l->beat)
 		return 0;
 	l->sent = now;
 	if (buf_len(l->out) > 0)

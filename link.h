@@ -34,8 +34,10 @@
 #define LINK_HANDSHAKE_MS 3000	/* to connect; and from accepted to up */
 #define LINK_WAIT_MS	  10000 /* from connected to message 2: the other end
 				   may have many to shake hands with */
-#define LINK_ALIVE_MS	  5000	/* something is sent at least this often */
-#define LINK_DEAD_MS	  15000 /* of silence */
+#define LINK_ALIVE_MS	  5000	/* something is sent at least this often, */
+#define LINK_SLOW_MS	  15000 /* or this: between a broker and an authority */
+#define LINK_DEAD_BEATS	  3	/* that are missed: the peer is dead */
+#define LINK_DEAD_MS	  (LINK_DEAD_BEATS * LINK_ALIVE_MS)
 #define LINK_LATE_MS	  1000	/* a turn later than this gives up no peer */
 
 #define LINK_RECORD_MAX	   16384 /* bytes in a record, before it is sealed */
@@ -44,7 +46,9 @@
 #define LINK_HANDSHAKE_MAX 255	 /* bytes of message 1 or 2, beside its length:
 				    so a first byte of 0 tells message 1 from a
 				    plain hello */
-#define LINK_SEAL_MAX	   (4 * (LINK_RECORD_MAX + LINK_RECORD_HEAD))
+#define LINK_SEAL_RECORDS  5 /* sealed at a time: a read of 64 KiB, in pieces */
+#define LINK_SEAL_MAX	   (LINK_SEAL_RECORDS *\
+			       (LINK_RECORD_MAX + LINK_RECORD_HEAD))
 #define LINK_KEYS_MAX	   4
 #define LINK_SESSION	   (1 + 2 * ID_SIZE + 8 + 2 * CHACHAPOLY_KEY)
 
@@ -108,6 +112,7 @@ struct link {
 			     at the end that did not, known from the hello on */
 	int64_t since;	/* the start of the handshake */
 	int64_t time;	/* that it has, in ms */
+	int64_t beat;	/* ms from one sign of life to the next, at most */
 	int64_t heard;	/* the last byte came, or the last authentic record */
 	int64_t sent;	/* something was last queued, or stood in the queue */
 	unsigned char print[LINK_PRINT]; /* of its key, once it is keyed */
@@ -183,6 +188,9 @@ void link_sent(struct link *, int64_t now);
 
 /* When link_tick() must be called next. */
 int64_t link_deadline(const struct link *);
+
+/* After so many ms of silence, a peer is dead that is up. */
+int64_t link_silence(const struct link *);
 
 /*
  * Time passed: queues a heartbeat where one is due. -1 with ETIMEDOUT when the

@@ -256,6 +256,16 @@ listener_on_counts(struct listener *l, struct listener_channel *c,
 	return 0;
 }
 
+/* It drains, and its PLB connects again. */
+static int
+listener_leave_channel(struct listener *l, struct listener_channel *c)
+{
+	if (c->old)
+		return 0;
+	c->old = 1;
+	return listener_send_drain(l, c);
+}
+
 /* There is nothing to hear of it now. What it had when it said so last was lost
  * with it. */
 static void
@@ -659,6 +669,7 @@ listener_on_inspect(struct listener *l, int64_t now, uint32_t peer,
 		l->asked_until = now + ASKED_MS;
 	a->peer = peer;
 	a->asked = *m;
+	a->asked.u.inspect.close = slice_of(NULL, 0); /* it is under way */
 	snprintf(a->what, sizeof(a->what), "%.*s", SLICE_ARG(what));
 	return 0;
 }
@@ -708,6 +719,8 @@ listener_channel_message(struct listener *l, int64_t now,
 		return listener_on_counts(l, c, &m->u.counts);
 	case MSG_ANSWER:
 		return gather_answer(&l->gather, c->peer, &m->u.report);
+	case MSG_DRAIN: /* the hub's: its PLB's key is to be left */
+		return listener_leave_channel(l, c);
 	default:
 		return fail(EPROTO);
 	}
@@ -829,13 +842,9 @@ listener_leave_channels(struct listener *l)
 	struct listener_channel *c;
 	size_t pos = 0;
 
-	while ((c = map_next(&l->tags, &pos)) != NULL) {
-		if (c->old)
-			continue;
-		c->old = 1;
-		if (listener_send_drain(l, c) == -1)
+	while ((c = map_next(&l->tags, &pos)) != NULL)
+		if (listener_leave_channel(l, c) == -1)
 			return -1;
-	}
 	return 0;
 }
 

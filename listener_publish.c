@@ -293,7 +293,7 @@ preflight_end_all(void)
 static void
 publish_say_stays(const char *why)
 {
-	log_error("what was published stays: %s", why);
+	log_error("not published: %s; the previous version stays", why);
 }
 
 static void

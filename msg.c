@@ -341,6 +341,7 @@ item_list(const struct schema *s, const void *item, unsigned char *bytes,
 #define PART_MAX     2
 #define ROLE_MAX     (ROLE_COUNT - 1)
 #define DIGEST_SIZE  32
+#define FINGERPRINT  16 /* hexadecimal digits */
 #define REQUIRED     1
 
 /* A row of a field table: T is the struct, m its member. */
@@ -426,6 +427,7 @@ static const struct field hello_fields[] = {
 	UINT(msg_hello, 6, role, 0, ROLE_MAX),
 	IDENT(msg_hello, 10, instance, REQUIRED),
 	UINT(msg_hello, 13, dialled, 0, UINT_ANY),
+	UINT(msg_hello, 15, beat, 0, UINT_ANY),
 };
 static const struct field peers_fields[] = {
 	LIST(msg_peers, 2, peers, 0, LIST_MAX, &schema_peer_item),
@@ -559,6 +561,7 @@ static const struct field inspect_fields[] = {
 	UINT(msg_inspect, 3, serial, 0, UINT_ANY),
 	IDENT(msg_inspect, 5, to, 0),
 	UINT(msg_inspect, 7, all, 0, FLAG),
+	BYTES(msg_inspect, 9, close, 0, FINGERPRINT),
 };
 static const struct field report_fields[] = {
 	LIST(msg_report, 2, rows, 0, MSG_MAX, NULL),

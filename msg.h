@@ -105,6 +105,8 @@ struct msg_hello {
 	struct id instance;
 	uint64_t dialled;   /* by its process, with this one; 0: it was not the
 			       one to dial */
+	uint64_t beat;	    /* s: as far apart its heartbeats may be, and those
+			       that it wants to hear; 0: it does not say */
 };
 
 struct msg_peers {
@@ -264,6 +266,7 @@ struct msg_inspect { /* and ask, which is an inspect that was passed on */
 	struct id to;	 /* inspect: pass it on to the broker that this is */
 	uint64_t all;	 /* inspect, 1: pass it on to everybody on the host;
 			    ask, 1: likewise */
+	struct slice close; /* links of the key of this fingerprint */
 };
 
 struct msg_report { /* and answer, to an ask */

@@ -738,9 +738,9 @@ plb_switch_tick(struct plb *p, int64_t now)
 	if (old > 0 && plb_held(p) == old) {
 		/* Nothing new was to be had: stay with what is held. */
 		p->switch_at = now + PLB_STAY_MS;
-		outbox_log_once(&p->out, &p->stays, LOG_INFO, "nothing of the "
-		    "version and labels asked for is to be had: going on with "
-		    "what is held");
+		outbox_log_once(&p->out, &p->stays, LOG_INFO, "no seller "
+		    "has the version and labels asked for: keeping the "
+		    "sellers held");
 		return;
 	}
 	memset(&p->stays, 0, sizeof(p->stays));

@@ -89,8 +89,8 @@ fed=1 said=0
 broken() { # WHAT IS SAID
 	kill -HUP "$line"
 	said=$((said + 1))
-	logged line "what was published stays: .*$1"
-	same "$(lines_of line 'what was published stays')" "$said"
+	logged line "not published: .*$1"
+	same "$(lines_of line 'not published: ')" "$said"
 	seq $((fed * 4000)) $((fed * 4000 + 3999)) >&3
 	fed=$((fed + 1))
 	same "$(echo new | lambda-call -c 1 -L line)" 'new one'
@@ -99,10 +99,10 @@ broken() { # WHAT IS SAID
 }
 put line '#!/bin/sh
 exit 3'
-broken 'line ended at once: exit status 3$'
+broken 'line ended at once: exit status 3;'
 put line '#!/bin/sh
 echo "no such table" >&2; kill -9 $$'
-broken 'line ended at once: killed by signal 9 (Killed): no such table$'
+broken 'line ended at once: killed by signal 9 (Killed): no such table;'
 if [ -z "${CHECK_UNDER:-}" ]; then
 	put line '#!/nonexistent/interp'
 	broken 'unable to run .*what its #! line names, or its loader, is not there'
@@ -149,13 +149,13 @@ start watched lambda-listener -W -c 2 -w line watched "$tmp/watched"
 same "$(echo x | lambda-call -L watched)" 'x one'
 put watched '#!/bin/sh
 exit 9'
-logged watched 'stays: .*watched ended at once: exit status 9'
+logged watched 'not published: .*watched ended at once: exit status 9'
 same "$(echo x | lambda-call -L watched)" 'x one'
 put watched '#!/bin/sh
 while read -r n; do echo "$n three"; done'
 logged watched 'publishing new code'
 same "$(echo x | lambda-call -L watched)" 'x three'
-same "$(lines_of watched 'stays:')" 1
+same "$(lines_of watched 'the previous version stays')" 1
 
 # A process each request: an old channel and a new one answer with the code that
 # was published, until other code is. The file keeps its name in $0 as long as
@@ -184,15 +184,15 @@ for code in '#!/nonexistent/interp' 'echo no line' ''; do
 	[ -n "$code" ] || : >"$tmp/tool"
 	kill -HUP "$tool"
 	said=$((said + 1))
-	until_true sh -c 'test "$(grep -c "published stays" "$0")" = "$1"' \
+	until_true sh -c 'test "$(grep -c "previous version stays" "$0")" = "$1"' \
 	    "$tmp/tool.log" "$said" || fail "not said: $code"
 	for call in old new; do
 		same "$($call | cut -c 1-12)" '1.0 /dev/fd/'
 	done
 done
-logged tool "stays: .*tool is to be run by '/nonexistent/interp'"
-logged tool 'stays: .*tool is text without a #! line'
-logged tool 'stays: .*tool is empty'
+logged tool "not published: .*tool is to be run by '/nonexistent/interp'"
+logged tool 'not published: .*tool is text without a #! line'
+logged tool 'not published: .*tool is empty'
 same "$(lines_of tool 'publishing new code')" 0
 
 # Exactly this version: 20 calls before, 20 after the other code is published,
@@ -353,6 +353,6 @@ sleeps 1000.8 || fail "it did not wait for what runs"
 kill "$stay"
 wait "$stay"
 same $? 0
-logged stay 'what runs has not ended in time: ending it'
+logged stay 'requests have not finished in time: ending them'
 ends 1000.8 "it outlives the listener that ended it"
 echo passed

@@ -173,15 +173,18 @@ says() { # QUANTITY ROW...: a report, with a sell of one's, and these rows
 	    "sell $(listener one instance) broker $nobody quantity $quantity reserved 0 address $(cat "$tmp/one.at")" \
 	    "$@" | sed 's/.*/report rows [&  ]/'
 }
-exchange_of() { # NAME FIRST THEN: a puppet at $tmp/NAME, and what it reports
+puppet() { # NAME ROLE FIRST THEN: at $tmp/NAME, and what it reports, in turn
 	mkfifo "$tmp/$1.says"
-	printf '%s\n' "$2" "$3" >"$tmp/$1.reports"
+	printf '%s\n' "$3" "$4" >"$tmp/$1.reports"
 	# shellcheck disable=SC2016
-	start "$1" sh -c '"$0/t/puppet" exchange listen "$1" <>"$1.says" |
-		tee "$1.heard" | while read -r peer what rest; do
-			[ "$what" != inspect ] || echo "$peer $(sed -n \
-			    "$((peer > 1 ? 2 : 1))p" "$1.reports")" >"$1.says"
-		done' "$top" "$tmp/$1"
+	start "$1" sh -c 'n=0
+		"$0/t/puppet" "$2" listen "$1" <>"$1.says" | tee "$1.heard" |
+		while read -r peer what rest; do
+			[ "$what" = inspect ] || continue
+			n=$((n + 1))
+			echo "$peer $(sed -n "$((n > 1 ? 2 : 1))p" \
+			    "$1.reports")" >"$1.says"
+		done' "$top" "$tmp/$1" "$2"
 	until_true test -S "$tmp/$1" || fail "no puppet"
 }
 helper puppet
@@ -189,7 +192,7 @@ right=$(says "$left")
 wrong=$(says $((left + 7)) \
     "order 1 kind sell module calc address $(cat "$tmp/two.at")" \
     "sell $nobody broker $nobody quantity 3 reserved 0 address -")
-exchange_of differs "$wrong" "$wrong"
+puppet differs exchange "$wrong" "$wrong"
 lambda-ctl -A "$tmp/differs" audit >"$tmp/rows" 2>"$tmp/why"
 same "$?" 1
 same "$(cat "$tmp/why")" ""
@@ -200,9 +203,17 @@ missing $(listener two instance) module calc address $(cat "$tmp/two.at") exchan
 END
 diff "$tmp/expected" "$tmp/rows" || fail "audit shows something else"
 same "$(lambda-ctl -A "$tmp/differs" audit other; echo $?)" 0
-exchange_of passing "$wrong" "$right"
+puppet passing exchange "$wrong" "$right"
 same "$(lambda-ctl -A "$tmp/passing" audit; echo $?)" 0
 grep -q '^2 inspect' "$tmp/passing.heard" || fail "it did not look again"
+
+# A puppet that is an authority, and has too much to ask its broker: that is no word
+# of the broker's.
+puppet busy authority \
+    "report rows [ \"broker 192.0.2.9:1 instance $nobody state linked for_s 7\" ]" \
+    'report serial 2 rows [ "process - role - reason too many ask at once, so ask again" ]'
+tells 111 'no answer from the broker at 192.0.2.9:1: too many ask at once' \
+    lambda-ctl -A "$tmp/busy" hosts
 
 # Another key; nobody (port 1 is no program's that is not asked for); one that is
 # stopped.

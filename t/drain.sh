@@ -147,6 +147,7 @@ kill -TERM "$plb"
 says plb2 'line 1: its host was drained'
 says plb2 'status 111'
 wait "$plb" || fail "the PLB ends with $?"
+logged brief 'clients have not ended in time'
 killed plb2
 
 # While one drains another publishes the module, at the same port: no call fails.

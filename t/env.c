@@ -607,7 +607,7 @@ test_processors(void **state)
 	assert_int_equal(status_of(print_counted, "3"), 0);
 	assert_string_equal(said, "3");
 	assert_int_equal(status_of(print_counted, "-1"), 0);
-	assert_non_null(strstr(said, "is not known here: taking 1"));
+	assert_non_null(strstr(said, "the number of processors: using 1"));
 }
 
 static void

@@ -53,7 +53,7 @@ for kind in $kinds; do
 	rm "$tmp/version"
 	cp -R -P "$tmp/$kind" "$tmp/version"
 	kill -HUP "$listener" "$plb"
-	logged "listener-$kind" "published stays: .*version: $no"
+	logged "listener-$kind" "not published: .*version: $no"
 	logged "plb-$kind" "version: $no"
 	same "$(echo hello | lambda-call "$kind")" hello
 	stop "$listener"

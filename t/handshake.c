@@ -68,6 +68,7 @@ show_hello(int i, const char *what)
 	m.u.hello.role = i == 0 ? 1 : 0;
 	m.u.hello.instance = selves[i].instance;
 	m.u.hello.dialled = i == 0 ? 1 : 0;
+	m.u.hello.beat = LINK_SLOW_MS / 1000;
 	tlv_writer_init(&w, frame, sizeof(frame));
 	r = msg_encode(&m, &w);
 	assert(r == 0);
@@ -115,10 +116,10 @@ main(void)
 	    CHACHAPOLY_KEY));
 	pass(0, "first record of the dialler, empty");
 	assert(links[0].phase == LINK_UP && links[1].phase == LINK_UP);
-	r = link_tick(&links[1], LINK_ALIVE_MS);
+	r = link_tick(&links[1], LINK_SLOW_MS);
 	assert(r == 0);
 	pass(1, "first record of the acceptor, an alive (01 00)");
-	r = link_tick(&links[0], LINK_ALIVE_MS);
+	r = link_tick(&links[0], LINK_SLOW_MS);
 	assert(r == 0);
 	pass(0, "second record of the dialler, an alive");
 	return 0;

@@ -57,7 +57,7 @@ same "$(cd "$tmp/copy" && find . -type f \( -name '*.[ao]' -o -name '*.test' -o 
     -name '*.bench' -o -perm -100 ! -name '*.sh' \))" ''
 [ ! -e "$tmp/copy/t/log" ] || fail "t/log stays"
 
-# A packager's flags, as README says.
+# A packager's flags, as the head of the Makefile says.
 (cd "$tmp/copy" && CFLAGS=-Dmine LDFLAGS=-Lmine make -e -n lambda-solo) \
     >"$tmp/make.log" 2>&1
 grep -q ' -Dmine .*lambda-solo\.c' "$tmp/make.log" &&

@@ -81,8 +81,12 @@ same "$(wc -l <"$tmp/torn")" 2
 printf '%s\n' 'x	0' '2	0	0	0	h	1	1	0' >>"$tmp/torn"
 seq 2 | lambda-call -L -j "$tmp/torn" run cat >"$tmp/out" 2>"$tmp/err"
 same "$(cat "$tmp/out")" 2
-grep -q ': lines that are none of a job log: 2; their records run again' \
+grep -q ': lines that are not of a job log: 2; their records run again' \
     "$tmp/err" || fail "not the lines: $(cat "$tmp/err")"
+printf '3\t1\t0\t0\th\t1\t1\t0\tca' >>"$tmp/torn"
+seq 3 | lambda-call -L -j "$tmp/torn" run cat >"$tmp/out"
+same "what is torn after its status: $(cat "$tmp/out")" \
+    'what is torn after its status: 3'
 mkfifo "$tmp/hold"
 start holder sh -c 'lambda-call -L -j "$0/held" run cat <"$0/hold"' "$tmp"
 holder=$pid
@@ -101,6 +105,25 @@ grep -q 'the job log takes no more: ' "$tmp/err" || fail "a full log: $(cat "$tm
 seq 1000 | lambda-call -L -j "$tmp/torn" run cat >"$tmp/out"
 same "$(tail -n +2 "$tmp/torn" | cut -f 1,8 | sort -un | awk '$2 == 0' | wc -l)" \
     1000
+
+# A record whose result is not written has no line, though it has come: a FIFO
+# takes less than the first of them. When the third has run, that is known.
+mkfifo "$tmp/slow"
+exec 8<>"$tmp/slow"
+seq 3 | lambda-call -c 1 -L -j "$tmp/unwritten" run sh -c 'read -r n
+	head -c 200000 /dev/zero | tr "\0" "$n"; echo "$n" >>"$TMPDIR/unwritten.ran"
+	' >"$tmp/slow" 2>"$tmp/err" &
+pid=$!
+has_third() {
+	grep -q 3 "$tmp/unwritten.ran" 2>/dev/null
+}
+until_true has_third || fail "it stands: $(cat "$tmp/err")"
+same "$(tail -n +2 "$tmp/unwritten")" ''
+head -c 600003 <&8 >"$tmp/out"
+wait "$pid" || fail "the slow reader: $(cat "$tmp/err")"
+exec 8<&-
+same "$(tail -n +2 "$tmp/unwritten" | cut -f 1,7,8)" "$(printf \
+    '%d\t200000\t0\n' 1 2 3)"
 
 # With blocks a line is a block's.
 for _ in 1 2; do
@@ -148,7 +171,7 @@ tells 100 '-R 3x: give a whole number' lambda-call -R 3x run true
 seed=${JOBS_SEED:-$$}
 # The last of them wait, so that none ends before it is killed.
 records=300
-work='read -r n; echo "$n" >>"$TMPDIR/ran"
+work='read -r n; n=${n#0}; n=${n#0}; echo "$n" >>"$TMPDIR/ran"
 	until [ "$n" -le 290 ] || [ -e "$TMPDIR/go" ]; do sleep 0.05; done
 	sleep 0.02; echo "did $n"'
 random() { # N: less than it, in $random
@@ -158,14 +181,19 @@ random() { # N: less than it, in $random
 has_lines() {
 	[ "$(wc -l <"$tmp/log")" -ge "$1" ]
 }
-for order in -u -c4; do
+# Blocks are two lines each, with one number.
+for how in -L:-u -L:-c4 -B8:-u -B8:-c4; do
+	order=${how#*:}
+	how=${how%:*}
 	echo "seed $seed"
 	rm -f "$tmp/log" "$tmp/out" "$tmp/go" "$tmp"/ran*
+	seq "$records" >"$tmp/in"
+	[ "$how" = -L ] || seq "$records" | awk '{
+		printf "%03d\n%03d\n", $1, $1 }' >"$tmp/in"
 	kills=0
 	: >"$tmp/before"
 	while [ "$kills" -lt 8 ]; do
-		seq "$records" >"$tmp/in"
-		lambda-call -L -c 4 "$order" -j "$tmp/log" run sh -c "$work" \
+		lambda-call "$how" -c 4 "$order" -j "$tmp/log" run sh -c "$work" \
 		    <"$tmp/in" >>"$tmp/out" 2>"$tmp/err" &
 		pid=$!
 		random 25
@@ -192,7 +220,7 @@ for order in -u -c4; do
 		mv "$tmp/done" "$tmp/before"
 	done
 	: >"$tmp/go"
-	lambda-call -L -c 4 "$order" -j "$tmp/log" run sh -c "$work" <"$tmp/in" \
+	lambda-call "$how" -c 4 "$order" -j "$tmp/log" run sh -c "$work" <"$tmp/in" \
 	    >>"$tmp/out" || fail "the last run: $(cat "$tmp/err")"
 	cat "$tmp/ran" >>"$tmp/ran.all"
 	same "$(tail -n +2 "$tmp/log" | awk -F '\t' 'NF == 9 && $8 == 0 {

@@ -283,7 +283,7 @@ UNIT(test_reflected_record)
 	struct copy c;
 
 	shake(1);
-	assert_int_equal(link_tick(&acceptor.link, LINK_ALIVE_MS), 0);
+	assert_int_equal(link_tick(&acceptor.link, LINK_SLOW_MS), 0);
 	c = recorded(&acceptor);
 	refuses(&acceptor, c.p, c.n, EBADMSG);
 }

@@ -192,7 +192,7 @@ UNIT(test_odd_field_of_hello)
 	memcpy(frame, q.p, q.len);
 	n = q.len;
 	frame[1] += 3;
-	memcpy(frame + n, "\x0f\x01x", 3);
+	memcpy(frame + n, "\x11\x01x", 3);
 	assert_int_equal(input(&acceptor, frame, n + 3, &type), n + 3);
 	assert_int_equal(acceptor.link.phase, LINK_UP);
 }

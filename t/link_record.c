@@ -111,8 +111,9 @@ UNIT(test_seal)
 	len = buf_len(&dialler.out);
 	assert_int_equal(link_seal(&dialler.link, &dialler.wire), 0);
 	assert_int_equal(buf_len(&dialler.wire), LINK_SEAL_MAX);
-	assert_int_equal(buf_len(&dialler.out), len - 4 * LINK_RECORD_MAX);
-	assert_int_equal(dialler.link.send.count, 1 + 4);
+	assert_int_equal(buf_len(&dialler.out), len -
+	    LINK_SEAL_RECORDS * LINK_RECORD_MAX);
+	assert_int_equal(dialler.link.send.count, 1 + LINK_SEAL_RECORDS);
 	before = buf_len(&dialler.wire);
 	assert_int_equal(link_seal(&dialler.link, &dialler.wire), 0);
 	assert_int_equal(buf_len(&dialler.out), 0);

@@ -35,11 +35,19 @@ UNIT(test_handshake_time)
 	assert_int_equal(buf_len(&acceptor.out), 0);
 }
 
+/* A broker's link to what is no authority is up. */
+static void
+shake_quick(void)
+{
+	acceptor.self.role = ROLE_EXCHANGE;
+	shake(1);
+}
+
 UNIT(test_heartbeat)
 {
 	static const unsigned char alive[] = { MSG_ALIVE, 0 };
 
-	shake(1);
+	shake_quick();
 	link_heard(&dialler.link, 4000);
 	assert_int_equal(link_deadline(&dialler.link), 5000);
 	assert_int_equal(link_tick(&dialler.link, 4999), 0);
@@ -63,7 +71,7 @@ UNIT(test_heartbeat)
 
 UNIT(test_silence)
 {
-	shake(1);
+	shake_quick();
 	link_heard(&dialler.link, 1000);
 	link_sent(&dialler.link, 14000);
 	assert_int_equal(link_deadline(&dialler.link), 16000);
@@ -77,10 +85,91 @@ UNIT(test_silence)
 	assert_int_equal(dialler.link.phase, LINK_DOWN);
 }
 
+/* Both ends beat as slowly, and wait as long. */
+static void
+beats(struct end *e, int64_t ms)
+{
+	e->link.heard = e->link.sent = 0;
+	assert_int_equal(link_deadline(&e->link), ms);
+	assert_int_equal(link_tick(&e->link, ms - 1), 0);
+	assert_int_equal(buf_len(&e->out), 0);
+	assert_int_equal(link_tick(&e->link, ms), 0);
+	assert_int_equal(buf_len(&e->out), 2);
+	buf_consume(&e->out, 2);
+	link_sent(&e->link, 3 * ms - 1);
+	assert_int_equal(link_silence(&e->link), 3 * ms);
+	assert_int_equal(link_tick(&e->link, 3 * ms - 1), 0);
+	errno = 0;
+	assert_int_equal(link_tick(&e->link, 3 * ms), -1);
+	assert_int_equal(errno, ETIMEDOUT);
+}
+
+/* A broker that dials and an authority have time; nobody else has. */
+UNIT(test_slow)
+{
+	static const struct {
+		unsigned dials, accepts;
+		int64_t beat;
+	} pairs[] = {
+		{ ROLE_BROKER, ROLE_AUTHORITY, LINK_SLOW_MS },
+		{ ROLE_BROKER, ROLE_EXCHANGE, LINK_ALIVE_MS },
+		{ ROLE_BROKER, ROLE_BROKER, LINK_ALIVE_MS },
+		{ ROLE_AUTHORITY, ROLE_AUTHORITY, LINK_ALIVE_MS },
+		{ ROLE_AUTHORITY, ROLE_BROKER, LINK_ALIVE_MS },
+		{ ROLE_PLB, ROLE_CHANNEL, LINK_ALIVE_MS },
+		{ ROLE_CTL, ROLE_AUTHORITY, LINK_ALIVE_MS },
+	};
+	size_t i;
+	int sealed;
+
+	for (i = 0; i < 2 * sizeof(pairs) / sizeof(pairs[0]); i++) {
+		sealed = i % 2 == 1;
+		dialler.self.role = pairs[i / 2].dials;
+		acceptor.self.role = pairs[i / 2].accepts;
+		shake(sealed);
+		buf_consume(&dialler.wire, buf_len(&dialler.wire));
+		buf_consume(&acceptor.wire, buf_len(&acceptor.wire));
+		beats(&dialler, pairs[i / 2].beat);
+		beats(&acceptor, pairs[i / 2].beat);
+	}
+}
+
+/* A peer that says nothing of it is of an older version; what one says has
+ * bounds. */
+UNIT(test_slow_agreed)
+{
+	static const struct {
+		uint64_t said;
+		int64_t beat;
+	} hellos[] = {
+		{ 0, 5000 }, { 1, 5000 }, { 5, 5000 }, { 6, 6000 },
+		{ 15, 15000 }, { 16, 15000 }, { UINT64_MAX, 15000 },
+	};
+	unsigned char bytes[100];
+	struct msg m = hello();
+	unsigned type;
+	size_t i, n;
+
+	for (i = 0; i < sizeof(hellos) / sizeof(hellos[0]); i++) {
+		start(0);
+		buf_consume(&dialler.out, buf_len(&dialler.out));
+		m.u.hello.beat = hellos[i].said;
+		m.u.hello.role = 0;
+		n = encode(&m, bytes, sizeof(bytes));
+		assert_int_equal(input(&dialler, bytes, n, &type), n);
+		beats(&dialler, hellos[i].beat);
+		m.u.hello.role = 1;
+		n = encode(&m, bytes, sizeof(bytes));
+		assert_int_equal(input(&acceptor, bytes, n, &type), n);
+		buf_consume(&acceptor.out, buf_len(&acceptor.out));
+		beats(&acceptor, hellos[i].beat);
+	}
+}
+
 /* We were stopped for a minute: nobody is dead before we have read. */
 UNIT(test_late_turn)
 {
-	shake(1);
+	shake_quick();
 	assert_int_equal(link_tick(&dialler.link, 60000), 0);
 	assert_int_equal(link_deadline(&dialler.link), 61000);
 	link_heard(&dialler.link, 60000);
@@ -111,6 +200,8 @@ main(void)
 		TEST(test_handshake_time),
 		TEST(test_heartbeat),
 		TEST(test_silence),
+		TEST(test_slow),
+		TEST(test_slow_agreed),
 		TEST(test_late_turn),
 		TEST(test_late_handshake),
 	};

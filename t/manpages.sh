@@ -108,7 +108,7 @@ line N: give NODE|core/discovery/contacts.script|line 4: give NODE IP PORT
 publishing new code of|broken.sh|publishing new code
 refused: REASON|deadends.sh|another module is served here
 request N: TEXT|broken.sh|request 1: says 4
-something of a channel does not end||it takes a process that SIGKILL does not end
+processes of a channel survived||it takes a process that SIGKILL does not end
 source SOURCE: REASON|bootstrap.sh|source host: 
 taking SOCKET over|switch.sh|taking .* over
 the ROLE at ADDRESS: give drain|drain.sh|give drain a module

@@ -17,7 +17,7 @@ wait) : >"$0.$2"; until [ -e "$0.go" ]; do sleep 0.1; done ;;
 esac
 END
 chmod +x "$tmp/work"
-start listener lambda-listener -c 4 -w exec work "$tmp/work"
+start listener lambda-listener -v -c 4 -w exec work "$tmp/work"
 listener=$pid
 logged listener 'publishing work'
 at=$(sed -n 's/.*publishing work at \([^,]*\).*/\1/p' "$tmp/listener.log")
@@ -87,6 +87,20 @@ kill -KILL $channel
 counts silent 0 running 0 lost 1
 : >"$tmp/work.go"
 
+# With -v, a line for each of them, as logfmt has it: words without spaces, each with
+# a value. What was lost with its channel has none.
+sed -n 's/^lambda-channel: .*: \(request id=.*\)/\1/p' "$tmp/listener.log" >"$tmp/lines"
+same "$(sed 's/.* function=\([^ ]*\) .* result=\([^ ]*\) status=\([^ ]*\) .*/\1 \2 \3/' \
+    "$tmp/lines" | sort | uniq -c | sed 's/^ *//')" "1 bad status 3
+1 die failed -
+5 ok done 0
+1 wait abandoned -
+2 wait done 0
+1 wait late -"
+same "$(tr ' ' '\n' <"$tmp/lines" | sed 's/=.\{1,\}/=/' | sort -u | xargs)" \
+    'client= function= id= module= queue_us= request result= run_us= status='
+same "$(grep -c 'client=127.0.0.1:[0-9]* ' "$tmp/lines")" 11
+
 # Many at once, by a PLB, for several callers: both count the same.
 start lines lambda-listener -c 4 -w line -V 1 calc cat
 lines=$pid
@@ -144,7 +158,11 @@ END { exit failed || lines < 40 }' "$tmp/metrics" >"$tmp/bad" ||
 if sh "$top/t/setup.sh" promtool; then
 	lambda-ctl -A "$LAMBDA_RUN/calc.plb" metrics >"$tmp/plb.metrics"
 	lambda-ctl metrics >"$tmp/broker.metrics"
-	for of in metrics plb.metrics broker.metrics; do
+	lambda-ctl -A "$(cat "$tmp/authorities")" metrics >"$tmp/authority.metrics"
+	lambda-ctl -A "$(lambda-ctl exchanges | awk '$4 == "calc" { print $2 }')" \
+	    metrics >"$tmp/exchange.metrics"
+	for of in metrics plb.metrics broker.metrics authority.metrics \
+	    exchange.metrics; do
 		promtool check metrics <"$tmp/$of" >"$tmp/said" 2>&1 ||
 		    fail "promtool: $of: $(cat "$tmp/said")"
 		same "$(cat "$tmp/said")" ''
@@ -158,6 +176,48 @@ for role in listener plb; do
 	grep -q "^lambda_requests_total{module=\"calc\",role=\"$role\",process=\"[0-9a-f]*\",result=\"done\"} 1200\$" \
 	    "$tmp/all" || fail "no $role: $(cat "$tmp/all")"
 done
+
+# Links, of everybody. What one end sends the other end gets: the PLB's calls of calc
+# are 1200 messages each way at least. Who has another key, and an address where
+# nobody is, are counted; what the broker was filled with it passed on.
+for role in broker listener plb; do
+	grep -q "^lambda_messages_sent_total{role=\"$role\",process=\"[0-9a-f]*\"} [1-9]" \
+	    "$tmp/all" || fail "no links of the $role: $(cat "$tmp/all")"
+done
+! grep -q 'role="channel"' "$tmp/all" || fail "a channel is no process there"
+value() { # COMMAND ADDRESS WORD KEY
+	lambda-ctl -A "$2" "$1" | awk -v word="$3" -v key="$4" '$1 == word {
+		for (i = 3; i < NF; i += 2) if ($i == key) print $(i + 1) }'
+}
+for key in messages_in messages_out; do
+	[ "$(value counts "$LAMBDA_RUN/calc.plb" links "$key")" -ge 1200 ] ||
+	    fail "not 1200 $key: $(lambda-ctl -A "$LAMBDA_RUN/calc.plb" counts)"
+done
+[ "$(value counts "$LAMBDA_RUN/calc.plb" links bytes_out)" -gt 3276 ] ||
+    fail "fewer bytes than those of bodies"
+authority=$(cat "$tmp/authorities")
+refused=$(value counts "$authority" links refused)
+(umask 77 && head -c 32 /dev/urandom >"$tmp/other")
+tells 100 'it refused our key' lambda-ctl -k "$tmp/other" -A "$authority" counts
+refused() {
+	[ "$(value counts "$authority" links refused)" -gt "$refused" ]
+}
+until_true refused || fail "no stranger: $(lambda-ctl -A "$authority" counts)"
+start lost sh -c 'echo 127.0.0.1:1 | exec lambda-broker -b "$0/lost" -l 127.0.0.1:0' \
+    "$tmp"
+failed() {
+	[ "$(value counts "$tmp/lost" links failed)" -ge 1 ]
+}
+until_true failed || fail "no dial failed: $(lambda-ctl -b "$tmp/lost" counts)"
+lambda-ctl counts >"$tmp/rows"
+same "$(awk '$1 == "fills" { print $4, $6, $8, ($12 > 0), ($10 >= $12), $14 }' \
+    "$tmp/rows")" '2 1 0 1 1 0'
+at=$(lambda-ctl exchanges | awk '$4 == "calc" { print $2 }')
+lambda-ctl -A "$at" counts | grep -q '^exchange - module calc .* matches [1-9]' ||
+    fail "an exchange counts nothing"
+lambda-ctl -A "$at" metrics | grep -q '^lambda_exchange_matches_total{.*} [1-9]' ||
+    fail "an exchange has no metrics"
+at=$(sed -n 's/.*publishing calc at \([^,]*\).*/\1/p' "$tmp/lines.log")
 
 # What goes on now: by module, by host, and in rows; until SIGINT.
 start load sh -c 'until [ -e "$0" ]; do

@@ -139,7 +139,7 @@ both_ways() { # WAY
 	began=$(date +%s)
 	kill -9 "$server"
 	logged watcher 'now pang'
-	logged listener 'node server@b is not there any more'
+	logged listener 'node server@b is gone'
 	server 9106
 	until_true sh -c \
 	    'sed 1,/pang/d "$0" | grep -q pong' "$tmp/watcher.log" ||

@@ -58,7 +58,8 @@ UNIT(test_order)
 	assert_true(outbox_empty(&o));
 	assert_true(slice_equal(a.bytes, slice_str("x")));
 	assert_int_equal(outbox_take(&o, &a), 0);
-	assert_true(o.buf.cap + o.out.cap <= 2 * OUTBOX_KEEP); /* the rest is freed */
+	/* The rest is freed. */
+	assert_true(o.buf.cap + o.out.cap <= 2 * OUTBOX_KEEP);
 	outbox_free(&o);
 }
 

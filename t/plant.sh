@@ -73,6 +73,8 @@ plant 'an exchange that dies at once is started again at once' \
     '/^authority_exchange_back_off/,/^}/s/now + m->backoff_ms/now/'
 plant 'a peer that is silent is never given up' 'silent since' link.c \
     '/^link_judge_silence/,/^}/s/if (!late)/if (!late \&\& l->phase != LINK_UP)/'
+plant 'of a slow beat one end knows nothing' 'that beats' link.c \
+    '/^link_hear_beat/,/^}/s/l->dialler ? l->self->role == ROLE_BROKER/l->dialler ? 0/'
 plant 'an address is handed on without its port' 'does not take what' gossip.c \
     '/^gossip_resolve/,/^}/s/return hostport_fill.*/return host;/'
 plant 'a buy is never cancelled' 'a buy of nobody' broker_order.c \
@@ -96,7 +98,7 @@ plant 'half is kept of what may be kept, whoever holds less' \
     'had to be\|was settled' plb_upstream.c \
     -e '/^upstream_keep/,/^}/s/= keep;/= keep < KEEP_ALL ? keep \/ 2 : keep;/' \
     -e '/^upstream_is_wished/,/^}/s/u->least + (p->keep > 0)/p->keep/'
-plant 'a PLB returns to the channel that it holds least of' 'and of those of' \
+plant 'a PLB returns to the channel that it holds least of' 'has kept' \
     plb_upstream.c '/^upstream_is_fuller/,/^}/s/a > b/a < b/'
 plant 'a PLB that does not heed is granted all again' 'does not heed' \
     channel.c '/^channel_is_over/,/^}/s/return now - c->over.*/return 0;/'
@@ -114,6 +116,10 @@ plant 'a record whose time is up is not told' 'has 0 results and 0 lines' \
 plant 'a request that is run again has as many retries as before' \
     'runs [0-9]* times, with' plb_request.c \
     '/^request_run_again/,/^}/s/r->retries--;//'
+plant 'a block takes one record more than fits' 'a block has' call_input.c \
+    '/^call_next_block/,/^}/s/c->config.block - u->taken/c->config.block/'
+plant 'of a block that fails one record is told' 'has 0 results and 0 lines' \
+    call.c '/^call_say_record/,/^}/s/first, last, why/first, first, why/'
 plant 'a command that has ended is taken for one that runs' 'has not ended' \
     call.c '/^call_command_ended/,/^}/s/way_ended(/if (how == NULL) &/'
 
@@ -175,4 +181,32 @@ plant 'a block ends where the input pauses' 'A block holds' call_input.c \
     '/^call_next_block/,/^}/s/in.len <= c->config.block/u->records == 0/'
 plant 'what failed runs again where it failed' 'on another host' \
     plb_request.c '/^request_shuns/,/^}/s/return r->shun != 0/return 0/'
+
+# In its job log: the program itself is killed, and resumes.
+target=all
+look() {
+	sh t/jobs.sh >log 2>&1
+	set -- $?
+	sed -n 's/^FAILED: //p' log | head -n 1
+	return "$1"
+}
+
+plant 'a line is written before its output' '1	200000	0' \
+    call_filter.c '/^filter_forget_written/,/^}/s/q.end > written/0/'
+plant 'a torn last line stays' 'a line is torn' call_joblog.c \
+    '/^joblog_cut/,/^}/s/ftruncate(j->fd, j->size)/0/'
+plant 'a torn last line is taken for whole' 'is torn after its status' \
+    call_joblog.c '/^joblog_read(/,/^}/s/joblog_cut(/if (r.lines > 1 \&\& '\
+'buf_len(\&j->rest) > 0) joblog_line(\&r, buf_slice(\&j->rest)); &/'
+plant 'a record of status 0 runs again' '1 1 2 2 3 3' call_joblog.c \
+    '/^joblog_number/,/^}/s/tab - p == 1 && \*p == .0./0/'
+plant 'a record of another status does not' 'is not run again' call_joblog.c \
+    '/^joblog_number/,/^}/s/tab - p == 1 && \*p == .0./tab - p == 1/'
+plant 'the log of another command is taken' 'it is the log of another' \
+    call_joblog.c '/^joblog_header/,/^}/s/memcmp(line.p, r->log->header, '\
+'line.len) != 0/0/'
+plant 'two write one log' 'another lambda-call writes it' call_joblog.c \
+    's/joblog_lock(j);/(void)joblog_lock;/'
+plant 'a log that takes no more ends in a torn line' 'a torn line' \
+    call_joblog.c '/^joblog_write/,/^}/s/ftruncate(j->fd, j->size)/0/'
 exit "$status"

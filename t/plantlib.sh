@@ -11,7 +11,7 @@ tmp=$(mktemp -d "${TMPDIR:-/tmp}/lambda-plant.XXXXXX") || exit 1
 trap 'rm -rf "$tmp"' EXIT
 trap 'exit 1' HUP INT TERM
 
-cp ./*.c ./*.h Makefile "$tmp" && mkdir "$tmp/t" && cp t/*.c t/*.h "$tmp/t" &&
+cp ./*.c ./*.h Makefile "$tmp" && mkdir "$tmp/t" && cp t/*.c t/*.h t/*.sh "$tmp/t" &&
     cp -R t/bench t/core t/fuzz t/virtual "$tmp/t" && cd "$tmp" || exit 1
 find . -name '*.o' -exec rm -f {} +
 make -s "$target" || exit 1

@@ -148,7 +148,33 @@ for key in old new; do
 	[ -n "$(LAMBDA_KEY=$tmp/$key on c lambda-ctl -A "$(head -n 1 \
 	    "$tmp/authorities")" authorities)" ] || fail "$key is not accepted"
 done
+# Nobody closes what is dialled with, and that is told.
+at b lambda-ctl keyclose "$new" >"$tmp/rows" || fail "keyclose: $?"
+same "$(sed 's/.* state \([^ ]*\) role .*/\1/' "$tmp/rows" | sort -u)" dials
+tells 100 'it is no fingerprint of a key' at b lambda-ctl keyclose cows
+tells 111 'nobody who answers has a key 0123456789abcdef' \
+    at b lambda-ctl keyclose 0123456789abcdef
 step new new "$new"
+
+# Links that were made with the old key stay, until all are told to close them. They
+# are made again, with the new one, and no line fails meanwhile.
+at a lambda-ctl keys >"$tmp/keys"
+grep -q "^key $old links [1-9][0-9]* state dropped\$" "$tmp/keys" ||
+    fail "no link is of the old key: $(cat "$tmp/keys")"
+at b lambda-ctl keyclose "$old" >"$tmp/rows" || fail "keyclose: $?"
+for role in authority broker exchange; do
+	grep -q "^closes $old links [1-9][0-9]* state dropped role $role process [0-9a-f]* host [0-9.]*\$" \
+	    "$tmp/rows" || fail "no $role closes it: $(cat "$tmp/rows")"
+done
+unused() {
+	at b lambda-ctl keyuse >"$tmp/rows" && grep -q "^keyuse $new " "$tmp/rows" &&
+	    ! grep -q "$old" "$tmp/rows"
+}
+until_true unused || fail "the old key is in use: $(cat "$tmp/rows")"
+for name in plbs own; do
+	at=$(wc -l <"$tmp/$name.out")
+	until_true grown "$name" "$((at + 50))" || fail "$name has stopped"
+done
 
 : >"$tmp/stop"
 # shellcheck disable=SC2086
@@ -162,10 +188,7 @@ for name in plbs own; do
 	echo "$name: $(cat "$tmp/$name.asked") lines"
 done
 
-# Links that were made with the old key stay, and it is of no use now.
-at a lambda-ctl keys >"$tmp/keys"
-grep -q "^key $old links [1-9][0-9]* state dropped\$" "$tmp/keys" ||
-    fail "no link is of the old key: $(cat "$tmp/keys")"
+# The old key is of no use now.
 while read -r at; do
 	tells 100 'it refused our key' env LAMBDA_KEY="$tmp/old" on c \
 	    lambda-ctl -A "$at" authorities
@@ -184,6 +207,33 @@ while read -r at; do
 	[ -n "$(LAMBDA_KEY=$tmp/new on c lambda-ctl -A "$at" exchanges)" ] ||
 	    fail "an exchange refuses the new key"
 done <"$tmp/exchanges"
+
+# A channel drains, and its PLB connects again: one that dials with the old key, at a
+# listener that takes both.
+LAMBDA_KEY=$tmp/new:$tmp/old start both on a lambda-listener -l 0.0.0.0:0 -w line \
+    both cat
+logged both 'publishing both at'
+port=$(sed -n 's/.*publishing both at .*:\([0-9]*\),.*/\1/p' "$tmp/both.log")
+mkfifo "$tmp/idle"
+LAMBDA_KEY=$tmp/old start idle on c sh -c \
+    'exec lambda-call -L -x "10.77.0.1:$0" both <>"$1"' "$port" "$tmp/idle"
+from() { # the address that it has a channel from
+	LAMBDA_KEY=$tmp/new on c lambda-ctl -A "10.77.0.1:$port" clients |
+	    awk '$8 == "up" { print $2 }'
+}
+begun() {
+	before=$(from)
+	[ -n "$before" ]
+}
+until_true begun || fail "it has no channel"
+at b lambda-ctl keyclose "$old" >"$tmp/rows" || fail "keyclose: $?"
+same "$(sed 's/process.*//' "$tmp/rows")" \
+    "closes $old links 1 state accepted role listener "
+another() {
+	now=$(from)
+	[ -n "$now" ] && [ "$now" != "$before" ]
+}
+until_true another || fail "it has the channel that it had: $before"
 
 # A file that is no key: it is said, and all goes on as it was.
 chmod 644 "$tmp/run.a/other"

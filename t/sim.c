@@ -31,19 +31,23 @@
 #include <unistd.h>
 
 #include "bytes.h"
+#include "t/hang.h"
 #include "t/virtual/sim.h"
 
 #define TALLY_RUNS 500 /* worlds in which all of it happens */
 
-static char aborted[64]; /* what to say when an assertion fails */
+static char world_seed[64]; /* what to say when this world does not end well */
 
 static void
 on_abort(int signo)
 {
-	ssize_t n = write(2, aborted, strlen(aborted));
+	static const char why[2][24] = { "an assertion failed\n",
+		"it does not end\n" };
+	int hangs = signo == SIGALRM;
 
-	(void)n;
-	(void)signo;
+	if (write(2, world_seed, strlen(world_seed)) == -1 ||
+	    write(2, why[hangs], strlen(why[hangs])) == -1 || hangs)
+		_exit(1);
 }
 
 static void
@@ -213,6 +217,7 @@ static struct tally {
 	{ "of them lost it, and took the broker", 0 },
 	{ "commands of filters were started", 0 },
 	{ "of them again", 0 },
+	{ "blocks of several records were run", 0 },
 	{ "changes among buyers that compete", 0 },
 	{ "tokens were given back for them", 0 },
 	{ "channels were held to a share", 0 },
@@ -231,7 +236,7 @@ count(const struct world *w)
 		w->did[FAULT_WORKER], w->did[FAULT_SPAWN],
 		w->did[FAULT_DEAF], w->turned_away, w->accounted,
 		w->flows,
-		w->found, w->fallbacks, w->commands, w->restarted,
+		w->found, w->fallbacks, w->commands, w->restarted, w->blocks,
 		w->contested, w->shared, w->heedless, w->in_part };
 	size_t i;
 
@@ -320,11 +325,14 @@ main(int argc, char **argv)
 	printf("seed %llu\n", (unsigned long long)asked.seed);
 	fflush(stdout);
 	signal(SIGABRT, on_abort);
+	signal(SIGALRM, on_abort);
 	for (i = 0; i < runs; i++) {
 		w = asked;
 		w.seed = asked.seed + i;
-		snprintf(aborted, sizeof(aborted), "seed %llu: aborted\n",
+		snprintf(world_seed, sizeof(world_seed), "seed %llu: ",
 		    (unsigned long long)w.seed);
+		if (w.want_hosts == 0)
+			hang_guard();
 		world_run(&w);
 		messages += w.messages;
 		digest = digest_more(digest, &w);

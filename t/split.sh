@@ -1,5 +1,5 @@
 #!/bin/sh
-# The mesh (t/mesh_lib.sh) is split 2 | 3 for $MESH_SPLIT seconds (20): packets
+# The mesh (t/mesh_lib.sh) is split 2 | 3 for $MESH_SPLIT seconds (50): packets
 # vanish, nothing is reset. Both sides go on, each with exchanges of its own,
 # and when it heals all of these sell the same capacity. No order is lost, and
 # none filled twice: a PLB never has more than it wants, a listener never runs
@@ -9,7 +9,7 @@
 R=${1:-2}
 . "$(dirname "$0")/mesh_lib.sh"
 
-silent=${MESH_SPLIT:-20} # seconds; a silent peer is dead after 15
+silent=${MESH_SPLIT:-50} # seconds; a silent authority is dead after 45
 
 # plb HOST MODULE N: one that wants so much, and a client that uses it all
 plb() {

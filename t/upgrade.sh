@@ -89,7 +89,7 @@ is_gone() { # PID
 
 refused() { # N: each listener has said so many times that the old code stays
 	for host in b c; do
-		[ "$(grep -c 'what was published stays' "$tmp/$host.log")" \
+		[ "$(grep -c 'not published: ' "$tmp/$host.log")" \
 		    -eq "$1" ] || return 1
 	done
 }

@@ -142,6 +142,7 @@ answers 'hosts >' ''
 answers 'why calc' '^why calc host 10.77.0.5 .* reason all capacity is taken$'
 answers counts '^calc [1-9][0-9]* 0$'
 answers keyuse '^keyuse [0-9a-f]* links [0-9]* dials [0-9]* accepted 0 dropped 0$'
+answers keyclose '' 111
 answers audit ''
 if sh "$top/t/setup.sh" dot; then
 	answers tier.svg ''

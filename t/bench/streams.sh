@@ -1,9 +1,9 @@
 #!/bin/sh
 # Measures streams: the same bytes through cat(1), between pipes alone, through
 # two plain relays, through ssh(1), and each way of a call, in turn, several
-# times; calls beside streams; and the memory of both ends after few bytes and
-# after many. Prints a row for each figure, and what it is to be less, or more,
-# than, where there is an aim:
+# times; what a connection takes its server; calls beside streams; and the memory
+# of both ends after few bytes and after many. Prints a row for each figure, and
+# what it is to be less, or more, than, where there is an aim:
 #
 #	FIGURE VALUE UNIT [AIM | >AIM]
 #
@@ -49,6 +49,27 @@ reaped() {
 	    '{ sub(/.*\) /, ""); printf "%d\n", ($14 + $15) * 1000 / hz }' \
 	    "/proc/$1/stat"
 }
+# taken PID: those that it took itself, too
+taken() {
+	awk -v hz="$(getconf CLK_TCK)" '{
+		sub(/.*\) /, "")
+		printf "%d\n", ($12 + $13 + $14 + $15) * 1000 / hz
+	}' "/proc/$1/stat"
+}
+# starts NAME PID COMMAND...: what the process takes to run true(1) for each of
+# these commands, on a connection of its own
+starts() {
+	name=$1 server=$2 i=0
+	shift 2
+	"$@" </dev/null || fail "$*: status $?"
+	before=$(taken "$server")
+	while [ "$i" -lt 100 ]; do
+		i=$((i + 1))
+		"$@" </dev/null || fail "$*: status $?"
+	done
+	row "stream_start_$name" \
+	    "$(ratio "$(($(taken "$server") - before))" 100)" ms
+}
 # of_calls KIND OUTPUT: p50 or p99 of load(1)
 of_calls() {
 	echo "$2" | awk -v name="latency-$1" '$1 == name { print $2 }'
@@ -73,6 +94,7 @@ if [ -n "$sshd" ] && command -v tcpserver >/dev/null &&
 		echo "$line"
 	done >"$tmp/config"
 	start sshd tcpserver -1 -HRl0 127.0.0.1 0 "$sshd" -i -f "$tmp/config"
+	sshd_pid=$pid
 	until_true test -s "$tmp/sshd.log" || fail "no sshd"
 	ssh="ssh -F none -i $tmp/user -p $(head -n 1 "$tmp/sshd.log")
 	    -c chacha20-poly1305@openssh.com -o BatchMode=yes
@@ -118,6 +140,16 @@ channel_has_ended() {
 until_true channel_has_ended || fail "no channel has ended"
 row stream_channel_ns "$(ratio "$(($(reaped "$listener") - before))e6" "$bytes")" ns/byte
 row stream_caller_ns "$(ratio "$(($(reaped $$) - own))e6" "$bytes")" ns/byte
+
+# What a connection costs its server, and a program without one.
+start short lambda-listener -c 16 short true
+short=$pid
+logged short 'publishing short'
+starts channel "$short" lambda-call -b "$LAMBDA_RUN/broker" short
+# shellcheck disable=SC2086
+[ -z "$ssh" ] || starts ssh "$sshd_pid" ${ssh% cat} true
+row stream_start_true "$("$bench/spawn.bench" 1 3 250 true |
+    awk '{ printf "%.2f\n", 1000 / $2 }')" ms
 
 # Small calls through lambda-plb, beside four streams through it, too, and then
 # beside four streams that have connections of their own.

@@ -17,6 +17,7 @@
 
 #define STEP_MS	    40	/* between looks at its input and output */
 #define RECORDS_MAX 60
+#define BLOCK_MAX   2000 /* bytes */
 #define LATE_MS	    180000 /* in quiet it has ended by then */
 #define LOSS_MS	    1500   /* that which it uses is killed within */
 #define COMMANDS    2
@@ -377,6 +378,19 @@ caller_ended(struct proc *p)
 	front_ended(p);
 }
 
+/* A quarter of them make blocks. */
+static void
+caller_init_blocks(struct caller *c, struct call_config *config)
+{
+	uint64_t h = (c->first + 1) * 0x9e3779b97f4a7c15u >> 20;
+
+	if (h % 4 > 0)
+		return;
+	config->block = 1 + h / 4 % BLOCK_MAX;
+	c->records.blocks = 1;
+	c->records.status = 0;
+}
+
 static void
 caller_init(struct caller *c, struct proc *p, struct post *s,
     struct call_config *config)
@@ -396,13 +410,16 @@ caller_init(struct caller *c, struct proc *p, struct post *s,
 	c->fate = (enum caller_fate)rng_below(&p->rng, CALLER_FATES);
 	c->fate_at = w->clock.now + (int64_t)rng_below(&p->rng,
 	    c->fate == CALLER_LOSES ? LOSS_MS : 20000);
+	caller_init_blocks(c, config);
 	config->filter = 1;
 	config->records = c->records;
 	front_limit(p, config, 4000);
 	for (i = 0; i < c->n; i++) {
 		c->end[i] = caller_record(w, c);
 		w->calls[c->first + i].retries = (unsigned)config->retries;
+		w->calls[c->first + i].block = config->block;
 	}
+	w->calls[c->first + c->n - 1].last = 1;
 }
 
 /* A PLB of the module that runs on the host, or NULL. */

@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "bytes.h"
 #include "channel_state.h"
@@ -19,7 +20,6 @@
 			     many times, and as much for each seller: */
 #define DIALS	    40
 #define DIALS_EACH  8
-#define SILENT_MS   (LINK_DEAD_MS + 3 * LINK_LATE_MS)
 #define CALM_MS	    15000 /* after healing: what went wrong is over */
 #define WATCH_MS    1500 /* looks are no further apart */
 
@@ -290,13 +290,23 @@ check_silence(const struct proc *p, const struct hub_link *l)
 {
 	const struct sock *s = descriptor_sock(l->conn.in.fd, "has");
 	int64_t now = p->world->clock.now;
+	int64_t silence = link_silence(&l->link) + 3 * LINK_LATE_MS;
 
-	if (now - p->late_at > SILENT_MS && now - p->jumped_at > SILENT_MS &&
+	if (now - p->late_at > silence && now - p->jumped_at > silence &&
 	    l->up && !l->throttled && !l->draining &&
-	    now - s->heard > SILENT_MS)
+	    now - s->heard > silence)
 		world_fail(p->world, 6, "%s has a link to a %s that is silent "
 		    "since %lld", p->name, role_name(l->link.role),
 		    (long long)s->heard);
+}
+
+void
+check_given_up(const struct proc *p, const struct hub_link *l)
+{
+	if (l->up && l->why != NULL && strcmp(l->why, "it is silent") == 0 &&
+	    check_clear(p->world, link_silence(&l->link) + 3 * LINK_LATE_MS))
+		world_fail(p->world, 6, "%s gives up a link to a %s that beats",
+		    p->name, role_name(l->link.role));
 }
 
 static void

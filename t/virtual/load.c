@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "bytes.h"
+#include "frame.h"
 #include "plb.h"
 #include "t/virtual/sim.h"
 
@@ -36,6 +37,65 @@ load_call(struct world *w, struct slice body)
 		world_fail(w, 4, "the body of %llu has changed on its way",
 		    (unsigned long long)call + 1);
 	return call;
+}
+
+/* Of a block: as many whole records as fit. */
+static void
+load_check_block(struct world *w, uint64_t first, size_t n, size_t len)
+{
+	const struct asked *c = &w->calls[first], *last = &c[n - 1];
+
+	if (n > 1 && len > c->block)
+		world_fail(w, 4, "a block has %zu bytes, of %zu", len,
+		    c->block);
+	if (!last->last && len + 4 + load_body(w, first + n).len <= c->block)
+		world_fail(w, 4, "a block ends before record %llu, which fits",
+		    (unsigned long long)(first + n) + 1);
+	w->blocks += n > 1;
+}
+
+/* Records that are one request's follow each other. */
+uint64_t
+load_calls(struct world *w, struct slice body, size_t *n)
+{
+	struct frame_reader reader = { FRAME_PACKET4, 0 };
+	uint64_t first = 0, call;
+	size_t at = 0;
+	struct frame f;
+
+	*n = 1;
+	if (body.len < 8 || get32(body.p) == 0)
+		return load_call(w, body);
+	for (*n = 0; at < body.len; ++*n) {
+		at += (size_t)frame_next(&reader, body.p + at, body.len - at,
+		    &f);
+		assert(f.body.p + f.body.len == body.p + at);
+		call = load_call(w, f.body);
+		if (*n == 0)
+			first = call;
+		if (w->calls[first].block == 0 || call != first + *n)
+			world_fail(w, 4, "a block has %llu in place of %llu",
+			    (unsigned long long)call + 1,
+			    (unsigned long long)(first + *n) + 1);
+	}
+	load_check_block(w, first, *n, body.len);
+	return first;
+}
+
+void
+load_put(struct world *w, uint64_t call, size_t n, struct buf *b)
+{
+	const char *why;
+	struct slice body;
+	int r = 0;
+
+	if (w->calls[call].block == 0) {
+		body = load_body(w, call);
+		r = buf_append(b, body.p, body.len);
+	}
+	for (; w->calls[call].block > 0 && n > 0 && r == 0; n--, call++)
+		r = frame_put_body(b, FRAME_PACKET4, load_body(w, call), &why);
+	assert(r == 0);
 }
 
 /* One more call that somebody asks for: its number. */

@@ -113,6 +113,8 @@ struct asked {
 	int64_t at;
 	unsigned retries, runs, answers;
 	int cast, limited, abandoned, accepted;
+	size_t block; /* a record of blocks of so many bytes; 0: it is none, */
+	int last;     /* and the input's last */
 	int certain; /* it was said that it surely did not run */
 	size_t flow; /* bytes of its body, which is a stream; 0: it is none */
 	size_t errors; /* bytes of standard error that the run which replied
@@ -177,6 +179,7 @@ struct world {
 	unsigned steps; /* in this millisecond */
 	uint64_t messages, replies, fails, injected;
 	uint64_t accounted; /* records of callers */
+	uint64_t blocks; /* of several records */
 	uint64_t flows; /* streams that ended */
 	uint64_t found, fallbacks, commands, restarted; /* of callers */
 	size_t queued_max;
@@ -256,6 +259,10 @@ void load_ran(struct world *, uint64_t call);
 uint64_t load_add(struct world *, const struct post *);
 struct slice load_body(struct world *, uint64_t call);
 uint64_t load_call(struct world *, struct slice body);
+/* What a request asks for, and how many: more than one are a block's. */
+uint64_t load_calls(struct world *, struct slice body, size_t *n);
+/* The body of such a request, which is its reply's, too. */
+void load_put(struct world *, uint64_t call, size_t n, struct buf *);
 
 /* flow.c */
 #define FLOW_MAX 400000 /* bytes of a stream */
@@ -296,6 +303,8 @@ void check_queue(const struct linked *, size_t bytes);
  * other. */
 void check_choice(struct proc *, struct sock *chosen, const struct sock *other,
     unsigned role);
+/* It closes a link: of a peer that beats it is not said that it is silent. */
+void check_given_up(const struct proc *, const struct hub_link *);
 /* A PLB dials: not without end. */
 void check_dial(struct proc *);
 /* Has nothing been silent or late for ms? */

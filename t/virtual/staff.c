@@ -46,7 +46,8 @@ struct job {
 	struct job *next;
 	struct hand *hand;
 	uint64_t name;
-	uint64_t call; /* what it was fed, and will say */
+	uint64_t call; /* what it was fed, and will say; */
+	size_t ncalls; /* of a block: the first of so many */
 	int running;
 	struct event done;
 	/* Of a stream: */
@@ -67,6 +68,7 @@ struct said {
 	uint32_t number;
 	uint64_t name;
 	uint64_t call;
+	size_t ncalls;
 };
 
 static void
@@ -84,6 +86,7 @@ say(struct life *l, enum saying what, uint32_t number, const struct job *j)
 	if (j != NULL) {
 		s->name = j->name;
 		s->call = j->call;
+		s->ncalls = j->ncalls;
 	}
 	*l->said_tail = s;
 	l->said_tail = &s->next;
@@ -147,6 +150,7 @@ job_run(struct job *j)
 	struct life *l = j->hand->life;
 	struct world *w = l->world;
 	unsigned mean = w->plan.service_ms;
+	size_t i;
 
 	j->running = 1;
 	l->quota->running++;
@@ -158,7 +162,8 @@ job_run(struct job *j)
 		w->new_runs++;
 	else
 		w->old_runs++;
-	load_ran(w, j->call);
+	for (i = 0; i < j->ncalls; i++)
+		load_ran(w, j->call + i);
 	j->run = w->calls[j->call].runs;
 	event_at(&w->clock, &j->done, w->clock.now + 1 +
 	    draw(w, chance(w, 5) ? 20 * mean : 2 * mean));
@@ -230,13 +235,14 @@ frame_body(enum channel_mode mode, const struct act *a)
 
 /* What its body says that it is of. A stream has its beginning there. */
 static uint64_t
-job_call(struct world *w, struct slice body)
+job_calls(struct world *w, struct slice body, size_t *n)
 {
 	int64_t flow = flow_call(w, body);
 
 	if (flow == -1)
-		return load_call(w, body);
+		return load_calls(w, body, n);
 	flow_check(w, (uint64_t)flow, 0, body);
+	*n = 1;
 	return (uint64_t)flow;
 }
 
@@ -248,7 +254,7 @@ job_new(struct hand *h, uint64_t name, struct slice body)
 	assert(j != NULL);
 	j->hand = h;
 	j->name = name;
-	j->call = job_call(h->life->world, body);
+	j->call = job_calls(h->life->world, body, &j->ncalls);
 	j->head = j->given = body.len;
 	event_init(&j->done, on_done, j);
 	*h->jobs_tail = j;
@@ -395,18 +401,20 @@ reply(struct proc *p, const struct said *s)
 	struct world *w = p->world;
 	size_t n = flow_size(w, s->call) > 0 ? flow_part(w, s->call) : 0;
 	unsigned char *bytes;
+	struct buf b;
 
-	if (n == 0) {
-		channel_reply(p->core, proc_now(p), s->number, s->name, 0,
-		    load_body(w, s->call));
-		return;
+	buf_init(&b, (size_t)-1 / 4);
+	if (n == 0)
+		load_put(w, s->call, s->ncalls, &b);
+	else {
+		bytes = buf_reserve(&b, n);
+		assert(bytes != NULL);
+		flow_fill(s->call, 0, bytes, n);
+		buf_commit(&b, n);
 	}
-	bytes = malloc(n);
-	assert(bytes != NULL);
-	flow_fill(s->call, 0, bytes, n);
 	channel_reply(p->core, proc_now(p), s->number, s->name, 0,
-	    slice_of(bytes, n));
-	free(bytes);
+	    buf_slice(&b));
+	buf_free(&b);
 }
 
 /* It reads some of its input: the channel hears of what came in pieces. */

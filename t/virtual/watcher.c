@@ -285,6 +285,7 @@ watcher_closed(struct proc *p, const struct sock *s)
 		    strerror(l->conn.error) : l->why);
 	if (l->why != NULL && strncmp(l->why, "too many", 8) == 0)
 		p->world->turned_away++;
+	check_given_up(p, l);
 	if (s->linked != NULL)
 		s->linked->sock = NULL;
 	if (l->up || l->link.phase != LINK_UP)
