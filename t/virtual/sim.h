@@ -97,7 +97,7 @@ struct post {
 	int hungry; /* after healing it always wants more */
 	int heedless; /* it gives nothing back that it is asked for */
 	/* As contest.c saw it last: */
-	uint64_t held, shared;
+	uint64_t held, shared, refusals;
 	/* And in the last turn of its PLB, and when it was last granted some;
 	 * of each seller. */
 	uint64_t has[CONTEST_SELLERS], base[CONTEST_SELLERS], given;
