@@ -127,7 +127,8 @@ SCRIPTS =	t/discovery.sh t/nodes.sh t/examples.sh t/names.sh t/mesh.sh\
 	t/manpages.sh t/needs.sh t/pipes.sh t/script.sh t/shares.sh t/ssh.sh\
 	t/switch.sh t/tree.sh t/twice.sh t/files.sh t/floods.sh t/moves.sh\
 	t/drain.sh t/life.sh t/contain.sh t/follow.sh t/rabbit.sh\
-	t/metrics.sh t/orderlog.sh t/recipes.sh t/told.sh t/walk.sh t/jobs.sh
+	t/metrics.sh t/orderlog.sh t/recipes.sh t/told.sh t/walk.sh t/jobs.sh\
+	t/thousand.sh
 
 HELPERS =	t/account t/activate t/diallers t/epmdtalk t/handshake\
 	t/inherit t/listen t/puppet t/relay t/rows t/script t/sim t/sim_sealed\
