@@ -206,7 +206,8 @@ t/script: t/script.o t/fixtures.a cores.a
 	$(CC) $(LDFLAGS) -o $@ t/script.o t/fixtures.a cores.a $(LDLIBS)
 # The driver itself, over a loop, a network and a log of the simulator's own. Links
 # are sealed by stand-ins in t/sim, and in earnest in t/sim_sealed.
-SIM =		t/sim.o $(VIRTUAL) acceptor.o conn.o hub.o hub_accept.o hub_keys.o listener_door.o
+SIM =		t/sim.o t/text.o $(VIRTUAL) acceptor.o conn.o hub.o hub_accept.o\
+	hub_keys.o listener_door.o
 t/sim: $(SIM) t/virtual/standin.o cores.a
 	$(CC) $(LDFLAGS) -o $@ $(SIM) t/virtual/standin.o cores.a $(LDLIBS)
 t/sim_sealed: $(SIM) cores.a
