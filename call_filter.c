@@ -314,7 +314,7 @@ filter_fail(struct filter *f, uint64_t number, const char *why)
 	assert(filter_is_running(f, number));
 	f->failed++;
 	if (f->config.status) {
-		len = escape(text, sizeof(text), &why, ESCAPE_UTF8);
+		len = escape(text, sizeof(text), &why);
 		r = filter_put_status(f, number, "-", slice_of(text, len),
 		    &unfit);
 	}

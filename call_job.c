@@ -67,7 +67,7 @@ call_job_end(struct call *c, uint64_t number, size_t bytes, const char *how)
 	snprintf(host, sizeof(host), "%.*s", SLICE_ARG(c->host));
 	if (!slice_is_word(slice_str(host)))
 		at = "-";
-	reason[escape(reason, sizeof(reason) - 1, &how, ESCAPE_UTF8)] = '\0';
+	reason[escape(reason, sizeof(reason) - 1, &how)] = '\0';
 	n = snprintf(line, sizeof(line), "%llu\t%s\t%s\t%s\t%s\t%llu\t%llu\t"
 	    "%s\t%s\n", (unsigned long long)number,
 	    call_job_time(j->came + c->config.epoch_ms, start),

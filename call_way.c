@@ -162,7 +162,7 @@ way_why_not_command(const struct way *w, int64_t now, char *buf, size_t size)
 	const char *name = w->name;
 	char text[WAY_NAME_MAX + 1];
 
-	text[escape(text, WAY_NAME_MAX, &name, ESCAPE_UTF8)] = '\0';
+	text[escape(text, WAY_NAME_MAX, &name)] = '\0';
 	if (way_is_foreign(w->said))
 		snprintf(buf, size, "the command `%s%s' %s: it has to run "
 		    "lambda-channel, and to write nothing else", text,

@@ -164,9 +164,9 @@ channel_answer_reply(struct channel *c, int64_t now, struct inflight *r,
 		.id = r->id, .status = status, .body = body
 	} };
 
-	c->stats.n[STAT_DONE + (status != 0)]++;
+	channel_count_status(c, now, r, STAT_DONE + (status != 0),
+	    (int)status);
 	c->stats.n[STAT_OUT] += body.len;
-	stats_ran(&c->stats, outbox_ns(&c->out, now) - r->at);
 	m.u.reply.demand = channel_regrant(c, now);
 	if (status != 0 && body.len == 0 && channel_stream_is_silent(c, r)) {
 		m.u.reply.said = buf_slice(&r->said);
@@ -451,7 +451,8 @@ static int
 channel_finish_cast(struct channel *c, int64_t now, struct inflight *r,
     unsigned status)
 {
-	channel_count_end(c, now, r, STAT_DONE + (status != 0));
+	channel_count_status(c, now, r, STAT_DONE + (status != 0),
+	    (int)status);
 	if (r->cast && status != 0)
 		outbox_log(&c->out, LOG_INFO,
 		    "request %llu, a cast: exit status %u",

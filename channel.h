@@ -77,6 +77,10 @@ struct channel_config {
 struct channel *channel_new(const struct id *own, uint64_t seed,
     const struct channel_config *);
 void channel_free(struct channel *);
+/* From now on log a line of each request that ends: who calls its client so
+ * (CHANNEL_CLIENT bytes are kept). */
+#define CHANNEL_CLIENT 128
+void channel_log_requests(struct channel *, const char *client);
 struct outbox *channel_out(struct channel *);
 
 /*

@@ -83,6 +83,7 @@ struct pool_worker *pool_worker(const struct pool *, uint32_t number);
 
 #define INFLIGHT_MAX 65535 /* a number fits 16 bits, and is not 0 */
 
+#define INFLIGHT_FUNCTION 40
 struct inflight {
 	uint64_t id;	 /* as the client numbers it */
 	uint64_t count;	 /* as the log does: those of this channel, from 1 */
@@ -92,6 +93,8 @@ struct inflight {
 	uint32_t worker; /* that runs it */
 	int64_t due;	 /* when its time is up; INT64_MAX: never */
 	int64_t at;	 /* when it came, or went to its worker, in ns */
+	int64_t queued;	 /* ns that it waited for its whole body */
+	char function[INFLIGHT_FUNCTION]; /* for the log; it may be cut */
 	unsigned used : 1;
 	unsigned cast : 1;
 	unsigned answered : 1;	/* the client has its one answer */

@@ -7,6 +7,8 @@
  * counted) and channel_stream.c (bodies and output in pieces).
  */
 
+#include <stdio.h>
+
 #include "channel.h"
 #include "channel_pool.h"
 #include "stats.h"
@@ -19,6 +21,8 @@ struct channel {
 	struct slice module;
 	unsigned char host_bytes[NAME_BYTES_MAX];
 	struct slice host;
+	char says[CHANNEL_CLIENT]; /* a line of each request: what its client is
+				      called; or empty */
 	int told; /* that no worker's standard error is sent */
 	enum channel_mode mode;
 	enum frame_kind kind;
@@ -81,19 +85,36 @@ channel_count_begun(struct channel *c, int64_t now, struct inflight *r,
 	r->at = outbox_ns(&c->out, now);
 	c->stats.n[STAT_BEGUN]++;
 	c->stats.n[STAT_IN] += q->function.len + q->args.len + q->body.len;
+	if (c->says[0] != '\0')
+		snprintf(r->function, sizeof(r->function), "%.*s",
+		    SLICE_ARG(q->function));
 }
 
+/* The line of one that has ended so; status: -1 where it has none. */
+void channel_count_say(struct channel *, const struct inflight *,
+    enum counter how, int status, int64_t run_ns);
 void channel_count_whole(struct channel *, int64_t now, struct inflight *);
+
+static inline void
+channel_count_status(struct channel *c, int64_t now, struct inflight *r,
+    enum counter how, int status)
+{
+	int64_t ns = outbox_ns(&c->out, now) - r->at;
+
+	if (r->ended)
+		return;
+	r->ended = 1;
+	c->stats.n[how]++;
+	stats_ran(&c->stats, ns);
+	if (c->says[0] != '\0')
+		channel_count_say(c, r, how, status, ns);
+}
 
 static inline void
 channel_count_end(struct channel *c, int64_t now, struct inflight *r,
     enum counter how)
 {
-	if (r->ended)
-		return;
-	r->ended = 1;
-	c->stats.n[how]++;
-	stats_ran(&c->stats, outbox_ns(&c->out, now) - r->at);
+	channel_count_status(c, now, r, how, -1);
 }
 
 /* The same, by a failure. Returns the reason that its client is told. */

@@ -297,7 +297,7 @@ report_row(struct report *r, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	bytes = slice_of(row, escape(row, sizeof(row), &p, ESCAPE_UTF8));
+	bytes = slice_of(row, escape(row, sizeof(row), &p));
 	if (scratch_bytes(&r->rows, bytes))
 		return;
 	report_flush(r, 1);
@@ -407,7 +407,7 @@ core_foreign(struct slice bytes)
 	memcpy(text, bytes.p, len);
 	text[len] = '\0';
 	text[strcspn(text, "\r\n")] = '\0';
-	shown[escape(shown, sizeof(shown) - 1, &rest, ESCAPE_ASCII)] = '\0';
+	shown[escape(shown, sizeof(shown) - 1, &rest)] = '\0';
 	len = sizeof(CORE_FOREIGN) + sizeof(shown) + 8;
 	if ((reason = malloc(len)) != NULL)
 		snprintf(reason, len, CORE_FOREIGN "`%s'%s", shown,

@@ -100,7 +100,7 @@ row_keep(struct buf *rows, struct slice row)
 
 	if (text == NULL)
 		return -1;
-	len = escape(line, sizeof(line) - 1, &rest, ESCAPE_UTF8);
+	len = escape(line, sizeof(line) - 1, &rest);
 	free(text);
 	line[len] = '\n';
 	return buf_append(rows, line, len + 1);

@@ -365,6 +365,8 @@ channel_main_name_log(const struct program *p, struct slice module,
 	snprintf(about, sizeof(about), "%.*s%s%s", SLICE_ARG(module),
 	    peer == NULL ? "" : " ", peer == NULL ? "" : peer);
 	log_about(about);
+	if (log_level >= LOG_DEBUG)
+		channel_log_requests(p->channel, peer == NULL ? "-" : peer);
 }
 
 static void

@@ -218,7 +218,7 @@ ctl_print_text(struct slice row)
 	if (text == NULL)
 		die_errno(EXIT_TEMPORARY, "unable to print the answer");
 	for (end = text + row.len; p < end;) {
-		len = escape(line, sizeof(line), &p, ESCAPE_UTF8);
+		len = escape(line, sizeof(line), &p);
 		fwrite(line, 1, len, stdout);
 		if (*p == '\0' && p < end) {
 			fputs("\\x00", stdout);

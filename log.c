@@ -41,7 +41,7 @@ log_about(const char *what)
 static size_t
 log_finish(char *line, size_t len, const char *text, int cut)
 {
-	len += escape(line + len, LOG_LINE_MAX - 4 - len, &text, ESCAPE_ASCII);
+	len += escape(line + len, LOG_LINE_MAX - 4 - len, &text);
 	if (cut || *text != '\0') {
 		memcpy(line + len, "...", 3);
 		len += 3;
@@ -189,7 +189,7 @@ die_complain(int code, const char *why, const char *fmt, va_list ap)
 	size_t len;
 
 	vsnprintf(text, sizeof(text), fmt, ap);
-	len = escape(line, sizeof(line), &p, ESCAPE_ASCII);
+	len = escape(line, sizeof(line), &p);
 	fprintf(stderr, "%s: fatal: %.*s%s%s\n", progname, (int)len, line,
 	    why == NULL ? "" : ": ", why == NULL ? "" : why);
 	exit(code);

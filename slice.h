@@ -161,12 +161,9 @@ slice_is_name(struct slice s)
 
 /*
  * Escaping makes text from elsewhere safe for one line of a terminal: control
- * characters come out as \xHH, each byte of them, and so does all that is
- * neither printable ASCII nor, where the caller lets it pass, UTF-8.
+ * characters come out as \xHH, each byte of them, and so does all that is not
+ * UTF-8.
  */
-
-#define ESCAPE_ASCII 0 /* let printable ASCII pass, and nothing else */
-#define ESCAPE_UTF8  1 /* and UTF-8 */
 
 /* How many bytes the character of more than one byte has that text begins with;
  * 0: it is none, or a control character (C1, and what ends a line). */
@@ -197,16 +194,14 @@ utf8_len(const char *text)
  * escape, and a character, is written whole or not at all.
  */
 static inline size_t
-escape(char *to, size_t size, const char **text, int what)
+escape(char *to, size_t size, const char **text)
 {
 	static const char hex[] = "0123456789abcdef";
 	size_t len = 0, n;
 	unsigned char c;
 
 	for (; (c = (unsigned char)**text) != '\0'; *text += n) {
-		n = c >= ' ' && c <= '~'	      ? 1 :
-		    c > '~' && what == ESCAPE_UTF8 ? utf8_len(*text) :
-						      0;
+		n = c >= ' ' && c <= '~' ? 1 : c > '~' ? utf8_len(*text) : 0;
 		if ((n == 0 ? 4 : n) > size - len)
 			break;
 		if (n > 0) {

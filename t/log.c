@@ -143,7 +143,7 @@ UNIT(test_escaped)
 	datagrams(fd);
 	log_info("a\nb\r\t\x1b[31m\x7f\xff\xc3\xa9 ~");
 	assert_string_equal(next(fd[0]),
-	    "prog: a\\x0ab\\x0d\\x09\\x1b[31m\\x7f\\xff\\xc3\\xa9 ~\n");
+	    "prog: a\\x0ab\\x0d\\x09\\x1b[31m\\x7f\\xff\xc3\xa9 ~\n");
 	close(fd[0]);
 	close(fd[1]);
 }
@@ -386,7 +386,7 @@ UNIT(test_die)
 	assert_string_equal(text, "prog: fatal: no hope here\n");
 	assert_int_equal(dying(die_with_lines), 100);
 	assert_string_equal(text, "prog: fatal: no module "
-	    "'a\\x0ab: fatal: \\x1b[31m\\xc3\\xa9'\n");
+	    "'a\\x0ab: fatal: \\x1b[31m\xc3\xa9'\n");
 	assert_int_equal(dying(die_with_errno), 111);
 	snprintf(expect, sizeof(expect), "prog: fatal: unable to bind x: %s\n",
 	    strerror(EADDRINUSE));

@@ -17,7 +17,7 @@ wait) : >"$0.$2"; until [ -e "$0.go" ]; do sleep 0.1; done ;;
 esac
 END
 chmod +x "$tmp/work"
-start listener lambda-listener -c 4 -w exec work "$tmp/work"
+start listener lambda-listener -v -c 4 -w exec work "$tmp/work"
 listener=$pid
 logged listener 'publishing work'
 at=$(sed -n 's/.*publishing work at \([^,]*\).*/\1/p' "$tmp/listener.log")
@@ -86,6 +86,20 @@ tops top.silent '"name":"work","ms":[0-9]*,"calls":0,' -J -A "$at" top
 kill -KILL $channel
 counts silent 0 running 0 lost 1
 : >"$tmp/work.go"
+
+# With -v, a line for each of them, as logfmt has it: words without spaces, each with
+# a value. What was lost with its channel has none.
+sed -n 's/^lambda-channel: .*: \(request id=.*\)/\1/p' "$tmp/listener.log" >"$tmp/lines"
+same "$(sed 's/.* function=\([^ ]*\) .* result=\([^ ]*\) status=\([^ ]*\) .*/\1 \2 \3/' \
+    "$tmp/lines" | sort | uniq -c | sed 's/^ *//')" "1 bad status 3
+1 die failed -
+5 ok done 0
+1 wait abandoned -
+2 wait done 0
+1 wait late -"
+same "$(tr ' ' '\n' <"$tmp/lines" | sed 's/=.\{1,\}/=/' | sort -u | xargs)" \
+    'client= function= id= module= queue_us= request result= run_us= status='
+same "$(grep -c 'client=127.0.0.1:[0-9]* ' "$tmp/lines")" 11
 
 # Many at once, by a PLB, for several callers: both count the same.
 start lines lambda-listener -c 4 -w line -V 1 calc cat

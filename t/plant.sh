@@ -98,7 +98,7 @@ plant 'half is kept of what may be kept, whoever holds less' \
     'had to be\|was settled' plb_upstream.c \
     -e '/^upstream_keep/,/^}/s/= keep;/= keep < KEEP_ALL ? keep \/ 2 : keep;/' \
     -e '/^upstream_is_wished/,/^}/s/u->least + (p->keep > 0)/p->keep/'
-plant 'a PLB returns to the channel that it holds least of' 'and of those of' \
+plant 'a PLB returns to the channel that it holds least of' 'has kept' \
     plb_upstream.c '/^upstream_is_fuller/,/^}/s/a > b/a < b/'
 plant 'a PLB that does not heed is granted all again' 'does not heed' \
     channel.c '/^channel_is_over/,/^}/s/return now - c->over.*/return 0;/'

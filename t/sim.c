@@ -14,8 +14,9 @@
  * which nothing goes wrong, for its size; what looks at all of it does so at
  * the end. -p: so many of its hosts are cut off from the others for a minute,
  * and once a second it is told how many brokers on each side have no link to an
- * authority of that side. -v: all that happens. The digest is of every byte
- * that was sent, and when: what changes nothing leaves it the same.
+ * authority of that side. -v: all that happens, and what is said. The digest is
+ * of every byte that was sent, and when: what changes nothing leaves it the
+ * same.
  */
 
 #include <sys/resource.h>

@@ -99,8 +99,11 @@ struct post {
 	int hungry; /* after healing it always wants more */
 	int heedless; /* it gives nothing back that it is asked for */
 	/* As contest.c saw it last: */
-	uint64_t held, shared;
-	uint64_t from[CONTEST_SELLERS]; /* held of each seller */
+	uint64_t held, shared, refusals;
+	/* And in the last turn of its PLB, and when it was last granted some;
+	 * of each seller. */
+	uint64_t has[CONTEST_SELLERS], base[CONTEST_SELLERS], given;
+	int grew, based;
 	size_t outstanding;
 	int64_t progress; /* of what is outstanding: the last answer */
 	char socket[16];  /* where it serves lambda-call */
@@ -271,7 +274,6 @@ size_t flow_size(const struct world *, uint64_t call);
 /* How much of its input its program reads and writes. */
 size_t flow_part(const struct world *, uint64_t call);
 void flow_fill(uint64_t call, size_t from, unsigned char *, size_t n);
-int flow_is(uint64_t call, size_t from, struct slice);
 void flow_check(struct world *, uint64_t call, size_t from, struct slice);
 int64_t flow_call(const struct world *, struct slice body);
 
@@ -331,7 +333,9 @@ void trade_step(struct proc *exchange);
 void trade_watch(const struct census *);
 
 /* contest.c */
+void contest_step(struct proc *plb);
 void contest_watch(struct world *);
+void contest_end(struct world *);
 
 /* agent.c */
 /* The broker leaves an exchange. */
