@@ -155,7 +155,8 @@ VIRTUAL =	t/virtual/agent.o t/virtual/caller.o t/virtual/census.o\
 	t/virtual/front.o t/virtual/host.o t/virtual/ledger.o t/virtual/load.o\
 	t/virtual/loop.o t/virtual/net.o t/virtual/placing.o t/virtual/plan.o\
 	t/virtual/proc.o t/virtual/role.o t/virtual/settle.o t/virtual/staff.o\
-	t/virtual/trade.o t/virtual/watcher.o t/virtual/world.o
+	t/virtual/trade.o t/virtual/watcher.o t/virtual/window.o\
+	t/virtual/world.o
 TESTS_H =	t/bench/bench.h t/check.h t/conn_owner.h t/credit_action.h\
 	t/credit_books.h t/credit_calls.h t/credit_links.h t/credit_nodes.h\
 	t/fake_broker.h t/fake_workers.h t/fuzz/fuzz.h t/hang.h t/harness.h\
