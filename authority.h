@@ -6,9 +6,9 @@
  * exchanges it runs, has them started, announces them to its subscribers, and
  * retires those that are no longer needed.
  *
- * The first R live authorities in the order of the rendezvous hash of (instance,
- * module) run the exchanges of a module (gossip.h). The live ones are the
- * authority itself and those that it is linked to.
+ * The first R live authorities in the order of the rendezvous hash of
+ * (instance, module) run the exchanges of a module (gossip.h). The live ones
+ * are the authority itself and those that it is linked to.
  *
  * Brokers subscribe to a module at any authority. It subscribes for them at the
  * R responsible ones, and tells its brokers all exchanges that it hears of. So

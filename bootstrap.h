@@ -57,9 +57,9 @@ enum bootstrap_kind bootstrap_kind(const struct bootstrap *, int number);
 /* What follows the colon: good as long as the core. */
 const char *bootstrap_what(const struct bootstrap *, int number);
 
-/* All that the source gives, an address on each line. Empty lines and those that
- * begin with '#' are skipped. A line that is no address is reported, and so is a
- * result without any. but: what else is wrong, or NULL. */
+/* All that the source gives, an address on each line. Empty lines and those
+ * that begin with '#' are skipped. A line that is no address is reported, and
+ * so is a result without any. but: what else is wrong, or NULL. */
 void bootstrap_result(struct bootstrap *, int number, struct slice lines,
     const char *but);
 /* lines: what it gave before it failed, or nothing. */

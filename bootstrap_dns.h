@@ -107,10 +107,11 @@ const char *dns_conf_name(const struct dns_conf *, const char *given,
     size_t i, char name[DNS_NAME_MAX]);
 
 /*
- * Which server to ask about each of several names, and how long to wait, so that
- * all names are asked about before a given time, whichever servers are silent.
- * A name has an equal share of the time that is left. From the next name on, a
- * server that was silent is asked after the others, until it answers again.
+ * Which server to ask about each of several names, and how long to wait, so
+ * that all names are asked about before a given time, whichever servers are
+ * silent. A name has an equal share of the time that is left. From the next
+ * name on, a server that was silent is asked after the others, until it answers
+ * again.
  */
 struct dns_asking {
 	const struct dns_conf *conf;

@@ -5,8 +5,8 @@
  * The core of lambda-call: one call, or a filter that makes a call of each
  * record of its input. It owns a PLB core, whose program it is, and represents
  * it to the driver: call_ops hands peers and messages on to it. It reads and
- * writes nothing itself: its shell gives it the input, writes the results from a
- * queue to standard output, and carries out the acts below.
+ * writes nothing itself: its shell gives it the input, writes the results from
+ * a queue to standard output, and carries out the acts below.
  *
  * A filter answers for every record that it was given: each comes to a result,
  * or to a line for standard error, whatever ends it.
@@ -71,8 +71,8 @@ struct call_config {
 	const struct call_range *done; /* by the job log; in order, disjoint */
 	size_t ndone;
 	int errors;	      /* show the standard error of what runs */
-	int64_t progress_ms;  /* report progress this often and at the end; 0: do
-				 not */
+	int64_t progress_ms;  /* report progress this often and at the end; 0:
+				 never */
 	uint64_t size;	      /* bytes of a filter's input; 0: not known */
 	int terminal;	      /* results are for a person to read */
 	uint64_t retries;
@@ -127,8 +127,8 @@ void call_command_unable(struct call *, int64_t now, uint32_t tag,
 void call_interrupt(struct call *, int64_t now, const char *signal);
 /* The same for another reason. */
 void call_stop(struct call *, int64_t now, const char *why);
-/* Standard output takes no more, for that reason, and lost bytes of results that
- * were in the queue are lost. CALL_HALT and CALL_QUIT follow. */
+/* Standard output takes no more, for that reason, and lost bytes of results
+ * that were in the queue are lost. CALL_HALT and CALL_QUIT follow. */
 void call_broken(struct call *, int64_t now, size_t lost, const char *why);
 
 #endif
