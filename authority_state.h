@@ -5,8 +5,9 @@
  * What the files of the authority core share:
  *
  *	authority.c	     peers, modules, which authority runs an exchange,
- *			     what is asked of the others; the clock, inspect
+ *			     what is asked of the others; the clock
  *	authority_exchange.c the exchanges that we run or announce
+ *	authority_report.c   inspect, for itself and for its brokers
  */
 
 #include "authority.h"
@@ -24,6 +25,8 @@
 /* Authorities that are asked for a module: the responsible ones, and as many
  * that were. */
 #define AUTHORITY_ASKED_MAX	 (2 * AUTHORITY_REDUNDANCY_MAX)
+
+#define AUTHORITY_LIST		 256 /* bytes of names of modules */
 
 struct authority_peer {
 	struct gossip_peer gossip;
@@ -90,6 +93,7 @@ struct authority_module {
 struct authority_gone {
 	struct id instance;
 	char address[ADDRESS_MAX + 1];
+	char modules[AUTHORITY_LIST]; /* that it subscribed to */
 	int64_t since;
 };
 
@@ -131,10 +135,24 @@ void authority_module_announce(struct authority *, struct authority_module *);
 /* Has every other authority that must run an exchange announced one? */
 int authority_module_succeeded(const struct authority *,
     const struct authority_module *);
+/* Must this authority run an exchange of the module? */
+int authority_is_responsible(const struct authority *,
+    const struct authority_module *);
 /* Start or retire exchanges that are due. Forgets a module of which nothing is
  * left. */
 void authority_module_review(struct authority *, int64_t now,
     struct authority_module *);
+
+/* authority_report.c */
+
+/* The broker's link ends; or it is back, or was linked anew. */
+void authority_remember(struct authority *, int64_t now,
+    const struct authority_peer *);
+void authority_unremember(struct authority *, const struct id *instance);
+int authority_on_inspect(struct authority *, int64_t now,
+    struct authority_peer *, const struct msg *);
+int authority_on_answer(struct authority *, int64_t now,
+    struct authority_peer *, const struct msg *);
 
 /* authority_exchange.c */
 
