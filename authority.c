@@ -392,7 +392,9 @@ foreign_is_same(const struct authority_module *m,
 
 	for (f = m->foreign; f != NULL; f = f->next)
 		had += f->peer == p;
-	while (item_next(&schema_peer_item, &list, &item) == 1) {
+	/* More than these are not known. */
+	while (n < AUTHORITY_FOREIGN_MAX &&
+	    item_next(&schema_peer_item, &list, &item) == 1) {
 		for (f = m->foreign; f != NULL && (f->peer != p ||
 		    !id_equal(&f->instance, &item.instance)); f = f->next)
 			;

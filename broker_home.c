@@ -501,6 +501,7 @@ broker_home_tell(struct broker *b, const struct broker_peer *to)
 	struct msg m = { .type = MSG_PEERS };
 	struct peer_item item;
 	size_t at = 0;
+	int r = 0;
 
 	if (scratch_begin(&b->list, LIST_MAX) == -1)
 		return -1;
@@ -512,8 +513,10 @@ broker_home_tell(struct broker *b, const struct broker_peer *to)
 		scratch_item(&b->list, &schema_peer_item, &item);
 	}
 	m.u.peers.peers = scratch_slice(&b->list);
-	return m.u.peers.peers.len == 0 ? 0 :
-	    outbox_send(&b->out, to->gossip.handle, &m);
+	if (m.u.peers.peers.len > 0)
+		r = outbox_send(&b->out, to->gossip.handle, &m);
+	scratch_free(&b->list);
+	return r;
 }
 
 int64_t

@@ -4,7 +4,7 @@
 
 #define SAY_VALUE (2 * NAME_BYTES_MAX + 3) /* bytes of one, quoted */
 
-/* What logfmt takes for a value: in quotes where it has to be, - for nothing. */
+/* What logfmt takes for a value: in quotes if need be, - for nothing. */
 static const char *
 say_value(char buf[SAY_VALUE], struct slice s)
 {

@@ -35,15 +35,20 @@ static int
 slab_grow(struct slab *b)
 {
 	size_t i = b->taken / SLAB_BLOCK;
+	void *block;
 	unsigned char **blocks = array_grow(b->blocks, &b->cap, i + 1,
 	    UINT32_MAX / SLAB_BLOCK, sizeof(*blocks));
 
 	if (blocks == NULL)
 		return -1;
 	b->blocks = blocks;
-	if (blocks[i] == NULL)
-		blocks[i] = array_lines(SLAB_BLOCK, b->size);
-	return blocks[i] == NULL ? -1 : 0;
+	if (blocks[i] != NULL)
+		return 0;
+	/* Not touched yet, so what is not used costs no memory. */
+	if (posix_memalign(&block, CACHE_LINE, SLAB_BLOCK * b->size) != 0)
+		return fail(ENOMEM);
+	blocks[i] = block;
+	return 0;
 }
 
 /* A number, and the struct, in which anything may stand: 0 with ENOMEM. */

@@ -182,7 +182,7 @@ gossip_tell(struct gossip *g, struct gossip_peer *to)
 {
 	const struct gossip_peer *p = NULL;
 	struct msg m = { .type = MSG_PEERS };
-	int ranks = gossip_ranks(g, to);
+	int ranks = gossip_ranks(g, to), r = 0;
 	uint64_t heard = ranks ? 0 : to->heard;
 
 	if (scratch_begin(&g->list, LIST_MAX) == -1)
@@ -195,8 +195,10 @@ gossip_tell(struct gossip *g, struct gossip_peer *to)
 		if (gossip_is_news(g, p, to, heard))
 			gossip_put(g, &p->instance, gossip_address(p));
 	m.u.peers.peers = scratch_slice(&g->list);
-	if ((m.u.peers.peers.len > 0 || (ranks && to->heard > 0)) &&
-	    outbox_send(g->out, to->handle, &m) == -1)
+	if (m.u.peers.peers.len > 0 || (ranks && to->heard > 0))
+		r = outbox_send(g->out, to->handle, &m);
+	scratch_free(&g->list); /* it is long until the next */
+	if (r == -1)
 		return -1;
 	to->heard = g->news;
 	to->stale = 0;

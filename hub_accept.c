@@ -181,5 +181,9 @@ hub_free_accept(struct hub *h)
 		hub_unlisten(CHAIN_OWNER(h->listens.next, struct hub_listen,
 		    chain));
 	preauth_free(&h->preauth);
+	loglimit_free(&h->loglimit);
+	loglimit_free(&h->dials);
+	if (h->self.memory != NULL)
+		free(h->self.memory->tags);
 	free(h->self.memory);
 }

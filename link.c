@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "array.h"
 #include "bytes.h"
 #include "fail.h"
 #include "link.h"
@@ -353,6 +354,7 @@ static int
 link_is_repeated(struct link_memory *memory, struct slice message)
 {
 	const unsigned char *tag = message.p + message.len - 8;
+	unsigned char (*tags)[8];
 	size_t i;
 
 	if (memory == NULL)
@@ -360,10 +362,18 @@ link_is_repeated(struct link_memory *memory, struct slice message)
 	for (i = 0; i < memory->n; i++)
 		if (memcmp(memory->tags[i], tag, 8) == 0)
 			return 1;
-	if (memory->n < LINK_MEMORY)
-		memory->n++;
-	memcpy(memory->tags[memory->next], tag, 8);
-	memory->next = (memory->next + 1) % LINK_MEMORY;
+	/* Where there is no more room, it forgets earlier. */
+	tags = memory->next < memory->cap ? NULL : array_grow(memory->tags,
+	    &memory->cap, memory->next + 1, LINK_MEMORY, sizeof(*tags));
+	if (tags != NULL)
+		memory->tags = tags;
+	if (memory->next >= memory->cap)
+		memory->next = 0;
+	if (memory->cap == 0)
+		return 0;
+	memcpy(memory->tags[memory->next++], tag, 8);
+	if (memory->n < memory->next)
+		memory->n = memory->next;
 	return 0;
 }
 

@@ -76,8 +76,9 @@ void link_key(struct link_key *, const void *bytes, size_t len);
  */
 #define LINK_MEMORY 4096
 struct link_memory {
-	unsigned char tags[LINK_MEMORY][8];
-	size_t n, next; /* in use; to be written next */
+	unsigned char (*tags)[8]; /* free() them */
+	size_t cap;		  /* of them; LINK_MEMORY at most */
+	size_t n, next;		  /* in use; to be written next */
 };
 
 /* What both ends of a link are told at its start. */

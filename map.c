@@ -6,7 +6,7 @@
 #include "fail.h"
 #include "map.h"
 
-#define MAP_FIRST 8 /* slots of the first table; a power of two */
+#define MAP_FIRST 4 /* slots of the first table; a power of two */
 
 struct map_entry {
 	uint64_t hash;

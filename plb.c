@@ -132,6 +132,7 @@ plb_free(struct plb *p)
 	heap_free(&p->turns);
 	buf_free(&p->trouble);
 	buf_free(&p->constraints);
+	free(p->avoided);
 	free(p->peer);
 	free(p->module);
 	while (p->nfixed > 0)

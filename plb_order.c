@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "array.h"
 #include "fail.h"
 #include "plb_state.h"
 
@@ -73,9 +74,17 @@ plb_dial_seller(struct plb *p, const struct seller *s)
 void
 plb_avoid(struct plb *p, int64_t now, const struct id *seller, int answers)
 {
-	struct plb_avoided *a = &p->avoided[p->next_avoided];
+	struct plb_avoided *a = p->next_avoided < p->avoided_cap ? NULL :
+	    array_grow(p->avoided, &p->avoided_cap, p->next_avoided + 1,
+	    PLB_AVOIDED, sizeof(*a));
 
-	p->next_avoided = (p->next_avoided + 1) % PLB_AVOIDED;
+	if (a != NULL)
+		p->avoided = a;
+	if (p->next_avoided >= p->avoided_cap)
+		p->next_avoided = 0;
+	if (p->avoided_cap == 0) /* no memory */
+		return;
+	a = &p->avoided[p->next_avoided++];
 	a->seller = *seller;
 	a->until = now + PLB_AVOID_MS;
 	a->answers = answers;
@@ -92,9 +101,9 @@ static int
 plb_is_avoided(struct plb *p, int64_t now, const struct id *seller)
 {
 	const struct plb_avoided *a = p->avoided;
-	unsigned i;
+	size_t i;
 
-	for (i = 0; i < PLB_AVOIDED; i++) {
+	for (i = 0; i < p->avoided_cap; i++) {
 		if (a[i].until <= now || !id_equal(&a[i].seller, seller))
 			continue;
 		if (a[i].answers && p->order.restart_at == NEVER)

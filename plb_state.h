@@ -53,7 +53,7 @@ struct balance_function {
 	unsigned arity;
 	int exported; /* by one group at least */
 	size_t len;
-	unsigned char name[NAME_BYTES_MAX];
+	unsigned char *name;
 };
 
 struct balance {
@@ -271,8 +271,10 @@ struct plb {
 	int64_t blamed_at;  /* when one was last, ms */
 
 	struct plb_order order;
-	struct plb_avoided avoided[PLB_AVOIDED]; /* the oldest is next */
-	unsigned next_avoided;
+	struct plb_avoided *avoided; /* after the last place: the oldest is
+					next */
+	size_t avoided_cap;	     /* places there */
+	size_t next_avoided;
 
 	int64_t switch_at;  /* when upstreams that are old are left, if there
 			       are others by then; NEVER */

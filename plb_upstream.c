@@ -571,6 +571,7 @@ upstream_share(struct plb *p, int64_t now)
 
 	if (p->keep == KEEP_ALL || now < p->keep_at)
 		return;
+	upstream_note_use(p);
 	while (plb_held(p) > p->keep && p->tokens > 0 &&
 	    (u = upstream_fullest(p)) != NULL) {
 		upstream_spend(p, u, 1);
@@ -821,6 +822,8 @@ balance_free(struct balance *b)
 
 	for (i = 0; i < b->n; i++)
 		balance_group_free(b, &b->group[i]);
+	for (i = 0; i < BALANCE_KNOWN; i++)
+		free(b->known[i].name);
 	free(b->group);
 	memset(b, 0, sizeof(*b));
 }
@@ -947,11 +950,12 @@ balance_know(struct balance *b, size_t place, struct slice function,
 	if (k->stamp == b->stamp && k->arity == arity &&
 	    slice_equal(slice_of(k->name, k->len), function))
 		return k->exported;
-	k->stamp = b->stamp;
-	k->arity = arity;
+	free(k->name);
+	k->name = slice_dup(function);
 	k->len = function.len;
-	if (function.len > 0)
-		memcpy(k->name, function.p, function.len);
+	/* Without memory it is not remembered. */
+	k->stamp = k->name == NULL ? 0 : b->stamp;
+	k->arity = arity;
 	k->exported = 0;
 	for (i = 0; i < (int)b->n; i++) {
 		verdict = balance_judge(b, i, function, arity);

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "array.h"
 #include "preauth.h"
 
 #define PREAUTH_CAP_FIRST 8
@@ -183,6 +184,13 @@ preauth_late(struct preauth *g, int64_t now)
 
 /* Lines of log about them. */
 
+void
+loglimit_free(struct loglimit *s)
+{
+	free(s->line);
+	memset(s, 0, sizeof(*s));
+}
+
 /* A line that is older than a minute no longer counts. */
 static void
 loglimit_forget_old(struct loglimit *s, int64_t now)
@@ -192,7 +200,8 @@ loglimit_forget_old(struct loglimit *s, int64_t now)
 	while (old < s->n && now - s->line[old].at >= LOGLIMIT_MS)
 		old++;
 	s->n -= old;
-	memmove(s->line, s->line + old, s->n * sizeof(s->line[0]));
+	if (old > 0)
+		memmove(s->line, s->line + old, s->n * sizeof(s->line[0]));
 }
 
 static int
@@ -213,11 +222,14 @@ loglimit_say(struct loglimit *s, int64_t now, struct slice host)
 
 	assert(host.len <= LOGLIMIT_HOST);
 	loglimit_forget_old(s, now);
-	if (s->n == LOGLIMIT_LINES || loglimit_has_line(s, host)) {
+	l = loglimit_has_line(s, host) ? NULL : array_grow(s->line, &s->cap,
+	    s->n + 1, LOGLIMIT_LINES, sizeof(*l));
+	if (l == NULL) {
 		if (s->more++ == 0)
 			s->since = now;
 		return 0;
 	}
+	s->line = l;
 	l = &s->line[s->n++];
 	l->at = now;
 	l->host_len = host.len;

@@ -91,11 +91,13 @@ struct loglimit {
 		int64_t at;
 		unsigned char host[LOGLIMIT_HOST];
 		size_t host_len;
-	} line[LOGLIMIT_LINES]; /* of the last minute, the oldest first */
-	size_t n;
+	} *line; /* of the last minute, the oldest first */
+	size_t cap, n; /* LOGLIMIT_LINES at most */
 	unsigned long more; /* connections that had no line */
 	int64_t since;	    /* the first of them; good while more is not 0 */
 };
+
+void loglimit_free(struct loglimit *);
 
 /* A connection from host (at most LOGLIMIT_HOST bytes; empty where it has no
  * address) was closed: 1 when it may have its line, or 0, and it is counted. */

@@ -2,14 +2,15 @@
  * Many honest diallers, in one process: each has an address of its own in
  * 127.0.0.0/8, an instance of its own, and the key.
  *
- *	t/diallers COUNT ADDRESS [TIMES]
+ *	t/diallers COUNT ADDRESS [TIMES [SECONDS]]
  *
  * All dial at once, shake hands, and dial again after a failure as peers.h
  * says. When all of them are linked at the same time it prints how many they
  * are, how many connections they made in all, and how long it took from the
  * first of these on. What does not fit in the listen queue is no connection
  * yet. Then it ends; or it waits until all are lost, and does the same as often
- * as it is told to.
+ * as it is told to. At the end it may stay for some seconds, in which it does
+ * what a link does that is idle, and prints how many of them were lost.
  */
 
 #include <sys/resource.h>
@@ -53,11 +54,13 @@ struct dialler {
 
 static struct dialler *all;
 static struct pollfd *polls;
-static size_t count, up;
+static size_t count, up, lost; /* links; lost since some were to be */
+static int64_t began;	       /* when the first of them was dialled */
 static unsigned long dials;
 static struct addr target;
 static struct key key;
 static struct rng rng;
+static int step_ms = STEP_MS; /* between looks at those that dial */
 
 static int64_t
 now_ms(void)
@@ -88,6 +91,7 @@ fail(struct dialler *d, int64_t now)
 	unsigned i;
 
 	up -= (size_t)d->up;
+	lost += (size_t)d->up;
 	if (d->up)
 		d->failed = 0;
 	d->up = 0;
@@ -209,7 +213,7 @@ turn(int64_t now, int look)
 		polls[i].events = d->connected ? POLLIN : POLLOUT;
 		polls[i].revents = 0;
 	}
-	if (poll(polls, count, STEP_MS) == -1)
+	if (poll(polls, count, step_ms) == -1)
 		die_errno(EXIT_TEMPORARY, "unable to poll");
 	now = now_ms();
 	for (i = 0; i < count; i++) {
@@ -217,6 +221,21 @@ turn(int64_t now, int look)
 		if (polls[i].fd != -1 && step(d, now, polls[i].revents) == -1)
 			fail(d, now);
 	}
+}
+
+/* Nothing happens but that they beat. */
+static void
+stay(int64_t ms)
+{
+	int64_t until = now_ms() + ms, now;
+
+	puts("idle");
+	fflush(stdout);
+	lost = 0;
+	step_ms = LOOK_MS;
+	while ((now = now_ms()) < until)
+		turn(now, 1);
+	printf("lost %zu\n", lost);
 }
 
 static void
@@ -237,22 +256,24 @@ init(struct dialler *d, size_t i)
 	prepare(d);
 }
 
-/* Until all are linked, or, if they are to be lost, until none is. */
+/* Until all are linked, or, if they are to be lost, until each was; it is back
+ * already, maybe. */
 static void
-until(int lost)
+until(int all_lost)
 {
-	int64_t began = now_ms(), now, looked = 0;
+	int64_t now, looked = 0;
 
-	dials = 0;
-	while (up != (lost ? 0 : count)) {
+	if (all_lost)
+		dials = lost = 0;
+	while (all_lost ? lost < count : up < count) {
 		now = now_ms();
 		if (dials == 0)
 			began = now;
-		turn(now, lost || now - looked >= LOOK_MS);
+		turn(now, all_lost || now - looked >= LOOK_MS);
 		if (now - looked >= LOOK_MS)
 			looked = now;
 	}
-	if (!lost)
+	if (!all_lost)
 		printf("diallers %zu\ndials %lu\nms %lld\n", count, dials,
 		    (long long)(now_ms() - began));
 	fflush(stdout);
@@ -263,18 +284,20 @@ main(int argc, char **argv)
 {
 	struct rlimit r;
 	const char *why = "give COUNT";
-	unsigned long times = 1;
+	unsigned long times = 1, seconds = 0;
 	uint64_t seed;
 	size_t i;
 
 	hang_guard();
 	die_name(argv[0]);
+	if (argc == 5)
+		seconds = strtoul(argv[--argc], NULL, 10);
 	if (argc == 4)
 		times = strtoul(argv[--argc], NULL, 10);
 	if (argc != 3 || times < 1 ||
 	    (count = strtoul(argv[1], NULL, 10)) < 1 || count > COUNT_MAX ||
 	    addr_parse_ip(&target, argv[2], strlen(argv[2]), 0, &why) == -1)
-		die_usage("COUNT ADDRESS [TIMES]");
+		die_usage("COUNT ADDRESS [TIMES [SECONDS]]");
 	if (getrlimit(RLIMIT_NOFILE, &r) == 0) {
 		r.rlim_cur = r.rlim_max;
 		setrlimit(RLIMIT_NOFILE, &r);
@@ -293,5 +316,7 @@ main(int argc, char **argv)
 		until(1);
 		until(0);
 	}
+	if (seconds > 0)
+		stay((int64_t)seconds * 1000);
 	return 0;
 }

@@ -2,6 +2,7 @@
  * what somebody without the key can do to it. */
 
 #include <errno.h>
+#include <stdlib.h>
 
 #include "bytes.h"
 #include "t/link_ends.h"
@@ -238,6 +239,7 @@ test_remembered(void **state)
 	static struct link_memory memory;
 	struct copy c;
 	unsigned type;
+	struct slice other;
 	size_t i;
 
 	(void)state;
@@ -245,6 +247,16 @@ test_remembered(void **state)
 	start(1);
 	c = recorded(&dialler);
 	assert_int_equal(input(&acceptor, c.p, c.n, &type), c.n);
+	for (i = 1; i < 10; i++) {
+		buf_consume(&dialler.wire, buf_len(&dialler.wire));
+		buf_consume(&acceptor.out, buf_len(&acceptor.out));
+		dialler.secret[1]++;
+		start(1);
+		other = flush(&dialler);
+		assert_int_equal(input(&acceptor, other.p, other.len, &type),
+		    other.len);
+	}
+	assert_int_equal(memory.n, 10);
 	link_free(&acceptor.link);
 	buf_consume(&acceptor.out, buf_len(&acceptor.out));
 	end_start(&acceptor, 1, 0);
@@ -253,16 +265,18 @@ test_remembered(void **state)
 	    "its handshake is a repeated one");
 	assert_int_equal(buf_len(&acceptor.out), 0);
 	/* The last so many are remembered, and not the one before. */
-	for (i = 1; i <= LINK_MEMORY; i++) {
-		end_start(&acceptor, 1, 0);
-		memory.next = i % LINK_MEMORY;
-		memset(memory.tags[i % LINK_MEMORY], 0xee, 8);
-	}
-	memory.n = LINK_MEMORY;
+	memory.tags = realloc(memory.tags, sizeof(*memory.tags) * LINK_MEMORY);
+	assert_non_null(memory.tags);
+	memset(memory.tags[1], 0xee, sizeof(*memory.tags) * (LINK_MEMORY - 1));
+	memory.n = memory.next = memory.cap = LINK_MEMORY;
+	end_start(&acceptor, 1, 0);
+	refuses(&acceptor, c.p, c.n, EPROTO);
+	memset(memory.tags[0], 0xee, sizeof(*memory.tags));
 	end_start(&acceptor, 1, 0);
 	assert_int_equal(input(&acceptor, c.p, c.n, &type), c.n);
 	assert_int_equal(acceptor.link.phase, LINK_FIRST);
 	assert_int_equal(memory.next, 1);
+	free(memory.tags);
 }
 
 /* A dialler is not answered by itself. */

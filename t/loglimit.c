@@ -1,5 +1,3 @@
-#include <string.h>
-
 #include "preauth.h"
 #include "t/check.h"
 
@@ -9,7 +7,7 @@ static int
 setup(void **state)
 {
 	(void)state;
-	memset(&s, 0, sizeof(s));
+	loglimit_free(&s);
 	return 0;
 }
 

@@ -635,20 +635,89 @@ part_o() {
 		mkdir -m 700 "$tmp/o$n"
 		LAMBDA_RUN=$tmp/o$n sh "$0" in-o "$n"
 	done
+	mkdir -m 700 "$tmp/oidle"
+	LAMBDA_RUN=$tmp/oidle sh "$0" in-o-idle 15000
 }
 
-in_o() {
+# herd_authority N [ADDRESS]: one that has descriptors for so many links; its
+# address is in $where
+herd_authority() {
 	# shellcheck disable=SC3045
 	(ulimit -n $((1000 + $1)) 2>/dev/null
-	    exec lambda-authority -l 127.0.0.1:0 </dev/null) \
+	    exec lambda-authority -l "${2:-127.0.0.1:0}" </dev/null) \
 	    2>"$LAMBDA_RUN/log" &
 	authority=$!
 	until_true grep -q 'listening on' "$LAMBDA_RUN/log"
-	out=$("$top/t/diallers" "$1" \
-	    "$(sed -n 's/.*listening on //p' "$LAMBDA_RUN/log")")
-	row "$1 diallers: until all are linked" "$(get "$out" ms)" ms
-	row "$1 diallers: dials of each" \
+	where=$(sed -n 's/.*listening on //p' "$LAMBDA_RUN/log")
+}
+
+# herd_row N WHEN TIME: of what t/diallers printed the TIMEth time
+herd_row() {
+	out=$(awk -v time="$3" '$1 == "diallers" { n++ } n == time' \
+	    "$LAMBDA_RUN/herd")
+	row "$1 diallers, $2: until all are linked" "$(get "$out" ms)" ms \
+	    '<' 10000
+	row "$1 diallers, $2: dials of each" \
 	    "$(ratio "$(get "$out" dials)" "$1")" dials '<' 1.1
+}
+
+# herd_says LINE N: it has printed such a line so often; it ends itself if it
+# hangs
+herd_says() {
+	until [ "$(grep -c "^$1" "$LAMBDA_RUN/herd")" -ge "$2" ]; do
+		kill -0 "$herd" || return 1
+		sleep 0.1
+	done
+}
+
+# ticks PID: processor time that it has used
+ticks() {
+	awk '{ print $14 + $15 }' "/proc/$1/stat"
+}
+
+in_o() {
+	herd_authority "$1"
+	"$top/t/diallers" "$1" "$where" 2 >"$LAMBDA_RUN/herd" &
+	herd=$!
+	herd_says ms 1
+	cold=$(ticks "$authority")
+	kill -9 "$authority"
+	wait "$authority" 2>/dev/null
+	herd_authority "$1" "$where"
+	wait "$herd"
+	herd_row "$1" cold 1
+	row "$1 diallers, cold: processor of the authority" \
+	    "$(ratio "$cold" "$(getconf CLK_TCK)")" s
+	herd_row "$1" 'it was killed' 2
+	row "$1 diallers, it was killed: processor" \
+	    "$(ratio "$(ticks "$authority")" "$(getconf CLK_TCK)")" s
+	kill "$authority"
+	wait "$authority"
+}
+
+# There are descriptors for so many on most machines: twice that is reckoned.
+in_o_idle() {
+	seconds=90
+	herd_authority "$1"
+	before=$(private "$authority")
+	"$top/t/diallers" "$1" "$where" 1 $((seconds + 10)) \
+	    >"$LAMBDA_RUN/herd" &
+	herd=$!
+	herd_says idle 1
+	sleep 1
+	used=$(ticks "$authority")
+	sleep "$seconds"
+	used=$(($(ticks "$authority") - used))
+	row "$1 links: memory of one" \
+	    $((($(private "$authority") - before) * 1024 / $1)) B
+	wait "$herd"
+	row "$1 links: lost while they were idle" \
+	    "$(sed -n 's/^lost //p' "$LAMBDA_RUN/herd")" links '<' 1
+	cores=$(ratio "$used" $((seconds * $(getconf CLK_TCK))))
+	row "$1 links, idle: of a core" "$cores" cores
+	row "30000 links, idle: of a core (reckoned)" \
+	    "$(awk -v n="$1" -v c="$cores" 'BEGIN { print c * 30000 / n }')" \
+	    cores '<' 0.2
 	kill "$authority"
 	wait "$authority"
 }

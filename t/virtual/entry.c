@@ -325,6 +325,8 @@ is_taken(const struct world *w, const struct post *s)
 {
 	const struct post *other;
 
+	if (w->plan.orders > 0) /* none is started again there */
+		return 0;
 	for (other = w->posts; other < w->posts + w->nposts; other++)
 		if (other != s && other->kind == PROC_LISTENER &&
 		    post_proc(other) != NULL &&

@@ -33,6 +33,13 @@ on_act(void *arg, const struct act *a)
 		p->act(p, a);
 }
 
+/* There are many of it, and most are idle: it keeps no memory. */
+static void
+proc_spare(struct outbox *o)
+{
+	o->buf.keep = o->out.keep = 0;
+}
+
 struct proc *
 proc_new(struct world *w, enum proc_kind kind, unsigned host, unsigned role,
     const char *name)
@@ -50,7 +57,7 @@ proc_new(struct world *w, enum proc_kind kind, unsigned host, unsigned role,
 	map_init(&p->linked, rng_next(&p->rng));
 	chain_init(&p->spoken);
 	outbox_init(&p->tap);
-	p->tap.buf.keep = 0;
+	proc_spare(&p->tap);
 	world_enter(w, p);
 	snprintf(p->name, sizeof(p->name), "%s@%u#%u", name, host,
 	    (unsigned)p->number);
@@ -70,6 +77,7 @@ proc_core(struct proc *p, const struct core_ops *ops, void *core,
 	p->ops = ops;
 	p->core = core;
 	p->out = out;
+	proc_spare(out);
 	trace(p, "starts, instance %02x%02x", p->hub.self.instance.b[0],
 	    p->hub.self.instance.b[1]);
 	hub_core(&p->hub, &watcher_ops, p, &p->tap);

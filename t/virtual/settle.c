@@ -44,28 +44,72 @@ mesh(const struct census *c)
 	return NULL;
 }
 
-/* Each broker is linked to its homes, which are the first of all authorities,
- * and to no other authority. */
-static const char *
-homes(const struct census *c, const struct proc *broker)
+/* The homes of a broker: the first of all authorities. */
+struct homes {
+	const struct proc *at[GOSSIP_HOMES];
+	uint64_t weight[GOSSIP_HOMES];
+	unsigned n;
+};
+
+static int
+home_before(const struct homes *h, unsigned i, const struct proc *p,
+    uint64_t weight)
+{
+	if (h->weight[i] != weight)
+		return h->weight[i] > weight;
+	return id_compare(&h->at[i]->hub.self.instance,
+	    &p->hub.self.instance) < 0;
+}
+
+static void
+find_homes(const struct census *c, const struct proc *broker, struct homes *h)
 {
 	const struct census_list *l = &c->kind[PROC_AUTHORITY];
 	struct slice name = id_slice(&broker->hub.self.instance);
-	const struct proc *p;
-	unsigned before;
-	size_t i, k;
+	uint64_t weight;
+	unsigned k;
+	size_t i;
 
-	for (i = 0; i < l->n; i++) {
-		p = l->proc[i];
-		for (before = 0, k = 0; k < l->n; k++)
-			before += k != i && rendezvous_before(
-			    &l->proc[k]->hub.self.instance,
-			    &p->hub.self.instance, name);
-		if (proc_linked(broker, p) == (before < GOSSIP_HOMES))
+	for (h->n = 0, i = 0; i < l->n; i++) {
+		weight = rendezvous_weight(&l->proc[i]->hub.self.instance,
+		    name);
+		for (k = h->n; k > 0 && !home_before(h, k - 1, l->proc[i],
+		    weight); k--)
+			if (k < GOSSIP_HOMES) {
+				h->at[k] = h->at[k - 1];
+				h->weight[k] = h->weight[k - 1];
+			}
+		if (k == GOSSIP_HOMES)
 			continue;
-		snprintf(why, sizeof(why), "%s is%s linked to %s, which comes "
-		    "after %u", broker->name, before < GOSSIP_HOMES ? " not" :
-		    "", p->name, before);
+		h->at[k] = l->proc[i];
+		h->weight[k] = weight;
+		h->n += h->n < GOSSIP_HOMES;
+	}
+}
+
+/* Each broker is linked to its homes, and to no other authority. */
+static const char *
+homes(const struct census *c, const struct proc *broker)
+{
+	const struct linked *l;
+	const struct proc *p;
+	struct homes h;
+	size_t pos = 0;
+	unsigned i;
+
+	find_homes(c, broker, &h);
+	for (i = 0; i < h.n; i++)
+		if (!proc_linked(broker, h.at[i]))
+			return not_linked(broker, h.at[i]);
+	while ((l = map_next(&broker->linked, &pos)) != NULL) {
+		p = census_find(c, &l->instance);
+		for (i = 0; i < h.n && h.at[i] != p; i++)
+			;
+		if (l->role != ROLE_AUTHORITY || i < h.n)
+			continue;
+		snprintf(why, sizeof(why), "%s is linked to %s, which is no "
+		    "home of it", broker->name, p == NULL ? "a dead authority" :
+		    p->name);
 		return why;
 	}
 	return NULL;
@@ -259,6 +303,12 @@ all_channels(const struct census *c)
 		p = l->proc[i];
 		if (p->linked.n == 2)
 			continue;
+		if (channel_running(p->core) > 0) {
+			snprintf(why, sizeof(why), "%s runs %llu, and its "
+			    "client is gone", p->name,
+			    (unsigned long long)channel_running(p->core));
+			return why;
+		}
 		snprintf(why, sizeof(why), "%s has %zu links", p->name,
 		    p->linked.n);
 		return why;

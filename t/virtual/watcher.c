@@ -10,9 +10,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "t/text.h"
 #include "t/virtual/sim.h"
 
+#define TRACE_BYTES (32u * MSG_MAX) /* of a message as text; that many of ... */
+#define TRACE_SHOWN 400		    /* ... them are printed */
 #define SLOT(handle) ((handle) & 0xffff)
+#define BEAT_NEVER_MS (86400 * (int64_t)1000) /* a world ends before */
 
 struct linked *
 watcher_find(const struct proc *p, uint32_t handle)
@@ -26,6 +30,25 @@ watcher_find(const struct proc *p, uint32_t handle)
 /* What the core says. */
 
 static void
+trace_message(const struct proc *p, const struct linked *l, struct slice bytes)
+{
+	struct slice said;
+	struct buf text;
+	struct tlv t;
+	struct msg m;
+
+	if (!p->world->verbose)
+		return;
+	buf_init(&text, TRACE_BYTES);
+	if (tlv_next(&bytes, &t) == 1 && msg_decode(&m, t.type, t.value) == 1)
+		text_put_message(&text, &m);
+	said = buf_slice(&text);
+	trace(p, "-> %s %x %.*s", role_name(l->role), (unsigned)l->handle,
+	    (int)(said.len < TRACE_SHOWN ? said.len : TRACE_SHOWN), said.p);
+	buf_free(&text);
+}
+
+static void
 says(struct proc *p, const struct act *a)
 {
 	struct linked *l = watcher_find(p, a->peer);
@@ -35,10 +58,10 @@ says(struct proc *p, const struct act *a)
 		agent_leaves(p, l);
 	if (a->kind != ACT_SEND || l == NULL)
 		return;
-	trace(p, "-> %s %x %s", role_name(l->role), (unsigned)l->handle,
-	    msg_name(a->bytes.p[0]));
+	trace_message(p, l, a->bytes);
 	if (p->kind == PROC_BROKER)
 		agent_says(p, l, a->bytes);
+	window_says(l, a);
 	if (chain_empty(&l->spoken))
 		chain_append(&p->spoken, &l->spoken);
 }
@@ -70,16 +93,31 @@ linked_of(struct proc *p, uint32_t handle, const char *what)
 	return l;
 }
 
+/*
+ * There are many links, and most are idle: they keep no memory of queues. In a
+ * world whose size is looked at nothing goes wrong, so that nobody has to show
+ * that it lives, or to see who does not.
+ */
+static void
+spare(const struct world *w, struct hub_link *l)
+{
+	l->conn.inq.keep = l->conn.outq.keep = l->conn.wire.keep = 0;
+	l->link.in.keep = 0;
+	if (w->plan.orders > 0 && w->want_split == 0)
+		l->link.beat = BEAT_NEVER_MS;
+}
+
 /* The socket of a link that has just come up. */
 static struct sock *
 sock_of(const struct proc *p, uint32_t handle)
 {
-	const struct hub_link *l = SLOT(handle) < p->hub.nlinks ?
+	struct hub_link *l = SLOT(handle) < p->hub.nlinks ?
 	    p->hub.links[SLOT(handle)] : NULL;
 
 	if (l == NULL || l->handle != handle)
 		world_fail(p->world, 0, "%s has no link %x", p->name,
 		    (unsigned)handle);
+	spare(p->world, l);
 	return descriptor_sock(l->conn.in.fd, "has");
 }
 
@@ -153,6 +191,7 @@ leave(struct linked *l)
 		placing_lost(p, &l->instance);
 	trace(p, "down %s %x", role_name(l->role), (unsigned)l->handle);
 	chain_remove(&l->spoken);
+	window_free(l);
 	free(l);
 }
 
@@ -183,6 +222,7 @@ on_message(void *core, int64_t now, uint32_t handle, const struct msg *m)
 		l->drained_at = w->clock.now;
 	if (p->kind == PROC_BROKER && w->plan.orders == 0)
 		agent_hears(p, l, m);
+	window_hears(l, m);
 	if (p->heedless && m->type == MSG_WAITING)
 		return 0;
 	r = p->ops->message(p->core, now, handle, m);
@@ -280,8 +320,11 @@ watcher_free(struct proc *p)
 {
 	size_t i;
 
-	for (i = 0; i < p->nslots; i++)
+	for (i = 0; i < p->nslots; i++) {
+		if (p->slots[i] != NULL)
+			window_free(p->slots[i]);
 		free(p->slots[i]);
+	}
 	free(p->slots);
 	free(p->handles);
 	map_free(&p->linked);
