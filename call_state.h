@@ -130,9 +130,9 @@ void call_say_lines(struct call *, uint64_t first, uint64_t last,
 /* It has no result: an answer with -S, else a line. */
 void call_fail_record(struct call *, uint64_t number, const char *why);
 
-/* call_input.c: of blocks the same as of records */
+/* call_input.c: the same for blocks as for records */
 
-/* Send the next record, or fail it, where it cannot be: 1; 0 when there is
+/* Send the next record, or fail it if it cannot be sent: 1; 0 if there is
  * none. */
 int call_send_record(struct call *, int64_t now);
 /* Skip the next record if it had its answer in an earlier run: 1, or 0. */

@@ -2,13 +2,17 @@
 #define CHANNEL_TETHER_H
 
 /*
- * What ties a channel to its listener: - a control link; - the link to its
- * client, with which the listener has shaken hands: bytes in a pipe, since its
- * keys must not be in an argument or the environment; - a liveness pipe, which
- * closes when nothing of the channel is left; - a file without a name, which
- * the listener opens, in which the channel notes the process groups that it has
- * running, one for each worker. When the channel is killed, the listener reads
- * there which groups it must end.
+ * What ties a channel to its listener:
+ *
+ *	a control link;
+ *	the link to its client, with which the listener has shaken hands: bytes
+ *	  in a pipe, since its keys must not be in an argument or variable;
+ *	a liveness pipe, which closes when nothing of the channel is left;
+ *	a file without a name, which the listener opens, in which the channel
+ *	  notes the process groups that it has running, one for each worker.
+ *
+ * When the channel is killed, the listener reads in that file which groups it
+ * must end.
  *
  * A group stays listed after its worker has ended, as long as something else is
  * in it. A process that has left its group is not listed, nor is one that was

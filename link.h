@@ -109,8 +109,8 @@ struct link {
 	int keyed;	/* send and receive are good */
 	int first;	/* the dialler's first record is due */
 	size_t raw;	/* bytes at the front of out that are the handshake's */
-	uint64_t dialled; /* the number of this dial in the dialling process; the
-			     other end learns it from the hello */
+	uint64_t dialled; /* the number of this dial in the dialling process;
+			     the other end learns it from the hello */
 	int64_t since;	/* the start of the handshake */
 	int64_t time;	/* that the handshake may take, in ms */
 	int64_t beat;	/* ms from one sign of life to the next, at most */
