@@ -54,8 +54,9 @@ PROGS =		lambda-authority lambda-bootstrap lambda-broker lambda-call\
 BYTES =		addr.o buf.o crypto.o heap.o map.o noise.o rng.o tlv.o
 PROTOCOL =	attrs.o core.o frame.o gather.o gossip.o link.o msg.o peers.o\
 		preauth.o stats.o stream.o
-AUTHORITY =	authority.o authority_exchange.o broker.o broker_contact.o\
-		broker_home.o broker_order.o broker_report.o
+AUTHORITY =	authority.o authority_exchange.o authority_report.o\
+		broker.o broker_contact.o broker_home.o broker_order.o\
+		broker_report.o
 EXCHANGE =	exchange.o exchange_book.o exchange_class.o exchange_match.o\
 		exchange_share.o
 LISTENER =	listener.o channel.o channel_count.o channel_pool.o\
@@ -127,7 +128,8 @@ SCRIPTS =	t/discovery.sh t/nodes.sh t/examples.sh t/names.sh t/mesh.sh\
 	t/manpages.sh t/needs.sh t/pipes.sh t/script.sh t/shares.sh t/ssh.sh\
 	t/switch.sh t/tree.sh t/twice.sh t/files.sh t/floods.sh t/moves.sh\
 	t/drain.sh t/life.sh t/contain.sh t/follow.sh t/rabbit.sh\
-	t/metrics.sh t/orderlog.sh t/recipes.sh t/told.sh t/walk.sh t/jobs.sh
+	t/metrics.sh t/orderlog.sh t/recipes.sh t/told.sh t/walk.sh t/jobs.sh\
+	t/thousand.sh
 
 HELPERS =	t/account t/activate t/diallers t/epmdtalk t/handshake\
 	t/inherit t/listen t/puppet t/relay t/rows t/script t/sim t/sim_sealed\
@@ -154,7 +156,8 @@ VIRTUAL =	t/virtual/agent.o t/virtual/caller.o t/virtual/census.o\
 	t/virtual/front.o t/virtual/host.o t/virtual/ledger.o t/virtual/load.o\
 	t/virtual/loop.o t/virtual/net.o t/virtual/placing.o t/virtual/plan.o\
 	t/virtual/proc.o t/virtual/role.o t/virtual/settle.o t/virtual/staff.o\
-	t/virtual/trade.o t/virtual/watcher.o t/virtual/world.o
+	t/virtual/trade.o t/virtual/watcher.o t/virtual/window.o\
+	t/virtual/world.o
 TESTS_H =	t/bench/bench.h t/check.h t/conn_owner.h t/credit_action.h\
 	t/credit_books.h t/credit_calls.h t/credit_links.h t/credit_nodes.h\
 	t/fake_broker.h t/fake_workers.h t/fuzz/fuzz.h t/hang.h t/harness.h\
@@ -205,7 +208,8 @@ t/script: t/script.o t/fixtures.a cores.a
 	$(CC) $(LDFLAGS) -o $@ t/script.o t/fixtures.a cores.a $(LDLIBS)
 # The driver itself, over a loop, a network and a log of the simulator's own. Links
 # are sealed by stand-ins in t/sim, and in earnest in t/sim_sealed.
-SIM =		t/sim.o $(VIRTUAL) acceptor.o conn.o hub.o hub_accept.o hub_keys.o listener_door.o
+SIM =		t/sim.o t/text.o $(VIRTUAL) acceptor.o conn.o hub.o hub_accept.o\
+	hub_keys.o listener_door.o
 t/sim: $(SIM) t/virtual/standin.o cores.a
 	$(CC) $(LDFLAGS) -o $@ $(SIM) t/virtual/standin.o cores.a $(LDLIBS)
 t/sim_sealed: $(SIM) cores.a

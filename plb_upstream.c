@@ -571,6 +571,7 @@ upstream_share(struct plb *p, int64_t now)
 
 	if (p->keep == KEEP_ALL || now < p->keep_at)
 		return;
+	upstream_note_use(p);
 	while (plb_held(p) > p->keep && p->tokens > 0 &&
 	    (u = upstream_fullest(p)) != NULL) {
 		upstream_spend(p, u, 1);

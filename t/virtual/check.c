@@ -7,6 +7,7 @@
 
 #include "bytes.h"
 #include "channel_state.h"
+#include "listener.h"
 #include "plb_state.h"
 #include "t/virtual/sim.h"
 
@@ -148,6 +149,7 @@ world_check_step(struct proc *p, int idle)
 		break;
 	case PROC_PLB:
 		check_plb(p);
+		contest_step(p);
 		break;
 	case PROC_CHANNEL:
 		check_channel(p);
@@ -340,20 +342,66 @@ check_links(struct world *w)
 	}
 }
 
+/* What PLBs that give nothing back hold of the seller. */
+static uint64_t
+check_kept(const struct proc *seller)
+{
+	const struct upstream *u;
+	const struct proc *p;
+	uint64_t sum = 0;
+	size_t i;
+
+	for (p = seller->world->procs; p != NULL; p = p->next) {
+		if (p->kind != PROC_PLB || !p->heedless)
+			continue;
+		i = 0;
+		while ((u = upstream_next(p->core, &i)) != NULL)
+			if (id_equal(&u->seller, &seller->hub.self.instance))
+				sum += u->tokens + u->in_flight;
+	}
+	return sum;
+}
+
+/* Is all that it could use kept from it? Each listener knows what is held of
+ * itself alone, and leaves as much to who gives nothing back as is the share of
+ * all. */
+static int
+check_is_robbed(const struct post *s)
+{
+	const struct proc *p;
+	int kept = 0;
+
+	if (s->module + 1 != s->world->plan.contest)
+		return 0;
+	for (p = s->world->procs; p != NULL; p = p->next) {
+		if (p->kind != PROC_LISTENER || !listener_fits(p, s))
+			continue;
+		if (check_kept(p) < listener_held(p->core) +
+		    listener_left(p->core))
+			return 0;
+		kept = 1;
+	}
+	return kept;
+}
+
 /* Nobody who waits is left without an answer for long. */
 void
 check_progress(struct world *w)
 {
 	int64_t now = w->clock.now;
-	const struct post *s;
+	struct post *s;
 
 	if (now < w->plan.heal_at + RECOVERY_MS)
 		return;
-	for (s = w->posts; s < w->posts + w->nposts; s++)
-		if (s->kind == PROC_PLB && s->outstanding > 0 &&
-		    now - s->progress > STARVED_MS)
+	for (s = w->posts; s < w->posts + w->nposts; s++) {
+		if (s->kind != PROC_PLB || s->outstanding == 0)
+			continue;
+		if (check_is_robbed(s))
+			s->progress = now;
+		if (now - s->progress > STARVED_MS)
 			world_fail(w, 3, "%s of module m%u has waited since "
 			    "%lld for an answer", post_proc(s) == NULL ?
 			    "a PLB" : post_proc(s)->name, s->module,
 			    (long long)s->progress);
+	}
 }

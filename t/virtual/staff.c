@@ -56,6 +56,7 @@ struct job {
 	size_t head;	   /* bytes that came with the request */
 	size_t given, read, out;
 	size_t errors;	   /* bytes of its standard error */
+	unsigned run;	   /* of its call, from 1 */
 };
 
 /* What the channel is to hear of a worker. */
@@ -163,6 +164,7 @@ job_run(struct job *j)
 		w->old_runs++;
 	for (i = 0; i < j->ncalls; i++)
 		load_ran(w, j->call + i);
+	j->run = w->calls[j->call].runs;
 	event_at(&w->clock, &j->done, w->clock.now + 1 +
 	    draw(w, chance(w, 5) ? 20 * mean : 2 * mean));
 }
@@ -432,8 +434,10 @@ flow_read(struct proc *p, struct job *j)
 	n = n < most ? n : most;
 	n = n < part - j->read ? n : part - j->read;
 	j->read += n;
-	if (n > head)
-		channel_fed(p->core, proc_now(p), j->hand->number, n - head);
+	if (n <= head)
+		return;
+	window_took(p, j->call, STREAM_BODY, n - head);
+	channel_fed(p->core, proc_now(p), j->hand->number, n - head);
 }
 
 /* And writes some of what it has read. */
@@ -482,7 +486,8 @@ flow_finish(struct proc *p, struct job *j)
 {
 	uint32_t number = j->hand->number;
 
-	if (channel_may_send(p->core, number, STREAM_ERROR) != SIZE_MAX)
+	if (channel_may_send(p->core, number, STREAM_ERROR) != SIZE_MAX &&
+	    p->world->calls[j->call].runs == j->run)
 		p->world->calls[j->call].errors = j->errors;
 	flow_copy(p, j, 1);
 	hand_end(j->hand);

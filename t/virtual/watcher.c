@@ -10,8 +10,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "t/text.h"
 #include "t/virtual/sim.h"
 
+#define TRACE_BYTES (32u * MSG_MAX) /* of a message as text; that many of ... */
+#define TRACE_SHOWN 400		    /* ... them are printed */
 #define SLOT(handle) ((handle) & 0xffff)
 #define BEAT_NEVER_MS (86400 * (int64_t)1000) /* a world ends before */
 
@@ -27,6 +30,25 @@ watcher_find(const struct proc *p, uint32_t handle)
 /* What the core says. */
 
 static void
+trace_message(const struct proc *p, const struct linked *l, struct slice bytes)
+{
+	struct slice said;
+	struct buf text;
+	struct tlv t;
+	struct msg m;
+
+	if (!p->world->verbose)
+		return;
+	buf_init(&text, TRACE_BYTES);
+	if (tlv_next(&bytes, &t) == 1 && msg_decode(&m, t.type, t.value) == 1)
+		text_put_message(&text, &m);
+	said = buf_slice(&text);
+	trace(p, "-> %s %x %.*s", role_name(l->role), (unsigned)l->handle,
+	    (int)(said.len < TRACE_SHOWN ? said.len : TRACE_SHOWN), said.p);
+	buf_free(&text);
+}
+
+static void
 says(struct proc *p, const struct act *a)
 {
 	struct linked *l = watcher_find(p, a->peer);
@@ -36,10 +58,10 @@ says(struct proc *p, const struct act *a)
 		agent_leaves(p, l);
 	if (a->kind != ACT_SEND || l == NULL)
 		return;
-	trace(p, "-> %s %x %s", role_name(l->role), (unsigned)l->handle,
-	    msg_name(a->bytes.p[0]));
+	trace_message(p, l, a->bytes);
 	if (p->kind == PROC_BROKER)
 		agent_says(p, l, a->bytes);
+	window_says(l, a);
 	if (chain_empty(&l->spoken))
 		chain_append(&p->spoken, &l->spoken);
 }
@@ -169,6 +191,7 @@ leave(struct linked *l)
 		placing_lost(p, &l->instance);
 	trace(p, "down %s %x", role_name(l->role), (unsigned)l->handle);
 	chain_remove(&l->spoken);
+	window_free(l);
 	free(l);
 }
 
@@ -199,6 +222,7 @@ on_message(void *core, int64_t now, uint32_t handle, const struct msg *m)
 		l->drained_at = w->clock.now;
 	if (p->kind == PROC_BROKER && w->plan.orders == 0)
 		agent_hears(p, l, m);
+	window_hears(l, m);
 	if (p->heedless && m->type == MSG_WAITING)
 		return 0;
 	r = p->ops->message(p->core, now, handle, m);
@@ -296,8 +320,11 @@ watcher_free(struct proc *p)
 {
 	size_t i;
 
-	for (i = 0; i < p->nslots; i++)
+	for (i = 0; i < p->nslots; i++) {
+		if (p->slots[i] != NULL)
+			window_free(p->slots[i]);
 		free(p->slots[i]);
+	}
 	free(p->slots);
 	free(p->handles);
 	map_free(&p->linked);

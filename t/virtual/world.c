@@ -62,6 +62,16 @@ proc_find(const struct world *w, uint32_t number)
 	    w->by_number[number];
 }
 
+/* Nothing is asked any more. */
+static void
+become_quiet(struct world *w)
+{
+	if (w->quiet)
+		return;
+	w->quiet = 1;
+	contest_end(w);
+}
+
 /* Once a second. */
 static void
 on_watch(void *arg)
@@ -79,7 +89,7 @@ on_watch(void *arg)
 	if (w->plan.orders == 0 || now % SIZE_MS == 0)
 		check_links(w);
 	if (now >= w->plan.quiet_at)
-		w->quiet = 1;
+		become_quiet(w);
 	if (w->plan.orders > 0)
 		return;
 	placing_watch(w);
@@ -202,7 +212,7 @@ world_run(struct world *w)
 	event_at(&w->clock, &w->watch, WATCH_MS);
 	while (w->clock.now < w->plan.quiet_at)
 		step(w);
-	w->quiet = 1;
+	become_quiet(w);
 	come_to_rest(w);
 	load_check(w);
 	if (w->plan.orders == 0)
