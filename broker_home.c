@@ -193,8 +193,9 @@ home_subscribe(struct broker *b)
 
 /* Dialling. */
 
-/* Mark the places that a linked authority names: by the instances that were
- * last heard to be there. */
+/* Mark the places of this list at which the instance that it names was last
+ * heard to be. others: another instance may also take a place that is not
+ * marked yet. */
 static void
 home_mark_list(struct broker *b, int64_t now, struct slice list, int others)
 {
