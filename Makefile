@@ -54,8 +54,9 @@ PROGS =		lambda-authority lambda-bootstrap lambda-broker lambda-call\
 BYTES =		addr.o buf.o crypto.o heap.o map.o noise.o rng.o tlv.o
 PROTOCOL =	attrs.o core.o frame.o gather.o gossip.o link.o msg.o peers.o\
 		preauth.o stats.o stream.o
-AUTHORITY =	authority.o authority_exchange.o broker.o broker_contact.o\
-		broker_home.o broker_order.o broker_report.o
+AUTHORITY =	authority.o authority_exchange.o authority_report.o\
+		broker.o broker_contact.o broker_home.o broker_order.o\
+		broker_report.o
 EXCHANGE =	exchange.o exchange_book.o exchange_class.o exchange_match.o\
 		exchange_share.o
 LISTENER =	listener.o channel.o channel_count.o channel_pool.o\
@@ -155,7 +156,8 @@ VIRTUAL =	t/virtual/agent.o t/virtual/caller.o t/virtual/census.o\
 	t/virtual/front.o t/virtual/host.o t/virtual/ledger.o t/virtual/load.o\
 	t/virtual/loop.o t/virtual/net.o t/virtual/placing.o t/virtual/plan.o\
 	t/virtual/proc.o t/virtual/role.o t/virtual/settle.o t/virtual/staff.o\
-	t/virtual/trade.o t/virtual/watcher.o t/virtual/world.o
+	t/virtual/trade.o t/virtual/watcher.o t/virtual/window.o\
+	t/virtual/world.o
 TESTS_H =	t/bench/bench.h t/check.h t/conn_owner.h t/credit_action.h\
 	t/credit_books.h t/credit_calls.h t/credit_links.h t/credit_nodes.h\
 	t/fake_broker.h t/fake_workers.h t/fuzz/fuzz.h t/hang.h t/harness.h\

@@ -4,6 +4,7 @@
 #include <limits.h>
 #include <netdb.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -108,16 +109,18 @@ resolve_dial(const struct addr *a, int type, int64_t deadline)
 	return fd;
 }
 
-/* All bytes: 0 or -1. */
+/* All bytes: 0 or -1. This process is there for nothing else, so it may ignore
+ * the signal of a peer that has closed. */
 static int
 resolve_write(int fd, struct slice bytes, int64_t deadline)
 {
 	ssize_t r;
 
+	signal(SIGPIPE, SIG_IGN);
 	while (bytes.len > 0) {
 		if (resolve_await(fd, POLLOUT, deadline) == -1)
 			return -1;
-		r = send(fd, bytes.p, bytes.len, MSG_NOSIGNAL);
+		r = net_write(fd, bytes.p, bytes.len);
 		if (r == -1 && errno != EAGAIN && errno != EINTR)
 			return -1;
 		if (r > 0)

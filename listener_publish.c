@@ -6,10 +6,11 @@
 #include <unistd.h>
 
 #include "chain.h"
+#include "crypto.h"
+#include "env.h"
 #include "listener_publish.h"
 #include "log.h"
 #include "opt.h"
-#include "crypto.h"
 
 #define READ_SIZE	65536
 #define HEAD_SIZE	256 /* of a file, to see what runs it */
@@ -392,15 +393,6 @@ publish_stat(const struct publish *p)
 	return st;
 }
 
-static int
-publish_is_same(const struct stat *a, const struct stat *b)
-{
-	return a->st_dev == b->st_dev && a->st_ino == b->st_ino &&
-	    a->st_size == b->st_size &&
-	    a->st_mtim.tv_sec == b->st_mtim.tv_sec &&
-	    a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
-}
-
 /* A file must be the same at two looks, since it may still be being written.
  * What is wrong with it is said once. */
 static void
@@ -410,8 +402,8 @@ publish_on_look(void *arg)
 	struct stat now = publish_stat(p);
 
 	publish_watch(p);
-	if (!publish_is_same(&now, &p->known) &&
-	    publish_is_same(&now, &p->seen)) {
+	if (!env_same_file(&now, &p->known) &&
+	    env_same_file(&now, &p->seen)) {
 		p->known = now;
 		publish_consider(p, 0);
 	}

@@ -129,9 +129,19 @@ plant 'no more of a stream may come than at first' 'has not ended' \
     stream.c '/^stream_consumed/,/^}/s/if (room < s->window \/ 2)/if (1)/'
 plant 'a part of what may come is never said' 'has not ended' \
     stream.c '/^stream_consumed/,/^}/s/return room;/return room \/ 8;/'
-plant 'a channel sends more than it may' 'for bad' channel_stream.c \
+plant 'a channel sends more than it may' 'and may send' channel_stream.c \
     -e '/^channel_may_send/,/^}/s/(size_t)r->left\[part\]/SIZE_MAX \/ 2/' \
     -e '/^channel_output/,/^}/s/stream_spend(&r->left\[part\], bytes.len) == -1/0/'
+plant 'a window is not heeded' 'and may send' stream.c \
+    '/^stream_allow/,/^}/s/\*left += n/*left += 2 * n/'
+plant 'more is allowed than a window has room for' 'of a window of' stream.c \
+    '/^stream_consumed/,/^}/s/held = s->limit - s->done/held = 0/'
+plant 'what came counts as read' 'of a window of' channel_stream.c \
+    '/^channel_on_data/,/^}/s/return outbox_act/'\
+'channel_fed(c, now, r->worker, m->bytes.len); &/'
+plant 'an abandoned stream keeps capacity' \
+    'its client is gone\|of which .* are tokens' channel.c \
+    '/^channel_abandon(/,/^}/s/r->late ||/r->streams || &/'
 plant 'a PLB does not hand on that a body has ended' 'has not ended' plb_request.c \
     '/^plb_on_end/,/^}/s/return request_pass_on(p, r, m, up)/return 0/'
 plant 'the last standard error of a program is lost' \

@@ -213,6 +213,7 @@ static struct tally {
 	{ "links were turned away, or waited for a place", 0 },
 	{ "records of filters were accounted for", 0 },
 	{ "calls had streams", 0 },
+	{ "times more of a stream was allowed", 0 },
 	{ "filters found a PLB", 0 },
 	{ "of them lost it, and took the broker", 0 },
 	{ "commands of filters were started", 0 },
@@ -235,7 +236,7 @@ count(const struct world *w)
 		w->did[FAULT_TERM], w->did[FAULT_SLOW], w->did[FAULT_STALL],
 		w->did[FAULT_WORKER], w->did[FAULT_SPAWN],
 		w->did[FAULT_DEAF], w->turned_away, w->accounted,
-		w->flows,
+		w->flows, w->windows,
 		w->found, w->fallbacks, w->commands, w->restarted, w->blocks,
 		w->contested, w->shared, w->heedless, w->in_part };
 	size_t i;

@@ -221,6 +221,7 @@ flow_write(struct proc *p)
 	if (s.len > n)
 		s.len = n;
 	flow_check(p->world, f->call, f->written, s);
+	window_took(p, f->call, STREAM_OUTPUT, s.len);
 	f->written += s.len;
 	buf_consume(&f->front.out, s.len);
 }
@@ -234,8 +235,10 @@ flow_meet_fate(struct proc *p)
 		return;
 	if (f->fate == FLOW_SIGNAL)
 		front_end(p);
-	else
+	else {
+		window_took(p, f->call, STREAM_OUTPUT, buf_len(&f->front.out));
 		front_break(p);
+	}
 	f->fate = FLOW_LIVES;
 }
 

@@ -28,6 +28,7 @@ enum proc_kind {
 
 #define PROC_LISTENS 2
 
+struct account;
 struct proc;
 struct world;
 
@@ -40,6 +41,7 @@ struct linked {
 	struct id instance;
 	int64_t drained_at;  /* world time: its peer said that it does */
 	struct chain spoken; /* those that were spoken to in this turn */
+	struct account *accounts; /* of streams: window.c */
 };
 
 struct proc {

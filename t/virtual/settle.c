@@ -303,6 +303,12 @@ all_channels(const struct census *c)
 		p = l->proc[i];
 		if (p->linked.n == 2)
 			continue;
+		if (channel_running(p->core) > 0) {
+			snprintf(why, sizeof(why), "%s runs %llu, and its "
+			    "client is gone", p->name,
+			    (unsigned long long)channel_running(p->core));
+			return why;
+		}
 		snprintf(why, sizeof(why), "%s has %zu links", p->name,
 		    p->linked.n);
 		return why;

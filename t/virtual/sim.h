@@ -18,7 +18,8 @@
  *	staff.c	  the workers of a channel
  *	load.c	  requests and their answers
  *	caller.c  lambda-call as a filter, and an account of its records
- *	flow.c    lambda-call as it calls once: bodies that are streams
+ *	flow.c    lambda-call as it calls once: bodies that are streams,
+ *	window.c  which keep to their windows
  *	plan.c	  what a seed draws
  *	fault.c	  what goes wrong
  *	check.c	  what must hold at any time
@@ -35,6 +36,7 @@
 #include <stdarg.h>
 
 #include "channel.h"
+#include "stream.h"
 #include "t/virtual/proc.h"
 
 #define BOOTSTRAP_MAX 4
@@ -182,6 +184,7 @@ struct world {
 	uint64_t accounted; /* records of callers */
 	uint64_t blocks; /* of several records */
 	uint64_t flows; /* streams that ended */
+	uint64_t windows; /* how often more of one was allowed */
 	uint64_t found, fallbacks, commands, restarted; /* of callers */
 	size_t queued_max;
 	uint64_t of_type[MSG_TYPES], of_type_bytes[MSG_TYPES];
@@ -274,6 +277,13 @@ size_t flow_part(const struct world *, uint64_t call);
 void flow_fill(uint64_t call, size_t from, unsigned char *, size_t n);
 void flow_check(struct world *, uint64_t call, size_t from, struct slice);
 int64_t flow_call(const struct world *, struct slice body);
+
+/* window.c: a link is spoken to, or heard of */
+void window_says(struct linked *, const struct act *);
+void window_hears(struct linked *, const struct msg *);
+void window_free(struct linked *);
+/* So much of a call's stream was taken, by a program or a reader. */
+void window_took(struct proc *, uint64_t call, enum stream_part, size_t n);
 
 /* caller.c */
 void caller_start(struct post *);

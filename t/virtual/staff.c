@@ -434,8 +434,10 @@ flow_read(struct proc *p, struct job *j)
 	n = n < most ? n : most;
 	n = n < part - j->read ? n : part - j->read;
 	j->read += n;
-	if (n > head)
-		channel_fed(p->core, proc_now(p), j->hand->number, n - head);
+	if (n <= head)
+		return;
+	window_took(p, j->call, STREAM_BODY, n - head);
+	channel_fed(p->core, proc_now(p), j->hand->number, n - head);
 }
 
 /* And writes some of what it has read. */

@@ -61,6 +61,7 @@ says(struct proc *p, const struct act *a)
 	trace_message(p, l, a->bytes);
 	if (p->kind == PROC_BROKER)
 		agent_says(p, l, a->bytes);
+	window_says(l, a);
 	if (chain_empty(&l->spoken))
 		chain_append(&p->spoken, &l->spoken);
 }
@@ -190,6 +191,7 @@ leave(struct linked *l)
 		placing_lost(p, &l->instance);
 	trace(p, "down %s %x", role_name(l->role), (unsigned)l->handle);
 	chain_remove(&l->spoken);
+	window_free(l);
 	free(l);
 }
 
@@ -220,6 +222,7 @@ on_message(void *core, int64_t now, uint32_t handle, const struct msg *m)
 		l->drained_at = w->clock.now;
 	if (p->kind == PROC_BROKER && w->plan.orders == 0)
 		agent_hears(p, l, m);
+	window_hears(l, m);
 	if (p->heedless && m->type == MSG_WAITING)
 		return 0;
 	r = p->ops->message(p->core, now, handle, m);
@@ -317,8 +320,11 @@ watcher_free(struct proc *p)
 {
 	size_t i;
 
-	for (i = 0; i < p->nslots; i++)
+	for (i = 0; i < p->nslots; i++) {
+		if (p->slots[i] != NULL)
+			window_free(p->slots[i]);
 		free(p->slots[i]);
+	}
 	free(p->slots);
 	free(p->handles);
 	map_free(&p->linked);
