@@ -57,8 +57,9 @@ PROGS =		lambda-authority lambda-bootstrap lambda-broker lambda-call\
 BYTES =		addr.o buf.o crypto.o heap.o map.o noise.o rng.o tlv.o
 PROTOCOL =	attrs.o core.o frame.o gather.o gossip.o link.o msg.o peers.o\
 		preauth.o stats.o stream.o
-AUTHORITY =	authority.o authority_exchange.o broker.o broker_contact.o\
-		broker_home.o broker_order.o broker_report.o
+AUTHORITY =	authority.o authority_exchange.o authority_report.o\
+		broker.o broker_contact.o broker_home.o broker_order.o\
+		broker_report.o
 EXCHANGE =	exchange.o exchange_book.o exchange_class.o exchange_match.o\
 		exchange_share.o
 LISTENER =	listener.o channel.o channel_count.o channel_pool.o\

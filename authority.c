@@ -165,7 +165,7 @@ subscription_add(struct authority *a, struct authority_peer *p,
 	return 0;
 }
 
-/* What follows from it is the caller's to have reviewed. */
+/* The caller must have the module reviewed afterwards. */
 static void
 subscription_end(struct authority *a, int64_t now,
     struct authority_subscription *s)
@@ -200,11 +200,10 @@ authority_module_any_external(const struct authority_module *m)
 }
 
 /*
- * A broker is told of all exchanges that we know of. Another authority is told
- * of ours: if it does not subscribe, only of those that something else runs.
- *
- * One that was seen over loopback is on this host, so to others it is where
- * they see us.
+ * Tell a broker all exchanges that we know of, and another authority ours, or,
+ * if it does not subscribe, only those that something else runs. An exchange
+ * that was seen over loopback is on this host, so others find it where they see
+ * us.
  */
 static int
 authority_send_exchanges(struct authority *a, const struct authority_peer *to,
@@ -236,7 +235,7 @@ authority_send_exchanges(struct authority *a, const struct authority_peer *to,
 	return outbox_send(&a->out, to->gossip.handle, &m);
 }
 
-/* Tell the subscribers of the module; brokers alone, or authorities too. */
+/* Tell the subscribers of the module: only brokers, or authorities too. */
 static void
 authority_module_tell(struct authority *a, const struct authority_module *m,
     int brokers_alone)
@@ -264,8 +263,8 @@ authority_module_announce(struct authority *a, struct authority_module *m)
 			    (const struct authority_peer *)p, m);
 }
 
-/* Another authority announces other exchanges than before. Brokers hear of it
- * with the next tick, and where it comes in a burst, of all of it at once. */
+/* Another authority's exchanges have changed. Brokers hear of it with the next
+ * tick, and of a burst at once. */
 static void
 authority_module_pass_on(struct authority *a, struct authority_module *m)
 {
@@ -321,7 +320,7 @@ authority_on_subscribe(struct authority *a, int64_t now,
 }
 
 /* An authority gets a last answer, since what we announced before may be on its
- * way: from then on it is told of those that something else runs. */
+ * way. From then on we tell it only exchanges that something else runs. */
 static int
 authority_on_unsubscribe(struct authority *a, int64_t now,
     struct authority_peer *p, const struct msg *msg)
@@ -488,7 +487,7 @@ authority_first(const struct authority *a, const struct authority_module *m,
 	return n;
 }
 
-static int
+int
 authority_is_responsible(const struct authority *a,
     const struct authority_module *m)
 {
@@ -526,11 +525,11 @@ authority_ask(struct authority *a, const struct authority_module *mod,
 }
 
 /*
- * Whom must we hear of the module's exchanges from? For our brokers, from all
- * who are responsible. One that is not responsible and runs an exchange must
- * know when the others do, so that it may retire. A responsible one without
- * brokers needs nobody: if it asked the others, they would keep each other
- * awake.
+ * Which authorities must tell us the module's exchanges? For our brokers, all
+ * responsible ones. An authority that is not responsible and runs an exchange
+ * must know when the others do, so that it may retire its own. A responsible
+ * one without brokers needs none: if it asked the others, they would keep each
+ * other's exchanges for ever.
  */
 static int
 authority_module_must_ask(const struct authority_module *m, int responsible)
@@ -549,8 +548,8 @@ authority_among(const struct gossip_peer *const *list, unsigned n,
 	return 0;
 }
 
-/* Is that one asked of which we need not know any longer? One that is not
- * responsible any longer tells of its exchange until others have one. */
+/* Do we no longer need to ask that authority? One that is no longer responsible
+ * still tells of its exchange until others have one. */
 static int
 authority_module_may_forget(const struct authority *a,
     const struct authority_module *m, const struct authority_peer *p)
@@ -638,30 +637,6 @@ authority_review_all(struct authority *a, int64_t now)
 
 /* Peers. */
 
-/* Remember the broker, in the place of the one that has been gone longest. One
- * that we are no home of has gone to its homes. */
-static void
-authority_remember(struct authority *a, int64_t now,
-    const struct gossip_peer *p)
-{
-	struct authority_gone *g = &a->gone[a->ngone++ % AUTHORITY_GONE];
-
-	g->instance = p->instance;
-	hostport_copy(g->address, slice_str(p->address));
-	g->since = now;
-}
-
-/* It is back, or was linked anew. */
-static void
-authority_unremember(struct authority *a, const struct id *instance)
-{
-	size_t i;
-
-	for (i = 0; i < AUTHORITY_GONE; i++)
-		if (id_equal(&a->gone[i].instance, instance))
-			memset(&a->gone[i], 0, sizeof(a->gone[i]));
-}
-
 static void
 authority_peer_up(void *core, int64_t now, uint32_t handle,
     const struct peer_info *info)
@@ -691,9 +666,9 @@ authority_peer_up(void *core, int64_t now, uint32_t handle,
 }
 
 /*
- * What follows from it is worked out at the end of the turn: where one link
- * takes another's place, the loss of the old comes just before the new. An
- * authority that dialled us may be unable to do so again, so we dial it.
+ * The consequences are worked out at the end of the turn, since the loss of an
+ * old link comes just before the new link that takes its place. An authority
+ * that dialled us may be unable to do so again, so we dial it.
  */
 static void
 authority_lost(struct authority *a, int64_t now, struct authority_peer *p)
@@ -727,6 +702,8 @@ authority_peer_down(void *core, int64_t now, uint32_t handle)
 
 	if (p == NULL)
 		return;
+	if (p->gossip.role == ROLE_BROKER)
+		authority_remember(a, now, p);
 	while ((s = CHAIN_NEXT(&p->subscriptions, NULL,
 	    struct authority_subscription, of_peer)) != NULL) {
 		m = s->module;
@@ -739,154 +716,7 @@ authority_peer_down(void *core, int64_t now, uint32_t handle)
 		authority_exchange_down(a, now, p);
 	if (p->gossip.role == ROLE_AUTHORITY)
 		authority_lost(a, now, p);
-	else if (p->gossip.role == ROLE_BROKER &&
-	    gossip_is_home(&a->gossip, &p->gossip.instance))
-		authority_remember(a, now, &p->gossip);
 	gossip_down(&a->gossip, now, &p->gossip);
-}
-
-/* Inspect. */
-
-/* authority ADDRESS instance ID self 1: ourselves; then the others, self 0 */
-static void
-authority_report_authorities(const struct authority *a, struct report *r)
-{
-	const struct gossip_peer *p = NULL;
-	char id[ID_TEXT];
-
-	report_row(r, "authority %s instance %s self 1",
-	    a->gossip.address[0] == '\0' ? "-" : a->gossip.address,
-	    id_print(&a->gossip.own, id));
-	while ((p = gossip_next(&a->gossip.authorities, p)) != NULL)
-		report_row(r, "authority %s instance %s self 0",
-		    gossip_address(p).len == 0 ? p->address :
-		    (const char *)gossip_address(p).p,
-		    id_print(&p->instance, id));
-}
-
-/* broker ADDRESS instance ID state linked|gone for_s SECONDS */
-static void
-authority_report_broker(struct report *r, const char *address,
-    const struct id *instance, const char *state, int64_t for_ms)
-{
-	char id[ID_TEXT];
-
-	report_row(r, "broker %s instance %s state %s for_s %lld",
-	    address[0] == '\0' ? "-" : address, id_print(instance, id),
-	    state, (long long)for_ms / 1000);
-}
-
-static void
-authority_report_brokers(const struct authority *a, int64_t now,
-    struct report *r)
-{
-	const struct authority_gone *g = a->gone;
-	const struct gossip_peer *p = NULL;
-
-	while ((p = gossip_next(&a->gossip.brokers, p)) != NULL)
-		authority_report_broker(r, p->address, &p->instance, "linked",
-		    now - ((const struct authority_peer *)p)->since);
-	for (; g < a->gone + AUTHORITY_GONE; g++)
-		if (!id_is_zero(&g->instance) &&
-		    now - g->since <= AUTHORITY_GONE_MS)
-			authority_report_broker(r, g->address, &g->instance,
-			    "gone", now - g->since);
-}
-
-/* exchange ADDRESS module NAME instance ID authority ID
- * state starting|dialling|linked|retiring|announced
- * An address or instance that is not known yet is "-". */
-static void
-authority_report_exchanges(const struct authority *a,
-    const struct authority_module *m, struct report *r)
-{
-	static const char *const states[] = { "starting", "dialling",
-		"linked", "retiring" };
-	char id[ID_TEXT], by[ID_TEXT], address[ADDRESS_MAX + 1];
-	struct slice name = m->name;
-	const struct authority_foreign *f;
-	const struct authority_exchange *x;
-
-	for (x = m->exchanges; x != NULL; x = x->next)
-		report_row(r, "exchange %.*s module %.*s instance %s "
-		    "authority %s state %s",
-		    SLICE_ARG(x->address[0] == '\0' ? slice_str("-") :
-		    authority_exchange_address(a, x, address)),
-		    SLICE_ARG(name), x->peer == NULL ? "-" :
-		    id_print(&x->peer->gossip.instance, id),
-		    id_print(&a->gossip.own, by), states[x->state]);
-	for (f = m->foreign; f != NULL; f = f->next)
-		report_row(r, "exchange %s module %.*s instance %s "
-		    "authority %s state announced", f->address,
-		    SLICE_ARG(name), id_print(&f->instance, id),
-		    id_print(&f->peer->gossip.instance, by));
-}
-
-/* module NAME subscribers N responsible 0|1 */
-static void
-authority_report_module(const struct authority *a,
-    const struct authority_module *m, struct report *r)
-{
-	report_row(r, "module %.*s subscribers %zu responsible %d",
-	    SLICE_ARG(m->name), m->nsubscriptions,
-	    authority_is_responsible(a, m));
-}
-
-/* To a broker that is linked, and its rows back. */
-static int
-authority_pass_on(struct authority *a, int64_t now, struct report *r,
-    const struct msg *msg)
-{
-	const struct id *to = &msg->u.inspect.to;
-	const struct gossip_peer *p = NULL;
-	struct gather_question *q;
-	char id[ID_TEXT];
-
-	while ((p = gossip_next(&a->gossip.brokers, p)) != NULL &&
-	    !id_equal(&p->instance, to))
-		;
-	if (p == NULL) {
-		gather_silent(r, id_print(to, id), role_name(ROLE_BROKER),
-		    "it is not linked");
-		return report_end(r);
-	}
-	if ((q = gather_open(&a->gather, now, r, msg)) == NULL)
-		return 0;
-	gather_ask(&a->gather, q, p->handle, ROLE_BROKER, to, msg);
-	gather_go(&a->gather, q);
-	return 0;
-}
-
-static int
-authority_on_answer(struct authority *a, int64_t now, struct authority_peer *p,
-    const struct msg *msg)
-{
-	(void)now;
-	return gather_answer(&a->gather, p->gossip.handle, &msg->u.report);
-}
-
-static int
-authority_on_inspect(struct authority *a, int64_t now, struct authority_peer *p,
-    const struct msg *msg)
-{
-	struct slice what = msg->u.inspect.what;
-	const struct authority_module *m = NULL;
-	struct report r;
-
-	report_begin(&r, &a->out, p->gossip.handle, msg);
-	if (!id_is_zero(&msg->u.inspect.to))
-		return authority_pass_on(a, now, &r, msg);
-	if (report_wants(what, "authorities"))
-		authority_report_authorities(a, &r);
-	if (report_wants(what, "peers"))
-		authority_report_brokers(a, now, &r);
-	if (report_wants(what, "exchanges"))
-		while ((m = authority_module_next(a, m)) != NULL)
-			authority_report_exchanges(a, m, &r);
-	if (report_wants(what, "modules"))
-		while ((m = authority_module_next(a, m)) != NULL)
-			authority_report_module(a, m, &r);
-	return report_end(&r);
 }
 
 /* Messages. */

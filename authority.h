@@ -3,17 +3,17 @@
 
 /*
  * The authority core. It is linked to every other authority. It decides which
- * exchanges it runs, has them started, announces them to those who subscribe,
- * and retires those that it need not run any longer.
+ * exchanges it runs, has them started, announces them to its subscribers, and
+ * retires those that are no longer needed.
  *
- * The exchanges of a module are run by the first R authorities in the order of
- * the rendezvous hash of (instance, module), among the live ones (gossip.h).
- * These are the authority itself and those that it is linked to.
+ * The first R live authorities in the order of the rendezvous hash of
+ * (instance, module) run the exchanges of a module (gossip.h). The live ones
+ * are the authority itself and those that it is linked to.
  *
  * Brokers subscribe to a module at any authority. It subscribes for them at the
- * R that are responsible, and tells its brokers all exchanges that it hears of.
- * So a host costs an authority as much as its own brokers have orders for,
- * however many authorities there are.
+ * R responsible ones, and tells its brokers all exchanges that it hears of. So
+ * what a host costs an authority depends on the orders of its own brokers, not
+ * on the number of authorities.
  *
  * An exchange is a process with an address. The authority has started it, or -x
  * announces it. Either way there is a link to it: its hello says its instance,
@@ -27,10 +27,10 @@
 #define AUTHORITY_MODULES_MAX 10000
 #define AUTHORITY_IDLE_MS    60000 /* without a subscriber, until it retires */
 #define AUTHORITY_START_MS   5000  /* for a started exchange to be linked */
-#define AUTHORITY_STARTING   32	   /* of these at a time; the others wait */
+#define AUTHORITY_STARTING   32	   /* starting at a time; the others wait */
 
-#define AUTHORITY_GONE	  64	       /* brokers that it remembers when they */
-#define AUTHORITY_GONE_MS (3600 * 1000) /* are gone, and for how long */
+#define AUTHORITY_GONE	  64	       /* lost brokers that it remembers, */
+#define AUTHORITY_GONE_MS (3600 * 1000) /* and for how long */
 
 struct authority;
 

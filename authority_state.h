@@ -5,8 +5,9 @@
  * What the files of the authority core share:
  *
  *	authority.c	     peers, modules, which authority runs an exchange,
- *			     what is asked of the others; the clock, inspect
+ *			     what is asked of the others; the clock
  *	authority_exchange.c the exchanges that we run or announce
+ *	authority_report.c   inspect, for itself and for its brokers
  */
 
 #include "authority.h"
@@ -25,6 +26,8 @@
  * that were. */
 #define AUTHORITY_ASKED_MAX	 (2 * AUTHORITY_REDUNDANCY_MAX)
 
+#define AUTHORITY_LIST		 256 /* bytes of names of modules */
+
 struct authority_peer {
 	struct gossip_peer gossip;
 	struct chain subscriptions;	    /* a broker's, or an authority's */
@@ -32,7 +35,7 @@ struct authority_peer {
 	struct authority_exchange *exchange; /* an exchange's, or NULL */
 };
 
-/* A broker has orders for a module, or another authority is to know of it. */
+/* A broker has orders for a module, or another authority subscribes to it. */
 struct authority_subscription {
 	const struct authority_peer *peer;
 	struct authority_module *module;
@@ -79,7 +82,7 @@ struct authority_module {
 	struct authority_foreign *foreign;
 	const struct authority_peer **asked; /* others that we subscribe at */
 	unsigned nasked;
-	struct chain untold; /* of untold: brokers are to hear of foreign */
+	struct chain untold; /* of untold: tell brokers about foreign */
 	struct chain turn; /* of turns: it waits for others to start */
 	int64_t start_at;  /* not before: back-off */
 	int64_t backoff_ms;
@@ -90,6 +93,7 @@ struct authority_module {
 struct authority_gone {
 	struct id instance;
 	char address[ADDRESS_MAX + 1];
+	char modules[AUTHORITY_LIST]; /* that it subscribed to */
 	int64_t since;
 };
 
@@ -105,8 +109,8 @@ struct authority {
 	struct map exchanges;	  /* ours, by tag */
 	struct chain all;	  /* modules */
 	struct chain turns;	  /* modules that wait to have one started */
-	struct chain untold;	  /* modules that brokers are to be told of */
-	int64_t told_at;	  /* the last time that they were */
+	struct chain untold;	  /* modules to tell brokers about */
+	int64_t told_at;	  /* when brokers were last told */
 	size_t starting;	  /* exchanges that are not linked yet */
 	uint32_t last_tag;
 	int64_t due; /* nothing to do before then */
@@ -125,16 +129,30 @@ struct authority_module *authority_module_get(struct authority *, int64_t now,
 /* Walk, from NULL to NULL. */
 struct authority_module *authority_module_next(const struct authority *,
     const struct authority_module *);
-/* The module's exchanges of ours changed: tell its subscribers, and where
- * something else runs one, all authorities. */
+/* Our exchanges of the module changed: tell its subscribers, and if something
+ * else runs one, all authorities. */
 void authority_module_announce(struct authority *, struct authority_module *);
 /* Has every other authority that must run an exchange announced one? */
 int authority_module_succeeded(const struct authority *,
     const struct authority_module *);
-/* Start or retire exchanges where that is due. Forgets a module that nothing
- * is known of. */
+/* Must this authority run an exchange of the module? */
+int authority_is_responsible(const struct authority *,
+    const struct authority_module *);
+/* Start or retire exchanges that are due. Forgets a module of which nothing is
+ * left. */
 void authority_module_review(struct authority *, int64_t now,
     struct authority_module *);
+
+/* authority_report.c */
+
+/* The broker's link ends; or it is back, or was linked anew. */
+void authority_remember(struct authority *, int64_t now,
+    const struct authority_peer *);
+void authority_unremember(struct authority *, const struct id *instance);
+int authority_on_inspect(struct authority *, int64_t now,
+    struct authority_peer *, const struct msg *);
+int authority_on_answer(struct authority *, int64_t now,
+    struct authority_peer *, const struct msg *);
 
 /* authority_exchange.c */
 
@@ -145,8 +163,8 @@ void authority_exchange_up(struct authority *, int64_t now,
     struct authority_peer *, uint32_t tag);
 void authority_exchange_down(struct authority *, int64_t now,
     struct authority_peer *);
-/* Start one where it is needed and there is none; retire what is not needed:
- * one that something else runs serves as well. */
+/* Start an exchange if one is needed and there is none; retire those that are
+ * not needed. One that something else runs (-x) serves as well. */
 void authority_exchange_review(struct authority *, int64_t now,
     struct authority_module *, int wanted, int responsible);
 /* Do we run an exchange, or start one, that nothing has told to retire? */

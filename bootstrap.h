@@ -2,17 +2,16 @@
 #define BOOTSTRAP_H
 
 /*
- * The bootstrap core: sources of addresses, what each gave last, and what of it
- * is to be printed. Resolving is the shell's: the core asks for it, and takes
- * what comes of it whenever it comes, also without having asked (a file that
- * changed). No source waits for another.
+ * The bootstrap core: sources of addresses, what each gave last, and which of
+ * them to print. The shell resolves: the core asks for it, and takes the result
+ * whenever it comes, even unasked (a file that changed). No source waits for
+ * another.
  *
- * An address that none of the sources gave before is printed at once; all are
- * printed again each interval. A source that fails keeps what it gave last; why
- * it fails is logged when that changes. An answer of the DNS or of a command
- * may be a part of the whole: an address that is missing from it stays until it
- * is missing from BOOTSTRAP_MISSED_MAX answers in a row. One that gives
- * addresses and then fails is such an answer too.
+ * An address that is new is printed at once; all are printed again each
+ * interval. A source that fails keeps what it gave last; the reason is logged
+ * when it changes. An answer of the DNS or of a command may be incomplete: an
+ * address stays until it is missing from BOOTSTRAP_MISSED_MAX answers in a row.
+ * A source that gives addresses and then fails has given such an answer, too.
  */
 
 #include <stdint.h>
@@ -58,9 +57,9 @@ enum bootstrap_kind bootstrap_kind(const struct bootstrap *, int number);
 /* What follows the colon: good as long as the core. */
 const char *bootstrap_what(const struct bootstrap *, int number);
 
-/* All that the source gives, an address a line; empty lines and those that
- * begin with '#' are passed over, what is no address is reported, and so is
- * that there is none. but: what is wrong nonetheless, or NULL. */
+/* All that the source gives, an address on each line. Empty lines and those
+ * that begin with '#' are skipped. A line that is no address is reported, and
+ * so is a result without any. but: what else is wrong, or NULL. */
 void bootstrap_result(struct bootstrap *, int number, struct slice lines,
     const char *but);
 /* lines: what it gave before it failed, or nothing. */
@@ -71,8 +70,8 @@ void bootstrap_failed(struct bootstrap *, int number, struct slice lines,
  * with bootstrap_result(). */
 void bootstrap_some(struct bootstrap *, int number, struct slice lines);
 
-/* Before bootstrap_result(): how long the answer is good. The source is asked
- * again then, where that is before the interval ends, though not before
+/* Before bootstrap_result(): how long the answer is good. If that ends before
+ * the interval does, the source is asked again then, but not before
  * BOOTSTRAP_TTL_MIN_MS. Negative: unknown. */
 void bootstrap_ttl(struct bootstrap *, int64_t now, int number,
     int64_t ttl_ms);

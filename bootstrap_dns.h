@@ -2,10 +2,10 @@
 #define BOOTSTRAP_DNS_H
 
 /*
- * As much of the DNS (RFC 1035) as it takes to ask for SRV records (RFC 2782):
- * a question to bytes, the bytes of an answer to records, and the order in
- * which these are to be used. No I/O and no allocation. getaddrinfo(3) does the
- * rest, but cannot ask for these.
+ * The part of the DNS (RFC 1035) that asks for SRV records (RFC 2782): a
+ * question to bytes, the bytes of an answer to records, and the order in which
+ * to use them. No I/O and no allocation. getaddrinfo(3), which cannot ask for
+ * these, does the rest.
  *
  * An answer comes from a server that may be anybody: every length and pointer
  * is checked, and a name may refer only to what stands before it.
@@ -87,7 +87,7 @@ struct dns_conf {
 	size_t servers; /* at least 1: without any it is 127.0.0.1 */
 	char search[DNS_SEARCH_MAX][DNS_NAME_MAX]; /* in lower case */
 	size_t searches;
-	int ndots;    /* a name with so many dots is tried as it is first */
+	int ndots;    /* a name with this many dots is first tried as it is */
 	int timeout;  /* seconds to wait for an answer */
 	int attempts; /* rounds through all servers */
 	unsigned lines; /* read */
@@ -95,22 +95,23 @@ struct dns_conf {
 	char wrong[DNS_WRONG_MAX]; /* its word, and why */
 };
 
-/* What is not known is passed over. */
+/* Unknown lines and options are skipped. */
 void dns_conf_parse(struct dns_conf *, struct slice text);
 
 /*
- * The names to try for one that was given, in order: number i, from 0, into
- * name; or NULL when there are no more, or where it would be too long. One that
- * ends in a dot is tried as it is and in no other way.
+ * The names to try for a given one, in order: number i, from 0, into name; or
+ * NULL when there are no more, or it would be too long. A name that ends in a
+ * dot is tried only as it is.
  */
 const char *dns_conf_name(const struct dns_conf *, const char *given,
     size_t i, char name[DNS_NAME_MAX]);
 
 /*
- * Whom to ask about each of several names, and for how long to wait: so that
- * all names are asked about until a given time, whatever is silent. A name has
- * an equal share of what is left of that time. From the next name on, a server
- * that was silent is asked after the others, until it answers again.
+ * Which server to ask about each of several names, and how long to wait, so
+ * that all names are asked about before a given time, whichever servers are
+ * silent. A name has an equal share of the time that is left. From the next
+ * name on, a server that was silent is asked after the others, until it answers
+ * again.
  */
 struct dns_asking {
 	const struct dns_conf *conf;

@@ -12,9 +12,9 @@
  * each authority which these are, dials them, and leaves others when three
  * homes have stood for a while.
  *
- * Nobody names fills one by one to say how much an order lacks. The buyer says
- * what is missing, and how much of all that was filled is settled (granted,
- * refused, released). What was passed on and is not settled is on its way. So
+ * What an order lacks is told by sums, not fill by fill. The buyer says what is
+ * missing, and how much of all that was filled is settled (granted, refused,
+ * released). What was passed on and is not settled is on its way. So
  *
  *	lacking = missing - (passed - settled)
  *
@@ -56,8 +56,8 @@ struct broker *broker_new(const struct id *own, uint64_t seed,
 void broker_free(struct broker *);
 struct outbox *broker_out(struct broker *);
 
-/* An address of the input: dial it for ever, but for the time that there are
- * homes enough. 0, or -1 as outbox_act(). */
+/* An address of the input: dial it for ever, except while there are enough
+ * homes. 0, or -1 as outbox_act(). */
 int broker_bootstrap(struct broker *, struct slice address);
 
 /* Follow the module, for the contacts of its Erlang nodes alone: 0, or -1 with

@@ -19,7 +19,7 @@
 
 #define BROKER_EXCHANGES_MAX  64    /* announced for a module */
 #define BROKER_SLOTS	      32    /* of them linked at a time */
-#define BROKER_UNANNOUNCED_MS 5000  /* by none, until it is left */
+#define BROKER_UNANNOUNCED_MS 5000  /* announced by none, until it is left */
 #define BROKER_LINGER_MS      10000 /* subscribed after the last order */
 #define BROKER_PENDING_MAX    64    /* fills of an order not settled */
 #define BROKER_PENDING_MS     6000  /* a connect is settled after 5 s */
@@ -32,11 +32,11 @@ struct broker_peer {
 					     the last ones first */
 	unsigned nunsettled;
 	char local[ADDRESS_MAX + 1]; /* our end of the link, or empty */
-	/* Of an authority: */
+	/* An authority's: */
 	uint64_t weight;	     /* for us: the highest are homes */
 	unsigned char subscribed, leaving;
-	struct slice named;	     /* peer items: it named them last, */
-	unsigned char *bytes;	     /* which are these */
+	struct slice named;	     /* peer items that it named last, */
+	unsigned char *bytes;	     /* in this memory */
 };
 
 /* An address where an authority is, or was: it was named to us, or dialled, or
@@ -168,14 +168,14 @@ struct broker {
 	int64_t due; /* nothing to do before then */
 	struct map places;    /* by address */
 	size_t nboots;	      /* of them, that bootstrap named */
-	int homes_changed;    /* what is known of authorities has */
+	int homes_changed;    /* what we know of authorities has changed */
 	int booted;	      /* a bootstrap's address has come */
 	uint32_t homes[GOSSIP_HOMES]; /* the first of those that are linked */
 	unsigned nhomes;
-	int64_t homes_since;  /* they are these */
-	unsigned width;	      /* the first places that are dialled */
-	int64_t widen_at;     /* that is one more */
-	int64_t rest_at;      /* others are left */
+	int64_t homes_since;  /* when homes last changed */
+	unsigned width;	      /* how many places are dialled */
+	int64_t widen_at;     /* when one more is */
+	int64_t rest_at;      /* when links to others are closed */
 	int contacts_full;
 	int stopping;
 	struct scratch list, back; /* back: what goes back to an exchange */

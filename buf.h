@@ -51,9 +51,9 @@ buf_slice(const struct buf *b)
 }
 
 /*
- * The line at the front, without its newline, or most bytes of one that is
- * longer: how many bytes to consume with it, or 0 when none is whole. all: what
- * has no newline is one, too.
+ * The line at the front, without its newline, or the first most bytes of a
+ * longer one. Returns how many bytes to consume with it, or 0 if no line is
+ * whole. all: bytes without a newline are a line, too.
  */
 size_t buf_line(const struct buf *, size_t most, int all, struct slice *line);
 

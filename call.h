@@ -3,10 +3,10 @@
 
 /*
  * The core of lambda-call: one call, or a filter that makes a call of each
- * record of its input. It owns a PLB core, is that core's program, and stands
- * for it at the driver: call_ops hands peers and messages on to it. It reads
- * and writes nothing itself: its shell gives it the input, writes the results
- * from a queue to standard output, and takes the acts below out of its outbox.
+ * record of its input. It owns a PLB core, whose program it is, and represents
+ * it to the driver: call_ops hands peers and messages on to it. It reads and
+ * writes nothing itself: its shell gives it the input, writes the results from
+ * a queue to standard output, and carries out the acts below.
  *
  * A filter answers for every record that it was given: each comes to a result,
  * or to a line for standard error, whatever ends it.
@@ -21,8 +21,8 @@
 			       second later, and says itself that time was up */
 #define CALL_FLUSH_MS  2000 /* told to end: to write what it has */
 #define CALL_READ_MAX  (64 * 1024) /* bytes of input at a time */
-#define CALL_WAIT_MS   20 /* for the end of a short input: a call whose body is
-			     there by then takes one message */
+#define CALL_WAIT_MS   20 /* for the end of a short input, so that a call with a
+			     short body takes one message */
 #define CALL_ARGS_MAX (64 * 1024) /* bytes of arguments, as a list */
 #define CALL_LATE      99 /* exit status: time is up */
 
@@ -63,15 +63,16 @@ struct call_config {
 	size_t nargs;	      /* in it */
 	int filter;	      /* a request a record, else one in all */
 	struct filter_config records;
-	size_t block;	      /* a request a block: as many whole records as are
-				 no more bytes, or one that is; 0: a request a
-				 record */
-	int joblog;	      /* of a filter: one is kept */
-	int64_t epoch_ms;     /* what makes now the time since the epoch */
-	const struct call_range *done; /* by the job log; in order, and apart */
+	size_t block;	      /* a request for each block: as many whole records
+				 as fit these bytes, or one that does not; 0: a
+				 request for each record */
+	int joblog;	      /* a filter keeps one */
+	int64_t epoch_ms;     /* now plus this is the time since the epoch */
+	const struct call_range *done; /* by the job log; in order, disjoint */
 	size_t ndone;
 	int errors;	      /* show the standard error of what runs */
-	int64_t progress_ms;  /* show it, so often and at the end; 0: not */
+	int64_t progress_ms;  /* report progress this often and at the end; 0:
+				 never */
 	uint64_t size;	      /* bytes of a filter's input; 0: not known */
 	int terminal;	      /* results are for a person to read */
 	uint64_t retries;
@@ -101,16 +102,16 @@ void call_take(struct call *, int64_t now, const struct act *);
 /* There is input, or its end: how many bytes of it may be read now; 0: not
  * before there is a token for it, or a window. */
 size_t call_readable(struct call *);
-/* Some of it, so many bytes at most. */
+/* Some of it, at most as many bytes as call_readable() said. */
 void call_input(struct call *, int64_t now, struct slice);
-/* It has ended: why not as it should, or NULL. */
+/* It has ended; why: a fault in it, or NULL. */
 void call_input_end(struct call *, int64_t now, const char *why);
 
 /* The peer that the body of the one call goes to now, or 0: whoever reads the
  * input looks at how much is queued there. */
 uint32_t call_peer(const struct call *);
 
-/* Lines for the job log, whole ones: what they tell of is written. The shell
+/* Whole lines for the job log, of records whose results are written. The shell
  * takes them out, at CALL_JOBS and when all is over. */
 struct buf *call_jobs(struct call *);
 
@@ -121,12 +122,12 @@ void call_command_ended(struct call *, int64_t now, uint32_t tag,
 void call_command_unable(struct call *, int64_t now, uint32_t tag,
     const char *why);
 
-/* Told to end by a signal of that name: what has no answer gets its line, and
+/* A signal of that name came: each record without an answer gets its line, and
  * CALL_FINISH or CALL_QUIT follows. */
 void call_interrupt(struct call *, int64_t now, const char *signal);
-/* The same, for this reason. */
+/* The same for another reason. */
 void call_stop(struct call *, int64_t now, const char *why);
-/* Standard output takes no more, for that reason, and so many bytes of results
+/* Standard output takes no more, for that reason, and lost bytes of results
  * that were in the queue are lost. CALL_HALT and CALL_QUIT follow. */
 void call_broken(struct call *, int64_t now, size_t lost, const char *why);
 

@@ -44,12 +44,13 @@ tier_hosts(struct tier *t, const char *module)
 	(void)module;
 	while ((h = map_next(&t->hosts, &pos)) != NULL)
 		tier_row(t, "host %.*s broker %.*s node %.*s state %s "
-		    "for_s %llu sells %s buys %s",
+		    "for_s %llu sells %s buys %s modules %.*s",
 		    SLICE_ARG(row_ip(h->address)), SLICE_ARG(h->id),
 		    SLICE_ARG(row_or_dash(h->node)),
 		    h->state, (unsigned long long)h->for_s,
 		    h->sells[0] == '\0' ? "-" : h->sells,
-		    h->buys[0] == '\0' ? "-" : h->buys);
+		    h->buys[0] == '\0' ? "-" : h->buys,
+		    SLICE_ARG(row_or_dash(h->modules)));
 }
 
 static int

@@ -22,6 +22,7 @@ struct tier_host {
 	int self; /* it was asked itself */
 	uint64_t for_s;
 	char sells[NAMES_MAX], buys[NAMES_MAX];
+	struct slice modules; /* as an authority knows them */
 };
 
 struct tier_authority {

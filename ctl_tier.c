@@ -108,6 +108,7 @@ tier_read_broker(struct tier *t, const struct row *r)
 		return;
 	h->state = gone ? "gone" : "linked";
 	h->for_s = row_number(r, "for_s");
+	h->modules = row_get(r, "modules");
 }
 
 static void

@@ -111,6 +111,20 @@ env_random(void *p, size_t n)
 
 /* The run directory. */
 
+/* That of root: macOS and the BSDs have no /run. */
+static char *
+env_root_dir(void)
+{
+	struct stat st;
+
+#ifndef SYSTEM_PLAIN
+	if (stat("/run", &st) == 0 && S_ISDIR(st.st_mode))
+		return env_join("/run", "/", "lambda");
+#endif
+	return env_join(stat("/var/run", &st) == 0 ? "/var/run" : "/tmp", "/",
+	    "lambda");
+}
+
 static char *
 env_choose_dir(void)
 {
@@ -120,7 +134,7 @@ env_choose_dir(void)
 	if (env != NULL && *env != '\0')
 		return env_absolute(env);
 	if (getuid() == 0)
-		return env_join("/run/lambda", "", "");
+		return env_root_dir();
 	env = getenv("XDG_RUNTIME_DIR");
 	if (env != NULL && *env == '/')
 		return env_join(env, "/", "lambda");
@@ -523,6 +537,18 @@ env_sibling(const char *name)
 	return env_join(name, "", "");
 }
 
+/* Where a time has a fraction, the old name stands for a part of it. */
+int
+env_same_file(const struct stat *a, const struct stat *b)
+{
+#if defined(st_mtime) && !defined(SYSTEM_PLAIN)
+	if (a->st_mtim.tv_nsec != b->st_mtim.tv_nsec)
+		return 0;
+#endif
+	return a->st_dev == b->st_dev && a->st_ino == b->st_ino &&
+	    a->st_size == b->st_size && a->st_mtime == b->st_mtime;
+}
+
 unsigned
 env_counted(long n)
 {
@@ -539,7 +565,7 @@ env_processors(void)
 {
 	long n = -1;
 
-#ifdef _SC_NPROCESSORS_ONLN
+#if defined(_SC_NPROCESSORS_ONLN) && !defined(SYSTEM_PLAIN)
 	n = sysconf(_SC_NPROCESSORS_ONLN);
 #endif
 	return env_counted(n);

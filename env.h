@@ -39,7 +39,8 @@ struct key {
 void env_random(void *, size_t);
 
 /*
- * The run directory: $LAMBDA_RUN, else /run/lambda for root, else
+ * The run directory: $LAMBDA_RUN, else /run/lambda for root (without /run
+ * /var/run/lambda), else
  * $XDG_RUNTIME_DIR/lambda, else /tmp/lambda-UID. If it is missing it is made,
  * with mode 0700. Dies (100) if it is not a directory of the user's own, or is
  * open to others, and says how to mend that. The string is good for the life of
@@ -111,6 +112,11 @@ char *env_absolute(const char *path);
 
 /* Remember where argv[0] is, so that a later chdir() does no harm. */
 void env_argv0(const char *argv0);
+
+/* Are they of one file, and has it not changed in between? Where the system
+ * tells no more than the second of a change, a change in the same second that
+ * keeps the size is not seen. */
+int env_same_file(const struct stat *, const struct stat *);
 
 /* The number of processors; 1 where the system does not tell, which is logged.
  * env_counted() is that of what sysconf() told. */

@@ -140,15 +140,6 @@ printer_resolve_file(struct printer *p, int number)
 	free(bytes);
 }
 
-static int
-printer_file_changed(const struct stat *a, const struct stat *b)
-{
-	return a->st_mtim.tv_sec != b->st_mtim.tv_sec ||
-	    a->st_mtim.tv_nsec != b->st_mtim.tv_nsec ||
-	    a->st_size != b->st_size || a->st_ino != b->st_ino ||
-	    a->st_dev != b->st_dev;
-}
-
 static void
 printer_on_look(void *arg)
 {
@@ -159,7 +150,7 @@ printer_on_look(void *arg)
 	for (i = 0; i < p->n; i++)
 		if (bootstrap_kind(p->core, i) == BOOTSTRAP_FILE &&
 		    stat(bootstrap_what(p->core, i), &st) == 0 &&
-		    printer_file_changed(&st, &p->seen[i]))
+		    !env_same_file(&st, &p->seen[i]))
 			printer_resolve_file(p, i);
 	loop_timer(p->loop, &p->look, loop_now(p->loop) + LOOK_MS);
 	loop_later(p->loop, &p->deliver);

@@ -202,8 +202,9 @@ ctl_is_text(struct slice word, struct slice key)
 		if (slice_is(key, texts[i]))
 			return 1;
 	/* Names of modules, which elsewhere are counted. */
-	if (slice_is(word, "host"))
-		return slice_is(key, "sells") || slice_is(key, "buys");
+	if (slice_is(word, "host") || slice_is(word, "broker"))
+		return slice_is(key, "sells") || slice_is(key, "buys") ||
+		    slice_is(key, "modules");
 	return row_is_last(key);
 }
 

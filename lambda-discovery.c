@@ -4,7 +4,6 @@
  * says what; here are the sockets, a connection a client, and the hosts file.
  */
 
-#include <sys/resource.h>
 #include <sys/socket.h>
 
 #include <errno.h>
@@ -265,20 +264,13 @@ responder_listen_passed(struct responder *r, int n, int fds[])
 static unsigned
 responder_clients_max(void)
 {
-	struct rlimit l;
+	size_t n;
 
-	if (getrlimit(RLIMIT_NOFILE, &l) == -1)
-		return FILES_OWN;
-	if (l.rlim_cur != l.rlim_max) {
-		l.rlim_cur = l.rlim_max;
-		if (setrlimit(RLIMIT_NOFILE, &l) == -1)
-			getrlimit(RLIMIT_NOFILE, &l);
-	}
-	if (l.rlim_cur == RLIM_INFINITY ||
-	    l.rlim_cur >= DISCOVERY_CLIENTS_MAX + FILES_OWN)
+	program_raise_descriptors();
+	n = net_descriptors();
+	if (n >= DISCOVERY_CLIENTS_MAX + FILES_OWN)
 		return DISCOVERY_CLIENTS_MAX;
-	return l.rlim_cur < 2 * FILES_OWN ? FILES_OWN :
-	    (unsigned)l.rlim_cur - FILES_OWN;
+	return n < 2 * FILES_OWN ? FILES_OWN : (unsigned)n - FILES_OWN;
 }
 
 /* The hosts file. */

@@ -14,6 +14,7 @@
 #include "fail.h"
 #include "lines.h"
 #include "log.h"
+#include "program.h"
 
 static void
 lines_finish(struct lines *l)
@@ -230,20 +231,20 @@ sink_start(void *arg)
 
 /*
  * The pipe once more, non-blocking, by a description that nobody shares: its
- * descriptor, or -1. Linux opens one; elsewhere what /dev/fd opens, if
+ * descriptor, or -1. Linux opens one; elsewhere what such a name opens, if
  * anything, is the description that is shared.
  */
 static int
 sink_open_own(int fd, const struct stat *pipe)
 {
-	char path[32];
+	char path[PROGRAM_FD_NAME];
 	struct stat st;
 	int own, shared = fcntl(fd, F_GETFL), flags;
 
 	if (shared == -1 || (shared & O_NONBLOCK))
 		return -1;
-	snprintf(path, sizeof(path), "/dev/fd/%d", fd);
-	own = open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+	own = open(program_fd_name(fd, path), O_WRONLY | O_NONBLOCK |
+	    O_CLOEXEC);
 	if (own == -1)
 		return -1;
 	flags = fcntl(own, F_GETFL);

@@ -6,10 +6,11 @@
 #include <unistd.h>
 
 #include "chain.h"
+#include "crypto.h"
+#include "env.h"
 #include "listener_publish.h"
 #include "log.h"
 #include "opt.h"
-#include "crypto.h"
 
 #define READ_SIZE	65536
 #define HEAD_SIZE	256 /* of a file, to see what runs it */
@@ -92,7 +93,7 @@ release_is_text(const unsigned char *p, size_t n)
 }
 
 /*
- * What would make exec(2) fail, as far as the first bytes of the file tell. A
+ * What would make exec(2) fail, as far as the first bytes of the file show. A
  * name that may be cut off is not judged.
  */
 static int
@@ -221,8 +222,8 @@ preflight_on_ended(struct child *c)
 		fn(arg, why);
 }
 
-/* The time is up. Timers run before ends of children are told, so if this one
- * is late the end may have come already: wait for one more turn. */
+/* The time is up. Timers run before the ends of children are reported, so if
+ * this timer is late the end may have come already: wait for one more turn. */
 static void
 preflight_on_passed(void *arg)
 {
@@ -378,8 +379,8 @@ publish_consider(struct publish *p, int always)
 	}
 }
 
-/* What tells the file from one that replaces it: all zero where there is none
- * to run. */
+/* What distinguishes the file from one that replaces it; all zero if there is
+ * none to run. */
 static struct stat
 publish_stat(const struct publish *p)
 {
@@ -392,17 +393,8 @@ publish_stat(const struct publish *p)
 	return st;
 }
 
-static int
-publish_is_same(const struct stat *a, const struct stat *b)
-{
-	return a->st_dev == b->st_dev && a->st_ino == b->st_ino &&
-	    a->st_size == b->st_size &&
-	    a->st_mtim.tv_sec == b->st_mtim.tv_sec &&
-	    a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
-}
-
-/* A file must be the same at two looks, since it may still be being written.
- * What is wrong with it is said once. */
+/* A file must be the same at two looks, since something may still be writing
+ * it. A fault in it is logged once. */
 static void
 publish_on_look(void *arg)
 {
@@ -410,8 +402,8 @@ publish_on_look(void *arg)
 	struct stat now = publish_stat(p);
 
 	publish_watch(p);
-	if (!publish_is_same(&now, &p->known) &&
-	    publish_is_same(&now, &p->seen)) {
+	if (!env_same_file(&now, &p->known) &&
+	    env_same_file(&now, &p->seen)) {
 		p->known = now;
 		publish_consider(p, 0);
 	}

@@ -1,4 +1,3 @@
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/types.h>
 
@@ -64,10 +63,9 @@ net_write(int fd, const void *p, size_t n)
 size_t
 net_descriptors(void)
 {
-	struct rlimit r;
+	long n = sysconf(_SC_OPEN_MAX);
 
-	return getrlimit(RLIMIT_NOFILE, &r) == 0 && r.rlim_cur < INT_MAX ?
-	    (size_t)r.rlim_cur : INT_MAX;
+	return n > 0 && n < INT_MAX ? (size_t)n : INT_MAX;
 }
 
 int

@@ -20,18 +20,22 @@
 
 /* As execvp() does where PATH is not set. */
 #define PATH_DEFAULT "/bin:/usr/bin"
-#define FD_NAME_MAX  32 /* of "/dev/fd/N" */
+#ifndef SYSTEM_PLAIN
+#define FD_DIR "/dev/fd"
+#else
+#define FD_DIR "/dev/null/fd" /* as where there is none */
+#endif
 #define VARIABLE     "LAMBDA_PROGRAM"
 #define SIGNALS_MAX  64
 #define SHUT_MAX     65536 /* descriptors, where they cannot be listed */
 #define CORE_BYTES   1
+#if defined(RLIMIT_CORE) && defined(RLIMIT_NOFILE) && !defined(SYSTEM_PLAIN)
+#define LIMITS
+#endif
 
 extern char **environ;
 
-static rlim_t core_before; /* the soft limit that we had */
-static int core_changed;
-
-static void program_limit_core(rlim_t bytes);
+static void program_hide_core(void);
 
 /* The start. */
 
@@ -111,8 +115,7 @@ program_exec(const struct program_start *s, const char *path,
 		program_give_back();
 		error = posix_spawn(pid, path, &actions, attr, s->argv,
 		    s->env);
-		if (core_changed)
-			program_limit_core(CORE_BYTES);
+		program_hide_core();
 		program_keep(s, FD_CLOEXEC);
 	}
 	posix_spawn_file_actions_destroy(&actions);
@@ -135,16 +138,22 @@ program_spawn(const struct program_start *s, const char *path)
 	return error == 0 ? pid : -1;
 }
 
+const char *
+program_fd_name(int fd, char name[PROGRAM_FD_NAME])
+{
+	snprintf(name, PROGRAM_FD_NAME, FD_DIR "/%d", fd);
+	return name;
+}
+
 /* The name under which a new descriptor for the file, with an offset of its
  * own, is open: that descriptor, which is not close-on-exec, or -1. */
 static int
-program_file_reopen(const struct program_file *f, char name[FD_NAME_MAX])
+program_file_reopen(const struct program_file *f, char name[PROGRAM_FD_NAME])
 {
-	int fd;
+	int fd = open(program_fd_name(f->fd, name), O_RDONLY | O_NONBLOCK);
 
-	snprintf(name, FD_NAME_MAX, "/dev/fd/%d", f->fd);
-	if ((fd = open(name, O_RDONLY | O_NONBLOCK)) != -1)
-		snprintf(name, FD_NAME_MAX, "/dev/fd/%d", fd);
+	if (fd != -1)
+		program_fd_name(fd, name);
 	return fd;
 }
 
@@ -153,7 +162,7 @@ static pid_t
 program_file_spawn(const struct program_start *s)
 {
 	const struct program_file *f = s->file;
-	char name[FD_NAME_MAX];
+	char name[PROGRAM_FD_NAME];
 	struct stat st;
 	pid_t pid;
 	int fd, error;
@@ -429,7 +438,7 @@ program_file_text(const struct program_file *f)
 static int
 program_file_runs(const struct program_file *f)
 {
-	char name[FD_NAME_MAX];
+	char name[PROGRAM_FD_NAME];
 	struct program_file again;
 
 	again.fd = program_file_reopen(f, name);
@@ -554,6 +563,13 @@ program_reset_signals(void)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
+/* Limits are XSI. Without them a core dump is not prevented, and there are as
+ * many descriptors as there are. */
+
+#ifdef LIMITS
+static rlim_t core_before; /* the soft limit that we had */
+static int core_changed;
+
 static void
 program_limit_core(rlim_t bytes)
 {
@@ -564,24 +580,43 @@ program_limit_core(rlim_t bytes)
 	r.rlim_cur = bytes > r.rlim_max ? r.rlim_max : bytes;
 	setrlimit(RLIMIT_CORE, &r);
 }
+#endif
 
 static void
 program_hide_core(void)
 {
+#ifdef LIMITS
 	struct rlimit r;
 
-	if (getrlimit(RLIMIT_CORE, &r) == -1)
-		return;
-	core_before = r.rlim_cur;
-	core_changed = 1;
-	program_limit_core(CORE_BYTES);
+	if (!core_changed && getrlimit(RLIMIT_CORE, &r) == 0) {
+		core_before = r.rlim_cur;
+		core_changed = 1;
+	}
+	if (core_changed)
+		program_limit_core(CORE_BYTES);
+#endif
 }
 
 void
 program_give_back(void)
 {
+#ifdef LIMITS
 	if (core_changed)
 		program_limit_core(core_before);
+#endif
+}
+
+void
+program_raise_descriptors(void)
+{
+#ifdef LIMITS
+	struct rlimit r;
+
+	if (getrlimit(RLIMIT_NOFILE, &r) == 0 && r.rlim_cur != r.rlim_max) {
+		r.rlim_cur = r.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &r);
+	}
+#endif
 }
 
 static void
@@ -595,7 +630,7 @@ program_shut(long fd)
 static int
 program_shut_listed(void)
 {
-	DIR *d = opendir("/dev/fd");
+	DIR *d = opendir(FD_DIR);
 	struct dirent *e;
 	int found = 0;
 	long fd;

@@ -23,7 +23,8 @@ struct program_file {
 	ino_t ino;
 };
 
-#define PROGRAM_KEEP 5
+#define PROGRAM_KEEP	5
+#define PROGRAM_FD_NAME 32 /* bytes of the name of a descriptor */
 
 struct program_start {
 	char *const *argv; /* argv[0] is looked up as execvp() does */
@@ -43,9 +44,9 @@ void program_init(struct program_start *, char *const *argv, char *const *env);
  * The process id, or -1 with the errno of what failed, the exec included.
  *
  * A program_file is run by its path if the path still leads to it (one
- * stat(2)). Otherwise it is run as /dev/fd/N, where N is a descriptor that is
- * opened for the new process only and stays open in it: the interpreter of a
- * script reads the script there.
+ * stat(2)). Otherwise it is run by the name of a descriptor that is opened for
+ * the new process only and stays open in it: the interpreter of a script reads
+ * the script there.
  *
  * A function runs in a copy of this process (fork(2)); its result is the exit
  * status.
@@ -102,6 +103,10 @@ char *program_file_text(const struct program_file *);
  */
 void program_file_take(struct program_file *);
 
+/* The name that opens the file of a descriptor once more, where the system has
+ * such names: to name, which is returned. */
+const char *program_fd_name(int fd, char name[PROGRAM_FD_NAME]);
+
 /* A descriptor of /dev/null for reading and writing. It is always the same, and
  * stays open. -1 with errno. */
 int program_null(void);
@@ -139,6 +144,9 @@ void program_reserve(void);
 #define PROGRAM_PASS   1
 #define PROGRAM_PRINTS 2
 void program_begin(char *const *argv, unsigned flags);
+
+/* As many descriptors as we may have: net_descriptors() says how many. */
+void program_raise_descriptors(void);
 
 /* In a child, before it becomes another program: the limits that we had. */
 void program_give_back(void);

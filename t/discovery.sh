@@ -85,7 +85,7 @@ same "$(cat "$tmp/crowd")" '200 of 200 answered beside the silent
 16 silent ones closed, the last is not
 48 nodes
 200 of 200 answered beside nodes'
-same "$(grep -c 'connections: those that are silent' "$tmp/few.log")" 2
+same "$(grep -c 'connections: closing those that' "$tmp/few.log")" 2
 logged few '48 nodes are registered: no more are taken'
 stop "$pid"
 # shellcheck disable=SC3045

@@ -56,6 +56,22 @@ FNR == 1 { name = "" }
 }
 /^[{};]/ || /;$/ { name = "" }' ./*.c | sed 's,\./,,g' | broken 'a function is defined twice'
 
+# What POSIX has not, or has for XSI alone: each in one file, which does without
+# where it is told to (SYSTEM_PLAIN).
+while read -r file word; do
+	grep -lw "$word" ./*.[ch] | sed 's,^\./,,' | grep -vx "$file" |
+	    sed "s,\$,: $word stands in $file alone,"
+	grep -qw "$word" "$file" || echo "$file: no $word any more"
+done <<'END' | broken 'not every system has it'
+env.c st_mtim
+env.c _SC_NPROCESSORS_ONLN
+env.c "/run"
+program.c [gs]etrlimit
+program.c "/dev/fd"
+END
+grep -nw 'MSG_NOSIGNAL\|accept4\|pipe2\|epoll_[a-z]*\|signalfd\|strlcpy' ./*.[ch] |
+    broken 'not every system has it'
+
 expand ./*.c ./*.h t/*.[ch] t/*/*.[ch] | awk 'length($0) > 80' |
     broken 'over 80 columns'
 wc -l ./*.c ./*.h t/*.[ch] t/*/*.[ch] | awk '$2 != "total" && $1 > 1000' |

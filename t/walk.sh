@@ -116,10 +116,10 @@ shows 0 '^why sum reason no buy waits$' why sum
 shows 0 '^why nosuch reason no buy waits, and nobody publishes it$' why nosuch
 
 # Hosts, each once, though three authorities know each of them.
-shows 0 '^host 10.77.0.4 .* node host-d state linked for_s [0-9]* sells - buys calc$' \
+shows 0 '^host 10.77.0.4 .* node host-d state linked for_s [0-9]* sells - buys calc modules calc$' \
     hosts
 same "$(grep -c '^host ' "$tmp/rows")" 5
-grep -q '^host 10.77.0.3 .* sells calc buys sum$' "$tmp/rows" ||
+grep -q '^host 10.77.0.3 .* sells calc buys sum modules [a-z,]*$' "$tmp/rows" ||
     fail "c sells calc and buys sum: $(cat "$tmp/rows")"
 
 # Operating a tier, as lambda(7) has it: each question's command, on a host of it.
@@ -137,7 +137,7 @@ answers() { # WORDS PATTERN [STATUS]: the block with these words shows that
 answers 'users calc' '^host-[de] [0-9]* holds [1-9][0-9]* of host-[abc]$'
 answers 'capacity |' '^calc 12 100 100 100$'
 answers 'capacity calc' '^10.77.0.1:[0-9]* host-a publishing zone=a$'
-answers 'print $2, $8' '^10.77.0.3 linked [0-9]* sells calc buys sum$'
+answers 'print $2, $8' '^10.77.0.3 linked [0-9]* sells calc buys sum orders of [a-z,]*$'
 answers 'hosts >' ''
 answers 'why calc' '^why calc host 10.77.0.5 .* reason all capacity is taken$'
 answers counts '^calc [1-9][0-9]* 0$'
@@ -165,6 +165,25 @@ tells 100 'usage: lambda-ctl' on d lambda-ctl why
 tells 100 'usage: lambda-ctl' on d lambda-ctl hosts calc
 tells 111 'no answer from 10.77.0.4:1: Connection refused' \
     on d lambda-ctl -A 10.77.0.4:1 hosts
+
+# The same rows in JSON, which jq reads: names are text, and what is counted is not.
+if sh "$top/t/setup.sh" jq; then
+	for command in hosts capacity users 'why calc' keyuse summary; do
+		# shellcheck disable=SC2086
+		on d lambda-ctl -J $command >"$tmp/json" || fail "$command: $?"
+		# shellcheck disable=SC2086
+		ask $command
+		jq -r '"\(.row) \([.[] | type] | unique | join(","))"' "$tmp/json" \
+		    >"$tmp/types" || fail "$command: no JSON: $(cat "$tmp/json")"
+		same "$(cut -d ' ' -f 1 "$tmp/types" | sort | uniq -c)" \
+		    "$(cut -d ' ' -f 1 "$tmp/rows" | sort | uniq -c)"
+		! grep -q 'array\|object\|boolean' "$tmp/types" ||
+		    fail "$command: $(cat "$tmp/types")"
+	done
+	same "$(on d lambda-ctl -J hosts | jq -r 'select(.node == "host-c") |
+	    [.host // .name, .state, .sells, .buys, (.for_s | type)] | join(" ")')" \
+	    '10.77.0.3 linked calc sum number'
+fi
 
 # Exchanges are right about the listeners.
 right() {
@@ -215,6 +234,6 @@ kill -CONT "$one"
 
 # A host that is cut off is gone, and remembered.
 ip -n "$net" link set v5 down
-shows 0 '^host 10.77.0.5 .* state gone for_s [0-9]* ' hosts
+shows 0 '^host 10.77.0.5 .* state gone for_s [0-9]* .* modules calc[a-z,]*$' hosts
 : >"$tmp/slow.go"
 echo passed
