@@ -133,8 +133,8 @@ caller_write(struct proc *p, size_t n)
 }
 
 /* What is said on standard error. A block has one result: where nobody read it
- * to its end, all of its records are said to have none, and those that were read
- * may be seen. */
+ * to its end, all of its records are said to have none, though some of them may
+ * have been read. */
 static void
 caller_line(struct proc *p, struct slice line)
 {
