@@ -32,7 +32,9 @@
 #define SETTLE_MS  2500	 /* promised: 2 s, and the longest request ... */
 #define LONGEST	   20	 /* ... of so many times the average */
 #define HEEDLESS_MS 3000 /* and who does not heed is cut first */
-#define SLACK	   2	 /* tokens that move beside those that had to */
+#define SLACK	   2	 /* tokens that move beside those that had to ... */
+#define OTHER_SLACK 6	 /* ... and more where constraints differ: what is asked
+			    back may be of no use to who lacks something */
 
 struct contest_buyer {
 	struct post *post;
@@ -348,7 +350,7 @@ contest_check_moves(struct world *w, const struct contest_view *v)
 	}
 	w->shared += moved;
 	if (v->heedless == NULL && !round &&
-	    moved > 2 * had_to + races + SLACK)
+	    moved > 2 * had_to + races + (v->alike ? SLACK : OTHER_SLACK))
 		world_fail(w, 11, "%llu tokens were given back, and %llu had "
 		    "to be; %llu races were lost", (unsigned long long)moved,
 		    (unsigned long long)had_to, (unsigned long long)races);
