@@ -121,23 +121,23 @@ void call_lose_result(struct call *);
 void call_submit(struct call *, int64_t now, uint64_t number,
     struct slice body);
 
-/* Records that follow each other may have waited, to be said in one line. */
+/* Say the failures of consecutive records that waited to share one line. */
 void call_say_pending(struct call *);
-/* Of a record of the input, or of several that follow each other: a line. */
+/* A line about one record of the input, or about consecutive ones. */
 void call_say_lines(struct call *, uint64_t first, uint64_t last,
     const char *why);
 
 /* It has no result: an answer with -S, else a line. */
 void call_fail_record(struct call *, uint64_t number, const char *why);
 
-/* call_input.c: of blocks the same as of records */
+/* call_input.c: the same for blocks as for records */
 
-/* Send the next record, or fail it, where it cannot be: 1; 0 when there is
+/* Send the next record, or fail it if it cannot be sent: 1; 0 if there is
  * none. */
 int call_send_record(struct call *, int64_t now);
-/* Pass over the next record, where it has had its answer before: 1, or 0. */
+/* Skip the next record if it had its answer in an earlier run: 1, or 0. */
 int call_skip_record(struct call *);
-/* Too many have failed: of what was read no more is sent. */
+/* Too many have failed: send no more of the records that were read. */
 void call_drop_rest(struct call *, int64_t now);
 /* Fail the next record that was read, which is not sent: 1, or 0 when there is
  * none. */
@@ -147,14 +147,14 @@ int call_drop_record(struct call *, int64_t now, const char *why);
 
 /* 0, or -1 with ENOMEM. */
 int call_job_new(struct call *);
-/* A record of so many bytes has this number. */
+/* The record of this number has that many bytes. */
 void call_job_begin(struct call *, uint64_t number, size_t bytes);
 void call_job_sent(struct call *, int64_t now, uint64_t number);
-/* Its answer, which comes next, has so many bytes, and is a status or a
+/* Its answer, which comes next, has that many bytes; how is its status or a
  * reason. */
 void call_job_end(struct call *, uint64_t number, size_t bytes,
     const char *how);
-/* The shell, of what is written by now. */
+/* Tell the shell which results are written by now. */
 void call_job_tell(struct call *);
 /* Has the next record had its answer in an earlier run? */
 int call_is_done(struct call *);
@@ -176,7 +176,7 @@ void call_stream_end(struct call *, int64_t now);
 void call_stream_take(struct call *, int64_t now, const struct msg *);
 /* Its reply. */
 void call_stream_finish(struct call *, const struct msg_reply *);
-/* Nobody reads the output: who writes it is told. */
+/* Nobody reads the output: tell the program that writes it. */
 void call_stream_break(struct call *, int64_t now);
 void call_stream_tick(struct call *, int64_t now);
 /* How many streams may share a connection with its output: more than one where
@@ -187,18 +187,18 @@ void call_stream_progress(struct call *, int64_t now);
 
 /* call_why.c */
 
-/* What there is to say now, to why; returns it. */
+/* Write to why what there is to say now; returns why. */
 const char *call_why_not(const struct call *, int64_t now, char *why,
     size_t size);
-/* From now on, what is said and told again. */
+/* From now on reasons are said again. */
 void call_arm_notice(struct call *, int64_t now);
 void call_forget_trouble(struct call *);
 /* What the broker, the PLB or a channel says of the order. */
 void call_on_offers(struct call *, int64_t now, const struct msg_offers *);
 void call_on_refuse(struct call *, int64_t now, const struct msg_refuse *);
-/* There has been nothing for a while: say why, once. */
+/* No capacity has come for a while: say why, once. */
 void call_on_notice(struct call *, int64_t now);
-/* Give up where what was given is hopeless, and there is no broker in its
+/* Give up if the given channels are hopeless, and there is no broker in their
  * place. */
 void call_look_for_hope(struct call *, int64_t now);
 

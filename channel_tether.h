@@ -2,17 +2,21 @@
 #define CHANNEL_TETHER_H
 
 /*
- * What ties a channel to its listener: a control link; the link to its client,
- * with which the listener has shaken hands, as bytes that the channel reads
- * from a pipe, since its keys belong into no argument and no environment; a
- * liveness pipe, which closes when nothing of the channel is left; and the
- * process groups that it has running, one for each worker, in a file without a
- * name that the listener opened. When the channel is killed, the listener reads
- * there what it must end.
+ * What ties a channel to its listener:
  *
- * A group stays listed when its worker has ended, as long as something else is
- * in it. What has left its group is not listed, nor is what was started and not
- * entered yet when the channel was killed.
+ *	a control link;
+ *	the link to its client, with which the listener has shaken hands: bytes
+ *	  in a pipe, since its keys must not be in an argument or variable;
+ *	a liveness pipe, which closes when nothing of the channel is left;
+ *	a file without a name, which the listener opens, in which the channel
+ *	  notes the process groups that it has running, one for each worker.
+ *
+ * When the channel is killed, the listener reads in that file which groups it
+ * must end.
+ *
+ * A group stays listed after its worker has ended, as long as something else is
+ * in it. A process that has left its group is not listed, nor is one that was
+ * started but not noted yet when the channel was killed.
  */
 
 #include <stddef.h>
@@ -30,8 +34,8 @@ struct tether {
 
 #define TETHER_TEXT_MAX 64
 
-/* With len bytes of session, less than a pipe holds. All are close-on-exec, and
- * do not block: 0, or -1 with errno and nothing open. */
+/* Open all of it, close-on-exec and non-blocking; session has len bytes, less
+ * than a pipe holds. 0, or -1 with errno and nothing open. */
 int tether_open(struct tether *, const void *session, size_t len);
 
 /* Close the channel's ends, which it has by now; or ours. */

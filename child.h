@@ -7,14 +7,14 @@
  * Each of the three standard descriptors is a pipe to us, or what the start
  * says.
  *
- * A child has ended when its process has. All that it wrote before is read;
- * what its own children may write later is not waited for.
+ * A child has ended when its process has. All that it wrote before is read.
+ * Nothing waits for what its own children may write later.
  *
  * If the child leads a process group, signals go to the whole group. When a
- * child that was signalled has ended, the rest of its group is killed at once,
- * and the child has ended only when the rest has, because its capacity is sold
- * again from then on: when its output and standard error are closed, or after
- * CHILD_REST_MS where somebody who is not of the group has them. If it was not
+ * signalled child has ended, the rest of its group is killed at once. The child
+ * counts as ended only when that rest has, because its capacity is sold again
+ * from then on: when its output and standard error are closed, or after
+ * CHILD_REST_MS if a process outside the group has them open. If it was not
  * signalled, its children are left alone.
  */
 

@@ -6,19 +6,18 @@
  * socket, two for pipes), a queue of bytes to go out. It knows nothing of what
  * the bytes mean.
  *
- * Reading goes through one buffer that the process shares; what the owner does
- * not take of it is kept for the next read. Writing is put off to the end of
- * the turn, so that what a turn says goes out in one write. At most
- * CONN_READ_MAX bytes a turn are read from one connection: a busy peer does not
- * starve the others.
+ * All connections of a process read through one buffer; what the owner does not
+ * take is kept for the next read. Writing is put off to the end of the turn, so
+ * that all output of a turn goes out in one write. At most CONN_READ_MAX bytes
+ * a turn are read from one connection: a busy peer does not starve the others.
  *
- * A peer that sends no more (end of file, a half-close) ends the connection,
- * and so does one that reads no more (EPIPE, a reset); either way only once
- * what it had sent is read, and that waits while the connection is paused.
+ * A connection ends when the peer sends no more (end of file, a half-close) or
+ * reads no more (EPIPE, a reset), but only after what the peer sent has been
+ * read; that waits while the connection is paused.
  *
  * Closing is decided at once but carried out at the end of the turn, so the
- * memory stays good while callbacks unwind; after conn_close() no callback
- * comes but closed.
+ * memory stays good while callbacks unwind. After conn_close() the only
+ * callback is closed.
  */
 
 #include <sys/types.h>
@@ -46,9 +45,9 @@ struct conn_ops {
 	 * where the owner left more than in_max bytes, EPIPE or ECONNRESET
 	 * where the peer has gone with bytes on their way to it. */
 	void (*closed)(void *arg, int error);
-	/* Of a connection that seals: move some of the output queue to wire,
-	 * which is empty, as it is to be written. 0, also when there is nothing
-	 * to be moved, or -1 with errno when it will never be. */
+	/* For a connection that seals: move some of the output queue to wire,
+	 * which is empty, in the form in which it is written. 0, also when
+	 * there is nothing to move, or -1 with errno when it never can be. */
 	int (*seal)(void *arg, struct buf *wire);
 	/* Some of the output queue was written. May be NULL. */
 	void (*wrote)(void *arg);
@@ -73,7 +72,7 @@ struct conn {
 	unsigned blocked : 1;	 /* waiting to be writable */
 	unsigned eof : 1;	 /* the peer sends no more */
 	unsigned broken : 1;	 /* the peer reads no more: output is dropped */
-	unsigned reshow : 1;	 /* inq is to be shown again */
+	unsigned reshow : 1;	 /* show inq again */
 	unsigned trim : 1;	 /* conn_trim() */
 	unsigned sealed : 1;	 /* conn_seal() */
 	int error;
@@ -96,25 +95,25 @@ int conn_write(struct conn *, const void *, size_t);
 struct buf *conn_out(struct conn *);
 void conn_written(struct conn *);
 
-/* What is queued from now on goes through the owner's seal, as it is written:
- * never twice, however little of it the descriptor takes at a time. What is not
- * taken of the input is shown again when reading goes on, though it be nothing:
- * its owner may have kept something. */
+/* From now on output goes through the owner's seal when it is written, and
+ * never twice, however little the descriptor takes at a time. When reading goes
+ * on, input that was not taken is shown again, even if it is empty: the owner
+ * may have kept something. */
 void conn_seal(struct conn *);
 
 /* Bytes queued and not yet written, sealed or not. */
 size_t conn_queued(const struct conn *);
 
-/* Give back the memory of queues that are empty at the end of the turn: now and
- * then, so that a connection that became idle holds none. */
+/* Give back the memory of queues that are empty at the end of the turn. Call it
+ * now and then, so that an idle connection holds none. */
 void conn_trim(struct conn *);
 
 /* Stop reading, and go on. */
 void conn_pause(struct conn *, int paused);
 
-/* Close at the end of the turn, with what is queued written as far as it goes
- * without waiting; conn_drain() waits for all of it to be written first (the
- * owner bounds that with a timer); conn_fail() notes an errno for closed(). */
+/* Close at the end of the turn, after writing what can be written without
+ * waiting. conn_drain() waits until all is written (the owner bounds that with
+ * a timer); conn_fail() notes an errno for closed(). */
 void conn_close(struct conn *);
 void conn_drain(struct conn *);
 void conn_fail(struct conn *, int error);

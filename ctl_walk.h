@@ -4,12 +4,12 @@
 /*
  * A core of lambda-ctl that walks the tier. It asks one process for all its
  * rows, then the processes that these name, and so on: the authorities, their
- * exchanges, and through authorities the brokers that are linked there, which
- * answer for their hosts. Last come brokers that a broker has dialled and
- * listeners whose sells stand at an exchange, as far as nobody has answered for
- * them. Many are asked at once. One that does not answer in
- * WALK_NODE_MS is left behind, and the walk ends after WALK_MS with what it
- * has. A process that has several addresses, or homes, counts once.
+ * exchanges, and through the authorities the brokers that are linked there,
+ * which answer for their hosts. Last come brokers that a broker has dialled,
+ * and listeners whose sells stand at an exchange, if nobody has answered for
+ * them yet. It asks many at once. It leaves one behind that does not answer in
+ * WALK_NODE_MS, and ends after WALK_MS with what it has. A process that has
+ * several addresses, or homes, counts once.
  */
 
 #include "ctl_row.h"
@@ -40,7 +40,8 @@ struct walk_node {
 	unsigned homes, tried;
 	uint32_t tag;
 	uint32_t peer;	      /* 0: not linked */
-	unsigned role;	      /* as who named it says, then as it says */
+	unsigned role;	      /* as the process that named it says, then as it
+				 says itself */
 	struct id instance;
 	enum walk_state state;
 	int64_t late;	      /* when it is left behind */

@@ -2,9 +2,9 @@
 #define DAEMON_H
 
 /*
- * What the daemons do in one way: the start of main(), sockets to listen on,
- * keys, and addresses on standard input. Each function dies, with a message
- * and an exit code (log.h), where a daemon cannot start.
+ * What all daemons do in the same way: the start of main(), sockets to listen
+ * on, keys, and addresses on standard input. If a daemon cannot start, these
+ * functions die with a message and an exit code (log.h).
  */
 
 #include "hub.h"
@@ -37,8 +37,8 @@ struct daemon {
 	void *arg;
 };
 
-/* First thing in main(): the program's name, where its siblings are, and that
- * descriptors 0 to 2 are open. */
+/* First thing in main(): notes the program's name and where its siblings are,
+ * and makes sure that descriptors 0 to 2 are open. */
 void daemon_begin(char **argv);
 
 /* Before options are taken: no key file, no -d, no -l. */
@@ -48,39 +48,40 @@ void daemon_init(struct daemon *);
 void daemon_key(struct daemon *);
 void daemon_hub(struct daemon *, unsigned role);
 
-/* Open a TCP socket; where has no port: default_port. -1 with errno where that
- * is not possible. Dies (100) where the text is no IP address, or the key does
+/* Open a TCP socket; default_port if where has no port. -1 with errno if it
+ * cannot be opened. Dies (100) if the text is no IP address, or the key does
  * not allow it. */
 int daemon_open(struct daemon *, const char *where, int default_port);
 
-/* Die, since that could not be listened on; errno says why: 100 where what has
- * a Unix socket's name is something else (EEXIST), else 111. */
+/* Die, since it was not possible to listen there; errno says why: 100 if
+ * something else has the name of the Unix socket (EEXIST), else 111. */
 void daemon_unlistened(const char *where);
 
-/* Open those of -l, or usual where -l is not given: dies (111) where one cannot
- * be opened. */
+/* Open those of -l, or usual if -l is not given. Dies (111) if one cannot be
+ * opened. */
 void daemon_open_all(struct daemon *, const char *usual, int default_port);
 
 /* Take the TCP sockets that LISTEN_FDS passes: their number, 0 where it passes
  * none. name as in net_inherited(). */
 size_t daemon_passed(struct daemon *, const char *name);
 
-/* Accept connections on all that is open, which goes to the log; or no more. */
+/* Accept connections on all open sockets, and log their addresses; or accept no
+ * more. */
 void daemon_serve(struct daemon *);
 void daemon_unserve(struct daemon *);
 
-/* Begin to read addresses of peers on standard input, a line each. An address
- * without a port has this one. address() gets each as text; then the hub
- * delivers. An input that ends and has named nobody is an error in the log;
- * the first daemon of a tier (first) may have an empty one. */
+/* Begin to read addresses of peers from standard input, one on each line. port
+ * is the default. address() gets each as text; then the hub delivers. An input
+ * that ends without an address is an error in the log; the first daemon of a
+ * tier (first) may have an empty one. */
 void daemon_read(struct daemon *, int port, int first,
     void (*address)(void *arg, struct slice text), void *arg);
 
-/* SIGHUP: read the keys again; where one is not as it must be, those that are
- * in use stay. */
+/* SIGHUP: read the keys again. If one of them is not as it must be, the keys in
+ * use stay. */
 void daemon_key_again(struct hub *, struct key *, const struct key_names *);
 
-/* SIGHUP: read the keys again, and the input where it is a regular file. */
+/* SIGHUP: read the keys again, and the input if it is a regular file. */
 void daemon_read_again(struct daemon *);
 
 /* Say that the daemon is ready, on the descriptor of -d and in the log. */

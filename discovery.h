@@ -27,7 +27,7 @@
 
 #define DISCOVERY_IDLE_MS   60000 /* epmd's default */
 #define DISCOVERY_HURRY_MS  1000  /* and where there are too many clients */
-#define DISCOVERY_ROOM	    16	  /* clients, kept free for who comes next */
+#define DISCOVERY_ROOM	    16	  /* clients, kept free for lookups */
 #define DISCOVERY_CLIENTS_MAX 65536
 /* Bytes of the longest answer, and so of a list. */
 #define DISCOVERY_ANSWER_MAX (16u * 1024 * 1024)

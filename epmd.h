@@ -75,7 +75,7 @@ struct epmd_request {
 	struct epmd_node node; /* ALIVE2_REQ; name: PORT_PLEASE2, STOP too */
 };
 
-/* For who asks. */
+/* For the side that asks. */
 
 /*
  * Append a request to out: 0, or -1 with ERANGE (a field is too long, or a
@@ -93,7 +93,7 @@ int epmd_ask_alive2(struct buf *out, const struct epmd_node *);
 int epmd_port2(struct slice reply, struct epmd_node *);
 int epmd_alive2(struct slice reply, uint32_t *creation);
 
-/* For who answers. */
+/* For the side that answers. */
 
 /*
  * How long the request is, its length included, as far as what came so far on

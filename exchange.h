@@ -26,12 +26,11 @@
  * While buys lack something, buyers that hold more than an equal share are
  * asked to return it (exchange_share.c).
  *
- * A seller offers its stated quantity less its reservations that are not
- * settled. A fill names at most EXCHANGE_FILL_SELLERS sellers, of as many zones
- * (label "zone") as there are. The zones share the quantity evenly, as far as
- * each can; the sellers of a zone share in proportion to what they offer. A buy
- * of one goes to a zone and then a seller that are drawn in proportion to what
- * they offer.
+ * A seller offers its stated quantity less its unsettled reservations. A fill
+ * names at most EXCHANGE_FILL_SELLERS sellers, of as many zones (label "zone")
+ * as there are. The zones share the quantity evenly, as far as each can; the
+ * sellers of a zone share in proportion to what they offer. A buy of one goes
+ * to a zone and then a seller that are drawn in proportion to what they offer.
  *
  * A reservation ends when a sell names it as settled, when it is released, when
  * the broker of its buyer is lost, or after EXCHANGE_RESERVE_MS. When an order
@@ -50,7 +49,8 @@
 #define EXCHANGE_FILL_SELLERS 16
 #define EXCHANGE_RESERVE_MS   15000
 #define EXCHANGE_RETIRE_MS    15000 /* from drain to the end, at most */
-#define EXCHANGE_ORPHAN_MS    5000  /* authorities and brokers gone: retires */
+#define EXCHANGE_ORPHAN_MS    5000  /* after the last authority and broker are
+				       gone: it retires */
 #define EXCHANGE_ALONE_MS     30000 /* no authority has come: it retires */
 #define EXCHANGE_RESERVED_MAX (1u << 20) /* reservations at a time; then no
 					    fills until one ends */

@@ -206,7 +206,7 @@ struct exchange {
 	uint64_t seq;  /* of arrivals */
 	int closed;    /* it retires: it makes no more fills */
 	int stuck;     /* the last run ended early: ask all again */
-	int turned;    /* sellers are to be told something else */
+	int turned;    /* what to tell sellers has changed */
 	int round;     /* a round of `waiting` is under way */
 	int uneven;    /* what buyers hold or lack has changed */
 	size_t asked;  /* buys that were asked to give something back */
@@ -381,16 +381,16 @@ int buy_has_fresh(const struct exchange *, const struct exchange_buy *);
  */
 int match_run(struct exchange *, int64_t now);
 
-/* A buy that came or lacks more now: serve it from all that is on offer, and
- * let it wait with the rest. Likewise. */
+/* A buy that came or lacks more now: serve it from all that is on offer; the
+ * rest of it waits. Returns as match_run(). */
 int match_buy(struct exchange *, int64_t now, struct exchange_buy *);
 
-/* exchange_share.c: who is to give something back. */
+/* exchange_share.c: which buyers must give something back. */
 
 /*
- * Look at who holds how much: ask buyers that hold more than an equal share to
- * return what others lack, and tell those that were asked, and need not, that
- * they may keep all. It is time to when share_due() says so.
+ * Look at what each buyer holds. Ask those that hold more than an equal share
+ * to return what others lack, and tell those that were asked and no longer need
+ * to that they may keep all. share_due() says when it is time for this.
  */
 void share_round(struct exchange *, int64_t now);
 int64_t share_due(const struct exchange *); /* INT64_MAX: never */

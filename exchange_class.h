@@ -63,8 +63,8 @@ struct sell_class {
 				   slot, and the number of the sell */
 	uint64_t fresh;		/* offered by those that are fresh */
 	uint64_t standing; /* what is being announced to this class */
-	uint16_t said;	   /* another number each time that it changes; 0: that
-			      nobody waits */
+	uint16_t said;	   /* changes each time that standing does; 0: nobody
+			      waits */
 	uint64_t capacity; /* of its sellers */
 	uint64_t share;	   /* an equal share of those that could use it */
 	struct class_most most; /* there was for these */
@@ -109,8 +109,8 @@ struct buy_class *class_of_constraints(struct classes *,
     struct slice constraints);
 
 /*
- * What of the buys that wait is worth telling every seller when it changes: the
- * least that one of them holds, plus 1; 0 if none waits.
+ * The one thing about the waiting buys that every seller is told when it
+ * changes: the least that one of them holds, plus 1; 0 if none waits.
  */
 uint64_t class_need(const struct buy_class *);
 

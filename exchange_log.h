@@ -2,10 +2,10 @@
 #define EXCHANGE_LOG_H
 
 /*
- * An order log: all that the core of an exchange is told and all that this
- * answers, and the same done again by another core. A record stands between
- * the hub and the core: it is a core to the hub, writes each call down, and
- * passes it on.
+ * An order log: all that the core of an exchange gets and answers; and a
+ * replay, in which another core does the same again. A record stands between
+ * the hub and the core: to the hub it is a core, which writes each call down
+ * and passes it on.
  *
  * The log is text, a line for each call of the core and for each message that
  * this sends:
@@ -42,8 +42,8 @@ struct record {
  * What is no regular file, or cannot be opened, ends the program. */
 void record_open(struct record *, const char *path);
 
-/* This process's part begins: its core, and what this was made of. The hub is
- * given record_ops, the record and its outbox in place of the core's. */
+/* Begin the part of this process: its core, and what the core was made of. Give
+ * the hub record_ops, the record and its outbox in place of the core's. */
 void record_start(struct record *, struct exchange *, const char *module,
     const struct id *own, uint64_t seed);
 extern const struct core_ops record_ops;
@@ -62,9 +62,9 @@ struct replay {
 	char text[RECORD_LINE_MAX];
 };
 
-/* Have a core do again what the log of this module says, which is read from the
- * file: a row on standard output for each seller of a fill. path is its name in
- * messages. What differs or is no order log ends the program. */
+/* Read the log of this module from the file and have a core do the same again;
+ * print a row for each seller of a fill. path is the file's name in messages. A
+ * difference, or a line that is not of an order log, ends the program. */
 void replay_init(struct replay *, FILE *, const char *path,
     const char *module);
 void replay_read(struct replay *);

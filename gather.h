@@ -2,18 +2,18 @@
 #define GATHER_H
 
 /*
- * Passes an inspect on to peers, and their rows back to who asked. It is a part
- * of the cores of brokers, listeners and authorities, and like them it has no
- * descriptor, clock or log.
+ * Passes an inspect on to peers, and their rows back to the peer that asked. It
+ * is a part of the cores of brokers, listeners and authorities, and like them
+ * it has no descriptor, clock or log.
  *
- * Rows are passed on as they come, and none are kept. A row says whose those
- * after it are:
+ * Rows are passed on as they come, and none are kept. One row names the process
+ * that the following rows are of:
  *
  *	process INSTANCE role ROLE pid PID
  *
- * A process makes that row itself (hub_keys.c), and where it does not, one
- * without pid is put in front. A peer that does not answer in wait_ms is named,
- * once, and holds up no other:
+ * A process makes that row itself (hub_keys.c); otherwise one without pid is
+ * put in front. A peer that does not answer in wait_ms is named once, and does
+ * not delay the others:
  *
  *	process INSTANCE role ROLE reason no answer
  */
@@ -47,10 +47,11 @@ void gather_init(struct gather *, struct outbox *, uint64_t seed,
 void gather_free(struct gather *);
 
 /*
- * Go on with a report, to the peer that sent the inspect or the ask, whose rows
- * so far are the core's own. It is paused: the core asks whom it wants, and
- * calls gather_go(). NULL: GATHER_QUESTIONS are open, or memory ran out. Then
- * the report says so and has ended, or the link to who asked is closed.
+ * Go on with a report to the peer that sent the inspect or the ask. Its rows so
+ * far are the core's own, and it is paused: the core asks the peers that it
+ * wants, and calls gather_go(). NULL: GATHER_QUESTIONS are open, or memory ran
+ * out; then the report says so and has ended, or the link of the peer that
+ * asked is closed.
  */
 struct gather_question *gather_open(struct gather *, int64_t now,
     struct report *, const struct msg *);

@@ -12,7 +12,8 @@
  * after the last.
  *
  * An authority tells its news to all authorities, so that each learns of all.
- * Losses are not told: who hears of an authority dials it, and finds out.
+ * It does not tell losses: a process that hears of an authority dials it, and
+ * finds out.
  *
  * An authority tells a broker of itself, and of those GOSSIP_NAMED others that
  * come first for that broker. Each message replaces the one before, and a loss

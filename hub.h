@@ -123,7 +123,7 @@ struct hub {
  * hub_core(), since it wants to know the id (self.instance).
  */
 void hub_init(struct hub *, struct loop *, unsigned role, const struct key *);
-/* Use these keys from now on; links keep that which they were made with. */
+/* Use these keys from now on; links keep the key that they were made with. */
 void hub_key(struct hub *, const struct key *);
 void hub_core(struct hub *, const struct core_ops *, void *core,
     struct outbox *);

@@ -54,8 +54,8 @@ int lines_address(const char *, size_t len, unsigned long number,
  * Bytes out: a queue to standard output, or to another descriptor that programs
  * share. It does not make the descriptor non-blocking, since that would change
  * it for the others. It writes when poll() says that the descriptor is
- * writable, and no more than a pipe takes then without blocking; or as much as
- * is taken, where the system lets it open the pipe once more for itself.
+ * writable, and no more than a pipe then takes without blocking. If the system
+ * lets it open the pipe once more for itself, it writes as much as is taken.
  */
 
 #define SINK_KEEP (512 * 1024) /* of the queue, from one use to the next */
@@ -84,10 +84,10 @@ void sink_free(struct sink *); /* leaves the descriptor open */
 void sink_filled(struct sink *);
 
 /*
- * Lines out: state as lines, each with a key. Of each key the latest line is
- * written, once. A slow reader misses lines that newer ones have replaced, and
- * nothing else; when the reader is gone, this ends. It holds the lines that are
- * not written yet, at most max of them.
+ * Lines out: state as lines, each with a key. The latest line of each key is
+ * written once. A slow reader misses only lines that newer ones have replaced;
+ * when the reader is gone, this ends. It holds the lines that are not written
+ * yet, at most max of them.
  */
 
 #define LATEST_LINE_MAX 1024 /* bytes of key and line together */

@@ -16,11 +16,11 @@
  *	acceptor -> message 2: its hello (or nothing: it has another key)
  *	dialler  -> the first record, empty if it has nothing to say
  *
- * Message 1 can be recorded and sent again by anybody. So an acceptor takes
- * the link for up, and does anything that is asked, only once the first record
- * is authentic. The dialler has that certainty with message 2.
+ * Anybody can record message 1 and send it again. So to an acceptor the link is
+ * up, and it does what the peer asks, only once the first record is authentic.
+ * The dialler has that certainty with message 2.
  *
- * What is queued is plain. The owner of a sealed link has it sealed by
+ * The output queue is plain. The owner of a sealed link seals it with
  * link_seal() when it writes it, once.
  */
 
@@ -81,7 +81,7 @@ struct link_memory {
 	size_t n, next;		  /* in use; to be written next */
 };
 
-/* What both ends of a link are told at its start. */
+/* What a link needs to know of its own process. */
 struct link_self {
 	unsigned role;	    /* one bit */
 	unsigned to_ctl;    /* likewise, where it is another to a lambda-ctl
@@ -102,17 +102,17 @@ struct link_handshake {
 
 struct link {
 	const struct link_self *self;
-	struct buf *out; /* where what is to be sent goes */
+	struct buf *out; /* the output queue */
 	enum link_phase phase;
 	int dialler;
 	int sealed;	/* there are records in both directions, or will be */
 	int keyed;	/* send and receive are good */
 	int first;	/* the dialler's first record is due */
 	size_t raw;	/* bytes at the front of out that are the handshake's */
-	uint64_t dialled; /* which of those that the dialling process dialled;
-			     at the end that did not, known from the hello on */
+	uint64_t dialled; /* the number of this dial in the dialling process;
+			     the other end learns it from the hello */
 	int64_t since;	/* the start of the handshake */
-	int64_t time;	/* that it has, in ms */
+	int64_t time;	/* that the handshake may take, in ms */
 	int64_t beat;	/* ms from one sign of life to the next, at most */
 	int64_t heard;	/* the last byte came, or the last authentic record */
 	int64_t sent;	/* something was last queued, or stood in the queue */
@@ -176,12 +176,11 @@ int link_has_message(const struct link *);
  */
 int link_seal(struct link *, struct buf *wire);
 
-/* Bytes came, or may have, unread while reading is paused. */
+/* Bytes came; or they may have come unread, while reading was paused. */
 void link_heard(struct link *, int64_t now);
 
-/* A connect() is done, so the time for the handshake begins now, which is
- * LINK_WAIT_MS: until then it was the time for connecting. Before anything
- * came. */
+/* A connect() is done, and nothing has come yet: the time for connecting is
+ * over, and that for the handshake, LINK_WAIT_MS, begins now. */
 void link_connected(struct link *, int64_t now);
 
 /* Something was queued into out by others. */
@@ -190,7 +189,7 @@ void link_sent(struct link *, int64_t now);
 /* When link_tick() must be called next. */
 int64_t link_deadline(const struct link *);
 
-/* After so many ms of silence, a peer is dead that is up. */
+/* A peer that is up is dead after this much silence, in ms. */
 int64_t link_silence(const struct link *);
 
 /*
@@ -204,7 +203,7 @@ int link_tick(struct link *, int64_t now);
 const char *link_eof_reason(const struct link *);
 
 /*
- * A listener shakes hands, and leaves the rest to a channel.
+ * A listener shakes hands and leaves the rest to a channel.
  *
  * link_is_first(): in LINK_FIRST, is what stands at the front of n bytes the
  * dialler's first record? 1 yes, and it is authentic; 0 not yet; -1 it never

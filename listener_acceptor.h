@@ -2,17 +2,17 @@
 #define LISTENER_ACCEPTOR_H
 
 /*
- * Accepts the listener's connections, shakes hands with who dialled
+ * Accepts the listener's connections, shakes hands with the dialler
  * (listener_door.h), and starts a channel for each that is authenticated. The
  * channel has the connection on its descriptors 0 and 1, the keys of that link
- * and no other, a control link to the listener, and one end of a liveness pipe
- * that its workers inherit: when that closes, nothing of it is left, and the
- * listener core hears so. What a channel that did not end well has left running
- * gets SIGTERM, and SIGKILL a second later. A lambda-ctl has a link to the
+ * only, a control link to the listener, and one end of a liveness pipe that its
+ * workers inherit: when that closes, nothing of the channel is left, and the
+ * listener core hears of it. Processes that a failed channel has left running
+ * get SIGTERM, and SIGKILL a second later. A lambda-ctl gets a link to the
  * listener itself instead.
  *
- * Connections whose peer is not authenticated are bounded as the hub's are, and
- * have PREAUTH_MS from accepted to authenticated (preauth.h).
+ * Connections of unauthenticated peers are bounded as the hub's are, and have
+ * PREAUTH_MS from accepted to authenticated (preauth.h).
  */
 
 #include "hub.h"

@@ -251,7 +251,7 @@ struct msg_end {
 struct msg_window {
 	uint64_t id;
 	uint64_t part;
-	uint64_t bytes; /* so many more may come */
+	uint64_t bytes; /* that may come in addition */
 };
 
 struct msg_drain {

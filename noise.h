@@ -4,15 +4,15 @@
 /*
  * Noise_NNpsk0_25519_ChaChaPoly_SHA256 (noiseprotocol.org, revision 34): two
  * ends that hold one key, the psk, agree on keys for this connection alone. An
- * end that does not hold it can neither read nor make a message, and who learns
- * the psk later cannot read what passed before.
+ * end that does not hold it can neither read nor make a message. Learning the
+ * psk later does not help to read what passed before.
  *
  *	dialler  -> message 1: ephemeral, sealed payload
  *	acceptor -> message 2: ephemeral, sealed payload
  *
- * Message 1 can be recorded and sent again, so it proves nothing about who
- * sends it. Message 2 proves the acceptor, and the dialler's first record after
- * that proves the dialler.
+ * Message 1 can be recorded and sent again, so it proves nothing about its
+ * sender. Message 2 authenticates the acceptor, and the dialler's first record
+ * after that authenticates the dialler.
  *
  * No I/O, no allocation and no random source: the ephemeral secret is handed
  * in, and must be used for one handshake only.

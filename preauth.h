@@ -45,8 +45,8 @@ struct preauth {
 
 /* max is 1 to PREAUTH_ENTRIES. */
 void preauth_init(struct preauth *, size_t max);
-/* The same, of a process that may have so many descriptors: PREAUTH_ENTRIES at
- * most, or a quarter of these. */
+/* The same for a process that may have that many descriptors: PREAUTH_ENTRIES
+ * at most, or a quarter of these. */
 void preauth_bound(struct preauth *, size_t descriptors);
 void preauth_free(struct preauth *);
 

@@ -7,13 +7,12 @@
  * size. To count takes no lock, no memory and no clock: the time comes from the
  * caller (outbox_ns()).
  *
- * A channel tells its listener what it has counted since it told it last, so
- * each number passes once, and the listener only adds. In between nothing is
- * ever set back.
+ * A channel tells its listener what it has counted since the last time, so each
+ * number passes once, and the listener only adds.
  *
  * A time falls into one of STATS_BUCKETS: four to each power of two, so a
- * bucket's ends differ by a quarter at most. What is over the last one's begin
- * (38 hours) is in the last one.
+ * bucket's ends differ by at most a quarter. The last bucket has all times
+ * above its start (38 hours).
  */
 
 #include "core.h"
