@@ -165,7 +165,7 @@ subscription_add(struct authority *a, struct authority_peer *p,
 	return 0;
 }
 
-/* What follows from it is the caller's to have reviewed. */
+/* The caller must have the module reviewed afterwards. */
 static void
 subscription_end(struct authority *a, int64_t now,
     struct authority_subscription *s)
@@ -200,11 +200,10 @@ authority_module_any_external(const struct authority_module *m)
 }
 
 /*
- * A broker is told of all exchanges that we know of. Another authority is told
- * of ours: if it does not subscribe, only of those that something else runs.
- *
- * One that was seen over loopback is on this host, so to others it is where
- * they see us.
+ * Tell a broker all exchanges that we know of, and another authority ours, or,
+ * if it does not subscribe, only those that something else runs. An exchange
+ * that was seen over loopback is on this host, so others find it where they see
+ * us.
  */
 static int
 authority_send_exchanges(struct authority *a, const struct authority_peer *to,
@@ -236,7 +235,7 @@ authority_send_exchanges(struct authority *a, const struct authority_peer *to,
 	return outbox_send(&a->out, to->gossip.handle, &m);
 }
 
-/* Tell the subscribers of the module; brokers alone, or authorities too. */
+/* Tell the subscribers of the module: only brokers, or authorities too. */
 static void
 authority_module_tell(struct authority *a, const struct authority_module *m,
     int brokers_alone)
@@ -264,8 +263,8 @@ authority_module_announce(struct authority *a, struct authority_module *m)
 			    (const struct authority_peer *)p, m);
 }
 
-/* Another authority announces other exchanges than before. Brokers hear of it
- * with the next tick, and where it comes in a burst, of all of it at once. */
+/* Another authority's exchanges have changed. Brokers hear of it with the next
+ * tick, and of a burst at once. */
 static void
 authority_module_pass_on(struct authority *a, struct authority_module *m)
 {
@@ -321,7 +320,7 @@ authority_on_subscribe(struct authority *a, int64_t now,
 }
 
 /* An authority gets a last answer, since what we announced before may be on its
- * way: from then on it is told of those that something else runs. */
+ * way. From then on we tell it only exchanges that something else runs. */
 static int
 authority_on_unsubscribe(struct authority *a, int64_t now,
     struct authority_peer *p, const struct msg *msg)
@@ -526,11 +525,11 @@ authority_ask(struct authority *a, const struct authority_module *mod,
 }
 
 /*
- * Whom must we hear of the module's exchanges from? For our brokers, from all
- * who are responsible. One that is not responsible and runs an exchange must
- * know when the others do, so that it may retire. A responsible one without
- * brokers needs nobody: if it asked the others, they would keep each other
- * awake.
+ * Which authorities must tell us the module's exchanges? For our brokers, all
+ * responsible ones. An authority that is not responsible and runs an exchange
+ * must know when the others do, so that it may retire its own. A responsible
+ * one without brokers needs none: if it asked the others, they would keep each
+ * other's exchanges for ever.
  */
 static int
 authority_module_must_ask(const struct authority_module *m, int responsible)
@@ -549,8 +548,8 @@ authority_among(const struct gossip_peer *const *list, unsigned n,
 	return 0;
 }
 
-/* Is that one asked of which we need not know any longer? One that is not
- * responsible any longer tells of its exchange until others have one. */
+/* Do we no longer need to ask that authority? One that is no longer responsible
+ * still tells of its exchange until others have one. */
 static int
 authority_module_may_forget(const struct authority *a,
     const struct authority_module *m, const struct authority_peer *p)
@@ -667,9 +666,9 @@ authority_peer_up(void *core, int64_t now, uint32_t handle,
 }
 
 /*
- * What follows from it is worked out at the end of the turn: where one link
- * takes another's place, the loss of the old comes just before the new. An
- * authority that dialled us may be unable to do so again, so we dial it.
+ * The consequences are worked out at the end of the turn, since the loss of an
+ * old link comes just before the new link that takes its place. An authority
+ * that dialled us may be unable to do so again, so we dial it.
  */
 static void
 authority_lost(struct authority *a, int64_t now, struct authority_peer *p)

@@ -422,7 +422,7 @@ bootstrap_answered(struct bootstrap *b, struct bootstrap_source *s)
 	    b->entries.n > 0 ? 0 : BOOTSTRAP_NOTHING, slice_str(""));
 }
 
-/* A failure that gave nothing says nothing of what there was. */
+/* A failure without addresses changes nothing. */
 static void
 bootstrap_take_answer(struct bootstrap *b, struct bootstrap_source *s,
     struct slice lines, const char *but, int failed)
@@ -432,7 +432,8 @@ bootstrap_take_answer(struct bootstrap *b, struct bootstrap_source *s,
 	int full;
 
 	memset(&new, 0, sizeof(new));
-	/* The new first: what stays keeps a reference throughout. */
+	/* The new ones first, so that what stays keeps a reference
+	 * throughout. */
 	b->stamp++;
 	full = bootstrap_collect(b, &new, lines, reason);
 	if (new.n == 0 && but == NULL && reason[0] == '\0')
@@ -471,7 +472,7 @@ bootstrap_failed(struct bootstrap *b, int number, struct slice lines,
 	bootstrap_take_answer(b, &b->source[number], lines, reason, 1);
 }
 
-/* What is wrong with these lines is said when all have come. */
+/* Faults in these lines are reported when all have come. */
 void
 bootstrap_some(struct bootstrap *b, int number, struct slice lines)
 {

@@ -61,7 +61,7 @@ resolve_now(void)
 }
 
 /* 0 when one of them is ready, or -1 with errno (ETIMEDOUT: the deadline). A
- * descriptor of -1 is passed over. */
+ * descriptor of -1 is skipped. */
 static int
 resolve_wait(struct pollfd *fds, size_t nfds, int64_t deadline)
 {
@@ -175,7 +175,7 @@ resolve_why(const char *fmt, ...)
 	    resolve_wrong);
 }
 
-/* 0, or -1 where it is of no family that we dial. */
+/* 0, or -1 if it is of no family that we dial. */
 static int
 resolve_address(const struct addrinfo *i, struct addr *a)
 {
@@ -209,7 +209,7 @@ resolve_print(struct addrinfo *list, int port)
 	return status;
 }
 
-/* Read resolv.conf; where it is missing, as if it were empty. */
+/* Read resolv.conf; a missing file counts as empty. */
 static void
 resolve_begin(struct resolve *r, int64_t limit_ms)
 {
@@ -287,7 +287,7 @@ resolve_udp(struct resolve_question *q, size_t server, int64_t deadline,
 	}
 }
 
-/* A message on a connection stands after its length. */
+/* A message on a connection follows its length. */
 static int
 resolve_tcp(const struct resolve_question *q, size_t server, int64_t deadline,
     struct dns_answer *a)
@@ -424,7 +424,7 @@ resolve_lookup(const char *host, struct addrinfo **list)
 
 /*
  * getaddrinfo() ends its search at the first name about which no server says
- * anything: try each of the names as it is. NULL where that is in vain.
+ * anything: try each of the names as it is. NULL if that finds nothing.
  */
 static struct addrinfo *
 resolve_search(struct resolve *r, const char *given)
@@ -491,9 +491,9 @@ resolve_print_host(struct resolve *r, const char *host, int port)
 
 /* Services. */
 
-/* Ask for the SRV records of the name: 0 with at least one, or -1 after having
- * said why there are none. What one name of the search list meets does not keep
- * the others from being asked about. */
+/* Ask for the SRV records of the name: 0 with at least one, or -1 after saying
+ * why there are none. A failure with one name of the search list does not keep
+ * it from asking about the others. */
 static int
 resolve_srv(struct resolve *r, const char *given, struct dns_answer *a)
 {

@@ -21,7 +21,7 @@ broker_subscribe(struct broker *b, uint32_t authority,
 	return outbox_send(&b->out, authority, &m);
 }
 
-/* At all homes, and where it has not left yet. */
+/* At all homes, and at authorities that it has not left yet. */
 static void
 broker_subscribe_everywhere(struct broker *b, const struct broker_module *m,
     enum msg_type type)
@@ -193,7 +193,7 @@ broker_exchange_new(struct broker *b, struct broker_module *m,
 
 /* Leaving. */
 
-/* It said so, or no authority has announced it for a while. */
+/* It said that it drains, or no authority has announced it for a while. */
 static int
 broker_exchange_is_going(const struct broker_exchange *x, int64_t now)
 {
@@ -201,7 +201,7 @@ broker_exchange_is_going(const struct broker_exchange *x, int64_t now)
 	    now >= x->unannounced_at + BROKER_UNANNOUNCED_MS);
 }
 
-/* Leave those that go, if the orders stand at one that stays. */
+/* Leave exchanges that are going, if the orders stand at one that stays. */
 static void
 broker_module_leave(struct broker *b, int64_t now, struct broker_module *m)
 {
@@ -227,9 +227,9 @@ broker_module_leave(struct broker *b, int64_t now, struct broker_module *m)
 }
 
 /*
- * Announcers. An exchange that no authority announces and that is not linked
- * either is forgotten. One that is linked is kept: when all authorities are
- * gone it is the only way to trade.
+ * Announcers. An exchange that no authority announces and that is not linked is
+ * forgotten. A linked one is kept: when all authorities are gone it is the only
+ * way to trade.
  */
 
 /* Its place among them; their number where it is not one. */
@@ -424,7 +424,7 @@ broker_exchange_down(struct broker *b, int64_t now, struct broker_peer *peer)
 	peer->exchange = NULL;
 	x->peer = NULL;
 	x->unannounced_at = 0;
-	/* It was left as no authority announced it, and one does by now. */
+	/* It was left because no authority announced it, and now one does. */
 	if (x->leaving && !x->draining && x->nannouncers > 0 &&
 	    broker_exchange_dial(b, x) == 0)
 		x->leaving = 0;
@@ -769,7 +769,7 @@ broker_message(void *core, int64_t now, uint32_t handle, const struct msg *m)
 	if (m->type >= sizeof(broker_handlers) / sizeof(broker_handlers[0]) ||
 	    broker_handlers[m->type] == NULL)
 		return fail(EPROTO);
-	/* An exchange that we have left is not listened to. */
+	/* Ignore an exchange that we have left. */
 	if (p->gossip.role == ROLE_EXCHANGE && p->exchange == NULL)
 		return 0;
 	return broker_handlers[m->type](b, now, p, m);

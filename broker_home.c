@@ -6,8 +6,8 @@
 #include "broker_state.h"
 #include "peers.h"
 
-/* The authorities that this broker is linked to: who they are, how it gets
- * there, and whom it leaves. */
+/* The authorities that this broker is linked to: which they are, how it finds
+ * them, and which it leaves. */
 
 #define HOME_PLACES_MAX 64    /* that others named */
 #define HOME_BOOTS_MAX	1024  /* that bootstrap named */
@@ -44,7 +44,7 @@ place_undial(struct broker *b, struct broker_place *p)
 	p->dialled = 0;
 }
 
-/* It is dialled, whether there is a place for it or not. */
+/* Dial it, whether or not there is a place for it. */
 static void
 place_undial_at(struct broker *b, struct slice address)
 {
@@ -79,7 +79,7 @@ home_is_at(const struct gossip_peer *p, struct slice address)
 	    (p->dialled && slice_is(address, p->address));
 }
 
-/* Does a link stand to who is at this place? */
+/* Are we linked to the authority at this place? */
 static int
 home_is_linked(const struct broker *b, const struct broker_place *at)
 {
@@ -96,8 +96,8 @@ home_is_linked(const struct broker *b, const struct broker_place *at)
 	return 0;
 }
 
-/* Make room for one more, of that weight: forget the place that is of least
- * use. 0, or -1: all are of more use than the new one. */
+/* Make room for one more, of that weight, by forgetting the least useful place.
+ * 0, or -1 if all are more useful than the new one. */
 static int
 place_make_room(struct broker *b, int64_t now, uint64_t weight)
 {
@@ -176,8 +176,9 @@ home_rank(const struct broker *b, uint64_t weight)
 	return n;
 }
 
-/* The first of those that are linked are homes: a broker subscribes there. One
- * that is no longer a home still tells of exchanges until it is left. */
+/* The first of the linked authorities are homes: the broker subscribes there.
+ * One that is no longer a home tells of exchanges until the broker leaves
+ * it. */
 static void
 home_subscribe(struct broker *b)
 {
@@ -192,8 +193,9 @@ home_subscribe(struct broker *b)
 
 /* Dialling. */
 
-/* A linked authority names these. Those who are there as far as was heard last;
- * or, where no authority names these, others. */
+/* Mark the places of this list at which the instance that it names was last
+ * heard to be. others: another instance may also take a place that is not
+ * marked yet. */
 static void
 home_mark_list(struct broker *b, int64_t now, struct slice list, int others)
 {
@@ -230,8 +232,8 @@ home_mark_named(struct broker *b, int64_t now)
 			    ((const struct broker_peer *)a)->named, others);
 }
 
-/* May there be a home at this place, to which no link stands? While one is
- * missing, all that was heard of in the last hour counts. */
+/* May there be a home, to which we are not linked, at this place? While a home
+ * is missing, all places that were heard of in the last hour count. */
 static int
 home_is_candidate(const struct broker *b, int64_t now,
     const struct broker_place *p)
@@ -240,7 +242,7 @@ home_is_candidate(const struct broker *b, int64_t now,
 	    place_is_heard(p, now))) && !home_is_linked(b, p);
 }
 
-/* Of those that are linked or are candidates, how many come before? */
+/* How many of the linked authorities and the candidates come before it? */
 static unsigned
 home_place_rank(const struct broker *b, const struct broker_place *of)
 {
@@ -274,7 +276,7 @@ home_dial_first(struct broker *b, int64_t now)
 	return more;
 }
 
-/* Dial bootstrap's addresses again that rest, if it is due. Is there one? */
+/* If it is due, dial bootstrap's resting addresses again. Is there one? */
 static int
 home_dial_boots(struct broker *b, int64_t now, int due)
 {
@@ -292,9 +294,9 @@ home_dial_boots(struct broker *b, int64_t now, int due)
 }
 
 /*
- * As many places are dialled as there are homes; while homes are missing, one
- * more each second. Bootstrap's addresses are dialled again when there is no
- * home, or when no other place is left.
+ * Dial as many places as there are homes; while homes are missing, one more
+ * each second. Dial bootstrap's addresses again when there is no home, or no
+ * other place is left.
  */
 static void
 home_dial(struct broker *b, int64_t now)
@@ -337,7 +339,7 @@ home_count(struct broker *b, int64_t now)
 	b->booted = 0;
 }
 
-/* It is linked and no home, and not by its own will. */
+/* It is linked but no home, and it was we who dialled it. */
 static int
 home_may_leave(const struct broker *b, const struct broker_peer *p)
 {
@@ -444,8 +446,8 @@ broker_home_up(struct broker *b, int64_t now, struct broker_peer *a)
 {
 	a->weight = rendezvous_weight(&a->gossip.instance,
 	    id_slice(&b->gossip.own));
-	/* It may have been given up meanwhile: whether it is dialled is as it
-	 * was. */
+	/* It may have been given up meanwhile; that does not change whether it
+	 * is dialled. */
 	if (a->gossip.dialled)
 		place_learn(b, now, &a->gossip.instance,
 		    slice_str(a->gossip.address));

@@ -82,8 +82,8 @@ broker_send_release(struct broker *b, const struct broker_exchange *x,
 }
 
 /*
- * Release one. With ORDER_NONE the exchange may offer the order the seller
- * again; with the order's number not before the seller's next sell.
+ * Release one reservation. With ORDER_NONE the exchange may offer the order the
+ * seller again; with the order's number, not before the seller's next sell.
  */
 static int
 broker_give_back(struct broker *b, uint64_t number, const struct reservation *r)
@@ -215,9 +215,10 @@ broker_pending_settle(struct broker *b, struct broker_order *o)
 }
 
 /*
- * The order is cancelled. What is withheld goes back: its owner never heard of
- * that. What was passed on is its owner's to settle, and is released if that is
- * lost before; of what was left from other orders the newest stay with it.
+ * The order is cancelled. Give back what is withheld, of which the owner never
+ * heard. The owner must settle what was passed on to it; if the owner is lost
+ * before, that is released. Of what is left from its other orders the newest
+ * are kept.
  */
 static int
 broker_pending_cancel(struct broker *b, struct broker_order *o)
@@ -260,8 +261,8 @@ broker_pending_lost(struct broker *b, struct broker_order *o)
 	pending_clear(o);
 }
 
-/* The same of what was passed to orders that it cancelled. Most are settled,
- * and mean nothing at the exchange by now. */
+/* The same for orders that it cancelled. Most of these are settled by now, and
+ * mean nothing to the exchange. */
 static void
 broker_unsettled_lost(struct broker *b, struct broker_peer *owner)
 {
@@ -315,10 +316,11 @@ broker_on_release(struct broker *b, int64_t now, struct broker_peer *owner,
 /* Fills. */
 
 /*
- * It was sold to this order through another exchange already: 1 when that is
- * noted, and it is withheld. An exchange that has more of it would offer that,
- * too, and so on, as we lack what we lacked: the second time it is released
- * with the order's number, so that there will be no third.
+ * The same seller was already sold to this order through another exchange:
+ * returns 1 when the fill is noted and withheld. An exchange that has more of
+ * the seller would offer that, too, and so on, as the order still lacks it. So
+ * the second time the fill is released with the order's number, and there is no
+ * third.
  */
 static int
 fill_withhold(struct broker *b, int64_t now, struct broker_order *o,
@@ -384,9 +386,9 @@ fill_pass_on(struct broker *b, const struct broker_order *o,
 }
 
 /*
- * What comes for a number that is not open goes back whole. No order is named,
- * so that this one may be offered the seller again: what was taken instead may
- * yet be refused.
+ * A fill for a number that is not open goes back whole. The release names no
+ * order, so that the exchange may offer this order the seller again: what was
+ * taken instead may yet be refused.
  */
 int
 broker_on_fill(struct broker *b, int64_t now, struct broker_peer *from,
@@ -420,7 +422,7 @@ broker_on_fill(struct broker *b, int64_t now, struct broker_peer *from,
 	return broker_order_update(b, now, o);
 }
 
-/* What else exchanges say of orders: handed on to their owners. */
+/* Other messages of exchanges about orders, handed on to the owners. */
 
 int
 broker_on_offers(struct broker *b, int64_t now, struct broker_peer *from,
@@ -437,8 +439,8 @@ broker_on_offers(struct broker *b, int64_t now, struct broker_peer *from,
 	return outbox_send(&b->out, o->peer->gossip.handle, &on);
 }
 
-/* An exchange keeps nothing of an order that it refused. The order stands there
- * no longer, so that it is sent again: there may be room for it later. */
+/* An exchange keeps nothing of an order that it refused. The order no longer
+ * stands there, so it is sent again later, when there may be room. */
 int
 broker_on_refuse(struct broker *b, int64_t now, struct broker_peer *from,
     const struct msg *m)
@@ -456,10 +458,10 @@ broker_on_refuse(struct broker *b, int64_t now, struct broker_peer *from,
 }
 
 /*
- * Tell the seller the most that any exchange says waits, and the least that one
- * of these holds: each exchange has all orders, so that is nearest to the
- * truth. Tell the buyer the most that an exchange asks it to keep: one that
- * asks for more knows less of what others hold.
+ * Tell the seller the largest number of waiting buyers that an exchange
+ * reports, and the least that one of them holds: each exchange has all orders,
+ * so that is nearest to the truth. Tell the buyer the most that an exchange
+ * lets it keep: an exchange that asks for more knows less of what others hold.
  */
 static int
 broker_tell_waiting(struct broker *b, const struct broker_order *o)
@@ -503,7 +505,7 @@ broker_on_waiting(struct broker *b, int64_t now, struct broker_peer *from,
 /* Adding and removing. */
 
 /* A new order of the owner, which stands nowhere yet. NULL with ENOMEM, or
- * ENOBUFS where the limits forbid it. */
+ * ENOBUFS if the limits forbid it. */
 static struct broker_order *
 broker_order_new(struct broker *b, int64_t now, struct broker_peer *owner,
     uint64_t id, struct slice module, int sell)
@@ -549,7 +551,7 @@ broker_order_get(struct broker *b, int64_t now, struct broker_peer *owner,
 	return NULL;
 }
 
-/* There is no order: where a limit forbids it the owner is told, else -1. */
+/* There is no order. If a limit forbids it, tell the owner; else -1. */
 static int
 broker_order_failed(struct broker *b, const struct broker_peer *owner,
     uint64_t id)
@@ -788,9 +790,9 @@ broker_buy_is_told(const struct broker_copy *c, const struct broker_order *o,
 }
 
 /*
- * Send it where that says anything new. As far as an exchange is concerned, all
- * that it filled is settled: the order no longer lacks what was passed on, and
- * the rest was released.
+ * Send it if that says anything new. To an exchange all that it filled is
+ * settled: the order no longer lacks what was passed on, and the rest was
+ * released.
  */
 static int
 broker_buy_send(struct broker *b, int64_t now, struct broker_order *o,
@@ -867,11 +869,11 @@ broker_order_rest(struct broker *b, struct broker_order *o)
 }
 
 /*
- * What a buy lacks or holds changed: say so where it stands, cancel it, or open
- * it. One that lacks nothing stands until it holds nothing, as exchanges divide
- * what there is among all that hold something; and until all that it was passed
- * is settled: an exchange must still know it when a seller is released, so as
- * not to offer it that seller again at once.
+ * What a buy lacks or holds has changed: tell the exchanges, cancel it, or open
+ * it. A buy that lacks nothing stands until it holds nothing, since exchanges
+ * divide capacity among all buys that hold some; and until all that it was
+ * passed is settled, since an exchange must still know the buy when a seller is
+ * released, so as not to offer that seller again at once.
  */
 static int
 broker_order_update(struct broker *b, int64_t now, struct broker_order *o)
@@ -883,7 +885,7 @@ broker_order_update(struct broker *b, int64_t now, struct broker_order *o)
 	return broker_order_place_everywhere(b, now, o, slice_str(""));
 }
 
-/* A sell that comes again leaves empty what has not changed. */
+/* A repeated sell leaves empty what has not changed. */
 static int
 broker_sell_keep(struct broker *b, struct broker_order *o,
     const struct msg_sell *s)

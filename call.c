@@ -167,7 +167,8 @@ call_fail_record(struct call *c, uint64_t number, const char *why)
 	call_say_record(c, number, why);
 }
 
-/* What standard output lost: 1, or 0 when all of it is told. */
+/* Report one record that standard output lost: 1, or 0 when all are
+ * reported. */
 static int
 call_tell_lost(struct call *c)
 {
@@ -183,7 +184,7 @@ call_tell_lost(struct call *c)
 	return 1;
 }
 
-/* One record on the way to the end: 0 when there are no more. */
+/* End one record, on the way to the end: 0 when there are no more. */
 static int
 call_end_record(struct call *c, int64_t now)
 {
@@ -314,8 +315,8 @@ call_pump(struct call *c, int64_t now)
 /* Input. */
 
 /*
- * A filter wants it where there is a token for what comes, or to learn that
- * something has come at all, so that a token is wanted.
+ * A filter wants input if there is a token for it, or to learn that there is
+ * any, so that it wants a token.
  */
 static int
 call_wants_input(struct call *c)
@@ -398,8 +399,8 @@ call_no_capacity(const struct call *c, int64_t now, char *why, size_t size)
 	    call_why_not(c, now, reason, sizeof(reason)));
 }
 
-/* Records whose answers have not come, though who has them should have said so
- * himself. */
+/* Records whose answers are overdue: the channel should have said that their
+ * time was up. */
 static void
 call_expire(struct call *c, int64_t now)
 {
@@ -416,9 +417,9 @@ call_expire(struct call *c, int64_t now)
 }
 
 /*
- * Input is there, and nothing is in flight and nothing is held: since when?
- * Records that were read have waited as long. Of what is not read yet the first
- * one has, so it is read.
+ * Since when is there input, with nothing in flight and nothing held? Records
+ * that were read have waited that long, and so has the first one that is not
+ * read yet, so read it.
  */
 static void
 call_expire_input(struct call *c, int64_t now)
@@ -521,8 +522,8 @@ call_on_result(struct call *c, const struct msg_reply *r)
 	}
 }
 
-/* Where a request was never sent as there was no capacity, the reason is what
- * we were told of that last. */
+/* If a request was never sent because there was no capacity, the reason is the
+ * last that we heard about capacity. */
 static void
 call_on_fail(struct call *c, int64_t now, const struct msg_fail *f)
 {
@@ -540,7 +541,7 @@ call_on_fail(struct call *c, int64_t now, const struct msg_fail *f)
 		    EXIT_USAGE : EXIT_TEMPORARY, why);
 }
 
-/* What we gave up on may be answered yet. */
+/* A request that we gave up on may still be answered. */
 static void
 call_on_answer(struct call *c, int64_t now, const struct msg *m)
 {
@@ -598,7 +599,7 @@ call_way_of(const struct call *c, uint32_t tag)
 	    &c->way[tag - PLB_FIXED_TAG] : NULL;
 }
 
-/* Of several, one that is lost is told while the others go on. */
+/* If one of several is lost, say so; the others go on. */
 static void
 call_tell_way(struct call *c, int64_t now, const struct way *w)
 {
@@ -699,7 +700,7 @@ call_down(void *core, int64_t now, uint32_t peer)
 	plb_ops.down(c->plb, now, peer);
 }
 
-/* A PLB that drains is none any more. */
+/* A PLB that drains no longer serves us. */
 static int
 call_message(void *core, int64_t now, uint32_t peer, const struct msg *m)
 {
@@ -746,7 +747,7 @@ call_tick_notices(struct call *c, int64_t now)
 	}
 }
 
-/* What could not be written in time is told. */
+/* Report what could not be written in time. */
 static void
 call_tick_flush(struct call *c, int64_t now)
 {

@@ -116,8 +116,8 @@ filter_since(const struct filter *f)
 
 /* The queue for standard output. */
 
-/* What is written by now is forgotten, but for its lines. A line that there is
- * no memory for is lost: its record runs again, when the filter does. */
+/* Forget what is written by now, except its lines. A line without memory is
+ * lost: its record runs again in the next run. */
 static void
 filter_forget_written(struct filter *f, size_t queued)
 {
@@ -188,7 +188,7 @@ filter_unwritten(struct filter *f, size_t *pos, uint64_t *last)
 
 /* Answers. */
 
-/* Answers whose turn has come go out. */
+/* Write answers whose turn has come. */
 static int
 filter_advance(struct filter *f)
 {
@@ -240,8 +240,8 @@ filter_skip(struct filter *f, uint64_t records)
 	return filter_answered(f, number);
 }
 
-/* Put an answer where it belongs: -1 with errno, and *why where that is EINVAL.
- */
+/* Put an answer where it belongs: 0, or -1 with errno, and *why if that is
+ * EINVAL. */
 static int
 filter_put(struct filter *f, uint64_t number, struct slice body,
     const char **why)

@@ -109,7 +109,7 @@ call_add_unit(struct call *c, int64_t now, size_t bytes)
 	return number;
 }
 
-/* The rest of the input is of no use. */
+/* The rest of the input is useless. */
 static void
 call_spoil(struct call *c, int64_t now, const char *what)
 {
@@ -177,8 +177,7 @@ call_drop_rest(struct call *c, int64_t now)
 
 /* Arguments. */
 
-/* The argument, in which each {} is the record: 0, or -1 where it is too
- * long. */
+/* The argument, in which each {} is the record: 0, or -1 if it is too long. */
 static int
 call_fill_word(struct buf *b, struct slice arg, struct slice record)
 {
@@ -194,8 +193,7 @@ call_fill_word(struct buf *b, struct slice arg, struct slice record)
 	return 0;
 }
 
-/* The request's arguments, with this record: 0, or -1 where they are too
- * long. */
+/* The request's arguments, with this record: 0, or -1 if they are too long. */
 static int
 call_fill_args(struct call *c, struct slice record)
 {

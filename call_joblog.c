@@ -21,8 +21,8 @@
 
 /* The command. */
 
-/* A word of it: what would end one, or is hard to see, is \xHH. 0, or -1 with
- * errno. */
+/* Append a word; bytes that would end it, or are hard to see, become \xHH. 0,
+ * or -1 with errno. */
 static int
 joblog_put_word(struct buf *b, struct slice word)
 {
@@ -271,7 +271,7 @@ joblog_read(struct joblog *j, const char *command)
 /* Opening. A file that blocks, or that something happens to when it is opened,
  * is not opened. */
 
-/* Where the file system has no locks, nobody is kept out. */
+/* Without locks in the file system, nobody is kept out. */
 static void
 joblog_lock(const struct joblog *j)
 {

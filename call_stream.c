@@ -25,7 +25,7 @@ call_stream_room(const struct call *c)
 	return s->left < CALL_READ_MAX ? (size_t)s->left : CALL_READ_MAX;
 }
 
-/* The request goes, with what is there of its body. */
+/* Send the request, with what is there of its body. */
 static void
 call_stream_send(struct call *c, int64_t now)
 {
@@ -136,7 +136,7 @@ call_error_say(struct call *c, struct call_error *e, int all)
 	}
 }
 
-/* A request that is run again begins to count anew. */
+/* A request that runs again begins to count again. */
 static uint64_t
 call_error_count(struct call_error *e, int64_t now, size_t n)
 {
@@ -224,7 +224,7 @@ call_stream_put(struct call *c, struct slice bytes)
 		    slice_of(NULL, 0));
 }
 
-/* A person's next prompt is to start on a line of its own. */
+/* Let a person's next prompt start on a line of its own. */
 void
 call_stream_finish(struct call *c, const struct msg_reply *r)
 {
@@ -298,7 +298,7 @@ call_stream_progress(struct call *c, int64_t now)
 	outbox_act(plb_out(c->plb), CALL_PROGRESS, 0, 0, slice_str(line));
 }
 
-/* Time, and what was written of the output: as much more may come. */
+/* Time has passed, and some output was written: that much more may come. */
 void
 call_stream_tick(struct call *c, int64_t now)
 {

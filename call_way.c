@@ -19,7 +19,7 @@ way_init(struct way *w, int64_t now, const char *name, int command)
 	w->backoff_ms = WAY_BACKOFF_MIN_MS;
 }
 
-/* Neither the command nor its link is left: it is started again. */
+/* Neither the command nor its link is left: start it again. */
 static void
 way_start_later(struct way *w, int64_t now)
 {
@@ -32,7 +32,7 @@ way_start_later(struct way *w, int64_t now)
 		w->backoff_ms = WAY_BACKOFF_MAX_MS;
 }
 
-/* Its link has gone: what runs yet is given the time to end by itself. */
+/* Its link is gone: give what still runs the time to end by itself. */
 static void
 way_unlinked(struct way *w, int64_t now, int64_t patience)
 {

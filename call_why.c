@@ -26,7 +26,7 @@ call_why_not_given(const struct call *c, int64_t now, char *why, size_t size)
 		snprintf(why, size, "nobody has granted any");
 }
 
-/* In the words of whoever knew it last. */
+/* In the words of the process that knew it last. */
 const char *
 call_why_not(const struct call *c, int64_t now, char *why, size_t size)
 {
@@ -68,8 +68,8 @@ call_forget_trouble(struct call *c)
 	c->unknown_at = NEVER;
 }
 
-/* Does nothing on offer export the function? A message names OFFERS_MAX sets of
- * attributes at most; where it is full, one that it left out may. */
+/* Does nothing on offer export the function? A message names at most OFFERS_MAX
+ * sets of attributes; if it is full, a set that it left out may. */
 static int
 call_is_unknown(const struct call *c, struct slice sets)
 {
@@ -126,7 +126,7 @@ call_on_refuse(struct call *c, int64_t now, const struct msg_refuse *m)
 		call_give_up(c, EXIT_USAGE, c->trouble);
 }
 
-/* Is nothing held? Or has the PLB that has our request told why it waits, and
+/* Is nothing held? Or has the PLB that has our request said why it waits, and
  * answered nothing from one notice to the next? */
 static int
 call_is_starved(struct call *c, const struct plb_view *v)

@@ -84,8 +84,9 @@ channel_give_back(struct channel *c, uint64_t tokens)
 		c->giveback += tokens;
 }
 
-/* What a client that heeds may hold: an equal share that was rounded down, and
- * a token more; nor does it return anything to one that holds as much. */
+/* What a well-behaved client may hold: an equal share, which was rounded down,
+ * and one token more; or as much as the buyer that holds least, and one
+ * more. */
 static uint64_t
 channel_share(const struct channel *c)
 {
@@ -256,8 +257,8 @@ channel_feed(struct channel *c, int64_t now, struct inflight *r,
 	return 0;
 }
 
-/* Give it to a worker: 0, or -1 with EAGAIN where none may be started now, or
- * EINVAL where none could read it. */
+/* Give it to a worker: 0, or -1 with EAGAIN if none may be started now, or
+ * EINVAL if none could read it. */
 static int
 channel_assign(struct channel *c, int64_t now, struct inflight *r,
     const struct msg_request *q, const char **why)
@@ -284,7 +285,7 @@ channel_backing_off(struct channel *c, int64_t now, struct inflight *r)
 	return channel_answer_fail(c, now, r, 0, reason);
 }
 
-/* Its token was void, as the client has read of the drain late. */
+/* Its token was void: the client read the drain late. */
 static int
 channel_too_late(struct channel *c, uint64_t id)
 {
@@ -345,8 +346,8 @@ channel_on_request(struct channel *c, int64_t now, const struct msg_request *q)
 	    channel_begin(c, now, r, q);
 }
 
-/* What a worker has begun goes on, unless it has a process to itself. One whose
- * output nobody wants is ending. */
+/* A request that a worker has begun goes on, unless it has a process of its
+ * own. A process whose output nobody wants is ending already. */
 static int
 channel_abandon(struct channel *c, int64_t now, struct inflight *r)
 {
@@ -431,7 +432,7 @@ channel_retire_if_done(struct channel *c, uint32_t worker)
 	return channel_retire(c, worker);
 }
 
-/* Output that nobody waits for. A mux worker has other requests to do. */
+/* Output of no request. A mux worker has other requests, so it goes on. */
 static int
 channel_unsolicited(struct channel *c, uint32_t worker)
 {
@@ -534,7 +535,7 @@ channel_unable(struct channel *c, int64_t now, uint32_t worker,
 	return channel_end_worker(c, now, worker, 0, reason);
 }
 
-/* The client is gone: all but casts is abandoned. */
+/* The client is gone: abandon everything except casts. */
 static void
 channel_abandon_all(struct channel *c, int64_t now)
 {
@@ -577,7 +578,8 @@ channel_late(struct channel *c, int64_t now, struct inflight *r)
 	}
 }
 
-/* Times that are up; idle workers beyond what is held. */
+/* Look for requests whose time is up, and for idle workers beyond what is
+ * held. */
 static void
 channel_tick_workers(struct channel *c, int64_t now)
 {
@@ -667,8 +669,8 @@ channel_on_connect(struct channel *c, const struct msg_connect *m)
 	return channel_keep_connect(c, m);
 }
 
-/* A client may return tokens that became void before it heard so: these are not
- * given back a second time. */
+/* A client may return tokens that became void before it heard of it: do not
+ * give these back a second time. */
 static int
 channel_on_return(struct channel *c, const struct msg_demand *m)
 {
@@ -943,7 +945,7 @@ channel_void_tokens(struct channel *c, int64_t now)
 	c->voided = 1;
 }
 
-/* Has all been answered that the client sent before it knew of the drain? */
+/* Is everything answered that the client sent before it knew of the drain? */
 static int
 channel_is_drained(const struct channel *c)
 {

@@ -192,8 +192,8 @@ workers_room(const struct workers *all)
 	return queued + PIECE_LEAST <= STREAM_TURN ? STREAM_TURN - queued : 0;
 }
 
-/* Where nothing is queued to the client, what is in the outbox takes the room:
- * nobody says when that is carried out. Else workers_on_room() is called. */
+/* If nothing is queued to the client, the outbox takes the room, and nothing
+ * tells when it is carried out; otherwise workers_on_room() is called. */
 static void
 workers_wait_for_room(struct workers *all)
 {
@@ -208,7 +208,8 @@ worker_may_send(const struct worker *w)
 	return channel_may_send(w->all->channel, w->number, STREAM_OUTPUT) > 0;
 }
 
-/* Send what may be sent of these bytes of its output: how many. */
+/* Send as many of these bytes of its output as may be sent; returns how
+ * many. */
 static size_t
 worker_send(struct worker *w, struct slice bytes)
 {
@@ -236,7 +237,7 @@ worker_fill(struct worker *w)
 	workers_wait_for_room(w->all);
 }
 
-/* Of a process with output that is sent at its end all is kept till then. */
+/* If a process's output is sent at its end, all of it is kept until then. */
 static ssize_t
 worker_on_piece(struct child *c, const unsigned char *p, size_t n)
 {
@@ -279,7 +280,7 @@ worker_on_first(void *arg)
 	worker_go_on(w);
 }
 
-/* There may be room: each of them has its turn, as long as there is. */
+/* There may be room: give each of them its turn as long as there is. */
 static void
 workers_on_pump(void *arg)
 {
@@ -326,7 +327,7 @@ worker_on_fed(struct child *c, size_t n)
 	hub_deliver(all->hub);
 }
 
-/* What the core is told of a process that has ended or could not be started. */
+/* Tell the core of a process that has ended or could not be started. */
 
 static void
 worker_tell_unable(const struct worker *w)
@@ -384,8 +385,8 @@ worker_tell_pool(const struct worker *w)
 	channel_ended(all->channel, now, w->number, reason);
 }
 
-/* What of its output the reply has no room for: is all of it sent? Without a
- * reply that is all of it. */
+/* Send the part of its output for which the reply has no room, which is all of
+ * it without a reply: is it all sent? */
 static int
 worker_has_sent(struct worker *w)
 {
@@ -716,7 +717,7 @@ workers_start(struct workers *all, const struct act *a)
 	workers_limit_backlog(all);
 }
 
-/* NULL also where the core will hear that it did not start, or has ended. */
+/* NULL also if the core will hear that it did not start, or has ended. */
 static struct worker *
 workers_find(const struct workers *all, uint32_t number)
 {

@@ -70,7 +70,7 @@ channel_stream_expire(struct channel *c, int64_t now)
 
 /* What comes. */
 
-/* Once: whose standard error is not sent. */
+/* Say once that the standard error is not sent. */
 static int
 channel_stream_no_errors(struct channel *c, const struct inflight *r)
 {
@@ -108,7 +108,7 @@ channel_stream_invite(struct channel *c, struct inflight *r)
 	    stream_begin(&r->body, c->inflight.used));
 }
 
-/* What comes for a request that has ended crossed its end. */
+/* Data for a request that has ended crossed its end. */
 int
 channel_on_data(struct channel *c, int64_t now, const struct msg_data *m)
 {

@@ -114,7 +114,7 @@ tether_text(const struct tether *t, char text[TETHER_TEXT_MAX])
 		    t->groups);
 }
 
-/* A descriptor's number: what follows it, or NULL where it is none. */
+/* Read a descriptor's number: returns what follows it, or NULL. */
 static const char *
 tether_number(const char *text, int *fd)
 {
@@ -131,7 +131,7 @@ tether_number(const char *text, int *fd)
 	return end;
 }
 
-/* Whoever has passed it has written it by then. */
+/* The listener has written it before it passed the pipe. */
 static int
 tether_read_session(int fd, void *session, size_t len)
 {

@@ -199,8 +199,8 @@ child_read_all(struct child *c, size_t max)
 		child_shut(c, &c->out);
 }
 
-/* One that takes input and answers no more is of no use; one that has all of
- * its input may go on to do something. */
+/* A child that still takes input but answers no more is useless; one that has
+ * all of its input may go on to do something. */
 static void
 child_on_output(void *arg, short revents)
 {
@@ -316,8 +316,8 @@ child_finish(struct child *c)
 	c->ops->ended(c);
 }
 
-/* What is left of its group is being killed: who has one of its pipes open is
- * not gone yet. What is written now is nobody's. */
+/* The rest of its group is being killed: a process that has one of its pipes
+ * open is not gone yet. Nobody wants what it writes now. */
 static void
 child_on_rest(void *arg, short revents)
 {
@@ -344,7 +344,7 @@ child_on_rest_over(void *arg)
 	child_finish(arg);
 }
 
-/* Wait until the pipes are closed, or not at all where that cannot be seen. */
+/* Wait until the pipes are closed, or not at all if that cannot be seen. */
 static void
 child_await_rest(struct child *c)
 {
@@ -358,14 +358,14 @@ child_await_rest(struct child *c)
 		child_finish(c);
 }
 
-/* What it wrote before its end is still in the pipes, and no more than they
- * hold, unless a child of its own goes on writing. */
+/* What it wrote before its end is still in the pipes, at most what they hold,
+ * unless a child of its own goes on writing. */
 static void
 child_on_ended(void *arg, pid_t pid, int status)
 {
 	struct child *c = arg;
-	/* It was told to end with all that it started, and cannot see to that
-	 * now. */
+	/* It was told to end with all that it started, and can no longer see to
+	 * that. */
 	int rest = c->signalled && c->group;
 
 	assert(pid == c->pid);

@@ -20,7 +20,7 @@ conn_has_two(const struct conn *c)
 }
 
 /*
- * What is to be watched follows from the state; called when that changed. Two
+ * Watch what the state calls for; call this when the state has changed. Two
  * descriptors stay watched once they are, so this fails (ENOMEM) only at first.
  */
 static int
@@ -70,8 +70,8 @@ conn_no_room(struct conn *c)
 	conn_fail(c, errno == ENOBUFS ? EMSGSIZE : errno);
 }
 
-/* Where to read SCRATCH bytes to. After what is kept, where that is much, as it
- * is while bulk comes: so they are not copied there. NULL with errno. */
+/* Where to read SCRATCH bytes to. If much is kept, as while bulk comes, they go
+ * right after it, so that nothing is copied. NULL with errno. */
 static unsigned char *
 conn_where_to_read(struct conn *c)
 {
@@ -147,9 +147,9 @@ conn_drop(struct conn *c)
 }
 
 /*
- * Nobody will read what we write. The connection ends, but only once what the
- * peer had sent before is read: its last words may say why. Where it is paused,
- * that is when it goes on.
+ * Nobody will read what we write. The connection ends, but only after reading
+ * what the peer had sent before, since its last words may say why. If it is
+ * paused, that is when reading goes on.
  */
 static void
 conn_break(struct conn *c, int error)
@@ -169,7 +169,7 @@ conn_break(struct conn *c, int error)
 		conn_close(c);
 }
 
-/* What is to be written next: 0, or -1 when it cannot be sealed. */
+/* Prepare what is written next: 0, or -1 when it cannot be sealed. */
 static int
 conn_next_out(struct conn *c, struct buf **queue)
 {
@@ -304,7 +304,7 @@ conn_on_flush(void *arg)
 	}
 }
 
-/* What still can be said without waiting is said; whether it is read makes no
+/* Write what can still be written without waiting; whether it is read makes no
  * difference now. */
 static void
 conn_on_sweep(void *arg)

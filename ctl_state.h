@@ -47,6 +47,8 @@ struct tier_listener {
 	uint64_t capacity, held, left;
 	struct slice state, broker; /* that it answered through; or empty */
 	struct slice rows; /* what stood after its own */
+	char filled[ADDRESS_MAX + 1]; /* its address, where its host had to be
+					 filled in */
 };
 
 /* A PLB, or a caller that has one. */

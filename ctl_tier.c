@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "addr.h"
 #include "array.h"
 #include "ctl_state.h"
 #include "fail.h"
@@ -232,6 +233,19 @@ struct tier_from {
 	struct slice rest; /* what stands after this row */
 };
 
+/* A listener may say that it is at every address: at its host's, then. */
+static struct slice
+tier_address(struct tier_listener *l, const struct tier_host *h,
+    struct slice address)
+{
+	struct slice ip = h == NULL ? slice_of("", 0) :
+	    tier_known(row_ip(h->address));
+
+	if (ip.len > 2 && ip.p[0] == '[')
+		ip = slice_of(ip.p + 1, ip.len - 2);
+	return hostport_fill(address, ip, l->filled);
+}
+
 static void
 tier_row_listener(struct tier *t, const struct row *r,
     const struct tier_from *from)
@@ -248,8 +262,8 @@ tier_row_listener(struct tier *t, const struct row *r,
 	if (l == NULL)
 		return;
 	l->module = row_get(r, "module");
-	/* One that is dialled may say that it is at every address. */
-	l->address = from->broker.len > 0 ? r->name : from->node->address;
+	l->address = from->broker.len == 0 ? from->node->address :
+	    tier_address(l, h, r->name);
 	l->state = row_get(r, "state");
 	l->attrs = row_get(r, "attributes");
 	l->capacity = row_number(r, "capacity");

@@ -244,7 +244,7 @@ discovery_is_crowded(const struct discovery *d)
 	return d->n - d->closing > d->max - DISCOVERY_ROOM;
 }
 
-/* Those that had their time to speak go. */
+/* Close those that have had their time to speak. */
 static void
 discovery_make_room(struct discovery *d, int64_t now)
 {
@@ -325,8 +325,8 @@ discovery_closed(struct discovery *d, int64_t now, uint32_t n)
 
 /* Answers. */
 
-/* What was put together goes out, in one write. Where it could not be: as if
- * the answer were lost on the way. */
+/* Send what was put together in one write. If it could not be put together, it
+ * is as if the answer were lost on the way. */
 static int
 discovery_answer(struct discovery *d, int64_t now, struct discovery_client *c,
     int failed)
@@ -352,7 +352,7 @@ discovery_answer_last(struct discovery *d, int64_t now,
 	    slice_of(NULL, 0));
 }
 
-/* As epmd does it the connection stays open until the client says more. */
+/* As in epmd, the connection stays open until the client says more. */
 static void
 discovery_refuse(struct discovery *d, int64_t now, struct discovery_client *c,
     const struct epmd_node *n)
@@ -642,7 +642,7 @@ discovery_input(struct discovery *d, int64_t now, uint32_t n,
 
 /* Contacts. */
 
-/* Nor is there room for those that come next, which is said once. */
+/* There is no room for new ones, either; say so once. */
 static void
 discovery_bad_line(struct discovery *d, struct slice line, unsigned long n,
     const char *why)

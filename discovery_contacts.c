@@ -193,7 +193,7 @@ contacts_host(struct slice node)
 	return slice_of(at + 1, node.len - (size_t)(at + 1 - node.p));
 }
 
-/* What lines say comes from other hosts: nothing but names goes in. */
+/* The lines come from other hosts: let only names in. */
 static int
 contacts_is_host(struct slice host)
 {

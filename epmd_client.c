@@ -35,7 +35,7 @@ epmd_client_dial(struct conn *c, struct loop *loop, const struct addr *epmd,
 
 /* Where a node is. */
 
-/* Is not said again until there was an answer: an EPMD may come later. */
+/* Say it once until there is an answer: an EPMD may come later. */
 static void
 epmd_lookup_failed(struct epmd_lookup *w, int error)
 {

@@ -85,8 +85,8 @@ notice_any_fits(const struct exchange *x, const struct buy_class *b)
 	return 0;
 }
 
-/* A buy stands unmet: what is on offer where nothing fits, else, when it is
- * not new, that all is taken. */
+/* A buy stands unmet: tell it what is on offer if nothing fits, or else, if it
+ * is not new, that all is taken. */
 static int
 notice_offers(struct exchange *x, int64_t now, const struct exchange_buy *b,
     int new)
@@ -130,7 +130,7 @@ notice_count(const struct exchange *x, const struct sell_class *c)
 	return m;
 }
 
-/* What of this is worth telling every seller when it changes: 0 if nobody
+/* The part of this that every seller is told when it changes: 0 if nobody
  * waits. */
 static uint64_t
 notice_word(const struct msg_waiting *m)
@@ -254,8 +254,8 @@ exchange_refuse(struct exchange *x, const struct exchange_peer *p,
 	return outbox_send_refuse(&x->out, p->handle, order, reason, 0);
 }
 
-/* The order cannot be taken: it ends where it stands. Where errno is a limit
- * its broker is told, else it is the error. */
+/* The order cannot be taken, and ends if it stands. If errno is a limit, tell
+ * its broker; otherwise it is the error. */
 static int
 exchange_refuse_full(struct exchange *x, const struct exchange_peer *p,
     uint64_t id)
@@ -272,8 +272,8 @@ exchange_refuse_full(struct exchange *x, const struct exchange_peer *p,
 	    "too many different attributes or constraints of this module");
 }
 
-/* The sell, with all that the message says but quantity and settled. o is the
- * order that stands, or NULL. NULL with errno. */
+/* The sell, with all that the message says except quantity and settled. o is
+ * the existing order, or NULL. NULL with errno. */
 static struct exchange_sell *
 exchange_accept_sell(struct exchange *x, struct exchange_peer *p,
     const struct msg_sell *m, struct exchange_order *o)
@@ -649,8 +649,8 @@ exchange_up(void *core, int64_t now, uint32_t handle,
 		    slice_str("out of memory"));
 }
 
-/* Its sells end before its reservations, or capacity that these free would be
- * offered from them. */
+/* End its sells before its reservations, or capacity that these free would be
+ * offered again from those sells. */
 static void
 exchange_lose_broker(struct exchange *x, struct exchange_peer *p)
 {

@@ -219,7 +219,7 @@ class_zone(const struct classes *t, const struct sell_class *c)
 	return i;
 }
 
-/* Does what is sold fit who buys, and come first? */
+/* Does the sell fit the buy, and does it come first? */
 static void
 class_compare(struct buy_class *b, const struct sell_class *c)
 {

@@ -32,7 +32,7 @@ struct allocation_zone {
 	unsigned first; /* class */
 };
 
-/* What a buy gets, from what is on offer when it is begun. */
+/* What a buy gets of what is on offer when the allocation begins. */
 struct allocation {
 	struct exchange *x;
 	unsigned n;	 /* zones */
@@ -57,8 +57,8 @@ struct match {
 
 /*
  * Put the class into its zone. For a buy of one, all classes are in one zone:
- * to draw a zone and then a seller, both by what they offer, is the same as to
- * draw a seller.
+ * drawing a zone and then a seller, both by what they offer, is the same as
+ * drawing a seller.
  */
 static void
 allocation_add_class(struct allocation *a, struct class_set *seen,
@@ -372,7 +372,7 @@ match_send(struct match *m)
 	return 0;
 }
 
-/* 1, 0 when it cannot be reserved, -1 when it cannot be sent. */
+/* 1; 0 if it cannot be reserved; -1 if it cannot be sent. */
 static int
 match_add(struct match *m, const struct allocation_part *p)
 {
@@ -395,8 +395,8 @@ match_add(struct match *m, const struct allocation_part *p)
 	return 1;
 }
 
-/* Up to *left of these classes, which is less by what was found: 0 when all was
- * done that can be, -1 when something could not be sent. */
+/* Fill with up to *left of these classes, and subtract what was found: 0 when
+ * everything possible was done, -1 if something could not be sent. */
 static int
 match_fill_from(struct match *m, const struct class_set *classes,
     uint32_t *left)
@@ -414,7 +414,7 @@ match_fill_from(struct match *m, const struct class_set *classes,
 	return r == -1 ? -1 : 0;
 }
 
-/* What the buyer prefers comes first; the rest is of whatever fits. */
+/* First the sellers that the buyer prefers, then any that fit. */
 static int
 match_fill(struct match *m, uint32_t quantity)
 {
@@ -431,9 +431,9 @@ match_fill(struct match *m, uint32_t quantity)
 /* Turns. */
 
 /*
- * Give a buy that is in no queue so much of what it lacks, as far as there is;
- * *served says whether it got anything. If it did and lacks more, its new rank
- * is at the end of the line.
+ * Give a buy that is in no queue up to this much of what it lacks; *served says
+ * whether it got anything. If it did and lacks more, its new rank is at the end
+ * of the line.
  */
 static int
 match_serve(struct exchange *x, int64_t now, struct exchange_buy *b,
@@ -541,10 +541,10 @@ match_turn(const struct exchange *x, const struct exchange_buy *b,
 
 /*
  * Serve one buy after the other until nothing in the set is on offer to any of
- * them. Buys that exclude all of it are passed over, and put on a list. To
- * serve a buy takes time for each of its exclusions, so buy_has_fresh() says
- * first whether it would get anything. What fits it and is not fresh it
- * excludes, as otherwise it would not be waiting.
+ * them. Buys that exclude all of it are skipped, and put on a list. Serving a
+ * buy takes time for each of its exclusions, so buy_has_fresh() says first
+ * whether it would get anything. It excludes any sell that fits it and is not
+ * fresh, or it would not be waiting.
  */
 static int
 match_set(struct exchange *x, int64_t now, const struct class_set *set,

@@ -134,7 +134,7 @@ share_classes(struct share *h)
 	}
 }
 
-/* All buys that matter: 0, or -1 without memory. */
+/* Gather all buys that matter: 0, or -1 without memory. */
 static int
 share_gather(struct share *h)
 {
@@ -165,8 +165,8 @@ share_gather(struct share *h)
 	return 0;
 }
 
-/* The buyer was asked, and has not been seen to give anything; or all that it
- * gives is of no use to one that still has nothing. */
+/* The buyer was asked, and has given nothing that we have seen; or what it
+ * gives does not help a buyer that still has nothing. */
 static int
 share_is_stuck(const struct share *h, const struct share_item *item)
 {
@@ -179,7 +179,7 @@ share_is_stuck(const struct share *h, const struct share_item *item)
 	    (h->starves && h->now - b->asked_since >= h->stuck_ms);
 }
 
-/* Has it lacked all for longer than others take to return something? */
+/* Has it had nothing for longer than others take to return something? */
 static int
 share_starves(const struct share *h, const struct share_item *item)
 {
@@ -393,7 +393,8 @@ share_rotate(struct share *h, uint64_t n)
 	}
 }
 
-/* Divide so much among the set, some of which is on offer, and ask for it. */
+/* Divide this much, some of which is on offer, among the set, and ask for
+ * it. */
 static void
 share_out(struct share *h, uint64_t capacity, uint64_t offered)
 {
@@ -437,7 +438,8 @@ share_set(struct share *h, struct class_most *most,
 		h->starves |= share_starves(h, h->set[i]);
 	share_out(h, capacity, offered);
 	level = h->level;
-	/* By now who was asked in vain need not give anything, either. */
+	/* By now a buyer that was asked in vain need not give anything,
+	 * either. */
 	if (!share_is_short(h))
 		return level;
 	for (i = 0; i < h->nset; i++) {
@@ -496,7 +498,7 @@ share_look(struct share *h)
 	}
 }
 
-/* Tell the buyer what it may keep, where it does not know. */
+/* Tell the buyer what it may keep, if it does not know. */
 static int
 share_tell(struct share *h, const struct share_item *item)
 {
@@ -504,7 +506,7 @@ share_tell(struct share *h, const struct share_item *item)
 	struct msg msg = { .type = MSG_WAITING,
 		.u.waiting.order = b->order.id };
 
-	/* It forgets that it was asked when it has given that much. */
+	/* When it has given that much, it forgets that it was asked. */
 	if (item->keep == b->keep && (b->keep == KEEP_ALL ||
 	    (b->asked_held == item->held &&
 	    h->now - b->told_at < SHARE_TELL_MS)))

@@ -126,8 +126,8 @@ gossip_put(struct gossip *g, const struct id *instance, struct slice address)
 	scratch_item(&g->list, &schema_peer_item, &item);
 }
 
-/* Is it a broker that we tell of some authorities, and of all of these each
- * time? */
+/* Is it a broker, which is told of some authorities only, and of all of these
+ * each time? */
 static int
 gossip_ranks(const struct gossip *g, const struct gossip_peer *to)
 {
@@ -162,7 +162,7 @@ gossip_least(const struct gossip *g, const struct gossip_peer *to)
 	return n < GOSSIP_NAMED ? 0 : top[n - 1];
 }
 
-/* Is the authority something to tell the peer, which has heard so much? */
+/* Is the authority news to the peer, given what it has heard? */
 static int
 gossip_is_news(const struct gossip *g, const struct gossip_peer *authority,
     const struct gossip_peer *to, uint64_t heard)
@@ -172,10 +172,10 @@ gossip_is_news(const struct gossip *g, const struct gossip_peer *authority,
 }
 
 /*
- * Tell what the peer has not heard: to one that has heard nothing that is all,
- * and first of all where we are ourselves: an authority that was dialled does
- * not see from the connection where the dialler listens. A broker is told all
- * that it must know each time.
+ * Tell the peer what it has not heard. A peer that has heard nothing is told
+ * everything, first our own address, since an authority that was dialled cannot
+ * see from the connection where the dialler listens. A broker is told each time
+ * all that it must know.
  */
 static int
 gossip_tell(struct gossip *g, struct gossip_peer *to)
@@ -307,7 +307,7 @@ gossip_up(struct gossip *g, int64_t now, uint32_t handle,
 	return p;
 }
 
-/* Those brokers that were told of the authority are told that it is gone. */
+/* Brokers that were told of the authority hear that it is gone. */
 void
 gossip_down(struct gossip *g, int64_t now, struct gossip_peer *p)
 {

@@ -15,8 +15,8 @@
 #define PEER_TEXT	(ADDR_TEXT_MAX + 32)
 #define LINKS_FIRST	8
 
-/* Handles: slot and generation, so that one that is gone is not mistaken for
- * the next in its slot. */
+/* A handle is a slot and a generation, so that a link that is gone is not
+ * mistaken for the next one in its slot. */
 
 static struct hub_link *
 hub_find(const struct hub *h, uint32_t handle)
@@ -100,9 +100,9 @@ hub_link_trace(const struct hub_link *l, const char *way, unsigned type)
 /* Time. */
 
 /*
- * When to give up a peer that takes nothing of what is queued for it. That it
- * still sends is no excuse: its queue is memory, and the orders or requests
- * that it holds are of use to a peer that listens.
+ * When to give up a peer that takes none of the bytes queued for it, even if it
+ * still sends: its queue is memory, and another peer could use the orders or
+ * requests that it holds.
  */
 static int64_t
 hub_link_stuck_at(const struct hub_link *l)
@@ -171,8 +171,8 @@ hub_link_on_connected(void *arg)
 	hub_link_arm(l);
 }
 
-/* Not read from where it is throttled or paused. What it says meanwhile comes
- * late, so that it is heard from when reading goes on. */
+/* Do not read from it while it is throttled or paused. What it sends meanwhile
+ * is read late, so when reading goes on it counts as heard. */
 static void
 hub_link_hold(struct hub_link *l, int throttled, int paused)
 {
@@ -200,7 +200,7 @@ hub_link_on_wrote(void *arg)
 		l->hub->room(l->hub->arg);
 }
 
-/* It is to take what is queued for it from now on. */
+/* From now on it must take what is queued for it. */
 static void
 hub_link_wait(struct hub_link *l)
 {
@@ -208,8 +208,8 @@ hub_link_wait(struct hub_link *l)
 	hub_link_arm(l);
 }
 
-/* Close it once all that is queued is written, or once none of it is taken for
- * HUB_STUCK_MS. */
+/* Close it once all output is written, or once the peer has taken none of it
+ * for HUB_STUCK_MS. */
 static void
 hub_link_drain(struct hub_link *l)
 {
@@ -245,8 +245,8 @@ hub_link_send(struct hub_link *l, struct slice frame)
 
 /* Dialling that failed. */
 
-/* Tell the core that what it wanted dialled, with this tag, did not come up:
- * does it take over to say it? */
+/* Tell the core that its dial with this tag has failed: 1 if the core will
+ * report it. */
 static int
 hub_tell_failed(struct hub *h, uint32_t tag, int error, const char *why)
 {
@@ -257,7 +257,7 @@ hub_tell_failed(struct hub *h, uint32_t tag, int error, const char *why)
 	return 1;
 }
 
-/* What loglimit tells addresses apart by. */
+/* The part of an address by which loglimit tells hosts apart. */
 static struct slice
 hub_tail(struct slice address)
 {
@@ -277,8 +277,8 @@ hub_dial_failed(struct hub *h, struct slice address, uint32_t tag, int error,
 	h->counts.failed++;
 	if (hub_tell_failed(h, tag, error, why))
 		return;
-	/* One that peers named has its line as far as the limit allows; the
-	 * others are counted. */
+	/* An address that peers named gets its line as far as the limit allows;
+	 * the others are counted. */
 	if (news && peers_is_learnt(&h->peers, address) &&
 	    !loglimit_say(&h->dials, loop_now(h->loop), hub_tail(address))) {
 		news = 0;
@@ -318,8 +318,8 @@ hub_act_close(struct hub *h, const struct act *a)
 		conn_close(&l->conn);
 }
 
-/* Only our own options name what is dialled for ever, and so may name a path.
- * What a peer names is an IP address. */
+/* Only our own options name addresses that are dialled for ever, and so may
+ * name a path. A peer may name only IP addresses. */
 static int
 hub_may_dial(const struct act *a)
 {
@@ -452,7 +452,7 @@ hub_link_authenticated(struct hub_link *l)
 	char buf[PEER_TEXT];
 
 	hub_admitted(h, l->handle);
-	/* That it cannot be linked to was the last that was said of it. */
+	/* The last line about it said that it cannot be linked to. */
 	if (l->target && l->tag == 0 && l->link.role == ROLE_BROKER &&
 	    peers_is_failing(&h->peers, slice_str(l->address)))
 		log_info("linked to %s", hub_link_name(l, buf));
@@ -476,7 +476,7 @@ hub_link_authenticated(struct hub_link *l)
 	return 0;
 }
 
-/* Something was taken that is the link's own. 0, or -1 when the link ends. */
+/* The link took something of its own. 0, or -1 when the link ends. */
 static int
 hub_link_shaken(struct hub_link *l)
 {
@@ -521,7 +521,7 @@ hub_link_deliver(struct hub_link *l, int64_t now, unsigned type,
 	return 0;
 }
 
-/* The peer's bytes make no link. Where it has not said hello yet it may be a
+/* The peer's bytes make no link. If it has not said hello yet, it may be a
  * program that greets people: its words say best what went wrong. */
 static const char *
 hub_link_foreign(struct hub_link *l, const unsigned char *p, size_t n)
@@ -579,8 +579,7 @@ hub_link_reason(const struct hub_link *l, int error)
 	return l->up ? "closed" : link_eof_reason(&l->link);
 }
 
-/* The peer's IP address, in bytes of *a; none where it came over something
- * else. */
+/* The peer's IP address, in bytes of *a; empty if it did not come over TCP. */
 static struct slice
 hub_link_host(const struct hub_link *l, struct addr *a)
 {
@@ -641,7 +640,7 @@ hub_link_on_closed(void *arg, int error)
 		loop_stop(h->loop);
 }
 
-/* Its descriptor is needed now, and not at the end of the turn. */
+/* Its descriptor is needed now, not at the end of the turn. */
 void
 hub_turn_away(struct hub *h, uint32_t handle)
 {
@@ -733,7 +732,7 @@ no_memory:
 
 /* Dialling. */
 
-/* where is peers.c's, and goes with the target. */
+/* where belongs to peers.c, which frees it with the target. */
 static void
 hub_dial_one(struct hub *h, struct slice where, uint32_t tag)
 {

@@ -317,9 +317,9 @@ caller_find_channels(struct caller_options *o, const struct key *key)
 }
 
 /*
- * How the module is reached: channels, a PLB's socket, or a broker. With no
- * option, the PLB of this module where one is running, as long as it is, but
- * not where sellers are chosen among by options; else the broker.
+ * How the module is reached: channels, a PLB's socket, or a broker. Without an
+ * option, the PLB of this module as long as one is running, unless options
+ * choose among sellers; else the broker.
  */
 static void
 caller_find_way(struct caller_options *o, const struct key *key)
@@ -439,7 +439,7 @@ command_start(struct command *x, const char *line)
 	hub_wait(&c->hub, x->handle);
 }
 
-/* It need not end with its input. Where it has ended, and something that it
+/* It need not end with its input. If it has ended, and something that it
  * started has its output open, the link is closed. */
 static void
 command_stop(struct command *x)
@@ -509,8 +509,8 @@ caller_quit(struct caller *c, int status)
 	loop_stop(c->hub.loop);
 }
 
-/* Is there enough on its way to the channel? Then the input waits until there
- * is less. */
+/* Is enough on its way to the channel? Then the input waits until there is
+ * less. */
 static int
 caller_is_full(struct caller *c)
 {
@@ -563,7 +563,7 @@ caller_on_room(void *arg)
 	c->full = 0;
 }
 
-/* Whoever writes it is to see that nobody reads it. */
+/* Let the program that writes it see that nobody reads it. */
 static void
 caller_deafen(struct caller *c)
 {
@@ -574,7 +574,7 @@ caller_deafen(struct caller *c)
 		dup2(null, STDIN_FILENO);
 }
 
-/* A reader that is gone ends us as it ends any filter. */
+/* If the reader is gone, we end as any filter does. */
 static void
 caller_on_broken(struct caller *c)
 {
@@ -622,7 +622,7 @@ caller_finish(struct caller *c, int status)
 		sink_filled(&c->sink);
 }
 
-/* What is written next to the terminal begins a line. */
+/* The next output to the terminal begins a line. */
 static void
 caller_end_progress(struct caller *c, const char *how)
 {
@@ -685,7 +685,7 @@ caller_on_act(void *arg, const struct act *a)
 	}
 }
 
-/* The second time what is not written by then is given up. */
+/* The second signal gives up what is not written yet. */
 static void
 caller_on_signal(void *arg, int signo)
 {
@@ -710,8 +710,7 @@ caller_on_signal(void *arg, int signo)
 
 /* Life. */
 
-/* How often progress is shown, and how much input there is, where it is a
- * file. */
+/* How often progress is shown, and how much input there is if it is a file. */
 static void
 caller_size(struct caller_options *o)
 {

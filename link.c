@@ -201,7 +201,7 @@ link_init(struct link *l, const struct link_self *self, uint64_t dialled,
 	return link_send_noise(l, now);
 }
 
-/* What it needed for the handshake goes. */
+/* Free what only the handshake needed. */
 static void
 link_shaken(struct link *l)
 {
@@ -270,8 +270,9 @@ link_judge_hello(struct link *l, const struct msg_hello *h)
 }
 
 /*
- * The acceptor answers before it judges: one that dialled itself, or that
- * speaks another version, learns so from our hello and not from a silent end.
+ * The acceptor answers before it judges: a process that dialled itself, or
+ * speaks another version, learns it from our hello rather than from a silent
+ * end.
  */
 static int
 link_take_hello(struct link *l, int64_t now, struct slice value)
@@ -315,9 +316,9 @@ link_split(struct link *l)
 }
 
 /*
- * There is no key in common, so there is no link. The dialler is told by a
- * message without bytes: a dialler that only sees the end would have to try
- * again, since we may have been killed, or have no room.
+ * Without a common key there is no link. An empty message tells the dialler: if
+ * it only saw the end, it would have to try again, since we may have been
+ * killed, or have no room.
  */
 static int
 link_refuse(struct link *l)
@@ -349,7 +350,7 @@ link_answer_first(struct link *l, int64_t now, struct slice payload)
 	return 1;
 }
 
-/* Has this message 1 been here before? If not, it has now. */
+/* Has this message 1 been here before? Remembers it. */
 static int
 link_is_repeated(struct link_memory *memory, struct slice message)
 {
@@ -362,7 +363,7 @@ link_is_repeated(struct link_memory *memory, struct slice message)
 	for (i = 0; i < memory->n; i++)
 		if (memcmp(memory->tags[i], tag, 8) == 0)
 			return 1;
-	/* Where there is no more room, it forgets earlier. */
+	/* Without more room, it forgets sooner. */
 	tags = memory->next < memory->cap ? NULL : array_grow(memory->tags,
 	    &memory->cap, memory->next + 1, LINK_MEMORY, sizeof(*tags));
 	if (tags != NULL)
@@ -450,9 +451,8 @@ link_take_noise(struct link *l, int64_t now, struct slice *bytes)
 /* Frames. */
 
 /*
- * By the head alone: may a frame like this come now? So nothing is held of a
- * frame that may not. Unknown odd types are good once the first frame was a
- * hello.
+ * May a frame with this head come now? So no bytes are kept of a frame that may
+ * not. Unknown odd types are allowed once the first frame was a hello.
  */
 static int
 link_check_head(struct link *l, unsigned type, size_t len)
@@ -526,7 +526,7 @@ link_record(const struct link *l, struct slice bytes, struct slice *sealed)
 	return len <= bytes.len - 2;
 }
 
-/* Its bytes go behind those that were opened before. The first one shows that
+/* Its bytes follow those that were opened before. The first record shows that
  * the dialler has the key, and is here now. */
 static int
 link_open(struct link *l, int64_t now, struct slice *bytes)
@@ -603,7 +603,7 @@ link_input(struct link *l, int64_t now, struct slice *bytes, unsigned *type,
 	return link_take_frame(l, now, bytes, type, value);
 }
 
-/* Seal what is queued: whole records, but for the last. */
+/* Seal what is queued, in whole records except the last. */
 
 static int
 link_seal_record(struct link *l, struct buf *wire)
@@ -694,8 +694,8 @@ link_deadline(const struct link *l)
 }
 
 /*
- * A turn that is late itself may find in the socket what came in time, so it
- * gives up no peer: both clocks are set for another LINK_LATE_MS.
+ * In a turn that is late itself, bytes that came in time may still be in the
+ * socket, so it gives up no peer: both clocks get another LINK_LATE_MS.
  */
 static int
 link_judge_silence(struct link *l, int64_t now, int late)
@@ -710,8 +710,8 @@ link_judge_silence(struct link *l, int64_t now, int late)
 	return 0;
 }
 
-/* Where something waits to be written, that is the sign of life: nothing piles
- * up before a peer that does not read. */
+/* If something waits to be written, that is the sign of life: nothing piles up
+ * for a peer that does not read. */
 static int
 link_beat(struct link *l, int64_t now)
 {

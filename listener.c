@@ -266,7 +266,7 @@ listener_leave_channel(struct listener *l, struct listener_channel *c)
 	return listener_send_drain(l, c);
 }
 
-/* There is nothing to hear of it now. What it had when it said so last was lost
+/* Nothing more will be heard of it. What it had at its last report was lost
  * with it. */
 static void
 listener_forget(struct listener *l, struct listener_channel *c)
@@ -426,9 +426,9 @@ listener_send_sell(struct listener *l, int64_t now)
 }
 
 /*
- * Remember a reservation that ends with this connect, for the next sell. There
- * is no need without a broker: the exchange that made it has forgotten it, or
- * will in a while.
+ * Remember a reservation that ends with this connect, for the next sell.
+ * Without a broker there is no need: the exchange that made it has forgotten
+ * it, or soon will.
  */
 static int
 listener_settle(struct listener *l, int64_t now, const struct msg_connect *c)
@@ -459,7 +459,7 @@ listener_on_waiting(struct listener *l, int64_t now,
 	return 0;
 }
 
-/* Tell a channel how things stand, where it does not know. */
+/* Tell a channel how things stand, if it does not know. */
 static int
 listener_tell_channel(struct listener *l, struct listener_channel *c)
 {
@@ -647,8 +647,8 @@ listener_answer(struct listener *l, int64_t now, uint32_t peer,
 	return 0;
 }
 
-/* Channels have counted: they are asked first, where that was wanted. One who
- * comes while they are asked waits with the others. */
+/* If the question is about counts, ask the channels first. An asker that comes
+ * meanwhile waits with the others. */
 static int
 listener_on_inspect(struct listener *l, int64_t now, uint32_t peer,
     const struct msg *m)
@@ -695,7 +695,8 @@ listener_answer_all(struct listener *l, int64_t now)
 
 /* Messages from the broker. */
 
-/* The next sell is whole again: whoever refused it has kept nothing of it. */
+/* The next sell is whole again: the broker or exchange that refused it has kept
+ * nothing of it. */
 static int
 listener_on_refuse(struct listener *l, const struct msg_refuse *m)
 {

@@ -161,7 +161,7 @@ session_on_liveness(void *arg, short revents)
 	session_forget_if_over(s);
 }
 
-/* Of a channel that did not end well. */
+/* For a channel that failed. */
 static void
 session_tell_end(const struct session *s, int status)
 {
@@ -180,9 +180,9 @@ session_on_end(void *arg)
 }
 
 /*
- * A channel that did not end well may have left something running, and nobody
- * waits for that: end it. The channel's capacity comes back when its liveness
- * pipe closes, as always.
+ * A channel that failed may have left processes running, for which nobody
+ * waits: end them. The channel's capacity comes back when its liveness pipe
+ * closes, as always.
  */
 static void
 session_on_channel_ended(struct child *c)
@@ -220,8 +220,8 @@ session_run_channel(struct session *s, const struct tether *t)
 }
 
 /*
- * The connection is the channel's now. Its place in the loop is the liveness
- * pipe's, so that needs no memory.
+ * The connection is the channel's now. The liveness pipe gets its place in the
+ * loop, which needs no memory.
  */
 static void
 session_follow(struct session *s, const struct tether *t)
@@ -243,8 +243,8 @@ session_follow(struct session *s, const struct tether *t)
 	hub_keyed(hub, control, print);
 }
 
-/* Its channel cannot be started, for the reason of errno: that goes to the log
- * and to the dialler, and it is forgotten. */
+/* Its channel cannot be started: tell the log and the dialler the reason
+ * (errno), and forget it. */
 static void
 session_tell_unable(struct session *s)
 {
@@ -260,7 +260,7 @@ session_tell_unable(struct session *s)
 	session_forget(s);
 }
 
-/* Start its channel; where none can be started it is forgotten. */
+/* Start its channel; if it cannot be started, forget the session. */
 static void
 session_start(struct session *s)
 {
@@ -304,8 +304,8 @@ session_hand_over(struct session *s)
 
 /* The unauthenticated. */
 
-/* Look again when somebody's time is up. Where there is no place for one more,
- * connections wait where they are. */
+/* Look again when somebody's time is up. If there is no place for one more,
+ * connections wait in the backlog. */
 static void
 listener_acceptor_admit(struct listener_acceptor *a)
 {
@@ -337,7 +337,7 @@ listener_acceptor_on_late(void *arg)
 	listener_acceptor_admit(a);
 }
 
-/* Whoever is authenticated has a channel, unless it only asks. */
+/* An authenticated peer gets a channel, unless it only asks (lambda-ctl). */
 static void
 session_look(void *arg)
 {

@@ -61,8 +61,8 @@ listener_door_answer(struct listener_door *d, int fd)
 	return 0;
 }
 
-/* A connection that is closed while something that came is unread is reset, and
- * what it was told last is lost: so that is read first. */
+/* Closing a connection with unread bytes resets it, and loses what it was told
+ * last; so read them first. */
 void
 listener_door_refuse(struct listener_door *d, int fd, const char *reason)
 {

@@ -93,7 +93,7 @@ release_is_text(const unsigned char *p, size_t n)
 }
 
 /*
- * What would make exec(2) fail, as far as the first bytes of the file tell. A
+ * What would make exec(2) fail, as far as the first bytes of the file show. A
  * name that may be cut off is not judged.
  */
 static int
@@ -222,8 +222,8 @@ preflight_on_ended(struct child *c)
 		fn(arg, why);
 }
 
-/* The time is up. Timers run before ends of children are told, so if this one
- * is late the end may have come already: wait for one more turn. */
+/* The time is up. Timers run before the ends of children are reported, so if
+ * this timer is late the end may have come already: wait for one more turn. */
 static void
 preflight_on_passed(void *arg)
 {
@@ -379,8 +379,8 @@ publish_consider(struct publish *p, int always)
 	}
 }
 
-/* What tells the file from one that replaces it: all zero where there is none
- * to run. */
+/* What distinguishes the file from one that replaces it; all zero if there is
+ * none to run. */
 static struct stat
 publish_stat(const struct publish *p)
 {
@@ -393,8 +393,8 @@ publish_stat(const struct publish *p)
 	return st;
 }
 
-/* A file must be the same at two looks, since it may still be being written.
- * What is wrong with it is said once. */
+/* A file must be the same at two looks, since something may still be writing
+ * it. A fault in it is logged once. */
 static void
 publish_on_look(void *arg)
 {

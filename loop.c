@@ -161,8 +161,8 @@ loop_warm(struct loop *l, size_t i)
 		loop_swap(l, i, l->hot++);
 }
 
-/* Move some of those that were silent down among the cold. A few are checked
- * each turn, in proportion to what polling them costs anyway. */
+/* Move some silent descriptors to the cold set. A few are checked each turn, in
+ * proportion to what polling them costs anyway. */
 static void
 loop_cool(struct loop *l)
 {
@@ -215,7 +215,7 @@ loop_watch(struct loop *l, struct watch *w)
 	} else if (w->slot > l->hot && w->events != 0) {
 		loop_warm(l, w->slot - 1);
 	}
-	/* poll() tells of hangups unasked, and passes over fd -1. */
+	/* poll() reports hangups unasked, and skips fd -1. */
 	p = &l->fds[w->slot - 1];
 	p->fd = w->events == 0 ? -1 : w->fd;
 	p->events = w->events;
@@ -263,7 +263,7 @@ loop_idle(struct loop *l)
 	    agenda_deadline(&l->agenda) > loop_now(l);
 }
 
-/* Poll what is at from to end; what is found among the cold becomes hot. */
+/* Poll the descriptors at from to end; cold ones with an event become hot. */
 static int
 loop_poll(struct loop *l, size_t from, size_t end, int timeout_ms)
 {
@@ -512,9 +512,9 @@ loop_signals_open(void)
 	loop_set_action(SIGCHLD, loop_on_signal);
 }
 
-/* The program is about to end: what was handled is ignored, as no signal is to
- * change the status that it ends with. The handlers go before the pipe that
- * they write to. */
+/* The program is about to end: ignore the signals that were handled, since none
+ * may change the exit status. The handlers go before the pipe that they write
+ * to. */
 static void
 loop_signals_close(void)
 {

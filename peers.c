@@ -12,10 +12,10 @@
 					     a good one */
 #define KEY_SIZE     (ID_SIZE + 2)
 
-/* Why there was no link, as far as the log tells them apart. */
+/* Reasons why there was no link, as far as the log distinguishes them. */
 enum { FAULT_SELF = 1, FAULT_FINAL = 2, FAULT_OTHER = 4 };
 
-/* A target that waits is in the heap, and no other is. */
+/* A waiting target is in the heap, and no other target is. */
 enum target_state {
 	WAITING,  /* until it is due */
 	DIALLING, /* and shaking hands */
@@ -220,10 +220,10 @@ target_fault(int error)
 }
 
 /*
- * Dialling it failed: wait, rest or go. 1 when it is for a new reason. That it
- * is ourselves is what a hello says before it is authentic, and any stranger
- * can send ours back: so it is dialled again, though no sooner than a peer that
- * never answers.
+ * Dialling it failed: wait, rest or forget it. 1 if the reason is new. That it
+ * is ourselves is known from a hello that is not authentic yet, and any
+ * stranger can send ours back; so it is dialled again, but no sooner than a
+ * peer that never answers.
  */
 static int
 target_failed(struct peers *p, int64_t now, struct target *t, int error)
@@ -244,8 +244,8 @@ target_failed(struct peers *p, int64_t now, struct target *t, int error)
 	return (had & target_fault(error)) == 0;
 }
 
-/* It was dialled and reached the peer. One that is dialled once has no more to
- * do where its link does not stay. */
+/* It was dialled and reached the peer. A target that is dialled once is done if
+ * its link does not stay. */
 static void
 target_reached(struct peers *p, struct target *t, struct instance *k, int stays)
 {
@@ -307,8 +307,8 @@ peers_want(struct peers *p, int64_t now, struct slice address, enum dial dial,
 	fresh = t == NULL;
 	if (fresh && (t = target_add(p, address)) == NULL)
 		return -1;
-	/* Who asks for one try gets it, and hears how it went, unless the
-	 * target is kept linked anyway. */
+	/* A request for one try gets it, and its result, unless the target is
+	 * kept linked anyway. */
 	if (dial == DIAL_ONCE && t->keep == DIAL_ONCE && t->state == RESTING)
 		fresh = 1;
 	if (dial > t->keep)
@@ -365,9 +365,9 @@ peers_failed(struct peers *p, int64_t now, struct slice address, int error)
 }
 
 /*
- * Of the present link and a new one, does the present stay? Both ends come to
- * the same answer, whichever of the two they see first. Where one end dialled
- * both, it may have lost the earlier one, and the other not know it yet.
+ * Does the present link stay, rather than a new one? Both ends come to the same
+ * answer, whichever of the two they see first. If one end dialled both, it may
+ * have lost the earlier one before the other end knows.
  */
 static int
 peers_present_stays(const struct peers *p, const struct instance *k,
@@ -406,7 +406,7 @@ peers_up(struct peers *p, int64_t now, uint32_t handle, unsigned role,
 	}
 	if (t != NULL)
 		target_reached(p, t, k, *loser != handle);
-	/* None of its targets is to be dialled while it is linked. */
+	/* Dial none of its targets while it is linked. */
 	for (t = NULL; (t = CHAIN_NEXT(&k->targets, t, struct target,
 	    sibling)) != NULL;)
 		if (t->state == WAITING && t->keep != DIAL_ONCE)

@@ -239,8 +239,8 @@ plb_client_down(struct plb *p, struct plb_client *c)
 }
 
 /*
- * How many requests a client may have with us, and tokens for more: enough to
- * keep what is held busy. The rest of its input stays with it.
+ * How many requests and tokens a client may have here: enough to keep all that
+ * we hold busy. The client keeps the rest of its input.
  */
 static uint64_t
 plb_window(const struct plb *p)
@@ -261,8 +261,8 @@ plb_refill(const struct plb *p, struct plb_client *c)
 	return 1;
 }
 
-/* Grant the client as much of what it asks for as its window has room for, and
- * owe it the rest: it is granted once it is there. */
+/* Grant the client what it asks for as far as its window has room, and owe it
+ * the rest, which is granted once there is room. */
 static int
 plb_grant(struct plb *p, struct plb_client *c, uint64_t quantity)
 {
@@ -354,8 +354,8 @@ plb_trouble_tell(struct plb *p, const struct plb_client *c)
 	    buf_slice(&p->trouble));
 }
 
-/* Why nothing comes: to every caller that waits for something, and to the
- * program itself. It is kept for those that begin to wait. */
+/* Tell why nothing comes to every caller that waits, and to the program itself.
+ * The reason is kept for those that begin to wait. */
 static int
 plb_trouble(struct plb *p, const struct msg_offers *offers)
 {
@@ -391,9 +391,9 @@ plb_blame(struct plb *p, int64_t now, const char *fmt, ...)
 }
 
 /*
- * Does the exchange say that all is taken as we have taken it, and wait for the
- * seller's answer? Or is it what a seller that does not answer, or refuses,
- * had on offer?
+ * Does the exchange say that all is taken because we have taken it and wait for
+ * the seller's answer, or because it was on offer from a seller that does not
+ * answer or refuses?
  */
 static int
 plb_has_taken(const struct plb *p, int64_t now, const struct msg_offers *m)
@@ -434,7 +434,7 @@ plb_dialling(const struct plb *p, uint32_t tag, struct slice address)
 	return u;
 }
 
-/* The seller's channel was dialled in vain. */
+/* Dialling the seller's channel has failed. */
 static void
 plb_unreachable(struct plb *p, int64_t now, struct upstream *u,
     struct slice reason)
@@ -445,8 +445,8 @@ plb_unreachable(struct plb *p, int64_t now, struct upstream *u,
 	upstream_gone(p, now, u, "its channel was never up");
 }
 
-/* What was given is there again: what was bought meanwhile goes back, once what
- * is in flight there has finished. */
+/* The given channel is back: what was bought meanwhile goes back, once requests
+ * in flight there have finished. */
 static void
 plb_rise(struct plb *p)
 {
@@ -550,9 +550,9 @@ plb_down(void *core, int64_t now, uint32_t peer)
 }
 
 /*
- * It is dialled again, and the program may not want to wait for that: the
- * broker finds others, where it may. Where a channel that drains has something
- * to answer yet, it is told the next time.
+ * It is dialled again, and the program may not want to wait: the broker may
+ * find others. If a draining channel still has something to answer, the program
+ * is told the next time.
  */
 static void
 plb_fixed_failed(struct plb *p, int64_t now, const struct plb_fixed *f,
@@ -686,7 +686,7 @@ plb_message(void *core, int64_t now, uint32_t peer, const struct msg *m)
 /* Change of versions: what satisfies the new constraints is acquired first,
  * then what does not is left. */
 
-/* What is held of upstreams that are to be left. */
+/* What is held of upstreams that will be left. */
 static uint64_t
 plb_held_old(const struct plb *p)
 {
@@ -737,7 +737,7 @@ plb_switch_tick(struct plb *p, int64_t now)
 	if (now < p->switch_at && plb_held(p) - old < p->wanted)
 		return;
 	if (old > 0 && plb_held(p) == old) {
-		/* Nothing new was to be had: stay with what is held. */
+		/* No new capacity was found: stay with what is held. */
 		p->switch_at = now + PLB_STAY_MS;
 		outbox_log_once(&p->out, &p->stays, LOG_INFO, "no seller "
 		    "has the version and labels asked for: keeping the "
@@ -783,8 +783,8 @@ plb_show_exports(struct plb *p)
 
 /* Time. */
 
-/* Stopping: no more is wanted than what is left to do needs, and clients that
- * were asked to go, and have nothing open, have only tokens that are void. */
+/* Stopping: want no more than the remaining requests need. Clients that were
+ * asked to go and have nothing open have only void tokens. */
 static void
 plb_wind_down(struct plb *p, int64_t now)
 {

@@ -192,7 +192,7 @@ request_queue(struct plb *p, struct request *r, int first)
 	else
 		chain_append(&c->queue, &r->place);
 	p->queued++;
-	/* Who waits already stays where it is among its equals. */
+	/* A client that already waits keeps its place among its equals. */
 	if (c->queued++ == 0 || first)
 		request_rank(p, c);
 }
@@ -210,7 +210,7 @@ request_unqueue(struct plb *p, struct request *r)
 
 /* Ending. */
 
-/* Its client does not wait for it from now on. */
+/* From now on its client does not wait for it. */
 static void
 request_disown(struct plb *p, struct request *r)
 {
@@ -279,7 +279,7 @@ request_of_client(const struct plb_client *c, uint64_t id)
 
 /* Sending. */
 
-/* Send it there, with our id and what is left of its time, and keep it where it
+/* Send it there, with our id and the time that it has left, and keep it if it
  * may have to be sent again: 0, or -1 without memory. */
 static int
 request_send(struct plb *p, int64_t now, struct request *r,
@@ -326,8 +326,8 @@ request_arity(struct slice args)
 	return n;
 }
 
-/* Fail a request for a function that no seller at hand exports. To wait is of
- * no use: others are bought only when these go. */
+/* Fail a request for a function that no seller at hand exports. Waiting would
+ * not help: others are bought only when these go. */
 static void
 request_not_exported(struct plb *p, struct request *r, const struct msg *m)
 {
@@ -387,7 +387,7 @@ request_has_other(const struct plb *p, int64_t now, const struct request *r)
 	return 0;
 }
 
-/* As balance_draw(): empty, where it is to wait for another host. */
+/* As balance_draw(), but empty if the request should wait for another host. */
 static enum balance_drawn
 request_draw(struct plb *p, int64_t now, const struct request *r,
     const struct msg *m, size_t *number, int *cast)
@@ -444,8 +444,8 @@ request_want(struct plb *p, int64_t now, const struct request *r)
 	plb_want(p, p->in_flight + p->queued);
 }
 
-/* Keep a request of the client, which has to wait, at the end of its queue.
- * Without memory it fails. */
+/* Keep a request that must wait at the end of its client's queue. Without
+ * memory it fails. */
 static int
 request_put_off(struct plb *p, int64_t now, struct plb_client *c,
     struct request *r, const struct msg *m)
@@ -459,7 +459,7 @@ request_put_off(struct plb *p, int64_t now, struct plb_client *c,
 	return c->open == 1 ? plb_trouble_tell(p, c) : 0;
 }
 
-/* Note the client's request, which waits for nothing yet. NULL with errno. */
+/* Note the client's request; it is in no queue yet. NULL with errno. */
 static struct request *
 request_new(struct plb *p, int64_t now, struct plb_client *c,
     const struct msg_request *q)
@@ -510,8 +510,9 @@ plb_on_request(struct plb *p, int64_t now, uint32_t peer, const struct msg *m)
 	return 0;
 }
 
-/* Try to send one of the client's, the oldest first. One that no token fits, as
- * its function is exported elsewhere only, lets the next one pass. */
+/* Try to send one of the client's requests, the oldest first. A request that no
+ * token fits, because its function is only exported elsewhere, lets the next
+ * one pass. */
 static int
 request_dispatch_one(struct plb *p, int64_t now, const struct plb_client *c)
 {
@@ -664,8 +665,8 @@ plb_on_answer(struct plb *p, int64_t now, uint32_t peer, const struct msg *m)
 	return 0;
 }
 
-/* What is run again goes back the newest first, so that the oldest is the first
- * again in the queue. */
+/* Requests that run again go back the newest first, so that the oldest is again
+ * the first in the queue. */
 void
 request_lost(struct plb *p, int64_t now, struct upstream *u, const char *why)
 {
@@ -683,10 +684,10 @@ request_lost(struct plb *p, int64_t now, struct upstream *u, const char *why)
 }
 
 /*
- * Streams. What goes one way is kept within the window that the other way
- * allowed, so no client can have the connection to a channel closed, nor fill
- * the memory here. Once a channel has asked for more of a body, or has sent
- * output, the request is not run again.
+ * Streams. Each direction keeps within the window that the other end allowed,
+ * so no client can make us break the protocol with a channel, or fill our
+ * memory. Once a channel has asked for more of a body, or has sent output, the
+ * request does not run again.
  */
 
 /* Hand a piece, or an end, or a window, on to the other side. */
@@ -708,8 +709,8 @@ request_pass_on(struct plb *p, const struct request *r, const struct msg *m,
 }
 
 /*
- * Whose it is, and which way it goes: 1 with *r; 0 where the request has ended,
- * or nobody waits for it; -1 with EPROTO where there is none.
+ * Whose request it is, and which way the message goes: 1 with *r; 0 if the
+ * request has ended, or nobody waits for it; -1 with EPROTO if there is none.
  */
 static int
 request_stream(struct plb *p, uint32_t peer, uint64_t id, struct request **r,

@@ -163,7 +163,7 @@ upstream_give_back(struct plb *p, struct upstream *u, uint64_t n)
 	outbox_send(&p->out, u->peer, &m);
 }
 
-/* What is in use and held now, for the next look. */
+/* Note what is in use and held now, for the next look. */
 static void
 upstream_note_use(struct plb *p)
 {
@@ -279,7 +279,7 @@ upstream_blame(struct plb *p, int64_t now, const struct upstream *u,
 	    " at ", u->address, what, SLICE_ARG(reason));
 }
 
-/* Where it is lost, too, that is why. */
+/* If it is lost, too, that is why. */
 static void
 upstream_keep_refusal(struct upstream *u, const struct slice *reason)
 {
@@ -291,8 +291,8 @@ upstream_keep_refusal(struct upstream *u, const struct slice *reason)
 
 /*
  * A connect was refused, or not answered in time (reason NULL). A single
- * refusal is no news: others were faster. One that does not answer is as good
- * as out of reach: each other exchange may offer it, too, and each time
+ * refusal is no news: others were faster. A seller that does not answer is as
+ * good as out of reach: other exchanges may offer it, too, and each time
  * PLB_CONNECT_MS would be lost.
  */
 static void
@@ -339,8 +339,8 @@ upstream_up(struct plb *p, int64_t now, uint32_t peer, struct upstream *u)
 	}
 }
 
-/* One that has refused, and ends, cannot serve at all: it starts no channel,
- * say. Another is tried, and this one later. */
+/* A seller that refuses and closes cannot serve at all; perhaps it cannot start
+ * a channel. Try another one, and this one later. */
 void
 upstream_lost(struct plb *p, int64_t now, struct upstream *u, const char *why)
 {
@@ -460,8 +460,8 @@ plb_on_refuse(struct plb *p, int64_t now, uint32_t peer, const struct msg *m)
 	return outbox_send(&p->out, 0, m);
 }
 
-/* The broker says what to keep; a channel, that others could use what is held
- * of it. */
+/* From the broker: how much to keep. From a channel: others could use what is
+ * held of it. */
 int
 plb_on_waiting(struct plb *p, int64_t now, uint32_t peer, const struct msg *m)
 {
@@ -482,8 +482,8 @@ plb_on_waiting(struct plb *p, int64_t now, uint32_t peer, const struct msg *m)
 }
 
 /*
- * New code takes over there: what is in flight finishes, all else is bought
- * anew. A fixed address is dialled again at once, beside the old connection.
+ * New code takes over there: requests in flight finish, and the rest is bought
+ * again. A fixed address is dialled again at once, beside the old connection.
  */
 int
 plb_on_drain(struct plb *p, int64_t now, uint32_t peer, const struct msg *m)
@@ -523,8 +523,8 @@ upstream_held(const struct upstream *u)
 	return u->tokens + u->in_flight;
 }
 
-/* Would a token help a buy that holds less? Where there are more buyers than
- * tokens, one that holds nothing has the last one in its turn. */
+/* Would a token help a buy that holds less? If there are more buyers than
+ * tokens, a buyer that holds nothing gets even the last token in its turn. */
 static int
 upstream_is_wished(const struct plb *p, const struct upstream *u)
 {
@@ -542,8 +542,8 @@ upstream_is_fuller(const struct upstream *u, const struct upstream *other)
 	return a > b || (a == b && upstream_held(u) > upstream_held(other));
 }
 
-/* The one that a token is to be returned to, or NULL: that one has all its
- * tokens in use, and what others have is wanted by requests that wait. */
+/* The upstream to return a token to, or NULL if that one has all its tokens in
+ * use and waiting requests want those of the others. */
 static struct upstream *
 upstream_fullest(const struct plb *p)
 {
@@ -633,7 +633,7 @@ upstream_look_for_answers(struct plb *p, int64_t now, struct upstream *u)
 		upstream_close(p, u);
 }
 
-/* There is too much: no more is wanted than that, or requests ask for. */
+/* We hold too much: want no more than that, or than requests ask for. */
 static void
 upstream_want_less(struct plb *p, uint64_t n)
 {
@@ -647,8 +647,8 @@ upstream_want_less(struct plb *p, uint64_t n)
 		p->wanted = p->capacity;
 }
 
-/* What lay idle while others waited goes back, and is not wanted again before a
- * request asks for it; nor is anything else, as there was too much. */
+/* Return tokens that were idle while others waited, and want nothing more
+ * before a request asks for it, since there was too much. */
 static void
 upstream_look_for_idle(struct plb *p, struct upstream *u)
 {
@@ -659,7 +659,7 @@ upstream_look_for_idle(struct plb *p, struct upstream *u)
 	u->idle = u->tokens;
 }
 
-/* What was given to others, and would have lain idle, is not wanted again,
+/* Tokens that went to others and would have been idle are not wanted again,
  * either. */
 static void
 upstream_look_for_unused(struct plb *p)
@@ -751,8 +751,7 @@ upstream_lacks(const struct plb *p)
 	return lacks > p->connecting ? lacks - p->connecting : 0;
 }
 
-/* Each is asked for an equal part: what one does not have is asked of the
- * others. */
+/* Ask each for an equal part, and the others for what one does not have. */
 static void
 upstream_ask_fixed(struct plb *p, int64_t now)
 {

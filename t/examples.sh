@@ -627,6 +627,6 @@ take lambda-protocol.7 'key file'
 for block in "$blocks"/*; do
 	[ ! -e "$block" ] || cat "$block"
 done
-[ -z "$missing" ] || echo "not run: what is printed above, for want of$missing"
+[ -z "$missing" ] || echo "not run: what is printed above, for lack of$missing"
 echo "$left_out"
 echo passed

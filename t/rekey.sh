@@ -188,25 +188,22 @@ for name in plbs own; do
 	echo "$name: $(cat "$tmp/$name.asked") lines"
 done
 
-# The old key is of no use now.
-while read -r at; do
-	tells 100 'it refused our key' env LAMBDA_KEY="$tmp/old" on c \
-	    lambda-ctl -A "$at" authorities
-	[ -n "$(LAMBDA_KEY=$tmp/new on c lambda-ctl -A "$at" authorities)" ] ||
-	    fail "the new key is refused"
-done <"$tmp/authorities"
+# The old key is of no use now, at authorities and at exchanges.
+refused_by() { # COMMAND: of each of these addresses
+	while read -r at; do
+		tells 100 'it refused our key' env LAMBDA_KEY="$tmp/old" on c \
+		    lambda-ctl -A "$at" "$1"
+		[ -n "$(LAMBDA_KEY=$tmp/new on c lambda-ctl -A "$at" "$1")" ] ||
+		    fail "$1: the new key is refused"
+	done
+}
+refused_by authorities <"$tmp/authorities"
 listeners "$new" dials || fail "listeners show $(cat "$tmp/listeners")"
 same "$(grep -c "^key $new .*dials" "$tmp/listeners")" 2
-# Exchanges have read them, too.
 at a lambda-ctl exchanges | sed -n 's/^exchange \([^ ]*\) module calc.*/\1/p' \
     >"$tmp/exchanges"
 [ -s "$tmp/exchanges" ] || fail "no exchange"
-while read -r at; do
-	tells 100 'it refused our key' env LAMBDA_KEY="$tmp/old" on c \
-	    lambda-ctl -A "$at" exchanges
-	[ -n "$(LAMBDA_KEY=$tmp/new on c lambda-ctl -A "$at" exchanges)" ] ||
-	    fail "an exchange refuses the new key"
-done <"$tmp/exchanges"
+refused_by exchanges <"$tmp/exchanges"
 
 # A channel drains, and its PLB connects again: one that dials with the old key, at a
 # listener that takes both.

@@ -99,7 +99,7 @@ same "$(holds 10.77.0.3 sum)" 3
 same $(($(holds 10.77.0.4 calc) + $(holds 10.77.0.5 calc))) 12
 same "$(holds 10.77.0.5 conv)" 0
 # Who that is: its process, its host, and whose code it runs.
-user=$(sed -n "s/^user 10.77.0.3:.* module sum .* pid \\([0-9]*\\) node host-c seller_node host-[ab] version 1.2\$/\\1/p" \
+user=$(sed -n "s/^user 10.77.0.3:.* module sum seller 10.77.0.[12]:[0-9]* .* pid \\([0-9]*\\) node host-c seller_node host-[ab] version 1.2\$/\\1/p" \
     "$tmp/rows" | sort -u)
 same "$(echo "$user" | wc -w)" 1
 [ "$(cat "/proc/$user/comm")" = lambda-call ] || fail "$user is no lambda-call"
@@ -135,7 +135,7 @@ answers() { # WORDS PATTERN [STATUS]: the block with these words shows that
 	    fail "$(cat "$block"): no '$2': $(cat "$tmp/rows" "$tmp/why")"
 }
 answers 'users calc' '^host-[de] [0-9]* holds [1-9][0-9]* of host-[abc]$'
-answers 'capacity |' '^calc 12 100 100 100$'
+answers 'capacity |' '^calc 12 free 0 wanted [1-9][0-9]* use 100 100 100$'
 answers 'capacity calc' '^10.77.0.1:[0-9]* host-a publishing zone=a$'
 answers 'print $2, $8' '^10.77.0.3 linked [0-9]* sells calc buys sum orders of [a-z,]*$'
 answers 'hosts >' ''
@@ -143,6 +143,7 @@ answers 'why calc' '^why calc host 10.77.0.5 .* reason all capacity is taken$'
 answers counts '^calc [1-9][0-9]* 0$'
 answers keyuse '^keyuse [0-9a-f]* links [0-9]* dials [0-9]* accepted 0 dropped 0$'
 answers keyclose '' 111
+answers drain '' 111
 answers audit ''
 if sh "$top/t/setup.sh" dot; then
 	answers tier.svg ''
@@ -234,6 +235,6 @@ kill -CONT "$one"
 
 # A host that is cut off is gone, and remembered.
 ip -n "$net" link set v5 down
-shows 0 '^host 10.77.0.5 .* state gone for_s [0-9]* .* modules calc[a-z,]*$' hosts
+shows 0 '^host 10.77.0.5 .* state gone for_s [0-9]* .* modules [a-z,]*calc[a-z,]*$' hosts
 : >"$tmp/slow.go"
 echo passed

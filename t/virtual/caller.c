@@ -132,22 +132,29 @@ caller_write(struct proc *p, size_t n)
 		world_fail(p->world, 4, "%s writes no frames", p->name);
 }
 
+/* What is said on standard error. A block has one result: where nobody read it
+ * to its end, all of its records are said to have none, though some of them may
+ * have been read. */
 static void
 caller_line(struct proc *p, struct slice line)
 {
 	struct caller *c = p->role;
 	unsigned long long first, last;
 	char text[64];
+	int cut = 0;
 
 	snprintf(text, sizeof(text), "%.*s", SLICE_ARG(line));
 	if (sscanf(text, "lines %llu-%llu: ", &first, &last) != 2) {
 		if (sscanf(text, "line %llu: ", &first) != 1)
 			return;
 		last = first;
+	} else {
+		cut = strstr(text, ": its result is not written") != NULL;
 	}
 	trace(p, "%s", text);
 	for (; first <= last; first++)
-		++*caller_count(p, c->lines, first);
+		if (!cut || *caller_count(p, c->results, first) != 1)
+			++*caller_count(p, c->lines, first);
 }
 
 /* It has ended: of each record that it was given there is one thing to see. */

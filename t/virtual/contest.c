@@ -309,6 +309,25 @@ contest_check_heedless(struct world *w, const struct proc *heedless)
 }
 
 /*
+ * What of all that a buyer held it had to give back. Where constraints differ
+ * it may have to go over to another seller, which leaves its own to somebody
+ * else: what it holds less of a seller counts.
+ */
+static uint64_t
+contest_had_to(const struct contest_view *v, const struct contest_buyer *b)
+{
+	uint64_t n = 0;
+	unsigned j;
+
+	if (v->alike)
+		return b->post->held > b->held ? b->post->held - b->held : 0;
+	for (j = 0; j < v->sellers; j++)
+		if (b->post->from[j] > b->has[j])
+			n += b->post->from[j] - b->has[j];
+	return n;
+}
+
+/*
  * What buyers have given back since the change, and what of it had to be. Where
  * two exchanges had one token for two buyers, who was refused waits on, and who
  * was faster may have to give it back. What is taken from who does not heed
@@ -319,67 +338,63 @@ contest_check_moves(struct world *w, const struct contest_view *v)
 {
 	const struct contest_buyer *b;
 	uint64_t moved = 0, had_to = 0, races = 0;
+	int round = 0;
 
 	for (b = v->buyer; b < v->buyer + v->buyers; b++) {
 		races += b->plb->refusals - b->post->refusals;
 		moved += b->plb->shared - b->post->shared;
-		if (b->post->held > b->held)
-			had_to += b->post->held - b->held;
+		had_to += contest_had_to(v, b);
+		round |= contest_goes_round(v, (unsigned)(b - v->buyer));
 	}
 	w->shared += moved;
-	if (v->alike && v->heedless == NULL && v->capacity >= v->buyers &&
+	if (v->heedless == NULL && !round &&
 	    moved > 2 * had_to + races + SLACK)
 		world_fail(w, 11, "%llu tokens were given back, and %llu had "
 		    "to be; %llu races were lost", (unsigned long long)moved,
 		    (unsigned long long)had_to, (unsigned long long)races);
 }
 
-/* Was a token that went back to one seller the other's to have? */
+/* Was a token that has just gone back to one seller the other's to have? */
 static int
-contest_is_wrong(const struct post *s, unsigned given, unsigned due)
+contest_is_wrong(const struct post *s, const uint64_t has[CONTEST_SELLERS],
+    unsigned given, unsigned due)
 {
-	return s->has[given] < s->base[given] && s->has[due] > 0 &&
-	    (2 * s->has[due] - 1) * s->base[given] >
-	    (2 * s->has[given] + 1) * s->base[due];
+	return has[given] < s->has[given] && has[due] > 0 &&
+	    (2 * has[due] - 1) * s->base[given] >
+	    (2 * has[given] + 1) * s->base[due];
 }
 
-/* Of each seller it has kept the part that it had. */
+/* What it gives back leaves it of each seller the part that it had. */
 static void
-contest_check_parts(struct world *w, const struct contest_view *v)
+contest_check_parts(const struct post *s, const struct contest_view *v,
+    const uint64_t has[CONTEST_SELLERS])
 {
-	const struct contest_buyer *b;
-	const struct post *s;
 	unsigned i, j;
 
-	for (b = v->buyer; v->alike && b < v->buyer + v->buyers; b++) {
-		s = b->post;
-		if (!s->based || b->plb->shared == s->shared)
-			continue;
-		w->in_part++;
-		for (i = 0; i < v->sellers; i++)
-			for (j = 0; j < v->sellers; j++)
-				if (contest_is_wrong(s, i, j))
-					world_fail(w, 11, "%s has kept %llu "
-					    "of %llu of %s, and %llu of %llu "
-					    "of %s", post_proc(s)->name,
-					    (unsigned long long)s->has[i],
-					    (unsigned long long)s->base[i],
-					    v->seller[i].proc->name,
-					    (unsigned long long)s->has[j],
-					    (unsigned long long)s->base[j],
-					    v->seller[j].proc->name);
-	}
+	s->world->in_part++;
+	for (i = 0; i < v->sellers; i++)
+		for (j = 0; j < v->sellers; j++)
+			if (contest_is_wrong(s, has, i, j))
+				world_fail(s->world, 11, "%s has kept %llu of "
+				    "%llu of %s, and %llu of %llu of %s",
+				    post_proc(s)->name,
+				    (unsigned long long)has[i],
+				    (unsigned long long)s->base[i],
+				    v->seller[i].proc->name,
+				    (unsigned long long)has[j],
+				    (unsigned long long)s->base[j],
+				    v->seller[j].proc->name);
 }
 
 /*
  * A turn of a buyer's: what does it hold, and what did it hold when it was last
  * granted some? From there it gives back, until it is granted some again. What
- * it was granted while it was asked to give back, or lost otherwise, or gave
- * before all was calm, says nothing of parts.
+ * it was granted while it was asked to give back, or lost otherwise, says
+ * nothing of parts.
  */
 static void
 contest_look_at(struct post *s, const struct plb *plb,
-    const uint64_t has[CONTEST_SELLERS])
+    const struct contest_view *v, const uint64_t has[CONTEST_SELLERS])
 {
 	uint64_t gone = plb->shared - s->given;
 	int more = 0;
@@ -393,10 +408,13 @@ contest_look_at(struct post *s, const struct plb *plb,
 		s->grew = 1;
 	else if (plb->shared != s->given)
 		s->grew = 0;
-	if (s->grew || gone != 0 || s->world->changed_at == 0)
+	if (s->grew || gone != 0)
 		s->based = s->grew && plb->keep == KEEP_ALL;
 	if (s->grew)
 		memcpy(s->base, has, sizeof(s->base));
+	else if (s->based && plb->shared != s->given && v->alike &&
+	    s->world->changed_at != 0 && !s->world->quiet)
+		contest_check_parts(s, v, has);
 	memcpy(s->has, has, sizeof(s->has));
 	s->given = plb->shared;
 }
@@ -412,13 +430,19 @@ contest_step(struct proc *p)
 	if (p->module + 1 != w->plan.contest)
 		return;
 	memset(&v, 0, sizeof(v));
-	for (; s < w->posts + w->nposts; s++)
-		if (s->module == p->module && s->kind == PROC_LISTENER)
+	v.alike = 1;
+	for (; s < w->posts + w->nposts; s++) {
+		if (s->module != p->module)
+			continue;
+		if (s->kind == PROC_LISTENER)
 			contest_add_seller(&v, s, post_proc(s));
+		else if (s->kind == PROC_PLB && !s->deserted)
+			v.alike &= s->zone == 0 && s->version == 0;
+	}
 	contest_count(&v, p->core, has);
 	for (s = w->posts; s < w->posts + w->nposts; s++)
 		if (s->proc == p->number)
-			contest_look_at(s, p->core, has);
+			contest_look_at(s, p->core, &v, has);
 }
 
 /* All is settled: from here on nothing moves. */
@@ -431,6 +455,7 @@ contest_note(const struct contest_view *v)
 		b->post->held = b->held;
 		b->post->shared = b->plb->shared;
 		b->post->refusals = b->plb->refusals;
+		memcpy(b->post->from, b->has, sizeof(b->has));
 	}
 }
 
@@ -494,6 +519,7 @@ contest_come(struct world *w)
 	note(w, "a buyer of %llu comes", (unsigned long long)s->capacity);
 	s->deserted = 0;
 	s->held = s->shared = s->refusals = 0;
+	memset(s->from, 0, sizeof(s->from));
 	memset(s->has, 0, sizeof(s->has));
 	s->given = 0;
 	post_start(s);
@@ -556,10 +582,8 @@ contest_watch(struct world *w)
 	if (v.heedless)
 		contest_check_heedless(w, v.heedless);
 	contest_check_shares(w, &v);
-	if (!w->settled && w->contested > 0) {
+	if (!w->settled && w->contested > 0)
 		contest_check_moves(w, &v);
-		contest_check_parts(w, &v);
-	}
 	if (w->settled)
 		contest_check_still(w, &v);
 	w->settled = 1;

@@ -85,7 +85,7 @@ window_sent(const struct linked *l, struct account *a, const struct msg_data *d)
 	if (a != NULL)
 		a->sent[d->part] += d->bytes.len;
 	if (a == NULL || a->sent[d->part] > a->may[d->part])
-		world_fail(p->world, 8, "%s has sent a %s %llu bytes of a "
+		world_fail(p->world, 10, "%s has sent a %s %llu bytes of a "
 		    "stream, and may send %llu", p->name, role_name(l->role),
 		    (unsigned long long)(a == NULL ? d->bytes.len :
 		    a->sent[d->part]),
@@ -110,7 +110,7 @@ window_let(const struct linked *l, struct account *a,
 	if (most > STREAM_MAX)
 		most = STREAM_MAX;
 	if (a->let[m->part] - a->took[m->part] > most)
-		world_fail(p->world, 8, "%s lets a %s send %llu bytes of a "
+		world_fail(p->world, 10, "%s lets a %s send %llu bytes of a "
 		    "stream beyond what was taken, of a window of %llu",
 		    p->name, role_name(l->role),
 		    (unsigned long long)(a->let[m->part] - a->took[m->part]),
