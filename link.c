@@ -683,10 +683,20 @@ link_dead_at(const struct link *l)
 	    l->since + l->time;
 }
 
+/* Signs of life of all links are due at the same moments, a little early, so
+ * that a process of many links does not wake for each. */
+static int64_t
+link_alive_at(const struct link *l)
+{
+	int64_t at = l->sent + l->beat;
+
+	return at - at % LINK_GRAIN_MS;
+}
+
 int64_t
 link_deadline(const struct link *l)
 {
-	int64_t dead = link_dead_at(l), alive = l->sent + l->beat;
+	int64_t dead = link_dead_at(l), alive = link_alive_at(l);
 
 	if (l->phase == LINK_DOWN)
 		return INT64_MAX;
@@ -717,7 +727,7 @@ link_beat(struct link *l, int64_t now)
 {
 	struct msg m;
 
-	if (l->phase != LINK_UP || now < l->sent + l->beat)
+	if (l->phase != LINK_UP || now < link_alive_at(l))
 		return 0;
 	l->sent = now;
 	if (buf_len(l->out) > 0)

@@ -36,6 +36,7 @@
 				   may have many to shake hands with */
 #define LINK_ALIVE_MS	  5000	/* something is sent at least this often, */
 #define LINK_SLOW_MS	  15000 /* or this: between a broker and an authority */
+#define LINK_GRAIN_MS	  250	/* of the moments when that is due */
 #define LINK_DEAD_BEATS	  3	/* that are missed: the peer is dead */
 #define LINK_DEAD_MS	  (LINK_DEAD_BEATS * LINK_ALIVE_MS)
 #define LINK_LATE_MS	  1000	/* a turn later than this gives up no peer */

@@ -16,9 +16,11 @@
 #define WATCHED_MIN  64		    /* with no more than these all are hot */
 #define SILENT_MS    200	    /* cold after this long without an event */
 #define BUSY_NS	     (10 * NS_A_MS) /* busy for this long after an event */
-#define LOOK_MAX     256	    /* descriptors a look */
+#define LOOK_MIN     256	    /* descriptors a look, */
+#define LOOK_PARTS   16		    /* or so many looks a round */
 #define LOOK_SHARE   20		    /* looks take one part of the time in 20 */
-#define ROUND_NS     (50 * NS_A_MS) /* a round is over in about this */
+#define ROUND_NS     (50 * NS_A_MS) /* a round is over in about this, */
+#define COLD_NS	     5000	    /* or this for each that is cold */
 #define SIGNO_MAX    64
 #define CHILDREN_MAX 0x400000 /* awaited: as many as Linux can have */
 
@@ -284,19 +286,24 @@ loop_poll(struct loop *l, size_t from, size_t end, int timeout_ms)
 /*
  * Look at the next part of the cold ones, without waiting. The next look is
  * put off by a multiple of what this one took, but not so far that a round
- * would take too long.
+ * would take too long. Of very many each look takes more, as the hot ones are
+ * polled after each; and a round takes longer, or it would take a good part of
+ * the processor while nothing happens but that each gives a sign of life.
  */
 static int
 loop_look(struct loop *l)
 {
-	int64_t begun, gap, most;
-	size_t end;
+	int64_t begun, gap, most, cold = (int64_t)(l->len - l->hot);
+	size_t end, part = (l->len - l->hot) / LOOK_PARTS;
 	int n;
 
+	if (part < LOOK_MIN)
+		part = LOOK_MIN;
 	if (l->seen >= l->len)
 		l->seen = l->hot;
-	end = l->len - l->seen > LOOK_MAX ? l->seen + LOOK_MAX : l->len;
-	most = ROUND_NS * (int64_t)(end - l->seen) / (int64_t)(l->len - l->hot);
+	end = l->len - l->seen > part ? l->seen + part : l->len;
+	most = cold * COLD_NS > ROUND_NS ? cold * COLD_NS : ROUND_NS;
+	most = most * (int64_t)(end - l->seen) / cold;
 	loop_tick(l);
 	begun = l->now;
 	n = loop_poll(l, l->seen, end, 0);

@@ -104,6 +104,16 @@ beats(struct end *e, int64_t ms)
 	assert_int_equal(errno, ETIMEDOUT);
 }
 
+/* Many links have their beats at one time, and none of them later. */
+UNIT(test_together)
+{
+	shake_quick();
+	link_sent(&dialler.link, 1249);
+	assert_int_equal(link_deadline(&dialler.link), 6000);
+	link_sent(&dialler.link, 1250);
+	assert_int_equal(link_deadline(&dialler.link), 6250);
+}
+
 /* A broker that dials and an authority have time; nobody else has. */
 UNIT(test_slow)
 {
@@ -200,6 +210,7 @@ main(void)
 		TEST(test_handshake_time),
 		TEST(test_heartbeat),
 		TEST(test_silence),
+		TEST(test_together),
 		TEST(test_slow),
 		TEST(test_slow_agreed),
 		TEST(test_late_turn),

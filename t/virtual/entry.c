@@ -12,6 +12,7 @@
 #include "t/virtual/sim.h"
 
 #define PORTS	    30000
+#define PORTS_MOD   9973 /* a prime, so that two of one host differ */
 #define ANY_PORT    20000
 #define STOP_MS	    30000
 #define PEEK_MS	    20 /* until part of a record is looked at again */
@@ -341,7 +342,8 @@ listen_there(struct proc *p, struct post *s)
 	struct world *w = p->world;
 
 	if (s->same_port) {
-		net_address(s->host, PORTS + (unsigned)(s - w->posts),
+		net_address(s->host, PORTS + (unsigned)(s - w->posts) %
+		    PORTS_MOD,
 		    s->address);
 		listen_on(p, s->address);
 		return;
