@@ -100,7 +100,7 @@ SHELLS_H =	acceptor.h atomicfile.h child.h conn.h daemon.h env.h\
 # Tests
 
 CORE_TESTS =	t/addr.test t/attrs.test t/bootstrap_dns.test t/buf.test\
-	t/call.test t/call_filter.test t/credit.test t/crypto.test t/epmd.test\
+	t/call_filter.test t/credit.test t/crypto.test t/epmd.test\
 	t/exchange.test t/fenwick.test t/frame.test t/gossip.test t/heap.test\
 	t/hostport.test t/link.test t/link_frame.test t/link_record.test\
 	t/link_time.test t/listener.test t/loglimit.test t/map.test\

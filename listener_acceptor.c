@@ -127,6 +127,7 @@ session_signal(const struct session *s, int signo)
 static void
 session_refuse(struct session *s, const char *why)
 {
+	s->all->hub->counts.refused++;
 	if (s->door->have == 0 && errno == 0)
 		log_debug("closing %s: %s", s->from, why);
 	else

@@ -195,14 +195,15 @@ for key in messages_in messages_out; do
 done
 [ "$(value counts "$LAMBDA_RUN/calc.plb" links bytes_out)" -gt 3276 ] ||
     fail "fewer bytes than those of bodies"
-authority=$(cat "$tmp/authorities")
-refused=$(value counts "$authority" links refused)
 (umask 77 && head -c 32 /dev/urandom >"$tmp/other")
-tells 100 'it refused our key' lambda-ctl -k "$tmp/other" -A "$authority" counts
 refused() {
-	[ "$(value counts "$authority" links refused)" -gt "$refused" ]
+	[ "$(value counts "$door" links refused)" -gt "$before" ]
 }
-until_true refused || fail "no stranger: $(lambda-ctl -A "$authority" counts)"
+for door in "$(cat "$tmp/authorities")" "$at"; do
+	before=$(value counts "$door" links refused)
+	tells 100 'it refused our key' lambda-ctl -k "$tmp/other" -A "$door" counts
+	until_true refused || fail "no stranger: $(lambda-ctl -A "$door" counts)"
+done
 start lost sh -c 'echo 127.0.0.1:1 | exec lambda-broker -b "$0/lost" -l 127.0.0.1:0' \
     "$tmp"
 failed() {
