@@ -100,7 +100,7 @@ SHELLS_H =	acceptor.h atomicfile.h child.h conn.h daemon.h env.h\
 # Tests
 
 CORE_TESTS =	t/addr.test t/attrs.test t/bootstrap_dns.test t/buf.test\
-	t/call.test t/call_filter.test t/credit.test t/crypto.test t/epmd.test\
+	t/call_filter.test t/credit.test t/crypto.test t/epmd.test\
 	t/exchange.test t/fenwick.test t/frame.test t/gossip.test t/heap.test\
 	t/hostport.test t/link.test t/link_frame.test t/link_record.test\
 	t/link_time.test t/listener.test t/loglimit.test t/map.test\
@@ -121,18 +121,17 @@ FUZZ_TESTS =	t/fuzz/core.fuzz t/fuzz/dns.fuzz t/fuzz/link.fuzz\
 TESTS =		$(CORE_TESTS) $(SHELL_TESTS) $(FUZZ_TESTS)
 
 # The longest first: several run at a time (t/check.sh).
-SCRIPTS =	t/discovery.sh t/nodes.sh t/examples.sh t/names.sh t/mesh.sh\
-	t/split.sh t/runit.sh t/bootstrap.sh t/upgrade.sh t/joins.sh\
-	t/strangers.sh t/streams.sh t/relay.sh t/rekey.sh t/sim.sh\
-	t/account.sh t/chain.sh t/activation.sh t/broken.sh t/byhand.sh\
-	t/call.sh t/canary.sh t/compete.sh t/credit.sh t/crowded.sh\
-	t/crypto.sh t/ctl.sh t/deadends.sh t/fills.sh t/filters.sh t/herd.sh\
-	t/hosts.sh t/inetd.sh t/inherit.sh t/install.sh t/keys.sh\
-	t/manpages.sh t/needs.sh t/pipes.sh t/script.sh t/shares.sh t/ssh.sh\
-	t/switch.sh t/tree.sh t/twice.sh t/files.sh t/floods.sh t/moves.sh\
-	t/drain.sh t/life.sh t/contain.sh t/follow.sh t/rabbit.sh\
-	t/metrics.sh t/orderlog.sh t/recipes.sh t/told.sh t/walk.sh t/jobs.sh\
-	t/thousand.sh
+SCRIPTS =	t/credit.sh t/upgrade.sh t/split.sh t/mesh.sh t/discovery.sh\
+	t/rabbit.sh t/nodes.sh t/examples.sh t/names.sh t/runit.sh\
+	t/bootstrap.sh t/joins.sh t/strangers.sh t/streams.sh t/relay.sh\
+	t/rekey.sh t/sim.sh t/account.sh t/chain.sh t/activation.sh\
+	t/broken.sh t/byhand.sh t/call.sh t/canary.sh t/compete.sh\
+	t/crowded.sh t/crypto.sh t/ctl.sh t/deadends.sh t/fills.sh\
+	t/filters.sh t/herd.sh t/hosts.sh t/inetd.sh t/inherit.sh t/install.sh\
+	t/keys.sh t/manpages.sh t/needs.sh t/pipes.sh t/script.sh t/shares.sh\
+	t/ssh.sh t/switch.sh t/tree.sh t/twice.sh t/files.sh t/floods.sh\
+	t/moves.sh t/drain.sh t/life.sh t/contain.sh t/follow.sh t/metrics.sh\
+	t/orderlog.sh t/recipes.sh t/told.sh t/walk.sh t/jobs.sh t/thousand.sh
 
 HELPERS =	t/account t/activate t/diallers t/epmdtalk t/handshake\
 	t/inherit t/listen t/puppet t/relay t/rows t/script t/sim t/sim_sealed\

@@ -99,7 +99,8 @@ version_match(struct slice want, struct slice have)
 
 /* Labels. */
 
-void
+/* Split "label=value"; without a '=' all of it is the label. */
+static void
 label_split(struct slice item, struct slice *label, struct slice *value)
 {
 	size_t i;

@@ -49,9 +49,6 @@ struct export {
 };
 int export_parse(struct slice, struct export *);
 
-/* Split "label=value"; without a '=' all of it is the label. */
-void label_split(struct slice item, struct slice *label, struct slice *value);
-
 /*
  * Build encoded groups from words of the command line, and append them to out.
  * version may be NULL (in constraints it is "2.1" or "2.1+"); digest is NULL or

@@ -60,7 +60,8 @@ channel_smaller(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
-int
+/* What is said to a client that is gone is dropped. */
+static int
 channel_send(struct channel *c, const struct msg *m)
 {
 	return c->client == 0 ? 0 : outbox_send(&c->out, c->client, m);

@@ -61,8 +61,6 @@ struct channel {
 
 /* channel.c */
 
-/* What is said to a client that is gone is dropped. */
-int channel_send(struct channel *, const struct msg *);
 int channel_tell(struct channel *, unsigned act, uint32_t worker,
     uint64_t value);
 /* The request of that name that the worker has, or NULL. */

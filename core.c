@@ -137,17 +137,24 @@ outbox_message(struct outbox *o, unsigned kind, uint32_t peer, uint64_t value,
 	return 0;
 }
 
+/* What is longer is cut. */
+static void
+outbox_print_line(char line[LINE_MAX_BYTES], const char *fmt, va_list ap)
+{
+	int len = vsnprintf(line, LINE_MAX_BYTES, fmt, ap);
+
+	assert(len >= 0);
+}
+
 int
 outbox_log(struct outbox *o, int level, const char *fmt, ...)
 {
 	char line[LINE_MAX_BYTES];
 	va_list ap;
-	int len;
 
 	va_start(ap, fmt);
-	len = vsnprintf(line, sizeof(line), fmt, ap);
+	outbox_print_line(line, fmt, ap);
 	va_end(ap);
-	assert(len >= 0);
 	return outbox_act(o, ACT_LOG, 0, (uint64_t)level, slice_str(line));
 }
 
@@ -183,12 +190,10 @@ outbox_log_once(struct outbox *o, struct outbox_once *once, int level,
 {
 	char line[LINE_MAX_BYTES];
 	va_list ap;
-	int len;
 
 	va_start(ap, fmt);
-	len = vsnprintf(line, sizeof(line), fmt, ap);
+	outbox_print_line(line, fmt, ap);
 	va_end(ap);
-	assert(len >= 0);
 	if (outbox_was_said(once, line))
 		return 0;
 	return outbox_act(o, ACT_LOG, 0, (uint64_t)level, slice_str(line));

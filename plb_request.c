@@ -73,6 +73,13 @@ request_add(struct request_pool *rp)
 	return r;
 }
 
+static void
+request_unkeep(struct request *r)
+{
+	free(r->copy);
+	r->copy = NULL;
+}
+
 void
 request_del(struct request_pool *rp, struct request *r)
 {
@@ -92,7 +99,8 @@ request_find(const struct request_pool *rp, uint64_t id)
 	return rp->slot[slot];
 }
 
-int
+/* Keep a copy of the message, to send it later: 0, or -1 with ENOMEM. */
+static int
 request_keep(struct request *r, const struct msg *m)
 {
 	const struct schema *s = &msg_row(MSG_REQUEST)->schema;
@@ -109,13 +117,6 @@ request_keep(struct request *r, const struct msg *m)
 	r->copy = copy;
 	r->copy_len = len;
 	return 0;
-}
-
-void
-request_unkeep(struct request *r)
-{
-	free(r->copy);
-	r->copy = NULL;
 }
 
 /* Counts. */

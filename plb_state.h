@@ -434,10 +434,6 @@ struct request *request_add(struct request_pool *);
 void request_del(struct request_pool *, struct request *); /* in no chain */
 struct request *request_find(const struct request_pool *, uint64_t id);
 
-/* Keep a copy of the message, to send it later: 0, or -1 with ENOMEM. */
-int request_keep(struct request *, const struct msg *);
-void request_unkeep(struct request *);
-
 /* Walk a chain of them by place, from NULL to NULL. */
 static inline struct request *
 request_next(const struct chain *c, const struct request *r)

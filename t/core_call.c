@@ -17,7 +17,7 @@ struct call_args {
 	uint64_t filter, kind, ordered, status, progress, retries, limit_ms,
 	    capacity, tag, value, command, block,
 	    joblog, epoch_ms, done_first, done_last, replace, failures, again,
-	    size;
+	    size, terminal;
 	struct slice args;
 	struct slice module, function, address, bytes, reason;
 };
@@ -33,6 +33,7 @@ static const struct field core_call_fields[] = {
 	HARNESS_UINT(call_args, done_first), HARNESS_UINT(call_args, done_last),
 	HARNESS_UINT(call_args, replace), HARNESS_UINT(call_args, failures),
 	HARNESS_UINT(call_args, again), HARNESS_UINT(call_args, size),
+	HARNESS_UINT(call_args, terminal),
 	HARNESS_BYTES(call_args, args),
 	HARNESS_BYTES(call_args, module),
 	HARNESS_BYTES(call_args, function), HARNESS_BYTES(call_args, address),
@@ -119,6 +120,7 @@ core_call_begin(const struct id *own, uint64_t seed, const void *args)
 	config.ndone = a->done_last > 0;
 	config.progress_ms = (int64_t)a->progress;
 	config.size = a->size;
+	config.terminal = a->terminal != 0;
 	config.retries = a->retries;
 	config.limit_ms = (int64_t)a->limit_ms;
 	config.plb.module = slice_str(c->module);
@@ -310,15 +312,20 @@ core_call_print(void *core, const struct act *act, struct buf *b)
 	return 1;
 }
 
-/* out: what is in the queue of results. */
+/* out: what is in the queue of results; readable: how much of the input. */
 static int
 core_call_ask(void *core, struct slice what, struct slice arg, struct buf *b)
 {
+	struct core_call *c = core;
+
 	(void)arg;
-	if (!slice_is(what, "out"))
+	if (slice_is(what, "readable"))
+		text_put(b, "%zu\n", call_readable(c->call));
+	else if (slice_is(what, "out")) {
+		text_put_bytes(b, buf_slice(&c->out));
+		text_put(b, "\n");
+	} else
 		return 0;
-	text_put_bytes(b, buf_slice(&((struct core_call *)core)->out));
-	text_put(b, "\n");
 	return 1;
 }
 

@@ -177,13 +177,12 @@ puppet() { # NAME ROLE FIRST THEN: at $tmp/NAME, and what it reports, in turn
 	mkfifo "$tmp/$1.says"
 	printf '%s\n' "$3" "$4" >"$tmp/$1.reports"
 	# shellcheck disable=SC2016
-	start "$1" sh -c 'n=0
+	start "$1" sh -c '{ IFS= read -r now; IFS= read -r then; } <"$1.reports"
 		"$0/t/puppet" "$2" listen "$1" <>"$1.says" | tee "$1.heard" |
 		while read -r peer what rest; do
 			[ "$what" = inspect ] || continue
-			n=$((n + 1))
-			echo "$peer $(sed -n "$((n > 1 ? 2 : 1))p" \
-			    "$1.reports")" >"$1.says"
+			printf "%s %s\n" "$peer" "$now" >"$1.says"
+			now=$then
 		done' "$top" "$tmp/$1" "$2"
 	until_true test -S "$tmp/$1" || fail "no puppet"
 }

@@ -12,6 +12,13 @@ R=${1:-2}
 silent=${MESH_SPLIT:-50} # seconds; a silent authority is dead after 45
 
 # plb HOST MODULE N: one that wants so much, and a client that uses it all
+# For awk: what the row of lambda-ctl has after that name.
+of='function of(name, i) {
+	for (i = 2; i < NF && $i != name;)
+		i++
+	return $(i + 1)
+}
+function held() { return of("tokens") + of("in_flight") + of("connecting") }'
 plb() {
 	begin "$1" "$2.plb" lambda-plb -q -c "$3" "$2"
 	eval "plb_$2=$pid"
@@ -19,17 +26,18 @@ plb() {
 	busy "$2" "$1" -R 3 -s "$tmp/$1/$2.plb" "$2"
 	eval "client_$2=$pid"
 	begin "$1" "$2.watch" sh -c 'while [ ! -e "$0/watched" ]; do
-		lambda-ctl -A "$1" all | awk "\$1 == \"plb\" {
-		    print \$6 + \$8 + \$12, \$4 }" >>"$2"; sleep 0.1
-	    done; echo "status 0"' "$tmp" "$tmp/$1/$2.plb" "$tmp/$2.seen"
+		lambda-ctl -A "$1" all | awk "$3"'"'"'$1 == "plb" {
+		    print held(), of("wanted") }'"'"' >>"$2"; sleep 0.1
+	    done; echo "status 0"' "$tmp" "$tmp/$1/$2.plb" "$tmp/$2.seen" "$of"
 }
 has() { # HOST MODULE N: what that PLB holds, and what it is about to get
 	[ "$(on "$1" lambda-ctl -A "$tmp/$1/$2.plb" all |
-	    awk '$1 == "plb" { print $6 + $8 + $12 }')" = "$3" ]
+	    awk "$of"'$1 == "plb" { print held() }')" = "$3" ]
 }
 passed() { # HOST MODULE: what was passed on to it of fills, ever
 	on "$1" lambda-ctl orders |
-	    awk -v m="$2" '$4 == "buy" && $6 == m { print $16 }'
+	    awk -v m="$2" "$of"'of("kind") == "buy" && of("module") == m {
+		print of("passed") }'
 }
 # lacks MODULE BUYS N AGE: so many buys stand at each of its exchanges, of which
 # each lacks N, and is at least so many ms old
@@ -38,8 +46,9 @@ lacks() {
 	[ -s "$tmp/each" ] || return 1
 	while read -r at; do
 		on a1 lambda-ctl -A "$at" orders >"$tmp/shown"
-		[ "$(awk -v n="$3" -v age="$4" '$1 == "buy" && $8 == n &&
-		    $16 >= age' "$tmp/shown" | grep -c .)" -eq "$2" ] || return 1
+		[ "$(awk -v n="$3" -v age="$4" "$of"'$1 == "buy" &&
+		    of("lacking") == n && of("age_ms") >= age' "$tmp/shown" |
+		    grep -c .)" -eq "$2" ] || return 1
 		[ "$(grep ^buy "$tmp/shown" | grep -vc " missing 0 ")" -eq "$2" ] ||
 		    return 1
 	done <"$tmp/each"

@@ -677,6 +677,7 @@ ticks() {
 
 in_o() {
 	herd_authority "$1"
+	: >"$LAMBDA_RUN/herd"
 	"$top/t/diallers" "$1" "$where" 2 >"$LAMBDA_RUN/herd" &
 	herd=$!
 	herd_says ms 1
@@ -700,6 +701,7 @@ in_o_idle() {
 	seconds=90
 	herd_authority "$1"
 	before=$(private "$authority")
+	: >"$LAMBDA_RUN/herd"
 	"$top/t/diallers" "$1" "$where" 1 $((seconds + 10)) \
 	    >"$LAMBDA_RUN/herd" &
 	herd=$!
