@@ -91,12 +91,19 @@ plb_avoid(struct plb *p, int64_t now, const struct id *seller, int answers)
 }
 
 /*
- * What is given back of a seller is not offered again before that seller says
- * something new. One that refused, as others were faster each time, may have
- * nothing new to say: the order starts over, once a second at most, and is
- * offered it again. For one that does not answer it does not, as each try
- * costs PLB_CONNECT_MS.
+ * After we release a seller's reservation, the exchange does not offer it to
+ * this order again before its next sell, which may take seconds. So the order
+ * starts over, once a second at most.
  */
+static void
+plb_start_over(struct plb *p, int64_t now)
+{
+	if (p->order.restart_at == NEVER)
+		p->order.restart_at = now + PLB_AVOID_MS;
+}
+
+/* A seller that refused, as others were faster each time, is tried again soon.
+ * One that does not answer is not, as each try costs PLB_CONNECT_MS. */
 static int
 plb_is_avoided(struct plb *p, int64_t now, const struct id *seller)
 {
@@ -106,8 +113,8 @@ plb_is_avoided(struct plb *p, int64_t now, const struct id *seller)
 	for (i = 0; i < p->avoided_cap; i++) {
 		if (a[i].until <= now || !id_equal(&a[i].seller, seller))
 			continue;
-		if (a[i].answers && p->order.restart_at == NEVER)
-			p->order.restart_at = now + PLB_AVOID_MS;
+		if (a[i].answers)
+			plb_start_over(p, now);
 		return 1;
 	}
 	return 0;
@@ -133,10 +140,13 @@ plb_take_seller(struct plb *p, const struct upstream_connect *connect,
 	struct upstream *u = upstream_of_seller(p, &s->seller);
 
 	if (plb_short(p) <= p->connecting || /* less is wanted by now */
-	    plb_is_avoided(p, connect->at, &s->seller) ||
-	    (u == NULL && (u = plb_dial_seller(p, s)) == NULL) ||
-	    upstream_connect(p, u, connect) == -1)
+	    plb_is_avoided(p, connect->at, &s->seller)) {
 		plb_release(p, connect);
+	} else if ((u == NULL && (u = plb_dial_seller(p, s)) == NULL) ||
+	    upstream_connect(p, u, connect) == -1) {
+		plb_release(p, connect);
+		plb_start_over(p, connect->at);
+	}
 }
 
 int

@@ -20,7 +20,7 @@
 #define NEVER		  INT64_MAX
 #define REQUESTS_MAX	  (1u << 20) /* at a time */
 #define KEEP_ALL	  UINT64_MAX
-#define UPSTREAM_CONNECTS 4  /* without an answer, an upstream */
+#define UPSTREAM_CONNECTS 16 /* without an answer, an upstream */
 #define PLB_AVOIDED	  64 /* sellers remembered as such, at most */
 
 /*
@@ -204,8 +204,8 @@ struct plb_order {
 	uint64_t told_missing, told_settled, told_held;
 	int64_t told_at;
 	int64_t short_since; /* something is missing; NEVER: nothing is */
-	int64_t restart_at;  /* it starts over, as a seller that answers was
-				offered, and avoided; NEVER */
+	int64_t restart_at;  /* it starts over, as a seller that can be used
+				was released; NEVER */
 	struct outbox_once refused; /* on that link */
 };
 
