@@ -44,14 +44,18 @@ place_undial(struct broker *b, struct broker_place *p)
 	p->dialled = 0;
 }
 
-/* Dial it, whether or not there is a place for it. */
+/* The authority there is left: dial it no more, whether or not there is a place
+ * for it. Somebody who has not heard of it yet may name another one there, that
+ * comes first: it is not dialled at once, only to be left again. */
 static void
-place_undial_at(struct broker *b, struct slice address)
+place_leave(struct broker *b, int64_t now, struct slice address)
 {
 	struct broker_place *p = map_get(&b->places, address);
 
-	if (p != NULL)
+	if (p != NULL) {
 		p->dialled = 0;
+		p->rests_until = now + HOME_STOOD_MS;
+	}
 	outbox_act(&b->out, ACT_UNDIAL, 0, 0, address);
 }
 
@@ -255,6 +259,16 @@ home_place_rank(const struct broker *b, const struct broker_place *of)
 	return n;
 }
 
+/* Where no home is missing, one that was just left has time. */
+static void
+home_dial_place(struct broker *b, struct broker_place *p, int64_t now)
+{
+	if (b->nhomes < GOSSIP_HOMES || now >= p->rests_until)
+		place_dial(b, p, now);
+	else if (p->rests_until < b->rest_at)
+		b->rest_at = p->rests_until;
+}
+
 /* Dial the places that come first. Is there another one? */
 static int
 home_dial_first(struct broker *b, int64_t now)
@@ -267,7 +281,7 @@ home_dial_first(struct broker *b, int64_t now)
 		p->candidate = home_is_candidate(b, now, p) != 0;
 	for (at = 0; (p = map_next(&b->places, &at)) != NULL;)
 		if (p->candidate && home_place_rank(b, p) < b->width)
-			place_dial(b, p, now);
+			home_dial_place(b, p, now);
 		else if (p->candidate)
 			more = 1;
 		else if (!p->boot && b->nhomes == GOSSIP_HOMES &&
@@ -362,16 +376,16 @@ place_may_rest(const struct broker *b, const struct broker_place *p)
 }
 
 static void
-home_leave(struct broker *b, struct broker_peer *p)
+home_leave(struct broker *b, int64_t now, struct broker_peer *p)
 {
 	struct slice told = gossip_address(&p->gossip);
 
 	p->leaving = 1;
 	outbox_log(&b->out, LOG_INFO, "leaving authority %s: three others come "
 	    "before it for this host", p->gossip.address);
-	place_undial_at(b, slice_str(p->gossip.address));
+	place_leave(b, now, slice_str(p->gossip.address));
 	if (!slice_is(told, p->gossip.address))
-		place_undial_at(b, told);
+		place_leave(b, now, told);
 	outbox_act(&b->out, ACT_DRAIN, p->gossip.handle, 0, slice_str(""));
 }
 
@@ -392,7 +406,7 @@ home_leave_others(struct broker *b, int64_t now)
 			if (now < due)
 				b->rest_at = due;
 			else
-				home_leave(b, a);
+				home_leave(b, now, a);
 		}
 	while ((p = map_next(&b->places, &at)) != NULL)
 		if (place_may_rest(b, p)) {

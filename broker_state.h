@@ -46,6 +46,7 @@ struct broker_place {
 	uint64_t weight;    /* of that, for us */
 	int64_t heard_at;   /* the last time */
 	int64_t dialled_at;
+	int64_t rests_until; /* it was left; 0: never */
 	unsigned char boot; /* a bootstrap named it */
 	unsigned char named; /* a linked authority names it */
 	unsigned char dialled;

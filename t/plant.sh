@@ -54,7 +54,7 @@ plant 'the loss of an older link cancels the newer' 'has two links' peers.c \
 plant 'an exchange that nobody uses is never retired' 'exchanges of m' \
     authority.c '/^subscription_end/,/^}/s/now + AUTHORITY_IDLE_MS/INT64_MAX/'
 plant 'a broker leaves no authority' 'is linked to' broker_home.c \
-    '/^home_leave_others/,/^}/s/home_leave(b, a)/(void)b/'
+    '/^home_leave_others/,/^}/s/home_leave(b, now, a)/(void)b/'
 plant 'an authority that starts anew is taken for the one that it was' \
     'is not linked to' broker_home.c \
     '/^place_is_at/,/^}/s/p->weight = /if (p->weight == 0) &/'
