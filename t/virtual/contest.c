@@ -259,8 +259,11 @@ contest_check_shares(struct world *w, struct contest_view *v)
 		    (unsigned long long)b->wanted, (unsigned long long)b->due,
 		    b->post->zone);
 	for (b = v->buyer; b < v->buyer + v->buyers; b++) {
-		/* Of these one may have two for a request's time. */
-		near = contest_goes_round(v, (unsigned)(b - v->buyer)) ? 2 : 1;
+		near = 1;
+		/* Of these each exchange may give one to who comes first, and
+		 * one may come with a request's time. */
+		if (contest_goes_round(v, (unsigned)(b - v->buyer)))
+			near = w->plan.redundancy > 2 ? w->plan.redundancy : 2;
 		if (b->held <= b->due + near && b->due <= b->held + near)
 			continue;
 		if (!v->alike && !contest_any_move(v))
