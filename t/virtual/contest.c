@@ -370,17 +370,34 @@ contest_is_wrong(const struct post *s, const uint64_t has[CONTEST_SELLERS],
 	    (2 * has[given] + 1) * s->base[due];
 }
 
-/* What it gives back leaves it of each seller the part that it had. */
-static void
-contest_check_parts(const struct post *s, const struct contest_view *v,
-    const uint64_t has[CONTEST_SELLERS])
+/* Did the seller ask for some of what the buyer held, as far as it has heard? */
+static int
+contest_asked(const struct plb *plb, const struct proc *seller, uint64_t held)
 {
+	const struct upstream *u;
+	size_t i = 0;
+
+	while ((u = upstream_next(plb, &i)) != NULL)
+		if (upstream_usable(u) && u->waiting && held > u->least + 1 &&
+		    id_equal(&u->seller, &seller->hub.self.instance))
+			return 1;
+	return 0;
+}
+
+/* What it gives back leaves it of each seller that asks the part that it
+ * had. */
+static void
+contest_check_parts(const struct post *s, const struct plb *plb,
+    const struct contest_view *v, const uint64_t has[CONTEST_SELLERS])
+{
+	uint64_t held = plb_held(plb) + plb->shared - s->given;
 	unsigned i, j;
 
 	s->world->in_part++;
 	for (i = 0; i < v->sellers; i++)
 		for (j = 0; j < v->sellers; j++)
-			if (contest_is_wrong(s, has, i, j))
+			if (contest_is_wrong(s, has, i, j) &&
+			    contest_asked(plb, v->seller[j].proc, held))
 				world_fail(s->world, 11, "%s has kept %llu of "
 				    "%llu of %s, and %llu of %llu of %s",
 				    post_proc(s)->name,
@@ -420,7 +437,7 @@ contest_look_at(struct post *s, const struct plb *plb,
 		memcpy(s->base, has, sizeof(s->base));
 	else if (s->based && plb->shared != s->given && v->alike &&
 	    s->world->changed_at != 0 && !s->world->quiet)
-		contest_check_parts(s, v, has);
+		contest_check_parts(s, plb, v, has);
 	memcpy(s->has, has, sizeof(s->has));
 	s->given = plb->shared;
 }
