@@ -10,7 +10,7 @@ tier
 start listener lambda-listener -c 8 calc "$top/t/calc.sh"
 same "$(lambda-call calc add 40 2 </dev/null)" 42
 awk 'BEGIN { for (i = 1; i <= 300; i++) print i }' |
-    xargs -P 50 -I N sh -c "lambda-call -T $hang calc add N 1 </dev/null" \
+    xargs -P 50 -I '{}' sh -c "lambda-call -T $hang calc add {} 1 </dev/null" \
     >"$tmp/out" 2>"$tmp/err" || fail "callers failed: $(head -n 3 "$tmp/err")"
 same "$(sort -n "$tmp/out" | tr '\n' ' ')" "$(awk \
     'BEGIN { for (i = 2; i <= 301; i++) printf "%d ", i }')"

@@ -233,8 +233,8 @@ herd() {
 	while [ "$i" -lt 300 ]; do
 		i=$((i + 1))
 		echo "$i"
-	done | xargs -P 50 -I N sh -c "lambda-call -b '$tmp/h1/broker' \
-	    herd add N 1 </dev/null" >"$tmp/out" 2>"$tmp/turned" ||
+	done | xargs -P 50 -I '{}' sh -c "lambda-call -b '$tmp/h1/broker' \
+	    herd add {} 1 </dev/null" >"$tmp/out" 2>"$tmp/turned" ||
 	    fail "callers failed: $(head -n 3 "$tmp/turned")"
 	row "of 300 callers, 50 at a time, turned away" \
 	    "$(wc -l <"$tmp/turned" | tr -d ' ')" calls 1
