@@ -370,7 +370,7 @@ contest_is_wrong(const struct post *s, const uint64_t has[CONTEST_SELLERS],
 	    (2 * has[given] + 1) * s->base[due];
 }
 
-/* Did the seller ask for some of what the buyer held, as far as it has heard? */
+/* Did the seller ask for some of what the buyer held, so far as that knows? */
 static int
 contest_asked(const struct plb *plb, const struct proc *seller, uint64_t held)
 {
