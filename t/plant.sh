@@ -183,7 +183,8 @@ look() {
 	return "$1"
 }
 
-plant 'a line of the job log does not wait for the output' 'A line waits' \
+plant 'a line of the job log does not wait for the output' \
+    'A line waits\|what is not written in time' \
     call_filter.c '/^filter_forget_written/,/^}/s/q.end > written/0/'
 plant 'what the job log shows as done runs again' 'What is done' call_input.c \
     '/^call_skip_record/,/^}/s/!call_is_done(c)/1/'
