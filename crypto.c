@@ -553,10 +553,11 @@ poly_blocks(struct poly *p, const unsigned char *m, size_t blocks)
 #ifdef CRYPTO_WIDE
 	size_t wide = wide_is_good(16 * blocks) ? blocks / 4 * 4 : 0;
 
-	if (wide > 0)
+	if (wide > 0) { /* m may be NULL where there are none */
 		poly_blocks_wide(p, m, wide);
-	m += 16 * wide;
-	blocks -= wide;
+		m += 16 * wide;
+		blocks -= wide;
+	}
 #endif
 	poly_load(h, p->h);
 	for (; blocks > 0; blocks--, m += 16) {
