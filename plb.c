@@ -639,7 +639,7 @@ plb_on_inspect(struct plb *p, int64_t now, uint32_t peer, const struct msg *m)
 
 	(void)now;
 	report_begin(&r, &p->out, peer, m);
-	if (m->type == MSG_INSPECT) /* who asks a PLB by itself is shown all */
+	if (m->type == MSG_INSPECT) /* asked by itself, a PLB shows all */
 		what.len = 0;
 	if (report_wants(what, "plbs")) {
 		plb_report(p, &r);
