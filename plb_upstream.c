@@ -671,19 +671,15 @@ upstream_look_for_unused(struct plb *p)
 	p->given = p->peak = p->most = 0;
 }
 
-/* Where tokens go round, each comes from any seller. A channel there is soon of
- * use again, and a new one costs a process and a handshake. */
 static void
 upstream_look_for_empty(struct plb *p, int64_t now, struct upstream *u)
 {
-	int round = now - p->shared_at < PLB_EMPTY_MS;
-
 	if (!upstream_is_empty(u))
 		u->empty_since = NEVER;
 	else if (u->empty_since == NEVER)
 		u->empty_since = now;
 	else if (u->fixed == NULL && now - u->empty_since >=
-	    (round ? PLB_ROUND_MS : PLB_EMPTY_MS))
+	    (now - p->shared_at < PLB_EMPTY_MS ? PLB_ROUND_MS : PLB_EMPTY_MS))
 		upstream_close(p, u);
 }
 
