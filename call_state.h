@@ -106,7 +106,7 @@ struct call {
 	int stuck; /* no answer came since the last notice */
 	int buying; /* the broker is dialled */
 	char trouble[REASON_MAX]; /* what we were told about buying */
-	int64_t refused_at;	  /* when a seller refused, and no offers came */
+	int64_t refused_at; /* when a seller refused, and no offers came */
 };
 
 /* call.c */

@@ -11,8 +11,8 @@ ASAN_OPTIONS=${ASAN_OPTIONS:-}:quarantine_size_mb=1
 export ASAN_OPTIONS
 helper puppet
 cat >"$tmp/authority" <<'END'
-# Of N hosts, or what $tmp/hosts says: answers come in batches of AT_ONCE, so that
-# more than those would be asked if they were; "silent" in $tmp/mode: there are none.
+# Answers come when 60 are asked, so it hangs if fewer are asked at a time. In mode
+# "silent" there are none, and how many are asked is how many may be.
 hosts=$(cat "$1.hosts") mode=$(cat "$1.mode") open=0 most=0 asked=0
 answer() { # PEER SERIAL ID
 	n=$((1${3#????????????????????????????} - 10000))
