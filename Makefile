@@ -54,7 +54,8 @@ PROGS =		lambda-authority lambda-bootstrap lambda-broker lambda-call\
 # own, and their tests link nothing else, so the linker sees to it that no core
 # reaches a socket, a clock or the log.
 
-BYTES =		addr.o buf.o crypto.o heap.o map.o noise.o rng.o tlv.o
+BYTES =		addr.o buf.o crypto.o crypto_curve.o heap.o map.o noise.o rng.o\
+		tlv.o
 PROTOCOL =	attrs.o core.o frame.o gather.o gossip.o link.o msg.o peers.o\
 		preauth.o stats.o stream.o
 AUTHORITY =	authority.o authority_exchange.o authority_report.o\
@@ -121,17 +122,18 @@ FUZZ_TESTS =	t/fuzz/core.fuzz t/fuzz/dns.fuzz t/fuzz/link.fuzz\
 TESTS =		$(CORE_TESTS) $(SHELL_TESTS) $(FUZZ_TESTS)
 
 # The longest first: several run at a time (t/check.sh).
-SCRIPTS =	t/credit.sh t/upgrade.sh t/split.sh t/mesh.sh t/discovery.sh\
-	t/rabbit.sh t/nodes.sh t/examples.sh t/names.sh t/runit.sh\
-	t/bootstrap.sh t/joins.sh t/strangers.sh t/streams.sh t/relay.sh\
-	t/rekey.sh t/sim.sh t/account.sh t/chain.sh t/activation.sh\
-	t/broken.sh t/byhand.sh t/call.sh t/canary.sh t/compete.sh\
-	t/crowded.sh t/crypto.sh t/ctl.sh t/deadends.sh t/fills.sh\
-	t/filters.sh t/herd.sh t/hosts.sh t/inetd.sh t/inherit.sh t/install.sh\
-	t/keys.sh t/manpages.sh t/needs.sh t/pipes.sh t/script.sh t/shares.sh\
-	t/ssh.sh t/switch.sh t/tree.sh t/twice.sh t/files.sh t/floods.sh\
-	t/moves.sh t/drain.sh t/life.sh t/contain.sh t/follow.sh t/metrics.sh\
-	t/orderlog.sh t/recipes.sh t/told.sh t/walk.sh t/jobs.sh t/thousand.sh
+SCRIPTS =	t/moves.sh t/credit.sh t/split.sh t/relay.sh t/discovery.sh\
+	t/names.sh t/walk.sh t/mesh.sh t/life.sh t/fills.sh t/upgrade.sh\
+	t/runit.sh t/compete.sh t/shares.sh t/rekey.sh t/crypto.sh\
+	t/examples.sh t/sim.sh t/byhand.sh t/thousand.sh t/rabbit.sh\
+	t/hosts.sh t/metrics.sh t/strangers.sh t/broken.sh t/filters.sh\
+	t/nodes.sh t/ctl.sh t/bootstrap.sh t/follow.sh t/told.sh t/jobs.sh\
+	t/keys.sh t/account.sh t/manpages.sh t/inherit.sh t/files.sh t/ssh.sh\
+	t/needs.sh t/call.sh t/crowded.sh t/deadends.sh t/drain.sh\
+	t/activation.sh t/herd.sh t/inetd.sh t/contain.sh t/joins.sh\
+	t/streams.sh t/canary.sh t/install.sh t/tree.sh t/twice.sh t/pipes.sh\
+	t/script.sh t/switch.sh t/orderlog.sh t/recipes.sh t/chain.sh\
+	t/floods.sh
 
 HELPERS =	t/account t/activate t/diallers t/epmdtalk t/handshake\
 	t/inherit t/listen t/puppet t/relay t/rows t/script t/sim t/sim_sealed\

@@ -879,7 +879,6 @@ call_new(int64_t now, uint64_t seed, const struct call_config *config,
 	c->began_at = NEVER;
 	c->progress_at = config->progress_ms > 0 ?
 	    now + config->progress_ms : NEVER;
-	c->trouble_at = now;
 	call_arm_notice(c, now);
 	if ((config->replace && (c->args = malloc(CALL_ARGS_MAX)) == NULL) ||
 	    call_new_plb(c, seed) == -1 || call_new_ways(c, now) == -1 ||

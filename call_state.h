@@ -105,8 +105,8 @@ struct call {
 	int told;  /* that there is none */
 	int stuck; /* no answer came since the last notice */
 	int buying; /* the broker is dialled */
-	char trouble[REASON_MAX]; /* what we were told about buying, */
-	int64_t trouble_at;	  /* and when */
+	char trouble[REASON_MAX]; /* what we were told about buying */
+	int64_t refused_at; /* when a seller refused, and no offers came */
 };
 
 /* call.c */

@@ -26,7 +26,9 @@ call_why_not_given(const struct call *c, int64_t now, char *why, size_t size)
 		snprintf(why, size, "nobody has granted any");
 }
 
-/* In the words of the process that knew it last. */
+/* In the words of the process that knew it last. A seller that was asked, and
+ * is silent, says more than any offers: what another exchange has on offer may
+ * come after it was asked. */
 const char *
 call_why_not(const struct call *c, int64_t now, char *why, size_t size)
 {
@@ -39,7 +41,7 @@ call_why_not(const struct call *c, int64_t now, char *why, size_t size)
 		snprintf(why, size, "no broker answers at %s: start "
 		    "lambda-broker, or name its socket with -b",
 		    c->config.broker);
-	else if (v.asked_at > c->trouble_at)
+	else if (v.asked_at > c->refused_at)
 		snprintf(why, size, "the seller at %s has not answered "
 		    "yet",
 		    v.asked);
@@ -92,7 +94,7 @@ call_on_offers(struct call *c, int64_t now, const struct msg_offers *m)
 	char has[REASON_MAX / 2] = "";
 	int64_t unknown_at;
 
-	c->trouble_at = now;
+	c->refused_at = 0;
 	if (!call_is_unknown(c, m->sets)) {
 		offers_print(m, c->config.module, c->trouble,
 		    sizeof(c->trouble));
@@ -118,7 +120,7 @@ call_on_refuse(struct call *c, int64_t now, const struct msg_refuse *m)
 	plb_look(c->plb, &v);
 	if (!m->final && v.tokens + v.in_flight > 0)
 		return; /* no more than there is */
-	c->trouble_at = now;
+	c->refused_at = now;
 	snprintf(c->trouble, sizeof(c->trouble), "%s%.*s",
 	    v.fixed && v.linked == 0 ? "" : "refused: ",
 	    SLICE_ARG(m->reason));

@@ -40,13 +40,14 @@ struct hub_link {
 	struct timer timer; /* the link's deadline */
 	uint32_t handle;
 	uint32_t tag;
-	int up;		   /* the core knows it */
-	int target;	   /* dialled by peers.c, which wants to know */
-	int throttled;	   /* not read from: its queue is above the mark, */
-	int paused;	   /* or its owner said so */
-	int draining;	   /* it ends when all is written */
-	int patient;	   /* its handshake may take any time */
-	int counts;	   /* as a link of the key of this fingerprint: */
+	unsigned up : 1;   /* the core knows it */
+	unsigned target : 1;	/* dialled by peers.c, which wants to know */
+	unsigned throttled : 1; /* not read from: its queue is above the mark,
+				   */
+	unsigned paused : 1;	/* or its owner said so */
+	unsigned draining : 1;	/* it ends when all is written */
+	unsigned patient : 1;	/* its handshake may take any time */
+	unsigned counts : 1;	/* as a link of the key of this fingerprint: */
 	unsigned char print[LINK_PRINT];
 	char *said;	   /* by what speaks no protocol, for why; or NULL */
 	int64_t waiting;   /* since when it should take what is queued: it is

@@ -167,11 +167,11 @@ hub_on_closing(void *arg)
 	hub_deliver(h);
 }
 
-/* Links of this key are to be closed, those of another first. */
+/* Close links of this key then; those of another that wait for it, now. */
 static void
 hub_close_later(struct hub *h, const unsigned char print[LINK_PRINT])
 {
-	if (h->closing.fn != NULL && memcmp(h->closes, print, LINK_PRINT) != 0)
+	if (h->closing.slot != 0 && memcmp(h->closes, print, LINK_PRINT) != 0)
 		hub_on_closing(h);
 	memcpy(h->closes, print, LINK_PRINT);
 	h->closing.fn = hub_on_closing;

@@ -4,8 +4,9 @@
 /*
  * The log: one line an event, on standard error. Each is written with one
  * write(2), so the lines of several processes never mix. The program that
- * collects the log (svlogd, systemd) adds the time. What is not printable ASCII
- * comes out as \xHH, so that a line is one line whatever a peer has sent.
+ * collects the log (svlogd, systemd) adds the time. Control characters,
+ * and what is not UTF-8, come out as \xHH, so that a line is one line whatever
+ * a peer has sent.
  *
  * If the log cannot be written (a full disk, a closed pipe) the line is lost,
  * and the program goes on. Lost lines are counted, and the count is written
@@ -40,7 +41,7 @@ void log_trace(const char *fmt, ...);
  *
  *	prog: fatal: unable to bind 127.0.0.1:4370: Address already in use
  *
- * This too is one line: what is not printable ASCII comes out as \xHH.
+ * This too is one line, as in the log.
  */
 
 /* The program's name for all messages: the last part of argv[0]. */

@@ -124,9 +124,20 @@ core_channel_expire(void *core, int64_t now, const void *args)
 	return channel_expire(core, now);
 }
 
+/* From now on a line of each request, whose client has this name. */
+static int
+core_channel_log(void *core, int64_t now, const void *args)
+{
+	const struct channel_args *a = args;
+
+	(void)now;
+	channel_log_requests(core, text_str(a->host));
+	return 0;
+}
+
 static const struct harness_input core_channel_inputs[] = {
 	{ "writes", core_channel_writes }, { "reads", core_channel_reads },
-	{ "says", core_channel_says },
+	{ "says", core_channel_says }, { "log", core_channel_log },
 	{ "answers", core_channel_answers }, { "ended", core_channel_ended },
 	{ "unable", core_channel_unable }, { "drain", core_channel_drain },
 	{ "expire", core_channel_expire }, { NULL, NULL }

@@ -156,6 +156,7 @@ static void
 caller_start(struct caller *c)
 {
 	static const unsigned char secret[X25519_SIZE] = { 1 };
+	static unsigned char callers;
 	unsigned char hello[512];
 	struct slice bytes, value;
 	unsigned type;
@@ -168,7 +169,7 @@ caller_start(struct caller *c)
 	memset(c, 0, sizeof(*c));
 	c->fd = fd[0];
 	c->self.role = ROLE_CALLER;
-	c->self.instance.b[0] = 7;
+	c->self.instance.b[0] = ++callers;
 	c->self.message_max = MSG_MAX;
 	buf_init(&c->out, 4096);
 	assert_true(hub_adopt(&hub, fd[1], fd[1], 0, 0) != 0);
@@ -581,6 +582,58 @@ UNIT(test_named_lines)
 	assert_int_equal(count(log_said(), line), 1);
 }
 
+/* A caller's link is of the key whose fingerprint is this byte, again and
+ * again. */
+static void
+start_keyed(struct caller *c, unsigned char byte)
+{
+	unsigned char print[LINK_PRINT];
+
+	caller_start(c);
+	memset(print, byte, sizeof(print));
+	hub_keyed(&hub, peer, print);
+}
+
+/* The word to close links of that key. */
+static void
+close_key(const char *fingerprint)
+{
+	struct msg m = { .type = MSG_INSPECT };
+
+	m.u.inspect.close = slice_str(fingerprint);
+	assert_int_equal(hub_report(&hub, peer, &m), 1);
+	hub_deliver(&hub);
+	still_pass(0);
+}
+
+/* Of two keys, the links of the first are closed when the word to close those
+ * of the second comes. They are closed once: what is linked later stays. */
+UNIT(test_close_keys)
+{
+	struct caller c[4];
+	size_t i;
+
+	hub.self.role = ROLE_PLB;
+	start_keyed(&c[0], 0xaa);
+	close_key("aaaaaaaaaaaaaaaa");
+	start_keyed(&c[1], 0xbb);
+	assert_int_equal(downs, 0);
+	close_key("bbbbbbbbbbbbbbbb");
+	assert_int_equal(downs, 1);
+	still_pass(HUB_CLOSE_MS - LINK_DEAD_MS + 1);
+	say_alive(&c[1]);
+	still_pass(LINK_DEAD_MS - 2);
+	assert_int_equal(downs, 1);
+	still_pass(1);
+	assert_int_equal(downs, 2);
+	start_keyed(&c[2], 0xbb);
+	start_keyed(&c[3], 0xcc);
+	close_key("cccccccccccccccc");
+	assert_int_equal(downs, 2);
+	for (i = 0; i < 4; i++)
+		caller_end(&c[i]);
+}
+
 int
 main(void)
 {
@@ -599,6 +652,7 @@ main(void)
 		TEST(test_not_to_be_dialled),
 		TEST(test_named),
 		TEST(test_named_lines),
+		TEST(test_close_keys),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

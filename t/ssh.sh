@@ -142,7 +142,7 @@ for n in 4 3 2 1; do
 	: >"$tmp/go.$n"
 done
 logged both '^status'
-same "$(cat "$tmp/both.log")" 'did 1
+same "$(grep -v 'has said nothing for' "$tmp/both.log")" 'did 1
 did 2
 did 3
 did 4
