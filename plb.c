@@ -96,6 +96,7 @@ plb_new(uint64_t seed, const struct plb_config *config)
 	p->wanted = config->wanted < p->capacity ? config->wanted :
 						   p->capacity;
 	p->keep = KEEP_ALL;
+	p->shared_at = -PLB_EMPTY_MS;
 	p->order.short_since = p->order.restart_at = NEVER;
 	p->expire_at = p->switch_at = NEVER;
 	request_pool_init(&p->requests);
