@@ -181,7 +181,7 @@ request_rank(struct plb *p, struct plb_client *c)
 		heap_remove(&p->turns, &c->turn);
 }
 
-/* It waits for a token, behind the others of its client or before them. */
+/* It waits for a token, after the others of its client or before them. */
 static void
 request_queue(struct plb *p, struct request *r, int first)
 {
