@@ -475,8 +475,8 @@ tier_dot_after(const struct tier *t, const struct tier_authority *a)
 	return next;
 }
 
-/* Each authority, linked to the next one, and to the modules of which it runs an
- * exchange. */
+/* Each authority, linked to the next one, and to the modules of which it runs
+ * an exchange. */
 static void
 tier_dot_authorities(struct tier *t)
 {

@@ -165,8 +165,8 @@ row_word(struct slice line)
 	return row_cut(&line);
 }
 
-/* The number of the first line of the same word; mostly that of the line before.
- */
+/* The number of the first line of the same word; mostly that of the line
+ * before. */
 static size_t
 row_group(const struct row_line *lines, size_t n)
 {

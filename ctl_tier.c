@@ -60,8 +60,8 @@ tier_exchange(struct tier *t, struct slice id, struct slice module)
 	return x;
 }
 
-/* Put the name at the end of the list, which is len long, if there is room: else
- * "...", which stays the last. Returns the new length. */
+/* Put the name at the end of the list, which is len long, if there is room:
+ * else "...", which stays the last. Returns the new length. */
 static size_t
 tier_list_put(char list[NAMES_MAX], size_t len, struct slice name)
 {
@@ -122,6 +122,8 @@ tier_read_broker(struct tier *t, const struct row *r)
 		return;
 	if (h->address.len == 0)
 		h->address = tier_known(r->name);
+	if (h->node.len == 0)
+		h->node = tier_known(row_get(r, "node"));
 	if (gone && !is_new)
 		return;
 	h->state = gone ? "gone" : "linked";

@@ -27,11 +27,13 @@
 #define AUDIT_DIFFERS 1 /* exit status */
 #define SYNOPSIS \
 	"[-Jhqv] [-A address | -b socket] [-k keyfile ...]\n" \
-	"[command [argument]]"
+	"[-w seconds] [command [argument]]"
+
+static int64_t answer_ms; /* that a process has to answer; 0: as usual */
 
 /* What can be asked of whom; a PLB shows all that it has, whatever is asked.
- * For those with a function the tier is walked, and without roles from whoever it
- * is. */
+ * For those with a function the tier is walked, and without roles it is from
+ * whoever is asked. */
 static const struct command {
 	const char *name;
 	unsigned roles;
@@ -122,9 +124,9 @@ ctl_is(const struct ctl *c, const char *command)
 	return strcmp(c->what->name, command) == 0;
 }
 
-/* Who is to drain: of a broker's host the listeners of a module, or an
- * authority that it is linked to; else who is asked. 0, or -1 after having said
- * why. */
+/* What must drain: on a broker's host the listeners of a module, or an
+ * authority that the broker is linked to; else the process that is asked. 0, or
+ * -1 after saying why. */
 static int
 ctl_make_drain(const struct ctl *c, struct msg *m)
 {
@@ -399,8 +401,8 @@ ctl_on_late(void *arg)
 {
 	const char *where = arg;
 
-	die(EXIT_TEMPORARY, "no answer from %s in %d s", where,
-	    ANSWER_MS / 1000);
+	die(EXIT_TEMPORARY, "no answer from %s in %g s", where,
+	    (double)answer_ms / 1000);
 }
 
 /* The tier. */
@@ -462,8 +464,8 @@ ctl_closes(const struct command *what)
 	return what->tier == tier_keyclose;
 }
 
-/* Without an answer of the first one there is nothing to show, and one of another
- * role may have nothing that is asked for. */
+/* Without an answer of the first one there is nothing to show, and one of
+ * another role may have nothing that is asked for. */
 static void
 ctl_check_first(const struct ctl_tier *c)
 {
@@ -487,7 +489,8 @@ ctl_walk_once(struct ctl_tier *c, uint64_t seed, struct slice close)
 
 	memset(&hub, 0, sizeof(hub));
 	hub_init(&hub, loop_new(), ROLE_CTL, c->key);
-	if (walk_begin(&c->walk, loop_now(hub.loop), seed, slice_str(c->where),
+	if (walk_begin(&c->walk, loop_now(hub.loop), answer_ms > 0 ?
+	    answer_ms : WALK_NODE_MS, seed, slice_str(c->where),
 	    c->what->alone) == -1)
 		die_errno(EXIT_TEMPORARY, "unable to walk the tier");
 	c->walk.close = close;
@@ -759,7 +762,9 @@ ctl_ask(struct ctl *c, const struct key *key)
 	hub_core(&hub, &ctl_ops, c, &c->out);
 	late.fn = ctl_on_late;
 	late.arg = (void *)(uintptr_t)c->where;
-	loop_timer(hub.loop, &late, loop_now(hub.loop) + ANSWER_MS);
+	if (answer_ms == 0)
+		answer_ms = ANSWER_MS;
+	loop_timer(hub.loop, &late, loop_now(hub.loop) + answer_ms);
 	loop_run(hub.loop);
 	return hub.status;
 }
@@ -776,6 +781,7 @@ main(int argc, char **argv)
 		{ 'J', OPT_FLAG, &core.json, 0, 0 },
 		{ 'b', OPT_TEXT, &broker, 0, 0 },
 		{ 'k', OPT_KEY, &keys, 0, 0 },
+		{ 'w', OPT_SECONDS, &answer_ms, 1000, 3600 * 1000 },
 		{ 0, OPT_END, NULL, 0, 0 }
 	};
 	char text[ADDR_TEXT_MAX];
@@ -784,7 +790,7 @@ main(int argc, char **argv)
 	int letter;
 
 	program_begin(argv, PROGRAM_PRINTS);
-	while ((letter = getopt(argc, argv, "JhqvA:b:k:")) != -1)
+	while ((letter = getopt(argc, argv, "JhqvA:b:k:w:")) != -1)
 		opt_take(options, letter, optarg, SYNOPSIS);
 	if (address != NULL && broker != NULL)
 		die(EXIT_USAGE, "-A and -b: give one of them");

@@ -250,6 +250,8 @@ tells 100 "no answer from the authority at $where: it refused our key" \
 kill -STOP "$authority"
 tells 111 'no answer from .* in 5 s' \
     lambda-ctl -A "$where" all
+tells 111 'no answer from .* in 1 s' \
+    lambda-ctl -w 1 -A "$where" all
 kill -CONT "$authority"
 
 # Whoever ends does not complain that it loses what it leaves.
