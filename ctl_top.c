@@ -191,8 +191,8 @@ top_read(struct top *t, const struct walk *w, int64_t now)
 
 /* Showing. */
 
-/* The time that so many in a hundred did not take longer than: where the bucket
- * ends that the last of these is in. 0 where there were none. */
+/* The time within which this many in a hundred were done: the end of the bucket
+ * of the last of these. 0 if there were none. */
 static uint64_t
 top_percentile(const struct metrics_stats *s, enum counter first,
     unsigned percent)

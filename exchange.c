@@ -13,7 +13,7 @@
 #define NOTICE_BATCH	  8192 /* sells told in a round */
 #define SETTLE_MS	  1000 /* for the brokers to send it what they sell */
 #define NOTICE_SETS_BYTES (16u * 1024) /* of attributes in one `offers` */
-#define EXCHANGE_NODES_MAX 10000 /* that who begins to follow is told of */
+#define EXCHANGE_NODES_MAX 10000 /* that a new follower is told of */
 #define REPORT_TEXT	  512 /* of attributes or constraints, printed */
 
 /* Life. */

@@ -244,7 +244,8 @@ struct plb {
 			       KEEP_ALL: it is not */
 	int64_t keep_at;    /* it heeds that from then on */
 	int grew;	    /* channels granted some since they were counted */
-	uint64_t shared;    /* tokens ever given back so */
+	uint64_t shared;    /* tokens ever given back so, */
+	int64_t shared_at;  /* the last of them then */
 	uint64_t given;	    /* of these, since the last look ... */
 	uint64_t peak, most; /* ... and the most since then that was in use or
 				asked for, and that was held */

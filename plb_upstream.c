@@ -596,6 +596,7 @@ upstream_share(struct plb *p, int64_t now)
 			continue;
 		m.u.giveback.tokens = u->back;
 		u->back = 0;
+		p->shared_at = now;
 		/* To the back of the line with the rest. */
 		p->order.short_since = now;
 		outbox_send(&p->out, u->peer, &m);
@@ -689,7 +690,8 @@ upstream_look_for_empty(struct plb *p, int64_t now, struct upstream *u)
 		u->empty_since = NEVER;
 	else if (u->empty_since == NEVER)
 		u->empty_since = now;
-	else if (now - u->empty_since >= PLB_EMPTY_MS && u->fixed == NULL)
+	else if (u->fixed == NULL && now - u->empty_since >=
+	    (now - p->shared_at < PLB_EMPTY_MS ? PLB_ROUND_MS : PLB_EMPTY_MS))
 		upstream_close(p, u);
 }
 

@@ -223,7 +223,8 @@ top_walk(struct top *t, const char *rows)
 {
 	static struct walk w;
 
-	assert_int_equal(walk_begin(&w, 0, 1, slice_str("1.2.3.4:5"), 0), 0);
+	assert_int_equal(walk_begin(&w, 0, WALK_NODE_MS, 1,
+	    slice_str("1.2.3.4:5"), 0), 0);
 	assert_int_equal(row_keep(&w.at[0]->rows, slice_str(rows)), 0);
 	assert_int_equal(top_read(t, &w, (int64_t)t->walks * 1000), 0);
 	walk_free(&w);
@@ -269,7 +270,8 @@ UNIT(test_many_modules)
 	char row[REPORT_ROW_MAX];
 	int i;
 
-	assert_int_equal(walk_begin(&w, 0, 1, slice_str("1.2.3.4:5"), 0), 0);
+	assert_int_equal(walk_begin(&w, 0, WALK_NODE_MS, 1,
+	    slice_str("1.2.3.4:5"), 0), 0);
 	w.at[0]->state = WALK_DONE;
 	row_keep(&w.at[0]->rows, slice_str("process b role broker pid 1"));
 	row_keep(&w.at[0]->rows, slice_str("process l role listener pid 2"));

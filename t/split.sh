@@ -11,7 +11,6 @@ R=${1:-2}
 
 silent=${MESH_SPLIT:-50} # seconds; a silent authority is dead after 45
 
-# plb HOST MODULE N: one that wants so much, and a client that uses it all
 # For awk: what the row of lambda-ctl has after that name.
 of='function of(name, i) {
 	for (i = 2; i < NF && $i != name;)
@@ -19,6 +18,8 @@ of='function of(name, i) {
 	return $(i + 1)
 }
 function held() { return of("tokens") + of("in_flight") + of("connecting") }'
+
+# plb HOST MODULE N: one that wants N, and a client that uses it all
 plb() {
 	begin "$1" "$2.plb" lambda-plb -q -c "$3" "$2"
 	eval "plb_$2=$pid"

@@ -305,11 +305,13 @@ listen_on(struct proc *p, const char *address)
 {
 	struct entry *e = p->role;
 	struct proc *before = proc_as(p);
-	int fd = descriptor_listen(address), r = 0;
+	int fd = descriptor_listen(address), r;
 
-	if (fd != -1)
+	if (fd != -1) {
 		r = acceptor_open(&e->acceptor, p->loop, fd);
-	assert(r == 0);
+		assert(r == 0);
+		watch_gate(p); /* there may be no place */
+	}
 	proc_as(before);
 	return fd == -1 ? -1 : 0;
 }
