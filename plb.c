@@ -131,6 +131,7 @@ plb_free(struct plb *p)
 	upstream_free_all(p);
 	request_pool_free(&p->requests);
 	heap_free(&p->turns);
+	stats_free(&p->stats);
 	buf_free(&p->trouble);
 	buf_free(&p->constraints);
 	free(p->avoided);

@@ -112,8 +112,8 @@ struct upstream {
 	struct plb_fixed *fixed; /* it is a given channel; NULL: a seller's */
 	struct id seller; /* zero for a fixed channel */
 	char address[ADDRESS_MAX + 1];
-	struct upstream_connect connect[UPSTREAM_CONNECTS]; /* oldest first */
-	size_t connects;
+	struct upstream_connect *connect; /* oldest first */
+	size_t connects, connect_cap;	  /* of them; places there */
 	unsigned overdue; /* connects before them that we gave up on, and
 			     whose answers may still come */
 	unsigned refused; /* connects, since it granted one */

@@ -75,6 +75,14 @@ upstream_retire(struct plb *p, struct upstream *u)
 	u->group = -1;
 }
 
+static void
+upstream_free(struct upstream *u)
+{
+	free(u->connect);
+	free(u->refusal);
+	free(u);
+}
+
 void
 upstream_del(struct plb *p, struct upstream *u)
 {
@@ -89,8 +97,7 @@ upstream_del(struct plb *p, struct upstream *u)
 	p->drained -= (size_t)upstream_is_drained(u);
 	p->upstream[u->number] = NULL;
 	p->nupstreams--;
-	free(u->refusal);
-	free(u);
+	upstream_free(u);
 }
 
 void
@@ -98,11 +105,9 @@ upstream_free_all(struct plb *p)
 {
 	size_t i;
 
-	for (i = 0; i < p->upstream_cap; i++) {
+	for (i = 0; i < p->upstream_cap; i++)
 		if (p->upstream[i] != NULL)
-			free(p->upstream[i]->refusal);
-		free(p->upstream[i]);
-	}
+			upstream_free(p->upstream[i]);
 	free(p->upstream);
 	balance_free(&p->balance);
 }
@@ -224,8 +229,15 @@ int
 upstream_connect(struct plb *p, struct upstream *u,
     const struct upstream_connect *connect)
 {
+	struct upstream_connect *grown;
+
 	if (u->connects + u->overdue >= UPSTREAM_CONNECTS)
 		return fail(ENOBUFS);
+	grown = array_grow(u->connect, &u->connect_cap, u->connects + 1,
+	    UPSTREAM_CONNECTS, sizeof(*grown));
+	if (grown == NULL)
+		return -1;
+	u->connect = grown;
 	u->connect[u->connects++] = *connect;
 	p->connecting += connect->quantity;
 	if (u->state == UPSTREAM_UP)
