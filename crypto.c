@@ -190,10 +190,10 @@ equal_constant_time(const void *a, const void *b, size_t n)
 #endif
 
 /*
- * Are so many bytes worth wide vectors, and are there any? To ask the processor
- * takes some of the time of a start, most of all where it is a virtual
- * one; what the compiler has for that asks at each start. So it is asked once,
- * where there is much to do.
+ * Are there wide vectors, and are they worth it for this many bytes? To ask the
+ * processor takes a part of a program's start, most of all if it is a virtual
+ * processor, and the compiler's own function asks at each start. So this asks
+ * once, when there is much to do.
  */
 #define WIDE_LEAST  256
 

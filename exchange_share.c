@@ -61,7 +61,7 @@ struct share {
 	size_t n, nset;
 	uint64_t level; /* an equal share of the set, rounded down */
 	int64_t stuck_ms;
-	int64_t kept_until; /* more than there is now is counted; or INT64_MAX */
+	int64_t kept_until; /* more counts than there is now; or INT64_MAX */
 	int starves;	/* one of the set has had nothing for long */
 	int rotates;	/* tokens go round, as there are more buyers */
 };

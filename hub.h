@@ -191,9 +191,9 @@ const char *hub_dial_refused(const struct hub *, struct slice address,
     struct addr *);
 /* The link ends, with that errno or 0: what it adds to the counts. */
 void hub_count_closed(struct hub_link *, int error);
-/* Answer an inspect or an ask as far as it is no core's: who this process is,
- * its keys, and what is counted of its links. 1 where the core has to go on,
- * 0 where that was all, -1 as report_end(). */
+/* Answer the part of an inspect or an ask that is not the core's: which process
+ * this is, its keys, and what is counted of its links. 1 if the core must go
+ * on, 0 if that was all, -1 as report_end(). */
 int hub_report(struct hub *, uint32_t handle, const struct msg *);
 
 /* Between hub.c and hub_accept.c: at the start and at the end. */

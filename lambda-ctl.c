@@ -113,9 +113,9 @@ ctl_is(const struct ctl *c, const char *command)
 	return strcmp(c->what->name, command) == 0;
 }
 
-/* Who is to drain: of a broker's host the listeners of a module, or an
- * authority that it is linked to; else who is asked. 0, or -1 after having said
- * why. */
+/* What must drain: on a broker's host the listeners of a module, or an
+ * authority that the broker is linked to; else the process that is asked. 0, or
+ * -1 after saying why. */
 static int
 ctl_make_drain(const struct ctl *c, struct msg *m)
 {

@@ -111,7 +111,7 @@ link_send_hello(struct link *l, int64_t now)
 	return link_send(l, now, &m);
 }
 
-/* Message 1 or 2, with our hello in it, behind its length. */
+/* Message 1 or 2, with our hello in it, after its length. */
 static int
 link_send_noise(struct link *l, int64_t now)
 {

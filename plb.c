@@ -131,6 +131,7 @@ plb_free(struct plb *p)
 	upstream_free_all(p);
 	request_pool_free(&p->requests);
 	heap_free(&p->turns);
+	stats_free(&p->stats);
 	buf_free(&p->trouble);
 	buf_free(&p->constraints);
 	free(p->avoided);
@@ -640,7 +641,7 @@ plb_on_inspect(struct plb *p, int64_t now, uint32_t peer, const struct msg *m)
 
 	(void)now;
 	report_begin(&r, &p->out, peer, m);
-	if (m->type == MSG_INSPECT) /* who asks a PLB by itself is shown all */
+	if (m->type == MSG_INSPECT) /* asked by itself, a PLB shows all */
 		what.len = 0;
 	if (report_wants(what, "plbs")) {
 		plb_report(p, &r);

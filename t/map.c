@@ -120,6 +120,23 @@ UNIT(test_collisions)
 	exercise(e, n, seed, 20000);
 }
 
+/* Different keys of the same hash, as far as the map keeps it. */
+UNIT(test_same_hash)
+{
+	static const char *const names[] = { "3230", "284317", "49050",
+		"82071", "13190", "387173" };
+	static struct entry e[6];
+	const uint64_t seed = 7;
+	unsigned i;
+
+	for (i = 0; i < 6; i++) {
+		snprintf(e[i].name, sizeof(e[i].name), "%s", names[i]);
+		assert_int_equal((uint32_t)map_hash(seed, key_of(&e[i])),
+		    (uint32_t)map_hash(seed, slice_str(names[i & ~1u])));
+	}
+	exercise(e, 6, seed, 2000);
+}
+
 /*
  * Delete one after another out of a run, from each place in it: the gap must
  * close without hiding what is behind it, nor moving it before its home.
@@ -280,6 +297,7 @@ main(void)
 		cmocka_unit_test(test_empty),
 		cmocka_unit_test(test_random),
 		cmocka_unit_test(test_collisions),
+		cmocka_unit_test(test_same_hash),
 		cmocka_unit_test(test_delete_each),
 		cmocka_unit_test(test_replace),
 		cmocka_unit_test(test_keys_are_bytes),
