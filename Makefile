@@ -54,7 +54,8 @@ PROGS =		lambda-authority lambda-bootstrap lambda-broker lambda-call\
 # own, and their tests link nothing else, so the linker sees to it that no core
 # reaches a socket, a clock or the log.
 
-BYTES =		addr.o buf.o crypto.o heap.o map.o noise.o rng.o tlv.o
+BYTES =		addr.o buf.o crypto.o crypto_curve.o heap.o map.o noise.o rng.o\
+		tlv.o
 PROTOCOL =	attrs.o core.o frame.o gather.o gossip.o link.o msg.o peers.o\
 		preauth.o stats.o stream.o
 AUTHORITY =	authority.o authority_exchange.o authority_report.o\

@@ -45,8 +45,8 @@ attrs_bytes_compare(struct slice a, struct slice b)
 	return c != 0 ? c : a.len < b.len ? -1 : a.len > b.len;
 }
 
-/* Take the number at the front, and the dot behind it; without the zeros in
- * front, so that 0, and no number, is empty. */
+/* Take the number at the front and the dot after it. Returns the number without
+ * leading zeros, so that 0 is empty, as no number is. */
 static struct slice
 version_number_next(struct slice *v)
 {
@@ -482,7 +482,8 @@ attrs_build(struct buf *out, const char *version, const unsigned char *digest,
 	return r;
 }
 
-/* Take the preferred ones out of the words, of which *n are left; likewise. */
+/* Take the preferred labels out of the words; *n is how many words are left.
+ * Returns as attrs_list_of_labels(). */
 static unsigned char *
 attrs_take_near(struct complaint c, char **words, size_t *n,
     struct slice *list)

@@ -63,9 +63,12 @@ void
 authority_free(struct authority *a)
 {
 	struct authority_module *m;
+	struct gossip_peer *p = NULL;
 
 	if (a == NULL)
 		return;
+	while ((p = gossip_next(&a->gossip.brokers, p)) != NULL)
+		free(((struct authority_peer *)p)->node);
 	while ((m = authority_module_next(a, NULL)) != NULL)
 		authority_module_free(m);
 	gather_free(&a->gather);
@@ -712,6 +715,7 @@ authority_peer_down(void *core, int64_t now, uint32_t handle)
 			authority_module_ask(a, m);
 	}
 	gather_down(&a->gather, handle);
+	free(p->node);
 	if (p->exchange != NULL)
 		authority_exchange_down(a, now, p);
 	if (p->gossip.role == ROLE_AUTHORITY)
@@ -746,6 +750,17 @@ static int
 authority_on_peers(struct authority *a, int64_t now, struct authority_peer *p,
     const struct msg *m)
 {
+	struct slice node = m->u.peers.node;
+	char *copy;
+
+	if (p->gossip.role == ROLE_BROKER && node.len > 0) {
+		if ((copy = malloc(node.len + 1)) == NULL)
+			return -1;
+		memcpy(copy, node.p, node.len);
+		copy[node.len] = '\0';
+		free(p->node);
+		p->node = copy;
+	}
 	return gossip_hear(&a->gossip, now, &p->gossip, &m->u.peers);
 }
 

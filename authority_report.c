@@ -44,6 +44,8 @@ authority_remember(struct authority *a, int64_t now,
 	g->instance = p->gossip.instance;
 	hostport_copy(g->address, slice_str(p->gossip.address));
 	authority_list(p, g->modules);
+	snprintf(g->node, sizeof(g->node), "%s",
+	    p->node == NULL ? "" : p->node);
 	g->since = now;
 }
 
@@ -74,18 +76,21 @@ authority_report_authorities(const struct authority *a, struct report *r)
 		    id_print(&p->instance, id));
 }
 
-/* broker ADDRESS instance ID state linked|gone for_s SECONDS modules NAMES */
+/* broker ADDRESS instance ID state linked|gone for_s SECONDS modules NAMES
+ * node NAME */
 static void
 authority_report_broker(struct report *r, const char *address,
     const struct id *instance, const char *state, int64_t for_ms,
-    const char *modules)
+    const char *modules, const char *node)
 {
 	char id[ID_TEXT];
 
-	report_row(r, "broker %s instance %s state %s for_s %lld modules %s",
+	report_row(r, "broker %s instance %s state %s for_s %lld modules %s "
+	    "node %s",
 	    address[0] == '\0' ? "-" : address, id_print(instance, id),
 	    state, (long long)for_ms / 1000,
-	    modules[0] == '\0' ? "-" : modules);
+	    modules[0] == '\0' ? "-" : modules,
+	    node == NULL || node[0] == '\0' ? "-" : node);
 }
 
 static void
@@ -101,13 +106,13 @@ authority_report_brokers(const struct authority *a, int64_t now,
 		peer = (const struct authority_peer *)p;
 		authority_list(peer, modules);
 		authority_report_broker(r, p->address, &p->instance, "linked",
-		    now - peer->since, modules);
+		    now - peer->since, modules, peer->node);
 	}
 	for (; g < a->gone + AUTHORITY_GONE; g++)
 		if (!id_is_zero(&g->instance) &&
 		    now - g->since <= AUTHORITY_GONE_MS)
 			authority_report_broker(r, g->address, &g->instance,
-			    "gone", now - g->since, g->modules);
+			    "gone", now - g->since, g->modules, g->node);
 }
 
 /* exchange ADDRESS module NAME instance ID authority ID

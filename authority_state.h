@@ -32,6 +32,7 @@ struct authority_peer {
 	struct gossip_peer gossip;
 	struct chain subscriptions;	    /* a broker's, or an authority's */
 	int64_t since;			    /* it is linked */
+	char *node;			    /* a broker's; NULL: not known */
 	struct authority_exchange *exchange; /* an exchange's, or NULL */
 };
 
@@ -94,6 +95,7 @@ struct authority_gone {
 	struct id instance;
 	char address[ADDRESS_MAX + 1];
 	char modules[AUTHORITY_LIST]; /* that it subscribed to */
+	char node[NAME_BYTES_MAX + 1]; /* empty: not known */
 	int64_t since;
 };
 

@@ -645,6 +645,7 @@ broker_free(struct broker *b)
 	for (pos = 0; (p = map_next(&b->gossip.peers, &pos)) != NULL;) {
 		free(p->unsettled);
 		free(p->bytes);
+		free(p->local);
 	}
 	while ((m = broker_module_next(b, NULL)) != NULL)
 		broker_module_free(m);
@@ -689,6 +690,19 @@ broker_stop(struct broker *b)
 
 /* Peers. */
 
+/* Tell an authority what the host is called, so that it knows when it is
+ * gone. */
+static void
+broker_name(struct broker *b, uint32_t authority)
+{
+	struct msg m = { .type = MSG_PEERS };
+
+	if (b->node == NULL)
+		return;
+	m.u.peers.node = slice_str(b->node);
+	outbox_send(&b->out, authority, &m);
+}
+
 static void
 broker_up(void *core, int64_t now, uint32_t handle,
     const struct peer_info *info)
@@ -704,9 +718,10 @@ broker_up(void *core, int64_t now, uint32_t handle,
 	chain_init(&p->orders);
 	if (info->role & (ROLE_AUTHORITY | ROLE_EXCHANGE))
 		broker_local_up(b, now, p, info->local);
-	if (info->role == ROLE_AUTHORITY)
+	if (info->role == ROLE_AUTHORITY) {
+		broker_name(b, handle);
 		broker_authority_up(b, now, p);
-	else if (info->role == ROLE_BROKER)
+	} else if (info->role == ROLE_BROKER)
 		broker_home_tell(b, p);
 	else if (info->role == ROLE_EXCHANGE)
 		broker_exchange_up(b, now, p);

@@ -10,10 +10,10 @@
 void
 buf_init(struct buf *b, size_t max)
 {
-	assert(max > 0 && max <= (size_t)-1 / 2);
+	assert(max > 0 && max <= BUF_MAX);
 	b->data = NULL;
 	b->start = b->end = b->cap = 0;
-	b->max = max;
+	b->max = (uint32_t)max;
 	b->keep = 0;
 }
 
@@ -67,8 +67,8 @@ buf_next_cap(const struct buf *b, size_t need)
 	size_t cap;
 
 	if (b->cap >= b->max)
-		return 2 * b->max;
-	cap = b->cap > 0 ? 2 * b->cap : BUF_FIRST;
+		return (size_t)2 * b->max;
+	cap = b->cap > 0 ? (size_t)2 * b->cap : BUF_FIRST;
 	while (cap < need && cap < b->max)
 		cap *= 2;
 	return cap < b->max ? cap : b->max;
@@ -90,8 +90,8 @@ buf_grow(struct buf *b, size_t need)
 	free(b->data);
 	b->data = data;
 	b->start = 0;
-	b->end = len;
-	b->cap = cap;
+	b->end = (uint32_t)len;
+	b->cap = (uint32_t)cap;
 	return 0;
 }
 
@@ -108,7 +108,7 @@ buf_make_room(struct buf *b, size_t n)
 	if (n <= b->cap - len && b->start >= len && b->data != NULL) {
 		memmove(b->data, b->data + b->start, len);
 		b->start = 0;
-		b->end = len;
+		b->end = (uint32_t)len;
 	} else if (buf_grow(b, len + n) == -1) {
 		return NULL;
 	}

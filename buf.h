@@ -10,20 +10,23 @@
  */
 
 #include <assert.h>
+#include <stdint.h>
 
 #include "slice.h"
 
+#define BUF_MAX ((uint32_t)1 << 30) /* bytes in one, at most */
+
 struct buf {
 	unsigned char *data;
-	size_t start; /* first byte queued */
-	size_t end;   /* after the last byte queued */
-	size_t cap;   /* bytes allocated */
-	size_t max;   /* never more than this queued */
-	size_t keep;  /* memory kept when it runs empty; 0 until the owner
+	uint32_t start; /* first byte queued */
+	uint32_t end;   /* after the last byte queued */
+	uint32_t cap;   /* bytes allocated */
+	uint32_t max;   /* never more than this queued */
+	uint32_t keep;  /* memory kept when it runs empty; 0 until the owner
 			 sets it */
 };
 
-/* max is at least 1. */
+/* max is 1 to BUF_MAX. */
 void buf_init(struct buf *, size_t max);
 void buf_free(struct buf *);
 
@@ -74,7 +77,7 @@ static inline void
 buf_commit(struct buf *b, size_t n)
 {
 	assert(n <= b->cap - b->end && n <= b->max - buf_len(b));
-	b->end += n;
+	b->end += (uint32_t)n;
 	if (b->start == b->end)
 		buf_emptied(b);
 }
@@ -87,7 +90,7 @@ static inline void
 buf_consume(struct buf *b, size_t n)
 {
 	assert(n <= buf_len(b));
-	b->start += n;
+	b->start += (uint32_t)n;
 	if (b->start == b->end)
 		buf_emptied(b);
 }

@@ -41,9 +41,9 @@ filter_init(struct filter *f, const struct filter_config *config,
 	f->config = *config;
 	f->next = f->oldest = 1;
 	f->out = out;
-	buf_init(&f->queued, (size_t)-1 / 4);
+	buf_init(&f->queued, BUF_MAX);
 	f->queued.keep = FILTER_KEEP;
-	buf_init(&f->lines, (size_t)-1 / 4);
+	buf_init(&f->lines, BUF_MAX);
 	f->lines.keep = FILTER_KEEP;
 	buf_init(&f->scratch, MSG_MAX + STATUS_MAX);
 	f->scratch.keep = FILTER_KEEP;

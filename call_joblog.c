@@ -213,7 +213,7 @@ joblog_read_all(struct joblog_reading *r)
 	}
 	if (p == NULL && errno == ENOBUFS)
 		die(EXIT_USAGE, "-j %s: it is no job log: a line is over %d "
-		    "bytes", j->path, LINE_MOST);
+		    "bytes: name another file", j->path, LINE_MOST);
 	if (p == NULL || n == -1)
 		die_errno(EXIT_TEMPORARY, "unable to read %s", j->path);
 }
@@ -279,8 +279,8 @@ joblog_lock(const struct joblog *j)
 
 	if (fcntl(j->fd, F_SETLK, &lock) == -1 &&
 	    (errno == EACCES || errno == EAGAIN))
-		die(EXIT_TEMPORARY, "-j %s: another lambda-call writes it",
-		    j->path);
+		die(EXIT_TEMPORARY, "-j %s: another lambda-call writes it: "
+		    "wait for its end, or name another file", j->path);
 }
 
 void
@@ -291,13 +291,15 @@ joblog_open(struct joblog *j, const char *path, const char *command)
 	buf_init(&j->rest, LINE_MOST + READ_CHUNK);
 	j->path = path;
 	if (stat(path, &st) == 0 && !S_ISREG(st.st_mode))
-		die(EXIT_USAGE, "-j %s: it is no regular file", path);
+		die(EXIT_USAGE, "-j %s: it is no regular file: name another "
+		    "file", path);
 	j->fd = open(path, O_RDWR | O_APPEND | O_CREAT | O_NONBLOCK |
 	    O_NOCTTY | O_CLOEXEC, 0666);
 	if (j->fd == -1)
 		die_errno(EXIT_USAGE, "-j: unable to open %s", path);
 	if (fstat(j->fd, &st) == -1 || !S_ISREG(st.st_mode))
-		die(EXIT_USAGE, "-j %s: it is no regular file", path);
+		die(EXIT_USAGE, "-j %s: it is no regular file: name another "
+		    "file", path);
 	joblog_lock(j);
 	joblog_read(j, command);
 }

@@ -80,7 +80,7 @@ struct call {
 	struct buf word;       /* scratch: one of them */
 	int dropping;	       /* these are told in few lines */
 	int stopped;	       /* too many have failed: no more is sent */
-	size_t done;	       /* ranges of these that are behind us */
+	size_t done;	       /* ranges of these that we have passed */
 	struct slice host;     /* that has answered, while that is looked at */
 	struct filter filter;
 	int watching; /* CALL_INPUT said so */
@@ -106,7 +106,7 @@ struct call {
 	int stuck; /* no answer came since the last notice */
 	int buying; /* the broker is dialled */
 	char trouble[REASON_MAX]; /* what we were told about buying */
-	int64_t refused_at;	  /* when a seller refused, and no offers came */
+	int64_t refused_at; /* when a seller refused, and no offers came */
 };
 
 /* call.c */

@@ -1,3 +1,4 @@
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -136,14 +137,14 @@ call_error_say(struct call *c, struct call_error *e, int all)
 	}
 }
 
-/* A request that runs again begins to count again. */
+/* The PLB has seen to it that no more comes than may, also when a request runs
+ * again. */
 static uint64_t
 call_error_count(struct call_error *e, int64_t now, size_t n)
 {
-	if (stream_came(&e->stream, now, n) == -1) {
-		stream_begin(&e->stream, 1);
-		stream_came(&e->stream, now, n);
-	}
+	int counted = stream_came(&e->stream, now, n);
+
+	assert(counted == 0);
 	return stream_consumed(&e->stream, now, n, 1);
 }
 

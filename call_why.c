@@ -26,9 +26,9 @@ call_why_not_given(const struct call *c, int64_t now, char *why, size_t size)
 		snprintf(why, size, "nobody has granted any");
 }
 
-/* In the words of the process that knew it last. A seller that was asked, and is
- * silent, says more than any offers: what another exchange has on offer may come
- * after it was asked. */
+/* In the words of the process that knew it last. A seller that was asked, and
+ * is silent, says more than any offers: what another exchange has on offer may
+ * come after it was asked. */
 const char *
 call_why_not(const struct call *c, int64_t now, char *why, size_t size)
 {

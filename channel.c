@@ -43,6 +43,7 @@ channel_free(struct channel *c)
 		return;
 	outbox_free(&c->out);
 	buf_free(&c->early);
+	stats_free(&c->stats);
 	inflight_free(&c->inflight);
 	pool_free(&c->pool);
 	free(c);

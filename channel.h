@@ -112,8 +112,8 @@ int channel_expire(struct channel *, int64_t now);
  * The output of a worker of CHANNEL_EXEC in pieces, and its input.
  * channel_streams(): may its output be sent before its end? If it may, this is
  * how: channel_may_send() says how many bytes of a part (stream.h) can be sent
- * now, SIZE_MAX where they would be dropped, and channel_output() sends so many
- * at most; channel_reply() brings the last STREAM_HEAD bytes at most. If not,
+ * now, SIZE_MAX if they would be dropped; channel_output() sends no more than
+ * that; channel_reply() brings the last STREAM_HEAD bytes at most. If not,
  * channel_reply() brings all.
  *
  * channel_fed(): the worker has read n bytes that CHANNEL_MORE gave it;

@@ -345,8 +345,9 @@ inflight_next(const struct inflight_table *t, size_t *pos)
 }
 
 /*
- * The first deadline is not kept exact, since most requests end long before
- * theirs: when it comes, one walk finds who is late, and sets it anew.
+ * The first deadline may be too early, since most requests end long before
+ * theirs. When it comes, one walk finds the requests that are late, and sets it
+ * again.
  */
 struct inflight *
 inflight_late(struct inflight_table *t, int64_t now, size_t *pos)

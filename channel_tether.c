@@ -1,4 +1,5 @@
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 #include <ctype.h>
 #include <errno.h>
@@ -51,6 +52,18 @@ tether_open_groups(void)
 	return fd;
 }
 
+/* After a failure, which it leaves in errno: -1. */
+static int
+tether_close_groups(int fd)
+{
+	int error = errno;
+
+	if (fd != -1)
+		close(fd);
+	errno = error;
+	return -1;
+}
+
 /* The session, in a pipe whose other end is closed. */
 static int
 tether_open_session(const void *session, size_t len)
@@ -68,21 +81,23 @@ tether_open_session(const void *session, size_t len)
 }
 
 int
-tether_open(struct tether *t, const void *session, size_t len)
+tether_open(struct tether *t, const void *session, size_t len, int groups)
 {
+	t->groups = groups;
 	if (socketpair(AF_UNIX, SOCK_STREAM, 0, t->control) == -1 ||
 	    tether_adopt(t->control) == -1)
-		return -1;
+		return tether_close_groups(groups);
 	if (pipe(t->live) == -1 || tether_adopt(t->live) == -1) {
 		tether_close(t->control);
-		return -1;
+		return tether_close_groups(groups);
 	}
 	if ((t->session = tether_open_session(session, len)) == -1) {
 		tether_close(t->control);
 		tether_close(t->live);
-		return -1;
+		return tether_close_groups(groups);
 	}
-	t->groups = tether_open_groups();
+	if (groups == -1)
+		t->groups = tether_open_groups();
 	return 0;
 }
 
@@ -285,6 +300,19 @@ groups_open(void)
 	fd = fcntl(fileno(f), F_DUPFD_CLOEXEC, 3);
 	fclose(f);
 	return fd;
+}
+
+/* A file costs its file system more to make and to take away than all else that
+ * a channel's start opens. */
+int
+groups_clear(int fd)
+{
+	static const pid_t none[BLOCK];
+	struct stat st;
+
+	if (fstat(fd, &st) == -1 || st.st_size > (off_t)sizeof(none))
+		return -1;
+	return pwrite(fd, none, (size_t)st.st_size, 0) == st.st_size ? 0 : -1;
 }
 
 /*

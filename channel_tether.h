@@ -35,8 +35,10 @@ struct tether {
 #define TETHER_TEXT_MAX 64
 
 /* Open all of it, close-on-exec and non-blocking; session has len bytes, less
- * than a pipe holds. 0, or -1 with errno and nothing open. */
-int tether_open(struct tether *, const void *session, size_t len);
+ * than a pipe holds. groups is a file that groups_clear() has emptied, which
+ * becomes the tether's, or -1: one is made. 0, or -1 with errno and nothing
+ * open. */
+int tether_open(struct tether *, const void *session, size_t len, int groups);
 
 /* Close the channel's ends, which it has by now; or ours. */
 void tether_passed(struct tether *);
@@ -48,6 +50,10 @@ void tether_text(const struct tether *, char text[TETHER_TEXT_MAX]);
 
 /* A file for the groups of one channel, close-on-exec, or -1 with errno. */
 int groups_open(void);
+
+/* Make it as new, for another channel, once the one before and all of its
+ * groups are gone: 0, or -1 where it has grown large, or cannot be written. */
+int groups_clear(int fd);
 
 /* Signal the groups in the file that belong to the session, which is that of
  * the channel that wrote it: a number that was used again does not. */

@@ -48,7 +48,7 @@ child_shut_input(struct child *c)
 	child_shut(c, &c->in);
 }
 
-/* It is of no use any more. */
+/* It is no longer of use. */
 static void
 child_fault(struct child *c, const char *fault)
 {

@@ -1,5 +1,6 @@
 #include <assert.h>
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "conn.h"
@@ -16,7 +17,13 @@ static unsigned char scratch[SCRATCH];
 static int
 conn_has_two(const struct conn *c)
 {
-	return c->in.fd != c->out.fd;
+	return c->out != NULL;
+}
+
+static int
+conn_out_fd(const struct conn *c)
+{
+	return c->out == NULL ? c->in.fd : c->out->fd;
 }
 
 /*
@@ -35,10 +42,10 @@ conn_arm(struct conn *c)
 		return loop_watch(c->loop, &c->in);
 	}
 	/* With nothing to write, watch for the reader's end alone. */
-	c->out.events = c->broken ? 0 : writes ? POLLOUT : POLLERR;
+	c->out->events = c->broken ? 0 : writes ? POLLOUT : POLLERR;
 	if (loop_watch(c->loop, &c->in) == -1)
 		return -1;
-	return loop_watch(c->loop, &c->out);
+	return loop_watch(c->loop, c->out);
 }
 
 /* Input. */
@@ -192,7 +199,7 @@ conn_write_out(struct conn *c)
 			return -1;
 		if ((bytes = buf_slice(queue)).len == 0)
 			return 0;
-		n = net_write(c->out.fd, bytes.p, bytes.len);
+		n = net_write(conn_out_fd(c), bytes.p, bytes.len);
 		if (n == -1)
 			return errno == EAGAIN ? 0 : -1;
 		buf_consume(queue, (size_t)n);
@@ -236,7 +243,7 @@ conn_writes(struct conn *c)
 static void
 conn_connected(struct conn *c)
 {
-	if (net_connected(c->out.fd) == -1) {
+	if (net_connected(conn_out_fd(c)) == -1) {
 		conn_fail(c, errno);
 		return;
 	}
@@ -322,10 +329,12 @@ conn_on_sweep(void *arg)
 static void
 conn_forget(struct conn *c)
 {
-	loop_unlater(c->loop, &c->flush);
-	loop_unlater(c->loop, &c->sweep);
+	loop_unlater(c->loop, &c->later);
 	loop_unwatch(c->loop, &c->in);
-	loop_unwatch(c->loop, &c->out);
+	if (conn_has_two(c))
+		loop_unwatch(c->loop, c->out);
+	free(c->out);
+	c->out = NULL;
 	buf_free(&c->inq);
 	buf_free(&c->outq);
 	buf_free(&c->wire);
@@ -334,10 +343,24 @@ conn_forget(struct conn *c)
 void
 conn_abort(struct conn *c)
 {
+	int in = c->in.fd, out = conn_out_fd(c);
+
 	conn_forget(c);
-	net_close(c->in.fd);
-	if (conn_has_two(c))
-		net_close(c->out.fd);
+	net_close(in);
+	if (out != in)
+		net_close(out);
+}
+
+static int
+conn_open_out(struct conn *c, int fd)
+{
+	c->out = calloc(1, sizeof(*c->out));
+	if (c->out == NULL)
+		return -1;
+	c->out->fd = fd;
+	c->out->fn = conn_on_out;
+	c->out->arg = c;
+	return 0;
 }
 
 int
@@ -353,17 +376,14 @@ conn_open(struct conn *c, struct loop *loop, int in, int out, int connecting,
 	c->drained = CONN_DRAINED;
 	c->in.fd = in;
 	c->in.fn = conn_on_in;
-	c->out.fd = out;
-	c->out.fn = conn_on_out;
-	c->in.arg = c->out.arg = c->flush.arg = c->sweep.arg = c;
-	c->flush.fn = conn_on_flush;
-	c->sweep.fn = conn_on_sweep;
+	c->in.arg = c->later.arg = c;
+	c->later.fn = conn_on_flush;
 	/* A read may bring more than a whole message of the largest size. */
 	buf_init(&c->inq, in_max + SCRATCH);
 	buf_init(&c->outq, out_max);
 	buf_init(&c->wire, WIRE_MAX);
 	c->inq.keep = c->outq.keep = c->wire.keep = CONN_KEEP;
-	if (conn_arm(c) == -1) {
+	if ((in != out && conn_open_out(c, out) == -1) || conn_arm(c) == -1) {
 		conn_forget(c);
 		return fail(ENOMEM);
 	}
@@ -389,7 +409,7 @@ void
 conn_written(struct conn *c)
 {
 	if (!c->closing)
-		loop_later(c->loop, &c->flush);
+		loop_later(c->loop, &c->later);
 }
 
 size_t
@@ -434,7 +454,10 @@ conn_fail(struct conn *c, int error)
 	c->closing = 1;
 	if (c->error == 0)
 		c->error = error;
-	loop_later(c->loop, &c->sweep);
+	/* After what else was put off, as if nothing were to be flushed. */
+	loop_unlater(c->loop, &c->later);
+	c->later.fn = conn_on_sweep;
+	loop_later(c->loop, &c->later);
 }
 
 void

@@ -57,10 +57,11 @@ struct conn {
 	struct loop *loop;
 	const struct conn_ops *ops;
 	void *arg;
-	struct watch in, out;	/* out is used only where there are two fds */
+	struct watch in;
+	struct watch *out;	 /* where there are two fds; NULL */
 	struct buf inq, outq;
 	struct buf wire;	 /* sealed, and not yet written */
-	struct later flush, sweep;
+	struct later later;	 /* to flush, or to close */
 	size_t drained;		 /* CONN_DRAINED, or what the owner sets */
 	int64_t wrote;		 /* when the descriptor last took bytes (loop
 				    time, ms); 0: never yet */

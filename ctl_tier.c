@@ -105,6 +105,8 @@ tier_read_broker(struct tier *t, const struct row *r)
 		return;
 	if (h->address.len == 0)
 		h->address = tier_known(r->name);
+	if (h->node.len == 0)
+		h->node = tier_known(row_get(r, "node"));
 	if (gone && !is_new)
 		return;
 	h->state = gone ? "gone" : "linked";

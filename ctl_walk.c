@@ -110,8 +110,8 @@ walk_see(struct walk *w, struct slice instance)
 }
 
 int
-walk_begin(struct walk *w, int64_t now, uint64_t seed, struct slice first,
-    int alone)
+walk_begin(struct walk *w, int64_t now, int64_t node_ms, uint64_t seed,
+    struct slice first, int alone)
 {
 	memset(w, 0, sizeof(*w));
 	outbox_init(&w->out);
@@ -119,12 +119,13 @@ walk_begin(struct walk *w, int64_t now, uint64_t seed, struct slice first,
 	map_init(&w->seen, seed + 1);
 	map_init(&w->later, seed + 2);
 	w->alone = alone;
-	w->until = now + WALK_MS;
+	w->node_ms = node_ms;
+	w->until = now + WALK_TIMES * node_ms;
 	walk_add(w, first, 0);
 	if (w->n == 0)
 		return fail(ENOMEM);
 	w->at[0]->state = WALK_DIALLED;
-	w->at[0]->late = now + WALK_NODE_MS;
+	w->at[0]->late = now + node_ms;
 	w->next = w->active = 1;
 	return 0;
 }
@@ -386,7 +387,7 @@ walk_start(struct walk *w, int64_t now, struct walk_node *n)
 {
 	w->active++;
 	n->state = WALK_DIALLED;
-	n->late = now + WALK_NODE_MS;
+	n->late = now + w->node_ms;
 	if (now >= w->until)
 		walk_end(w, n, WALK_FAILED, "no time was left for it");
 	else if (n->homes == 0)

@@ -8,8 +8,8 @@
  * which answer for their hosts. Last come brokers that a broker has dialled,
  * and listeners whose sells stand at an exchange, if nobody has answered for
  * them yet. It asks many at once. It leaves one behind that does not answer in
- * WALK_NODE_MS, and ends after WALK_MS with what it has. A process that has
- * several addresses, or homes, counts once.
+ * time, and ends after WALK_TIMES that time with what it has. A process that
+ * has several addresses, or homes, counts once.
  */
 
 #include "ctl_row.h"
@@ -17,8 +17,8 @@
 
 #define WALK_NODES_MAX 4096
 #define WALK_AT_ONCE   64
-#define WALK_NODE_MS   3000
-#define WALK_MS	       15000
+#define WALK_NODE_MS   3000 /* for one to answer, if nothing else is said */
+#define WALK_TIMES     5
 #define WALK_ROWS_MAX  (16u * 1024 * 1024) /* bytes, of one process */
 #define WALK_ALL_MAX   (256u * 1024 * 1024) /* and of all */
 #define WALK_HOMES     3
@@ -62,6 +62,7 @@ struct walk {
 	int alone;		/* only the first one is asked */
 	struct slice close;	/* all close links of the key of this
 				   fingerprint; or empty */
+	int64_t node_ms; /* that each has to answer */
 	int64_t until;
 	int second;		/* they are asked of whom nothing was heard */
 	int done;
@@ -69,9 +70,10 @@ struct walk {
 
 extern const struct core_ops walk_ops;
 
-/* The driver dials the first one, with tag 1. -1 with ENOMEM. */
-int walk_begin(struct walk *, int64_t now, uint64_t seed, struct slice first,
-    int alone);
+/* The driver dials the first one, with tag 1. Each has node_ms to answer. -1
+ * with ENOMEM. */
+int walk_begin(struct walk *, int64_t now, int64_t node_ms, uint64_t seed,
+    struct slice first, int alone);
 void walk_free(struct walk *);
 
 #endif

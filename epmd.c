@@ -51,7 +51,7 @@ epmd_fits(const struct epmd_node *n)
 	    n->extra.len <= EPMD_EXTRA_MAX;
 }
 
-/* For who asks. */
+/* For the side that asks. */
 
 static int
 epmd_ask(struct buf *out, int type, struct slice body)
@@ -144,7 +144,7 @@ epmd_alive2(struct slice reply, uint32_t *creation)
 	return 1;
 }
 
-/* For who answers. */
+/* For the side that answers. */
 
 int
 epmd_length(struct slice bytes)

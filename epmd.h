@@ -3,8 +3,8 @@
 
 /*
  * The messages of the Erlang Port Mapper Daemon, both ways: bytes to structs
- * and back, for who serves the protocol and for who asks. No I/O, no state and
- * no allocation; what is decoded points into the bytes it was decoded from.
+ * and back, for the side that serves and the side that asks. No I/O, no state
+ * and no allocation; what is decoded points into the bytes it was decoded from.
  *
  * A request is two bytes of length and that many bytes, the first of which is
  * its type. A reply has no length: it ends where its fields do, or, for the

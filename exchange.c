@@ -13,7 +13,7 @@
 #define NOTICE_BATCH	  8192 /* sells told in a round */
 #define SETTLE_MS	  1000 /* for the brokers to send it what they sell */
 #define NOTICE_SETS_BYTES (16u * 1024) /* of attributes in one `offers` */
-#define EXCHANGE_NODES_MAX 10000 /* that who begins to follow is told of */
+#define EXCHANGE_NODES_MAX 10000 /* that a new follower is told of */
 #define REPORT_TEXT	  512 /* of attributes or constraints, printed */
 
 /* Life. */
@@ -24,8 +24,10 @@ exchange_new(struct slice module, const struct id *own, uint64_t seed)
 	struct exchange *x = calloc(1, sizeof(*x));
 
 	assert(module.len > 0 && module.len <= sizeof(x->module));
-	if (x == NULL)
+	if (x == NULL || (x->scratch = malloc(BOOK_SCRATCH)) == NULL) {
+		free(x);
 		return NULL;
+	}
 	outbox_init(&x->out);
 	book_init(x, own, seed);
 	map_init(&x->peers, rng_next(&x->rng));
@@ -43,6 +45,7 @@ exchange_free(struct exchange *x)
 	map_free_values(&x->peers);
 	book_free(x);
 	outbox_free(&x->out);
+	free(x->scratch);
 	free(x);
 }
 
@@ -348,7 +351,7 @@ exchange_tell_contact(struct exchange *x, const struct exchange_sell *s,
 	size_t pos = 0;
 
 	msg.u.fill.sellers = item_list(&schema_seller, &item, x->scratch,
-	    sizeof(x->scratch));
+	    BOOK_SCRATCH);
 	while ((p = map_next(&x->peers, &pos)) != NULL) {
 		/* Its orders are many where sells come all the time. */
 		if ((followers && p->follow == 0) ||
@@ -379,7 +382,7 @@ exchange_tell_nodes(struct exchange *x, const struct exchange_peer *p)
 		item.seller = s->seller;
 		item.contact = s->contact;
 		msg.u.fill.sellers = item_list(&schema_seller, &item,
-		    x->scratch, sizeof(x->scratch));
+		    x->scratch, BOOK_SCRATCH);
 		if (n++ == EXCHANGE_NODES_MAX)
 			break;
 		if (outbox_send(&x->out, p->handle, &msg) == -1)

@@ -230,7 +230,8 @@ struct exchange {
 	int64_t share_again; /* but then, if nothing has changed */
 	int stopped;
 
-	unsigned char scratch[BOOK_SCRATCH]; /* for the list of a message */
+	unsigned char *scratch; /* BOOK_SCRATCH bytes, for the list of a
+				   message; little of it is ever used */
 };
 
 /* Reservations. */

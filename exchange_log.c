@@ -162,9 +162,10 @@ record_open(struct record *r, const char *path)
 
 	r->path = path;
 	if (fd == -1 || fstat(fd, &st) == -1)
-		die_errno(EXIT_USAGE, "-o %s", path);
+		die_errno(EXIT_USAGE, "-o: unable to open %s", path);
 	if (!S_ISREG(st.st_mode))
-		die(EXIT_USAGE, "-o %s: it is no regular file", path);
+		die(EXIT_USAGE, "-o %s: it is no regular file: name "
+		    "another", path);
 	if (st.st_size > 0 && pread(fd, &last, 1, st.st_size - 1) != 1)
 		die_errno(EXIT_TEMPORARY, "unable to read %s", path);
 	if ((r->file = fdopen(fd, "a")) == NULL)
@@ -501,7 +502,7 @@ replay_run(const char *path, const char *module)
 	FILE *file = fopen(path, "r");
 
 	if (file == NULL)
-		die_errno(EXIT_USAGE, "-O %s", path);
+		die_errno(EXIT_USAGE, "-O: unable to open %s", path);
 	replay_init(&r, file, path, module);
 	replay_read(&r);
 	replay_free(&r);

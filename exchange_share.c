@@ -61,6 +61,7 @@ struct share {
 	size_t n, nset;
 	uint64_t level; /* an equal share of the set, rounded down */
 	int64_t stuck_ms;
+	int64_t kept_until; /* more counts than there is now; or INT64_MAX */
 	int starves;	/* one of the set has had nothing for long */
 	int rotates;	/* tokens go round, as there are more buyers */
 };
@@ -295,7 +296,7 @@ share_bound_classes(const struct share *h, const struct buy_class *b,
  * both, so this is not more than all capacity.
  */
 static uint64_t
-share_capacity(const struct share *h, struct class_most *most,
+share_capacity(struct share *h, struct class_most *most,
     const struct class_set *classes, uint64_t *offered)
 {
 	const struct classes *t = &h->x->classes;
@@ -318,7 +319,8 @@ share_capacity(const struct share *h, struct class_most *most,
 	if (sum >= most->n || h->now - most->at >= SHARE_KEPT_MS) {
 		most->n = sum;
 		most->at = h->now;
-	}
+	} else if (most->at + SHARE_KEPT_MS < h->kept_until)
+		h->kept_until = most->at + SHARE_KEPT_MS;
 	return most->n < all ? most->n : all;
 }
 
@@ -541,7 +543,7 @@ share_due(const struct exchange *x)
 void
 share_round(struct exchange *x, int64_t now)
 {
-	struct share h = { .x = x, .now = now };
+	struct share h = { .x = x, .now = now, .kept_until = INT64_MAX };
 	size_t i;
 
 	x->uneven = 0;
@@ -556,6 +558,8 @@ share_round(struct exchange *x, int64_t now)
 	x->share_at = now + SHARE_MS + (int64_t)(h.n / SHARE_BUYS);
 	x->share_again = h.rotates ? x->share_at :
 	    x->asked > 0 ? x->share_at + SHARE_AGAIN_MS : INT64_MAX;
+	if (h.kept_until < x->share_again)
+		x->share_again = h.kept_until;
 	free(h.items);
 	free(h.set);
 }

@@ -178,8 +178,8 @@ hub_link_hold(struct hub_link *l, int throttled, int paused)
 {
 	if ((l->throttled && !throttled) || (l->paused && !paused))
 		link_heard(&l->link, loop_now(l->hub->loop));
-	l->throttled = throttled;
-	l->paused = paused;
+	l->throttled = throttled != 0;
+	l->paused = paused != 0;
 	conn_pause(&l->conn, throttled || paused);
 }
 

@@ -40,13 +40,14 @@ struct hub_link {
 	struct timer timer; /* the link's deadline */
 	uint32_t handle;
 	uint32_t tag;
-	int up;		   /* the core knows it */
-	int target;	   /* dialled by peers.c, which wants to know */
-	int throttled;	   /* not read from: its queue is above the mark, */
-	int paused;	   /* or its owner said so */
-	int draining;	   /* it ends when all is written */
-	int patient;	   /* its handshake may take any time */
-	int counts;	   /* as a link of the key of this fingerprint: */
+	unsigned up : 1;   /* the core knows it */
+	unsigned target : 1;	/* dialled by peers.c, which wants to know */
+	unsigned throttled : 1; /* not read from: its queue is above the mark,
+				   */
+	unsigned paused : 1;	/* or its owner said so */
+	unsigned draining : 1;	/* it ends when all is written */
+	unsigned patient : 1;	/* its handshake may take any time */
+	unsigned counts : 1;	/* as a link of the key of this fingerprint: */
 	unsigned char print[LINK_PRINT];
 	char *said;	   /* by what speaks no protocol, for why; or NULL */
 	int64_t waiting;   /* since when it should take what is queued: it is
@@ -190,9 +191,9 @@ const char *hub_dial_refused(const struct hub *, struct slice address,
     struct addr *);
 /* The link ends, with that errno or 0: what it adds to the counts. */
 void hub_count_closed(struct hub_link *, int error);
-/* Answer an inspect or an ask as far as it is no core's: who this process is,
- * its keys, and what is counted of its links. 1 where the core has to go on,
- * 0 where that was all, -1 as report_end(). */
+/* Answer the part of an inspect or an ask that is not the core's: which process
+ * this is, its keys, and what is counted of its links. 1 if the core must go
+ * on, 0 if that was all, -1 as report_end(). */
 int hub_report(struct hub *, uint32_t handle, const struct msg *);
 
 /* Between hub.c and hub_accept.c: at the start and at the end. */

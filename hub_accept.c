@@ -53,7 +53,7 @@ hub_admitted(struct hub *h, uint32_t handle)
 		hub_admit(h);
 }
 
-/* It goes for no other any more, so that there may be no place left. */
+/* It no longer makes room for another, so there may be no place left. */
 void
 hub_promising(struct hub *h, uint32_t handle)
 {

@@ -179,8 +179,8 @@ hub_close_later(struct hub *h, const unsigned char print[LINK_PRINT])
 	loop_timer(h->loop, &h->closing, loop_now(h->loop) + HUB_CLOSE_MS);
 }
 
-/* The fingerprint in text: is it one of our keys, or that of a link? NULL: no.
- */
+/* The fingerprint that is this text, if it is that of one of our keys or of a
+ * link; else NULL. */
 static const unsigned char *
 hub_print_named(const struct hub *h, struct slice text)
 {

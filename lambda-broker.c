@@ -85,7 +85,8 @@ broker_main_open_unix(struct program *p)
 	addr_print(&p->unix_address, text);
 	fd = net_listen(&p->unix_address, NULL);
 	if (fd == -1 && errno == EADDRINUSE)
-		die(EXIT_TEMPORARY, "a broker answers on %s already", text);
+		die(EXIT_TEMPORARY, "a broker answers on %s already: use it, "
+		    "or name another socket with -b", text);
 	if (fd == -1)
 		daemon_unlistened(text);
 	p->bound = stat(p->unix_address.u.un.sun_path, &p->unix_stat) == 0;

@@ -29,7 +29,7 @@
 #define TERMINAL_MS 1000  /* from one look at progress to the next, */
 #define FILE_MS	    10000 /* where each is a line */
 #define KILL_MS	   5000 /* from SIGTERM to SIGKILL, of a command */
-#define OUT_MAX	   ((size_t)-1 / 4) /* what is under way bounds them */
+#define OUT_MAX	   BUF_MAX /* what is under way bounds them */
 #define ONE_WAY	   "-b, -s and -x (a proxy is -s): give one of them"
 #define SYNOPSIS \
 	"[-04ILNPSehquv] [-B bytes]\n" \

@@ -27,7 +27,9 @@
 #define AUDIT_DIFFERS 1 /* exit status */
 #define SYNOPSIS \
 	"[-Jhqv] [-A address | -b socket] [-k keyfile ...]\n" \
-	"[command [argument]]"
+	"[-w seconds] [command [argument]]"
+
+static int64_t answer_ms; /* that a process has to answer; 0: as usual */
 
 /* What can be asked of whom; a PLB shows all that it has, whatever is asked.
  * For those with a function the tier is walked. */
@@ -111,9 +113,9 @@ ctl_is(const struct ctl *c, const char *command)
 	return strcmp(c->what->name, command) == 0;
 }
 
-/* Who is to drain: of a broker's host the listeners of a module, or an
- * authority that it is linked to; else who is asked. 0, or -1 after having said
- * why. */
+/* What must drain: on a broker's host the listeners of a module, or an
+ * authority that the broker is linked to; else the process that is asked. 0, or
+ * -1 after saying why. */
 static int
 ctl_make_drain(const struct ctl *c, struct msg *m)
 {
@@ -388,8 +390,8 @@ ctl_on_late(void *arg)
 {
 	const char *where = arg;
 
-	die(EXIT_TEMPORARY, "no answer from %s in %d s", where,
-	    ANSWER_MS / 1000);
+	die(EXIT_TEMPORARY, "no answer from %s in %g s", where,
+	    (double)answer_ms / 1000);
 }
 
 /* The tier. */
@@ -449,8 +451,8 @@ ctl_walk_once(struct walk *w, uint64_t seed, const struct key *key,
 
 	memset(&hub, 0, sizeof(hub));
 	hub_init(&hub, loop_new(), ROLE_CTL, key);
-	if (walk_begin(w, loop_now(hub.loop), seed, slice_str(where),
-	    alone) == -1)
+	if (walk_begin(w, loop_now(hub.loop), answer_ms > 0 ? answer_ms :
+	    WALK_NODE_MS, seed, slice_str(where), alone) == -1)
 		die_errno(EXIT_TEMPORARY, "unable to walk the tier");
 	w->close = close;
 	hub_dial(&hub, slice_str(where), DIAL_ONCE, 1);
@@ -705,6 +707,7 @@ main(int argc, char **argv)
 		{ 'J', OPT_FLAG, &core.json, 0, 0 },
 		{ 'b', OPT_TEXT, &broker, 0, 0 },
 		{ 'k', OPT_KEY, &keys, 0, 0 },
+		{ 'w', OPT_SECONDS, &answer_ms, 1000, 3600 * 1000 },
 		{ 0, OPT_END, NULL, 0, 0 }
 	};
 	char text[ADDR_TEXT_MAX];
@@ -713,7 +716,7 @@ main(int argc, char **argv)
 	int letter;
 
 	program_begin(argv, PROGRAM_PRINTS);
-	while ((letter = getopt(argc, argv, "JhqvA:b:k:")) != -1)
+	while ((letter = getopt(argc, argv, "JhqvA:b:k:w:")) != -1)
 		opt_take(options, letter, optarg, SYNOPSIS);
 	if (address != NULL && broker != NULL)
 		die(EXIT_USAGE, "-A and -b: give one of them");
@@ -746,7 +749,9 @@ main(int argc, char **argv)
 	hub_core(&hub, &ctl_ops, &core, &core.out);
 	late.fn = ctl_on_late;
 	late.arg = text;
-	loop_timer(hub.loop, &late, loop_now(hub.loop) + ANSWER_MS);
+	if (answer_ms == 0)
+		answer_ms = ANSWER_MS;
+	loop_timer(hub.loop, &late, loop_now(hub.loop) + answer_ms);
 	loop_run(hub.loop);
 	return ctl_end(hub.status);
 }

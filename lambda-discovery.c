@@ -245,15 +245,16 @@ responder_listen_passed(struct responder *r, int n, int fds[])
 	int i, fd;
 
 	if (n > SOCKETS_MAX)
-		die(EXIT_USAGE, "LISTEN_FDS=%d: at most %d sockets", n,
-		    SOCKETS_MAX);
+		die(EXIT_USAGE, "LISTEN_FDS=%d: let the supervisor pass %d "
+		    "sockets at most", n, SOCKETS_MAX);
 	for (i = 0; i < n; i++) {
 		fd = NET_PASSED_FIRST + i;
 		bound = &r->bound[r->nbound];
 		if (!net_is_tcp(fd) || !net_is_listening(fd) ||
 		    net_local(fd, bound) == -1 || net_adopt(fd) == -1)
 			die(EXIT_USAGE, "LISTEN_FDS: descriptor %d is not a "
-			    "listening TCP socket", fd);
+			    "listening TCP socket: let the supervisor pass no "
+			    "other", fd);
 		fds[r->nbound++] = fd;
 		log_info("listening on %s", addr_print(bound, text));
 	}

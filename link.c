@@ -83,7 +83,7 @@ link_hear_beat(struct link *l, const struct msg_hello *h)
 
 	if (!slow || h->beat <= LINK_ALIVE_MS / 1000)
 		return;
-	l->beat = h->beat < LINK_SLOW_MS / 1000 ? (int64_t)h->beat * 1000 :
+	l->beat = h->beat < LINK_SLOW_MS / 1000 ? (int)h->beat * 1000 :
 	    LINK_SLOW_MS;
 }
 
@@ -111,7 +111,7 @@ link_send_hello(struct link *l, int64_t now)
 	return link_send(l, now, &m);
 }
 
-/* Message 1 or 2, with our hello in it, behind its length. */
+/* Message 1 or 2, with our hello in it, after its length. */
 static int
 link_send_noise(struct link *l, int64_t now)
 {
@@ -139,7 +139,7 @@ link_send_noise(struct link *l, int64_t now)
 	if (r == -1)
 		return link_fail(l, EPROTO, "its handshake is malformed");
 	buf_commit(l->out, 2 + NOISE_HEAD + len);
-	l->raw += 2 + NOISE_HEAD + len;
+	l->raw += (unsigned)(2 + NOISE_HEAD + len);
 	l->sent = now;
 	return 0;
 }
@@ -568,7 +568,7 @@ link_take_sealed(struct link *l, int64_t now, struct slice *bytes,
 	opened = buf_slice(&l->in);
 	before = opened.len;
 	r = before > 0 ? link_take_frame(l, now, &opened, type, value) : 0;
-	l->taken = before - opened.len;
+	l->taken = (unsigned)(before - opened.len);
 	return r == 0 ? link_open(l, now, bytes) : r;
 }
 
@@ -672,7 +672,7 @@ link_sent(struct link *l, int64_t now)
 int64_t
 link_silence(const struct link *l)
 {
-	return LINK_DEAD_BEATS * l->beat;
+	return LINK_DEAD_BEATS * (int64_t)l->beat;
 }
 
 /* When the peer is given up, if nothing comes. */

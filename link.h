@@ -105,23 +105,24 @@ struct link {
 	const struct link_self *self;
 	struct buf *out; /* the output queue */
 	enum link_phase phase;
-	int dialler;
-	int sealed;	/* there are records in both directions, or will be */
-	int keyed;	/* send and receive are good */
-	int first;	/* the dialler's first record is due */
-	size_t raw;	/* bytes at the front of out that are the handshake's */
+	unsigned dialler : 1;
+	unsigned sealed : 1; /* there are records in both directions, or will
+				be */
+	unsigned keyed : 1;  /* send and receive are good */
+	unsigned first : 1;  /* the dialler's first record is due */
+	unsigned raw;	/* bytes at the front of out that are the handshake's */
+	unsigned taken; /* bytes at the front of in that were handed out */
 	uint64_t dialled; /* the number of this dial in the dialling process;
 			     the other end learns it from the hello */
 	int64_t since;	/* the start of the handshake */
-	int64_t time;	/* that the handshake may take, in ms */
-	int64_t beat;	/* ms from one sign of life to the next, at most */
+	int time;	/* that the handshake may take, in ms */
+	int beat;	/* ms from one sign of life to the next, at most */
 	int64_t heard;	/* the last byte came, or the last authentic record */
 	int64_t sent;	/* something was last queued, or stood in the queue */
 	unsigned char print[LINK_PRINT]; /* of its key, once it is keyed */
 	struct link_handshake *handshake; /* NULL: it is done */
 	struct noise_cipher send, receive;
 	struct buf in;	/* opened, and not a whole message yet */
-	size_t taken;	/* bytes at its front that were handed out */
 	unsigned role;	    /* the peer's, from its hello */
 	struct id instance; /* likewise */
 	const char *why; /* after -1: a sentence for the log, static */

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "array.h"
 #include "attrs.h"
 #include "fail.h"
 #include "gather.h"
@@ -69,8 +70,8 @@ struct listener {
 	uint64_t told_left;	 /* requests that the log said are left */
 	int64_t tell_left;	 /* when it says so again */
 	struct stats stats;	 /* of all channels that there ever were */
-	struct listener_asker asker[ASKERS_MAX];
-	size_t askers;
+	struct listener_asker *asker;
+	size_t askers, asker_cap; /* of those; places there */
 	size_t asked;		 /* channels that have not answered */
 	int64_t asked_until;
 };
@@ -149,6 +150,8 @@ listener_free(struct listener *l)
 	map_free(&l->tags);
 	map_free(&l->peers);
 	gather_free(&l->gather);
+	free(l->asker);
+	stats_free(&l->stats);
 	buf_free(&l->settled);
 	outbox_free(&l->out);
 	free((void *)(uintptr_t)l->module.p);
@@ -247,11 +250,11 @@ listener_on_counts(struct listener *l, struct listener_channel *c,
     const struct msg_counts *m)
 {
 	uint64_t begun = l->stats.n[STAT_BEGUN];
-	uint64_t ended = stats_ended(&l->stats);
+	uint64_t ended = stats_ended(l->stats.n);
 
 	stats_add(&l->stats, m);
 	c->begun += l->stats.n[STAT_BEGUN] - begun;
-	c->ended += stats_ended(&l->stats) - ended;
+	c->ended += stats_ended(l->stats.n) - ended;
 	listener_unask_channel(l, c);
 	return 0;
 }
@@ -653,20 +656,25 @@ static int
 listener_on_inspect(struct listener *l, int64_t now, uint32_t peer,
     const struct msg *m)
 {
-	struct listener_asker *a = &l->asker[l->askers];
+	struct listener_asker *a;
 	struct slice what = m->u.inspect.what;
 	struct listener_channel *c;
 	size_t pos = 0;
 
-	if (!(report_wants(what, "counts") || report_wants(what, "clients")) ||
-	    l->askers == ASKERS_MAX)
+	if (!report_wants(what, "counts") && !report_wants(what, "clients"))
 		return listener_answer(l, now, peer, m);
+	a = array_grow(l->asker, &l->asker_cap, l->askers + 1, ASKERS_MAX,
+	    sizeof(*a));
+	if (a == NULL)
+		return listener_answer(l, now, peer, m);
+	l->asker = a;
 	while (l->askers == 0 && (c = map_next(&l->peers, &pos)) != NULL)
 		listener_ask_channel(l, c);
 	if (l->asked == 0)
 		return listener_answer(l, now, peer, m);
-	if (l->askers++ == 0)
+	if (l->askers == 0)
 		l->asked_until = now + ASKED_MS;
+	a = &l->asker[l->askers++];
 	a->peer = peer;
 	a->asked = *m;
 	a->asked.u.inspect.close = slice_of(NULL, 0); /* it is under way */

@@ -48,6 +48,7 @@ struct listener_acceptor {
 	struct chain sessions; /* the oldest first */
 	uint32_t tag;	    /* the last one given */
 	struct program_start start;
+	int groups;	    /* a file for the next channel, or -1 */
 	char control[TETHER_TEXT_MAX]; /* in the environment, */
 	char *program;		       /* and the published one, or NULL */
 };
@@ -95,6 +96,20 @@ session_unwatch(struct session *s)
 	s->watch.fd = -1;
 }
 
+/* All of its groups are gone, or nobody reads of them any more. */
+static void
+session_leave_groups(const struct session *s)
+{
+	struct listener_acceptor *a = s->all;
+
+	if (s->groups == -1)
+		return;
+	if (a->groups == -1 && groups_clear(s->groups) == 0)
+		a->groups = s->groups;
+	else
+		close(s->groups);
+}
+
 /* Close and free what there is of it. */
 static void
 session_forget(struct session *s)
@@ -105,8 +120,7 @@ session_forget(struct session *s)
 	loop_untimer(loop, &s->again);
 	loop_untimer(loop, &s->end);
 	session_unwatch(s);
-	if (s->groups != -1)
-		close(s->groups);
+	session_leave_groups(s);
 	if (s->channel != 0)
 		child_free(&s->child);
 	chain_remove(&s->link);
@@ -271,7 +285,8 @@ session_start(struct session *s)
 
 	log_debug("channel for %s", s->from);
 	link_export(&s->door->link, link);
-	opened = tether_open(&t, link, sizeof(link));
+	opened = tether_open(&t, link, sizeof(link), s->all->groups);
+	s->all->groups = -1;
 	noise_wipe(link, sizeof(link));
 	if (opened == 0) {
 		if (session_run_channel(s, &t) == 0) {
@@ -443,6 +458,7 @@ listener_acceptor_open(struct hub *hub, struct listener *listener, int fd,
 	a->acceptor.fn = listener_acceptor_on_accepted;
 	a->late.fn = listener_acceptor_on_late;
 	a->acceptor.arg = a->late.arg = a;
+	a->groups = -1;
 	preauth_bound(&a->preauth, net_descriptors());
 	hub->self.memory = calloc(1, sizeof(*hub->self.memory));
 	chain_init(&a->sessions);
@@ -502,6 +518,8 @@ listener_acceptor_free(struct listener_acceptor *a)
 	listener_acceptor_close(a);
 	while ((s = session_next(a, NULL)) != NULL)
 		session_forget(s);
+	if (a->groups != -1)
+		close(a->groups);
 	loop_untimer(a->hub->loop, &a->late);
 	preauth_free(&a->preauth);
 	free((void *)(uintptr_t)a->start.env);

@@ -179,8 +179,8 @@ die_progname(void)
 	return progname;
 }
 
-/* why is added behind a colon, unless it is NULL. What is not printable is
- * escaped, as in the log. */
+/* Unless why is NULL, it follows a colon. What is not printable is escaped, as
+ * in the log. */
 static void
 die_complain(int code, const char *why, const char *fmt, va_list ap)
 {

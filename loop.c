@@ -17,7 +17,7 @@
 #define SILENT_MS    200	    /* cold after this long without an event */
 #define BUSY_NS	     (10 * NS_A_MS) /* busy for this long after an event */
 #define LOOK_MIN     256	    /* descriptors a look, */
-#define LOOK_PARTS   16		    /* or so many looks a round */
+#define LOOK_PARTS   16		    /* or this many looks a round */
 #define LOOK_SHARE   20		    /* looks take one part of the time in 20 */
 #define ROUND_NS     (50 * NS_A_MS) /* a round is over in about this, */
 #define COLD_NS	     5000	    /* or this for each that is cold */

@@ -8,9 +8,11 @@
 
 #define MAP_FIRST 4 /* slots of the first table; a power of two */
 
+/* There are many of these, and most maps are small. */
 struct map_entry {
-	uint64_t hash;
-	struct slice key;
+	uint32_t hash; /* its low half, of which slots use less */
+	uint32_t len;
+	const unsigned char *key;
 	void *value; /* NULL: it has been deleted */
 };
 
@@ -105,9 +107,15 @@ map_free_values(struct map *m)
 	map_free(m);
 }
 
+static struct slice
+map_key(const struct map_entry *e)
+{
+	return slice_of(e->key, e->len);
+}
+
 /* The key's slot, or the free one where it belongs. There always is one. */
 static size_t
-map_find(const struct map *m, uint64_t hash, struct slice key)
+map_find(const struct map *m, uint32_t hash, struct slice key)
 {
 	const struct map_entry *e;
 	size_t i;
@@ -115,7 +123,7 @@ map_find(const struct map *m, uint64_t hash, struct slice key)
 	for (i = hash & (m->cap - 1); m->slots[i] != 0;
 	    i = (i + 1) & (m->cap - 1)) {
 		e = &m->entries[m->slots[i] - 1];
-		if (e->hash == hash && slice_equal(e->key, key))
+		if (e->hash == hash && slice_equal(map_key(e), key))
 			break;
 	}
 	return i;
@@ -134,7 +142,7 @@ map_get(const struct map *m, struct slice key)
 
 	if (m->n == 0)
 		return NULL;
-	e = map_at(m, map_find(m, map_hash(m->seed, key), key));
+	e = map_at(m, map_find(m, (uint32_t)map_hash(m->seed, key), key));
 	return e == NULL ? NULL : e->value;
 }
 
@@ -177,8 +185,8 @@ map_grow(struct map *m)
 	for (i = 0; i < m->used; i++) {
 		e = &m->entries[i];
 		if (e->value != NULL)
-			map_append(&grown, map_find(&grown, e->hash, e->key),
-			    e);
+			map_append(&grown, map_find(&grown, e->hash,
+			    map_key(e)), e);
 	}
 	map_free(m);
 	*m = grown;
@@ -190,9 +198,10 @@ map_put(struct map *m, struct slice key, void *value)
 {
 	struct map_entry e, *old;
 
-	assert(value != NULL);
-	e.hash = map_hash(m->seed, key);
-	e.key = key;
+	assert(value != NULL && key.len <= UINT32_MAX);
+	e.hash = (uint32_t)map_hash(m->seed, key);
+	e.key = key.p;
+	e.len = (uint32_t)key.len;
 	e.value = value;
 	old = m->n == 0 ? NULL : map_at(m, map_find(m, e.hash, key));
 	if (old != NULL) {
@@ -261,7 +270,7 @@ map_del(struct map *m, struct slice key)
 
 	if (m->n == 0)
 		return NULL;
-	i = map_find(m, map_hash(m->seed, key), key);
+	i = map_find(m, (uint32_t)map_hash(m->seed, key), key);
 	if ((e = map_at(m, i)) == NULL)
 		return NULL;
 	value = e->value;

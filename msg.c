@@ -431,6 +431,7 @@ static const struct field hello_fields[] = {
 };
 static const struct field peers_fields[] = {
 	LIST(msg_peers, 2, peers, 0, LIST_MAX, &schema_peer_item),
+	NAME(msg_peers, 3, node, 0),
 };
 static const struct field subscribe_fields[] = {
 	NAME(msg_subscribe, 2, module, REQUIRED),

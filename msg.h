@@ -111,6 +111,7 @@ struct msg_hello {
 
 struct msg_peers {
 	struct slice peers; /* list of struct peer_item: replaces the last */
+	struct slice node;  /* a broker's, to an authority: its host's name */
 };
 
 struct msg_subscribe { /* and unsubscribe */

@@ -34,7 +34,7 @@ struct target {
 	unsigned backoff; /* doublings of the next delay */
 	size_t place;	  /* in the heap */
 	size_t len;
-	unsigned char address[ADDRESS_MAX];
+	unsigned char address[];
 };
 
 /*
@@ -155,7 +155,7 @@ target_add(struct peers *p, struct slice address)
 		return NULL;
 	}
 	if (heap_reserve(&p->waiting, p->targets.n + 1) == -1 ||
-	    (t = calloc(1, sizeof(*t))) == NULL)
+	    (t = calloc(1, sizeof(*t) + address.len)) == NULL)
 		return NULL;
 	memcpy(t->address, address.p, address.len);
 	t->len = address.len;

@@ -96,6 +96,7 @@ plb_new(uint64_t seed, const struct plb_config *config)
 	p->wanted = config->wanted < p->capacity ? config->wanted :
 						   p->capacity;
 	p->keep = KEEP_ALL;
+	p->shared_at = -PLB_EMPTY_MS;
 	p->order.short_since = p->order.restart_at = NEVER;
 	p->expire_at = p->switch_at = NEVER;
 	request_pool_init(&p->requests);
@@ -130,6 +131,7 @@ plb_free(struct plb *p)
 	upstream_free_all(p);
 	request_pool_free(&p->requests);
 	heap_free(&p->turns);
+	stats_free(&p->stats);
 	buf_free(&p->trouble);
 	buf_free(&p->constraints);
 	free(p->avoided);
@@ -639,7 +641,7 @@ plb_on_inspect(struct plb *p, int64_t now, uint32_t peer, const struct msg *m)
 
 	(void)now;
 	report_begin(&r, &p->out, peer, m);
-	if (m->type == MSG_INSPECT) /* who asks a PLB by itself is shown all */
+	if (m->type == MSG_INSPECT) /* asked by itself, a PLB shows all */
 		what.len = 0;
 	if (report_wants(what, "plbs")) {
 		plb_report(p, &r);

@@ -32,6 +32,9 @@
 #define PLB_IDLE_MS	 1000	/* tokens that lie idle as long are given back
 				   while others wait */
 #define PLB_EMPTY_MS	 10000	/* a channel without tokens is left after */
+#define PLB_ROUND_MS	 60000	/* the same, while tokens go round: it is soon
+				   of use again, and a new one costs a process
+				   and a handshake */
 #define PLB_LEAVE_MS	 5000	/* stopping: a client with nothing open is left
 				   after; its tokens are void by then */
 #define PLB_SWITCH_MS	 5000	/* to acquire by new constraints what is held by

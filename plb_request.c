@@ -181,7 +181,7 @@ request_rank(struct plb *p, struct plb_client *c)
 		heap_remove(&p->turns, &c->turn);
 }
 
-/* It waits for a token, behind the others of its client or before them. */
+/* It waits for a token, after the others of its client or before them. */
 static void
 request_queue(struct plb *p, struct request *r, int first)
 {
@@ -279,8 +279,9 @@ request_of_client(const struct plb_client *c, uint64_t id)
 
 /* Sending. */
 
-/* Send it there, with our id and the time that it has left, and keep it if it
- * may have to be sent again: 0, or -1 without memory. */
+/* Send it there, with our id, the time that it has left, and what is left of
+ * its windows where it has run before, and keep it if it may have to be sent
+ * again: 0, or -1 without memory. */
 static int
 request_send(struct plb *p, int64_t now, struct request *r,
     struct upstream *u, const struct msg *m, int cast)
@@ -291,9 +292,9 @@ request_send(struct plb *p, int64_t now, struct request *r,
 	sent.u.request.retries = 0;
 	sent.u.request.cast |= (uint64_t)cast;
 	sent.u.request.more = (uint64_t)r->more;
+	sent.u.request.window = r->left[STREAM_OUTPUT];
+	sent.u.request.errors = r->left[STREAM_ERROR];
 	r->left[STREAM_BODY] = 0;
-	r->left[STREAM_OUTPUT] = m->u.request.window;
-	r->left[STREAM_ERROR] = m->u.request.errors;
 	sent.u.request.left_ms = 0;
 	if (r->deadline != 0)
 		sent.u.request.left_ms =
@@ -419,6 +420,9 @@ request_try(struct plb *p, int64_t now, struct request *r,
 
 	if (request_full(p))
 		return 0;
+	/* It has run, and its client must first take what came. */
+	if (m->u.request.errors > 0 && r->left[STREAM_ERROR] == 0)
+		return 0;
 	switch (request_draw(p, now, r, m, &number, &cast)) {
 	case BALANCE_FOUND:
 		if (request_send(p, now, r, p->upstream[number], m, cast) ==
@@ -470,6 +474,8 @@ request_new(struct plb *p, int64_t now, struct plb_client *c,
 		return NULL;
 	r->more = q->more != 0;
 	r->bytes[STREAM_BODY] = q->body.len;
+	r->left[STREAM_OUTPUT] = q->window;
+	r->left[STREAM_ERROR] = q->errors;
 	if (c->peer != 0)
 		c->tokens--;
 	r->client = c;
@@ -687,7 +693,8 @@ request_lost(struct plb *p, int64_t now, struct upstream *u, const char *why)
  * Streams. Each direction keeps within the window that the other end allowed,
  * so no client can make us break the protocol with a channel, or fill our
  * memory. Once a channel has asked for more of a body, or has sent output, the
- * request does not run again.
+ * request does not run again. One that runs again has what is left of its
+ * client's window for standard error.
  */
 
 /* Hand a piece, or an end, or a window, on to the other side. */
@@ -782,10 +789,12 @@ plb_on_window(struct plb *p, int64_t now, uint32_t peer, const struct msg *m)
 		return fail(EPROTO);
 	if (found == 0 || (!up && !r->more))
 		return 0;
-	if (up && r->upstream == NULL)
+	if (up && r->upstream == NULL && r->bytes[w->part] == 0)
 		return fail(EPROTO); /* there is no output yet */
 	if (stream_allow(&r->left[w->part], w->bytes) == -1)
 		return -1;
+	if (up && r->upstream == NULL)
+		return 0; /* it is for when it runs again */
 	r->begun |= w->part == STREAM_BODY;
 	return request_pass_on(p, r, m, up);
 }

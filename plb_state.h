@@ -112,8 +112,8 @@ struct upstream {
 	struct plb_fixed *fixed; /* it is a given channel; NULL: a seller's */
 	struct id seller; /* zero for a fixed channel */
 	char address[ADDRESS_MAX + 1];
-	struct upstream_connect connect[UPSTREAM_CONNECTS]; /* oldest first */
-	size_t connects;
+	struct upstream_connect *connect; /* oldest first */
+	size_t connects, connect_cap;	  /* of them; places there */
 	unsigned overdue; /* connects before them that we gave up on, and
 			     whose answers may still come */
 	unsigned refused; /* connects, since it granted one */
@@ -244,7 +244,8 @@ struct plb {
 			       KEEP_ALL: it is not */
 	int64_t keep_at;    /* it heeds that from then on */
 	int grew;	    /* channels granted some since they were counted */
-	uint64_t shared;    /* tokens ever given back so */
+	uint64_t shared;    /* tokens ever given back so, */
+	int64_t shared_at;  /* the last of them then */
 	uint64_t given;	    /* of these, since the last look ... */
 	uint64_t peak, most; /* ... and the most since then that was in use or
 				asked for, and that was held */
@@ -385,7 +386,13 @@ void upstream_leave(struct plb *, struct upstream *);
 struct upstream *upstream_next(const struct plb *, size_t *pos);
 /* The upstream of this peer; or of this seller, if it neither drains nor
  * closes; or NULL. */
-struct upstream *upstream_of_peer(const struct plb *, uint32_t peer);
+static inline struct upstream *
+upstream_of_peer(const struct plb *p, uint32_t peer)
+{
+	const struct plb_peer *at = plb_peer(p, peer);
+
+	return at == NULL ? NULL : at->upstream;
+}
 struct upstream *upstream_of_seller(const struct plb *, const struct id *);
 
 /* May it be sent requests, given the tokens? */
@@ -393,6 +400,12 @@ static inline int
 upstream_usable(const struct upstream *u)
 {
 	return u->state == UPSTREAM_UP;
+}
+
+static inline int
+upstream_is_drained(const struct upstream *u)
+{
+	return u->state == UPSTREAM_DRAINING && u->in_flight == 0;
 }
 
 /* Tokens came, which count where it is usable. */

@@ -25,7 +25,7 @@ stream_spend(uint64_t *left, uint64_t n)
 
 /* The receiving end. */
 
-/* The largest window where there are so many. */
+/* The largest window when a process has this many streams. */
 static size_t
 stream_share(size_t streams)
 {

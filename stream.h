@@ -69,8 +69,8 @@ struct stream {
 	int near;	 /* or it was short once */
 };
 
-/* Begin with what was, or is, allowed at first: where a process has so many
- * streams, this one counted. Returns it. */
+/* Begin with what was, or is, allowed at first. streams: how many the process
+ * has, this one included. Returns what is allowed. */
 size_t stream_begin(struct stream *, size_t streams);
 
 /* n bytes came: 0, or -1 with EPROTO where they are over the window. */

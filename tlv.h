@@ -109,7 +109,7 @@ tlv_next(struct slice *in, struct tlv *out)
 }
 
 /*
- * Read the head of a TLV of which the first len bytes are here: returns the
+ * Read the head of a TLV, whose first len bytes are here: returns the
  * head's size, and sets *type and *length; 0 if it needs more bytes; -1 with
  * EBADMSG as above.
  */

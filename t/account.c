@@ -486,7 +486,7 @@ main(int argc, char **argv)
 	signal(SIGPIPE, SIG_IGN);
 	rng_seed(&a.rng, a.seed);
 	buf_init(&a.in, RECORDS_MAX * 64);
-	buf_init(&a.out, (size_t)-1 / 4);
+	buf_init(&a.out, BUF_MAX);
 	if ((a.record = calloc(a.n + 1, sizeof(*a.record))) == NULL)
 		account_die("calloc");
 	account_draw(&a);

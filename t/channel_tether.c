@@ -149,6 +149,26 @@ UNIT(test_file)
 	groups_signal_file(-1, getsid(0), SIGKILL);
 }
 
+/* What the channel before has noted is not read; a large file is not kept. */
+UNIT(test_clear)
+{
+	pid_t before = sleeper(0);
+	int i;
+
+	enter(before);
+	assert_int_equal(groups_clear(groups.fd), 0);
+	groups_signal_file(groups.fd, getsid(0), SIGUSR1);
+	assert_int_equal(waitpid(before, NULL, WNOHANG), 0);
+	enter(before);
+	groups_signal_file(groups.fd, getsid(0), SIGUSR2);
+	assert_int_equal(ended_by(before), SIGUSR2);
+	for (i = 0; i < 1000; i++)
+		assert_int_equal(pwrite(groups.fd, &before, sizeof(before),
+		    (off_t)i * (off_t)sizeof(before)), sizeof(before));
+	assert_int_equal(groups_clear(groups.fd), -1);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, begin, end)
 
-UNITS(TEST(test_signal), TEST(test_left), TEST(test_places), TEST(test_file))
+UNITS(TEST(test_signal), TEST(test_left), TEST(test_places), TEST(test_file),
+    TEST(test_clear))

@@ -4,11 +4,12 @@
 #include "t/harness.h"
 
 struct broker_args {
-	struct slice address, module;
+	struct slice address, module, node;
 };
 
 static const struct field core_broker_fields[] = {
-	HARNESS_BYTES(broker_args, address), HARNESS_BYTES(broker_args, module)
+	HARNESS_BYTES(broker_args, address), HARNESS_BYTES(broker_args, module),
+	HARNESS_BYTES(broker_args, node)
 };
 static const struct schema core_broker_args =
     HARNESS_ARGS(broker_args, core_broker_fields);
@@ -16,8 +17,10 @@ static const struct schema core_broker_args =
 static void *
 core_broker_begin(const struct id *own, uint64_t seed, const void *args)
 {
-	return broker_new(own, seed,
-	    ((const struct broker_args *)args)->address, "host");
+	const struct broker_args *a = args;
+
+	return broker_new(own, seed, a->address,
+	    a->node.len == 0 ? NULL : "host");
 }
 
 static void

@@ -14,7 +14,7 @@ built() { # NAME SOURCE [FLAG ...]
 	name=$1 source=$2
 	shift 2
 	"${cc%% *}" -std=c99 -D_POSIX_C_SOURCE=200809L -O2 -g -I. -o "$tmp/$name" \
-	    "$source" crypto.c noise.c rng.c "$@" >&2 ||
+	    "$source" crypto.c crypto_curve.c noise.c rng.c "$@" >&2 ||
 	    fail "$source does not compile"
 }
 built peer t/crypto_peer.c -lsodium

@@ -226,6 +226,8 @@ tells 111 'no answer from .*/nobody: No such file or directory: is it' \
 kill -STOP "$authority"
 tells 111 'no answer from .* in 5 s' \
     lambda-ctl -A "$where" all
+tells 111 'no answer from .* in 1 s' \
+    lambda-ctl -w 1 -A "$where" all
 kill -CONT "$authority"
 
 # Whoever ends does not complain that it loses what it leaves.

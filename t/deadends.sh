@@ -205,7 +205,7 @@ bad 'the port is missing: write ADDRESS:PORT' lambda-ctl -A 127.0.0.1 all
 bad 'the port must be a number from 0 to 65535' lambda-broker -l 127.0.0.1:x
 tells 111 'unable to listen on .*Address already in use' \
     lambda-authority -l "$where"
-tells 111 'a broker answers on .* already' lambda-broker -l 127.0.0.1:0
+tells 111 'a broker answers on .* already: use it' lambda-broker -l 127.0.0.1:0
 
 # Lines that are no addresses are told with their number, and passed over.
 printf 'localhost\n\n# a comment\n127.0.0.1:99999\n%s\n' "$where" >"$tmp/lines"

@@ -139,6 +139,7 @@ struct caller {
 	struct link_self self;
 	struct link link;
 	struct buf out;
+	size_t sent, got; /* bytes of its handshake */
 };
 
 /* What it says goes out plain. */
@@ -150,6 +151,17 @@ caller_send(struct caller *c)
 	if (s.len > 0)
 		assert_int_equal(send(c->fd, s.p, s.len, MSG_NOSIGNAL), s.len);
 	buf_consume(&c->out, s.len);
+	c->sent += s.len;
+}
+
+/* What the hub has counted of links: that came up, that were closed for a fault
+ * of the peer, and that never came up. */
+static void
+assert_counts(unsigned made, unsigned faults, unsigned refused)
+{
+	assert_int_equal(hub.counts.made, made);
+	assert_int_equal(hub.counts.faults, faults);
+	assert_int_equal(hub.counts.refused, refused);
 }
 
 static void
@@ -179,7 +191,8 @@ caller_start(struct caller *c)
 	still_pass(0);
 	n = read(c->fd, hello, sizeof(hello));
 	assert_true(n > 0);
-	bytes = slice_of(hello, (size_t)n);
+	c->got = (size_t)n;
+	bytes = slice_of(hello, c->got);
 	assert_int_equal(link_input(&c->link, still_ms, &bytes, &type, &value),
 	    1);
 	assert_int_equal(bytes.len, 0);
@@ -233,6 +246,10 @@ UNIT(test_not_allowed)
 	assert_int_equal(messages, 0);
 	assert_int_equal(downs, 1);
 	assert_non_null(strstr(log_said(), "bad drain message"));
+	assert_counts(1, 1, 0);
+	assert_int_equal(hub.counts.messages_in, 1);
+	assert_int_equal(hub.counts.bytes_in, c.sent + sizeof(drain));
+	assert_int_equal(hub.counts.bytes_out, c.got);
 	caller_end(&c);
 }
 
@@ -253,6 +270,7 @@ UNIT(test_deaf)
 	assert_int_equal(downs, 1);
 	assert_int_equal(hub.used, 0);
 	assert_non_null(strstr(log_said(), "it does not read what it is sent"));
+	assert_counts(1, 1, 0);
 	caller_end(&c);
 }
 
@@ -472,6 +490,7 @@ UNIT(test_log)
 		still_pass(1);
 	}
 	close_all();
+	assert_counts(0, 0, PEERS);
 	text = log_said();
 	assert_int_equal(count(text, "closed peer 127.0.0.1:"), 1);
 	assert_int_equal(count(text, "\n"), 1);
@@ -628,6 +647,7 @@ UNIT(test_close_keys)
 	start_keyed(&c[3], 0xcc);
 	close_key("cccccccccccccccc");
 	assert_int_equal(downs, 2);
+	assert_counts(4, 0, 0);
 	for (i = 0; i < 4; i++)
 		caller_end(&c[i]);
 }

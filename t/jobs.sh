@@ -66,7 +66,7 @@ tells 100 'it is the log of another command: -L run sh' \
     lambda-call -0 -j "$tmp/log" run sh -c "$work" </dev/null
 tells 100 'it is no job log' lambda-call -L -j "$tmp/lines" run cat </dev/null
 mkfifo "$tmp/fifo"
-tells 100 'it is no regular file' lambda-call -L -j "$tmp/fifo" run cat </dev/null
+tells 100 'it is no regular file: name another file' lambda-call -L -j "$tmp/fifo" run cat </dev/null
 tells 100 '-F, -j, -S and -u are a filter.s: give -L' lambda-call -j "$tmp/log" run cat
 
 # A torn line is cut, and its record is run again; so is a torn header.
@@ -92,7 +92,7 @@ start holder sh -c 'lambda-call -L -j "$0/held" run cat <"$0/hold"' "$tmp"
 holder=$pid
 exec 9>"$tmp/hold"
 until_true test -s "$tmp/held" || fail 'no log'
-tells 111 'another lambda-call writes it' lambda-call -L -j "$tmp/held" run cat \
+tells 111 'another lambda-call writes it: wait for its end' lambda-call -L -j "$tmp/held" run cat \
     </dev/null
 exec 9>&-
 wait "$holder"

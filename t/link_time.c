@@ -174,6 +174,13 @@ UNIT(test_slow_agreed)
 		buf_consume(&acceptor.out, buf_len(&acceptor.out));
 		beats(&acceptor, hellos[i].beat);
 	}
+	/* Whoever else says it is not heard. */
+	start(0);
+	m.u.hello.role = 0;
+	n = encode(&m, bytes, sizeof(bytes));
+	assert_int_equal(input(&acceptor, bytes, n, &type), n);
+	buf_consume(&acceptor.out, buf_len(&acceptor.out));
+	beats(&acceptor, LINK_ALIVE_MS);
 }
 
 /* We were stopped for a minute: nobody is dead before we have read. */
@@ -192,6 +199,17 @@ UNIT(test_late_turn)
 	assert_int_equal(errno, ETIMEDOUT);
 }
 
+/* It is one second, too, where beats are slow. */
+UNIT(test_late_slow)
+{
+	shake(0);
+	assert_int_equal(link_silence(&acceptor.link), 45000);
+	assert_int_equal(link_tick(&acceptor.link, 60000), 0);
+	assert_int_equal(link_deadline(&acceptor.link), 61000);
+	assert_int_equal(link_tick(&acceptor.link, 60999), 0);
+	assert_int_equal(link_tick(&acceptor.link, 61000), -1);
+}
+
 UNIT(test_late_handshake)
 {
 	start(1);
@@ -204,4 +222,5 @@ UNIT(test_late_handshake)
 
 UNITS(TEST(test_connected), TEST(test_handshake_time), TEST(test_heartbeat),
     TEST(test_silence), TEST(test_together), TEST(test_slow),
-    TEST(test_slow_agreed), TEST(test_late_turn), TEST(test_late_handshake))
+    TEST(test_slow_agreed), TEST(test_late_turn), TEST(test_late_slow),
+    TEST(test_late_handshake))

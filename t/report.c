@@ -166,7 +166,11 @@ UNIT(test_times)
 {
 	struct stats_owner owner = { .role = "listener",
 		.instance = "00112233445566778899aabbccddeeff" };
-	static struct stats s;
+	unsigned char bytes[STATS * 32];
+	struct msg_counts counts;
+	struct tlv_writer w;
+	struct stats s;
+	struct count c;
 	char name[NAME_BYTES_MAX];
 	char text[REPORT_ROW_MAX];
 	unsigned long long count, sum, all = 0, sums = 0, n, us;
@@ -179,8 +183,13 @@ UNIT(test_times)
 	memset(name, 'n', sizeof(name));
 	owner.address = slice_of(name, ADDRESS_MAX);
 	owner.module = slice_of(name, sizeof(name));
-	for (us = 0; us < STATS_BUCKETS; us++)
-		s.n[STAT_RUN + us] = UINT64_MAX / STATS_BUCKETS;
+	memset(&s, 0, sizeof(s));
+	tlv_writer_init(&w, bytes, sizeof(bytes));
+	c.n = UINT64_MAX / STATS_BUCKETS;
+	for (c.number = STATS - 1; c.number >= STAT_RUN; c.number--)
+		item_put(&schema_count, &w, &c);
+	counts.counts = slice_of(bytes, (size_t)(w.p - bytes));
+	stats_add(&s, &counts);
 	s.n[STAT_RUN_US] = 77;
 	report_begin(&r, &out, 7, &asked);
 	stats_report(&s, &r, &owner);
@@ -206,6 +215,7 @@ UNIT(test_times)
 	}
 	assert_int_equal(all, UINT64_MAX / STATS_BUCKETS * STATS_BUCKETS);
 	assert_int_equal(sums, 77);
+	stats_free(&s);
 }
 
 static void
@@ -213,7 +223,8 @@ top_walk(struct top *t, const char *rows)
 {
 	static struct walk w;
 
-	assert_int_equal(walk_begin(&w, 0, 1, slice_str("1.2.3.4:5"), 0), 0);
+	assert_int_equal(walk_begin(&w, 0, WALK_NODE_MS, 1,
+	    slice_str("1.2.3.4:5"), 0), 0);
 	assert_int_equal(row_keep(&w.at[0]->rows, slice_str(rows)), 0);
 	assert_int_equal(top_read(t, &w, (int64_t)t->walks * 1000), 0);
 	walk_free(&w);
@@ -259,7 +270,8 @@ UNIT(test_many_modules)
 	char row[REPORT_ROW_MAX];
 	int i;
 
-	assert_int_equal(walk_begin(&w, 0, 1, slice_str("1.2.3.4:5"), 0), 0);
+	assert_int_equal(walk_begin(&w, 0, WALK_NODE_MS, 1,
+	    slice_str("1.2.3.4:5"), 0), 0);
 	w.at[0]->state = WALK_DONE;
 	row_keep(&w.at[0]->rows, slice_str("process b role broker pid 1"));
 	row_keep(&w.at[0]->rows, slice_str("process l role listener pid 2"));

@@ -11,8 +11,9 @@ R=${1:-2}
 
 silent=${MESH_SPLIT:-50} # seconds; a silent authority is dead after 45
 
-# plb HOST MODULE N: one that wants so much, and a client that uses it all
 of=$of'function held() { return of("tokens") + of("in_flight") + of("connecting") }'
+
+# plb HOST MODULE N: one that wants N, and a client that uses it all
 plb() {
 	begin "$1" "$2.plb" lambda-plb -q -c "$3" "$2"
 	eval "plb_$2=$pid"

@@ -235,6 +235,6 @@ kill -CONT "$one"
 
 # A host that is cut off is gone, and remembered.
 ip -n "$net" link set v5 down
-shows 0 '^host 10.77.0.5 .* state gone for_s [0-9]* .* modules [a-z,]*calc[a-z,]*$' hosts
+shows 0 '^host 10.77.0.5 .* node host-e state gone for_s [0-9]* .* modules [a-z,]*calc[a-z,]*$' hosts
 : >"$tmp/slow.go"
 echo passed

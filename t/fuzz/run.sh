@@ -65,7 +65,7 @@ sources() { # target
 	case $1 in
 	msg) echo msg.c addr.c buf.c tlv.c ;;
 	dns) echo bootstrap_dns.c addr.c rng.c ;;
-	link) echo link.c addr.c buf.c msg.c crypto.c noise.c tlv.c ;;
+	link) echo link.c addr.c buf.c msg.c crypto.c crypto_curve.c noise.c tlv.c ;;
 	parse) cores ;;
 	core) cores && echo t/text.c t/harness.c t/core_*.c ;;
 	start)

@@ -407,8 +407,8 @@ caller_init(struct caller *c, struct proc *p, struct post *s,
 
 	front_init(&c->front, s, STEP_MS);
 	c->reader.kind = FRAME_PACKET4;
-	buf_init(&c->in, (size_t)-1 / 4);
-	buf_init(&c->taken, (size_t)-1 / 4);
+	buf_init(&c->in, BUF_MAX);
+	buf_init(&c->taken, BUF_MAX);
 	c->first = w->ncalls;
 	c->n = 1 + rng_below(&p->rng, RECORDS_MAX);
 	c->records.kind = FRAME_PACKET4;

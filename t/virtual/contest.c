@@ -337,7 +337,8 @@ contest_had_to(const struct contest_view *v, const struct contest_buyer *b)
  * comes late, and shares are others by then. Where constraints differ, a buyer
  * that can use any seller may take a token of the only one that another can
  * use: then tokens come back that are of no use to that one, before the right
- * one does. That ends, so it is no more than there are.
+ * one does. That ends, so it is no more than there are. Until then two that can
+ * use the same token have it in turn.
  */
 static void
 contest_check_moves(struct world *w, const struct contest_view *v)
@@ -349,6 +350,7 @@ contest_check_moves(struct world *w, const struct contest_view *v)
 	for (b = v->buyer; b < v->buyer + v->buyers; b++) {
 		races += b->plb->refusals - b->post->refusals;
 		moved += b->plb->shared - b->post->shared;
+		moved -= v->alike ? 0 : b->post->turns;
 		had_to += contest_had_to(v, b);
 		round |= contest_goes_round(v, (unsigned)(b - v->buyer));
 	}
@@ -419,14 +421,17 @@ static void
 contest_look_at(struct post *s, const struct plb *plb,
     const struct contest_view *v, const uint64_t has[CONTEST_SELLERS])
 {
-	uint64_t gone = plb->shared - s->given;
+	uint64_t gone = plb->shared - s->given, had = 0;
 	int more = 0;
 	unsigned j;
 
 	for (j = 0; j < CONTEST_SELLERS; j++) {
 		more |= has[j] > s->has[j];
 		gone += has[j] - s->has[j];
+		had += s->has[j];
 	}
+	if (had == 1)
+		s->turns += plb->shared - s->given;
 	if (more)
 		s->grew = 1;
 	else if (plb->shared != s->given)
@@ -477,6 +482,7 @@ contest_note(const struct contest_view *v)
 	for (b = v->buyer; b < v->buyer + v->buyers; b++) {
 		b->post->held = b->held;
 		b->post->shared = b->plb->shared;
+		b->post->turns = 0;
 		b->post->refusals = b->plb->refusals;
 		memcpy(b->post->from, b->has, sizeof(b->has));
 	}
@@ -541,7 +547,7 @@ contest_come(struct world *w)
 		return;
 	note(w, "a buyer of %llu comes", (unsigned long long)s->capacity);
 	s->deserted = 0;
-	s->held = s->shared = s->refusals = 0;
+	s->held = s->shared = s->refusals = s->turns = 0;
 	memset(s->from, 0, sizeof(s->from));
 	memset(s->has, 0, sizeof(s->has));
 	s->given = 0;

@@ -14,6 +14,7 @@
 
 #define FLOW_STEP_MS 20
 #define FLOW_HEAD    8 /* bytes that are the call's number */
+#define FLOW_MOST    4096 /* bytes that are read at once */
 
 enum flow_fate { FLOW_LIVES, FLOW_SIGNAL, FLOW_BROKEN, FLOW_FATES };
 
@@ -184,17 +185,25 @@ flow_act(struct proc *p, const struct act *a)
 }
 
 static void
+flow_give(struct proc *p, size_t n)
+{
+	struct flow *f = p->role;
+	unsigned char bytes[FLOW_MOST];
+
+	flow_fill(f->call, f->given, bytes, n);
+	f->given += n;
+	call_input(p->core, proc_now(p), slice_of(bytes, n));
+}
+
+static void
 flow_feed(struct proc *p)
 {
 	struct flow *f = p->role;
 	struct world *w = p->world;
-	unsigned char bytes[4096];
-	size_t room, n = 1 + rng_below(&p->rng, sizeof(bytes));
+	size_t room, n = 1 + rng_below(&p->rng, FLOW_MOST);
 
 	while (f->front.wants && !f->front.closed && !f->front.over &&
 	    !f->front.finishing && (room = call_readable(p->core)) > 0) {
-		if (f->given == 0 && n < FLOW_HEAD) /* it says whose it is */
-			n = FLOW_HEAD;
 		n = n < room ? n : room;
 		if (n > flow_size(w, f->call) - f->given)
 			n = flow_size(w, f->call) - f->given;
@@ -203,9 +212,7 @@ flow_feed(struct proc *p)
 			call_input_end(p->core, proc_now(p), NULL);
 			return;
 		}
-		flow_fill(f->call, f->given, bytes, n);
-		f->given += n;
-		call_input(p->core, proc_now(p), slice_of(bytes, n));
+		flow_give(p, n);
 		if (rng_below(&p->rng, 16) == 0)
 			return;
 	}
@@ -298,4 +305,5 @@ flow_start(struct post *s)
 	p->work = flow_work;
 	p->ended = front_ended;
 	front_run(p, &config, 1);
+	flow_give(p, FLOW_HEAD); /* so that any request says whose it is */
 }

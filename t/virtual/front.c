@@ -8,7 +8,7 @@ front_init(struct front *f, struct post *s, int64_t step_ms)
 {
 	f->post = s;
 	f->step_ms = step_ms;
-	buf_init(&f->out, (size_t)-1 / 4);
+	buf_init(&f->out, BUF_MAX);
 }
 
 void

@@ -100,6 +100,7 @@ struct post {
 	int heedless; /* it gives nothing back that it is asked for */
 	/* As contest.c saw it last: */
 	uint64_t held, shared, refusals;
+	uint64_t turns; /* it has given its only token back since */
 	uint64_t from[CONTEST_SELLERS]; /* held of each seller */
 	/* And in the last turn of its PLB, and when it was last granted some;
 	 * of each seller. */

@@ -403,7 +403,7 @@ reply(struct proc *p, const struct said *s)
 	unsigned char *bytes;
 	struct buf b;
 
-	buf_init(&b, (size_t)-1 / 4);
+	buf_init(&b, BUF_MAX);
 	if (n == 0)
 		load_put(w, s->call, s->ncalls, &b);
 	else {

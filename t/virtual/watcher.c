@@ -16,7 +16,7 @@
 #define TRACE_BYTES (32u * MSG_MAX) /* of a message as text; that many of ... */
 #define TRACE_SHOWN 400		    /* ... them are printed */
 #define SLOT(handle) ((handle) & 0xffff)
-#define BEAT_NEVER_MS (86400 * (int64_t)1000) /* a world ends before */
+#define BEAT_NEVER_MS (86400 * 1000) /* a world ends before */
 
 struct linked *
 watcher_find(const struct proc *p, uint32_t handle)

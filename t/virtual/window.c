@@ -72,7 +72,8 @@ window_begin(struct linked *l, const struct msg_request *q, int served)
 	(served ? a->may : a->let)[STREAM_OUTPUT] = q->window;
 	(served ? a->may : a->let)[STREAM_ERROR] = q->errors;
 	a->first[STREAM_OUTPUT] = q->window;
-	a->first[STREAM_ERROR] = q->errors;
+	/* One that runs again begins with what is left of it. */
+	a->first[STREAM_ERROR] = q->errors > 0 ? STREAM_FIRST : 0;
 	a->next = l->accounts;
 	l->accounts = a;
 }
