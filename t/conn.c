@@ -74,6 +74,23 @@ UNIT(test_too_much_kept)
 	owner_free(o);
 }
 
+/* So it is where what is kept and what is read are both short of the bound. */
+UNIT(test_too_much_together)
+{
+	int peer;
+	struct owner *o = owner_pair(&peer);
+
+	o->manner = TAKE_NONE;
+	o->conn.inq.max = BLOCK + 100;
+	assert_int_equal(fill(peer, 2000), 2000);
+	UNTIL(o->calls == 1);
+	assert_int_equal(fill(peer, BLOCK), BLOCK);
+	UNTIL(o->closed);
+	assert_int_equal(o->error, EMSGSIZE);
+	close(peer);
+	owner_free(o);
+}
+
 /* The last bytes come before the end of file, though poll() says both. */
 UNIT(test_last_bytes)
 {
@@ -437,6 +454,7 @@ main(void)
 		TURNS_TEST(test_both_ways),
 		TURNS_TEST(test_kept),
 		TURNS_TEST(test_too_much_kept),
+		TURNS_TEST(test_too_much_together),
 		TURNS_TEST(test_last_bytes),
 		TURNS_TEST(test_half_close),
 		TURNS_TEST(test_slow_reader),
