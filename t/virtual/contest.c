@@ -338,8 +338,8 @@ contest_had_to(const struct contest_view *v, const struct contest_buyer *b)
  * who does not heed comes late, and shares are others by then. Where constraints
  * differ, a buyer that can use any seller may take a token of the only one that
  * another can use: then tokens come back that are of no use to that one, before
- * the right one does. That ends, so it is no more than there are. Until then two
- * that can use the same token have it in turn.
+ * the right one does. That ends, so it is no more than there are. Until then
+ * two that can use the same token have it in turn.
  */
 static void
 contest_check_moves(struct world *w, const struct contest_view *v)
