@@ -23,8 +23,8 @@
 	static void \
 	name##_body(void)
 
-/* The program runs these tests, each of them PLAIN(name), or what says with which
- * setup and teardown: UNITS(PLAIN(name), ...). */
+/* The program runs these tests: UNITS(PLAIN(name), ...). Where a test has a setup
+ * and a teardown, the file's own macro takes the place of PLAIN(). */
 #define PLAIN(name) cmocka_unit_test(name)
 #define UNITS(...) \
 	int \
