@@ -32,7 +32,7 @@
 #define SETTLE_MS  2500	 /* promised: 2 s, and the longest request ... */
 #define LONGEST	   20	 /* ... of so many times the average */
 #define HEEDLESS_MS 3000 /* and who does not heed is cut first */
-#define SLACK	   2	 /* tokens that move beside those that had to */
+#define SLACK	   2	 /* tokens an exchange moves beside those that had to */
 
 struct contest_buyer {
 	struct post *post;
@@ -333,12 +333,13 @@ contest_had_to(const struct contest_view *v, const struct contest_buyer *b)
 /*
  * What buyers have given back since the change, and what of it had to be. Where
  * two exchanges had one token for two buyers, who was refused waits on, and who
- * was faster may have to give it back. What is taken from who does not heed
- * comes late, and shares are others by then. Where constraints differ, a buyer
- * that can use any seller may take a token of the only one that another can
- * use: then tokens come back that are of no use to that one, before the right
- * one does. That ends, so it is no more than there are. Until then two that can
- * use the same token have it in turn.
+ * was faster may have to give it back. What one exchange gave the others hear
+ * late over a slow network, so each may give some in vain. What is taken from
+ * who does not heed comes late, and shares are others by then. Where constraints
+ * differ, a buyer that can use any seller may take a token of the only one that
+ * another can use: then tokens come back that are of no use to that one, before
+ * the right one does. That ends, so it is no more than there are. Until then
+ * two that can use the same token have it in turn.
  */
 static void
 contest_check_moves(struct world *w, const struct contest_view *v)
@@ -356,7 +357,8 @@ contest_check_moves(struct world *w, const struct contest_view *v)
 	}
 	w->shared += moved;
 	if (v->heedless == NULL && !round &&
-	    moved > 2 * had_to + races + (v->alike ? SLACK : v->capacity))
+	    moved > 2 * had_to + races +
+		(v->alike ? SLACK * w->plan.redundancy : v->capacity))
 		world_fail(w, 11, "%llu tokens were given back, and %llu had "
 		    "to be; %llu races were lost", (unsigned long long)moved,
 		    (unsigned long long)had_to, (unsigned long long)races);
