@@ -23,8 +23,8 @@
 	static void \
 	name##_body(void)
 
-/* The program runs these tests: UNITS(PLAIN(name), ...). Where a test has a setup
- * and a teardown, the file's own macro takes the place of PLAIN(). */
+/* The program runs these tests: UNITS(PLAIN(name), ...). Where a test has setup
+ * and teardown, the file's own macro takes the place of PLAIN(). */
 #define PLAIN(name) cmocka_unit_test(name)
 #define UNITS(...) \
 	int \
