@@ -447,30 +447,12 @@ UNIT(test_terminal)
 	owner_free(o);
 }
 
-int
-main(void)
-{
-	const struct CMUnitTest tests[] = {
-		TURNS_TEST(test_both_ways),
-		TURNS_TEST(test_kept),
-		TURNS_TEST(test_too_much_kept),
-		TURNS_TEST(test_too_much_together),
-		TURNS_TEST(test_last_bytes),
-		TURNS_TEST(test_half_close),
-		TURNS_TEST(test_slow_reader),
-		TURNS_TEST(test_reads_while_blocked),
-		TURNS_TEST(test_fair),
-		TURNS_TEST(test_pause),
-		TURNS_TEST(test_pause_at_once),
-		TURNS_TEST(test_unpaused_by_other),
-		TURNS_TEST(test_warm),
-		TURNS_TEST(test_pipes),
-		TURNS_TEST(test_pipe_slow),
-		TURNS_TEST(test_pipe_unread),
-		TURNS_TEST(test_twice),
-		TURNS_TEST(test_files),
-		TURNS_TEST(test_terminal)
-	};
-
-	return cmocka_run_group_tests(tests, NULL, NULL);
-}
+UNITS(TURNS_TEST(test_both_ways), TURNS_TEST(test_kept),
+    TURNS_TEST(test_too_much_kept), TURNS_TEST(test_too_much_together),
+    TURNS_TEST(test_last_bytes), TURNS_TEST(test_half_close),
+    TURNS_TEST(test_slow_reader), TURNS_TEST(test_reads_while_blocked),
+    TURNS_TEST(test_fair), TURNS_TEST(test_pause),
+    TURNS_TEST(test_pause_at_once), TURNS_TEST(test_unpaused_by_other),
+    TURNS_TEST(test_warm), TURNS_TEST(test_pipes), TURNS_TEST(test_pipe_slow),
+    TURNS_TEST(test_pipe_unread), TURNS_TEST(test_twice),
+    TURNS_TEST(test_files), TURNS_TEST(test_terminal))
