@@ -390,7 +390,13 @@ void upstream_leave(struct plb *, struct upstream *);
 struct upstream *upstream_next(const struct plb *, size_t *pos);
 /* The upstream of this peer; or of this seller, if it neither drains nor
  * closes; or NULL. */
-struct upstream *upstream_of_peer(const struct plb *, uint32_t peer);
+static inline struct upstream *
+upstream_of_peer(const struct plb *p, uint32_t peer)
+{
+	const struct plb_peer *at = plb_peer(p, peer);
+
+	return at == NULL ? NULL : at->upstream;
+}
 struct upstream *upstream_of_seller(const struct plb *, const struct id *);
 
 /* May it be sent requests, given the tokens? */
@@ -398,6 +404,12 @@ static inline int
 upstream_usable(const struct upstream *u)
 {
 	return u->state == UPSTREAM_UP;
+}
+
+static inline int
+upstream_is_drained(const struct upstream *u)
+{
+	return u->state == UPSTREAM_DRAINING && u->in_flight == 0;
 }
 
 /* Tokens came, which count where it is usable. */

@@ -58,12 +58,6 @@ upstream_spend(struct plb *p, struct upstream *u, uint64_t tokens)
 	upstream_set_tokens(p, u, u->tokens - tokens);
 }
 
-static int
-upstream_is_drained(const struct upstream *u)
-{
-	return u->state == UPSTREAM_DRAINING && u->in_flight == 0;
-}
-
 /* Its tokens are void, and it is not drawn from now on. */
 static void
 upstream_retire(struct plb *p, struct upstream *u)
@@ -119,14 +113,6 @@ upstream_next(const struct plb *p, size_t *pos)
 		if (p->upstream[(*pos)++] != NULL)
 			return p->upstream[*pos - 1];
 	return NULL;
-}
-
-struct upstream *
-upstream_of_peer(const struct plb *p, uint32_t peer)
-{
-	const struct plb_peer *at = plb_peer(p, peer);
-
-	return at == NULL ? NULL : at->upstream;
 }
 
 struct upstream *

@@ -290,22 +290,7 @@ UNIT(test_hash_seeded)
 	assert_true(same < 10);
 }
 
-int
-main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_empty),
-		cmocka_unit_test(test_random),
-		cmocka_unit_test(test_collisions),
-		cmocka_unit_test(test_same_hash),
-		cmocka_unit_test(test_delete_each),
-		cmocka_unit_test(test_replace),
-		cmocka_unit_test(test_keys_are_bytes),
-		cmocka_unit_test(test_alloc),
-		cmocka_unit_test(test_does_not_grow),
-		cmocka_unit_test(test_hash_vectors),
-		cmocka_unit_test(test_hash_seeded)
-	};
-
-	return cmocka_run_group_tests(tests, NULL, NULL);
-}
+UNITS(PLAIN(test_empty), PLAIN(test_random), PLAIN(test_collisions),
+    PLAIN(test_same_hash), PLAIN(test_delete_each), PLAIN(test_replace),
+    PLAIN(test_keys_are_bytes), PLAIN(test_alloc), PLAIN(test_does_not_grow),
+    PLAIN(test_hash_vectors), PLAIN(test_hash_seeded))

@@ -357,21 +357,8 @@ UNIT(test_gathered)
 	scratch_free(&rows);
 }
 
-int
-main(void)
-{
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-	const struct CMUnitTest tests[] = {
-		TEST(test_escaped),
-		TEST(test_cut),
-		TEST(test_many),
-		TEST(test_wants),
-		TEST(test_gathered),
-		TEST(test_buckets),
-		TEST(test_times),
-		TEST(test_top_forgets),
-		TEST(test_many_modules),
-	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
-}
+UNITS(TEST(test_escaped), TEST(test_cut), TEST(test_many), TEST(test_wants),
+    TEST(test_gathered), TEST(test_buckets), TEST(test_times),
+    TEST(test_top_forgets), TEST(test_many_modules))
