@@ -645,6 +645,7 @@ broker_free(struct broker *b)
 	for (pos = 0; (p = map_next(&b->gossip.peers, &pos)) != NULL;) {
 		free(p->unsettled);
 		free(p->bytes);
+		free(p->local);
 	}
 	while ((m = broker_module_next(b, NULL)) != NULL)
 		broker_module_free(m);

@@ -50,7 +50,9 @@ broker_local_up(struct broker *b, int64_t now, struct broker_peer *p,
 	hostport_split(local, &host, &port);
 	if (hostport_any(host) || host.len > ADDRESS_MAX)
 		return;
-	hostport_copy(p->local, host);
+	p->local = (char *)slice_dup(host);
+	if (p->local == NULL)
+		return;
 	if (strcmp(b->local, p->local) == 0) {
 		b->nlocal++;
 	} else if (b->nlocal == 0 || broker_local_better(b->local, p->local)) {
@@ -67,23 +69,25 @@ broker_local_choose(struct broker *b, int64_t now)
 	size_t pos = 0;
 
 	while ((p = map_next(&b->gossip.peers, &pos)) != NULL)
-		if (p->local[0] != '\0' && (best == NULL ||
+		if (p->local != NULL && (best == NULL ||
 		    broker_local_better(best->local, p->local)))
 			best = p;
 	if (best == NULL)
 		return;
 	for (pos = 0; (p = map_next(&b->gossip.peers, &pos)) != NULL;)
-		b->nlocal += strcmp(p->local, best->local) == 0;
+		b->nlocal += p->local != NULL &&
+		    strcmp(p->local, best->local) == 0;
 	broker_local_set(b, now, best->local);
 }
 
 void
 broker_local_down(struct broker *b, int64_t now, struct broker_peer *p)
 {
-	if (p->local[0] == '\0' || strcmp(p->local, b->local) != 0)
-		return;
-	p->local[0] = '\0';
-	if (--b->nlocal == 0)
+	int told = p->local != NULL && strcmp(p->local, b->local) == 0;
+
+	free(p->local);
+	p->local = NULL;
+	if (told && --b->nlocal == 0)
 		broker_local_choose(b, now);
 }
 

@@ -31,7 +31,7 @@ struct broker_peer {
 	struct broker_pending *unsettled; /* of a local peer's cancelled orders,
 					     the last ones first */
 	unsigned nunsettled;
-	char local[ADDRESS_MAX + 1]; /* our end of the link, or empty */
+	char *local; /* our end of the link, or NULL */
 	/* An authority's: */
 	uint64_t weight;	     /* for us: the highest are homes */
 	unsigned char subscribed, leaving;

@@ -33,7 +33,7 @@ metrics_skip(struct slice *text, char c)
 }
 
 static void
-metrics_add_times(struct stats *s, const struct row *r)
+metrics_add_times(struct metrics_stats *s, const struct row *r)
 {
 	int run = row_is(r, "kind", "run");
 	struct slice list = row_get(r, "buckets");
@@ -50,7 +50,7 @@ metrics_add_times(struct stats *s, const struct row *r)
 }
 
 int
-metrics_add(struct stats *s, const struct row *r)
+metrics_add(struct metrics_stats *s, const struct row *r)
 {
 	size_t i;
 
@@ -379,7 +379,7 @@ metrics_print_times(const struct metrics *p, const char *name,
 	struct metrics_context c = { .role = slice_of(NULL, 0) };
 	struct slice rows = p->rows, rest;
 	char labels[METRICS_LINE / 2];
-	struct stats s;
+	struct metrics_stats s;
 	struct row r;
 
 	while (metrics_next(&rows, &r, &c)) {

@@ -9,8 +9,13 @@
 #include "ctl_row.h"
 #include "stats.h"
 
+/* The numbers of stats.h. */
+struct metrics_stats {
+	uint64_t n[STATS];
+};
+
 /* Add what a row of requests or times says: 1, or 0 if it is no such row. */
-int metrics_add(struct stats *, const struct row *);
+int metrics_add(struct metrics_stats *, const struct row *);
 
 /* Lines of the Prometheus text format, each without its newline, of rows that
  * each end in one. */

@@ -15,14 +15,14 @@ struct top_head {
 
 struct top_process {
 	struct top_head head;
-	struct stats stats; /* since it started, as it said last */
+	struct metrics_stats stats; /* since it started, as it said last */
 };
 
 /* What has changed since the walk before this one, and how it is now. */
 struct top_group {
 	struct top_head head;
-	struct stats served; /* by listeners */
-	struct stats called; /* by PLBs */
+	struct metrics_stats served; /* by listeners */
+	struct metrics_stats called; /* by PLBs */
 	uint64_t running, waiting;
 };
 
@@ -52,8 +52,8 @@ top_free(struct top *t)
 /* What it has counted since the walk before this one. Of a process that is seen
  * for the first time in the first walk nothing is known. */
 static void
-top_count(struct top *t, struct top_process *p, const struct stats *now,
-    struct stats *sum)
+top_count(struct top *t, struct top_process *p, const struct metrics_stats *now,
+    struct metrics_stats *sum)
 {
 	size_t i;
 
@@ -90,7 +90,7 @@ top_requests(struct top *t, const struct top_from *from, const struct row *r,
 	struct top_group *g = top_group(t, from, r);
 	struct top_process *p;
 	struct slice next;
-	struct stats now;
+	struct metrics_stats now;
 	struct row times;
 	char key[TOP_KEY];
 
@@ -194,7 +194,8 @@ top_read(struct top *t, const struct walk *w, int64_t now)
 /* The time within which this many in a hundred were done: the end of the bucket
  * of the last of these. 0 if there were none. */
 static uint64_t
-top_percentile(const struct stats *s, enum counter first, unsigned percent)
+top_percentile(const struct metrics_stats *s, enum counter first,
+    unsigned percent)
 {
 	uint64_t all = 0, n = 0;
 	unsigned b;
@@ -209,7 +210,7 @@ top_percentile(const struct stats *s, enum counter first, unsigned percent)
 }
 
 static uint64_t
-top_failures(const struct stats *s)
+top_failures(const struct metrics_stats *s)
 {
 	return s->n[STAT_FAILED] + s->n[STAT_LATE] + s->n[STAT_DRAINED] +
 	    s->n[STAT_LOST];
@@ -229,7 +230,7 @@ top_rows(const struct top *t, void (*row)(void *arg, struct slice), void *arg)
 		    "failures %llu running %llu waiting %llu queue_p50_us "
 		    "%llu queue_p99_us %llu run_p50_us %llu run_p99_us %llu",
 		    SLICE_ARG(g->head.key), (long long)t->ms,
-		    (unsigned long long)stats_ended(&g->served),
+		    (unsigned long long)stats_ended(g->served.n),
 		    (unsigned long long)top_failures(&g->served),
 		    (unsigned long long)g->running,
 		    (unsigned long long)g->waiting,
@@ -252,7 +253,7 @@ top_rate(const struct top *t, uint64_t n)
 }
 
 static double
-top_ms(const struct stats *s, enum counter first, unsigned percent)
+top_ms(const struct metrics_stats *s, enum counter first, unsigned percent)
 {
 	return (double)top_percentile(s, first, percent) / 1000;
 }
@@ -274,7 +275,7 @@ top_lines(const struct top *t, void (*line)(void *arg, struct slice), void *arg)
 		snprintf(text, sizeof(text),
 		    "%-20.*s %9.1f %7.1f %7llu %7llu  %8.2f %9.2f  %7.2f "
 		    "%8.2f", SLICE_ARG(g->head.key),
-		    top_rate(t, stats_ended(&g->served)),
+		    top_rate(t, stats_ended(g->served.n)),
 		    top_rate(t, top_failures(&g->served)),
 		    (unsigned long long)g->running,
 		    (unsigned long long)g->waiting,

@@ -9,7 +9,9 @@
 
 #define NEVER INT64_MAX
 
-#define NOTICE_WAITING_MS 100 /* between two rounds of `waiting` */
+#define NOTICE_WAITING_MS 100 /* between two rounds of `waiting`; but */
+#define NOTICE_SOON_MS	  25 /* when a buy waits that holds less; and */
+#define NOTICE_SELLS	  128 /* that many sells, for a millisecond more */
 #define NOTICE_BATCH	  8192 /* sells told in a round */
 #define SETTLE_MS	  1000 /* for the brokers to send it what they sell */
 #define NOTICE_SETS_BYTES (16u * 1024) /* of attributes in one `offers` */
@@ -24,14 +26,17 @@ exchange_new(struct slice module, const struct id *own, uint64_t seed)
 	struct exchange *x = calloc(1, sizeof(*x));
 
 	assert(module.len > 0 && module.len <= sizeof(x->module));
-	if (x == NULL)
+	if (x == NULL || (x->scratch = malloc(BOOK_SCRATCH)) == NULL) {
+		free(x);
 		return NULL;
+	}
 	outbox_init(&x->out);
 	book_init(x, own, seed);
 	map_init(&x->peers, rng_next(&x->rng));
 	memcpy(x->module, module.p, module.len);
 	x->module_len = module.len;
 	x->orphan_at = x->retire_at = x->share_again = NEVER;
+	x->waited_at = -NOTICE_WAITING_MS;
 	return x;
 }
 
@@ -43,6 +48,7 @@ exchange_free(struct exchange *x)
 	map_free_values(&x->peers);
 	book_free(x);
 	outbox_free(&x->out);
+	free(x->scratch);
 	free(x);
 }
 
@@ -196,26 +202,38 @@ notice_class(struct exchange *x, struct sell_class *c, unsigned *budget)
 	return c->told < c->class.n;
 }
 
-/* Has what the buys of any class need changed since sellers were told? */
-static int
+/* Has it changed since sellers were told, what buys that wait hold? Of a
+ * newcomer they hear soon: until then nobody returns anything for it. */
+static enum turn
 notice_has_turned(const struct exchange *x)
 {
 	const struct buy_class *c;
+	enum turn turned = TURN_NOT;
+	uint64_t need;
 	unsigned i;
 
 	for (i = 0; i < x->classes.buys.n; i++) {
 		c = class_buy(&x->classes, i);
-		if (class_need(c) != c->stood)
-			return 1;
+		need = class_need(c);
+		if (need != 0 && (c->stood == 0 || need < c->stood))
+			return TURN_SOON;
+		if (need != c->stood)
+			turned = TURN_LATE;
 	}
-	return 0;
+	return turned;
 }
 
-/* Is there anything to be told by a round? */
-static int
+/* When the next round is to be; NEVER: there is nothing to be told. */
+static int64_t
 notice_due(const struct exchange *x)
 {
-	return x->round || x->turned;
+	uint64_t ms = NOTICE_WAITING_MS;
+
+	if (x->turned == TURN_SOON)
+		ms = NOTICE_SOON_MS + x->totals.sells / NOTICE_SELLS;
+	if (ms > NOTICE_WAITING_MS)
+		ms = NOTICE_WAITING_MS;
+	return x->round || x->turned ? x->waited_at + (int64_t)ms : NEVER;
 }
 
 /* Buys began or ceased to wait for some sells: tell the next NOTICE_BATCH of
@@ -231,7 +249,7 @@ notice_round(struct exchange *x)
 		c = class_buy(&x->classes, i);
 		c->stood = class_need(c);
 	}
-	x->turned = 0;
+	x->turned = TURN_NOT;
 	for (i = 0; r != -1 && i < x->classes.sells.n; i++) {
 		r = notice_class(x, class_sell(&x->classes, i), &budget);
 		more |= r != 0;
@@ -348,7 +366,7 @@ exchange_tell_contact(struct exchange *x, const struct exchange_sell *s,
 	size_t pos = 0;
 
 	msg.u.fill.sellers = item_list(&schema_seller, &item, x->scratch,
-	    sizeof(x->scratch));
+	    BOOK_SCRATCH);
 	while ((p = map_next(&x->peers, &pos)) != NULL) {
 		/* Its orders are many where sells come all the time. */
 		if ((followers && p->follow == 0) ||
@@ -379,7 +397,7 @@ exchange_tell_nodes(struct exchange *x, const struct exchange_peer *p)
 		item.seller = s->seller;
 		item.contact = s->contact;
 		msg.u.fill.sellers = item_list(&schema_seller, &item,
-		    x->scratch, sizeof(x->scratch));
+		    x->scratch, BOOK_SCRATCH);
 		if (n++ == EXCHANGE_NODES_MAX)
 			break;
 		if (outbox_send(&x->out, p->handle, &msg) == -1)
@@ -835,8 +853,8 @@ exchange_tick(void *core, int64_t now)
 	if (now >= share_due(x))
 		share_round(x, now);
 	x->turned = notice_has_turned(x);
-	if (notice_due(x) && now >= x->waiting_at) {
-		x->waiting_at = now + NOTICE_WAITING_MS;
+	if (now >= notice_due(x)) {
+		x->waited_at = now;
 		notice_round(x);
 	}
 }
@@ -859,8 +877,7 @@ exchange_deadline(const void *core)
 	r = reservation_oldest(&x->reservations);
 	if (r != NULL)
 		at = reservation_until(&x->reservations, r);
-	if (notice_due(x))
-		at = exchange_earlier(at, x->waiting_at);
+	at = exchange_earlier(at, notice_due(x));
 	at = exchange_earlier(at, share_due(x));
 	if (exchange_is_left(x))
 		at = exchange_earlier(at, x->orphan_at);

@@ -188,6 +188,10 @@ struct exchange_totals {
 	uint64_t expired;	     /* nothing was heard of it in time */
 };
 
+/* Has what sellers are to be told changed? TURN_SOON: a buy waits that holds
+ * less than those that waited before. */
+enum turn { TURN_NOT, TURN_LATE, TURN_SOON };
+
 struct exchange {
 	struct id own;
 	struct rng rng;
@@ -206,7 +210,7 @@ struct exchange {
 	uint64_t seq;  /* of arrivals */
 	int closed;    /* it retires: it makes no more fills */
 	int stuck;     /* the last run ended early: ask all again */
-	int turned;    /* what to tell sellers has changed */
+	enum turn turned; /* what to tell sellers has changed */
 	int round;     /* a round of `waiting` is under way */
 	int uneven;    /* what buyers hold or lack has changed */
 	size_t asked;  /* buys that were asked to give something back */
@@ -225,12 +229,13 @@ struct exchange {
 	int64_t alone_at;   /* then, if it has no broker and no authority ever
 			       came, it retires; 0: not set yet */
 	int64_t retire_at;  /* once it retires: it ends then, at the latest */
-	int64_t waiting_at; /* no round of `waiting` before then */
-	int64_t share_at;   /* nor are shares looked at */
+	int64_t waited_at;  /* the last round of `waiting` */
+	int64_t share_at;   /* no look at shares before then */
 	int64_t share_again; /* but then, if nothing has changed */
 	int stopped;
 
-	unsigned char scratch[BOOK_SCRATCH]; /* for the list of a message */
+	unsigned char *scratch; /* BOOK_SCRATCH bytes, for the list of a
+				   message; little of it is ever used */
 };
 
 /* Reservations. */

@@ -151,6 +151,7 @@ listener_free(struct listener *l)
 	map_free(&l->peers);
 	gather_free(&l->gather);
 	free(l->asker);
+	stats_free(&l->stats);
 	buf_free(&l->settled);
 	outbox_free(&l->out);
 	free((void *)(uintptr_t)l->module.p);
@@ -249,11 +250,11 @@ listener_on_counts(struct listener *l, struct listener_channel *c,
     const struct msg_counts *m)
 {
 	uint64_t begun = l->stats.n[STAT_BEGUN];
-	uint64_t ended = stats_ended(&l->stats);
+	uint64_t ended = stats_ended(l->stats.n);
 
 	stats_add(&l->stats, m);
 	c->begun += l->stats.n[STAT_BEGUN] - begun;
-	c->ended += stats_ended(&l->stats) - ended;
+	c->ended += stats_ended(l->stats.n) - ended;
 	listener_unask_channel(l, c);
 	return 0;
 }

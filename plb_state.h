@@ -112,8 +112,8 @@ struct upstream {
 	struct plb_fixed *fixed; /* it is a given channel; NULL: a seller's */
 	struct id seller; /* zero for a fixed channel */
 	char address[ADDRESS_MAX + 1];
-	struct upstream_connect connect[UPSTREAM_CONNECTS]; /* oldest first */
-	size_t connects;
+	struct upstream_connect *connect; /* oldest first */
+	size_t connects, connect_cap;	  /* of them; places there */
 	unsigned overdue; /* connects before them that we gave up on, and
 			     whose answers may still come */
 	unsigned refused; /* connects, since it granted one */
@@ -141,6 +141,8 @@ struct request {
 	struct upstream *upstream; /* NULL: queued */
 	int64_t deadline;   /* ms; 0: none */
 	int64_t at;	    /* when it came, or was sent, in ns */
+	int64_t queued;	    /* ns that it waited before it was sent */
+	char *function;	    /* for the log, which may cut it; or NULL */
 	uint32_t slot;
 	unsigned retries;   /* how often it may be run again, */
 	int again;	    /* after a reply with another status than 0, too */
@@ -254,6 +256,8 @@ struct plb {
 	uint64_t refusals;  /* of these: refused, or not answered in time */
 
 	struct stats stats; /* since the start */
+	int says;	    /* the log has a line for each request */
+	int64_t now;	    /* of this turn, ms, for that */
 	struct request_pool requests;
 	struct heap turns;  /* of clients that have a queue: the one with the
 			       fewest requests under way comes first, and of
@@ -386,7 +390,13 @@ void upstream_leave(struct plb *, struct upstream *);
 struct upstream *upstream_next(const struct plb *, size_t *pos);
 /* The upstream of this peer; or of this seller, if it neither drains nor
  * closes; or NULL. */
-struct upstream *upstream_of_peer(const struct plb *, uint32_t peer);
+static inline struct upstream *
+upstream_of_peer(const struct plb *p, uint32_t peer)
+{
+	const struct plb_peer *at = plb_peer(p, peer);
+
+	return at == NULL ? NULL : at->upstream;
+}
 struct upstream *upstream_of_seller(const struct plb *, const struct id *);
 
 /* May it be sent requests, given the tokens? */
@@ -394,6 +404,12 @@ static inline int
 upstream_usable(const struct upstream *u)
 {
 	return u->state == UPSTREAM_UP;
+}
+
+static inline int
+upstream_is_drained(const struct upstream *u)
+{
+	return u->state == UPSTREAM_DRAINING && u->in_flight == 0;
 }
 
 /* Tokens came, which count where it is usable. */

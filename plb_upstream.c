@@ -58,12 +58,6 @@ upstream_spend(struct plb *p, struct upstream *u, uint64_t tokens)
 	upstream_set_tokens(p, u, u->tokens - tokens);
 }
 
-static int
-upstream_is_drained(const struct upstream *u)
-{
-	return u->state == UPSTREAM_DRAINING && u->in_flight == 0;
-}
-
 /* Its tokens are void, and it is not drawn from now on. */
 static void
 upstream_retire(struct plb *p, struct upstream *u)
@@ -73,6 +67,14 @@ upstream_retire(struct plb *p, struct upstream *u)
 	upstream_spend(p, u, u->tokens);
 	balance_leave(&p->balance, u->group, u->number);
 	u->group = -1;
+}
+
+static void
+upstream_free(struct upstream *u)
+{
+	free(u->connect);
+	free(u->refusal);
+	free(u);
 }
 
 void
@@ -89,8 +91,7 @@ upstream_del(struct plb *p, struct upstream *u)
 	p->drained -= (size_t)upstream_is_drained(u);
 	p->upstream[u->number] = NULL;
 	p->nupstreams--;
-	free(u->refusal);
-	free(u);
+	upstream_free(u);
 }
 
 void
@@ -98,11 +99,9 @@ upstream_free_all(struct plb *p)
 {
 	size_t i;
 
-	for (i = 0; i < p->upstream_cap; i++) {
+	for (i = 0; i < p->upstream_cap; i++)
 		if (p->upstream[i] != NULL)
-			free(p->upstream[i]->refusal);
-		free(p->upstream[i]);
-	}
+			upstream_free(p->upstream[i]);
 	free(p->upstream);
 	balance_free(&p->balance);
 }
@@ -114,14 +113,6 @@ upstream_next(const struct plb *p, size_t *pos)
 		if (p->upstream[(*pos)++] != NULL)
 			return p->upstream[*pos - 1];
 	return NULL;
-}
-
-struct upstream *
-upstream_of_peer(const struct plb *p, uint32_t peer)
-{
-	const struct plb_peer *at = plb_peer(p, peer);
-
-	return at == NULL ? NULL : at->upstream;
 }
 
 struct upstream *
@@ -224,8 +215,15 @@ int
 upstream_connect(struct plb *p, struct upstream *u,
     const struct upstream_connect *connect)
 {
+	struct upstream_connect *grown;
+
 	if (u->connects + u->overdue >= UPSTREAM_CONNECTS)
 		return fail(ENOBUFS);
+	grown = array_grow(u->connect, &u->connect_cap, u->connects + 1,
+	    UPSTREAM_CONNECTS, sizeof(*grown));
+	if (grown == NULL)
+		return -1;
+	u->connect = grown;
 	u->connect[u->connects++] = *connect;
 	p->connecting += connect->quantity;
 	if (u->state == UPSTREAM_UP)

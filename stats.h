@@ -3,16 +3,16 @@
 
 /*
  * What a process has counted of requests since it started: how they ended,
- * bytes, and how long they waited and ran. It is a row of numbers of fixed
- * size. To count takes no lock, no memory and no clock: the time comes from the
- * caller (outbox_ns()).
+ * bytes, and how long they waited and ran. It is a row of numbers. To count
+ * takes no lock and no clock: the time comes from the caller (outbox_ns()).
  *
  * A channel tells its listener what it has counted since the last time, so each
  * number passes once, and the listener only adds.
  *
  * A time falls into one of STATS_BUCKETS: four to each power of two, so a
  * bucket's ends differ by at most a quarter. The last bucket has all times
- * above its start (38 hours).
+ * above its start (38 hours). Only the buckets between the least time and the
+ * greatest that there were have memory, which is little.
  */
 
 #include "core.h"
@@ -43,18 +43,29 @@ enum counter {
 	STATS = STAT_RUN + STATS_BUCKETS
 };
 
-struct stats {
-	uint64_t n[STATS];
+struct stats_times {
+	uint64_t *n;
+	unsigned first, count; /* the bucket of n[0]; buckets there */
 };
+
+/* All zero at the start. */
+struct stats {
+	uint64_t n[STAT_QUEUE]; /* those before it */
+	struct stats_times queue, run;
+};
+
+void stats_free(struct stats *);
 
 /* The keys of a row of requests, for each of these numbers. */
 extern const char *const stats_names[STAT_NAMED];
 
+/* A time counts; without memory for its bucket it does not. */
 void stats_queued(struct stats *, int64_t ns);
 void stats_ran(struct stats *, int64_t ns);
 
-/* Of those that begun, how many have ended. */
-uint64_t stats_ended(const struct stats *);
+/* Of those that begun, how many have ended; n is that of a struct stats, or all
+ * STATS numbers in a row. */
+uint64_t stats_ended(const uint64_t *n);
 
 /* The bucket of a time in microseconds, and the first time of a bucket; that of
  * STATS_BUCKETS is UINT64_MAX. */
@@ -68,6 +79,19 @@ int stats_send(struct stats *, struct outbox *, uint32_t peer);
 /* Add what another process has sent so. Numbers that are not known here are
  * ignored. */
 void stats_add(struct stats *, const struct msg_counts *);
+
+/* What is logged of a request that has ended. */
+struct stats_request {
+	uint64_t id;
+	struct slice module, function, client; /* empty: it has none */
+	struct slice channel; /* where it ran; p is NULL: it is not said */
+	enum counter how;
+	int status;	      /* -1: it has none */
+	int64_t queue_ns, run_ns;
+};
+
+/* A line of the log, of one that has ended. */
+void stats_log(struct outbox *, const struct stats_request *);
 
 /* Whose they are, for rows. */
 struct stats_owner {

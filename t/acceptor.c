@@ -161,16 +161,7 @@ UNIT(test_no_descriptors)
 	hang_up(5);
 }
 
-int
-main(void)
-{
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-	const struct CMUnitTest tests[] = {
-		TEST(test_many),
-		TEST(test_held),
-		TEST(test_closed_in_it),
-		TEST(test_no_descriptors),
-	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
-}
+UNITS(TEST(test_many), TEST(test_held), TEST(test_closed_in_it),
+    TEST(test_no_descriptors))

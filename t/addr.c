@@ -295,19 +295,5 @@ UNIT(test_unknown)
 	assert_string_equal(addr_print(&a, text), "local");
 }
 
-int
-main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_table),
-		cmocka_unit_test(test_ip),
-		cmocka_unit_test(test_nul),
-		cmocka_unit_test(test_long_path),
-		cmocka_unit_test(test_zone),
-		cmocka_unit_test(test_kinds),
-		cmocka_unit_test(test_equal),
-		cmocka_unit_test(test_unknown)
-	};
-
-	return cmocka_run_group_tests(tests, NULL, NULL);
-}
+UNITS(PLAIN(test_table), PLAIN(test_ip), PLAIN(test_nul), PLAIN(test_long_path),
+    PLAIN(test_zone), PLAIN(test_kinds), PLAIN(test_equal), PLAIN(test_unknown))

@@ -98,15 +98,6 @@ UNIT(failure_leaves_what_was_there)
 	path[strlen(path) - 4] = '\0';
 }
 
-int
-main(void)
-{
 #define T(f) cmocka_unit_test_setup_teardown(f, begin, end)
-	const struct CMUnitTest tests[] = {
-		T(writes_whole),
-		T(numbers_differ),
-		T(failure_leaves_what_was_there),
-	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
-}
+UNITS(T(writes_whole), T(numbers_differ), T(failure_leaves_what_was_there))

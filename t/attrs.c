@@ -485,30 +485,11 @@ UNIT(test_bad_bytes)
 	    "no attributes");
 }
 
-int
-main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_version_valid),
-		cmocka_unit_test(test_version_order),
-		cmocka_unit_test(test_version_equal),
-		cmocka_unit_test(test_match_version),
-		cmocka_unit_test(test_match_odd_version),
-		cmocka_unit_test(test_match_export),
-		cmocka_unit_test(test_match_labels),
-		cmocka_unit_test(test_match_label_values),
-		cmocka_unit_test(test_canonical),
-		cmocka_unit_test(test_label_of),
-		cmocka_unit_test(test_exports),
-		cmocka_unit_test(test_export_parse),
-		cmocka_unit_test(test_build_refuses),
-		cmocka_unit_test(test_constraints_refuse),
-		cmocka_unit_test(test_limits),
-		cmocka_unit_test(test_digest),
-		cmocka_unit_test(test_print),
-		cmocka_unit_test(test_near),
-		cmocka_unit_test(test_bad_bytes)
-	};
-
-	return cmocka_run_group_tests(tests, NULL, NULL);
-}
+UNITS(PLAIN(test_version_valid), PLAIN(test_version_order),
+    PLAIN(test_version_equal), PLAIN(test_match_version),
+    PLAIN(test_match_odd_version), PLAIN(test_match_export),
+    PLAIN(test_match_labels), PLAIN(test_match_label_values),
+    PLAIN(test_canonical), PLAIN(test_label_of), PLAIN(test_exports),
+    PLAIN(test_export_parse), PLAIN(test_build_refuses),
+    PLAIN(test_constraints_refuse), PLAIN(test_limits), PLAIN(test_digest),
+    PLAIN(test_print), PLAIN(test_near), PLAIN(test_bad_bytes))

@@ -458,26 +458,8 @@ UNIT(test_asking_two)
 	assert_asked(&a, &now, "0 for 1916 1 for 1916 0 for 1917 1 for 1917 ");
 }
 
-int
-main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_query),
-		cmocka_unit_test(test_answer),
-		cmocka_unit_test(test_short),
-		cmocka_unit_test(test_codes),
-		cmocka_unit_test(test_others),
-		cmocka_unit_test(test_pointers),
-		cmocka_unit_test(test_long_names),
-		cmocka_unit_test(test_many),
-		cmocka_unit_test(test_order),
-		cmocka_unit_test(test_conf_empty),
-		cmocka_unit_test(test_conf_all),
-		cmocka_unit_test(test_conf_names),
-		cmocka_unit_test(test_conf_wrong),
-		cmocka_unit_test(test_asking_one),
-		cmocka_unit_test(test_asking_two),
-	};
-
-	return cmocka_run_group_tests(tests, NULL, NULL);
-}
+UNITS(PLAIN(test_query), PLAIN(test_answer), PLAIN(test_short),
+    PLAIN(test_codes), PLAIN(test_others), PLAIN(test_pointers),
+    PLAIN(test_long_names), PLAIN(test_many), PLAIN(test_order),
+    PLAIN(test_conf_empty), PLAIN(test_conf_all), PLAIN(test_conf_names),
+    PLAIN(test_conf_wrong), PLAIN(test_asking_one), PLAIN(test_asking_two))

@@ -219,21 +219,7 @@ UNIT(test_keep)
 	buf_free(&b);
 }
 
-int
-main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_empty),
-		cmocka_unit_test(test_keep),
-		cmocka_unit_test(test_append_consume),
-		cmocka_unit_test(test_memory_given_back),
-		cmocka_unit_test(test_maximum),
-		cmocka_unit_test(test_lines),
-		cmocka_unit_test(test_reserve_commit),
-		cmocka_unit_test(test_stream),
-		cmocka_unit_test(test_full_queue_is_cheap),
-		cmocka_unit_test(test_short_queue_is_small)
-	};
-
-	return cmocka_run_group_tests(tests, NULL, NULL);
-}
+UNITS(PLAIN(test_empty), PLAIN(test_keep), PLAIN(test_append_consume),
+    PLAIN(test_memory_given_back), PLAIN(test_maximum), PLAIN(test_lines),
+    PLAIN(test_reserve_commit), PLAIN(test_stream),
+    PLAIN(test_full_queue_is_cheap), PLAIN(test_short_queue_is_small))

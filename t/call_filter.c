@@ -1,15 +1,12 @@
 /* The order of a filter's results. */
 
 #include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#include <cmocka.h>
-
 #include "call_filter.h"
 #include "rng.h"
+#include "t/check.h"
 
 static struct filter f;
 static struct buf out;
@@ -60,10 +57,8 @@ result(uint64_t number, const char *body)
 	assert_null(why);
 }
 
-static void
-test_ordered(void **state)
+UNIT(test_ordered)
 {
-	(void)state;
 	begin(FRAME_LINE, 1);
 	assert_int_equal(filter_add(&f, 0, 10, 1), 1);
 	assert_int_equal(filter_add(&f, 0, 20, 1), 2);
@@ -83,10 +78,8 @@ test_ordered(void **state)
 	end("one\ntwo\nthree\n");
 }
 
-static void
-test_unordered(void **state)
+UNIT(test_unordered)
 {
-	(void)state;
 	begin(FRAME_LINE, 0);
 	add(3);
 	result(3, "three");
@@ -97,10 +90,8 @@ test_unordered(void **state)
 }
 
 /* A record that fails leaves no line, and holds up no other. */
-static void
-test_fail(void **state)
+UNIT(test_fail)
 {
-	(void)state;
 	begin(FRAME_LINE, 1);
 	add(4);
 	result(2, "two");
@@ -114,10 +105,8 @@ test_fail(void **state)
 	end("two\nfour\n");
 }
 
-static void
-test_empty_result(void **state)
+UNIT(test_empty_result)
 {
-	(void)state;
 	begin(FRAME_NETSTRING, 1);
 	add(2);
 	result(2, "");
@@ -126,12 +115,10 @@ test_empty_result(void **state)
 }
 
 /* exec programs end their line themselves. */
-static void
-test_newline(void **state)
+UNIT(test_newline)
 {
 	const char *why = NULL;
 
-	(void)state;
 	begin(FRAME_LINE, 1);
 	add(4);
 	result(1, "one\n");
@@ -147,12 +134,10 @@ test_newline(void **state)
 }
 
 /* The same where it is its turn, so that it would go out directly. */
-static void
-test_unfit_first(void **state)
+UNIT(test_unfit_first)
 {
 	const char *why = NULL;
 
-	(void)state;
 	begin(FRAME_LINE, 1);
 	add(2);
 	result(2, "two");
@@ -163,12 +148,10 @@ test_unfit_first(void **state)
 	end("two\n");
 }
 
-static void
-test_window(void **state)
+UNIT(test_window)
 {
 	size_t i;
 
-	(void)state;
 	begin(FRAME_LINE, 1);
 	for (i = 0; i < FILTER_WINDOW; i++) {
 		assert_true(filter_open(&f));
@@ -185,13 +168,11 @@ test_window(void **state)
 }
 
 /* What waits for its turn is bounded, and so is what waits for an answer. */
-static void
-test_bytes(void **state)
+UNIT(test_bytes)
 {
 	unsigned char *big = calloc(1, FILTER_BYTES);
 	const char *why;
 
-	(void)state;
 	assert_non_null(big);
 	begin(FRAME_PACKET4, 1);
 	add(2);
@@ -217,13 +198,11 @@ test_bytes(void **state)
 }
 
 /* A queue that takes no more says so, and nothing is lost by it. */
-static void
-test_full_queue(void **state)
+UNIT(test_full_queue)
 {
 	struct filter_config config = { FRAME_LINE, 1, 0, 0 };
 	const char *why = "";
 
-	(void)state;
 	buf_init(&out, 8);
 	assert_int_equal(filter_init(&f, &config, &out), 0);
 	add(3);
@@ -281,13 +260,11 @@ shuffle(int ordered)
 }
 
 /* With its status in front each record has an answer, a failed one too. */
-static void
-test_status(void **state)
+UNIT(test_status)
 {
 	struct filter_config config = { FRAME_NETSTRING, 1, 1, 0 };
 	const char *why;
 
-	(void)state;
 	buf_init(&out, 1 << 20);
 	assert_int_equal(filter_init(&f, &config, &out), 0);
 	add(3);
@@ -301,12 +278,10 @@ test_status(void **state)
 
 /* What is in the queue when it is lost is known by number; what was written
  * before is not among it. */
-static void
-test_unwritten(void **state)
+UNIT(test_unwritten)
 {
 	size_t pos = 0;
 
-	(void)state;
 	begin(FRAME_LINE, 1);
 	add(4);
 	result(2, "two");
@@ -329,10 +304,8 @@ test_unwritten(void **state)
 }
 
 /* The oldest without an answer is the one that came first of those. */
-static void
-test_since(void **state)
+UNIT(test_since)
 {
-	(void)state;
 	begin(FRAME_LINE, 0);
 	assert_true(filter_since(&f) == INT64_MAX);
 	filter_add(&f, 5, 1, 1);
@@ -345,32 +318,14 @@ test_since(void **state)
 	end("one\ntwo\n");
 }
 
-static void
-test_shuffled(void **state)
+UNIT(test_shuffled)
 {
-	(void)state;
 	shuffle(1);
 	shuffle(0);
 }
 
-int
-main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_ordered),
-		cmocka_unit_test(test_unordered),
-		cmocka_unit_test(test_fail),
-		cmocka_unit_test(test_empty_result),
-		cmocka_unit_test(test_newline),
-		cmocka_unit_test(test_unfit_first),
-		cmocka_unit_test(test_window),
-		cmocka_unit_test(test_bytes),
-		cmocka_unit_test(test_full_queue),
-		cmocka_unit_test(test_status),
-		cmocka_unit_test(test_unwritten),
-		cmocka_unit_test(test_since),
-		cmocka_unit_test(test_shuffled),
-	};
-
-	return cmocka_run_group_tests(tests, NULL, NULL);
-}
+UNITS(PLAIN(test_ordered), PLAIN(test_unordered), PLAIN(test_fail),
+    PLAIN(test_empty_result), PLAIN(test_newline), PLAIN(test_unfit_first),
+    PLAIN(test_window), PLAIN(test_bytes), PLAIN(test_full_queue),
+    PLAIN(test_status), PLAIN(test_unwritten), PLAIN(test_since),
+    PLAIN(test_shuffled))

@@ -170,16 +170,5 @@ UNIT(test_clear)
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, begin, end)
 
-int
-main(void)
-{
-	const struct CMUnitTest tests[] = {
-		TEST(test_signal),
-		TEST(test_left),
-		TEST(test_places),
-		TEST(test_file),
-		TEST(test_clear),
-	};
-
-	return cmocka_run_group_tests(tests, NULL, NULL);
-}
+UNITS(TEST(test_signal), TEST(test_left), TEST(test_places), TEST(test_file),
+    TEST(test_clear))

@@ -11,7 +11,7 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
-/* Begin a test's function, for cmocka_unit_test(): UNIT(name) { ... }. */
+/* Begin a test's function: UNIT(name) { ... }. */
 #define UNIT(name) \
 	static void name##_body(void); \
 	static void \
@@ -22,6 +22,18 @@
 	} \
 	static void \
 	name##_body(void)
+
+/* The program runs these tests: UNITS(PLAIN(name), ...). Where a test has setup
+ * and teardown, the file's own macro takes the place of PLAIN(). */
+#define PLAIN(name) cmocka_unit_test(name)
+#define UNITS(...) \
+	int \
+	main(void) \
+	{ \
+		const struct CMUnitTest tests[] = { __VA_ARGS__ }; \
+\
+		return cmocka_run_group_tests(tests, NULL, NULL); \
+	}
 
 /* What must hold, in tests of many sequences: the first that does not ends the
  * test, which says the sequence. */

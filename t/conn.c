@@ -74,6 +74,23 @@ UNIT(test_too_much_kept)
 	owner_free(o);
 }
 
+/* So it is where what is kept and what is read are both short of the bound. */
+UNIT(test_too_much_together)
+{
+	int peer;
+	struct owner *o = owner_pair(&peer);
+
+	o->manner = TAKE_NONE;
+	o->conn.inq.max = BLOCK + 100;
+	assert_int_equal(fill(peer, 2000), 2000);
+	UNTIL(o->calls == 1);
+	assert_int_equal(fill(peer, BLOCK), BLOCK);
+	UNTIL(o->closed);
+	assert_int_equal(o->error, EMSGSIZE);
+	close(peer);
+	owner_free(o);
+}
+
 /* The last bytes come before the end of file, though poll() says both. */
 UNIT(test_last_bytes)
 {
@@ -430,29 +447,12 @@ UNIT(test_terminal)
 	owner_free(o);
 }
 
-int
-main(void)
-{
-	const struct CMUnitTest tests[] = {
-		TURNS_TEST(test_both_ways),
-		TURNS_TEST(test_kept),
-		TURNS_TEST(test_too_much_kept),
-		TURNS_TEST(test_last_bytes),
-		TURNS_TEST(test_half_close),
-		TURNS_TEST(test_slow_reader),
-		TURNS_TEST(test_reads_while_blocked),
-		TURNS_TEST(test_fair),
-		TURNS_TEST(test_pause),
-		TURNS_TEST(test_pause_at_once),
-		TURNS_TEST(test_unpaused_by_other),
-		TURNS_TEST(test_warm),
-		TURNS_TEST(test_pipes),
-		TURNS_TEST(test_pipe_slow),
-		TURNS_TEST(test_pipe_unread),
-		TURNS_TEST(test_twice),
-		TURNS_TEST(test_files),
-		TURNS_TEST(test_terminal)
-	};
-
-	return cmocka_run_group_tests(tests, NULL, NULL);
-}
+UNITS(TURNS_TEST(test_both_ways), TURNS_TEST(test_kept),
+    TURNS_TEST(test_too_much_kept), TURNS_TEST(test_too_much_together),
+    TURNS_TEST(test_last_bytes), TURNS_TEST(test_half_close),
+    TURNS_TEST(test_slow_reader), TURNS_TEST(test_reads_while_blocked),
+    TURNS_TEST(test_fair), TURNS_TEST(test_pause),
+    TURNS_TEST(test_pause_at_once), TURNS_TEST(test_unpaused_by_other),
+    TURNS_TEST(test_warm), TURNS_TEST(test_pipes), TURNS_TEST(test_pipe_slow),
+    TURNS_TEST(test_pipe_unread), TURNS_TEST(test_twice),
+    TURNS_TEST(test_files), TURNS_TEST(test_terminal))

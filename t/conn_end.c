@@ -309,23 +309,9 @@ UNIT(test_freed)
 	assert_int_equal(loop_watched(loop), 1);
 }
 
-int
-main(void)
-{
-	const struct CMUnitTest tests[] = {
-		TURNS_TEST(test_reset),
-		TURNS_TEST(test_last_words),
-		TURNS_TEST(test_given_up),
-		TURNS_TEST(test_bad_descriptor),
-		TURNS_TEST(test_connect),
-		TURNS_TEST(test_refused),
-		TURNS_TEST(test_closed_connecting),
-		TURNS_TEST(test_close),
-		TURNS_TEST(test_close_in_input),
-		TURNS_TEST(test_drain),
-		TURNS_TEST(test_drain_lost),
-		TURNS_TEST(test_freed)
-	};
-
-	return cmocka_run_group_tests(tests, NULL, NULL);
-}
+UNITS(TURNS_TEST(test_reset), TURNS_TEST(test_last_words),
+    TURNS_TEST(test_given_up), TURNS_TEST(test_bad_descriptor),
+    TURNS_TEST(test_connect), TURNS_TEST(test_refused),
+    TURNS_TEST(test_closed_connecting), TURNS_TEST(test_close),
+    TURNS_TEST(test_close_in_input), TURNS_TEST(test_drain),
+    TURNS_TEST(test_drain_lost), TURNS_TEST(test_freed))

@@ -51,6 +51,16 @@ core_plb_out(void *core)
 	return plb_out(core);
 }
 
+/* From now on a line of each request. */
+static int
+core_plb_log(void *core, int64_t now, const void *args)
+{
+	(void)now;
+	(void)args;
+	plb_log_requests(core);
+	return 0;
+}
+
 static int
 core_plb_want(void *core, int64_t now, const void *args)
 {
@@ -100,6 +110,7 @@ core_plb_capacity(void *core, int64_t now, const void *args)
 }
 
 static const struct harness_input core_plb_inputs[] = {
+	{ "log", core_plb_log },
 	{ "want", core_plb_want }, { "want_only", core_plb_want_only },
 	{ "constrain", core_plb_constrain }, { "stop", core_plb_stop },
 	{ "expire", core_plb_expire }, { "capacity", core_plb_capacity },

@@ -486,23 +486,9 @@ UNIT(test_noise_count)
 	    -1);
 }
 
-int
-main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_x25519_wycheproof),
-		cmocka_unit_test(test_x25519_rfc),
-		cmocka_unit_test(test_x25519_iterated),
-		cmocka_unit_test(test_x25519_agree),
-		cmocka_unit_test(test_x25519_not_canonical),
-		cmocka_unit_test(test_aead_wycheproof),
-		cmocka_unit_test(test_aead_flipped),
-		cmocka_unit_test(test_noise_vector),
-		cmocka_unit_test(test_noise_refused),
-		cmocka_unit_test(test_noise_small_order),
-		cmocka_unit_test(test_noise_order),
-		cmocka_unit_test(test_noise_count),
-	};
-
-	return cmocka_run_group_tests(tests, NULL, NULL);
-}
+UNITS(PLAIN(test_x25519_wycheproof), PLAIN(test_x25519_rfc),
+    PLAIN(test_x25519_iterated), PLAIN(test_x25519_agree),
+    PLAIN(test_x25519_not_canonical), PLAIN(test_aead_wycheproof),
+    PLAIN(test_aead_flipped), PLAIN(test_noise_vector),
+    PLAIN(test_noise_refused), PLAIN(test_noise_small_order),
+    PLAIN(test_noise_order), PLAIN(test_noise_count))

@@ -1,9 +1,3 @@
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
-#include <cmocka.h>
-
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -15,6 +9,7 @@
 #include <unistd.h>
 
 #include "env.h"
+#include "t/check.h"
 #include "t/hang.h"
 
 #define DIR_FORM "/tmp/lambda-run.XXXXXX"
@@ -122,12 +117,10 @@ print_dir(const char *arg)
 	printf("%s|%s", env_dir(), env_dir());
 }
 
-static void
-test_dir(void **state)
+UNIT(test_dir)
 {
 	char expected[512];
 
-	(void)state;
 	setenv("LAMBDA_RUN", in_dir("new"), 1);
 	umask(0);
 	assert_int_equal(status_of(print_dir, NULL), 0);
@@ -152,12 +145,10 @@ print_elsewhere(const char *arg)
 	print_dir(NULL);
 }
 
-static void
-test_dir_relative(void **state)
+UNIT(test_dir_relative)
 {
 	char expected[512];
 
-	(void)state;
 	assert_int_equal(status_of(print_elsewhere, "rel"), 0);
 	snprintf(expected, sizeof(expected), "%s/rel|%s/rel", dir, dir);
 	assert_string_equal(said, expected);
@@ -175,12 +166,10 @@ print_default(const char *arg)
 	print_dir(NULL);
 }
 
-static void
-test_dir_default(void **state)
+UNIT(test_dir_default)
 {
 	char expected[512];
 
-	(void)state;
 	assert_int_equal(mkdir(in_dir("xdg"), 0700), 0);
 	assert_int_equal(status_of(print_default, in_dir("xdg")), 0);
 	snprintf(expected, sizeof(expected),
@@ -188,13 +177,11 @@ test_dir_default(void **state)
 	assert_string_equal(said, expected);
 }
 
-static void
-test_dir_bad(void **state)
+UNIT(test_dir_bad)
 {
 	static const int modes[] = { 0701, 0710, 0704, 0720, 0777, 01777 };
 	size_t i;
 
-	(void)state;
 	for (i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
 		assert_int_equal(chmod(dir, (mode_t)modes[i]), 0);
 		assert_int_equal(status_of(print_dir, NULL), 100);
@@ -217,10 +204,8 @@ test_dir_bad(void **state)
 	assert_said("LAMBDA_RUN");
 }
 
-static void
-test_dir_of_another(void **state)
+UNIT(test_dir_of_another)
 {
-	(void)state;
 	if (getuid() != 0) {
 		print_message("only root can give a directory away\n");
 		skip();
@@ -268,12 +253,10 @@ print_plb(const char *arg)
 	print_addr(&a);
 }
 
-static void
-test_sockets(void **state)
+UNIT(test_sockets)
 {
 	char lengthy[200];
 
-	(void)state;
 	assert_int_equal(status_of(print_socket, "name"), 0);
 	assert_string_equal(said, in_dir("name"));
 	assert_int_equal(status_of(print_plb, "calc"), 0);
@@ -359,12 +342,10 @@ files_in_dir(void)
 	return n;
 }
 
-static void
-test_key_made(void **state)
+UNIT(test_key_made)
 {
 	char first[sizeof(said)];
 
-	(void)state;
 	umask(0);
 	assert_int_equal(status_of(print_key, NULL), 0);
 	umask(022);
@@ -383,15 +364,13 @@ test_key_made(void **state)
 }
 
 /* Many start at once where there is no key: all use the same. */
-static void
-test_key_race(void **state)
+UNIT(test_key_race)
 {
 	char text[sizeof(said)];
 	int go[2], from[MAKERS][2], i, round;
 	pid_t pid;
 	char c;
 
-	(void)state;
 	for (round = 0; round < 20; round++) {
 		unlink(in_dir("key"));
 		assert_int_equal(pipe(go), 0);
@@ -424,12 +403,10 @@ test_key_race(void **state)
 }
 
 /* A key of one's own: every byte of it, the newline too. */
-static void
-test_key_given(void **state)
+UNIT(test_key_given)
 {
 	const char *path = in_dir("mine");
 
-	(void)state;
 	write_key(path, KEY_MIN, 0600);
 	assert_int_equal(status_of(print_key, path), 0);
 	assert_memory_equal(said, "1 32 6b6c", 9);
@@ -445,14 +422,12 @@ test_key_given(void **state)
 	assert_int_equal(access(in_dir("key"), F_OK), -1);
 }
 
-static void
-test_key_bad(void **state)
+UNIT(test_key_bad)
 {
 	static const int modes[] = { 0640, 0604, 0620, 0602, 0660, 0644 };
 	const char *path = in_dir("bad");
 	size_t i;
 
-	(void)state;
 	assert_int_equal(status_of(print_key, path), 100);
 	assert_said("there is no key");
 	assert_said("head -c 32 /dev/urandom");
@@ -490,12 +465,10 @@ test_key_bad(void **state)
 	assert_said("chmod 600");
 }
 
-static void
-test_key_of_another(void **state)
+UNIT(test_key_of_another)
 {
 	const char *path = in_dir("theirs");
 
-	(void)state;
 	if (getuid() != 0) {
 		print_message("only root can give a key away\n");
 		skip();
@@ -507,8 +480,7 @@ test_key_of_another(void **state)
 	assert_said("belongs to another user");
 }
 
-static void
-test_key_allows(void **state)
+UNIT(test_key_allows)
 {
 	static const struct {
 		const char *text;
@@ -526,7 +498,6 @@ test_key_allows(void **state)
 	struct addr a;
 	size_t i;
 
-	(void)state;
 	for (i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
 		assert_int_equal(addr_parse(&a, table[i].text,
 		    strlen(table[i].text), 0, NULL), 0);
@@ -554,12 +525,10 @@ print_sibling(const char *argv0)
 	free(path);
 }
 
-static void
-test_sibling(void **state)
+UNIT(test_sibling)
 {
 	char expected[512], *path = strdup(getenv("PATH"));
 
-	(void)state;
 	assert_int_equal(mkdir(in_dir("bin"), 0700), 0);
 	/* Not there; there, but not a program. */
 	assert_int_equal(status_of(print_sibling, "bin/prog"), 100);
@@ -600,22 +569,18 @@ print_counted(const char *arg)
 }
 
 /* Where the number of processors is not to be had, the default is logged. */
-static void
-test_processors(void **state)
+UNIT(test_processors)
 {
-	(void)state;
 	assert_int_equal(status_of(print_counted, "3"), 0);
 	assert_string_equal(said, "3");
 	assert_int_equal(status_of(print_counted, "-1"), 0);
 	assert_non_null(strstr(said, "the number of processors: using 1"));
 }
 
-static void
-test_random(void **state)
+UNIT(test_random)
 {
 	unsigned char a[64], b[64];
 
-	(void)state;
 	memset(a, 0, sizeof(a));
 	memset(b, 0, sizeof(b));
 	env_random(a, sizeof(a));
@@ -626,26 +591,8 @@ test_random(void **state)
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
-int
-main(void)
-{
-	const struct CMUnitTest tests[] = {
-		TEST(test_dir),
-		TEST(test_dir_relative),
-		TEST(test_dir_default),
-		TEST(test_dir_bad),
-		TEST(test_dir_of_another),
-		TEST(test_sockets),
-		TEST(test_key_made),
-		TEST(test_key_race),
-		TEST(test_key_given),
-		TEST(test_key_bad),
-		TEST(test_key_of_another),
-		TEST(test_key_allows),
-		TEST(test_sibling),
-		TEST(test_random),
-		TEST(test_processors)
-	};
-
-	return cmocka_run_group_tests(tests, NULL, NULL);
-}
+UNITS(TEST(test_dir), TEST(test_dir_relative), TEST(test_dir_default),
+    TEST(test_dir_bad), TEST(test_dir_of_another), TEST(test_sockets),
+    TEST(test_key_made), TEST(test_key_race), TEST(test_key_given),
+    TEST(test_key_bad), TEST(test_key_of_another), TEST(test_key_allows),
+    TEST(test_sibling), TEST(test_random), TEST(test_processors))

@@ -168,18 +168,8 @@ UNIT(alive2_in_both_forms)
 	assert_int_equal(creation, 0x1020304);
 }
 
-int
-main(void)
-{
 #define WITH(f) cmocka_unit_test_setup_teardown(f, begin, end)
-	const struct CMUnitTest tests[] = {
-		WITH(asks),
-		WITH(asks_nothing_that_does_not_fit),
-		cmocka_unit_test(full_queue_leaves_nothing),
-		cmocka_unit_test(port2_in_parts),
-		cmocka_unit_test(replies_that_are_none),
-		cmocka_unit_test(alive2_in_both_forms),
-	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
-}
+UNITS(WITH(asks), WITH(asks_nothing_that_does_not_fit),
+    PLAIN(full_queue_leaves_nothing), PLAIN(port2_in_parts),
+    PLAIN(replies_that_are_none), PLAIN(alive2_in_both_forms))

@@ -134,13 +134,16 @@ take lambda-ctl.1 node-exporter
 sed "s/^\* \* \* \* \* //; s,/var/lib/node-exporter,$dir," "$block" >"$tmp/minute"
 runs lambda-solo sh "$tmp/minute"
 grep -q '^lambda_key_links{' lambda.prom || fail "no metrics: $(cat lambda.prom)"
-take lambda-ctl.1 'exec lambda-ctl metrics'
+take lambda-ctl.1 '200 OK'
 cp "$block" "$tmp/lambda-metrics"
 chmod +x "$tmp/lambda-metrics"
 printf 'GET /metrics HTTP/1.1\r\nHost: here\r\n\r\n' >"$tmp/get"
 runs lambda-solo sh -c '"$0" <"$1"' "$tmp/lambda-metrics" "$tmp/get"
 echo "$out" | head -n 1 | grep -q '^HTTP/1.0 200 OK' || fail "no HTTP: $out"
 echo "$out" | grep -q '^lambda_key_links{' || fail "no metrics: $out"
+LAMBDA_RUN=$tmp/none "$tmp/lambda-metrics" <"$tmp/get" >"$tmp/no"
+head -n 1 "$tmp/no" | grep -q '^HTTP/1.0 503 ' ||
+    fail "there is no broker: $(cat "$tmp/no")"
 if partner dot; then
 	solo lambda-ctl.1 tier.svg '127.0.0.1 linked sells calc
 exchanges are right'
@@ -580,6 +583,13 @@ if partner nc; then
 		    od -An -tx1 "$tmp/answer" | grep -q '^ 77 00 23 8c'
 	}
 	until_true where || fail "no answer: $(od -c "$tmp/answer")"
+	take lambda-discovery.8 'inet_dist_listen_min'
+	if partner erl; then
+		start node on three sh -c "exec $(cat "$block") -noinput"
+		until_true on three nc -z 127.0.0.1 9100 ||
+		    fail "no node at 9100"
+		stop "$pid" KILL
+	fi
 	idle three
 fi
 
@@ -595,8 +605,11 @@ if partner inetd; then
 	sed "s,$bin/lambda-metrics,$tmp/lambda-metrics," "$block" \
 	    >>"$tmp/inetd.conf"
 	start inetd on one inetd -d "$tmp/inetd.conf"
+	start broker.6 on one lambda-broker </dev/null
+	broker=$pid
 	until_true on one sh -c 'nc -N 127.0.0.1 9469 <"$0" |
 	    grep -q "^HTTP/1.0 200 OK"' "$tmp/get" || fail "no metrics by inetd"
+	stop "$broker"
 	take lambda-channel.8 '-x 192.0.2.1:4401'
 	until_true on three sh -c 'test "$(sh "$0")" = 42' "$block" ||
 	    fail "no channel by inetd"

@@ -510,22 +510,7 @@ UNIT(test_proportion)
 
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
-int
-main(void)
-{
-	const struct CMUnitTest tests[] = {
-		T(test_too_many_reservations),
-		T(test_outbox_full),
-		T(test_nobody_lost),
-		T(test_all_excluded),
-			T(test_many_sellers),
-		T(test_large_order),
-		T(test_zones_even),
-		T(test_more_zones_than_sellers_of_a_fill),
-		T(test_canary),
-		T(test_zones_odd_one),
-		T(test_proportion)
-	};
-
-	return cmocka_run_group_tests(tests, NULL, NULL);
-}
+UNITS(T(test_too_many_reservations), T(test_outbox_full), T(test_nobody_lost),
+    T(test_all_excluded), T(test_many_sellers), T(test_large_order),
+    T(test_zones_even), T(test_more_zones_than_sellers_of_a_fill),
+    T(test_canary), T(test_zones_odd_one), T(test_proportion))

@@ -1,12 +1,7 @@
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
-#include <cmocka.h>
-
 #include <errno.h>
 
 #include "rng.h"
+#include "t/check.h"
 
 /* The definition: walk along the weights. */
 static size_t
@@ -19,12 +14,10 @@ naive_find(const uint32_t *weight, uint64_t point)
 	return i;
 }
 
-static void
-test_empty(void **state)
+UNIT(test_empty)
 {
 	struct fenwick f;
 
-	(void)state;
 	fenwick_init(&f);
 	assert_int_equal(f.total, 0);
 	assert_int_equal(fenwick_grow(&f, 0), 0);
@@ -32,12 +25,10 @@ test_empty(void **state)
 	fenwick_free(&f);
 }
 
-static void
-test_one(void **state)
+UNIT(test_one)
 {
 	struct fenwick f;
 
-	(void)state;
 	fenwick_init(&f);
 	assert_int_equal(fenwick_grow(&f, 1), 0);
 	assert_int_equal(fenwick_get(&f, 0), 0);
@@ -50,8 +41,7 @@ test_one(void **state)
 
 /* Every point of every size up to 40, so with n at, below and above powers of
  * two, with zeros in all places. */
-static void
-test_every_point(void **state)
+UNIT(test_every_point)
 {
 	uint32_t weight[40];
 	struct fenwick f;
@@ -59,7 +49,6 @@ test_every_point(void **state)
 	uint64_t point;
 	size_t i, n;
 
-	(void)state;
 	rng_seed(&r, 1);
 	for (n = 1; n <= 40; n++) {
 		fenwick_init(&f);
@@ -76,8 +65,7 @@ test_every_point(void **state)
 }
 
 /* Random changes, growing in between: always what the model says. */
-static void
-test_against_model(void **state)
+UNIT(test_against_model)
 {
 	static uint32_t weight[1000];
 	struct fenwick f;
@@ -85,7 +73,6 @@ test_against_model(void **state)
 	uint64_t total, point;
 	size_t i, n, step;
 
-	(void)state;
 	rng_seed(&r, 2);
 	fenwick_init(&f);
 	total = 0;
@@ -119,13 +106,11 @@ test_against_model(void **state)
 	fenwick_free(&f);
 }
 
-static void
-test_largest_weights(void **state)
+UNIT(test_largest_weights)
 {
 	struct fenwick f;
 	size_t i;
 
-	(void)state;
 	fenwick_init(&f);
 	assert_int_equal(fenwick_grow(&f, 100), 0);
 	for (i = 0; i < 100; i++)
@@ -143,12 +128,10 @@ test_largest_weights(void **state)
 	fenwick_free(&f);
 }
 
-static void
-test_never_shrinks(void **state)
+UNIT(test_never_shrinks)
 {
 	struct fenwick f;
 
-	(void)state;
 	fenwick_init(&f);
 	assert_int_equal(fenwick_grow(&f, 10), 0);
 	fenwick_set(&f, 9, 5);
@@ -172,15 +155,13 @@ test_never_shrinks(void **state)
  * fixed seed makes the outcome fixed, and 27.9 is what one in a thousand
  * correct generators exceeds.
  */
-static void
-test_proportion(void **state)
+UNIT(test_proportion)
 {
 	double count[10] = { 0 }, expected, chi2;
 	struct fenwick f;
 	struct rng r;
 	size_t i;
 
-	(void)state;
 	rng_seed(&r, 3);
 	fenwick_init(&f);
 	assert_int_equal(fenwick_grow(&f, 10), 0);
@@ -198,18 +179,6 @@ test_proportion(void **state)
 	fenwick_free(&f);
 }
 
-int
-main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_empty),
-		cmocka_unit_test(test_one),
-		cmocka_unit_test(test_every_point),
-		cmocka_unit_test(test_against_model),
-		cmocka_unit_test(test_largest_weights),
-		cmocka_unit_test(test_never_shrinks),
-		cmocka_unit_test(test_proportion)
-	};
-
-	return cmocka_run_group_tests(tests, NULL, NULL);
-}
+UNITS(PLAIN(test_empty), PLAIN(test_one), PLAIN(test_every_point),
+    PLAIN(test_against_model), PLAIN(test_largest_weights),
+    PLAIN(test_never_shrinks), PLAIN(test_proportion))

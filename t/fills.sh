@@ -79,8 +79,7 @@ heard() { # NAME PATTERN
 
 # value KEY: of rows of lambda-ctl
 value() {
-	awk -v k="$1" '{ for (i = 2; i < NF; i++)
-	    if ($i == k) { print $(i + 1); next } }'
+	awk -v k="$1" "$of"'of(k) != "" { print of(k) }'
 }
 # plb NAME KEY: of a PLB; holds NAME KEY VALUE: it is that
 plb() {
@@ -97,7 +96,7 @@ of() {
 # exchanges MODULE: where they are, in $tmp/MODULE.at, once there are R
 found() {
 	lambda-ctl -A "$first" exchanges | awk -v m="$1" \
-	    '$2 != "-" && $4 == m { print $2 }' >"$tmp/$1.at"
+	    "$of"'$2 != "-" && of("module") == m { print $2 }' >"$tmp/$1.at"
 	[ "$(wc -l <"$tmp/$1.at")" -eq "$R" ]
 }
 exchanges() {
@@ -124,18 +123,19 @@ wait_each() { # MODULE KEY VALUE
 # right MODULE LEFT: the books are right, and so much is left
 right() {
 	lambda-ctl -b "$tmp/sellers" orders | awk -v m="$1" \
-	    '$4 == "sell" && $6 == m { print $2, $10 }' | sort >"$tmp/sold"
+	    "$of"'of("kind") == "sell" && of("module") == m {
+		print $2, of("quantity") }' | sort >"$tmp/sold"
 	[ "$(awk '{ n += $2 } END { print n + 0 }' "$tmp/sold")" -eq "$2" ] ||
 	    return 1
 	while read -r exchange; do
 		lambda-ctl -A "$exchange" all >"$tmp/shown" || return 1
-		awk '$1 == "sell" { print $6, $8 }' "$tmp/shown" | sort |
-		    cmp -s - "$tmp/sold" || return 1
-		awk '$1 == "exchange" {
-			for (i = 3; i < NF; i++) v[$i] = $(i + 1)
-			exit v["reserved"] || v["missing"] || v["filled"] != \
-			    v["settled"] + v["released"] + v["lost"] + \
-			    v["expired"] }' "$tmp/shown" || return 1
+		awk "$of"'$1 == "sell" { print of("order"), of("quantity") }' \
+		    "$tmp/shown" | sort | cmp -s - "$tmp/sold" || return 1
+		awk "$of"'$1 == "exchange" {
+			exit of("reserved") + of("missing") > 0 ||
+			    of("filled") != of("settled") + of("released") + \
+			    of("lost") + of("expired") }' "$tmp/shown" ||
+		    return 1
 	done <"$tmp/$1.at"
 }
 settle() { # MODULE LEFT WHAT: it comes to that
@@ -235,7 +235,7 @@ drawn() {
 six() { # are reserved, at whichever exchange
 	[ "$(while read -r exchange; do
 		lambda-ctl -A "$exchange" orders
-	done <"$tmp/many.at" | awk '$1 == "sell" && $10 > 0 { print $2 }' |
+	done <"$tmp/many.at" | awk "$of"'$1 == "sell" && of("reserved") > 0 { print $2 }' |
 	    sort -u | wc -l)" -eq 6 ]
 }
 for draw in 1 2 3; do
@@ -588,18 +588,18 @@ call() { # NAME BROKER OPTION...
 }
 in_line() { # NAME...: these wait at every exchange, the oldest first
 	while read -r exchange; do
-		line=$(lambda-ctl -A "$exchange" orders | awk '
-			$1 == "buy" && $8 > 0 {
+		line=$(lambda-ctl -A "$exchange" orders | awk "$of"'
+			$1 == "buy" && of("lacking") > 0 {
 				sub("/0", "")
-				print $16, $NF
+				print of("age_ms"), $NF
 			}' | sort -rn | awk '{ printf " %s", $2 }')
 		[ "$line" = " $*" ] || return 1
 	done <"$tmp/age.at"
 }
 old() { # NAME MS: its order is so old at every exchange
 	while read -r exchange; do
-		lambda-ctl -A "$exchange" orders | awk -v n="$1/0" -v ms="$2" '
-			$1 == "buy" && $NF == n && $16 >= ms { old = 1 }
+		lambda-ctl -A "$exchange" orders | awk -v n="$1/0" -v ms="$2" "$of"'
+			$1 == "buy" && $NF == n && of("age_ms") >= ms { old = 1 }
 			END { exit !old }' || return 1
 	done <"$tmp/age.at"
 }

@@ -270,21 +270,7 @@ UNIT(test_names)
 	assert_int_equal(frame_kind(""), -1);
 }
 
-int
-main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_put_body),
-		cmocka_unit_test(test_put_function),
-		cmocka_unit_test(test_put_line),
-		cmocka_unit_test(test_unfit),
-		cmocka_unit_test(test_next),
-		cmocka_unit_test(test_bad),
-		cmocka_unit_test(test_line_bound),
-		cmocka_unit_test(test_last),
-		cmocka_unit_test(test_round_trip),
-		cmocka_unit_test(test_names),
-	};
-
-	return cmocka_run_group_tests(tests, NULL, NULL);
-}
+UNITS(PLAIN(test_put_body), PLAIN(test_put_function), PLAIN(test_put_line),
+    PLAIN(test_unfit), PLAIN(test_next), PLAIN(test_bad),
+    PLAIN(test_line_bound), PLAIN(test_last), PLAIN(test_round_trip),
+    PLAIN(test_names))

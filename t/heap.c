@@ -121,14 +121,4 @@ UNIT(test_reserve)
 	heap_free(&h);
 }
 
-int
-main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_random),
-		cmocka_unit_test(test_order),
-		cmocka_unit_test(test_reserve),
-	};
-
-	return cmocka_run_group_tests(tests, NULL, NULL);
-}
+UNITS(PLAIN(test_random), PLAIN(test_order), PLAIN(test_reserve))

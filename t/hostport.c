@@ -72,8 +72,7 @@ UNIT(test_fill)
 }
 
 /* Of a message: an IP address and a port, and nothing else. */
-static void
-test_address(void **state)
+UNIT(test_address)
 {
 	static const char *const good[] = { "192.0.2.1:4370", "0.0.0.0:1",
 		"255.255.255.255:65535", "[::]:1", "[2001:db8::1]:4370",
@@ -89,7 +88,6 @@ test_address(void **state)
 		"[fe80::1%interface-of-a-long-name]:1" };
 	size_t i;
 
-	(void)state;
 	for (i = 0; i < sizeof(good) / sizeof(good[0]); i++)
 		assert_true(hostport_is_address(slice_str(good[i])));
 	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
@@ -99,15 +97,5 @@ test_address(void **state)
 	assert_false(hostport_is_address(slice_of("[::\0]:1", 7)));
 }
 
-int
-main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_split),
-		cmocka_unit_test(test_kinds),
-		cmocka_unit_test(test_fill),
-		cmocka_unit_test(test_address),
-	};
-
-	return cmocka_run_group_tests(tests, NULL, NULL);
-}
+UNITS(PLAIN(test_split), PLAIN(test_kinds), PLAIN(test_fill),
+    PLAIN(test_address))

@@ -421,15 +421,13 @@ listen_on(const char *text, struct addr *bound)
 
 /* Of those that connect and say nothing, the oldest go, but none before it has
  * had its time to speak; until then who comes waits. */
-static void
-test_unproven(void **state)
+UNIT(test_unproven)
 {
 	const size_t places = PREAUTH_ENTRIES;
 	struct addr a;
 	size_t i;
 	char byte;
 
-	(void)state;
 	listen_on("127.0.0.1:0", &a);
 	for (i = 0; i <= places; i++) /* at once */
 		assert_true((fds[i] = net_connect(&a)) != -1);
@@ -654,26 +652,10 @@ UNIT(test_close_keys)
 		caller_end(&c[i]);
 }
 
-int
-main(void)
-{
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-	const struct CMUnitTest tests[] = {
-		TEST(test_not_allowed),
-		TEST(test_deaf),
-		TEST(test_slow),
-		TEST(test_reads_on),
-		TEST(test_paused),
-		TEST(test_drain),
-		TEST(test_unproven),
-		TEST(test_unix),
-		TEST(test_log),
-		TEST(test_ourselves),
-		TEST(test_not_to_be_dialled),
-		TEST(test_named),
-		TEST(test_named_lines),
-		TEST(test_close_keys),
-	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
-}
+UNITS(TEST(test_not_allowed), TEST(test_deaf), TEST(test_slow),
+    TEST(test_reads_on), TEST(test_paused), TEST(test_drain),
+    TEST(test_unproven), TEST(test_unix), TEST(test_log), TEST(test_ourselves),
+    TEST(test_not_to_be_dialled), TEST(test_named), TEST(test_named_lines),
+    TEST(test_close_keys))

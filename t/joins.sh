@@ -93,8 +93,8 @@ same "$failed" 0
 
 # What is lost with a seller is bought of another that has it to sell.
 sold() { # LEFT...: so much is left of each seller of the module
-	left=$(lambda-ctl orders | awk '$4 == "sell" && $6 == "pair" {
-		print $10 }' | sort -n | tr '\n' ' ')
+	left=$(lambda-ctl orders | awk "$of"'of("kind") == "sell" &&
+	    of("module") == "pair" { print of("quantity") }' | sort -n | tr '\n' ' ')
 	[ "$left" = "$* " ]
 }
 publish one pair

@@ -156,15 +156,7 @@ UNIT(test_reader_goes)
 	fd[0] = dup(fd[1]);
 }
 
-int
-main(void)
-{
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
-	const struct CMUnitTest tests[] = {
-		TEST(test_written), TEST(test_slow_reader),
-		TEST(test_too_long), TEST(test_reader_gone),
-		TEST(test_reader_goes),
-	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
-}
+UNITS(TEST(test_written), TEST(test_slow_reader), TEST(test_too_long),
+    TEST(test_reader_gone), TEST(test_reader_goes))

@@ -100,6 +100,14 @@ name_of() {
 		END { sub(/.*\//, "", name); print name }'
 }
 
+# For awk: of(NAME) is what a row of lambda-ctl has after that name.
+of='function of(name, i) {
+	for (i = 2; i < NF && $i != name;)
+		i++
+	return $(i + 1)
+}
+'
+
 # memory NAME: KiB of what runs of the program of that name
 memory() {
 	for stray in $(strays); do

@@ -137,14 +137,7 @@ UNIT(test_address)
 	assert_int_equal(lines_address("10.0.0.1:0", 10, 1, 4370, &a), 0);
 }
 
-int
-main(void)
-{
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
-	const struct CMUnitTest tests[] = {
-		TEST(test_pipe), TEST(test_longest), TEST(test_again),
-		cmocka_unit_test(test_address),
-	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
-}
+UNITS(TEST(test_pipe), TEST(test_longest), TEST(test_again),
+    PLAIN(test_address))

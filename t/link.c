@@ -233,8 +233,7 @@ test_repeated(void **state)
 }
 
 /* One that remembers does no arithmetic for it. */
-static void
-test_remembered(void **state)
+UNIT(test_remembered)
 {
 	static struct link_memory memory;
 	struct copy c;
@@ -242,7 +241,6 @@ test_remembered(void **state)
 	struct slice other;
 	size_t i;
 
-	(void)state;
 	acceptor.self.memory = &memory;
 	start(1);
 	c = recorded(&dialler);
@@ -397,27 +395,9 @@ UNIT(test_eof_reasons)
 	    "closed by the peer");
 }
 
-int
-main(void)
-{
-	const struct CMUnitTest tests[] = {
-		TEST(test_up),
-		TEST(test_order),
-		TEST(test_sealed_over_pipe),
-		TEST(test_plain_over_tcp),
-		TEST(test_heads),
-		TEST(test_other_key),
-		TEST(test_no_key),
-		TEST(test_several_keys),
-		TEST(test_changed),
-		TEST(test_repeated),
-		TEST(test_remembered),
-		TEST(test_reflected),
-		TEST(test_reflected_record),
-		TEST(test_ourselves),
-		TEST(test_carried_hello),
-		TEST(test_eof_reasons),
-	};
-
-	return cmocka_run_group_tests(tests, NULL, NULL);
-}
+UNITS(TEST(test_up), TEST(test_order), TEST(test_sealed_over_pipe),
+    TEST(test_plain_over_tcp), TEST(test_heads), TEST(test_other_key),
+    TEST(test_no_key), TEST(test_several_keys), TEST(test_changed),
+    TEST(test_repeated), TEST(test_remembered), TEST(test_reflected),
+    TEST(test_reflected_record), TEST(test_ourselves), TEST(test_carried_hello),
+    TEST(test_eof_reasons))

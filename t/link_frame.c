@@ -197,20 +197,6 @@ UNIT(test_odd_field_of_hello)
 	assert_int_equal(acceptor.link.phase, LINK_UP);
 }
 
-int
-main(void)
-{
-	const struct CMUnitTest tests[] = {
-		TEST(test_versions),
-		TEST(test_malformed_hello),
-		TEST(test_heads),
-		TEST(test_old_hello),
-		TEST(test_messages),
-		TEST(test_up_refuses),
-		TEST(test_largest),
-		TEST(test_queue_full),
-		TEST(test_odd_field_of_hello),
-	};
-
-	return cmocka_run_group_tests(tests, NULL, NULL);
-}
+UNITS(TEST(test_versions), TEST(test_malformed_hello), TEST(test_heads),
+    TEST(test_old_hello), TEST(test_messages), TEST(test_up_refuses),
+    TEST(test_largest), TEST(test_queue_full), TEST(test_odd_field_of_hello))

@@ -398,20 +398,6 @@ UNIT(test_worn_out)
 	assert_int_equal(buf_len(&dialler.wire), 0);
 }
 
-int
-main(void)
-{
-	const struct CMUnitTest tests[] = {
-		TEST(test_messages),
-		TEST(test_seal),
-		TEST(test_refused),
-		TEST(test_every_message),
-		TEST(test_bad_message),
-		TEST(test_heard),
-		TEST(test_first),
-		TEST(test_resume),
-		TEST(test_worn_out),
-	};
-
-	return cmocka_run_group_tests(tests, NULL, NULL);
-}
+UNITS(TEST(test_messages), TEST(test_seal), TEST(test_refused),
+    TEST(test_every_message), TEST(test_bad_message), TEST(test_heard),
+    TEST(test_first), TEST(test_resume), TEST(test_worn_out))

@@ -220,21 +220,7 @@ UNIT(test_late_handshake)
 	assert_int_equal(link_tick(&acceptor.link, 4000), -1);
 }
 
-int
-main(void)
-{
-	const struct CMUnitTest tests[] = {
-		TEST(test_connected),
-		TEST(test_handshake_time),
-		TEST(test_heartbeat),
-		TEST(test_silence),
-		TEST(test_together),
-		TEST(test_slow),
-		TEST(test_slow_agreed),
-		TEST(test_late_turn),
-		TEST(test_late_slow),
-		TEST(test_late_handshake),
-	};
-
-	return cmocka_run_group_tests(tests, NULL, NULL);
-}
+UNITS(TEST(test_connected), TEST(test_handshake_time), TEST(test_heartbeat),
+    TEST(test_silence), TEST(test_together), TEST(test_slow),
+    TEST(test_slow_agreed), TEST(test_late_turn), TEST(test_late_slow),
+    TEST(test_late_handshake))

@@ -67,12 +67,4 @@ UNIT(test_settled_many)
 	listener_free(l);
 }
 
-int
-main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_settled_many),
-	};
-
-	return cmocka_run_group_tests(tests, NULL, NULL);
-}
+UNITS(PLAIN(test_settled_many))

@@ -397,23 +397,10 @@ UNIT(test_die)
 	    "            module\n");
 }
 
-int
-main(void)
-{
 #define WITH_STDERR(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
-	const struct CMUnitTest tests[] = {
-		WITH_STDERR(test_line),
-		WITH_STDERR(test_about),
-		WITH_STDERR(test_levels),
-		WITH_STDERR(test_escaped),
-		WITH_STDERR(test_cut),
-		WITH_STDERR(test_cut_escape),
-		WITH_STDERR(test_long_name),
-		WITH_STDERR(test_lost),
-		WITH_STDERR(test_closed),
-		WITH_STDERR(test_torn),
-		cmocka_unit_test(test_die),
-	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
-}
+UNITS(WITH_STDERR(test_line), WITH_STDERR(test_about), WITH_STDERR(test_levels),
+    WITH_STDERR(test_escaped), WITH_STDERR(test_cut),
+    WITH_STDERR(test_cut_escape), WITH_STDERR(test_long_name),
+    WITH_STDERR(test_lost), WITH_STDERR(test_closed), WITH_STDERR(test_torn),
+    PLAIN(test_die))

@@ -99,15 +99,7 @@ UNIT(test_more)
 	assert_int_equal(loglimit_deadline(&s), 3 * LOGLIMIT_MS);
 }
 
-int
-main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup(test_one_host, setup),
-		cmocka_unit_test_setup(test_few_hosts, setup),
-		cmocka_unit_test_setup(test_many_hosts, setup),
-		cmocka_unit_test_setup(test_more, setup),
-	};
-
-	return cmocka_run_group_tests(tests, NULL, NULL);
-}
+UNITS(cmocka_unit_test_setup(test_one_host, setup),
+    cmocka_unit_test_setup(test_few_hosts, setup),
+    cmocka_unit_test_setup(test_many_hosts, setup),
+    cmocka_unit_test_setup(test_more, setup))

@@ -444,25 +444,8 @@ UNIT(test_signal_late)
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, turns_teardown)
 
-int
-main(void)
-{
-	const struct CMUnitTest tests[] = {
-		TEST(test_timers),
-		TEST(test_timer_again),
-		TEST(test_timer_cleared),
-		TEST(test_later),
-		TEST(test_later_in_later),
-		TEST(test_later_endless),
-		TEST(test_busy),
-		TEST(test_stopped_before),
-		TEST(test_signal),
-		TEST(test_signal_wakes),
-		TEST(test_children),
-		TEST(test_forked),
-		TEST(test_sigpipe),
-		TEST(test_signal_late)
-	};
-
-	return cmocka_run_group_tests(tests, NULL, NULL);
-}
+UNITS(TEST(test_timers), TEST(test_timer_again), TEST(test_timer_cleared),
+    TEST(test_later), TEST(test_later_in_later), TEST(test_later_endless),
+    TEST(test_busy), TEST(test_stopped_before), TEST(test_signal),
+    TEST(test_signal_wakes), TEST(test_children), TEST(test_forked),
+    TEST(test_sigpipe), TEST(test_signal_late))

@@ -447,19 +447,6 @@ UNIT(test_warmed)
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, turns_teardown)
 
-int
-main(void)
-{
-	const struct CMUnitTest tests[] = {
-		TEST(test_events),
-		TEST(test_hangup),
-		TEST(test_silenced),
-		TEST(test_writes_first),
-		TEST(test_free_all),
-		TEST(test_chaos),
-		TEST(test_cold),
-		TEST(test_warmed)
-	};
-
-	return cmocka_run_group_tests(tests, NULL, NULL);
-}
+UNITS(TEST(test_events), TEST(test_hangup), TEST(test_silenced),
+    TEST(test_writes_first), TEST(test_free_all), TEST(test_chaos),
+    TEST(test_cold), TEST(test_warmed))

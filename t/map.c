@@ -120,6 +120,23 @@ UNIT(test_collisions)
 	exercise(e, n, seed, 20000);
 }
 
+/* Different keys of the same hash, as far as the map keeps it. */
+UNIT(test_same_hash)
+{
+	static const char *const names[] = { "3230", "284317", "49050",
+		"82071", "13190", "387173" };
+	static struct entry e[6];
+	const uint64_t seed = 7;
+	unsigned i;
+
+	for (i = 0; i < 6; i++) {
+		snprintf(e[i].name, sizeof(e[i].name), "%s", names[i]);
+		assert_int_equal((uint32_t)map_hash(seed, key_of(&e[i])),
+		    (uint32_t)map_hash(seed, slice_str(names[i & ~1u])));
+	}
+	exercise(e, 6, seed, 2000);
+}
+
 /*
  * Delete one after another out of a run, from each place in it: the gap must
  * close without hiding what is behind it, nor moving it before its home.
@@ -273,21 +290,7 @@ UNIT(test_hash_seeded)
 	assert_true(same < 10);
 }
 
-int
-main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_empty),
-		cmocka_unit_test(test_random),
-		cmocka_unit_test(test_collisions),
-		cmocka_unit_test(test_delete_each),
-		cmocka_unit_test(test_replace),
-		cmocka_unit_test(test_keys_are_bytes),
-		cmocka_unit_test(test_alloc),
-		cmocka_unit_test(test_does_not_grow),
-		cmocka_unit_test(test_hash_vectors),
-		cmocka_unit_test(test_hash_seeded)
-	};
-
-	return cmocka_run_group_tests(tests, NULL, NULL);
-}
+UNITS(PLAIN(test_empty), PLAIN(test_random), PLAIN(test_collisions),
+    PLAIN(test_same_hash), PLAIN(test_delete_each), PLAIN(test_replace),
+    PLAIN(test_keys_are_bytes), PLAIN(test_alloc), PLAIN(test_does_not_grow),
+    PLAIN(test_hash_vectors), PLAIN(test_hash_seeded))

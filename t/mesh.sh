@@ -54,7 +54,7 @@ exchange_of() { # MODULE: the process of one; in $victim
 	return 1
 }
 instances() { # MODULE
-	run "$1" | awk '{ print $6 }' | sort
+	run "$1" | awk "$of"'{ print of("instance") }' | sort
 }
 replaced() { # R exchanges, of which R - 1 are as before
 	instances m3 >"$tmp/after"

@@ -114,9 +114,12 @@ ask() { # I WHAT: of authority I
 # placed I: the modules that authority I is to run an exchange for, by the hash,
 # are those that it runs one for
 placed() {
-	self=$(awk '$6 == 1 { print $4 }' "$tmp/linked$1")
-	ask "$1" modules | awk '$6 == 1 { print $2 }' | sort >"$tmp/named"
-	awk -v self="$self" '$8 == self { print $4 }' "$tmp/rows$1" | sort |
+	self=$(awk "$of"'of("self") == 1 { print of("instance") }' \
+	    "$tmp/linked$1")
+	ask "$1" modules | awk "$of"'of("responsible") == 1 { print $2 }' |
+	    sort >"$tmp/named"
+	awk -v self="$self" "$of"'of("authority") == self {
+		print of("module") }' "$tmp/rows$1" | sort |
 	    cmp -s - "$tmp/named"
 }
 
@@ -137,7 +140,7 @@ whole() {
 		placed "$a" || return 1
 	done
 	mv "$tmp/gathered" "$tmp/rows"
-	[ "$(awk '{ print $4 }' "$tmp/rows" | sort | uniq -c |
+	[ "$(awk "$of"'{ print of("module") }' "$tmp/rows" | sort | uniq -c |
 	    awk -v r="$want" '$1 == r { n++ } END { print n + 0 }')" -eq \
 	    "$modules" ]
 }
@@ -146,12 +149,13 @@ whole() {
 linked() {
 	# shellcheck disable=SC2086
 	set -- $live
-	ask "$1" authorities | awk '{ print $4 }' | sort >"$tmp/alive"
+	ask "$1" authorities | awk "$of"'{ print of("instance") }' |
+	    sort >"$tmp/alive"
 	homes=3
 	[ $# -ge "$homes" ] || homes=$#
 	for h in 1 2 3 4 5 6; do
-		on "h$h" lambda-ctl authorities | awk '{ print $4 }' | sort \
-		    >"$tmp/homes"
+		on "h$h" lambda-ctl authorities |
+		    awk "$of"'{ print of("instance") }' | sort >"$tmp/homes"
 		[ "$(wc -l <"$tmp/homes")" -eq "$homes" ] || return 1
 		[ -z "$(comm -23 "$tmp/homes" "$tmp/alive")" ] || return 1
 	done
@@ -163,28 +167,37 @@ linked() {
 # orders: what the brokers have of their listeners and PLBs
 orders() {
 	for h in 1 2 3 4 5 6; do
-		id=$(on "h$h" lambda-ctl peers | awk '$6 == 1 { print $4 }')
-		on "h$h" lambda-ctl orders | awk -v id="$id" '
-			$4 == "sell" { print $6, id, $2, "sell", $10 }
-			$4 == "buy" && ($12 > 0 || $14 > 0) {
-				print $6, id, $2, "buy", $14
+		id=$(on "h$h" lambda-ctl peers |
+		    awk "$of"'of("self") == 1 { print of("instance") }')
+		on "h$h" lambda-ctl orders | awk -v id="$id" "$of"'
+			{ kind = of("kind") }
+			kind == "sell" {
+				print of("module"), id, $2, kind, of("quantity")
+			}
+			kind == "buy" && (of("held") > 0 || of("lacking") > 0) {
+				print of("module"), id, $2, kind, of("lacking")
 			}'
 	done | sort
 }
 
 # shown ADDRESS MODULE: what an exchange shows; what is reserved, too
 shown() {
-	on a1 lambda-ctl -A "$1" orders 2>/dev/null | awk -v m="$2" '
-		$1 == "sell" { print m, $4, $6, "sell", $8 }
-		$1 == "sell" && $10 != 0 { print m, "reserved", $10 }
-		$1 == "buy" { print m, $4, $2, "buy", $8 }' | sort
+	on a1 lambda-ctl -A "$1" orders 2>/dev/null | awk -v m="$2" "$of"'
+		$1 == "sell" {
+			print m, of("broker"), of("order"), $1, of("quantity")
+		}
+		$1 == "sell" && of("reserved") != 0 {
+			print m, "reserved", of("reserved")
+		}
+		$1 == "buy" { print m, of("broker"), $2, $1, of("lacking") }' |
+	    sort
 }
 
 # run MODULE: the rows of its exchanges, of those who run them
 run() {
 	for a in $live; do
 		ask "$a" exchanges
-	done | awk -v m="$1" '$4 == m && $10 != "announced"'
+	done | awk -v m="$1" "$of"'of("module") == m && of("state") != "announced"'
 }
 # each MODULE: the addresses of its exchanges
 each() {
@@ -212,7 +225,8 @@ conserved() {
 		echo "$idle modules should be all for sale" >"$tmp/shown"
 		return 1
 	}
-	awk -v m="$moving" '$4 != m { print $2, $4 }' "$tmp/rows" \
+	awk -v m="$moving" "$of"'of("module") != m { print $2, of("module") }' \
+	    "$tmp/rows" \
 	    >"$tmp/exchanges"
 	while read -r at m; do
 		shown "$at" "$m" >"$tmp/shown"

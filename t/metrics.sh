@@ -54,7 +54,8 @@ lambda-call work bad >"$tmp/out"
 same "$?" 3
 tells 111 'signal 9' lambda-call work die
 counts running 0 begun 7 'done' 5 status 1 failed 1 bytes_out 25 started 7 died 1
-same "$(awk '$1 == "times" && $10 == "run" { n += $12 } END { print n }' \
+same "$(awk "$of"'$1 == "times" && of("kind") == "run" {
+	n += of("count") } END { print n }' \
     "$tmp/rows")" 7
 
 # What runs is in flight; one whose time is up, one whose caller has gone.
@@ -105,7 +106,7 @@ same "$(grep -c 'client=127.0.0.1:[0-9]* ' "$tmp/lines")" 11
 start lines lambda-listener -c 4 -w line -V 1 calc cat
 lines=$pid
 logged lines 'publishing calc'
-start plb lambda-plb -c 4 calc
+start plb lambda-plb -v -c 4 calc
 until_true test -S "$LAMBDA_RUN/calc.plb" || fail "no PLB"
 for n in 1 2 3; do
 	start "load.$n" sh -c 'seq 1 400 |
@@ -116,6 +117,7 @@ done
 # shellcheck disable=SC2154
 wait "$load1" "$load2" "$load3" || fail "a call of many has failed"
 at=$(sed -n 's/.*publishing calc at \([^,]*\).*/\1/p' "$tmp/lines.log")
+where_lines=$at
 counts running 0 begun 1200 'done' 1200 bytes_in 3276 bytes_out 3276 died 0
 lambda-ctl -A "$at" clients >"$tmp/clients"
 grep -q '^client .* state up requests 1200 version 1$' "$tmp/clients" ||
@@ -123,9 +125,24 @@ grep -q '^client .* state up requests 1200 version 1$' "$tmp/clients" ||
 at=$LAMBDA_RUN/calc.plb
 counts running 0 begun 1200 'done' 1200 bytes_in 3276 bytes_out 3276
 for kind in queue run; do
-	same "$(awk -v kind="$kind" '$1 == "times" && $10 == kind { n += $12 }
-	    END { print n }' "$tmp/rows")" 1200
+	same "$(awk -v kind="$kind" "$of"'$1 == "times" && of("kind") == kind {
+	    n += of("count") } END { print n }' "$tmp/rows")" 1200
 done
+
+# With -v, the PLB has the same words for each, and says where it ran.
+lines() { # FILE: of requests; their words are in $tmp/words
+	sed -n 's/^lambda-[a-z]*: .*\(request id=.*\)/\1/p' "$1" >"$tmp/lines"
+	tr ' ' '\n' <"$tmp/lines" | sed 's/=.\{1,\}/=/' | sort -u | xargs >"$tmp/words"
+	wc -l <"$tmp/lines" | tr -d ' '
+}
+words='channel= client= function= id= module= queue_us= request result= run_us= status='
+all_lines() {
+	[ "$(lines "$tmp/plb.log")" -eq 1200 ]
+}
+until_true all_lines || fail "no 1200 lines, but $(wc -l <"$tmp/lines")"
+same "$(cat "$tmp/words")" "$words"
+same "$(grep -c "module=calc .* client=[1-9][0-9]* channel=$where_lines result=done status=0 " \
+    "$tmp/lines")" 1200
 
 # What Prometheus reads. Buckets add up, whoever checks the rest.
 at=$(sed -n 's/.*publishing calc at \([^,]*\).*/\1/p' "$tmp/lines.log")
@@ -159,12 +176,13 @@ if sh "$top/t/setup.sh" promtool; then
 	lambda-ctl -A "$LAMBDA_RUN/calc.plb" metrics >"$tmp/plb.metrics"
 	lambda-ctl metrics >"$tmp/broker.metrics"
 	lambda-ctl -A "$(cat "$tmp/authorities")" metrics >"$tmp/authority.metrics"
-	lambda-ctl -A "$(lambda-ctl exchanges | awk '$4 == "calc" { print $2 }')" \
+	lambda-ctl -A "$(lambda-ctl exchanges | awk "$of"'of("module") == "calc" {
+	    print $2 }')" \
 	    metrics >"$tmp/exchange.metrics"
-	for of in metrics plb.metrics broker.metrics authority.metrics \
+	for file in metrics plb.metrics broker.metrics authority.metrics \
 	    exchange.metrics; do
-		promtool check metrics <"$tmp/$of" >"$tmp/said" 2>&1 ||
-		    fail "promtool: $of: $(cat "$tmp/said")"
+		promtool check metrics <"$tmp/$file" >"$tmp/said" 2>&1 ||
+		    fail "promtool: $file: $(cat "$tmp/said")"
 		same "$(cat "$tmp/said")" ''
 	done
 fi
@@ -186,8 +204,7 @@ for role in broker listener plb; do
 done
 ! grep -q 'role="channel"' "$tmp/all" || fail "a channel is no process there"
 value() { # COMMAND ADDRESS WORD KEY
-	lambda-ctl -A "$2" "$1" | awk -v word="$3" -v key="$4" '$1 == word {
-		for (i = 3; i < NF; i += 2) if ($i == key) print $(i + 1) }'
+	lambda-ctl -A "$2" "$1" | awk -v word="$3" -v key="$4" "$of"'$1 == word { print of(key) }'
 }
 for key in messages_in messages_out; do
 	[ "$(value counts "$LAMBDA_RUN/calc.plb" links "$key")" -ge 1200 ] ||
@@ -211,9 +228,10 @@ failed() {
 }
 until_true failed || fail "no dial failed: $(lambda-ctl -b "$tmp/lost" counts)"
 lambda-ctl counts >"$tmp/rows"
-same "$(awk '$1 == "fills" { print $4, $6, $8, ($12 > 0), ($10 >= $12), $14 }' \
+same "$(awk "$of"'$1 == "fills" { print of("sells"), of("buys"), of("lacking"),
+    (of("passed") > 0), (of("filled") >= of("passed")), of("refused") }' \
     "$tmp/rows")" '2 1 0 1 1 0'
-at=$(lambda-ctl exchanges | awk '$4 == "calc" { print $2 }')
+at=$(lambda-ctl exchanges | awk "$of"'of("module") == "calc" { print $2 }')
 lambda-ctl -A "$at" counts | grep -q '^exchange - module calc .* matches [1-9]' ||
     fail "an exchange counts nothing"
 lambda-ctl -A "$at" metrics | grep -q '^lambda_exchange_matches_total{.*} [1-9]' ||
@@ -237,4 +255,11 @@ kill -HUP "$lines"
 until_true sh -c 'lambda-ctl -A "$0" clients | grep -v draining |
     grep -q "state up"' "$at" || fail "no new channel"
 counts lost 0
+
+# A line of a call without another PLB.
+echo 7 | lambda-call -v -x "$at" -L calc >"$tmp/out" 2>"$tmp/call.log" || fail "-v: $?"
+same "$(lines "$tmp/call.log")" 1
+same "$(cat "$tmp/words")" "$words"
+grep -q " client=- channel=$at result=done " "$tmp/lines" ||
+    fail "a line without its channel: $(cat "$tmp/lines")"
 echo passed

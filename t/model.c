@@ -30,8 +30,7 @@ every(const struct op *ops, size_t n)
 	assert_true(world_fills - before > (length < LENGTH ? 0 : seed / 4));
 }
 
-static void
-test_quantities(void **state)
+UNIT(test_quantities)
 {
 	static const struct op ops[] = {
 		{ SELL, 0, 0, 0 }, { SELL, 0, 1, 0 }, { SELL, 0, 2, 0 },
@@ -40,12 +39,10 @@ test_quantities(void **state)
 		{ BUY, 1, 2, 0 }, { GOT, 1, 1, 0 }, { WAIT, 0, 1, 0 }
 	};
 
-	(void)state;
 	every(ops, LEN(ops));
 }
 
-static void
-test_constraints(void **state)
+UNIT(test_constraints)
 {
 	static const struct op ops[] = {
 		{ SELL, 0, 1, 0 }, { SELL, 0, 2, 1 }, { SELL, 1, 1, 2 },
@@ -54,12 +51,10 @@ test_constraints(void **state)
 		{ BUY, 2, 2, 0 }, { GOT, 0, 1, 2 }
 	};
 
-	(void)state;
 	every(ops, LEN(ops));
 }
 
-static void
-test_release(void **state)
+UNIT(test_release)
 {
 	static const struct op ops[] = {
 		{ SELL, 0, 1, 0 }, { SELL, 0, 2, 0 }, { SELL, 1, 2, 0 },
@@ -68,12 +63,10 @@ test_release(void **state)
 		{ RELEASE_ONE, 0, 0, 0 }, { RELEASE, 1, 0, 0 }
 	};
 
-	(void)state;
 	every(ops, LEN(ops));
 }
 
-static void
-test_loss(void **state)
+UNIT(test_loss)
 {
 	static const struct op ops[] = {
 		{ SELL, 0, 2, 0 }, { SELL, 1, 2, 0 }, { BUY, 0, 2, 0 },
@@ -83,12 +76,10 @@ test_loss(void **state)
 		{ RELEASE, 1, 0, 0 }, { WAIT, 0, FOREVER_MS, 0 }
 	};
 
-	(void)state;
 	every(ops, LEN(ops));
 }
 
-static void
-test_zones(void **state)
+UNIT(test_zones)
 {
 	static const struct op ops[] = {
 		{ SELL, 0, 2, 0 }, { SELL, 0, 5, 2 }, { SELL, 1, 3, 3 },
@@ -97,13 +88,11 @@ test_zones(void **state)
 		{ BUY, 1, 3, 2 }, { GOT, 1, 7, 0 }
 	};
 
-	(void)state;
 	every(ops, LEN(ops));
 }
 
 /* Long ones, of all operations. */
-static void
-test_random(void **state)
+UNIT(test_random)
 {
 	static const enum what whats[] = { SELL, SELL, SELL, SETTLE, SETTLE,
 		SETTLE, BUY, BUY, GOT, GOT, GOT, REFUSED, RELEASE, RELEASE,
@@ -113,7 +102,6 @@ test_random(void **state)
 	uint64_t seed;
 	unsigned i;
 
-	(void)state;
 	for (seed = 1; seed <= (length < LENGTH ? 50 : 2000); seed++) {
 		world_begin(seed);
 		rng_seed(&rng, seed);

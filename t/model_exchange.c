@@ -9,13 +9,6 @@
 #define BUY_ID	   100 /* orders of buys begin here */
 #define RESERVES   4096
 
-/* What is asserted says which sequence of operations it was. */
-#define CHECK(cond) \
-	do { \
-		if (!(cond)) \
-			broken(#cond, __LINE__); \
-	} while (0)
-
 struct variant { /* of attributes or constraints */
 	unsigned version, least, zone; /* 0: none */
 	struct buf bytes;
@@ -65,8 +58,8 @@ uint64_t world_steps, world_fills;
 static struct op history[STEPS_MAX];
 static size_t nhistory;
 
-static void
-broken(const char *cond, int line)
+void
+check_broken(const char *cond, const char *file, int line)
 {
 	static const char *const names[] = { "SELL", "SETTLE", "BUY", "GOT",
 		"REFUSED", "RELEASE", "RELEASE_ONE", "CANCEL_SELL",
@@ -78,7 +71,7 @@ broken(const char *cond, int line)
 		    names[history[i].what], history[i].n,
 		    (unsigned)history[i].quantity, history[i].variant);
 	fprintf(stderr, "\n");
-	fail_msg("line %d: %s", line, cond);
+	fail_msg("%s:%d: %s", file, line, cond);
 }
 
 /* The model. */

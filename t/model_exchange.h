@@ -14,13 +14,8 @@
  * - quantities, reservations and counts are what the model has.
  */
 
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
-#include <cmocka.h>
-
 #include "exchange_book.h"
+#include "t/check.h"
 
 #define LEN(a)	   (sizeof(a) / sizeof((a)[0]))
 #define BROKERS	   2

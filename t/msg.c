@@ -217,19 +217,7 @@ UNIT(test_readers)
 	assert_int_equal(item_next(&schema_reservation, &list, &r), -1);
 }
 
-int
-main(void)
-{
 #define TEST(name) cmocka_unit_test_setup(name, each)
-	const struct CMUnitTest tests[] = {
-		TEST(test_table),
-		TEST(test_roles),
-		TEST(test_allowed),
-		TEST(test_ids),
-		TEST(test_round_trips),
-		TEST(test_unknown_messages),
-		TEST(test_readers),
-	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
-}
+UNITS(TEST(test_table), TEST(test_roles), TEST(test_allowed), TEST(test_ids),
+    TEST(test_round_trips), TEST(test_unknown_messages), TEST(test_readers))

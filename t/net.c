@@ -431,23 +431,7 @@ UNIT(test_adopt)
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
-int
-main(void)
-{
-	const struct CMUnitTest tests[] = {
-		TEST(test_ipv4),
-		TEST(test_ipv6),
-		TEST(test_ipv6_only),
-		TEST(test_refused),
-		TEST(test_unix),
-		TEST(test_unix_again),
-		TEST(test_unix_full),
-		TEST(test_unix_not_a_socket),
-		TEST(test_unix_race),
-		TEST(test_listen_over),
-		TEST(test_unlink),
-		TEST(test_adopt)
-	};
-
-	return cmocka_run_group_tests(tests, NULL, NULL);
-}
+UNITS(TEST(test_ipv4), TEST(test_ipv6), TEST(test_ipv6_only),
+    TEST(test_refused), TEST(test_unix), TEST(test_unix_again),
+    TEST(test_unix_full), TEST(test_unix_not_a_socket), TEST(test_unix_race),
+    TEST(test_listen_over), TEST(test_unlink), TEST(test_adopt))

@@ -231,19 +231,6 @@ UNIT(test_full)
 	outbox_free(&o);
 }
 
-int
-main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_empty),
-		cmocka_unit_test(test_order),
-		cmocka_unit_test(test_bytes_stand),
-		cmocka_unit_test(test_append_between),
-		cmocka_unit_test(test_send),
-		cmocka_unit_test(test_log),
-		cmocka_unit_test(test_log_once),
-		cmocka_unit_test(test_full),
-	};
-
-	return cmocka_run_group_tests(tests, NULL, NULL);
-}
+UNITS(PLAIN(test_empty), PLAIN(test_order), PLAIN(test_bytes_stand),
+    PLAIN(test_append_between), PLAIN(test_send), PLAIN(test_log),
+    PLAIN(test_log_once), PLAIN(test_full))

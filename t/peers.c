@@ -289,24 +289,8 @@ UNIT(test_bounds)
 	want(0, A, DIAL_HOUR, 0);
 }
 
-int
-main(void)
-{
-	const struct CMUnitTest tests[] = {
-		TEST(test_first_dial_is_now),
-		TEST(test_back_off),
-		TEST(test_jitter_is_spread),
-		TEST(test_order),
-		TEST(test_linked_rests),
-		TEST(test_back_off_after_link),
-		TEST(test_news),
-		TEST(test_once),
-		TEST(test_once_again_while_linked),
-		TEST(test_longest_holds),
-		TEST(test_hour),
-		TEST(test_unwant),
-		TEST(test_bounds),
-	};
-
-	return cmocka_run_group_tests(tests, NULL, NULL);
-}
+UNITS(TEST(test_first_dial_is_now), TEST(test_back_off),
+    TEST(test_jitter_is_spread), TEST(test_order), TEST(test_linked_rests),
+    TEST(test_back_off_after_link), TEST(test_news), TEST(test_once),
+    TEST(test_once_again_while_linked), TEST(test_longest_holds),
+    TEST(test_hour), TEST(test_unwant), TEST(test_bounds))

@@ -354,23 +354,7 @@ UNIT(test_random)
 	assert_int_equal(n, ADDRESSES);
 }
 
-int
-main(void)
-{
-	const struct CMUnitTest tests[] = {
-		TEST(test_ourselves),
-		TEST(test_ourselves_ends),
-		TEST(test_ourselves_now),
-		TEST(test_aliases),
-		TEST(test_peer_dials_back),
-		TEST(test_crossed),
-		TEST(test_crossed_agree),
-		TEST(test_twice_agree),
-		TEST(test_roles),
-		TEST(test_new_instance),
-		TEST(test_once_loses),
-		TEST(test_random),
-	};
-
-	return cmocka_run_group_tests(tests, NULL, NULL);
-}
+UNITS(TEST(test_ourselves), TEST(test_ourselves_ends), TEST(test_ourselves_now),
+    TEST(test_aliases), TEST(test_peer_dials_back), TEST(test_crossed),
+    TEST(test_crossed_agree), TEST(test_twice_agree), TEST(test_roles),
+    TEST(test_new_instance), TEST(test_once_loses), TEST(test_random))

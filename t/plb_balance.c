@@ -232,15 +232,6 @@ UNIT(test_most_requests)
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
-int
-main(void)
-{
-	const struct CMUnitTest tests[] = {
-		TEST(test_nothing), TEST(test_groups), TEST(test_full),
-		TEST(test_exports), TEST(test_silent),
-		TEST(test_many_functions), TEST(test_long_name),
-		TEST(test_proportion), TEST(test_most_requests),
-	};
-
-	return cmocka_run_group_tests(tests, NULL, NULL);
-}
+UNITS(TEST(test_nothing), TEST(test_groups), TEST(test_full),
+    TEST(test_exports), TEST(test_silent), TEST(test_many_functions),
+    TEST(test_long_name), TEST(test_proportion), TEST(test_most_requests))

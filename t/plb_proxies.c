@@ -6,18 +6,15 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <setjmp.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-#include <cmocka.h>
-
 #include "attrs.h"
 #include "log.h"
 #include "plb_proxies.h"
+#include "t/check.h"
 
 static char dir[] = "/tmp/lambda-proxies.XXXXXX";
 static struct proxies proxies;
@@ -104,13 +101,11 @@ check_proxy(const char *path, const char *socket, const char *function)
 	free(f);
 }
 
-static void
-test_show(void **state)
+UNIT(test_show)
 {
 	char first[256], line[256];
 	FILE *f;
 
-	(void)state;
 	start("p", "/run/calc.plb");
 	show("pi/1", "pi/2", "log/0:cast", NULL);
 	check_proxy("p/pi", "/run/calc.plb", "pi");
@@ -137,14 +132,12 @@ test_show(void **state)
 }
 
 /* Names from the network that are none for a file. */
-static void
-test_names(void **state)
+UNIT(test_names)
 {
 	unsigned char list[256], group[512];
 	struct tlv_writer w;
 	struct attrs a;
 
-	(void)state;
 	memset(&a, 0, sizeof(a));
 	tlv_writer_init(&w, list, sizeof(list));
 	list_put(&w, slice_str("../evil/1"));
@@ -168,10 +161,8 @@ test_names(void **state)
 }
 
 /* Bytes that are no attributes change nothing. */
-static void
-test_bad(void **state)
+UNIT(test_bad)
 {
-	(void)state;
 	start("p", "/s");
 	show("f/0", NULL);
 	proxies_show(&proxies, slice_str("\x02\x01x"));
@@ -180,12 +171,10 @@ test_bad(void **state)
 }
 
 /* A socket and a link that are named from here. */
-static void
-test_relative(void **state)
+UNIT(test_relative)
 {
 	char socket[512];
 
-	(void)state;
 	start("p//", "./s");
 	show("f/0", NULL);
 	snprintf(socket, sizeof(socket), "%s/./s", dir);
@@ -212,13 +201,11 @@ tree(char name[64], unsigned n)
  * what a tree that was left is called. A link to somebody's directory in the
  * place of one is neither followed nor in the way, nor is a directory.
  */
-static void
-test_shared(void **state)
+UNIT(test_shared)
 {
 	static const char left[] = "p.0123456789abcdef.1";
 	char next[64], mine[64], after[64];
 
-	(void)state;
 	assert_int_equal(mkdir("victim", 0755), 0);
 	assert_int_equal(close(open("victim/pi", O_WRONLY | O_CREAT, 0600)), 0);
 	/* Left by a process that is no more, so it seems. */
@@ -243,13 +230,11 @@ test_shared(void **state)
 
 /* A file by the name of a lock that a link leads elsewhere, or that is no file,
  * stands for nobody and is left. */
-static void
-test_false_lock(void **state)
+UNIT(test_false_lock)
 {
 	static const char link[] = "p.0123456789abcdef.lock";
 	static const char directory[] = "p.0123456789abcdee.lock";
 
-	(void)state;
 	assert_int_equal(close(open("victim", O_WRONLY | O_CREAT, 0600)), 0);
 	assert_int_equal(symlink("victim", link), 0);
 	assert_int_equal(mkdir(directory, 0755), 0);
@@ -266,15 +251,13 @@ test_false_lock(void **state)
 
 /* A process with this link has its tree as long as it lives; what it leaves is
  * removed by the next. */
-static void
-test_killed(void **state)
+UNIT(test_killed)
 {
 	char name[64], lock[64], other[64];
 	int ready[2], status;
 	ssize_t n;
 	pid_t pid;
 
-	(void)state;
 	assert_int_equal(pipe(ready), 0);
 	if ((pid = fork()) == 0) {
 		start("p", "/s");
@@ -307,12 +290,10 @@ test_killed(void **state)
 
 /* Two processes: the one that ends later has the link, and whoever ends first
  * leaves it alone. */
-static void
-test_taken_over(void **state)
+UNIT(test_taken_over)
 {
 	struct proxies old;
 
-	(void)state;
 	start("p", "/s");
 	show("f/0", NULL);
 	old = proxies;
@@ -325,10 +306,8 @@ test_taken_over(void **state)
 	assert_int_equal(rmdir("other"), 0);
 }
 
-static void
-test_none(void **state)
+UNIT(test_none)
 {
-	(void)state;
 	start(NULL, "/s");
 	show("f/0", NULL);
 	proxies_remove(&proxies);
@@ -351,10 +330,8 @@ status_of(const char *link, const char *socket)
 	return WEXITSTATUS(status);
 }
 
-static void
-test_refused(void **state)
+UNIT(test_refused)
 {
-	(void)state;
 	assert_int_equal(mkdir("p", 0777), 0);
 	assert_int_equal(status_of("p", "/s"), EXIT_USAGE);
 	assert_int_equal(rmdir("p"), 0);
@@ -385,12 +362,10 @@ reads(const char *text)
 	return r;
 }
 
-static void
-test_read(void **state)
+UNIT(test_read)
 {
 	char *s, *m, *f;
 
-	(void)state;
 	errno = 0;
 	assert_int_equal(proxy_read("nowhere", &s, &m, &f), -1);
 	assert_int_equal(errno, ENOENT);

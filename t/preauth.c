@@ -34,12 +34,10 @@ fill(struct preauth *g, int64_t now)
 	}
 }
 
-static void
-test_places(void **state)
+UNIT(test_places)
 {
 	struct preauth g;
 
-	(void)state;
 	fill(&g, 1000);
 	assert_int_equal(preauth_opens(&g, 1000), 1000 + PREAUTH_GRACE_MS);
 	/* Nobody goes for it within the grace. */
@@ -54,13 +52,11 @@ test_places(void **state)
 }
 
 /* With grace, of the host that has most the oldest goes. */
-static void
-test_victim(void **state)
+UNIT(test_victim)
 {
 	struct preauth g;
 	uint32_t tag;
 
-	(void)state;
 	preauth_init(&g, MAX);
 	enter(&g, 0, 1, 1);
 	enter(&g, 0, 2, 2);
@@ -77,13 +73,11 @@ test_victim(void **state)
 }
 
 /* One that has said something good stays for its time, whoever comes. */
-static void
-test_good(void **state)
+UNIT(test_good)
 {
 	struct preauth g;
 	uint32_t tag;
 
-	(void)state;
 	fill(&g, 0);
 	for (tag = 1; tag < MAX; tag++)
 		preauth_good(&g, tag);
@@ -100,14 +94,12 @@ test_good(void **state)
 }
 
 /* Hosts that share the first 64 bits of an IPv6 address are one. */
-static void
-test_network(void **state)
+UNIT(test_network)
 {
 	unsigned char a[16] = { 0xfd, 7 }, b[16] = { 0xfd, 8 };
 	struct preauth g;
 	uint32_t tag;
 
-	(void)state;
 	preauth_init(&g, 5);
 	preauth_enter(&g, 0, 1, slice_of(b, sizeof(b)));
 	preauth_enter(&g, 0, 2, slice_of(NULL, 0));
@@ -120,12 +112,10 @@ test_network(void **state)
 	preauth_free(&g);
 }
 
-static void
-test_late(void **state)
+UNIT(test_late)
 {
 	struct preauth g;
 
-	(void)state;
 	preauth_init(&g, MAX);
 	assert_true(preauth_deadline(&g) == INT64_MAX);
 	assert_int_equal(preauth_late(&g, 1000000), 0);
@@ -141,12 +131,10 @@ test_late(void **state)
 	preauth_free(&g);
 }
 
-static void
-test_bound(void **state)
+UNIT(test_bound)
 {
 	struct preauth g;
 
-	(void)state;
 	preauth_bound(&g, 100000);
 	assert_int_equal(g.max, PREAUTH_ENTRIES);
 	preauth_bound(&g, 64);
@@ -158,17 +146,5 @@ test_bound(void **state)
 	preauth_free(&g);
 }
 
-int
-main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_places),
-		cmocka_unit_test(test_victim),
-		cmocka_unit_test(test_good),
-		cmocka_unit_test(test_network),
-		cmocka_unit_test(test_late),
-		cmocka_unit_test(test_bound),
-	};
-
-	return cmocka_run_group_tests(tests, NULL, NULL);
-}
+UNITS(PLAIN(test_places), PLAIN(test_victim), PLAIN(test_good),
+    PLAIN(test_network), PLAIN(test_late), PLAIN(test_bound))

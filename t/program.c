@@ -1,9 +1,3 @@
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
-#include <cmocka.h>
-
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -16,6 +10,7 @@
 #include <unistd.h>
 
 #include "program.h"
+#include "t/check.h"
 
 /* What sh prints when it runs the script, and its exit status. */
 static int
@@ -44,14 +39,12 @@ run_sh(const char *script, struct program_start *l, char *out, size_t size)
 	return status;
 }
 
-static void
-test_run(void **state)
+UNIT(test_run)
 {
 	char **env = program_environ(PROGRAM_OWN, NULL), out[100];
 	struct program_start l;
 	int status, in;
 
-	(void)state;
 	assert_non_null(env);
 	program_init(&l, NULL, env);
 	in = open("/dev/null", O_RDONLY);
@@ -66,13 +59,11 @@ test_run(void **state)
 }
 
 /* Our end does not block, whichever it is, and the program's does. */
-static void
-test_pipe(void **state)
+UNIT(test_pipe)
 {
 	int ours, fd, theirs;
 	char c;
 
-	(void)state;
 	for (ours = 0; ours < 2; ours++) {
 		theirs = -1;
 		fd = program_pipe(ours, &theirs);
@@ -90,14 +81,12 @@ test_pipe(void **state)
 }
 
 /* Only what is to be kept is passed on, and is ours alone again then. */
-static void
-test_keep(void **state)
+UNIT(test_keep)
 {
 	char **env = program_environ(PROGRAM_OWN, NULL), out[100], script[100];
 	struct program_start l;
 	int fd[2];
 
-	(void)state;
 	assert_int_equal(pipe(fd), 0);
 	fcntl(fd[0], F_SETFD, FD_CLOEXEC);
 	fcntl(fd[1], F_SETFD, FD_CLOEXEC);
@@ -118,14 +107,12 @@ test_keep(void **state)
 }
 
 /* The exec's own failure is ours to hear, without a child to wait for. */
-static void
-test_missing(void **state)
+UNIT(test_missing)
 {
 	char *argv[] = { "no-such-program-anywhere", NULL };
 	char **env = program_environ(PROGRAM_OWN, NULL);
 	struct program_start l;
 
-	(void)state;
 	program_init(&l, argv, env);
 	errno = 0;
 	assert_int_equal(program_start(&l), -1);
@@ -139,15 +126,13 @@ test_missing(void **state)
 }
 
 /* SIGPIPE, which we ignore, ends a child as it should; nothing is blocked. */
-static void
-test_signals(void **state)
+UNIT(test_signals)
 {
 	char **env = program_environ(PROGRAM_OWN, NULL), out[100];
 	struct program_start l;
 	sigset_t set;
 	int status;
 
-	(void)state;
 	signal(SIGPIPE, SIG_IGN);
 	sigemptyset(&set);
 	sigaddset(&set, SIGTERM);
@@ -187,8 +172,7 @@ hold(struct program_file *h, char *path)
 
 /* Whatever has the name, or nothing: what is held is run, from its start each
  * time, and under its name as long as it has it. */
-static void
-test_held(void **state)
+UNIT(test_held)
 {
 	char dir[] = "/tmp/lambda-program.XXXXXX", path[64], other[64];
 	char **env = program_environ(PROGRAM_OWN, NULL), out[100];
@@ -196,7 +180,6 @@ test_held(void **state)
 	struct program_start l;
 	int i;
 
-	(void)state;
 #ifdef SYSTEM_PLAIN
 	skip(); /* it is run by its name alone */
 #endif
@@ -240,8 +223,7 @@ test_held(void **state)
 	free(env);
 }
 
-static void
-test_group(void **state)
+UNIT(test_group)
 {
 	char *argv[] = { "sleep", "600", NULL };
 	char **env = program_environ(PROGRAM_OWN, NULL);
@@ -249,7 +231,6 @@ test_group(void **state)
 	pid_t pid;
 	int status;
 
-	(void)state;
 	program_init(&l, argv, env);
 	l.group = 1;
 	pid = program_start(&l);
@@ -270,13 +251,11 @@ has(char **env, const char *entry)
 	return 0;
 }
 
-static void
-test_environ(void **state)
+UNIT(test_environ)
 {
 	char first[] = "LAMBDA_CONTROL=7", second[] = "LAMBDA_PROGRAM=8:y";
 	char *extra[] = { first, second, NULL }, **env;
 
-	(void)state;
 	setenv("LAMBDA_KEY", "/k", 1);
 	setenv("LAMBDA_BROKER", "/b", 1);
 	setenv("LAMBDA_RUN", "/r", 1);
@@ -310,13 +289,11 @@ test_environ(void **state)
 	free(env);
 }
 
-static void
-test_find(void **state)
+UNIT(test_find)
 {
 	char dir[] = "/tmp/lambda-program.XXXXXX", file[64], path[256];
 	char *found;
 
-	(void)state;
 	found = program_find("sh");
 	assert_non_null(found);
 	assert_int_equal(found[0], '/');
@@ -371,13 +348,11 @@ find_as_user(const char *program)
 
 /* A directory that may not be searched is not a program that may not be
  * executed, and it hides nothing that comes after it. */
-static void
-test_closed(void **state)
+UNIT(test_closed)
 {
 	char dir[] = "/tmp/lambda-program.XXXXXX", path[256];
 	char file[64];
 
-	(void)state;
 	assert_non_null(mkdtemp(dir));
 	snprintf(file, sizeof(file), "%s/prog", dir);
 	write_script(file, "#!/bin/sh\n");

@@ -120,7 +120,7 @@ listeners() { # KEY STATE
 	grep -q "^key $1 links [1-9][0-9]* state $2\$" "$tmp/listeners"
 }
 until_true listeners "$old" dials || fail "listeners show $(cat "$tmp/listeners")"
-awk '$2 == key { n += $4 } END { exit n < 6 }' key="$old" "$tmp/listeners" ||
+awk "$of"'$2 == key { n += of("links") } END { exit n < 6 }' key="$old" "$tmp/listeners" ||
     fail "no link of a channel is counted: $(cat "$tmp/listeners")"
 
 # step KEY OTHER DIALS: these are in the files, and SIGHUP; all daemons say that
@@ -230,7 +230,7 @@ LAMBDA_KEY=$tmp/old start idle on c sh -c \
     'exec lambda-call -L -x "10.77.0.1:$0" both <>"$1"' "$port" "$tmp/idle"
 from() { # the address that it has a channel from
 	LAMBDA_KEY=$tmp/new on c lambda-ctl -A "10.77.0.1:$port" clients |
-	    awk '$8 == "up" { print $2 }'
+	    awk "$of"'of("state") == "up" { print $2 }'
 }
 begun() {
 	before=$(from)

@@ -66,13 +66,4 @@ UNIT(test_same_everywhere)
 	    UINT64_C(0x9a552641b5947b41));
 }
 
-int
-main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_even),
-		cmocka_unit_test(test_same_everywhere),
-	};
-
-	return cmocka_run_group_tests(tests, NULL, NULL);
-}
+UNITS(PLAIN(test_even), PLAIN(test_same_everywhere))

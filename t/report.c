@@ -166,7 +166,11 @@ UNIT(test_times)
 {
 	struct stats_owner owner = { .role = "listener",
 		.instance = "00112233445566778899aabbccddeeff" };
-	static struct stats s;
+	unsigned char bytes[STATS * 32];
+	struct msg_counts counts;
+	struct tlv_writer w;
+	struct stats s;
+	struct count c;
 	char name[NAME_BYTES_MAX];
 	char text[REPORT_ROW_MAX];
 	unsigned long long count, sum, all = 0, sums = 0, n, us;
@@ -179,8 +183,13 @@ UNIT(test_times)
 	memset(name, 'n', sizeof(name));
 	owner.address = slice_of(name, ADDRESS_MAX);
 	owner.module = slice_of(name, sizeof(name));
-	for (us = 0; us < STATS_BUCKETS; us++)
-		s.n[STAT_RUN + us] = UINT64_MAX / STATS_BUCKETS;
+	memset(&s, 0, sizeof(s));
+	tlv_writer_init(&w, bytes, sizeof(bytes));
+	c.n = UINT64_MAX / STATS_BUCKETS;
+	for (c.number = STATS - 1; c.number >= STAT_RUN; c.number--)
+		item_put(&schema_count, &w, &c);
+	counts.counts = slice_of(bytes, (size_t)(w.p - bytes));
+	stats_add(&s, &counts);
 	s.n[STAT_RUN_US] = 77;
 	report_begin(&r, &out, 7, &asked);
 	stats_report(&s, &r, &owner);
@@ -206,6 +215,7 @@ UNIT(test_times)
 	}
 	assert_int_equal(all, UINT64_MAX / STATS_BUCKETS * STATS_BUCKETS);
 	assert_int_equal(sums, 77);
+	stats_free(&s);
 }
 
 static void
@@ -347,21 +357,8 @@ UNIT(test_gathered)
 	scratch_free(&rows);
 }
 
-int
-main(void)
-{
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-	const struct CMUnitTest tests[] = {
-		TEST(test_escaped),
-		TEST(test_cut),
-		TEST(test_many),
-		TEST(test_wants),
-		TEST(test_gathered),
-		TEST(test_buckets),
-		TEST(test_times),
-		TEST(test_top_forgets),
-		TEST(test_many_modules),
-	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
-}
+UNITS(TEST(test_escaped), TEST(test_cut), TEST(test_many), TEST(test_wants),
+    TEST(test_gathered), TEST(test_buckets), TEST(test_times),
+    TEST(test_top_forgets), TEST(test_many_modules))

@@ -148,18 +148,6 @@ UNIT(test_below_unbiased)
 	assert_true(chi_square(wide, 3, 100000) < 13.8);
 }
 
-int
-main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_vectors),
-		cmocka_unit_test(test_seed_vectors),
-		cmocka_unit_test(test_seed_decides),
-		cmocka_unit_test(test_bits),
-		cmocka_unit_test(test_below_range),
-		cmocka_unit_test(test_below_uniform),
-		cmocka_unit_test(test_below_unbiased)
-	};
-
-	return cmocka_run_group_tests(tests, NULL, NULL);
-}
+UNITS(PLAIN(test_vectors), PLAIN(test_seed_vectors), PLAIN(test_seed_decides),
+    PLAIN(test_bits), PLAIN(test_below_range), PLAIN(test_below_uniform),
+    PLAIN(test_below_unbiased))

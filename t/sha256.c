@@ -272,19 +272,6 @@ UNIT(test_equal)
 	assert_int_equal(equal_constant_time(a, b, sizeof(a)), 0);
 }
 
-int
-main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_fips),
-		cmocka_unit_test(test_fips_million),
-		cmocka_unit_test(test_padding),
-		cmocka_unit_test(test_long),
-		cmocka_unit_test(test_pieces),
-		cmocka_unit_test(test_rfc4231),
-		cmocka_unit_test(test_hmac_key_sizes),
-		cmocka_unit_test(test_equal)
-	};
-
-	return cmocka_run_group_tests(tests, NULL, NULL);
-}
+UNITS(PLAIN(test_fips), PLAIN(test_fips_million), PLAIN(test_padding),
+    PLAIN(test_long), PLAIN(test_pieces), PLAIN(test_rfc4231),
+    PLAIN(test_hmac_key_sizes), PLAIN(test_equal))

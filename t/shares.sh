@@ -37,10 +37,9 @@ end() {
 
 # held: what each buyer holds as the exchanges see it, the least first
 held() {
-	lambda-ctl exchanges | awk -v m="$module" '$4 == m { print $2 }' |
+	lambda-ctl exchanges | awk -v m="$module" "$of"'of("module") == m { print $2 }' |
 	    head -n 1 >"$tmp/at"
-	lambda-ctl -A "$(cat "$tmp/at")" orders | awk '$1 == "buy" {
-		for (i = 3; i < NF; i++) if ($i == "held") print $(i + 1) }' |
+	lambda-ctl -A "$(cat "$tmp/at")" orders | awk "$of"'$1 == "buy" { print of("held") }' |
 	    sort -n | tr '\n' ' '
 }
 holds() { # N...: just that

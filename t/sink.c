@@ -287,21 +287,6 @@ UNIT(test_kept)
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
-int
-main(void)
-{
-	const struct CMUnitTest tests[] = {
-		TEST(test_pipe),
-		TEST(test_refill),
-		TEST(test_reader_gone),
-		TEST(test_reader_goes),
-		TEST(test_file),
-		TEST(test_terminal),
-		TEST(test_full),
-		TEST(test_closed),
-		TEST(test_freed),
-		TEST(test_kept)
-	};
-
-	return cmocka_run_group_tests(tests, NULL, NULL);
-}
+UNITS(TEST(test_pipe), TEST(test_refill), TEST(test_reader_gone),
+    TEST(test_reader_goes), TEST(test_file), TEST(test_terminal),
+    TEST(test_full), TEST(test_closed), TEST(test_freed), TEST(test_kept))

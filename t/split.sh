@@ -11,13 +11,7 @@ R=${1:-2}
 
 silent=${MESH_SPLIT:-50} # seconds; a silent authority is dead after 45
 
-# For awk: what the row of lambda-ctl has after that name.
-of='function of(name, i) {
-	for (i = 2; i < NF && $i != name;)
-		i++
-	return $(i + 1)
-}
-function held() { return of("tokens") + of("in_flight") + of("connecting") }'
+of=$of'function held() { return of("tokens") + of("in_flight") + of("connecting") }'
 
 # plb HOST MODULE N: one that wants N, and a client that uses it all
 plb() {

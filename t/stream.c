@@ -5,12 +5,10 @@
 #include "stream.h"
 #include "t/check.h"
 
-static void
-test_sender(void **state)
+UNIT(test_sender)
 {
 	uint64_t left = 0;
 
-	(void)state;
 	assert_int_equal(stream_spend(&left, 1), -1);
 	assert_int_equal(stream_allow(&left, 10), 0);
 	assert_int_equal(stream_spend(&left, 4), 0);
@@ -52,10 +50,8 @@ run_stream(size_t streams, size_t piece, uint64_t lag, int64_t way_ms)
 	return s.window;
 }
 
-static void
-test_receiver(void **state)
+UNIT(test_receiver)
 {
-	(void)state;
 	/* One that never runs out of it keeps it; the other's grows. */
 	assert_int_equal(run_stream(1, 1000, 0, 20), STREAM_FIRST);
 	assert_int_equal(run_stream(1, STREAM_MAX, 0, 20), STREAM_MAX);
@@ -72,15 +68,13 @@ test_receiver(void **state)
 }
 
 /* One that was near once is near: what takes long later is a queue. */
-static void
-test_near(void **state)
+UNIT(test_near)
 {
 	struct stream s;
 	uint64_t left;
 	int64_t now = 0;
 	int i;
 
-	(void)state;
 	left = stream_begin(&s, 1);
 	for (i = 0; i < 1000; i++, now += i == 1 ? 9 : 100) {
 		assert_int_equal(stream_came(&s, now, (size_t)left), 0);
@@ -93,13 +87,11 @@ test_near(void **state)
 	    STREAM_FIRST / 4);
 }
 
-static void
-test_over(void **state)
+UNIT(test_over)
 {
 	int64_t now = 0;
 	struct stream s;
 
-	(void)state;
 	stream_begin(&s, 1);
 	assert_int_equal(stream_came(&s, now, STREAM_FIRST), 0);
 	assert_int_equal(stream_came(&s, now, 1), -1);
@@ -111,8 +103,7 @@ test_over(void **state)
 }
 
 /* What it sends is cut into pieces that fit a record. */
-static void
-test_pieces(void **state)
+UNIT(test_pieces)
 {
 	static unsigned char bytes[3 * MSG_PIECE_MAX];
 	struct outbox o;
@@ -120,7 +111,6 @@ test_pieces(void **state)
 	struct msg m;
 	size_t sum = 0, n;
 
-	(void)state;
 	outbox_init(&o);
 	assert_int_equal(stream_send(&o, 5, UINT64_MAX, STREAM_OUTPUT,
 	    slice_of(bytes, sizeof(bytes) - 1)), 0);
@@ -138,14 +128,5 @@ test_pieces(void **state)
 	outbox_free(&o);
 }
 
-int
-main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_sender), cmocka_unit_test(test_receiver),
-		cmocka_unit_test(test_over), cmocka_unit_test(test_near),
-		cmocka_unit_test(test_pieces)
-	};
-
-	return cmocka_run_group_tests(tests, NULL, NULL);
-}
+UNITS(PLAIN(test_sender), PLAIN(test_receiver), PLAIN(test_over),
+    PLAIN(test_near), PLAIN(test_pieces))

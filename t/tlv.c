@@ -292,22 +292,7 @@ UNIT(test_uint_bad)
 	assert_int_equal(errno, ERANGE);
 }
 
-int
-main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_sizes),
-		cmocka_unit_test(test_golden),
-		cmocka_unit_test(test_writer_bounds),
-		cmocka_unit_test(test_writer_failed_stays),
-		cmocka_unit_test(test_writer_head),
-		cmocka_unit_test(test_head_lengths),
-		cmocka_unit_test(test_head_bad),
-		cmocka_unit_test(test_next),
-		cmocka_unit_test(test_next_truncated),
-		cmocka_unit_test(test_uint),
-		cmocka_unit_test(test_uint_bad)
-	};
-
-	return cmocka_run_group_tests(tests, NULL, NULL);
-}
+UNITS(PLAIN(test_sizes), PLAIN(test_golden), PLAIN(test_writer_bounds),
+    PLAIN(test_writer_failed_stays), PLAIN(test_writer_head),
+    PLAIN(test_head_lengths), PLAIN(test_head_bad), PLAIN(test_next),
+    PLAIN(test_next_truncated), PLAIN(test_uint), PLAIN(test_uint_bad))

@@ -21,7 +21,7 @@
 struct guest {
 	struct guest *next;
 	struct proc *listener;
-	struct listener_door door; /* while it has no channel */
+	struct listener_door *door; /* NULL: it has a channel */
 	struct watch watch; /* of fd -1: the channel has it by now */
 	struct timer again;
 	uint32_t tag;
@@ -61,7 +61,9 @@ look_away(struct guest *g)
 	loop_untimer(loop, &g->again);
 	loop_unwatch(loop, &g->watch);
 	g->watch.fd = -1;
-	listener_door_close(&g->door);
+	listener_door_close(g->door);
+	free(g->door);
+	g->door = NULL;
 	return fd;
 }
 
@@ -145,7 +147,7 @@ start(struct guest *g)
 	assert(r == 0);
 	sock_pair(&w->net, p->host, pair);
 	control = descriptor_open(pair[0]);
-	link_export(&g->door.link, session);
+	link_export(&g->door->link, session);
 	preauth_leave(&e->preauth, g->tag);
 	watch_gate(p);
 	fd = look_away(g);
@@ -159,9 +161,9 @@ look(struct guest *g)
 {
 	struct loop *loop = g->listener->loop;
 
-	int r = listener_door_look(&g->door, g->watch.fd, loop_now(loop));
+	int r = listener_door_look(g->door, g->watch.fd, loop_now(loop));
 
-	if (g->door.link.phase == LINK_FIRST) {
+	if (g->door->link.phase == LINK_FIRST) {
 		preauth_good(&((struct entry *)g->listener->role)->preauth,
 		    g->tag);
 		watch_gate(g->listener);
@@ -171,7 +173,7 @@ look(struct guest *g)
 		start(g);
 		break;
 	case 0:
-		if (!g->door.partial) {
+		if (!g->door->partial) {
 			loop_watch(loop, &g->watch);
 			break;
 		}
@@ -180,7 +182,7 @@ look(struct guest *g)
 		break;
 	default:
 		trace(g->listener, "refuses %u: %s", (unsigned)g->tag,
-		    g->door.why);
+		    g->door->why);
 		forget(g);
 	}
 }
@@ -207,6 +209,8 @@ on_accepted(void *arg, int fd, const struct addr *from)
 	uint32_t tag, victim;
 
 	assert(g != NULL);
+	g->door = malloc(sizeof(*g->door));
+	assert(g->door != NULL);
 	g->listener = p;
 	g->watch.fd = fd;
 	g->watch.events = POLLIN;
@@ -216,7 +220,7 @@ on_accepted(void *arg, int fd, const struct addr *from)
 	g->tag = tag = ++e->tag;
 	g->next = e->guests;
 	e->guests = g;
-	listener_door_open(&g->door, &p->hub.self, proc_now(p));
+	listener_door_open(g->door, &p->hub.self, proc_now(p));
 	victim = preauth_enter(&e->preauth, proc_now(p), tag,
 	    addr_host(from));
 	/* Nobody is accepted where there is no place. */
