@@ -23,7 +23,7 @@ struct top_group {
 	struct top_head head;
 	struct metrics_stats served; /* by listeners */
 	struct metrics_stats called; /* by PLBs */
-	uint64_t running, waiting;
+	uint64_t running, queued;
 };
 
 /* Whose rows are read. */
@@ -128,7 +128,7 @@ top_row(struct top *t, struct top_from *from, const struct row *r,
 	} else if (slice_is(r->word, "plb")) {
 		if ((g = top_group(t, from, r)) == NULL)
 			return -1;
-		g->waiting += row_number(r, "queued");
+		g->queued += row_number(r, "queued");
 	}
 	return 0;
 }
@@ -216,24 +216,53 @@ top_failures(const struct metrics_stats *s)
 	    s->n[STAT_LOST];
 }
 
-/* load NAME ms COUNT calls COUNT failures COUNT running COUNT waiting COUNT
- * queue_p50_us US queue_p99_us US run_p50_us US run_p99_us US */
+static int
+top_compare(const void *a, const void *b)
+{
+	const struct top_group *const *x = a, *const *y = b;
+
+	return row_compare((*x)->head.key, (*y)->head.key);
+}
+
+/* By their names: *n of them in an array that is the caller's; without memory
+ * none, and NULL. */
+static const struct top_group **
+top_sorted(const struct top *t, size_t *n)
+{
+	const struct top_group **all = malloc(t->groups.n * sizeof(*all) + 1);
+	const struct top_group *g;
+	size_t pos = 0;
+
+	*n = 0;
+	while (all != NULL && (g = map_next(&t->groups, &pos)) != NULL)
+		all[(*n)++] = g;
+	if (*n > 0)
+		qsort(all, *n, sizeof(*all), top_compare);
+	return all;
+}
+
+/* load NAME ms COUNT calls COUNT failures COUNT status COUNT running COUNT
+ * queued COUNT queue_p50_us US queue_p99_us US run_p50_us US run_p99_us US */
 void
 top_rows(const struct top *t, void (*row)(void *arg, struct slice), void *arg)
 {
-	const struct top_group *g;
+	const struct top_group **all, *g;
 	char text[TOP_NAME];
-	size_t pos = 0;
+	size_t n, i;
 
-	while (t->walks > 1 && (g = map_next(&t->groups, &pos)) != NULL) {
+	all = top_sorted(t, &n);
+	for (i = 0; t->walks > 1 && i < n; i++) {
+		g = all[i];
 		snprintf(text, sizeof(text), "load %.*s ms %lld calls %llu "
-		    "failures %llu running %llu waiting %llu queue_p50_us "
-		    "%llu queue_p99_us %llu run_p50_us %llu run_p99_us %llu",
+		    "failures %llu status %llu running %llu queued %llu "
+		    "queue_p50_us %llu queue_p99_us %llu run_p50_us %llu "
+		    "run_p99_us %llu",
 		    SLICE_ARG(g->head.key), (long long)t->ms,
 		    (unsigned long long)stats_ended(g->served.n),
 		    (unsigned long long)top_failures(&g->served),
+		    (unsigned long long)g->served.n[STAT_STATUS],
 		    (unsigned long long)g->running,
-		    (unsigned long long)g->waiting,
+		    (unsigned long long)g->queued,
 		    (unsigned long long)top_percentile(&g->called, STAT_QUEUE,
 		    50),
 		    (unsigned long long)top_percentile(&g->called, STAT_QUEUE,
@@ -244,6 +273,7 @@ top_rows(const struct top *t, void (*row)(void *arg, struct slice), void *arg)
 		    99));
 		row(arg, slice_str(text));
 	}
+	free(all);
 }
 
 static double
@@ -261,28 +291,32 @@ top_ms(const struct metrics_stats *s, enum counter first, unsigned percent)
 void
 top_lines(const struct top *t, void (*line)(void *arg, struct slice), void *arg)
 {
-	const struct top_group *g;
+	const struct top_group **all, *g;
 	char text[TOP_NAME];
-	size_t pos = 0;
+	size_t n, i;
 
 	if (t->walks < 2)
 		return;
-	snprintf(text, sizeof(text), "%-20s %9s %7s %7s %7s  %s  %s",
-	    t->by_host ? "host" : "module", "calls/s", "fail/s", "running",
-	    "waiting", "queue p50 p99 (ms)", "run p50 p99 (ms)");
+	snprintf(text, sizeof(text), "%-20s %9s %7s %8s %7s %7s  %s  %s",
+	    t->by_host ? "host" : "module", "calls/s", "fail/s", "status/s",
+	    "running", "queued", "queue p50 p99 (ms)", "run p50 p99 (ms)");
 	line(arg, slice_str(text));
-	while ((g = map_next(&t->groups, &pos)) != NULL) {
+	all = top_sorted(t, &n);
+	for (i = 0; i < n; i++) {
+		g = all[i];
 		snprintf(text, sizeof(text),
-		    "%-20.*s %9.1f %7.1f %7llu %7llu  %8.2f %9.2f  %7.2f "
-		    "%8.2f", SLICE_ARG(g->head.key),
+		    "%-20.*s %9.1f %7.1f %8.1f %7llu %7llu  %8.2f %9.2f  "
+		    "%7.2f %8.2f", SLICE_ARG(g->head.key),
 		    top_rate(t, stats_ended(g->served.n)),
 		    top_rate(t, top_failures(&g->served)),
+		    top_rate(t, g->served.n[STAT_STATUS]),
 		    (unsigned long long)g->running,
-		    (unsigned long long)g->waiting,
+		    (unsigned long long)g->queued,
 		    top_ms(&g->called, STAT_QUEUE, 50),
 		    top_ms(&g->called, STAT_QUEUE, 99),
 		    top_ms(&g->served, STAT_RUN, 50),
 		    top_ms(&g->served, STAT_RUN, 99));
 		line(arg, slice_str(text));
 	}
+	free(all);
 }

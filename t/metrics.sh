@@ -242,11 +242,16 @@ at=$(sed -n 's/.*publishing calc at \([^,]*\).*/\1/p' "$tmp/lines.log")
 start load sh -c 'until [ -e "$0" ]; do
 	echo 1 | lambda-call -L -s "$1/calc.plb" calc >"$0.out"
 done' "$tmp/enough" "$LAMBDA_RUN"
+tops top.module '^module  *calls/s  *fail/s  *status/s  *running  *queued ' top
 tops top.module '^calc  *[1-9][0-9]*\.[0-9]  *0\.0 ' top
 grep -q '^work  *0\.0 ' "$tmp/top.module.out" || fail "no module of no load"
 tops top.host '^127\.0\.0\.1  *[1-9][0-9]*\.[0-9]  *0\.0 ' top host
 tops top.rows '"name":"calc","ms":[0-9]*,"calls":[1-9][0-9]*,"failures":0,' -J top
 : >"$tmp/enough"
+# One that ends with a status has not failed, and is shown.
+start bad sh -c 'until [ -e "$0" ]; do lambda-call work bad; done' "$tmp/good"
+tops top.status '^work  *[1-9][0-9]*\.[0-9]  *0\.0  *[1-9][0-9]*\.[0-9] ' top
+: >"$tmp/good"
 tells 100 'top cows: give host or module' lambda-ctl top cows
 tells 111 'no answer from 127.0.0.1:1: ' lambda-ctl -A 127.0.0.1:1 top
 

@@ -112,7 +112,7 @@ peak=$(peak)
 echo "top: $early kB, then $peak kB"
 stop "$pid" INT
 sed 's/"ms":[0-9]*,//' "$tmp/top" | grep -q \
-    '^{"row":"load","name":"calc","calls":1000,"failures":0,"running":1000,"waiting":0,' ||
+    '^{"row":"load","name":"calc","calls":1000,"failures":0,"status":0,"running":1000,' ||
     fail "the load is not shown: $(cat "$tmp/top")"
 
 # Nobody answers, and more are named than a walk asks: it ends, and says so of each.
