@@ -508,7 +508,7 @@ tier_dot_list(struct tier *t, const struct tier_host *h, const char *list,
 	}
 }
 
-/* One that is gone stands where it stood: below the modules it had orders of. */
+/* One that is gone stands below the modules that it had orders of. */
 static void
 tier_dot_gone(struct tier *t, const struct tier_host *h)
 {
