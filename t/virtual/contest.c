@@ -331,15 +331,16 @@ contest_had_to(const struct contest_view *v, const struct contest_buyer *b)
 }
 
 /*
- * What buyers have given back since the change, and what of it had to be. Where
- * two exchanges had one token for two buyers, who was refused waits on, and who
- * was faster may have to give it back. What one exchange gave the others hear
- * late over a slow network, so each may give some in vain. What is taken from
- * who does not heed comes late, and by then shares are others. Where orders
- * differ in constraints, a buyer that can use any seller may take a token of the only one that
- * another can use: then tokens come back that are of no use to that one, before
- * the right one does. That ends, so it is no more than there are. Until then
- * two that can use the same token have it in turn.
+ * What buyers have given back since the change, and what of it had to be.
+ * Where two exchanges had one token for two buyers, who was refused waits on,
+ * and who was faster may have to give it back. What one exchange gave the
+ * others hear late over a slow network, so each may give some in vain. What is
+ * taken from who does not heed comes late, and by then shares are others.
+ * Where orders differ in constraints, a buyer that can use any seller may take
+ * a token of the only one that another can use: then tokens come back that are
+ * of no use to that one, before the right one does. That ends, so it is no
+ * more than there are. Until then two that can use the same token have it in
+ * turn.
  */
 static void
 contest_check_moves(struct world *w, const struct contest_view *v)
