@@ -821,6 +821,12 @@ const struct core_ops call_ops = {
 
 /* Life. */
 
+void
+call_log_requests(struct call *c)
+{
+	plb_log_requests(c->plb);
+}
+
 static int
 call_new_plb(struct call *c, uint64_t seed)
 {

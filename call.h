@@ -91,6 +91,8 @@ extern const struct core_ops call_ops;
  * NULL with ENOMEM. */
 struct call *call_new(int64_t now, uint64_t seed, const struct call_config *,
     struct buf *out);
+/* From now on the log has a line for each request that ends. */
+void call_log_requests(struct call *);
 void call_free(struct call *);
 struct outbox *call_out(struct call *);
 

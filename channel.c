@@ -17,13 +17,8 @@ channel_new(const struct id *own, uint64_t seed,
 
 	if (c == NULL)
 		return NULL;
-	assert(config->module.len <= sizeof(c->module_bytes));
-	memcpy(c->module_bytes, config->module.p, config->module.len);
-	c->module = slice_of(c->module_bytes, config->module.len);
-	assert(config->host.len <= sizeof(c->host_bytes));
-	if (config->host.len > 0)
-		memcpy(c->host_bytes, config->host.p, config->host.len);
-	c->host = slice_of(c->host_bytes, config->host.len);
+	c->module = slice_of(slice_dup(config->module), config->module.len);
+	c->host = slice_of(slice_dup(config->host), config->host.len);
 	c->own = *own;
 	c->mode = config->mode;
 	c->kind = config->kind;
@@ -33,6 +28,10 @@ channel_new(const struct id *own, uint64_t seed,
 	buf_init(&c->early, EARLY_MAX);
 	inflight_init(&c->inflight, seed);
 	pool_init(&c->pool, c->mode == CHANNEL_MUX);
+	if (c->module.p == NULL || c->host.p == NULL) {
+		channel_free(c);
+		return NULL;
+	}
 	return c;
 }
 
@@ -46,6 +45,8 @@ channel_free(struct channel *c)
 	stats_free(&c->stats);
 	inflight_free(&c->inflight);
 	pool_free(&c->pool);
+	free((void *)(uintptr_t)c->module.p);
+	free((void *)(uintptr_t)c->host.p);
 	free(c);
 }
 

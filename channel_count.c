@@ -2,55 +2,22 @@
 
 #include "channel_state.h"
 
-#define SAY_VALUE (2 * NAME_BYTES_MAX + 3) /* bytes of one, quoted */
-
-/* What logfmt takes for a value: in quotes if need be, - for nothing. */
-static const char *
-say_value(char buf[SAY_VALUE], struct slice s)
-{
-	size_t i, n = 0;
-	int quoted = 0;
-
-	for (i = 0; i < s.len; i++)
-		quoted |= s.p[i] <= ' ' || strchr("\"=\\", s.p[i]) != NULL;
-	if (s.len == 0)
-		return "-";
-	if (quoted)
-		buf[n++] = '"';
-	for (i = 0; i < s.len && n + 3 < SAY_VALUE; i++) {
-		if (s.p[i] == '"' || s.p[i] == '\\')
-			buf[n++] = '\\';
-		buf[n++] = (char)s.p[i];
-	}
-	if (quoted)
-		buf[n++] = '"';
-	buf[n] = '\0';
-	return buf;
-}
-
 void
 channel_log_requests(struct channel *c, const char *client)
 {
 	snprintf(c->says, sizeof(c->says), "%s", client);
 }
 
-/* request id=N module=NAME function=NAME client=NAME result=WORD status=N
- * queue_us=N run_us=N */
 void
 channel_count_say(struct channel *c, const struct inflight *r,
     enum counter how, int status, int64_t run_ns)
 {
-	char module[SAY_VALUE], function[SAY_VALUE], client[SAY_VALUE];
-	char number[16] = "-";
+	struct stats_request one = { .id = r->count, .module = c->module,
+		.function = slice_str(r->function),
+		.client = slice_str(c->says), .how = how, .status = status,
+		.queue_ns = r->queued, .run_ns = run_ns };
 
-	if (status >= 0)
-		snprintf(number, sizeof(number), "%d", status);
-	outbox_log(&c->out, LOG_DEBUG, "request id=%llu module=%s function=%s "
-	    "client=%s result=%s status=%s queue_us=%lld run_us=%lld",
-	    (unsigned long long)r->count, say_value(module, c->module),
-	    say_value(function, slice_str(r->function)),
-	    say_value(client, slice_str(c->says)), stats_names[how], number,
-	    (long long)(r->queued / 1000), (long long)(run_ns / 1000));
+	stats_log(&c->out, &one);
 }
 
 void

@@ -17,10 +17,7 @@
 struct channel {
 	struct outbox out;
 	struct id own;
-	unsigned char module_bytes[NAME_BYTES_MAX];
-	struct slice module;
-	unsigned char host_bytes[NAME_BYTES_MAX];
-	struct slice host;
+	struct slice module, host; /* on the heap */
 	char says[CHANNEL_CLIENT]; /* a line of each request: what its client is
 				      called; or empty */
 	int told; /* that no worker's standard error is sent */

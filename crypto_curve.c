@@ -45,20 +45,35 @@ limb_most(int i)
 	return ((limb_t)1 << limb_bits(i)) - 1;
 }
 
-/* Carry h, whose limbs have up to 62 bits, or 112 of 128, into r. What is past
- * the last limb has up to 59 bits. */
-static void
-field_carry(struct field *r, product_t h[LIMBS])
+/* Limb i is the low bits of h: what is above them is for the next one. */
+static product_t
+field_put(struct field *r, int i, product_t h)
 {
-	product_t carry = 0;
-	uint64_t past;
-	int i;
+	r->limb[i] = (limb_t)h & limb_most(i);
+	return h >> limb_bits(i);
+}
 
-	for (i = 0; i < LIMBS; i++) {
-		h[i] += carry;
-		carry = h[i] >> limb_bits(i);
-		r->limb[i] = (limb_t)h[i] & limb_most(i);
-	}
+/* Carry h, whose limbs have up to 62 bits, or 112 of 128, into r. What is past
+ * the last limb has up to 59 bits. It is no loop, which compilers would leave
+ * as it is. */
+static void
+field_carry(struct field *r, const product_t h[LIMBS])
+{
+	product_t carry;
+	uint64_t past;
+
+	carry = field_put(r, 0, h[0]);
+	carry = field_put(r, 1, h[1] + carry);
+	carry = field_put(r, 2, h[2] + carry);
+	carry = field_put(r, 3, h[3] + carry);
+	carry = field_put(r, 4, h[4] + carry);
+#if LIMBS == 10
+	carry = field_put(r, 5, h[5] + carry);
+	carry = field_put(r, 6, h[6] + carry);
+	carry = field_put(r, 7, h[7] + carry);
+	carry = field_put(r, 8, h[8] + carry);
+	carry = field_put(r, 9, h[9] + carry);
+#endif
 	past = r->limb[0] + 19 * (uint64_t)carry; /* 2^255 is 19 */
 	r->limb[0] = (limb_t)past & limb_most(0);
 	past = r->limb[1] + (past >> limb_bits(0));
@@ -162,13 +177,35 @@ field_scale(struct field *r, const struct field *a, uint32_t n)
 	field_carry(r, h);
 }
 
+/* r = a * a. Of five limbs, products that come twice are made once. */
+static void
+field_square(struct field *r, const struct field *a)
+{
+#if LIMBS == 5
+	const limb_t *f = a->limb;
+	const limb_t g[3] = { 2 * f[0], 2 * f[1], 2 * f[2] };
+	const limb_t g19[LIMBS] = { 0, 0, 0, 19 * f[3], 19 * f[4] };
+	product_t h[LIMBS];
+
+	h[0] = (product_t)f[0] * f[0] + (product_t)g[1] * g19[4] +
+	    (product_t)g[2] * g19[3];
+	h[1] = M(1, 0) + (product_t)g[2] * g19[4] + M19(3, 3);
+	h[2] = M(2, 0) + (product_t)f[1] * f[1] + M19(3, 4) + M19(3, 4);
+	h[3] = M(3, 0) + M(2, 1) + M19(4, 4);
+	h[4] = M(4, 0) + M(3, 1) + (product_t)f[2] * f[2];
+	field_carry(r, h);
+#else
+	field_mul(r, a, a);
+#endif
+}
+
 /* r = a^(2^n). */
 static void
-field_square(struct field *r, const struct field *a, int n)
+field_squares(struct field *r, const struct field *a, int n)
 {
-	field_mul(r, a, a);
+	field_square(r, a);
 	while (--n > 0)
-		field_mul(r, r, r);
+		field_square(r, r);
 }
 
 /* r = a^(p - 2) = 1 / a, and 0 of 0 (Fermat). tN is a^(2^N - 1). */
@@ -177,27 +214,27 @@ field_invert(struct field *r, const struct field *a)
 {
 	struct field a2, a9, a11, t5, t10, t20, t50, t100, t;
 
-	field_square(&a2, a, 1);
-	field_square(&t, &a2, 2);
+	field_squares(&a2, a, 1);
+	field_squares(&t, &a2, 2);
 	field_mul(&a9, &t, a);
 	field_mul(&a11, &a9, &a2);
-	field_square(&t, &a11, 1);
+	field_squares(&t, &a11, 1);
 	field_mul(&t5, &t, &a9);
-	field_square(&t, &t5, 5);
+	field_squares(&t, &t5, 5);
 	field_mul(&t10, &t, &t5);
-	field_square(&t, &t10, 10);
+	field_squares(&t, &t10, 10);
 	field_mul(&t20, &t, &t10);
-	field_square(&t, &t20, 20);
+	field_squares(&t, &t20, 20);
 	field_mul(&t, &t, &t20);
-	field_square(&t, &t, 10);
+	field_squares(&t, &t, 10);
 	field_mul(&t50, &t, &t10);
-	field_square(&t, &t50, 50);
+	field_squares(&t, &t50, 50);
 	field_mul(&t100, &t, &t50);
-	field_square(&t, &t100, 100);
+	field_squares(&t, &t100, 100);
 	field_mul(&t, &t, &t100);
-	field_square(&t, &t, 50);
+	field_squares(&t, &t, 50);
 	field_mul(&t, &t, &t50);
-	field_square(&t, &t, 5);
+	field_squares(&t, &t, 5);
 	field_mul(r, &t, &a11);
 }
 
@@ -289,15 +326,15 @@ ladder_step(const struct field *x1, struct field *x2, struct field *z2,
 	field_sub(&b, x2, z2);
 	field_add(&c, x3, z3);
 	field_sub(&d, x3, z3);
-	field_mul(&aa, &a, &a);
-	field_mul(&bb, &b, &b);
+	field_square(&aa, &a);
+	field_square(&bb, &b);
 	field_mul(&da, &d, &a);
 	field_mul(&cb, &c, &b);
 	field_sub(&e, &aa, &bb);
 	field_add(&a, &da, &cb);
 	field_sub(&b, &da, &cb);
-	field_mul(x3, &a, &a);
-	field_mul(&b, &b, &b);
+	field_square(x3, &a);
+	field_square(&b, &b);
 	field_mul(z3, x1, &b);
 	field_mul(x2, &aa, &bb);
 	field_scale(&c, &e, 121665);

@@ -35,30 +35,6 @@ tier_ip_of(const struct tier *t, struct slice broker)
 	return h == NULL ? slice_str("-") : row_ip(h->address);
 }
 
-void
-tier_hosts(struct tier *t, const char *module)
-{
-	const struct tier_host *h;
-	size_t pos = 0;
-
-	(void)module;
-	while ((h = map_next(&t->hosts, &pos)) != NULL)
-		tier_row(t, "host %.*s broker %.*s node %.*s state %s "
-		    "for_s %llu sells %s buys %s modules %.*s",
-		    SLICE_ARG(row_ip(h->address)), SLICE_ARG(h->id),
-		    SLICE_ARG(row_or_dash(h->node)),
-		    h->state, (unsigned long long)h->for_s,
-		    h->sells[0] == '\0' ? "-" : h->sells,
-		    h->buys[0] == '\0' ? "-" : h->buys,
-		    SLICE_ARG(row_or_dash(h->modules)));
-}
-
-static int
-tier_compare_use(const void *a, const void *b)
-{
-	return *(const unsigned char *)a - *(const unsigned char *)b;
-}
-
 /* A number, or "-" where it is not known; returns buf. */
 #define TIER_NUMBER 24
 static const char *
@@ -69,6 +45,35 @@ tier_number(int known, uint64_t n, char buf[TIER_NUMBER])
 	else
 		strcpy(buf, "-");
 	return buf;
+}
+
+void
+tier_hosts(struct tier *t, const char *module)
+{
+	const struct tier_host *h;
+	char for_s[TIER_NUMBER];
+	size_t pos = 0;
+	int cut;
+
+	(void)module;
+	while ((h = map_next(&t->hosts, &pos)) != NULL) {
+		cut = h->self && h->homes == 0;
+		tier_row(t, "host %.*s broker %.*s node %.*s state %s "
+		    "for_s %s sells %s buys %s modules %.*s",
+		    SLICE_ARG(row_ip(h->address)), SLICE_ARG(h->id),
+		    SLICE_ARG(row_or_dash(h->node)),
+		    cut ? "unlinked" : h->state,
+		    tier_number(!cut, h->for_s, for_s),
+		    h->sells[0] == '\0' ? "-" : h->sells,
+		    h->buys[0] == '\0' ? "-" : h->buys,
+		    SLICE_ARG(row_or_dash(h->modules)));
+	}
+}
+
+static int
+tier_compare_use(const void *a, const void *b)
+{
+	return *(const unsigned char *)a - *(const unsigned char *)b;
 }
 
 static void
@@ -456,12 +461,26 @@ tier_dot_modules(struct tier *t)
 		    (unsigned long long)m->waiting);
 }
 
-/* Each authority, linked to those after it, and to the modules of which it runs
+/* The one with the next id; NULL: this one is the last. */
+static const struct tier_authority *
+tier_dot_after(const struct tier *t, const struct tier_authority *a)
+{
+	const struct tier_authority *b, *next = NULL;
+	size_t pos = 0;
+
+	while ((b = map_next(&t->authorities, &pos)) != NULL)
+		if (row_compare(b->id, a->id) > 0 &&
+		    (next == NULL || row_compare(b->id, next->id) < 0))
+			next = b;
+	return next;
+}
+
+/* Each authority, linked to the next one, and to the modules of which it runs
  * an exchange. */
 static void
 tier_dot_authorities(struct tier *t)
 {
-	const struct tier_authority *a, *last = NULL;
+	const struct tier_authority *a, *next;
 	const struct tier_exchange *x;
 	char name[2 * NAME_BYTES_MAX + 4];
 	size_t pos = 0;
@@ -471,11 +490,10 @@ tier_dot_authorities(struct tier *t)
 		    "style=\"rounded,filled\", fillcolor=\"#fff0d0\", "
 		    "label=\"authority\\n%.*s\"];",
 		    SLICE_ARG(a->id), SLICE_ARG(row_or_dash(a->address)));
-		if (last != NULL)
+		if ((next = tier_dot_after(t, a)) != NULL)
 			tier_row(t, "    { rank=same; \"%.*s\" -> \"%.*s\" "
-			    "[dir=none, penwidth=2]; }", SLICE_ARG(last->id),
-			    SLICE_ARG(a->id));
-		last = a;
+			    "[dir=none, penwidth=2]; }", SLICE_ARG(a->id),
+			    SLICE_ARG(next->id));
 	}
 	for (pos = 0; (x = map_next(&t->exchanges, &pos)) != NULL;)
 		if (x->authority.len > 0)
@@ -532,11 +550,11 @@ tier_dot(struct tier *t, const char *module)
 {
 	(void)module;
 	tier_row(t, "digraph lambda {");
-	tier_row(t, "    graph [rankdir=TB, ranksep=1, nodesep=0.4, "
+	tier_row(t, "graph [rankdir=TB, ranksep=1, nodesep=0.4, "
 	    "fontname=\"Helvetica\", labelloc=b, label=\"authority ... module: "
 	    "runs an exchange of it\\ngreen: the host sells it    "
 	    "red: the host buys it\"];");
-	tier_row(t, "    node [fontname=\"Helvetica\", fontsize=11];");
+	tier_row(t, "node [fontname=\"Helvetica\", fontsize=11];");
 	tier_dot_authorities(t);
 	tier_dot_modules(t);
 	tier_dot_hosts(t);

@@ -105,3 +105,101 @@ row_keep(struct buf *rows, struct slice row)
 	line[len] = '\n';
 	return buf_append(rows, line, len + 1);
 }
+
+/* Sorting. */
+
+struct row_line {
+	size_t group; /* the first line of its word */
+	struct slice text;
+};
+
+static size_t
+row_digits(struct slice s)
+{
+	size_t n = 0;
+
+	while (n < s.len && s.p[n] >= '0' && s.p[n] <= '9')
+		n++;
+	return n;
+}
+
+static struct slice
+row_skip(struct slice s, size_t n)
+{
+	return slice_of(s.p + n, s.len - n);
+}
+
+int
+row_compare(struct slice a, struct slice b)
+{
+	size_t an, bn;
+	int diff;
+
+	while (a.len > 0 && b.len > 0) {
+		an = row_digits(a);
+		bn = row_digits(b);
+		if (an != bn && an > 0 && bn > 0)
+			return an < bn ? -1 : 1;
+		an = an > 0 && bn > 0 ? an : 1;
+		if ((diff = memcmp(a.p, b.p, an)) != 0)
+			return diff;
+		a = row_skip(a, an);
+		b = row_skip(b, an);
+	}
+	return a.len > 0 ? 1 : b.len > 0 ? -1 : 0;
+}
+
+static int
+row_compare_lines(const void *a, const void *b)
+{
+	const struct row_line *x = a, *y = b;
+
+	if (x->group != y->group)
+		return x->group < y->group ? -1 : 1;
+	return row_compare(x->text, y->text);
+}
+
+static struct slice
+row_word(struct slice line)
+{
+	return row_cut(&line);
+}
+
+/* The number of the first line of the same word; mostly that of the line
+ * before. */
+static size_t
+row_group(const struct row_line *lines, size_t n)
+{
+	struct slice word = row_word(lines[n].text);
+	size_t i = 0;
+
+	if (n > 0 && slice_equal(row_word(lines[n - 1].text), word))
+		return lines[n - 1].group;
+	while (i < n && !slice_equal(row_word(lines[i].text), word))
+		i++;
+	return i;
+}
+
+int
+row_sort(struct slice lines, void (*row)(void *arg, struct slice), void *arg)
+{
+	struct row_line *all;
+	struct slice rest = lines;
+	size_t n = 0, i;
+
+	for (; rest.len > 0; n++)
+		slice_line(&rest);
+	if (n == 0)
+		return 0;
+	if ((all = malloc(n * sizeof(*all))) == NULL)
+		return -1;
+	for (i = 0; i < n; i++) {
+		all[i].text = slice_line(&lines);
+		all[i].group = row_group(all, i);
+	}
+	qsort(all, n, sizeof(*all), row_compare_lines);
+	for (i = 0; i < n; i++)
+		row(arg, all[i].text);
+	free(all);
+	return 0;
+}

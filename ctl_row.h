@@ -34,4 +34,12 @@ struct slice row_ip(struct slice address); /* without its port; or "-" */
  * 0, or -1 as buf_append(). */
 int row_keep(struct buf *, struct slice row);
 
+/* Pass each line on, sorted: those of one word stand together, where the first
+ * of them stood, and numbers within lines go by their value. 0, or -1 without
+ * memory. */
+int row_sort(struct slice lines, void (*row)(void *arg, struct slice),
+    void *arg);
+/* Less than 0, 0 or more, as memcmp() says, but by the value of numbers. */
+int row_compare(struct slice, struct slice);
+
 #endif

@@ -60,26 +60,43 @@ tier_exchange(struct tier *t, struct slice id, struct slice module)
 	return x;
 }
 
-/* Add a name to a list with commas, where it is not there. The first one that
- * has no room is "...", and the last. */
+/* Put the name at the end of the list, which is len long, if there is room:
+ * else "...", which stays the last. Returns the new length. */
+static size_t
+tier_list_put(char list[NAMES_MAX], size_t len, struct slice name)
+{
+	if (len >= 3 && strcmp(list + len - 3, "...") == 0)
+		return len;
+	if (len + 1 + name.len + sizeof(",...") > NAMES_MAX)
+		name = slice_str("...");
+	return len + (size_t)snprintf(list + len, NAMES_MAX - len, "%s%.*s",
+	    len == 0 ? "" : ",", SLICE_ARG(name));
+}
+
+/* Add a name to a list with commas, which is sorted, if it is not there. */
 static void
 tier_list(char list[NAMES_MAX], struct slice name)
 {
-	const struct slice more = slice_str("...");
-	struct slice rest = slice_str(list), one;
-	size_t len = rest.len, n;
+	char old[NAMES_MAX];
+	struct slice rest, one;
+	size_t len = 0, n;
+	int diff, put = 0;
 
-	for (; rest.len > 0; rest = slice_of(rest.p + n, rest.len - n)) {
+	memcpy(old, list, NAMES_MAX);
+	list[0] = '\0';
+	for (rest = slice_str(old); rest.len > 0;
+	    rest = slice_of(rest.p + n, rest.len - n)) {
 		n = strcspn((const char *)rest.p, ",");
 		one = slice_of(rest.p, n);
-		if (slice_equal(one, name) || slice_equal(one, more))
-			return;
 		n += n < rest.len;
+		diff = slice_is(one, "...") ? 0 : row_compare(name, one);
+		if (diff < 0 && !put)
+			len = tier_list_put(list, len, name);
+		put |= diff <= 0;
+		len = tier_list_put(list, len, one);
 	}
-	if (len + 1 + name.len + 1 + more.len >= NAMES_MAX)
-		name = more;
-	snprintf(list + len, NAMES_MAX - len, "%s%.*s", len == 0 ? "" : ",",
-	    SLICE_ARG(name));
+	if (!put)
+		tier_list_put(list, len, name);
 }
 
 static void
@@ -110,6 +127,7 @@ tier_read_broker(struct tier *t, const struct row *r)
 	if (gone && !is_new)
 		return;
 	h->state = gone ? "gone" : "linked";
+	h->homes++;
 	h->for_s = row_number(r, "for_s");
 	h->modules = row_get(r, "modules");
 }
@@ -134,7 +152,7 @@ tier_row_authority(struct tier *t, const struct row *r)
 }
 
 static void
-tier_row_broker(struct tier *t, const struct row *r)
+tier_row_broker(struct tier *t, const struct row *r, struct slice broker)
 {
 	struct tier_exchange *x;
 	struct tier_host *h;
@@ -148,6 +166,8 @@ tier_row_broker(struct tier *t, const struct row *r)
 		h->node = tier_known(row_get(r, "node"));
 	} else if (slice_is(r->word, "authority")) {
 		tier_read_authority(t, row_get(r, "instance"), r->name);
+		if ((h = tier_host(t, broker)) != NULL)
+			h->homes++;
 	} else if (slice_is(r->word, "exchange") &&
 	    (x = tier_exchange(t, row_get(r, "instance"),
 	    row_get(r, "module"))) != NULL && x->address.len == 0)
@@ -375,7 +395,7 @@ tier_read_node(struct tier *t, const struct walk_node *n)
 		else if (from.role == ROLE_AUTHORITY)
 			tier_row_authority(t, &r);
 		else if (from.role == ROLE_BROKER)
-			tier_row_broker(t, &r);
+			tier_row_broker(t, &r, from.broker);
 		else if (from.role == ROLE_EXCHANGE)
 			module = tier_row_exchange(t, &r, n, module);
 		else if (from.role == ROLE_LISTENER)
@@ -475,6 +495,20 @@ tier_read(struct tier *t, const struct walk *w, uint64_t seed)
 			tier_read_node(t, w->at[i]);
 	tier_sum(t);
 	return t->failed ? fail(ENOMEM) : 0;
+}
+
+int
+tier_knows(const struct tier *t, const char *module)
+{
+	const struct tier_plb *p;
+	size_t pos = 0;
+
+	if (map_get(&t->modules, slice_str(module)) != NULL)
+		return 1;
+	while ((p = map_next(&t->plbs, &pos)) != NULL)
+		if (slice_is(p->module, module))
+			return 1;
+	return 0;
 }
 
 void

@@ -30,6 +30,8 @@ struct tier {
 /* Read what was gathered; the walk must stay. 0, or -1 with ENOMEM. */
 int tier_read(struct tier *, const struct walk *, uint64_t seed);
 void tier_free(struct tier *);
+/* Does anybody publish it, run an exchange of it, or want it? */
+int tier_knows(const struct tier *, const char *module);
 
 /* Each prints its rows. module may be NULL: all. */
 void tier_hosts(struct tier *, const char *module);

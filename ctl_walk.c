@@ -312,9 +312,9 @@ walk_failed(void *core, int64_t now, uint32_t tag, struct slice reason,
 	char why[256];
 
 	(void)now;
-	(void)final;
 	if (tag == 0 || tag > w->n || w->at[tag - 1]->state != WALK_DIALLED)
 		return;
+	w->at[tag - 1]->final = final;
 	snprintf(why, sizeof(why), "%.*s", SLICE_ARG(reason));
 	walk_end(w, w->at[tag - 1], WALK_FAILED, why);
 }
@@ -423,6 +423,7 @@ walk_tick(void *core, int64_t now)
 	}
 }
 
+/* Something is to do at once where one that was dialled has failed. */
 static int64_t
 walk_deadline(const void *core)
 {
@@ -430,11 +431,24 @@ walk_deadline(const void *core)
 	int64_t at = INT64_MAX;
 	size_t i;
 
+	if (!w->done && (w->active == 0 ||
+	    (w->next < w->n && w->active < WALK_AT_ONCE)))
+		return 0;
 	for (i = 0; i < w->n; i++)
 		if ((w->at[i]->state == WALK_DIALLED ||
 		    w->at[i]->state == WALK_ASKED) && w->at[i]->late < at)
 			at = w->at[i]->late;
 	return at < w->until || w->done ? at : w->until;
+}
+
+int
+walk_has_authority(const struct walk *w)
+{
+	size_t i;
+
+	for (i = 0; i < w->n && w->at[i]->role != ROLE_AUTHORITY; i++)
+		;
+	return i < w->n;
 }
 
 const struct core_ops walk_ops = {

@@ -47,6 +47,7 @@ struct walk_node {
 	int64_t late;	      /* when it is left behind */
 	struct buf rows;      /* lines, each with its newline */
 	char why[256];	      /* of WALK_FAILED */
+	int final;	      /* and to ask again is no use */
 };
 
 struct walk {
@@ -75,5 +76,8 @@ extern const struct core_ops walk_ops;
 int walk_begin(struct walk *, int64_t now, int64_t node_ms, uint64_t seed,
     struct slice first, int alone);
 void walk_free(struct walk *);
+
+/* Was an authority asked, or named? */
+int walk_has_authority(const struct walk *);
 
 #endif

@@ -362,17 +362,37 @@ env_key_free(struct key *key)
 	key->n = 0;
 }
 
-/* 0, or -1 with a sentence in why, and key has none. */
+/* Is the key after the last one equal to one before it? */
+static int
+env_key_is_twice(const struct key *key)
+{
+	const struct key_file *last = &key->files[key->n], *f = key->files;
+
+	while (f < last && (f->len != last->len ||
+	    memcmp(f->bytes, last->bytes, f->len) != 0))
+		f++;
+	return f < last;
+}
+
+/* Two files of the same key are one key. 0, or -1 with a sentence in why, and
+ * key has none. */
 static int
 env_key_read_all(struct key *key, const struct key_names *names, char *why,
     size_t size)
 {
-	for (key->n = 0; key->n < names->n; key->n++)
-		if (env_key_read(&key->files[key->n], names->at[key->n], why,
-			size) == -1) {
+	size_t i;
+
+	for (key->n = i = 0; i < names->n; i++) {
+		if (env_key_read(&key->files[key->n], names->at[i], why,
+		    size) == -1) {
 			env_key_free(key);
 			return -1;
 		}
+		if (env_key_is_twice(key))
+			free(key->files[key->n].bytes);
+		else
+			key->n++;
+	}
 	return 0;
 }
 

@@ -64,7 +64,8 @@ void env_broker_socket(struct addr *, const char *given);
  * the same). Dies (100) if there are more than KEYS_MAX, or if a file is
  * shorter than KEY_MIN, longer than KEY_MAX, not a regular file, not the user's
  * or root's, or if its group or others can read or write it, or if it can be
- * guessed. All bytes count, also a newline at the end.
+ * guessed. All bytes count, also a newline at the end. Files with equal bytes
+ * are one key.
  */
 void env_key(struct key *, const struct key_names *);
 

@@ -762,6 +762,8 @@ caller_new_call(struct caller *c, struct caller_options *o)
 	call = call_new(loop_now(c->hub.loop), seed, &o->call, &c->sink.queue);
 	if (call == NULL)
 		die_errno(EXIT_TEMPORARY, "unable to start");
+	if (log_level >= LOG_DEBUG)
+		call_log_requests(call);
 	buf_free(&constraints);
 	return call;
 }

@@ -32,7 +32,8 @@
 static int64_t answer_ms; /* that a process has to answer; 0: as usual */
 
 /* What can be asked of whom; a PLB shows all that it has, whatever is asked.
- * For those with a function the tier is walked. */
+ * For those with a function the tier is walked, and without roles it is from
+ * whoever is asked. */
 static const struct command {
 	const char *name;
 	unsigned roles;
@@ -44,13 +45,16 @@ static const struct command {
 	    void *arg);
 	int top;	 /* the tier is asked again and again */
 	int host;	 /* a broker asks its host, a listener its channels */
+	int known;	 /* it is an error if nobody has heard of the module */
 	int least, most; /* arguments */
 } commands[] = {
 	{ .name = "all", .roles = ~0u, .whom = "", .host = 1 },
-	{ .name = "audit", .tier = tier_audit, .most = 1 },
+	{ .name = "audit", .tier = tier_audit, .most = 1,
+	    .known = 1 },
 	{ .name = "authorities", .whom = "an authority or a broker",
 	    .roles = ROLE_AUTHORITY | ROLE_BROKER | ROLE_PLB },
-	{ .name = "capacity", .tier = tier_capacity, .most = 1 },
+	{ .name = "capacity", .tier = tier_capacity, .most = 1,
+	    .known = 1 },
 	{ .name = "channels", .whom = "a broker or a listener",
 	    .roles = ROLE_BROKER | ROLE_LISTENER, .host = 1 },
 	{ .name = "clients", .whom = "a broker or a listener",
@@ -80,9 +84,12 @@ static const struct command {
 	{ .name = "plbs", .whom = "a broker or a PLB",
 	    .roles = ROLE_BROKER | ROLE_PLB, .host = 1 },
 	{ .name = "process", .roles = ~0u, .whom = "", .host = 1 },
-	{ .name = "summary", .tier = tier_summary, .alone = 1 },
+	{ .name = "summary", .tier = tier_summary, .alone = 1,
+	    .roles = ROLE_BROKER, .whom = "a broker, or give another command, "
+	    "such as hosts or capacity" },
 	{ .name = "top", .top = 1, .most = 1 },
-	{ .name = "users", .tier = tier_users, .most = 1 },
+	{ .name = "users", .tier = tier_users, .most = 1,
+	    .known = 1 },
 	{ .name = "why", .tier = tier_why, .least = 1, .most = 1 }
 };
 #define NCOMMANDS (sizeof(commands) / sizeof(commands[0]))
@@ -98,7 +105,11 @@ struct ctl {
 	struct buf kept; /* of a command with a format: all of them */
 	int done;
 	int json; /* -J */
+	const char *hint; /* what to do if nobody listens there */
 };
+
+#define HINT_BROKER "start lambda-broker, or name another with -b or -A"
+#define HINT_OTHER  "is it running?"
 
 static void
 ctl_stop(struct ctl *c, int status)
@@ -361,8 +372,8 @@ ctl_failed(void *core, int64_t now, uint32_t tag, struct slice reason,
 
 	(void)now;
 	(void)tag;
-	log_error("no answer from %s: %.*s%s", c->where, SLICE_ARG(reason),
-	    final ? "" : ": is it running?");
+	log_error("no answer from %s: %.*s%s%s", c->where, SLICE_ARG(reason),
+	    final ? "" : ": ", final ? "" : c->hint);
 	ctl_stop(c, final ? EXIT_USAGE : EXIT_TEMPORARY);
 }
 
@@ -398,10 +409,14 @@ ctl_on_late(void *arg)
 
 struct ctl_tier {
 	struct walk walk;
+	const struct command *what;
+	const char *where, *hint; /* as struct ctl has them */
+	const struct key *key;
 	int json;
+	int unknown; /* nobody knows the module */
 	size_t rows;
-	struct buf seen; /* of this audit, in lines */
-	const struct buf *before; /* of the one before; or NULL */
+	struct buf seen; /* the rows, in lines */
+	const struct buf *before; /* those of the audit before; or NULL */
 };
 
 static void
@@ -410,6 +425,16 @@ ctl_on_tier_row(void *arg, struct slice row)
 	struct ctl_tier *c = arg;
 
 	c->rows++;
+	if (buf_append(&c->seen, row.p, row.len) == -1 ||
+	    buf_append(&c->seen, "\n", 1) == -1)
+		die_errno(EXIT_TEMPORARY, "unable to keep the rows");
+}
+
+static void
+ctl_print_row(void *arg, struct slice row)
+{
+	const struct ctl_tier *c = arg;
+
 	ctl_print(c->json, row);
 }
 
@@ -429,12 +454,8 @@ ctl_on_audit_row(void *arg, struct slice row)
 {
 	struct ctl_tier *c = arg;
 
-	if (c->before != NULL && !ctl_has_line(buf_slice(c->before), row))
-		return;
-	c->rows++;
-	if (buf_append(&c->seen, row.p, row.len) == -1 ||
-	    buf_append(&c->seen, "\n", 1) == -1)
-		die_errno(EXIT_TEMPORARY, "unable to keep what differs");
+	if (c->before == NULL || ctl_has_line(buf_slice(c->before), row))
+		ctl_on_tier_row(c, row);
 }
 
 static int
@@ -443,20 +464,38 @@ ctl_closes(const struct command *what)
 	return what->tier == tier_keyclose;
 }
 
+/* Without an answer of the first one there is nothing to show, and one of
+ * another role may have nothing that is asked for. */
 static void
-ctl_walk_once(struct walk *w, uint64_t seed, const struct key *key,
-    const char *where, int alone, struct slice close)
+ctl_check_first(const struct ctl_tier *c)
+{
+	const struct walk_node *n = c->walk.at[0];
+
+	if (n->state == WALK_FAILED && n->final)
+		die(EXIT_USAGE, "no answer from %s: %s", c->where, n->why);
+	if (n->state == WALK_FAILED)
+		die(EXIT_TEMPORARY, "no answer from %s: %s: %s", c->where,
+		    n->why, c->hint);
+	if (c->what->roles != 0 && (c->what->roles & n->role) == 0)
+		die(EXIT_USAGE, "the %s at %s has no %s: ask %s",
+		    role_name(n->role), c->where, c->what->name,
+		    c->what->whom);
+}
+
+static void
+ctl_walk_once(struct ctl_tier *c, uint64_t seed, struct slice close)
 {
 	static struct hub hub;
 
 	memset(&hub, 0, sizeof(hub));
-	hub_init(&hub, loop_new(), ROLE_CTL, key);
-	if (walk_begin(w, loop_now(hub.loop), answer_ms > 0 ? answer_ms :
-	    WALK_NODE_MS, seed, slice_str(where), alone) == -1)
+	hub_init(&hub, loop_new(), ROLE_CTL, c->key);
+	if (walk_begin(&c->walk, loop_now(hub.loop), answer_ms > 0 ?
+	    answer_ms : WALK_NODE_MS, seed, slice_str(c->where),
+	    c->what->alone) == -1)
 		die_errno(EXIT_TEMPORARY, "unable to walk the tier");
-	w->close = close;
-	hub_dial(&hub, slice_str(where), DIAL_ONCE, 1);
-	hub_core(&hub, &walk_ops, w, &w->out);
+	c->walk.close = close;
+	hub_dial(&hub, slice_str(c->where), DIAL_ONCE, 1);
+	hub_core(&hub, &walk_ops, &c->walk, &c->walk.out);
 	loop_run(hub.loop);
 	hub_free(&hub);
 	loop_free(hub.loop);
@@ -485,17 +524,37 @@ ctl_tell_silent_of(const struct walk_node *n)
 	return silent;
 }
 
-/* Who did not answer, and how many they are. */
+/* The first one knows no authority, so the others stay unknown: 1. */
 static size_t
+ctl_tell_cut(const struct walk *w)
+{
+	unsigned role = w->at[0]->role;
+
+	if (w->alone || role == ROLE_EXCHANGE || walk_has_authority(w))
+		return 0;
+	if (role == ROLE_BROKER)
+		log_error("this broker is linked to no authority: only this "
+		    "host is shown");
+	else
+		log_error("the %s at %s knows no authority: only what it knows "
+		    "is shown, so ask a broker or an authority",
+		    role_name(role), w->at[0]->shown);
+	return 1;
+}
+
+/* Who did not answer: the exit status. */
+static int
 ctl_tell_silent(const struct walk *w)
 {
-	size_t i, silent = w->left_out;
+	size_t i, silent = w->left_out + ctl_tell_cut(w);
+	int final = 0;
 
 	for (i = 0; i < w->n; i++) {
 		silent += ctl_tell_silent_of(w->at[i]);
 		if (w->at[i]->state != WALK_FAILED)
 			continue;
 		silent++;
+		final |= w->at[i]->final;
 		if (w->at[i]->role == 0)
 			log_error("no answer from %s: %s", w->at[i]->shown,
 			    w->at[i]->why);
@@ -507,82 +566,78 @@ ctl_tell_silent(const struct walk *w)
 	if (w->left_out > 0)
 		log_error("processes not asked: %zu; %d at most "
 		    "are", w->left_out, WALK_NODES_MAX);
-	return silent;
+	return final ? EXIT_USAGE : silent > 0 ? EXIT_TEMPORARY : 0;
 }
 
 /* Ask them all, and have the command make its rows of what they answer. */
 static void
-ctl_tier_once(struct ctl_tier *c, const struct command *what,
-    const char *module, const struct key *key, const char *where)
+ctl_tier_once(struct ctl_tier *c, const char *argument)
 {
 	static struct tier t;
+	const struct command *what = c->what;
 	uint64_t seed;
 
 	env_random(&seed, sizeof(seed));
-	buf_init(&c->seen, WALK_ROWS_MAX);
+	buf_init(&c->seen, WALK_ALL_MAX);
 	c->rows = 0;
-	ctl_walk_once(&c->walk, seed, key, where, what->alone,
-	    slice_str(ctl_closes(what) ? module : ""));
+	ctl_walk_once(c, seed, slice_str(ctl_closes(what) ? argument : ""));
+	ctl_check_first(c);
 	t.row = what->tier == tier_audit ? ctl_on_audit_row : ctl_on_tier_row;
 	t.arg = c;
 	if (tier_read(&t, &c->walk, seed) == -1)
 		die_errno(EXIT_TEMPORARY, "unable to read the answers");
-	what->tier(&t, module);
+	what->tier(&t, argument);
 	if (t.failed)
 		die(EXIT_TEMPORARY, "unable to compare the answers: out of "
 		    "memory");
+	c->unknown = what->known && argument != NULL &&
+	    !tier_knows(&t, argument);
 	tier_free(&t);
+}
+
+/* What of the argument is known to nobody. */
+static int
+ctl_tell_unknown(const struct ctl_tier *c, const char *argument)
+{
+	int closes = ctl_closes(c->what) && c->rows == 0;
+
+	if (closes)
+		log_error("nobody who answers has a key %s: keyuse shows "
+		    "which there are", argument);
+	if (c->unknown)
+		log_error("nobody who answers publishes or wants %s", argument);
+	return closes || c->unknown ? EXIT_TEMPORARY : 0;
 }
 
 /* The rows of the command. Differences are looked at again, up to
  * AUDIT_TIMES, since what is on its way makes some that are none. */
 static int
-ctl_walk_tier(const struct command *what, const char *module, int json,
-    const struct key *key, const char *where)
+ctl_walk_tier(struct ctl_tier *c, const char *argument)
 {
 	static const struct timespec pause = { AUDIT_PAUSE_S, 0 };
-	static struct ctl_tier c;
 	struct buf before;
-	int audit = what->tier == tier_audit, times = 1;
-	size_t silent;
-	struct slice rows;
+	int audit = c->what->tier == tier_audit, times = 1, status, unknown;
 
-	c.json = json;
-	buf_init(&before, WALK_ROWS_MAX);
+	buf_init(&before, WALK_ALL_MAX);
 	for (;; times++) {
-		ctl_tier_once(&c, what, module, key, where);
-		if (!audit || c.rows == 0 || times == AUDIT_TIMES)
+		ctl_tier_once(c, argument);
+		if (!audit || c->rows == 0 || times == AUDIT_TIMES)
 			break;
-		walk_free(&c.walk);
+		walk_free(&c->walk);
 		buf_free(&before);
-		before = c.seen;
-		c.before = &before;
+		before = c->seen;
+		c->before = &before;
 		nanosleep(&pause, NULL);
 	}
-	silent = ctl_tell_silent(&c.walk);
-	walk_free(&c.walk);
-	if (ctl_closes(what) && c.rows == 0) {
-		log_error("nobody who answers has a key %s: keyuse shows "
-		    "which there are", module);
-		silent++;
-	}
-	for (rows = buf_slice(&c.seen); rows.len > 0;)
-		ctl_print(json, slice_line(&rows));
-	buf_free(&c.seen);
+	status = ctl_tell_silent(&c->walk);
+	unknown = ctl_tell_unknown(c, argument);
+	walk_free(&c->walk);
+	if (row_sort(buf_slice(&c->seen), ctl_print_row, c) == -1)
+		die_errno(EXIT_TEMPORARY, "unable to sort the rows");
+	buf_free(&c->seen);
 	buf_free(&before);
-	return audit && c.rows > 0 ? AUDIT_DIFFERS :
-	    silent > 0 ? EXIT_TEMPORARY : 0;
-}
-
-static int
-ctl_has_answer(const struct walk *w)
-{
-	size_t i;
-
-	for (i = 0; i < w->n; i++)
-		if (w->at[i]->state == WALK_DONE)
-			return 1;
-	return 0;
+	return audit && c->rows > 0 ? AUDIT_DIFFERS :
+	    status != 0 ? status : unknown;
 }
 
 /* A terminal is wiped; elsewhere an empty line ends the block. */
@@ -601,9 +656,8 @@ ctl_top_screen(const struct top *t)
 /* Once a second, until it is ended. Who does not answer is told of the first
  * walk, and counted of the others. */
 static void
-ctl_top(const char *by, int json, const struct key *key, const char *where)
+ctl_top(struct ctl_tier *c, const char *by)
 {
-	static struct ctl_tier c;
 	static struct top t;
 	struct timespec now = { 0, 0 }, pause = { TOP_PAUSE_S, 0 };
 	uint64_t seed;
@@ -614,19 +668,19 @@ ctl_top(const char *by, int json, const struct key *key, const char *where)
 	signal(SIGINT, SIG_DFL); /* a shell's background ignores it */
 	env_random(&seed, sizeof(seed));
 	top_init(&t, seed, by != NULL && strcmp(by, "host") == 0);
-	for (c.json = json;; nanosleep(&pause, NULL)) {
-		ctl_walk_once(&c.walk, seed, key, where, 0, slice_str(""));
+	for (;; nanosleep(&pause, NULL)) {
+		ctl_walk_once(c, seed, slice_str(""));
 		clock_gettime(CLOCK_MONOTONIC, &now);
-		if (first)
-			ctl_tell_silent(&c.walk);
-		if (first && !ctl_has_answer(&c.walk))
-			exit(EXIT_TEMPORARY);
-		if (top_read(&t, &c.walk, (int64_t)now.tv_sec * 1000 +
+		if (first) {
+			ctl_check_first(c);
+			ctl_tell_silent(&c->walk);
+		}
+		if (top_read(&t, &c->walk, (int64_t)now.tv_sec * 1000 +
 		    now.tv_nsec / 1000000) == -1)
 			die_errno(EXIT_TEMPORARY, "unable to read the answers");
-		walk_free(&c.walk);
-		if (json)
-			top_rows(&t, ctl_on_tier_row, &c);
+		walk_free(&c->walk);
+		if (c->json)
+			top_rows(&t, ctl_print_row, c);
 		else if (!first)
 			ctl_top_screen(&t);
 		if (fflush(stdout) == EOF)
@@ -694,12 +748,32 @@ ctl_end(int status)
 	return status;
 }
 
+/* One process: the exit status. */
+static int
+ctl_ask(struct ctl *c, const struct key *key)
+{
+	static struct hub hub;
+	static struct timer late;
+
+	hub_init(&hub, loop_new(), ROLE_CTL, key);
+	outbox_init(&c->out);
+	buf_init(&c->kept, WALK_ROWS_MAX);
+	hub_dial(&hub, slice_str(c->where), DIAL_ONCE, 1);
+	hub_core(&hub, &ctl_ops, c, &c->out);
+	late.fn = ctl_on_late;
+	late.arg = (void *)(uintptr_t)c->where;
+	if (answer_ms == 0)
+		answer_ms = ANSWER_MS;
+	loop_timer(hub.loop, &late, loop_now(hub.loop) + answer_ms);
+	loop_run(hub.loop);
+	return hub.status;
+}
+
 int
 main(int argc, char **argv)
 {
 	static struct ctl core;
-	static struct hub hub;
-	static struct timer late;
+	static struct ctl_tier tier;
 	static struct key_names keys;
 	const char *address = NULL, *broker = NULL;
 	const struct opt options[] = {
@@ -736,22 +810,16 @@ main(int argc, char **argv)
 	env_key(&key, &keys);
 	if (address != NULL)
 		env_key_need(&key, 'A', &a);
+	core.hint = address == NULL ? HINT_BROKER : HINT_OTHER;
+	tier.what = core.what;
+	tier.where = core.where;
+	tier.hint = core.hint;
+	tier.key = &key;
+	tier.json = core.json;
 	if (core.what->top)
-		ctl_top(core.argument, core.json, &key, text);
+		ctl_top(&tier, core.argument);
 	if (core.what->tier != NULL)
-		return ctl_end(ctl_walk_tier(core.what,
-		    ctl_argument(core.what, core.argument), core.json, &key,
-		    text));
-	hub_init(&hub, loop_new(), ROLE_CTL, &key);
-	outbox_init(&core.out);
-	buf_init(&core.kept, WALK_ROWS_MAX);
-	hub_dial(&hub, slice_str(text), DIAL_ONCE, 1);
-	hub_core(&hub, &ctl_ops, &core, &core.out);
-	late.fn = ctl_on_late;
-	late.arg = text;
-	if (answer_ms == 0)
-		answer_ms = ANSWER_MS;
-	loop_timer(hub.loop, &late, loop_now(hub.loop) + answer_ms);
-	loop_run(hub.loop);
-	return ctl_end(hub.status);
+		return ctl_end(ctl_walk_tier(&tier,
+		    ctl_argument(core.what, core.argument)));
+	return ctl_end(ctl_ask(&core, &key));
 }

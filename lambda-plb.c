@@ -335,6 +335,8 @@ server_new_plb(struct server *s)
 	env_random(&seed, sizeof(seed));
 	if ((s->plb = plb_new(seed, &config)) == NULL)
 		die_errno(EXIT_TEMPORARY, "unable to start");
+	if (log_level >= LOG_DEBUG)
+		plb_log_requests(s->plb);
 	buf_free(&encoded);
 }
 

@@ -117,6 +117,12 @@ plb_new(uint64_t seed, const struct plb_config *config)
 }
 
 void
+plb_log_requests(struct plb *p)
+{
+	p->says = 1;
+}
+
+void
 plb_free(struct plb *p)
 {
 	struct plb_client *c;
@@ -538,6 +544,7 @@ plb_down(void *core, int64_t now, uint32_t peer)
 	struct plb *p = core;
 	struct plb_peer *at = plb_peer(p, peer);
 
+	p->now = now;
 	if (peer == p->broker) {
 		p->broker = 0;
 		p->keep = KEEP_ALL;
@@ -682,6 +689,7 @@ plb_message(void *core, int64_t now, uint32_t peer, const struct msg *m)
 	if (m->type >= sizeof(plb_handlers) / sizeof(plb_handlers[0]) ||
 	    plb_handlers[m->type] == NULL)
 		return fail(EPROTO);
+	((struct plb *)core)->now = now;
 	return plb_handlers[m->type](core, now, peer, m);
 }
 
@@ -810,6 +818,7 @@ plb_tick(void *core, int64_t now)
 {
 	struct plb *p = core;
 
+	p->now = now;
 	request_expire(p, now);
 	upstream_share(p, now);
 	request_dispatch(p, now);

@@ -78,6 +78,8 @@ struct plb_config {
 /* Copies what it is given. NULL with ENOMEM. */
 struct plb *plb_new(uint64_t seed, const struct plb_config *);
 void plb_free(struct plb *);
+/* From now on the log has a line for each request that ends. */
+void plb_log_requests(struct plb *);
 struct outbox *plb_out(struct plb *);
 
 /*

@@ -11,6 +11,7 @@
 
 #define SLOT_BITS   20
 #define SHUN_DRAWS  16	/* for another host than the one where it failed */
+#define REQUEST_FUNCTION 39 /* bytes of a function's name, for the log */
 #define EXPIRE_MS   100 /* how often the queue's deadlines are looked at */
 #define REQUEST_MAX (MSG_MAX - 64) /* bytes of a request's words and body, so
 				      that our own fields fit beside them */
@@ -29,6 +30,7 @@ request_pool_free(struct request_pool *rp)
 {
 	while (rp->n > 0) {
 		free(rp->slot[--rp->n]->copy);
+		free(rp->slot[rp->n]->function);
 		free(rp->slot[rp->n]);
 	}
 	free(rp->slot);
@@ -84,6 +86,8 @@ void
 request_del(struct request_pool *rp, struct request *r)
 {
 	request_unkeep(r);
+	free(r->function);
+	r->function = NULL;
 	r->id = 0;
 	chain_prepend(&rp->free, &r->place);
 	rp->used--;
@@ -128,6 +132,32 @@ request_count_begun(struct plb *p, int64_t now, struct request *r,
 	r->at = outbox_ns(&p->out, now);
 	p->stats.n[STAT_BEGUN]++;
 	p->stats.n[STAT_IN] += q->function.len + q->args.len + q->body.len;
+	if (p->says && q->function.len > 0) /* without memory it has no name */
+		r->function = (char *)slice_dup(slice_of(q->function.p,
+		    q->function.len < REQUEST_FUNCTION ? q->function.len :
+		    REQUEST_FUNCTION));
+}
+
+/* The line of one that has ended so; status: -1 where it has none. */
+static void
+request_count_say(struct plb *p, const struct request *r, enum counter how,
+    int status)
+{
+	int64_t ns = outbox_ns(&p->out, p->now) - r->at;
+	const struct upstream *u = r->upstream;
+	struct stats_request one = { .id = r->id >> SLOT_BITS,
+		.module = slice_str(p->module), .how = how, .status = status,
+		.function = slice_str(r->function == NULL ? "" : r->function),
+		.channel = slice_str(u == NULL ? "" : u->address),
+		.queue_ns = u == NULL ? ns : r->queued,
+		.run_ns = u == NULL ? 0 : ns };
+	char client[16] = "";
+
+	if (r->client->peer != 0)
+		snprintf(client, sizeof(client), "%u",
+		    (unsigned)r->client->peer & 0xffff);
+	one.client = slice_str(client);
+	stats_log(&p->out, &one);
 }
 
 static void
@@ -135,7 +165,8 @@ request_count_sent(struct plb *p, int64_t now, struct request *r)
 {
 	int64_t ns = outbox_ns(&p->out, now);
 
-	stats_queued(&p->stats, ns - r->at);
+	r->queued = ns - r->at;
+	stats_queued(&p->stats, r->queued);
 	r->at = ns;
 }
 
@@ -148,14 +179,20 @@ request_count_reply(struct plb *p, int64_t now, const struct request *r,
 	stats_ran(&p->stats, outbox_ns(&p->out, now) - r->at);
 	p->stats.n[m->status == 0 ? STAT_DONE : STAT_STATUS]++;
 	p->stats.n[STAT_OUT] += m->body.len;
+	if (p->says)
+		request_count_say(p, r, m->status == 0 ? STAT_DONE :
+		    STAT_STATUS, (int)m->status);
 }
 
 /* One whose client has gone was abandoned, which counts. */
 static void
 request_count_end(struct plb *p, const struct request *r, enum counter how)
 {
-	if (r->client != NULL)
-		p->stats.n[how]++;
+	if (r->client == NULL)
+		return;
+	p->stats.n[how]++;
+	if (p->says)
+		request_count_say(p, r, how, -1);
 }
 
 static enum counter

@@ -141,6 +141,8 @@ struct request {
 	struct upstream *upstream; /* NULL: queued */
 	int64_t deadline;   /* ms; 0: none */
 	int64_t at;	    /* when it came, or was sent, in ns */
+	int64_t queued;	    /* ns that it waited before it was sent */
+	char *function;	    /* for the log, which may cut it; or NULL */
 	uint32_t slot;
 	unsigned retries;   /* how often it may be run again, */
 	int again;	    /* after a reply with another status than 0, too */
@@ -254,6 +256,8 @@ struct plb {
 	uint64_t refusals;  /* of these: refused, or not answered in time */
 
 	struct stats stats; /* since the start */
+	int says;	    /* the log has a line for each request */
+	int64_t now;	    /* of this turn, ms, for that */
 	struct request_pool requests;
 	struct heap turns;  /* of clients that have a queue: the one with the
 			       fewest requests under way comes first, and of

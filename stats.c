@@ -9,6 +9,7 @@
 #define STATS_PARTS   (1u << STATS_SPLIT)
 #define STATS_LAST    ((uint64_t)7 << 34) /* where the last bucket begins */
 #define STATS_ITEM    32 /* bytes of a number in a message, at most */
+#define STATS_VALUE   (2 * NAME_BYTES_MAX + 3) /* bytes of one, quoted */
 #define STATS_TEXT    512 /* bytes of the buckets in a row, beside the longest
 			     names */
 
@@ -183,6 +184,51 @@ stats_add(struct stats *s, const struct msg_counts *m)
 		else if (c.number < STATS)
 			stats_fill(&s->run, (unsigned)c.number - STAT_RUN,
 			    c.n);
+}
+
+/* What logfmt takes for a value: in quotes if need be, - for nothing. */
+static const char *
+stats_value(char buf[STATS_VALUE], struct slice s)
+{
+	size_t i, n = 0;
+	int quoted = 0;
+
+	for (i = 0; i < s.len; i++)
+		quoted |= s.p[i] <= ' ' || strchr("\"=\\", s.p[i]) != NULL;
+	if (s.len == 0)
+		return "-";
+	if (quoted)
+		buf[n++] = '"';
+	for (i = 0; i < s.len && n + 3 < STATS_VALUE; i++) {
+		if (s.p[i] == '"' || s.p[i] == '\\')
+			buf[n++] = '\\';
+		buf[n++] = (char)s.p[i];
+	}
+	if (quoted)
+		buf[n++] = '"';
+	buf[n] = '\0';
+	return buf;
+}
+
+/* request id=N module=NAME function=NAME client=NAME [channel=ADDRESS]
+ * result=WORD status=N queue_us=N run_us=N */
+void
+stats_log(struct outbox *o, const struct stats_request *r)
+{
+	char module[STATS_VALUE], function[STATS_VALUE], client[STATS_VALUE];
+	char channel[STATS_VALUE], number[16] = "-";
+
+	if (r->status >= 0)
+		snprintf(number, sizeof(number), "%d", r->status);
+	outbox_log(o, LOG_DEBUG, "request id=%llu module=%s function=%s "
+	    "client=%s%s%s result=%s status=%s queue_us=%lld run_us=%lld",
+	    (unsigned long long)r->id, stats_value(module, r->module),
+	    stats_value(function, r->function),
+	    stats_value(client, r->client),
+	    r->channel.p == NULL ? "" : " channel=",
+	    r->channel.p == NULL ? "" : stats_value(channel, r->channel),
+	    stats_names[r->how], number, (long long)(r->queue_ns / 1000),
+	    (long long)(r->run_ns / 1000));
 }
 
 /* Rows. */

@@ -80,6 +80,19 @@ int stats_send(struct stats *, struct outbox *, uint32_t peer);
  * ignored. */
 void stats_add(struct stats *, const struct msg_counts *);
 
+/* What is logged of a request that has ended. */
+struct stats_request {
+	uint64_t id;
+	struct slice module, function, client; /* empty: it has none */
+	struct slice channel; /* where it ran; p is NULL: it is not said */
+	enum counter how;
+	int status;	      /* -1: it has none */
+	int64_t queue_ns, run_ns;
+};
+
+/* A line of the log, of one that has ended. */
+void stats_log(struct outbox *, const struct stats_request *);
+
 /* Whose they are, for rows. */
 struct stats_owner {
 	struct slice address, module;

@@ -41,6 +41,16 @@ core_plb_begin(const struct id *own, uint64_t seed, const void *args)
 
 HARNESS_CORE(core_plb, plb)
 
+/* From now on a line of each request. */
+static int
+core_plb_log(void *core, int64_t now, const void *args)
+{
+	(void)now;
+	(void)args;
+	plb_log_requests(core);
+	return 0;
+}
+
 static int
 core_plb_want(void *core, int64_t now, const void *args)
 {
@@ -77,6 +87,7 @@ core_plb_capacity(void *core, int64_t now, const void *args)
 }
 
 static const struct harness_input core_plb_inputs[] = {
+	{ "log", core_plb_log },
 	{ "want", core_plb_want }, { "want_only", core_plb_want_only },
 	{ "constrain", core_plb_constrain }, { "stop", core_plb_stop },
 	{ "expire", core_plb_expire }, { "capacity", core_plb_capacity },

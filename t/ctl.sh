@@ -107,6 +107,11 @@ tells 100 "the authority at $where has no contacts: ask a broker" \
 tells 100 'the exchange at .* has no peers: ask an authority or a broker' \
     lambda-ctl -A "$(exchange)" peers
 tells 100 'usage: lambda-ctl' lambda-ctl orders calc
+for command in '' summary; do
+	# shellcheck disable=SC2086
+	tells 100 "the authority at $where has no summary: ask a broker, or give another command, such as hosts or capacity" \
+	    lambda-ctl -A "$where" $command
+done
 tells 100 'the authority at .* has no plbs: ask a broker or a PLB' \
     lambda-ctl -A "$where" plbs
 same "$(lambda-ctl contacts; echo $?)" 0
@@ -201,7 +206,12 @@ unknown $nobody module calc address - exchange $tmp/differs says 3 listener -
 missing $(listener two instance) module calc address $(cat "$tmp/two.at") exchange $tmp/differs says - listener $(listener two left)
 END
 diff "$tmp/expected" "$tmp/rows" || fail "audit shows something else"
-same "$(lambda-ctl -A "$tmp/differs" audit other; echo $?)" 0
+tells 111 'nobody who answers publishes or wants other$' \
+    lambda-ctl -A "$tmp/differs" audit other
+for command in audit capacity users; do
+	tells 111 'nobody who answers publishes or wants clac$' lambda-ctl "$command" clac
+	same "$(lambda-ctl "$command" calc >"$tmp/rows"; echo $?)" 0
+done
 puppet passing exchange "$wrong" "$right"
 same "$(lambda-ctl -A "$tmp/passing" audit; echo $?)" 0
 grep -q '^2 inspect' "$tmp/passing.heard" || fail "it did not look again"
@@ -221,8 +231,22 @@ tells 100 'no answer from .*: it refused our key (or is no lambda): give both' \
     lambda-ctl -k "$tmp/other" -A "$where" all
 tells 111 'no answer from 127.0.0.1:1: Connection refused: is it' \
     lambda-ctl -A 127.0.0.1:1 all
-tells 111 'no answer from .*/nobody: No such file or directory: is it' \
-    lambda-ctl -b "$tmp/nobody" all
+for command in all hosts 'capacity calc' 'audit calc' summary top; do
+	# shellcheck disable=SC2086
+	tells 111 'no answer from .*/nobody: No such file or directory: start lambda-broker, or name another with -b or -A$' \
+	    lambda-ctl -b "$tmp/nobody" $command
+	same "$(wc -l <"$tmp/told")" 1
+done
+# A command of the tier says it likewise, and so does one with a wrong key.
+tells 111 'no answer from 127.0.0.1:1: Connection refused: is it' \
+    lambda-ctl -A 127.0.0.1:1 hosts
+for command in hosts 'capacity calc' keyuse; do
+	# shellcheck disable=SC2086
+	tells 100 'no answer from .*: it refused our key (or is no lambda): give both' \
+	    lambda-ctl -k "$tmp/other" -A "$where" $command
+done
+tells 100 "no answer from the authority at $where: it refused our key" \
+    lambda-ctl -k "$tmp/other" hosts
 kill -STOP "$authority"
 tells 111 'no answer from .* in 5 s' \
     lambda-ctl -A "$where" all

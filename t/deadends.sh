@@ -40,6 +40,14 @@ mkdir -m 700 "$tmp/alone"
 start alone env LAMBDA_RUN="$tmp/alone" lambda-broker -l 127.0.0.1:0
 logged alone ready
 logged alone 'the input named no authority: give addresses, as lambda-bootstrap'
+# Who asks that broker of the tier is told so, whatever the question.
+for command in hosts capacity dot audit users 'why calc' keyuse; do
+	# shellcheck disable=SC2086
+	tells 111 'this broker is linked to no authority: only this host is shown' \
+	    env LAMBDA_RUN="$tmp/alone" lambda-ctl $command
+done
+same "$(LAMBDA_RUN=$tmp/alone lambda-ctl hosts 2>"$tmp/why" | cut -d ' ' -f 7-10)" \
+    'state unlinked for_s -'
 echo '# nobody' >"$tmp/nobody"
 # shellcheck disable=SC2016
 start lost env LAMBDA_RUN="$tmp/alone" sh -c \

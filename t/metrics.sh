@@ -106,7 +106,7 @@ same "$(grep -c 'client=127.0.0.1:[0-9]* ' "$tmp/lines")" 11
 start lines lambda-listener -c 4 -w line -V 1 calc cat
 lines=$pid
 logged lines 'publishing calc'
-start plb lambda-plb -c 4 calc
+start plb lambda-plb -v -c 4 calc
 until_true test -S "$LAMBDA_RUN/calc.plb" || fail "no PLB"
 for n in 1 2 3; do
 	start "load.$n" sh -c 'seq 1 400 |
@@ -117,6 +117,7 @@ done
 # shellcheck disable=SC2154
 wait "$load1" "$load2" "$load3" || fail "a call of many has failed"
 at=$(sed -n 's/.*publishing calc at \([^,]*\).*/\1/p' "$tmp/lines.log")
+where_lines=$at
 counts running 0 begun 1200 'done' 1200 bytes_in 3276 bytes_out 3276 died 0
 lambda-ctl -A "$at" clients >"$tmp/clients"
 grep -q '^client .* state up requests 1200 version 1$' "$tmp/clients" ||
@@ -127,6 +128,21 @@ for kind in queue run; do
 	same "$(awk -v kind="$kind" "$of"'$1 == "times" && of("kind") == kind {
 	    n += of("count") } END { print n }' "$tmp/rows")" 1200
 done
+
+# With -v, the PLB has the same words for each, and says where it ran.
+lines() { # FILE: of requests; their words are in $tmp/words
+	sed -n 's/^lambda-[a-z]*: .*\(request id=.*\)/\1/p' "$1" >"$tmp/lines"
+	tr ' ' '\n' <"$tmp/lines" | sed 's/=.\{1,\}/=/' | sort -u | xargs >"$tmp/words"
+	wc -l <"$tmp/lines" | tr -d ' '
+}
+words='channel= client= function= id= module= queue_us= request result= run_us= status='
+all_lines() {
+	[ "$(lines "$tmp/plb.log")" -eq 1200 ]
+}
+until_true all_lines || fail "no 1200 lines, but $(wc -l <"$tmp/lines")"
+same "$(cat "$tmp/words")" "$words"
+same "$(grep -c "module=calc .* client=[1-9][0-9]* channel=$where_lines result=done status=0 " \
+    "$tmp/lines")" 1200
 
 # What Prometheus reads. Buckets add up, whoever checks the rest.
 at=$(sed -n 's/.*publishing calc at \([^,]*\).*/\1/p' "$tmp/lines.log")
@@ -239,4 +255,11 @@ kill -HUP "$lines"
 until_true sh -c 'lambda-ctl -A "$0" clients | grep -v draining |
     grep -q "state up"' "$at" || fail "no new channel"
 counts lost 0
+
+# A line of a call without another PLB.
+echo 7 | lambda-call -v -x "$at" -L calc >"$tmp/out" 2>"$tmp/call.log" || fail "-v: $?"
+same "$(lines "$tmp/call.log")" 1
+same "$(cat "$tmp/words")" "$words"
+grep -q " client=- channel=$at result=done " "$tmp/lines" ||
+    fail "a line without its channel: $(cat "$tmp/lines")"
 echo passed

@@ -94,6 +94,20 @@ old=$(print_of old)
 new=$(print_of new)
 [ -n "$old" ] && [ -n "$new" ] && [ "$old" != "$new" ] || fail "no fingerprints"
 
+# Two files of the same key are one key: no link counts twice, and no series is there
+# twice.
+at a lambda-ctl keys >"$tmp/keys" || fail "keys: $?"
+same "$(grep -c "^key $old .* state dials\$" "$tmp/keys")" \
+    "$(grep -c '^process ' "$tmp/keys")"
+same "$(grep '^key' "$tmp/keys" | grep -v 'state dials$')" ''
+at a lambda-ctl metrics >"$tmp/metrics" || fail "metrics: $?"
+grep -q "^lambda_key_links{.*key=\"$old\"} [1-9]" "$tmp/metrics" ||
+    fail "no link has a key: $(cat "$tmp/metrics")"
+same "$(sed '/^#/d; s/ [^ ]*$//' "$tmp/metrics" | sort | uniq -d)" ''
+at a lambda-ctl keyuse >"$tmp/rows" || fail "keyuse: $?"
+same "$(sed 's/ dials .* accepted/ accepted/; s/links [0-9]* //' "$tmp/rows")" \
+    "keyuse $old accepted 0 dropped 0"
+
 # Of a listener, the links of its channels: what all of them show of a key.
 listeners() { # KEY STATE
 	n=0

@@ -4,8 +4,8 @@
 # sequences an action longer than `make check' goes through, the cryptography of
 # links at length, and make check as another user and as process 1.
 # $SOAK_HOSTS is the list of sizes, with ten orders a host. $SOAK_MOST (100,000)
-# hosts have one order each: that takes 7 GB of memory and two minutes of the
-# processor. A million would take ten times that, 67 KB a host, of which half are
+# hosts have one order each: that takes 5.3 GB of memory and two minutes of the
+# processor. A million would take ten times that, 52 KB a host, of which half are
 # its 19 ends of links and the rest its three processes.
 cd "$(dirname "$0")/.." || exit 1
 make -s t/sim t/sim_sealed || exit 1

@@ -82,10 +82,15 @@ all hosts
 same "$(grep -c '^host 10\.[0-9.]* .* node host-[0-9]* .* sells calc ' "$tmp/rows")" 1000
 same "$(cut -d ' ' -f 4 "$tmp/rows" | sort -u | wc -l | xargs)" 1000
 same "$(cat "$tmp/all.most")" '60 1000'
+# In order, whatever order they came in.
+sort -t . -k 2,2n -k 3,3n "$tmp/rows" >"$tmp/sorted"
+cmp "$tmp/sorted" "$tmp/rows" || fail "hosts are not sorted"
 all capacity
 same "$(head -n 1 "$tmp/rows")" \
     'capacity calc total 4000 used 1000 free 3000 waiting 0 exchanges 0 sellers 1000 answers 1000 least_pct 25 median_pct 25 most_pct 25'
 same "$(grep -c '^seller ' "$tmp/rows")" 1000
+sed 1d "$tmp/rows" | sort -t . -k 2,2n -k 3,3n >"$tmp/sorted"
+sed 1d "$tmp/rows" | cmp "$tmp/sorted" - || fail "sellers are not sorted"
 all dot
 same "$(grep -c 'label="10\.' "$tmp/rows")" 1000
 

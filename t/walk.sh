@@ -119,6 +119,9 @@ shows 0 '^why nosuch reason no buy waits, and nobody publishes it$' why nosuch
 shows 0 '^host 10.77.0.4 .* node host-d state linked for_s [0-9]* sells - buys calc modules calc$' \
     hosts
 same "$(grep -c '^host ' "$tmp/rows")" 5
+same "$(sed -n 's/^host 10.77.0.\([0-9]*\) .*/\1/p' "$tmp/rows" | xargs)" '1 2 3 4 5'
+grep -q ' sells calc,conv,draw,sum buys ' "$tmp/rows" ||
+    fail "what is sold is not sorted: $(cat "$tmp/rows")"
 grep -q '^host 10.77.0.3 .* sells calc buys sum modules [a-z,]*$' "$tmp/rows" ||
     fail "c sells calc and buys sum: $(cat "$tmp/rows")"
 

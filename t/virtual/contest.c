@@ -246,6 +246,17 @@ contest_goes_round(const struct contest_view *v, unsigned buyer)
 	return 0;
 }
 
+static int
+contest_any_round(const struct contest_view *v)
+{
+	unsigned i;
+
+	for (i = 0; i < v->buyers; i++)
+		if (contest_goes_round(v, i))
+			return 1;
+	return 0;
+}
+
 static void
 contest_check_shares(struct world *w, struct contest_view *v)
 {
@@ -335,29 +346,27 @@ contest_had_to(const struct contest_view *v, const struct contest_buyer *b)
  * Where two exchanges had one token for two buyers, who was refused waits on,
  * and who was faster may have to give it back. What one exchange gave the
  * others hear late over a slow network, so each may give some in vain. What is
- * taken from who does not heed comes late, and by then shares are others.
- * Where orders differ in constraints, a buyer that can use any seller may take
- * a token of the only one that another can use: then tokens come back that are
- * of no use to that one, before the right one does. That ends, so it is no
- * more than there are. Until then two that can use the same token have it in
- * turn.
+ * taken from who does not heed comes late, and shares are others by then.
+ * Where constraints differ, a buyer that can use any seller may take a token
+ * of the only one that another can use: then tokens come back that are of no
+ * use to that one, before the right one does. That ends, so it is no more than
+ * there are. Until then two that can use the same token have it in turn, and so
+ * do buyers among whom tokens went round before the change.
  */
 static void
 contest_check_moves(struct world *w, const struct contest_view *v)
 {
 	const struct contest_buyer *b;
 	uint64_t moved = 0, had_to = 0, races = 0;
-	int round = 0;
 
 	for (b = v->buyer; b < v->buyer + v->buyers; b++) {
 		races += b->plb->refusals - b->post->refusals;
 		moved += b->plb->shared - b->post->shared;
-		moved -= v->alike ? 0 : b->post->turns;
+		moved -= v->alike && !w->round ? 0 : b->post->turns;
 		had_to += contest_had_to(v, b);
-		round |= contest_goes_round(v, (unsigned)(b - v->buyer));
 	}
 	w->shared += moved;
-	if (v->heedless == NULL && !round &&
+	if (v->heedless == NULL && !contest_any_round(v) &&
 	    moved > 2 * had_to + races +
 		(v->alike ? SLACK * w->plan.redundancy : v->capacity))
 		world_fail(w, 11, "%llu tokens were given back, and %llu had "
@@ -478,10 +487,11 @@ contest_step(struct proc *p)
 
 /* All is settled: from here on nothing moves. */
 static void
-contest_note(const struct contest_view *v)
+contest_note(struct world *w, const struct contest_view *v)
 {
 	const struct contest_buyer *b;
 
+	w->round = contest_any_round(v);
 	for (b = v->buyer; b < v->buyer + v->buyers; b++) {
 		b->post->held = b->held;
 		b->post->shared = b->plb->shared;
@@ -619,7 +629,7 @@ contest_watch(struct world *w)
 	if (w->settled)
 		contest_check_still(w, &v);
 	w->settled = 1;
-	contest_note(&v);
+	contest_note(w, &v);
 	if (now - w->changed_at < CHANGE_MS)
 		return;
 	w->settled = 0;

@@ -180,6 +180,7 @@ struct world {
 	int64_t rest_at;     /* all was as it must be */
 	int64_t changed_at; /* buyers that compete have changed */
 	int settled;	    /* and were seen to hold their shares since */
+	int round;	    /* tokens went round when they last were */
 	unsigned steps; /* in this millisecond */
 	uint64_t messages, replies, fails, injected;
 	uint64_t accounted; /* records of callers */
