@@ -526,20 +526,45 @@ tier_dot_list(struct tier *t, const struct tier_host *h, const char *list,
 	}
 }
 
+/* One that is gone stands below the modules that it had orders of. */
+static void
+tier_dot_gone(struct tier *t, const struct tier_host *h)
+{
+	char name[2 * NAME_BYTES_MAX + 4];
+	struct slice rest = h->modules, one;
+	size_t n;
+
+	for (; rest.len > 0; rest = slice_of(rest.p + n, rest.len - n)) {
+		for (n = 0; n < rest.len && rest.p[n] != ','; n++)
+			;
+		one = slice_of(rest.p, n);
+		n += n < rest.len;
+		if (map_get(&t->modules, one) != NULL)
+			tier_row(t, "\"module %s\" -> \"%.*s\" "
+			    "[color=gray, arrowhead=none];",
+			    tier_quote(one, name, sizeof(name)),
+			    SLICE_ARG(h->id));
+	}
+}
+
 static void
 tier_dot_hosts(struct tier *t)
 {
 	const struct tier_host *h;
 	char node[2 * NAME_BYTES_MAX + 4];
 	size_t pos = 0;
+	int gone;
 
 	while ((h = map_next(&t->hosts, &pos)) != NULL) {
-		tier_row(t, "    \"%.*s\" [shape=box, label=\"%.*s%s%s\"%s];",
+		gone = strcmp(h->state, "gone") == 0;
+		tier_row(t, "    \"%.*s\" [shape=box, label=\"%.*s%s%s%s\"%s];",
 		    SLICE_ARG(h->id), SLICE_ARG(row_ip(h->address)),
 		    h->node.len > 0 ? "\\n" : "",
 		    tier_quote(h->node, node, sizeof(node)),
-		    strcmp(h->state, "gone") == 0 ?
-		    ", style=dashed, fontcolor=gray" : "");
+		    gone ? "\\ngone" : "",
+		    gone ? ", style=dashed, fontcolor=gray30" : "");
+		if (gone)
+			tier_dot_gone(t, h);
 		tier_dot_list(t, h, h->sells, 1);
 		tier_dot_list(t, h, h->buys, 0);
 	}
@@ -553,7 +578,8 @@ tier_dot(struct tier *t, const char *module)
 	tier_row(t, "graph [rankdir=TB, ranksep=1, nodesep=0.4, "
 	    "fontname=\"Helvetica\", labelloc=b, label=\"authority ... module: "
 	    "runs an exchange of it\\ngreen: the host sells it    "
-	    "red: the host buys it\"];");
+	    "red: the host buys it    "
+	    "gray: it is gone\"];");
 	tier_row(t, "node [fontname=\"Helvetica\", fontsize=11];");
 	tier_dot_authorities(t);
 	tier_dot_modules(t);

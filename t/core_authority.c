@@ -25,17 +25,7 @@ core_authority_begin(const struct id *own, uint64_t seed, const void *args)
 	return authority_new(own, seed, a->address, (unsigned)a->redundancy);
 }
 
-static void
-core_authority_end(void *core)
-{
-	authority_free(core);
-}
-
-static struct outbox *
-core_authority_out(void *core)
-{
-	return authority_out(core);
-}
+HARNESS_CORE(core_authority, authority)
 
 static int
 core_authority_bootstrap(void *core, int64_t now, const void *args)
@@ -70,13 +60,7 @@ core_authority_ended(void *core, int64_t now, const void *args)
 	return 0;
 }
 
-static int
-core_authority_stop(void *core, int64_t now, const void *args)
-{
-	(void)args;
-	authority_stop(core, now);
-	return 0;
-}
+HARNESS_CALL_NOW(core_authority_stop, authority_stop)
 
 static const struct harness_input core_authority_inputs[] = {
 	{ "bootstrap", core_authority_bootstrap },

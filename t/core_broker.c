@@ -23,17 +23,7 @@ core_broker_begin(const struct id *own, uint64_t seed, const void *args)
 	    a->node.len == 0 ? NULL : "host");
 }
 
-static void
-core_broker_end(void *core)
-{
-	broker_free(core);
-}
-
-static struct outbox *
-core_broker_out(void *core)
-{
-	return broker_out(core);
-}
+HARNESS_CORE(core_broker, broker)
 
 static int
 core_broker_bootstrap(void *core, int64_t now, const void *args)

@@ -42,17 +42,7 @@ core_channel_begin(const struct id *own, uint64_t seed, const void *args)
 	return channel_new(own, seed, &config);
 }
 
-static void
-core_channel_end(void *core)
-{
-	channel_free(core);
-}
-
-static struct outbox *
-core_channel_out(void *core)
-{
-	return channel_out(core);
-}
+HARNESS_CORE(core_channel, channel)
 
 static int
 core_channel_answers(void *core, int64_t now, const void *args)

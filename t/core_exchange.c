@@ -20,17 +20,7 @@ core_exchange_begin(const struct id *own, uint64_t seed, const void *args)
 	    seed);
 }
 
-static void
-core_exchange_end(void *core)
-{
-	exchange_free(core);
-}
-
-static struct outbox *
-core_exchange_out(void *core)
-{
-	return exchange_out(core);
-}
+HARNESS_CORE(core_exchange, exchange)
 
 static const struct harness_input core_exchange_inputs[] = {
 	{ NULL, NULL }

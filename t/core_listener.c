@@ -35,17 +35,7 @@ core_listener_begin(const struct id *own, uint64_t seed, const void *args)
 	return listener_new(own, seed, &config);
 }
 
-static void
-core_listener_end(void *core)
-{
-	listener_free(core);
-}
-
-static struct outbox *
-core_listener_out(void *core)
-{
-	return listener_out(core);
-}
+HARNESS_CORE(core_listener, listener)
 
 static int
 core_listener_publish(void *core, int64_t now, const void *args)

@@ -39,17 +39,7 @@ core_plb_begin(const struct id *own, uint64_t seed, const void *args)
 	return plb_new(seed, &config);
 }
 
-static void
-core_plb_end(void *core)
-{
-	plb_free(core);
-}
-
-static struct outbox *
-core_plb_out(void *core)
-{
-	return plb_out(core);
-}
+HARNESS_CORE(core_plb, plb)
 
 /* From now on a line of each request. */
 static int
@@ -84,22 +74,9 @@ core_plb_constrain(void *core, int64_t now, const void *args)
 	    ((const struct plb_args *)args)->constraints);
 }
 
-static int
-core_plb_stop(void *core, int64_t now, const void *args)
-{
-	(void)args;
-	plb_stop(core, now);
-	return 0;
-}
+HARNESS_CALL_NOW(core_plb_stop, plb_stop)
 
-static int
-core_plb_expire(void *core, int64_t now, const void *args)
-{
-	(void)now;
-	(void)args;
-	plb_expire(core);
-	return 0;
-}
+HARNESS_CALL(core_plb_expire, plb_expire)
 
 static int
 core_plb_capacity(void *core, int64_t now, const void *args)

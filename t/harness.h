@@ -84,6 +84,29 @@ struct harness_input {
 		return 0; \
 	}
 
+/* The same where the function is told the time. */
+#define HARNESS_CALL_NOW(feed, call) \
+	static int \
+	feed(void *core, int64_t now, const void *args) \
+	{ \
+		(void)args; \
+		call(core, now); \
+		return 0; \
+	}
+
+/* The end() and the out() of a core whose functions have that prefix. */
+#define HARNESS_CORE(adapter, prefix) \
+	static void \
+	adapter##_end(void *core) \
+	{ \
+		prefix##_free(core); \
+	} \
+	static struct outbox * \
+	adapter##_out(void *core) \
+	{ \
+		return prefix##_out(core); \
+	}
+
 /* A kind of core: all that the harness knows of it. */
 struct harness_core {
 	const char *name;

@@ -220,6 +220,24 @@ same "$asked" 111
 grep -q 'no answer from the authority at 10.77.0.2:4370: no answer in time' \
     "$tmp/why" || fail "silence is not told: $(cat "$tmp/why")"
 same "$(grep -c '^host .* state linked' "$tmp/rows")" 5
+despite() { # STATUS PATTERN COMMAND...: it shows that, and names who is silent
+	shows "$@"
+	[ "$1" -eq 0 ] || grep -q 'no answer from the authority at 10.77.0.2:4370: ' \
+	    "$tmp/why" || fail "silence is not told: $(cat "$tmp/why")"
+}
+despite 111 '^capacity calc total 8 used 8 ' capacity calc
+despite 111 '^user 10.77.0.3:.* module sum ' users
+despite 111 '^why calc host ' why calc
+despite 111 '^keyuse [0-9a-f]* links ' keyuse
+despite 111 'label="10.77.0.5.nhost-e"' dot
+despite 0 '^lambda_links{' metrics
+ask audit
+same "$asked" 111
+same "$(cat "$tmp/rows")" ''
+start top on d sh -c 'exec lambda-ctl -J top host >"$0"' "$tmp/top"
+until_true grep -q '"row":"load","name":"10.77.0.4"' "$tmp/top" ||
+    fail "top shows nothing"
+stop "$pid" INT
 # shellcheck disable=SC2046
 kill -CONT $(children "$stopped" lambda-authority) "$stopped"
 
@@ -238,6 +256,18 @@ kill -CONT "$one"
 
 # A host that is cut off is gone, and remembered.
 ip -n "$net" link set v5 down
+gone() { # every other command goes on without it
+	shows 0 '^capacity calc total 8 used [1-8] ' capacity calc
+	shows 0 '^user 10.77.0.4:.* module calc ' users
+	shows 0 '^why conv reason no buy waits$' why conv
+	shows 0 '^keyuse [0-9a-f]* links ' keyuse
+	shows 0 'label="10.77.0.5.nhost-e.ngone"' dot
+	grep -q '"module calc" -> .*color=gray' "$tmp/rows" ||
+	    fail "what it had is not drawn: $(cat "$tmp/rows")"
+	shows 0 '^lambda_links{' metrics
+	until_true right || fail "audit: $asked: $(cat "$tmp/rows" "$tmp/why")"
+}
 shows 0 '^host 10.77.0.5 .* node host-e state gone for_s [0-9]* .* modules [a-z,]*calc[a-z,]*$' hosts
+gone
 : >"$tmp/slow.go"
 echo passed
