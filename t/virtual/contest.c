@@ -30,7 +30,8 @@
 #define CALM_MS	   15000 /* from healing to the first change */
 #define CHANGE_MS  9000	 /* from one to the next */
 #define SETTLE_MS  2500	 /* promised: 2 s, and the longest request ... */
-#define LONGEST	   20	 /* ... of so many times the average */
+#define LONGEST	   20	 /* ... of so many times the average; and */
+#define HOPS	   16	 /* messages one after another, over a slow network */
 #define HEEDLESS_MS 3000 /* and who does not heed is cut first */
 #define SLACK	   2	 /* tokens an exchange moves beside those that had to */
 
@@ -619,7 +620,8 @@ contest_watch(struct world *w)
 		return;
 	}
 	if (now - w->changed_at < SETTLE_MS + LONGEST *
-	    (int64_t)w->plan.service_ms + (v.heedless ? HEEDLESS_MS : 0))
+	    (int64_t)w->plan.service_ms + HOPS *
+	    (int64_t)w->plan.latency_max_ms + (v.heedless ? HEEDLESS_MS : 0))
 		return;
 	if (v.heedless)
 		contest_check_heedless(w, v.heedless);
