@@ -120,11 +120,12 @@ call_say_lines(struct call *c, uint64_t first, uint64_t last, const char *why)
 void
 call_say_pending(struct call *c)
 {
+	static const char *const begins[] = { "", NOT_RUN,
+		"its result is not written: " };
 	struct call_ending *e = &c->ending;
 	char why[SAY_MAX];
 
-	snprintf(why, sizeof(why), "%s%s", e->unwritten ?
-	    "its result is not written: " : "", e->why);
+	snprintf(why, sizeof(why), "%s%s", begins[e->fate], e->why);
 	if (e->first != 0)
 		call_say_lines(c, e->first, e->last, why);
 	e->first = 0;
@@ -132,17 +133,17 @@ call_say_pending(struct call *c)
 
 /* Where standard output is gone (to head(1), say) thousands may be left. */
 static void
-call_say_merged(struct call *c, uint64_t first, uint64_t last, int unwritten)
+call_say_merged(struct call *c, uint64_t first, uint64_t last,
+    enum call_fate fate)
 {
 	struct call_ending *e = &c->ending;
 
-	if (e->first != 0 && (first != e->last + 1 ||
-	    unwritten != e->unwritten))
+	if (e->first != 0 && (first != e->last + 1 || fate != e->fate))
 		call_say_pending(c);
 	if (e->first == 0)
 		e->first = first;
 	e->last = last;
-	e->unwritten = unwritten;
+	e->fate = fate;
 }
 
 /* A record has no result: an answer with -S, else a line. */
@@ -154,8 +155,10 @@ call_say_record(struct call *c, uint64_t number, const char *why)
 	if (filter_fail(&c->filter, number, why) == 0 &&
 	    c->filter.config.status)
 		return;
-	if (c->ending.broken || c->dropping)
-		call_say_merged(c, first, last, 0);
+	if (c->dropping)
+		call_say_merged(c, first, last, FATE_NOT_RUN);
+	else if (c->ending.broken)
+		call_say_merged(c, first, last, FATE_OPEN);
 	else
 		call_say_lines(c, first, last, why);
 }
@@ -180,7 +183,7 @@ call_tell_lost(struct call *c)
 		call_say_pending(c);
 		return 0;
 	}
-	call_say_merged(c, first, last, 1);
+	call_say_merged(c, first, last, FATE_NOT_WRITTEN);
 	return 1;
 }
 
@@ -193,9 +196,13 @@ call_end_record(struct call *c, int64_t now)
 	if (c->filter.running > 0)
 		call_fail_record(c, c->filter.oldest, e->why);
 	else if (buf_len(&c->in) > 0)
-		call_drop_record(c, now, e->why);
-	else
-		return e->broken && call_tell_lost(c);
+		call_drop_unsent(c, now);
+	else if (e->broken)
+		return call_tell_lost(c);
+	else {
+		call_say_pending(c);
+		return 0;
+	}
 	return 1;
 }
 

@@ -159,20 +159,29 @@ call_drop_record(struct call *c, int64_t now, const char *why)
 	return 1;
 }
 
+int
+call_drop_unsent(struct call *c, int64_t now)
+{
+	char why[REASON_MAX + sizeof(NOT_RUN)];
+	int r;
+
+	snprintf(why, sizeof(why), NOT_RUN "%s", c->ending.why);
+	c->dropping = 1;
+	r = call_drop_record(c, now, why);
+	c->dropping = 0;
+	return r;
+}
+
 void
 call_drop_rest(struct call *c, int64_t now)
 {
-	char why[REASON_MAX];
-
-	snprintf(why, sizeof(why), "not run: %llu %s failed; the input is read "
-	    "no further", (unsigned long long)c->config.failures,
+	snprintf(c->ending.why, sizeof(c->ending.why), "%llu %s failed; the "
+	    "input is read no further", (unsigned long long)c->config.failures,
 	    c->config.failures == 1 ? "has" : "have");
-	c->stopped = c->ended = c->dropping = 1;
-	snprintf(c->ending.why, sizeof(c->ending.why), "%s", why);
-	while (call_drop_record(c, now, why))
+	c->stopped = c->ended = 1;
+	while (call_drop_unsent(c, now))
 		;
 	call_say_pending(c);
-	c->dropping = 0;
 }
 
 /* Arguments. */

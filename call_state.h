@@ -13,6 +13,14 @@
 
 #define NEVER INT64_MAX
 
+/* What became of a record that has no result, as its line begins. */
+enum call_fate {
+	FATE_OPEN, /* it may have run */
+	FATE_NOT_RUN,
+	FATE_NOT_WRITTEN,
+};
+#define NOT_RUN "not run: "
+
 /* How a filter ends before its time: each record that has no result gets a
  * line. There may be many, so it goes by steps, a tick each. */
 struct call_ending {
@@ -20,7 +28,7 @@ struct call_ending {
 	int broken;	/* standard output takes no more */
 	size_t pos;	/* in what is lost */
 	uint64_t first, last; /* to be said in one line; 0: none */
-	int unwritten;	/* they had results */
+	enum call_fate fate;  /* theirs */
 	char why[REASON_MAX];
 };
 
@@ -78,7 +86,7 @@ struct call {
 	struct call_job *jobs; /* FILTER_WINDOW of them, by number, or NULL */
 	unsigned char *args;   /* CALL_ARGS_MAX bytes of them, with a record */
 	struct buf word;       /* scratch: one of them */
-	int dropping;	       /* these are told in few lines */
+	int dropping;	       /* one that is not run, told in few lines */
 	int stopped;	       /* too many have failed: no more is sent */
 	size_t done;	       /* ranges of these that we have passed */
 	struct slice host;     /* that has answered, while that is looked at */
@@ -142,6 +150,8 @@ void call_drop_rest(struct call *, int64_t now);
 /* Fail the next record that was read, which is not sent: 1, or 0 when there is
  * none. */
 int call_drop_record(struct call *, int64_t now, const char *why);
+/* The same, on the way to the end: told beside those before it. */
+int call_drop_unsent(struct call *, int64_t now);
 
 /* call_job.c: the job log, where there is one */
 
