@@ -521,8 +521,8 @@ call_on_result(struct call *c, const struct msg_reply *r)
 		}
 		snprintf(why, sizeof(why), "%s",
 		    c->config.records.kind == FRAME_LINE ?
-		    "its reply has several lines: -N takes any bytes, -0 "
-		    "what has no NUL, and -B many records at once" :
+		    "it has run, and its reply has several lines: -0 takes "
+		    "what has no NUL, -N any bytes, -B many records at once" :
 		    c->config.records.kind == FRAME_NUL ?
 		    "its reply has a NUL in it: -N takes any bytes" : unfit);
 		call_fail_record(c, r->id, why);

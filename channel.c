@@ -611,7 +611,8 @@ channel_answer_connect(struct channel *c, const struct msg_connect *m)
 	uint64_t left = channel_smaller(c->capacity, QUANTITY_MAX) - c->held;
 
 	if (!slice_equal(m->module, c->module))
-		return channel_refuse(c, "another module is served here", 1);
+		return c->client == 0 ? 0 : outbox_send_refuse_module(&c->out,
+		    c->client, c->module, m->module);
 	if (!id_is_zero(&m->seller) && !id_equal(&m->seller, &c->own))
 		return channel_refuse(c, "this is another seller", 0);
 	if (c->draining)

@@ -114,6 +114,17 @@ outbox_send_refuse(struct outbox *o, uint32_t peer, uint64_t order,
 }
 
 int
+outbox_send_refuse_module(struct outbox *o, uint32_t peer, struct slice own,
+    struct slice asked)
+{
+	char why[REASON_MAX];
+
+	snprintf(why, sizeof(why), "%.*s is served here, not %.*s",
+	    SLICE_ARG(own), SLICE_ARG(asked));
+	return outbox_send_refuse(o, peer, 0, why, 1);
+}
+
+int
 outbox_message(struct outbox *o, unsigned kind, uint32_t peer, uint64_t value,
     const struct msg *m)
 {

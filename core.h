@@ -137,6 +137,9 @@ int outbox_send(struct outbox *, uint32_t peer, const struct msg *);
 int outbox_send_drain(struct outbox *, uint32_t peer);
 int outbox_send_refuse(struct outbox *, uint32_t peer, uint64_t order,
     const char *reason, int final);
+/* A connect asks for another module than our own, for good. */
+int outbox_send_refuse_module(struct outbox *, uint32_t peer, struct slice own,
+    struct slice asked);
 
 /* An act of the core's own kind whose bytes are a whole frame. */
 int outbox_message(struct outbox *, unsigned kind, uint32_t peer,

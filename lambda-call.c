@@ -135,6 +135,19 @@ caller_proxy(struct caller_options *o, const char *path)
 	o->call.function = opt_name("function", function);
 }
 
+/* People who know xargs(1) forget it. */
+static void
+caller_look_for_braces(char *const *args, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n && strcmp(args[i], "{}") != 0; i++)
+		continue;
+	if (i < n)
+		log_info("{} stays as it is: give -I to have the record in its "
+		    "place");
+}
+
 static void
 caller_arguments(struct caller_options *o, char **args, size_t n)
 {
@@ -154,7 +167,20 @@ caller_arguments(struct caller_options *o, char **args, size_t n)
 		n--;
 	if (n == 0 && o->call.replace)
 		die(EXIT_USAGE, "-I: no argument after the function has {} in "
-		    "it, where the record is to stand");
+		    "it, where the record is to stand, as in: lambda-call "
+		    "-LI run echo '{}'");
+	if (o->call.filter && !o->call.replace)
+		caller_look_for_braces(args, o->call.nargs);
+}
+
+static const char *
+caller_function(const struct caller_options *o, const char *name)
+{
+	if (strchr(name, '/') != NULL)
+		die(EXIT_USAGE, "function name '%s': it has a slash; for a "
+		    "program, if the module runs env(1), write: lambda-call "
+		    "%s env %s", name, o->call.module, name);
+	return opt_name("function", name);
 }
 
 static int
@@ -262,7 +288,7 @@ caller_parse(struct caller_options *o, int argc, char **argv)
 	else {
 		o->call.module = opt_name("module", argv[optind++]);
 		if (optind < argc && argv[optind][0] != '\0')
-			o->call.function = opt_name("function", argv[optind]);
+			o->call.function = caller_function(o, argv[optind]);
 		if (optind < argc)
 			optind++;
 	}

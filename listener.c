@@ -530,8 +530,8 @@ listener_on_connect(struct listener *l, int64_t now, struct listener_channel *c,
 	if (listener_settle(l, now, m) == -1)
 		return -1;
 	if (!slice_equal(m->module, l->module))
-		return outbox_send_refuse(&l->out, c->peer, 0,
-		    "another module is published here", 1);
+		return outbox_send_refuse_module(&l->out, c->peer, l->module,
+		    m->module);
 	reason = listener_refusal(l, c, m, buf);
 	if (reason != NULL) {
 		l->sell = 1;

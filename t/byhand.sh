@@ -119,7 +119,7 @@ same "$(seq 1 200 | lambda-call -L -x "|lambda-channel -c 2 -w line counted \
 within "$tmp/pipe2"
 # A stranger who speaks something else is closed, and nothing is run for it.
 tells 111 "$at is a channel's: ask" lambda-ctl -A "$at" all
-tells 100 'another module is served here' \
+tells 100 'is served here, not triple' \
     lambda-call -T "$hang" -x "$at" triple
 for pid in $(strays); do
 	[ "$(name_of "$pid")" != yes ] || kill "$pid"

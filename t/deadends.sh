@@ -170,6 +170,8 @@ bad "-c 1x: give a whole number from 1 to" lambda-listener -c 1x calc cat
 bad "-T x: give seconds from" lambda-call -T x calc
 bad "-i 0: give seconds from" lambda-bootstrap -i 0 10.0.0.1
 bad "give 1 to 255 characters without space or slash" lambda-call 'a b'
+bad "it has a slash; for a program, .*: lambda-call run env ./job" \
+    lambda-call run ./job
 bad 'neither a module.s name nor a proxy' lambda-call /etc/passwd
 bad 'give one of them' lambda-call -b ./b -s ./s calc
 bad '-L, -0, -4 and -N: give one of them' lambda-call -LN calc
@@ -180,7 +182,7 @@ bad 'there is no such proxy: .*, write lambda-call calc pi$' lambda-call calc/pi
 bad "a command begins with a bar: write -x '|ssh host'" \
     lambda-call -x 'ssh host' calc
 bad 'only lambda-call runs a command' lambda-plb -x '|ssh host' calc
-bad 'another module is served here' \
+bad 'refused: calc is served here, not other' \
     lambda-call -T "$hang" -x '|lambda-channel calc cat' other
 bad 'are a filter.s: give -L, -0, -4, -N, -B or -I' lambda-call -u calc
 bad '-w foo: give exec, line, netstring, packet4' lambda-listener -w foo a cat

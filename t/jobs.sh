@@ -142,6 +142,8 @@ same "$(cat "$tmp/out")" "<a ba b>
 ,<>
 ,"
 tells 100 'no argument after the function has {}' lambda-call -I run echo
+echo | lambda-call -L run echo '{}' 2>&1 |
+    grep -q 'lambda-call: {} stays as it is: give -I' || fail '{} is passed over'
 awk 'BEGIN { while (i++ < 70000) printf "x"; print "" }' |
     lambda-call -I run echo '{}' 2>"$tmp/err" && fail 'an argument of 70000 bytes'
 grep -q '^line 1: the arguments with this record are over 65536 bytes' \

@@ -106,7 +106,7 @@ line N: REASON|call.sh|line 1: the worker ended
 line N: TEXT: REASON|deadends.sh|line 1: localhost
 line N: give NODE|core/discovery/contacts.script|line 4: give NODE IP PORT
 publishing new code of|broken.sh|publishing new code
-refused: REASON|deadends.sh|another module is served here
+refused: REASON|deadends.sh|calc is served here, not other
 request N: TEXT|broken.sh|request 1: says 4
 processes of a channel survived||it takes a process that SIGKILL does not end
 source SOURCE: REASON|bootstrap.sh|source host: 
