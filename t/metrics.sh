@@ -107,6 +107,7 @@ start lines lambda-listener -c 4 -w line -V 1 calc cat
 lines=$pid
 logged lines 'publishing calc'
 start plb lambda-plb -v -c 4 calc
+plb=$pid
 until_true test -S "$LAMBDA_RUN/calc.plb" || fail "no PLB"
 for n in 1 2 3; do
 	start "load.$n" sh -c 'seq 1 400 |
@@ -261,7 +262,8 @@ until_true sh -c 'lambda-ctl -A "$0" clients | grep -v draining |
     grep -q "state up"' "$at" || fail "no new channel"
 counts lost 0
 
-# A line of a call without another PLB.
+# A line of a call without another PLB; that one may hold all capacity.
+stop "$plb"
 echo 7 | lambda-call -v -x "$at" -L calc >"$tmp/out" 2>"$tmp/call.log" || fail "-v: $?"
 same "$(lines "$tmp/call.log")" 1
 same "$(cat "$tmp/words")" "$words"
