@@ -177,7 +177,7 @@ static const struct metric metrics[] = {
 	    "Capacity of that which its PLBs were told of.", "fills",
 	    "passed"),
 	METRIC("lambda_broker_refusals_total", "counter",
-	    "Times that an exchange has taken no order of it.", "fills",
+	    "Orders of it that an exchange has refused.", "fills",
 	    "refused"),
 	METRIC("lambda_links", "gauge", "Links that are up.", "links", "up"),
 	METRIC("lambda_links_made_total", "counter",

@@ -278,7 +278,7 @@ tier_row_listener(struct tier *t, const struct row *r,
 	if (!slice_is(r->word, "listener"))
 		return;
 	h = tier_host(t, from->broker);
-	if (h != NULL)
+	if (h != NULL && row_is(r, "state", "publishing"))
 		tier_list(h->sells, row_get(r, "module"));
 	l = tier_entry(t, &t->listeners, row_get(r, "instance"), sizeof(*l));
 	if (l == NULL)
@@ -404,15 +404,21 @@ tier_read_node(struct tier *t, const struct walk_node *n)
 			tier_row_plb(t, &r, &from);
 }
 
-/* What a listener uses, in its module. */
+/* What a listener uses, in its module. One that drains sells nothing: it counts
+ * for what still runs there, and says nothing of balance. */
 static void
 tier_add_use(struct tier *t, struct tier_module *m,
     const struct tier_listener *l)
 {
 	uint64_t percent = l->capacity == 0 ? 0 : l->held * 100 / l->capacity;
-	unsigned char *use = array_grow(m->use, &m->cap, m->answers + 1,
-	    WALK_NODES_MAX, 1);
+	unsigned char *use;
 
+	if (!slice_is(l->state, "publishing")) {
+		m->total += l->held;
+		m->used += l->held;
+		return;
+	}
+	use = array_grow(m->use, &m->cap, m->answers + 1, WALK_NODES_MAX, 1);
 	if (use == NULL) {
 		t->failed = 1;
 		return;

@@ -358,8 +358,9 @@ ctl_message(void *core, int64_t now, uint32_t peer, const struct msg *m)
 	if (c->what->format != NULL)
 		c->what->format(buf_slice(&c->kept), ctl_print_line, NULL);
 	if (ctl_is(c, "drain") && !c->rows)
-		log_error("the broker at %s has no listener of %s, and is "
-		    "linked to no authority there", c->where, c->argument);
+		log_error("nothing to drain: no listener of the broker at %s "
+		    "publishes %s now, and no authority has that address",
+		    c->where, c->argument);
 	ctl_stop(c, ctl_is(c, "drain") && !c->rows ? EXIT_TEMPORARY : 0);
 	return 0;
 }

@@ -232,10 +232,13 @@ grep -q "^drain job address 10.77.0.1:[0-9]* instance [0-9a-f]*\$" "$tmp/told" |
     fail "$(cat "$tmp/told")"
 logged asked 'draining, as lambda-ctl says'
 logged asked 'draining: requests left: 1 at most'
+same "$(on a lambda-ctl capacity job |
+    sed -n 's/^capacity job \(.*\) waiting.*/\1/p')" 'total 1 used 1 free 0'
+on a lambda-ctl hosts | grep -q ' sells [^ ]*job' && fail "one that drains sells"
 touch "$tmp/go/asked1"
 says asked1 'asked1 asked'
 logged asked 'drained: staying until SIGTERM'
-tells 111 'has no listener of job' on b lambda-ctl -A 10.77.0.1:4371 drain job
+tells 111 'nothing to drain: no listener .* publishes job now' on b lambda-ctl -A 10.77.0.1:4371 drain job
 tells 100 'give drain a module' on a lambda-ctl drain
 tells 100 'usage' on a lambda-ctl orders job
 stop "$asked"
