@@ -671,13 +671,31 @@ call_tick_ways(struct call *c, int64_t now)
 
 /* As the driver sees it. */
 
+/* What answers there is no channel, and will be none. */
+static void
+call_end_way(struct call *c, int64_t now, struct way *w, unsigned role)
+{
+	char why[REASON_MAX];
+
+	snprintf(why, sizeof(why), "a process of role %s answers: -x takes a "
+	    "channel or a listener; leave it out to use the broker",
+	    role_name(role));
+	way_failed(w, now, slice_str(why), 1);
+	outbox_act(plb_out(c->plb), ACT_UNDIAL, 0, 0, slice_str(
+	    c->config.given[w - c->way].name));
+	call_buy(c);
+}
+
 static void
 call_up(void *core, int64_t now, uint32_t peer, const struct peer_info *info)
 {
 	struct call *c = core;
 	struct way *w = call_way_of(c, info->tag);
 
-	if (w != NULL)
+	if (w != NULL && !w->command &&
+	    !(info->role & (ROLE_CHANNEL | ROLE_PLB)))
+		call_end_way(c, now, w, info->role);
+	else if (w != NULL)
 		way_up(w, now, peer);
 	plb_ops.up(c->plb, now, peer, info);
 }

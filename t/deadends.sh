@@ -184,6 +184,8 @@ bad "a command begins with a bar: write -x '|ssh host'" \
 bad 'only lambda-call runs a command' lambda-plb -x '|ssh host' calc
 bad 'refused: calc is served here, not other' \
     lambda-call -T "$hang" -x '|lambda-channel calc cat' other
+bad 'a process of role authority answers: -x takes a channel or a listener' \
+    lambda-call -x "$(address authority)" calc
 bad 'are a filter.s: give -L, -0, -4, -N, -B or -I' lambda-call -u calc
 bad '-w foo: give exec, line, netstring, packet4' lambda-listener -w foo a cat
 bad 'an export is name/arity' lambda-listener -f pi calc cat
