@@ -33,6 +33,9 @@ module() {
 		start "$1$n" lambda-listener -q -c 4 "$1" sleep
 	done
 	until_true on_offer "$@" || fail "not all of $1 is on offer"
+	see "$1"
+}
+see() { # MODULE: what is held is that of its exchange from now on
 	at=$(lambda-ctl exchanges | awk -v m="$1" '$4 == m { print $2; exit }')
 }
 on_offer() {
@@ -165,6 +168,7 @@ lost three_filters "$few"
 end a b c
 
 # A single call, over and over, beside filters that hold all.
+see wide
 filter a wide -c 64
 filter b wide -c 64
 watch 4 2
@@ -204,7 +208,7 @@ done
 started() {
 	[ "$(held | wc -l)" -eq 100 ]
 }
-until_true started
+until_true started || fail "not all 100 wait or hold something"
 # shellcheck disable=SC2086 # names
 work 30 $many
 row 100_filters_of_1_on_32_off_the_mean "$(most)" of_it 0.25
