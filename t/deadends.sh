@@ -126,7 +126,8 @@ tells 127 'unable to run nosuch: No such file' lambda-solo nosuch
 tried() {
 	: >"$tmp/false.log"
 	start false lambda-listener -w line dies false
-	until_true grep -q 'ended at once\|publishing' "$tmp/false.log"
+	until_true grep -q 'ended at once\|publishing' "$tmp/false.log" ||
+	    fail "it neither ends nor publishes"
 	stop "$pid"
 	[ "$ended" -eq 111 ] && grep -q \
 	    'fatal: false ended at once: exit status 1' "$tmp/false.log"

@@ -86,10 +86,10 @@ if [ "$1" = first ]; then
 	same "$(echo yes | lambda-call work)" yes
 	over INT 0
 	alone plb -s "$tmp/plb" work
-	until_true test -S "$tmp/plb"
+	until_true test -S "$tmp/plb" || fail "no PLB"
 	over TERM 0
 	alone broker -b "$tmp/alone.broker" -l 127.0.0.1:0
-	until_true test -S "$tmp/alone.broker"
+	until_true test -S "$tmp/alone.broker" || fail "no broker"
 	over INT 0
 	alone exchange -l 127.0.0.1:0 alone
 	logged exchange 'listening on'
@@ -104,7 +104,7 @@ if [ "$1" = first ]; then
 	logged discovery 'listening on'
 	over INT 0
 	alone bootstrap exec:"touch $tmp/runs; sleep 1000"
-	until_true test -e "$tmp/runs"
+	until_true test -e "$tmp/runs" || fail "the command does not run"
 	over TERM 0
 	alone call nobody
 	logged call 'no listener\|waiting\|nobody'
@@ -136,7 +136,7 @@ fi
 
 LAMBDA_RUN=$tmp/made
 tier
-until_true test -S "$LAMBDA_RUN/broker"
+until_true test -S "$LAMBDA_RUN/broker" || fail "no broker"
 same "$(find "$LAMBDA_RUN" -type d -perm 700)" "$LAMBDA_RUN"
 same "$(find "$LAMBDA_RUN" -name key -perm 600)" "$LAMBDA_RUN/key"
 start listener lambda-listener -c 4 work "$tmp/worker"

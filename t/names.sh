@@ -372,7 +372,7 @@ same "$got" "127.0.0.31:$port 127.0.0.32:$port 127.0.0.33:$port "
 ERL_EPMD_PORT=24370
 start_there http socat TCP4-LISTEN:24370,bind=127.0.0.1,fork \
     SYSTEM:'echo HTTP/1.0 400 no'
-until_true here socat /dev/null TCP4:127.0.0.1:24370
+until_true here socat /dev/null TCP4:127.0.0.1:24370 || fail "no socat"
 once 111 epmd:boss
 said 'it does not answer as an EPMD'
 
