@@ -268,6 +268,14 @@ tier_address(struct tier_listener *l, const struct tier_host *h,
 	return hostport_fill(address, ip, l->filled);
 }
 
+/* A listener in this state sells no more. */
+static int
+tier_drains(struct slice state)
+{
+	return slice_is(state, "draining") || slice_is(state, "drained");
+}
+
+
 static void
 tier_row_listener(struct tier *t, const struct row *r,
     const struct tier_from *from)
@@ -278,7 +286,7 @@ tier_row_listener(struct tier *t, const struct row *r,
 	if (!slice_is(r->word, "listener"))
 		return;
 	h = tier_host(t, from->broker);
-	if (h != NULL && row_is(r, "state", "publishing"))
+	if (h != NULL && !tier_drains(row_get(r, "state")))
 		tier_list(h->sells, row_get(r, "module"));
 	l = tier_entry(t, &t->listeners, row_get(r, "instance"), sizeof(*l));
 	if (l == NULL)
@@ -413,7 +421,7 @@ tier_add_use(struct tier *t, struct tier_module *m,
 	uint64_t percent = l->capacity == 0 ? 0 : l->held * 100 / l->capacity;
 	unsigned char *use;
 
-	if (!slice_is(l->state, "publishing")) {
+	if (tier_drains(l->state)) {
 		m->total += l->held;
 		m->used += l->held;
 		return;
