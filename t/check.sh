@@ -19,7 +19,7 @@
 #
 # How long a test takes is told and not judged: a bound is for what hangs.
 #
-# CHECK_JOBS	how many at a time: twice as many as there are processors, since
+# CHECK_JOBS	how many at a time: five for two processors, and so on, since
 #		most of them mostly wait
 # CHECK_TIMEOUT	what takes longer, in seconds, is ended, and has failed (7200)
 # CHECK_UNDER	a command that programs are run under, such as valgrind: those
@@ -37,7 +37,7 @@ factor=${CHECK_FACTOR:-1}
 limit=$((${CHECK_TIMEOUT:-7200} * factor))
 strict=${CHECK_STRICT:-0}
 clean=${CHECK_CLEAN:-0}
-jobs=${CHECK_JOBS:-$((2 * $(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1)))}
+jobs=${CHECK_JOBS:-$((5 * $(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1) / 2))}
 asan=${ASAN_OPTIONS:-}
 ubsan=${UBSAN_OPTIONS:-}
 test_pid=''
