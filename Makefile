@@ -294,8 +294,9 @@ install: all
 	umask 022; mkdir -p '$(DESTDIR)$(PREFIX)/bin'
 	@for f in $(PROGS); do \
 		echo "install $(DESTDIR)$(PREFIX)/bin/$$f"; \
-		cp -f "$$f" '$(DESTDIR)$(PREFIX)/bin' || exit 1; \
-		chmod 755 "$(DESTDIR)$(PREFIX)/bin/$$f" || exit 1; \
+		new="$(DESTDIR)$(PREFIX)/bin/.$$f.new"; \
+		cp -f "$$f" "$$new" && chmod 755 "$$new" && \
+		    mv -f "$$new" "$(DESTDIR)$(PREFIX)/bin/$$f" || exit 1; \
 	done
 	@umask 022; for f in man/*.[1-9]; do \
 		d="$(DESTDIR)$(MANDIR)/man$${f##*.}"; \

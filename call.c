@@ -524,7 +524,8 @@ call_on_result(struct call *c, const struct msg_reply *r)
 		    "it has run, and its reply has several lines: -0 takes "
 		    "what has no NUL, -N any bytes, -B many records at once" :
 		    c->config.records.kind == FRAME_NUL ?
-		    "its reply has a NUL in it: -N takes any bytes" : unfit);
+		    "it has run, and its reply has a NUL in it: -N takes any "
+		    "bytes" : unfit);
 		call_fail_record(c, r->id, why);
 	}
 }

@@ -28,6 +28,13 @@ same "$(files "$tmp/a")" ''
 put install PREFIX="$tmp/b c" MANDIR="$tmp/b c/man"
 installed "$tmp/b c" bin man
 
+# One that runs is not written to: a new file takes its place.
+was=$(ls -i "$tmp/b c/bin/lambda-call")
+put install PREFIX="$tmp/b c" MANDIR="$tmp/b c/man"
+installed "$tmp/b c" bin man
+[ "$(ls -i "$tmp/b c/bin/lambda-call")" != "$was" ] ||
+    fail "a program is written over in its place"
+
 # With no PATH to it: the programs find each other.
 alone() { # DIRECTORY
 	same "$(env PATH=/usr/bin:/bin LAMBDA_RUN= "$1/lambda-solo" sh -c '
