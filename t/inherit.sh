@@ -77,6 +77,10 @@ if [ "$1" = first ]; then
 		kill "$guard" 2>/dev/null
 		[ "$over" -eq "$2" ] || fail "$name: status $over at SIG$1"
 	}
+	ctl_ends() {
+		kill "$one"
+		[ -z "$(mine "$pid")" ] || [ -z "$(name_of "$pid")" ]
+	}
 	tier
 	alone authority -l 127.0.0.1:0
 	logged authority 'listening on'
@@ -94,9 +98,13 @@ if [ "$1" = first ]; then
 	alone exchange -l 127.0.0.1:0 alone
 	logged exchange 'listening on'
 	over TERM 0
+	# It says nothing before its end, so it is told until it is there to hear
+	# that.
 	kill -STOP "$broker"
-	alone ctl all
-	over TERM 143
+	alone ctl -w 3600 all
+	until_true ctl_ends || fail "lambda-ctl does not end"
+	wait "$pid"
+	same "ctl: status $?" 'ctl: status 143'
 	kill -CONT "$broker"
 	same "$(echo yes | lambda-call \
 	    -x "|$unshare $bin/lambda-channel work $tmp/worker" work)" yes
