@@ -176,8 +176,8 @@ void
 call_drop_rest(struct call *c, int64_t now)
 {
 	snprintf(c->ending.why, sizeof(c->ending.why), "%llu %s failed; the "
-	    "input is read no further", (unsigned long long)c->config.failures,
-	    c->config.failures == 1 ? "has" : "have");
+	    "input is read no further", (unsigned long long)c->filter.failed,
+	    c->filter.failed == 1 ? "has" : "have");
 	c->stopped = c->ended = 1;
 	while (call_drop_unsent(c, now))
 		;
