@@ -136,7 +136,7 @@ void call_say_pending(struct call *);
 void call_say_lines(struct call *, uint64_t first, uint64_t last,
     const char *why);
 
-/* It has no result: an answer with -S, else a line; and its line in the job log,
+/* It has no result: an answer with -S, else a line. The job log has it, too,
  * unless it is one of those that are not sent any more. */
 void call_fail_record(struct call *, uint64_t number, const char *why);
 
