@@ -296,8 +296,15 @@ hub_dial_failed(struct hub *h, struct slice address, uint32_t tag, int error,
 		news = 0;
 		hub_await_minute(h);
 	}
-	(news ? log_info : log_debug)("%s %.*s: %s", error == ELOOP ?
-	    "no link to" : "unable to link to", SLICE_ARG(address), why);
+	if (error == ELOOP)
+		(news ? log_info : log_debug)("no link to %.*s: %s",
+		    SLICE_ARG(address), why);
+	else
+		(news ? log_info : log_debug)("unable to link to %.*s: %s%s; "
+		    "trying again", SLICE_ARG(address), why,
+		    address.len > 0 && address.p[0] == '/' &&
+		    (error == ENOENT || error == ECONNREFUSED) ?
+		    ": start lambda-broker" : "");
 }
 
 /* Acts out. */
