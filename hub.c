@@ -136,6 +136,17 @@ hub_link_is_stuck(struct hub_link *l, int64_t now)
 	return 0;
 }
 
+/* Spare memory that was not needed for a while. Each link says a sign of life
+ * now and then, so this needs no timer of its own. */
+static void
+hub_trim(struct hub *h)
+{
+	if (loop_now(h->loop) - h->trimmed < LINK_ALIVE_MS)
+		return;
+	h->trimmed = loop_now(h->loop);
+	buf_spare_trim();
+}
+
 static void
 hub_link_on_timer(void *arg)
 {
@@ -154,6 +165,7 @@ hub_link_on_timer(void *arg)
 	else {
 		conn_trim(&l->conn);
 		link_trim(&l->link);
+		hub_trim(l->hub);
 		hub_link_arm(l);
 		return;
 	}
@@ -284,8 +296,15 @@ hub_dial_failed(struct hub *h, struct slice address, uint32_t tag, int error,
 		news = 0;
 		hub_await_minute(h);
 	}
-	(news ? log_info : log_debug)("%s %.*s: %s", error == ELOOP ?
-	    "no link to" : "unable to link to", SLICE_ARG(address), why);
+	if (error == ELOOP)
+		(news ? log_info : log_debug)("no link to %.*s: %s",
+		    SLICE_ARG(address), why);
+	else
+		(news ? log_info : log_debug)("unable to link to %.*s: %s%s; "
+		    "trying again", SLICE_ARG(address), why,
+		    address.len > 0 && address.p[0] == '/' &&
+		    (error == ENOENT || error == ECONNREFUSED) ?
+		    ": start lambda-broker" : "");
 }
 
 /* Acts out. */

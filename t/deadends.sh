@@ -58,7 +58,7 @@ expect noauthority 'no authority answers: is lambda-authority running, and' \
 # What began before its broker says that it is linked at last.
 mkdir -m 700 "$tmp/early"
 start early env LAMBDA_RUN="$tmp/early" lambda-listener -c 1 early env
-logged early "unable to link to $tmp/early/broker: No such file"
+logged early "unable to link to $tmp/early/broker: No such file or directory: start lambda-broker; trying again"
 start earlybroker env LAMBDA_RUN="$tmp/early" lambda-broker -l 127.0.0.1:0
 logged early "linked to broker $tmp/early/broker"
 expect noplb "unable to reach $tmp/nobody.plb: No such file or directory: is it running" \
@@ -189,9 +189,9 @@ bad 'a process of role authority answers: -x takes a channel or a listener' \
     lambda-call -x "$(address authority)" calc
 bad 'are a filter.s: give -L, -0, -4, -N, -B or -I' lambda-call -u calc
 bad '-w foo: give exec, line, netstring, packet4' lambda-listener -w foo a cat
-bad 'an export is name/arity' lambda-listener -f pi calc cat
-bad 'a label is label=value, such as zone=a' lambda-listener -t zone calc cat
-bad 'a version is numbers with dots' lambda-listener -V one calc cat
+bad 'pi: -f takes name/arity' lambda-listener -f pi calc cat
+bad 'zone: -t takes label=value, such as zone=a' lambda-listener -t zone calc cat
+bad 'one: -V takes numbers with dots' lambda-listener -V one calc cat
 bad 'unable to read the version from' lambda-listener -V @/nosuch calc cat
 bad 'no such command: give all, .* or why$' lambda-ctl nosuch
 same "$(sed 's/.*: give //; s/,//g; s/ or / /' "$tmp/told" | tr ' ' '\n')" \
@@ -218,6 +218,8 @@ bad 'the port is missing: write ADDRESS:PORT' lambda-ctl -A 127.0.0.1 all
 bad 'the port must be a number from 0 to 65535' lambda-broker -l 127.0.0.1:x
 tells 111 'unable to listen on .*Address already in use' \
     lambda-authority -l "$where"
+tells 111 'unable to listen on 192.0.2.1:4370: ' lambda-authority \
+    -k "$LAMBDA_RUN/key" -l 192.0.2.1
 tells 111 'a broker answers on .* already: use it' lambda-broker -l 127.0.0.1:0
 
 # Lines that are no addresses are told with their number, and passed over.
