@@ -112,6 +112,7 @@ struct link {
 	unsigned first : 1;  /* the dialler's first record is due */
 	unsigned raw;	/* bytes at the front of out that are the handshake's */
 	unsigned taken; /* bytes at the front of in that were handed out */
+	size_t need;	/* of the message that is not whole: all of it */
 	uint64_t dialled; /* the number of this dial in the dialling process;
 			     the other end learns it from the hello */
 	int64_t since;	/* the start of the handshake */
