@@ -77,10 +77,6 @@ if [ "$1" = first ]; then
 		kill "$guard" 2>/dev/null
 		[ "$over" -eq "$2" ] || fail "$name: status $over at SIG$1"
 	}
-	ctl_ends() {
-		kill "$one"
-		[ -z "$(mine "$pid")" ] || [ -z "$(name_of "$pid")" ]
-	}
 	tier
 	alone authority -l 127.0.0.1:0
 	logged authority 'listening on'
@@ -102,7 +98,8 @@ if [ "$1" = first ]; then
 	# that.
 	kill -STOP "$broker"
 	alone ctl -w 3600 all
-	until_true ctl_ends || fail "lambda-ctl does not end"
+	until_true eval 'kill "$one"; [ -z "$(name_of "$pid")" ]' ||
+	    fail "lambda-ctl does not end"
 	wait "$pid"
 	same "ctl: status $?" 'ctl: status 143'
 	kill -CONT "$broker"
