@@ -70,19 +70,27 @@ held() { # the caller's pid and what it holds, of two rows of a listener and a P
 until_true held || fail "nobody holds anything: $(cat "$tmp/rows")"
 # No command is a summary: what the host is linked to, sells and buys; nobody else
 # is asked. Its links are all of the same key.
-lambda-ctl >"$tmp/rows"
-grep -q '^summary 127.0.0.1 node host-seven authorities 1 exchanges 1 listeners 2 plbs 1$' \
-    "$tmp/rows" || fail "no summary: $(cat "$tmp/rows")"
+summary() { # all have answered in time
+	lambda-ctl >"$tmp/rows" && grep -q \
+	    '^summary 127.0.0.1 node host-seven authorities 1 exchanges 1 listeners 2 plbs 1$' \
+	    "$tmp/rows"
+}
+until_true summary || fail "no summary: $(cat "$tmp/rows")"
 same "$(grep -c '^seller 127.0.0.1:[0-9]* module calc node host-seven total ' \
     "$tmp/rows")" 2
 grep -q "^buyer calc pid $caller wanted 3 " "$tmp/rows" ||
     fail "nobody buys: $(cat "$tmp/rows")"
 same "$(grep -c . "$tmp/rows")" 4
-lambda-ctl keyuse >"$tmp/rows"
+until_true sh -c 'lambda-ctl keyuse >"$0/rows"' "$tmp" ||
+    fail "who uses which key: $(cat "$tmp/rows")"
 same "$(grep -c . "$tmp/rows")" 1
 grep -q '^keyuse [0-9a-f]* links [1-9][0-9]* dials [1-9][0-9]* accepted 0 dropped 0$' \
     "$tmp/rows" || fail "no key is in use: $(cat "$tmp/rows")"
 stop "$caller" KILL
+at_rest() { # nobody has a channel
+	lambda-ctl channels >"$tmp/rows" && ! grep -q '^serving ' "$tmp/rows"
+}
+until_true at_rest || fail "channels stay: $(cat "$tmp/rows")"
 
 # An exchange shows itself in the same shape as others show it.
 exchange() {
@@ -124,8 +132,11 @@ json() { # FILTER: of what is shown of the broker and the exchange
 	    jq -s -r "$1"
 }
 if sh "$top/t/setup.sh" jq; then
-	rows=$({ lambda-ctl all && lambda-ctl -A "$(exchange)" all; } | grep -c .)
-	same "$(json length)" "$rows"
+	as_many() { # as those that are not JSON
+		rows=$({ lambda-ctl all && lambda-ctl -A "$(exchange)" all; } | grep -c .)
+		[ "$(json length)" = "$rows" ]
+	}
+	until_true as_many || fail "not $rows rows"
 	same "$(json '[.[] | has("row") and has("name")] | all')" true
 	same "$(json '[.[] | select(.kind == "sell") | .version] | sort | .[]')" \
 	    "$(printf 'null\n1.2')"
@@ -139,7 +150,7 @@ if sh "$top/t/setup.sh" jq; then
 	start puppet sh -c 'exec "$0/t/puppet" broker listen "$1" <>"$2" >"$3"' \
 	    "$top" "$tmp/puppet" "$tmp/says" "$tmp/heard"
 	until_true test -S "$tmp/puppet" || fail "no puppet"
-	start asks sh -c 'exec lambda-ctl -J -b "$0" peers >"$1"' "$tmp/puppet" \
+	start asks sh -c 'exec lambda-ctl -w 60 -J -b "$0" peers >"$1"' "$tmp/puppet" \
 	    "$tmp/json"
 	until_true grep inspect "$tmp/heard" || fail "the puppet was not asked"
 	printf '%s\n' '1 report rows [ "x \"q\" a \\\\ b \x01\n\0 c \xc3\xa9 d \xff\xe2\x80\xa8" "y 7 n 12 m 007 big 12345678901234567890 node 12 version 2 x 3 reason" "z" "" "u 1 key" "v - attributes a=b, \"c\"" "w  x  y" "host - sells 7 buys 8 for_s 9" "exchange - sells 7" "user 4 seller_node 5" ]' \
@@ -197,7 +208,7 @@ wrong=$(says $((left + 7)) \
     "order 1 kind sell module calc address $(cat "$tmp/two.at")" \
     "sell $nobody broker $nobody quantity 3 reserved 0 address -")
 puppet differs exchange "$wrong" "$wrong"
-lambda-ctl -A "$tmp/differs" audit >"$tmp/rows" 2>"$tmp/why"
+lambda-ctl -w 60 -A "$tmp/differs" audit >"$tmp/rows" 2>"$tmp/why"
 same "$?" 1
 same "$(cat "$tmp/why")" ""
 cat >"$tmp/expected" <<END
@@ -207,13 +218,13 @@ missing $(listener two instance) module calc address $(cat "$tmp/two.at") exchan
 END
 diff "$tmp/expected" "$tmp/rows" || fail "audit shows something else"
 tells 111 'nobody who answers publishes or wants other$' \
-    lambda-ctl -A "$tmp/differs" audit other
+    lambda-ctl -w 60 -A "$tmp/differs" audit other
 for command in audit capacity users; do
 	tells 111 'nobody who answers publishes or wants clac$' lambda-ctl "$command" clac
 	same "$(lambda-ctl "$command" calc >"$tmp/rows"; echo $?)" 0
 done
 puppet passing exchange "$wrong" "$right"
-same "$(lambda-ctl -A "$tmp/passing" audit; echo $?)" 0
+same "$(lambda-ctl -w 60 -A "$tmp/passing" audit; echo $?)" 0
 grep -q '^2 inspect' "$tmp/passing.heard" || fail "it did not look again"
 
 # A puppet that is an authority, and has too much to ask its broker: that is no word
@@ -222,7 +233,7 @@ puppet busy authority \
     "report rows [ \"broker 192.0.2.9:1 instance $nobody state linked for_s 7\" ]" \
     'report serial 2 rows [ "process - role - reason too many ask at once, so ask again" ]'
 tells 111 'no answer from the broker at 192.0.2.9:1: too many ask at once' \
-    lambda-ctl -A "$tmp/busy" hosts
+    lambda-ctl -w 60 -A "$tmp/busy" hosts
 
 # Another key; nobody (port 1 is no program's that is not asked for); one that is
 # stopped.
