@@ -228,8 +228,8 @@ walk_whose(struct walk *w, uint32_t peer, uint64_t serial)
 	return n;
 }
 
-/* Ask the broker through the next of its homes that is linked. What came through
- * the one before it comes again. */
+/* Ask the broker through the next of its homes that is linked. What came
+ * through the one before it comes again. */
 static void
 walk_ask_broker(struct walk *w, struct walk_node *n, const char *why)
 {
@@ -406,7 +406,8 @@ walk_start(struct walk *w, int64_t now, struct walk_node *n)
 		walk_ask_broker(w, n, "its authorities do not answer");
 }
 
-/* Those whose time is up; and those that were stranded, and have another home. */
+/* Those whose time is up; and those that were stranded, and have another home
+ * now. */
 static void
 walk_look(struct walk *w, int64_t now)
 {
