@@ -269,15 +269,6 @@ hub_tell_failed(struct hub *h, uint32_t tag, int error, const char *why)
 	return 1;
 }
 
-/* The part of an address by which loglimit tells hosts apart. */
-static struct slice
-hub_tail(struct slice address)
-{
-	size_t n = address.len < LOGLIMIT_HOST ? address.len : LOGLIMIT_HOST;
-
-	return slice_of(address.p + address.len - n, n);
-}
-
 /* Dialling the address, or the handshake after it, failed with that errno, or 0
  * (peers.h). Tells peers.c, and the core or the log. */
 static void
@@ -289,22 +280,7 @@ hub_dial_failed(struct hub *h, struct slice address, uint32_t tag, int error,
 	h->counts.failed++;
 	if (hub_tell_failed(h, tag, error, why))
 		return;
-	/* An address that peers named gets its line as far as the limit allows;
-	 * the others are counted. */
-	if (news && peers_is_learnt(&h->peers, address) &&
-	    !loglimit_say(&h->dials, loop_now(h->loop), hub_tail(address))) {
-		news = 0;
-		hub_await_minute(h);
-	}
-	if (error == ELOOP)
-		(news ? log_info : log_debug)("no link to %.*s: %s",
-		    SLICE_ARG(address), why);
-	else
-		(news ? log_info : log_debug)("unable to link to %.*s: %s%s; "
-		    "trying again", SLICE_ARG(address), why,
-		    address.len > 0 && address.p[0] == '/' &&
-		    (error == ENOENT || error == ECONNREFUSED) ?
-		    ": start lambda-broker" : "");
+	hub_say_unlinked(h, address, news, error, why);
 }
 
 /* Acts out. */

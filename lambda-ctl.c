@@ -765,7 +765,8 @@ ctl_ask(struct ctl *c, const struct key *key)
 	late.arg = (void *)(uintptr_t)c->where;
 	if (answer_ms == 0)
 		answer_ms = ANSWER_MS;
-	loop_timer(hub.loop, &late, loop_now(hub.loop) + answer_ms);
+	if (loop_timer(hub.loop, &late, loop_now(hub.loop) + answer_ms) == -1)
+		die_errno(EXIT_TEMPORARY, "unable to ask %s", c->where);
 	loop_run(hub.loop);
 	return hub.status;
 }

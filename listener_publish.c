@@ -212,11 +212,12 @@ preflight_on_ended(struct child *c)
 	struct preflight *p = c->arg;
 	preflight_fn *fn = p->fn;
 	void *arg = p->arg;
-	char how[HOW_MAX], why[HOW_MAX + PREFLIGHT_LINE_MAX + 32];
+	char how[HOW_MAX], why[HOW_MAX + PREFLIGHT_LINE_MAX + 128];
 
-	snprintf(why, sizeof(why), "ended at once: %s%s%s",
+	snprintf(why, sizeof(why), "ended at once: %s%s%s%s",
 	    child_status(c, how, sizeof(how)), p->said[0] != '\0' ? ": " : "",
-	    p->said);
+	    p->said, c->status != 0 ? "" : ": with this -w it must stay and "
+	    "read requests; a program that runs once per request has none");
 	preflight_free(p);
 	if (fn != NULL)
 		fn(arg, why);
