@@ -191,10 +191,10 @@ equal_constant_time(const void *a, const void *b, size_t n)
 #endif
 
 /*
- * Are there wide vectors, and are they worth it for this many bytes? 0, or 1 for
- * AVX2, or 2 for AVX-512. To ask the processor takes a part of a program's start,
- * most of all if it is a virtual processor, and the compiler's own function asks
- * at each start. So this asks once, when there is much to do.
+ * Are there wide vectors, and are they worth it for this many bytes? 0, or 1
+ * for AVX2, or 2 for AVX-512. To ask the processor takes a part of a program's
+ * start, most of all if it is a virtual processor, and the compiler's own
+ * function asks at each start. So this asks once, when there is much to do.
  */
 #define WIDE_LEAST  256
 
@@ -330,8 +330,8 @@ stream_make(struct stream *s)
 /* Eight words, each of another block. */
 typedef uint32_t octet __attribute__((vector_size(32)));
 
-/* Bytes move where a rotation is of whole ones: a shift each way and an or would
- * be three steps. */
+/* Bytes move where a rotation is of whole ones: a shift each way and an or
+ * would be three steps. */
 static WIDE INLINE octet
 octet_rotate_bytes(octet x, octet places)
 {
@@ -390,7 +390,7 @@ octet_put(unsigned char *bytes, int block, octet x)
 }
 
 /* Eight words of eight blocks: x[i] has word i of each. There is no loop here,
- * and others are unrolled, since what an index counts is kept in no register. */
+ * and others are unrolled: what an index counts is kept in no register. */
 static WIDE INLINE void
 octet_store(unsigned char *bytes, octet x[8])
 {
