@@ -137,17 +137,6 @@ hub_link_is_stuck(struct hub_link *l, int64_t now)
 	return 0;
 }
 
-/* Spare memory that was not needed for a while. Each link says a sign of life
- * now and then, so this needs no timer of its own. */
-static void
-hub_trim(struct hub *h)
-{
-	if (loop_now(h->loop) - h->trimmed < LINK_ALIVE_MS)
-		return;
-	h->trimmed = loop_now(h->loop);
-	buf_spare_trim();
-}
-
 static void
 hub_link_on_timer(void *arg)
 {
@@ -166,7 +155,7 @@ hub_link_on_timer(void *arg)
 	else {
 		conn_trim(&l->conn);
 		link_trim(&l->link);
-		hub_trim(l->hub);
+		buf_spare_trim(now);
 		hub_link_arm(l);
 		return;
 	}
