@@ -343,16 +343,23 @@ contest_had_to(const struct contest_view *v, const struct contest_buyer *b)
 }
 
 /*
- * What buyers have given back since the change, and what of it had to be.
- * Where two exchanges had one token for two buyers, who was refused waits on,
- * and who was faster may have to give it back. What one exchange gave the
- * others hear late over a slow network, so each may give some in vain. What is
- * taken from who does not heed comes late, and shares are others by then.
- * Where constraints differ, a buyer that can use any seller may take a token
- * of the only one that another can use: then tokens come back that are of no
- * use to that one, before the right one does. That ends, so it is no more than
- * there are. Until then two that can use the same token have it in turn, and so
- * do buyers among whom tokens went round before the change.
+ * What buyers have given back since the change is at most twice what of it had
+ * to be, whether constraints differ or not, and beside that
+ * - a token for each race that was lost. Two exchanges had one token for two
+ *   buyers: who was refused waits on, and who was faster may have to give it
+ *   back.
+ * - SLACK tokens for each exchange. What one gave, the others hear late over a
+ *   slow network. Until then each gives what comes back to the buyer that it
+ *   believes to hold least, which may have to give it back, too.
+ *
+ * A buyer's only token does not count when it goes back
+ * - if tokens went round before the change. They do so until others come that
+ *   the change frees.
+ * - if constraints differ. Two buyers that can use the same token have it in
+ *   turn until a token comes for one of them.
+ *
+ * Nothing is said where tokens go round for good; nor beside who does not heed:
+ * what is taken from it comes late, and shares are others by then.
  */
 static void
 contest_check_moves(struct world *w, const struct contest_view *v)
@@ -368,8 +375,7 @@ contest_check_moves(struct world *w, const struct contest_view *v)
 	}
 	w->shared += moved;
 	if (v->heedless == NULL && !contest_any_round(v) &&
-	    moved > 2 * had_to + races +
-		(v->alike ? SLACK * w->plan.redundancy : v->capacity))
+	    moved > 2 * had_to + races + SLACK * w->plan.redundancy)
 		world_fail(w, 11, "%llu tokens were given back, and %llu had "
 		    "to be; %llu races were lost", (unsigned long long)moved,
 		    (unsigned long long)had_to, (unsigned long long)races);
