@@ -348,9 +348,9 @@ contest_had_to(const struct contest_view *v, const struct contest_buyer *b)
  * - a token for each race that was lost. Two exchanges had one token for two
  *   buyers: who was refused waits on, and who was faster may have to give it
  *   back.
- * - SLACK tokens for each exchange. What one gave, the others hear late over a
- *   slow network. Until then each gives what comes back to the buyer that it
- *   believes to hold least, which may have to give it back, too.
+ * - SLACK tokens for each exchange. Over a slow network it hears late of what
+ *   was returned, and of what others gave. Until then it may ask for a token
+ *   that nobody lacks, or give one to a buyer that holds enough.
  *
  * A buyer's only token does not count when it goes back
  * - if tokens went round before the change. They do so until others come that
