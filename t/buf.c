@@ -279,8 +279,33 @@ UNIT(test_spare_is_bounded)
 	assert_int_equal(buf_spare(), 0);
 }
 
-UNITS(PLAIN(test_empty), PLAIN(test_keep), PLAIN(test_spare),
-    PLAIN(test_spare_is_bounded), PLAIN(test_append_consume),
+/* What is little moves to the front, and what is much stays. */
+UNIT(test_close_up)
+{
+	static unsigned char bytes[100000];
+	struct buf b;
+
+	bytes[70000] = 1;
+	bytes[99000] = 2;
+	buf_init(&b, 1000000);
+	assert_int_equal(buf_append(&b, bytes, sizeof(bytes)), 0);
+	buf_consume(&b, 70000);
+	buf_close_up(&b);
+	assert_int_equal(b.start, 70000);
+	assert_int_equal(buf_slice(&b).p[0], 1);
+	buf_consume(&b, 29000);
+	buf_close_up(&b);
+	assert_int_equal(b.start, 0);
+	assert_int_equal(buf_len(&b), 1000);
+	assert_int_equal(buf_slice(&b).p[0], 2);
+	buf_consume(&b, 1000);
+	buf_close_up(&b);
+	assert_int_equal(buf_len(&b), 0);
+	buf_free(&b);
+}
+
+UNITS(PLAIN(test_empty), PLAIN(test_close_up), PLAIN(test_keep),
+    PLAIN(test_spare), PLAIN(test_spare_is_bounded), PLAIN(test_append_consume),
     PLAIN(test_memory_given_back), PLAIN(test_maximum), PLAIN(test_lines),
     PLAIN(test_reserve_commit), PLAIN(test_stream),
     PLAIN(test_full_queue_is_cheap), PLAIN(test_short_queue_is_small))
