@@ -102,7 +102,7 @@ channel_count_status(struct channel *c, int64_t now, const struct inflight *r,
 		channel_count_say(c, r, how, status, ns);
 }
 
-/* It has ended without one: once, though it may be told of what is late, too. */
+/* It has ended without one: once, though what is late may be told of twice. */
 static inline void
 channel_count_end(struct channel *c, int64_t now, struct inflight *r,
     enum counter how)
