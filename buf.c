@@ -15,10 +15,11 @@ static struct spare_size {
 		struct spare *next;
 	} *first;
 	size_t n;     /* pieces */
-	size_t least; /* the fewest since buf_spare_trim() */
+	size_t least; /* the fewest since buf_spare_trim() looked */
 } spare_sizes[SPARE_SIZES];
 
 static size_t spare_bytes;
+static int64_t spare_looked; /* when buf_spare_trim() did, ms */
 
 /* The size's place among them, or -1 if pieces of it are never spare. */
 static int
@@ -78,12 +79,15 @@ buf_spare(void)
 }
 
 void
-buf_spare_trim(void)
+buf_spare_trim(int64_t now)
 {
 	struct spare_size *s;
 	size_t unused;
 	int i;
 
+	if (now - spare_looked < BUF_SPARE_MS)
+		return;
+	spare_looked = now;
 	for (i = 0; i < SPARE_SIZES; i++) {
 		s = &spare_sizes[i];
 		for (unused = s->least; unused > 0; unused--)

@@ -114,7 +114,6 @@ struct hub {
 	struct timer closing;	 /* links of this key: hub_report() */
 	unsigned char closes[LINK_PRINT];
 	struct hub_counts counts;
-	int64_t trimmed;	 /* when spare memory was looked at last, ms */
 	int stop;		 /* hub_stop() was called */
 	int status;		 /* exit code, once loop_run() returned */
 };

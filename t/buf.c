@@ -237,6 +237,7 @@ use(size_t n)
  * nothing has needed it for a while. */
 UNIT(test_spare)
 {
+	int64_t now = BUF_SPARE_MS;
 	unsigned char *p;
 
 	use(BUF_SPARE_LEAST / 2);
@@ -246,12 +247,14 @@ UNIT(test_spare)
 	assert_ptr_equal(use(BUF_SPARE_LEAST * 2 - 1), p);
 	use(BUF_SPARE_LEAST);
 	assert_int_equal(buf_spare(), BUF_SPARE_LEAST * 3);
-	buf_spare_trim(); /* all of it was needed */
+	buf_spare_trim(now); /* all of it was needed */
 	assert_int_equal(buf_spare(), BUF_SPARE_LEAST * 3);
 	assert_ptr_equal(use(BUF_SPARE_LEAST * 2), p);
-	buf_spare_trim(); /* only that was */
+	buf_spare_trim(now + BUF_SPARE_MS - 1); /* too soon */
+	assert_int_equal(buf_spare(), BUF_SPARE_LEAST * 3);
+	buf_spare_trim(now + BUF_SPARE_MS); /* only that was */
 	assert_int_equal(buf_spare(), BUF_SPARE_LEAST * 2);
-	buf_spare_trim();
+	buf_spare_trim(now + 2 * BUF_SPARE_MS);
 	assert_int_equal(buf_spare(), 0);
 }
 
@@ -271,8 +274,8 @@ UNIT(test_spare_is_bounded)
 	for (i = 0; i < PIECES; i++)
 		buf_free(&b[i]);
 	assert_int_equal(buf_spare(), BUF_SPARE_ALL);
-	buf_spare_trim();
-	buf_spare_trim();
+	buf_spare_trim(4 * BUF_SPARE_MS);
+	buf_spare_trim(5 * BUF_SPARE_MS);
 	assert_int_equal(buf_spare(), 0);
 }
 

@@ -235,6 +235,55 @@ puppet busy authority \
 tells 111 'no answer from the broker at 192.0.2.9:1: too many ask at once' \
     lambda-ctl -w 60 -A "$tmp/busy" hosts
 
+# A host with more listeners of a module than a walk asks processes.
+awk 'BEGIN {
+	for (i = 0; i < 5000; i += 5) {
+		printf "1 report more 1 rows [ \"process b role broker pid 1\""
+		for (k = i; k < i + 5; k++)
+			printf " \"process l%d role listener\" \"listener 10.0.0.1:%d module calc instance l%d state publishing capacity 2 held 1 left 1 channels 1 attributes -\"", k, k + 1, k
+		print " ]"
+	}
+	print "1 report rows [ ]"
+}' >"$tmp/many.rows"
+mkfifo "$tmp/many.says"
+start many sh -c '"$0/t/puppet" broker listen "$1" <>"$1.says" |
+	while read -r peer what rest; do
+		[ "$what" != inspect ] || cat "$1.rows" >"$1.says"
+	done' "$top" "$tmp/many"
+until_true test -S "$tmp/many" || fail "no puppet"
+tells 111 '^capacity calc total 10000 used 5000 free 5000 waiting 0 exchanges 0 sellers 5000 answers 5000 ' \
+    lambda-ctl -w 60 -A "$tmp/many" capacity
+
+# A broker that moves from one authority to the other meanwhile: the first names it,
+# and is not linked to it when it is to ask it; the second names it after that.
+moved=ffeeddccbbaa99887766554433221100
+mkfifo "$tmp/second.says"
+named="broker 127.0.0.9:1 instance $moved state linked for_s 7"
+start second sh -c '"$0/t/puppet" authority listen 127.0.0.1:0 <>"$1.says" |
+	while read -r peer what rest; do
+		case $what.$rest in
+		inspect.*"to "*) said=$3 ;;
+		inspect.*)
+			until [ -e "$1.go" ]; do sleep 0.05; done
+			said=$2 ;;
+		*) continue ;;
+		esac
+		echo "$peer $said" >"$1.says"
+	done' "$top" "$tmp/second" "report rows [ \"$named\" ]" \
+    "report serial 2 rows [ \"process $moved role broker pid 1\" \"broker 127.0.0.9:1 instance $moved self 1 node host-nine\" ]"
+at=$(address second)
+puppet leaves authority \
+    "report rows [ \"$named\" \"authority $at instance $nobody self 0\" ]" \
+    'report serial 2 rows [ "process - role - reason it is not linked here" ]'
+start walks sh -c 'exec lambda-ctl -w 60 -A "$0/leaves" hosts >"$0/walked"' "$tmp"
+until_true grep '^1 inspect .*to ' "$tmp/leaves.heard" ||
+    fail "the first is not to ask the broker"
+sleep 0.2 # it is more of a test after the answer
+: >"$tmp/second.go"
+wait "$pid" || fail "one that moves is lost: $(cat "$tmp/walks.log")"
+grep -q "^host 127.0.0.9 broker $moved node host-nine " "$tmp/walked" ||
+    fail "one that moves is not shown: $(cat "$tmp/walked")"
+
 # Another key; nobody (port 1 is no program's that is not asked for); one that is
 # stopped.
 (umask 77 && head -c 32 /dev/urandom >"$tmp/other")
