@@ -104,6 +104,9 @@ expect taken 'all capacity is taken\|others hold it all, or no exchange' \
 start slow lambda-listener -c 2 slow env
 same "$(lambda-call slow echo ready </dev/null)" ready
 expect late 'slow: its time was up on [^ ]*$' lambda-call -T @ slow sleep 1000.5
+start keeps lambda-listener -w line keeps sh -c 'while read -r line; do :; done'
+expect keeps 'its time was up, and its worker has answered nothing yet: have it flush each reply' \
+    lambda-call -T @ keeps
 
 # Meanwhile, what is told at once. A wrong function, with what there is:
 tells 100 'calc: nofunc/0 is not exported; on offer: .*exports pi/1 add/2' \
@@ -312,8 +315,10 @@ if test -c /dev/full; then
 	same $? 111
 	grep -q 'unable to write standard output: No space' "$tmp/err" ||
 	    fail "not told: $(cat "$tmp/err")"
-	tells 111 'unable to write standard output: No space' \
-	    sh -c 'exec lambda-ctl all >/dev/full'
+	for command in 'lambda-ctl all' 'lambda-ctl -h' 'lambda-discovery -E'; do
+		tells 111 'unable to write standard output: ' \
+		    sh -c "exec $command >/dev/full"
+	done
 	for pid in $calc $broker $authority; do
 		stop "$pid"
 		same "$ended" 0
