@@ -64,7 +64,7 @@ AUTHORITY =	authority.o authority_exchange.o authority_report.o\
 EXCHANGE =	exchange.o exchange_book.o exchange_class.o exchange_match.o\
 		exchange_share.o
 LISTENER =	listener.o channel.o channel_count.o channel_pool.o\
-		channel_stream.o
+		channel_stream.o channel_worker.o
 PLB =		plb.o plb_order.o plb_request.o plb_upstream.o
 OTHER =		bootstrap.o bootstrap_dns.o call.o call_filter.o call_input.o\
 		call_job.o call_stream.o call_way.o call_why.o ctl_commands.o\

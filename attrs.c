@@ -319,9 +319,9 @@ version_check(struct complaint c, const char *version, int constraint)
 	if (version_valid(v) && strlen(version) <= NAME_BYTES_MAX)
 		return 0;
 	return attrs_invalid(c, constraint ?
-	    "a version is numbers with dots between, such as 2.1, and 2.1+ is"
-	    " that or later" :
-	    "a version is numbers with dots between, such as 2.1", version);
+	    "-V takes numbers with dots between, such as 2.1, or 2.1+ for that "
+	    "or later" :
+	    "-V takes numbers with dots between, such as 2.1", version);
 }
 
 static int
@@ -338,18 +338,19 @@ exports_check(struct complaint c, char *const *words, size_t n)
 	size_t i, j;
 
 	if (n > EXPORTS_MAX)
-		return attrs_invalid(c, "too many exports", words[EXPORTS_MAX]);
+		return attrs_invalid(c, "that is one -f too many",
+		    words[EXPORTS_MAX]);
 	for (i = 0; i < n; i++) {
 		if (export_parse(slice_str(words[i]), &e) == -1 ||
 		    !attrs_is_function(e.name))
-			return attrs_invalid(c, "an export is name/arity or"
+			return attrs_invalid(c, "-f takes name/arity or"
 			    " name/arity:cast, such as pi/1", words[i]);
 		for (j = 0; j < i; j++) {
 			export_parse(slice_str(words[j]), &other);
 			if (other.arity == e.arity &&
 			    slice_equal(other.name, e.name))
 				return attrs_invalid(c,
-				    "this function is exported twice",
+				    "-f names this function twice",
 				    words[i]);
 		}
 	}
@@ -374,18 +375,19 @@ labels_check(struct complaint c, char **words, size_t n)
 	size_t i;
 
 	if (n > LABELS_MAX)
-		return attrs_invalid(c, "too many labels", words[LABELS_MAX]);
+		return attrs_invalid(c, "that is one -t too many",
+		    words[LABELS_MAX]);
 	for (i = 0; i < n; i++) {
 		label_split(slice_str(words[i]), &label, &value);
 		if (!attrs_is_name(label) || !attrs_is_name(value))
-			return attrs_invalid(c, "a label is label=value, such "
+			return attrs_invalid(c, "-t takes label=value, such "
 			    "as zone=a", words[i]);
 	}
 	if (n > 0)
 		qsort(words, n, sizeof(*words), labels_compare);
 	for (i = 1; i < n; i++)
 		if (labels_compare(&words[i - 1], &words[i]) == 0)
-			return attrs_invalid(c, "this label is given twice",
+			return attrs_invalid(c, "-t names this label twice",
 			    words[i]);
 	return 0;
 }
@@ -444,7 +446,7 @@ attrs_append_group(struct complaint c, struct buf *out, const struct schema *s,
 
 	if (size > LIST_MAX)
 		return attrs_invalid(c,
-		    "exports and labels are too long together", "");
+		    "-f and -t are too long together", "");
 	if (size == 0)
 		return 0;
 	p = buf_reserve(out, size);
@@ -500,8 +502,8 @@ attrs_take_near(struct complaint c, char **words, size_t *n,
 		if (!attrs_is_name(slice_of(words[i],
 		    (size_t)(tilde - words[i]))) ||
 		    !attrs_is_name(slice_str(tilde + 1))) {
-			attrs_invalid(c, "a preferred label is label~value, "
-			    "such as zone~a", words[i]);
+			attrs_invalid(c, "-t takes label~value for a "
+			    "preferred label, such as zone~a", words[i]);
 			return NULL;
 		}
 		near[taken++] = words[i];
@@ -523,7 +525,8 @@ constraints_build(struct buf *out, const char *version, const char *export,
 	if (version_check(c, version, 1) == -1)
 		return -1;
 	if (nlabels > LABELS_MAX)
-		return attrs_invalid(c, "too many labels", labels[LABELS_MAX]);
+		return attrs_invalid(c, "that is one -t too many",
+		    labels[LABELS_MAX]);
 	if (nlabels > 0)
 		memcpy(words, labels, nlabels * sizeof(*words));
 	want.version = slice_str(version);

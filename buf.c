@@ -6,6 +6,95 @@
 #include "fail.h"
 
 #define BUF_FIRST 256 /* bytes of the first allocation */
+#define SPARE_SIZES 7 /* from BUF_SPARE_LEAST to BUF_SPARE_MOST */
+
+/* Spare memory: the pieces of each size, the one that was freed last first, as
+ * it may still be in a cache. */
+static struct spare_size {
+	struct spare {
+		struct spare *next;
+	} *first;
+	size_t n;     /* pieces */
+	size_t least; /* the fewest since buf_spare_trim() looked */
+} spare_sizes[SPARE_SIZES];
+
+static size_t spare_bytes;
+static int64_t spare_looked; /* when buf_spare_trim() did, ms */
+
+/* The size's place among them, or -1 if pieces of it are never spare. */
+static int
+spare_place(size_t size)
+{
+	int i;
+
+	for (i = 0; i < SPARE_SIZES; i++)
+		if (size == BUF_SPARE_LEAST << i)
+			return i;
+	return -1;
+}
+
+static void *
+spare_take(struct spare_size *s, size_t size)
+{
+	struct spare *piece = s->first;
+
+	s->first = piece->next;
+	s->n--;
+	if (s->n < s->least)
+		s->least = s->n;
+	spare_bytes -= size;
+	return piece;
+}
+
+static void *
+spare_malloc(size_t size)
+{
+	int i = size < BUF_SPARE_LEAST ? -1 : spare_place(size);
+
+	if (i == -1 || spare_sizes[i].n == 0)
+		return malloc(size);
+	return spare_take(&spare_sizes[i], size);
+}
+
+static void
+spare_free(void *p, size_t size)
+{
+	int i = size < BUF_SPARE_LEAST ? -1 : spare_place(size);
+	struct spare *piece = p;
+
+	if (i == -1 || size > BUF_SPARE_ALL - spare_bytes) {
+		free(p);
+		return;
+	}
+	piece->next = spare_sizes[i].first;
+	spare_sizes[i].first = piece;
+	spare_sizes[i].n++;
+	spare_bytes += size;
+}
+
+size_t
+buf_spare(void)
+{
+	return spare_bytes;
+}
+
+void
+buf_spare_trim(int64_t now)
+{
+	struct spare_size *s;
+	size_t unused;
+	int i;
+
+	if (now - spare_looked < BUF_SPARE_MS)
+		return;
+	spare_looked = now;
+	for (i = 0; i < SPARE_SIZES; i++) {
+		s = &spare_sizes[i];
+		for (unused = s->least; unused > 0; unused--)
+			free(spare_take(s, BUF_SPARE_LEAST << i));
+		s->least = s->n;
+	}
+}
 
 void
 buf_init(struct buf *b, size_t max)
@@ -20,7 +109,7 @@ buf_init(struct buf *b, size_t max)
 void
 buf_free(struct buf *b)
 {
-	free(b->data);
+	spare_free(b->data, b->cap);
 	b->data = NULL;
 	b->start = b->end = b->cap = 0;
 }
@@ -81,13 +170,13 @@ buf_grow(struct buf *b, size_t need)
 	size_t cap, len;
 
 	cap = buf_next_cap(b, need);
-	data = malloc(cap);
+	data = spare_malloc(cap);
 	if (data == NULL)
 		return fail(ENOMEM);
 	len = buf_len(b);
 	if (len > 0)
 		memcpy(data, b->data + b->start, len);
-	free(b->data);
+	spare_free(b->data, b->cap);
 	b->data = data;
 	b->start = 0;
 	b->end = (uint32_t)len;

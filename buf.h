@@ -30,6 +30,24 @@ struct buf {
 void buf_init(struct buf *, size_t max);
 void buf_free(struct buf *);
 
+/*
+ * Memory that was freed and may be had again without the system. Only pieces of
+ * BUF_SPARE_LEAST bytes, and of that doubled up to BUF_SPARE_MOST, are spare;
+ * and no more than BUF_SPARE_ALL bytes in all.
+ *
+ * buf_spare() is how much there is. buf_spare_trim() gives back what has not
+ * been needed since it last looked, BUF_SPARE_MS ago or more; sooner it does
+ * nothing. Call it now and then, so that a process that has nothing to do keeps
+ * none. now is in ms.
+ */
+#define BUF_SPARE_LEAST ((size_t)64 * 1024)
+#define BUF_SPARE_MOST	((size_t)4 * 1024 * 1024)
+#define BUF_SPARE_ALL	((size_t)8 * 1024 * 1024)
+#define BUF_SPARE_MS	5000
+
+size_t buf_spare(void);
+void buf_spare_trim(int64_t now);
+
 /* If it is empty, free the memory that is kept. */
 void buf_trim(struct buf *);
 

@@ -42,12 +42,22 @@ call_left(const struct call *c, int64_t ms, char *buf, size_t size)
 	return buf;
 }
 
+/* The number, and what it is of; nothing of none. */
+static const char *
+call_some(uint64_t n, const char *what, char *buf, size_t size)
+{
+	buf[0] = '\0';
+	if (n > 0)
+		snprintf(buf, size, "%llu%s", (unsigned long long)n, what);
+	return buf;
+}
+
 static void
 call_show_progress(struct call *c, int64_t now)
 {
 	const struct filter *f = &c->filter;
 	int64_t ms = now - c->began_at;
-	char line[200], left[64];
+	char line[256], left[64], unsent[48], skipped[48];
 
 	if (!c->config.filter) {
 		call_stream_progress(c, now);
@@ -56,8 +66,11 @@ call_show_progress(struct call *c, int64_t now)
 	if (c->began_at == NEVER || ms <= 0)
 		ms = 1;
 	snprintf(line, sizeof(line), "%llu done, %llu failed, %llu in flight, "
-	    "%.1f/s%s", (unsigned long long)f->done,
+	    "%s%s%.1f/s%s", (unsigned long long)f->done,
 	    (unsigned long long)f->failed, (unsigned long long)f->running,
+	    call_some(f->unsent, " not run, ", unsent, sizeof(unsent)),
+	    call_some(f->skipped, " done earlier, ", skipped,
+	    sizeof(skipped)),
 	    (double)(f->done + f->failed) * 1000 / (double)ms,
 	    call_left(c, ms, left, sizeof(left)));
 	outbox_act(plb_out(c->plb), CALL_PROGRESS, 0, 0, slice_str(line));
@@ -125,7 +138,8 @@ call_say_pending(struct call *c)
 	struct call_ending *e = &c->ending;
 	char why[SAY_MAX];
 
-	snprintf(why, sizeof(why), "%s%s", begins[e->fate], e->why);
+	snprintf(why, sizeof(why), "%s%s", begins[e->fate],
+	    e->fate == FATE_NOT_WRITTEN ? e->lost : e->why);
 	if (e->first != 0)
 		call_say_lines(c, e->first, e->last, why);
 	e->first = 0;
@@ -152,7 +166,7 @@ call_say_record(struct call *c, uint64_t number, const char *why)
 {
 	uint64_t last, first = filter_records(&c->filter, number, &last);
 
-	if (filter_fail(&c->filter, number, why) == 0 &&
+	if (filter_fail(&c->filter, number, !c->dropping, why) == 0 &&
 	    c->filter.config.status)
 		return;
 	if (c->dropping)
@@ -166,12 +180,13 @@ call_say_record(struct call *c, uint64_t number, const char *why)
 void
 call_fail_record(struct call *c, uint64_t number, const char *why)
 {
-	call_job_end(c, number, 0, why);
+	if (!c->dropping)
+		call_job_end(c, number, 0, why);
 	call_say_record(c, number, why);
 }
 
-/* Report one record that standard output lost: 1, or 0 when all are
- * reported. */
+/* Report the next record whose result standard output lost: 1, or 0 if all of
+ * them are reported. */
 static int
 call_tell_lost(struct call *c)
 {
@@ -179,26 +194,24 @@ call_tell_lost(struct call *c)
 	uint64_t first, last;
 
 	first = filter_unwritten(&c->filter, &e->pos, &last);
-	if (first == 0) {
-		call_say_pending(c);
-		return 0;
-	}
-	call_say_merged(c, first, last, FATE_NOT_WRITTEN);
-	return 1;
+	if (first != 0)
+		call_say_merged(c, first, last, FATE_NOT_WRITTEN);
+	return first != 0;
 }
 
-/* End one record, on the way to the end: 0 when there are no more. */
+/* End one record, on the way to the end: 0 when there are no more. The end of
+ * one may put the results of later ones into the queue that is lost. */
 static int
 call_end_record(struct call *c, int64_t now)
 {
 	struct call_ending *e = &c->ending;
 
+	if (e->broken && call_tell_lost(c))
+		return 1;
 	if (c->filter.running > 0)
 		call_fail_record(c, c->filter.oldest, e->why);
 	else if (buf_len(&c->in) > 0)
 		call_drop_unsent(c, now);
-	else if (e->broken)
-		return call_tell_lost(c);
 	else {
 		call_say_pending(c);
 		return 0;
@@ -256,7 +269,10 @@ call_broken(struct call *c, int64_t now, size_t lost, const char *why)
 	if (!e->broken)
 		outbox_act(plb_out(c->plb), CALL_HALT, 0, 0,
 		    slice_of(NULL, 0));
-	snprintf(e->why, sizeof(e->why), "%s", why);
+	snprintf(e->lost, sizeof(e->lost), "%s", why);
+	if (!e->begun)
+		snprintf(e->why, sizeof(e->why),
+		    "standard output takes no more");
 	e->begun = e->broken = 1;
 	c->filter.config.status = 0; /* lines are for standard error now */
 	filter_lose(&c->filter, lost);
@@ -693,8 +709,7 @@ call_up(void *core, int64_t now, uint32_t peer, const struct peer_info *info)
 	struct call *c = core;
 	struct way *w = call_way_of(c, info->tag);
 
-	if (w != NULL && !w->command &&
-	    !(info->role & (ROLE_CHANNEL | ROLE_PLB)))
+	if (w != NULL && !w->command && !(info->role & ROLE_SERVES))
 		call_end_way(c, now, w, info->role);
 	else if (w != NULL)
 		way_up(w, now, peer);

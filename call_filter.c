@@ -237,6 +237,7 @@ filter_skip(struct filter *f, uint64_t records)
 {
 	uint64_t number = filter_add(f, 0, 0, records);
 
+	f->skipped++;
 	return filter_answered(f, number);
 }
 
@@ -304,7 +305,7 @@ filter_result(struct filter *f, uint64_t number, unsigned status,
 }
 
 int
-filter_fail(struct filter *f, uint64_t number, const char *why)
+filter_fail(struct filter *f, uint64_t number, int sent, const char *why)
 {
 	char text[4 * REASON_MAX];
 	const char *unfit;
@@ -312,7 +313,10 @@ filter_fail(struct filter *f, uint64_t number, const char *why)
 	int r = 0;
 
 	assert(filter_is_running(f, number));
-	f->failed++;
+	if (sent)
+		f->failed++;
+	else
+		f->unsent++;
 	if (f->config.status) {
 		len = escape(text, sizeof(text), &why);
 		r = filter_put_status(f, number, "-", slice_of(text, len),

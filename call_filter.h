@@ -54,7 +54,9 @@ struct filter {
 	uint64_t running;   /* records without an answer */
 	size_t asked;	    /* bytes of these */
 	uint64_t done;	    /* answered with a result */
-	uint64_t failed;
+	uint64_t failed;    /* ended without one */
+	uint64_t unsent;    /* were not to be sent any more */
+	uint64_t skipped;   /* had theirs before */
 	size_t kept;	    /* bytes waiting for their turn */
 	struct buf *out;    /* where results go */
 	uint64_t put;	    /* bytes that ever went there */
@@ -99,9 +101,9 @@ int64_t filter_since(const struct filter *);
 int filter_result(struct filter *, uint64_t number, unsigned status,
     struct slice body, const char **why);
 
-/* It has none, for that reason: 0, or -1 with errno from the queue; either way
- * it is answered. */
-int filter_fail(struct filter *, uint64_t number, const char *why);
+/* It has none, for that reason, and was sent or was not: 0, or -1 with errno
+ * from the queue; either way it is answered. */
+int filter_fail(struct filter *, uint64_t number, int sent, const char *why);
 
 /* The answer that comes next to this record, which has none, has this line in
  * the job log: it comes to `lines' once the result is written. 0, or -1 with

@@ -5,13 +5,18 @@
 #include "call_state.h"
 #include "exit.h"
 
-/* Why frame_next() takes no more of the input. */
+/* Why frame_next() takes no more of the input. The first bytes of a text are a
+ * large number. */
 static const char *
-call_unfit(ssize_t n)
+call_unfit(const struct call *c, ssize_t n)
 {
-	return n == 0 ? "the record is cut short" : errno == EMSGSIZE ?
-	    "the record is over 16 MiB" : "the record is not in the framing "
-	    "that was asked for";
+	if (n == 0)
+		return "the record is cut short";
+	if (errno != EMSGSIZE)
+		return "the record is not in the framing that was asked for";
+	return c->config.records.kind == FRAME_PACKET4 ?
+	    "the record is over 16 MiB, or not in the framing of -4" :
+	    "the record is over 16 MiB";
 }
 
 static int
@@ -27,7 +32,7 @@ call_next_record(struct call *c, struct call_unit *u)
 	u->taken = n > 0 ? (size_t)n : in.len;
 	if (n <= 0 && !(n == 0 && frame_last(&c->reader, in.p, in.len,
 	    &record))) {
-		u->why = call_unfit(n);
+		u->why = call_unfit(c, n);
 		return -1;
 	}
 	u->body = record.body;
@@ -71,7 +76,7 @@ call_next_block(struct call *c, struct call_unit *u)
 		return 0;
 	u->taken = in.len;
 	u->records = 1;
-	u->why = call_unfit(n);
+	u->why = call_unfit(c, n);
 	return -1;
 }
 
@@ -176,8 +181,8 @@ void
 call_drop_rest(struct call *c, int64_t now)
 {
 	snprintf(c->ending.why, sizeof(c->ending.why), "%llu %s failed; the "
-	    "input is read no further", (unsigned long long)c->config.failures,
-	    c->config.failures == 1 ? "has" : "have");
+	    "input is read no further", (unsigned long long)c->filter.failed,
+	    c->filter.failed == 1 ? "has" : "have");
 	c->stopped = c->ended = 1;
 	while (call_drop_unsent(c, now))
 		;

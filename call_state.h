@@ -30,6 +30,7 @@ struct call_ending {
 	uint64_t first, last; /* to be said in one line; 0: none */
 	enum call_fate fate;  /* theirs */
 	char why[REASON_MAX];
+	char lost[REASON_MAX]; /* why standard output takes no more */
 };
 
 /* The part of a filter's input that is one request: a record, or a block. Of a
@@ -135,7 +136,8 @@ void call_say_pending(struct call *);
 void call_say_lines(struct call *, uint64_t first, uint64_t last,
     const char *why);
 
-/* It has no result: an answer with -S, else a line. */
+/* It has no result: an answer with -S, else a line. The job log has it, too,
+ * unless it is one of those that are not sent any more. */
 void call_fail_record(struct call *, uint64_t number, const char *why);
 
 /* call_input.c: the same for blocks as for records */

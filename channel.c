@@ -151,8 +151,7 @@ channel_answer(struct channel *c, struct inflight *r, const struct msg *m)
 	return sent;
 }
 
-/* There is no answer for its token to go with. */
-static int
+int
 channel_drop(struct channel *c, struct inflight *r)
 {
 	inflight_del(&c->inflight, r);
@@ -160,7 +159,7 @@ channel_drop(struct channel *c, struct inflight *r)
 	return 0;
 }
 
-static int
+int
 channel_answer_reply(struct channel *c, int64_t now, struct inflight *r,
     unsigned status, struct slice body)
 {
@@ -219,6 +218,16 @@ channel_answer_fail(struct channel *c, int64_t now, struct inflight *r, int ran,
 	return channel_answer(c, r, &m);
 }
 
+int
+channel_answer_late(struct channel *c, int64_t now, struct inflight *r)
+{
+	struct msg m = channel_failure(r, 1, channel_count_failed(c, now, r,
+	    ""));
+
+	inflight_answered(&c->inflight, r);
+	return channel_send(c, &m);
+}
+
 /* A cast has its answer once it has a worker; the token is still in use. */
 static int
 channel_accept_cast(struct channel *c, struct inflight *r)
@@ -230,52 +239,6 @@ channel_accept_cast(struct channel *c, struct inflight *r)
 }
 
 /* Requests. */
-
-static int
-channel_feed(struct channel *c, int64_t now, struct inflight *r,
-    const struct msg_request *q, const char **why)
-{
-	unsigned char *p;
-	size_t size;
-	int start;
-
-	if (frame_size(c->kind, q, &size, why) == -1)
-		return -1;
-	r->worker = pool_take(&c->pool, now, r->number, &start);
-	if (r->worker == 0)
-		return -1;
-	if (start && channel_tell(c, CHANNEL_START, r->worker, 0) == -1) {
-		pool_ended(&c->pool, now, r->worker);
-		return -1;
-	}
-	c->stats.n[STAT_STARTED] += (uint64_t)start;
-	p = outbox_reserve(&c->out, CHANNEL_FEED, r->worker, r->mux, size);
-	if (p == NULL) {
-		pool_done(&c->pool, r->worker, 0);
-		return -1;
-	}
-	frame_write(p, c->kind, q, r->mux);
-	outbox_commit(&c->out, size);
-	return 0;
-}
-
-/* Give it to a worker: 0, or -1 with EAGAIN if none may be started now, or
- * EINVAL if none could read it. */
-static int
-channel_assign(struct channel *c, int64_t now, struct inflight *r,
-    const struct msg_request *q, const char **why)
-{
-	struct msg m;
-
-	if (c->mode != CHANNEL_EXEC)
-		return channel_feed(c, now, r, q, why);
-	m.type = MSG_REQUEST;
-	m.u.request = *q;
-	r->worker = r->number;
-	c->stats.n[STAT_STARTED]++;
-	return outbox_message(&c->out, CHANNEL_START, r->worker, r->count,
-	    &m);
-}
 
 static int
 channel_backing_off(struct channel *c, int64_t now, struct inflight *r)
@@ -348,9 +311,7 @@ channel_on_request(struct channel *c, int64_t now, const struct msg_request *q)
 	    channel_begin(c, now, r, q);
 }
 
-/* A request that a worker has begun goes on, unless it has a process of its
- * own. A process whose output nobody wants is ending already. */
-static int
+int
 channel_abandon(struct channel *c, int64_t now, struct inflight *r)
 {
 	r->abandoned = 1;
@@ -369,230 +330,6 @@ channel_on_abandon(struct channel *c, int64_t now, const struct msg_abandon *m)
 	if (r == NULL || r->answered || r->abandoned)
 		return 0;
 	return channel_abandon(c, now, r);
-}
-
-/* Workers. */
-
-static int
-channel_retire(struct channel *c, uint32_t worker)
-{
-	pool_leave(&c->pool, worker);
-	return channel_tell(c, CHANNEL_RETIRE, worker, 0);
-}
-
-struct inflight *
-channel_request(const struct channel *c, uint32_t worker, uint64_t name)
-{
-	const struct pool_worker *w = pool_worker(&c->pool, worker);
-	struct inflight *r;
-
-	if (c->mode == CHANNEL_EXEC)
-		return inflight_at(&c->inflight, worker);
-	if (w == NULL || w->load == 0)
-		return NULL;
-	if (c->mode == CHANNEL_POOL)
-		return inflight_at(&c->inflight, w->request);
-	r = inflight_mux(&c->inflight, name);
-	return r != NULL && r->worker == worker ? r : NULL;
-}
-
-uint64_t
-channel_request_of(const struct channel *c, uint32_t worker)
-{
-	const struct inflight *r;
-
-	r = c->mode == CHANNEL_MUX ? NULL : channel_request(c, worker, 0);
-	return r == NULL ? 0 : r->count;
-}
-
-/* Has the worker a cast, which it must finish even when its client is gone? */
-static int
-channel_has_cast(const struct channel *c, uint32_t worker)
-{
-	const struct inflight *r;
-	size_t pos = 0;
-
-	if (c->mode == CHANNEL_POOL) {
-		r = channel_request(c, worker, 0);
-		return r != NULL && r->cast;
-	}
-	while ((r = inflight_next(&c->inflight, &pos)) != NULL)
-		if (r->worker == worker && r->cast)
-			return 1;
-	return 0;
-}
-
-/* With no client left, a worker goes when its last cast is done. */
-static int
-channel_retire_if_done(struct channel *c, uint32_t worker)
-{
-	const struct pool_worker *w = pool_worker(&c->pool, worker);
-
-	if (c->client != 0 || w == NULL || w->state == POOL_LEAVING ||
-	    channel_has_cast(c, worker))
-		return 0;
-	return channel_retire(c, worker);
-}
-
-/* Output of no request. A mux worker has other requests, so it goes on. */
-static int
-channel_unsolicited(struct channel *c, uint32_t worker)
-{
-	const struct pool_worker *w = pool_worker(&c->pool, worker);
-
-	if (w == NULL || w->state == POOL_LEAVING)
-		return 0;
-	outbox_log(&c->out, LOG_INFO, "worker %u: a reply to no request%s",
-	    (unsigned)worker, c->mode == CHANNEL_MUX ? "" : ", ending it");
-	if (c->mode == CHANNEL_MUX)
-		return 0;
-	pool_leave(&c->pool, worker);
-	return channel_tell(c, CHANNEL_KILL, worker, CHANNEL_LATE_MS);
-}
-
-/* Nobody else hears of its status. */
-static int
-channel_finish_cast(struct channel *c, int64_t now, struct inflight *r,
-    unsigned status)
-{
-	channel_count_status(c, now, r, STAT_DONE + (status != 0),
-	    (int)status);
-	if (r->cast && status != 0)
-		outbox_log(&c->out, LOG_INFO,
-		    "request %llu, a cast: exit status %u",
-		    (unsigned long long)r->count, status);
-	return channel_drop(c, r);
-}
-
-int
-channel_reply(struct channel *c, int64_t now, uint32_t worker, uint64_t name,
-    unsigned status, struct slice body)
-{
-	struct inflight *r = channel_request(c, worker, name);
-	int sent;
-
-	if (r == NULL)
-		return channel_unsolicited(c, worker);
-	if (c->mode != CHANNEL_EXEC)
-		pool_done(&c->pool, worker, 1);
-	if (r->late || r->abandoned)
-		sent = channel_answer_fail(c, now, r, 1, "");
-	else if (r->answered)
-		sent = channel_finish_cast(c, now, r, status);
-	else
-		sent = channel_answer_reply(c, now, r, status, body);
-	return channel_retire_if_done(c, worker) == 0 ? sent : -1;
-}
-
-/* All that the worker had fails. */
-static int
-channel_fail_worker(struct channel *c, int64_t now, uint32_t worker, int ran,
-    const char *reason)
-{
-	struct inflight *r;
-	size_t pos = 0;
-	int result = 0;
-
-	if (c->mode != CHANNEL_MUX) {
-		r = channel_request(c, worker, 0);
-		return r == NULL ? 0 :
-		    channel_answer_fail(c, now, r, ran, reason);
-	}
-	while ((r = inflight_next(&c->inflight, &pos)) != NULL)
-		if (r->worker == worker &&
-		    channel_answer_fail(c, now, r, ran, reason) == -1)
-			result = -1;
-	return result;
-}
-
-static int
-channel_end_worker(struct channel *c, int64_t now, uint32_t worker, int ran,
-    const char *reason)
-{
-	int result;
-
-	channel_count_died(c, worker);
-	result = channel_fail_worker(c, now, worker, ran, reason);
-	if (c->mode == CHANNEL_EXEC ||
-	    pool_ended(&c->pool, now, worker) == POOL_LEAVING)
-		return result;
-	snprintf(c->died, sizeof(c->died), "%s", reason);
-	if (outbox_log(&c->out, LOG_INFO, "worker %u: %s", (unsigned)worker,
-	    reason) == -1)
-		return -1;
-	return result;
-}
-
-int
-channel_ended(struct channel *c, int64_t now, uint32_t worker,
-    const char *reason)
-{
-	return channel_end_worker(c, now, worker, 1, reason);
-}
-
-int
-channel_unable(struct channel *c, int64_t now, uint32_t worker,
-    const char *reason)
-{
-	return channel_end_worker(c, now, worker, 0, reason);
-}
-
-/* The client is gone: abandon everything except casts. */
-static void
-channel_abandon_all(struct channel *c, int64_t now)
-{
-	struct inflight *r;
-	size_t pos = 0;
-	uint32_t i;
-
-	while ((r = inflight_next(&c->inflight, &pos)) != NULL)
-		if ((!r->cast || r->whole) && !r->abandoned)
-			channel_abandon(c, now, r);
-	for (i = 1; i <= c->pool.n; i++)
-		channel_retire_if_done(c, i);
-}
-
-/*
- * The request's time is up. A process of its own, or a worker with this request
- * alone, is ended, and the answer waits for that: its token is in use until
- * then. A worker with many keeps the request and the token; the client is told
- * now.
- */
-static void
-channel_late(struct channel *c, int64_t now, struct inflight *r)
-{
-	struct msg m;
-
-	r->late = 1;
-	if (r->whole) {
-		channel_answer_fail(c, now, r, 0, "");
-		return;
-	}
-	if (c->mode == CHANNEL_POOL)
-		pool_leave(&c->pool, r->worker);
-	if (c->mode != CHANNEL_MUX) {
-		channel_tell(c, CHANNEL_KILL, r->worker, CHANNEL_LATE_MS);
-	} else if (!r->answered) {
-		m = channel_failure(r, 1, "its time was up");
-		channel_count_end(c, now, r, STAT_LATE);
-		inflight_answered(&c->inflight, r);
-		channel_send(c, &m);
-	}
-}
-
-/* Look for requests whose time is up, and for idle workers beyond what is
- * held. */
-static void
-channel_tick_workers(struct channel *c, int64_t now)
-{
-	struct inflight *r;
-	size_t pos = 0;
-
-	while ((r = inflight_late(&c->inflight, now, &pos)) != NULL)
-		channel_late(c, now, r);
-	while (c->pool.alive - c->pool.leaving > c->held && c->pool.idle != 0)
-		if (channel_retire(c, c->pool.idle) == -1)
-			return;
 }
 
 /* Connects. */
@@ -986,6 +723,8 @@ channel_deadline(const void *core)
 	const struct channel *c = core;
 	int64_t due = c->inflight.due;
 
+	if (c->silent_at != 0 && c->silent_at < due)
+		due = c->silent_at;
 	if (c->void_at != 0 && !c->voided && c->client != 0 && !c->closing &&
 	    c->void_at < due)
 		due = c->void_at;

@@ -35,6 +35,7 @@
 #define CHANNEL_VOID_MS	   5000 /* after drain, unspent tokens are void */
 #define CHANNEL_ABANDON_MS 5000 /* from the first signal to the second */
 #define CHANNEL_LATE_MS	   1000 /* the same, when its time was up */
+#define CHANNEL_SILENT_MS  5000 /* a worker that has answered nothing: tell */
 
 /* Tags of the two links, for hub_adopt(): one that fails ends the channel. */
 #define CHANNEL_CLIENT_TAG   1

@@ -26,7 +26,7 @@ channel_count_whole(struct channel *c, int64_t now, struct inflight *r)
 	int64_t ns = outbox_ns(&c->out, now);
 
 	r->queued = ns - r->at;
-	stats_queued(&c->stats, r->queued);
+	stats_time(&c->stats.queue, r->queued);
 	r->at = ns;
 }
 
@@ -34,11 +34,14 @@ const char *
 channel_count_failed(struct channel *c, int64_t now, struct inflight *r,
     const char *reason)
 {
+	const struct pool_worker *w = pool_worker(&c->pool, r->worker);
 	enum counter how = STAT_FAILED;
 
 	if (r->late) {
 		how = STAT_LATE;
-		reason = "its time was up";
+		reason = c->mode == CHANNEL_EXEC || w == NULL || w->useful ?
+		    "its time was up" : "its time was up, and its worker has "
+		    "answered nothing yet: have it flush each reply";
 	} else if (r->abandoned) {
 		how = STAT_ABANDONED;
 		reason = "abandoned";

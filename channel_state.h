@@ -4,7 +4,8 @@
 /*
  * The channel core's state, shared by the files that make it up and by nobody
  * else: channel.c (grants, requests, answers), channel_count.c (what is
- * counted) and channel_stream.c (bodies and output in pieces).
+ * counted), channel_stream.c (bodies and output in pieces) and channel_worker.c
+ * (which worker has what).
  */
 
 #include <stdio.h>
@@ -47,6 +48,8 @@ struct channel {
 	struct inflight_table inflight;
 	struct pool pool; /* of CHANNEL_POOL and CHANNEL_MUX */
 	char died[128];	  /* how the last worker did */
+	int64_t silent_at; /* look for workers that have answered nothing;
+			      0: no worker was started yet */
 
 	int draining;
 	int64_t void_at; /* unspent tokens are void then ... */
@@ -60,19 +63,27 @@ struct channel {
 
 int channel_tell(struct channel *, unsigned act, uint32_t worker,
     uint64_t value);
-/* The request of that name that the worker has, or NULL. */
-struct inflight *channel_request(const struct channel *, uint32_t worker,
-    uint64_t name);
 /* Give the request to a worker, or fail it: 0, or -1 as message(). */
 int channel_begin(struct channel *, int64_t now, struct inflight *,
     const struct msg_request *);
+/* The request is over. */
 int channel_answer_fail(struct channel *, int64_t now, struct inflight *,
     int ran, const char *reason);
+int channel_answer_reply(struct channel *, int64_t now, struct inflight *,
+    unsigned status, struct slice body);
+/* Its time is up: the client has its answer; the worker still has the request,
+ * and the token with it. */
+int channel_answer_late(struct channel *, int64_t now, struct inflight *);
+/* There is no answer for its token to go with. */
+int channel_drop(struct channel *, struct inflight *);
+/* Nobody wants its answer. One that a worker has begun goes on, unless it has a
+ * process of its own. A process whose output nobody wants is ending already. */
+int channel_abandon(struct channel *, int64_t now, struct inflight *);
 
 /* channel_count.c */
 
-/* The request came; its body is whole, which it waited for; it has ended, which
- * counts once. */
+/* The request came; its body is whole, which it waited for; it has ended with
+ * that status, and has not been late. */
 static inline void
 channel_count_begun(struct channel *c, int64_t now, struct inflight *r,
     const struct msg_request *q)
@@ -91,25 +102,25 @@ void channel_count_say(struct channel *, const struct inflight *,
 void channel_count_whole(struct channel *, int64_t now, struct inflight *);
 
 static inline void
-channel_count_status(struct channel *c, int64_t now, struct inflight *r,
+channel_count_status(struct channel *c, int64_t now, const struct inflight *r,
     enum counter how, int status)
 {
 	int64_t ns = outbox_ns(&c->out, now) - r->at;
 
-	if (r->ended)
-		return;
-	r->ended = 1;
 	c->stats.n[how]++;
-	stats_ran(&c->stats, ns);
+	stats_time(&c->stats.run, ns);
 	if (c->says[0] != '\0')
 		channel_count_say(c, r, how, status, ns);
 }
 
+/* It has ended without one: once, though what is late may be told of twice. */
 static inline void
 channel_count_end(struct channel *c, int64_t now, struct inflight *r,
     enum counter how)
 {
-	channel_count_status(c, now, r, how, -1);
+	if (!r->ended)
+		channel_count_status(c, now, r, how, -1);
+	r->ended = 1;
 }
 
 /* The same, by a failure. Returns the reason that its client is told. */
@@ -135,5 +146,20 @@ void channel_stream_expire(struct channel *, int64_t now);
 int channel_on_data(struct channel *, int64_t now, const struct msg_data *);
 int channel_on_end(struct channel *, int64_t now, const struct msg_end *);
 int channel_on_window(struct channel *, const struct msg_window *);
+
+/* channel_worker.c */
+
+/* Give it to a worker: 0, or -1 with EAGAIN if none may be started now, or
+ * EINVAL if none could read it. */
+int channel_assign(struct channel *, int64_t now, struct inflight *,
+    const struct msg_request *, const char **why);
+/* The request of that name that the worker has, or NULL. */
+struct inflight *channel_request(const struct channel *, uint32_t worker,
+    uint64_t name);
+/* The client is gone: abandon everything except casts. */
+void channel_abandon_all(struct channel *, int64_t now);
+/* Look for requests whose time is up, for workers that answer nothing, and for
+ * idle workers beyond what is held. */
+void channel_tick_workers(struct channel *, int64_t now);
 
 #endif

@@ -171,7 +171,8 @@ equal_constant_time(const void *a, const void *b, size_t n)
 /*
  * ChaCha20 (RFC 8439, section 2.3), some blocks at a time: word i of block l is
  * x[i][l], so that a compiler that has vectors uses them. Where processors may
- * have wide ones, and the compiler can be told so, it makes code for both.
+ * have wide ones (AVX2), or twice as many and rotations of their words
+ * (AVX-512), and the compiler can be told so, there is code for each.
  */
 #define LANES	    4
 #define LANES_WIDE  8
@@ -183,39 +184,57 @@ equal_constant_time(const void *a, const void *b, size_t n)
 #include <immintrin.h>
 #define CRYPTO_WIDE
 #define WIDE	    __attribute__((target("avx2")))
+#define WIDER	    __attribute__((target("avx2,avx512f,avx512vl")))
 #define INLINE	    inline __attribute__((always_inline))
 #else
-#define WIDE
 #define INLINE	    inline
 #endif
 
 /*
- * Are there wide vectors, and are they worth it for this many bytes? To ask the
- * processor takes a part of a program's start, most of all if it is a virtual
- * processor, and the compiler's own function asks at each start. So this asks
- * once, when there is much to do.
+ * Are there wide vectors, and are they worth it for this many bytes? 0, or 1
+ * for AVX2, or 2 for AVX-512. To ask the processor takes a part of a program's
+ * start, most of all if it is a virtual processor, and the compiler's own
+ * function asks at each start. So this asks once, when there is much to do.
  */
 #define WIDE_LEAST  256
+
+#ifdef CRYPTO_WIDE
+
+static int
+wide_find(void)
+{
+	unsigned a, b, c, d, most;
+
+	__cpuid(0, most, b, c, d);
+	__cpuid(1, a, b, c, d);
+	if (most < 7 || (c & bit_OSXSAVE) == 0)
+		return 0;
+	__asm__("xgetbv" : "=a"(most), "=d"(d) : "c"(0));
+	if ((most & 6) != 6) /* the system saves no such registers */
+		return 0;
+	__cpuid_count(7, 0, a, b, c, d);
+	if ((b & bit_AVX2) == 0)
+		return 0;
+#ifndef CRYPTO_AVX2
+	if ((most & 0xe6) == 0xe6 && (b & bit_AVX512F) && (b & bit_AVX512VL))
+		return 2;
+#endif
+	return 1;
+}
+
+#endif
 
 static int
 wide_is_good(size_t len)
 {
 #ifdef CRYPTO_WIDE
 	static int asked, found;
-	unsigned a, b, c, d, most;
 
-	if (len < WIDE_LEAST || asked)
-		return len >= WIDE_LEAST && found;
+	if (len < WIDE_LEAST)
+		return 0;
+	if (!asked)
+		found = wide_find();
 	asked = 1;
-	__cpuid(0, most, b, c, d);
-	__cpuid(1, a, b, c, d);
-	if (most < 7 || (c & bit_OSXSAVE) == 0)
-		return 0;
-	__asm__("xgetbv" : "=a"(a), "=d"(d) : "c"(0));
-	if ((a & 6) != 6) /* the system saves no such registers */
-		return 0;
-	__cpuid_count(7, 0, a, b, c, d);
-	found = (b & bit_AVX2) != 0;
 	return found;
 #else
 	(void)len;
@@ -249,14 +268,14 @@ stream_init(struct stream *s, const unsigned char key[CHACHAPOLY_KEY],
 		s->state[13 + i] = get32le(nonce + 4 * i);
 }
 
-static INLINE void
+static inline void
 stream_quarter_round(uint32_t *restrict a, uint32_t *restrict b,
-    uint32_t *restrict c, uint32_t *restrict d, const int lanes)
+    uint32_t *restrict c, uint32_t *restrict d)
 {
 	uint32_t p, q, r, s;
 	int l;
 
-	for (l = 0; l < lanes; l++) {
+	for (l = 0; l < LANES; l++) {
 		p = a[l] + b[l];
 		s = rotl32(d[l] ^ p, 16);
 		r = c[l] + s;
@@ -272,54 +291,201 @@ stream_quarter_round(uint32_t *restrict a, uint32_t *restrict b,
 	}
 }
 
-static INLINE void
-stream_make(struct stream *s, const int lanes)
+static void
+stream_make(struct stream *s)
 {
-	uint32_t x[16][LANES_WIDE];
+	uint32_t x[16][LANES];
 	int i, l;
 
 	for (i = 0; i < 16; i++)
-		for (l = 0; l < lanes; l++)
+		for (l = 0; l < LANES; l++)
 			x[i][l] = s->state[i];
-	for (l = 0; l < lanes; l++)
+	for (l = 0; l < LANES; l++)
 		x[12][l] += (uint32_t)l;
 	for (i = 0; i < 10; i++) {
-		stream_quarter_round(x[0], x[4], x[8], x[12], lanes);
-		stream_quarter_round(x[1], x[5], x[9], x[13], lanes);
-		stream_quarter_round(x[2], x[6], x[10], x[14], lanes);
-		stream_quarter_round(x[3], x[7], x[11], x[15], lanes);
-		stream_quarter_round(x[0], x[5], x[10], x[15], lanes);
-		stream_quarter_round(x[1], x[6], x[11], x[12], lanes);
-		stream_quarter_round(x[2], x[7], x[8], x[13], lanes);
-		stream_quarter_round(x[3], x[4], x[9], x[14], lanes);
+		stream_quarter_round(x[0], x[4], x[8], x[12]);
+		stream_quarter_round(x[1], x[5], x[9], x[13]);
+		stream_quarter_round(x[2], x[6], x[10], x[14]);
+		stream_quarter_round(x[3], x[7], x[11], x[15]);
+		stream_quarter_round(x[0], x[5], x[10], x[15]);
+		stream_quarter_round(x[1], x[6], x[11], x[12]);
+		stream_quarter_round(x[2], x[7], x[8], x[13]);
+		stream_quarter_round(x[3], x[4], x[9], x[14]);
 	}
 	for (i = 0; i < 16; i++)
-		for (l = 0; l < lanes; l++)
+		for (l = 0; l < LANES; l++)
 			x[i][l] += s->state[i];
-	for (l = 0; l < lanes; l++)
+	for (l = 0; l < LANES; l++)
 		x[12][l] += (uint32_t)l;
-	for (l = 0; l < lanes; l++)
+	for (l = 0; l < LANES; l++)
 		for (i = 0; i < 16; i += 2)
 			put64le(s->bytes + BLOCK * l + 4 * i,
 			    x[i][l] | (uint64_t)x[i + 1][l] << 32);
-	s->state[12] += (uint32_t)lanes;
-	s->size = (size_t)lanes * BLOCK;
+	s->state[12] += LANES;
+	s->size = LANES * BLOCK;
+}
+
+#ifdef CRYPTO_WIDE
+
+/* Eight words, each of another block. */
+typedef uint32_t octet __attribute__((vector_size(32)));
+
+/* Bytes move where a rotation is of whole ones: a shift each way and an or
+ * would be three steps. */
+static WIDE INLINE octet
+octet_rotate_bytes(octet x, octet places)
+{
+	return (octet)_mm256_shuffle_epi8((__m256i)x, (__m256i)places);
+}
+
+static WIDE INLINE void
+octet_quarter_round(octet *a, octet *b, octet *c, octet *d, octet rotl16,
+    octet rotl8)
+{
+	*a += *b;
+	*d = octet_rotate_bytes(*d ^ *a, rotl16);
+	*c += *d;
+	*b ^= *c;
+	*b = *b << 12 | *b >> 20;
+	*a += *b;
+	*d = octet_rotate_bytes(*d ^ *a, rotl8);
+	*c += *d;
+	*b ^= *c;
+	*b = *b << 7 | *b >> 25;
+}
+
+/* The halves of each change places, by words, by two words or by four of
+ * them. */
+static WIDE INLINE void
+octet_zip_1(octet *a, octet *b)
+{
+	const __m256i x = (__m256i)*a, y = (__m256i)*b;
+
+	*a = (octet)_mm256_unpacklo_epi32(x, y);
+	*b = (octet)_mm256_unpackhi_epi32(x, y);
+}
+
+static WIDE INLINE void
+octet_zip_2(octet *a, octet *b)
+{
+	const __m256i x = (__m256i)*a, y = (__m256i)*b;
+
+	*a = (octet)_mm256_unpacklo_epi64(x, y);
+	*b = (octet)_mm256_unpackhi_epi64(x, y);
+}
+
+static WIDE INLINE void
+octet_zip_4(octet *a, octet *b)
+{
+	const __m256i x = (__m256i)*a, y = (__m256i)*b;
+
+	*a = (octet)_mm256_permute2x128_si256(x, y, 0x20);
+	*b = (octet)_mm256_permute2x128_si256(x, y, 0x31);
+}
+
+static WIDE INLINE void
+octet_put(unsigned char *bytes, int block, octet x)
+{
+	memcpy(bytes + BLOCK * block, &x, sizeof(x));
+}
+
+/* Eight words of eight blocks: x[i] has word i of each. There is no loop here,
+ * and others are unrolled: what an index counts is kept in no register. */
+static WIDE INLINE void
+octet_store(unsigned char *bytes, octet x[8])
+{
+	octet_zip_1(&x[0], &x[1]);
+	octet_zip_1(&x[2], &x[3]);
+	octet_zip_1(&x[4], &x[5]);
+	octet_zip_1(&x[6], &x[7]);
+	octet_zip_2(&x[0], &x[2]);
+	octet_zip_2(&x[1], &x[3]);
+	octet_zip_2(&x[4], &x[6]);
+	octet_zip_2(&x[5], &x[7]);
+	octet_zip_4(&x[0], &x[4]);
+	octet_zip_4(&x[1], &x[5]);
+	octet_zip_4(&x[2], &x[6]);
+	octet_zip_4(&x[3], &x[7]);
+	octet_put(bytes, 0, x[0]);
+	octet_put(bytes, 1, x[2]);
+	octet_put(bytes, 2, x[1]);
+	octet_put(bytes, 3, x[3]);
+	octet_put(bytes, 4, x[4]);
+	octet_put(bytes, 5, x[6]);
+	octet_put(bytes, 6, x[5]);
+	octet_put(bytes, 7, x[7]);
+}
+
+/* As stream_make(), of more blocks. */
+static WIDE INLINE void
+stream_make_octets(struct stream *s)
+{
+	const octet count = { 0, 1, 2, 3, 4, 5, 6, 7 };
+	const octet rotl16 = { 0x01000302, 0x05040706, 0x09080b0a, 0x0d0c0f0e,
+		0x01000302, 0x05040706, 0x09080b0a, 0x0d0c0f0e };
+	const octet rotl8 = { 0x02010003, 0x06050407, 0x0a09080b, 0x0e0d0c0f,
+		0x02010003, 0x06050407, 0x0a09080b, 0x0e0d0c0f };
+	octet x[16];
+	int i;
+
+#pragma GCC unroll 16
+	for (i = 0; i < 16; i++)
+		x[i] = (octet)_mm256_set1_epi32((int)s->state[i]);
+	x[12] += count;
+	for (i = 0; i < 10; i++) {
+		octet_quarter_round(&x[0], &x[4], &x[8], &x[12],
+		    rotl16, rotl8);
+		octet_quarter_round(&x[1], &x[5], &x[9], &x[13],
+		    rotl16, rotl8);
+		octet_quarter_round(&x[2], &x[6], &x[10], &x[14],
+		    rotl16, rotl8);
+		octet_quarter_round(&x[3], &x[7], &x[11], &x[15],
+		    rotl16, rotl8);
+		octet_quarter_round(&x[0], &x[5], &x[10], &x[15],
+		    rotl16, rotl8);
+		octet_quarter_round(&x[1], &x[6], &x[11], &x[12],
+		    rotl16, rotl8);
+		octet_quarter_round(&x[2], &x[7], &x[8], &x[13],
+		    rotl16, rotl8);
+		octet_quarter_round(&x[3], &x[4], &x[9], &x[14],
+		    rotl16, rotl8);
+	}
+#pragma GCC unroll 16
+	for (i = 0; i < 16; i++)
+		x[i] += s->state[i];
+	x[12] += count;
+	octet_store(s->bytes, x);
+	octet_store(s->bytes + BLOCK / 2, x + 8);
+	s->state[12] += LANES_WIDE;
+	s->size = STREAM_SIZE;
 }
 
 static WIDE void
 stream_make_wide(struct stream *s)
 {
-	stream_make(s, LANES_WIDE);
+	stream_make_octets(s);
 }
+
+static WIDER void
+stream_make_wider(struct stream *s)
+{
+	stream_make_octets(s);
+}
+
+#endif
 
 /* The next blocks. */
 static void
 stream_next(struct stream *s)
 {
-	if (s->wide)
+#ifdef CRYPTO_WIDE
+	if (s->wide == 2)
+		stream_make_wider(s);
+	else if (s->wide)
 		stream_make_wide(s);
 	else
-		stream_make(s, LANES);
+#endif
+		stream_make(s);
 }
 
 static void

@@ -275,7 +275,6 @@ tier_drains(struct slice state)
 	return slice_is(state, "draining") || slice_is(state, "drained");
 }
 
-
 static void
 tier_row_listener(struct tier *t, const struct row *r,
     const struct tier_from *from)
@@ -426,7 +425,7 @@ tier_add_use(struct tier *t, struct tier_module *m,
 		m->used += l->held;
 		return;
 	}
-	use = array_grow(m->use, &m->cap, m->answers + 1, WALK_NODES_MAX, 1);
+	use = array_grow(m->use, &m->cap, m->answers + 1, t->listeners.n, 1);
 	if (use == NULL) {
 		t->failed = 1;
 		return;

@@ -76,8 +76,12 @@ walk_add_broker(struct walk *w, struct walk_node *home, const struct row *r)
 	if (n == NULL && (n = walk_new(w, id, ROLE_BROKER, r->name)) == NULL)
 		return;
 	walk_read_id(id, &n->instance);
-	if (n->homes < WALK_HOMES)
-		n->home[n->homes++] = home;
+	if (n->homes == WALK_HOMES)
+		return;
+	n->home[n->homes++] = home;
+	if (n->stranded)
+		n->state = WALK_NEW;
+	n->stranded = 0;
 }
 
 /* For the second round. */
@@ -224,7 +228,8 @@ walk_whose(struct walk *w, uint32_t peer, uint64_t serial)
 	return n;
 }
 
-/* Ask the broker through the next of its homes that is linked. */
+/* Ask the broker through the next of its homes that is linked. What came
+ * through the one before it comes again. */
 static void
 walk_ask_broker(struct walk *w, struct walk_node *n, const char *why)
 {
@@ -232,6 +237,8 @@ walk_ask_broker(struct walk *w, struct walk_node *n, const char *why)
 		.to = n->instance, .all = 1, .close = w->close } };
 	struct walk_node *home;
 
+	w->bytes -= buf_len(&n->rows);
+	buf_consume(&n->rows, buf_len(&n->rows));
 	while (n->tried < n->homes) {
 		home = n->home[n->tried++];
 		if (home->peer == 0)
@@ -240,6 +247,7 @@ walk_ask_broker(struct walk *w, struct walk_node *n, const char *why)
 		outbox_send(&w->out, home->peer, &m);
 		return;
 	}
+	n->stranded = 1;
 	walk_end(w, n, WALK_FAILED, why);
 }
 
@@ -392,16 +400,17 @@ walk_start(struct walk *w, int64_t now, struct walk_node *n)
 		walk_end(w, n, WALK_FAILED, "no time was left for it");
 	else if (n->homes == 0)
 		outbox_act(&w->out, ACT_DIAL, n->tag, DIAL_ONCE, n->address);
-	else if (map_get(&w->seen, n->address) != NULL)
+	else if (n->tried == 0 && map_get(&w->seen, n->address) != NULL)
 		walk_end(w, n, WALK_SAME, "");
 	else
 		walk_ask_broker(w, n, "its authorities do not answer");
 }
 
+/* Those whose time is up; and those that were stranded, and have another home
+ * now. */
 static void
-walk_tick(void *core, int64_t now)
+walk_look(struct walk *w, int64_t now)
 {
-	struct walk *w = core;
 	struct walk_node *n;
 	size_t i;
 
@@ -411,6 +420,17 @@ walk_tick(void *core, int64_t now)
 		    (now >= n->late || now >= w->until))
 			walk_end(w, n, WALK_FAILED, "no answer in time");
 	}
+	for (i = 0; i < w->next && w->active < WALK_AT_ONCE; i++)
+		if (w->at[i]->state == WALK_NEW)
+			walk_start(w, now, w->at[i]);
+}
+
+static void
+walk_tick(void *core, int64_t now)
+{
+	struct walk *w = core;
+
+	walk_look(w, now);
 	if (w->active == 0 && w->next == w->n && !w->second) {
 		w->second = 1;
 		walk_second_round(w);

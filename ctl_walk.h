@@ -38,6 +38,8 @@ struct walk_node {
 	char shown[ADDRESS_MAX + 1]; /* its address, for people */
 	struct walk_node *home[WALK_HOMES]; /* authorities to ask through */
 	unsigned homes, tried;
+	int stranded;	      /* WALK_FAILED, as none of its homes could ask it:
+				 another may be named later */
 	uint32_t tag;
 	uint32_t peer;	      /* 0: not linked */
 	unsigned role;	      /* as the process that named it says, then as it

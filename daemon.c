@@ -63,6 +63,7 @@ void
 daemon_open_all(struct daemon *d, const char *usual, int default_port)
 {
 	struct addr all[DAEMON_LISTEN_MAX];
+	char text[ADDR_TEXT_MAX];
 	char **where = d->where.at;
 	size_t i, n = d->where.n;
 
@@ -75,7 +76,7 @@ daemon_open_all(struct daemon *d, const char *usual, int default_port)
 		if (addr_port(&all[i]) != 0 && addr_is_covered(all, n, i))
 			log_info("-l %s: another one covers it", where[i]);
 		else if (daemon_open(d, where[i], default_port) == -1)
-			daemon_unlistened(where[i]);
+			daemon_unlistened(addr_print(&all[i], text));
 }
 
 size_t

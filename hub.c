@@ -113,12 +113,13 @@ hub_link_stuck_at(const struct hub_link *l)
 	return l->throttled || l->draining ? since + HUB_STUCK_MS : INT64_MAX;
 }
 
-static void
+/* 0, or -1 with ENOMEM; but there is room for it once it was set. */
+static int
 hub_link_arm(struct hub_link *l)
 {
 	int64_t due = link_deadline(&l->link), stuck = hub_link_stuck_at(l);
 
-	loop_timer(l->hub->loop, &l->timer, due < stuck ? due : stuck);
+	return loop_timer(l->hub->loop, &l->timer, due < stuck ? due : stuck);
 }
 
 /* Has the peer taken nothing for too long? A turn that is late itself judges
@@ -154,6 +155,7 @@ hub_link_on_timer(void *arg)
 	else {
 		conn_trim(&l->conn);
 		link_trim(&l->link);
+		buf_spare_trim(now);
 		hub_link_arm(l);
 		return;
 	}
@@ -257,15 +259,6 @@ hub_tell_failed(struct hub *h, uint32_t tag, int error, const char *why)
 	return 1;
 }
 
-/* The part of an address by which loglimit tells hosts apart. */
-static struct slice
-hub_tail(struct slice address)
-{
-	size_t n = address.len < LOGLIMIT_HOST ? address.len : LOGLIMIT_HOST;
-
-	return slice_of(address.p + address.len - n, n);
-}
-
 /* Dialling the address, or the handshake after it, failed with that errno, or 0
  * (peers.h). Tells peers.c, and the core or the log. */
 static void
@@ -277,15 +270,7 @@ hub_dial_failed(struct hub *h, struct slice address, uint32_t tag, int error,
 	h->counts.failed++;
 	if (hub_tell_failed(h, tag, error, why))
 		return;
-	/* An address that peers named gets its line as far as the limit allows;
-	 * the others are counted. */
-	if (news && peers_is_learnt(&h->peers, address) &&
-	    !loglimit_say(&h->dials, loop_now(h->loop), hub_tail(address))) {
-		news = 0;
-		hub_await_minute(h);
-	}
-	(news ? log_info : log_debug)("%s %.*s: %s", error == ELOOP ?
-	    "no link to" : "unable to link to", SLICE_ARG(address), why);
+	hub_say_unlinked(h, address, news, error, why);
 }
 
 /* Acts out. */
@@ -717,10 +702,10 @@ hub_link_new(struct hub *h, int in, int out, int connecting, int dialler,
 		l) == -1)
 		goto no_conn;
 	l->conn.drained = h->mark / 4;
-	if (hub_link_init(l, net_is_tcp(in), dialler, session) == -1)
+	if (hub_link_init(l, net_is_tcp(in), dialler, session) == -1 ||
+	    hub_link_arm(l) == -1)
 		conn_fail(&l->conn, errno);
 	conn_written(&l->conn);
-	hub_link_arm(l);
 	return l;
 no_conn:
 	hub_give_slot(h, l);
@@ -976,10 +961,10 @@ hub_stop(struct hub *h, int64_t within_ms, int status)
 	h->status = status;
 	h->stopping.fn = hub_stop_now;
 	h->stopping.arg = h;
-	loop_timer(h->loop, &h->stopping, loop_now(h->loop) + within_ms);
 	for (i = 0; i < h->nlinks; i++)
 		if (h->links[i] != NULL)
 			conn_drain(&h->links[i]->conn);
-	if (h->used == 0)
+	if (h->used == 0 || loop_timer(h->loop, &h->stopping,
+	    loop_now(h->loop) + within_ms) == -1)
 		loop_stop(h->loop);
 }

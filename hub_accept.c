@@ -1,7 +1,7 @@
 /*
  * The hub's doors: who may come in over TCP, as long as there is a place for
- * one more that has not authenticated, and what the log says of those that
- * never do.
+ * one more that has not authenticated; and what the log says of peers that
+ * never do, and of those that cannot be reached.
  */
 
 #include <errno.h>
@@ -113,6 +113,8 @@ hub_unlisten(struct hub_listen *s)
 
 /* Connections that ended before their peers authenticated. */
 
+static void hub_await_minute(struct hub *);
+
 static void
 hub_on_minute(void *arg)
 {
@@ -129,7 +131,8 @@ hub_on_minute(void *arg)
 	hub_await_minute(h);
 }
 
-void
+/* Lines of log were not written: a timer tells how many. */
+static void
 hub_await_minute(struct hub *h)
 {
 	int64_t due = loglimit_deadline(&h->loglimit);
@@ -139,6 +142,40 @@ hub_await_minute(struct hub *h)
 		due = dials;
 	if (due != INT64_MAX)
 		loop_timer(h->loop, &h->minute, due);
+}
+
+/* Peers that cannot be reached. */
+
+/* The part of an address by which loglimit tells hosts apart. */
+static struct slice
+hub_tail(struct slice address)
+{
+	size_t n = address.len < LOGLIMIT_HOST ? address.len : LOGLIMIT_HOST;
+
+	return slice_of(address.p + address.len - n, n);
+}
+
+/* An address that peers named gets its line as far as the limit allows; the
+ * others are counted. */
+void
+hub_say_unlinked(struct hub *h, struct slice address, int news, int error,
+    const char *why)
+{
+	int local = address.len > 0 && address.p[0] == '/' &&
+	    (error == ENOENT || error == ECONNREFUSED);
+
+	if (news && peers_is_learnt(&h->peers, address) &&
+	    !loglimit_say(&h->dials, loop_now(h->loop), hub_tail(address))) {
+		news = 0;
+		hub_await_minute(h);
+	}
+	if (error == ELOOP)
+		(news ? log_info : log_debug)("no link to %.*s: %s",
+		    SLICE_ARG(address), why);
+	else
+		(news ? log_info : log_debug)("unable to link to %.*s: %s%s; "
+		    "trying again", SLICE_ARG(address), why, local ?
+		    ": start lambda-broker" : "");
 }
 
 void

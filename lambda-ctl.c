@@ -684,9 +684,7 @@ ctl_top(struct ctl_tier *c, const char *by)
 			top_rows(&t, ctl_print_row, c);
 		else if (!first)
 			ctl_top_screen(&t);
-		if (fflush(stdout) == EOF)
-			die_errno(EXIT_TEMPORARY, "unable to write standard "
-			    "output");
+		die_unless_printed();
 		first = 0;
 	}
 }
@@ -744,8 +742,7 @@ ctl_command(char **argv, int argc)
 static int
 ctl_end(int status)
 {
-	if (fflush(stdout) == EOF)
-		die_errno(EXIT_TEMPORARY, "unable to write standard output");
+	die_unless_printed();
 	return status;
 }
 
@@ -765,7 +762,8 @@ ctl_ask(struct ctl *c, const struct key *key)
 	late.arg = (void *)(uintptr_t)c->where;
 	if (answer_ms == 0)
 		answer_ms = ANSWER_MS;
-	loop_timer(hub.loop, &late, loop_now(hub.loop) + answer_ms);
+	if (loop_timer(hub.loop, &late, loop_now(hub.loop) + answer_ms) == -1)
+		die_errno(EXIT_TEMPORARY, "unable to ask %s", c->where);
 	loop_run(hub.loop);
 	return hub.status;
 }

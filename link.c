@@ -9,6 +9,7 @@
 #include "link.h"
 
 #define LINK_KEEP (64 * 1024) /* bytes kept of what was opened: link_trim() */
+#define LINK_AHEAD 16	     /* see link_room() */
 #define NO_KEY	  "a key is required: give both ends the same (-k)"
 #define OTHER_KEY "it has another key: give both ends the same (-k)"
 
@@ -495,8 +496,11 @@ link_take_frame(struct link *l, int64_t now, struct slice *bytes,
 		return 0;
 	if (link_check_head(l, t, len) == -1)
 		return -1;
-	if (len > bytes->len - (size_t)head)
+	if (len > bytes->len - (size_t)head) {
+		l->need = (size_t)head + len;
 		return 0;
+	}
+	l->need = 0;
 	*value = slice_of(bytes->p + head, len);
 	*bytes = slice_of(value->p + len, bytes->len - (size_t)head - len);
 	if (t == MSG_HELLO)
@@ -526,6 +530,18 @@ link_record(const struct link *l, struct slice bytes, struct slice *sealed)
 	return len <= bytes.len - 2;
 }
 
+/* Room for len bytes that are opened. If it has to grow for a long message, it
+ * does so in few steps; but a length that is claimed takes no more memory than
+ * LINK_AHEAD times what has come. */
+static unsigned char *
+link_room(struct link *l, size_t len)
+{
+	size_t have = buf_len(&l->in), most = LINK_AHEAD * (have + len);
+	size_t need = l->need < most ? l->need : most;
+
+	return buf_reserve(&l->in, need > have + len ? need - have : len);
+}
+
 /* Its bytes follow those that were opened before. The first record shows that
  * the dialler has the key, and is here now. */
 static int
@@ -541,8 +557,7 @@ link_open(struct link *l, int64_t now, struct slice *bytes)
 	if (r == 0)
 		return 0;
 	len = sealed.len - CHACHAPOLY_TAG;
-	p = buf_reserve(&l->in, len);
-	if (p == NULL)
+	if ((p = link_room(l, len)) == NULL)
 		return link_fail(l, errno, "out of memory");
 	if (noise_open(&l->receive, sealed.p, sealed.len, p) == -1)
 		return link_fail(l, EBADMSG, "a record is not authentic");
@@ -570,19 +585,6 @@ link_take_sealed(struct link *l, int64_t now, struct slice *bytes,
 	r = before > 0 ? link_take_frame(l, now, &opened, type, value) : 0;
 	l->taken = (unsigned)(before - opened.len);
 	return r == 0 ? link_open(l, now, bytes) : r;
-}
-
-int
-link_has_message(const struct link *l)
-{
-	struct slice opened = buf_slice(&l->in);
-	unsigned type;
-	size_t len;
-	int head;
-
-	opened = slice_of(opened.p + l->taken, opened.len - l->taken);
-	head = tlv_head(opened.p, opened.len, &type, &len);
-	return head > 0 && len <= opened.len - (size_t)head;
 }
 
 int

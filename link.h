@@ -112,6 +112,7 @@ struct link {
 	unsigned first : 1;  /* the dialler's first record is due */
 	unsigned raw;	/* bytes at the front of out that are the handshake's */
 	unsigned taken; /* bytes at the front of in that were handed out */
+	size_t need;	/* of the message that is not whole: all of it */
 	uint64_t dialled; /* the number of this dial in the dialling process;
 			     the other end learns it from the hello */
 	int64_t since;	/* the start of the handshake */
@@ -166,10 +167,6 @@ void link_trim(struct link *);
  */
 int link_input(struct link *, int64_t now, struct slice *bytes, unsigned *type,
     struct slice *value);
-
-/* Is a whole message among what was opened? For those that check whether it
- * was read. */
-int link_has_message(const struct link *);
 
 /*
  * Of a sealed link: move what is queued to the wire's queue, LINK_SEAL_MAX

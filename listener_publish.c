@@ -212,11 +212,12 @@ preflight_on_ended(struct child *c)
 	struct preflight *p = c->arg;
 	preflight_fn *fn = p->fn;
 	void *arg = p->arg;
-	char how[HOW_MAX], why[HOW_MAX + PREFLIGHT_LINE_MAX + 32];
+	char how[HOW_MAX], why[HOW_MAX + PREFLIGHT_LINE_MAX + 128];
 
-	snprintf(why, sizeof(why), "ended at once: %s%s%s",
+	snprintf(why, sizeof(why), "ended at once: %s%s%s%s",
 	    child_status(c, how, sizeof(how)), p->said[0] != '\0' ? ": " : "",
-	    p->said);
+	    p->said, c->status != 0 ? "" : ": with this -w it must stay and "
+	    "read requests; a program that runs once per request has none");
 	preflight_free(p);
 	if (fn != NULL)
 		fn(arg, why);
@@ -256,16 +257,17 @@ preflight_start(struct loop *loop, const struct program_start *start,
 	p->passed.fn = preflight_on_passed;
 	p->fn = fn;
 	p->arg = arg;
-	if (child_start(&p->child, loop, start,
+	if (loop_timer(loop, &p->passed, loop_now(loop) + PREFLIGHT_MS) == -1 ||
+	    child_start(&p->child, loop, start,
 	    CHILD_INPUT | CHILD_OUTPUT | CHILD_ERROR,
 	    slice_of(NULL, 0)) == -1) {
 		error = errno;
+		loop_untimer(loop, &p->passed);
 		free(p);
 		errno = error;
 		return NULL;
 	}
 	chain_append(&preflights, &p->link);
-	loop_timer(loop, &p->passed, loop_now(loop) + PREFLIGHT_MS);
 	return p;
 }
 

@@ -27,6 +27,8 @@ tells 100 'LAMBDA_CONTROL=abc: it is lambda-listener.s to set' \
     env LAMBDA_CONTROL=abc sh -c 'cat | lambda-channel m p | cat; exit 100'
 tells 111 'fatal: false ended at once: exit status 1' \
     lambda-listener -w line m false
+tells 111 'true ended at once: exit status 0: with this -w it must stay and read requests; a program that runs once per request has none' \
+    lambda-listener -w line m true
 put start '#!/bin/sh
 echo no table >&2; exit 3'
 tells 111 "fatal: $tmp/start ended at once: exit status 3: no table" \

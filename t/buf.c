@@ -219,7 +219,68 @@ UNIT(test_keep)
 	buf_free(&b);
 }
 
-UNITS(PLAIN(test_empty), PLAIN(test_keep), PLAIN(test_append_consume),
+/* Use n bytes of a queue's memory: where it was. */
+static unsigned char *
+use(size_t n)
+{
+	struct buf b;
+	unsigned char *p;
+
+	buf_init(&b, BUF_MAX);
+	p = buf_reserve(&b, n);
+	assert_non_null(p);
+	buf_free(&b);
+	return p;
+}
+
+/* What is large is used again by another queue, and goes to the system once
+ * nothing has needed it for a while. */
+UNIT(test_spare)
+{
+	int64_t now = BUF_SPARE_MS;
+	unsigned char *p;
+
+	use(BUF_SPARE_LEAST / 2);
+	assert_int_equal(buf_spare(), 0);
+	p = use(BUF_SPARE_LEAST * 2);
+	assert_int_equal(buf_spare(), BUF_SPARE_LEAST * 2);
+	assert_ptr_equal(use(BUF_SPARE_LEAST * 2 - 1), p);
+	use(BUF_SPARE_LEAST);
+	assert_int_equal(buf_spare(), BUF_SPARE_LEAST * 3);
+	buf_spare_trim(now); /* all of it was needed */
+	assert_int_equal(buf_spare(), BUF_SPARE_LEAST * 3);
+	assert_ptr_equal(use(BUF_SPARE_LEAST * 2), p);
+	buf_spare_trim(now + BUF_SPARE_MS - 1); /* too soon */
+	assert_int_equal(buf_spare(), BUF_SPARE_LEAST * 3);
+	buf_spare_trim(now + BUF_SPARE_MS); /* only that was */
+	assert_int_equal(buf_spare(), BUF_SPARE_LEAST * 2);
+	buf_spare_trim(now + 2 * BUF_SPARE_MS);
+	assert_int_equal(buf_spare(), 0);
+}
+
+/* There is a bound to what is spare, in a piece and in all. */
+UNIT(test_spare_is_bounded)
+{
+	enum { PIECES = BUF_SPARE_ALL / BUF_SPARE_MOST + 1 };
+	struct buf b[PIECES];
+	size_t i;
+
+	use(BUF_SPARE_MOST * 2);
+	assert_int_equal(buf_spare(), 0);
+	for (i = 0; i < PIECES; i++) {
+		buf_init(&b[i], BUF_MAX);
+		assert_non_null(buf_reserve(&b[i], BUF_SPARE_MOST));
+	}
+	for (i = 0; i < PIECES; i++)
+		buf_free(&b[i]);
+	assert_int_equal(buf_spare(), BUF_SPARE_ALL);
+	buf_spare_trim(4 * BUF_SPARE_MS);
+	buf_spare_trim(5 * BUF_SPARE_MS);
+	assert_int_equal(buf_spare(), 0);
+}
+
+UNITS(PLAIN(test_empty), PLAIN(test_keep), PLAIN(test_spare),
+    PLAIN(test_spare_is_bounded), PLAIN(test_append_consume),
     PLAIN(test_memory_given_back), PLAIN(test_maximum), PLAIN(test_lines),
     PLAIN(test_reserve_commit), PLAIN(test_stream),
     PLAIN(test_full_queue_is_cheap), PLAIN(test_short_queue_is_small))

@@ -96,9 +96,9 @@ UNIT(test_fail)
 	add(4);
 	result(2, "two");
 	result(4, "four");
-	assert_int_equal(filter_fail(&f, 3, "no"), 0);
+	assert_int_equal(filter_fail(&f, 3, 1, "no"), 0);
 	assert_int_equal(buf_len(&out), 0);
-	assert_int_equal(filter_fail(&f, 1, "no"), 0);
+	assert_int_equal(filter_fail(&f, 1, 1, "no"), 0);
 	assert_int_equal(f.failed, 2);
 	assert_int_equal(f.done, 2);
 	assert_int_equal(f.running, 0);
@@ -126,7 +126,7 @@ UNIT(test_newline)
 	assert_int_equal(filter_result(&f, 4, 0, slice_str("a\nb"), &why), -1);
 	assert_int_equal(errno, EINVAL);
 	assert_non_null(why);
-	assert_int_equal(filter_fail(&f, 4, why), 0);
+	assert_int_equal(filter_fail(&f, 4, 1, why), 0);
 	assert_int_equal(f.failed, 1);
 	result(3, "three");
 	assert_int_equal(f.running, 0);
@@ -143,7 +143,7 @@ UNIT(test_unfit_first)
 	result(2, "two");
 	assert_int_equal(filter_result(&f, 1, 0, slice_str("a\nb"), &why), -1);
 	assert_int_equal(errno, EINVAL);
-	assert_int_equal(filter_fail(&f, 1, why), 0);
+	assert_int_equal(filter_fail(&f, 1, 1, why), 0);
 	assert_int_equal(f.failed, 1);
 	end("two\n");
 }
@@ -183,14 +183,14 @@ UNIT(test_bytes)
 	assert_int_equal(filter_result(&f, 3, 0,
 	    slice_of(big, FILTER_BYTES / 2), &why), 0);
 	assert_false(filter_open(&f));
-	assert_int_equal(filter_fail(&f, 1, "no"), 0);
+	assert_int_equal(filter_fail(&f, 1, 1, "no"), 0);
 	assert_true(filter_open(&f));
 	assert_int_equal(buf_len(&out), FILTER_BYTES + 8);
 	filter_add(&f, 0, FILTER_BYTES - 1, 1);
 	assert_true(filter_open(&f));
 	filter_add(&f, 0, 1, 1);
 	assert_false(filter_open(&f));
-	assert_int_equal(filter_fail(&f, 4, "no"), 0);
+	assert_int_equal(filter_fail(&f, 4, 1, "no"), 0);
 	assert_true(filter_open(&f));
 	filter_free(&f);
 	buf_free(&out);
@@ -268,7 +268,7 @@ UNIT(test_status)
 	buf_init(&out, 1 << 20);
 	assert_int_equal(filter_init(&f, &config, &out), 0);
 	add(3);
-	assert_int_equal(filter_fail(&f, 2, "two\nlines"), 0);
+	assert_int_equal(filter_fail(&f, 2, 1, "two\nlines"), 0);
 	assert_int_equal(filter_result(&f, 3, 7, slice_str("x"), &why), 0);
 	assert_int_equal(filter_result(&f, 1, 0, slice_str(""), &why), 0);
 	assert_int_equal(f.done, 1);
@@ -286,7 +286,7 @@ UNIT(test_unwritten)
 	add(4);
 	result(2, "two");
 	result(1, "one");
-	assert_int_equal(filter_fail(&f, 3, "no"), 0);
+	assert_int_equal(filter_fail(&f, 3, 1, "no"), 0);
 	buf_consume(&out, 5); /* "one" and a part of "two" */
 	result(4, "four");
 	assert_int_equal(unwritten(&pos), 2);

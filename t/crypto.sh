@@ -18,10 +18,11 @@ built() { # NAME SOURCE [FLAG ...]
 	    fail "$source does not compile"
 }
 built peer t/crypto_peer.c -lsodium
+built avx2 t/crypto_peer.c -DCRYPTO_AVX2 -lsodium
 built plain t/crypto_peer.c -DCRYPTO_PLAIN -lsodium
 built time t/crypto_time.c
-# With what this processor has, and as every other is served.
-for peer in peer plain; do
+# With all that this processor has, with less, and as every other is served.
+for peer in peer avx2 plain; do
 	"$tmp/$peer" "${CRYPTO_COUNT:-10000}" "$seed" || fail "$peer: see above"
 done
 

@@ -70,19 +70,27 @@ held() { # the caller's pid and what it holds, of two rows of a listener and a P
 until_true held || fail "nobody holds anything: $(cat "$tmp/rows")"
 # No command is a summary: what the host is linked to, sells and buys; nobody else
 # is asked. Its links are all of the same key.
-lambda-ctl >"$tmp/rows"
-grep -q '^summary 127.0.0.1 node host-seven authorities 1 exchanges 1 listeners 2 plbs 1$' \
-    "$tmp/rows" || fail "no summary: $(cat "$tmp/rows")"
+summary() { # all have answered in time
+	lambda-ctl >"$tmp/rows" && grep -q \
+	    '^summary 127.0.0.1 node host-seven authorities 1 exchanges 1 listeners 2 plbs 1$' \
+	    "$tmp/rows"
+}
+until_true summary || fail "no summary: $(cat "$tmp/rows")"
 same "$(grep -c '^seller 127.0.0.1:[0-9]* module calc node host-seven total ' \
     "$tmp/rows")" 2
 grep -q "^buyer calc pid $caller wanted 3 " "$tmp/rows" ||
     fail "nobody buys: $(cat "$tmp/rows")"
 same "$(grep -c . "$tmp/rows")" 4
-lambda-ctl keyuse >"$tmp/rows"
+until_true sh -c 'lambda-ctl keyuse >"$0/rows"' "$tmp" ||
+    fail "who uses which key: $(cat "$tmp/rows")"
 same "$(grep -c . "$tmp/rows")" 1
 grep -q '^keyuse [0-9a-f]* links [1-9][0-9]* dials [1-9][0-9]* accepted 0 dropped 0$' \
     "$tmp/rows" || fail "no key is in use: $(cat "$tmp/rows")"
 stop "$caller" KILL
+at_rest() { # nobody has a channel
+	lambda-ctl channels >"$tmp/rows" && ! grep -q '^serving ' "$tmp/rows"
+}
+until_true at_rest || fail "channels stay: $(cat "$tmp/rows")"
 
 # An exchange shows itself in the same shape as others show it.
 exchange() {
@@ -124,8 +132,11 @@ json() { # FILTER: of what is shown of the broker and the exchange
 	    jq -s -r "$1"
 }
 if sh "$top/t/setup.sh" jq; then
-	rows=$({ lambda-ctl all && lambda-ctl -A "$(exchange)" all; } | grep -c .)
-	same "$(json length)" "$rows"
+	as_many() { # as those that are not JSON
+		rows=$({ lambda-ctl all && lambda-ctl -A "$(exchange)" all; } | grep -c .)
+		[ "$(json length)" = "$rows" ]
+	}
+	until_true as_many || fail "not $rows rows"
 	same "$(json '[.[] | has("row") and has("name")] | all')" true
 	same "$(json '[.[] | select(.kind == "sell") | .version] | sort | .[]')" \
 	    "$(printf 'null\n1.2')"
@@ -139,7 +150,7 @@ if sh "$top/t/setup.sh" jq; then
 	start puppet sh -c 'exec "$0/t/puppet" broker listen "$1" <>"$2" >"$3"' \
 	    "$top" "$tmp/puppet" "$tmp/says" "$tmp/heard"
 	until_true test -S "$tmp/puppet" || fail "no puppet"
-	start asks sh -c 'exec lambda-ctl -J -b "$0" peers >"$1"' "$tmp/puppet" \
+	start asks sh -c 'exec lambda-ctl -w 60 -J -b "$0" peers >"$1"' "$tmp/puppet" \
 	    "$tmp/json"
 	until_true grep inspect "$tmp/heard" || fail "the puppet was not asked"
 	printf '%s\n' '1 report rows [ "x \"q\" a \\\\ b \x01\n\0 c \xc3\xa9 d \xff\xe2\x80\xa8" "y 7 n 12 m 007 big 12345678901234567890 node 12 version 2 x 3 reason" "z" "" "u 1 key" "v - attributes a=b, \"c\"" "w  x  y" "host - sells 7 buys 8 for_s 9" "exchange - sells 7" "user 4 seller_node 5" ]' \
@@ -197,7 +208,7 @@ wrong=$(says $((left + 7)) \
     "order 1 kind sell module calc address $(cat "$tmp/two.at")" \
     "sell $nobody broker $nobody quantity 3 reserved 0 address -")
 puppet differs exchange "$wrong" "$wrong"
-lambda-ctl -A "$tmp/differs" audit >"$tmp/rows" 2>"$tmp/why"
+lambda-ctl -w 60 -A "$tmp/differs" audit >"$tmp/rows" 2>"$tmp/why"
 same "$?" 1
 same "$(cat "$tmp/why")" ""
 cat >"$tmp/expected" <<END
@@ -207,13 +218,13 @@ missing $(listener two instance) module calc address $(cat "$tmp/two.at") exchan
 END
 diff "$tmp/expected" "$tmp/rows" || fail "audit shows something else"
 tells 111 'nobody who answers publishes or wants other$' \
-    lambda-ctl -A "$tmp/differs" audit other
+    lambda-ctl -w 60 -A "$tmp/differs" audit other
 for command in audit capacity users; do
 	tells 111 'nobody who answers publishes or wants clac$' lambda-ctl "$command" clac
 	same "$(lambda-ctl "$command" calc >"$tmp/rows"; echo $?)" 0
 done
 puppet passing exchange "$wrong" "$right"
-same "$(lambda-ctl -A "$tmp/passing" audit; echo $?)" 0
+same "$(lambda-ctl -w 60 -A "$tmp/passing" audit; echo $?)" 0
 grep -q '^2 inspect' "$tmp/passing.heard" || fail "it did not look again"
 
 # A puppet that is an authority, and has too much to ask its broker: that is no word
@@ -222,7 +233,56 @@ puppet busy authority \
     "report rows [ \"broker 192.0.2.9:1 instance $nobody state linked for_s 7\" ]" \
     'report serial 2 rows [ "process - role - reason too many ask at once, so ask again" ]'
 tells 111 'no answer from the broker at 192.0.2.9:1: too many ask at once' \
-    lambda-ctl -A "$tmp/busy" hosts
+    lambda-ctl -w 60 -A "$tmp/busy" hosts
+
+# A host with more listeners of a module than a walk asks processes.
+awk 'BEGIN {
+	for (i = 0; i < 5000; i += 5) {
+		printf "1 report more 1 rows [ \"process b role broker pid 1\""
+		for (k = i; k < i + 5; k++)
+			printf " \"process l%d role listener\" \"listener 10.0.0.1:%d module calc instance l%d state publishing capacity 2 held 1 left 1 channels 1 attributes -\"", k, k + 1, k
+		print " ]"
+	}
+	print "1 report rows [ ]"
+}' >"$tmp/many.rows"
+mkfifo "$tmp/many.says"
+start many sh -c '"$0/t/puppet" broker listen "$1" <>"$1.says" |
+	while read -r peer what rest; do
+		[ "$what" != inspect ] || cat "$1.rows" >"$1.says"
+	done' "$top" "$tmp/many"
+until_true test -S "$tmp/many" || fail "no puppet"
+tells 111 '^capacity calc total 10000 used 5000 free 5000 waiting 0 exchanges 0 sellers 5000 answers 5000 ' \
+    lambda-ctl -w 60 -A "$tmp/many" capacity
+
+# A broker that moves from one authority to the other meanwhile: the first names it,
+# and is not linked to it when it is to ask it; the second names it after that.
+moved=ffeeddccbbaa99887766554433221100
+mkfifo "$tmp/second.says"
+named="broker 127.0.0.9:1 instance $moved state linked for_s 7"
+start second sh -c '"$0/t/puppet" authority listen 127.0.0.1:0 <>"$1.says" |
+	while read -r peer what rest; do
+		case $what.$rest in
+		inspect.*"to "*) said=$3 ;;
+		inspect.*)
+			until [ -e "$1.go" ]; do sleep 0.05; done
+			said=$2 ;;
+		*) continue ;;
+		esac
+		echo "$peer $said" >"$1.says"
+	done' "$top" "$tmp/second" "report rows [ \"$named\" ]" \
+    "report serial 2 rows [ \"process $moved role broker pid 1\" \"broker 127.0.0.9:1 instance $moved self 1 node host-nine\" ]"
+at=$(address second)
+puppet leaves authority \
+    "report rows [ \"$named\" \"authority $at instance $nobody self 0\" ]" \
+    'report serial 2 rows [ "process - role - reason it is not linked here" ]'
+start walks sh -c 'exec lambda-ctl -w 60 -A "$0/leaves" hosts >"$0/walked"' "$tmp"
+until_true grep '^1 inspect .*to ' "$tmp/leaves.heard" ||
+    fail "the first is not to ask the broker"
+sleep 0.2 # it is more of a test after the answer
+: >"$tmp/second.go"
+wait "$pid" || fail "one that moves is lost: $(cat "$tmp/walks.log")"
+grep -q "^host 127.0.0.9 broker $moved node host-nine " "$tmp/walked" ||
+    fail "one that moves is not shown: $(cat "$tmp/walked")"
 
 # Another key; nobody (port 1 is no program's that is not asked for); one that is
 # stopped.

@@ -58,7 +58,7 @@ expect noauthority 'no authority answers: is lambda-authority running, and' \
 # What began before its broker says that it is linked at last.
 mkdir -m 700 "$tmp/early"
 start early env LAMBDA_RUN="$tmp/early" lambda-listener -c 1 early env
-logged early "unable to link to $tmp/early/broker: No such file"
+logged early "unable to link to $tmp/early/broker: No such file or directory: start lambda-broker; trying again"
 start earlybroker env LAMBDA_RUN="$tmp/early" lambda-broker -l 127.0.0.1:0
 logged early "linked to broker $tmp/early/broker"
 expect noplb "unable to reach $tmp/nobody.plb: No such file or directory: is it running" \
@@ -104,6 +104,9 @@ expect taken 'all capacity is taken\|others hold it all, or no exchange' \
 start slow lambda-listener -c 2 slow env
 same "$(lambda-call slow echo ready </dev/null)" ready
 expect late 'slow: its time was up on [^ ]*$' lambda-call -T @ slow sleep 1000.5
+start keeps lambda-listener -w line keeps sh -c 'while read -r line; do :; done'
+expect keeps 'its time was up, and its worker has answered nothing yet: have it flush each reply' \
+    lambda-call -T @ keeps
 
 # Meanwhile, what is told at once. A wrong function, with what there is:
 tells 100 'calc: nofunc/0 is not exported; on offer: .*exports pi/1 add/2' \
@@ -189,9 +192,9 @@ bad 'a process of role authority answers: -x takes a channel or a listener' \
     lambda-call -x "$(address authority)" calc
 bad 'are a filter.s: give -L, -0, -4, -N, -B or -I' lambda-call -u calc
 bad '-w foo: give exec, line, netstring, packet4' lambda-listener -w foo a cat
-bad 'an export is name/arity' lambda-listener -f pi calc cat
-bad 'a label is label=value, such as zone=a' lambda-listener -t zone calc cat
-bad 'a version is numbers with dots' lambda-listener -V one calc cat
+bad 'pi: -f takes name/arity' lambda-listener -f pi calc cat
+bad 'zone: -t takes label=value, such as zone=a' lambda-listener -t zone calc cat
+bad 'one: -V takes numbers with dots' lambda-listener -V one calc cat
 bad 'unable to read the version from' lambda-listener -V @/nosuch calc cat
 bad 'no such command: give all, .* or why$' lambda-ctl nosuch
 same "$(sed 's/.*: give //; s/,//g; s/ or / /' "$tmp/told" | tr ' ' '\n')" \
@@ -218,6 +221,8 @@ bad 'the port is missing: write ADDRESS:PORT' lambda-ctl -A 127.0.0.1 all
 bad 'the port must be a number from 0 to 65535' lambda-broker -l 127.0.0.1:x
 tells 111 'unable to listen on .*Address already in use' \
     lambda-authority -l "$where"
+tells 111 'unable to listen on 192.0.2.1:4370: ' lambda-authority \
+    -k "$LAMBDA_RUN/key" -l 192.0.2.1
 tells 111 'a broker answers on .* already: use it' lambda-broker -l 127.0.0.1:0
 
 # Lines that are no addresses are told with their number, and passed over.
@@ -310,8 +315,10 @@ if test -c /dev/full; then
 	same $? 111
 	grep -q 'unable to write standard output: No space' "$tmp/err" ||
 	    fail "not told: $(cat "$tmp/err")"
-	tells 111 'unable to write standard output: No space' \
-	    sh -c 'exec lambda-ctl all >/dev/full'
+	for command in 'lambda-ctl all' 'lambda-ctl -h' 'lambda-discovery -E'; do
+		tells 111 'unable to write standard output: ' \
+		    sh -c "exec $command >/dev/full"
+	done
 	for pid in $calc $broker $authority; do
 		stop "$pid"
 		same "$ended" 0

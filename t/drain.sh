@@ -232,9 +232,13 @@ grep -q "^drain job address 10.77.0.1:[0-9]* instance [0-9a-f]*\$" "$tmp/told" |
     fail "$(cat "$tmp/told")"
 logged asked 'draining, as lambda-ctl says'
 logged asked 'draining: requests left: 1 at most'
-same "$(on a lambda-ctl capacity job |
-    sed -n 's/^capacity job \(.*\) waiting.*/\1/p')" 'total 1 used 1 free 0'
-on a lambda-ctl hosts | grep -q ' sells [^ ]*job' && fail "one that drains sells"
+drains() { # and the exchange has heard of it
+	on a lambda-ctl capacity job >"$tmp/rows" &&
+	    grep -q '^capacity job total 1 used 1 free 0 ' "$tmp/rows" &&
+	    on a lambda-ctl hosts >"$tmp/rows" &&
+	    ! grep -q ' sells [^ ]*job' "$tmp/rows"
+}
+until_true drains || fail "one that drains sells: $(cat "$tmp/rows")"
 touch "$tmp/go/asked1"
 says asked1 'asked1 asked'
 logged asked 'drained: staying until SIGTERM'

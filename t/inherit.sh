@@ -94,9 +94,14 @@ if [ "$1" = first ]; then
 	alone exchange -l 127.0.0.1:0 alone
 	logged exchange 'listening on'
 	over TERM 0
+	# It says nothing before its end, so it is told until it is there to hear
+	# that.
 	kill -STOP "$broker"
-	alone ctl all
-	over TERM 143
+	alone ctl -w 3600 all
+	until_true eval 'kill "$one"; [ -z "$(name_of "$pid")" ]' ||
+	    fail "lambda-ctl does not end"
+	wait "$pid"
+	same "ctl: status $?" 'ctl: status 143'
 	kill -CONT "$broker"
 	same "$(echo yes | lambda-call \
 	    -x "|$unshare $bin/lambda-channel work $tmp/worker" work)" yes

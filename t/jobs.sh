@@ -150,13 +150,40 @@ grep -q '^line 1: the arguments with this record are over 65536 bytes' \
     "$tmp/err" || fail "-I: $(cat "$tmp/err")"
 tells 100 'leave out -B' lambda-call -B 9 -I run echo '{}'
 
-# After two failures no more is read; the log shows the rest as not run.
+# After two failures no more is sent; what was read and not sent has a message,
+# and no line in the log.
 rm -f "$tmp/log"
 yes | head -n 100000 | lambda-call -c 1 -F 2 -L -j "$tmp/log" run false \
     2>"$tmp/err" && fail 'failures do not tell'
 grep -q '^lines 3-[0-9]*: not run: 2 have failed; the input is read no further$' \
     "$tmp/err" || fail "-F: $(cat "$tmp/err")"
-same "$(awk -F '\t' '$8 == 1' "$tmp/log" | wc -l)" 2
+same "$(tail -n +2 "$tmp/log" | cut -f 1,8 | tr '\t\n' '  ')" '1 1 2 1 '
+# Told to end, it has a line for what was in flight; the rest runs the next time.
+rm -f "$tmp/log" "$tmp/go" "$tmp/out"
+work='read -r n; echo >>"$TMPDIR/told.ran"
+	until [ -e "$TMPDIR/go" ]; do sleep 0.05; done; echo "$n"'
+seq 9 | lambda-call -c 1 -L -j "$tmp/log" run sh -c "$work" 2>"$tmp/err" &
+pid=$!
+until_true test -s "$tmp/told.ran" || fail "it stands: $(cat "$tmp/err")"
+kill "$pid"
+wait "$pid" && fail 'a filter that was told to end does not tell'
+same "$(tail -n +2 "$tmp/log" | cut -f 1,8)" '1	ended by SIGTERM'
+grep -q '^lines 2-9: not run: ended by SIGTERM$' "$tmp/err" ||
+    fail "not the lines: $(cat "$tmp/err")"
+: >"$tmp/go"
+seq 9 | lambda-call -P -c 1 -L -j "$tmp/log" run sh -c "$work" >"$tmp/out" \
+    2>"$tmp/err" || fail "resumed: $(cat "$tmp/err")"
+same "$(cat "$tmp/out")" "$(seq 9)"
+# The last of its lines counts what it did, and what an earlier run had done.
+seq 9 | lambda-call -P -L -j "$tmp/log" run sh -c "$work" 2>&1 |
+    grep -q '^0 done, 0 failed, 0 in flight, 9 done earlier, ' ||
+    fail 'what an earlier run did is not counted'
+# A full standard output: what has run stands before what has not.
+if [ -c /dev/full ]; then
+	seq 99 | lambda-call -c 1 -L run cat >/dev/full 2>"$tmp/err"
+	grep '^line' "$tmp/err" | tr '\n' ';' | grep -q '^lines* 1[-0-9]*: its result is not written: .*; *lines* .*: not run: standard output takes no more;$' ||
+	    fail "a full output: $(cat "$tmp/err")"
+fi
 
 # What ends with a status is run again, where that was asked for, and on the
 # other host.

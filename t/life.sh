@@ -108,7 +108,7 @@ upgrade=$pid
 answers first.out 'calc.b 1.1'
 until_true grep -q 'draining: ' "$sv/calc.a/log" || fail "calc.a does not drain"
 flow_goes_on 'while the old one drains'
-grep . "$tmp/call.hold1.log" && fail "hold1 has ended"
+grep '^hold1 \|^status' "$tmp/call.hold1.log" && fail "hold1 has ended"
 touch "$tmp/go/hold1"
 logged call.hold1 'hold1 calc.a 1.1'
 logged call.hold1 'status 0'

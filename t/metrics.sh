@@ -40,6 +40,7 @@ counts() {
 tops() { # NAME PATTERN ARGUMENT...
 	name=$1 pattern=$2
 	shift 2
+	rm -f "$tmp/$name.out" # of one before it
 	start "$name" sh -c 'exec lambda-ctl "$@" >"$0"' "$tmp/$name.out" "$@"
 	until_true grep -q -e "$pattern" "$tmp/$name.out" ||
 	    fail "$name shows no load: $(cat "$tmp/$name.out")"
@@ -190,11 +191,14 @@ fi
 tells 100 'metrics are no rows' lambda-ctl -J metrics
 
 # All of a host, by its broker: the listeners and PLBs that it asks.
-lambda-ctl metrics >"$tmp/all" || fail "metrics: $?"
-for role in listener plb; do
-	grep -q "^lambda_requests_total{module=\"calc\",role=\"$role\",process=\"[0-9a-f]*\",result=\"done\"} 1200\$" \
-	    "$tmp/all" || fail "no $role: $(cat "$tmp/all")"
-done
+all_answer() { # in time
+	lambda-ctl metrics >"$tmp/all" || return
+	for role in listener plb; do
+		grep "^lambda_requests_total{module=\"calc\",role=\"$role\",process=\"[0-9a-f]*\",result=\"done\"} 1200\$" \
+		    "$tmp/all" || return
+	done
+}
+until_true all_answer || fail "no $role: $(cat "$tmp/all")"
 
 # Links, of everybody. What one end sends the other end gets: the PLB's calls of calc
 # are 1200 messages each way at least. Who has another key, and an address where

@@ -62,7 +62,7 @@ start second on authority sh -c \
 for host in seller caller; do
 	logged "$host" 'linked to authority 10.78.0.1:4370'
 done
-there 10.77.0.22 || fail "it moves while its first address stands"
+until_true there 10.77.0.22 || fail "it moves while its first address stands"
 ip -n "${net}seller" addr del 10.77.0.22/24 dev eth0
 moved 10.78.0.2
 

@@ -96,15 +96,25 @@ new=$(print_of new)
 
 # Two files of the same key are one key: no link counts twice, and no series is there
 # twice.
-at a lambda-ctl keys >"$tmp/keys" || fail "keys: $?"
-same "$(grep -c "^key $old .* state dials\$" "$tmp/keys")" \
-    "$(grep -c '^process ' "$tmp/keys")"
+each_its_key() { # all have answered in time
+	at a lambda-ctl keys >"$tmp/keys" &&
+	    [ "$(grep -c "^key $old .* state dials\$" "$tmp/keys")" -eq \
+	    "$(grep -c '^process ' "$tmp/keys")" ]
+}
+until_true each_its_key || fail "keys: $(cat "$tmp/keys")"
+# walked COMMAND...: of host b, until nobody is silent
+walked() {
+	walks() {
+		at b lambda-ctl "$@" >"$tmp/rows" 2>"$tmp/why"
+	}
+	until_true walks "$@" || fail "$*: $(cat "$tmp/why")"
+}
 same "$(grep '^key' "$tmp/keys" | grep -v 'state dials$')" ''
 at a lambda-ctl metrics >"$tmp/metrics" || fail "metrics: $?"
 grep -q "^lambda_key_links{.*key=\"$old\"} [1-9]" "$tmp/metrics" ||
     fail "no link has a key: $(cat "$tmp/metrics")"
 same "$(sed '/^#/d; s/ [^ ]*$//' "$tmp/metrics" | sort | uniq -d)" ''
-at a lambda-ctl keyuse >"$tmp/rows" || fail "keyuse: $?"
+walked keyuse
 same "$(sed 's/ dials .* accepted/ accepted/; s/links [0-9]* //' "$tmp/rows")" \
     "keyuse $old accepted 0 dropped 0"
 
@@ -163,7 +173,7 @@ for key in old new; do
 	    "$tmp/authorities")" authorities)" ] || fail "$key is not accepted"
 done
 # Nobody closes what is dialled with, and that is told.
-at b lambda-ctl keyclose "$new" >"$tmp/rows" || fail "keyclose: $?"
+walked keyclose "$new"
 same "$(sed 's/.* state \([^ ]*\) role .*/\1/' "$tmp/rows" | sort -u)" dials
 tells 100 'it is no fingerprint of a key' at b lambda-ctl keyclose cows
 tells 111 'nobody who answers has a key 0123456789abcdef' \
@@ -175,7 +185,7 @@ step new new "$new"
 at a lambda-ctl keys >"$tmp/keys"
 grep -q "^key $old links [1-9][0-9]* state dropped\$" "$tmp/keys" ||
     fail "no link is of the old key: $(cat "$tmp/keys")"
-at b lambda-ctl keyclose "$old" >"$tmp/rows" || fail "keyclose: $?"
+walked keyclose "$old"
 for role in authority broker exchange; do
 	grep -q "^closes $old links [1-9][0-9]* state dropped role $role process [0-9a-f]* host [0-9.]*\$" \
 	    "$tmp/rows" || fail "no $role closes it: $(cat "$tmp/rows")"
@@ -237,7 +247,7 @@ begun() {
 	[ -n "$before" ]
 }
 until_true begun || fail "it has no channel"
-at b lambda-ctl keyclose "$old" >"$tmp/rows" || fail "keyclose: $?"
+walked keyclose "$old"
 same "$(sed 's/process.*//' "$tmp/rows")" \
     "closes $old links 1 state accepted role listener "
 another() {

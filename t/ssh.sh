@@ -62,7 +62,7 @@ start slow sh -c 'echo "6*7" | lambda-call -L -x "|$0" calc; echo "status $?"' \
 logged slow 'calc: no capacity yet: the command .* has said nothing for [0-9]* s yet'
 : >"$tmp/open"
 logged slow '^status'
-same "$(sed 1d "$tmp/slow.log")" '42
+same "$(grep -v 'has said nothing for' "$tmp/slow.log")" '42
 status 0'
 # Or for as long as -T says.
 rm "$tmp/open"

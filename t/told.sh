@@ -97,7 +97,7 @@ wait "$asks"
 same $? 111
 logged asks "$tmp/goes has gone without an answer"
 puppet names
-start walks lambda-ctl -A "$tmp/names" hosts
+start walks lambda-ctl -w 60 -A "$tmp/names" hosts
 walks=$pid
 until_true grep inspect "$tmp/names.heard" || fail "the puppet was not asked"
 awk 'BEGIN {

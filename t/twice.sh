@@ -66,7 +66,9 @@ two=$pid
 listens one "$tmp/one"
 listens two "$tmp/two"
 until_true knows "$tmp/one" 1 || fail "it knows others before it is told"
-idle=$(sockets "$one")
+# Who has asked is gone, and no longer one of these.
+idle=$places
+until_true has "$one" "$idle" || fail "it has $(sockets "$one") sockets"
 
 # One that is given its own addresses drops them.
 cat "$tmp/one" >"$tmp/all"
