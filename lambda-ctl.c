@@ -684,9 +684,7 @@ ctl_top(struct ctl_tier *c, const char *by)
 			top_rows(&t, ctl_print_row, c);
 		else if (!first)
 			ctl_top_screen(&t);
-		if (fflush(stdout) == EOF)
-			die_errno(EXIT_TEMPORARY, "unable to write standard "
-			    "output");
+		die_unless_printed();
 		first = 0;
 	}
 }
@@ -744,8 +742,7 @@ ctl_command(char **argv, int argc)
 static int
 ctl_end(int status)
 {
-	if (fflush(stdout) == EOF)
-		die_errno(EXIT_TEMPORARY, "unable to write standard output");
+	die_unless_printed();
 	return status;
 }
 
