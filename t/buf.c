@@ -233,13 +233,32 @@ use(size_t n)
 	return p;
 }
 
+static int64_t spare_now;
+
+/* The time comes to look at what is spare, ms later. */
+static void
+trim(int64_t ms)
+{
+	spare_now += ms;
+	buf_spare_trim(spare_now);
+}
+
+/* Whatever other tests have left goes. */
+static void
+spare_nothing(void)
+{
+	trim(BUF_SPARE_MS);
+	trim(BUF_SPARE_MS);
+	assert_int_equal(buf_spare(), 0);
+}
+
 /* What is large is used again by another queue, and goes to the system once
  * nothing has needed it for a while. */
 UNIT(test_spare)
 {
-	int64_t now = BUF_SPARE_MS;
 	unsigned char *p;
 
+	spare_nothing();
 	use(BUF_SPARE_LEAST / 2);
 	assert_int_equal(buf_spare(), 0);
 	p = use(BUF_SPARE_LEAST * 2);
@@ -247,14 +266,14 @@ UNIT(test_spare)
 	assert_ptr_equal(use(BUF_SPARE_LEAST * 2 - 1), p);
 	use(BUF_SPARE_LEAST);
 	assert_int_equal(buf_spare(), BUF_SPARE_LEAST * 3);
-	buf_spare_trim(now); /* all of it was needed */
+	trim(BUF_SPARE_MS); /* all of it was needed */
 	assert_int_equal(buf_spare(), BUF_SPARE_LEAST * 3);
 	assert_ptr_equal(use(BUF_SPARE_LEAST * 2), p);
-	buf_spare_trim(now + BUF_SPARE_MS - 1); /* too soon */
+	trim(BUF_SPARE_MS - 1); /* too soon */
 	assert_int_equal(buf_spare(), BUF_SPARE_LEAST * 3);
-	buf_spare_trim(now + BUF_SPARE_MS); /* only that was */
+	trim(1); /* only that was */
 	assert_int_equal(buf_spare(), BUF_SPARE_LEAST * 2);
-	buf_spare_trim(now + 2 * BUF_SPARE_MS);
+	trim(BUF_SPARE_MS);
 	assert_int_equal(buf_spare(), 0);
 }
 
@@ -265,6 +284,7 @@ UNIT(test_spare_is_bounded)
 	struct buf b[PIECES];
 	size_t i;
 
+	spare_nothing();
 	use(BUF_SPARE_MOST * 2);
 	assert_int_equal(buf_spare(), 0);
 	for (i = 0; i < PIECES; i++) {
@@ -274,9 +294,7 @@ UNIT(test_spare_is_bounded)
 	for (i = 0; i < PIECES; i++)
 		buf_free(&b[i]);
 	assert_int_equal(buf_spare(), BUF_SPARE_ALL);
-	buf_spare_trim(4 * BUF_SPARE_MS);
-	buf_spare_trim(5 * BUF_SPARE_MS);
-	assert_int_equal(buf_spare(), 0);
+	spare_nothing();
 }
 
 /* What is little moves to the front, and what is much stays. */
