@@ -493,7 +493,7 @@ plb_dialled(struct plb *p, int64_t now, uint32_t peer,
 	struct upstream *u = fixed != NULL ? NULL :
 	    plb_dialling(p, 0, info->address);
 
-	if (!(info->role & (ROLE_CHANNEL | ROLE_PLB))) {
+	if (!(info->role & ROLE_SERVES)) {
 		plb_turn_away(p, peer, "it is no channel");
 		if (u != NULL)
 			plb_unreachable(p, now, u,
