@@ -654,8 +654,8 @@ ctl_top_screen(const struct top *t)
 		putchar('\n');
 }
 
-/* Once a second, until it is ended. Who does not answer is told of the first
- * walk, and counted of the others. */
+/* Once a second, until it is ended. Who does not answer is told after the first
+ * walk alone. */
 static void
 ctl_top(struct ctl_tier *c, const char *by)
 {

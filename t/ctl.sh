@@ -259,6 +259,23 @@ until_true test -S "$tmp/many" || fail "no puppet"
 tells 111 '^capacity calc total 10000 used 5000 free 5000 waiting 0 exchanges 0 sellers 5000 answers 5000 ' \
     lambda-ctl -w 60 -A "$tmp/many" capacity
 
+# To top, what a process has counted that was silent is not new when it answers.
+mkfifo "$tmp/silent.says"
+start silent sh -c '"$0/t/puppet" broker listen "$1" <>"$1.says" |
+	while read -r peer what rest; do
+		[ "$what" = inspect ] || continue
+		rows="\"process l role listener reason no answer\""
+		[ "$peer" -eq 1 ] ||
+		    rows="\"process l role listener\" \"requests 10.0.0.1:1 module calc role listener instance l silent 0 running 0 begun $((998 + peer)) done $((998 + peer)) status 0 failed 0\""
+		echo "$peer report rows [ $rows ]" >"$1.says"
+	done' "$top" "$tmp/silent"
+until_true test -S "$tmp/silent" || fail "no puppet"
+start top sh -c 'exec lambda-ctl -J -w 60 -A "$0/silent" top >"$0/loads"' "$tmp"
+until_true grep '"name":"calc","ms":[0-9]*,"calls":1,' "$tmp/loads" ||
+    fail "no load: $(cat "$tmp/loads" "$tmp/top.log")"
+grep -q '"calls":1000' "$tmp/loads" && fail "what is old is new: $(cat "$tmp/loads")"
+stop "$pid" INT
+
 # A broker that moves from one authority to the other meanwhile: the first names it,
 # and is not linked to it when it is to ask it; the second names it after that.
 moved=ffeeddccbbaa99887766554433221100
