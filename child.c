@@ -417,7 +417,8 @@ child_kill(struct child *c, int64_t grace_ms)
 		return;
 	c->signalled = 1;
 	child_shut_input(c);
-	loop_timer(c->loop, &c->timer, due);
+	if (loop_timer(c->loop, &c->timer, due) == -1)
+		child_signal(c, SIGKILL); /* or nothing would end it */
 }
 
 int

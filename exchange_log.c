@@ -506,8 +506,7 @@ replay_run(const char *path, const char *module)
 	replay_init(&r, file, path, module);
 	replay_read(&r);
 	replay_free(&r);
-	if (fflush(stdout) == EOF)
-		die_errno(EXIT_TEMPORARY, "unable to write standard output");
+	die_unless_printed();
 	log_info("starts: %" PRIu64 ", messages: %" PRIu64 ", fills among "
 	    "them: %" PRIu64 ", all as they were", r.runs, r.messages, r.fills);
 	return 0;

@@ -113,12 +113,13 @@ hub_link_stuck_at(const struct hub_link *l)
 	return l->throttled || l->draining ? since + HUB_STUCK_MS : INT64_MAX;
 }
 
-static void
+/* 0, or -1 with ENOMEM; but there is room for it once it was set. */
+static int
 hub_link_arm(struct hub_link *l)
 {
 	int64_t due = link_deadline(&l->link), stuck = hub_link_stuck_at(l);
 
-	loop_timer(l->hub->loop, &l->timer, due < stuck ? due : stuck);
+	return loop_timer(l->hub->loop, &l->timer, due < stuck ? due : stuck);
 }
 
 /* Has the peer taken nothing for too long? A turn that is late itself judges
@@ -701,10 +702,10 @@ hub_link_new(struct hub *h, int in, int out, int connecting, int dialler,
 		l) == -1)
 		goto no_conn;
 	l->conn.drained = h->mark / 4;
-	if (hub_link_init(l, net_is_tcp(in), dialler, session) == -1)
+	if (hub_link_init(l, net_is_tcp(in), dialler, session) == -1 ||
+	    hub_link_arm(l) == -1)
 		conn_fail(&l->conn, errno);
 	conn_written(&l->conn);
-	hub_link_arm(l);
 	return l;
 no_conn:
 	hub_give_slot(h, l);
@@ -960,10 +961,10 @@ hub_stop(struct hub *h, int64_t within_ms, int status)
 	h->status = status;
 	h->stopping.fn = hub_stop_now;
 	h->stopping.arg = h;
-	loop_timer(h->loop, &h->stopping, loop_now(h->loop) + within_ms);
 	for (i = 0; i < h->nlinks; i++)
 		if (h->links[i] != NULL)
 			conn_drain(&h->links[i]->conn);
-	if (h->used == 0)
+	if (h->used == 0 || loop_timer(h->loop, &h->stopping,
+	    loop_now(h->loop) + within_ms) == -1)
 		loop_stop(h->loop);
 }

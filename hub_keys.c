@@ -8,6 +8,7 @@
 
 #include "bytes.h"
 #include "hub.h"
+#include "log.h"
 
 void
 hub_key(struct hub *h, const struct key *key)
@@ -167,8 +168,9 @@ hub_on_closing(void *arg)
 	hub_deliver(h);
 }
 
-/* Close links of this key then; those of another that wait for it, now. */
-static void
+/* Close links of this key then; those of another that wait for it, now. 0, or
+ * -1 with ENOMEM. */
+static int
 hub_close_later(struct hub *h, const unsigned char print[LINK_PRINT])
 {
 	if (h->closing.slot != 0 && memcmp(h->closes, print, LINK_PRINT) != 0)
@@ -176,7 +178,8 @@ hub_close_later(struct hub *h, const unsigned char print[LINK_PRINT])
 	memcpy(h->closes, print, LINK_PRINT);
 	h->closing.fn = hub_on_closing;
 	h->closing.arg = h;
-	loop_timer(h->loop, &h->closing, loop_now(h->loop) + HUB_CLOSE_MS);
+	return loop_timer(h->loop, &h->closing, loop_now(h->loop) +
+	    HUB_CLOSE_MS);
 }
 
 /* The fingerprint that is this text, if it is that of one of our keys or of a
@@ -211,10 +214,13 @@ hub_report_closes(struct hub *h, struct report *r, struct slice text)
 	for (i = h->self.nkeys; i-- > 0;)
 		if (memcmp(h->self.keys[i].print, print, LINK_PRINT) == 0)
 			state = i == 0 ? "dials" : "accepted";
+	if (strcmp(state, "dials") != 0 && hub_close_later(h, print) == -1) {
+		log_error("unable to close links of key %.*s: %s",
+		    SLICE_ARG(text), strerror(errno));
+		return;
+	}
 	report_row(r, "closes %.*s links %zu state %s", SLICE_ARG(text),
 	    hub_count_key(h, print), state);
-	if (strcmp(state, "dials") != 0)
-		hub_close_later(h, print);
 }
 
 /* Counts. */

@@ -654,8 +654,8 @@ ctl_top_screen(const struct top *t)
 		putchar('\n');
 }
 
-/* Once a second, until it is ended. Who does not answer is told of the first
- * walk, and counted of the others. */
+/* Once a second, until it is ended. Who does not answer is told after the first
+ * walk alone. */
 static void
 ctl_top(struct ctl_tier *c, const char *by)
 {
@@ -684,9 +684,7 @@ ctl_top(struct ctl_tier *c, const char *by)
 			top_rows(&t, ctl_print_row, c);
 		else if (!first)
 			ctl_top_screen(&t);
-		if (fflush(stdout) == EOF)
-			die_errno(EXIT_TEMPORARY, "unable to write standard "
-			    "output");
+		die_unless_printed();
 		first = 0;
 	}
 }
@@ -744,8 +742,7 @@ ctl_command(char **argv, int argc)
 static int
 ctl_end(int status)
 {
-	if (fflush(stdout) == EOF)
-		die_errno(EXIT_TEMPORARY, "unable to write standard output");
+	die_unless_printed();
 	return status;
 }
 

@@ -794,8 +794,7 @@ responder_print_module(void)
 	for (i = 0; i < n; i++)
 		if (puts(responder_module[i]) == EOF)
 			break;
-	if (fflush(stdout) == EOF)
-		die_errno(EXIT_TEMPORARY, "unable to print");
+	die_unless_printed();
 	return 0;
 }
 

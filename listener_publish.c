@@ -257,16 +257,17 @@ preflight_start(struct loop *loop, const struct program_start *start,
 	p->passed.fn = preflight_on_passed;
 	p->fn = fn;
 	p->arg = arg;
-	if (child_start(&p->child, loop, start,
+	if (loop_timer(loop, &p->passed, loop_now(loop) + PREFLIGHT_MS) == -1 ||
+	    child_start(&p->child, loop, start,
 	    CHILD_INPUT | CHILD_OUTPUT | CHILD_ERROR,
 	    slice_of(NULL, 0)) == -1) {
 		error = errno;
+		loop_untimer(loop, &p->passed);
 		free(p);
 		errno = error;
 		return NULL;
 	}
 	chain_append(&preflights, &p->link);
-	loop_timer(loop, &p->passed, loop_now(loop) + PREFLIGHT_MS);
 	return p;
 }
 

@@ -236,12 +236,24 @@ die_usage(const char *synopsis)
 	exit(EXIT_USAGE);
 }
 
+/* Some C libraries forget what they could not write, and then flush well. */
+void
+die_unless_printed(void)
+{
+	int failed = ferror(stdout);
+
+	if (fflush(stdout) == EOF)
+		die_errno(EXIT_TEMPORARY, "unable to write standard output");
+	if (failed)
+		die(EXIT_TEMPORARY, "unable to write standard output: some of "
+		    "it is lost");
+}
+
 void
 die_help(const char *synopsis)
 {
 	die_synopsis(stdout, synopsis);
 	printf("\"man %s\" says what each does.\n", progname);
-	if (fflush(stdout) == EOF)
-		die_errno(EXIT_TEMPORARY, "unable to write standard output");
+	die_unless_printed();
 	exit(0);
 }

@@ -53,6 +53,10 @@ const char *die_progname(void);
 void die(int code, const char *fmt, ...);
 void die_errno(int code, const char *fmt, ...);
 
+/* The end of what a program prints by stdio: dies (111) where some of it could
+ * not be written. */
+void die_unless_printed(void);
+
 /* Write "usage: prog synopsis" to standard error, and exit(100). synopsis is
  * the man page's, without the name; a newline in it starts an indented line. */
 void die_usage(const char *synopsis);

@@ -315,8 +315,10 @@ if test -c /dev/full; then
 	same $? 111
 	grep -q 'unable to write standard output: No space' "$tmp/err" ||
 	    fail "not told: $(cat "$tmp/err")"
-	tells 111 'unable to write standard output: No space' \
-	    sh -c 'exec lambda-ctl all >/dev/full'
+	for command in 'lambda-ctl all' 'lambda-ctl -h' 'lambda-discovery -E'; do
+		tells 111 'unable to write standard output: ' \
+		    sh -c "exec $command >/dev/full"
+	done
 	for pid in $calc $broker $authority; do
 		stop "$pid"
 		same "$ended" 0

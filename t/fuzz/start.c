@@ -81,6 +81,11 @@ DIE_FUNCTION(die)
 DIE_FUNCTION(die_errno)
 
 void
+die_unless_printed(void)
+{
+}
+
+void
 die_name(const char *argv0)
 {
 	(void)argv0;
