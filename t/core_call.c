@@ -295,7 +295,6 @@ core_call_print(void *core, const struct act *act, struct buf *b)
 		return 0;
 	if (act->kind < CALL_LINE || act->kind > CALL_QUIT) {
 		call_take(c->call, c->now, act);
-		text_put(b, "taken");
 		return 1;
 	}
 	c->running |= act->kind == CALL_START;

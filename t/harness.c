@@ -248,7 +248,10 @@ harness_take(struct harness *h)
 		if (h->kind->print == NULL ||
 		    !h->kind->print(h->core, &act, &b))
 			harness_print_act(h, &act, &b);
-		harness_line(h, &b);
+		if (buf_len(&b) > strlen("< "))
+			harness_line(h, &b);
+		else
+			buf_free(&b);
 	}
 }
 

@@ -118,8 +118,9 @@ struct harness_core {
 	void (*end)(void *core);
 	struct outbox *(*out)(void *core);
 	const struct harness_input *inputs;
-	/* Append what an act says, for those that the core has of its own; 0
-	 * when it is none of them. May be NULL. */
+	/* Append what an act says, for those that the core has of its own, or
+	 * nothing where it is the adapter's alone; 0 when it is none of them.
+	 * May be NULL. */
 	int (*print)(void *core, const struct act *, struct buf *);
 	/* Append the answer, with a newline after each line; 0 when it cannot
 	 * be asked this. arg: the next word, or empty. May be NULL. */
