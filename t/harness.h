@@ -126,6 +126,9 @@ struct harness_core {
 	 * be asked this. arg: the next word, or empty. May be NULL. */
 	int (*ask)(void *core, struct slice what, struct slice arg,
 	    struct buf *);
+	/* What the driver's functions are of, where begin() made something that
+	 * holds it; the time is now. NULL: there is no such thing. */
+	void *(*inner)(void *core, int64_t now);
 };
 
 extern const struct harness_core core_authority, core_bootstrap, core_broker,
