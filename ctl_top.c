@@ -111,7 +111,7 @@ top_requests(struct top *t, const struct top_from *from, const struct row *r,
     struct slice *rest)
 {
 	struct slice id = row_get(r, "instance");
-	int plb = row_is(r, "role", "plb");
+	int plb = row_is(r, "role", "plb") || row_is(r, "role", "caller");
 	struct top_group *g = top_group(t, from, r);
 	struct top_process *p;
 	struct slice next;

@@ -22,7 +22,7 @@ static void *
 core_plb_begin(const struct id *own, uint64_t seed, const void *args)
 {
 	const struct plb_args *a = args;
-	struct plb_config config;
+	struct plb_config config = { .caller = 0 };
 	struct slice address[2];
 
 	config.module = a->module;

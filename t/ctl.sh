@@ -68,6 +68,11 @@ held() { # the caller's pid and what it holds, of two rows of a listener and a P
 	    grep -q "^serving calc tokens [0-9]* in_flight [0-9]* " "$tmp/rows"
 }
 until_true held || fail "nobody holds anything: $(cat "$tmp/rows")"
+# Its numbers are of one role, whichever part of it counts them.
+lambda-ctl counts >"$tmp/counts"
+for row in "^requests - module calc role caller " "^links $id role caller "; do
+	grep -q "$row" "$tmp/counts" || fail "not of a caller: $(cat "$tmp/counts")"
+done
 # No command is a summary: what the host is linked to, sells and buys; nobody else
 # is asked. Its links are all of the same key.
 summary() { # all have answered in time
@@ -300,6 +305,19 @@ sleep 0.2 # it is more of a test after the answer
 wait "$pid" || fail "one that moves is lost: $(cat "$tmp/walks.log")"
 grep -q "^host 127.0.0.9 broker $moved node host-nine " "$tmp/walked" ||
     fail "one that moves is not shown: $(cat "$tmp/walked")"
+
+# A broker that was started again is not gone: one of its host and name is there, and
+# was linked when it had gone, or not long before. Others are.
+gone() { # LAST-DIGIT-OF-ID IP NODE SECONDS
+	echo "\"broker $2:99 instance ${nobody%?}$1 state gone for_s $4 modules - node $3\""
+}
+puppet again authority "report rows [ \"broker 127.0.0.9:1 instance $moved state linked for_s 100 modules - node nine\" \
+    $(gone 1 127.0.0.9 nine 120) $(gone 2 127.0.0.9 nine 50) $(gone 3 127.0.0.9 nine 20) \
+    $(gone 4 127.0.0.9 ten 120) $(gone 5 127.0.0.8 nine 120) $(gone 6 127.0.0.9 - 120) ]" \
+    'report serial 2 rows [ "process - role - reason it is not linked here" ]'
+lambda-ctl -w 60 -A "$tmp/again" hosts >"$tmp/hosts" 2>&1
+same "$(sed -n 's/^host .* broker .*\(.\) node .* state gone .*/\1/p' \
+    "$tmp/hosts" | sort | tr '\n' ' ')" '3 4 5 6 '
 
 # Another key; nobody (port 1 is no program's that is not asked for); one that is
 # stopped.
