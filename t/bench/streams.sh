@@ -67,8 +67,8 @@ starts() {
 		i=$((i + 1))
 		"$@" </dev/null || fail "$*: status $?"
 	done
-	row "stream_start_$name" \
-	    "$(ratio "$(($(taken "$server") - before))" 100)" ms
+	took=$(ratio "$(($(taken "$server") - before))" 100)
+	row "stream_start_$name" "$took" ms
 }
 # of_calls KIND OUTPUT: p50 or p99 of load(1)
 of_calls() {
@@ -141,15 +141,18 @@ until_true channel_has_ended || fail "no channel has ended"
 row stream_channel_ns "$(ratio "$(($(reaped "$listener") - before))e6" "$bytes")" ns/byte
 row stream_caller_ns "$(ratio "$(($(reaped $$) - own))e6" "$bytes")" ns/byte
 
-# What a connection costs its server, and a program without one.
+# What a connection costs its server, beside the start and the end of two programs
+# that do nothing: a server that starts two for each cannot take less.
 start short lambda-listener -c 16 short true
 short=$pid
 logged short 'publishing short'
+floor=$("$bench/spawn.bench" 1 3 250 true |
+    awk '$1 == "processor" { printf "%.3f\n", 2 * $2 }')
+row stream_start_floor "$floor" ms
 starts channel "$short" lambda-call -b "$LAMBDA_RUN/broker" short
+row stream_start_of_floor "$(ratio "$took" "$floor")" times
 # shellcheck disable=SC2086
 [ -z "$ssh" ] || starts ssh "$sshd_pid" ${ssh% cat} true
-row stream_start_true "$("$bench/spawn.bench" 1 3 250 true |
-    awk '{ printf "%.2f\n", 1000 / $2 }')" ms
 
 # Small calls through lambda-plb, beside four streams through it, too, and then
 # beside four streams that have connections of their own.
