@@ -70,7 +70,7 @@ metrics_add(struct metrics_stats *s, const struct row *r)
 struct metric {
 	const char *name, *type, *help;
 	const char *word, *key; /* of the row; key NULL: a row counts 1; "":
-				   its state is draining */
+				   it drains, or did not answer */
 	const char *label, *value; /* one more; or NULL: name of the row as the
 				      value, where there is a label */
 };
@@ -203,6 +203,9 @@ static const struct metric metrics[] = {
 	METRIC("lambda_links_sent_bytes_total", "counter",
 	    "Bytes that connections have taken, as they are on the wire.",
 	    "links", "bytes_out"),
+	METRIC("lambda_process_silent", "gauge",
+	    "1 where a process of the host did not answer its broker.",
+	    "process", ""),
 	{ "lambda_key_links", "gauge", "Links that were made with the key.",
 	    "key", "links", "key", NULL },
 	{ "lambda_authority_linked", "gauge", "1 for each that it is linked "
@@ -297,6 +300,16 @@ metrics_has(const struct metric *m, const struct row *r)
 	    row_get(r, m->key).len > 0);
 }
 
+/* A listener drains, or has; a process did not answer who passed the question on.
+ */
+static int
+metrics_flag(const struct row *r)
+{
+	if (slice_is(r->word, "process"))
+		return row_get(r, "reason").len > 0;
+	return !row_is(r, "state", "publishing");
+}
+
 static void
 metrics_print_one(const struct metrics *p, const struct metric *m)
 {
@@ -314,8 +327,7 @@ metrics_print_one(const struct metrics *p, const struct metric *m)
 			metrics_label(labels, sizeof(labels), m->label,
 			    m->value != NULL ? slice_str(m->value) : r.name);
 		n = m->key == NULL ? 1 : m->key[0] != '\0' ?
-		    row_number(&r, m->key) : !row_is(&r, "state",
-		    "publishing");
+		    row_number(&r, m->key) : (uint64_t)metrics_flag(&r);
 		metrics_line(p, "%s%s%s%s %llu", m->name, labels[0] == '\0' ?
 		    "" : "{", labels, labels[0] == '\0' ? "" : "}",
 		    (unsigned long long)n);

@@ -20,6 +20,7 @@
 #include "log.h"
 #include "opt.h"
 
+#define AUTHORITY_PORT 4370
 #define ANSWER_MS     5000
 #define AUDIT_TIMES   4
 #define AUDIT_PAUSE_S 2
@@ -341,6 +342,29 @@ ctl_take(struct ctl *c, struct slice row)
 		die_errno(EXIT_TEMPORARY, "unable to keep the answer");
 }
 
+/* Name those of its host that did not answer it: how many. */
+static size_t
+ctl_tell_silent_of(struct slice rows, const char *where)
+{
+	struct slice reason, role;
+	size_t silent = 0;
+	struct row r;
+
+	while (row_next(&rows, &r)) {
+		if (!slice_is(r.word, "process"))
+			continue;
+		reason = row_get(&r, "reason");
+		role = row_get(&r, "role");
+		if (reason.len == 0)
+			continue;
+		silent++;
+		log_error("no answer from the %.*s %.*s on the host of %s: "
+		    "%.*s", SLICE_ARG(role), SLICE_ARG(r.name), where,
+		    SLICE_ARG(reason));
+	}
+	return silent;
+}
+
 static int
 ctl_message(void *core, int64_t now, uint32_t peer, const struct msg *m)
 {
@@ -355,8 +379,10 @@ ctl_message(void *core, int64_t now, uint32_t peer, const struct msg *m)
 		ctl_take(c, row);
 	if (m->u.report.more)
 		return 0;
-	if (c->what->format != NULL)
+	if (c->what->format != NULL) {
 		c->what->format(buf_slice(&c->kept), ctl_print_line, NULL);
+		ctl_tell_silent_of(buf_slice(&c->kept), c->where);
+	}
 	if (ctl_is(c, "drain") && !c->rows)
 		log_error("nothing to drain: no listener of the broker at %s "
 		    "publishes %s now, and no authority has that address",
@@ -502,29 +528,6 @@ ctl_walk_once(struct ctl_tier *c, uint64_t seed, struct slice close)
 	loop_free(hub.loop);
 }
 
-/* Those of its host that did not answer it. */
-static size_t
-ctl_tell_silent_of(const struct walk_node *n)
-{
-	struct slice rows = buf_slice(&n->rows), reason, role;
-	size_t silent = 0;
-	struct row r;
-
-	while (row_next(&rows, &r)) {
-		if (!slice_is(r.word, "process"))
-			continue;
-		reason = row_get(&r, "reason");
-		role = row_get(&r, "role");
-		if (reason.len == 0)
-			continue;
-		silent++;
-		log_error("no answer from the %.*s %.*s on the host of %s: "
-		    "%.*s", SLICE_ARG(role), SLICE_ARG(r.name), n->shown,
-		    SLICE_ARG(reason));
-	}
-	return silent;
-}
-
 /* The first one knows no authority, so the others stay unknown: 1. */
 static size_t
 ctl_tell_cut(const struct walk *w)
@@ -551,7 +554,8 @@ ctl_tell_silent(const struct walk *w)
 	int final = 0;
 
 	for (i = 0; i < w->n; i++) {
-		silent += ctl_tell_silent_of(w->at[i]);
+		silent += ctl_tell_silent_of(buf_slice(&w->at[i]->rows),
+		    w->at[i]->shown);
 		if (w->at[i]->state != WALK_FAILED)
 			continue;
 		silent++;
@@ -802,7 +806,7 @@ main(int argc, char **argv)
 		die(EXIT_USAGE, "-J and dot: a graph is no rows, so give one "
 		    "of them");
 	if (address != NULL)
-		opt_address('A', address, 0, &a);
+		opt_address('A', address, AUTHORITY_PORT, &a);
 	else
 		env_broker_socket(&a, broker);
 	core.where = addr_print(&a, text);

@@ -332,6 +332,8 @@ for command in all hosts 'capacity calc' 'audit calc' summary top; do
 	    lambda-ctl -b "$tmp/nobody" $command
 	same "$(wc -l <"$tmp/told")" 1
 done
+tells 111 'no answer from 127.77.0.1:4370: Connection refused: is it' \
+    lambda-ctl -A 127.77.0.1 all
 # A command of the tier says it likewise, and so does one with a wrong key.
 tells 111 'no answer from 127.0.0.1:1: Connection refused: is it' \
     lambda-ctl -A 127.0.0.1:1 hosts
