@@ -300,8 +300,7 @@ metrics_has(const struct metric *m, const struct row *r)
 	    row_get(r, m->key).len > 0);
 }
 
-/* A listener drains, or has; a process did not answer who passed the question on.
- */
+/* A listener drains, or has; a process did not answer its broker. */
 static int
 metrics_flag(const struct row *r)
 {

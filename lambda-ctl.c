@@ -24,8 +24,9 @@
 #define ANSWER_MS     5000
 #define AUDIT_TIMES   4
 #define AUDIT_PAUSE_S 2
-#define TOP_PAUSE_S   1
-#define AUDIT_DIFFERS 1 /* exit status */
+#define TOP_MS	      1000 /* from one look to the next */
+#define TOP_ANSWER_MS 1250 /* a broker waits for its host for a second */
+#define EXIT_DIFFERS  1 /* audit's, and keyclose's where a key is in use */
 #define SYNOPSIS \
 	"[-Jhqv] [-A address | -b socket] [-k keyfile ...]\n" \
 	"[-w seconds] [command [argument]]"
@@ -441,6 +442,7 @@ struct ctl_tier {
 	const struct key *key;
 	int json;
 	int unknown; /* nobody knows the module */
+	int keeps; /* somebody keeps links of the key */
 	size_t rows;
 	struct buf seen; /* the rows, in lines */
 	const struct buf *before; /* those of the audit before; or NULL */
@@ -597,6 +599,7 @@ ctl_tier_once(struct ctl_tier *c, const char *argument)
 		    "memory");
 	c->unknown = what->known && argument != NULL &&
 	    !tier_knows(&t, argument);
+	c->keeps = t.keeps;
 	tier_free(&t);
 }
 
@@ -641,7 +644,7 @@ ctl_walk_tier(struct ctl_tier *c, const char *argument)
 		die_errno(EXIT_TEMPORARY, "unable to sort the rows");
 	buf_free(&c->seen);
 	buf_free(&before);
-	return audit && c->rows > 0 ? AUDIT_DIFFERS :
+	return (audit && c->rows > 0) || c->keeps ? EXIT_DIFFERS :
 	    status != 0 ? status : unknown;
 }
 
@@ -658,13 +661,30 @@ ctl_top_screen(const struct top *t)
 		putchar('\n');
 }
 
+/* What is left of the second since it began. */
+static void
+ctl_top_pause(const struct timespec *began)
+{
+	struct timespec now, pause = { 0, 0 };
+	int64_t ms;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	ms = TOP_MS - (int64_t)(now.tv_sec - began->tv_sec) * 1000 -
+	    (now.tv_nsec - began->tv_nsec) / 1000000;
+	if (ms <= 0)
+		return;
+	pause.tv_sec = (time_t)(ms / 1000);
+	pause.tv_nsec = (long)(ms % 1000) * 1000000;
+	nanosleep(&pause, NULL);
+}
+
 /* Once a second, until it is ended. Who does not answer is told after the first
- * walk alone. */
+ * walk alone, and not waited for after that as long as other commands do. */
 static void
 ctl_top(struct ctl_tier *c, const char *by)
 {
 	static struct top t;
-	struct timespec now = { 0, 0 }, pause = { TOP_PAUSE_S, 0 };
+	struct timespec now = { 0, 0 }, began;
 	uint64_t seed;
 	int first = 1;
 
@@ -673,7 +693,8 @@ ctl_top(struct ctl_tier *c, const char *by)
 	signal(SIGINT, SIG_DFL); /* a shell's background ignores it */
 	env_random(&seed, sizeof(seed));
 	top_init(&t, seed, by != NULL && strcmp(by, "host") == 0);
-	for (;; nanosleep(&pause, NULL)) {
+	for (;; ctl_top_pause(&began)) {
+		clock_gettime(CLOCK_MONOTONIC, &began);
 		ctl_walk_once(c, seed, slice_str(""));
 		clock_gettime(CLOCK_MONOTONIC, &now);
 		if (first) {
@@ -689,6 +710,8 @@ ctl_top(struct ctl_tier *c, const char *by)
 		else if (!first)
 			ctl_top_screen(&t);
 		die_unless_printed();
+		if (answer_ms == 0)
+			answer_ms = TOP_ANSWER_MS;
 		first = 0;
 	}
 }

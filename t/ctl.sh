@@ -259,6 +259,13 @@ until_true test -S "$tmp/many" || fail "no puppet"
 tells 111 '^capacity calc total 10000 used 5000 free 5000 waiting 0 exchanges 0 sellers 5000 answers 5000 ' \
     lambda-ctl -w 60 -A "$tmp/many" capacity
 
+# A process whose rows come in parts is one to metrics, and silent if its last does
+# not come.
+puppet parts broker 'report rows [ "process l role listener pid 2" "process m role plb pid 3" "process l role listener pid 2" "process l role listener reason no answer" ]' ''
+same "$(lambda-ctl -w 60 -A "$tmp/parts" metrics 2>"$tmp/why" |
+    grep '^lambda_process_silent{role="[lp]')" 'lambda_process_silent{role="listener",process="l"} 1
+lambda_process_silent{role="plb",process="m"} 0'
+
 # To top, what a process has counted that was silent is not new when it answers.
 mkfifo "$tmp/silent.says"
 start silent sh -c '"$0/t/puppet" broker listen "$1" <>"$1.says" |
