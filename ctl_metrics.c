@@ -300,13 +300,44 @@ metrics_has(const struct metric *m, const struct row *r)
 	    row_get(r, m->key).len > 0);
 }
 
-/* A listener drains, or has; a process did not answer its broker. */
+/* Where the rows of several processes come in turn, each has its row `process'
+ * more than once: was there one before this? */
 static int
-metrics_flag(const struct row *r)
+metrics_is_again(const struct metrics *p, const struct row *r)
 {
-	if (slice_is(r->word, "process"))
-		return row_get(r, "reason").len > 0;
-	return !row_is(r, "state", "publishing");
+	struct slice rows = p->rows;
+	struct row other;
+
+	while (slice_is(r->word, "process") && row_next(&rows, &other) &&
+	    other.name.p != r->name.p)
+		if (slice_is(other.word, "process") &&
+		    slice_equal(other.name, r->name))
+			return 1;
+	return 0;
+}
+
+/* The process did not answer whoever passed the question on, or not to the
+ * end. */
+static int
+metrics_is_silent(const struct metrics *p, struct slice process)
+{
+	struct slice rows = p->rows;
+	struct row r;
+
+	while (row_next(&rows, &r))
+		if (slice_is(r.word, "process") &&
+		    slice_equal(r.name, process) &&
+		    row_get(&r, "reason").len > 0)
+			return 1;
+	return 0;
+}
+
+/* A listener drains, or has; or a process is silent. */
+static int
+metrics_flag(const struct metrics *p, const struct row *r)
+{
+	return slice_is(r->word, "process") ? metrics_is_silent(p, r->name) :
+	    !row_is(r, "state", "publishing");
 }
 
 static void
@@ -319,14 +350,14 @@ metrics_print_one(const struct metrics *p, const struct metric *m)
 	uint64_t n;
 
 	while (metrics_next(&rows, &r, &c)) {
-		if (!metrics_has(m, &r))
+		if (!metrics_has(m, &r) || metrics_is_again(p, &r))
 			continue;
 		metrics_labels(labels, sizeof(labels), &r, &c);
 		if (m->label != NULL)
 			metrics_label(labels, sizeof(labels), m->label,
 			    m->value != NULL ? slice_str(m->value) : r.name);
 		n = m->key == NULL ? 1 : m->key[0] != '\0' ?
-		    row_number(&r, m->key) : (uint64_t)metrics_flag(&r);
+		    row_number(&r, m->key) : (uint64_t)metrics_flag(p, &r);
 		metrics_line(p, "%s%s%s%s %llu", m->name, labels[0] == '\0' ?
 		    "" : "{", labels, labels[0] == '\0' ? "" : "}",
 		    (unsigned long long)n);
