@@ -540,7 +540,7 @@ tier_read(struct tier *t, const struct walk *w, uint64_t seed)
 	size_t i;
 
 	t->seed = seed;
-	t->failed = 0;
+	t->failed = t->keeps = 0;
 	for (i = 0; i < sizeof(maps) / sizeof(maps[0]); i++)
 		map_init(maps[i], seed);
 	for (i = 0; i < w->n; i++)

@@ -259,6 +259,13 @@ until_true test -S "$tmp/many" || fail "no puppet"
 tells 111 '^capacity calc total 10000 used 5000 free 5000 waiting 0 exchanges 0 sellers 5000 answers 5000 ' \
     lambda-ctl -w 60 -A "$tmp/many" capacity
 
+# A process whose rows come in parts is one to metrics, and silent if its last does
+# not come.
+puppet parts broker 'report rows [ "process l role listener pid 2" "process m role plb pid 3" "process l role listener pid 2" "process l role listener reason no answer" ]' ''
+same "$(lambda-ctl -w 60 -A "$tmp/parts" metrics 2>"$tmp/why" |
+    grep '^lambda_process_silent{role="[lp]')" 'lambda_process_silent{role="listener",process="l"} 1
+lambda_process_silent{role="plb",process="m"} 0'
+
 # To top, what a process has counted that was silent is not new when it answers.
 mkfifo "$tmp/silent.says"
 start silent sh -c '"$0/t/puppet" broker listen "$1" <>"$1.says" |
@@ -332,6 +339,8 @@ for command in all hosts 'capacity calc' 'audit calc' summary top; do
 	    lambda-ctl -b "$tmp/nobody" $command
 	same "$(wc -l <"$tmp/told")" 1
 done
+tells 111 'no answer from 127.77.0.1:4370: Connection refused: is it' \
+    lambda-ctl -A 127.77.0.1 all
 # A command of the tier says it likewise, and so does one with a wrong key.
 tells 111 'no answer from 127.0.0.1:1: Connection refused: is it' \
     lambda-ctl -A 127.0.0.1:1 hosts
