@@ -6,6 +6,7 @@
 #include "fail.h"
 
 #define BUF_FIRST 256 /* bytes of the first allocation */
+#define CLOSE_UP  (32 * 1024) /* bytes consumed, before it is of use */
 #define SPARE_SIZES 7 /* from BUF_SPARE_LEAST to BUF_SPARE_MOST */
 
 /* Spare memory: the pieces of each size, the one that was freed last first, as
@@ -143,6 +144,18 @@ buf_line(const struct buf *b, size_t most, int all, struct slice *line)
 		return 0;
 	*line = slice_of(s.p, len < most ? len : most);
 	return end != NULL && len <= most ? len + 1 : line->len;
+}
+
+void
+buf_close_up(struct buf *b)
+{
+	size_t len = buf_len(b);
+
+	if (b->start < CLOSE_UP || b->start / 16 < len)
+		return;
+	memmove(b->data, b->data + b->start, len);
+	b->start = 0;
+	b->end = (uint32_t)len;
 }
 
 /*

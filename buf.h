@@ -103,6 +103,10 @@ buf_commit(struct buf *b, size_t n)
 /* Reserve, copy, commit: 0, or -1 as above. */
 int buf_append(struct buf *, const void *, size_t n);
 
+/* If what is queued is little beside what was consumed before it, move it to
+ * the front now: that is cheaper than when there is no room for more. */
+void buf_close_up(struct buf *);
+
 /* Drop n bytes from the front; n is at most what is queued. */
 static inline void
 buf_consume(struct buf *b, size_t n)

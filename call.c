@@ -709,8 +709,7 @@ call_up(void *core, int64_t now, uint32_t peer, const struct peer_info *info)
 	struct call *c = core;
 	struct way *w = call_way_of(c, info->tag);
 
-	if (w != NULL && !w->command &&
-	    !(info->role & (ROLE_CHANNEL | ROLE_PLB)))
+	if (w != NULL && !w->command && !(info->role & ROLE_SERVES))
 		call_end_way(c, now, w, info->role);
 	else if (w != NULL)
 		way_up(w, now, peer);
@@ -883,6 +882,7 @@ call_new_plb(struct call *c, uint64_t seed)
 	config.fixed = c->config.ngiven;
 	config.address = address;
 	config.tells = c->config.joblog;
+	config.caller = 1;
 	c->plb = plb_new(seed, &config);
 	return c->plb == NULL ? -1 : 0;
 }

@@ -96,6 +96,7 @@ static void
 call_consume_unit(struct call *c)
 {
 	buf_consume(&c->in, c->unit.taken);
+	buf_close_up(&c->in);
 	if (buf_len(&c->in) == 0) /* the last may have been no whole one */
 		c->reader.scanned = 0;
 	c->taken += c->unit.taken;

@@ -26,7 +26,7 @@ channel_count_whole(struct channel *c, int64_t now, struct inflight *r)
 	int64_t ns = outbox_ns(&c->out, now);
 
 	r->queued = ns - r->at;
-	stats_queued(&c->stats, r->queued);
+	stats_time(&c->stats.queue, r->queued);
 	r->at = ns;
 }
 

@@ -82,8 +82,8 @@ int channel_abandon(struct channel *, int64_t now, struct inflight *);
 
 /* channel_count.c */
 
-/* The request came; its body is whole, which it waited for; it has ended, which
- * counts once. */
+/* The request came; its body is whole, which it waited for; it has ended with
+ * that status, and has not been late. */
 static inline void
 channel_count_begun(struct channel *c, int64_t now, struct inflight *r,
     const struct msg_request *q)
@@ -102,25 +102,25 @@ void channel_count_say(struct channel *, const struct inflight *,
 void channel_count_whole(struct channel *, int64_t now, struct inflight *);
 
 static inline void
-channel_count_status(struct channel *c, int64_t now, struct inflight *r,
+channel_count_status(struct channel *c, int64_t now, const struct inflight *r,
     enum counter how, int status)
 {
 	int64_t ns = outbox_ns(&c->out, now) - r->at;
 
-	if (r->ended)
-		return;
-	r->ended = 1;
 	c->stats.n[how]++;
-	stats_ran(&c->stats, ns);
+	stats_time(&c->stats.run, ns);
 	if (c->says[0] != '\0')
 		channel_count_say(c, r, how, status, ns);
 }
 
+/* It has ended without one: once, though what is late may be told of twice. */
 static inline void
 channel_count_end(struct channel *c, int64_t now, struct inflight *r,
     enum counter how)
 {
-	channel_count_status(c, now, r, how, -1);
+	if (!r->ended)
+		channel_count_status(c, now, r, how, -1);
+	r->ended = 1;
 }
 
 /* The same, by a failure. Returns the reason that its client is told. */

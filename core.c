@@ -254,12 +254,6 @@ outbox_len(const struct outbox *o)
 }
 
 int
-outbox_empty(const struct outbox *o)
-{
-	return outbox_len(o) == 0;
-}
-
-int
 act_message(const struct act *a, struct msg *m)
 {
 	unsigned type;

@@ -173,7 +173,6 @@ int outbox_take(struct outbox *, struct act *);
 
 /* Bytes of acts that wait to be taken. */
 size_t outbox_len(const struct outbox *);
-int outbox_empty(const struct outbox *);
 
 /* Decode the message in the act's frame; returns as msg_decode(). */
 int act_message(const struct act *, struct msg *);

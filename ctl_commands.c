@@ -200,7 +200,7 @@ tier_keyuse(struct tier *t, const char *module)
 		    (unsigned long long)k->dropped);
 }
 
-/* Who closes links of a key in a while, and who still dials with it. */
+/* Who closes links of a key in a while; who keeps them, and dials with it. */
 void
 tier_keyclose(struct tier *t, const char *print)
 {
@@ -211,6 +211,14 @@ tier_keyclose(struct tier *t, const char *print)
 	while ((c = map_next(&t->closes, &pos)) != NULL) {
 		ip = c->broker.len > 0 ? tier_ip_of(t, c->broker) :
 		    row_ip(slice_str(c->node->shown));
+		if (slice_is(c->state, "dials")) {
+			t->keeps = 1;
+			tier_row(t, "keeps %s links %llu role %s process %.*s "
+			    "host %.*s", print, (unsigned long long)c->links,
+			    role_name(c->role), SLICE_ARG(c->id),
+			    SLICE_ARG(ip));
+			continue;
+		}
 		tier_row(t, "closes %s links %llu state %.*s role %s "
 		    "process %.*s host %.*s", print,
 		    (unsigned long long)c->links, SLICE_ARG(c->state),

@@ -205,8 +205,6 @@ void hub_free_accept(struct hub *);
 void hub_admitted(struct hub *, uint32_t handle);
 void hub_promising(struct hub *, uint32_t handle);
 void hub_turn_away(struct hub *, uint32_t handle);
-/* Lines of log were not written: a timer tells how many. */
-void hub_await_minute(struct hub *);
 /* Dialling failed with that errno, for a reason that is news or is not. */
 void hub_say_unlinked(struct hub *, struct slice address, int news, int error,
     const char *why);

@@ -113,6 +113,8 @@ hub_unlisten(struct hub_listen *s)
 
 /* Connections that ended before their peers authenticated. */
 
+static void hub_await_minute(struct hub *);
+
 static void
 hub_on_minute(void *arg)
 {
@@ -129,7 +131,8 @@ hub_on_minute(void *arg)
 	hub_await_minute(h);
 }
 
-void
+/* Lines of log were not written: a timer tells how many. */
+static void
 hub_await_minute(struct hub *h)
 {
 	int64_t due = loglimit_deadline(&h->loglimit);

@@ -588,19 +588,6 @@ link_take_sealed(struct link *l, int64_t now, struct slice *bytes,
 }
 
 int
-link_has_message(const struct link *l)
-{
-	struct slice opened = buf_slice(&l->in);
-	unsigned type;
-	size_t len;
-	int head;
-
-	opened = slice_of(opened.p + l->taken, opened.len - l->taken);
-	head = tlv_head(opened.p, opened.len, &type, &len);
-	return head > 0 && len <= opened.len - (size_t)head;
-}
-
-int
 link_input(struct link *l, int64_t now, struct slice *bytes, unsigned *type,
     struct slice *value)
 {

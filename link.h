@@ -168,10 +168,6 @@ void link_trim(struct link *);
 int link_input(struct link *, int64_t now, struct slice *bytes, unsigned *type,
     struct slice *value);
 
-/* Is a whole message among what was opened? For those that check whether it
- * was read. */
-int link_has_message(const struct link *);
-
 /*
  * Of a sealed link: move what is queued to the wire's queue, LINK_SEAL_MAX
  * bytes at most, and sealed where the handshake is over. 0, or -1 with ENOMEM

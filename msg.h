@@ -80,6 +80,7 @@ enum role {
 	ROLE_CTL = 1 << 7
 };
 #define ROLE_COUNT 8
+#define ROLE_SERVES (ROLE_CHANNEL | ROLE_PLB) /* takes requests */
 
 /* An instance id: 128 random bits, new with each process. */
 struct id {

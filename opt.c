@@ -41,6 +41,62 @@ opt_key(struct key_names *names, const char *arg)
 	names->at[names->n++] = arg;
 }
 
+int
+opt_whole(const char *arg, uint64_t min, uint64_t max, uint64_t *value)
+{
+	unsigned long long n;
+	char *end;
+
+	errno = 0;
+	n = strtoull(arg, &end, 10);
+	if (!isdigit((unsigned char)arg[0]) || *end != '\0' || errno != 0 ||
+	    n < min || n > max)
+		return -1;
+	*value = n;
+	return 0;
+}
+
+/* The same of an option's argument; dies. */
+static uint64_t
+opt_number(int letter, const char *arg, uint64_t min, uint64_t max)
+{
+	uint64_t n = 0;
+
+	if (opt_whole(arg, min, max, &n) == -1)
+		die(EXIT_USAGE, "-%c %s: give a whole number from %llu to %llu",
+		    letter, arg, (unsigned long long)min,
+		    (unsigned long long)max);
+	return n;
+}
+
+/* A number; with `k' at its end KiB, with `m' MiB. */
+static size_t
+opt_bytes(int letter, const char *arg, size_t min, size_t max)
+{
+	char digits[24] = "";
+	size_t len = strlen(arg);
+	unsigned shift = len == 0 ? 0 : strchr("kK", arg[len - 1]) != NULL ?
+	    10 : strchr("mM", arg[len - 1]) != NULL ? 20 : 0;
+	uint64_t n = 0;
+
+	len -= shift > 0;
+	if (len < sizeof(digits))
+		memcpy(digits, arg, len);
+	if (opt_whole(digits, 0, max >> shift, &n) == -1 || n << shift < min)
+		die(EXIT_USAGE, "-%c %s: give a number of bytes from %zu to "
+		    "%zu, such as 64k or 1m", letter, arg, min, max);
+	return (size_t)(n << shift);
+}
+
+/* -1 if nobody passed it. */
+static int
+opt_fd(int letter, const char *arg)
+{
+	int fd = (int)opt_number(letter, arg, STDERR_FILENO + 1, 65535);
+
+	return fcntl(fd, F_GETFD) == -1 ? -1 : fd;
+}
+
 void
 opt_take(const struct opt *o, int letter, char *arg, const char *synopsis)
 {
@@ -105,59 +161,6 @@ opt_loud(char *argv[OPT_LOUD_MAX])
 	for (i = 0; i < n; i++)
 		argv[i] = louder < 0 ? less : more;
 	return n;
-}
-
-int
-opt_whole(const char *arg, uint64_t min, uint64_t max, uint64_t *value)
-{
-	unsigned long long n;
-	char *end;
-
-	errno = 0;
-	n = strtoull(arg, &end, 10);
-	if (!isdigit((unsigned char)arg[0]) || *end != '\0' || errno != 0 ||
-	    n < min || n > max)
-		return -1;
-	*value = n;
-	return 0;
-}
-
-uint64_t
-opt_number(int letter, const char *arg, uint64_t min, uint64_t max)
-{
-	uint64_t n = 0;
-
-	if (opt_whole(arg, min, max, &n) == -1)
-		die(EXIT_USAGE, "-%c %s: give a whole number from %llu to %llu",
-		    letter, arg, (unsigned long long)min,
-		    (unsigned long long)max);
-	return n;
-}
-
-size_t
-opt_bytes(int letter, const char *arg, size_t min, size_t max)
-{
-	char digits[24] = "";
-	size_t len = strlen(arg);
-	unsigned shift = len == 0 ? 0 : strchr("kK", arg[len - 1]) != NULL ?
-	    10 : strchr("mM", arg[len - 1]) != NULL ? 20 : 0;
-	uint64_t n = 0;
-
-	len -= shift > 0;
-	if (len < sizeof(digits))
-		memcpy(digits, arg, len);
-	if (opt_whole(digits, 0, max >> shift, &n) == -1 || n << shift < min)
-		die(EXIT_USAGE, "-%c %s: give a number of bytes from %zu to "
-		    "%zu, such as 64k or 1m", letter, arg, min, max);
-	return (size_t)(n << shift);
-}
-
-int
-opt_fd(int letter, const char *arg)
-{
-	int fd = (int)opt_number(letter, arg, STDERR_FILENO + 1, 65535);
-
-	return fcntl(fd, F_GETFD) == -1 ? -1 : fd;
 }
 
 int64_t
@@ -254,7 +257,11 @@ opt_read(const char *path, char *buf, size_t size)
 	return 0;
 }
 
-int
+/*
+ * A number, or "@file", whose first word it is: 0; or -1 with EINVAL, and a
+ * sentence in why, when it is none or the file cannot be read.
+ */
+static int
 opt_capacity(const char *given, uint64_t max, uint64_t *n, char *why,
     size_t size)
 {

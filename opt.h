@@ -4,8 +4,7 @@
 /*
  * Options, and values of options that several programs take. If a value is
  * wrong, these functions die (100) with a sentence that names the option and
- * says what to give; opt_capacity(), opt_version() and opt_constraints()
- * return instead.
+ * says what to give; opt_version() and opt_constraints() return instead.
  */
 
 #include <stdint.h>
@@ -18,10 +17,13 @@ enum opt_kind {
 	OPT_END,     /* of the table */
 	OPT_FLAG,    /* int: 1 */
 	OPT_TEXT,    /* const char *: as it was given last */
-	OPT_NUMBER,  /* uint64_t, from min to max: opt_number() */
-	OPT_BYTES,   /* size_t, from min to max: opt_bytes() */
+	OPT_NUMBER,  /* uint64_t, from min to max */
+	OPT_BYTES,   /* size_t, from min to max; 64k, 1m */
 	OPT_SECONDS, /* int64_t, in ms, from min to max: opt_seconds() */
-	OPT_FD,	     /* int: opt_fd() */
+	OPT_FD,	     /* int: a descriptor to write readiness to, which is
+			closed later: 3 to 65535, since those below have other
+			uses. -1 if nobody passed it, so take options before
+			opening anything that could get that number */
 	OPT_NODE,    /* const char *: opt_name() of a node */
 	OPT_LIST,    /* struct opt_list: each time that it is given */
 	OPT_KEY,     /* struct key_names */
@@ -57,31 +59,13 @@ size_t opt_loud(char *argv[OPT_LOUD_MAX]);
 /* 0 with *value; or -1 where the text is no whole number from min to max. */
 int opt_whole(const char *text, uint64_t min, uint64_t max, uint64_t *value);
 
-/* The same of an option's argument; dies. */
-uint64_t opt_number(int letter, const char *arg, uint64_t min, uint64_t max);
-
-/*
- * A capacity, 1 to max, as -c gives it: a number, or "@file", whose first word
- * it is. 0; or -1 with EINVAL, and a sentence in why, when it is none or the
- * file cannot be read.
- */
-int opt_capacity(const char *given, uint64_t max, uint64_t *n, char *why,
-    size_t size);
-
-/* The same at the start: dies (100). */
+/* A capacity, 1 to max, as -c gives it at the start: a number, or "@file",
+ * whose first word it is. Dies (100). */
 uint64_t opt_capacity_now(const char *given, uint64_t max);
 
 /* The same at SIGHUP: 1 where *n has become another number; 0 where it has not,
  * or cannot be told. The log says which. given may be NULL. */
 int opt_capacity_again(const char *given, uint64_t max, uint64_t *n);
-
-/* The descriptor to write readiness to, which is closed later: 3 to 65535,
- * since those below have other uses. -1 if nobody passed it; so call this
- * before opening anything that could get that number. */
-int opt_fd(int letter, const char *arg);
-
-/* Bytes, from min to max: a number; with `k' at its end KiB, with `m' MiB. */
-size_t opt_bytes(int letter, const char *arg, size_t min, size_t max);
 
 /* Seconds, with a fraction ("0.5"), as milliseconds, from min_ms to max_ms. */
 int64_t opt_seconds(int letter, const char *arg, int64_t min_ms,

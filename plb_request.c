@@ -166,7 +166,7 @@ request_count_sent(struct plb *p, int64_t now, struct request *r)
 	int64_t ns = outbox_ns(&p->out, now);
 
 	r->queued = ns - r->at;
-	stats_queued(&p->stats, r->queued);
+	stats_time(&p->stats.queue, r->queued);
 	r->at = ns;
 }
 
@@ -176,7 +176,7 @@ request_count_reply(struct plb *p, int64_t now, const struct request *r,
 {
 	if (r->client == NULL)
 		return;
-	stats_ran(&p->stats, outbox_ns(&p->out, now) - r->at);
+	stats_time(&p->stats.run, outbox_ns(&p->out, now) - r->at);
 	p->stats.n[m->status == 0 ? STAT_DONE : STAT_STATUS]++;
 	p->stats.n[STAT_OUT] += m->body.len;
 	if (p->says)

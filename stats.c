@@ -19,37 +19,34 @@ const char *const stats_names[STAT_NAMED] = { "begun", "done", "status",
 
 /* Buckets. */
 
-/* Three of its bits say which: the first that is set, and the two after it. */
+/* A bucket has those times that are equal without their last e bits: three are
+ * left of what is 4 or more. The time is less than STATS_LAST. */
 static inline unsigned
-stats_bucket_of(uint64_t us)
+stats_bits(uint64_t us)
 {
 	static const unsigned char top[16] = { 0, 0, 1, 1, 2, 2, 2, 2,
 		3, 3, 3, 3, 3, 3, 3, 3 };
 	uint64_t v = us >> STATS_SPLIT;
 	unsigned e = 0;
 
-	if (v == 0)
-		return (unsigned)us;
-	if (v >> 8 != 0) {
-		if (us >= STATS_LAST)
-			return STATS_BUCKETS - 1;
-		for (; v >> 16 != 0; v >>= 8)
-			e += 8;
-		v >>= 8;
+	for (; v >> 8 != 0; v >>= 8)
 		e += 8;
-	}
 	if (v >> 4 != 0) {
 		v >>= 4;
 		e += 4;
 	}
-	e += top[v];
-	return (e << STATS_SPLIT) + (unsigned)(us >> e);
+	return e + top[v];
 }
 
 unsigned
 stats_bucket(uint64_t us)
 {
-	return stats_bucket_of(us);
+	unsigned e;
+
+	if (us >= STATS_LAST)
+		return STATS_BUCKETS - 1;
+	e = stats_bits(us);
+	return (e << STATS_SPLIT) + (unsigned)(us >> e);
 }
 
 uint64_t
@@ -83,6 +80,7 @@ stats_grow(struct stats_times *t, unsigned bucket)
 		memcpy(n + (t->first - first), t->n, t->count * sizeof(*n));
 	free(t->n);
 	t->n = n;
+	t->width = 0;
 	t->first = first;
 	t->count = end - first;
 	return 0;
@@ -99,21 +97,19 @@ stats_fill(struct stats_times *t, unsigned bucket, uint64_t n)
 }
 
 void
-stats_queued(struct stats *s, int64_t ns)
+stats_time_search(struct stats_times *t, uint64_t ns)
 {
-	uint64_t t = (uint64_t)ns / 1000;
+	uint64_t us = ns / 1000;
+	unsigned e = us < STATS_LAST ? stats_bits(us) : 0;
+	unsigned bucket = us < STATS_LAST ?
+	    (e << STATS_SPLIT) + (unsigned)(us >> e) : STATS_BUCKETS - 1;
 
-	if (stats_fill(&s->queue, stats_bucket_of(t), 1) == 0)
-		s->n[STAT_QUEUE_US] += t;
-}
-
-void
-stats_ran(struct stats *s, int64_t ns)
-{
-	uint64_t t = (uint64_t)ns / 1000;
-
-	if (stats_fill(&s->run, stats_bucket_of(t), 1) == 0)
-		s->n[STAT_RUN_US] += t;
+	if (stats_fill(t, bucket, 1) == -1)
+		return;
+	t->ns += ns;
+	t->from = (us >> e << e) * 1000;
+	t->width = us < STATS_LAST ? (uint64_t)1000 << e : 0;
+	t->last = t->n + (bucket - t->first);
 }
 
 void
@@ -131,6 +127,9 @@ stats_get(const struct stats *s, unsigned number)
 	const struct stats_times *t = number < STAT_RUN ? &s->queue : &s->run;
 	unsigned i = number - (number < STAT_RUN ? STAT_QUEUE : STAT_RUN);
 
+	if (number == STAT_QUEUE_US || number == STAT_RUN_US)
+		return s->n[number] +
+		    (number == STAT_QUEUE_US ? &s->queue : &s->run)->ns / 1000;
 	if (number < STAT_QUEUE)
 		return s->n[number];
 	return i - t->first < t->count ? t->n[i - t->first] : 0;
@@ -239,7 +238,7 @@ static void
 stats_report_times(const struct stats *s, struct report *r,
     const struct stats_owner *o, enum counter sum, enum counter first)
 {
-	unsigned long long us = s->n[sum], count = 0, n;
+	unsigned long long us = stats_get(s, sum), count = 0, n;
 	char text[STATS_TEXT] = "";
 	size_t len = 0;
 	unsigned i;

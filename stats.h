@@ -46,11 +46,16 @@ enum counter {
 struct stats_times {
 	uint64_t *n;
 	unsigned first, count; /* the bucket of n[0]; buckets there */
+	uint64_t ns;	       /* the sum of those that were counted here */
+	uint64_t from, width;  /* ns: the bucket of the last one, which the next
+				  is likely to share; width 0: none */
+	uint64_t *last;	       /* its number in n */
 };
 
 /* All zero at the start. */
 struct stats {
-	uint64_t n[STAT_QUEUE]; /* those before it */
+	uint64_t n[STAT_QUEUE]; /* those before it; of the sums, what others
+				   have sent */
 	struct stats_times queue, run;
 };
 
@@ -59,9 +64,20 @@ void stats_free(struct stats *);
 /* The keys of a row of requests, for each of these numbers. */
 extern const char *const stats_names[STAT_NAMED];
 
-/* A time counts; without memory for its bucket it does not. */
-void stats_queued(struct stats *, int64_t ns);
-void stats_ran(struct stats *, int64_t ns);
+/* A time of another bucket than the last. */
+void stats_time_search(struct stats_times *, uint64_t ns);
+
+/* A time counts, in queue or run; without memory for its bucket it does not. */
+static inline void
+stats_time(struct stats_times *t, int64_t ns)
+{
+	if ((uint64_t)ns - t->from < t->width) {
+		t->ns += (uint64_t)ns;
+		++*t->last;
+	} else {
+		stats_time_search(t, (uint64_t)ns);
+	}
+}
 
 /* Of those that begun, how many have ended; n is that of a struct stats, or all
  * STATS numbers in a row. */

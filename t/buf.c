@@ -233,13 +233,32 @@ use(size_t n)
 	return p;
 }
 
+static int64_t spare_now;
+
+/* The time comes to look at what is spare, ms later. */
+static void
+trim(int64_t ms)
+{
+	spare_now += ms;
+	buf_spare_trim(spare_now);
+}
+
+/* Whatever other tests have left goes. */
+static void
+spare_nothing(void)
+{
+	trim(BUF_SPARE_MS);
+	trim(BUF_SPARE_MS);
+	assert_int_equal(buf_spare(), 0);
+}
+
 /* What is large is used again by another queue, and goes to the system once
  * nothing has needed it for a while. */
 UNIT(test_spare)
 {
-	int64_t now = BUF_SPARE_MS;
 	unsigned char *p;
 
+	spare_nothing();
 	use(BUF_SPARE_LEAST / 2);
 	assert_int_equal(buf_spare(), 0);
 	p = use(BUF_SPARE_LEAST * 2);
@@ -247,14 +266,14 @@ UNIT(test_spare)
 	assert_ptr_equal(use(BUF_SPARE_LEAST * 2 - 1), p);
 	use(BUF_SPARE_LEAST);
 	assert_int_equal(buf_spare(), BUF_SPARE_LEAST * 3);
-	buf_spare_trim(now); /* all of it was needed */
+	trim(BUF_SPARE_MS); /* all of it was needed */
 	assert_int_equal(buf_spare(), BUF_SPARE_LEAST * 3);
 	assert_ptr_equal(use(BUF_SPARE_LEAST * 2), p);
-	buf_spare_trim(now + BUF_SPARE_MS - 1); /* too soon */
+	trim(BUF_SPARE_MS - 1); /* too soon */
 	assert_int_equal(buf_spare(), BUF_SPARE_LEAST * 3);
-	buf_spare_trim(now + BUF_SPARE_MS); /* only that was */
+	trim(1); /* only that was */
 	assert_int_equal(buf_spare(), BUF_SPARE_LEAST * 2);
-	buf_spare_trim(now + 2 * BUF_SPARE_MS);
+	trim(BUF_SPARE_MS);
 	assert_int_equal(buf_spare(), 0);
 }
 
@@ -265,6 +284,7 @@ UNIT(test_spare_is_bounded)
 	struct buf b[PIECES];
 	size_t i;
 
+	spare_nothing();
 	use(BUF_SPARE_MOST * 2);
 	assert_int_equal(buf_spare(), 0);
 	for (i = 0; i < PIECES; i++) {
@@ -274,13 +294,36 @@ UNIT(test_spare_is_bounded)
 	for (i = 0; i < PIECES; i++)
 		buf_free(&b[i]);
 	assert_int_equal(buf_spare(), BUF_SPARE_ALL);
-	buf_spare_trim(4 * BUF_SPARE_MS);
-	buf_spare_trim(5 * BUF_SPARE_MS);
-	assert_int_equal(buf_spare(), 0);
+	spare_nothing();
 }
 
-UNITS(PLAIN(test_empty), PLAIN(test_keep), PLAIN(test_spare),
-    PLAIN(test_spare_is_bounded), PLAIN(test_append_consume),
+/* What is little moves to the front, and what is much stays. */
+UNIT(test_close_up)
+{
+	static unsigned char bytes[100000];
+	struct buf b;
+
+	bytes[70000] = 1;
+	bytes[99000] = 2;
+	buf_init(&b, 1000000);
+	assert_int_equal(buf_append(&b, bytes, sizeof(bytes)), 0);
+	buf_consume(&b, 70000);
+	buf_close_up(&b);
+	assert_int_equal(b.start, 70000);
+	assert_int_equal(buf_slice(&b).p[0], 1);
+	buf_consume(&b, 29000);
+	buf_close_up(&b);
+	assert_int_equal(b.start, 0);
+	assert_int_equal(buf_len(&b), 1000);
+	assert_int_equal(buf_slice(&b).p[0], 2);
+	buf_consume(&b, 1000);
+	buf_close_up(&b);
+	assert_int_equal(buf_len(&b), 0);
+	buf_free(&b);
+}
+
+UNITS(PLAIN(test_empty), PLAIN(test_close_up), PLAIN(test_keep),
+    PLAIN(test_spare), PLAIN(test_spare_is_bounded), PLAIN(test_append_consume),
     PLAIN(test_memory_given_back), PLAIN(test_maximum), PLAIN(test_lines),
     PLAIN(test_reserve_commit), PLAIN(test_stream),
     PLAIN(test_full_queue_is_cheap), PLAIN(test_short_queue_is_small))

@@ -73,7 +73,7 @@ start node.other on b node -sname other@b -kernel inet_dist_listen_min 9107 \
     inet_dist_listen_max 9107 -eval "$stays"
 logged discovery.c 'other@b 10.77.0.2 9107'
 on c lambda-ctl orders | grep . && fail "a host that calls nothing has orders"
-same "$(on c lambda-ctl contacts | awk '{ print $2, $6 }' | sort)" "$(printf \
+same "$(on c lambda-ctl contacts | awk "$of"'{ print $2, of("port") }' | sort)" "$(printf \
     'other@b 9107\nserver@b 9106')"
 tells 100 "module name 'a b'" lambda-broker -m 'a b'
 idle a b c

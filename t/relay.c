@@ -6,9 +6,10 @@
  * It accepts connections at LISTEN, connects to TARGET for each (@FILE: an
  * address that stands there by then), and passes on what comes, message by
  * message of the handshake and record by record. Until there is a file ENOUGH
- * it changes what the dialler sends of one connection, what the acceptor sends
- * of the next, and so on, each time at another record: it does once what its
- * mode says with that:
+ * it changes one record of each connection. It draws whose record, the
+ * dialler's or the acceptor's, and which one: where several dial in turn, what
+ * went by the number of a connection would meet the same of them for ever. It
+ * does once what its mode says with that record:
  *
  *	pass		nothing
  *	flip		a bit of it is another
@@ -242,17 +243,21 @@ relay(int from, int to, int way, const char *file, size_t number)
 	_exit(0);
 }
 
-/* What is to be acted on in the next connection. */
+/* Draw what is to be acted on in the next connection: 0 and 1 as in ways[], or
+ * 2 for nothing. */
 static int
-next_way(size_t number, const char *enough)
+next_way(const char *enough)
 {
+	unsigned char drawn[2];
+
 	while (waitpid(-1, NULL, WNOHANG) > 0)
 		;
-	record_at = RECORD_AT + (int)(number / 2 % RECORD_SPREAD);
+	env_random(drawn, sizeof(drawn));
+	record_at = RECORD_AT + drawn[0] % RECORD_SPREAD;
 	if (strcmp(mode, "pass") == 0 ||
 	    (enough != NULL && access(enough, F_OK) == 0))
 		return 2;
-	return (int)(number % 2);
+	return drawn[1] % 2;
 }
 
 /* The file: its first message, and the rest when the other end has said
@@ -297,7 +302,7 @@ serve(const char *at, const char *target, const char *file,
 	log_info("listening on %s", addr_print(&bound, text));
 	for (number = 0;; number++) {
 		await(s, POLLIN);
-		way = next_way(number, enough);
+		way = next_way(enough);
 		if ((fd = net_accept(s, &a)) == -1 || fork() > 0) {
 			if (fd != -1)
 				close(fd);

@@ -130,7 +130,7 @@ UNIT(test_many)
 		}
 	assert_int_equal(n, 5000);
 	assert_true(reports > 1);
-	assert_true(outbox_empty(&out));
+	assert_int_equal(outbox_len(&out), 0);
 }
 
 UNIT(test_wants)
@@ -158,6 +158,34 @@ UNIT(test_buckets)
 	}
 	assert_int_equal(stats_first(0), 0);
 	assert_int_equal(stats_bucket(UINT64_MAX), STATS_BUCKETS - 1);
+}
+
+/* A time counts in its bucket, whether the one before it was of the same or
+ * not. */
+UNIT(test_time_counts)
+{
+	struct stats_times t = { .count = 0 };
+	unsigned i, times;
+	uint64_t ns, sum = 0;
+
+	for (i = 0; i < STATS_BUCKETS; i++)
+		for (times = 0; times < 4; times++) {
+			ns = stats_first(i) * 1000;
+			if (times == 3 && i + 1 < STATS_BUCKETS)
+				ns = stats_first(i + 1) * 1000 - 1;
+			stats_time(&t, (int64_t)ns);
+			sum += ns;
+			assert_int_equal(t.n[i - t.first], times + 1);
+			if (times == 2 && i > 0) {
+				stats_time(&t, (int64_t)ns - 1);
+				sum += ns - 1;
+				assert_int_equal(t.n[i - 1 - t.first], 5);
+			}
+		}
+	stats_time(&t, INT64_MAX);
+	assert_int_equal(t.n[STATS_BUCKETS - 1 - t.first], 5);
+	assert_int_equal(t.ns, sum + INT64_MAX);
+	free(t.n);
 }
 
 /* Times that have more buckets than fit into a row go on in others, and none is
@@ -306,7 +334,7 @@ passed_on(struct gather *g, uint32_t peer, struct slice rows, char *why,
 			said = next(more);
 			while (list_next(&said, &row) == 1)
 				snprintf(why, 128, "%.*s", SLICE_ARG(row));
-		} while (!outbox_empty(&out));
+		} while (outbox_len(&out) > 0);
 		if (strstr(why, " reason ") != NULL)
 			return n;
 	}
@@ -360,5 +388,6 @@ UNIT(test_gathered)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 UNITS(TEST(test_escaped), TEST(test_cut), TEST(test_many), TEST(test_wants),
-    TEST(test_gathered), TEST(test_buckets), TEST(test_times),
+    TEST(test_gathered), TEST(test_buckets), TEST(test_time_counts),
+    TEST(test_times),
     TEST(test_top_forgets), TEST(test_many_modules))

@@ -192,7 +192,8 @@ gigabytes() { # BYTES
 }
 has_passed() { # BYTES
 	lambda-ctl -b "$LAMBDA_RUN/work.plb" all |
-	    awk -v n="$1" '$1 == "stream" && $8 + 0 >= n { found = 1 }
+	    awk -v n="$1" "$of"'
+		$1 == "stream" && of("out") + 0 >= n { found = 1 }
 		END { exit !found }'
 }
 wait_for() { # BYTES

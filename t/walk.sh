@@ -101,8 +101,9 @@ same "$(head -n 1 "$tmp/rows" | jq -c \
 # Whose it is: 12 of calc by d and e, 3 of sum by c.
 answered users
 holds() { # IP MODULE
-	awk -v ip="$1:" -v m="$2" 'index($2, ip) == 1 && $4 == m { n += $8 }
-	    END { print n + 0 }' "$tmp/rows"
+	awk -v ip="$1:" -v m="$2" "$of"'
+		index($2, ip) == 1 && of("module") == m { n += of("held") }
+		END { print n + 0 }' "$tmp/rows"
 }
 same "$(holds 10.77.0.3 sum)" 3
 same $(($(holds 10.77.0.4 calc) + $(holds 10.77.0.5 calc))) 12

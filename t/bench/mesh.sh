@@ -98,17 +98,17 @@ listed() {
 	eval "at=\$at$1"
 	lambda-ctl -A "$at" all >"$tmp/rows" || return 1
 	[ "$(grep -c '^authority' "$tmp/rows")" -eq "$2" ] || return 1
-	awk '$1 == "exchange" && $4 ~ /^m[0-9]/ { print $4, $2 }' "$tmp/rows" \
-	    >>"$tmp/listed"
+	awk "$of"'$1 == "exchange" && of("module") ~ /^m[0-9]/ {
+		print of("module"), $2
+	}' "$tmp/rows" >>"$tmp/listed"
 }
 # joined I N: broker I is linked to N authorities, and to each exchange of its
 # modules that is listed
 joined() {
 	lambda-ctl -b "$tmp/h$1/broker" all >"$tmp/rows" || return 1
 	[ "$(grep -c '^authority' "$tmp/rows")" -eq "$2" ] || return 1
-	awk '$1 == "exchange" && $4 ~ /^m[0-9]/ && $8 == "linked" {
-		print $4, $2
-	}' "$tmp/rows" | sort >"$tmp/now"
+	awk "$of"'$1 == "exchange" && of("module") ~ /^m[0-9]/ &&
+	    of("state") == "linked" { print of("module"), $2 }' "$tmp/rows" | sort >"$tmp/now"
 	awk -v i="$1" '{ m = substr($1, 2) } m % 3 == (i - 1) % 3' "$tmp/list" |
 	    cmp -s - "$tmp/now"
 }

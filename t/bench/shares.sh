@@ -36,7 +36,8 @@ module() {
 	see "$1"
 }
 see() { # MODULE: what is held is that of its exchange from now on
-	at=$(lambda-ctl exchanges | awk -v m="$1" '$4 == m { print $2; exit }')
+	at=$(lambda-ctl exchanges | awk -v m="$1" "$of"'
+		of("module") == m { print $2; exit }')
 }
 on_offer() {
 	[ "$(lambda-ctl orders |
@@ -62,8 +63,7 @@ end() { # NAME...
 	done
 }
 held() { # what each buyer holds
-	lambda-ctl -A "$at" orders | awk '$1 == "buy" {
-		for (i = 3; i < NF; i++) if ($i == "held") print $(i + 1) }'
+	lambda-ctl -A "$at" orders | awk "$of"'$1 == "buy" { print of("held") }'
 }
 
 # watch SECONDS N: into $tmp/watched: since when, the least and the most that one

@@ -76,20 +76,29 @@ check_channel(struct proc *p)
 		    (unsigned long long)held);
 }
 
+static int
+is_whole(struct slice bytes)
+{
+	size_t len;
+	unsigned type;
+	int head = tlv_head(bytes.p, bytes.len, &type, &len);
+
+	return head > 0 && len <= bytes.len - (size_t)head;
+}
+
 /* Is there a whole message among what came and was kept, or a whole record? */
 static int
 has_message(const struct hub_link *l)
 {
 	struct slice kept = buf_slice(&l->conn.inq);
-	size_t len;
-	unsigned type;
-	int head;
+	struct slice opened = buf_slice(&l->link.in);
 
-	if (l->link.sealed)
-		return (l->link.keyed && link_has_message(&l->link)) ||
-		    (kept.len >= 2 && get16(kept.p) <= kept.len - 2);
-	head = tlv_head(kept.p, kept.len, &type, &len);
-	return head > 0 && len <= kept.len - (size_t)head;
+	if (!l->link.sealed)
+		return is_whole(kept);
+	opened.len -= l->link.taken;
+	opened.p += l->link.taken;
+	return (l->link.keyed && is_whole(opened)) ||
+	    (kept.len >= 2 && get16(kept.p) <= kept.len - 2);
 }
 
 /*
@@ -126,7 +135,7 @@ check_idle(const struct proc *p)
 {
 	size_t i;
 
-	if (!outbox_empty(p->out) || !outbox_empty(&p->tap))
+	if (outbox_len(p->out) > 0 || outbox_len(&p->tap) > 0)
 		world_fail(p->world, 0, "%s waits, with acts in its outbox",
 		    p->name);
 	for (i = 0; p->world->plan.body_max > 0 && i < p->hub.nlinks; i++)
@@ -244,7 +253,7 @@ queue_max(const struct linked *l)
 	if (p->kind == PROC_PLB && l->role == ROLE_CALLER)
 		return p->world->plan.mark + (size_t)(CALLER_CAPACITY + 1 +
 		    ((const struct plb *)p->core)->capacity) * one;
-	if (p->kind == PROC_CALLER && (l->role & (ROLE_CHANNEL | ROLE_PLB)))
+	if (p->kind == PROC_CALLER && (l->role & ROLE_SERVES))
 		return (CALLER_CAPACITY + 1) * one;
 	return CONTROL_MAX;
 }
