@@ -28,7 +28,8 @@ case $1 in
 signals) sed -n 's/^Sig\(Blk\|Ign\):[[:space:]]*/\1 /p' /proc/self/status ;;
 descriptors) for fd in /proc/$$/fd/*; do
 		case $(readlink "$fd") in
-		/dev/zero) echo 'a descriptor that is not for workers' ;;
+		/dev/zero | socket:* | *deleted*)
+			echo 'a descriptor that is not for workers' ;;
 		esac
 	done ;;
 environment) env | grep LAMBDA_ ;;
