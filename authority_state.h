@@ -105,7 +105,7 @@ struct authority {
 	struct gather gather; /* what brokers were asked */
 	unsigned redundancy;
 	struct authority_gone gone[AUTHORITY_GONE]; /* the latest ones */
-	size_t ngone; /* ever, less those that came back at once */
+	size_t ngone; /* ever */
 	struct map modules;	  /* by name */
 	struct map subscriptions; /* by peer and module */
 	struct map exchanges;	  /* ours, by tag */

@@ -882,6 +882,7 @@ call_new_plb(struct call *c, uint64_t seed)
 	config.fixed = c->config.ngiven;
 	config.address = address;
 	config.tells = c->config.joblog;
+	config.caller = 1;
 	c->plb = plb_new(seed, &config);
 	return c->plb == NULL ? -1 : 0;
 }

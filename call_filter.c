@@ -289,9 +289,6 @@ filter_result(struct filter *f, uint64_t number, unsigned status,
 	int r;
 
 	assert(filter_is_running(f, number));
-	if (f->config.kind == FRAME_LINE && !f->config.blocks && body.len > 0 &&
-	    body.p[body.len - 1] == '\n')
-		body.len--;
 	snprintf(text, sizeof(text), "%u", status);
 	r = f->config.status ? filter_put_status(f, number, text, body, why) :
 	    filter_put(f, number, body, why);

@@ -156,6 +156,12 @@ tether_read_session(int fd, void *session, size_t len)
 	return n == (ssize_t)len ? 0 : -1;
 }
 
+int
+tether_given(void)
+{
+	return getenv("LAMBDA_CONTROL") != NULL;
+}
+
 void
 tether_take(int *control, int *groups, void *session, size_t len)
 {

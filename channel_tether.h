@@ -61,6 +61,10 @@ void groups_signal_file(int fd, pid_t session, int signo);
 
 /* The channel's side. */
 
+/* Has a listener started this process? It says 1 until tether_take(), and 0
+ * after that. */
+int tether_given(void);
+
 /*
  * The descriptors of the control link and of the file of groups, -1 where there
  * is none, and the session of len bytes where there is a control link. That is

@@ -384,15 +384,19 @@ octet_zip_4(octet *a, octet *b)
 }
 
 static WIDE INLINE void
-octet_put(unsigned char *bytes, int block, octet x)
+octet_xor(unsigned char *to, const unsigned char *from, int block, octet x)
 {
-	memcpy(bytes + BLOCK * block, &x, sizeof(x));
+	octet y;
+
+	memcpy(&y, from + BLOCK * block, sizeof(y));
+	x ^= y;
+	memcpy(to + BLOCK * block, &x, sizeof(x));
 }
 
-/* Eight words of eight blocks: x[i] has word i of each. There is no loop here,
+/* For eight words of eight blocks: x[i] has word i of each. There is no loop,
  * and others are unrolled: what an index counts is kept in no register. */
 static WIDE INLINE void
-octet_store(unsigned char *bytes, octet x[8])
+octet_xor_all(unsigned char *to, const unsigned char *from, octet x[8])
 {
 	octet_zip_1(&x[0], &x[1]);
 	octet_zip_1(&x[2], &x[3]);
@@ -406,19 +410,20 @@ octet_store(unsigned char *bytes, octet x[8])
 	octet_zip_4(&x[1], &x[5]);
 	octet_zip_4(&x[2], &x[6]);
 	octet_zip_4(&x[3], &x[7]);
-	octet_put(bytes, 0, x[0]);
-	octet_put(bytes, 1, x[2]);
-	octet_put(bytes, 2, x[1]);
-	octet_put(bytes, 3, x[3]);
-	octet_put(bytes, 4, x[4]);
-	octet_put(bytes, 5, x[6]);
-	octet_put(bytes, 6, x[5]);
-	octet_put(bytes, 7, x[7]);
+	octet_xor(to, from, 0, x[0]);
+	octet_xor(to, from, 1, x[2]);
+	octet_xor(to, from, 2, x[1]);
+	octet_xor(to, from, 3, x[3]);
+	octet_xor(to, from, 4, x[4]);
+	octet_xor(to, from, 5, x[6]);
+	octet_xor(to, from, 6, x[5]);
+	octet_xor(to, from, 7, x[7]);
 }
 
-/* As stream_make(), of more blocks. */
+/* STREAM_SIZE bytes of text and the next blocks. */
 static WIDE INLINE void
-stream_make_octets(struct stream *s)
+stream_xor_octets(struct stream *s, unsigned char *to,
+    const unsigned char *from)
 {
 	const octet count = { 0, 1, 2, 3, 4, 5, 6, 7 };
 	const octet rotl16 = { 0x01000302, 0x05040706, 0x09080b0a, 0x0d0c0f0e,
@@ -454,37 +459,54 @@ stream_make_octets(struct stream *s)
 	for (i = 0; i < 16; i++)
 		x[i] += s->state[i];
 	x[12] += count;
-	octet_store(s->bytes, x);
-	octet_store(s->bytes + BLOCK / 2, x + 8);
+	octet_xor_all(to, from, x);
+	octet_xor_all(to + BLOCK / 2, from + BLOCK / 2, x + 8);
 	s->state[12] += LANES_WIDE;
-	s->size = STREAM_SIZE;
 }
 
 static WIDE void
-stream_make_wide(struct stream *s)
+stream_xor_wide(struct stream *s, unsigned char *to, const unsigned char *from)
 {
-	stream_make_octets(s);
+	stream_xor_octets(s, to, from);
 }
 
 static WIDER void
-stream_make_wider(struct stream *s)
+stream_xor_wider(struct stream *s, unsigned char *to,
+    const unsigned char *from)
 {
-	stream_make_octets(s);
+	stream_xor_octets(s, to, from);
 }
 
 #endif
+
+/* If there are wide vectors: XOR STREAM_SIZE bytes with the next blocks. */
+static int
+stream_xor_at_once(struct stream *s, unsigned char *to,
+    const unsigned char *from)
+{
+#ifdef CRYPTO_WIDE
+	if (s->wide == 2)
+		stream_xor_wider(s, to, from);
+	else if (s->wide)
+		stream_xor_wide(s, to, from);
+	return s->wide;
+#else
+	(void)s;
+	(void)to;
+	(void)from;
+	return 0;
+#endif
+}
 
 /* The next blocks. */
 static void
 stream_next(struct stream *s)
 {
-#ifdef CRYPTO_WIDE
-	if (s->wide == 2)
-		stream_make_wider(s);
-	else if (s->wide)
-		stream_make_wide(s);
+	static const unsigned char zeros[STREAM_SIZE];
+
+	if (stream_xor_at_once(s, s->bytes, zeros))
+		s->size = STREAM_SIZE;
 	else
-#endif
 		stream_make(s);
 }
 
@@ -518,6 +540,13 @@ stream_xor(struct stream *s, unsigned char *to, const unsigned char *from,
 	size_t at = BLOCK, n;
 
 	while (len > 0) {
+		if (at == s->size && len >= STREAM_SIZE &&
+		    stream_xor_at_once(s, to, from)) {
+			to += STREAM_SIZE;
+			from += STREAM_SIZE;
+			len -= STREAM_SIZE;
+			continue;
+		}
 		if (at == s->size) {
 			stream_next(s);
 			at = 0;

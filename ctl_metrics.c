@@ -70,7 +70,7 @@ metrics_add(struct metrics_stats *s, const struct row *r)
 struct metric {
 	const char *name, *type, *help;
 	const char *word, *key; /* of the row; key NULL: a row counts 1; "":
-				   its state is draining */
+				   it drains, or did not answer */
 	const char *label, *value; /* one more; or NULL: name of the row as the
 				      value, where there is a label */
 };
@@ -203,6 +203,9 @@ static const struct metric metrics[] = {
 	METRIC("lambda_links_sent_bytes_total", "counter",
 	    "Bytes that connections have taken, as they are on the wire.",
 	    "links", "bytes_out"),
+	METRIC("lambda_process_silent", "gauge",
+	    "1 where a process of the host did not answer its broker.",
+	    "process", ""),
 	{ "lambda_key_links", "gauge", "Links that were made with the key.",
 	    "key", "links", "key", NULL },
 	{ "lambda_authority_linked", "gauge", "1 for each that it is linked "
@@ -297,6 +300,46 @@ metrics_has(const struct metric *m, const struct row *r)
 	    row_get(r, m->key).len > 0);
 }
 
+/* Where the rows of several processes come in turn, each has its row `process'
+ * more than once: was there one before this? */
+static int
+metrics_is_again(const struct metrics *p, const struct row *r)
+{
+	struct slice rows = p->rows;
+	struct row other;
+
+	while (slice_is(r->word, "process") && row_next(&rows, &other) &&
+	    other.name.p != r->name.p)
+		if (slice_is(other.word, "process") &&
+		    slice_equal(other.name, r->name))
+			return 1;
+	return 0;
+}
+
+/* The process did not answer whoever passed the question on, or not to the
+ * end. */
+static int
+metrics_is_silent(const struct metrics *p, struct slice process)
+{
+	struct slice rows = p->rows;
+	struct row r;
+
+	while (row_next(&rows, &r))
+		if (slice_is(r.word, "process") &&
+		    slice_equal(r.name, process) &&
+		    row_get(&r, "reason").len > 0)
+			return 1;
+	return 0;
+}
+
+/* A listener drains, or has; or a process is silent. */
+static int
+metrics_flag(const struct metrics *p, const struct row *r)
+{
+	return slice_is(r->word, "process") ? metrics_is_silent(p, r->name) :
+	    !row_is(r, "state", "publishing");
+}
+
 static void
 metrics_print_one(const struct metrics *p, const struct metric *m)
 {
@@ -307,15 +350,14 @@ metrics_print_one(const struct metrics *p, const struct metric *m)
 	uint64_t n;
 
 	while (metrics_next(&rows, &r, &c)) {
-		if (!metrics_has(m, &r))
+		if (!metrics_has(m, &r) || metrics_is_again(p, &r))
 			continue;
 		metrics_labels(labels, sizeof(labels), &r, &c);
 		if (m->label != NULL)
 			metrics_label(labels, sizeof(labels), m->label,
 			    m->value != NULL ? slice_str(m->value) : r.name);
 		n = m->key == NULL ? 1 : m->key[0] != '\0' ?
-		    row_number(&r, m->key) : !row_is(&r, "state",
-		    "publishing");
+		    row_number(&r, m->key) : (uint64_t)metrics_flag(p, &r);
 		metrics_line(p, "%s%s%s%s %llu", m->name, labels[0] == '\0' ?
 		    "" : "{", labels, labels[0] == '\0' ? "" : "}",
 		    (unsigned long long)n);

@@ -20,6 +20,7 @@ struct tier_host {
 	struct slice id, address, node; /* empty: not known */
 	const char *state;
 	int self; /* it was asked itself */
+	int replaced; /* gone, and another broker of its host is linked */
 	unsigned homes; /* that it is linked to, as it or they say */
 	uint64_t for_s;
 	char sells[NAMES_MAX], buys[NAMES_MAX];
@@ -74,6 +75,7 @@ struct tier_closes {
 
 struct tier_buy {
 	struct slice key, module, broker, order, constraints;
+	struct slice owner; /* whose it is, as its broker says */
 	uint64_t missing, held, age_ms;
 };
 

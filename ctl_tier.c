@@ -8,6 +8,9 @@
 #include "ctl_state.h"
 #include "fail.h"
 
+/* A dead broker may go unnoticed for as long, by each authority. */
+#define TIER_UNNOTICED_S 60
+
 /* Reading. */
 
 /* The entry of the key, as of map_enter(); NULL without memory, and for a key
@@ -151,11 +154,26 @@ tier_row_authority(struct tier *t, const struct row *r)
 	}
 }
 
+/* NULL without memory, and where the names are too long. */
+static struct tier_buy *
+tier_buy(struct tier *t, struct slice broker, struct slice order)
+{
+	char key[256];
+	int n = snprintf(key, sizeof(key), "%.*s %.*s", SLICE_ARG(broker),
+	    SLICE_ARG(order));
+
+	if (n < 0 || (size_t)n >= sizeof(key))
+		return NULL;
+	return tier_entry(t, &t->buys, slice_str(key),
+	    sizeof(struct tier_buy));
+}
+
 static void
 tier_row_broker(struct tier *t, const struct row *r, struct slice broker)
 {
 	struct tier_exchange *x;
 	struct tier_host *h;
+	struct tier_buy *b;
 
 	if (slice_is(r->word, "broker") && row_is(r, "self", "1")) {
 		if ((h = tier_host(t, row_get(r, "instance"))) == NULL)
@@ -164,6 +182,9 @@ tier_row_broker(struct tier *t, const struct row *r, struct slice broker)
 		if (tier_known(r->name).len > 0)
 			h->address = r->name;
 		h->node = tier_known(row_get(r, "node"));
+	} else if (slice_is(r->word, "order") && row_is(r, "kind", "buy")) {
+		if ((b = tier_buy(t, broker, r->name)) != NULL)
+			b->owner = row_get(r, "instance");
 	} else if (slice_is(r->word, "authority")) {
 		tier_read_authority(t, row_get(r, "instance"), r->name);
 		if ((h = tier_host(t, broker)) != NULL)
@@ -204,16 +225,10 @@ static void
 tier_read_buy(struct tier *t, const struct row *r, struct slice module)
 {
 	struct tier_host *h = tier_host(t, row_get(r, "broker"));
-	struct tier_buy *b;
-	char key[256];
-	int n = snprintf(key, sizeof(key), "%.*s %.*s",
-	    SLICE_ARG(row_get(r, "broker")), SLICE_ARG(r->name));
+	struct tier_buy *b = tier_buy(t, row_get(r, "broker"), r->name);
 
 	if (h != NULL)
 		tier_list(h->buys, module);
-	if (n < 0 || (size_t)n >= sizeof(key))
-		return;
-	b = tier_entry(t, &t->buys, slice_str(key), sizeof(*b));
 	if (b == NULL)
 		return;
 	b->module = module;
@@ -491,6 +506,43 @@ tier_sum(struct tier *t)
 			m->waiting += b->missing;
 }
 
+/* Has another broker of its host and name taken its place? Then it was linked
+ * after this one had gone, or while its death was not noticed. Without a
+ * name loopback says nothing. */
+static int
+tier_is_replaced(const struct tier *t, const struct tier_host *h)
+{
+	struct slice ip = row_ip(h->address);
+	const struct tier_host *other;
+	size_t pos = 0;
+
+	if (ip.len == 0 || (h->node.len == 0 && hostport_loopback(ip)))
+		return 0;
+	while ((other = map_next(&t->hosts, &pos)) != NULL)
+		if (strcmp(other->state, "gone") != 0 &&
+		    slice_equal(row_ip(other->address), ip) &&
+		    slice_equal(other->node, h->node) &&
+		    other->for_s <= h->for_s + TIER_UNNOTICED_S)
+			return 1;
+	return 0;
+}
+
+static void
+tier_drop_replaced(struct tier *t)
+{
+	struct tier_host *h;
+	size_t pos = 0;
+
+	while ((h = map_next(&t->hosts, &pos)) != NULL)
+		h->replaced = strcmp(h->state, "gone") == 0 &&
+		    tier_is_replaced(t, h);
+	for (pos = 0; (h = map_next(&t->hosts, &pos)) != NULL;)
+		if (h->replaced) {
+			free(map_del(&t->hosts, h->id));
+			pos = 0;
+		}
+}
+
 int
 tier_read(struct tier *t, const struct walk *w, uint64_t seed)
 {
@@ -500,12 +552,13 @@ tier_read(struct tier *t, const struct walk *w, uint64_t seed)
 	size_t i;
 
 	t->seed = seed;
-	t->failed = 0;
+	t->failed = t->keeps = 0;
 	for (i = 0; i < sizeof(maps) / sizeof(maps[0]); i++)
 		map_init(maps[i], seed);
 	for (i = 0; i < w->n; i++)
 		if (w->at[i]->state == WALK_DONE)
 			tier_read_node(t, w->at[i]);
+	tier_drop_replaced(t);
 	tier_sum(t);
 	return t->failed ? fail(ENOMEM) : 0;
 }

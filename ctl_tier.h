@@ -21,6 +21,7 @@ struct tier {
 	struct map plbs;       /* by instance */
 	struct map keys;       /* by fingerprint */
 	struct map closes;     /* who closes links, by instance */
+	int keeps;	       /* keyclose: somebody keeps links of the key */
 	int failed;	       /* memory ran out: what was printed is not all */
 	/* A row, without its newline. */
 	void (*row)(void *arg, struct slice);

@@ -7,7 +7,7 @@
 #define TOP_NAME 512  /* bytes of a row or line */
 #define TOP_KEY	 512
 
-/* What each value of both maps begins with. */
+/* What each value of the maps begins with. */
 struct top_head {
 	struct slice key;
 	unsigned seen; /* in which walk */
@@ -29,6 +29,7 @@ struct top_group {
 /* Whose rows are read. */
 struct top_from {
 	struct slice process, host;
+	struct slice asked; /* whoever answers for it */
 };
 
 void
@@ -37,6 +38,7 @@ top_init(struct top *t, uint64_t seed, int by_host)
 	memset(t, 0, sizeof(*t));
 	map_init(&t->processes, seed);
 	map_init(&t->groups, seed);
+	map_init(&t->silent, seed);
 	t->by_host = by_host;
 }
 
@@ -45,19 +47,42 @@ top_free(struct top *t)
 {
 	map_free_values(&t->processes);
 	map_free_values(&t->groups);
+	map_free_values(&t->silent);
 }
 
 /* Reading. */
 
+static int
+top_is_silent(struct top *t, struct slice who)
+{
+	struct top_head *head = map_enter(&t->silent, who, sizeof(*head));
+
+	if (head == NULL)
+		return -1;
+	head->seen = t->walks;
+	return 0;
+}
+
+static int
+top_was_silent(const struct top *t, struct slice who)
+{
+	const struct top_head *head = map_get(&t->silent, who);
+
+	return head != NULL && head->seen + 1 == t->walks;
+}
+
 /* What it has counted since the walk before this one. Of a process that is seen
- * for the first time in the first walk nothing is known. */
+ * for the first time all is new, but in the first walk, or after one that it
+ * was silent in. */
 static void
-top_count(struct top *t, struct top_process *p, const struct metrics_stats *now,
-    struct metrics_stats *sum)
+top_count(struct top *t, struct top_process *p, const struct top_from *from,
+    const struct metrics_stats *now, struct metrics_stats *sum)
 {
 	size_t i;
 
-	if (p->head.seen > 0 || t->walks > 1)
+	if (p->head.seen > 0 || (t->walks > 1 &&
+	    !top_was_silent(t, from->process) &&
+	    !top_was_silent(t, from->asked)))
 		for (i = 0; i < STATS; i++)
 			if (now->n[i] > p->stats.n[i])
 				sum->n[i] += now->n[i] - p->stats.n[i];
@@ -86,7 +111,7 @@ top_requests(struct top *t, const struct top_from *from, const struct row *r,
     struct slice *rest)
 {
 	struct slice id = row_get(r, "instance");
-	int plb = row_is(r, "role", "plb");
+	int plb = row_is(r, "role", "plb") || row_is(r, "role", "caller");
 	struct top_group *g = top_group(t, from, r);
 	struct top_process *p;
 	struct slice next;
@@ -109,7 +134,7 @@ top_requests(struct top *t, const struct top_from *from, const struct row *r,
 	/* One that is seen twice in a walk has not changed since. */
 	if (p->head.seen != t->walks && !plb)
 		g->running += row_number(r, "running");
-	top_count(t, p, &now, plb ? &g->called : &g->served);
+	top_count(t, p, from, &now, plb ? &g->called : &g->served);
 	return 0;
 }
 
@@ -121,6 +146,8 @@ top_row(struct top *t, struct top_from *from, const struct row *r,
 
 	if (slice_is(r->word, "process")) {
 		from->process = r->name;
+		if (row_get(r, "reason").len > 0)
+			return top_is_silent(t, r->name);
 	} else if (slice_is(r->word, "broker") && row_is(r, "self", "1")) {
 		from->host = r->name;
 	} else if (slice_is(r->word, "requests")) {
@@ -179,6 +206,10 @@ top_read(struct top *t, const struct walk *w, int64_t now)
 		/* Of one that nobody answers for, the address says it. */
 		from.host = row_ip(slice_str(w->at[i]->shown));
 		from.process = slice_of("", 0);
+		from.asked = w->at[i]->address;
+		if (w->at[i]->state == WALK_FAILED &&
+		    top_is_silent(t, from.asked) == -1)
+			return -1;
 		rest = buf_slice(&w->at[i]->rows);
 		while (row_next(&rest, &r))
 			if (top_row(t, &from, &r, &rest) == -1)
@@ -186,6 +217,7 @@ top_read(struct top *t, const struct walk *w, int64_t now)
 	}
 	top_forget(t, &t->processes);
 	top_forget(t, &t->groups);
+	top_forget(t, &t->silent);
 	return 0;
 }
 

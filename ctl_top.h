@@ -15,6 +15,7 @@
 struct top {
 	struct map processes; /* by instance and module: as they were last */
 	struct map groups;    /* by the name of module or host */
+	struct map silent;    /* who did not answer, by instance or address */
 	int by_host;
 	unsigned walks;
 	int64_t at, ms;	      /* the last one, and from the one before it on */

@@ -379,7 +379,8 @@ channel_main_link(struct program *p, struct slice module)
 	if (p->control != -1 && hub_adopt(&p->hub, p->control, p->control, 1,
 	    CHANNEL_LISTENER_TAG) == 0)
 		die_errno(EXIT_TEMPORARY, "unable to start");
-	if (net_adopt(p->in) == -1 || net_adopt(p->out) == -1)
+	if (net_adopt(p->in) == -1 ||
+	    (p->out != p->in && net_adopt(p->out) == -1))
 		die_errno(EXIT_TEMPORARY, "unable to take the connection");
 	client = p->control == -1 ?
 	    hub_adopt(&p->hub, p->in, p->out, 0, CHANNEL_CLIENT_TAG) :
@@ -444,7 +445,7 @@ main(int argc, char **argv)
 	struct options o;
 	int status;
 
-	program_begin(argv, 0);
+	program_begin(argv, tether_given() ? PROGRAM_OURS : 0);
 	connection_take(&p);
 	channel_main_parse(&o, argc, argv, p.out);
 	connection_check(&p);

@@ -20,11 +20,13 @@
 #include "log.h"
 #include "opt.h"
 
+#define AUTHORITY_PORT 4370
 #define ANSWER_MS     5000
 #define AUDIT_TIMES   4
 #define AUDIT_PAUSE_S 2
-#define TOP_PAUSE_S   1
-#define AUDIT_DIFFERS 1 /* exit status */
+#define TOP_MS	      1000 /* from one look to the next */
+#define TOP_ANSWER_MS 1250 /* a broker waits for its host for a second */
+#define EXIT_DIFFERS  1 /* audit's, and keyclose's where a key is in use */
 #define SYNOPSIS \
 	"[-Jhqv] [-A address | -b socket] [-k keyfile ...]\n" \
 	"[-w seconds] [command [argument]]"
@@ -341,6 +343,29 @@ ctl_take(struct ctl *c, struct slice row)
 		die_errno(EXIT_TEMPORARY, "unable to keep the answer");
 }
 
+/* Name those of its host that did not answer it: how many. */
+static size_t
+ctl_tell_silent_of(struct slice rows, const char *where)
+{
+	struct slice reason, role;
+	size_t silent = 0;
+	struct row r;
+
+	while (row_next(&rows, &r)) {
+		if (!slice_is(r.word, "process"))
+			continue;
+		reason = row_get(&r, "reason");
+		role = row_get(&r, "role");
+		if (reason.len == 0)
+			continue;
+		silent++;
+		log_error("no answer from the %.*s %.*s on the host of %s: "
+		    "%.*s", SLICE_ARG(role), SLICE_ARG(r.name), where,
+		    SLICE_ARG(reason));
+	}
+	return silent;
+}
+
 static int
 ctl_message(void *core, int64_t now, uint32_t peer, const struct msg *m)
 {
@@ -355,8 +380,10 @@ ctl_message(void *core, int64_t now, uint32_t peer, const struct msg *m)
 		ctl_take(c, row);
 	if (m->u.report.more)
 		return 0;
-	if (c->what->format != NULL)
+	if (c->what->format != NULL) {
 		c->what->format(buf_slice(&c->kept), ctl_print_line, NULL);
+		ctl_tell_silent_of(buf_slice(&c->kept), c->where);
+	}
 	if (ctl_is(c, "drain") && !c->rows)
 		log_error("nothing to drain: no listener of the broker at %s "
 		    "publishes %s now, and no authority has that address",
@@ -415,6 +442,7 @@ struct ctl_tier {
 	const struct key *key;
 	int json;
 	int unknown; /* nobody knows the module */
+	int keeps; /* somebody keeps links of the key */
 	size_t rows;
 	struct buf seen; /* the rows, in lines */
 	const struct buf *before; /* those of the audit before; or NULL */
@@ -502,29 +530,6 @@ ctl_walk_once(struct ctl_tier *c, uint64_t seed, struct slice close)
 	loop_free(hub.loop);
 }
 
-/* Those of its host that did not answer it. */
-static size_t
-ctl_tell_silent_of(const struct walk_node *n)
-{
-	struct slice rows = buf_slice(&n->rows), reason, role;
-	size_t silent = 0;
-	struct row r;
-
-	while (row_next(&rows, &r)) {
-		if (!slice_is(r.word, "process"))
-			continue;
-		reason = row_get(&r, "reason");
-		role = row_get(&r, "role");
-		if (reason.len == 0)
-			continue;
-		silent++;
-		log_error("no answer from the %.*s %.*s on the host of %s: "
-		    "%.*s", SLICE_ARG(role), SLICE_ARG(r.name), n->shown,
-		    SLICE_ARG(reason));
-	}
-	return silent;
-}
-
 /* The first one knows no authority, so the others stay unknown: 1. */
 static size_t
 ctl_tell_cut(const struct walk *w)
@@ -551,7 +556,8 @@ ctl_tell_silent(const struct walk *w)
 	int final = 0;
 
 	for (i = 0; i < w->n; i++) {
-		silent += ctl_tell_silent_of(w->at[i]);
+		silent += ctl_tell_silent_of(buf_slice(&w->at[i]->rows),
+		    w->at[i]->shown);
 		if (w->at[i]->state != WALK_FAILED)
 			continue;
 		silent++;
@@ -593,6 +599,7 @@ ctl_tier_once(struct ctl_tier *c, const char *argument)
 		    "memory");
 	c->unknown = what->known && argument != NULL &&
 	    !tier_knows(&t, argument);
+	c->keeps = t.keeps;
 	tier_free(&t);
 }
 
@@ -637,7 +644,7 @@ ctl_walk_tier(struct ctl_tier *c, const char *argument)
 		die_errno(EXIT_TEMPORARY, "unable to sort the rows");
 	buf_free(&c->seen);
 	buf_free(&before);
-	return audit && c->rows > 0 ? AUDIT_DIFFERS :
+	return (audit && c->rows > 0) || c->keeps ? EXIT_DIFFERS :
 	    status != 0 ? status : unknown;
 }
 
@@ -654,13 +661,30 @@ ctl_top_screen(const struct top *t)
 		putchar('\n');
 }
 
-/* Once a second, until it is ended. Who does not answer is told of the first
- * walk, and counted of the others. */
+/* What is left of the second since it began. */
+static void
+ctl_top_pause(const struct timespec *began)
+{
+	struct timespec now, pause = { 0, 0 };
+	int64_t ms;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	ms = TOP_MS - (int64_t)(now.tv_sec - began->tv_sec) * 1000 -
+	    (now.tv_nsec - began->tv_nsec) / 1000000;
+	if (ms <= 0)
+		return;
+	pause.tv_sec = (time_t)(ms / 1000);
+	pause.tv_nsec = (long)(ms % 1000) * 1000000;
+	nanosleep(&pause, NULL);
+}
+
+/* Once a second, until it is ended. Who does not answer is told after the first
+ * walk alone, and not waited for after that as long as other commands do. */
 static void
 ctl_top(struct ctl_tier *c, const char *by)
 {
 	static struct top t;
-	struct timespec now = { 0, 0 }, pause = { TOP_PAUSE_S, 0 };
+	struct timespec now = { 0, 0 }, began;
 	uint64_t seed;
 	int first = 1;
 
@@ -669,7 +693,8 @@ ctl_top(struct ctl_tier *c, const char *by)
 	signal(SIGINT, SIG_DFL); /* a shell's background ignores it */
 	env_random(&seed, sizeof(seed));
 	top_init(&t, seed, by != NULL && strcmp(by, "host") == 0);
-	for (;; nanosleep(&pause, NULL)) {
+	for (;; ctl_top_pause(&began)) {
+		clock_gettime(CLOCK_MONOTONIC, &began);
 		ctl_walk_once(c, seed, slice_str(""));
 		clock_gettime(CLOCK_MONOTONIC, &now);
 		if (first) {
@@ -685,6 +710,8 @@ ctl_top(struct ctl_tier *c, const char *by)
 		else if (!first)
 			ctl_top_screen(&t);
 		die_unless_printed();
+		if (answer_ms == 0)
+			answer_ms = TOP_ANSWER_MS;
 		first = 0;
 	}
 }
@@ -802,7 +829,7 @@ main(int argc, char **argv)
 		die(EXIT_USAGE, "-J and dot: a graph is no rows, so give one "
 		    "of them");
 	if (address != NULL)
-		opt_address('A', address, 0, &a);
+		opt_address('A', address, AUTHORITY_PORT, &a);
 	else
 		env_broker_socket(&a, broker);
 	core.where = addr_print(&a, text);

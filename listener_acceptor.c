@@ -473,16 +473,18 @@ void
 listener_acceptor_program(struct listener_acceptor *a,
     const struct program_file *file)
 {
-	char *extra[] = { a->control, program_file_text(file), NULL };
+	int runs = program_file_runs(file);
+	char *extra[] = { a->control, runs ? program_file_text(file) : NULL,
+		NULL };
 	char **env = program_environ(PROGRAM_WORKER, extra);
 
-	if (env == NULL || (extra[1] == NULL && file->fd != -1))
+	if (env == NULL || (extra[1] == NULL && runs))
 		die_errno(EXIT_TEMPORARY, "unable to go on");
 	free((void *)(uintptr_t)a->start.env);
 	free(a->program);
 	a->start.env = env;
 	a->program = extra[1];
-	a->start.keep[3] = file->fd;
+	a->start.keep[3] = runs ? file->fd : -1;
 }
 
 void

@@ -90,6 +90,7 @@ plb_new(uint64_t seed, const struct plb_config *config)
 	rng_seed(&p->rng, seed);
 	p->fallback = config->fallback;
 	p->tells = config->tells;
+	p->caller = config->caller;
 	p->last_tag = PLB_FIXED_TAG + (uint32_t)config->fixed;
 	p->blamed_at = -PLB_BLAME_MS;
 	p->capacity = config->capacity;
@@ -640,8 +641,8 @@ plb_on_inspect(struct plb *p, int64_t now, uint32_t peer, const struct msg *m)
 {
 	const struct upstream *u;
 	struct stats_owner owner = { .address = slice_str("-"),
-		.module = slice_str(p->module), .role = "plb",
-		.instance = "-" };
+		.module = slice_str(p->module), .instance = "-",
+		.role = role_name(p->caller ? ROLE_CALLER : ROLE_PLB) };
 	struct slice what = m->u.inspect.what;
 	struct report r;
 	size_t i = 0;

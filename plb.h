@@ -71,6 +71,7 @@ struct plb_config {
 					and so on */
 	int fallback;		  /* the broker, while none of them answers */
 	int tells;		  /* the program is told when one is sent */
+	int caller;		  /* it is of a lambda-call, for rows */
 };
 #define PLB_FIXED_TAG 1u
 #define PLB_FIXED_MAX 256

@@ -257,6 +257,7 @@ struct plb {
 
 	struct stats stats; /* since the start */
 	int says;	    /* the log has a line for each request */
+	int caller;	    /* it is of a lambda-call */
 	int64_t now;	    /* of this turn, ms, for that */
 	struct request_pool requests;
 	struct heap turns;  /* of clients that have a queue: the one with the

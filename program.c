@@ -420,6 +420,22 @@ program_file_equal(const struct program_file *a, const struct program_file *b)
 	return a->dev == b->dev && a->ino == b->ino;
 }
 
+int
+program_file_runs(const struct program_file *f)
+{
+	char name[PROGRAM_FD_NAME];
+	struct program_file again;
+
+	if (f->fd == -1)
+		return 0;
+	again.fd = program_file_reopen(f, name);
+	program_file_identify(&again);
+	if (again.fd == -1)
+		return 0;
+	close(again.fd);
+	return program_file_equal(f, &again);
+}
+
 char *
 program_file_text(const struct program_file *f)
 {
@@ -432,21 +448,6 @@ program_file_text(const struct program_file *f)
 	if ((text = malloc(size)) != NULL)
 		snprintf(text, size, "%s=%d:%s", VARIABLE, f->fd, f->path);
 	return text;
-}
-
-/* Can it be opened by its number, and is it the same file then? */
-static int
-program_file_runs(const struct program_file *f)
-{
-	char name[PROGRAM_FD_NAME];
-	struct program_file again;
-
-	again.fd = program_file_reopen(f, name);
-	program_file_identify(&again);
-	if (again.fd == -1)
-		return 0;
-	close(again.fd);
-	return program_file_equal(f, &again);
 }
 
 void
@@ -471,8 +472,6 @@ program_file_take(struct program_file *f)
 		die_errno(EXIT_TEMPORARY, "unable to start");
 	unsetenv(VARIABLE);
 	program_file_identify(f);
-	if (f->fd != -1 && !program_file_runs(f))
-		program_file_shut(f);
 }
 
 /* Our own descriptors. */
@@ -650,10 +649,11 @@ program_shut_listed(void)
 static void
 program_shut_all(void)
 {
-	size_t fd, n = net_descriptors();
+	size_t fd, n;
 
 	if (program_shut_listed())
 		return;
+	n = net_descriptors();
 	for (fd = 0; fd < n && fd < SHUT_MAX; fd++)
 		program_shut((long)fd);
 }
@@ -664,11 +664,13 @@ program_begin(char *const *argv, unsigned flags)
 	die_name(argv[0]);
 	if (flags & PROGRAM_PRINTS && fcntl(STDOUT_FILENO, F_GETFD) == -1)
 		die_errno(EXIT_TEMPORARY, "unable to write standard output");
-	program_reserve();
-	program_reset_signals();
-	umask(umask(0) & (S_IRWXG | S_IRWXO));
+	if (!(flags & PROGRAM_OURS)) {
+		program_reserve();
+		program_reset_signals();
+		umask(umask(0) & (S_IRWXG | S_IRWXO));
+	}
 	program_hide_core();
-	if (!(flags & PROGRAM_PASS))
+	if (!(flags & (PROGRAM_OURS | PROGRAM_PASS)))
 		program_shut_all();
 	env_argv0(argv[0]);
 }

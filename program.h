@@ -92,14 +92,17 @@ void program_file_close(struct program_file *);
 int program_file_equal(const struct program_file *,
     const struct program_file *);
 
+/* Is it open, and can this system run it by its descriptor? It is asked once,
+ * by the listener, and not at each start of a channel. */
+int program_file_runs(const struct program_file *);
+
 /* "LAMBDA_PROGRAM=FD:PATH" for a channel's environment; the caller frees it.
  * NULL if the file is not open, or with ENOMEM. */
 char *program_file_text(const struct program_file *);
 
 /*
  * Take the file that LAMBDA_PROGRAM passes, and unset the variable. fd is -1 if
- * none is passed, or if this system cannot run a file by its descriptor. Dies
- * (100) if the value is malformed.
+ * none is passed. Dies (100) if the value is malformed.
  */
 void program_file_take(struct program_file *);
 
@@ -138,11 +141,16 @@ void program_reserve(void);
  *	no other descriptor that we inherited reaches what we start, unless
  *	PROGRAM_PASS is given: the command is our user's own.
  *
+ * With PROGRAM_OURS one of our own programs has started this one, by
+ * program_start(), and has seen to all of that but the core dump: it is not
+ * done again. It must take what it was passed on purpose, and close it on exec.
+ *
  * Dies (111) when it cannot, and with PROGRAM_PRINTS where standard output,
  * which is meant for the result, is closed.
  */
 #define PROGRAM_PASS   1
 #define PROGRAM_PRINTS 2
+#define PROGRAM_OURS   4
 void program_begin(char *const *argv, unsigned flags);
 
 /* As many descriptors as we may have: net_descriptors() says how many. */

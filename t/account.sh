@@ -6,6 +6,7 @@
 . "$(dirname "$0")/lib.sh"
 
 need ps
+helper listen
 
 seed=${ACCOUNT_SEED:-$(date +%s)}
 rounds=${ACCOUNT_ROUNDS:-16}
@@ -80,6 +81,9 @@ strike() {
 		case $who in
 		listener | plb | broker | authority)
 			wait "$victim" 2>/dev/null
+			# What it had just forked may listen there until its exec.
+			[ "$who" != authority ] ||
+			    until_true "$top/t/listen" "$where" true
 			sleep 0.2
 			up "$who"
 			;;

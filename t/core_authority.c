@@ -89,5 +89,5 @@ core_authority_print(void *core, const struct act *act, struct buf *b)
 const struct harness_core core_authority = {
 	"authority", 0, &authority_ops, &core_authority_args,
 	core_authority_begin, core_authority_end, core_authority_out,
-	core_authority_inputs, core_authority_print, NULL
+	core_authority_inputs, core_authority_print, NULL, NULL
 };

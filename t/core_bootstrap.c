@@ -232,5 +232,5 @@ static const struct core_ops core_bootstrap_ops = {
 const struct harness_core core_bootstrap = {
 	"bootstrap", 0, &core_bootstrap_ops, &core_bootstrap_args,
 	core_bootstrap_begin, core_bootstrap_end, core_bootstrap_out,
-	core_bootstrap_inputs, core_bootstrap_print, core_bootstrap_ask
+	core_bootstrap_inputs, core_bootstrap_print, core_bootstrap_ask, NULL
 };

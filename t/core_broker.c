@@ -71,5 +71,5 @@ core_broker_print(void *core, const struct act *act, struct buf *b)
 const struct harness_core core_broker = {
 	"broker", 0, &broker_ops, &core_broker_args, core_broker_begin,
 	core_broker_end, core_broker_out, core_broker_inputs,
-	core_broker_print, NULL
+	core_broker_print, NULL, NULL
 };

@@ -49,7 +49,7 @@ struct core_call {
 	struct call_range done;
 	unsigned char args[256];
 	char *module, *function, *address;
-	int64_t now;  /* when something came in last */
+	int64_t now;  /* at which it is told something */
 	int ended;    /* the input has */
 	int over;     /* CALL_FINISH or CALL_QUIT came */
 	int running;  /* the command */
@@ -155,7 +155,6 @@ core_call_input(void *core, int64_t now, const void *args)
 	const struct call_args *a = args;
 	struct core_call *c = core;
 
-	c->now = now;
 	errno = EINVAL;
 	if (c->over || c->ended || a->bytes.len == 0 ||
 	    a->bytes.len > CALL_READ_MAX || !call_readable(c->call))
@@ -170,7 +169,6 @@ core_call_input_end(void *core, int64_t now, const void *args)
 	const struct call_args *a = args;
 	struct core_call *c = core;
 
-	c->now = now;
 	errno = EINVAL;
 	if (c->over || c->ended || !call_readable(c->call))
 		return -1;
@@ -188,7 +186,7 @@ core_call_written(void *core, int64_t now, const void *args)
 	struct core_call *c = core;
 	size_t len = buf_len(&c->out);
 
-	c->now = now;
+	(void)now;
 	buf_consume(&c->out, a->value > 0 && a->value < len ?
 	    (size_t)a->value : len);
 	return 0;
@@ -201,7 +199,6 @@ core_call_broken(void *core, int64_t now, const void *args)
 	struct core_call *c = core;
 	size_t lost = buf_len(&c->out);
 
-	c->now = now;
 	errno = EINVAL;
 	if (c->over)
 		return -1;
@@ -216,7 +213,6 @@ core_call_interrupt(void *core, int64_t now, const void *args)
 {
 	struct core_call *c = core;
 
-	c->now = now;
 	errno = EINVAL;
 	if (c->over)
 		return -1;
@@ -227,11 +223,10 @@ core_call_interrupt(void *core, int64_t now, const void *args)
 
 /* The command is no longer there: 0, or -1 where it was not. */
 static int
-core_call_gone(struct core_call *c, int64_t now)
+core_call_gone(struct core_call *c)
 {
 	int running = c->running;
 
-	c->now = now;
 	c->running = 0;
 	errno = EINVAL;
 	return running ? 0 : -1;
@@ -243,7 +238,7 @@ core_call_ended(void *core, int64_t now, const void *args)
 	const struct call_args *a = args;
 	struct core_call *c = core;
 
-	if (core_call_gone(c, now) == -1)
+	if (core_call_gone(c) == -1)
 		return -1;
 	call_command_ended(c->call, now, (uint32_t)a->tag,
 	    text_str(a->reason));
@@ -256,7 +251,7 @@ core_call_unable(void *core, int64_t now, const void *args)
 	const struct call_args *a = args;
 	struct core_call *c = core;
 
-	if (core_call_gone(c, now) == -1)
+	if (core_call_gone(c) == -1)
 		return -1;
 	call_command_unable(c->call, now, (uint32_t)a->tag,
 	    text_str(a->reason));
@@ -295,7 +290,6 @@ core_call_print(void *core, const struct act *act, struct buf *b)
 		return 0;
 	if (act->kind < CALL_LINE || act->kind > CALL_QUIT) {
 		call_take(c->call, c->now, act);
-		text_put(b, "taken");
 		return 1;
 	}
 	c->running |= act->kind == CALL_START;
@@ -329,68 +323,17 @@ core_call_ask(void *core, struct slice what, struct slice arg, struct buf *b)
 	return 1;
 }
 
-/* The driver's functions, on what the adapter holds. */
-
-static void
-core_call_up(void *core, int64_t now, uint32_t peer,
-    const struct peer_info *info)
+static void *
+core_call_inner(void *core, int64_t now)
 {
 	struct core_call *c = core;
 
 	c->now = now;
-	call_ops.up(c->call, now, peer, info);
+	return c->call;
 }
-
-static void
-core_call_down(void *core, int64_t now, uint32_t peer)
-{
-	struct core_call *c = core;
-
-	c->now = now;
-	call_ops.down(c->call, now, peer);
-}
-
-static int
-core_call_message(void *core, int64_t now, uint32_t peer, const struct msg *m)
-{
-	struct core_call *c = core;
-
-	c->now = now;
-	return call_ops.message(c->call, now, peer, m);
-}
-
-static void
-core_call_failed(void *core, int64_t now, uint32_t tag, struct slice reason,
-    int final)
-{
-	struct core_call *c = core;
-
-	c->now = now;
-	call_ops.failed(c->call, now, tag, reason, final);
-}
-
-static void
-core_call_tick(void *core, int64_t now)
-{
-	struct core_call *c = core;
-
-	c->now = now;
-	call_ops.tick(c->call, now);
-}
-
-static int64_t
-core_call_deadline(const void *core)
-{
-	return call_ops.deadline(((const struct core_call *)core)->call);
-}
-
-static const struct core_ops core_call_ops = {
-	ROLE_CALLER, core_call_up, core_call_down, core_call_message,
-	core_call_failed, core_call_tick, core_call_deadline
-};
 
 const struct harness_core core_call = {
-	"call", 0, &core_call_ops, &core_call_args, core_call_begin,
+	"call", 0, &call_ops, &core_call_args, core_call_begin,
 	core_call_end, core_call_out, core_call_inputs, core_call_print,
-	core_call_ask
+	core_call_ask, core_call_inner
 };

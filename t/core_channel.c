@@ -213,5 +213,5 @@ core_channel_ask(void *core, struct slice what, struct slice arg,
 const struct harness_core core_channel = {
 	"channel", 0, &channel_ops, &core_channel_args, core_channel_begin,
 	core_channel_end, core_channel_out, core_channel_inputs,
-	core_channel_print, core_channel_ask
+	core_channel_print, core_channel_ask, NULL
 };

@@ -253,5 +253,5 @@ static const struct core_ops core_discovery_ops = {
 const struct harness_core core_discovery = {
 	"discovery", 0, &core_discovery_ops, &core_discovery_args,
 	core_discovery_begin, core_discovery_end, core_discovery_out,
-	core_discovery_inputs, core_discovery_print, core_discovery_ask
+	core_discovery_inputs, core_discovery_print, core_discovery_ask, NULL
 };

@@ -29,5 +29,5 @@ static const struct harness_input core_exchange_inputs[] = {
 const struct harness_core core_exchange = {
 	"exchange", 0, &exchange_ops, &core_exchange_args,
 	core_exchange_begin, core_exchange_end, core_exchange_out,
-	core_exchange_inputs, NULL, NULL
+	core_exchange_inputs, NULL, NULL, NULL
 };

@@ -120,5 +120,5 @@ core_listener_print(void *core, const struct act *act, struct buf *b)
 const struct harness_core core_listener = {
 	"listener", 0, &listener_ops, &core_listener_args,
 	core_listener_begin, core_listener_end, core_listener_out,
-	core_listener_inputs, core_listener_print, core_listener_ask
+	core_listener_inputs, core_listener_print, core_listener_ask, NULL
 };

@@ -22,7 +22,7 @@ static void *
 core_plb_begin(const struct id *own, uint64_t seed, const void *args)
 {
 	const struct plb_args *a = args;
-	struct plb_config config;
+	struct plb_config config = { .caller = 0 };
 	struct slice address[2];
 
 	config.module = a->module;
@@ -124,5 +124,5 @@ core_plb_ask(void *core, struct slice what, struct slice arg, struct buf *b)
 const struct harness_core core_plb = {
 	"plb", ROLE_CALLER, &plb_ops, &core_plb_args, core_plb_begin,
 	core_plb_end, core_plb_out, core_plb_inputs, core_plb_print,
-	core_plb_ask
+	core_plb_ask, NULL
 };

@@ -68,6 +68,11 @@ held() { # the caller's pid and what it holds, of two rows of a listener and a P
 	    grep -q "^serving calc tokens [0-9]* in_flight [0-9]* " "$tmp/rows"
 }
 until_true held || fail "nobody holds anything: $(cat "$tmp/rows")"
+# Its numbers are of one role, whichever part of it counts them.
+lambda-ctl counts >"$tmp/counts"
+for row in "^requests - module calc role caller " "^links $id role caller "; do
+	grep -q "$row" "$tmp/counts" || fail "not of a caller: $(cat "$tmp/counts")"
+done
 # No command is a summary: what the host is linked to, sells and buys; nobody else
 # is asked. Its links are all of the same key.
 summary() { # all have answered in time
@@ -254,6 +259,30 @@ until_true test -S "$tmp/many" || fail "no puppet"
 tells 111 '^capacity calc total 10000 used 5000 free 5000 waiting 0 exchanges 0 sellers 5000 answers 5000 ' \
     lambda-ctl -w 60 -A "$tmp/many" capacity
 
+# A process whose rows come in parts is one to metrics, and silent if its last does
+# not come.
+puppet parts broker 'report rows [ "process l role listener pid 2" "process m role plb pid 3" "process l role listener pid 2" "process l role listener reason no answer" ]' ''
+same "$(lambda-ctl -w 60 -A "$tmp/parts" metrics 2>"$tmp/why" |
+    grep '^lambda_process_silent{role="[lp]')" 'lambda_process_silent{role="listener",process="l"} 1
+lambda_process_silent{role="plb",process="m"} 0'
+
+# To top, what a process has counted that was silent is not new when it answers.
+mkfifo "$tmp/silent.says"
+start silent sh -c '"$0/t/puppet" broker listen "$1" <>"$1.says" |
+	while read -r peer what rest; do
+		[ "$what" = inspect ] || continue
+		rows="\"process l role listener reason no answer\""
+		[ "$peer" -eq 1 ] ||
+		    rows="\"process l role listener\" \"requests 10.0.0.1:1 module calc role listener instance l silent 0 running 0 begun $((998 + peer)) done $((998 + peer)) status 0 failed 0\""
+		echo "$peer report rows [ $rows ]" >"$1.says"
+	done' "$top" "$tmp/silent"
+until_true test -S "$tmp/silent" || fail "no puppet"
+start top sh -c 'exec lambda-ctl -J -w 60 -A "$0/silent" top >"$0/loads"' "$tmp"
+until_true grep '"name":"calc","ms":[0-9]*,"calls":1,' "$tmp/loads" ||
+    fail "no load: $(cat "$tmp/loads" "$tmp/top.log")"
+grep -q '"calls":1000' "$tmp/loads" && fail "what is old is new: $(cat "$tmp/loads")"
+stop "$pid" INT
+
 # A broker that moves from one authority to the other meanwhile: the first names it,
 # and is not linked to it when it is to ask it; the second names it after that.
 moved=ffeeddccbbaa99887766554433221100
@@ -284,6 +313,19 @@ wait "$pid" || fail "one that moves is lost: $(cat "$tmp/walks.log")"
 grep -q "^host 127.0.0.9 broker $moved node host-nine " "$tmp/walked" ||
     fail "one that moves is not shown: $(cat "$tmp/walked")"
 
+# A broker that was started again is not gone: one of its host and name is there, and
+# was linked when it had gone, or not long before. Others are.
+gone() { # LAST-DIGIT-OF-ID IP NODE SECONDS
+	echo "\"broker $2:99 instance ${nobody%?}$1 state gone for_s $4 modules - node $3\""
+}
+puppet again authority "report rows [ \"broker 127.0.0.9:1 instance $moved state linked for_s 100 modules - node nine\" \
+    $(gone 1 127.0.0.9 nine 120) $(gone 2 127.0.0.9 nine 50) $(gone 3 127.0.0.9 nine 20) \
+    $(gone 4 127.0.0.9 ten 120) $(gone 5 127.0.0.8 nine 120) $(gone 6 127.0.0.9 - 120) ]" \
+    'report serial 2 rows [ "process - role - reason it is not linked here" ]'
+lambda-ctl -w 60 -A "$tmp/again" hosts >"$tmp/hosts" 2>&1
+same "$(sed -n 's/^host .* broker .*\(.\) node .* state gone .*/\1/p' \
+    "$tmp/hosts" | sort | tr '\n' ' ')" '3 4 5 6 '
+
 # Another key; nobody (port 1 is no program's that is not asked for); one that is
 # stopped.
 (umask 77 && head -c 32 /dev/urandom >"$tmp/other")
@@ -297,6 +339,8 @@ for command in all hosts 'capacity calc' 'audit calc' summary top; do
 	    lambda-ctl -b "$tmp/nobody" $command
 	same "$(wc -l <"$tmp/told")" 1
 done
+tells 111 'no answer from 127.77.0.1:4370: Connection refused: is it' \
+    lambda-ctl -A 127.77.0.1 all
 # A command of the tier says it likewise, and so does one with a wrong key.
 tells 111 'no answer from 127.0.0.1:1: Connection refused: is it' \
     lambda-ctl -A 127.0.0.1:1 hosts

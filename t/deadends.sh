@@ -216,8 +216,8 @@ bad 'nobody can be reached at port 0' lambda-authority -l 127.0.0.1:0 \
     -x calc=127.0.0.1:0
 bad 'give the path of a Unix socket, with a slash' lambda-plb -s sock calc
 bad 'host names are not looked up here' lambda-bootstrap localhost
-bad 'here: write ADDRESS:PORT, ADDRESS an IP address' lambda-ctl -A host all
-bad 'the port is missing: write ADDRESS:PORT' lambda-ctl -A 127.0.0.1 all
+bad 'here: write an IP address, or a path with a slash' lambda-ctl -A host all
+bad 'the port is missing: write ADDRESS:PORT' lambda-call -x 127.0.0.1 calc
 bad 'the port must be a number from 0 to 65535' lambda-broker -l 127.0.0.1:x
 tells 111 'unable to listen on .*Address already in use' \
     lambda-authority -l "$where"

@@ -99,6 +99,23 @@ assert_said(const char *text)
 		fail_msg("'%s' is not in '%s'", text, said);
 }
 
+/* fn ends with that status, and says that among other things. */
+static void
+refuses(void (*fn)(const char *), const char *arg, int status,
+    const char *text)
+{
+	assert_int_equal(status_of(fn, arg), status);
+	assert_said(text);
+}
+
+/* fn ends well, and says just that. */
+static void
+prints(void (*fn)(const char *), const char *arg, const char *text)
+{
+	assert_int_equal(status_of(fn, arg), 0);
+	assert_string_equal(said, text);
+}
+
 static void
 assert_mode(const char *path, mode_t mode)
 {
@@ -129,8 +146,7 @@ UNIT(test_dir)
 	assert_mode(in_dir("new"), 0700);
 	umask(022);
 	/* There already. */
-	assert_int_equal(status_of(print_dir, NULL), 0);
-	assert_string_equal(said, expected);
+	prints(print_dir, NULL, expected);
 }
 
 static void
@@ -184,23 +200,19 @@ UNIT(test_dir_bad)
 
 	for (i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
 		assert_int_equal(chmod(dir, (mode_t)modes[i]), 0);
-		assert_int_equal(status_of(print_dir, NULL), 100);
-		assert_said("chmod 700");
+		refuses(print_dir, NULL, 100, "chmod 700");
 	}
 	assert_int_equal(chmod(dir, 0700), 0);
 	/* A file; a link, wherever it leads. */
 	setenv("LAMBDA_RUN", in_dir("file"), 1);
 	close(open(in_dir("file"), O_WRONLY | O_CREAT, 0600));
-	assert_int_equal(status_of(print_dir, NULL), 100);
-	assert_said("is not a directory");
+	refuses(print_dir, NULL, 100, "is not a directory");
 	setenv("LAMBDA_RUN", in_dir("link"), 1);
 	assert_int_equal(symlink(dir, in_dir("link")), 0);
-	assert_int_equal(status_of(print_dir, NULL), 100);
-	assert_said("is not a directory");
+	refuses(print_dir, NULL, 100, "is not a directory");
 	/* Nowhere to make it. */
 	setenv("LAMBDA_RUN", in_dir("no/where"), 1);
-	assert_int_equal(status_of(print_dir, NULL), 111);
-	assert_said("No such file or directory");
+	refuses(print_dir, NULL, 111, "No such file or directory");
 	assert_said("LAMBDA_RUN");
 }
 
@@ -212,8 +224,7 @@ UNIT(test_dir_of_another)
 		return;
 	}
 	assert_int_equal(chown(dir, NOBODY, NOBODY), 0);
-	assert_int_equal(status_of(print_dir, NULL), 100);
-	assert_said("belongs to another user");
+	refuses(print_dir, NULL, 100, "belongs to another user");
 }
 
 /* Sockets. */
@@ -257,29 +268,20 @@ UNIT(test_sockets)
 {
 	char lengthy[200];
 
-	assert_int_equal(status_of(print_socket, "name"), 0);
-	assert_string_equal(said, in_dir("name"));
-	assert_int_equal(status_of(print_plb, "calc"), 0);
-	assert_string_equal(said, in_dir("calc.plb"));
-	assert_int_equal(status_of(print_broker, NULL), 0);
-	assert_string_equal(said, in_dir("broker"));
+	prints(print_socket, "name", in_dir("name"));
+	prints(print_plb, "calc", in_dir("calc.plb"));
+	prints(print_broker, NULL, in_dir("broker"));
 	setenv("LAMBDA_BROKER", "", 1);
-	assert_int_equal(status_of(print_broker, NULL), 0);
-	assert_string_equal(said, in_dir("broker"));
+	prints(print_broker, NULL, in_dir("broker"));
 	setenv("LAMBDA_BROKER", "/elsewhere/b", 1);
-	assert_int_equal(status_of(print_broker, NULL), 0);
-	assert_string_equal(said, "/elsewhere/b");
-	assert_int_equal(status_of(print_broker, "./given"), 0);
-	assert_string_equal(said, "./given");
-	assert_int_equal(status_of(print_broker, "given"), 100);
-	assert_said("with a slash");
+	prints(print_broker, NULL, "/elsewhere/b");
+	prints(print_broker, "./given", "./given");
+	refuses(print_broker, "given", 100, "with a slash");
 	memset(lengthy, 'x', sizeof(lengthy));
 	lengthy[0] = '/';
 	lengthy[sizeof(lengthy) - 1] = '\0';
-	assert_int_equal(status_of(print_broker, lengthy), 100);
-	assert_said("too long");
-	assert_int_equal(status_of(print_socket, lengthy), 100);
-	assert_said("set LAMBDA_RUN to a shorter one");
+	refuses(print_broker, lengthy, 100, "too long");
+	refuses(print_socket, lengthy, 100, "set LAMBDA_RUN to a shorter one");
 }
 
 /* Keys. */
@@ -354,8 +356,7 @@ UNIT(test_key_made)
 	assert_mode(in_dir("key"), 0600);
 	assert_int_equal(files_in_dir(), 1);
 	strcpy(first, said);
-	assert_int_equal(status_of(print_key, NULL), 0);
-	assert_string_equal(said, first);
+	prints(print_key, NULL, first);
 	/* Another one is another one. */
 	assert_int_equal(unlink(in_dir("key")), 0);
 	setenv("LAMBDA_KEY", "", 1);
@@ -428,41 +429,32 @@ UNIT(test_key_bad)
 	const char *path = in_dir("bad");
 	size_t i;
 
-	assert_int_equal(status_of(print_key, path), 100);
-	assert_said("there is no key");
+	refuses(print_key, path, 100, "there is no key");
 	assert_said("head -c 32 /dev/urandom");
 	write_key(path, 0, 0600);
-	assert_int_equal(status_of(print_key, path), 100);
-	assert_said("shorter than 32 bytes");
+	refuses(print_key, path, 100, "shorter than 32 bytes");
 	write_key(path, KEY_MIN - 1, 0600);
-	assert_int_equal(status_of(print_key, path), 100);
-	assert_said("shorter than 32 bytes");
+	refuses(print_key, path, 100, "shorter than 32 bytes");
 	write_key(path, KEY_MAX + 1, 0600);
-	assert_int_equal(status_of(print_key, path), 100);
-	assert_said("longer than 4096 bytes");
+	refuses(print_key, path, 100, "longer than 4096 bytes");
 	for (i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
 		write_key(path, KEY_MIN, (mode_t)modes[i]);
-		assert_int_equal(status_of(print_key, path), 100);
-		assert_said("chmod 600");
+		refuses(print_key, path, 100, "chmod 600");
 	}
 	assert_int_equal(unlink(path), 0);
 	assert_int_equal(mkdir(path, 0700), 0);
-	assert_int_equal(status_of(print_key, path), 100);
-	assert_said("not a regular file");
+	refuses(print_key, path, 100, "not a regular file");
 	/* A FIFO that nobody writes must not hold us up. */
 	assert_int_equal(rmdir(path), 0);
 	assert_int_equal(mkfifo(path, 0600), 0);
-	assert_int_equal(status_of(print_key, path), 100);
-	assert_said("not a regular file");
+	refuses(print_key, path, 100, "not a regular file");
 	assert_int_equal(unlink(path), 0);
 	write_weak(path);
-	assert_int_equal(status_of(print_key, path), 100);
-	assert_said("fewer than 8 different bytes");
+	refuses(print_key, path, 100, "fewer than 8 different bytes");
 	unlink(path);
 	/* The run directory's own is judged in the same way. */
 	write_key(in_dir("key"), KEY_MIN, 0644);
-	assert_int_equal(status_of(print_key, NULL), 100);
-	assert_said("chmod 600");
+	refuses(print_key, NULL, 100, "chmod 600");
 }
 
 UNIT(test_key_of_another)
@@ -476,8 +468,7 @@ UNIT(test_key_of_another)
 	}
 	write_key(path, KEY_MIN, 0600);
 	assert_int_equal(chown(path, NOBODY, NOBODY), 0);
-	assert_int_equal(status_of(print_key, path), 100);
-	assert_said("belongs to another user");
+	refuses(print_key, path, 100, "belongs to another user");
 }
 
 UNIT(test_key_allows)
@@ -536,13 +527,11 @@ UNIT(test_sibling)
 	close(open(in_dir("bin/sib"), O_WRONLY | O_CREAT, 0600));
 	assert_int_equal(status_of(print_sibling, "bin/prog"), 100);
 	assert_int_equal(chmod(in_dir("bin/sib"), 0700), 0);
-	assert_int_equal(status_of(print_sibling, "bin/prog"), 0);
-	assert_string_equal(said, in_dir("bin/sib"));
+	prints(print_sibling, "bin/prog", in_dir("bin/sib"));
 	assert_int_equal(status_of(print_sibling, "./bin/prog"), 0);
 	snprintf(expected, sizeof(expected), "%s/./bin/sib", dir);
 	assert_string_equal(said, expected);
-	assert_int_equal(status_of(print_sibling, in_dir("bin/prog")), 0);
-	assert_string_equal(said, in_dir("bin/sib"));
+	prints(print_sibling, in_dir("bin/prog"), in_dir("bin/sib"));
 	/* Beside the file that a link leads to. */
 	assert_int_equal(mkdir(in_dir("links"), 0700), 0);
 	close(open(in_dir("bin/prog"), O_WRONLY | O_CREAT, 0700));
@@ -552,11 +541,9 @@ UNIT(test_sibling)
 	assert_string_equal(said, expected);
 	/* Found on PATH, as its siblings will be. */
 	assert_int_equal(setenv("PATH", in_dir("links"), 1), 0);
-	assert_int_equal(status_of(print_sibling, "prog"), 0);
-	assert_string_equal(said, expected);
+	prints(print_sibling, "prog", expected);
 	assert_int_equal(setenv("PATH", in_dir("bin"), 1), 0);
-	assert_int_equal(status_of(print_sibling, "none"), 0);
-	assert_string_equal(said, "sib");
+	prints(print_sibling, "none", "sib");
 	assert_int_equal(setenv("PATH", path, 1), 0);
 	free(path);
 	assert_true(env_processors() >= 1);
@@ -571,8 +558,7 @@ print_counted(const char *arg)
 /* Where the number of processors is not to be had, the default is logged. */
 UNIT(test_processors)
 {
-	assert_int_equal(status_of(print_counted, "3"), 0);
-	assert_string_equal(said, "3");
+	prints(print_counted, "3", "3");
 	assert_int_equal(status_of(print_counted, "-1"), 0);
 	assert_non_null(strstr(said, "the number of processors: using 1"));
 }

@@ -101,6 +101,14 @@ harness_drop(struct harness *h)
 
 /* What comes out. */
 
+/* The core itself, which is told something, or asked, at this time. */
+static void *
+harness_inner(const struct harness *h)
+{
+	return h->kind->inner == NULL ? h->core :
+	    h->kind->inner(h->core, h->now);
+}
+
 /* A line came out, which is what the buffer has; it is freed. */
 static void
 harness_line(struct harness *h, struct buf *b)
@@ -248,7 +256,10 @@ harness_take(struct harness *h)
 		if (h->kind->print == NULL ||
 		    !h->kind->print(h->core, &act, &b))
 			harness_print_act(h, &act, &b);
-		harness_line(h, &b);
+		if (buf_len(&b) > strlen("< "))
+			harness_line(h, &b);
+		else
+			buf_free(&b);
 	}
 }
 
@@ -283,7 +294,7 @@ harness_tick(struct harness *h)
 {
 	if (h->kind == NULL)
 		return text_wrong(&h->text, "there is no core");
-	h->kind->ops->tick(h->core, h->now);
+	h->kind->ops->tick(harness_inner(h), h->now);
 	harness_take(h);
 	return 0;
 }
@@ -401,7 +412,7 @@ harness_up(struct harness *h)
 	info.local = args.local;
 	h->peers[handle].role = info.role;
 	h->peers[handle].up = 1;
-	h->kind->ops->up(h->core, h->now, handle, &info);
+	h->kind->ops->up(harness_inner(h), h->now, handle, &info);
 	return 0;
 }
 
@@ -415,7 +426,7 @@ harness_down(struct harness *h)
 		return text_wrong(&h->text, "%.*s is not up",
 		    SLICE_ARG(name));
 	h->peers[handle].up = 0;
-	h->kind->ops->down(h->core, h->now, handle);
+	h->kind->ops->down(harness_inner(h), h->now, handle);
 	return 0;
 }
 
@@ -424,7 +435,7 @@ harness_hand_over(struct harness *h, uint32_t handle, const struct msg *m)
 {
 	int error;
 
-	if (h->kind->ops->message(h->core, h->now, handle, m) == 0)
+	if (h->kind->ops->message(harness_inner(h), h->now, handle, m) == 0)
 		return;
 	error = errno;
 	harness_take(h);
@@ -530,8 +541,8 @@ harness_fail(struct harness *h)
 		return -1;
 	if (h->kind->ops->failed == NULL)
 		return text_wrong(&h->text, "this core is told of no dials");
-	h->kind->ops->failed(h->core, h->now, (uint32_t)args.tag, args.reason,
-	    (int)args.final);
+	h->kind->ops->failed(harness_inner(h), h->now, (uint32_t)args.tag,
+	    args.reason, (int)args.final);
 	return 0;
 }
 
@@ -549,7 +560,7 @@ harness_wait(struct harness *h)
 		return text_wrong(&h->text, "it waits for no time");
 	end = h->now + (int64_t)ms;
 	while (harness_next(h) == NULL &&
-	    (due = h->kind->ops->deadline(h->core)) <= end) {
+	    (due = h->kind->ops->deadline(harness_inner(h))) <= end) {
 		ticks = due > h->now ? 0 : ticks + 1;
 		if (ticks > 100)
 			return text_wrong(&h->text, "the deadline stays past");
@@ -579,6 +590,7 @@ harness_own(struct harness *h, struct slice verb)
 		    "thing", SLICE_ARG(verb), h->kind->name);
 	else
 		r = text_fields(&h->text, h->kind->args, args);
+	harness_inner(h);
 	if (r == 0 && in->feed(h->core, h->now, args) == -1) {
 		r = errno;
 		harness_take(h);
@@ -695,12 +707,12 @@ harness_inspect(struct harness *h, struct slice what,
 	m.type = MSG_INSPECT;
 	m.u.inspect.what = what;
 	look->more = 1;
-	h->kind->ops->up(h->core, h->now, HARNESS_CTL, &info);
+	h->kind->ops->up(harness_inner(h), h->now, HARNESS_CTL, &info);
 	harness_take(h);
 	harness_deliver(h, HARNESS_CTL, &m);
 	while (outbox_take(h->kind->out(h->core), &act))
 		r |= harness_report(h, &act, look);
-	h->kind->ops->down(h->core, h->now, HARNESS_CTL);
+	h->kind->ops->down(harness_inner(h), h->now, HARNESS_CTL);
 	harness_take(h);
 	if (r != 0 || look->more)
 		return text_wrong(&h->text, "the answer is no whole report");
@@ -735,7 +747,7 @@ harness_ask_rows(struct harness *h, struct slice ask)
 static int
 harness_ask_deadline(struct harness *h)
 {
-	int64_t due = h->kind->ops->deadline(h->core);
+	int64_t due = h->kind->ops->deadline(harness_inner(h));
 	struct buf b;
 
 	buf_init(&b, 64);

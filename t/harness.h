@@ -118,13 +118,17 @@ struct harness_core {
 	void (*end)(void *core);
 	struct outbox *(*out)(void *core);
 	const struct harness_input *inputs;
-	/* Append what an act says, for those that the core has of its own; 0
-	 * when it is none of them. May be NULL. */
+	/* Append what an act says, for those that the core has of its own, or
+	 * nothing where it is the adapter's alone; 0 when it is none of them.
+	 * May be NULL. */
 	int (*print)(void *core, const struct act *, struct buf *);
 	/* Append the answer, with a newline after each line; 0 when it cannot
 	 * be asked this. arg: the next word, or empty. May be NULL. */
 	int (*ask)(void *core, struct slice what, struct slice arg,
 	    struct buf *);
+	/* What the driver's functions are of, where begin() made something that
+	 * holds it; the time is now. NULL: there is no such thing. */
+	void *(*inner)(void *core, int64_t now);
 };
 
 extern const struct harness_core core_authority, core_bootstrap, core_broker,

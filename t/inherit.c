@@ -12,6 +12,9 @@
  *	crowded		its user has as many processes as it may
  *	nobody		it is a user of whom there is no other process; for root
  *	plain		nothing
+ *
+ * What a listener starts inherits what the listener has, so to a channel of its
+ * nothing is done.
  */
 
 /* POSIX has no limit on processes; where there is one, it has this name. */
@@ -139,7 +142,8 @@ main(int argc, char **argv)
 
 	for (i = 0; argc > 2 && i < sizeof(states) / sizeof(states[0]); i++)
 		if (strcmp(argv[1], states[i].name) == 0) {
-			states[i].fn();
+			if (getenv("LAMBDA_CONTROL") == NULL)
+				states[i].fn();
 			execvp(argv[2], argv + 2);
 			fail_at("run the command");
 		}

@@ -28,7 +28,8 @@ case $1 in
 signals) sed -n 's/^Sig\(Blk\|Ign\):[[:space:]]*/\1 /p' /proc/self/status ;;
 descriptors) for fd in /proc/$$/fd/*; do
 		case $(readlink "$fd") in
-		/dev/zero) echo 'a descriptor that is not for workers' ;;
+		/dev/zero | socket:* | *deleted*)
+			echo 'a descriptor that is not for workers' ;;
 		esac
 	done ;;
 environment) env | grep LAMBDA_ ;;
@@ -45,9 +46,11 @@ ends() {
 	[ "$ended" -eq 0 ] || fail "$1: status $ended at SIGTERM"
 }
 
-# ask FUNCTION: one call of the module
+# ask FUNCTION: one call of the module, on its way
+way=''
 ask() {
-	echo "$1" | lambda-call work "$1" || fail "call $1: status $?"
+	echo "$1" | lambda-call ${way:+-x "$way"} work "$1" ||
+	    fail "call $1: status $?"
 }
 
 # As process 1 it is the first of a namespace, which the kernel protects from
@@ -146,22 +149,25 @@ same "$(find "$LAMBDA_RUN" -type d -perm 700)" "$LAMBDA_RUN"
 same "$(find "$LAMBDA_RUN" -name key -perm 600)" "$LAMBDA_RUN/key"
 start listener lambda-listener -c 4 work "$tmp/worker"
 listener=$pid
-same "$(ask hello)" hello
-same "$(ask descriptors)" ''
-# shellcheck disable=SC3045
-same "$(ask core)" "$(ulimit -S -c)"
-same "$(ask environment)" ''
-# SIGHUP, SIGINT, SIGQUIT and those of job control may be ignored; 32 and 33 are
-# what posix_spawn(3) of glibc leaves.
-if [ "$(uname)" = Linux ]; then
-	ask signals >"$tmp/signals"
-	while read -r what mask; do
-		[ "$what" = Ign ] && may=0x180380007 || may=0
-		[ $((0x$mask & ~may)) -eq 0 ] ||
-		    fail "signals of a worker: $what $mask"
-	done <"$tmp/signals"
-	[ -s "$tmp/signals" ] || fail "no signals were told"
-fi
+# Of the listener, and of a channel that has none.
+for way in '' "|lambda-channel work $tmp/worker"; do
+	same "$(ask hello)" hello
+	same "$(ask descriptors)" ''
+	# shellcheck disable=SC3045
+	same "$(ask core)" "$(ulimit -S -c)"
+	same "$(ask environment)" ''
+	# SIGHUP, SIGINT, SIGQUIT and those of job control may be ignored; 32 and
+	# 33 are what posix_spawn(3) of glibc leaves.
+	if [ "$(uname)" = Linux ]; then
+		ask signals >"$tmp/signals"
+		while read -r what mask; do
+			[ "$what" = Ign ] && may=0x180380007 || may=0
+			[ $((0x$mask & ~may)) -eq 0 ] ||
+			    fail "signals of a worker: $what $mask"
+		done <"$tmp/signals"
+		[ -s "$tmp/signals" ] || fail "no signals were told"
+	fi
+done
 start plb lambda-plb -s "$tmp/plb" -D "$tmp/proxies" work
 plb=$pid
 until_true test -S "$tmp/plb" || fail "no PLB"

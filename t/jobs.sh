@@ -33,7 +33,7 @@ grep -q '^lines 3-4: exit status 1 on ' "$tmp/err" || fail "$(cat "$tmp/err")"
 for how in -L -B1m; do
 	lambda-call "$how" run cat <"$tmp/long" >"$tmp/out" 2>"$tmp/err"
 	same "$?" 100
-	same "$(cat "$tmp/out" "$tmp/err")" "a
+	same "$(cat "$tmp/out" "$tmp/err" | grep -v ': no capacity yet: ')" "a
 line 2: the record is over 16 MiB; the input is read no further"
 done
 tells 100 '-B 15x: give a number of bytes from 1 to 16646144' \

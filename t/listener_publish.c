@@ -149,7 +149,9 @@ UNIT(test_pass)
 	unsetenv("LAMBDA_PROGRAM");
 	program_file_take(&h);
 	assert_int_equal(h.fd, -1);
+	assert_false(program_file_runs(&h));
 	assert_int_equal(release_make(&config, &m, why, sizeof(why)), 0);
+	assert_true(program_file_runs(&m.file));
 	text = program_file_text(&m.file);
 	assert_non_null(text);
 	assert_memory_equal(text, "LAMBDA_PROGRAM=", 15);

@@ -9,25 +9,6 @@
 #include "t/loop_turns.h"
 #include "t/check.h"
 
-static char trace[256]; /* who was called, a letter each */
-
-static void
-note(int letter)
-{
-	size_t n = strlen(trace);
-
-	assert_true(n + 1 < sizeof(trace));
-	trace[n] = (char)letter;
-	trace[n + 1] = '\0';
-}
-
-static int
-setup(void **state)
-{
-	trace[0] = '\0';
-	return turns_setup(state);
-}
-
 static int64_t
 clock_ms(void)
 {
@@ -120,8 +101,9 @@ on_stop_byte(void *arg, short revents)
 	loop_stop(loop);
 }
 
-/* A timer that sets itself for now leaves the others their turn. */
-UNIT(test_timer_again)
+/* Run until a descriptor that can be read is seen to. */
+static void
+run_to_byte(void)
 {
 	struct watch w = { 0 };
 	int fd[2];
@@ -132,6 +114,15 @@ UNIT(test_timer_again)
 	w.events = POLLIN;
 	w.fn = on_stop_byte;
 	loop_watch(loop, &w);
+	loop_run(loop);
+	loop_unwatch(loop, &w);
+	close(fd[0]);
+	close(fd[1]);
+}
+
+/* A timer that sets itself for now leaves the others their turn. */
+UNIT(test_timer_again)
+{
 	memset(&tick, 0, sizeof(tick));
 	memset(&other, 0, sizeof(other));
 	tick.fn = on_tick;
@@ -139,13 +130,10 @@ UNIT(test_timer_again)
 	other.arg = "o";
 	loop_timer(loop, &tick, 0);
 	loop_timer(loop, &other, loop_now(loop));
-	loop_run(loop);
+	run_to_byte();
 	assert_non_null(strchr(trace, 'o'));
 	assert_true(strlen(trace) < 10);
 	loop_untimer(loop, &tick);
-	loop_unwatch(loop, &w);
-	close(fd[0]);
-	close(fd[1]);
 }
 
 static void
@@ -235,24 +223,12 @@ UNIT(test_later_in_later)
 /* Work that puts itself off without end does not keep descriptors waiting. */
 UNIT(test_later_endless)
 {
-	struct watch w = { 0 };
-	int fd[2];
-
-	assert_int_equal(pipe(fd), 0);
-	assert_int_equal(write(fd[1], "x", 1), 1);
-	w.fd = fd[0];
-	w.events = POLLIN;
-	w.fn = on_stop_byte;
-	loop_watch(loop, &w);
 	memset(&la, 0, sizeof(la));
 	la.fn = on_self;
 	loop_later(loop, &la);
-	loop_run(loop);
+	run_to_byte();
 	assert_true(strlen(trace) < 100);
 	loop_unlater(loop, &la);
-	loop_unwatch(loop, &w);
-	close(fd[0]);
-	close(fd[1]);
 }
 
 static void
@@ -442,10 +418,10 @@ UNIT(test_signal_late)
 	assert_int_equal(status, 0);
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, turns_teardown)
-
-UNITS(TEST(test_timers), TEST(test_timer_again), TEST(test_timer_cleared),
-    TEST(test_later), TEST(test_later_in_later), TEST(test_later_endless),
-    TEST(test_busy), TEST(test_stopped_before), TEST(test_signal),
-    TEST(test_signal_wakes), TEST(test_children), TEST(test_forked),
-    TEST(test_sigpipe), TEST(test_signal_late))
+UNITS(TURNS_TEST(test_timers), TURNS_TEST(test_timer_again),
+    TURNS_TEST(test_timer_cleared), TURNS_TEST(test_later),
+    TURNS_TEST(test_later_in_later), TURNS_TEST(test_later_endless),
+    TURNS_TEST(test_busy), TURNS_TEST(test_stopped_before),
+    TURNS_TEST(test_signal), TURNS_TEST(test_signal_wakes),
+    TURNS_TEST(test_children), TURNS_TEST(test_forked),
+    TURNS_TEST(test_sigpipe), TURNS_TEST(test_signal_late))

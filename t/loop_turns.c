@@ -1,3 +1,5 @@
+#include <string.h>
+
 #include "t/hang.h"
 #include "t/loop_turns.h"
 #include "t/check.h"
@@ -6,11 +8,23 @@
 #define SPIN  100000 /* turns after which it never comes to that */
 
 struct loop *loop;
+char trace[TURNS_TRACE];
+
+void
+note(int letter)
+{
+	size_t n = strlen(trace);
+
+	assert_true(n + 1 < sizeof(trace));
+	trace[n] = (char)letter;
+	trace[n + 1] = '\0';
+}
 
 int
 turns_setup(void **state)
 {
 	(void)state;
+	trace[0] = '\0';
 	hang_guard();
 	loop = loop_new();
 	return 0;

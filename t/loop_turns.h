@@ -12,6 +12,10 @@
 
 extern struct loop *loop; /* new for each test */
 
+#define TURNS_TRACE 256
+extern char trace[TURNS_TRACE]; /* who was called, a letter each */
+void note(int letter);
+
 /* Of each test. */
 int turns_setup(void **state);
 int turns_teardown(void **state);

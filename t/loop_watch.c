@@ -12,25 +12,6 @@
 
 #define IDLE 2000 /* silent descriptors */
 
-static char trace[256]; /* who was called, a letter each */
-
-static void
-note(int letter)
-{
-	size_t n = strlen(trace);
-
-	assert_true(n + 1 < sizeof(trace));
-	trace[n] = (char)letter;
-	trace[n + 1] = '\0';
-}
-
-static int
-setup(void **state)
-{
-	trace[0] = '\0';
-	return turns_setup(state);
-}
-
 /* A socket pair that does not block. */
 static void
 pair(int fd[2])
@@ -445,8 +426,7 @@ UNIT(test_warmed)
 	close(fd[1]);
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, turns_teardown)
-
-UNITS(TEST(test_events), TEST(test_hangup), TEST(test_silenced),
-    TEST(test_writes_first), TEST(test_free_all), TEST(test_chaos),
-    TEST(test_cold), TEST(test_warmed))
+UNITS(TURNS_TEST(test_events), TURNS_TEST(test_hangup),
+    TURNS_TEST(test_silenced), TURNS_TEST(test_writes_first),
+    TURNS_TEST(test_free_all), TURNS_TEST(test_chaos), TURNS_TEST(test_cold),
+    TURNS_TEST(test_warmed))

@@ -187,6 +187,28 @@ awk '/^\.Bd -literal -compact/ { on = 1; next }
 diff "$tmp/rows" "$tmp/page" >"$tmp/diff" ||
     wrong "rows that are reported (<) and lambda-ctl(1) (>): $(cat "$tmp/diff")"
 
+# What processes count has a metric: each number of a row that has one at all. Those
+# named here have none, since they follow from others or are of the moment.
+cat >"$tmp/unmetered" <<'END'
+plb connecting
+END
+sed -n '/^static const struct metric metrics/,/^};/p' ctl_metrics.c |
+    tr -s '\n\t ' '[ *]' | sed 's/" "//g; s/METRIC/\
+METRIC/g; s/{ "lambda/\
+&/g' | sed -n 's/^METRIC_RESULT("\([a-z]*\)").*/requests \1/p
+	s/^METRIC("[^"]*", "[a-z]*", "[^"]*", "\([a-z]*\)", "\([a-z_]*\)").*/\1 \2/p' |
+    cat - "$tmp/unmetered" | sort >"$tmp/metered"
+for word in requests links fills plb exchange listener; do
+	sed -n "s/^$word % //p" "$tmp/rows" | awk -v word="$word" '{
+		for (i = 1; i < NF; i += 2)
+			if ($i !~ /^(module|role|instance|authority|state|announced|address|attributes|version|reason|node)$/)
+				print word, $i }'
+done | sort -u >"$tmp/counted"
+[ -s "$tmp/counted" ] || wrong "no row has a number"
+comm -23 "$tmp/counted" "$tmp/metered" >"$tmp/diff"
+[ ! -s "$tmp/diff" ] ||
+    wrong "numbers of rows that are no metric (ctl_metrics.c): $(cat "$tmp/diff")"
+
 # The protocol's tables, in the form that t/rows.c prints.
 awk '
 /^\.Sh/ { section = $2 }

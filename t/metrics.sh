@@ -266,6 +266,22 @@ until_true sh -c 'lambda-ctl -A "$0" clients | grep -v draining |
     grep -q "state up"' "$at" || fail "no new channel"
 counts lost 0
 
+# Who does not answer its broker is named, and a gauge says so.
+silent() { # 0|1 HOW-MANY
+	lambda-ctl metrics >"$tmp/all" 2>"$tmp/told" &&
+	    [ "$(grep -c "^lambda_process_silent{role=\"listener\",.*} $1\$" \
+		"$tmp/all")" -eq "$2" ]
+}
+until_true silent 1 0 || fail "silent: $(cat "$tmp/all")"
+[ ! -s "$tmp/told" ] || fail "who is silent? $(cat "$tmp/told")"
+all=$(grep -c '^lambda_process_silent{role="listener",.*} 0$' "$tmp/all")
+kill -STOP "$lines"
+until_true silent 1 1 || fail "nobody is silent: $(cat "$tmp/all")"
+grep -q 'no answer from the listener .* on the host of' "$tmp/told" ||
+    fail "nobody is named: $(cat "$tmp/told")"
+kill -CONT "$lines"
+until_true silent 0 "$all" || fail "one stays silent: $(cat "$tmp/all")"
+
 # A line of a call without another PLB; that one may hold all capacity.
 stop "$plb"
 echo 7 | lambda-call -v -x "$at" -L calc >"$tmp/out" 2>"$tmp/call.log" || fail "-v: $?"

@@ -112,7 +112,7 @@ plant 'what standard output lost counts as written' \
     '/^filter_forget_written/,/^}/s/ - f->lost//'
 plant 'a record whose time is up is not told' 'has 0 results and 0 lines' \
     call.c '/^call_expire/,/^}/s/call_fail_record(c, c->filter.oldest, why)/'\
-'filter_fail(\&c->filter, c->filter.oldest, why)/'
+'filter_fail(\&c->filter, c->filter.oldest, 1, why)/'
 plant 'a request that is run again has as many retries as before' \
     'runs [0-9]* times, with' plb_request.c \
     '/^request_run_again/,/^}/s/r->retries--;//'

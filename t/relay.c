@@ -6,10 +6,10 @@
  * It accepts connections at LISTEN, connects to TARGET for each (@FILE: an
  * address that stands there by then), and passes on what comes, message by
  * message of the handshake and record by record. Until there is a file ENOUGH
- * it changes one record of each connection. It draws whose record, the dialler's
- * or the acceptor's, and which one: where several dial in turn, what went by the
- * number of a connection would meet the same of them for ever. It does once what
- * its mode says with that record:
+ * it changes one record of each connection. It draws whose record, the
+ * dialler's or the acceptor's, and which one: where several dial in turn, what
+ * went by the number of a connection would meet the same of them for ever. It
+ * does once what its mode says with that record:
  *
  *	pass		nothing
  *	flip		a bit of it is another
@@ -243,8 +243,8 @@ relay(int from, int to, int way, const char *file, size_t number)
 	_exit(0);
 }
 
-/* Draw what is to be acted on in the next connection: 0 and 1 as in ways[], or 2
- * for nothing. */
+/* Draw what is to be acted on in the next connection: 0 and 1 as in ways[], or
+ * 2 for nothing. */
 static int
 next_way(const char *enough)
 {

@@ -1,11 +1,14 @@
 /*
  * How often the machine runs a program, so many at a time: posix_spawn() with a
  * pipe each for standard output and standard error, read to their ends, and
- * waitpid(). Prints rate (programs/s, the median of the rounds).
+ * waitpid(). Prints rate (programs/s, the median of the rounds), and processor:
+ * the time that one takes from its start to its end, with what it takes us to
+ * start it (ms, of all rounds).
  *
  *	spawn INFLIGHT ROUNDS MS program [argument ...]
  */
 
+#include <sys/resource.h>
 #include <sys/wait.h>
 
 #include <fcntl.h>
@@ -27,6 +30,7 @@ struct running {
 
 static struct running running[INFLIGHT_MAX];
 static struct pollfd fds[2 * INFLIGHT_MAX]; /* a program's are neighbours */
+static size_t ended;
 static int null;
 
 static void
@@ -76,11 +80,29 @@ follow(size_t k)
 	return 1;
 }
 
+/* What we and those that have ended took, ms. */
+static double
+taken(void)
+{
+	static const int who[] = { RUSAGE_SELF, RUSAGE_CHILDREN };
+	struct rusage u;
+	double ms = 0;
+	size_t i;
+
+	for (i = 0; i < 2; i++) {
+		if (getrusage(who[i], &u) == -1)
+			bench_fail("unable to see what was taken");
+		ms += (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) * 1e3 +
+		    (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e3;
+	}
+	return ms;
+}
+
 static double
 run(size_t n, double seconds, char **argv)
 {
 	double start_at = bench_seconds(), at;
-	size_t k, done = 0;
+	size_t k, before = ended;
 
 	while ((at = bench_seconds()) < start_at + seconds) {
 		if (poll(fds, (nfds_t)(2 * n), -1) == -1)
@@ -89,17 +111,17 @@ run(size_t n, double seconds, char **argv)
 			if (fds[k].revents == 0 || fds[k].fd == -1 ||
 			    !follow(k))
 				continue;
-			done++;
+			ended++;
 			start(k / 2, argv);
 		}
 	}
-	return (double)done / (at - start_at);
+	return (double)(ended - before) / (at - start_at);
 }
 
 int
 main(int argc, char **argv)
 {
-	double rate[ROUNDS_MAX], span;
+	double rate[ROUNDS_MAX], span, took;
 	size_t n, rounds, i;
 
 	if (argc < 5)
@@ -114,8 +136,11 @@ main(int argc, char **argv)
 	for (i = 0; i < n; i++)
 		start(i, argv + 4);
 	run(n, span, argv + 4);
+	took = taken();
+	ended = 0;
 	for (i = 0; i < rounds; i++)
 		rate[i] = run(n, span, argv + 4);
 	bench_print("rate", bench_median(rate, rounds));
+	bench_print("processor", (taken() - took) / (double)ended);
 	return 0;
 }

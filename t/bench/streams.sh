@@ -7,7 +7,8 @@
 #
 #	FIGURE VALUE UNIT [AIM | >AIM]
 #
-# $BENCH_STREAM	how many bytes at a time, 200,000,000 by default
+# $BENCH_STREAM	how many bytes at a time, a multiple of 4; 200,000,000 by
+#		default
 # $BENCH_ROUNDS	how many times (3)
 . "$(dirname "$0")/../lib.sh"
 
@@ -24,17 +25,32 @@ row() { # FIGURE VALUE UNIT [AIM]
 uptime_s() {
 	cut -d ' ' -f 1 /proc/uptime
 }
+# rated NAME BEGUN COUNT: so many bytes have come since; how fast is noted
+rated() {
+	[ "$3" = "$bytes" ] || fail "$1: bytes are lost"
+	awk -v a="$2" -v b="$(uptime_s)" -v n="$bytes" \
+	    'BEGIN { printf "%.0f\n", n / 1e6 / (b > a ? b - a : 0.01) }' \
+	    >>"$tmp/rate.$1"
+}
 # rate NAME COMMAND...: its input is the bytes, and its output goes through a
-# pipe; how fast is noted
+# pipe
 rate() {
 	way=$1
 	shift
 	begun=$(uptime_s)
-	[ "$(head -c "$bytes" /dev/zero | "$@" | wc -c | tr -d ' ')" = "$bytes" ] ||
-	    fail "$*: bytes are lost"
-	awk -v a="$begun" -v b="$(uptime_s)" -v n="$bytes" \
-	    'BEGIN { printf "%.0f\n", n / 1e6 / (b > a ? b - a : 0.01) }' \
-	    >>"$tmp/rate.$way"
+	rated "$way" "$begun" \
+	    "$(head -c "$bytes" /dev/zero | "$@" | wc -c | tr -d ' ')"
+}
+# four: four calls at once, each with a quarter of the bytes, and as a single one
+# with pipes of its own: a pipe that they share wakes all of them each time
+four() {
+	begun=$(uptime_s)
+	# shellcheck disable=SC2016
+	rated four "$begun" "$(sh -c 'for i in 1 2 3 4; do
+		head -c "$0" /dev/zero | lambda-call -b "$1" work | wc -c &
+	    done
+	    wait' "$((bytes / 4))" "$LAMBDA_RUN/broker" |
+	    awk '{ n += $1 } END { print n }')"
 }
 median() { # NAME: of what was noted
 	[ ! -e "$tmp/rate.$1" ] || sort -n "$tmp/rate.$1" |
@@ -67,8 +83,8 @@ starts() {
 		i=$((i + 1))
 		"$@" </dev/null || fail "$*: status $?"
 	done
-	row "stream_start_$name" \
-	    "$(ratio "$(($(taken "$server") - before))" 100)" ms
+	took=$(ratio "$(($(taken "$server") - before))" 100)
+	row "stream_start_$name" "$took" ms
 }
 # of_calls KIND OUTPUT: p50 or p99 of load(1)
 of_calls() {
@@ -113,13 +129,7 @@ while [ "$i" -lt "$rounds" ]; do
 	rate plain_pipes "$bench/relay.bench" plain pipes cat
 	rate pipes lambda-call -x '|lambda-channel work cat' work
 	rate plb lambda-call work
-	# shellcheck disable=SC2016
-	rate four sh -c 'for i in 1 2 3 4; do
-		head -c $(($0 / 4)) /dev/zero |
-		    lambda-call -b "$LAMBDA_RUN/broker" work &
-	    done
-	    cat >/dev/null
-	    wait' "$bytes"
+	four
 done
 for way in cat plain_tcp tcp ssh plain_pipes pipes plb four; do
 	[ ! -e "$tmp/rate.$way" ] || row "stream_$way" "$(median $way)" MB/s
@@ -141,15 +151,18 @@ until_true channel_has_ended || fail "no channel has ended"
 row stream_channel_ns "$(ratio "$(($(reaped "$listener") - before))e6" "$bytes")" ns/byte
 row stream_caller_ns "$(ratio "$(($(reaped $$) - own))e6" "$bytes")" ns/byte
 
-# What a connection costs its server, and a program without one.
+# What a connection costs its server, beside the start and the end of two programs
+# that do nothing: a server that starts two for each cannot take less.
 start short lambda-listener -c 16 short true
 short=$pid
 logged short 'publishing short'
+floor=$("$bench/spawn.bench" 1 3 250 true |
+    awk '$1 == "processor" { printf "%.3f\n", 2 * $2 }')
+row stream_start_floor "$floor" ms
 starts channel "$short" lambda-call -b "$LAMBDA_RUN/broker" short
+row stream_start_of_floor "$(ratio "$took" "$floor")" times
 # shellcheck disable=SC2086
 [ -z "$ssh" ] || starts ssh "$sshd_pid" ${ssh% cat} true
-row stream_start_true "$("$bench/spawn.bench" 1 3 250 true |
-    awk '{ printf "%.2f\n", 1000 / $2 }')" ms
 
 # Small calls through lambda-plb, beside four streams through it, too, and then
 # beside four streams that have connections of their own.
