@@ -85,18 +85,21 @@ broker_report_sell(const struct broker *b, const struct broker_order *o,
 }
 
 /* order NUMBER kind buy module NAME owner ROLE missing N held N lacking N
- * passed N settled N age_ms N */
+ * passed N settled N age_ms N instance ID */
 static void
 broker_report_buy(const struct broker_order *o, int64_t now, struct report *r)
 {
+	char id[ID_TEXT];
+
 	report_row(r, "order %llu kind buy module %.*s owner %s missing %u "
-	    "held %u lacking %u passed %llu settled %llu age_ms %lld",
-	    (unsigned long long)o->number,
+	    "held %u lacking %u passed %llu settled %llu age_ms %lld "
+	    "instance %s", (unsigned long long)o->number,
 	    SLICE_ARG(o->module->name),
 	    role_name(o->peer->gossip.role), (unsigned)o->quantity,
 	    (unsigned)o->held, (unsigned)broker_order_lacking(o),
 	    (unsigned long long)o->passed, (unsigned long long)o->settled,
-	    (long long)(now - o->since));
+	    (long long)(now - o->since),
+	    id_print(&o->peer->gossip.instance, id));
 }
 
 static void

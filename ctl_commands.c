@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "addr.h"
 #include "ctl_state.h"
 
 #define SUMMARY_ROWS 10 /* listeners, and PLBs */
@@ -349,13 +350,24 @@ tier_offered(const struct tier_seller *s)
 	return s->quantity > s->reserved ? s->quantity - s->reserved : 0;
 }
 
+/* Does the buyer's host reach it? Loopback is another there. */
+static int
+tier_reaches(const struct tier *t, const struct tier_buy *b,
+    const struct tier_seller *s)
+{
+	return !hostport_loopback(row_ip(s->address)) ||
+	    slice_equal(s->broker, b->broker) ||
+	    map_get(&t->hosts, b->broker) == NULL ||
+	    hostport_loopback(tier_ip_of(t, b->broker));
+}
+
 /* In the words of lambda-call. */
 static void
 tier_reason(const struct tier *t, const struct tier_buy *b, char *why,
     size_t size)
 {
 	const struct tier_seller *s;
-	uint64_t sellers = 0, fit = 0, left = 0;
+	uint64_t sellers = 0, fit = 0, left = 0, reached = 0;
 	size_t pos = 0;
 
 	while ((s = map_next(&t->sellers, &pos)) != NULL) {
@@ -366,6 +378,7 @@ tier_reason(const struct tier *t, const struct tier_buy *b, char *why,
 			continue;
 		fit++;
 		left += tier_offered(s);
+		reached += tier_reaches(t, b, s);
 	}
 	if (sellers == 0)
 		snprintf(why, size, "nobody publishes it");
@@ -374,6 +387,9 @@ tier_reason(const struct tier *t, const struct tier_buy *b, char *why,
 		    "for: %.*s", SLICE_ARG(b->constraints));
 	else if (left == 0)
 		snprintf(why, size, OFFERS_TAKEN);
+	else if (reached == 0)
+		snprintf(why, size, "only the hosts of its sellers reach them: "
+		    "give lambda-listener -l 0.0.0.0:0");
 	else
 		snprintf(why, size, "it is being connected, or was refused; "
 		    "on offer: %llu", (unsigned long long)left);
@@ -414,6 +430,7 @@ tier_why(struct tier *t, const char *module)
 {
 	const struct tier_module *m = map_get(&t->modules, slice_str(module));
 	const struct tier_buy *b;
+	const struct tier_plb *p;
 	char why[REPORT_ROW_MAX / 2];
 	size_t pos = 0, n = 0;
 
@@ -422,10 +439,13 @@ tier_why(struct tier *t, const char *module)
 			continue;
 		n++;
 		tier_reason(t, b, why, sizeof(why));
-		tier_row(t, "why %s host %.*s broker %.*s order %.*s "
+		p = b->owner.len == 0 ? NULL : map_get(&t->plbs, b->owner);
+		tier_row(t, "why %s host %.*s broker %.*s order %.*s pid %.*s "
 		    "missing %llu held %llu age_ms %llu reason %s", module,
 		    SLICE_ARG(tier_ip_of(t, b->broker)), SLICE_ARG(b->broker),
-		    SLICE_ARG(b->order), (unsigned long long)b->missing,
+		    SLICE_ARG(b->order), SLICE_ARG(p == NULL ?
+		    slice_str("-") : row_or_dash(p->pid)),
+		    (unsigned long long)b->missing,
 		    (unsigned long long)b->held,
 		    (unsigned long long)b->age_ms, why);
 	}

@@ -75,6 +75,7 @@ struct tier_closes {
 
 struct tier_buy {
 	struct slice key, module, broker, order, constraints;
+	struct slice owner; /* whose it is, as its broker says */
 	uint64_t missing, held, age_ms;
 };
 

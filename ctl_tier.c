@@ -154,11 +154,26 @@ tier_row_authority(struct tier *t, const struct row *r)
 	}
 }
 
+/* NULL without memory, and where the names are too long. */
+static struct tier_buy *
+tier_buy(struct tier *t, struct slice broker, struct slice order)
+{
+	char key[256];
+	int n = snprintf(key, sizeof(key), "%.*s %.*s", SLICE_ARG(broker),
+	    SLICE_ARG(order));
+
+	if (n < 0 || (size_t)n >= sizeof(key))
+		return NULL;
+	return tier_entry(t, &t->buys, slice_str(key),
+	    sizeof(struct tier_buy));
+}
+
 static void
 tier_row_broker(struct tier *t, const struct row *r, struct slice broker)
 {
 	struct tier_exchange *x;
 	struct tier_host *h;
+	struct tier_buy *b;
 
 	if (slice_is(r->word, "broker") && row_is(r, "self", "1")) {
 		if ((h = tier_host(t, row_get(r, "instance"))) == NULL)
@@ -167,6 +182,9 @@ tier_row_broker(struct tier *t, const struct row *r, struct slice broker)
 		if (tier_known(r->name).len > 0)
 			h->address = r->name;
 		h->node = tier_known(row_get(r, "node"));
+	} else if (slice_is(r->word, "order") && row_is(r, "kind", "buy")) {
+		if ((b = tier_buy(t, broker, r->name)) != NULL)
+			b->owner = row_get(r, "instance");
 	} else if (slice_is(r->word, "authority")) {
 		tier_read_authority(t, row_get(r, "instance"), r->name);
 		if ((h = tier_host(t, broker)) != NULL)
@@ -207,16 +225,10 @@ static void
 tier_read_buy(struct tier *t, const struct row *r, struct slice module)
 {
 	struct tier_host *h = tier_host(t, row_get(r, "broker"));
-	struct tier_buy *b;
-	char key[256];
-	int n = snprintf(key, sizeof(key), "%.*s %.*s",
-	    SLICE_ARG(row_get(r, "broker")), SLICE_ARG(r->name));
+	struct tier_buy *b = tier_buy(t, row_get(r, "broker"), r->name);
 
 	if (h != NULL)
 		tier_list(h->buys, module);
-	if (n < 0 || (size_t)n >= sizeof(key))
-		return;
-	b = tier_entry(t, &t->buys, slice_str(key), sizeof(*b));
 	if (b == NULL)
 		return;
 	b->module = module;

@@ -722,14 +722,16 @@ caller_on_signal(void *arg, int signo)
 		{ SIGHUP, "SIGHUP" } };
 	struct caller *c = arg;
 	int64_t now = loop_now(c->hub.loop);
+	char why[32];
 	size_t i = 0;
 
 	while (names[i].signo != signo)
 		i++;
+	snprintf(why, sizeof(why), "ended by %s", names[i].name);
 	if (c->signo == 0)
 		call_interrupt(c->call, now, names[i].name);
 	else if (!c->broken)
-		call_broken(c->call, now, 0, names[i].name);
+		call_broken(c->call, now, 0, why);
 	c->signo = signo;
 	hub_deliver(&c->hub);
 }

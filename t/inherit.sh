@@ -49,7 +49,8 @@ ends() {
 # ask FUNCTION: one call of the module, on its way
 way=''
 ask() {
-	echo "$1" | lambda-call ${way:+-x "$way"} work "$1" || fail "call $1: status $?"
+	echo "$1" | lambda-call ${way:+-x "$way"} work "$1" ||
+	    fail "call $1: status $?"
 }
 
 # As process 1 it is the first of a namespace, which the kernel protects from

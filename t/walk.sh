@@ -265,6 +265,18 @@ grep -q 'no answer from the listener [0-9a-f]* on the host of 10.77.0.1:[0-9]*: 
     "$tmp/why" || fail "silence is not told: $(cat "$tmp/why")"
 kill -CONT "$one"
 
+# Of a buy that waits the process is named. A seller that only its own host reaches is
+# no use to it.
+start lonely on c lambda-listener -c 1 -w line lonely cat
+logged lonely 'publishing lonely'
+start wants on e lambda-call -T 3600 lonely
+waits=$pid
+shows 0 '^why lonely host 10.77.0.5 .* pid [0-9]* missing 1 .* reason only the hosts of its sellers reach them: give lambda-listener -l 0.0.0.0:0$' \
+    why lonely
+wants=$(sed -n 's/^why lonely .* pid \([0-9]*\) .*/\1/p' "$tmp/rows")
+same "$(cat "/proc/$wants/comm")" lambda-call
+stop "$waits"
+
 # A host that is cut off is gone, and remembered.
 ip -n "$net" link set v5 down
 gone() { # every other command goes on without it
