@@ -121,11 +121,11 @@ plb_is_avoided(struct plb *p, int64_t now, const struct id *seller)
 }
 
 /*
- * It was asked to give tokens back, and is offered some instead: there is nobody
- * else who could use these, or the exchange does not know who. It gives none back
- * for a while, or the same one would come and go without end. But it goes on
- * when these replace what it has just given, and nobody waits for tokens of
- * their seller: so each comes once.
+ * It was asked to give tokens back, and is offered some instead: there is
+ * nobody else who could use these, or the exchange does not know who. It gives
+ * none back for a while, or the same one would come and go without end. But it
+ * goes on when these replace what it has just given, and nobody waits for
+ * tokens of their seller: so each comes once.
  */
 static void
 plb_take_while_asked(struct plb *p, int64_t now, const struct id *seller)
