@@ -61,7 +61,7 @@ broker_report_exchanges(const struct broker_module *m, struct report *r)
 		    x->nannouncers);
 }
 
-/* order NUMBER kind sell module NAME owner ROLE instance ID quantity LEFT
+/* order NUMBER kind sell module NAME owner ROLE quantity LEFT
  * address ADDRESS version VERSION: its host may be ours to fill in */
 static void
 broker_report_sell(const struct broker *b, const struct broker_order *o,
@@ -69,7 +69,6 @@ broker_report_sell(const struct broker *b, const struct broker_order *o,
 {
 	struct slice address = slice_str(""), version = slice_str("");
 	char buf[ADDRESS_MAX + 1];
-	char id[ID_TEXT];
 	struct contact c;
 	struct attrs a;
 
@@ -77,30 +76,30 @@ broker_report_sell(const struct broker *b, const struct broker_order *o,
 		address = hostport_fill(c.address, broker_host(b), buf);
 	if (group_decode(&schema_attrs, o->attrs, &a) == 0)
 		version = a.version;
-	report_row(r, "order %llu kind sell module %.*s owner %s instance %s "
-	    "quantity %u address %.*s version %.*s",
-	    (unsigned long long)o->number, SLICE_ARG(o->module->name),
-	    role_name(o->peer->gossip.role),
-	    id_print(&o->peer->gossip.instance, id), (unsigned)o->quantity,
+	report_row(r, "order %llu kind sell module %.*s owner %s quantity %u "
+	    "address %.*s version %.*s", (unsigned long long)o->number,
+	    SLICE_ARG(o->module->name),
+	    role_name(o->peer->gossip.role), (unsigned)o->quantity,
 	    SLICE_ARG(address.len > 0 ? address : slice_str("-")),
 	    SLICE_ARG(version.len > 0 ? version : slice_str("-")));
 }
 
-/* order NUMBER kind buy module NAME owner ROLE instance ID missing N held N
- * lacking N passed N settled N age_ms N */
+/* order NUMBER kind buy module NAME owner ROLE missing N held N lacking N
+ * passed N settled N age_ms N instance ID */
 static void
 broker_report_buy(const struct broker_order *o, int64_t now, struct report *r)
 {
 	char id[ID_TEXT];
 
-	report_row(r, "order %llu kind buy module %.*s owner %s instance %s "
-	    "missing %u held %u lacking %u passed %llu settled %llu "
-	    "age_ms %lld", (unsigned long long)o->number,
-	    SLICE_ARG(o->module->name), role_name(o->peer->gossip.role),
-	    id_print(&o->peer->gossip.instance, id), (unsigned)o->quantity,
+	report_row(r, "order %llu kind buy module %.*s owner %s missing %u "
+	    "held %u lacking %u passed %llu settled %llu age_ms %lld "
+	    "instance %s", (unsigned long long)o->number,
+	    SLICE_ARG(o->module->name),
+	    role_name(o->peer->gossip.role), (unsigned)o->quantity,
 	    (unsigned)o->held, (unsigned)broker_order_lacking(o),
 	    (unsigned long long)o->passed, (unsigned long long)o->settled,
-	    (long long)(now - o->since));
+	    (long long)(now - o->since),
+	    id_print(&o->peer->gossip.instance, id));
 }
 
 static void

@@ -359,7 +359,7 @@ walk_is_silent(struct walk *w, struct walk_node *n, struct slice line)
 		return 0;
 	snprintf(why, sizeof(why), "%.*s", SLICE_ARG(reason));
 	if (slice_is(reason, "no answer"))
-		walk_end(w, n, WALK_FAILED, why);
+		walk_end(w, n, WALK_FAILED, WALK_SILENT);
 	else
 		walk_ask_broker(w, n, why);
 	return 1;
@@ -418,7 +418,7 @@ walk_look(struct walk *w, int64_t now)
 		n = w->at[i];
 		if ((n->state == WALK_DIALLED || n->state == WALK_ASKED) &&
 		    (now >= n->late || now >= w->until))
-			walk_end(w, n, WALK_FAILED, "no answer in time");
+			walk_end(w, n, WALK_FAILED, WALK_SILENT);
 	}
 	for (i = 0; i < w->next && w->active < WALK_AT_ONCE; i++)
 		if (w->at[i]->state == WALK_NEW)

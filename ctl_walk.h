@@ -22,6 +22,7 @@
 #define WALK_ROWS_MAX  (16u * 1024 * 1024) /* bytes, of one process */
 #define WALK_ALL_MAX   (256u * 1024 * 1024) /* and of all */
 #define WALK_HOMES     3
+#define WALK_SILENT    "it is stopped, too busy or cut off"
 
 enum walk_state {
 	WALK_NEW,     /* to be asked when it is its turn */

@@ -359,6 +359,8 @@ ctl_tell_silent_of(struct slice rows, const char *where)
 		if (reason.len == 0)
 			continue;
 		silent++;
+		if (slice_is(reason, "no answer"))
+			reason = slice_str(WALK_SILENT);
 		log_error("no answer from the %.*s %.*s on the host of %s: "
 		    "%.*s", SLICE_ARG(role), SLICE_ARG(r.name), where,
 		    SLICE_ARG(reason));

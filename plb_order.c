@@ -123,13 +123,20 @@ plb_is_avoided(struct plb *p, int64_t now, const struct id *seller)
 /*
  * It was asked to give tokens back, and is offered some instead: there is
  * nobody else who could use these, or the exchange does not know who. It gives
- * none back for a while, or the same one would come and go without end.
+ * none back for a while, or the same one would come and go without end. But it
+ * goes on when these replace what it has just given, and nobody waits for
+ * tokens of their seller: so each comes once.
  */
 static void
-plb_take_while_asked(struct plb *p, int64_t now)
+plb_take_while_asked(struct plb *p, int64_t now, const struct id *seller)
 {
-	if (p->keep != KEEP_ALL)
-		p->keep_at = now + PLB_IDLE_MS;
+	const struct upstream *u = upstream_of_seller(p, seller);
+	int waiting = u != NULL && u->waiting;
+
+	if (p->keep == KEEP_ALL ||
+	    (!waiting && now - p->shared_at < PLB_IDLE_MS))
+		return;
+	p->keep_at = now + PLB_IDLE_MS;
 }
 
 /* One seller of a fill: connect to it, or give its reservation back. */
@@ -163,7 +170,7 @@ plb_on_fill(struct plb *p, int64_t now, uint32_t peer, const struct msg *m)
 		connect.quantity = s.quantity;
 		connect.counter = s.counter;
 		if (connect.order == p->order.id) {
-			plb_take_while_asked(p, now);
+			plb_take_while_asked(p, now, &s.seller);
 			plb_take_seller(p, &connect, &s);
 		} else { /* it crossed our cancel */
 			plb_send_release(p, &connect);

@@ -103,7 +103,8 @@ seq 1000 | (trap '' XFSZ; ulimit -f 1; exec lambda-call -L -j "$tmp/torn" run \
 grep -q 'the job log takes no more: ' "$tmp/err" || fail "a full log: $(cat "$tmp/err")"
 [ -z "$(tail -c 1 "$tmp/torn" | tr -d '\n')" ] || fail 'a full log has a torn line'
 seq 1000 | lambda-call -L -j "$tmp/torn" run cat >"$tmp/out"
-same "$(tail -n +2 "$tmp/torn" | cut -f 1,8 | sort -un | awk '$2 == 0' | wc -l)" \
+# Of a record that was in flight at the end, a line that says so may fit.
+same "$(tail -n +2 "$tmp/torn" | cut -f 1,8 | awk '$2 == 0' | sort -un | wc -l)" \
     1000
 
 # A record whose result is not written has no line, though it has come: a FIFO

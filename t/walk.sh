@@ -214,7 +214,7 @@ stray=$(running 'lambda-exchange.* draw')
 kill -STOP $stray
 ask audit draw
 same "$asked" 111
-grep -q 'no answer from the exchange at .*: no answer in time' "$tmp/why" ||
+grep -q 'no answer from the exchange at .*: it is stopped, too busy or cut off' "$tmp/why" ||
     fail "silence is not told: $(cat "$tmp/why")"
 # shellcheck disable=SC2086
 kill -CONT $stray
@@ -228,7 +228,7 @@ shows 0 '^capacity calc total 8 ' capacity calc
 kill -STOP $(children "$stopped" lambda-authority) "$stopped"
 ask hosts
 same "$asked" 111
-grep -q 'no answer from the authority at 10.77.0.2:4370: no answer in time' \
+grep -q 'no answer from the authority at 10.77.0.2:4370: it is stopped, too busy or cut off' \
     "$tmp/why" || fail "silence is not told: $(cat "$tmp/why")"
 same "$(grep -c '^host .* state linked' "$tmp/rows")" 5
 despite() { # STATUS PATTERN COMMAND...: it shows that, and names who is silent
@@ -256,12 +256,12 @@ kill -CONT $(children "$stopped" lambda-authority) "$stopped"
 kill -STOP "$broker_d"
 ask -A 10.77.0.1:4370 users
 same "$asked" 111
-grep -q 'no answer from the broker at 10.77.0.4:[0-9]*: no answer$' "$tmp/why" ||
+grep -q 'no answer from the broker at 10.77.0.4:[0-9]*: it is stopped, too busy or cut off$' "$tmp/why" ||
     fail "silence is not told: $(cat "$tmp/why")"
 kill -CONT "$broker_d"
 kill -STOP "$one"
 shows 111 '^capacity sum total 4 .* sellers 2 answers 1 ' capacity sum
-grep -q 'no answer from the listener [0-9a-f]* on the host of 10.77.0.1:[0-9]*: no answer$' \
+grep -q 'no answer from the listener [0-9a-f]* on the host of 10.77.0.1:[0-9]*: it is stopped, too busy or cut off$' \
     "$tmp/why" || fail "silence is not told: $(cat "$tmp/why")"
 kill -CONT "$one"
 
