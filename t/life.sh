@@ -180,5 +180,17 @@ flow_ends
 stop "$runsvdir" HUP
 until_true deserted host ||
     fail "left: $(ip netns pids "${net}host" | xargs ps -o args= -p)"
+
+# The units of systemd are whole where it is there to say so.
+mkdir "$tmp/units"
+changed="$changed; s,=lambda-broker,=$bin/lambda-broker,"
+take lambda.7 '[Socket]'
+cp "$block" "$tmp/units/lambda-broker.socket"
+take lambda.7 '[Service]'
+cp "$block" "$tmp/units/lambda-broker.service"
+if command -v systemd-analyze >/dev/null; then
+	systemd-analyze verify "$tmp/units"/* >"$tmp/did" 2>&1
+	! grep lambda-broker "$tmp/did" || fail "a unit is wrong"
+fi
 none_left
 echo passed
