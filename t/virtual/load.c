@@ -93,7 +93,7 @@ load_put(struct world *w, uint64_t call, size_t n, struct buf *b)
 		body = load_body(w, call);
 		r = buf_append(b, body.p, body.len);
 	}
-	for (; w->calls[call].block > 0 && n > 0 && r == 0; n--, call++)
+	for (; n > 0 && w->calls[call].block > 0 && r == 0; n--, call++)
 		r = frame_put_body(b, FRAME_PACKET4, load_body(w, call), &why);
 	assert(r == 0);
 }
