@@ -97,8 +97,9 @@ enough() { # RELAY...
 		: >"$dir/enough-$name"
 	done
 }
-# What the PLB holds it keeps, and nothing goes over the exchange. So somebody else
-# buys, too; he may be one of those whose link is closed.
+# The PLB keeps what it holds, and then nothing passes the exchange. So a caller
+# without a PLB buys, too. Its link may be one of those that are closed: then it
+# gets no answer, and that is no failure.
 act() {
 	closed one authority two authority &&
 	    closed broker authority one broker && enough one two broker
